@@ -1,0 +1,5 @@
+"""NVIDIA FLARE in a notebook."""
+
+from ._version import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,48 @@
+"""A snapshot in words: one line for a terminal, a ``print``, and the label a screen reader hears."""
+
+from __future__ import annotations
+
+import time
+
+from .snapshot import JobSnapshot
+
+SHORT_ID = 8
+"""How many characters of a job id are shown; any unique prefix is accepted as input."""
+
+
+def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
+    """Return the job in one line: name, short id, status, run time, sites, trouble.
+
+    Parameters
+    ----------
+    snapshot
+        What is known about the job.
+    now
+        The time the line is for (seconds since the epoch); the current time when not given.
+    """
+    now = time.time() if now is None else now
+    parts = [f"{clean(snapshot.name) or 'job'} {snapshot.job_id[:SHORT_ID]}", clean(snapshot.status) or "UNKNOWN"]
+    elapsed = snapshot.elapsed(now)
+    if elapsed is not None:
+        parts.append(clock(elapsed))
+    if snapshot.sites:
+        parts.append(", ".join(f"{clean(s.name)} {s.state}" for s in snapshot.sites))
+    if snapshot.trouble:
+        parts.append(clean(snapshot.trouble))
+    return "  ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def clean(text: str, limit: int = 200) -> str:
+    """Return `text` fit for a terminal: control and direction characters replaced, length bounded.
+
+    Names and messages come from a server or a site; an escape sequence in them must not reach a terminal.
+    """
+    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
