@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ..api.jobs import is_terminal
+
 SCHEMA = 1
 """Version of the snapshot's JSON form; raised when a field changes its meaning."""
-
-FINISHED = "FINISHED"
-"""Every status in which a job has ended starts with this word."""
-
-_LEGACY_ENDED = frozenset({"FINISHED_OK", "FINISHED_EXCEPTION", "ABORTED", "ABANDONED", "FAILED"})
 
 _DURATION = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})(\.\d+)?")
 
@@ -158,11 +155,6 @@ class JobSnapshot:
 
     def _when(self, wanted: Any) -> float | None:
         return next((s.at for s in self.timeline if wanted(s.status)), None)
-
-
-def is_terminal(status: str) -> bool:
-    """Whether a job in this status has ended (FLARE's rule: ``FINISHED...`` and a few words of old servers)."""
-    return status.startswith(FINISHED) or status in _LEGACY_ENDED
 
 
 def fold_meta(before: JobSnapshot, meta: dict[str, Any], now: float) -> JobSnapshot:

@@ -21,7 +21,10 @@ def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
         The time the line is for (seconds since the epoch); the current time when not given.
     """
     now = time.time() if now is None else now
-    parts = [f"{clean(snapshot.name) or 'job'} {snapshot.job_id[:SHORT_ID]}", clean(snapshot.status) or "UNKNOWN"]
+    parts = [
+        f"{clean(snapshot.name) or 'job'} {snapshot.job_id[:SHORT_ID]}",
+        clean(snapshot.status) or "UNKNOWN",
+    ]
     elapsed = snapshot.elapsed(now)
     if elapsed is not None:
         parts.append(clock(elapsed))

@@ -1,0 +1,101 @@
+"""What the FLARE API returns: the same names, attributes and texts as ``nvflare.fuel.flare_api.api_spec``."""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass
+
+
+class MonitorReturnCode(int, enum.Enum):
+    """Why monitoring a job ended."""
+
+    JOB_FINISHED = 0
+    """The job reached a final status, whichever."""
+    TIMEOUT = 1
+    """The time given is over; the job goes on."""
+    ENDED_BY_CB = 2
+    """The callback returned False; the job goes on."""
+
+
+class TargetType:
+    """Whom a command is for."""
+
+    ALL = "all"
+    SERVER = "server"
+    CLIENT = "client"
+
+
+@dataclass
+class ServerInfo:
+    """The FL server.
+
+    Attributes
+    ----------
+    status
+        ``started`` while any job runs, ``stopped`` while none does.
+    start_time
+        When the server came up, in seconds since the epoch.
+    """
+
+    status: str | None
+    start_time: float | None
+
+    def __str__(self) -> str:
+        return f"status: {self.status}, start_time: {_when(self.start_time)}"
+
+
+@dataclass
+class ClientInfo:
+    """A connected site.
+
+    Attributes
+    ----------
+    name
+        The site's name.
+    last_connect_time
+        When the server last heard of it, in seconds since the epoch; sites report every 10 s.
+    """
+
+    name: str
+    last_connect_time: float | None
+
+    def __str__(self) -> str:
+        return f"{self.name} (last_connect_time: {_when(self.last_connect_time)})"
+
+
+@dataclass
+class JobInfo:
+    """A job that is running on the server now."""
+
+    job_id: str
+    app_name: str
+
+    def __str__(self) -> str:
+        return f"JobInfo:\n  job_id: {self.job_id}\n  app_name: {self.app_name}"
+
+
+@dataclass
+class SystemInfo:
+    """The server, the connected sites and the running jobs."""
+
+    server_info: ServerInfo
+    client_info: list[ClientInfo]
+    job_info: list[JobInfo]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                "SystemInfo",
+                "server_info:",
+                str(self.server_info),
+                "client_info:",
+                "\n".join(map(str, self.client_info)),
+                "job_info:",
+                "\n".join(map(str, self.job_info)),
+            ]
+        )
+
+
+def _when(seconds: float | None) -> str:
+    return "unknown" if seconds is None else time.asctime(time.localtime(seconds))

@@ -1,0 +1,310 @@
+"""A cell: one party of FLARE's cellnet, as a state machine without I/O.
+
+Bytes of a frame go in with :meth:`Cell.receive`, which returns what happened as events; what there is to say is
+queued, and taken with :meth:`Cell.data_to_send`. Requests come in two styles, *core* (one message each way) and
+*streamed* (a blob each way); both end in a :class:`Reply` with the request's id.
+
+Facts: ``fuel/f3/cellnet/defs.py``, ``core_cell.py`` and ``cell.py`` of nvflare 2.9.0.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from ..errors import ProtocolError
+from . import fobs, streams
+from .frames import Frame, FrameType, decode, encode
+
+SERVER = "server"
+"""The name of the root cell, whatever the server's identity is."""
+
+RETURN_ONLY = "return_only"
+OK = "ok"
+
+
+class State(enum.Enum):
+    """Where a cell stands."""
+
+    NEW = enum.auto()
+    """HELLO has not been queued."""
+    GREETING = enum.auto()
+    """HELLO was queued; nothing else may be sent before READY."""
+    READY = enum.auto()
+    """Messages flow."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The server greeted back."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to a request.
+
+    Attributes
+    ----------
+    request_id
+        Which request.
+    code
+        ``ok``, or FLARE's word for what went wrong on the way.
+    error
+        More about that, possibly empty.
+    value
+        The decoded payload.
+    """
+
+    request_id: str
+    code: str
+    error: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something the server says unasked."""
+
+    channel: str
+    topic: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Bye:
+    """The server is leaving."""
+
+
+Event = Ready | Reply | Message | Bye
+
+
+def new_admin_name() -> str:
+    """Return a fresh name for an admin's cell; the server takes no other form."""
+    return f"_admin_{uuid.uuid4()}"
+
+
+class Cell:
+    """The client's end of one connection.
+
+    Parameters
+    ----------
+    name
+        This cell's fully qualified name.
+    clock
+        Seconds since the epoch; given by tests.
+
+    Attributes
+    ----------
+    credentials
+        Headers to put on every message: set once the server has issued them.
+    """
+
+    def __init__(self, name: str, clock: Callable[[], float] = time.time) -> None:
+        self.name = name
+        self.state = State.NEW
+        self.credentials: dict[str, Any] = {}
+        self._clock = clock
+        self._outbox: list[bytes] = []
+        self._assembler = streams.Assembler()
+        self._sequence = itertools.count(1)
+        self._frame_streams = itertools.count(17)
+        self._stream_ids = itertools.count(1)
+        self._sent_streams: dict[int, str] = {}
+
+    def hello(self) -> None:
+        """Queue the greeting."""
+        self.state = State.GREETING
+        self._greet(FrameType.HELLO)
+
+    def data_to_send(self) -> list[bytes]:
+        """Return the frames queued since the last call, and forget them."""
+        frames, self._outbox = self._outbox, []
+        return frames
+
+    def request(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
+        """Queue a core request; return its id. `value` goes out as FOBS, None as no payload."""
+        request_id = str(uuid.uuid4())
+        self._send(channel, topic, value, {**(headers or {}), "cn__req_id": request_id, "cn__reply_expected": True})
+        return request_id
+
+    def stream(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
+        """Queue a streamed request; return its id. `headers` are repeated on every chunk."""
+        request_id = str(uuid.uuid4())
+        self._stream(channel, topic, value, headers, request_id)
+        return request_id
+
+    def post(self, channel: str, topic: str, value: Any) -> None:
+        """Queue a streamed message that wants no answer."""
+        self._stream(channel, topic, value, None, None)
+
+    def bye(self) -> None:
+        """Queue the farewell; no answer is waited for."""
+        self._send("cellnet.channel", "bye", None, {"cn__reply_expected": False})
+
+    def forget(self, request_id: str) -> None:
+        """Give up a request. Should its answer still come, it is acknowledged and nobody waits for it."""
+        self._sent_streams = {k: v for k, v in self._sent_streams.items() if v != request_id}
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take the bytes of one frame and return what happened.
+
+        Raises
+        ------
+        ProtocolError
+            The bytes are not a frame, or break the protocol so that the connection is of no more use.
+        """
+        frame = decode(data)
+        if frame.type is FrameType.PING:
+            self._control(FrameType.PONG, None, stream_id=0)
+        elif frame.type is FrameType.HELLO:
+            self._greet(FrameType.READY)
+        elif frame.type is FrameType.READY:
+            self.state = State.READY
+            return [Ready()]
+        elif frame.type is FrameType.DATA:
+            return self._receive_message(frame.headers, frame.payload)
+        return []
+
+    def _receive_message(self, headers: dict[str, Any], payload: bytes) -> list[Event]:
+        channel, topic = _text(headers, "cn__channel"), _text(headers, "cn__topic")
+        if channel == streams.CHANNEL:
+            return self._receive_stream(topic, headers, payload)
+        kind = headers.get("cn__msg_type")
+        if kind == "reply":
+            return [_reply(_text(headers, "cn__req_id"), headers, payload, "cn__payload_encoding")]
+        if kind == "return":
+            # An undeliverable request comes back, with a list of ids and the reason.
+            ids = headers.get("cn__req_id")
+            reason = _text(headers, "cn__return_reason") or "target_unreachable"
+            return [Reply(str(i), reason, "", None) for i in ids] if isinstance(ids, list) else []
+        if channel == "cellnet.channel" and topic == "bye":
+            self._answer(headers, OK)
+            return [Bye()]
+        # FLARE's server may ask an admin cell what nvflare's own clients answer. Declining beats silence: the
+        # asker need not wait for its timeout.
+        self._answer(headers, "invalid_request")
+        return []
+
+    def _receive_stream(self, topic: str, headers: dict[str, Any], payload: bytes) -> list[Event]:
+        origin = _text(headers, "cn__origin")
+        error = headers.get(streams.ERROR_MESSAGE)
+        if topic in (streams.ACK_TOPIC, streams.ERROR_TOPIC) or error:
+            # About a stream of ours (ack), or one of theirs that they give up (data with an error).
+            about = headers
+            if topic == streams.DATA_TOPIC:
+                about = self._assembler.drop(origin, headers.get(streams.STREAM_ID)) or headers
+            if not error and topic != streams.ERROR_TOPIC:
+                return []
+            request_id = about.get(streams.REQUEST_ID)
+            if not isinstance(request_id, str):
+                stream_id = headers.get(streams.STREAM_ID)
+                request_id = self._sent_streams.get(stream_id) if isinstance(stream_id, int) else None
+            if not request_id:
+                return []
+            self.forget(request_id)
+            return [Reply(request_id, "stream_error", str(error or ""), None)]
+        if topic != streams.DATA_TOPIC:
+            return []
+        blob, ack = self._assembler.receive(origin, headers, payload)
+        if ack is not None:
+            self._data(
+                {
+                    **self._envelope(streams.CHANNEL, streams.ACK_TOPIC, origin or SERVER, "none", 0),
+                    **ack.headers,
+                    "cn__reply_expected": False,
+                },
+                b"",
+            )
+        if blob is None:
+            return []
+        channel = _text(blob.headers, streams.APP_CHANNEL)
+        if channel == RETURN_ONLY:
+            self.forget(_text(blob.headers, streams.REQUEST_ID))
+            return [_reply(_text(blob.headers, streams.REQUEST_ID), blob.headers, blob.payload, streams.ENCODING)]
+        value = _decode(blob.payload, _text(blob.headers, streams.ENCODING))
+        return [Message(channel, _text(blob.headers, streams.APP_TOPIC), value)]
+
+    def _stream(
+        self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None, request_id: str | None
+    ) -> None:
+        stream_id = next(self._stream_ids)
+        blob = b"" if value is None else fobs.encode(value)
+        encoding = "none" if value is None else "fobs"
+        for stream_headers, payload in streams.chunks(blob, stream_id, channel, topic, encoding, request_id):
+            envelope = self._envelope(streams.CHANNEL, streams.DATA_TOPIC, SERVER, "bytes", len(payload))
+            self._data({**envelope, **(headers or {}), **stream_headers, "cn__reply_expected": False}, payload)
+        if request_id is not None:
+            self._sent_streams[stream_id] = request_id
+
+    def _send(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any]) -> None:
+        payload = b"" if value is None else fobs.encode(value)
+        encoding = "none" if value is None else "fobs"
+        self._data({**self._envelope(channel, topic, SERVER, encoding, len(payload)), **headers}, payload)
+
+    def _answer(self, headers: dict[str, Any], code: str) -> None:
+        if headers.get("cn__reply_expected") is not True:
+            return
+        to = _text(headers, "cn__origin") or SERVER
+        envelope = self._envelope(
+            _text(headers, "cn__channel"), _text(headers, "cn__topic"), to, "none", 0, kind="reply"
+        )
+        self._data({**envelope, "cn__req_id": headers.get("cn__req_id"), "cn__return_code": code}, b"")
+
+    def _envelope(
+        self, channel: str, topic: str, to: str, encoding: str, length: int, kind: str = "req"
+    ) -> dict[str, Any]:
+        now = self._clock()
+        return {
+            "cn__msg_type": kind,
+            "cn__channel": channel,
+            "cn__topic": topic,
+            "cn__origin": self.name,
+            "cn__from": self.name,
+            "cn__destination": to,
+            "cn__to": SERVER,
+            "cn__route": [[self.name, now]],
+            "cn__secure": False,
+            "cn__optional": False,
+            "cn__send_time": now,
+            "cn__payload_len": length,
+            "cn__payload_encoding": encoding,
+            **self.credentials,
+        }
+
+    def _data(self, headers: dict[str, Any], payload: bytes) -> None:
+        if self.state is not State.READY:
+            raise ProtocolError("nothing may be sent before the server is ready")
+        stream_id = next(self._frame_streams)
+        frame = Frame(FrameType.DATA, headers, payload, 1, stream_id, next(self._sequence))
+        self._outbox.append(encode(frame))
+
+    def _greet(self, kind: FrameType) -> None:
+        self._control(kind, {"endpoint_name": self.name, "timestamp": self._clock(), "fqcn": self.name}, stream_id=1)
+
+    def _control(self, kind: FrameType, value: Any, stream_id: int) -> None:
+        frame = Frame(kind, {}, msgpack.packb(value), 0, stream_id, next(self._sequence))
+        self._outbox.append(encode(frame))
+
+
+def _reply(request_id: str, headers: dict[str, Any], payload: bytes, encoding_key: str) -> Reply:
+    code = _text(headers, "cn__return_code") or OK
+    value = _decode(payload, _text(headers, encoding_key))
+    return Reply(request_id, code, _text(headers, "cn__error"), value)
+
+
+def _decode(payload: bytes, encoding: str) -> Any:
+    if not payload or encoding == "none":
+        return None
+    return fobs.decode(payload) if encoding == "fobs" else payload
+
+
+def _text(headers: dict[str, Any], key: str) -> str:
+    value = headers.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,114 @@
+"""HCI: admin commands as JSON lines inside cellnet messages. Pure encode and decode.
+
+Facts: ``fuel/hci/proto.py`` and ``client/api.py`` of nvflare 2.9.0.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..errors import ProtocolError
+
+CHANNEL, TOPIC, EXPIRED_TOPIC = "hci_channel", "command", "SESSION_EXPIRED"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The server's answer to an admin command.
+
+    Attributes
+    ----------
+    items
+        What a console would print, in order: ``{"type": "string" | "success" | "error" | ..., "data": ...}``.
+    meta
+        The structured result; empty for the few commands that have none.
+    """
+
+    items: tuple[dict[str, Any], ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def texts(self, *types: str) -> list[str]:
+        """Return the text of all items of these types."""
+        return [i["data"] for i in self.items if i.get("type") in types and isinstance(i.get("data"), str)]
+
+
+def encode(
+    line: str,
+    token: str | None = None,
+    timeout: float | None = None,
+    props: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the JSON of a command.
+
+    Parameters
+    ----------
+    line
+        The command as a console user would type it; see :func:`join`.
+    token
+        The session's token, once logged in.
+    timeout
+        How long the server may take, in seconds; the server's own default when not given.
+    props
+        Extra data for the command, JSON-able.
+    """
+    data = [{"type": "command", "data": line}]
+    if token is not None:
+        data.append({"type": "token", "data": token})
+    meta: dict[str, Any] = {}
+    if timeout is not None:
+        meta["cmd_timeout"] = timeout
+    if props is not None:
+        meta["cmd_props"] = dict(props)
+    envelope: dict[str, Any] = {"time": str(datetime.now()), "data": data}
+    if meta:
+        envelope["meta"] = meta
+    return json.dumps(envelope)
+
+
+def decode(text: Any) -> Reply:
+    """Return the reply in a JSON text.
+
+    Raises
+    ------
+    ProtocolError
+        The text is not an HCI reply.
+    """
+    if not isinstance(text, str):
+        raise ProtocolError(f"the reply to a command is {type(text).__name__}, not text")
+    try:
+        envelope = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ProtocolError("the reply to a command is not JSON") from None
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
+        raise ProtocolError("the reply to a command has no data")
+    items = tuple(item for item in envelope["data"] if isinstance(item, dict))
+    meta = envelope.get("meta")
+    return Reply(items, meta if isinstance(meta, dict) else {})
+
+
+def join(words: Sequence[str]) -> str:
+    """Return a command line of `words`, quoted where the server's parser needs it.
+
+    The server splits at blanks unless the line has a quote; then it uses shell rules (``cmd_arg_utils.py``). A
+    line break would end the command, so it is refused.
+
+    Raises
+    ------
+    ValueError
+        A word has a line break or a NUL.
+    """
+    return " ".join(_quote(word) for word in words)
+
+
+def _quote(word: str) -> str:
+    if re.search(r"[\r\n\0]", word):
+        raise ValueError(f"a command cannot contain a line break: {word!r}")
+    if word and not re.search(r"[\s\"'\\#]", word):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

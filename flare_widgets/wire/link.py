@@ -1,0 +1,251 @@
+"""A link: one connection to the server, from the first byte to the last. It never comes back to life."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import FlareError, FLCommunicationError, NoConnection, ProtocolError
+from ..kit import StartupKit
+from . import cell as cells
+from . import hci, login, transports
+
+log = logging.getLogger("flare_widgets.wire")
+
+_NOT_READY = frozenset({"comm_error", "target_unreachable", "service_unavailable"})
+_RETRY = 0.1  # seconds before a server that is still starting is challenged again
+_FAREWELL = 2.0
+
+
+class Link:
+    """A cell on a transport, logged in. Lives on the I/O loop; make one with :meth:`open`.
+
+    Attributes
+    ----------
+    lost
+        Why the link is of no more use; None while it works.
+    expired
+        What the server said when it ended the session; None while it has not.
+    registration
+        What the server gave our cell.
+    """
+
+    def __init__(self, kit: StartupKit, transport: transports.Transport) -> None:
+        self._kit = kit
+        self._transport = transport
+        self._cell = cells.Cell(cells.new_admin_name())
+        self._ready = asyncio.get_running_loop().create_future()
+        self._waiting: dict[str, asyncio.Future[cells.Reply]] = {}
+        self._token: str | None = None
+        self._on_expired: Callable[[str], None] | None = None
+        self.lost: FlareError | None = None
+        self.expired: str | None = None
+        self.registration = login.Registration({})
+        self._reader = asyncio.get_running_loop().create_task(self._read(), name="flare-link")
+
+    @classmethod
+    async def open(cls, kit: StartupKit, study: str, on_expired: Callable[[str], None] | None = None) -> Link:
+        """Connect, prove who we are, and log in. The caller sets the deadline by cancelling.
+
+        Raises
+        ------
+        NoConnection, ServerIdentityError, FLCommunicationError, AuthenticationError, ProtocolError
+            See there.
+        """
+        link = cls(kit, await transports.connect(kit))
+        link._on_expired = on_expired
+        try:
+            await link._greet()
+            await link._authenticate(study)
+        except BaseException:
+            await link._end(NoConnection(f"the connection to {kit.address} was given up"))
+            raise
+        return link
+
+    async def execute(
+        self,
+        line: str,
+        timeout: float,
+        *,
+        cmd_timeout: float | None = None,
+        props: Mapping[str, Any] | None = None,
+    ) -> hci.Reply:
+        """Send an admin command and return the server's answer.
+
+        Parameters
+        ----------
+        line
+            The command.
+        timeout
+            Seconds to wait for the answer.
+        cmd_timeout, props
+            Told to the server; see :func:`.hci.encode`.
+
+        Raises
+        ------
+        NoConnection
+            The connection broke, or the server did not answer in time. Whether it did the command is unknown.
+        """
+        return await self._execute(hci.encode(line, self._token, cmd_timeout, props), timeout, what=line)
+
+    async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
+        """Send a streamed request and return the decoded answer; errors as in :meth:`execute`."""
+        return (await self._ask(self._cell.stream, channel, topic, value, None, timeout, topic)).value
+
+    async def post(self, channel: str, topic: str, value: Any) -> None:
+        """Send a streamed message that wants no answer."""
+        self._check()
+        self._cell.post(channel, topic, value)
+        await self._flush()
+
+    def command(self, line: str, cmd_timeout: float | None) -> str:
+        """Return the HCI JSON of a command that travels with an upload."""
+        return hci.encode(line, self._token, cmd_timeout)
+
+    async def close(self) -> None:
+        """Log out and end the link; takes two seconds at most, whatever the server does."""
+        if self.lost is None:
+            with contextlib.suppress(FlareError, asyncio.TimeoutError):
+                if self.expired is None:
+                    await self.execute("_logout", _FAREWELL)
+                self._cell.bye()
+                await asyncio.wait_for(self._flush(), _FAREWELL)
+        await self._end(NoConnection("the session is closed"))
+
+    async def _greet(self) -> None:
+        self._cell.hello()
+        await self._flush()
+        await self._ready
+
+    async def _authenticate(self, study: str) -> None:
+        kit = self._kit
+        while True:
+            nonce = str(uuid.uuid4())
+            reply = await self._ask(
+                self._cell.request,
+                login.CHANNEL,
+                login.CHALLENGE,
+                None,
+                login.challenge_headers(kit, nonce),
+                None,
+            )
+            if reply.code == cells.OK:
+                break
+            if reply.code not in _NOT_READY:
+                raise FLCommunicationError(f"the server at {kit.address} refused the challenge: {reply.code}")
+            await asyncio.sleep(_RETRY)
+        headers, payload = login.register_request(kit, login.read_challenge(kit, nonce, reply))
+        reply = await self._ask(self._cell.request, login.CHANNEL, login.REGISTER, payload, headers, None)
+        self.registration = login.read_registration(kit, reply)
+        version = self.registration.protocol_version
+        if version is not None and version > login.PROTOCOL_VERSION:
+            log.warning(
+                "the server at %s speaks federation protocol %s (nvflare %s), newer than the %s known here: "
+                "some commands may fail; look for a newer flare-widgets",
+                kit.address, version, self.registration.server_version, login.PROTOCOL_VERSION,
+            )  # fmt: skip
+        self._cell.credentials = self.registration.credentials
+        command = hci.encode(login.login_command(kit))
+        answer = await self._execute(command, None, what="login", headers=login.login_headers(kit, study))
+        self._token = login.read_login(kit, answer)
+
+    async def _execute(
+        self, command: str, timeout: float | None, *, what: str, headers: Mapping[str, Any] | None = None
+    ) -> hci.Reply:
+        reply = await self._ask(self._cell.stream, hci.CHANNEL, hci.TOPIC, command, headers, timeout, what)
+        return hci.decode(reply.value)
+
+    async def _ask(
+        self,
+        send: Callable[[str, str, Any, Mapping[str, Any] | None], str],
+        channel: str,
+        topic: str,
+        value: Any,
+        headers: Mapping[str, Any] | None,
+        timeout: float | None,
+        what: str = "",
+    ) -> cells.Reply:
+        self._check()
+        answer: asyncio.Future[cells.Reply] = asyncio.get_running_loop().create_future()
+        request_id = send(channel, topic, value, headers)
+        self._waiting[request_id] = answer
+        try:
+            await self._flush()
+            reply = await asyncio.wait_for(answer, timeout)
+        except asyncio.TimeoutError:
+            words = what.split(" ", 1)[0]
+            raise NoConnection(
+                f"the server at {self._kit.address} did not answer '{words}' within {timeout:g} s. "
+                "Whether it was done is not known; try again, or raise the time-out with set_timeout()"
+            ) from None
+        finally:
+            del self._waiting[request_id]
+            self._cell.forget(request_id)
+        if channel != login.CHANNEL and reply.code != cells.OK:
+            detail = f": {reply.error[:200]}" if reply.error else ""
+            raise NoConnection(f"the server at {self._kit.address} could not be asked ({reply.code}{detail})")
+        return reply
+
+    def _check(self) -> None:
+        if self.lost is not None:
+            raise NoConnection(str(self.lost))
+
+    async def _flush(self) -> None:
+        try:
+            for frame in self._cell.data_to_send():
+                await self._transport.send(frame)
+        except transports.TransportClosed as e:
+            error = NoConnection(f"the connection to {self._kit.address} was lost: {e}")
+            self._fail(error)
+            raise error from None
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                for event in self._cell.receive(await self._transport.receive()):
+                    self._handle(event)
+                await self._flush()
+        except transports.TransportClosed as e:
+            self._fail(NoConnection(f"the connection to {self._kit.address} was lost: {e}"))
+        except ProtocolError as e:
+            self._fail(ProtocolError(f"{self._kit.address} does not speak FLARE as we know it: {e}"))
+            await self._transport.close()
+        except FlareError as e:
+            self._fail(e)
+
+    def _handle(self, event: cells.Event) -> None:
+        if isinstance(event, cells.Ready):
+            if not self._ready.done():
+                self._ready.set_result(None)
+        elif isinstance(event, cells.Reply):
+            answer = self._waiting.get(event.request_id)
+            if answer is not None and not answer.done():
+                answer.set_result(event)
+        elif isinstance(event, cells.Message):
+            if (event.channel, event.topic) == (hci.CHANNEL, hci.EXPIRED_TOPIC):
+                self.expired = str(event.value or "the server ended the session")[:300]
+                if self._on_expired is not None:
+                    self._on_expired(self.expired)
+        else:
+            self._fail(NoConnection(f"the server at {self._kit.address} is shutting down"))
+
+    def _fail(self, error: FlareError) -> None:
+        if self.lost is None:
+            self.lost = error
+        for answer in (self._ready, *self._waiting.values()):
+            if not answer.done():
+                answer.set_exception(error)
+        if self._ready.done() and not self._ready.cancelled():
+            self._ready.exception()  # nobody may be waiting for it; without this asyncio complains
+
+    async def _end(self, why: FlareError) -> None:
+        self._fail(why)
+        self._token = None
+        self._cell.credentials = {}
+        self.registration = login.Registration({})
+        self._reader.cancel()
+        await self._transport.close()

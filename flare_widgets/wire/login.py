@@ -1,0 +1,207 @@
+"""Who is there: the three steps by which server and user prove to each other who they are.
+
+1. *Challenge*: the server signs our nonce, which proves its identity, whoever terminates TLS.
+2. *Register*: we sign the server's nonce, and get a token for our cell.
+3. *Certificate login*: we sign our name, and get a session token for commands.
+
+Pure functions: each makes a request or reads an answer. Facts: ``private/fed/authenticator.py`` and
+``fuel/hci/server/login.py`` of nvflare 2.9.0.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ..errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
+from ..kit import StartupKit, leads_to_root, subject, verify
+from . import fobs, hci
+from .cell import Reply
+
+CHANNEL, CHALLENGE, REGISTER = "task", "challenge", "register"
+
+PROTOCOL_VERSION = 1
+"""``federation_protocol_version`` of nvflare 2.9.0, the newest we know."""
+
+SPEAKS_LIKE = "2.9.0"
+"""The version of nvflare whose dialect we speak, told to the server when registering."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What the server gave our cell.
+
+    Attributes
+    ----------
+    credentials
+        Headers to put on every later message. Secret.
+    protocol_version, server_version
+        What the server says of itself; 2.9 and later, else None and empty.
+    """
+
+    credentials: dict[str, Any] = field(repr=False)
+    protocol_version: int | None = None
+    server_version: str = ""
+
+
+def challenge_headers(kit: StartupKit, nonce: str) -> dict[str, Any]:
+    """Return the headers of the challenge request."""
+    return {"cn": kit.username, "nonce": nonce}
+
+
+def read_challenge(kit: StartupKit, nonce: str, reply: Reply) -> str:
+    """Check the server's proof of identity and return its nonce.
+
+    Raises
+    ------
+    ServerIdentityError
+        It is not the server the kit was made for.
+    """
+    answer = reply.value if isinstance(reply.value, dict) else {}
+    name, signature, pem, server_nonce = (answer.get(k) for k in ("cn", "signature", "cert", "nonce"))
+    where = f"the server at {kit.address}"
+    if not isinstance(name, str) or not isinstance(server_nonce, str) or not isinstance(signature, bytes):
+        raise ProtocolError(f"{where} did not answer the challenge")
+    if name != kit.server_identity:
+        raise ServerIdentityError(
+            f"{where} says it is '{name[:100]}', but the startup kit {kit.root} is for '{kit.server_identity}'. "
+            "Check that the kit and the address belong to the same federation"
+        )
+    try:
+        chain = x509.load_pem_x509_certificates(pem if isinstance(pem, bytes) else b"")
+    except ValueError:
+        raise ProtocolError(f"{where} sent no certificate") from None
+    leaf = chain[0]
+    problem = ""
+    if not leads_to_root(chain, kit.root_certificate):
+        problem = f"its certificate was not issued by {kit.root_file}"
+    elif subject(leaf, NameOID.COMMON_NAME) != name:
+        problem = f"its certificate is for '{subject(leaf, NameOID.COMMON_NAME)[:100]}'"
+    elif not _may_serve(leaf):
+        problem = "its certificate is not made for a server"
+    elif not verify(leaf, (name + nonce).encode(), signature):
+        problem = "its signature is wrong, so it does not hold the server's key"
+    if problem:
+        raise ServerIdentityError(f"{where} could not prove to be '{kit.server_identity}': {problem}")
+    return server_nonce
+
+
+def register_request(kit: StartupKit, server_nonce: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return headers and payload of the register request."""
+    headers = {
+        "client_name": kit.username,
+        "client_type": "admin",
+        "client_ip": "",
+        "project_name": kit.project_name,
+        "federation_protocol_version": PROTOCOL_VERSION,
+        "nvflare_version": SPEAKS_LIKE,
+    }
+    payload = fobs.shareable(
+        {
+            "cert": kit.certificate,
+            "cn": kit.username,
+            "signature": kit.sign((kit.username + server_nonce).encode()),
+        },
+        headers={"__peer_ctx__": fobs.fl_context(kit.username)},
+    )
+    return headers, payload
+
+
+def read_registration(kit: StartupKit, reply: Reply) -> Registration:
+    """Return what the server gave our cell.
+
+    Raises
+    ------
+    FLCommunicationError
+        The server refused: another project, a certificate it does not accept, a disabled user.
+    """
+    answer = reply.value if isinstance(reply.value, dict) else {}
+    token = answer.get("__token__")
+    if reply.code != "ok" or not isinstance(token, str) or not token:
+        why = reply.error or (reply.code if reply.code != "ok" else "it gave no reason")
+        raise FLCommunicationError(
+            f"the server at {kit.address} refused to register {kit.username} "
+            f"for project '{kit.project_name}': {why[:200]}. "
+            "Check that the startup kit was made for this federation and has not been revoked"
+        )
+    version = answer.get("federation_protocol_version")
+    return Registration(
+        credentials={
+            "client_name": kit.username,
+            "ssid": answer.get("ssid", ""),
+            "__token__": token,
+            "__token_signature__": answer.get("__token_signature__", "NA"),
+        },
+        protocol_version=version if isinstance(version, int) else None,
+        server_version=str(answer.get("nvflare_version") or "")[:40],
+    )
+
+
+def login_headers(kit: StartupKit, study: str) -> dict[str, Any]:
+    """Return the headers that go with the login command."""
+    return {
+        "user_name": kit.username,
+        "cert": kit.certificate,
+        "signature": kit.sign(kit.username.encode()),
+        "study": study,
+    }
+
+
+def login_command(kit: StartupKit) -> str:
+    """Return the login command."""
+    return hci.join(["_cert_login", kit.username])
+
+
+def read_login(kit: StartupKit, reply: hci.Reply) -> str:
+    """Return the session's token. It is a bearer secret: whoever has it is the user.
+
+    Raises
+    ------
+    AuthenticationError
+        The server does not accept the user, or not for this study.
+    """
+    for text in reply.texts("string", "error"):
+        verdict, _, reason = text.partition(":")
+        if verdict.strip() == "REJECT":
+            code, colon, words = reason.strip().partition(":")
+            auth_code = code.strip() if colon and code.strip().startswith("AUTH_") else None
+            words = words.strip() if auth_code else reason.strip()
+            # nvflare's own client says "Incorrect user name or password" here; there is no password.
+            raise AuthenticationError(
+                f"the server does not accept {kit.username}: {words or 'it gave no reason'}"[:300],
+                auth_code=auth_code,
+            )
+    tokens = reply.texts("token")
+    if not tokens:
+        said = "; ".join(reply.texts("string", "error"))
+        raise AuthenticationError(f"the server did not log {kit.username} in: {said or 'no token'}"[:300])
+    return tokens[0]
+
+
+def token_claims(token: str) -> dict[str, Any]:
+    """Return what a session token says openly: user, role, organisation, and from 2.8 on the study."""
+    try:
+        claims = json.loads(base64.b64decode(token.partition(":")[0], validate=True))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _may_serve(certificate: x509.Certificate) -> bool:
+    """Certificates of old provisioning tools say nothing of their use; those that do must permit this one."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        if not usage.digital_signature:
+            return False
+    except x509.ExtensionNotFound:
+        pass
+    try:
+        extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.SERVER_AUTH in extended

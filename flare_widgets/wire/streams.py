@@ -1,0 +1,163 @@
+"""Byte streams: blobs cut into chunks, each a cellnet message, acknowledged by the receiver.
+
+Pure state, no I/O. Facts: ``fuel/f3/streaming/byte_streamer.py`` and ``byte_receiver.py`` of nvflare 2.9.0.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ProtocolError
+
+CHANNEL = "sm__STREAM"
+DATA_TOPIC, ACK_TOPIC, ERROR_TOPIC = "sm__DATA", "sm__ACK", "sm__ERROR"
+
+STREAM_ID, DATA_TYPE, SIZE, SEQUENCE, OFFSET = "sm__id", "sm__dt", "sm__sz", "sm__sq", "sm__os"
+ERROR_MESSAGE, APP_CHANNEL, APP_TOPIC, REQUEST_ID = "sm__em", "sm__ch", "sm__tp", "sm__ri"
+ENCODING, OPTIONAL, CHUNK_SIZE_KEY, WINDOW_KEY = "sm__pe", "sm__op", "sm__cs", "sm__ws"
+
+_CHUNK, _FINAL, _ACK = 1, 2, 3
+
+CHUNK_SIZE = 1 << 20
+WINDOW = 64 << 20
+
+MAX_BLOB = 64 << 20
+"""Bytes of the largest blob we assemble. Replies are small; a download's are 5 MiB."""
+
+_ACK_EVERY = 4 << 20  # the smallest window any version of the sender uses is 16 MiB
+_MAX_EARLY = 64  # chunks of a blob that may arrive before their turn
+_MAX_OPEN = 256  # streams that a peer may leave unfinished
+_REMEMBERED = 1024  # finished streams whose chunks, sent again, still get their acknowledgement
+
+
+def chunks(
+    blob: bytes, stream_id: int, channel: str, topic: str, encoding: str, request_id: str | None
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Cut `blob` into the (headers, payload) of its messages.
+
+    A blob larger than the window would have to wait for acknowledgements; an admin client never has one (an
+    upload is a sequence of requests of 1 MiB), so that is refused instead of half supported.
+    """
+    if len(blob) > WINDOW:
+        raise ProtocolError(f"a blob of {len(blob)} bytes does not fit into the window of {WINDOW}")
+    count = max(1, -(-len(blob) // CHUNK_SIZE))
+    for index in range(count):
+        offset = index * CHUNK_SIZE
+        headers = {
+            APP_CHANNEL: channel,
+            APP_TOPIC: topic,
+            SIZE: len(blob),
+            STREAM_ID: stream_id,
+            DATA_TYPE: _FINAL if index == count - 1 else _CHUNK,
+            SEQUENCE: index,
+            OFFSET: offset,
+            ENCODING: encoding,
+            OPTIONAL: False,
+            CHUNK_SIZE_KEY: CHUNK_SIZE,
+            WINDOW_KEY: WINDOW,
+        }
+        if request_id is not None:
+            headers[REQUEST_ID] = request_id
+        yield headers, blob[offset : offset + CHUNK_SIZE]
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A blob that has arrived whole: the headers of its first message, and its bytes."""
+
+    headers: dict[str, Any]
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Ack:
+    """An acknowledgement to send: the headers of its message."""
+
+    stream_id: int
+    offset: int
+    sequence: int
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The stream headers of the message."""
+        return {STREAM_ID: self.stream_id, DATA_TYPE: _ACK, OFFSET: self.offset, SEQUENCE: self.sequence}
+
+
+@dataclass
+class _Incoming:
+    headers: dict[str, Any]
+    parts: list[bytes] = field(default_factory=list)
+    early: dict[int, tuple[bool, bytes]] = field(default_factory=dict)
+    size: int = 0
+    acked: int = 0
+    done: bool = False
+
+
+class Assembler:
+    """Puts arriving chunks together, in whatever order they come, and says what to acknowledge.
+
+    Since 2.9 the server sends a reply again and again until it is acknowledged, so chunks of streams that are
+    long finished must still be answered.
+    """
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[str, int], _Incoming] = OrderedDict()
+        self._finished: OrderedDict[tuple[str, int], Ack] = OrderedDict()
+
+    def receive(self, origin: str, headers: dict[str, Any], payload: bytes) -> tuple[Blob | None, Ack | None]:
+        """Take one chunk; return the blob if that completes it, and the acknowledgement to send, if any.
+
+        Raises
+        ------
+        ProtocolError
+            The chunk makes no sense, or the blob or the number of open streams exceeds our limits.
+        """
+        stream_id, sequence = headers.get(STREAM_ID), headers.get(SEQUENCE)
+        if not isinstance(stream_id, int) or not isinstance(sequence, int) or sequence < 0:
+            raise ProtocolError("a stream chunk without id or sequence number")
+        key = (origin, stream_id)
+        if key in self._finished:
+            return None, self._finished[key]
+        stream = self._open.get(key)
+        if stream is None:
+            if len(self._open) >= _MAX_OPEN:
+                self._open.popitem(last=False)
+            stream = self._open[key] = _Incoming(headers)
+        if sequence == 0:
+            stream.headers = headers
+        final = headers.get(DATA_TYPE) == _FINAL
+        if sequence > len(stream.parts):
+            stream.early.setdefault(sequence, (final, payload))
+        elif sequence == len(stream.parts):
+            self._append(stream, final, payload)
+            while not stream.done and len(stream.parts) in stream.early:
+                self._append(stream, *stream.early.pop(len(stream.parts)))
+        if stream.size + sum(len(p) for _, p in stream.early.values()) > MAX_BLOB or len(stream.early) > _MAX_EARLY:
+            del self._open[key]
+            raise ProtocolError(f"a stream exceeds {MAX_BLOB} bytes or {_MAX_EARLY} chunks out of order")
+
+        ack = Ack(stream_id, stream.size, len(stream.parts) - 1)
+        if stream.done:
+            del self._open[key]
+            self._finished[key] = ack
+            if len(self._finished) > _REMEMBERED:
+                self._finished.popitem(last=False)
+            return Blob(stream.headers, b"".join(stream.parts)), ack
+        if stream.size - stream.acked >= _ACK_EVERY or sequence < len(stream.parts) - 1:
+            stream.acked = stream.size
+            return None, ack
+        return None, None
+
+    def drop(self, origin: str, stream_id: Any) -> dict[str, Any] | None:
+        """Forget a stream its sender gave up; return the headers it came with, if it was known."""
+        stream = self._open.pop((origin, stream_id), None) if isinstance(stream_id, int) else None
+        return None if stream is None else stream.headers
+
+    @staticmethod
+    def _append(stream: _Incoming, final: bool, payload: bytes) -> None:
+        stream.parts.append(payload)
+        stream.size += len(payload)
+        stream.done = final

@@ -1,0 +1,156 @@
+"""Files over the wire, one step at a time: the requests of an upload and of a download, and their answers.
+
+Pure functions; who calls them does the file I/O and decides about retries. Facts: ``private/stream_runner.py``,
+``app_common/streamers`` and ``fuel/f3/streaming/download_service.py`` of nvflare 2.9.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InternalError, ProtocolError
+from . import fobs, hci
+
+UPLOAD_CHANNEL, UPLOAD_TOPIC = "aux_communication", "ObjectStreamer.Request"
+UPLOAD_CHUNK = 1 << 20
+
+DOWNLOAD_CHANNEL, DOWNLOAD_TOPIC = "download_service__", "download_service__download"
+
+_PREFIX = "ObjectStreamer."
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One upload of a file as part of a command.
+
+    Attributes
+    ----------
+    transaction
+        Its id, a UUID.
+    sender
+        The user's name: the server refuses requests that do not say who sends them.
+    command
+        The HCI JSON of the command the file belongs to.
+    name, size
+        The file.
+    """
+
+    transaction: str
+    sender: str
+    command: str
+    name: str
+    size: int
+
+    def request(self, sequence: int, data: bytes) -> dict[str, Any]:
+        """Return the payload that carries chunk number `sequence`; the first short one ends the upload."""
+        headers: dict[str, Any] = {
+            f"{_PREFIX}CHANNEL": "hci.upload",
+            f"{_PREFIX}TOPIC": "folder",
+            f"{_PREFIX}TX_ID": self.transaction,
+            f"{_PREFIX}SEQ": sequence,
+            "__topic__": UPLOAD_TOPIC,
+            "__peer_props__": {"__identity_name__": self.sender},
+        }
+        if sequence == 0:
+            headers[f"{_PREFIX}CTX"] = {
+                "conn_data": self.command,
+                "Streamer.file_name": self.name,
+                "FileStreamer.file_size": self.size,
+                "__topic__": "folder",
+                "__channel__": "hci.upload",
+            }
+        body = {"Streamer.data": data, "Streamer.size": len(data), "Streamer.eof": len(data) < UPLOAD_CHUNK}
+        return fobs.shareable(body, headers)
+
+
+def read_upload(value: Any) -> hci.Reply | None:
+    """Return the command's reply if the answer to a chunk carries it, None if the server wants more.
+
+    Raises
+    ------
+    InternalError
+        The server refused the chunk.
+    """
+    headers = value.get(fobs.HEADERS) if isinstance(value, dict) else None
+    if not isinstance(headers, dict):
+        raise ProtocolError("the answer to an upload has no headers")
+    code = headers.get("__rc__", "OK")
+    if code != "OK":
+        raise InternalError(f"the server refused the upload: {str(code)[:200]}")
+    result = headers.get(f"{_PREFIX}END_RESULT")
+    return None if result is None else hci.decode(result)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file the server offers for download: its name (hostile text) and the reference to ask with."""
+
+    name: str
+    reference: str
+
+
+def read_offer(meta: dict[str, Any]) -> list[RemoteFile]:
+    """Return the files that the reply to a download command offers.
+
+    Raises
+    ------
+    ProtocolError
+        The reply has no list of files.
+    """
+    files = meta.get("files")
+    if not isinstance(files, list):
+        raise ProtocolError("the server offers no files")
+    offer = []
+    for entry in files:
+        if not (isinstance(entry, list) and len(entry) >= 2 and all(isinstance(e, str) for e in entry[:2])):
+            raise ProtocolError("the server offers a file without name or reference")
+        offer.append(RemoteFile(entry[0], entry[1]))
+    return offer
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer to one request of a download: some bytes, or the end."""
+
+    data: bytes
+    last: bool
+    nonce: str | None = None
+    """What a confirmation must repeat; None when the server (before 2.9) expects none."""
+
+
+def download_request(reference: str, received: int) -> dict[str, Any]:
+    """Return the payload that asks for what follows the `received` bytes; asking twice is safe."""
+    request: dict[str, Any] = {"ref_id": reference, "confirm_capable": True}
+    if received:
+        request["state"] = {"received_bytes": received}
+    return request
+
+
+def read_part(value: Any) -> Part:
+    """Return what the answer to a download request brings.
+
+    Raises
+    ------
+    InternalError
+        The server cannot serve the file any more.
+    """
+    if not isinstance(value, dict):
+        raise ProtocolError("the answer to a download request is not a map")
+    status, data = value.get("status"), value.get("data")
+    if status == "ok" and isinstance(data, bytes) and data:
+        return Part(data, last=False)
+    if status == "eof":
+        nonce = value.get("confirm_nonce")
+        return Part(b"", last=True, nonce=nonce if value.get("confirm_expected") and isinstance(nonce, str) else None)
+    raise InternalError(f"the server stopped the download: {str(status)[:100]}. Start the download again")
+
+
+def download_confirmation(reference: str, nonce: str) -> dict[str, Any]:
+    """Return the payload that tells the server the whole file has arrived."""
+    return {"ref_id": reference, "confirm": "success", "confirm_nonce": nonce}
+
+
+def download_cancellation(reference: str) -> dict[str, Any]:
+    """Return the payload that tells the server nobody will ask for this file again."""
+    return {"ref_id": reference, "cancel": True}

@@ -1,0 +1,51 @@
+"""Name resolution that leaves no thread behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import Any
+
+from ...errors import NoConnection
+from ...kit import StartupKit
+
+
+async def resolve(kit: StartupKit) -> list[str]:
+    """Return the IP addresses of the kit's server.
+
+    asyncio's own resolver keeps its pool of threads for ever; this thread ends with its answer, and being a
+    daemon it never delays the end of the process when a name server hangs.
+
+    Raises
+    ------
+    NoConnection
+        The name is unknown.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[list[Any]] = loop.create_future()
+
+    def finish(found: list[Any] | None, error: OSError | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(found or [])
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(kit.host, kit.port, type=socket.SOCK_STREAM)
+            loop.call_soon_threadsafe(finish, found, None)
+        except OSError as e:
+            loop.call_soon_threadsafe(finish, None, e)
+
+    threading.Thread(target=look_up, name="flare-resolve", daemon=True).start()
+    try:
+        found = await future
+    except OSError as e:
+        raise NoConnection(
+            f"the server's name '{kit.host}' is unknown here ({e.strerror or e}). "
+            f"Check 'host' in {kit.startup / 'fed_admin.json'}, your network or VPN, or add it to the hosts file"
+        ) from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
