@@ -1,5 +1,67 @@
-"""NVIDIA FLARE in a notebook."""
+"""NVIDIA FLARE in a notebook.
+
+The FLARE API is in :mod:`flare_widgets.api`, under the names ``nvflare.fuel.flare_api`` uses. In a notebook,
+``%load_ext flare_widgets`` brings the ``%flare`` magic.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .api import MonitorReturnCode, Session, connect, new_secure_session
+    from .federation import LocalFederation
+    from .monitoring import JobSnapshot, Monitor
+
+__all__ = [
+    "JobSnapshot",
+    "LocalFederation",
+    "Monitor",
+    "MonitorReturnCode",
+    "Session",
+    "__version__",
+    "connect",
+    "load_ipython_extension",
+    "new_secure_session",
+    "unload_ipython_extension",
+]
+
+_HOMES = {
+    "JobSnapshot": "monitoring",
+    "LocalFederation": "federation",
+    "Monitor": "monitoring",
+    "MonitorReturnCode": "api",
+    "Session": "api",
+    "connect": "api",
+    "new_secure_session": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: whoever wants only the version should not pay for cryptography.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'flare_widgets' has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register ``%flare``; called by ``%load_ext flare_widgets``."""
+    from .magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Close the session; called by ``%unload_ext flare_widgets``."""
+    from .magics import unload
+
+    unload(shell)

@@ -75,9 +75,9 @@ class JobInfo:
         return f"JobInfo:\n  job_id: {self.job_id}\n  app_name: {self.app_name}"
 
 
-@dataclass
+@dataclass(repr=False)
 class SystemInfo:
-    """The server, the connected sites and the running jobs."""
+    """The server, the connected sites and the running jobs; shown as its text."""
 
     server_info: ServerInfo
     client_info: list[ClientInfo]
@@ -95,6 +95,8 @@ class SystemInfo:
                 "\n".join(map(str, self.job_info)),
             ]
         )
+
+    __repr__ = __str__
 
 
 def _when(seconds: float | None) -> str:

@@ -35,6 +35,11 @@ def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
     return "  ".join(parts)
 
 
+def label(name: str, job_id: str) -> str:
+    """Return a job's name and short id."""
+    return f"{clean(name) or 'job'} {clean(job_id[:SHORT_ID])}"
+
+
 def clock(seconds: float) -> str:
     """Return seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
     whole = int(seconds)

@@ -1,0 +1,74 @@
+# The two commands: `make demo` and `make test`. Each sets up all it needs, from a fresh clone.
+# A machine needs Python 3.10 or later, and for the tests and the front-end also node with npm.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SHELL := /bin/bash
+
+.PHONY: demo lab test unit lint bundle bundle-check browser bench wheel clean help
+
+help:  ## list what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: $(READY)  ## run the first lesson for real, without a screen
+	$(BIN)/flare-widgets demo
+
+lab: $(READY)  ## open JupyterLab on the first lesson
+	$(BIN)/flare-widgets lab
+
+test: lint bundle-check browser  ## run every test
+	$(BIN)/pytest
+
+unit: $(READY)  ## run only the tests that need neither a federation nor a browser
+	$(BIN)/pytest tests/unit
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bundle: js/node_modules/.ready  ## build the front-end into flare_widgets/views/static
+	cd js && npm run --silent build
+
+# The bundle is committed, so that an install needs no node; what is committed must be what the sources build.
+bundle-check: js/node_modules/.ready  ## check types, test the front-end, and compare the committed bundle
+	cd js && npm run --silent typecheck && npm test --silent
+	before=$$(cd flare_widgets/views/static && cat * | cksum); \
+	cd js && npm run --silent build && cd ..; \
+	after=$$(cd flare_widgets/views/static && cat * | cksum); \
+	[ "$$before" = "$$after" ] || { echo "flare_widgets/views/static is not what js/ builds: commit it"; exit 1; }
+
+bench: $(READY)  ## measure against nvflare's own client; prints a table
+	$(BIN)/python -m benchmarks
+
+wheel: bundle $(READY)  ## build the wheel and the sdist
+	$(BIN)/python -m build
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) out dist js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(READY): pyproject.toml flare_widgets/_version.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "flare-widgets needs Python 3.10 or later: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	touch $@
+
+js/node_modules/.ready: js/package.json js/package-lock.json
+	@command -v npm >/dev/null || { echo "the front-end needs node and npm: https://nodejs.org"; exit 1; }
+	cd js && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+# Browser tests drive a Chromium: the one named by $$CHROMIUM, one that is installed, or Debian's.
+browser:
+	@if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing chromium"; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	  else \
+	    echo "the browser tests need Chromium: install it, or set CHROMIUM to its path"; exit 1; \
+	  fi; \
+	fi

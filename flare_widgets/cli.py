@@ -1,0 +1,60 @@
+"""The command line: ``flare-widgets demo`` and ``flare-widgets lab``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+LESSON = Path("notebooks", "01_quickstart.ipynb")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="flare-widgets", description="NVIDIA FLARE in a notebook.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    demo = commands.add_parser("demo", help="run a lesson for real, without a screen, and show what its job did")
+    demo.add_argument("lesson", type=Path, nargs="?", default=LESSON, help=f"the notebook (default: {LESSON})")
+    demo.add_argument("--out", type=Path, default=Path("out"), help="where the results go (default: out)")
+    lab = commands.add_parser("lab", help="open JupyterLab on a lesson")
+    lab.add_argument("lesson", type=Path, nargs="?", default=LESSON, help=f"the notebook (default: {LESSON})")
+    options = parser.parse_args(arguments)
+    if not options.lesson.is_file():
+        return _fail(f"there is no notebook {options.lesson}: run this in a clone of flare-widgets, or name one")
+    if options.command == "demo":
+        return _demo(options.lesson, options.out)
+    return _lab(options.lesson)
+
+
+def _demo(lesson: Path, out: Path) -> int:
+    missing = [name for name in ("nbclient", "nbconvert", "ipykernel", "nvflare") if not _installed(name)]
+    if missing:
+        return _fail(f"the demo needs {', '.join(missing)}: pip install 'flare-widgets[local]' jupyterlab")
+    from .demo import run
+
+    return run(lesson, out)
+
+
+def _lab(lesson: Path) -> int:
+    if not _installed("jupyterlab"):
+        return _fail("JupyterLab is not installed: pip install 'flare-widgets[local]' jupyterlab")
+    # The environment's own programs first: FLARE starts its processes with the Python it finds on the path.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.call([sys.executable, "-m", "jupyterlab", str(lesson)], env={**os.environ, "PATH": path})
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def _fail(message: str) -> int:
+    print(f"flare-widgets: {message}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

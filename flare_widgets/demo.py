@@ -1,0 +1,125 @@
+"""The demo: a lesson executed for real, without a screen, told line by line.
+
+Cells tagged ``show-in-demo`` have their text printed; the cell tagged ``final-status`` decides the exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert.exporters import HTMLExporter
+
+_CELL_TIMEOUT = 300
+_EXPECTED = "FINISHED:COMPLETED"
+
+
+def run(lesson: Path, out: Path) -> int:
+    """Execute a lesson in a copy, and keep the result as a notebook and as HTML.
+
+    Parameters
+    ----------
+    lesson
+        The notebook; it is not changed.
+    out
+        The folder for the results; a folder of the lesson's name in it is replaced.
+
+    Returns
+    -------
+    int
+        0 when the lesson's job completed, else 1.
+    """
+    folder = out / lesson.stem
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
+    executed, page = folder / lesson.name, folder / f"{lesson.stem}.html"
+    _say(f"{lesson}: a real federation on this machine, a real job")
+    started = time.monotonic()
+    failure = _execute(notebook, folder)
+    nbformat.write(notebook, executed)  # type: ignore[no-untyped-call]
+    page.write_text(_html(notebook), encoding="utf-8")
+    status = _final_status(notebook)
+    _say("")
+    if failure:
+        _say(failure)
+    _say(f"final status: {status or 'unknown'}, after {time.monotonic() - started:.0f} s in all")
+    _say(f"the executed notebook: {executed}")
+    _say(f"the same as a page:    {page}")
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
+        _say("make lab opens the lesson in JupyterLab")
+    return 0 if status == _EXPECTED and not failure else 1
+
+
+def _execute(notebook: Any, folder: Path) -> str:
+    """Execute a notebook in `folder`; return why it failed, empty when it did not."""
+
+    def on_cell_start(cell: Any, **_: Any) -> None:
+        heading = headings.get(cell.id)
+        if heading:
+            _say(f"\n{heading}")
+
+    def on_cell_executed(cell: Any, **_: Any) -> None:
+        if "show-in-demo" in cell.metadata.get("tags", ()):
+            for output in cell.outputs:
+                if output.output_type == "stream":
+                    _say("  " + output.text.rstrip("\n").replace("\n", "\n  "))
+
+    headings = _headings(notebook)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    client = NotebookClient(
+        notebook,
+        timeout=_CELL_TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        # Stored widget state would make the page fetch a widget manager from the internet.
+        store_widget_state=False,
+        # Jupyter warns of unencrypted sockets; these are on the loopback, and for this one run.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        on_cell_start=on_cell_start,
+        on_cell_executed=on_cell_executed,
+    )
+    try:
+        client.execute(env={**os.environ, "PATH": path})
+    except CellExecutionError as e:
+        return str(e)
+    return ""
+
+
+def _headings(notebook: Any) -> dict[str, str]:
+    """Return the heading above each code cell that follows one."""
+    found, heading = {}, ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            first = cell.source.partition("\n")[0]
+            heading = first.lstrip("# ") if first.startswith("#") else heading
+        elif heading:
+            found[cell.id], heading = heading, ""
+    return found
+
+
+def _final_status(notebook: Any) -> str:
+    for cell in notebook.cells:
+        if "final-status" in cell.metadata.get("tags", ()):
+            for output in cell.get("outputs", ()):
+                text = output.get("data", {}).get("text/plain", "")
+                if text:
+                    return str(text).strip("'\"")
+    return ""
+
+
+def _html(notebook: Any) -> str:
+    exporter = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="")  # type: ignore[no-untyped-call]
+    body, _ = exporter.from_notebook_node(notebook)
+    return str(body)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201

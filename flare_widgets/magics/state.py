@@ -1,0 +1,94 @@
+"""What the verbs share between cells."""
+
+from __future__ import annotations
+
+from IPython.core.error import UsageError
+
+from ..api import Session
+from ..errors import JobNotFound
+from ..federation import LocalFederation
+from ..monitoring import Monitor
+
+_UUID_LENGTH = 36
+
+
+class State:
+    """One session with its monitor, one federation, the last job.
+
+    Attributes
+    ----------
+    federation
+        The one that ``%flare up`` started, None while there is none.
+    last_job
+        The job submitted, cloned or watched last.
+    """
+
+    def __init__(self) -> None:
+        self.federation: LocalFederation | None = None
+        self.last_job: str | None = None
+        self._session: Session | None = None
+        self._monitor: Monitor | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session.
+
+        Raises
+        ------
+        UsageError
+            There is none.
+        """
+        if self._session is None or self._session.closed:
+            why = "there is no session" if self._session is None else "the session has ended"
+            raise UsageError(f"{why}: %flare connect KIT, or %flare up for a federation on this machine")
+        return self._session
+
+    @property
+    def monitor(self) -> Monitor:
+        """The session's monitor."""
+        session = self.session
+        if self._monitor is None or self._monitor.session is not session:
+            self._monitor = Monitor(session)
+        return self._monitor
+
+    def use(self, session: Session) -> None:
+        """Make `session` the one that verbs work with; the one before is closed."""
+        self.close_session()
+        self._session = session
+        self.last_job = None
+
+    def close_session(self) -> Session | None:
+        """Close the session, if there is one, and return it."""
+        session, self._session = self._session, None
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+        if session is not None:
+            session.close()
+        return session
+
+    def job(self, prefix: str | None) -> str:
+        """Return the id of the job whose id begins with `prefix`; the last job's when that is None.
+
+        Raises
+        ------
+        UsageError
+            No job was named, and none was submitted or watched before.
+        JobNotFound
+            No job, or more than one, has such an id.
+        """
+        if prefix is None:
+            if self.last_job is None:
+                raise UsageError("which job? Give its id (%flare jobs lists them)")
+            return self.last_job
+        if len(prefix) < _UUID_LENGTH:
+            found = [str(job.get("job_id")) for job in self.session.list_jobs(id_prefix=prefix)]
+            if not found:
+                raise JobNotFound(f"no job has an id that begins with '{prefix}'. %flare jobs lists them")
+            if len(found) > 1:
+                raise JobNotFound(
+                    f"{len(found)} jobs have an id that begins with '{prefix}': {', '.join(sorted(found)[:5])}. "
+                    "Give more of it"
+                )
+            return found[0]
+        return prefix

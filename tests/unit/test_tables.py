@@ -1,0 +1,107 @@
+"""Lists and the system's state in words."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flare_widgets.api import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.views.system import SystemStatus, describe_system
+from flare_widgets.views.tables import JobTable
+
+JOB = {
+    "job_id": "76b8d043-66ab-47f6-9933-f62c80b7dc58",
+    "job_name": "hello-numpy",
+    "status": "FINISHED:COMPLETED",
+    "submit_time": "2026-11-23T22:40:03.858821+00:00",
+    "duration": "0:00:15.837898",
+    "study": "default",
+}
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m\u202egnp"
+
+
+class _Elements(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_jobs_read_as_a_table_and_stay_a_list() -> None:
+    table = JobTable([JOB])
+    assert list(table) == [JOB]
+    heading, row = repr(table).splitlines()
+    assert heading.split() == ["name", "status", "submitted", "duration", "study", "id"]
+    assert row.split() == [
+        "hello-numpy",
+        "FINISHED:COMPLETED",
+        "2026-11-23",
+        "22:40:03",
+        "0:00:15",
+        "default",
+        "76b8d043",
+    ]
+
+
+def test_no_jobs_say_what_to_do() -> None:
+    assert "%flare submit" in repr(JobTable([]))
+    assert "%flare submit" in JobTable([])._repr_html_()
+
+
+@pytest.mark.parametrize("field", sorted(JOB))
+def test_hostile_jobs_are_only_text(field: str) -> None:
+    table = JobTable([{**JOB, field: HOSTILE}])
+    assert "\x1b" not in repr(table)
+    assert "\u202e" not in repr(table)
+    page = _Elements(table._repr_html_())
+    assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
+    assert not {a for a in page.attributes if a.startswith("on") or a == "src"}
+    if field not in ("job_id", "submit_time", "duration"):  # those are cut short
+        assert "<script>alert(1)</script>" in page.words
+
+
+def _session(**kit: Any) -> Any:
+    facts = {"username": "ann@h.org", "role": "lead", "organization": "h", "address": "server:8002", **kit}
+    return SimpleNamespace(kit=SimpleNamespace(**facts), study="default")
+
+
+def test_the_system_in_words() -> None:
+    info = SystemInfo(
+        ServerInfo("started", 1000.0),
+        [ClientInfo("site-2", 1958.0), ClientInfo("site-1", 1997.0)],
+        [JobInfo("76b8d043", "app")],
+    )
+    lines = describe_system(_session(), info, now=2000.0).splitlines()
+    assert lines[0] == "ann@h.org  lead, h  →  server:8002  study default"
+    assert lines[1].startswith("  server  connected, up since ")
+    assert lines[2:] == [
+        "  site-1  connected, heard of 3 s ago",
+        "  site-2  silent for 42 s",
+        "  job     76b8d043 is running (app)",
+    ]
+
+
+def test_an_empty_system_says_so() -> None:
+    text = describe_system(_session(role="", organization=""), SystemInfo(ServerInfo("stopped", None), [], []), 0)
+    assert "sites   none is connected" in text
+    assert "jobs    none is running" in text
+
+
+def test_the_status_is_the_answer_itself() -> None:
+    info = SystemInfo(ServerInfo("stopped", None), [ClientInfo(HOSTILE, None)], [])
+    status = SystemStatus(_session(), info, now=0)
+    assert status.client_info == info.client_info
+    assert repr(status) == describe_system(_session(), info, now=0)
+    assert "\x1b" not in repr(status)
