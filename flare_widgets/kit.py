@@ -178,7 +178,10 @@ def find_startup(location: str | Path) -> Path:
     ConfigError
         There is no such folder, or it is not a startup kit of a user.
     """
-    folder = Path(location).expanduser().absolute()
+    try:
+        folder = Path(location).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(f"there is no startup kit at {location}: no such user") from None
     try:
         if not folder.exists():
             raise ConfigError(f"there is no startup kit at {folder}: no such folder")
@@ -204,12 +207,12 @@ def find_startup(location: str | Path) -> Path:
 
 def verify(certificate: x509.Certificate, content: bytes, signature: bytes) -> bool:
     """Whether `signature` over `content` was made by the owner of `certificate` (the rules of `sign`)."""
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey):
-        return False
     try:
+        key = certificate.public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
         key.verify(signature, content, _PSS, hashes.SHA256())
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
         return False
     return True
 
@@ -221,7 +224,10 @@ def leads_to_root(chain: Sequence[x509.Certificate], root: x509.Certificate) -> 
             return True
         try:
             cert.verify_directly_issued_by(issuer)
-        except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+            # Without this any user of the federation could issue a certificate in the server's name.
+            if issuer != root and not issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+                return False
+        except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound):
             return False
     return True
 
@@ -249,6 +255,8 @@ def _read(file: Path) -> bytes:
         raise ConfigError(f"{file} cannot be read: permission denied. Run as its owner, or chmod it") from None
     except OSError as e:
         raise ConfigError(f"{file} cannot be read: {e.strerror}") from e
+    except ValueError:  # a NUL, or half a character, in a name that fed_admin.json gives
+        raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name. {_ASK}") from None
     if not data or len(data) > _MAX_FILE:
         raise ConfigError(f"{file} is {'empty' if not data else 'too large to be what it should be'}. {_ASK}")
     return data
@@ -280,7 +288,7 @@ def _admin_section(root: Path, admin_file: Path) -> dict[str, Any]:
 def _certificates(data: bytes, file: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(data)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, x509.InvalidVersion):
         raise InvalidCertChain(f"{file} is not a certificate (PEM). {_ASK}") from None
 
 

@@ -11,6 +11,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import itertools
 import os
 import time
 import weakref
@@ -418,14 +419,16 @@ class Session:
 
     async def _execute(self, command: Command[T]) -> T:
         timeout = self._timeout or COMMAND_TIMEOUT
-        for attempt in range(1, command.attempts + 1):
+        deadline = time.monotonic() + timeout
+        for attempt in itertools.count(1):
             try:
                 reply = await self._connection.execute(command.line, timeout, cmd_timeout=self._timeout)
                 break
             except NoConnection:
-                if attempt == command.attempts:
+                pause = _BACKOFF * attempt
+                if attempt >= command.attempts or time.monotonic() + pause > deadline:
                     raise
-                await asyncio.sleep(_BACKOFF * attempt)
+                await asyncio.sleep(pause)
         return command.answer(reply)
 
     def _link(self) -> Link:

@@ -173,9 +173,14 @@ class Link:
         answer: asyncio.Future[cells.Reply] = asyncio.get_running_loop().create_future()
         request_id = send(channel, topic, value, headers)
         self._waiting[request_id] = answer
-        try:
+
+        async def sent_and_answered() -> cells.Reply:
+            # A server that hangs stops reading first: then already the sending takes for ever.
             await self._flush()
-            reply = await asyncio.wait_for(answer, timeout)
+            return await answer
+
+        try:
+            reply = await asyncio.wait_for(sent_and_answered(), timeout)
         except asyncio.TimeoutError:
             words = what.split(" ", 1)[0]
             raise NoConnection(

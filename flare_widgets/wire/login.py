@@ -74,7 +74,7 @@ def read_challenge(kit: StartupKit, nonce: str, reply: Reply) -> str:
         )
     try:
         chain = x509.load_pem_x509_certificates(pem if isinstance(pem, bytes) else b"")
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ProtocolError(f"{where} sent no certificate") from None
     leaf = chain[0]
     problem = ""

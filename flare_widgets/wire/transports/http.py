@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -11,13 +12,16 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from ...errors import NoConnection
 from ...kit import StartupKit
 from ..frames import MAX_FRAME
-from . import TransportClosed
+from .base import TransportClosed
 from .resolve import resolve
 from .tls import check_peer, client_context, explain
 
 _PATH = "/f3"
 _PING = 20.0  # seconds between websocket pings, and until a peer that does not answer them is given up
 _CLOSE = 0.5
+# websockets logs the bytes of frames when debugging is on, and ours carry tokens. This logger has no parent and no
+# handler, so nothing of it comes out.
+_SILENT = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
 
 
 class HttpTransport:
@@ -66,6 +70,7 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
                 ping_timeout=_PING,
                 max_size=MAX_FRAME,
                 user_agent_header=None,
+                logger=_SILENT,
             )
         except ssl.SSLError as e:
             raise await explain(kit, e) from None

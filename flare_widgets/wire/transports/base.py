@@ -1,0 +1,34 @@
+"""What a transport is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class TransportClosed(ConnectionError):
+    """The connection ended; the message says how."""
+
+
+class Transport(Protocol):
+    """One connection to the server."""
+
+    async def send(self, frame: bytes) -> None:
+        """Send one frame.
+
+        Raises
+        ------
+        TransportClosed
+            The connection has ended.
+        """
+
+    async def receive(self) -> bytes:
+        """Return the next frame.
+
+        Raises
+        ------
+        TransportClosed
+            The connection has ended.
+        """
+
+    async def close(self) -> None:
+        """End the connection; returns soon whatever the peer does."""
