@@ -9,7 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 class RequireBundle(BuildHookInterface):  # type: ignore[misc]
     """Check that the built front-end is where the package looks for it."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         if version == "editable":
             return
         static = Path(self.root, "flare_widgets", "views", "static")

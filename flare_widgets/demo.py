@@ -6,6 +6,7 @@ Cells tagged ``show-in-demo`` have their text printed; the cell tagged ``final-s
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -19,6 +20,7 @@ from nbconvert.exporters import HTMLExporter
 
 _CELL_TIMEOUT = 300
 _EXPECTED = "FINISHED:COMPLETED"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(lesson: Path, out: Path) -> int:
@@ -89,7 +91,7 @@ def _execute(notebook: Any, folder: Path) -> str:
     try:
         client.execute(env={**os.environ, "PATH": path})
     except CellExecutionError as e:
-        return str(e)
+        return _COLOUR.sub("", str(e))
     return ""
 
 
@@ -118,7 +120,8 @@ def _final_status(notebook: Any) -> str:
 def _html(notebook: Any) -> str:
     exporter = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="")  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook)
-    return str(body)
+    # What is left of the links to scripts elsewhere: the page must be whole without the internet.
+    return re.sub(r'<script src="">\s*</script>', "", str(body))
 
 
 def _say(text: str) -> None:

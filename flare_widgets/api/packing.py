@@ -6,11 +6,13 @@ Facts: ``lighter/utils.py:sign_folders`` and ``fuel/utils/zip_utils.py`` of nvfl
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +28,9 @@ MAX_RATIO = 200
 """How many times its packed size (plus `MAX_FREE`) a result may unpack to; job results rarely exceed 20."""
 
 MAX_FREE = 64 << 20
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+_IMPOSSIBLE = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL})
 
 
 def check_job_folder(folder: Path) -> None:
@@ -78,7 +83,8 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for directory in [folder, *(p for p in _walk(folder) if p.is_dir())]:
             inside = PurePosixPath(folder.name, *directory.relative_to(folder).parts)
-            archive.writestr(f"{inside}/", b"")
+            if directory != folder:
+                archive.writestr(f"{inside}/", b"")
             signatures: dict[str, str] = {}
             for path in sorted(directory.iterdir()):
                 if path.name in (SIGNATURES, SUBMITTER):
@@ -120,8 +126,12 @@ def unpack(archive: Path, folder: Path) -> None:
                 with source.open(member) as data, target.open("xb") as file:
                     while chunk := data.read(1 << 20):
                         file.write(chunk)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, FileExistsError, NotADirectoryError) as e:
-        raise InternalError(f"the server's {archive.name} cannot be unpacked: {e}") from None
+    except _DAMAGED as e:
+        raise InternalError(f"the server's {archive.name} cannot be unpacked: {str(e)[:200]}") from None
+    except OSError as e:
+        if e.errno not in _IMPOSSIBLE:  # a full disk is not the server's fault
+            raise
+        raise InternalError(f"the server's {archive.name} cannot be unpacked: {e.strerror}") from None
 
 
 def safe_name(name: str) -> str:
@@ -154,6 +164,8 @@ def _check_members(name: str, members: list[zipfile.ZipInfo], packed: int) -> No
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise InternalError(f"{name} has a link or device, {member.filename[:100]!r}: refused")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InternalError(f"{name} is packed in a way that FLARE does not use ({member.compress_type}): refused")
         if not member.is_dir():
             folded = str(path).casefold()
             if folded in seen:

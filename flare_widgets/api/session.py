@@ -8,7 +8,6 @@ them at once and the session stays usable.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import concurrent.futures
 import contextlib
 import itertools
@@ -46,8 +45,6 @@ COMMAND_TIMEOUT = 5.0
 _BACKOFF = 0.5
 _CLOSE = 0.1  # seconds close() waits for the farewell; the I/O thread finishes it
 _MAX_LOGIN_TRIES = 300
-
-_open: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
 class Session:
@@ -99,7 +96,8 @@ class Session:
         self._connection = Connection(self.kit, study)
         self._timeout: float | None = None
         self._pid = os.getpid()
-        _open.add(self)
+        # Also when the session is forgotten, or the process ends, the server is told.
+        self._farewell = weakref.finalize(self, _farewell, self._connection, self._pid)
 
     @property
     def username(self) -> str:
@@ -146,13 +144,7 @@ class Session:
 
     def close(self) -> None:
         """Log out and close. May be called at any time, from any thread, more than once."""
-        if os.getpid() != self._pid:
-            return
-        # What is left after that (a server that does not answer the farewell) the I/O thread finishes alone.
-        future = loop.start(self._connection.close())
-        with contextlib.suppress(concurrent.futures.TimeoutError, concurrent.futures.CancelledError, Exception):
-            future.result(_CLOSE)
-        _open.discard(self)
+        self._farewell()
 
     def set_timeout(self, value: float) -> None:
         """Set how long commands may take, here and on the server.
@@ -510,9 +502,12 @@ def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0) -
     return new_secure_session("", kit, timeout=timeout, study=study)
 
 
-def _close_all() -> None:
-    for session in list(_open):
-        session.close()
-
-
-atexit.register(_close_all)
+def _farewell(connection: Connection, pid: int) -> None:
+    if os.getpid() != pid:
+        return
+    future = loop.start(connection.close())
+    if loop.is_current():
+        return
+    # What is left after that (a server that does not answer the farewell) the I/O thread finishes alone.
+    with contextlib.suppress(concurrent.futures.TimeoutError, concurrent.futures.CancelledError, Exception):
+        future.result(_CLOSE)

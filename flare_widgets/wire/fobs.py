@@ -108,7 +108,8 @@ def _plain(value: Any, datums: dict[str, str | bytes], depth: int) -> Any:
         if _TYPE in value:
             inner = _plain(value.get(_DATA), datums, depth + 1)
             if value[_TYPE] == _DATUM_REF and isinstance(inner, dict):
-                ref = str(inner.get("datum_id"))
+                fields = inner.get("data", inner)
+                ref = str(fields.get("datum_id")) if isinstance(fields, dict) else ""
                 if ref not in datums:
                     raise ProtocolError("FOBS: a reference to a section that is not there")
                 return datums[ref]

@@ -46,6 +46,11 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         raise
 
 
+def is_current() -> bool:
+    """Whether the caller runs on the I/O thread, which must not wait for itself."""
+    return threading.current_thread().name == THREAD_NAME
+
+
 def _running_loop() -> asyncio.AbstractEventLoop:
     global _loop, _pid
     with _lock:

@@ -27,6 +27,9 @@ WINDOW = 64 << 20
 MAX_BLOB = 64 << 20
 """Bytes of the largest blob we assemble. Replies are small; a download's are 5 MiB."""
 
+MAX_HELD = 4 * MAX_BLOB
+"""Bytes that all unfinished blobs together may have."""
+
 _ACK_EVERY = 4 << 20  # the smallest window any version of the sender uses is 16 MiB
 _MAX_EARLY = 64  # chunks of a blob that may arrive before their turn
 _MAX_OPEN = 256  # streams that a peer may leave unfinished
@@ -92,6 +95,7 @@ class _Incoming:
     parts: list[bytes] = field(default_factory=list)
     early: dict[int, tuple[bool, bytes]] = field(default_factory=dict)
     size: int = 0
+    held: int = 0
     acked: int = 0
     done: bool = False
 
@@ -130,14 +134,20 @@ class Assembler:
             stream.headers = headers
         final = headers.get(DATA_TYPE) == _FINAL
         if sequence > len(stream.parts):
-            stream.early.setdefault(sequence, (final, payload))
+            if sequence not in stream.early:
+                stream.early[sequence] = (final, payload)
+                stream.held += len(payload)
         elif sequence == len(stream.parts):
+            stream.held += len(payload)
             self._append(stream, final, payload)
             while not stream.done and len(stream.parts) in stream.early:
                 self._append(stream, *stream.early.pop(len(stream.parts)))
-        if stream.size + sum(len(p) for _, p in stream.early.values()) > MAX_BLOB or len(stream.early) > _MAX_EARLY:
+        if stream.held > MAX_BLOB or len(stream.early) > _MAX_EARLY:
             del self._open[key]
             raise ProtocolError(f"a stream exceeds {MAX_BLOB} bytes or {_MAX_EARLY} chunks out of order")
+        if sum(s.held for s in self._open.values()) > MAX_HELD:
+            self._open.clear()
+            raise ProtocolError(f"unfinished streams exceed {MAX_HELD} bytes")
 
         ack = Ack(stream_id, stream.size, len(stream.parts) - 1)
         if stream.done:

@@ -12,13 +12,12 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from jobs import write_job
 
 from flare_widgets.api import Session, SystemInfo
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobSnapshot
 from flare_widgets.views.job import JobView
-
-from jobs import write_job
 
 
 @pytest.fixture

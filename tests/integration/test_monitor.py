@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jobs import write_job
 
 from flare_widgets.api import JobNotFound, MonitorReturnCode, Session, SessionClosed, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobSnapshot, Monitor, WatchState
-
-from jobs import write_job
 
 PATIENCE = 90.0
 
@@ -79,7 +78,9 @@ def test_a_job_is_watched_from_submission_to_the_end(session: Session, monitor: 
     assert end.elapsed(now=time.time() + 1000) == end.duration
 
 
-def test_callbacks_get_what_the_flare_api_gives_and_false_ends(session: Session, monitor: Monitor, waiting: str) -> None:
+def test_callbacks_get_what_the_flare_api_gives_and_false_ends(
+    session: Session, monitor: Monitor, waiting: str
+) -> None:
     calls: list[Any] = []
 
     def cb(*args: Any, **kwargs: Any) -> bool:

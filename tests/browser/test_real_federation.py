@@ -1,0 +1,80 @@
+"""What a user does: the lesson, and an aborted job, in a real JupyterLab with a real federation."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from job_panel import JobPanel
+from jobs import write_job
+from lab_page import NotebookPage, mime_types
+from lab_server import LabServer
+from playwright.sync_api import expect
+
+from flare_widgets.api import connect
+from flare_widgets.federation import LocalFederation
+
+LESSON = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
+JOB_PATIENCE = 90_000
+
+
+@pytest.fixture
+def federation() -> Iterator[LocalFederation]:
+    with LocalFederation(2) as federation:
+        yield federation
+
+
+def test_the_lesson_from_top_to_bottom(notebook: NotebookPage, lab: LabServer, pictures: Path | None) -> None:
+    shutil.copy(LESSON, lab.root / LESSON.name)
+    cells = nbformat.read(LESSON, as_version=4).cells
+    notebook.open(LESSON.name)
+    monitor = next(i for i, c in enumerate(cells) if c.source.startswith("%flare monitor"))
+    code = [i for i, c in enumerate(cells) if c.cell_type == "code"]
+    for index in (i for i in code if i <= monitor):
+        notebook.run(index)
+    panel = JobPanel(notebook.outputs(monitor))
+    panel.expect_status("RUNNING")
+    # The kernel is free while the job runs, and the view is alive.
+    notebook.run_code("assert 1 + 1 == 2")
+    expect(panel.live).to_be_visible()
+    notebook.screenshot(notebook.cell(monitor), pictures and pictures / "lesson-running.png")
+    for index in (i for i in code if i > monitor):
+        notebook.run(index)
+    panel.expect_static("FINISHED:COMPLETED")
+    status = next(i for i, c in enumerate(cells) if "final-status" in c.metadata.get("tags", ()))
+    expect(notebook.outputs(status)).to_have_text("'FINISHED:COMPLETED'")
+    saved = notebook.save()
+    assert mime_types(saved, monitor) == [["text/html", "text/plain"]]
+    # The kernel is gone, the notebook is opened again: it still shows the result.
+    lab.shut_down_kernels()
+    notebook.open(LESSON.name)
+    panel.expect_static("FINISHED:COMPLETED")
+    panel.static.scroll_into_view_if_needed()  # JupyterLab does not lay out what is far out of sight
+    expect(panel.sites).to_have_text(["✓server deployed", "✓site-1 deployed", "✓site-2 deployed"], use_inner_text=True)
+
+
+def test_the_abort_button_aborts_a_running_job_while_a_cell_blocks(
+    notebook: NotebookPage, federation: LocalFederation, tmp_path: Path
+) -> None:
+    folder = write_job(tmp_path, "endless", wait=True)
+    notebook.create(
+        f"%load_ext flare_widgets\nsession = %flare connect '{federation.admin_kit}'\njob = %flare submit '{folder}'",
+        "%flare monitor",
+        "import time\nwhile True:\n    time.sleep(0.1)",
+    )
+    notebook.run(0)
+    notebook.run(1)
+    panel = JobPanel(notebook.outputs(1))
+    panel.expect_status("RUNNING")
+    notebook.run(2, wait=False)
+    notebook.wait_until_busy()
+    panel.button("Abort").click()
+    panel.button("Yes, abort").click()
+    expect(panel.static).to_be_visible(timeout=JOB_PATIENCE)
+    panel.expect_static("FINISHED:ABORTED")
+    notebook.interrupt()
+    with connect(federation.admin_kit) as session:
+        assert [job["status"] for job in session.list_jobs(name_prefix="endless")] == ["FINISHED:ABORTED"]
