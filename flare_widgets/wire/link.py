@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,7 +19,12 @@ log = logging.getLogger("flare_widgets.wire")
 
 _NOT_READY = frozenset({"comm_error", "target_unreachable", "service_unavailable"})
 _RETRY = 0.1  # seconds before a server that is still starting is challenged again
+_FIRST_ANSWER, _LAST_ANSWER = 0.5, 8.0  # seconds to wait for the answer to a challenge, at first and at most
 _FAREWELL = 2.0
+
+
+class Unanswered(NoConnection):
+    """The server did not answer in time; the link itself is not known to be broken."""
 
 
 class Link:
@@ -88,7 +94,8 @@ class Link:
         Raises
         ------
         NoConnection
-            The connection broke, or the server did not answer in time. Whether it did the command is unknown.
+            The connection broke, or the server did not answer in time (:class:`Unanswered`). Whether it did the
+            command is unknown.
         """
         return await self._execute(hci.encode(line, self._token, cmd_timeout, props), timeout, what=line)
 
@@ -123,16 +130,17 @@ class Link:
 
     async def _authenticate(self, study: str) -> None:
         kit = self._kit
-        while True:
+        for attempt in itertools.count():
             nonce = str(uuid.uuid4())
-            reply = await self._ask(
-                self._cell.request,
-                login.CHANNEL,
-                login.CHALLENGE,
-                None,
-                login.challenge_headers(kit, nonce),
-                None,
-            )
+            headers = login.challenge_headers(kit, nonce)
+            try:
+                # FLARE 2.9 says READY a moment before it is, and drops what comes in between: ask again soon.
+                patience = min(_FIRST_ANSWER * 2**attempt, _LAST_ANSWER)
+                reply = await self._ask(
+                    self._cell.request, login.CHANNEL, login.CHALLENGE, None, headers, patience, "challenge"
+                )
+            except Unanswered:
+                continue
             if reply.code == cells.OK:
                 break
             if reply.code not in _NOT_READY:
@@ -183,7 +191,7 @@ class Link:
             reply = await asyncio.wait_for(sent_and_answered(), timeout)
         except asyncio.TimeoutError:
             words = what.split(" ", 1)[0]
-            raise NoConnection(
+            raise Unanswered(
                 f"the server at {self._kit.address} did not answer '{words}' within {timeout:g} s. "
                 "Whether it was done is not known; try again, or raise the time-out with set_timeout()"
             ) from None

@@ -1,0 +1,43 @@
+"""A free port that stays free until the server listens on it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+
+
+class Port:
+    """A port of this machine, kept for a federation.
+
+    Between finding a free port and the server's listening there lie two seconds, in which another process
+    may be given the same one. On Linux, a socket that is bound but does not listen keeps the port away from
+    everybody who asks for *any* port, while a server that asks for this one, as NVIDIA FLARE's does with
+    ``SO_REUSEADDR``, still gets it. Held for as long as the federation lives, it also keeps the port while a
+    server restarts. Elsewhere there is no such thing, and a federation whose port was taken starts again
+    with another.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind(("127.0.0.1", 0))
+            #: The port's number.
+            self.number: int = self._socket.getsockname()[1]
+        except BaseException:
+            self._socket.close()
+            raise
+        if not sys.platform.startswith("linux"):
+            self._socket.close()
+
+    def release(self) -> None:
+        """Let others have the port."""
+        self._socket.close()
+
+
+def answers(number: int) -> bool:
+    """Whether anybody listens on this port of this machine."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", number)) == 0

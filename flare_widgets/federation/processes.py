@@ -1,0 +1,175 @@
+"""Finding and ending the processes of a federation.
+
+NVIDIA FLARE starts each job in a session of its own, and a job may start trainers in yet others, so neither
+a process group nor the tree of parents leads to all of them. But each inherits the environment it was
+started with: a variable there names the federation, and this is what processes are found by. It also needs
+no record of process ids that could be stale or reused.
+
+Needs psutil, which the extra ``local`` brings; imported when first needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+#: The environment variable that names the federation a process belongs to.
+MARKER = "FLARE_WIDGETS_FEDERATION"
+
+#: Set, in addition, for the one process that watches over the federation.
+SUPERVISOR = "FLARE_WIDGETS_SUPERVISOR"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A running process that belongs to a federation."""
+
+    pid: int
+    federation: str
+    supervisor: bool
+
+
+def find() -> list[Marked]:
+    """This user's running processes that belong to a federation, whichever it is."""
+    return [marked for process in _all() if (marked := _read(process))]
+
+
+def _all() -> Iterator[psutil.Process]:
+    import psutil
+
+    # Not psutil.process_iter: that remembers processes, and for a reused process id shows who had it before.
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            yield psutil.Process(pid)
+
+
+def _read(process: psutil.Process) -> Marked | None:
+    import psutil
+
+    try:
+        if process.uids().real != os.getuid():  # matters for root, who could read everybody's environment
+            return None
+        environment = process.environ()
+    except (psutil.Error, OSError):  # ended meanwhile, a zombie, or not ours to see
+        return None
+    federation = environment.get(MARKER)
+    return Marked(process.pid, federation, SUPERVISOR in environment) if federation else None
+
+
+def orphaned(found: Iterable[Marked]) -> set[str]:
+    """The federations that have processes, but nobody who watches over them. Pure."""
+    everyone = tuple(found)
+    return {one.federation for one in everyone} - {one.federation for one in everyone if one.supervisor}
+
+
+def live(found: Iterable[Marked]) -> set[str]:
+    """The federations that are watched over. Pure."""
+    return {one.federation for one in found if one.supervisor}
+
+
+def end_orphans() -> int:
+    """End what is left of this user's federations whose supervisor was killed.
+
+    Returns
+    -------
+    int
+        How many processes were ended.
+    """
+    suspects = orphaned(find())
+    if suspects:
+        # A list of processes is not read in one instant: a federation that was being started meanwhile may
+        # show a process but not yet its supervisor. In a second list, it does.
+        suspects &= orphaned(find())
+    return sum(end(federation) for federation in sorted(suspects))
+
+
+def end(federation: str, *, grace: float = 1.0, limit: float = 10.0) -> int:
+    """End every process of a federation: ask, wait shortly, kill; until none is left.
+
+    The calling process and its ancestors are spared, wherever they belong.
+
+    Parameters
+    ----------
+    federation
+        The federation's identity.
+    grace
+        How long, in seconds, a process may take to end by itself.
+    limit
+        When to give up. Only a process that is stuck inside the kernel can need that.
+
+    Returns
+    -------
+    int
+        How many processes were ended.
+    """
+    import psutil
+
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    asked: dict[psutil.Process, float] = {}
+    began = time.monotonic()
+    quiet = 0
+    # Twice nothing, since a process that is just replacing its program shows no environment for a moment.
+    while quiet < 2 and time.monotonic() - began < limit:
+        running = [process for process in _belonging(federation, asked) if process.pid not in spared]
+        quiet = 0 if running else quiet + 1
+        for process in running:
+            with contextlib.suppress(psutil.Error):
+                if process not in asked:
+                    asked[process] = time.monotonic()
+                    process.terminate()
+                elif time.monotonic() - asked[process] > grace:
+                    process.kill()
+        time.sleep(0.03)
+    return len(asked)
+
+
+def _belonging(federation: str, known: Container[psutil.Process]) -> list[psutil.Process]:
+    """The federation's processes, also those that hide it: descendants with an environment of their own."""
+    import psutil
+
+    processes: dict[int, psutil.Process] = {}
+    parents: dict[int, int] = {}
+    roots = set()
+    for process in _all():
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:  # has ended; only its parent can make it disappear
+                continue
+            parents[process.pid] = process.ppid()
+        except (psutil.Error, OSError):
+            continue
+        processes[process.pid] = process
+        marked = _read(process)
+        # Those found before stay found: once its parent has ended, a descendant is nobody's child any more.
+        if process in known or (marked and marked.federation == federation):
+            roots.add(process.pid)
+    return [processes[pid] for pid in with_descendants(roots, parents) if pid in processes]
+
+
+def with_descendants(roots: Iterable[int], parents: Mapping[int, int]) -> set[int]:
+    """``roots`` and all that descend from them. Pure.
+
+    Parameters
+    ----------
+    roots
+        Process ids.
+    parents
+        The parent's id of each process.
+    """
+    children: dict[int, list[int]] = {}
+    for pid, parent in parents.items():
+        children.setdefault(parent, []).append(pid)
+    found: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting.extend(children.get(pid, ()))
+    return found

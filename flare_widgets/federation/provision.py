@@ -1,0 +1,111 @@
+"""The startup kits of a federation, made by NVIDIA FLARE's own provisioner.
+
+Run as a process of its own, so that nvflare is never imported into the user's::
+
+    provision.main([folder, port, site, site, ...])
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .folders import KITS, PROVISION, STORAGE
+
+ADMIN = "admin@nvidia.com"
+_ORG = "nvidia"
+_PROJECT = "local"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Provision into ``folder/kits``; the exit code of the process."""
+    folder, port, *sites = arguments
+    os.umask(0o077)
+    provision(Path(folder), int(port), sites)
+    return 0
+
+
+def provision(folder: Path, port: int, sites: Sequence[str]) -> None:
+    """Make the startup kits of a server, its sites and its project admin.
+
+    Parameters
+    ----------
+    folder
+        The federation's folder; the kits come to ``kits`` in it.
+    port
+        The one port that the server listens on, on this machine only.
+    sites
+        The names of the sites.
+    """
+    workspace = folder / PROVISION
+    made = _run_provisioner(workspace, folder / STORAGE, port, sites)
+    made.rename(folder / KITS)
+    # With the kits made, nobody needs the key of their certificate authority any more.
+    shutil.rmtree(workspace)
+
+
+def _run_provisioner(workspace: Path, storage: Path, port: int, sites: Sequence[str]) -> Path:
+    from nvflare.lighter.constants import CtxKey
+    from nvflare.lighter.entity import Project
+    from nvflare.lighter.impl.cert import CertBuilder
+    from nvflare.lighter.impl.signature import SignatureBuilder
+    from nvflare.lighter.impl.static_file import StaticFileBuilder
+    from nvflare.lighter.impl.workspace import WorkspaceBuilder
+    from nvflare.lighter.provisioner import Provisioner
+    from nvflare.lighter.spec import Builder
+
+    class ServerBuilder(Builder):  # type: ignore[misc]  # has no types
+        """What differs from a usual server. Before the signatures, which older versions give to every
+        file."""
+
+        def build(self, project: Any, ctx: Any) -> None:
+            server = project.get_server()
+            _edit(Path(ctx.get_kit_dir(server)) / "fed_server.json", lambda config: _listen_locally(config, port))
+            resources = Path(ctx.get_local_dir(server)) / "resources.json"
+            shutil.copyfile(f"{resources}.default", resources)
+            _edit(resources, lambda config: _store_in(config, storage))
+
+    project = Project(_PROJECT, "A federation on one machine")
+    project.set_server("server", _ORG, {"fed_learn_port": port, "default_host": "localhost"})
+    for name in sites:
+        project.add_client(name, _ORG, {})
+    project.add_admin(ADMIN, _ORG, {"role": "project_admin"})
+    builders = [
+        WorkspaceBuilder(["master_template.yml"]),
+        StaticFileBuilder(config_folder="config"),
+        CertBuilder(),
+        ServerBuilder(),
+        SignatureBuilder(),
+    ]
+    context = Provisioner(str(workspace), builders).provision(project)
+    made = context.get(CtxKey.CURRENT_PROD_DIR)
+    if context.get(CtxKey.BUILD_ERROR) or not made:
+        sys.exit("The provisioner of NVIDIA FLARE failed.")  # it has printed the reason
+    return Path(made)
+
+
+def _listen_locally(config: dict[str, Any], port: int) -> None:
+    """Let the server be reached from this machine only: by default, it listens on every network."""
+    if "overseer_agent" in config:
+        return  # before 2.8, it always does, and without the name its overseer knows, it would not serve
+    for server in config["servers"]:
+        server["service"]["target"] = f"localhost:{port}"
+
+
+def _store_in(config: dict[str, Any], storage: Path) -> None:
+    """Give the server a storage of its own: by default, all servers of a machine share one in /tmp."""
+    config["snapshot_persistor"]["args"]["storage"]["args"]["root_dir"] = str(storage / "snapshots")
+    for component in config["components"]:
+        if component["id"] == "job_manager":
+            component["args"]["uri_root"] = str(storage / "jobs")
+
+
+def _edit(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    config = json.loads(file.read_text())
+    change(config)
+    file.write_text(json.dumps(config, indent=2))

@@ -1,0 +1,104 @@
+"""Arguments of a local federation: what is accepted, and that a refusal is one clear sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flare_widgets.federation import LocalFederation
+from flare_widgets.federation.checks import MAX_SITES, breaks_commands, check_folder, check_timeout, site_names
+
+
+def test_a_number_becomes_names() -> None:
+    assert site_names(3) == ("site-1", "site-2", "site-3")
+    assert len(site_names(MAX_SITES)) == MAX_SITES
+
+
+def test_names_are_kept_in_order() -> None:
+    assert site_names(["Berlin", "lyon_2", "3-b"]) == ("Berlin", "lyon_2", "3-b")
+
+
+@pytest.mark.parametrize(
+    ("sites", "says"),
+    [
+        (0, "between 1 and 64 sites, not 0"),
+        (-1, "between 1 and 64"),
+        (65, "between 1 and 64"),
+        ([], "not 0"),
+        ([f"s{n}" for n in range(65)], "not 65"),
+        (True, "a number or a list of names"),
+        (2.0, "a number or a list of names"),
+        (None, "a number or a list of names"),
+        ({"a", "b"}, "a number or a list of names"),
+        ("site-1", "for a single site, give ['site-1']"),
+        (b"ab", "for a single site"),
+        ([1], "must be a string, not 1"),
+        ([""], "letters, digits"),
+        (["-x"], "beginning with a letter"),
+        (["a b"], "letters, digits"),
+        (["a/b"], "letters, digits"),
+        (["a.b"], "letters, digits"),
+        (["é"], "letters, digits"),
+        (["a\n"], "letters, digits"),
+        (["x" * 64], "longer than 63"),
+        (["server"], "uses it for something else"),
+        (["Server"], "uses it for something else"),
+        (["all"], "uses it for something else"),
+        (["a", "b", "a"], "'a' is used twice"),
+        (["a", "A"], "'A' is used twice"),
+    ],
+)
+def test_impossible_sites_are_refused_at_once(sites: object, says: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        LocalFederation(sites)  # type: ignore[arg-type]
+    message = str(caught.value)
+    assert says in message
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+def test_the_longest_name() -> None:
+    assert site_names(["x" * 63]) == ("x" * 63,)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), None, True, "60"])
+def test_impossible_timeouts(timeout: object) -> None:
+    with pytest.raises(ValueError, match="positive number of seconds"):
+        LocalFederation(start_timeout=timeout)  # type: ignore[arg-type]
+
+
+def test_a_timeout_becomes_a_float() -> None:
+    assert check_timeout(3) == 3.0
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a'b", '/a"b', "/a\\b", "/a#b", "/a\tb", "/a\nb"])
+def test_paths_that_break_commands(path: str) -> None:
+    assert breaks_commands(path)
+    with pytest.raises(ValueError, match="cannot run jobs"):
+        LocalFederation(folder=Path(path))
+
+
+@pytest.mark.parametrize("path", ["/home/user/.cache/x-1_2", "/tmp/é", "/a:b,c(d)"])
+def test_paths_that_do_not(path: str) -> None:
+    assert not breaks_commands(path)
+
+
+def test_a_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert check_folder(Path("new")) == tmp_path / "new"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_may_be_empty_or_hold_logs(tmp_path: Path) -> None:
+    assert check_folder(tmp_path) == tmp_path
+    (tmp_path / "logs").mkdir()
+    assert check_folder(tmp_path) == tmp_path
+
+
+def test_a_used_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(ValueError, match="not empty"):
+        LocalFederation(folder=tmp_path)
+    with pytest.raises(ValueError, match="not a folder"):
+        LocalFederation(folder=tmp_path / "thesis.txt")

@@ -1,0 +1,124 @@
+"""The face of the local federation, as far as it shows without starting one."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flare_widgets.federation import FederationError, FederationNotInstalled, LocalFederation, starting
+from flare_widgets.federation.starting import _enumerate, _failure, _in_words
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    return cache
+
+
+@pytest.mark.parametrize("missing", ["nvflare", "psutil"])
+def test_without_nvflare_it_says_what_to_install(missing: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == missing else find(name, *more))
+    with pytest.raises(FederationNotInstalled) as caught:
+        LocalFederation().start()
+    assert 'pip install "flare-widgets[local]"' in str(caught.value)
+    assert missing in str(caught.value)
+    assert isinstance(caught.value, ImportError)
+    assert isinstance(caught.value, FederationError)
+    assert list(cache.iterdir()) == []
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    code = "import sys, flare_widgets.federation; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"nvflare", "psutil", "IPython", "ipywidgets"} & {*loaded.stdout.split()}
+
+
+def test_before_the_start() -> None:
+    federation = LocalFederation(["lyon", "turin"])
+    assert federation.site_names == ("lyon", "turin")
+    assert not federation.running
+    assert repr(federation) == "<LocalFederation lyon, turin: not started>"
+    for name in ("admin_kit", "folder", "logs", "port"):
+        with pytest.raises(FederationError, match=r"call start\(\) first"):
+            getattr(federation, name)
+    federation.stop()
+
+
+def test_many_sites_have_a_short_repr() -> None:
+    assert repr(LocalFederation(64)) == "<LocalFederation 64 sites: not started>"
+
+
+def test_a_chosen_folder_is_known_before_the_start(tmp_path: Path) -> None:
+    assert LocalFederation(folder=tmp_path / "new").folder == tmp_path / "new"
+
+
+def test_the_folder_is_looked_at_again_when_it_matters(tmp_path: Path) -> None:
+    federation = LocalFederation(folder=tmp_path)
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(ValueError, match="not empty"):
+        federation.start()
+
+
+def test_a_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "federation"
+    monkeypatch.setattr(
+        starting, "own_module", lambda *_: [sys.executable, "-c", "raise SystemExit('no certificates today')"]
+    )
+    with pytest.raises(FederationError) as caught:
+        LocalFederation(folder=folder).start()
+    assert "provisioner" in str(caught.value)
+    assert "exit code 1" in str(caught.value)
+    assert "no certificates today" in str(caught.value)
+    assert str(folder / "logs" / "provision.log") in str(caught.value)
+    assert [path.name for path in folder.iterdir()] == ["logs"]
+
+
+def test_a_slow_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "own_module", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+    with pytest.raises(FederationError, match="did not start in time: the provisioner had not finished"):
+        LocalFederation(folder=tmp_path, start_timeout=0.3).start()
+
+
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    federation = LocalFederation(folder=tmp_path / "federation", progress=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        federation.start()
+    assert not federation.running
+    assert list((tmp_path / "federation" / "logs").iterdir()) == []
+
+
+def test_exit_codes_in_words() -> None:
+    assert _in_words(1) == "exit code 1"
+    assert _in_words(-signal.SIGKILL) == "killed by SIGKILL"
+    assert _in_words(-250) == "killed by signal 250"
+    assert _in_words(None) == "exit code unknown"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(1, "s0"), (2, "s0 and s1"), (4, "s0, s1, s2 and s3"), (9, "s0, s1, s2 and 6 more")],
+)
+def test_names_in_a_sentence(count: int, text: str) -> None:
+    assert _enumerate([f"s{n}" for n in range(count)]) == text
+
+
+def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "site-1.log"
+    log.write_bytes(b"".join(b"\x1b[38mline %d\x1b[0m \xff\n" % n for n in range(100)))
+    text = str(_failure("site-1 ended", 1, log))
+    assert text.startswith(f"site-1 ended (exit code 1). The whole log: {log}\n")
+    assert "line 99" in text
+    assert "line 85" in text
+    assert "line 84" not in text
+    assert "\x1b" not in text
+    assert "ends with" not in str(_failure("x", 1, tmp_path / "none.log"))

@@ -1,0 +1,37 @@
+"""The port of a federation."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+
+import pytest
+
+from flare_widgets.federation.ports import Port, answers
+
+
+def test_ports_differ_and_nobody_answers() -> None:
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for _ in range(50):
+            ports.append(Port())
+            stack.callback(ports[-1].release)
+        assert len({port.number for port in ports}) == 50
+        assert not answers(ports[0].number)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a port this way")
+def test_a_kept_port_is_for_the_server_only() -> None:
+    port = Port()
+    try:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port.number))
+        with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(("127.0.0.1", port.number))
+            server.listen()
+            assert answers(port.number)
+        assert not answers(port.number)
+    finally:
+        port.release()
