@@ -28,7 +28,8 @@ from ..errors import (
     SubmitTokenJobDeleted,
 )
 from .info import ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
-from .session import Session, connect, new_secure_session
+from .opening import connect, new_secure_session
+from .session import Session
 
 __all__ = [
     "AuthenticationError",

@@ -7,7 +7,7 @@ A function here checks its arguments and returns a :class:`Command`; the session
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,14 @@ JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 STUDY = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 """What FLARE permits as the name of a study."""
+
+_ALIASES = {
+    "max_num": "limit",
+    "job_id_prefix": "id_prefix",
+    "job_name_prefix": "name_prefix",
+    "id": "id_prefix",
+    "name": "name_prefix",
+}
 
 _SUBMIT_TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -88,6 +96,24 @@ def list_jobs(
         words.append(id_prefix)
     words += _submit_token(submit_token)
     return Command(join(words), lambda meta: _list(meta, "jobs"))
+
+
+def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filters of :func:`list_jobs`, where not given under their names taken from the FLARE API's old ones.
+
+    Raises
+    ------
+    TypeError
+        One of the `old` names is none.
+    """
+    unknown = sorted(set(old) - set(_ALIASES))
+    if unknown:
+        raise TypeError(f"list_jobs() got unexpected arguments: {', '.join(unknown)}")
+    filters = {"limit": limit, "id_prefix": id_prefix, "name_prefix": name_prefix}
+    for alias, name in _ALIASES.items():
+        if alias in old and filters[name] is None:
+            filters[name] = old[alias]
+    return filters
 
 
 def get_job_meta(job_id: str) -> Command[dict[str, Any]]:

@@ -44,11 +44,10 @@ COMMAND_TIMEOUT = 5.0
 
 _BACKOFF = 0.5
 _CLOSE = 0.1  # seconds close() waits for the farewell; the I/O thread finishes it
-_MAX_LOGIN_TRIES = 300
 
 
 class Session:
-    """A session of one user with one server. Made by :func:`new_secure_session` or :func:`flare_widgets.connect`.
+    """A session of one user with one server. Made by :func:`.new_secure_session` or :func:`flare_widgets.connect`.
 
     Parameters
     ----------
@@ -200,23 +199,8 @@ class Session:
         list of dict
             ``job_id, job_name, status, submit_time, duration, study``, as text.
         """
-        aliases = {
-            "max_num": "limit",
-            "job_id_prefix": "id_prefix",
-            "job_name_prefix": "name_prefix",
-            "id": "id_prefix",
-            "name": "name_prefix",
-        }
-        unknown = sorted(set(kwargs) - set(aliases))
-        if unknown:
-            raise TypeError(f"list_jobs() got unexpected arguments: {', '.join(unknown)}")
-        given = {"limit": limit, "id_prefix": id_prefix, "name_prefix": name_prefix}
-        for old, name in aliases.items():
-            if old in kwargs and given[name] is None:
-                given[name] = kwargs[old]
-        return self._run(
-            commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **given)  # type: ignore[arg-type]
-        )
+        filters = commands.resolve_aliases(limit, id_prefix, name_prefix, kwargs)
+        return self._run(commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters))
 
     def get_job_meta(self, job_id: str) -> dict[str, Any]:
         """Return what the server stores about a job.
@@ -430,76 +414,6 @@ class Session:
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise SessionClosed("this session belongs to the process that forked this one; open a new one here")
-
-
-def new_secure_session(
-    username: str,
-    startup_kit_location: str | Path,
-    debug: bool = False,
-    timeout: float = 10.0,
-    study: str = "default",
-    command_timeout: float | None = None,
-    auto_login_max_tries: int | None = None,
-) -> Session:
-    """Open a session: connect, prove who both sides are, log in.
-
-    Parameters
-    ----------
-    username
-        The user's name; empty for the one in the certificate.
-    startup_kit_location
-        The startup kit: its folder, or the ``startup`` folder in it.
-    debug
-        Accepted for compatibility; set the level of the logger ``flare_widgets`` instead.
-    timeout
-        Seconds to keep trying, in all.
-    study
-        The study that submitted jobs belong to, and whose jobs are listed.
-    command_timeout
-        As if :meth:`Session.set_timeout` were called.
-    auto_login_max_tries
-        Checked, otherwise without effect: `timeout` alone decides how long is tried.
-
-    Raises
-    ------
-    ConfigError, InvalidCertChain
-        The startup kit cannot be used; nothing was sent.
-    NoConnection
-        Nobody answers at the server's address.
-    ServerIdentityError
-        Somebody else does.
-    FLCommunicationError, AuthenticationError
-        The server refuses this client or this user.
-    """
-    if auto_login_max_tries is not None and not 0 <= auto_login_max_tries <= _MAX_LOGIN_TRIES:
-        raise ValueError(f"auto_login_max_tries is out of range: [0, {_MAX_LOGIN_TRIES}]")
-    session = Session(username, startup_kit_location, debug=debug, study=study)
-    try:
-        if command_timeout is not None:
-            session.set_timeout(command_timeout)
-        session.try_connect(timeout)
-    except BaseException:
-        session.close()
-        raise
-    return session
-
-
-def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0) -> Session:
-    """Open a session with a startup kit; the user's name comes from its certificate.
-
-    Parameters
-    ----------
-    kit
-        The startup kit: its folder, or the ``startup`` folder in it.
-    study, timeout
-        See :func:`new_secure_session`, also for the errors.
-
-    Examples
-    --------
-    >>> with flare_widgets.connect("kits/admin@nvidia.com") as session:  # doctest: +SKIP
-    ...     print(session.get_system_info())
-    """
-    return new_secure_session("", kit, timeout=timeout, study=study)
 
 
 def _farewell(connection: Connection, pid: int) -> None:

@@ -243,7 +243,7 @@ class _Start:
 
 def _connected_sites(admin_kit: Path) -> set[str]:
     """Ask the server, as the project admin, which sites are connected to it."""
-    from flare_widgets.api.session import new_secure_session
+    from flare_widgets.api import new_secure_session
 
     with new_secure_session(ADMIN, str(admin_kit), timeout=_ANSWER) as session:
         return {client.name for client in session.get_system_info().client_info}

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..api.jobs import is_terminal
+from .text import describe
 
 SCHEMA = 1
 """Version of the snapshot's JSON form; raised when a field changes its meaning."""
@@ -149,8 +150,6 @@ class JobSnapshot:
         return cls(**fields)
 
     def __str__(self) -> str:
-        from .text import describe
-
         return describe(self)
 
     def _when(self, wanted: Any) -> float | None:

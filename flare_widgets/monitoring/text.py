@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from .snapshot import JobSnapshot
+if TYPE_CHECKING:
+    from .snapshot import JobSnapshot
 
 SHORT_ID = 8
 """How many characters of a job id are shown; any unique prefix is accepted as input."""
