@@ -1,0 +1,165 @@
+"""The static forms: HTML that needs no kernel, no script and no network."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ..monitoring.snapshot import JobSnapshot, SiteDeployment
+from ..monitoring.text import clean, clock
+from .job_life import GLYPHS, Step, steps, tone
+
+_HERE = Path(__file__).parent
+_SITE_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
+_MOST_SITES = 200
+
+
+def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None) -> str:
+    """Return a job as HTML for a saved notebook.
+
+    It reads well without its style too (GitHub strips that): headline, facts, an ordered list of the steps and
+    a list of the sites.
+
+    Parameters
+    ----------
+    snapshot
+        What is known about the job. Nothing in it is trusted.
+    now
+        The time the form is made, in seconds since the epoch: the age of the facts is counted to it.
+    zone
+        The time zone to show times in; this machine's when not given.
+    """
+    life = steps(snapshot)
+    moments = [step.at for step in life]
+    if not snapshot.ended:
+        moments += [snapshot.facts_at, now]
+    times = _Times([at for at in moments if at is not None], zone)
+    root, style = _style("job-static.css")
+    return (
+        _environment()
+        .get_template("job.html.j2")
+        .render(
+            root=root,
+            style=style,
+            tone=tone(snapshot),
+            glyph=GLYPHS[tone(snapshot)],
+            status=clean(snapshot.status) or "UNKNOWN",
+            name=clean(snapshot.name) or "job",
+            job_id=clean(snapshot.job_id),
+            facts=_facts(snapshot, now),
+            steps=[_step(step, times) for step in life],
+            sites=[_site(site) for site in snapshot.sites[:_MOST_SITES]],
+            more_sites=max(0, len(snapshot.sites) - _MOST_SITES),
+            ended=snapshot.ended,
+            trouble="" if snapshot.ended else clean(snapshot.trouble),
+            facts_at=None if snapshot.facts_at is None else times.show(snapshot.facts_at),
+            made_at=times.show(now),
+            common=times.common,
+        )
+    )
+
+
+def _facts(snapshot: JobSnapshot, now: float) -> list[str]:
+    # A picture of a job that has not ended shows the run time as of the server's last answer: the time at which
+    # the picture was made says nothing about the job.
+    seen = now if snapshot.facts_at is None else snapshot.facts_at
+    elapsed = snapshot.elapsed(seen)
+    if elapsed is None:
+        facts = ["no run time known" if snapshot.ended else "not running yet"]
+    else:
+        facts = [f"ran {clock(elapsed)}" if snapshot.ended else f"{clock(elapsed)} elapsed"]
+    if snapshot.submitter:
+        facts.append(f"submitted by {clean(snapshot.submitter)}")
+    if snapshot.study:
+        facts.append(f"study {clean(snapshot.study)}")
+    return facts
+
+
+def _step(step: Step, times: _Times) -> dict[str, Any]:
+    return {
+        "label": step.label,
+        "place": step.place,
+        "time": None if step.at is None else times.show(step.at),
+        "exact": step.exact,
+    }
+
+
+def _site(site: SiteDeployment) -> dict[str, str]:
+    return {
+        "name": clean(site.name),
+        "state": site.state if site.state in _SITE_GLYPHS else "waiting",
+        "glyph": _SITE_GLYPHS.get(site.state, "○"),
+        "detail": clean(site.detail),
+    }
+
+
+class _Times:
+    """The times of one form: the day and the zone are said once where they are the same for all.
+
+    Attributes
+    ----------
+    common
+        What all times have in common, such as ``2026-11-23 (UTC+01:00)``; empty when it is nothing.
+    """
+
+    def __init__(self, moments: Iterable[float], zone: tzinfo | None) -> None:
+        self._zone = zone
+        known = [when for when in map(self._local, moments) if when is not None]
+        days = {f"{when:%Y-%m-%d}" for when in known}
+        offsets = {_offset(when) for when in known}
+        self._one_day = len(days) == 1
+        self._one_offset = len(offsets) == 1
+        shared = days if self._one_day else set()
+        self.common = " ".join([*shared, *({f"({o})" for o in offsets} if self._one_offset else ())])
+
+    def show(self, at: float) -> dict[str, str]:
+        """Return a time as it is shown (``text``) and for machines (``iso``)."""
+        when = self._local(at)
+        if when is None:
+            return {"text": "at an impossible time", "iso": ""}
+        text = f"{when:%H:%M:%S}" if self._one_day else f"{when:%Y-%m-%d %H:%M:%S}"
+        if not self._one_offset:
+            text += f" ({_offset(when)})"
+        return {"text": text, "iso": when.isoformat(timespec="seconds")}
+
+    def _local(self, at: float) -> datetime | None:
+        try:
+            return datetime.fromtimestamp(at, self._zone).astimezone(self._zone)
+        except (ValueError, OverflowError, OSError):
+            return None
+
+
+def _offset(when: datetime) -> str:
+    text = when.strftime("%z")
+    return f"UTC{text[:3]}:{text[3:5]}"
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@functools.cache
+def _style(name: str) -> tuple[str, Markup]:
+    """Return a class for the root of a form, and the style sheet for it.
+
+    A notebook may hold outputs of several versions of this package, and a style sheet in an output reaches the
+    whole page: each version's is bound to a class of its own.
+    """
+    css = (_HERE / "static" / name).read_text(encoding="utf-8").strip()
+    root = f"flw-static-{hashlib.sha256(css.encode()).hexdigest()[:8]}"
+    # Ours, from the package: the only text that goes into the page as it is.
+    return root, Markup(css.replace("flw-static", root))  # noqa: S704

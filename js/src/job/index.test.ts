@@ -1,0 +1,323 @@
+/** The whole view against a model as anywidget gives it. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Listener, Model } from "../lib/host";
+import { fixture } from "./fixtures";
+import jobWidget from "./index";
+
+class FakeModel implements Model {
+  readonly sent: unknown[] = [];
+  readonly listeners = new Map<string, Set<Listener>>();
+
+  constructor(readonly traits: Record<string, unknown>) {}
+
+  get(name: string): unknown {
+    return this.traits[name];
+  }
+  on(event: string, listener: Listener): void {
+    const listeners = this.listeners.get(event) ?? new Set();
+    this.listeners.set(event, listeners.add(listener));
+  }
+  off(event: string, listener: Listener): void {
+    this.listeners.get(event)?.delete(listener);
+  }
+  send(content: unknown): void {
+    this.sent.push(content);
+  }
+  fire(event: string, value?: unknown): void {
+    for (const listener of this.listeners.get(event) ?? []) listener(value);
+  }
+  /** What a message of the kernel does. */
+  receive(traits: Record<string, unknown>): void {
+    Object.assign(this.traits, traits);
+    for (const name of Object.keys(traits)) this.fire(`change:${name}`);
+  }
+  get listening(): number {
+    return [...this.listeners.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+}
+
+const IDLE = { state: "idle", words: "" };
+
+/** The view of one of the fixtures, at the moment the fixture is for. */
+function open(name: string, traits: Record<string, unknown> = {}) {
+  const { snapshot, now } = fixture(name);
+  vi.setSystemTime(now * 1000);
+  const model = new FakeModel({ snapshot, sent_at: now, can_abort: true, abort_state: IDLE, ...traits });
+  const widget = jobWidget();
+  const stop = widget.initialize({ model });
+  const host = (): { el: HTMLElement; close: () => void } => {
+    const el = document.createElement("div");
+    document.body.append(el);
+    return { el, close: widget.render({ model, el }) };
+  };
+  const { el, close } = host();
+  const find = (selector: string): HTMLElement => {
+    const found = el.querySelector<HTMLElement>(selector);
+    if (!found) throw new Error(`nothing matches ${selector}`);
+    return found;
+  };
+  const seen = (selector: string): string => (find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? ""));
+  const button = (label: string): HTMLElement => {
+    const found = [...el.querySelectorAll("button")].find((b) => b.textContent === label && !b.closest("[hidden]"));
+    if (!found) throw new Error(`no button ${label}`);
+    return found;
+  };
+  return { model, el, find, seen, button, close, host, stop, snapshot, now };
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  document.body.replaceChildren();
+});
+
+describe("a running job", () => {
+  it("shows what is known", () => {
+    const { seen, el, find } = open("running");
+    expect(seen(".flw-pill")).toContain("RUNNING");
+    expect(seen(".flw-name")).toBe("hello-numpy");
+    expect(seen(".flw-copy-text")).toBe("76b8d043");
+    expect(seen(".flw-elapsed")).toBe("2:14 elapsed");
+    expect(seen(".flw-facts")).toContain("submitted by admin@nvidia.com");
+    expect([...el.querySelectorAll(".flw-site")].map((chip) => chip.textContent)).toEqual([
+      "✓server deployed; ",
+      "✓site-1 deployed; ",
+      "✓site-2 deployed; ",
+    ]);
+    expect(find(".flw-job").getAttribute("aria-label")).toBe(fixture("running").text);
+  });
+
+  it("marks the step it is at, for eyes and for ears", () => {
+    const { find, el } = open("running");
+    expect(find("[aria-current=step]").textContent).toMatch(/^running \d/);
+    expect([...el.querySelectorAll(".flw-ahead")].map((step) => step.textContent)).toEqual(["to come: finished"]);
+    expect(find("[aria-current=step] time").getAttribute("datetime")).toBe("2026-11-23T14:03:36.400Z");
+  });
+
+  it("ticks without messages", () => {
+    const { seen } = open("running");
+    vi.advanceTimersByTime(3000);
+    expect(seen(".flw-elapsed")).toBe("2:17 elapsed");
+    expect(seen(".flw-fresh")).toBe("updated 4 s ago");
+  });
+
+  it("does not draw what has not changed", async () => {
+    const { find } = open("running");
+    const changes = vi.fn();
+    const observer = new MutationObserver(changes);
+    observer.observe(find(".flw-timeline"), { childList: true, subtree: true, characterData: true });
+    observer.observe(find(".flw-sites"), { childList: true, subtree: true, characterData: true });
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(changes).not.toHaveBeenCalled();
+  });
+
+  it("calls old facts stale, in words", () => {
+    const { seen, find } = open("running");
+    vi.advanceTimersByTime(10_000);
+    expect(seen(".flw-fresh")).toBe("! last heard of 11 s ago");
+    expect(find(".flw-fresh").className).toContain("flw-stale");
+  });
+
+  it("is not fooled by a browser whose clock is an hour ahead", () => {
+    const { model, snapshot, now, seen } = open("running");
+    vi.setSystemTime((now + 3600) * 1000);
+    model.receive({ snapshot: { ...snapshot, trouble: "" }, sent_at: now });
+    expect(seen(".flw-elapsed")).toBe("2:14 elapsed");
+    expect(seen(".flw-fresh")).toBe("updated 1 s ago");
+  });
+
+  it("asks the kernel what time it is when it is opened late", () => {
+    const { now, snapshot } = fixture("running");
+    const { model, seen } = open("running", { sent_at: now - 50, snapshot: { ...snapshot, facts_at: now - 50 } });
+    expect(seen(".flw-fresh")).toBe("! last heard of 50 s ago");
+    expect(model.sent).toEqual([{ kind: "clock" }]);
+    model.fire("msg:custom", { kind: "clock", now: now + 10 });
+    vi.advanceTimersByTime(1000);
+    expect(seen(".flw-fresh")).toBe("! last heard of 1 min ago");
+  });
+
+  it("survives a host that cannot reach the kernel", () => {
+    const { snapshot, now } = fixture("running");
+    vi.spyOn(console, "debug").mockReturnValue();
+    const model = new FakeModel({ snapshot, sent_at: now, can_abort: true, abort_state: IDLE });
+    model.send = () => {
+      throw new Error("comm is closed");
+    };
+    const el = document.createElement("div");
+    jobWidget().render({ model, el });
+    expect(el.textContent).toContain("RUNNING");
+  });
+});
+
+describe("trouble", () => {
+  it("shows the last status as such, with its age and the reason, and stops counting", () => {
+    const { seen, find } = open("trouble");
+    expect(find(".flw-pill").className).toContain("flw-doubtful");
+    expect(seen(".flw-pill")).toBe("●RUNNING42 s ago");
+    expect(seen(".flw-trouble")).toBe("Connection to server:8002 lost, trying again (3)");
+    expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last heard of");
+    vi.advanceTimersByTime(20_000);
+    expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last heard of");
+    expect(seen(".flw-pill")).toBe("●RUNNING1 min ago");
+  });
+
+  it("passes", () => {
+    const { model, seen, find, now } = open("trouble");
+    model.receive({ snapshot: { ...fixture("trouble").snapshot, trouble: "", facts_at: now }, sent_at: now });
+    expect(find(".flw-pill").className).not.toContain("flw-doubtful");
+    expect(seen(".flw-pill")).toBe("●RUNNING");
+    expect(seen(".flw-trouble")).toBe("");
+    expect(seen("[role=status]")).toBe("hello-numpy: RUNNING, connected again");
+  });
+});
+
+describe("an ended job", () => {
+  it.each(["completed", "failed", "aborted before it ran", "old server"])("%s: no button, no ticking", (name) => {
+    const { el, find, seen } = open(name);
+    const before = el.textContent;
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(60_000);
+    expect(el.textContent).toBe(before);
+    expect(find(".flw-foot").hidden).toBe(true);
+    expect(seen(".flw-fresh:not(time)")).toBe("");
+  });
+
+  it("becomes one while it is looked at", () => {
+    const { model, seen, find, snapshot } = open("running");
+    expect(vi.getTimerCount()).toBe(1);
+    const end = fixture("completed");
+    model.receive({ snapshot: end.snapshot, sent_at: end.now, can_abort: false });
+    expect(snapshot["status"]).toBe("RUNNING");
+    expect(seen(".flw-word")).toBe("FINISHED:COMPLETED");
+    expect(seen(".flw-elapsed")).toBe("ran 2:30");
+    expect(find(".flw-job").dataset["tone"]).toBe("done");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("says what failed where", () => {
+    const { el } = open("failed");
+    expect(el.querySelector(".flw-site-failed")?.textContent).toContain(
+      "site-2 failed: unable to create the run folder: No space left on device",
+    );
+  });
+});
+
+describe("abort", () => {
+  it("asks once more before it asks the kernel", () => {
+    const { model, button, seen } = open("running");
+    model.sent.length = 0;
+    button("Abort").click();
+    expect(model.sent).toEqual([]);
+    button("Yes, abort").click();
+    expect(model.sent).toEqual([{ kind: "abort" }]);
+    expect(seen(".flw-abort-words")).toBe("abort requested…");
+    expect(() => button("Abort")).toThrow();
+  });
+
+  it("can be taken back by button and by Escape, and the focus goes along", () => {
+    const { model, button } = open("running");
+    model.sent.length = 0;
+    button("Abort").click();
+    expect(document.activeElement).toBe(button("Keep running"));
+    button("Keep running").click();
+    expect(document.activeElement).toBe(button("Abort"));
+    button("Abort").click();
+    const escape = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true });
+    button("Keep running").dispatchEvent(escape);
+    expect(escape.defaultPrevented).toBe(true);
+    expect(document.activeElement).toBe(button("Abort"));
+    expect(model.sent).toEqual([]);
+  });
+
+  it("says what came of it, until the status changes", () => {
+    const { model, button, seen } = open("running");
+    button("Abort").click();
+    button("Yes, abort").click();
+    vi.advanceTimersByTime(4000);
+    expect(seen(".flw-abort-words")).toMatch(/kernel does not answer yet/);
+    model.receive({ abort_state: { state: "asked", words: "" } });
+    expect(seen(".flw-abort-words")).toBe("abort requested…");
+    model.receive({ abort_state: { state: "sent", words: "Abort signal sent" } });
+    expect(seen(".flw-abort-words")).toBe("abort requested: Abort signal sent");
+    model.receive({ abort_state: IDLE });
+    expect(seen(".flw-abort-words")).toBe("");
+    expect(button("Abort")).toBeTruthy();
+  });
+
+  it("can be tried again after a failure", () => {
+    const { model, button, seen } = open("running");
+    button("Abort").click();
+    button("Yes, abort").click();
+    model.receive({ abort_state: { state: "asked", words: "" } });
+    model.receive({ abort_state: { state: "failed", words: "not authorized" } });
+    expect(seen(".flw-abort-words")).toBe("✕ abort failed: not authorized");
+    expect(button("Abort")).toBeTruthy();
+  });
+
+  it("is not offered without a session", () => {
+    const { find } = open("running", { can_abort: false });
+    expect(find(".flw-actions").hidden).toBe(true);
+  });
+
+  it("keeps the focus in the view when the job ends under the question", () => {
+    const { model, button, find } = open("running");
+    button("Abort").click();
+    const end = fixture("completed");
+    model.receive({ snapshot: end.snapshot, sent_at: end.now });
+    expect(document.activeElement).toBe(find(".flw-job"));
+  });
+});
+
+describe("a screen reader", () => {
+  it("hears of a new status and of trouble once, and never a number that ticks", () => {
+    const { model, seen, snapshot, now } = open("running");
+    expect(seen("[role=status]")).toBe("");
+    vi.advanceTimersByTime(5000);
+    expect(seen("[role=status]")).toBe("");
+    model.receive({ snapshot: { ...snapshot, trouble: "lost, trying again (1)" }, sent_at: now });
+    expect(seen("[role=status]")).toBe("lost, trying again (1)");
+    model.receive({ snapshot: { ...snapshot, trouble: "lost, trying again (2)" }, sent_at: now });
+    expect(seen("[role=status]")).toBe("lost, trying again (1)");
+    model.receive({ snapshot: fixture("completed").snapshot, sent_at: now });
+    expect(seen("[role=status]")).toBe("hello-numpy: FINISHED:COMPLETED");
+  });
+});
+
+describe("hostile text", () => {
+  it("stays text", () => {
+    const setter = vi.spyOn(Element.prototype, "innerHTML", "set");
+    const { el, seen, find } = open("hostile");
+    expect(setter).not.toHaveBeenCalled();
+    expect(el.querySelector("script, img, svg, b, i, style")).toBeNull();
+    const handlers = [...el.querySelectorAll("*")].flatMap((e) => e.getAttributeNames()).filter((n) => n.startsWith("on"));
+    expect(handlers).toEqual([]);
+    expect(seen(".flw-name")).toBe("<script>alert(1)</script>�[31m");
+    expect(find(".flw-copy").title).toContain('id"><img src=x onerror=alert(1)>');
+    expect(seen(".flw-trouble")).toBe("</style><script>t()</script>");
+    expect(el.textContent).not.toMatch(/[\u0000-\u001f\u202a-\u202e\u2066-\u2069]/);
+    expect(seen(".flw-site-failed .flw-site-state").length).toBeLessThan(250);
+  });
+});
+
+describe("the end of a view", () => {
+  it("leaves no timer, no listener and no element", () => {
+    const { model, el, close, stop } = open("running");
+    close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(el.childElementCount).toBe(0);
+    stop();
+    expect(model.listening).toBe(0);
+  });
+
+  it("does not touch another view of the same model", () => {
+    const { model, close, host, now, snapshot } = open("running");
+    const other = host();
+    close();
+    vi.advanceTimersByTime(1000);
+    expect(other.el.querySelector(".flw-elapsed")?.textContent).toBe("2:15 elapsed");
+    model.receive({ snapshot: { ...snapshot, name: "renamed" }, sent_at: now });
+    expect(other.el.querySelector(".flw-name")?.textContent).toBe("renamed");
+    other.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,55 @@
+/** Fourth line: where the job goes, and whether it got there. */
+import { h, show, spoken, whenChanged } from "../../lib/dom";
+import type { JobSnapshot, SiteDeployment } from "../snapshot";
+
+/** More chips than these are a wall; the rest are counted. */
+export const MOST_CHIPS = 24;
+
+const GLYPHS: Readonly<Record<SiteDeployment["state"], string>> = { waiting: "○", deployed: "✓", failed: "✕" };
+
+export interface Sites {
+  readonly element: HTMLElement;
+  draw(job: JobSnapshot): void;
+}
+
+export function sites(): Sites {
+  const element = h("ul", { class: "flw-sites", role: "list", "aria-label": "sites" });
+  const draw = whenChanged(({ all, ended }: { all: readonly SiteDeployment[]; ended: boolean }) => {
+    const { shown, rest } = choose(all);
+    const items = shown.map(chip);
+    if (rest) items.push(h("li", { class: "flw-more" }, rest));
+    if (!all.length && !ended) items.push(h("li", { class: "flw-more" }, "sites: known once deployed"));
+    element.replaceChildren(...items);
+    show(element, items.length > 0);
+  });
+  return { element, draw: (job) => draw({ all: job.sites, ended: job.ended }) };
+}
+
+/** The sites to draw one by one, failures first when there are too many, and a sentence about the others. */
+export function choose(all: readonly SiteDeployment[]): { shown: readonly SiteDeployment[]; rest: string } {
+  if (all.length <= MOST_CHIPS) return { shown: all, rest: "" };
+  const shown = [...all].sort((a, b) => urgency(a) - urgency(b)).slice(0, MOST_CHIPS);
+  const others = all.filter((site) => !shown.includes(site));
+  const counts = (["failed", "waiting", "deployed"] as const)
+    .map((state) => ({ state, count: others.filter((site) => site.state === state).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ state, count }) => `${count} ${state}`);
+  return { shown, rest: `and ${others.length} more: ${counts.join(", ")}` };
+}
+
+function urgency(site: SiteDeployment): number {
+  return { failed: 0, waiting: 1, deployed: 2 }[site.state];
+}
+
+function chip(site: SiteDeployment): HTMLElement {
+  const words = site.detail ? `${site.state}: ${site.detail}` : site.state;
+  return h(
+    "li",
+    { class: `flw-site flw-site-${site.state}` },
+    h("span", { class: "flw-glyph", "aria-hidden": "true" }, GLYPHS[site.state]),
+    h("span", { class: "flw-site-name" }, site.name),
+    " ",
+    h("span", { class: "flw-site-state" }, words),
+    spoken("; "),
+  );
+}

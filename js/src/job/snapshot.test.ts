@@ -1,0 +1,43 @@
+import { describe as group, expect, it } from "vitest";
+import { CASES, jobOf } from "./fixtures";
+import { steps, tone } from "./life";
+import { age, describe, elapsed, readSnapshot } from "./snapshot";
+
+group.each(Object.entries(CASES))("%s", (_, { now, snapshot, text, tone: expectedTone, steps: expectedSteps }) => {
+  const job = readSnapshot(snapshot);
+  it("is described as in Python", () => expect(describe(job, now)).toBe(text));
+  it("has the same tone as in Python", () => expect(tone(job)).toBe(expectedTone));
+  it("has the same steps as in Python", () => expect(steps(job)).toEqual(expectedSteps));
+});
+
+it("counts the elapsed time up while the job runs", () => {
+  const job = jobOf("running");
+  const first = elapsed(job, 1795442700);
+  expect(elapsed(job, 1795442701)).toBe((first ?? 0) + 1);
+  expect(elapsed(job, 0)).toBe(0);
+});
+
+it("knows the run time of an ended job without a duration from its timeline", () => {
+  expect(elapsed({ ...jobOf("completed"), duration: null }, 0)).toBeCloseTo(150.5, 3);
+});
+
+it("has no age before the first answer, and never a negative one", () => {
+  expect(age(jobOf("unheard"), 5)).toBeNull();
+  expect(age(jobOf("running"), 0)).toBe(0);
+});
+
+it.each([null, undefined, 7, "x", [], { sites: 3, timeline: "x", name: {}, duration: "1", facts_at: "0" }])(
+  "reads %j as a job nobody knows",
+  (nonsense) => {
+    const job = readSnapshot(nonsense);
+    expect(tone(job)).toBe("unknown");
+    expect([job.name, job.sites, job.timeline, job.duration, job.factsAt]).toEqual(["", [], [], null, null]);
+  },
+);
+
+it("bounds an endless life", () => {
+  const timeline = Array.from({ length: 5000 }, (_, i) => ({ status: `S${i}`, at: i, exact: false }));
+  const drawn = steps(readSnapshot({ status: "S4999", timeline }));
+  expect(drawn.length).toBeLessThan(20);
+  expect(drawn.find((step) => step.place === "current")?.label).toBe("s4999");
+});

@@ -1,0 +1,105 @@
+/** The job view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
+import { announcer } from "../lib/announcer";
+import { h } from "../lib/dom";
+import type { AbortState } from "./abort";
+import { tone } from "./life";
+import { facts } from "./parts/facts";
+import { foot } from "./parts/foot";
+import { head } from "./parts/head";
+import { sites } from "./parts/sites";
+import { timeline } from "./parts/timeline";
+import { type JobSnapshot, describe } from "./snapshot";
+
+export interface JobFacts {
+  readonly job: JobSnapshot;
+  readonly canAbort: boolean;
+  readonly abort: AbortState;
+}
+
+export interface JobViewOptions {
+  /** The kernel's clock, in seconds: what ages and run times are counted against. */
+  readonly kernelNow: () => number;
+  /** The browser's clock, in seconds. */
+  readonly browserNow: () => number;
+  /** Send the user's wish to abort. */
+  readonly ask: () => void;
+}
+
+export interface JobView {
+  readonly element: HTMLElement;
+  draw(next: JobFacts): void;
+  /** The kernel has reacted to the wish to abort: from the next drawing on its word counts. */
+  answered(): void;
+  dispose(): void;
+}
+
+/** How often the clocks are looked at; a second must not seem to last two. */
+const TICK = 250;
+
+export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView {
+  const voice = announcer();
+  const top = head(voice.say);
+  const line = facts();
+  const life = timeline();
+  const where = sites();
+  const bottom = foot(ask, voice.say, browserNow);
+  const element = h(
+    "div",
+    { class: "flw-job flw-live", role: "group", tabindex: "-1" },
+    top.element,
+    line.element,
+    life.element,
+    where.element,
+    bottom.element,
+    voice.element,
+  );
+
+  let latest: JobFacts | undefined;
+  let ticker: ReturnType<typeof setInterval> | undefined;
+
+  function tick(): void {
+    if (!latest) return;
+    const now = kernelNow();
+    top.draw(latest.job, now);
+    line.draw(latest.job, now);
+    life.draw(latest.job, now);
+    bottom.draw({ job: latest.job, possible: latest.canAbort, state: latest.abort }, browserNow());
+  }
+
+  function draw(next: JobFacts): void {
+    const before = latest?.job;
+    latest = next;
+    element.dataset["tone"] = tone(next.job);
+    element.classList.toggle("flw-in-trouble", next.job.trouble !== "" && !next.job.ended);
+    element.setAttribute("aria-label", describe(next.job, kernelNow()));
+    where.draw(next.job);
+    tick();
+    if (before) speak(before, next.job);
+    if (next.job.ended) stop();
+    else ticker ??= setInterval(tick, TICK);
+  }
+
+  function speak(before: JobSnapshot, job: JobSnapshot): void {
+    if (job.status !== before.status) voice.say(`${job.name || "job"}: ${job.status}`);
+    // Only its beginning: a sentence that counts attempts would talk without end.
+    else if (job.trouble && !before.trouble) voice.say(job.trouble);
+    else if (!job.trouble && before.trouble) voice.say(`${job.name || "job"}: ${job.status}, connected again`);
+  }
+
+  function stop(): void {
+    clearInterval(ticker);
+    ticker = undefined;
+  }
+
+  return {
+    element,
+    draw,
+    answered: bottom.answered,
+    dispose() {
+      stop();
+      top.dispose();
+      latest = undefined;
+      element.remove();
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** Moments, shown in the reader's own time zone. Moments are seconds since the epoch. */
+
+const clockFormat = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const yearFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const fullFormat = new Intl.DateTimeFormat(undefined, {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZoneName: "short",
+});
+
+/** A moment as short as it can be without being mistaken: the day only when it is not today. */
+export function moment(at: number, now: number): string {
+  const when = new Date(at * 1000);
+  const today = new Date(now * 1000);
+  if (Number.isNaN(when.getTime())) return "";
+  const time = clockFormat.format(when);
+  if (when.toDateString() === today.toDateString()) return time;
+  const day = (when.getFullYear() === today.getFullYear() ? dayFormat : yearFormat).format(when);
+  return `${day}, ${time}`;
+}
+
+/** A moment with its date and the name of the zone, for the tooltip. */
+export function exactMoment(at: number): string {
+  const when = new Date(at * 1000);
+  return Number.isNaN(when.getTime()) ? "" : fullFormat.format(when);
+}
+
+/** A moment for `<time datetime>`; empty when it is none. */
+export function isoMoment(at: number): string {
+  const when = new Date(at * 1000);
+  return Number.isNaN(when.getTime()) ? "" : when.toISOString();
+}

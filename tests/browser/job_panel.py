@@ -1,0 +1,67 @@
+"""The job view in an output, as a user reads and handles it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, expect
+
+
+class JobPanel:
+    """One job view, live or static.
+
+    Parameters
+    ----------
+    output
+        Where to look for it.
+    """
+
+    def __init__(self, output: Locator) -> None:
+        self.live = output.locator(".flw-job.flw-live")
+        self.static = output.locator(".flw-job:not(.flw-live)")
+        self._any = output.locator(".flw-job")
+
+    @property
+    def status(self) -> Locator:
+        """The status in the server's words."""
+        return self._any.locator(".flw-word")
+
+    @property
+    def elapsed(self) -> Locator:
+        """The run time in words."""
+        return self._any.locator(".flw-elapsed")
+
+    @property
+    def freshness(self) -> Locator:
+        """How old the facts are."""
+        return self.live.locator("span.flw-fresh")
+
+    @property
+    def sites(self) -> Locator:
+        """The sites' chips."""
+        return self._any.locator(".flw-site")
+
+    @property
+    def words(self) -> Locator:
+        """What became of the wish to abort."""
+        return self.live.locator(".flw-abort-words")
+
+    def button(self, label: str) -> Locator:
+        """A button by its label."""
+        return self.live.get_by_role("button", name=label, exact=True)
+
+    def expect_status(self, status: str) -> None:
+        """Wait for a status, in whatever form."""
+        expect(self.status).to_have_text(status)
+
+    def expect_static(self, status: str) -> None:
+        """Wait until the live view has given way to the static form with this status."""
+        expect(self.static).to_be_visible()
+        expect(self.live).to_have_count(0)
+        self.expect_status(status)
+
+    def seconds(self) -> int:
+        """The run time as a number."""
+        clock = self.elapsed.inner_text().split()[0]
+        total = 0
+        for part in clock.split(":"):
+            total = total * 60 + int(part)
+        return total

@@ -1,0 +1,139 @@
+"""A JupyterLab server of its own for the tests: nothing of the user's, nothing of the internet."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+# No news prompt, no toasts, no saving at a moment the test did not choose.
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "docmanager-extension/plugin": {"autosave": False},
+}
+
+
+class LabServer:
+    """A running JupyterLab.
+
+    Parameters
+    ----------
+    root
+        The folder it serves.
+    home
+        A folder for everything it writes down.
+
+    Attributes
+    ----------
+    base
+        Its address.
+    root
+        The folder it serves.
+    """
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        self._home = home
+        self._token = secrets.token_hex(16)
+        for name, values in SETTINGS.items():
+            file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values), encoding="utf-8")
+        port = _free_port()
+        self.base = f"http://127.0.0.1:{port}"
+        self._log = home / "lab.log"
+        with self._log.open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                    *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+                    *(f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={root}"),
+                    *("--ServerApp.terminals_enabled=False", "--LanguageServerManager.autodetect=False"),
+                    *("--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"),
+                    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                ],
+                env=self._environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=root,
+            )
+        self._wait_until_it_answers()
+
+    def url(self, notebook: str) -> str:
+        """Where a notebook opens, in a workspace without memory."""
+        return f"{self.base}/lab/tree/{notebook}?token={self._token}&reset"
+
+    def api(self, path: str, method: str = "GET", data: Any = None) -> Any:
+        """Ask the server's REST API."""
+        request = urllib.request.Request(
+            self.base + path,
+            method=method,
+            headers={"Authorization": f"token {self._token}"},
+            data=None if data is None else json.dumps(data).encode(),
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def shut_down_kernels(self, notebooks: Collection[str] | None = None) -> None:
+        """End the kernels of some notebooks, or of all."""
+        for session in self.api("/api/sessions"):
+            if notebooks is None or session["path"] in notebooks:
+                self.api(f"/api/sessions/{session['id']}", "DELETE")
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+
+    def _environment(self) -> dict[str, str]:
+        env = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
+        home = self._home
+        paths = [str(ROOT), str(Path(__file__).parent), env.get("PYTHONPATH", "")]
+        env.update(
+            HOME=str(home),
+            IPYTHONDIR=str(home / "ipython"),
+            JUPYTER_CONFIG_DIR=str(home / "config"),
+            JUPYTER_DATA_DIR=str(home / "data"),
+            JUPYTER_RUNTIME_DIR=str(home / "runtime"),
+            JUPYTERLAB_SETTINGS_DIR=str(home / "settings"),
+            JUPYTERLAB_WORKSPACES_DIR=str(home / "workspaces"),
+            # The package need not be installed; and kernels import `scripted` from this folder.
+            PYTHONPATH=os.pathsep.join(filter(None, paths)),
+        )
+        return env
+
+    def _wait_until_it_answers(self) -> None:
+        end = time.monotonic() + 60
+        while True:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"JupyterLab did not start:\n{self._log.read_text(encoding='utf-8')}")
+            try:
+                self.api("/api/status")
+                return
+            except OSError:
+                if time.monotonic() > end:
+                    self.close()
+                    raise
+                time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port

@@ -1,0 +1,332 @@
+"""The job view in a real JupyterLab, with a job that does what the test says (``scripted.py``)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import ipykernel
+import pytest
+from contrast import contrasts
+from job_panel import JobPanel
+from lab_page import NotebookPage, mime_types
+from playwright.sync_api import expect
+
+SETUP = "from flare_widgets.views.display import show_job\nfrom scripted import ScriptedWatch\nwatch = ScriptedWatch()"
+SHOW = "view = show_job(watch, watch.abort)"
+BUSY = "import time\nwhile True:\n    time.sleep(0.05)"
+
+
+CELLS = (SETUP, SHOW, BUSY, "view")
+
+
+@pytest.fixture
+def shown(bench: NotebookPage) -> NotebookPage:
+    """A notebook whose second cell shows a job that was just submitted; the cells after it are not run yet."""
+    bench.fill(*CELLS)
+    bench.run(0)
+    bench.run(1)
+    return bench
+
+
+@pytest.fixture
+def panel(shown: NotebookPage) -> JobPanel:
+    panel = JobPanel(shown.outputs(1))
+    panel.expect_status("SUBMITTED")
+    return panel
+
+
+@pytest.fixture
+def running(shown: NotebookPage, panel: JobPanel) -> JobPanel:
+    """The view of a job that has begun to run."""
+    return begin_to_run(shown)
+
+
+def begin_to_run(notebook: NotebookPage) -> JobPanel:
+    notebook.run_code("watch.say('RUNNING')")
+    panel = JobPanel(notebook.outputs(1))
+    panel.expect_status("RUNNING")
+    return panel
+
+
+@pytest.fixture
+def alone(notebook: NotebookPage) -> tuple[NotebookPage, JobPanel]:
+    """The same in a notebook of its own, for a test that ends the kernel or opens the notebook again."""
+    notebook.create(*CELLS)
+    notebook.run(0)
+    notebook.run(1)
+    return notebook, begin_to_run(notebook)
+
+
+def test_follows_the_job_to_its_end(shown, panel, pictures):
+    expect(panel.elapsed).to_have_text("not running yet")
+    shown.run_code("watch.say('RUNNING')")
+    panel.expect_status("RUNNING")
+    expect(panel.sites).to_have_text([re.compile(rf"{s} deployed") for s in ("server", "site-1", "site-2")])
+    expect(panel.freshness).to_have_text(re.compile(r"updated \d s ago"))
+    expect(panel.live).to_have_attribute("aria-label", re.compile(r"^hello-numpy 76b8d043  RUNNING  0:0\d  server"))
+    live = panel.live.bounding_box()
+    shown.screenshot(shown.cell(1), pictures and pictures / "lab-running.png")
+
+    shown.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+    panel.expect_static("FINISHED:COMPLETED")
+    expect(panel.elapsed).to_have_text("ran 1:01")
+    expect(panel.sites).to_have_count(3)
+    static = panel.static.bounding_box()
+    # What stands below must not jump when the live view gives way to the static one.
+    assert abs(live["height"] - static["height"]) < 24
+    assert abs(live["width"] - static["width"]) < 2
+    shown.screenshot(shown.cell(1), pictures and pictures / "lab-completed.png")
+
+
+def test_ticks_without_messages(shown, running):
+    frames = []
+    shown.page.evaluate(
+        """() => {
+          window.__messages = 0;
+          const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+          kernel.anyMessage.connect((_, { direction }) => { if (direction === 'recv') window.__messages++ });
+        }"""
+    )
+    before = running.seconds()
+    frames.append(shown.page.evaluate("() => window.__messages"))
+    expect(running.elapsed).to_have_text(re.compile(rf"^0:0*{before + 2} elapsed"))
+    frames.append(shown.page.evaluate("() => window.__messages"))
+    assert frames == [0, 0]
+
+
+def test_the_elapsed_time_is_right_when_the_browsers_clock_is_not(alone):
+    """A browser whose clock is two hours ahead opens the notebook while the job runs and nothing is new."""
+    notebook, _ = alone
+    notebook.save()
+    notebook.page.add_init_script("const now = Date.now; Date.now = () => now() + 7200e3;")
+    notebook.page.reload()
+    notebook.wait_until_ready()
+    again = JobPanel(notebook.outputs(1))
+    again.expect_status("RUNNING")
+    expect(again.elapsed).to_have_text(re.compile(r"^0:\d\d elapsed"))
+    expect(again.freshness).to_have_text(re.compile(r"\d s ago"))
+
+
+def test_trouble_strikes_the_status_through(shown, running, pictures):
+    shown.run_code(
+        "watch.say(trouble='no connection to server:8002, trying again (3)', facts_at=watch.snapshot.facts_at)"
+    )
+    expect(running.live.locator(".flw-trouble")).to_have_text("no connection to server:8002, trying again (3)")
+    expect(running.status).to_have_css("text-decoration-line", "line-through")
+    expect(running.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d s ago"))
+    expect(running.elapsed).to_have_text("0:00 elapsed when last heard of")
+    shown.screenshot(shown.cell(1), pictures and pictures / "lab-trouble.png")
+    shown.run_code("watch.say()")
+    shown.run_code("watch.say(trouble='')")
+    expect(running.status).to_have_css("text-decoration-line", "none")
+    expect(running.elapsed).to_have_text(re.compile(r"^0:\d\d elapsed$"))
+
+
+@pytest.mark.skipif(ipykernel.version_info < (7, 1), reason="this ipykernel reads clicks only between cells")
+def test_an_abort_reaches_python_while_a_cell_is_running(shown, running):
+    shown.run_code(
+        "from concurrent.futures import Future\n"
+        "def abort():\n"
+        "    watch.say('FINISHED:ABORTED', wait=False)\n"
+        "    return Future()\n"
+        "view._abort = abort"
+    )
+    shown.run(2, wait=False)
+    shown.wait_until_running(2)
+    running.button("Abort").click()
+    running.button("Yes, abort").click()
+    running.expect_static("FINISHED:ABORTED")
+    assert shown.running_cells() == [2], "the cell has ended: this shows nothing"
+
+
+def test_abort_by_keyboard_asks_once_more_and_says_what_the_server_said(shown, running, pictures):
+    keyboard = shown.page.keyboard
+    running.button("Abort").focus()
+    keyboard.press("Enter")
+    expect(running.button("Keep running")).to_be_focused()
+    shown.screenshot(shown.cell(1), pictures and pictures / "lab-confirm.png")
+    keyboard.press("Escape")
+    expect(running.button("Abort")).to_be_focused()
+    shown.run_code("assert watch.aborts == 0")
+
+    keyboard.press("Enter")
+    keyboard.press("Shift+Tab")
+    expect(running.button("Yes, abort")).to_be_focused()
+    keyboard.press("Enter")
+    expect(running.words).to_have_text("abort requested: Abort signal has been sent.")
+    expect(running.button("Abort")).to_be_hidden()
+    shown.run_code("assert watch.aborts == 1")
+    # The status stays RUNNING for a while, and so does the answer; it is gone with the next status.
+    shown.run_code("watch.say()")
+    expect(running.words).to_be_visible()
+    shown.run_code("watch.say('FINISHED:ABORTED')")
+    running.expect_static("FINISHED:ABORTED")
+
+
+def test_a_refused_abort_says_why_and_can_be_tried_again(shown, running, pictures):
+    shown.run_code(
+        "from flare_widgets.errors import AuthorizationError\n"
+        "def refuse():\n"
+        "    raise AuthorizationError('user admin@nvidia.com may not abort this job')\n"
+        "view._abort = refuse"
+    )
+    running.button("Abort").click()
+    running.button("Yes, abort").click()
+    expect(running.words).to_have_text("✕ abort failed: user admin@nvidia.com may not abort this job")
+    expect(running.button("Abort")).to_be_visible()
+    shown.screenshot(shown.cell(1), pictures and pictures / "lab-abort-refused.png")
+
+
+def test_the_short_id_copies_the_whole_id(shown, running):
+    running.live.get_by_role("button", name=re.compile("copy job id")).click()
+    expect(running.live.locator(".flw-copy")).to_have_text("✓76b8d043")
+    copied = shown.page.evaluate("() => navigator.clipboard.readText()")
+    assert copied == "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
+
+
+def test_a_saved_notebook_shows_the_end_without_a_kernel(alone):
+    notebook, panel = alone
+    notebook.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+    panel.expect_static("FINISHED:COMPLETED")
+    saved = notebook.save()
+    assert mime_types(saved, 1) == [["text/html", "text/plain"]]
+    notebook.shut_down_kernels()
+
+    # A kernel that does not exist: JupyterLab opens the notebook and cannot start one.
+    saved.metadata.kernelspec.name = "there-is-no-such-kernel"
+    notebook.write(saved, "without-kernel.ipynb")
+    notebook.open("without-kernel.ipynb", kernel=False)
+    reopened = JobPanel(notebook.outputs(1))
+    expect(reopened.static).to_be_visible()
+    reopened.expect_status("FINISHED:COMPLETED")
+    expect(reopened.elapsed).to_have_text("ran 1:01")
+    expect(notebook.outputs(1)).to_have_count(1)
+    assert not notebook.has_kernel()
+
+
+def test_a_saved_notebook_shows_the_end_with_a_new_kernel(alone):
+    notebook, panel = alone
+    notebook.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+    panel.expect_static("FINISHED:COMPLETED")
+    notebook.save()
+    notebook.shut_down_kernels()
+    notebook.open(notebook.name)
+    assert notebook.has_kernel()
+    JobPanel(notebook.outputs(1)).expect_static("FINISHED:COMPLETED")
+
+
+def test_a_kernel_that_is_shut_down_leaves_the_static_form(alone):
+    notebook, panel = alone
+    notebook.command("notebook:shutdown-kernel", wait=False)
+    panel.expect_static("RUNNING")
+    expect(notebook.outputs(1)).to_contain_text("Not live: a picture made at")
+    assert mime_types(notebook.save(), 1) == [["text/html", "text/plain"]]
+
+
+def test_two_displays_of_one_view(shown, running):
+    shown.run(3)
+    second = JobPanel(shown.outputs(3))
+    second.expect_status("RUNNING")
+    expect(second.sites).to_have_count(3)
+    second.button("Abort").click()
+    # The question is a matter of the one who asks; the wish is one.
+    expect(running.button("Keep running")).to_be_hidden()
+    second.button("Yes, abort").click()
+    expect(running.words).to_have_text("abort requested: Abort signal has been sent.")
+    expect(second.words).to_have_text("abort requested: Abort signal has been sent.")
+
+    shown.clear(1)
+    expect(shown.outputs(1)).to_have_count(0)
+    before = second.seconds()
+    expect(second.elapsed).to_have_text(re.compile(rf"^0:0*{before + 2} elapsed"))
+    shown.run_code("watch.say('FINISHED:ABORTED')")
+    second.expect_static("FINISHED:ABORTED")
+    expect(shown.outputs(1)).to_have_count(0)
+
+
+def test_a_view_in_a_container_shows_the_end_and_offers_nothing(shown, running):
+    """An output with other widgets around the view is not ours to replace: the live view itself comes to rest."""
+    shown.run_code("import ipywidgets; box = ipywidgets.VBox([view])")
+    shown.write_cell(3, "box")
+    shown.run(3)
+    boxed = JobPanel(shown.outputs(3))
+    boxed.expect_status("RUNNING")
+    shown.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+    running.expect_static("FINISHED:COMPLETED")
+    boxed.expect_status("FINISHED:COMPLETED")
+    expect(boxed.live).to_be_visible()
+    expect(boxed.elapsed).to_have_text("ran 1:01")
+    expect(boxed.button("Abort")).to_be_hidden()
+    expect(boxed.freshness).to_be_hidden()
+
+
+def test_hostile_text_stays_text(shown, running, pictures):
+    shown.page.evaluate("() => { window.pwned = 0 }")
+    shown.run_code(
+        "from flare_widgets.monitoring.snapshot import SiteDeployment\n"
+        "evil = '<img src=x onerror=window.pwned++><script>window.pwned++</script>\\u202e'\n"
+        "watch.say(name=evil, submitter=evil, study=evil, trouble=evil, sites=(SiteDeployment(evil, 'failed', evil),))"
+    )
+    shown_as = "<img src=x onerror=window.pwned++><script>window.pwned++</script>\ufffd"
+    expect(running.live.locator(".flw-name")).to_have_text(shown_as)
+    shown.run_code("watch.say('FINISHED:' + evil)")
+    running.expect_static(f"FINISHED:{shown_as}")
+    expect(running.static.locator(".flw-name")).to_have_text(shown_as)
+    expect(running.static.locator("img, script")).to_have_count(0)
+    assert shown.page.evaluate("() => window.pwned") == 0
+    shown.screenshot(shown.cell(1), pictures and pictures / "lab-hostile.png")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
+    """WCAG AA: 4.5 to 1, for every text of every state, in JupyterLab's own colours."""
+    shown.theme(theme)
+    folder = pictures and pictures / theme.split()[-1].lower()
+
+    def check(state: str, least: int) -> None:
+        found = contrasts(shown.outputs(1).locator(".flw-job"))
+        assert len(found) >= least, f"{state}: too few texts found to mean anything: {found}"
+        assert not {text: ratio for text, ratio in found.items() if ratio < 4.5}, state
+        shown.screenshot(shown.cell(1), folder and folder / f"{state}.png")
+
+    check("running", 12)
+    running.button("Abort").click()
+    check("confirm", 14)
+    running.button("Keep running").click()
+    shown.run_code("watch.say(facts_at=watch.snapshot.facts_at - 60)")
+    expect(running.freshness).to_contain_text("last heard of 1 min ago")
+    check("stale", 12)
+    shown.run_code("watch.say(trouble='no connection to server:8002, trying again (3)')")
+    expect(running.live.locator(".flw-trouble")).to_be_visible()
+    check("trouble", 12)
+    shown.run_code(
+        "from flare_widgets.monitoring.snapshot import SiteDeployment\n"
+        "bad = SiteDeployment('site-2', 'failed', 'No space left on device')\n"
+        "watch.say('FINISHED:EXECUTION_EXCEPTION', trouble='', duration=10.0, sites=(*watch.snapshot.sites[:2], bad))"
+    )
+    running.expect_static("FINISHED:EXECUTION_EXCEPTION")
+    check("failed", 12)
+    shown.theme("JupyterLab Light")
+
+
+@pytest.mark.parametrize("width", [420, 1900])
+def test_fits_the_output_it_is_in(shown, running, width, pictures):
+    """420 pixels leave the output some 300: nothing is cut off, nothing overlaps."""
+    shown.command("application:toggle-left-area")
+    shown.page.set_viewport_size({"width": width, "height": 900})
+    running.button("Abort").click()
+    overflowing = running.live.evaluate(
+        """view => {
+          const outer = view.getBoundingClientRect();
+          return [...view.querySelectorAll('*:not(.flw-spoken)')].filter(part => {
+            const box = part.getBoundingClientRect();
+            const outside = box.right > outer.right + 1 || box.left < outer.left - 1;
+            return outside && box.width > 0 && !part.closest('.flw-spoken');
+          }).map(part => part.className);
+        }"""
+    )
+    assert overflowing == []
+    if width < 500:
+        assert running.live.bounding_box()["width"] < 340
+    shown.screenshot(shown.cell(1), pictures and pictures / f"lab-{width}.png")

@@ -1,0 +1,157 @@
+"""Views where they are shown: in executed notebooks (a real kernel, no browser) and in terminals."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[2]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+SCRIPT = """
+import threading
+from dataclasses import replace
+from flare_widgets.monitoring.snapshot import JobSnapshot, StatusChange
+from flare_widgets.views.display import show_job
+from flare_widgets.views.job import JobView
+
+class Watch:
+    job_id = "76b8d043-5f0e"
+    done = False
+    snapshot = JobSnapshot(job_id, name="hello-numpy", status="RUNNING",
+                           timeline=(StatusChange("RUNNING", 101.0, True),), facts_at=110.0)
+
+    def __init__(self):
+        self.listeners = []
+
+    def subscribe(self, listener):
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def _end(self):
+        self.snapshot = replace(self.snapshot, status="FINISHED:COMPLETED", duration=49.0)
+        for listener in list(self.listeners):
+            listener(self.snapshot)
+
+    def end(self):
+        thread = threading.Thread(target=self._end, name="flare-monitor")
+        thread.start()
+        thread.join()
+
+watch = Watch()
+"""
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+    }
+
+
+@pytest.fixture
+def execute(tmp_path):
+    """Execute cells without a screen; return the outputs of each cell after the first (the script)."""
+
+    def run(*cells: str):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (SCRIPT, *cells)])
+        client = NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
+        client.execute(env=environment(tmp_path))
+        return [cell.outputs for cell in notebook.cells[1:]]
+
+    return run
+
+
+def test_an_executed_notebook_keeps_the_static_form(execute):
+    shown, ended, after = execute("view = show_job(watch)", "watch.end()", "1 + 1")
+    (output,) = shown
+    assert output.data.keys() == {"text/plain", "text/html"}
+    assert output.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  0:49"
+    assert "FINISHED:COMPLETED" in output.data["text/html"]
+    assert ended == []
+    assert after[0].data["text/plain"] == "2"
+
+
+def test_until_then_the_output_has_every_form(execute):
+    ((output,),) = execute("view = show_job(watch)")
+    assert output.data.keys() == {"text/plain", "text/html", WIDGET}
+    assert output.data["text/plain"].startswith("hello-numpy 76b8d043  RUNNING")
+    assert "Not live" in output.data["text/html"]
+
+
+def test_every_output_that_shows_the_view_becomes_static(execute):
+    first, second, third, _ = execute("view = show_job(watch)", "view", "display(view); display(view)", "watch.end()")
+    outputs = [*first, *second, *third]
+    assert len(outputs) == 4
+    assert [list(output.data) for output in outputs] == [["text/plain", "text/html"]] * 4
+
+
+def test_a_view_that_is_the_value_of_its_cell_is_shown_once(execute):
+    once, again = execute("show_job(watch)", "_")
+    assert len(once) == 1
+    assert len(again) == 1
+
+
+def test_a_view_of_an_ended_job_is_shown_as_static(execute):
+    _, (late,) = execute("view = JobView(watch)\nwatch.end()", "view")
+    assert late.data.keys() == {"text/plain", "text/html"}
+
+
+def test_an_output_that_cannot_be_replaced_fails_nobody(execute):
+    _, ended, log, status = execute(
+        "view = show_job(watch)\nother = show_job(watch)",
+        textwrap.dedent("""
+            import logging, logging.handlers
+            handler = logging.handlers.BufferingHandler(100)
+            logging.getLogger("flare_widgets").addHandler(handler)
+            def broken(*_, **__):
+                raise RuntimeError("on its way out")
+            view._outputs._handles[0].update = broken
+            watch.end()
+        """),
+        "[r.getMessage() for r in handler.buffer]",
+        "other.snapshot['status']",
+    )
+    assert ended == []
+    assert log[0].data["text/plain"] == "['an output could not be replaced by its static form']"
+    assert status[0].data["text/plain"] == "'FINISHED:COMPLETED'"
+
+
+def terminal(tmp_path: Path, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+    )
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+SESSION = SCRIPT + "view = show_job(watch)\nwatch.end()\nprint('the end', view.snapshot['status'])\n"
+
+
+def test_plain_python_prints_one_line_and_nothing_from_threads(tmp_path):
+    lines = terminal(tmp_path, "-c", SESSION).splitlines()
+    assert len(lines) == 2, lines
+    assert lines[0].startswith("hello-numpy 76b8d043  RUNNING  ")
+    assert lines[1] == "the end FINISHED:COMPLETED"
+
+
+def test_ipython_in_a_terminal_prints_one_line_and_nothing_from_threads(tmp_path):
+    lines = terminal(tmp_path, "-m", "IPython", "--simple-prompt", "--no-banner", "-c", SESSION).splitlines()
+    assert len(lines) == 2, lines
+    assert lines[0].startswith("hello-numpy 76b8d043  RUNNING  ")
+    assert lines[1] == "the end FINISHED:COMPLETED"

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flare_widgets.monitoring.snapshot import JobSnapshot, SiteDeployment, StatusChange
+from flare_widgets.monitoring.text import clean
+from flare_widgets.views.static_html import job_html
+
+CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
+BERLIN = timezone(timedelta(hours=1))
+VOID = {"br", "img", "hr", "input", "meta", "link", "wbr"}
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would make of a page: elements, attributes, and the text somebody reads."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
+        self._parts: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self._open, f"left open: {self._open}"
+        self.text = re.sub(r"\s+", " ", "".join(self._parts)).strip()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        if self._open[-1:] != ["style"]:
+            self._parts.append(data)
+
+    def by_class(self, name):
+        return [(tag, attrs) for tag, attrs in self.elements if name in (attrs.get("class") or "").split()]
+
+
+def page(name: str, zone=BERLIN) -> Page:
+    case = CASES[name]
+    return Page(job_html(JobSnapshot.from_json(case["snapshot"]), case["now"], zone))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_only_harmless_elements_and_attributes(name):
+    parsed = page(name)
+    assert {tag for tag, _ in parsed.elements} <= {
+        "div",
+        "style",
+        "p",
+        "strong",
+        "s",
+        "span",
+        "code",
+        "ol",
+        "ul",
+        "li",
+        "time",
+    }
+    assert {a for _, attrs in parsed.elements for a in attrs} <= {"class", "data-tone", "datetime", "aria-hidden"}
+    assert [tag for tag, _ in parsed.elements].count("style") == 1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_says_what_the_snapshot_says(name):
+    """The same facts as in the live form (whose tests read the same file) and in the text form."""
+    case, text = CASES[name], page(name).text
+    snapshot = case["snapshot"]
+    assert (clean(snapshot["status"]) or "UNKNOWN") in text
+    assert (clean(snapshot["name"]) or "job") in text
+    assert clean(snapshot["job_id"]) in text
+    assert clean(snapshot["submitter"]) in text
+    for step in case["steps"]:
+        assert step["label"] in text
+    for site in snapshot["sites"]:
+        assert f"{clean(site['name'])} {site['state']}" in text
+        assert clean(site["detail"]) in text
+    if not snapshot["ended"]:
+        assert clean(snapshot["trouble"]) in text
+
+
+def test_hostile_text_arrives_as_text():
+    text = page("hostile").text
+    assert "<script>alert(1)</script>�[31m" in text
+    assert 'id"><img src=x onerror=alert(1)>' in text
+    assert "</style><script>t()</script>" in text
+    assert "{{7*7}} </div>" in text
+    assert not re.search(r"[\x00-\x1f\u202a-\u202e\u2066-\u2069]", text)
+
+
+def test_is_small_whatever_the_server_says():
+    huge = "x" * 1_000_000
+    snapshot = JobSnapshot(
+        huge,
+        huge,
+        huge,
+        huge,
+        huge,
+        tuple(StatusChange(f"{i}{huge}", float(i), False) for i in range(50)),
+        tuple(SiteDeployment(f"site-{i}{huge}", "failed", huge) for i in range(1000)),
+        facts_at=1.0,
+        trouble=huge,
+    )
+    form = job_html(snapshot, 2.0, BERLIN)
+    assert len(form) < 250_000
+    assert "and 800 more" in Page(form).text
+
+
+def test_times_are_absolute_and_say_their_zone():
+    parsed = page("completed")
+    assert "submitted 15:03:35" in parsed.text
+    assert "Times: 2026-11-23 (UTC+01:00)." in parsed.text
+    times = [attrs["datetime"] for tag, attrs in parsed.elements if tag == "time"]
+    assert times == ["2026-11-23T15:03:35+01:00", "2026-11-23T15:03:36+01:00", "2026-11-23T15:06:06+01:00"]
+
+
+def test_times_of_several_days_have_their_date():
+    snapshot = JobSnapshot.from_json(CASES["completed"]["snapshot"])
+    first, *rest = snapshot.timeline
+    text = Page(job_html(replace(snapshot, timeline=(replace(first, at=first.at - 86400), *rest)), 0, BERLIN)).text
+    assert "submitted 2026-11-22 15:03:35" in text
+    assert "completed 2026-11-23 15:06:06" in text
+    assert "Times: (UTC+01:00)." in text
+
+
+def test_times_across_a_change_of_the_clock_have_their_offset():
+    autumn = datetime(2026, 10, 25, 0, 30, tzinfo=timezone.utc).timestamp()  # clocks go back at 01:00 UTC
+    life = (StatusChange("SUBMITTED", autumn, True), StatusChange("FINISHED:COMPLETED", autumn + 3600, True))
+    snapshot = JobSnapshot("x", status="FINISHED:COMPLETED", timeline=life)
+    text = Page(job_html(snapshot, 0, ZoneInfo("Europe/Berlin"))).text
+    assert "submitted 02:30:00 (UTC+02:00)" in text
+    assert "completed 02:30:00 (UTC+01:00)" in text
+
+
+def test_times_are_of_this_machine_when_no_zone_is_given():
+    case = CASES["completed"]
+    local = datetime.fromtimestamp(case["snapshot"]["timeline"][0]["at"]).astimezone()
+    assert f"submitted {local:%H:%M:%S}" in page("completed", zone=None).text
+
+
+def test_a_step_we_only_saw_says_so():
+    assert "aborted seen 15:03:44" in page("aborted before it ran").text
+
+
+def test_an_impossible_time_is_no_reason_to_fail():
+    snapshot = JobSnapshot("x", status="RUNNING", timeline=(StatusChange("RUNNING", 1e300, True),), facts_at=1e300)
+    assert "impossible time" in Page(job_html(snapshot, 0, BERLIN)).text
+
+
+def test_a_picture_of_a_running_job_does_not_pass_for_a_live_view():
+    text = page("running").text
+    assert "Not live: a picture made at 15:05:50. The server last answered at 15:05:49." in text
+    # Its run time is the one the server's last answer vouches for.
+    assert "2:12 elapsed" in text
+    assert "The server had not answered yet" in page("unheard").text
+    assert "Not live" not in page("completed").text
+
+
+def test_trouble_strikes_the_status_through():
+    parsed = page("trouble")
+    assert [tag for tag, _ in parsed.by_class("flw-word")] == ["s"]
+    assert [tag for tag, _ in page("running").by_class("flw-word")] == ["span"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_status_is_told_by_a_sign_and_a_colour(name):
+    signs = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
+    parsed = page(name)
+    (_, attrs), *_ = parsed.elements
+    assert attrs["data-tone"] == CASES[name]["tone"]
+    assert parsed.text.startswith(signs[CASES[name]["tone"]])
+    assert parsed.by_class(f"flw-tone-{CASES[name]['tone']}")
+
+
+def test_reads_well_without_its_style():
+    """GitHub strips the style sheet: what is left must still say what belongs together."""
+    form = job_html(JobSnapshot.from_json(CASES["running"]["snapshot"]), CASES["running"]["now"], BERLIN)
+    bare = Page(re.sub(r"<style>.*?</style>", "", form, flags=re.DOTALL))
+    tags = [tag for tag, _ in bare.elements]
+    assert tags.count("ol") == 1
+    assert tags.count("ul") == 1
+    assert "2:12 elapsed, submitted by admin@nvidia.com" in bare.text
+    assert "finished (to come)" in bare.text
+
+
+def style(form: str) -> str:
+    return re.search(r"<style>(.*?)</style>", form, re.DOTALL)[1]
+
+
+def test_the_style_stays_in_its_form():
+    form = job_html(JobSnapshot("x"), 0.0, BERLIN)
+    (_, attrs), *_ = Page(form).elements
+    root = next(c for c in attrs["class"].split() if c.startswith("flw-static-"))
+    css = re.sub(r"@(media|container)[^{]*", "", style(form))
+    selectors = [s for group in re.findall(r"([^{}]+)\{", css) for s in group.split(",")]
+    assert len(selectors) > 30
+    assert [s for s in selectors if f".{root}" not in s] == []
+
+
+def test_the_style_fetches_nothing_and_serves_light_and_dark():
+    css = style(job_html(JobSnapshot("x"), 0.0, BERLIN))
+    assert not re.search(r"url\(|@import|https?:|expression", css)
+    assert "prefers-color-scheme:dark" in css
+    assert "[data-jp-theme-light=false]" in css.replace('"', "")
+    # A colour is JupyterLab's, or what stands in for it elsewhere.
+    for colour in re.findall(r"(?:#[0-9a-f]{3,8}|rgba?\([^)]*\))", css):
+        assert re.search(rf"var\(--jp-[a-z0-9-]+, ?{re.escape(colour)}", css), colour
