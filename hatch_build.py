@@ -13,6 +13,6 @@ class RequireBundle(BuildHookInterface):  # type: ignore[misc]
         if version == "editable":
             return
         static = Path(self.root, "flare_widgets", "views", "static")
-        for name in ("job.js", "job.css"):
+        for name in ("job.js", "job.css", "job-static.css"):
             if not (static / name).is_file():
                 raise RuntimeError(f"{static / name} is missing: run `make bundle` first (it needs node and npm)")

@@ -194,7 +194,8 @@ class Watch:
             if self._state is not WatchState.WATCHING:
                 return
             self._state, self.error = state, error
-        self._show(snapshot or self._snapshot)
+            self._snapshot = snapshot or self._snapshot
+        self._show(self._snapshot)
         # Whoever waits goes on only when the views have the last snapshot: in a notebook that is executed without
         # a screen, what comes after the cell's end is lost.
         self._informed.set()

@@ -19,7 +19,8 @@ from .text import describe
 SCHEMA = 1
 """Version of the snapshot's JSON form; raised when a field changes its meaning."""
 
-_DURATION = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})(\.\d+)?")
+_DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
+_LATEST = 1e11  # seconds since the epoch: what is later is not a time
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _fold_timeline(
     """Append what is new, and prefer the server's own times (submit, start, end) to the time we looked."""
     known: dict[str, StatusChange] = {s.status: s for s in before}
     submitted = meta.get("submit_time")
-    if isinstance(submitted, (int, float)) and not isinstance(submitted, bool) and submitted > 0:
+    if isinstance(submitted, (int, float)) and not isinstance(submitted, bool) and 0 < submitted < _LATEST:
         known["SUBMITTED"] = StatusChange("SUBMITTED", float(submitted), exact=True)
     started = _iso_time(meta.get("start_time"))
     if started is not None:

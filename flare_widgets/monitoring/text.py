@@ -23,11 +23,9 @@ def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
         The time the line is for (seconds since the epoch); the current time when not given.
     """
     now = time.time() if now is None else now
-    parts = [
-        f"{clean(snapshot.name) or 'job'} {snapshot.job_id[:SHORT_ID]}",
-        clean(snapshot.status) or "UNKNOWN",
-    ]
-    elapsed = snapshot.elapsed(now)
+    parts = [label(snapshot.name, snapshot.job_id), clean(snapshot.status) or "UNKNOWN"]
+    # What the server no longer confirms does not go on.
+    elapsed = snapshot.elapsed(snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now)
     if elapsed is not None:
         parts.append(clock(elapsed))
     if snapshot.sites:

@@ -73,9 +73,11 @@ class Connection:
     ) -> hci.Reply:
         """Send an admin command and return the server's answer; see :meth:`.Link.execute`."""
         link = await self.open(timeout, patient=False)
-        reply = await link.execute(line, timeout, cmd_timeout=cmd_timeout, props=props)
-        self._check()
-        return reply
+        try:
+            return await link.execute(line, timeout, cmd_timeout=cmd_timeout, props=props)
+        finally:
+            # The end of the session says more than what came of it: a lost link, a refusal.
+            self._check()
 
     async def close(self) -> None:
         """End the session. Further use raises SessionClosed."""

@@ -54,10 +54,11 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
     """Open a websocket to the kit's server, and check that it is that server."""
     context = client_context(kit)
     trouble: NoConnection | None = None
+    name = f"[{kit.host}]" if ":" in kit.host else kit.host
     for address in await resolve(kit):
         try:
             socket = await connect(
-                f"wss://{kit.host}:{kit.port}{_PATH}",
+                f"wss://{name}:{kit.port}{_PATH}",
                 host=address,
                 port=kit.port,
                 ssl=context,
@@ -75,8 +76,10 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
         except ssl.SSLError as e:
             raise await explain(kit, e) from None
         except (InvalidHandshake, InvalidMessage, EOFError) as e:
+            hung_up = isinstance(e, EOFError) or isinstance(e.__cause__, EOFError)
+            how = "it hung up; perhaps it does not accept the kit's certificate" if hung_up else type(e).__name__
             raise NoConnection(
-                f"something answers at {kit.address}, but not as a FLARE server does ({type(e).__name__}). "
+                f"something answers at {kit.address}, but not as a FLARE server does ({how}). "
                 f"Check host and port in {kit.startup / 'fed_admin.json'}"
             ) from None
         except (OSError, asyncio.TimeoutError) as e:

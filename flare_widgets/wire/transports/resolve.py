@@ -25,7 +25,7 @@ async def resolve(kit: StartupKit) -> list[str]:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[list[Any]] = loop.create_future()
 
-    def finish(found: list[Any] | None, error: OSError | None) -> None:
+    def finish(found: list[Any] | None, error: Exception | None) -> None:
         if future.done():
             return
         if error is not None:
@@ -37,15 +37,15 @@ async def resolve(kit: StartupKit) -> list[str]:
         try:
             found = socket.getaddrinfo(kit.host, kit.port, type=socket.SOCK_STREAM)
             loop.call_soon_threadsafe(finish, found, None)
-        except OSError as e:
+        except (OSError, UnicodeError) as e:  # UnicodeError: a name that no host can have
             loop.call_soon_threadsafe(finish, None, e)
 
     threading.Thread(target=look_up, name="flare-resolve", daemon=True).start()
     try:
         found = await future
-    except OSError as e:
+    except (OSError, UnicodeError) as e:
         raise NoConnection(
-            f"the server's name '{kit.host}' is unknown here ({e.strerror or e}). "
+            f"the server's name '{kit.host}' is unknown here ({getattr(e, 'strerror', None) or e}). "
             f"Check 'host' in {kit.startup / 'fed_admin.json'}, your network or VPN, or add it to the hosts file"
         ) from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -75,7 +75,8 @@ export function age(job: JobSnapshot, now: number): number | null {
 /** The job in one sentence: the label a screen reader hears, and the words of the text form. */
 export function describe(job: JobSnapshot, now: number): string {
   const parts = [`${job.name || "job"} ${job.jobId.slice(0, SHORT_ID)}`, job.status || "UNKNOWN"];
-  const seconds = elapsed(job, now);
+  // What the server no longer confirms does not go on.
+  const seconds = elapsed(job, job.trouble && job.factsAt !== null ? job.factsAt : now);
   if (seconds !== null) parts.push(duration(seconds));
   if (job.sites.length) parts.push(job.sites.map((site) => `${site.name} ${site.state}`).join(", "));
   if (job.trouble) parts.push(job.trouble);

@@ -1,0 +1,101 @@
+"""Job folders for the tests: small ones whose server code does next to nothing, so that they end at once."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+#: What the quick job leaves in its workspace: enough for a download to need several requests.
+RESULT = "result.bin"
+RESULT_SIZE = 6 << 20
+
+_WORKFLOW = f'''\
+"""The server's and the sites' part of a job without training."""
+
+import random
+import time
+from pathlib import Path
+
+from nvflare.apis.executor import Executor
+from nvflare.apis.impl.controller import Controller
+from nvflare.apis.shareable import Shareable
+
+
+class Quick(Controller):
+    """Leaves a result, and ends; or waits until the job is aborted."""
+
+    def __init__(self, wait=False):
+        super().__init__()
+        self.wait = wait
+
+    def start_controller(self, fl_ctx):
+        pass
+
+    def control_flow(self, abort_signal, fl_ctx):
+        while self.wait and not abort_signal.triggered:
+            time.sleep(0.05)
+        run = Path(fl_ctx.get_engine().get_workspace().get_run_dir(fl_ctx.get_job_id()))
+        (run / "{RESULT}").write_bytes(random.Random(1).randbytes({RESULT_SIZE}))
+
+    def stop_controller(self, fl_ctx):
+        pass
+
+    def process_result_of_unknown_task(self, client, task_name, client_task_id, result, fl_ctx):
+        pass
+
+
+class Nothing(Executor):
+    """A site that has nothing to do."""
+
+    def execute(self, task_name, shareable, fl_ctx, abort_signal):
+        return Shareable()
+'''
+
+
+def write_job(folder: Path, name: str = "quick", *, wait: bool = False, ballast: int = 0) -> Path:
+    """Make a job folder that a server accepts.
+
+    Parameters
+    ----------
+    folder
+        Where to put it.
+    name
+        The folder's and the job's name.
+    wait
+        Whether the job lasts until it is aborted.
+    ballast
+        Bytes of an additional file, for an upload of more than one chunk.
+    """
+    job = folder / name
+    (job / "app" / "config").mkdir(parents=True)
+    (job / "app" / "custom").mkdir()
+    _write(job / "meta.json", {"name": name, "resource_spec": {}, "min_clients": 2, "deploy_map": {"app": ["@ALL"]}})
+    workflow = {"id": "quick", "path": "quick_workflow.Quick", "args": {"wait": wait}}
+    _write(job / "app" / "config" / "config_fed_server.json", {"format_version": 2, "workflows": [workflow]})
+    executor = {"tasks": ["*"], "executor": {"path": "quick_workflow.Nothing", "args": {}}}
+    _write(job / "app" / "config" / "config_fed_client.json", {"format_version": 2, "executors": [executor]})
+    (job / "app" / "custom" / "quick_workflow.py").write_text(_WORKFLOW)
+    if ballast:
+        (job / "app" / "custom" / "ballast.bin").write_bytes(random.Random(2).randbytes(ballast))
+    return job
+
+
+def state(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
+    """Everything a tree has: the mode, modification time, inode and content of each folder and file."""
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        facts = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(folder))] = (facts.st_mode, facts.st_mtime_ns, facts.st_ino, content)
+    return found
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """The content of each file below a folder; None for a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def _write(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value, indent=2))

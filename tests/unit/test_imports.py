@@ -1,0 +1,178 @@
+"""Who imports whom: nothing heavy by accident, and nobody upwards."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
+
+#: Whom a room may import, besides itself. Everybody may import ``_version``.
+MAY = {
+    "errors": set(),
+    "_version": set(),
+    "kit": {"errors"},
+    "wire": {"kit", "errors"},
+    "api": {"wire", "kit", "errors"},
+    "monitoring": {"api", "wire", "kit", "errors"},
+    "views": {"monitoring", "api", "errors"},
+    "federation": {"api"},
+    "authoring": {"api", "errors"},
+    "magics": {"views", "monitoring", "api", "kit", "errors", "federation", "authoring"},
+    "demo": set(),
+    "cli": {"demo", "views", "monitoring", "api", "kit", "errors", "federation", "authoring", "magics"},
+}
+
+#: Importing them into a script that only wants the FLARE API would be a surprise.
+NOTEBOOK = {"IPython", "ipywidgets", "anywidget", "traitlets"}
+HEAVY = {"nvflare", "grpc", *NOTEBOOK}
+
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if "static" not in p.parts)
+
+
+def dotted(file: Path) -> list[str]:
+    """The parts of a module's name below ``flare_widgets``."""
+    parts = list(file.relative_to(PACKAGE).with_suffix("").parts)
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def room(file: Path) -> str:
+    return (dotted(file) or ["front door"])[0]
+
+
+def imports(file: Path, *, at_import_time: bool = False) -> Iterator[str]:
+    """The full names of what a module imports, also inside its functions, also what only type checkers see.
+
+    Parameters
+    ----------
+    file
+        The module.
+    at_import_time
+        Only what is imported when the module is.
+    """
+    here = ["flare_widgets", *file.relative_to(PACKAGE).with_suffix("").parts][:-1]
+
+    def visit(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            for alias in node.names:
+                yield ".".join([*base, *([node.module] if node.module else []), alias.name])
+        for child in ast.iter_child_nodes(node):
+            if at_import_time and isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                continue
+            if at_import_time and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            yield from visit(child)
+
+    yield from visit(ast.parse(file.read_text()))
+
+
+def test_the_rooms_are_known() -> None:
+    assert {room(f) for f in MODULES} - {"front door"} <= set(MAY)
+    assert {"wire", "api", "monitoring", "kit", "errors"} <= {room(f) for f in MODULES}
+
+
+def test_nobody_may_import_upwards() -> None:
+    """The table itself has no circle."""
+    reached: set[str] = set()
+    while len(reached) < len(MAY):
+        next_ones = {name for name, others in MAY.items() if others <= reached} - reached
+        assert next_ones, f"a circle among {set(MAY) - reached}"
+        reached |= next_ones
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda f: ".".join(dotted(f)) or "front door")
+def test_a_module_imports_only_whom_it_may(file: Path) -> None:
+    own = room(file)
+    if own == "front door":
+        return
+    for name in imports(file):
+        parts = name.split(".")
+        if parts[0] == "flare_widgets" and len(parts) > 1 and parts[1] in MAY:
+            assert parts[1] == own or parts[1] in MAY[own] or parts[1] == "_version", f"imports {name}"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda f: ".".join(dotted(f)) or "front door")
+def test_only_views_and_magics_know_the_notebook(file: Path) -> None:
+    if room(file) in ("views", "magics"):
+        return
+    eager = {name.split(".")[0] for name in imports(file, at_import_time=True)}
+    assert not eager & NOTEBOOK
+    if room(file) not in ("front door", "cli"):  # these hand the notebook's objects on, inside functions
+        assert not {name.split(".")[0] for name in imports(file)} & NOTEBOOK
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda f: ".".join(dotted(f)) or "front door")
+def test_nvflare_is_imported_only_where_it_is_needed(file: Path) -> None:
+    assert "nvflare" not in {name.split(".")[0] for name in imports(file, at_import_time=True)}
+    if room(file) not in ("federation", "authoring"):
+        assert "nvflare" not in {name.split(".")[0] for name in imports(file)}
+
+
+def test_only_transports_touch_a_socket() -> None:
+    users = {
+        ".".join(dotted(f))
+        for f in MODULES
+        if room(f) in ("kit", "errors", "wire", "api", "monitoring", "views")
+        and {"socket", "ssl", "websockets", "grpc"} & {name.split(".")[0] for name in imports(f)}
+    }
+    assert users
+    assert all(name.startswith("wire.transports.") for name in users), users
+
+
+def test_the_checks_see_what_is_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    (tmp_path / "wire").mkdir()
+    bad = tmp_path / "wire" / "bad.py"
+    bad.write_text(
+        "from ..api import session\nfrom .. import views\ndef f():\n    import nvflare.apis\n    from . import x\n"
+    )
+    assert list(imports(bad)) == [
+        "flare_widgets.api.session",
+        "flare_widgets.views",
+        "nvflare.apis",
+        "flare_widgets.wire.x",
+    ]
+    assert list(imports(bad, at_import_time=True)) == ["flare_widgets.api.session", "flare_widgets.views"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "forbidden"),
+    [
+        ("import flare_widgets", HEAVY | {"cryptography", "websockets", "msgpack", "jinja2"}),
+        ("import flare_widgets; dir(flare_widgets), flare_widgets.__version__", HEAVY | {"cryptography"}),
+        ("import flare_widgets.api", HEAVY | {"jinja2"}),
+        ("from flare_widgets import connect, Session", HEAVY | {"jinja2"}),
+        ("import flare_widgets.monitoring", HEAVY | {"jinja2"}),
+        ("from flare_widgets.wire.transports import http", HEAVY),
+        ("from flare_widgets import LocalFederation", HEAVY),
+    ],
+)
+def test_importing_brings_nothing_heavy(statement: str, forbidden: set[str]) -> None:
+    code = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    assert "flare_widgets" in loaded
+    assert not loaded & forbidden
+    assert done.stderr == ""
+
+
+def test_every_name_of_the_front_door_is_there() -> None:
+    import flare_widgets
+    import flare_widgets.api
+
+    for module in (flare_widgets, flare_widgets.api):
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        flare_widgets.nothing  # noqa: B018

@@ -1,0 +1,337 @@
+"""Startup kits: what a good one says, and that a bad one is refused in one sentence, before anything else happens."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import shutil
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timezone
+from pathlib import Path
+
+import kits
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from kits import BAD_KITS, DAY, NOW, BadKit, authority, edit_admin, write_kit
+
+from flare_widgets.api import connect, new_secure_session
+from flare_widgets.errors import ConfigError, FlareError, InvalidCertChain
+from flare_widgets.kit import StartupKit, find_startup, leads_to_root, verify
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Path:
+    return write_kit(tmp_path / "kit")
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A record of all attempts to use the network, or even only to start the I/O thread."""
+    attempts: list[str] = []
+
+    def note(what: str) -> Callable[..., None]:
+        def refuse(*arguments: object, **_: object) -> None:
+            for coroutine in filter(inspect.iscoroutine, arguments):
+                coroutine.close()
+            attempts.append(what)
+            raise AssertionError(f"{what} was used")
+
+        return refuse
+
+    monkeypatch.setattr("socket.socket.__init__", note("a socket"))
+    monkeypatch.setattr("socket.getaddrinfo", note("a name server"))
+    monkeypatch.setattr("flare_widgets.wire.loop.start", note("the I/O thread"))
+    return attempts
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without the rights of root, who can read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def shared_kit() -> Iterator[Path]:
+    """A kit in a folder that everybody may enter (unlike pytest's)."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield write_kit(folder / "kit")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_good_kit_says_who_and_where(kit: Path) -> None:
+    loaded = StartupKit.load(kit)
+    assert (loaded.username, loaded.organization, loaded.role) == (kits.USER, kits.ORG, kits.ROLE)
+    assert (loaded.project_name, loaded.server_identity) == (kits.PROJECT, "server")
+    assert (loaded.scheme, loaded.host, loaded.port, loaded.address) == ("http", "localhost", 8002, "localhost:8002")
+    assert (loaded.connection_security, loaded.uid_source) == ("mtls", "user_input")
+    assert loaded.expires_at == NOW + 360 * DAY
+    assert loaded.root == kit
+    assert loaded.certificate == (kit / "startup" / "client.crt").read_bytes()
+    assert loaded.upload_dir == loaded.download_dir == kit / "transfer"
+
+
+@pytest.mark.parametrize("inside", ["", "startup"])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_either_folder_of_the_kit_will_do(kit: Path, inside: str, as_text: bool) -> None:
+    location = kit / inside
+    assert StartupKit.load(str(location) if as_text else location).startup == kit / "startup"
+
+
+def test_a_relative_location_and_one_in_the_home_folder(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(kit.parent)
+    monkeypatch.setenv("HOME", str(kit.parent))
+    assert find_startup("kit") == find_startup("~/kit") == kit / "startup"
+
+
+def test_what_is_not_said_has_the_usual_value(tmp_path: Path) -> None:
+    optional = ("scheme", "host", "port", "connection_security", "server_identity", "uid_source", "upload_dir")
+    loaded = StartupKit.load(write_kit(tmp_path / "kit", **dict.fromkeys(optional)))
+    assert (loaded.scheme, loaded.address, loaded.connection_security) == ("http", "localhost:8002", "mtls")
+    assert (loaded.server_identity, loaded.uid_source) == ("server", "user_input")
+    assert loaded.upload_dir == loaded.root / "transfer"
+
+
+def test_capital_letters_do_not_matter(tmp_path: Path) -> None:
+    loaded = StartupKit.load(write_kit(tmp_path / "kit", scheme="HTTP", connection_security="mTLS"))
+    assert (loaded.scheme, loaded.connection_security) == ("http", "mtls")
+
+
+@pytest.mark.parametrize("name", ["resources.json", "resources.json.default"])
+def test_the_users_own_settings_win(kit: Path, name: str) -> None:
+    (kit / "local").mkdir()
+    (kit / "local" / name).write_text('{"admin": {"host": "example.org", "idle_timeout": 900.0}}')
+    assert StartupKit.load(kit).host == "example.org"
+
+
+def test_of_two_files_of_own_settings_the_default_is_ignored(kit: Path) -> None:
+    (kit / "local").mkdir()
+    (kit / "local" / "resources.json").write_text("{}")
+    (kit / "local" / "resources.json.default").write_text('{"admin": {"host": "example.org"}}')
+    assert StartupKit.load(kit).host == "localhost"
+
+
+def test_own_settings_that_are_damaged_are_named(kit: Path) -> None:
+    (kit / "local").mkdir()
+    (kit / "local" / "resources.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"resources\.json is not valid JSON"):
+        StartupKit.load(kit)
+
+
+def test_a_chain_over_an_intermediate_authority_is_accepted(tmp_path: Path) -> None:
+    root = authority()
+    loaded = StartupKit.load(write_kit(tmp_path / "kit", root, root.issue("branch", ca=True).issue("leaf")))
+    assert loaded.username == "leaf"
+
+
+def test_a_chain_that_includes_the_root_is_accepted() -> None:
+    root = authority()
+    user = root.issue("leaf")
+    assert leads_to_root([user.certificate, root.certificate], root.certificate)
+
+
+def test_an_expired_intermediate_authority_is_refused(tmp_path: Path) -> None:
+    root = authority()
+    old = root.issue("branch", ca=True, begins=NOW - 9 * DAY, ends=NOW - DAY)
+    with pytest.raises(InvalidCertChain, match="expired on"):
+        StartupKit.load(write_kit(tmp_path / "kit", root, old.issue("leaf")))
+
+
+def test_validity_is_that_of_the_given_time(kit: Path) -> None:
+    assert StartupKit.load(kit, now=NOW + 359 * DAY).username == kits.USER
+    with pytest.raises(InvalidCertChain, match="expired"):
+        StartupKit.load(kit, now=NOW + 361 * DAY)
+    with pytest.raises(InvalidCertChain, match="valid only from"):
+        StartupKit.load(kit, now=(NOW - 2 * DAY).astimezone(timezone.utc))
+
+
+@pytest.mark.parametrize("bad", BAD_KITS, ids=lambda bad: bad.name)
+def test_a_bad_kit_is_refused_before_any_network_use(kit: Path, bad: BadKit, no_network: list[str]) -> None:
+    bad.spoil(kit)
+    for use in (lambda: StartupKit.load(kit), lambda: new_secure_session(kits.USER, str(kit)), lambda: connect(kit)):
+        with pytest.raises(FlareError) as caught:
+            use()
+        assert type(caught.value) is bad.error
+        message = str(caught.value)
+        assert str(kit / bad.names) in message
+        for words in bad.says:
+            assert words in message
+        assert "\n" not in message
+    assert not no_network
+
+
+def test_the_record_of_network_use_works(kit: Path, no_network: list[str]) -> None:
+    """The test above would prove nothing if a good kit led to no network use either."""
+    with pytest.raises(AssertionError):
+        connect(kit)
+    assert no_network
+
+
+@pytest.mark.parametrize("file", ["client.crt", "client.key", "rootCA.pem", "fed_admin.json"])
+def test_a_file_that_may_not_be_read_is_named(shared_kit: Path, file: str) -> None:
+    (shared_kit / "startup" / file).chmod(0)
+    with as_nobody(), pytest.raises(ConfigError, match=r"permission denied.*chmod") as caught:
+        StartupKit.load(shared_kit)
+    assert str(shared_kit / "startup" / file) in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["", "startup"])
+def test_a_folder_that_may_not_be_entered_is_named(shared_kit: Path, folder: str) -> None:
+    (shared_kit / folder).chmod(0)
+    with as_nobody(), pytest.raises(ConfigError, match=r"cannot be read|permission denied") as caught:
+        StartupKit.load(shared_kit)
+    assert str(shared_kit) in str(caught.value)
+
+
+def test_a_folder_that_does_not_exist(tmp_path: Path, no_network: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"there is no startup kit at .*: no such folder") as caught:
+        connect(tmp_path / "nowhere")
+    assert str(tmp_path / "nowhere") in str(caught.value)
+    assert not no_network
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "kit.zip").touch()
+    with pytest.raises(ConfigError, match=r"is a file, not a startup kit. Give the folder"):
+        StartupKit.load(tmp_path / "kit.zip")
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is not a startup kit: .*missing. Give the folder"):
+        StartupKit.load(tmp_path)
+
+
+@pytest.mark.parametrize(("file", "whose"), [("fed_server.json", "a server"), ("fed_client.json", "a site")])
+@pytest.mark.parametrize("inside", ["", "startup"])
+def test_the_kit_of_somebody_else(tmp_path: Path, file: str, whose: str, inside: str) -> None:
+    (tmp_path / "startup").mkdir()
+    (tmp_path / "startup" / file).touch()
+    with pytest.raises(ConfigError, match=f"is the startup kit of {whose}. Use the kit of a user"):
+        StartupKit.load(tmp_path / inside)
+
+
+@pytest.mark.parametrize("location", ["~nosuchuser/kit", "a\0b", "x" * 5000, ""])
+def test_a_location_that_cannot_be(location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError):
+        StartupKit.load(location)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+SETTINGS = ("scheme", "host", "port", "connection_security", "client_cert", "client_key", "ca_cert", "upload_dir")
+
+
+def loads_or_says_why(kit: Path) -> str:
+    """The kit's folder if it can be used, else the error's message."""
+    try:
+        return str(StartupKit.load(kit).root)
+    except ConfigError as error:
+        return str(error)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(changes=st.dictionaries(st.sampled_from(SETTINGS), JSON, min_size=1, max_size=3))
+@example(changes={"client_cert": "\0"})
+@example(changes={"client_cert": "\ud800"})
+@example(changes={"client_key": "x" * 5000})
+@example(changes={"download_dir": "\0"})
+@example(changes={"upload_dir": "~"})
+def test_whatever_the_settings_say_only_a_config_error_is_raised(kit: Path, changes: dict[str, object]) -> None:
+    good = (kit / "startup" / "fed_admin.json").read_text()
+    edit_admin(kit, **changes)
+    try:
+        assert str(kit) in loads_or_says_why(kit)
+    finally:
+        (kit / "startup" / "fed_admin.json").write_text(good)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(["client.crt", "client.key", "rootCA.pem", "fed_admin.json"]),
+    at=st.integers(0, 3000),
+    junk=st.binary(max_size=20),
+)
+def test_whatever_byte_is_damaged_only_a_config_error_is_raised(kit: Path, name: str, at: int, junk: bytes) -> None:
+    file = kit / "startup" / name
+    good = file.read_bytes()
+    file.write_bytes(good[:at] + junk + good[at + len(junk) :])
+    try:
+        assert str(kit) in loads_or_says_why(kit)
+    finally:
+        file.write_bytes(good)
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(at=st.integers(0, 800), bit=st.integers(0, 7))
+@example(at=12, bit=0)  # the version
+@example(at=189, bit=0)  # the kind of key
+def test_whatever_bit_of_the_certificate_is_wrong_it_is_refused(kit: Path, at: int, bit: int) -> None:
+    file = kit / "startup" / "client.crt"
+    good = file.read_bytes()
+    der = bytearray(x509.load_pem_x509_certificate(good).public_bytes(Encoding.DER))
+    assume(at % len(der) != len(der) - 257)  # says how many bits at the end of the signature do not count
+    der[at % len(der)] ^= 1 << bit
+    file.write_bytes(ssl.DER_cert_to_PEM_cert(bytes(der)).encode())
+    try:
+        with pytest.raises(InvalidCertChain):
+            StartupKit.load(kit)
+    finally:
+        file.write_bytes(good)
+
+
+def test_what_the_kit_signs_its_certificate_verifies(kit: Path) -> None:
+    loaded = StartupKit.load(kit)
+    user = authority().issue(kits.USER).certificate
+    signature = loaded.sign(b"content")
+    assert verify(user, b"content", signature)
+    assert not verify(user, b"other content", signature)
+    assert not verify(user, b"content", signature[:-1] + bytes([signature[-1] ^ 1]))
+    assert not verify(user, b"content", b"")
+    assert not verify(authority().issue("somebody else").certificate, b"content", signature)
+
+
+def test_nvflare_verifies_what_the_kit_signs_and_the_other_way_round(kit: Path) -> None:
+    from nvflare.lighter.utils import load_private_key_file, sign_content, verify_content
+
+    loaded = StartupKit.load(kit)
+    user = authority().issue(kits.USER).certificate
+    verify_content(b"content", loaded.sign(b"content"), user.public_key())  # raises if it is wrong
+    theirs = sign_content(b"content", load_private_key_file(str(loaded.key_file)), return_str=False)
+    assert verify(user, b"content", theirs)
+
+
+def test_the_key_and_the_certificate_are_not_shown(kit: Path) -> None:
+    loaded = StartupKit.load(kit)
+    shown = repr(loaded) + str(loaded)
+    for secret in (loaded.key_file.read_text(), loaded.certificate.decode(), str(loaded._key.private_numbers().d)):
+        for line in secret.splitlines():
+            assert line not in shown
+    assert "RSAPrivateKey" not in shown
+    assert kits.USER in shown
+
+
+def test_kits_can_be_compared(kit: Path, tmp_path: Path) -> None:
+    loaded = StartupKit.load(kit)
+    assert replace(loaded) == loaded
+    assert replace(loaded, host="elsewhere") != loaded

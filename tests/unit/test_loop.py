@@ -1,0 +1,185 @@
+"""The I/O thread: one in a process, that an interrupt never waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from flare_widgets.wire import loop
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+async def name_of_thread() -> str:
+    return threading.current_thread().name
+
+
+def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def test_coroutines_run_on_the_io_thread() -> None:
+    assert loop.run(name_of_thread()) == loop.THREAD_NAME == "flare-io"
+    assert threading.current_thread().name != loop.THREAD_NAME
+
+
+def test_there_is_one_thread_for_everybody() -> None:
+    with ThreadPoolExecutor(16) as pool:
+        names = set(pool.map(lambda _: loop.run(name_of_thread()), range(64)))
+    assert names == {"flare-io"}
+    found = [t for t in threading.enumerate() if t.name == "flare-io"]
+    assert len(found) == 1
+    assert found[0].daemon
+
+
+def test_the_thread_is_started_only_once_even_by_many_at_the_same_time() -> None:
+    code = """
+import threading
+from flare_widgets.wire import loop
+async def same(): return threading.get_ident()
+barrier = threading.Barrier(16)
+found = []
+def use():
+    barrier.wait()
+    found.append(loop.run(same()))
+threads = [threading.Thread(target=use) for _ in range(16)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(len(set(found)), len(found), [t.name for t in threading.enumerate()])
+"""
+    assert run_script(code) == "1 16 ['MainThread', 'flare-io']"
+
+
+def test_importing_starts_no_thread() -> None:
+    assert run_script("import threading, flare_widgets.api; print(threading.active_count())") == "1"
+
+
+def test_a_result_and_an_exception_come_back() -> None:
+    async def fail() -> None:
+        raise ValueError("as it was")
+
+    assert loop.run(asyncio.sleep(0, "result")) == "result"
+    with pytest.raises(ValueError, match="as it was"):
+        loop.run(fail())
+
+
+def test_waiting_has_an_end_but_the_coroutine_goes_on() -> None:
+    ended = threading.Event()
+
+    async def slow() -> None:
+        await asyncio.sleep(0.1)
+        ended.set()
+
+    with pytest.raises(TimeoutError, match=r"not done within 0\.01 s"):
+        loop.run(slow(), timeout=0.01)
+    assert ended.wait(10)
+
+
+def test_a_time_out_of_the_coroutine_itself_is_its_own() -> None:
+    async def fail() -> None:
+        raise asyncio.TimeoutError("mine")
+
+    with pytest.raises((TimeoutError, asyncio.TimeoutError), match="mine"):
+        loop.run(fail(), timeout=10)
+
+
+def test_a_future_can_be_cancelled() -> None:
+    cancelled = threading.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    future = loop.start(slow())
+    loop.run(asyncio.sleep(0))  # by now it has begun
+    assert future.cancel()
+    assert cancelled.wait(10)
+
+
+def test_a_cancelled_coroutine_does_not_end_the_thread() -> None:
+    for _ in range(20):
+        loop.start(asyncio.sleep(60)).cancel()
+    assert loop.run(name_of_thread()) == "flare-io"
+
+
+def test_a_forked_child_has_a_thread_of_its_own() -> None:
+    code = """
+import asyncio, os
+from flare_widgets.wire import loop
+print(loop.run(asyncio.sleep(0, "parent")), flush=True)
+child = os.fork()
+if child == 0:
+    print(loop.run(asyncio.sleep(0, "child"), timeout=10), flush=True)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+print(loop.run(asyncio.sleep(0, "parent again"), timeout=10))
+"""
+    assert run_script(code).split("\n") == ["parent", "child", "parent again"]
+
+
+def test_an_interrupt_leaves_at_once_and_cancels() -> None:
+    code = """
+import asyncio, threading, time
+from flare_widgets.wire import loop
+cancelled = threading.Event()
+async def slow():
+    print("waiting", flush=True)
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
+try:
+    loop.run(slow())
+except KeyboardInterrupt:
+    print("interrupted", cancelled.wait(10), loop.run(asyncio.sleep(0, "usable")), flush=True)
+"""
+    with start_script(code) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waiting\n"
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert output == "interrupted True usable\n"
+    assert process.returncode == 0
+    assert time.monotonic() - began < 10  # not the minute it would have slept
+
+
+def test_the_process_ends_whatever_still_runs() -> None:
+    code = """
+import asyncio
+from flare_widgets.wire import loop
+loop.start(asyncio.sleep(3600))
+print("done")
+"""
+    assert run_script(code) == "done"
+
+
+def start_script(code: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def run_script(code: str) -> str:
+    """What a new Python process prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

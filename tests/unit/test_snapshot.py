@@ -1,0 +1,320 @@
+"""A job's snapshot: what the server said, folded into what was known; and its line of text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flare_widgets.monitoring.snapshot import SCHEMA, JobSnapshot, SiteDeployment, StatusChange, fold_meta
+from flare_widgets.monitoring.text import clean, clock, describe, label
+
+JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+SUBMITTED_AT = 1_795_474_345.25
+START = "2026-11-23T22:12:26.500000+00:00"
+STARTED_AT = 1_795_471_946.5
+
+SUBMITTED = {
+    "name": "hello-numpy",
+    "study": "default",
+    "submitter_name": "ada@example.org",
+    "job_id": JOB,
+    "submit_time": STARTED_AT - 1.5,
+    "start_time": "",
+    "duration": "N/A",
+    "status": "SUBMITTED",
+    "deploy_map": {"app": ["@ALL"]},
+}
+RUNNING = {
+    **SUBMITTED,
+    "status": "RUNNING",
+    "start_time": START,
+    "job_deploy_detail": ["server: OK", "site-1: OK", "site-2: OK"],
+}
+FINISHED = {**RUNNING, "status": "FINISHED:COMPLETED", "duration": "0:00:09.250000"}
+
+
+def folded(*metas: dict[str, Any], at: float = STARTED_AT) -> JobSnapshot:
+    """What is known after these answers, one second apart."""
+    snapshot = JobSnapshot(JOB)
+    for number, meta in enumerate(metas):
+        snapshot = fold_meta(snapshot, meta, at + number)
+    return snapshot
+
+
+def steps(snapshot: JobSnapshot) -> list[tuple[str, float, bool]]:
+    return [(s.status, s.at, s.exact) for s in snapshot.timeline]
+
+
+def test_before_the_first_answer_nothing_is_known() -> None:
+    snapshot = JobSnapshot(JOB)
+    assert (snapshot.status, snapshot.timeline, snapshot.sites, snapshot.facts_at) == ("", (), (), None)
+    assert not snapshot.ended
+    assert snapshot.elapsed(time.time()) is snapshot.age(time.time()) is None
+
+
+def test_a_submitted_job() -> None:
+    snapshot = folded(SUBMITTED)
+    assert (snapshot.name, snapshot.study, snapshot.submitter) == ("hello-numpy", "default", "ada@example.org")
+    assert steps(snapshot) == [("SUBMITTED", STARTED_AT - 1.5, True)]
+    assert snapshot.submitted_at == STARTED_AT - 1.5
+    assert (snapshot.started_at, snapshot.ended_at, snapshot.duration) == (None, None, None)
+    assert snapshot.elapsed(STARTED_AT + 100) is None
+    assert snapshot.sites == ()  # for all sites, whichever these will be
+
+
+def test_a_running_job() -> None:
+    snapshot = folded(SUBMITTED, RUNNING)
+    assert steps(snapshot) == [("SUBMITTED", STARTED_AT - 1.5, True), ("RUNNING", STARTED_AT, True)]
+    assert snapshot.sites == tuple(SiteDeployment(n, "deployed") for n in ("server", "site-1", "site-2"))
+    assert snapshot.elapsed(STARTED_AT + 4) == 4.0
+    assert snapshot.elapsed(STARTED_AT - 4) == 0.0  # by a clock that is behind
+    assert snapshot.age(STARTED_AT + 4) == 3.0
+    assert not snapshot.ended
+
+
+@pytest.mark.parametrize("seen", [[SUBMITTED, RUNNING, FINISHED], [RUNNING, FINISHED], [FINISHED]])
+def test_a_finished_job_is_the_same_whenever_one_looked_first(seen: list[dict[str, Any]]) -> None:
+    snapshot = folded(*seen)
+    assert steps(snapshot) == [
+        ("SUBMITTED", STARTED_AT - 1.5, True),
+        ("RUNNING", STARTED_AT, True),
+        ("FINISHED:COMPLETED", STARTED_AT + 9.25, True),
+    ]
+    assert snapshot.ended
+    assert snapshot.duration == snapshot.elapsed(STARTED_AT + 1000) == 9.25
+
+
+def test_a_step_that_has_no_time_has_that_of_our_look() -> None:
+    snapshot = folded({**SUBMITTED, "status": "DISPATCHED"}, at=500.0)
+    assert steps(snapshot)[-1][0] == "DISPATCHED"
+    assert not snapshot.timeline[-1].exact
+
+
+def test_a_step_seen_late_is_not_after_the_next_one() -> None:
+    """We looked after the job had begun to run, but the answer was of before."""
+    snapshot = folded({**SUBMITTED, "status": "DISPATCHED"}, RUNNING, at=STARTED_AT + 5)
+    assert steps(snapshot) == [
+        ("SUBMITTED", STARTED_AT - 1.5, True),
+        ("DISPATCHED", STARTED_AT, False),
+        ("RUNNING", STARTED_AT, True),
+    ]
+
+
+def test_a_job_aborted_before_it_ran() -> None:
+    snapshot = folded(SUBMITTED, {**SUBMITTED, "status": "FINISHED:ABORTED"}, at=2e9)
+    assert [s.status for s in snapshot.timeline] == ["SUBMITTED", "FINISHED:ABORTED"]
+    assert snapshot.timeline[-1] == StatusChange("FINISHED:ABORTED", 2e9 + 1, exact=False)
+    assert snapshot.ended
+    assert snapshot.elapsed(2e9 + 50) is None
+
+
+def test_folding_the_same_answer_again_changes_only_its_age() -> None:
+    for meta in (SUBMITTED, RUNNING, FINISHED, {**SUBMITTED, "status": "DISPATCHED"}):
+        once = fold_meta(JobSnapshot(JOB), meta, 1000.0)
+        again = fold_meta(once, meta, 2000.0)
+        assert again == dataclasses.replace(once, facts_at=2000.0)
+
+
+def test_an_answer_ends_the_trouble() -> None:
+    troubled = dataclasses.replace(folded(RUNNING), trouble="no answer for 12 s")
+    assert fold_meta(troubled, RUNNING, STARTED_AT).trouble == ""
+
+
+def test_a_duration_counts_only_at_the_end() -> None:
+    assert folded({**RUNNING, "duration": "0:00:03"}).duration is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0:00:09.250000", 9.25),
+        ("0:01:00", 60.0),
+        ("1 day, 0:00:01", 86401.0),
+        ("12 days, 3:04:05.5", 12 * 86400 + 3 * 3600 + 4 * 60 + 5.5),
+        ("N/A", None),
+        ("", None),
+        (None, None),
+        (5.0, None),
+        ("-1 day, 0:00:00", None),
+    ],
+)
+def test_durations(text: Any, seconds: float | None) -> None:
+    assert folded({**FINISHED, "duration": text}).duration == seconds
+
+
+@pytest.mark.parametrize(
+    ("start", "at"),
+    [
+        (START, STARTED_AT),
+        ("2026-11-23T22:12:26.5Z", STARTED_AT),
+        ("2026-11-23T23:12:26.500+01:00", STARTED_AT),
+        ("2026-11-23 22:12:26.500000+00:00", STARTED_AT),
+        ("", None),
+        ("yesterday", None),
+        (5, None),
+        ("9999-12-31T23:59:59-23:59", None),
+    ],
+)
+def test_start_times(start: Any, at: float | None) -> None:
+    assert folded({**SUBMITTED, "start_time": start}).started_at == at
+
+
+def test_a_start_time_without_a_zone_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert folded({**SUBMITTED, "start_time": "2026-11-24T07:12:26.500000"}).started_at == STARTED_AT
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_named_sites_wait_until_they_are_deployed() -> None:
+    meta = {**SUBMITTED, "deploy_map": {"a": ["site-2", "server"], "b": ["site-1"]}}
+    before = folded(meta)
+    assert [(s.name, s.state) for s in before.sites] == [
+        ("server", "waiting"),
+        ("site-1", "waiting"),
+        ("site-2", "waiting"),
+    ]
+    details = ["server: OK", "site-1: deploy failed: no space", "noise", " : ", 5]
+    after = fold_meta(before, {**meta, "job_deploy_detail": details}, 1.0)
+    assert after.sites == (
+        SiteDeployment("server", "deployed"),
+        SiteDeployment("site-1", "failed", "deploy failed: no space"),
+        SiteDeployment("site-2", "waiting"),
+    )
+
+
+@pytest.mark.parametrize(
+    "status", ["FINISHED:COMPLETED", "FINISHED:ABORTED", "FINISHED_OK", "ABORTED", "FAILED", "FINISHED:ANYTHING NEW"]
+)
+def test_ended(status: str) -> None:
+    assert folded({**SUBMITTED, "status": status}).ended
+
+
+@pytest.mark.parametrize("status", ["SUBMITTED", "APPROVED", "DISPATCHED", "RUNNING", "SOMETHING NEW", "UNFINISHED"])
+def test_not_ended(status: str) -> None:
+    assert not folded({**SUBMITTED, "status": status}).ended
+
+
+def test_the_ending_is_judged_as_nvflare_does() -> None:
+    from nvflare.apis.job_def import RunStatus
+    from nvflare.fuel.flare_api.flare_api import _is_terminal_job_status
+
+    for status in RunStatus:
+        assert folded({"status": status.value}).ended == _is_terminal_job_status(status.value)
+
+
+def test_the_json_form_is_read_back() -> None:
+    for snapshot in (JobSnapshot(JOB), folded(SUBMITTED), folded(RUNNING), folded(FINISHED)):
+        data = json.loads(json.dumps(snapshot.to_json()))
+        assert data["ended"] == snapshot.ended
+        assert JobSnapshot.from_json(data) == snapshot
+        assert JobSnapshot.from_json({**data, "a field of a later version": 1}) == snapshot
+
+
+@pytest.mark.parametrize("schema", [None, 0, SCHEMA + 1, "1"])
+def test_another_schema_is_refused(schema: Any) -> None:
+    with pytest.raises(ValueError, match="cannot be read, only"):
+        JobSnapshot.from_json({**JobSnapshot(JOB).to_json(), "schema": schema})
+
+
+def test_snapshots_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        folded(RUNNING).status = "x"  # type: ignore[misc]
+    assert len({folded(RUNNING), folded(RUNNING), folded(FINISHED)}) == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+LIKELY = {
+    "status": st.sampled_from(["SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED:COMPLETED", "NEW"]),
+    "submit_time": st.floats() | st.integers() | st.just(10**400),
+    "start_time": st.sampled_from([START, "", "2026-13-77", "0001-01-01T00:00:00+14:00", "٢٠٢٦-11-23"]),
+    "duration": st.sampled_from(
+        [
+            "0:00:01",
+            "N/A",
+            "99999999999999999999 days, 1:00:00",
+            "٣:00:01",
+            "9" * 400 + " days, 0:00:01",
+            "9" * 5000 + ":00:01",
+        ]
+    ),
+    "deploy_map": st.dictionaries(st.text(max_size=3), st.lists(st.sampled_from(["@ALL", "server", "s"]), max_size=3)),
+    "job_deploy_detail": st.lists(st.sampled_from(["server: OK", "s: OK", "s: no", "x"]), max_size=3),
+}
+METAS = st.fixed_dictionaries({}, optional={key: JSON | value for key, value in LIKELY.items()} | {"name": JSON})
+
+
+@given(st.lists(st.tuples(METAS, st.floats(0, 2e9)), max_size=5))
+def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[str, Any], float]]) -> None:
+    snapshot = JobSnapshot(JOB)
+    for meta, now in answers:
+        snapshot = fold_meta(snapshot, meta, now)
+    assert snapshot.facts_at == (answers[-1][1] if answers else None)
+    statuses = [s.status for s in snapshot.timeline]
+    assert len(statuses) == len(set(statuses))
+    assert len({s.name for s in snapshot.sites}) == len(snapshot.sites)
+    line = describe(snapshot, now=2e9)
+    assert line.isprintable()
+    assert JobSnapshot.from_json(snapshot.to_json()) == snapshot
+
+
+def test_the_line() -> None:
+    assert describe(folded(SUBMITTED), now=STARTED_AT) == "hello-numpy 1b4e28ba  SUBMITTED"
+    assert describe(folded(RUNNING), now=STARTED_AT + 134) == (
+        "hello-numpy 1b4e28ba  RUNNING  2:14  server deployed, site-1 deployed, site-2 deployed"
+    )
+    troubled = dataclasses.replace(folded(FINISHED), sites=(), trouble="no answer for 12 s")
+    assert describe(troubled) == "hello-numpy 1b4e28ba  FINISHED:COMPLETED  0:09  no answer for 12 s"
+    assert str(JobSnapshot(JOB)) == "job 1b4e28ba  UNKNOWN"
+
+
+def test_the_label() -> None:
+    assert label("hello", JOB) == "hello 1b4e28ba"
+    assert label("", JOB) == "job 1b4e28ba"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0:00"),
+        (7.9, "0:07"),
+        (134, "2:14"),
+        (3599, "59:59"),
+        (3600, "1:00:00"),
+        (3723, "1:02:03"),
+        (360_000, "100:00:00"),
+    ],
+)
+def test_the_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J", "a\rb", "a\nb", "\u202eevil", "\x07", "\x9b31m", "\u2028", "\ud800"])
+def test_what_could_harm_a_terminal_is_replaced(hostile: str) -> None:
+    assert clean(hostile).isprintable()
+    assert "\N{REPLACEMENT CHARACTER}" in clean(hostile)
+    snapshot = folded({**RUNNING, "name": hostile, "status": hostile, "job_deploy_detail": [f"{hostile}: {hostile}"]})
+    assert describe(snapshot, now=0).isprintable()
+
+
+def test_what_is_harmless_stays() -> None:
+    assert clean("Zürich 東京 🙂 100 %") == "Zürich 東京 🙂 100 %"
+
+
+def test_what_is_long_is_cut() -> None:
+    assert clean("x" * 500) == "x" * 199 + "…"
+    assert clean("x" * 200) == "x" * 200
+    assert clean("abcdef", limit=4) == "abc…"
