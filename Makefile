@@ -13,10 +13,10 @@ help:  ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(READY)  ## run the first lesson for real, without a screen
-	$(BIN)/flare-widgets demo
+	@$(BIN)/flare-widgets demo
 
 lab: $(READY)  ## open JupyterLab on the first lesson
-	$(BIN)/flare-widgets lab
+	@$(BIN)/flare-widgets lab
 
 test: lint bundle-check browser  ## run every test
 	$(BIN)/pytest
@@ -52,15 +52,16 @@ clean:  ## remove what the other targets made
 $(READY): pyproject.toml flare_widgets/_version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "flare-widgets needs Python 3.10 or later: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
-	touch $@
+	@echo "setting up $(VENV): half a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	@touch $@
 
 js/node_modules/.ready: js/package.json js/package-lock.json
 	@command -v npm >/dev/null || { echo "the front-end needs node and npm: https://nodejs.org"; exit 1; }
-	cd js && npm ci --no-audit --no-fund --loglevel=error
-	touch $@
+	@cd js && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # Browser tests drive a Chromium: the one named by $$CHROMIUM, one that is installed, or Debian's.
 browser:

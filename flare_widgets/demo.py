@@ -18,6 +18,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
+from .monitoring import JobSnapshot
+
 _CELL_TIMEOUT = 300
 _EXPECTED = "FINISHED:COMPLETED"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -75,9 +77,11 @@ def _execute(notebook: Any, folder: Path) -> str:
                     _say("  " + output.text.rstrip("\n").replace("\n", "\n  "))
 
     headings = _headings(notebook)
+    told = _Told()
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    client = NotebookClient(
+    client = _Client(
         notebook,
+        told,
         timeout=_CELL_TIMEOUT,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
@@ -93,6 +97,39 @@ def _execute(notebook: Any, folder: Path) -> str:
     except CellExecutionError as e:
         return _COLOUR.sub("", str(e))
     return ""
+
+
+class _Told:
+    """Tells how a job comes along: a line that is written over in a terminal, else a line a status."""
+
+    def __init__(self) -> None:
+        self._status = ""
+        self._over = sys.stdout.isatty()
+
+    def __call__(self, snapshot: JobSnapshot) -> None:
+        news = snapshot.status != self._status
+        if snapshot.ended and not news:
+            return  # another view of the same job
+        self._status = snapshot.status
+        if self._over:
+            # The line before is cleared; when the status changes it stays, as part of the story.
+            print(f"\r\x1b[K  {snapshot}", end="\n" if news else "", flush=True)  # noqa: T201
+        elif news:
+            _say(f"  {snapshot}")
+
+
+class _Client(NotebookClient):
+    """A notebook client that listens to what job views are told."""
+
+    def __init__(self, notebook: Any, told: _Told, **settings: Any) -> None:
+        super().__init__(notebook, **settings)
+        self._told = told
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        state = msg["content"].get("data", {}).get("state", {}) if msg["msg_type"] == "comm_msg" else {}
+        if "snapshot" in state:
+            self._told(JobSnapshot.from_json(state["snapshot"]))
+        return super().process_message(msg, cell, cell_index)
 
 
 def _headings(notebook: Any) -> dict[str, str]:

@@ -40,6 +40,8 @@ def test_the_demo_runs_a_lesson_to_its_end(lesson: Path, tmp_path: Path) -> None
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(r"0\.0 s  SUBMITTED\n.*\n? +[\d.]+ s  RUNNING\n +[\d.]+ s  FINISHED:COMPLETED", run.stdout)
+    live = re.findall(r"^  first-line \w{8}  (\S+)", run.stdout, re.MULTILINE)
+    assert live[-2:] == ["RUNNING", "FINISHED:COMPLETED"]
     assert "final status: FINISHED:COMPLETED" in run.stdout
     executed = tmp_path / lesson.stem / lesson.name
     page = tmp_path / lesson.stem / f"{lesson.stem}.html"
