@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import nbformat
@@ -30,13 +31,13 @@ def test_lessons_are_committed_without_outputs(lesson: Path) -> None:
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
 def test_the_demo_runs_a_lesson_to_its_end(lesson: Path, tmp_path: Path) -> None:
-    before = _federation_processes()
+    mark = uuid.uuid4().hex
     run = subprocess.run(
         [sys.executable, "-m", "flare_widgets.cli", "demo", str(lesson), "--out", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=240,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "FLARE_WIDGETS_TEST": mark},
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(r"0\.0 s  SUBMITTED\n.*\n? +[\d.]+ s  RUNNING\n +[\d.]+ s  FINISHED:COMPLETED", run.stdout)
@@ -64,7 +65,7 @@ def test_the_demo_runs_a_lesson_to_its_end(lesson: Path, tmp_path: Path) -> None
     html = page.read_text()
     assert "FINISHED:COMPLETED" in html
     assert not re.findall(r"<script[^>]+src=[^>]+>", html)
-    assert _federation_processes() <= before
+    assert not _heirs(mark)
 
 
 @pytest.mark.parametrize(
@@ -93,12 +94,13 @@ def test_a_notebook_that_is_not_there_is_one_clear_line(tmp_path: Path, capsys: 
         assert "there is no notebook" in lines[0]
 
 
-def _federation_processes() -> set[int]:
-    found = set()
+def _heirs(mark: str) -> list[str]:
+    """Return the processes that descend from one that was started with this mark in its environment."""
+    found = []
     for process in psutil.process_iter():
         try:
-            if "nvflare" in " ".join(process.cmdline()) or "flare_widgets.federation" in " ".join(process.cmdline()):
-                found.add(process.pid)
+            if process.environ().get("FLARE_WIDGETS_TEST") == mark:
+                found.append(" ".join(process.cmdline()))
         except psutil.Error:
             continue
     return found

@@ -49,7 +49,15 @@ def supervisor_of(folder: Path) -> int:
 
 def parents(folder: Path, kind: str) -> list[int]:
     """The processes that are the server, or the sites; without those of their jobs."""
-    return [pid for pid in marked(folder) if f"{kind}_train" in " ".join(psutil.Process(pid).cmdline())]
+    return [pid for pid in marked(folder) if f"{kind}_train" in command(pid)]
+
+
+def command(pid: int) -> str:
+    """A process's command line; empty when it has just ended."""
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
 
 
 def wait_until(done: Callable[[], bool], seconds: float = 60) -> None:

@@ -25,7 +25,7 @@ MAY = {
     "federation": {"api"},
     "authoring": {"api", "errors"},
     "magics": {"views", "monitoring", "api", "kit", "errors", "federation", "authoring"},
-    "demo": set(),
+    "demo": {"monitoring"},
     "cli": {"demo", "views", "monitoring", "api", "kit", "errors", "federation", "authoring", "magics"},
 }
 
