@@ -44,7 +44,13 @@ def _lab(lesson: Path) -> int:
         return _fail("JupyterLab is not installed: pip install 'flare-widgets[local]' jupyterlab")
     # The environment's own programs first: FLARE starts its processes with the Python it finds on the path.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(lesson)], env={**os.environ, "PATH": path})
+    # JupyterLab refuses to run as root unless told; in a container one often is.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    command = [sys.executable, "-m", "jupyterlab", *root, str(lesson)]
+    try:
+        return subprocess.call(command, env={**os.environ, "PATH": path})
+    except KeyboardInterrupt:
+        return 0
 
 
 def _installed(name: str) -> bool:
