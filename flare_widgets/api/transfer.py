@@ -149,11 +149,11 @@ def _tell(link: Link, what: dict[str, object]) -> None:
 def _move(source: Path, target: Path) -> Path:
     for number in range(1000):
         free = target if number == 0 else target.with_name(f"{target.name}__{number}")
-        if free.exists():
+        if os.path.lexists(free):
             continue
         try:
             return source.rename(free)
         except OSError:
-            if not free.exists():
+            if not os.path.lexists(free):
                 raise
     raise InternalError(f"{target} exists, and 999 more of that name: move some away")

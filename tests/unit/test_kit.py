@@ -249,7 +249,7 @@ def loads_or_says_why(kit: Path) -> str:
         return str(error)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(changes=st.dictionaries(st.sampled_from(SETTINGS), JSON, min_size=1, max_size=3))
 @example(changes={"client_cert": "\0"})
 @example(changes={"client_cert": "\ud800"})
@@ -265,7 +265,7 @@ def test_whatever_the_settings_say_only_a_config_error_is_raised(kit: Path, chan
         (kit / "startup" / "fed_admin.json").write_text(good)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     name=st.sampled_from(["client.crt", "client.key", "rootCA.pem", "fed_admin.json"]),
     at=st.integers(0, 3000),
@@ -282,7 +282,7 @@ def test_whatever_byte_is_damaged_only_a_config_error_is_raised(kit: Path, name:
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(at=st.integers(0, 800), bit=st.integers(0, 7))
 @example(at=12, bit=0)  # the version
 @example(at=189, bit=0)  # the kind of key

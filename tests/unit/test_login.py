@@ -153,7 +153,7 @@ def test_no_answer_is_a_protocol_error(kit: StartupKit, value: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(at=st.integers(0, 800), bit=st.integers(0, 7))
 @example(at=12, bit=0)  # the version
 def test_a_damaged_certificate_is_refused(kit: StartupKit, at: int, bit: int) -> None:

@@ -320,7 +320,7 @@ def test_what_is_not_a_zip_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(
     compression=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
     at=st.integers(0, 700),

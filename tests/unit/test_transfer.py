@@ -253,6 +253,22 @@ def test_downloads_of_the_same_job_do_not_overwrite_each_other(tmp_path: Path) -
     assert all((f / "mine").exists() for f in folders)
 
 
+@pytest.mark.parametrize("taken", ["an empty folder", "a file", "a link to nowhere"])
+def test_what_is_there_is_left_alone(tmp_path: Path, taken: str) -> None:
+    there = tmp_path / "job-1"
+    if taken == "an empty folder":
+        there.mkdir()
+    elif taken == "a file":
+        there.write_text("mine")
+    else:
+        there.symlink_to("nowhere")
+    before = there.lstat()
+    server = Server(RESULT)
+    folder = transfer.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    assert folder == tmp_path / "job-1__1"
+    assert (there.lstat().st_ino, there.lstat().st_mode) == (before.st_ino, before.st_mode)
+
+
 @pytest.mark.parametrize("at", range(1, 10))
 @pytest.mark.parametrize(
     ("failure", "expected"),

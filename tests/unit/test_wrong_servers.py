@@ -7,6 +7,7 @@ import base64
 import hashlib
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,6 +218,19 @@ def test_another_server(kit: Path, impostor: str, wants_us: bool) -> None:
     for words in [*found, f"127.0.0.1:{port}", "'server'", str(kit)]:
         assert words in str(error)
     assert took < 4  # nothing is gained by trying again
+
+
+def test_another_server_is_hung_up_on(kit: Path) -> None:
+    ended = threading.Event()
+
+    async def wait_for_end(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        ended.set()
+
+    with websocket(wait_for_end, tls(authority().issue("site-1"))) as port:
+        error, _ = refused(kit, port)
+        assert type(error) is ServerIdentityError
+        assert ended.wait(5)
 
 
 async def silent_websocket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,103 @@
+"""A federation for tests that harm it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kits
+import psutil
+import pytest
+
+from flare_widgets.federation import LocalFederation
+
+# Loaded by each Python process of the federation: lets a file say after how many idle seconds FLARE's server ends a
+# session (a constant in its code, half an hour), and lets it look for such sessions more often.
+IDLE = """\
+import importlib.machinery
+import sys
+
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name != "nvflare.fuel.hci.server.sess":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            idle = property(lambda self: float(open({file!r}).read()), lambda self, value: None)
+            module.SessionManager.idle_timeout = idle
+            module.SessionManager.monitor_interval = property(lambda self: 0.1, lambda self, value: None)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+class Fragile:
+    """A federation of its own for tests that harm it.
+
+    Attributes
+    ----------
+    kit
+        The admin's startup kit.
+    folder
+        The federation's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "python").mkdir()
+        self._idle = folder / "idle"
+        self.forget_sessions(after=1800)
+        (folder / "python" / "sitecustomize.py").write_text(IDLE.format(file=str(self._idle)))
+        self._federation = LocalFederation(1, folder=folder / "federation")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+            patch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "python"), os.environ.get("PYTHONPATH", "")]))
+            self._federation.start()
+        self.kit = self._federation.admin_kit
+        self.folder = self._federation.folder
+
+    def forget_sessions(self, after: float) -> None:
+        """Let the server end sessions that have been idle for some seconds."""
+        new = self._idle.with_suffix(".new")
+        new.write_text(str(after))
+        new.rename(self._idle)
+
+    def server(self) -> psutil.Process:
+        (found,) = [p for p in psutil.process_iter() if self._is_server(p)]
+        return found
+
+    def _is_server(self, process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error):
+            line = process.cmdline()
+            return "nvflare.private.fed.app.server.server_train" in line and str(self.folder / "kits/server") in line
+        return False
+
+    @contextlib.contextmanager
+    def hung(self) -> Iterator[None]:
+        """The server hangs until the end of the block."""
+        server = self.server()
+        server.suspend()
+        try:
+            yield
+        finally:
+            server.resume()
+
+    def stop(self) -> None:
+        self._federation.stop()
+
+    def altered_kit(self, folder: Path, **admin: Any) -> Path:
+        """A copy of the kit with other settings."""
+        kit = Path(shutil.copytree(self.kit, folder / "kit"))
+        kits.edit_admin(kit, **admin)
+        return kit

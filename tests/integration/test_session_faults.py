@@ -1,0 +1,245 @@
+"""Our client when the federation lets it down: servers that hang, die, forget us, or are not the right ones."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from common import ADMIN, wait_until
+from fragile import Fragile
+from jobs import write_job
+from oracle import Oracle, outcome
+
+from flare_widgets.api import (
+    FlareError,
+    NoConnection,
+    Session,
+    SessionClosed,
+    SessionExpired,
+    new_secure_session,
+)
+from flare_widgets.kit import StartupKit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def session(fragile: Fragile) -> Iterator[Session]:
+    with new_secure_session(ADMIN, str(fragile.kit)) as session:
+        yield session
+
+
+def usable(session: Session) -> bool:
+    try:
+        return bool(session.get_system_info())
+    except NoConnection:
+        return False
+
+
+def timed(call: Any) -> float:
+    began = time.monotonic()
+    call()
+    return time.monotonic() - began
+
+
+def test_a_hung_server_is_told_at_the_time_out_and_works_again(fragile: Fragile, session: Session) -> None:
+    session.set_timeout(1)
+    with fragile.hung():
+        began = time.monotonic()
+        with pytest.raises(NoConnection, match=r"did not answer 'check_status' within 1 s") as caught:
+            session.get_system_info()
+        assert 0.9 < time.monotonic() - began < 3
+        assert session.kit.address in str(caught.value)
+        assert not session.closed
+    wait_until(lambda: usable(session), 20)
+
+
+def test_a_hung_server_does_not_hold_up_a_connect(fragile: Fragile) -> None:
+    with fragile.hung():
+        began = time.monotonic()
+        with pytest.raises(NoConnection, match=r"no answer from the FL server at localhost:\d+ within 1 s"):
+            new_secure_session(ADMIN, str(fragile.kit), timeout=1)
+        assert 0.9 < time.monotonic() - began < 4
+
+
+def test_a_hung_server_does_not_hold_up_close(fragile: Fragile) -> None:
+    session = new_secure_session(ADMIN, str(fragile.kit))
+    with fragile.hung():
+        assert timed(session.close) < 1
+    assert session.closed
+
+
+def test_a_hung_server_does_not_hold_up_the_end_of_the_process(fragile: Fragile) -> None:
+    code = f"""
+import sys
+from flare_widgets.api import new_secure_session
+session = new_secure_session("", {str(fragile.kit)!r})
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+    with started(code) as process, fragile.hung():
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert timed(lambda: process.wait(20)) < 3
+        assert process.returncode == 0
+
+
+def test_an_interrupt_while_the_server_hangs_leaves_at_once(fragile: Fragile) -> None:
+    code = f"""
+import sys
+from flare_widgets.api import new_secure_session
+session = new_secure_session("", {str(fragile.kit)!r})
+session.set_timeout(60)
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print("waiting", flush=True)
+    session.get_system_info()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+sys.stdin.readline()
+print(len(session.get_system_info().client_info), flush=True)
+"""
+    check_interrupt(fragile, code, "1\n")
+
+
+def test_an_interrupt_while_connecting_to_a_hung_server_leaves_at_once(fragile: Fragile) -> None:
+    code = f"""
+import sys
+from flare_widgets.api import new_secure_session
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print("waiting", flush=True)
+    new_secure_session("", {str(fragile.kit)!r}, timeout=60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+sys.stdin.readline()
+print(new_secure_session("", {str(fragile.kit)!r}, timeout=20).closed, flush=True)
+"""
+    check_interrupt(fragile, code, "False\n")
+
+
+def check_interrupt(fragile: Fragile, code: str, at_last: str) -> None:
+    """Interrupt the script while it waits for a hung server, and let it go on when the server does."""
+    with started(code) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with fragile.hung():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "waiting\n"
+            time.sleep(0.2)  # to be in the midst of it; whenever the interrupt comes, it must work
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            assert process.stdout.readline() == "interrupted\n"
+            assert time.monotonic() - began < 2
+        output, errors = process.communicate("\n", timeout=30)
+        assert (output, errors, process.returncode) == (at_last, "", 0)
+
+
+@contextlib.contextmanager
+def started(code: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that has said that it is ready; ended at the end of the block."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_server_that_was_killed_is_found_again(fragile: Fragile, session: Session, tmp_path: Path) -> None:
+    folder = write_job(tmp_path, "stored-job")
+    meta = folder / "meta.json"
+    meta.write_text(meta.read_text().replace('"min_clients": 2', '"min_clients": 50'))  # so that it is never started
+    job = session.submit_job(str(folder))
+    link = session._connection._link
+    before = session.get_system_info().server_info.start_time
+    killed = fragile.server()
+    killed.kill()
+    killed.wait(10)
+    assert link is not None
+    wait_until(lambda: link.lost is not None, 10)
+    began = time.monotonic()
+    with pytest.raises(NoConnection, match="nobody answers at"):
+        session.get_system_info()  # the new server takes a second at least
+    assert time.monotonic() - began < 3
+    wait_until(lambda: usable(session))
+    assert session.get_system_info().server_info.start_time != before
+    assert session.get_job_meta(job)["job_id"] == job
+    assert not session.closed
+
+
+def test_an_idle_session_is_ended_by_the_server(fragile: Fragile, tmp_path: Path) -> None:
+    theirs = Oracle(fragile.kit, ADMIN, tmp_path)
+    try:
+        assert "value" in theirs.opened()
+        # The server looks at the oldest first: when ours has ended, so has theirs.
+        session = new_secure_session(ADMIN, str(fragile.kit))
+        fragile.forget_sessions(after=0.5)
+        wait_until(lambda: session.closed, 20)
+        with pytest.raises(SessionExpired, match="closed due to inactivity") as caught:
+            session.list_jobs()
+        assert isinstance(caught.value, SessionClosed)
+        assert outcome(lambda: session.try_connect(5))["error"] == "SessionExpired"
+        assert theirs("list_jobs")["error"] == "SessionExpired"
+        session.close()
+    finally:
+        fragile.forget_sessions(after=1800)
+        theirs.close()
+    with new_secure_session(ADMIN, str(fragile.kit)) as again:
+        assert usable(again)
+
+
+def test_secrets_are_never_shown(
+    fragile: Fragile, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    signatures: list[bytes] = []
+    sign = StartupKit.sign
+
+    def note(self: StartupKit, content: bytes) -> bytes:
+        signatures.append(sign(self, content))
+        return signatures[-1]
+
+    monkeypatch.setattr(StartupKit, "sign", note)
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+    with new_secure_session(ADMIN, str(fragile.kit)) as session:
+        link = session._connection._link
+        assert link is not None
+        assert link._token
+        secrets = [link._token, *link._token.split(":"), link._cell.credentials["__token__"]]
+        secrets.append(link._cell.credentials["__token_signature__"])
+        shown += [repr(o) + str(o) for o in (session, session.kit, session._connection, link, link.registration)]
+        session.set_timeout(1)
+        session.list_jobs()
+        session.submit_job(str(write_job(tmp_path, "job")))
+        for call in (session.get_job_meta, session.download_job_result, session.submit_job):
+            with pytest.raises(FlareError) as caught:
+                call("nope")
+            shown.append(repr(caught.value) + repr(caught.value.__context__))
+        with fragile.hung(), pytest.raises(NoConnection) as caught:
+            session.list_jobs()
+        shown.append(repr(caught.value) + repr(caught.value.__context__))
+    secrets += (fragile.kit / "startup" / "client.key").read_text().splitlines()[1:-1]
+    for signature in signatures:
+        secrets += [repr(signature)[2:-1], signature.hex(), base64.b64encode(signature).decode()]
+    shown += [f"{r.getMessage()} {r.args} {r.exc_info}" for r in caplog.records]
+    text = "\n".join(shown)
+    assert len(signatures) > 4
+    assert ADMIN in text
+    assert [s for s in secrets if s in text] == []

@@ -1,0 +1,282 @@
+"""A session's connection when things go wrong, with a server that does as it is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import kits
+import pytest
+from servers import FlareServer
+
+from flare_widgets.api import Session, connect
+from flare_widgets.errors import (
+    NoConnection,
+    ServerIdentityError,
+    SessionClosed,
+    SessionExpired,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPIRED = "Your session is closed due to inactivity or cert expiry."
+
+#: Each thing a session can do on the server.
+USES: dict[str, Callable[[Session], Any]] = {
+    "get_system_info": lambda s: s.get_system_info(),
+    "list_jobs": lambda s: s.list_jobs(),
+    "get_job_meta": lambda s: s.get_job_meta("j"),
+    "get_job_status": lambda s: s.get_job_status("j"),
+    "clone_job": lambda s: s.clone_job("j"),
+    "abort_job": lambda s: s.abort_job("j"),
+    "delete_job": lambda s: s.delete_job("j"),
+    "download_job_result": lambda s: s.download_job_result("j"),
+    "monitor_job": lambda s: s.monitor_job("j"),
+    "monitor_job_and_return_job_meta": lambda s: s.monitor_job_and_return_job_meta("j"),
+    "wait_for_job": lambda s: s.wait_for_job("j"),
+    "try_connect": lambda s: s.try_connect(5),
+}
+
+
+@pytest.fixture
+def server() -> FlareServer:
+    return FlareServer()
+
+
+@pytest.fixture
+def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
+    """A kit for the server, which is running."""
+    with server.running() as port:
+        yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
+
+
+@pytest.fixture
+def session(kit: Path) -> Iterator[Session]:
+    with connect(kit, timeout=5) as session:
+        yield session
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    job = tmp_path / "my-job"
+    job.mkdir()
+    (job / "meta.json").write_text("{}")
+    return job
+
+
+def answer(**meta: Any) -> dict[str, Any]:
+    return {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok", **meta}}
+
+
+def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def break_off(session: Session, server: FlareServer) -> None:
+    """End the connection, and wait until the session has noticed."""
+    link = session._connection._link
+    assert link is not None
+    server.hang_up()
+    wait_until(lambda: link.lost is not None and not server.sockets)
+
+
+def logins(server: FlareServer) -> int:
+    return sum(h.get("cn__topic") == "register" for h in server.heard)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_closed_session_can_do_nothing(session: Session, use: str) -> None:
+    session.close()
+    assert session.closed
+    with pytest.raises(SessionClosed, match="the session is closed"):
+        USES[use](session)
+
+
+def test_a_closed_session_submits_nothing(session: Session, job: Path) -> None:
+    session.close()
+    with pytest.raises(SessionClosed):
+        session.submit_job(str(job))
+
+
+def test_closing_again_does_nothing(session: Session) -> None:
+    for _ in range(3):
+        session.close()
+    assert session.closed
+
+
+def test_the_server_is_told(session: Session, server: FlareServer) -> None:
+    session.close()
+    wait_until(lambda: any(h.get("cn__topic") == "bye" for h in server.heard))
+    wait_until(lambda: not server.sockets)
+
+
+def test_leaving_the_block_closes_also_after_an_error(kit: Path) -> None:
+    with pytest.raises(ValueError, match="mine"), connect(kit, timeout=5) as session:
+        raise ValueError("mine")
+    assert session.closed
+
+
+def test_whoever_waits_while_another_thread_closes_is_told(session: Session, server: FlareServer) -> None:
+    server.commands["check_status"] = None  # never answered
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(session.get_system_info)
+        wait_until(lambda: "check_status server" in server.lines)
+        session.close()
+        with pytest.raises(SessionClosed):
+            waiting.result(10)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_an_expired_session_can_do_nothing(session: Session, server: FlareServer, use: str) -> None:
+    server.say("SESSION_EXPIRED", EXPIRED)
+    wait_until(lambda: session.closed)
+    with pytest.raises(SessionExpired) as caught:
+        USES[use](session)
+    assert EXPIRED in str(caught.value)
+    assert isinstance(caught.value, SessionClosed)
+
+
+def test_an_expired_session_is_not_opened_again_behind_the_users_back(session: Session, server: FlareServer) -> None:
+    server.say("SESSION_EXPIRED", EXPIRED)
+    wait_until(lambda: session.closed)
+    break_off(session, server)
+    with pytest.raises(SessionExpired):
+        session.list_jobs()
+    assert logins(server) == 1
+
+
+def test_whoever_waits_when_the_session_expires_is_told(session: Session, server: FlareServer) -> None:
+    server.commands["list_jobs"] = None
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(session.list_jobs)
+        wait_until(lambda: "list_jobs" in server.lines)
+        server.say("SESSION_EXPIRED", EXPIRED)
+        wait_until(lambda: session.closed)
+        server.hang_up()
+        with pytest.raises(SessionExpired):
+            waiting.result(10)
+
+
+def test_another_message_of_the_server_is_no_expiry(session: Session, server: FlareServer) -> None:
+    server.say("SOMETHING_NEW", "words")
+    assert session.list_jobs() == []
+    assert not session.closed
+
+
+def test_a_lost_connection_is_opened_again(session: Session, server: FlareServer) -> None:
+    break_off(session, server)
+    assert session.list_jobs() == []
+    assert logins(server) == 2
+
+
+def test_a_connection_lost_while_waiting_is_told_at_once(session: Session, server: FlareServer) -> None:
+    server.commands["list_jobs"] = None
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(session.list_jobs)
+        wait_until(lambda: "list_jobs" in server.lines)
+        began = time.monotonic()
+        server.hang_up()
+        with pytest.raises(NoConnection, match="was lost") as caught:
+            waiting.result(10)
+    assert time.monotonic() - began < 3
+    assert session.kit.address in str(caught.value)
+
+
+def test_a_command_that_is_not_answered(session: Session, server: FlareServer) -> None:
+    server.commands["get_job_meta"] = None
+    session.set_timeout(0.2)
+    began = time.monotonic()
+    with pytest.raises(NoConnection, match=r"did not answer 'get_job_meta' within 0\.2 s.*set_timeout") as caught:
+        session.get_job_meta("j")
+    assert 0.15 < time.monotonic() - began < 3
+    assert "Whether it was done is not known" in str(caught.value)
+    assert session.list_jobs() == []
+    assert logins(server) == 1
+
+
+def test_aborting_is_tried_again(session: Session, server: FlareServer) -> None:
+    def fail_first(line: str) -> Any:
+        if server.lines.count(line) == 1:
+            server.sockets[0].transport.abort()
+            return None
+        return answer(info="aborted")
+
+    server.commands["abort_job"] = fail_first
+    assert session.abort_job("j") == "aborted"
+    assert server.lines.count("abort_job j") == 2
+
+
+def test_aborting_is_not_tried_again_beyond_the_time_out(session: Session, server: FlareServer) -> None:
+    server.commands["abort_job"] = None
+    session.set_timeout(0.2)
+    with pytest.raises(NoConnection):
+        session.abort_job("j")
+    assert server.lines.count("abort_job j") == 1
+
+
+def test_other_commands_are_not_repeated(session: Session, server: FlareServer) -> None:
+    """Whether they were done is not known; a second clone would be a second job."""
+
+    server.commands["clone_job"] = lambda line: server.sockets[0].transport.abort()
+    with pytest.raises(NoConnection, match="was lost"):
+        session.clone_job("j")
+    assert server.lines.count("clone_job j") == 1
+
+
+def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -> None:
+    with server.running() as port:
+        session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
+        link = session._connection._link
+        assert link is not None
+    wait_until(lambda: link.lost is not None)
+    began = time.monotonic()
+    with pytest.raises(NoConnection, match="nobody answers at"):
+        session.list_jobs()
+    assert time.monotonic() - began < 3  # not the time-out: nobody is there
+    with server.running(port):
+        assert session.list_jobs() == []
+        session.close()
+
+
+def test_another_server_in_its_place_is_refused(tmp_path: Path, server: FlareServer) -> None:
+    with server.running() as port:
+        session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
+        server.challenge = lambda proof: {**proof, "signature": b"x" * 256}
+        break_off(session, server)
+        with pytest.raises(ServerIdentityError):
+            session.list_jobs()
+        session.close()
+
+
+def test_many_threads_get_their_own_answers(session: Session, server: FlareServer) -> None:
+    server.commands["get_job_meta"] = lambda line: answer(job_meta={"asked": line.split()[1]})
+
+    def ask(number: int) -> bool:
+        return all(session.get_job_meta(f"{number}-{n}") == {"asked": f"{number}-{n}"} for n in range(25))
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(ask, range(16)))
+    assert logins(server) == 1
+
+
+def test_many_threads_open_one_new_connection_after_a_break(session: Session, server: FlareServer) -> None:
+    break_off(session, server)
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(lambda _: session.list_jobs(), range(16))) == [[]] * 16
+    assert logins(server) == 2
+
+
+def test_futures_can_be_waited_for_or_given_up(session: Session, server: FlareServer) -> None:
+    from flare_widgets.api import commands
+
+    server.commands["get_job_meta"] = None
+    assert session.start(commands.list_jobs()).result(10) == []
+    future = session.start(commands.get_job_meta("j"))
+    wait_until(lambda: "get_job_meta j" in server.lines)
+    assert future.cancel()
+    assert session.list_jobs() == []
