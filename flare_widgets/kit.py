@@ -25,10 +25,11 @@ from cryptography.x509.oid import NameOID
 
 from .errors import ConfigError, InvalidCertChain
 
-SCHEMES = frozenset({"http", "https", "tcp", "stcp", "grpc", "grpcs", "agrpc", "atcp"})
+SCHEMES = frozenset(["http", "https", "tcp", "stcp", "atcp", "satcp", "grpc", "grpcs", "agrpc", "agrpcs"])
 SECURITY_MODES = frozenset({"mtls", "tls", "clear"})
 
 _MAX_FILE = 1 << 20
+_CUSTOM_ROOT = "customRootCA.pem"
 _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MAX_LENGTH)
 
 
@@ -54,6 +55,9 @@ class StartupKit:
         When the user's certificate ends (UTC).
     upload_dir, download_dir
         Where relative job folders are looked for, and where results go.
+    custom_root_file
+        With one-way TLS, the root that the certificate of a proxy before the server comes from, if not the
+        federation's own.
     """
 
     root: Path
@@ -75,6 +79,7 @@ class StartupKit:
     certificate_file: Path = field(repr=False)
     key_file: Path = field(repr=False)
     root_file: Path = field(repr=False)
+    custom_root_file: Path | None = field(repr=False)
     root_certificate: x509.Certificate = field(repr=False)
     _key: rsa.RSAPrivateKey = field(repr=False)
 
@@ -126,7 +131,10 @@ class StartupKit:
         chain = _certificates(certificate, certificate_file)
         root_certificate = _certificates(_read(root_file), root_file)[0]
         key = _private_key(key_file)
+        custom_root_file = startup / _CUSTOM_ROOT if security == "tls" and (startup / _CUSTOM_ROOT).exists() else None
         now = now or datetime.now(timezone.utc)
+        if custom_root_file is not None:
+            _check_dates(_certificates(_read(custom_root_file), custom_root_file)[0], custom_root_file, now)
         for cert, file in [*((c, certificate_file) for c in chain), (root_certificate, root_file)]:
             _check_dates(cert, file, now)
         _check_pair(key, chain[0], key_file, certificate_file)
@@ -156,6 +164,7 @@ class StartupKit:
             certificate_file=certificate_file,
             key_file=key_file,
             root_file=root_file,
+            custom_root_file=custom_root_file,
             root_certificate=root_certificate,
             _key=key,
         )

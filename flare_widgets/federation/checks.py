@@ -16,6 +16,9 @@ LOGS = "logs"
 #: More than this is not teaching: a site costs about 80 MB of memory and a second of processor time to start.
 MAX_SITES = 64
 
+#: The ways to reach a server.
+SCHEMES = ("http", "tcp", "grpc")
+
 # Narrower than nvflare's own rule, which accepts a leading dash that its admin commands then take for an
 # option.
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -93,6 +96,13 @@ def check_timeout(start_timeout: object) -> float:
         if 0 < seconds < math.inf:
             return seconds
     raise ValueError(f"start_timeout must be a positive number of seconds, not {start_timeout!r}.")
+
+
+def check_scheme(scheme: object) -> str:
+    """``scheme``, or a ValueError if NVIDIA FLARE's provisioner knows no such way to reach a server."""
+    if not isinstance(scheme, str) or scheme not in SCHEMES:
+        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}.")
+    return scheme
 
 
 def breaks_commands(path: str | Path) -> bool:

@@ -39,11 +39,13 @@ class LocalFederation:
         :meth:`start`.
     start_timeout
         How long the start may take, in seconds.
+    scheme
+        How the server is reached: ``http``, ``tcp`` or ``grpc`` (which needs the extra ``grpc``).
 
     Raises
     ------
     ValueError
-        If a number, a name or the folder is not possible.
+        If a number, a name, the scheme or the folder is not possible.
 
     Examples
     --------
@@ -58,10 +60,12 @@ class LocalFederation:
         folder: Path | str | None = None,
         progress: Callable[[str], None] | None = None,
         start_timeout: float = 60,
+        scheme: str = "http",
     ) -> None:
         self._sites = checks.site_names(sites)
         self._chosen_folder = None if folder is None else checks.check_folder(Path(folder))
         self._start_timeout = checks.check_timeout(start_timeout)
+        self._scheme = checks.check_scheme(scheme)
         self._progress = progress
         self._run: Run | None = None
 
@@ -137,7 +141,8 @@ class LocalFederation:
         self.stop()
         began = time.monotonic()
         _clean_up_after_others(self._say)
-        self._run = bring_up(self._sites, self._chosen_folder, self._say, began + self._start_timeout)
+        deadline = began + self._start_timeout
+        self._run = bring_up(self._sites, self._chosen_folder, self._say, deadline, scheme=self._scheme)
         self._say(f"ready in {time.monotonic() - began:.1f} s")
         return self
 

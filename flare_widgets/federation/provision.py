@@ -2,7 +2,7 @@
 
 Run as a process of its own, so that nvflare is never imported into the user's::
 
-    provision.main([folder, port, site, site, ...])
+    provision.main([folder, port, scheme, site, site, ...])
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _PROJECT = "local"
 
 def main(arguments: Sequence[str]) -> int:
     """Provision into ``folder/kits``; the exit code of the process."""
-    folder, port, *sites = arguments
+    folder, port, scheme, *sites = arguments
     os.umask(0o077)
-    provision(Path(folder), int(port), sites)
+    provision(Path(folder), int(port), scheme, sites)
     return 0
 
 
-def provision(folder: Path, port: int, sites: Sequence[str]) -> None:
+def provision(folder: Path, port: int, scheme: str, sites: Sequence[str]) -> None:
     """Make the startup kits of a server, its sites and its project admin.
 
     Parameters
@@ -39,17 +39,19 @@ def provision(folder: Path, port: int, sites: Sequence[str]) -> None:
         The federation's folder; the kits come to ``kits`` in it.
     port
         The one port that the server listens on, on this machine only.
+    scheme
+        How it is reached: ``http``, ``tcp`` or ``grpc``.
     sites
         The names of the sites.
     """
     workspace = folder / PROVISION
-    made = _run_provisioner(workspace, folder / STORAGE, port, sites)
+    made = _run_provisioner(workspace, folder / STORAGE, port, scheme, sites)
     made.rename(folder / KITS)
     # With the kits made, nobody needs the key of their certificate authority any more.
     shutil.rmtree(workspace)
 
 
-def _run_provisioner(workspace: Path, storage: Path, port: int, sites: Sequence[str]) -> Path:
+def _run_provisioner(workspace: Path, storage: Path, port: int, scheme: str, sites: Sequence[str]) -> Path:
     from nvflare.lighter.constants import CtxKey
     from nvflare.lighter.entity import Project
     from nvflare.lighter.impl.cert import CertBuilder
@@ -77,7 +79,7 @@ def _run_provisioner(workspace: Path, storage: Path, port: int, sites: Sequence[
     project.add_admin(ADMIN, _ORG, {"role": "project_admin"})
     builders = [
         WorkspaceBuilder(["master_template.yml"]),
-        StaticFileBuilder(config_folder="config"),
+        StaticFileBuilder(config_folder="config", scheme=scheme),
         CertBuilder(),
         ServerBuilder(),
         SignatureBuilder(),

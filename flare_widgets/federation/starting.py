@@ -81,7 +81,7 @@ class _PortTaken(FederationError):
     """Somebody else listens on the port we have chosen."""
 
 
-def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: float) -> Run:
+def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: float, *, scheme: str = "http") -> Run:
     """Start a federation, and wait until it is ready.
 
     Parameters
@@ -94,6 +94,8 @@ def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: floa
         Takes note of progress.
     deadline
         When to give up, on the monotonic clock.
+    scheme
+        How the server is reached.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: floa
     try:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return _Start(federation, folder, sites, say, deadline).run()
+                return _Start(federation, folder, sites, scheme, say, deadline).run()
             except _PortTaken:
                 if attempt == _ATTEMPTS:
                     raise
@@ -125,10 +127,13 @@ def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: floa
 class _Start:
     """One attempt to start a federation."""
 
-    def __init__(self, federation: str, folder: Path, sites: Sequence[str], say: Say, deadline: float) -> None:
+    def __init__(
+        self, federation: str, folder: Path, sites: Sequence[str], scheme: str, say: Say, deadline: float
+    ) -> None:
         self._federation = federation
         self._folder = folder
         self._sites = sites
+        self._scheme = scheme
         self._say = say
         self._deadline = deadline
         self._port = Port()
@@ -166,7 +171,7 @@ class _Start:
         with log.open("ab") as output:
             try:
                 code = subprocess.run(
-                    own_module("provision", str(self._folder), str(self._port.number), *self._sites),
+                    own_module("provision", str(self._folder), str(self._port.number), self._scheme, *self._sites),
                     env=environment,
                     cwd=self._folder,
                     stdin=subprocess.DEVNULL,

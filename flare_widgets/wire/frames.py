@@ -117,6 +117,24 @@ def decode(data: bytes) -> Frame:
     return Frame(frame_type, headers, data[end:], app_id, stream_id, sequence)
 
 
+def length(prefix: bytes) -> int:
+    """Return how many bytes the frame has that begins with `prefix`, these included.
+
+    For transports that carry a stream of bytes, before the rest of the frame is read.
+
+    Raises
+    ------
+    ProtocolError
+        It is not the prefix of a frame, or of one larger than we accept.
+    """
+    if len(prefix) != PREFIX_SIZE:
+        raise ProtocolError(f"the prefix of a frame has {PREFIX_SIZE} bytes, not {len(prefix)}")
+    size, header_length, *_ = _PREFIX.unpack(prefix)
+    if not PREFIX_SIZE + header_length <= size <= MAX_FRAME:
+        raise ProtocolError(f"a frame says it has {size} bytes ({header_length} of headers)")
+    return int(size)
+
+
 def unpack(data: bytes) -> Any:
     """Return the msgpack value that `data` holds exactly; extension types are refused.
 

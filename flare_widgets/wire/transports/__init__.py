@@ -5,12 +5,22 @@ A transport carries whole SFM frames. Which one a federation uses is said by the
 
 from __future__ import annotations
 
-from ...errors import ConfigError
+from collections.abc import Awaitable, Callable
+
 from ...kit import StartupKit
 from .base import Transport, TransportClosed
+from .grpc import connect_grpc
 from .http import connect_http
+from .tcp import connect_tcp
 
 __all__ = ["Transport", "TransportClosed", "connect"]
+
+# The names that nvflare knows its drivers by; the server's side of some differs, what is on the wire does not.
+_SCHEMES: dict[str, Callable[[StartupKit], Awaitable[Transport]]] = {
+    **dict.fromkeys(("http", "https"), connect_http),
+    **dict.fromkeys(("tcp", "stcp", "atcp", "satcp"), connect_tcp),
+    **dict.fromkeys(("grpc", "grpcs", "agrpc", "agrpcs"), connect_grpc),
+}
 
 
 async def connect(kit: StartupKit) -> Transport:
@@ -23,8 +33,6 @@ async def connect(kit: StartupKit) -> Transport:
     ServerIdentityError
         The server's certificate is not the one the kit demands.
     ConfigError
-        The kit asks for a scheme or a security mode that is not supported.
+        The kit's scheme needs a package which is not installed.
     """
-    if kit.scheme in ("http", "https"):
-        return await connect_http(kit)
-    raise ConfigError(f"the kit's scheme '{kit.scheme}' is not supported yet, only http")
+    return await _SCHEMES[kit.scheme](kit)

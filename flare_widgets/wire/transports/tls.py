@@ -1,65 +1,114 @@
-"""TLS as FLARE does it: mutual, with the federation's own root, names checked against the kit, not the host."""
+"""TLS as FLARE does it: with the federation's own root, and names checked against the kit, not only the host.
+
+What the kit's ``connection_security`` means, from ``fuel/f3/drivers/net_utils.py`` of nvflare 2.9.0:
+
+* ``mtls``: both sides show certificates of the federation's root.
+* ``tls``: only the server does. When ``startup/customRootCA.pem`` is there, its certificate comes from that root
+  instead: what answers is a proxy or load balancer, which the federation's root did not certify.
+* ``clear``: no TLS. :class:`.Session` does not open such a kit unless asked to.
+
+FLARE's own challenge follows in all three (:mod:`..login`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import ssl
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from ...errors import ConfigError, InvalidCertChain, NoConnection, ServerIdentityError
+from ...errors import InvalidCertChain, NoConnection, ServerIdentityError
 from ...kit import StartupKit, subject
 
 _PEEK = 3.0  # seconds spent on finding out who answers in the right server's place
 
 
-def client_context(kit: StartupKit) -> ssl.SSLContext:
-    """Return the TLS settings of the kit's user.
+def client_context(kit: StartupKit) -> ssl.SSLContext | None:
+    """Return the TLS settings of the kit's user; None for a kit without TLS.
 
     Raises
     ------
-    ConfigError
-        The kit asks for a security mode that is not supported.
     InvalidCertChain
         OpenSSL does not accept the kit's files.
     """
-    if kit.connection_security != "mtls":
-        raise ConfigError(f"connection_security '{kit.connection_security}' is not supported yet, only mtls")
+    if kit.connection_security == "clear":
+        return None
     # Not create_default_context: from Python 3.13 that demands extensions which old FLARE certificates lack.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # FLARE's certificates name the server's identity, not its host: check_peer compares that.
     context.check_hostname = False
     try:
-        context.load_verify_locations(kit.root_file)
-        context.load_cert_chain(kit.certificate_file, kit.key_file)
+        context.load_verify_locations(trusted_root(kit))
+        if kit.connection_security == "mtls":
+            context.load_cert_chain(kit.certificate_file, kit.key_file)
     except (ssl.SSLError, OSError) as e:
         raise InvalidCertChain(f"the certificates in {kit.startup} are not accepted by OpenSSL: {e}") from None
     return context
 
 
-def check_peer(kit: StartupKit, certificate: bytes | None) -> None:
+def trusted_root(kit: StartupKit) -> Path:
+    """Return the file with the certificate that the TLS peer's must come from."""
+    return kit.custom_root_file or kit.root_file
+
+
+def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
     """Check that the TLS peer is the kit's server, by the name in its (already verified) certificate.
+
+    With a root of its own (``customRootCA.pem``), a certificate for the kit's host will do too: whom that root
+    certifies, FLARE has no say in. nvflare checks no name there at all, so anybody with a certificate of that
+    root could listen in.
 
     Raises
     ------
     ServerIdentityError
-        It is another party of the same federation.
+        It is another party.
     """
-    found = subject(x509.load_der_x509_certificate(certificate), NameOID.COMMON_NAME) if certificate else ""
-    if found != kit.server_identity:
-        raise ServerIdentityError(
-            f"{kit.address} is '{found[:100]}', but the startup kit {kit.root} is for the server "
-            f"'{kit.server_identity}'. Check host and port in {kit.startup / 'fed_admin.json'}"
-        )
+    if kit.connection_security == "clear":
+        return
+    der = ssl_object.getpeercert(binary_form=True) if ssl_object is not None else None
+    certificate = x509.load_der_x509_certificate(der) if der else None
+    found = subject(certificate, NameOID.COMMON_NAME) if certificate else ""
+    if found == kit.server_identity:
+        return
+    wanted = f"the server '{kit.server_identity}'"
+    if kit.custom_root_file is not None:
+        if certificate is not None and is_for(certificate, kit.host):
+            return
+        wanted += f" or '{kit.host}'"
+    raise ServerIdentityError(
+        f"{kit.address} is '{found[:100]}', but the startup kit {kit.root} is for {wanted}. "
+        f"Check host and port in {kit.startup / 'fed_admin.json'}"
+    )
 
 
-async def explain(kit: StartupKit, error: ssl.SSLError) -> NoConnection:
-    """Return the error that says in plain words why the TLS handshake failed."""
+def names(certificate: x509.Certificate) -> list[str]:
+    """Return the hosts a certificate is for: DNS names and IP addresses, the common name if it has neither."""
+    try:
+        san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return [subject(certificate, NameOID.COMMON_NAME)]
+    return [*san.get_values_for_type(x509.DNSName), *(str(ip) for ip in san.get_values_for_type(x509.IPAddress))]
+
+
+def is_for(certificate: x509.Certificate, host: str) -> bool:
+    """Whether a certificate is for this host; ``*`` stands for the first part of a DNS name."""
+    try:
+        return str(ipaddress.ip_address(host)) in names(certificate)
+    except ValueError:
+        host = host.lower().rstrip(".")
+    _, dot, domain = host.partition(".")
+    return any(name.lower() == host or (dot and name.lower() == f"*.{domain}") for name in names(certificate))
+
+
+async def explain(kit: StartupKit, address: str, error: ssl.SSLError) -> NoConnection:
+    """Return the error that says in plain words why the TLS handshake with an IP address failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        expected = f"'{kit.server_identity}', with a certificate issued by '{_name(kit.root_certificate)}'"
-        found = await _who_answers(kit)
+        expected = f"'{kit.server_identity}', with a certificate issued by '{_root_name(kit)}'"
+        found = await _who_answers(kit, address)
         what = error.verify_message or "verification failed"
         return ServerIdentityError(
             f"{kit.address} is not the server of the startup kit {kit.root}: expected {expected}, found {found} "
@@ -71,14 +120,15 @@ async def explain(kit: StartupKit, error: ssl.SSLError) -> NoConnection:
     return NoConnection(f"the TLS handshake with {kit.address} failed: {reason}")
 
 
-async def _who_answers(kit: StartupKit) -> str:
+async def _who_answers(kit: StartupKit, address: str) -> str:
     """Name the certificate at the kit's address. Nothing is sent to its holder but a TLS greeting."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
+        # An IP address: for a name, asyncio would start threads that stay.
         _, writer = await asyncio.wait_for(
-            asyncio.open_connection(kit.host, kit.port, ssl=context, server_hostname=kit.host), _PEEK
+            asyncio.open_connection(address, kit.port, ssl=context, server_hostname=kit.host), _PEEK
         )
     except (OSError, asyncio.TimeoutError):
         return "an unknown one"
@@ -94,5 +144,8 @@ async def _who_answers(kit: StartupKit) -> str:
         writer.close()
 
 
-def _name(certificate: x509.Certificate) -> str:
-    return subject(certificate, NameOID.COMMON_NAME) or certificate.subject.rfc4514_string()
+def _root_name(kit: StartupKit) -> str:
+    root = kit.root_certificate
+    if kit.custom_root_file is not None:
+        root = x509.load_pem_x509_certificates(kit.custom_root_file.read_bytes())[0]
+    return subject(root, NameOID.COMMON_NAME) or root.subject.rfc4514_string()

@@ -1,0 +1,97 @@
+"""Reaching the server's address: what all schemes do alike, and how it is told when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ...errors import NoConnection
+from ...kit import StartupKit
+from .resolve import resolve
+from .tls import check_peer, client_context, explain
+
+T = TypeVar("T")
+
+# Large enough for a chunk of the server, so that reading one does not stop and go.
+_BUFFER = 2 << 20
+
+HUNG_UP = "it hung up; perhaps it does not accept the kit's certificate"
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
+    """Return what `open_at` makes of the first of the server's IP addresses where somebody answers.
+
+    Raises
+    ------
+    NoConnection
+        Nobody answers, the name is unknown, or TLS fails.
+    ServerIdentityError
+        Somebody else than the kit's server answers.
+    """
+    trouble: NoConnection | None = None
+    for address in await resolve(kit):
+        try:
+            return await open_at(address)
+        except NoConnection:  # already in plain words
+            raise
+        except ssl.SSLError as e:
+            raise await explain(kit, address, e) from None
+        except (OSError, asyncio.TimeoutError) as e:
+            # localhost is often ::1 and 127.0.0.1, with a listener on one of them.
+            trouble = NoConnection(f"nobody answers at {kit.address} ({_reason(e)}). Is the FL server running?")
+    raise trouble or NoConnection(f"the server's name '{kit.host}' has no address")
+
+
+async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...] = ()) -> Streams:
+    """Open a socket to one of the server's addresses, under TLS unless the kit says clear, and check who it is.
+
+    Parameters
+    ----------
+    kit
+        Whose server.
+    address
+        An IP address.
+    protocols
+        What to offer by ALPN.
+    """
+    context = client_context(kit)
+    if context is not None and protocols:
+        context.set_alpn_protocols(list(protocols))
+    # asyncio sets TCP_NODELAY on every TCP socket.
+    reader, writer = await asyncio.open_connection(
+        address, kit.port, limit=_BUFFER, ssl=context, server_hostname=kit.host if context is not None else None
+    )
+    try:
+        check_peer(kit, writer.get_extra_info("ssl_object"))
+    except BaseException:
+        writer.transport.abort()
+        raise
+    return reader, writer
+
+
+def not_flare(kit: StartupKit, what: str) -> NoConnection:
+    """Return the error for somebody who answers, but does not do what a FLARE server does."""
+    return NoConnection(
+        f"something answers at {kit.address}, but not as a FLARE server with the scheme '{kit.scheme}' does ({what}). "
+        f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}"
+    )
+
+
+def ending(error: BaseException) -> str:
+    """Return in plain words why a connection ended."""
+    if isinstance(error, ssl.SSLError):
+        # A server that does not accept our certificate says so only after the handshake (TLS 1.3).
+        return f"the server refused it: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    if isinstance(error, EOFError):
+        return "closed by the server"
+    return "the connection broke"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,74 @@
+"""The tcp scheme: frames back to back on a TLS socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+
+from ...kit import StartupKit
+from .. import frames
+from .base import TransportClosed
+from .dial import Streams, dial, ending, open_streams
+
+_CLOSE = 0.5
+# Seconds of silence until the operating system asks whether the peer is still there, between two questions, and
+# how many stay unanswered until it is given up. The names are Linux's; macOS has the last two.
+_KEEPALIVE = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
+
+
+class TcpTransport:
+    """A socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._draining = asyncio.Lock()  # until Python 3.10.6, only one task may wait in drain()
+
+    async def send(self, frame: bytes) -> None:
+        """Send one frame."""
+        if self._writer.is_closing():
+            raise TransportClosed("the connection broke")
+        try:
+            self._writer.write(frame)
+            async with self._draining:
+                await self._writer.drain()
+        except OSError as e:
+            raise TransportClosed(ending(e)) from None
+
+    async def receive(self) -> bytes:
+        """Return the next frame; a ProtocolError if what comes is none, or too large."""
+        try:
+            prefix = await self._reader.readexactly(frames.PREFIX_SIZE)
+            # Checked before the rest is read: what a peer announces must not fill our memory.
+            rest = frames.length(prefix) - frames.PREFIX_SIZE
+            return prefix + await self._reader.readexactly(rest)
+        except (OSError, EOFError) as e:
+            raise TransportClosed(ending(e)) from None
+
+    async def close(self) -> None:
+        """End the connection."""
+        self._writer.close()
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._writer.wait_closed(), _CLOSE)
+        self._writer.transport.abort()  # TLS waits for the peer's farewell, which may never come
+
+
+async def connect_tcp(kit: StartupKit) -> TcpTransport:
+    """Open a socket to the kit's server, and check that it is that server."""
+
+    async def open_at(address: str) -> Streams:
+        return await open_streams(kit, address)
+
+    reader, writer = await dial(kit, open_at)
+    _keep_alive(writer.get_extra_info("socket"))
+    return TcpTransport(reader, writer)
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    """Let the operating system notice a peer that vanished: FLARE's server pings only once a minute."""
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
