@@ -13,11 +13,13 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ..errors import FlareError, InternalError
 from ..kit import StartupKit
 from ..wire import hci, loop, transfers
-from ..wire.link import Link
+from ..wire.dialect import NEWEST, Dialect
+from ..wire.link import Link, NoSuchService
 from . import packing
 
 Progress = Callable[[int, int], None]
@@ -26,7 +28,14 @@ Progress = Callable[[int, int], None]
 _CHUNK_TIMEOUT = 60.0  # the last chunk's answer comes after the server has checked and stored the job
 
 
-def upload_folder(link: Link, kit: StartupKit, folder: Path, command: str, progress: Progress | None) -> hci.Reply:
+def upload_folder(
+    link: Link,
+    kit: StartupKit,
+    folder: Path,
+    command: str,
+    progress: Progress | None,
+    dialect: Dialect = NEWEST,
+) -> hci.Reply:
     """Send a job folder, signed and zipped, as part of a command; return the command's reply.
 
     Parameters
@@ -41,12 +50,14 @@ def upload_folder(link: Link, kit: StartupKit, folder: Path, command: str, progr
         The HCI JSON of the command.
     progress
         Told how far the upload is.
+    dialect
+        How the server wants to be spoken to.
     """
     with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
         archive = Path(scratch, "job.zip")
         packing.pack(folder, kit, archive)
         size = archive.stat().st_size
-        upload = transfers.Upload(str(uuid.uuid4()), kit.username, command, archive.name, size)
+        upload = transfers.Upload(str(uuid.uuid4()), kit.username, command, archive.name, size, dialect)
         sent = 0
         with archive.open("rb") as file:
             for sequence in range(size // transfers.UPLOAD_CHUNK + 1):
@@ -69,7 +80,12 @@ def upload_folder(link: Link, kit: StartupKit, folder: Path, command: str, progr
 
 
 def download_files(
-    link: Link, offer: list[transfers.RemoteFile], name: str, into: Path, progress: Progress | None
+    link: Link,
+    offer: list[transfers.RemoteFile],
+    name: str,
+    into: Path,
+    progress: Progress | None,
+    dialect: Dialect = NEWEST,
 ) -> Path:
     """Fetch the files a server offers into a new folder, zip files unpacked.
 
@@ -88,6 +104,8 @@ def download_files(
         Where it shall be; made if need be.
     progress
         Told how far the download is.
+    dialect
+        How the server wants to be spoken to.
 
     Returns
     -------
@@ -98,12 +116,13 @@ def download_files(
     if len({n.casefold() for n in names}) != len(names):
         raise InternalError("the server offers two files of the same name: refused")
     into.mkdir(parents=True, exist_ok=True)
+    source = _Source(link, dialect)
     scratch = Path(tempfile.mkdtemp(prefix=f".{packing.safe_name(name)}.", suffix=".partial", dir=into))
     try:
         received = 0
         for remote in offer:
             with (scratch / remote.name).open("xb") as file:
-                for data in _parts(link, remote.reference):
+                for data in source.parts(remote.reference):
                     file.write(data)
                     received += len(data)
                     if progress is not None:
@@ -120,30 +139,43 @@ def download_files(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _parts(link: Link, reference: str) -> Iterator[bytes]:
-    received, done = 0, False
-    try:
+class _Source:
+    """A server that has files for us."""
+
+    def __init__(self, link: Link, dialect: Dialect) -> None:
+        self._link = link
+        self._dialect = dialect
+
+    def parts(self, reference: str) -> Iterator[bytes]:
+        """Fetch a file, piece by piece."""
+        received, done = 0, False
+        try:
+            while True:
+                part = transfers.read_part(self._ask(transfers.download_request(reference, received)))
+                if part.last:
+                    done = True
+                    if part.nonce is not None:
+                        self._tell(transfers.download_confirmation(reference, part.nonce))
+                    return
+                received += len(part.data)
+                yield part.data
+        finally:
+            if not done and self._dialect.cancels:
+                self._tell(transfers.download_cancellation(reference))
+
+    def _ask(self, request: dict[str, Any]) -> Any:
         while True:
-            request = transfers.download_request(reference, received)
-            part = transfers.read_part(
-                loop.run(link.stream(transfers.DOWNLOAD_CHANNEL, transfers.DOWNLOAD_TOPIC, request, _CHUNK_TIMEOUT))
-            )
-            if part.last:
-                done = True
-                if part.nonce is not None:
-                    _tell(link, transfers.download_confirmation(reference, part.nonce))
-                return
-            received += len(part.data)
-            yield part.data
-    finally:
-        if not done:
-            _tell(link, transfers.download_cancellation(reference))
+            try:
+                return loop.run(self._link.stream(*self._dialect.download, request, _CHUNK_TIMEOUT))
+            except NoSuchService:
+                if self._dialect.older is None:
+                    raise
+                self._dialect = self._dialect.older
 
-
-def _tell(link: Link, what: dict[str, object]) -> None:
-    # A courtesy: without it the server keeps the file ready until the session ends.
-    with contextlib.suppress(FlareError):
-        loop.run(link.post(transfers.DOWNLOAD_CHANNEL, transfers.DOWNLOAD_TOPIC, what))
+    def _tell(self, what: dict[str, Any]) -> None:
+        # A courtesy: without it the server keeps the file ready until the session ends.
+        with contextlib.suppress(FlareError):
+            loop.run(self._link.post(*self._dialect.download, what))
 
 
 def _move(source: Path, target: Path) -> Path:

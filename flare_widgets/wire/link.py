@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import FlareError, FLCommunicationError, NoConnection, ProtocolError
+from ..errors import ConfigError, FlareError, FLCommunicationError, NoConnection, ProtocolError
 from ..kit import StartupKit
 from . import cell as cells
+from . import dialect as dialects
 from . import hci, login, transports
 
 log = logging.getLogger("flare_widgets.wire")
@@ -27,6 +28,10 @@ class Unanswered(NoConnection):
     """The server did not answer in time; the link itself is not known to be broken."""
 
 
+class NoSuchService(NoConnection):
+    """The server has nobody who takes requests of this kind."""
+
+
 class Link:
     """A cell on a transport, logged in. Lives on the I/O loop; make one with :meth:`open`.
 
@@ -38,6 +43,8 @@ class Link:
         What the server said when it ended the session; None while it has not.
     registration
         What the server gave our cell.
+    dialect
+        How the server wants to be spoken to.
     """
 
     def __init__(self, kit: StartupKit, transport: transports.Transport) -> None:
@@ -51,6 +58,7 @@ class Link:
         self.lost: FlareError | None = None
         self.expired: str | None = None
         self.registration = login.Registration({})
+        self.dialect = dialects.NEWEST
         self._reader = asyncio.get_running_loop().create_task(self._read(), name="flare-link")
 
     @classmethod
@@ -61,6 +69,8 @@ class Link:
         ------
         NoConnection, ServerIdentityError, FLCommunicationError, AuthenticationError, ProtocolError
             See there.
+        ConfigError
+            The study's name means nothing to the server, or the kit's scheme needs a package that is not there.
         """
         link = cls(kit, await transports.connect(kit))
         link._on_expired = on_expired
@@ -160,6 +170,12 @@ class Link:
         command = hci.encode(login.login_command(kit))
         answer = await self._execute(command, None, what="login", headers=login.login_headers(kit, study))
         self._token = login.read_login(kit, answer)
+        self.dialect = dialects.Dialect.of(self.registration, login.token_claims(self._token))
+        if study != dialects.DEFAULT_STUDY and not self.dialect.studies:
+            # It would take the session for one of all jobs, and say nothing.
+            raise ConfigError(
+                f"the server at {kit.address} is older than FLARE 2.8 and knows no studies: connect without '{study}'"
+            )
 
     async def _execute(
         self, command: str, timeout: float | None, *, what: str, headers: Mapping[str, Any] | None = None
@@ -200,7 +216,8 @@ class Link:
             self._cell.forget(request_id)
         if channel != login.CHANNEL and reply.code != cells.OK:
             detail = f": {reply.error[:200]}" if reply.error else ""
-            raise NoConnection(f"the server at {self._kit.address} could not be asked ({reply.code}{detail})")
+            kind = NoSuchService if dialects.nobody_serves(reply) else NoConnection
+            raise kind(f"the server at {self._kit.address} could not be asked ({reply.code}{detail})")
         return reply
 
     def _check(self) -> None:

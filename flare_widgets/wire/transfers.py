@@ -11,11 +11,10 @@ from typing import Any
 
 from ..errors import InternalError, ProtocolError
 from . import fobs, hci
+from .dialect import NEWEST, Dialect
 
 UPLOAD_CHANNEL, UPLOAD_TOPIC = "aux_communication", "ObjectStreamer.Request"
 UPLOAD_CHUNK = 1 << 20
-
-DOWNLOAD_CHANNEL, DOWNLOAD_TOPIC = "download_service__", "download_service__download"
 
 _PREFIX = "ObjectStreamer."
 
@@ -34,6 +33,8 @@ class Upload:
         The HCI JSON of the command the file belongs to.
     name, size
         The file.
+    dialect
+        How the server names what is in a request.
     """
 
     transaction: str
@@ -41,9 +42,11 @@ class Upload:
     command: str
     name: str
     size: int
+    dialect: Dialect = NEWEST
 
     def request(self, sequence: int, data: bytes) -> dict[str, Any]:
         """Return the payload that carries chunk number `sequence`; the first short one ends the upload."""
+        prefix = self.dialect.upload_prefix
         headers: dict[str, Any] = {
             f"{_PREFIX}CHANNEL": "hci.upload",
             f"{_PREFIX}TOPIC": "folder",
@@ -55,12 +58,13 @@ class Upload:
         if sequence == 0:
             headers[f"{_PREFIX}CTX"] = {
                 "conn_data": self.command,
-                "Streamer.file_name": self.name,
+                f"{prefix}file_name": self.name,
                 "FileStreamer.file_size": self.size,
                 "__topic__": "folder",
                 "__channel__": "hci.upload",
             }
-        body = {"Streamer.data": data, "Streamer.size": len(data), "Streamer.eof": len(data) < UPLOAD_CHUNK}
+        last = len(data) < UPLOAD_CHUNK
+        body = {f"{prefix}data": data, f"{prefix}size": len(data), f"{prefix}eof": last}
         return fobs.shareable(body, headers)
 
 
