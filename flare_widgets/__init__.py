@@ -14,7 +14,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .api import MonitorReturnCode, Session, connect, new_secure_session
+    from .api import MonitorReturnCode, Session, connect, new_insecure_session, new_secure_session
     from .federation import LocalFederation
     from .monitoring import JobSnapshot, Monitor
 
@@ -27,6 +27,7 @@ __all__ = [
     "__version__",
     "connect",
     "load_ipython_extension",
+    "new_insecure_session",
     "new_secure_session",
     "unload_ipython_extension",
 ]
@@ -38,6 +39,7 @@ _HOMES = {
     "MonitorReturnCode": "api",
     "Session": "api",
     "connect": "api",
+    "new_insecure_session": "api",
     "new_secure_session": "api",
 }
 

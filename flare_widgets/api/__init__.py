@@ -28,7 +28,7 @@ from ..errors import (
     SubmitTokenJobDeleted,
 )
 from .info import ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
-from .opening import connect, new_secure_session
+from .opening import connect, new_insecure_session, new_secure_session
 from .session import Session
 
 __all__ = [
@@ -65,5 +65,6 @@ __all__ = [
     "SystemInfo",
     "TargetType",
     "connect",
+    "new_insecure_session",
     "new_secure_session",
 ]

@@ -1,7 +1,8 @@
-"""Opening a session: the two ways to one that is connected and logged in."""
+"""Opening a session: the ways to one that is connected and logged in."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from .session import Session
@@ -40,7 +41,7 @@ def new_secure_session(
     Raises
     ------
     ConfigError, InvalidCertChain
-        The startup kit cannot be used; nothing was sent.
+        The startup kit cannot be used, or asks for a connection without TLS; nothing was sent.
     NoConnection
         Nobody answers at the server's address.
     ServerIdentityError
@@ -51,17 +52,26 @@ def new_secure_session(
     if auto_login_max_tries is not None and not 0 <= auto_login_max_tries <= _MAX_LOGIN_TRIES:
         raise ValueError(f"auto_login_max_tries is out of range: [0, {_MAX_LOGIN_TRIES}]")
     session = Session(username, startup_kit_location, debug=debug, study=study)
-    try:
-        if command_timeout is not None:
-            session.set_timeout(command_timeout)
-        session.try_connect(timeout)
-    except BaseException:
-        session.close()
-        raise
-    return session
+    return _opened(session, timeout, command_timeout)
 
 
-def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0) -> Session:
+def new_insecure_session(
+    startup_kit_location: str | Path, debug: bool = False, timeout: float = 10.0, study: str = "default"
+) -> Session:
+    """Open a session that may do without TLS, if the startup kit says so (``connection_security`` is ``clear``).
+
+    Who both sides are is still proven by their certificates, but everything is readable on the way, the session's
+    token too, with which others can act as the user. A kit that says ``mtls`` or ``tls`` gets what it says.
+
+    Parameters
+    ----------
+    startup_kit_location, debug, timeout, study
+        See :func:`new_secure_session`, also for the errors. The user is the one in the kit's certificate.
+    """
+    return _opened(Session("", startup_kit_location, secure_mode=False, debug=debug, study=study), timeout)
+
+
+def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0, allow_clear: bool = False) -> Session:
     """Open a session with a startup kit; the user's name comes from its certificate.
 
     Parameters
@@ -70,10 +80,24 @@ def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0) -
         The startup kit: its folder, or the ``startup`` folder in it.
     study, timeout
         See :func:`new_secure_session`, also for the errors.
+    allow_clear
+        Whether to do without TLS if the kit says so; see :func:`new_insecure_session`.
 
     Examples
     --------
     >>> with flare_widgets.connect("kits/admin@nvidia.com") as session:  # doctest: +SKIP
     ...     print(session.get_system_info())
     """
-    return new_secure_session("", kit, timeout=timeout, study=study)
+    open_session = new_insecure_session if allow_clear else functools.partial(new_secure_session, "")
+    return open_session(kit, timeout=timeout, study=study)
+
+
+def _opened(session: Session, timeout: float, command_timeout: float | None = None) -> Session:
+    try:
+        if command_timeout is not None:
+            session.set_timeout(command_timeout)
+        session.try_connect(timeout)
+    except BaseException:
+        session.close()
+        raise
+    return session

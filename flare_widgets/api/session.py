@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import itertools
+import logging
 import os
 import time
 import weakref
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import (
+    ConfigError,
     FLCommunicationError,
     InternalError,
     InvalidArgumentError,
@@ -36,6 +38,8 @@ from . import commands, packing, transfer
 from .commands import Command
 from .info import MonitorReturnCode, SystemInfo
 from .jobs import is_terminal
+
+log = logging.getLogger("flare_widgets.api")
 
 T = TypeVar("T")
 
@@ -56,7 +60,7 @@ class Session:
     startup_path
         The startup kit: its folder, or the ``startup`` folder in it.
     secure_mode
-        Must be True.
+        Whether the connection must be under TLS; if not, it still is unless the startup kit says otherwise.
     debug
         Accepted for compatibility; set the level of the logger ``flare_widgets`` instead.
     study
@@ -83,14 +87,20 @@ class Session:
                 f"study name {study!r} contains unsupported characters. "
                 "Use only lowercase letters, numbers, underscores, and hyphens"
             )
-        if not secure_mode:
-            raise InvalidArgumentError("insecure sessions are not supported: use new_secure_session")
         self.kit = StartupKit.load(startup_path)
         if username and username != self.kit.username and self.kit.uid_source != "cert":
             raise FLCommunicationError(
                 f"the startup kit {self.kit.root} belongs to {self.kit.username}, not to {username}. "
                 "Give that name, or the other user's kit"
             )
+        if self.kit.connection_security == "clear":
+            if secure_mode:
+                raise ConfigError(
+                    f"the startup kit {self.kit.root} asks for a connection without TLS (connection_security 'clear'), "
+                    "in which others can read along and act as you. If that is what you want: new_insecure_session, "
+                    "or connect(kit, allow_clear=True)"
+                )
+            log.warning("the connection to %s is without TLS: others can read along and act as you", self.kit.address)
         self.debug = debug
         self._connection = Connection(self.kit, study)
         self._timeout: float | None = None
@@ -249,7 +259,8 @@ class Session:
         packing.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
         link = self._link()
-        reply = transfer.upload_folder(link, self.kit, folder, link.command(command.line, self._timeout), progress)
+        line = link.command(command.line, self._timeout)
+        reply = transfer.upload_folder(link, self.kit, folder, line, progress, link.dialect)
         return command.answer(reply)
 
     def clone_job(self, job_id: str) -> str:
@@ -303,7 +314,7 @@ class Session:
         timeout = self._timeout or COMMAND_TIMEOUT
         reply = loop.run(link.execute(command.line, timeout, cmd_timeout=self._timeout))
         into = Path(destination).expanduser().absolute() if destination else self.kit.download_dir
-        return str(transfer.download_files(link, command.answer(reply), job_id, into, progress))
+        return str(transfer.download_files(link, command.answer(reply), job_id, into, progress, link.dialect))
 
     def monitor_job(
         self,
