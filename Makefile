@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHELL := /bin/bash
 
-.PHONY: demo lab test unit lint bundle bundle-check browser bench wheel clean help
+.PHONY: demo lab test unit lint bundle bundle-check browser bench matrix wheel clean help
+
+MATRIX := 2.7.3 2.8.3 2.9.0
+.PRECIOUS: .matrix/%/.ready
 
 help:  ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -43,11 +46,24 @@ bundle-check: js/node_modules/.ready  ## check types, test the front-end, and co
 bench: $(READY)  ## measure against nvflare's own client; prints a table
 	$(BIN)/python -m benchmarks
 
+matrix: $(MATRIX:%=matrix-%)  ## run our client against real servers of several FLARE versions
+
+# One environment a version, since the federation runs on the Python it is started from.
+matrix-%: .matrix/%/.ready
+	.matrix/$*/bin/pytest tests/matrix
+
+.matrix/%/.ready: pyproject.toml
+	@echo "setting up .matrix/$*: half a minute"
+	@$(PYTHON) -m venv .matrix/$*
+	@.matrix/$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@.matrix/$*/bin/python -m pip install --quiet --editable '.[local,grpc]' 'nvflare==$*' --group test
+	@touch $@
+
 wheel: bundle $(READY)  ## build the wheel and the sdist
 	$(BIN)/python -m build
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) out dist js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .matrix out dist js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(READY): pyproject.toml flare_widgets/_version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -55,7 +71,7 @@ $(READY): pyproject.toml flare_widgets/_version.py
 	@echo "setting up $(VENV): half a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[local,grpc]' --group dev
 	@touch $@
 
 js/node_modules/.ready: js/package.json js/package-lock.json

@@ -76,7 +76,7 @@ async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...]
 def not_flare(kit: StartupKit, what: str) -> NoConnection:
     """Return the error for somebody who answers, but does not do what a FLARE server does."""
     return NoConnection(
-        f"something answers at {kit.address}, but not as a FLARE server with the scheme '{kit.scheme}' does ({what}). "
+        f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({what}). "
         f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}"
     )
 

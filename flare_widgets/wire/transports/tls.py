@@ -69,7 +69,10 @@ def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
     """
     if kit.connection_security == "clear":
         return
-    der = ssl_object.getpeercert(binary_form=True) if ssl_object is not None else None
+    try:
+        der = ssl_object.getpeercert(binary_form=True) if ssl_object is not None else None
+    except ValueError:  # "handshake not done": it has been undone already, by a server that does not want us
+        raise NoConnection(f"the server at {kit.address} ended the connection during the TLS handshake") from None
     certificate = x509.load_der_x509_certificate(der) if der else None
     found = subject(certificate, NameOID.COMMON_NAME) if certificate else ""
     if found == kit.server_identity:
@@ -122,26 +125,42 @@ async def explain(kit: StartupKit, address: str, error: ssl.SSLError) -> NoConne
 
 async def _who_answers(kit: StartupKit, address: str) -> str:
     """Name the certificate at the kit's address. Nothing is sent to its holder but a TLS greeting."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
-        # An IP address: for a name, asyncio would start threads that stay.
-        _, writer = await asyncio.wait_for(
-            asyncio.open_connection(address, kit.port, ssl=context, server_hostname=kit.host), _PEEK
-        )
-    except (OSError, asyncio.TimeoutError):
-        return "an unknown one"
-    try:
-        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        cert = x509.load_der_x509_certificate(der)
+        cert = x509.load_der_x509_certificate(await asyncio.wait_for(_certificate_at(kit, address), _PEEK))
         issuer = cert.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
         issued = f"issued by '{str(issuer[0].value)[:100]}'" if issuer else "without an issuer's name"
         return f"'{subject(cert, NameOID.COMMON_NAME)[:100]}', {issued}"
-    except (ValueError, TypeError, AttributeError):
+    except (OSError, asyncio.TimeoutError, ValueError, TypeError):
         return "an unknown one"
+
+
+async def _certificate_at(kit: StartupKit, address: str) -> bytes:
+    """Return whatever certificate is shown at one of the server's IP addresses.
+
+    By hand, because a server that wants a certificate of ours refuses right after the handshake, and asyncio then
+    may have forgotten the server's before it can be asked for.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=kit.host)
+    # An IP address: for a name, asyncio would start threads that stay.
+    reader, writer = await asyncio.open_connection(address, kit.port)
+    try:
+        while True:
+            try:
+                tls.do_handshake()
+                return tls.getpeercert(binary_form=True) or b""
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                received = await reader.read(1 << 16)
+                if received:
+                    incoming.write(received)
+                else:
+                    incoming.write_eof()
     finally:
-        writer.close()
+        writer.transport.abort()
 
 
 def _root_name(kit: StartupKit) -> str:

@@ -1,0 +1,65 @@
+"""Federations whose scheme is not http, the default, which the other tests use."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import kits
+import pytest
+
+if importlib.util.find_spec("nvflare") is None:
+    pytest.skip("needs the extra 'local'", allow_module_level=True)
+
+from walk import walk
+
+from flare_widgets.api import connect
+from flare_widgets.errors import NoConnection, ProtocolError, ServerIdentityError
+from flare_widgets.federation import LocalFederation
+
+
+@pytest.fixture(scope="module", params=["tcp", "grpc"])
+def federation(request: pytest.FixtureRequest) -> Iterator[LocalFederation]:
+    with LocalFederation(2, scheme=request.param) as federation:
+        yield federation
+
+
+@pytest.fixture
+def scheme(federation: LocalFederation) -> str:
+    return federation._scheme
+
+
+def test_every_command_works(federation: LocalFederation, tmp_path: Path) -> None:
+    with connect(federation.admin_kit) as session:
+        walk(session, tmp_path)
+
+
+def test_a_connection_leaves_nothing_behind(federation: LocalFederation, scheme: str) -> None:
+    threads = set()
+    for _ in range(3):
+        with connect(federation.admin_kit) as session:
+            session.list_jobs()
+        threads = {thread.name for thread in threading.enumerate()} - {"MainThread", "flare-io", "flare-resolve"}
+    # gRPC's own, one for all channels; it stays.
+    assert len([name for name in threads if "poll" in name]) == (scheme == "grpc")
+    assert not [name for name in threads if name.startswith("asyncio")]
+
+
+def test_the_kit_of_another_federation(federation: LocalFederation, scheme: str, tmp_path: Path) -> None:
+    kit = kits.write_kit(tmp_path / "kit", scheme=scheme, port=federation.port)
+    with pytest.raises(ServerIdentityError, match=r"expected 'server'.*found 'server', issued by 'local'"):
+        connect(kit)
+
+
+@pytest.mark.parametrize("other", ["http", "tcp", "grpc"])
+def test_a_server_of_another_scheme(other: str, federation: LocalFederation, scheme: str, tmp_path: Path) -> None:
+    if other == scheme:
+        pytest.skip("the same")
+    kit = tmp_path / "kit"
+    shutil.copytree(federation.admin_kit, kit)
+    kits.edit_admin(kit, scheme=other)
+    with pytest.raises((NoConnection, ProtocolError), match=r"answer|speak|lost"):
+        connect(kit, timeout=1)

@@ -1,0 +1,19 @@
+"""Our client with the servers of the nvflare that is installed here; ``make matrix`` installs one after the other."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from walk import walk
+
+from flare_widgets.api import connect
+from flare_widgets.federation import LocalFederation
+
+
+@pytest.mark.parametrize("scheme", ["http", "tcp", "grpc"])
+def test_every_command_works(scheme: str, tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+    record_property("nvflare", version("nvflare"))
+    with LocalFederation(2, scheme=scheme) as federation, connect(federation.admin_kit) as session:
+        walk(session, tmp_path)
