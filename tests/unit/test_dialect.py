@@ -1,0 +1,109 @@
+"""What a server says of itself decides how it is spoken to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kits
+import pytest
+
+from flare_widgets.api import transfer
+from flare_widgets.errors import NoConnection
+from flare_widgets.kit import StartupKit
+from flare_widgets.wire import fobs
+from flare_widgets.wire.cell import Reply
+from flare_widgets.wire.dialect import NEWEST, Dialect, nobody_serves
+from flare_widgets.wire.link import NoSuchService
+from flare_widgets.wire.login import Registration
+from flare_widgets.wire.transfers import RemoteFile, Upload
+
+OLD_CLAIMS = {"n": "ada", "r": "lead", "o": "example", "s": "id"}
+OLD = Dialect.of(Registration({}), OLD_CLAIMS)
+
+
+def test_which_server_speaks_which() -> None:
+    v29 = Dialect.of(Registration({}, 1, "2.9.0"), {**OLD_CLAIMS, "study": "default", "ce": 1})
+    v28 = Dialect.of(Registration({}), {**OLD_CLAIMS, "study": "default"})
+    assert v29 == NEWEST
+    assert (v28.upload_prefix, v28.studies, v28.cancels, v28.older) == ("Streamer.", True, False, None)
+    assert (OLD.upload_prefix, OLD.studies, OLD.cancels) == ("FileStreamer.", False, False)
+    assert OLD.download == NEWEST.download
+    assert OLD.older is not None
+    assert OLD.older.download == ("obj_downloader__", "obj_downloader__download")
+    assert OLD.older.older is None
+
+
+def test_a_version_from_the_future_is_spoken_to_like_the_newest_known() -> None:
+    assert Dialect.of(Registration({}, 7, "4.0.0"), {}) == NEWEST
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Reply("r", "stream_error", "Rx[SID:1] No callback is registered for a/b", None), True),
+        (Reply("r", "stream_error", "read timed out", None), False),
+        (Reply("r", "ok", "no callback is registered", None), False),
+        (Reply("r", "process_exception", "", None), False),
+    ],
+)
+def test_nobody_serves(reply: Reply, expected: bool) -> None:
+    assert nobody_serves(reply) is expected
+
+
+@pytest.mark.parametrize(("dialect", "prefix"), [(NEWEST, "Streamer."), (OLD, "FileStreamer.")])
+def test_the_keys_of_an_upload(dialect: Dialect, prefix: str) -> None:
+    request = fobs.decode(fobs.encode(Upload("tx", "ada", "c", "job.zip", 3, dialect).request(0, b"abc")))
+    assert {key for key in request if key != fobs.HEADERS} == {f"{prefix}{key}" for key in ("data", "size", "eof")}
+    context = request[fobs.HEADERS]["ObjectStreamer.CTX"]
+    assert context[f"{prefix}file_name"] == "job.zip"
+    assert context["FileStreamer.file_size"] == 3  # whatever the version
+
+
+class Link:
+    """A link to a server that serves some channels."""
+
+    def __init__(self, *serves: str) -> None:
+        self._serves = serves
+        self.asked: list[str] = []
+        self.posted: list[str] = []
+
+    async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
+        assert topic == f"{channel}download"
+        self.asked.append(channel)
+        if channel not in self._serves:
+            raise NoSuchService("nobody there")
+        received = value.get("state", {}).get("received_bytes", 0)
+        return {"status": "ok", "data": b"x"} if received < 2 else {"status": "eof"}
+
+    async def post(self, channel: str, topic: str, value: Any) -> None:
+        self.posted.append(channel)
+
+
+FILES = [RemoteFile("a", "1"), RemoteFile("b", "2")]
+
+
+def test_the_older_channel_is_tried_when_nobody_serves_the_newer(tmp_path: Path) -> None:
+    link = Link("obj_downloader__")
+    folder = transfer.download_files(link, FILES, "job", tmp_path, None, OLD)  # type: ignore[arg-type]
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"xx", "b": b"xx"}
+    assert link.asked == ["download_service__", *["obj_downloader__"] * 6]  # found out once
+
+
+@pytest.mark.parametrize("dialect", [OLD, NEWEST])
+def test_when_no_channel_is_served_that_is_the_error(dialect: Dialect, tmp_path: Path) -> None:
+    link = Link()
+    with pytest.raises(NoConnection, match="nobody there"):
+        transfer.download_files(link, FILES, "job", tmp_path, None, dialect)  # type: ignore[arg-type]
+    assert len(link.asked) == (1 if dialect is NEWEST else 2)
+    assert link.posted == (["download_service__"] if dialect.cancels else [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_custom_root_counts_only_with_one_way_tls(tmp_path: Path) -> None:
+    kit = kits.write_kit(tmp_path / "kit")
+    custom = kit / "startup" / "customRootCA.pem"
+    custom.write_bytes(kits.authority("a company").pem)
+    assert StartupKit.load(kit).custom_root_file is None
+    kits.edit_admin(kit, connection_security="tls")
+    assert StartupKit.load(kit).custom_root_file == custom
