@@ -132,14 +132,15 @@ def _channel(grpc: ModuleType, kit: StartupKit, address: str, certificate: x509.
     options: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", MAX_FRAME + _OVERHEAD),
         ("grpc.max_send_message_length", -1),
-        ("grpc.default_authority", kit.address),
         ("grpc.enable_http_proxy", 0),
         ("grpc.use_local_subchannel_pool", 1),  # a channel's connection is its own: its end is the end of it
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
     ]
     if certificate is None:
         return grpc.aio.insecure_channel(target, options=options)
-    options.append(("grpc.ssl_target_name_override", _name_to_expect(kit, certificate)))
+    name = _name_to_expect(kit, certificate)
+    # gRPC holds both against the certificate: the name it connects to, and the one each call is for.
+    options += [("grpc.ssl_target_name_override", name), ("grpc.default_authority", f"{name}:{kit.port}")]
     mutual = kit.connection_security == "mtls"
     credentials = grpc.ssl_channel_credentials(
         root_certificates=trusted_root(kit).read_bytes(),
