@@ -15,7 +15,8 @@ from ..api import commands
 from ..errors import NoConnection, ServerIdentityError
 from ..federation import LocalFederation
 from ..monitoring import JobSnapshot
-from ..monitoring.text import clean, label
+from ..monitoring.text import label
+from ..text import clean
 from ..views.display import show_job
 from ..views.job import JobView
 from ..views.system import SystemStatus

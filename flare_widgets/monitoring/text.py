@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from ..text import clean
+
 if TYPE_CHECKING:
     from .snapshot import JobSnapshot
 
@@ -45,12 +47,3 @@ def clock(seconds: float) -> str:
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
-
-
-def clean(text: str, limit: int = 200) -> str:
-    """Return `text` fit for a terminal: control and direction characters replaced, length bounded.
-
-    Names and messages come from a server or a site; an escape sequence in them must not reach a terminal.
-    """
-    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
-    return safe if len(safe) <= limit else safe[: limit - 1] + "…"

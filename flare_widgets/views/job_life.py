@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..monitoring.snapshot import JobSnapshot
-from ..monitoring.text import clean
+from ..text import clean
 
 GLYPHS = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
 """A sign for each tone, for eyes that do not tell the colours apart."""

@@ -13,7 +13,8 @@ import jinja2
 from markupsafe import Markup
 
 from ..monitoring.snapshot import JobSnapshot, SiteDeployment
-from ..monitoring.text import clean, clock
+from ..monitoring.text import clock
+from ..text import clean
 from .job_life import GLYPHS, Step, steps, tone
 
 _HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ import time
 
 from ..api.info import SystemInfo
 from ..api.session import Session
-from ..monitoring.text import clean
+from ..text import clean
 
 _SILENT = 25.0  # seconds: sites report every 10, so two reports are missing
 

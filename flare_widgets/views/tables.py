@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..monitoring.text import SHORT_ID, clean
+from ..monitoring.text import SHORT_ID
+from ..text import clean
 from .static_html import _environment
 
 _COLUMNS = ("job_name", "status", "submit_time", "duration", "study", "job_id")

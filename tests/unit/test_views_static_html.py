@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flare_widgets.monitoring.snapshot import JobSnapshot, SiteDeployment, StatusChange
-from flare_widgets.monitoring.text import clean
+from flare_widgets.text import clean
 from flare_widgets.views.static_html import job_html
 
 CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
