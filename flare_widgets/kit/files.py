@@ -1,0 +1,105 @@
+"""Finding a kit and reading its files: one sentence for whatever can be wrong with a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from ..errors import ConfigError, InvalidCertChain
+
+ASK = "Ask your project admin for a new startup kit"
+
+_MAX_FILE = 1 << 20
+
+
+def find_startup(location: str | Path) -> Path:
+    """Return the ``startup`` folder of the kit at `location` (the kit's folder, or ``startup`` itself).
+
+    Raises
+    ------
+    ConfigError
+        There is no such folder, or it is not a startup kit of a user.
+    """
+    try:
+        folder = Path(location).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(f"there is no startup kit at {location}: no such user") from None
+    try:
+        if not folder.exists():
+            raise ConfigError(f"there is no startup kit at {folder}: no such folder")
+        if not folder.is_dir():
+            raise ConfigError(f"{folder} is a file, not a startup kit. Give the folder that contains startup/")
+        for startup in (folder / "startup", folder):
+            if (startup / "fed_admin.json").exists():
+                return startup
+        for startup in (folder / "startup", folder):
+            for other, whose in (("fed_server.json", "a server"), ("fed_client.json", "a site")):
+                if (startup / other).exists():
+                    raise ConfigError(
+                        f"{folder} is the startup kit of {whose}. Use the kit of a user (an admin): "
+                        "the one with startup/fed_admin.json"
+                    )
+    except OSError as e:
+        raise ConfigError(f"{folder} cannot be read: {e.strerror}") from e
+    raise ConfigError(
+        f"{folder} is not a startup kit: startup/fed_admin.json is missing. "
+        "Give the folder your project admin sent you, unpacked"
+    )
+
+
+def read(file: Path) -> bytes:
+    """Return what is in a file of a kit; ConfigError says in one sentence why that cannot be."""
+    try:
+        with file.open("rb") as f:
+            data = f.read(_MAX_FILE + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{file} is missing: the startup kit is incomplete. {ASK}") from None
+    except PermissionError:
+        raise ConfigError(f"{file} cannot be read: permission denied. Run as its owner, or chmod it") from None
+    except OSError as e:
+        raise ConfigError(f"{file} cannot be read: {e.strerror}") from e
+    except ValueError:  # a NUL, or half a character, in a name that fed_admin.json gives
+        raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name. {ASK}") from None
+    if not data or len(data) > _MAX_FILE:
+        raise ConfigError(f"{file} is {'empty' if not data else 'too large to be what it should be'}. {ASK}")
+    return data
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; errors as in :func:`read`."""
+    try:
+        value = json.loads(read(file))
+    except (ValueError, RecursionError) as e:
+        raise ConfigError(f"{file} is not valid JSON: {e}. {ASK}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{file} is not a JSON object. {ASK}")
+    return value
+
+
+def parse_certificates(data: bytes, file: Path) -> list[x509.Certificate]:
+    """Return the certificates in `data`, which was read from `file`; InvalidCertChain if it is something else."""
+    try:
+        return x509.load_pem_x509_certificates(data)
+    except (ValueError, TypeError, x509.InvalidVersion):
+        raise InvalidCertChain(f"{file} is not a certificate (PEM). {ASK}") from None
+
+
+def read_key(file: Path) -> rsa.RSAPrivateKey:
+    """Return the private key in a file; errors as in :func:`read`."""
+    try:
+        # Validating an RSA key takes 40 ms, twice the rest of a connect. What matters, that the key signs what
+        # the certificate verifies, is checked by signing something in 1 ms.
+        key = load_pem_private_key(read(file), password=None, unsafe_skip_rsa_key_validation=True)
+    except TypeError:
+        raise ConfigError(f"{file} is encrypted with a password: FLARE needs it without one. {ASK}") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError(f"{file} is not a private key (PEM). {ASK}") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ConfigError(f"{file} is not an RSA key, the only kind FLARE uses. {ASK}")
+    return key

@@ -1,0 +1,149 @@
+"""``fed_admin.json``: where the server is, what it is called, and what the kit's other files are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from .files import ASK, read_json
+
+SCHEMES = frozenset(["http", "https", "tcp", "stcp", "atcp", "satcp", "grpc", "grpcs", "agrpc", "agrpcs"])
+SECURITY_MODES = frozenset({"mtls", "tls", "clear"})
+
+FILE = "fed_admin.json"
+_CUSTOM_ROOT = "customRootCA.pem"
+_USUAL_PORT = 8002
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``fed_admin.json`` says.
+
+    Attributes
+    ----------
+    root, startup
+        The kit's folder, and the folder of certificates inside it.
+    project_name, server_identity
+        The federation, and the name its server must prove to have.
+    scheme, host, port, connection_security
+        How the server is reached.
+    uid_source
+        ``cert``: a user name given at login is ignored; ``user_input``: it must be the certificate's.
+    upload_dir, download_dir
+        Where relative job folders are looked for, and where results go.
+    certificate_file, key_file, root_file
+        The user's certificate and private key, and the federation's root.
+    custom_root_file
+        With one-way TLS, the root that the certificate of a proxy before the server comes from, if not the
+        federation's own.
+    """
+
+    root: Path
+    startup: Path
+    project_name: str
+    server_identity: str
+    scheme: str
+    host: str
+    port: int
+    connection_security: str
+    uid_source: str
+    upload_dir: Path
+    download_dir: Path
+    certificate_file: Path = field(repr=False)
+    key_file: Path = field(repr=False)
+    root_file: Path = field(repr=False)
+    custom_root_file: Path | None = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the server."""
+        return f"{self.host}:{self.port}"
+
+
+class SettingsReader:
+    """Reads settings and notes everything that is wrong with them.
+
+    Parameters
+    ----------
+    startup
+        The kit's ``startup`` folder.
+
+    Attributes
+    ----------
+    problems
+        What is wrong so far, each as the error that :meth:`.StartupKit.load` raises.
+    """
+
+    def __init__(self, startup: Path) -> None:
+        self.problems: list[ConfigError] = []
+        self._startup = startup
+        self._file = startup / FILE
+        self._admin: Mapping[str, Any] = {}
+
+    def read(self) -> Settings | None:
+        """Return the settings; None when there are problems."""
+        try:
+            self._admin = _admin_section(self._startup)
+        except ConfigError as e:
+            self.problems.append(e)
+            return None
+        root = self._startup.parent
+        security = self._one_of("connection_security", SECURITY_MODES, "mtls")
+        custom_root = self._startup / _CUSTOM_ROOT
+        settings = Settings(
+            root=root,
+            startup=self._startup,
+            scheme=self._one_of("scheme", SCHEMES, "http"),
+            connection_security=security,
+            port=self._port(),
+            certificate_file=self._startup / self._text("client_cert"),
+            key_file=self._startup / self._text("client_key"),
+            root_file=self._startup / self._text("ca_cert"),
+            custom_root_file=custom_root if security == "tls" and custom_root.exists() else None,
+            project_name=self._text("project_name"),
+            server_identity=self._text("server_identity", "server"),
+            host=self._text("host", "localhost"),
+            uid_source=self._text("uid_source", "user_input"),
+            upload_dir=root / self._text("upload_dir", "transfer"),
+            download_dir=root / self._text("download_dir", "transfer"),
+        )
+        return None if self.problems else settings
+
+    def _text(self, key: str, default: str | None = None) -> str:
+        value = self._admin.get(key, default)
+        if isinstance(value, str) and value:
+            return value
+        self.problems.append(ConfigError(f"{self._file}: '{key}' is missing. {ASK}"))
+        return ""
+
+    def _one_of(self, key: str, known: frozenset[str], default: str) -> str:
+        value = self._text(key, default).lower()
+        if value and value not in known:
+            expected = ", ".join(sorted(known))
+            what = f"unknown {key} '{value}'"
+            self.problems.append(ConfigError(f"{self._file}: {what}, expected one of {expected}. {ASK}"))
+        return value
+
+    def _port(self) -> int:
+        port = self._admin.get("port", _USUAL_PORT)
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
+            self.problems.append(ConfigError(f"{self._file}: port {port!r} is not a number from 1 to 65535. {ASK}"))
+            return _USUAL_PORT
+        return port
+
+
+def _admin_section(startup: Path) -> dict[str, Any]:
+    """``fed_admin.json`` with the user's own ``local/resources.json`` over it, as nvflare reads them."""
+    file = startup / FILE
+    admin = read_json(file).get("admin")
+    if not isinstance(admin, dict):
+        raise ConfigError(f"{file}: the section 'admin' is missing. {ASK}")
+    for name in ("resources.json", "resources.json.default"):
+        own_file = startup.parent / "local" / name
+        if own_file.exists():
+            own = read_json(own_file).get("admin")
+            return {**admin, **own} if isinstance(own, dict) else admin
+    return admin
