@@ -14,20 +14,22 @@ import itertools
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
 
 from ..errors import ProtocolError
 from . import fobs, streams
-from .frames import Frame, FrameType, decode, encode
+from .frames import Frame, FrameType, decode, encode, unpack
 
 SERVER = "server"
 """The name of the root cell, whatever the server's identity is."""
 
 RETURN_ONLY = "return_only"
 OK = "ok"
+
+_LATEST = 1e11  # seconds since the epoch: what is later is not a time
 
 
 class State(enum.Enum):
@@ -43,7 +45,15 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Ready:
-    """The server greeted back."""
+    """The server greeted back.
+
+    Attributes
+    ----------
+    server_time
+        The server's clock when it did, in seconds since the epoch; None when it does not say.
+    """
+
+    server_time: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -167,7 +177,7 @@ class Cell:
             self._greet(FrameType.READY)
         elif frame.type is FrameType.READY:
             self.state = State.READY
-            return [Ready()]
+            return [Ready(_server_time(frame.payload))]
         elif frame.type is FrameType.DATA:
             return self._receive_message(frame.headers, frame.payload)
         return []
@@ -303,6 +313,16 @@ def _decode(payload: bytes, encoding: str) -> Any:
     if not payload or encoding == "none":
         return None
     return fobs.decode(payload) if encoding == "fobs" else payload
+
+
+def _server_time(greeting: bytes) -> float | None:
+    """The time in a greeting. Nothing depends on it, so one that makes no sense is no error."""
+    try:
+        value = unpack(greeting)
+    except ProtocolError:
+        return None
+    at = value.get("timestamp") if isinstance(value, dict) else None
+    return float(at) if isinstance(at, (int, float)) and 0 < at < _LATEST else None
 
 
 def _text(headers: dict[str, Any], key: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,13 +46,16 @@ class Link:
         What the server gave our cell.
     dialect
         How the server wants to be spoken to.
+    clock_offset
+        Seconds by which the server's clock is ahead of this machine's, exact to half a round trip; None when the
+        server did not tell its time.
     """
 
     def __init__(self, kit: StartupKit, transport: transports.Transport) -> None:
         self._kit = kit
         self._transport = transport
         self._cell = cells.Cell(cells.new_admin_name())
-        self._ready = asyncio.get_running_loop().create_future()
+        self._ready: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
         self._waiting: dict[str, asyncio.Future[cells.Reply]] = {}
         self._token: str | None = None
         self._on_expired: Callable[[str], None] | None = None
@@ -59,6 +63,7 @@ class Link:
         self.expired: str | None = None
         self.registration = login.Registration({})
         self.dialect = dialects.NEWEST
+        self.clock_offset: float | None = None
         self._reader = asyncio.get_running_loop().create_task(self._read(), name="flare-link")
 
     @classmethod
@@ -72,11 +77,30 @@ class Link:
         ConfigError
             The study's name means nothing to the server, or the kit's scheme needs a package that is not there.
         """
-        link = cls(kit, await transports.connect(kit))
+        link = await cls.greet(kit)
         link._on_expired = on_expired
         try:
-            await link._greet()
-            await link._authenticate(study)
+            await link.register(await link.challenge())
+            await link.login(study)
+        except BaseException:
+            await link._end(NoConnection(f"the connection to {kit.address} was given up"))
+            raise
+        return link
+
+    @classmethod
+    async def greet(cls, kit: StartupKit) -> Link:
+        """Connect, and greet: the first of the steps of :meth:`open`, for who wants to know which of them fails.
+
+        What follows is :meth:`challenge`, :meth:`register` and :meth:`login`; errors as in :meth:`open`.
+        """
+        link = cls(kit, await transports.connect(kit))
+        try:
+            link._cell.hello()
+            asked = time.time()
+            await link._flush()
+            server_time = await link._ready
+            if server_time is not None:
+                link.clock_offset = server_time - (asked + time.time()) / 2
         except BaseException:
             await link._end(NoConnection(f"the connection to {kit.address} was given up"))
             raise
@@ -127,18 +151,14 @@ class Link:
         """Log out and end the link; takes two seconds at most, whatever the server does."""
         if self.lost is None:
             with contextlib.suppress(FlareError, asyncio.TimeoutError):
-                if self.expired is None:
+                if self.expired is None and self._token is not None:
                     await self.execute("_logout", _FAREWELL)
                 self._cell.bye()
                 await asyncio.wait_for(self._flush(), _FAREWELL)
         await self._end(NoConnection("the session is closed"))
 
-    async def _greet(self) -> None:
-        self._cell.hello()
-        await self._flush()
-        await self._ready
-
-    async def _authenticate(self, study: str) -> None:
+    async def challenge(self) -> str:
+        """Have the server prove who it is; return its nonce, to be signed by us."""
         kit = self._kit
         for attempt in itertools.count():
             nonce = str(uuid.uuid4())
@@ -156,7 +176,12 @@ class Link:
             if reply.code not in _NOT_READY:
                 raise FLCommunicationError(f"the server at {kit.address} refused the challenge: {reply.code}")
             await asyncio.sleep(_RETRY)
-        headers, payload = login.register_request(kit, login.read_challenge(kit, nonce, reply))
+        return login.read_challenge(kit, nonce, reply)
+
+    async def register(self, server_nonce: str) -> None:
+        """Prove who we are, and get credentials for our cell."""
+        kit = self._kit
+        headers, payload = login.register_request(kit, server_nonce)
         reply = await self._ask(self._cell.request, login.CHANNEL, login.REGISTER, payload, headers, None)
         self.registration = login.read_registration(kit, reply)
         version = self.registration.protocol_version
@@ -167,6 +192,10 @@ class Link:
                 kit.address, version, self.registration.server_version, login.PROTOCOL_VERSION,
             )  # fmt: skip
         self._cell.credentials = self.registration.credentials
+
+    async def login(self, study: str) -> None:
+        """Log the user in, and get a token for commands."""
+        kit = self._kit
         command = hci.encode(login.login_command(kit))
         answer = await self._execute(command, None, what="login", headers=login.login_headers(kit, study))
         self._token = login.read_login(kit, answer)
@@ -250,7 +279,7 @@ class Link:
     def _handle(self, event: cells.Event) -> None:
         if isinstance(event, cells.Ready):
             if not self._ready.done():
-                self._ready.set_result(None)
+                self._ready.set_result(event.server_time)
         elif isinstance(event, cells.Reply):
             answer = self._waiting.get(event.request_id)
             if answer is not None and not answer.done():
@@ -266,7 +295,8 @@ class Link:
     def _fail(self, error: FlareError) -> None:
         if self.lost is None:
             self.lost = error
-        for answer in (self._ready, *self._waiting.values()):
+        waiting: list[asyncio.Future[Any]] = [self._ready, *self._waiting.values()]
+        for answer in waiting:
             if not answer.done():
                 answer.set_exception(error)
         if self._ready.done() and not self._ready.cancelled():

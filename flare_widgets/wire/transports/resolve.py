@@ -8,10 +8,10 @@ import threading
 from typing import Any
 
 from ...errors import NoConnection
-from ...kit import StartupKit
+from ...kit import Settings
 
 
-async def resolve(kit: StartupKit) -> list[str]:
+async def resolve(kit: Settings) -> list[str]:
     """Return the IP addresses of the kit's server.
 
     asyncio's own resolver keeps its pool of threads for ever; this thread ends with its answer, and being a
@@ -39,6 +39,8 @@ async def resolve(kit: StartupKit) -> list[str]:
             loop.call_soon_threadsafe(finish, found, None)
         except (OSError, UnicodeError) as e:  # UnicodeError: a name that no host can have
             loop.call_soon_threadsafe(finish, None, e)
+        except ValueError:  # what the kit says cannot be encoded as a name
+            loop.call_soon_threadsafe(finish, None, OSError("it cannot be a name"))
 
     threading.Thread(target=look_up, name="flare-resolve", daemon=True).start()
     try:

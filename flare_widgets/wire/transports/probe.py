@@ -1,0 +1,99 @@
+"""The first steps of a connection one by one, to say which of them fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+
+from ...errors import NoConnection
+from ...kit import Settings, StartupKit
+from .tls import client_context, explain
+
+
+class Visit:
+    """A connection to a port where somebody answers, on which nothing has been said yet.
+
+    Attributes
+    ----------
+    address
+        The IP address.
+    """
+
+    def __init__(self, address: str, sock: socket.socket) -> None:
+        self.address = address
+        self._socket = sock
+
+    async def handshake(self, kit: StartupKit) -> str:
+        """Do the TLS handshake, end the connection, and return the version of TLS.
+
+        Raises
+        ------
+        NoConnection
+            There is no TLS.
+        ServerIdentityError
+            The certificate of who answers does not come from the kit's root.
+        ConfigError
+            The kit's files or settings cannot be used for TLS.
+        """
+        try:
+            context = client_context(kit)
+            if kit.scheme in ("grpc", "grpcs", "agrpc"):
+                context.set_alpn_protocols(["h2"])  # some gRPC servers talk to nobody without
+            _, writer = await asyncio.open_connection(sock=self._socket, ssl=context, server_hostname=kit.host)
+        except ssl.SSLError as e:
+            self.close()
+            raise await explain(kit, e) from None
+        except OSError as e:
+            self.close()
+            raise NoConnection(
+                f"something answers at {kit.address}, but ends the connection before TLS begins ({_reason(e)}): "
+                "not a FLARE server, or a proxy in between"
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+        try:
+            return str(writer.get_extra_info("ssl_object").version())
+        finally:
+            writer.transport.abort()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+
+async def knock(kit: Settings, addresses: Sequence[str]) -> Visit:
+    """Connect to the first of the server's IP addresses where somebody answers.
+
+    Raises
+    ------
+    NoConnection
+        Nobody does.
+    """
+    why: list[str] = []
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, (address, kit.port))
+        except OSError as e:
+            sock.close()
+            why.append(f"{address}: {_reason(e)}")
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return Visit(address, sock)
+    raise NoConnection(
+        f"nobody answers at {kit.address} ({'; '.join(why) or 'it has no address'}). Is the FL server running? "
+        f"If it is, check host and port in {kit.startup / 'fed_admin.json'}"
+    )
+
+
+def _reason(error: OSError) -> str:
+    # asyncio puts the address into strerror, and it is in the sentence already.
+    return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()
