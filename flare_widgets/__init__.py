@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .api import MonitorReturnCode, Session, connect, new_insecure_session, new_secure_session
     from .federation import LocalFederation
+    from .kit import StartupKit
     from .monitoring import JobSnapshot, Monitor
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Monitor",
     "MonitorReturnCode",
     "Session",
+    "StartupKit",
     "__version__",
     "connect",
     "load_ipython_extension",
@@ -38,6 +40,7 @@ _HOMES = {
     "Monitor": "monitoring",
     "MonitorReturnCode": "api",
     "Session": "api",
+    "StartupKit": "kit",
     "connect": "api",
     "new_insecure_session": "api",
     "new_secure_session": "api",

@@ -27,6 +27,8 @@ from ..errors import (
     SubmitTokenConflict,
     SubmitTokenJobDeleted,
 )
+from ..kit import Finding, KitReport, StartupKit
+from .checkup import check_kit
 from .info import ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
 from .opening import connect, new_insecure_session, new_secure_session
 from .session import Session
@@ -39,6 +41,7 @@ __all__ = [
     "CommandError",
     "ConfigError",
     "FLCommunicationError",
+    "Finding",
     "FlareError",
     "InternalError",
     "InvalidArgumentError",
@@ -50,6 +53,7 @@ __all__ = [
     "JobNotFound",
     "JobNotRunning",
     "JobTimeout",
+    "KitReport",
     "MonitorReturnCode",
     "NoClientsAvailable",
     "NoConnection",
@@ -60,10 +64,12 @@ __all__ = [
     "Session",
     "SessionClosed",
     "SessionExpired",
+    "StartupKit",
     "SubmitTokenConflict",
     "SubmitTokenJobDeleted",
     "SystemInfo",
     "TargetType",
+    "check_kit",
     "connect",
     "new_insecure_session",
     "new_secure_session",

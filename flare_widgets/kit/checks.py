@@ -341,18 +341,23 @@ def _left(time: timedelta) -> str:
     return "in 1 day" if time.days == 1 else f"in {time.days} days"
 
 
+# Each after what it depends on itself, so that the first one missing is the reason.
+_STARTUP = ["startup"]
+_SETTINGS = [*_STARTUP, "settings"]
+_CHAIN = [*_SETTINGS, "chain"]
+
 CHECKS = (
     Check("folder", _folder),
     # Before anything else is believed.
-    Check("signature", _signature, ["startup"]),
-    Check("settings", _settings, ["startup"]),
-    Check("files", _files, ["settings"]),
-    Check("dates", _dates, ["settings", "chain"]),
-    Check("chain", _chain, ["settings", "chain", "root_certificate"]),
-    Check("key match", _pair, ["settings", "chain", "key"]),
-    Check("key permissions", _permissions, ["settings"]),
-    Check("name", _name, ["settings", "chain"]),
-    Check("organisation", _organization, ["chain"]),
-    Check("role", _role, ["chain"]),
+    Check("signature", _signature, _STARTUP),
+    Check("settings", _settings, _STARTUP),
+    Check("files", _files, _SETTINGS),
+    Check("dates", _dates, _CHAIN),
+    Check("chain", _chain, [*_CHAIN, "root_certificate"]),
+    Check("key match", _pair, [*_CHAIN, "key"]),
+    Check("key permissions", _permissions, _SETTINGS),
+    Check("name", _name, _CHAIN),
+    Check("organisation", _organization, _CHAIN),
+    Check("role", _role, _CHAIN),
 )
 """In the order in which the first problem says most."""

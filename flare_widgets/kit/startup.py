@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from . import checks
 from .certificates import sign, subject
+from .report import KitReport
 from .settings import Settings
 
 
@@ -83,6 +84,29 @@ class StartupKit(Settings):
             root_certificate=draft.root_certificate,
             _key=draft.key,
         )
+
+    @staticmethod
+    def check(location: str | Path, network: bool = True, timeout: float = 5.0) -> KitReport:
+        """Check a kit that need not be usable, and tell everything that is found.
+
+        Parameters
+        ----------
+        location
+            The kit's folder, or the ``startup`` folder inside it.
+        network
+            Whether to try the server too.
+        timeout
+            Seconds that each step over the network may take.
+
+        See Also
+        --------
+        flare_widgets.api.check_kit : what is checked.
+        """
+        # The one import upwards in the house. A user looks for this beside load, but half of the report needs the
+        # wire, which needs the kit; importing it here, when asked, leaves the kit usable without.
+        from ..api.checkup import check_kit
+
+        return check_kit(location, network, timeout)
 
     def sign(self, content: bytes) -> bytes:
         """Sign `content` with the user's key, the way FLARE verifies it."""
