@@ -1,9 +1,11 @@
-"""The command line: ``flare-widgets demo`` and ``flare-widgets lab``."""
+"""The command line: ``flare-widgets demo``, ``lab`` and ``check``."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
+import json
 import os
 import subprocess
 import sys
@@ -22,7 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--out", type=Path, default=Path("out"), help="where the results go (default: out)")
     lab = commands.add_parser("lab", help="open JupyterLab on a lesson")
     lab.add_argument("lesson", type=Path, nargs="?", default=LESSON, help=f"the notebook (default: {LESSON})")
+    check = commands.add_parser("check", help="check a startup kit and the way to its server")
+    check.add_argument("kit", metavar="KIT", help="the startup kit: its folder, or the startup folder in it")
+    check.add_argument("--offline", action="store_true", help="look at the kit only, not at the server")
+    check.add_argument("--timeout", type=_seconds, default=5.0, metavar="S", help="seconds for each step (default: 5)")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)
+    if options.command == "check":
+        return _check(options.kit, not options.offline, options.timeout, options.json)
     if not options.lesson.is_file():
         return _fail(f"there is no notebook {options.lesson}: run this in a clone of flare-widgets, or name one")
     if options.command == "demo":
@@ -51,6 +60,24 @@ def _lab(lesson: Path) -> int:
         return subprocess.call(command, env={**os.environ, "PATH": path})
     except KeyboardInterrupt:
         return 0
+
+
+def _check(kit: str, network: bool, timeout: float, as_json: bool) -> int:
+    # Not at the top: who wants only the version or JupyterLab need not wait for cryptography.
+    from .api import check_kit
+
+    report = check_kit(kit, network, timeout)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the glyphs still has the words
+    print(json.dumps(report.to_json(), indent=2) if as_json else report)  # noqa: T201
+    return 0 if report.ok else 1
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
 
 
 def _installed(name: str) -> bool:

@@ -7,6 +7,7 @@ from IPython.core.error import UsageError
 from ..api import Session
 from ..errors import JobNotFound
 from ..federation import LocalFederation
+from ..kit import StartupKit
 from ..monitoring import Monitor
 
 _UUID_LENGTH = 36
@@ -42,6 +43,19 @@ class State:
             why = "there is no session" if self._session is None else "the session has ended"
             raise UsageError(f"{why}: %flare connect KIT, or %flare up for a federation on this machine")
         return self._session
+
+    @property
+    def kit(self) -> StartupKit:
+        """The startup kit of the session, also of one that has ended: why it did may be the question.
+
+        Raises
+        ------
+        UsageError
+            There was none.
+        """
+        if self._session is None:
+            raise UsageError("which startup kit? Give its folder: %flare check KIT")
+        return self._session.kit
 
     @property
     def monitor(self) -> Monitor:

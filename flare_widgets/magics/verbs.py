@@ -19,6 +19,7 @@ from ..monitoring.text import label
 from ..text import clean
 from ..views.display import show_job
 from ..views.job import JobView
+from ..views.kit import KitCheckup
 from ..views.system import SystemStatus
 from ..views.tables import JobTable
 from .parsing import Verb, option
@@ -95,6 +96,25 @@ def close(state: State) -> api.Session:
     if session is None:
         raise UsageError("there is no session to close")
     return session
+
+
+def check(state: State, kit: str | None, offline: bool, timeout: float) -> KitCheckup:
+    """Check a startup kit and the way to its server, and say what to do about each problem.
+
+    Examples:
+        %flare check                            the session's kit
+        %flare check kits/admin@nvidia.com
+        %flare check kits/admin@nvidia.com --offline
+        report = %flare check                   report.ok, report.findings
+    """
+    if timeout <= 0:
+        raise UsageError("%flare check: --timeout takes a number of seconds above 0")
+    location = state.kit.root if kit is None else kit
+    progress = Progress(patience=0)
+    began = time.monotonic()
+    report = api.check_kit(location, not offline, timeout, progress=progress.say)
+    progress.end(f"checked in {time.monotonic() - began:.1f} s")
+    return KitCheckup.of(report)
 
 
 def status(state: State) -> SystemStatus:
@@ -202,6 +222,12 @@ VERBS = _verbs(
         option("kit", metavar="KIT", help="the startup kit: its folder, or the startup folder in it"),
         option("--study", default="default", help="the study to work in (default: default)"),
         option("--timeout", type=float, default=10.0, metavar="S", help="seconds to keep trying (default: 10)"),
+    ),
+    (
+        check,
+        option("kit", nargs="?", metavar="KIT", help="the startup kit's folder; the session's kit if left out"),
+        option("--offline", action="store_true", help="look at the kit only, not at the server"),
+        option("--timeout", type=float, default=5.0, metavar="S", help="seconds for each step (default: 5)"),
     ),
     (close,),
     (status,),
