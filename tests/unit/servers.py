@@ -8,6 +8,7 @@ import json
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,8 @@ class FlareServer:
         The items of the answer to the login.
     commands
         The answers to commands: the verb, and the HCI reply or a function that makes it.
+    clock
+        The time it tells when it greets, in seconds since the epoch.
     heard
         The cellnet headers of everything that was said to it.
     commanded
@@ -150,6 +153,7 @@ class FlareServer:
             {"type": "string", "data": "OK"},
             {"type": "token", "data": "the-secret-session-token"},
         ]
+        self.clock: Callable[[], Any] = time.time
         self.commands: dict[str, Any] = {}
         self.heard: list[dict[str, Any]] = []
         self.commanded: list[dict[str, Any]] = []
@@ -186,7 +190,7 @@ class FlareServer:
             async for message in socket:
                 frame = frames.decode(message if isinstance(message, bytes) else message.encode())
                 if frame.type is FrameType.HELLO:
-                    greeting = {"endpoint_name": "server", "fqcn": "server", "timestamp": 0.0}
+                    greeting = {"endpoint_name": "server", "fqcn": "server", "timestamp": self.clock()}
                     await socket.send(frames.encode(Frame(FrameType.READY, {}, msgpack.packb(greeting))))
                 elif frame.type is FrameType.DATA:
                     self.heard.append(frame.headers)

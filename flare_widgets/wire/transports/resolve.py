@@ -37,15 +37,13 @@ async def resolve(kit: Settings) -> list[str]:
         try:
             found = socket.getaddrinfo(kit.host, kit.port, type=socket.SOCK_STREAM)
             loop.call_soon_threadsafe(finish, found, None)
-        except (OSError, UnicodeError) as e:  # UnicodeError: a name that no host can have
+        except (OSError, ValueError) as e:  # ValueError: a name that no host can have
             loop.call_soon_threadsafe(finish, None, e)
-        except ValueError:  # what the kit says cannot be encoded as a name
-            loop.call_soon_threadsafe(finish, None, OSError("it cannot be a name"))
 
     threading.Thread(target=look_up, name="flare-resolve", daemon=True).start()
     try:
         found = await future
-    except (OSError, UnicodeError) as e:
+    except (OSError, ValueError) as e:
         raise NoConnection(
             f"the server's name '{kit.host}' is unknown here ({getattr(e, 'strerror', None) or e}). "
             f"Check 'host' in {kit.startup / 'fed_admin.json'}, your network or VPN, or add it to the hosts file"
