@@ -1,0 +1,254 @@
+"""The check-up over the network: each step, the first that fails, and nothing left running."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import kits
+import pytest
+from kits import DAY, NOW, authority
+from servers import FlareServer, hangs_up, plain, says, silent, tls
+
+from flare_widgets.api import KitReport, StartupKit, check_kit
+from flare_widgets.wire import loop
+
+STEPS = ["host", "port", "TLS", "server identity", "login", "clock"]
+SOON = 0.3  # seconds to wait where waiting leads to nothing
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder) -> Iterator[None]:
+    """No task runs on, no socket stays open, and asyncio has nothing to complain about."""
+    yield
+    deadline = time.monotonic() + 5
+    while loop.run(other_tasks()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    gc.collect()
+    assert [r.getMessage() for r in caplog.records if r.name == "asyncio"] == []
+    assert [str(w.message) for w in recwarn if issubclass(w.category, ResourceWarning)] == []
+
+
+async def other_tasks() -> int:
+    return len(asyncio.all_tasks()) - 1
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Path:
+    kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1")
+    (kit / "startup" / "client.key").chmod(0o600)
+    return kit
+
+
+def check(kit: Path, port: int, timeout: float = 5, **admin: Any) -> KitReport:
+    kits.edit_admin(kit, port=port, **admin)
+    return check_kit(kit, timeout=timeout)
+
+
+def stops_at(report: KitReport, step: str) -> str:
+    """What the report says about the step that failed; all before it are well, none after it was made."""
+    at = STEPS.index(step)
+    assert not report.ok
+    assert [report[name].outcome for name in STEPS] == ["ok"] * at + ["failed"] + ["skipped"] * (len(STEPS) - at - 1)
+    for name in STEPS[at + 1 :]:
+        assert report[name].sentence == f"not checked: the step before failed ({step})"
+    return report[step].sentence
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_all_is_well_and_the_session_is_closed(kit: Path) -> None:
+    server = FlareServer()
+    with server.running() as port:
+        told: list[str] = []
+        kits.edit_admin(kit, port=port)
+        report = check_kit(kit, progress=told.append)
+        assert [report[name].outcome for name in STEPS] == ["ok"] * 6, report
+        assert report.ok
+        assert StartupKit.check(kit) == report or StartupKit.check(kit).ok
+    assert f"port {port} answers at 127.0.0.1" in report["port"].sentence
+    assert "TLSv1.3" in report["TLS"].sentence
+    assert kits.USER in report["login"].sentence
+    assert server.lines[:2] == [f"_cert_login {kits.USER}", "_logout"]
+    assert told == [f"checking: {name}" for name in ("host", "port", "TLS", *["server identity"] * 2, "login")]
+    secrets = ("the-secret-session-token", "the-secret-cell-token", "the-signature")
+    assert not any(secret in repr(report) for secret in secrets)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x\0y", "\ud800"])
+def test_a_host_without_an_address(kit: Path, host: str) -> None:
+    sentence = stops_at(check(kit, 8002, host=host), "host")
+    assert "is unknown here" in sentence
+    assert "Check 'host' in" in sentence
+
+
+def test_nobody_listens(kit: Path) -> None:
+    port = free_port()
+    sentence = stops_at(check(kit, port), "port")
+    assert f"nobody answers at 127.0.0.1:{port} (127.0.0.1: connection refused). Is the FL server running?" in sentence
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "does not speak TLS"),
+        (says(b"SSH-2.0-OpenSSH_9.6\r\n"), "does not speak TLS"),
+        (hangs_up, "something answers at"),
+    ],
+    ids=["HTTP", "SSH", "hangs up"],
+)
+def test_somebody_without_tls(kit: Path, handler: Any, words: str) -> None:
+    with plain(handler) as port:
+        assert words in stops_at(check(kit, port), "TLS")
+
+
+def test_somebody_who_says_nothing(kit: Path) -> None:
+    with plain(silent) as port:
+        began = time.monotonic()
+        sentence = stops_at(check(kit, port, SOON), "TLS")
+    assert time.monotonic() - began < SOON + 2
+    assert "no answer from 127.0.0.1:" in sentence
+    assert "within 0.3 s" in sentence
+    assert "firewall" in sentence
+
+
+def test_a_server_of_another_federation(kit: Path) -> None:
+    other = authority("another", key="another root")
+    with plain(silent, tls(kits.server(other, "evil\x1b[2J"))) as port:
+        sentence = stops_at(check(kit, port), "TLS")
+    assert "is not the server of the startup kit" in sentence
+    assert f"issued by '{kits.PROJECT}'" in sentence
+    assert "issued by 'another'" in sentence
+    assert "\x1b" not in sentence
+
+
+def test_a_site_of_the_federation_in_the_servers_place(kit: Path) -> None:
+    server = FlareServer()
+    server.party = authority().issue("site-1")
+    server._context = tls(server.party, authority())
+    with server.running() as port:
+        sentence = stops_at(check(kit, port), "server identity")
+    assert "is 'site-1', but the startup kit" in sentence
+
+
+def test_a_server_that_cannot_prove_who_it_is(kit: Path) -> None:
+    server = FlareServer()
+    server.challenge = lambda answer: {**answer, "signature": b"wrong"}
+    with server.running() as port:
+        sentence = stops_at(check(kit, port), "server identity")
+    assert "could not prove to be 'server': its signature is wrong" in sentence
+
+
+def test_a_server_that_never_answers_the_challenge(kit: Path) -> None:
+    server = FlareServer()
+    server.challenge = lambda answer: None
+    with server.running() as port:
+        assert "no answer" in stops_at(check(kit, port, SOON), "server identity")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda server: setattr(server, "registration", lambda answer: {}), "refused to register"),
+        (
+            lambda server: setattr(server, "login", [{"type": "string", "data": "REJECT: AUTH_X: who\x1b are you"}]),
+            "does not accept",
+        ),
+    ],
+    ids=["registration", "login"],
+)
+def test_a_server_that_refuses_the_user(kit: Path, change: Callable[[FlareServer], None], words: str) -> None:
+    server = FlareServer()
+    change(server)
+    with server.running() as port:
+        report = check(kit, port)
+    assert [report[name].outcome for name in STEPS] == ["ok"] * 4 + ["failed", "ok"]
+    assert words in report["login"].sentence
+    assert report["login"].sentence.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (30, "clock is 30 s behind the server's"),
+        (-600, "clock is 10 min ahead of the server's"),
+        (3 * 3600, "clock is 3 h behind"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_warned_of(kit: Path, ahead: float, words: str) -> None:
+    server = FlareServer()
+    server.clock = lambda: time.time() + ahead
+    with server.running() as port:
+        report = check(kit, port)
+    assert report.ok
+    assert report["clock"].outcome == "warning"
+    assert words in report["clock"].sentence
+    assert "Set the clock" in report["clock"].sentence
+
+
+@pytest.mark.parametrize("said", [None, "now", math.nan, math.inf, -1, 0, [], 1e300], ids=repr)
+def test_a_time_that_makes_no_sense_is_none(kit: Path, said: Any) -> None:
+    server = FlareServer()
+    server.clock = lambda: said
+    with server.running() as port:
+        report = check(kit, port)
+    assert report["clock"].outcome == "skipped"
+    assert report["login"].outcome == "ok"
+
+
+def test_with_a_kit_that_is_no_good_host_and_port_are_tried_all_the_same(kit: Path) -> None:
+    expired = authority().issue(kits.USER, begins=NOW - 9 * DAY, ends=NOW - DAY)
+    (kit / "startup" / "client.crt").write_bytes(expired.pem)
+    server = FlareServer()
+    with server.running() as port:
+        report = check(kit, port)
+    assert [report[name].outcome for name in STEPS] == ["ok", "ok", *["skipped"] * 4]
+    assert report["TLS"].sentence == (
+        "not checked: nobody connects with this kit before its own problems are solved (dates)"
+    )
+    assert server.heard == []
+
+
+def test_where_the_server_is_must_be_known(kit: Path) -> None:
+    report = check(kit, 0)
+    assert {report[name].outcome for name in STEPS} == {"skipped"}
+
+
+def test_without_the_network_nothing_is_asked(kit: Path) -> None:
+    with plain(silent) as port:
+        kits.edit_admin(kit, port=port)
+        report = check_kit(kit, network=False)
+    assert report.ok
+    assert {report[name].outcome for name in STEPS} == {"skipped"}
+
+
+def test_an_interrupt_leaves_at_once(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, waits = loop.start, []
+
+    def start(coroutine: Any) -> Any:
+        future = real(coroutine)
+        waits.append(future)
+        if len(waits) == 3:  # the TLS handshake, with somebody who says nothing
+
+            def interrupted(timeout: float | None = None) -> None:
+                raise KeyboardInterrupt
+
+            future.result = interrupted
+        return future
+
+    with plain(silent) as port:
+        monkeypatch.setattr(loop, "start", start)
+        with pytest.raises(KeyboardInterrupt):
+            check(kit, port)
+    assert waits[2].cancelled()
