@@ -159,14 +159,14 @@ def _folder(draft: Draft) -> Run:
 
 
 def _signature(draft: Draft) -> Run:
-    """Kits of 2.7 and 2.8, and kits for confidential computing and homomorphic encryption, are signed by the root.
+    """The root signs the kits of 2.7; of later ones (2.8.3 and 2.9.0) only those for special kinds of computing.
 
     The root is the file of that name, whatever ``fed_admin.json`` says: it is not yet known to be genuine.
     """
     assert draft.startup is not None
     file = draft.startup / _SIGNATURES
     if not file.exists():
-        return "the kit is not signed; those of FLARE 2.9 usually are not"
+        return "the kit is not signed; newer versions of FLARE sign only special ones"
     try:
         signature = read_json(file).get(FILE)
         root = parse_certificates(read(draft.startup / _SIGNING_ROOT), draft.startup / _SIGNING_ROOT)[0]
