@@ -6,6 +6,7 @@ import asyncio
 import gc
 import math
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +34,10 @@ def nothing_is_left(caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRe
         time.sleep(0.01)
     gc.collect()
     assert [r.getMessage() for r in caplog.records if r.name == "asyncio"] == []
-    assert [str(w.message) for w in recwarn if issubclass(w.category, ResourceWarning)] == []
+    left = [str(w.message) for w in recwarn if issubclass(w.category, ResourceWarning)]
+    if sys.version_info < (3, 11):  # there asyncio forgets the TLS transports of a server that clients leave abruptly
+        left = [what for what in left if "asyncio.sslproto" not in what]
+    assert left == []
 
 
 async def other_tasks() -> int:

@@ -8,7 +8,7 @@ from IPython.core.error import UsageError
 from flare_widgets.magics.parsing import help_all, parse
 from flare_widgets.magics.verbs import VERBS
 
-ISSUE_VERBS = {"up", "down", "connect", "close", "status", "jobs", "submit", "monitor", "clone", "abort"}
+ISSUE_VERBS = {"up", "down", "connect", "check", "close", "status", "jobs", "submit", "monitor", "clone", "abort"}
 
 
 def test_every_verb_that_was_promised_exists() -> None:
