@@ -109,42 +109,42 @@ class _Probe:
     def run(self) -> dict[str, Finding]:
         """Return the findings, by name, of the steps that were made."""
         settings = self._settings
-        addresses = self._step(_HOST, resolve(settings))
+        addresses = self._step(_HOST, lambda: resolve(settings))
         if addresses is None:
             return self._found
         self._ok(_HOST, f"'{settings.host}' has the address {', '.join(addresses[:4])}")
-        visit = self._step(_PORT, knock(settings, addresses))
+        visit = self._step(_PORT, lambda: knock(settings, addresses))
         if visit is None:
             return self._found
         self._ok(_PORT, f"port {settings.port} answers at {visit.address}")
-        if self._kit is None:
+        try:
+            if self._kit is not None and self._secure(self._kit, visit):
+                self._meet(self._kit)
+        finally:
             visit.close()
-        elif self._secure(self._kit, visit):
-            self._meet(self._kit)
         return self._found
 
     def _secure(self, kit: StartupKit, visit: Visit) -> bool:
         if kit.connection_security == "clear":
-            visit.close()
             self._add(_TLS, "skipped", "not checked: the kit asks for a connection without TLS")
             return True
-        version = self._step(_TLS, visit.handshake(kit))
+        version = self._step(_TLS, lambda: visit.handshake(kit))
         if version is None:
             return False
         self._ok(_TLS, f"{version}, with a certificate from a root that the kit trusts")
         return True
 
     def _meet(self, kit: StartupKit) -> None:
-        link = self._step(_IDENTITY, Link.greet(kit))
+        link = self._step(_IDENTITY, lambda: Link.greet(kit))
         if link is None:
             return
         try:
-            nonce = self._step(_IDENTITY, link.challenge())
+            nonce = self._step(_IDENTITY, link.challenge)
             if nonce is None:
                 return
             self._ok(_IDENTITY, f"it has proved to be '{kit.server_identity}'")
             self._compare_clocks(link.clock_offset)
-            if self._step(_LOGIN, self._log_in(link, nonce)):
+            if self._step(_LOGIN, lambda: self._log_in(link, nonce)):
                 version = link.registration.server_version
                 self._ok(
                     _LOGIN,
@@ -179,7 +179,7 @@ class _Probe:
                 "wrong and certificates may be refused. Set the clock that is wrong; NTP keeps it right",
             )
 
-    def _step(self, name: str, work: Awaitable[T]) -> T | None:
+    def _step(self, name: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """Return the outcome of a step; None, after noting why, when it failed."""
         if self._progress is not None:
             self._progress(f"checking: {name}")
@@ -207,8 +207,9 @@ class _Probe:
         self._found[name] = Finding(name, outcome, sentence)
 
 
-async def _within(timeout: float, work: Awaitable[T]) -> T:
-    return await asyncio.wait_for(work, timeout)
+async def _within(timeout: float, work: Callable[[], Awaitable[T]]) -> T:
+    # Called here and not before: an interrupt may come before the loop gets to this line.
+    return await asyncio.wait_for(work(), timeout)
 
 
 def _span(seconds: float) -> str:

@@ -7,6 +7,7 @@ import gc
 import math
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -238,7 +239,11 @@ def test_without_the_network_nothing_is_asked(kit: Path) -> None:
 
 
 def test_an_interrupt_leaves_at_once(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, waits = loop.start, []
+    real, waits, came = loop.start, [], threading.Event()
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await silent(reader, writer)
 
     def start(coroutine: Any) -> Any:
         future = real(coroutine)
@@ -246,12 +251,13 @@ def test_an_interrupt_leaves_at_once(kit: Path, monkeypatch: pytest.MonkeyPatch)
         if len(waits) == 3:  # the TLS handshake, with somebody who says nothing
 
             def interrupted(timeout: float | None = None) -> None:
+                assert came.wait(10)
                 raise KeyboardInterrupt
 
             future.result = interrupted
         return future
 
-    with plain(silent) as port:
+    with plain(note) as port:
         monkeypatch.setattr(loop, "start", start)
         with pytest.raises(KeyboardInterrupt):
             check(kit, port)

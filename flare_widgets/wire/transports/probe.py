@@ -24,7 +24,7 @@ class Visit:
 
     def __init__(self, address: str, sock: socket.socket) -> None:
         self.address = address
-        self._socket = sock
+        self._socket: socket.socket | None = sock
 
     async def handshake(self, kit: StartupKit) -> str:
         """Do the TLS handshake, end the connection, and return the version of TLS.
@@ -38,22 +38,26 @@ class Visit:
         ConfigError
             The kit's files or settings cannot be used for TLS.
         """
+        # From here on the socket is asyncio's, which closes it on its own thread.
+        sock, self._socket = self._socket, None
+        if sock is None:
+            raise asyncio.CancelledError  # whoever closed it was interrupted, and waits no more
         try:
             context = client_context(kit)
             if kit.scheme in ("grpc", "grpcs", "agrpc"):
                 context.set_alpn_protocols(["h2"])  # some gRPC servers talk to nobody without
-            _, writer = await asyncio.open_connection(sock=self._socket, ssl=context, server_hostname=kit.host)
+            _, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=kit.host)
         except ssl.SSLError as e:
-            self.close()
+            sock.close()
             raise await explain(kit, e) from None
         except OSError as e:
-            self.close()
+            sock.close()
             raise NoConnection(
                 f"something answers at {kit.address}, but ends the connection before TLS begins ({_reason(e)}): "
                 "not a FLARE server, or a proxy in between"
             ) from None
         except BaseException:
-            self.close()
+            sock.close()
             raise
         try:
             return str(writer.get_extra_info("ssl_object").version())
@@ -61,8 +65,10 @@ class Visit:
             writer.transport.abort()
 
     def close(self) -> None:
-        """End the connection."""
-        self._socket.close()
+        """End the connection, unless the handshake has done or will do so."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
 
 
 async def knock(kit: Settings, addresses: Sequence[str]) -> Visit:
