@@ -85,7 +85,11 @@ def read_json(file: Path) -> dict[str, Any]:
 def parse_certificates(data: bytes, file: Path) -> list[x509.Certificate]:
     """Return the certificates in `data`, which was read from `file`; InvalidCertChain if it is something else."""
     try:
-        return x509.load_pem_x509_certificates(data)
+        chain = x509.load_pem_x509_certificates(data)
+        for certificate in chain:
+            # These are only parsed when asked for; what is damaged is to be found here.
+            _ = (certificate.subject, certificate.issuer)
+        return chain
     except (ValueError, TypeError, x509.InvalidVersion):
         raise InvalidCertChain(f"{file} is not a certificate (PEM). {ASK}") from None
 

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import ssl
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 
 import kits
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kits import BAD_KITS, DAY, NOW, BadKit, authority, edit_admin, rsa_key, write_kit
 
 from flare_widgets.api import KitReport, StartupKit, check_kit, connect
-from flare_widgets.errors import ConfigError
+from flare_widgets.errors import ConfigError, InvalidCertChain
 from flare_widgets.kit.certificates import sign
 
 OWN = {"folder", "signature", "settings", "files", "dates", "chain", "key match", "key permissions"} | {
@@ -280,6 +282,16 @@ def test_no_secret_is_told(kit: Path) -> None:
     for file in ("client.key", "signature.json"):
         for line in (kit / "startup" / file).read_text().replace('"', "\n").splitlines():
             assert len(line) < 20 or line not in told
+
+
+def test_a_certificate_whose_names_are_damaged_is_none(kit: Path) -> None:
+    der = authority().issue(kits.USER).certificate.public_bytes(Encoding.DER)
+    damaged = der.replace(kits.USER.encode(), b"\xff" * len(kits.USER))
+    assert damaged != der
+    (kit / "startup" / "client.crt").write_text(ssl.DER_cert_to_PEM_cert(damaged))
+    with pytest.raises(InvalidCertChain, match="is not a certificate"):
+        StartupKit.load(kit)
+    assert with_outcome(check(kit), "failed") == {"files"}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
