@@ -44,12 +44,13 @@ class Visit:
             raise asyncio.CancelledError  # whoever closed it was interrupted, and waits no more
         try:
             context = client_context(kit)
-            if kit.scheme in ("grpc", "grpcs", "agrpc"):
+            assert context is not None  # nobody asks for a handshake where the kit says clear
+            if kit.scheme in ("grpc", "grpcs", "agrpc", "agrpcs"):
                 context.set_alpn_protocols(["h2"])  # some gRPC servers talk to nobody without
             _, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=kit.host)
         except ssl.SSLError as e:
             sock.close()
-            raise await explain(kit, e) from None
+            raise await explain(kit, self.address, e) from None
         except OSError as e:
             sock.close()
             raise NoConnection(
