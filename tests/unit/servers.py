@@ -208,7 +208,13 @@ class FlareServer:
         if topic == "register":
             return self._reply(
                 headers,
-                self.registration({"__token__": "the-secret-cell-token", "__token_signature__": "the-signature"}),
+                self.registration(
+                    {
+                        "__token__": "the-secret-cell-token",
+                        "__token_signature__": "the-signature",
+                        "federation_protocol_version": 1,
+                    }
+                ),
             )
         if headers.get("sm__ch") == "hci_channel" and topic == "sm__DATA":
             return self._command(headers, json.loads(fobs.decode(frame.payload)))

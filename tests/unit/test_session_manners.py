@@ -18,7 +18,7 @@ import pytest
 from servers import FlareServer
 
 from flare_widgets.api import Session, connect, new_secure_session
-from flare_widgets.errors import FlareError, FLCommunicationError, InvalidArgumentError
+from flare_widgets.errors import FlareError, FLCommunicationError
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,11 +106,6 @@ def test_another_users_name_is_refused(kit: Path, server: FlareServer) -> None:
     kits.edit_admin(kit, uid_source="cert")
     with new_secure_session("bob", kit, timeout=5) as session:
         assert session.username == kits.USER
-
-
-def test_insecure_sessions_are_refused(kit: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="insecure sessions are not supported"):
-        Session("", kit, secure_mode=False)
 
 
 def test_what_a_session_says_of_itself(session: Session, kit: Path) -> None:
