@@ -53,10 +53,10 @@ def test_the_kit_of_another_federation(federation: LocalFederation, scheme: str,
         connect(kit)
 
 
-@pytest.mark.parametrize("other", ["http", "tcp", "grpc"])
+@pytest.mark.parametrize("other", ["tcp", "grpc"])
 def test_a_server_of_another_scheme(other: str, federation: LocalFederation, scheme: str, tmp_path: Path) -> None:
     if other == scheme:
-        pytest.skip("the same")
+        other = "http"
     kit = tmp_path / "kit"
     shutil.copytree(federation.admin_kit, kit)
     kits.edit_admin(kit, scheme=other)
