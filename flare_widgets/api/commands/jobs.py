@@ -1,23 +1,16 @@
-"""Each admin command once: how its line is built and how its answer is read. No I/O.
-
-A function here checks its arguments and returns a :class:`Command`; the session sends it. Facts:
-``fuel/flare_api/flare_api.py`` of nvflare 2.9.0.
-"""
+"""Jobs: submitted, listed, ended, fetched."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from ..errors import InternalError, InvalidArgumentError, InvalidJobDefinition, JobNotFound
-from ..wire.hci import Reply, join
-from ..wire.transfers import RemoteFile, read_offer
-from .info import ClientInfo, JobInfo, ServerInfo, SystemInfo, TargetType
-from .replies import check
-
-T = TypeVar("T")
+from ...errors import InternalError, InvalidArgumentError, InvalidJobDefinition
+from ...wire.hci import Reply, join
+from ...wire.transfers import RemoteFile, read_offer
+from .command import Command, about, entries, mapping
 
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What FLARE permits as the name of a job folder."""
@@ -34,35 +27,6 @@ _ALIASES = {
 }
 
 _SUBMIT_TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-
-@dataclass(frozen=True)
-class Command(Generic[T]):
-    """A command ready to be sent.
-
-    Attributes
-    ----------
-    line
-        What goes to the server.
-    read
-        Turns the ``meta`` of a successful answer into the command's result.
-    attempts
-        How often to send it while the server cannot be reached; more than one only for commands that may safely
-        be repeated.
-    """
-
-    line: str
-    read: Callable[[dict[str, Any]], T]
-    attempts: int = 1
-
-    def answer(self, reply: Reply) -> T:
-        """Return the result in the server's answer, or raise what the answer says went wrong."""
-        return self.read(check(self.line, reply))
-
-
-def get_system_info() -> Command[SystemInfo]:
-    """The server, the connected sites, the running jobs."""
-    return Command(join(["check_status", TargetType.SERVER]), _system_info)
 
 
 def list_jobs(
@@ -95,7 +59,7 @@ def list_jobs(
     if id_prefix:
         words.append(id_prefix)
     words += _submit_token(submit_token)
-    return Command(join(words), lambda meta: _list(meta, "jobs"))
+    return Command(join(words), lambda reply: entries(reply, "jobs"))
 
 
 def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, old: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,34 +82,60 @@ def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, old: Mapping[s
 
 def get_job_meta(job_id: str) -> Command[dict[str, Any]]:
     """What the server stores about a job."""
-    return Command(_about("get_job_meta", job_id), _job_meta)
+    return Command(about("get_job_meta", job_id), _job_meta)
 
 
 def clone_job(job_id: str) -> Command[str]:
     """A new job with the content of another one."""
-    return Command(_about("clone_job", job_id), read_job_id)
+    return Command(about("clone_job", job_id), read_job_id)
 
 
 def abort_job(job_id: str) -> Command[str]:
     """End a job before its time."""
-    return Command(_about("abort_job", job_id), lambda meta: str(meta.get("info") or ""), attempts=3)
+    return Command(about("abort_job", job_id), lambda reply: str(reply.meta.get("info") or ""), attempts=3)
 
 
 def delete_job(job_id: str) -> Command[dict[str, Any]]:
     """Remove a job from the server's store."""
 
-    def read(meta: dict[str, Any]) -> dict[str, Any]:
+    def read(reply: Reply) -> dict[str, Any]:
         return {
-            "job_id": meta.get("job_id", job_id),
-            "submit_records_marked_deleted": meta.get("submit_records_marked_deleted", 0),
+            "job_id": reply.meta.get("job_id", job_id),
+            "submit_records_marked_deleted": reply.meta.get("submit_records_marked_deleted", 0),
         }
 
-    return Command(_about("delete_job", job_id), read)
+    return Command(about("delete_job", job_id), read)
 
 
 def download_job(job_id: str) -> Command[list[RemoteFile]]:
     """The files of a finished job, offered for download."""
-    return Command(_about("download_job", job_id), read_offer)
+    return Command(about("download_job", job_id), _offer)
+
+
+def list_job_components(job_id: str) -> Command[list[str]]:
+    """The names of what sites sent to the server in addition to the job's results."""
+    return Command(about("list_job", job_id), _components)
+
+
+def download_job_components(job_id: str) -> Command[list[RemoteFile]]:
+    """The additional components of a job, offered for download."""
+    return Command(about("download_job_components", job_id), _offer)
+
+
+def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:
+    """A command that code in a running job understands.
+
+    Raises
+    ------
+    ValueError
+        The data is not JSON-able, or the topic has a line break.
+    """
+    if data:
+        try:
+            json.dumps(data)
+        except Exception as e:
+            raise ValueError(f"the data of an app command must be JSON-able: {e}") from None
+    return Command(about("app_command", job_id, str(topic)), mapping, props=data or None, needs_meta=False)
 
 
 def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str]:
@@ -164,23 +154,12 @@ def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str
     return Command(join(["submit_job", folder_name, *_submit_token(submit_token)]), read_job_id)
 
 
-def read_job_id(meta: dict[str, Any]) -> str:
+def read_job_id(reply: Reply) -> str:
     """Return the id of the job that a command made."""
-    job_id = meta.get("job_id")
+    job_id = reply.meta.get("job_id")
     if not isinstance(job_id, str) or not job_id:
-        raise InternalError(f"the server did not say the new job's id: {meta.get('info') or 'no reason given'}")
+        raise InternalError(f"the server did not say the new job's id: {reply.meta.get('info') or 'no reason given'}")
     return job_id
-
-
-def _about(verb: str, job_id: str) -> str:
-    if not isinstance(job_id, str):
-        raise JobNotFound(f"a job id is text, not {type(job_id).__name__}")
-    if not job_id:
-        raise JobNotFound("no job id was given")
-    try:
-        return join([verb, job_id])
-    except ValueError:
-        raise JobNotFound(f"no such job: {job_id!r}") from None
 
 
 def _submit_token(token: str | None) -> list[str]:
@@ -191,24 +170,17 @@ def _submit_token(token: str | None) -> list[str]:
     return ["--submit-token", token]
 
 
-def _list(meta: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    value = meta.get(key)
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _job_meta(meta: dict[str, Any]) -> dict[str, Any]:
-    job_meta = meta.get("job_meta")
+def _job_meta(reply: Reply) -> dict[str, Any]:
+    job_meta = reply.meta.get("job_meta")
     if not isinstance(job_meta, dict) or not job_meta:
         raise InternalError("the server did not return the job's meta")
     return job_meta
 
 
-def _system_info(meta: dict[str, Any]) -> SystemInfo:
-    return SystemInfo(
-        server_info=ServerInfo(status=meta.get("server_status"), start_time=meta.get("server_start_time")),
-        client_info=[
-            ClientInfo(name=c.get("client_name", ""), last_connect_time=c.get("client_last_conn_time"))
-            for c in _list(meta, "clients")
-        ],
-        job_info=[JobInfo(job_id=j.get("job_id", ""), app_name=j.get("app_name", "")) for j in _list(meta, "jobs")],
-    )
+def _components(reply: Reply) -> list[str]:
+    names = reply.meta.get("job_components")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _offer(reply: Reply) -> list[RemoteFile]:
+    return read_offer(reply.meta)

@@ -1,0 +1,89 @@
+"""Logs: of a job, and what is logged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ...errors import FlareError, InternalError
+from ...wire.hci import Reply, join
+from .command import Command, about, mapping, nothing
+
+LOG_FILE = "log.txt"
+
+_MODES = frozenset({"reload", "full", "concise", "msg_only", "verbose"})
+_LEVELS = frozenset({"NOTSET", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"})
+
+
+def get_job_log(job_id: str, target: str = "server", log_file_name: str = LOG_FILE) -> Command[dict[str, Any]]:
+    """The logs of a job that the server has.
+
+    Raises
+    ------
+    ValueError
+        The target is no name.
+    """
+    if not isinstance(target, str) or not target:
+        raise ValueError(f"target must be 'server', 'all' or the name of a site, not {target!r}")
+    more = [] if log_file_name == LOG_FILE else [log_file_name]
+    return Command(about("get_job_log", job_id, target, *more), _logs, needs_meta=False)
+
+
+def is_too_old(error: FlareError) -> bool:
+    """Whether the server (before 2.8) refused :func:`get_job_log` since it only knows one log file."""
+    return isinstance(error, InternalError) and "unrecognized arguments" in str(error)
+
+
+def keep_lines(text: str, tail_lines: int | None, grep_pattern: str | None) -> str:
+    """Return the last lines of a text, and of them the ones that contain a pattern.
+
+    Raises
+    ------
+    ValueError
+        The number of lines is none, or less than 0.
+    """
+    lines = text.splitlines(keepends=True)
+    if tail_lines is not None:
+        try:
+            count = int(tail_lines)
+        except (TypeError, ValueError):
+            raise ValueError(f"tail_lines must be a number, not {tail_lines!r}") from None
+        if count < 0:
+            raise ValueError(f"tail_lines must not be less than 0, unlike {count}")
+        lines = lines[max(len(lines) - count, 0) :]
+    if grep_pattern:
+        lines = [line for line in lines if str(grep_pattern) in line]
+    return "".join(lines)
+
+
+def configure_job_log(job_id: str, config: Any, target: str = "all") -> Command[None]:
+    """What a running job logs from now on."""
+    words = [target] if target in ("all", "server") else ["client", target]
+    described = json.dumps(config) if isinstance(config, dict) else str(config)
+    return Command(about("configure_job_log", job_id, *words, described), nothing, needs_meta=False)
+
+
+def configure_site_log(config: str, target: str = "all") -> Command[None]:
+    """What the server or a site logs from now on.
+
+    Raises
+    ------
+    ValueError
+        The configuration is neither a level nor one of FLARE's modes.
+    """
+    return Command(join(["configure_site_log", target, _site_config(config)]), nothing, needs_meta=False)
+
+
+def _site_config(config: Any) -> str:
+    word = config.strip() if isinstance(config, str) else ""
+    level = word.isdecimal() and int(word) <= 50
+    if not (level or word in _MODES or word.upper() in _LEVELS):
+        raise ValueError(f"{config!r} is neither a log level nor one of {', '.join(sorted(_MODES))}")
+    return word
+
+
+def _logs(reply: Reply) -> dict[str, Any]:
+    payload = mapping(reply)
+    if "logs" not in payload:
+        return {"logs": payload}
+    return {key: payload[key] for key in ("logs", "unavailable") if key in payload}

@@ -1,0 +1,89 @@
+"""The few shell commands that the server and the sites run in their own folders.
+
+What may be given is checked here as well as there: an absolute path, ``..`` and most punctuation are refused with
+a SyntaxError, as by the FLARE API.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from ...wire.hci import join
+from .command import TARGET, Command, text
+
+TEXT_FILES = (".txt", ".log", ".json", ".csv", ".sh", ".config", ".py")
+"""The endings of files that can be read; a number may follow, as of a log file that was rotated away."""
+
+_OPTIONS = re.compile(r"[A-Za-z0-9- ]*")
+_PATH = re.compile(r"[A-Za-z0-9._/-]*")
+
+
+def pwd(target: str) -> Command[str]:
+    """The folder the target runs in."""
+    return _command("pwd", target)
+
+
+def ls(target: str, options: str | None = None, path: str | None = None) -> Command[str]:
+    """What is in a folder of the target."""
+    return _command("ls", target, *_options(options), *([_path(path)] if path else []))
+
+
+def read_file(verb: str, target: str, options: str | None = None, file: str | None = None) -> Command[str]:
+    """A text file of the target by ``cat``, or its beginning by ``head``, or its end by ``tail``."""
+    return _command(verb, target, *_options(options), _file(file))
+
+
+def grep(target: str, options: str | None = None, pattern: str | None = None, file: str | None = None) -> Command[str]:
+    """The lines of a text file of the target that match.
+
+    Raises
+    ------
+    SyntaxError
+        No pattern.
+    ValueError
+        The pattern is no text, or has a line break.
+    """
+    words = _options(options)
+    if not pattern:
+        raise SyntaxError("grep needs a pattern")
+    if not isinstance(pattern, str):
+        raise ValueError(f"the pattern must be text, not {type(pattern).__name__}")
+    return _command("grep", target, *words, pattern, _file(file))
+
+
+def _command(verb: str, target: Any, *words: str) -> Command[str]:
+    if not isinstance(target, str) or not TARGET.fullmatch(target):
+        raise SyntaxError(f"the target must be 'server' or the name of one site, not {target!r}")
+    return Command(join([verb, target, *words]), text, needs_meta=False)
+
+
+def _options(options: Any) -> list[str]:
+    if not options:
+        return []
+    if not isinstance(options, str) or not _OPTIONS.fullmatch(options):
+        raise SyntaxError(f"options have only letters, digits, hyphens and blanks, unlike {options!r}")
+    return [options]
+
+
+def _path(path: Any) -> str:
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise SyntaxError(f"a path has only letters, digits, dots, hyphens, underscores and slashes, unlike {path!r}")
+    if path.startswith("/"):
+        raise SyntaxError("an absolute path is not permitted: give one below the target's own folder")
+    if ".." in path.split("/"):
+        raise SyntaxError("'..' is not permitted in a path")
+    return path
+
+
+def _file(file: Any) -> str:
+    if not file:
+        raise SyntaxError("which file? None was given")
+    path = _path(file)
+    name = PurePosixPath(path)
+    if name.suffix[1:].isnumeric():
+        name = name.with_suffix("")
+    if name.suffix not in TEXT_FILES or path.endswith("/"):
+        raise SyntaxError(f"{path} cannot be read: only files that end with {', '.join(TEXT_FILES)} can")
+    return path
