@@ -29,11 +29,12 @@ from ..errors import (
 )
 from ..kit import Finding, KitReport, StartupKit
 from .checkup import check_kit
-from .info import ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
+from .info import APIStatus, ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
 from .opening import connect, new_insecure_session, new_secure_session
 from .session import Session
 
 __all__ = [
+    "APIStatus",
     "AuthenticationError",
     "AuthorizationError",
     "ClientInfo",

@@ -18,6 +18,27 @@ class MonitorReturnCode(int, enum.Enum):
     """The callback returned False; the job goes on."""
 
 
+class APIStatus(str, enum.Enum):
+    """What came of a command that was given as its line; equal to its name as text."""
+
+    SUCCESS = "SUCCESS"
+    """The server did it, unless the ``status`` in the answer's ``meta`` says otherwise."""
+    ERROR_PROTOCOL = "ERROR_PROTOCOL"
+    ERROR_CERT = "ERROR_CERT"
+    ERROR_AUTHENTICATION = "ERROR_AUTHENTICATION"
+    ERROR_AUTHORIZATION = "ERROR_AUTHORIZATION"
+    """The user's role does not permit it."""
+    ERROR_SYNTAX = "ERROR_SYNTAX"
+    """There is no such command."""
+    ERROR_RUNTIME = "ERROR_RUNTIME"
+    ERROR_INVALID_CLIENT = "ERROR_INVALID_CLIENT"
+    """There is no such site."""
+    ERROR_INACTIVE_SESSION = "ERROR_INACTIVE_SESSION"
+    """The session has ended."""
+    ERROR_SERVER_CONNECTION = "ERROR_SERVER_CONNECTION"
+    """The server, or a site behind it, does not answer."""
+
+
 class TargetType:
     """Whom a command is for."""
 

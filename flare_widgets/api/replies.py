@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import errors
 from ..wire.hci import Reply
+from .info import APIStatus
 
 _BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
     "invalid_job_def": (errors.InvalidJobDefinition, "invalid job definition: {info}"),
@@ -27,6 +28,15 @@ _BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
     "internal_error": (errors.InternalError, "server internal error: {info}"),
     "no_reply": (errors.NoReply, "{info}"),
 }
+
+_BY_KEYWORD = (
+    ("session_inactive", APIStatus.ERROR_INACTIVE_SESSION),
+    ("wrong server", APIStatus.ERROR_SERVER_CONNECTION),
+    ("Failed to communicate", APIStatus.ERROR_SERVER_CONNECTION),
+    ("invalid client", APIStatus.ERROR_INVALID_CLIENT),
+    ("unknown site", APIStatus.ERROR_INVALID_CLIENT),
+    ("not authorized", APIStatus.ERROR_AUTHORIZATION),
+)
 
 _NO_CLIENTS = "no clients available"
 
@@ -86,17 +96,26 @@ def _check_meta(line: str, meta: dict[str, Any]) -> None:
 def _check_text(line: str, reply: Reply) -> None:
     if not reply.items:
         raise errors.InternalError(f"the server answered nothing to '{_verb(line)}'")
-    if reply.texts("success"):
-        return
+    status = api_status(reply)
     text = "\n".join(reply.texts("string", "error"))
-    if "session_inactive" in text:
+    if status is APIStatus.ERROR_INACTIVE_SESSION:
         raise errors.SessionClosed("the session is closed on the server; open a new one")
-    if "wrong server" in text or "Failed to communicate" in text:
+    if status is APIStatus.ERROR_SERVER_CONNECTION:
         raise errors.NoConnection(f"the server could not do '{_verb(line)}': {text[:300]}")
-    if "invalid client" in text or "unknown site" in text:
+    if status is APIStatus.ERROR_INVALID_CLIENT:
         raise errors.InvalidTarget(text[:300])
-    if "not authorized" in text:
+    if status is APIStatus.ERROR_AUTHORIZATION:
         raise _not_authorized(line, "")
+
+
+def api_status(reply: Reply) -> APIStatus:
+    """Return what the text of an answer says: to FLARE, anything is a success that has none of its keywords."""
+    if not reply.items:
+        return APIStatus.ERROR_RUNTIME
+    if reply.texts("success"):
+        return APIStatus.SUCCESS
+    text = "\n".join(reply.texts("string", "error"))
+    return next((status for keyword, status in _BY_KEYWORD if keyword in text), APIStatus.SUCCESS)
 
 
 def _not_authorized(line: str, info: str) -> errors.AuthorizationError:

@@ -15,7 +15,6 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,34 +22,39 @@ from typing import Any, TypeVar
 from ..errors import (
     ConfigError,
     FLCommunicationError,
-    InternalError,
     InvalidArgumentError,
-    InvalidJobDefinition,
-    JobTimeout,
     NoConnection,
     SessionClosed,
 )
 from ..kit import StartupKit
-from ..wire import loop
+from ..wire import hci, loop
 from ..wire.connection import Connection
 from ..wire.link import Link
-from . import commands, packing, transfer
+from . import commands
 from .commands import Command
-from .info import MonitorReturnCode, SystemInfo
-from .jobs import is_terminal
+from .methods import (
+    LineMethods,
+    LogMethods,
+    RunningJobMethods,
+    ShellMethods,
+    SiteMethods,
+    StateMethods,
+    StudyMethods,
+    SystemMethods,
+)
+from .methods.base import COMMAND_TIMEOUT
 
 log = logging.getLogger("flare_widgets.api")
 
 T = TypeVar("T")
 
-COMMAND_TIMEOUT = 5.0
-"""Seconds to wait for an answer, unless :meth:`Session.set_timeout` says otherwise."""
-
 _BACKOFF = 0.5
 _CLOSE = 0.1  # seconds close() waits for the farewell; the I/O thread finishes it
 
 
-class Session:
+class Session(
+    RunningJobMethods, LineMethods, LogMethods, ShellMethods, SiteMethods, StateMethods, StudyMethods, SystemMethods
+):
     """A session of one user with one server. Made by :func:`.new_secure_session` or :func:`flare_widgets.connect`.
 
     Parameters
@@ -173,216 +177,6 @@ class Session:
         """Go back to the default: 5 s here, the server's own there."""
         self._timeout = None
 
-    def get_system_info(self) -> SystemInfo:
-        """Return the server's state, the connected sites and the running jobs."""
-        return self._run(commands.get_system_info())
-
-    def list_jobs(
-        self,
-        detailed: bool = False,
-        limit: int | None = None,
-        id_prefix: str | None = None,
-        name_prefix: str | None = None,
-        reverse: bool = False,
-        submit_token: str | None = None,
-        **kwargs: Any,
-    ) -> list[dict[str, Any]]:
-        """Return the jobs of the session's study.
-
-        Parameters
-        ----------
-        detailed
-            Whether each job comes with all its meta.
-        limit
-            How many at most; all when None or 0.
-        id_prefix, name_prefix
-            Only jobs whose id or name begins with this.
-        reverse
-            Newest first instead of oldest first.
-        submit_token
-            Only the job submitted with this token.
-        **kwargs
-            The FLARE API's old names ``max_num``, ``job_id_prefix``, ``job_name_prefix``, ``id`` and ``name``.
-
-        Returns
-        -------
-        list of dict
-            ``job_id, job_name, status, submit_time, duration, study``, as text.
-        """
-        filters = commands.resolve_aliases(limit, id_prefix, name_prefix, kwargs)
-        return self._run(commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters))
-
-    def get_job_meta(self, job_id: str) -> dict[str, Any]:
-        """Return what the server stores about a job.
-
-        Raises
-        ------
-        JobNotFound
-            There is no such job.
-        """
-        return self._run(commands.get_job_meta(job_id))
-
-    def get_job_status(self, job_id: str) -> str | None:
-        """Return the job's status: ``SUBMITTED``, ``RUNNING``, ``FINISHED:COMPLETED``, ..."""
-        status = self.get_job_meta(job_id).get("status")
-        return status if isinstance(status, str) else None
-
-    def submit_job(
-        self,
-        job_definition_path: str,
-        submit_token: str | None = None,
-        *,
-        progress: transfer.Progress | None = None,
-    ) -> str:
-        """Submit a job folder and return the new job's id. Nothing is written into the folder.
-
-        Parameters
-        ----------
-        job_definition_path
-            The job folder; a relative path is looked for in the working directory, then in `upload_dir`.
-        submit_token
-            A word of yours: submitting the same job again with the same token gives the same job.
-        progress
-            Called with bytes sent and bytes in all.
-
-        Raises
-        ------
-        InvalidJobDefinition
-            It is not a job, here (then nothing was sent) or in the server's eyes.
-        """
-        if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
-            raise InvalidJobDefinition("give the path of a job folder")
-        folder = Path(job_definition_path).expanduser()
-        if not folder.is_absolute() and not folder.exists() and (self.kit.upload_dir / folder).is_dir():
-            folder = self.kit.upload_dir / folder
-        folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
-        packing.check_job_folder(folder)
-        command = commands.submit_job(folder.name, submit_token)
-        link = self._link()
-        line = link.command(command.line, self._timeout)
-        reply = transfer.upload_folder(link, self.kit, folder, line, progress, link.dialect)
-        return command.answer(reply)
-
-    def clone_job(self, job_id: str) -> str:
-        """Submit the content of a job again and return the new job's id."""
-        return self._run(commands.clone_job(job_id))
-
-    def abort_job(self, job_id: str) -> str:
-        """End a job before its time, and return what the server says.
-
-        A job that has ended stays as it is; one that has not started is never scheduled. For a running job this
-        takes 2 to 3 s, and its status follows a few seconds later.
-        """
-        return self._run(commands.abort_job(job_id))
-
-    def delete_job(self, job_id: str) -> dict[str, Any]:
-        """Remove a job and its results from the server for good.
-
-        Raises
-        ------
-        JobNotDone
-            It is running.
-        """
-        return self._run(commands.delete_job(job_id))
-
-    def download_job_result(
-        self, job_id: str, destination: str | None = None, *, progress: transfer.Progress | None = None
-    ) -> str:
-        """Download a finished job and its results.
-
-        Parameters
-        ----------
-        job_id
-            The job.
-        destination
-            The folder in which a new one, named after the job, shall be; `download_dir` when not given.
-        progress
-            Called with bytes received and 0 (the server does not say how many there are).
-
-        Returns
-        -------
-        str
-            The new folder: ``meta.json``, ``job/`` and ``workspace/``.
-
-        Raises
-        ------
-        JobNotDone
-            It is running.
-        """
-        command = commands.download_job(job_id)
-        link = self._link()
-        timeout = self._timeout or COMMAND_TIMEOUT
-        reply = loop.run(link.execute(command.line, timeout, cmd_timeout=self._timeout))
-        into = Path(destination).expanduser().absolute() if destination else self.kit.download_dir
-        return str(transfer.download_files(link, command.answer(reply), job_id, into, progress, link.dialect))
-
-    def monitor_job(
-        self,
-        job_id: str,
-        timeout: float = 0,
-        poll_interval: float = 2.0,
-        cb: Callable[..., bool] | None = None,
-        *cb_args: Any,
-        **cb_kwargs: Any,
-    ) -> MonitorReturnCode:
-        """Watch a job until it ends; the kernel is busy meanwhile.
-
-        Parameters
-        ----------
-        job_id
-            The job.
-        timeout
-            Seconds to watch; 0 for as long as it takes.
-        poll_interval
-            Seconds between two looks.
-        cb
-            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look, in this
-            thread; when it returns False, watching ends.
-        """
-        code, _ = self.monitor_job_and_return_job_meta(job_id, timeout, poll_interval, cb, *cb_args, **cb_kwargs)
-        return code
-
-    def monitor_job_and_return_job_meta(
-        self,
-        job_id: str,
-        timeout: float = 0.0,
-        poll_interval: float = 2.0,
-        cb: Callable[..., bool] | None = None,
-        *cb_args: Any,
-        **cb_kwargs: Any,
-    ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
-        """Do as :meth:`monitor_job` and return the job's final meta too (None unless it ended)."""
-        if timeout < 0:
-            raise InvalidArgumentError("timeout must be >= 0")
-        if poll_interval <= 0:
-            raise InvalidArgumentError("poll_interval must be > 0")
-        deadline = time.monotonic() + timeout if timeout else float("inf")
-        while True:
-            if time.monotonic() > deadline:
-                return MonitorReturnCode.TIMEOUT, None
-            meta = self.get_job_meta(job_id)
-            if cb is not None and not cb(self, job_id, meta, *cb_args, **cb_kwargs):
-                return MonitorReturnCode.ENDED_BY_CB, None
-            status = meta.get("status")
-            if not isinstance(status, str) or not status:
-                raise InternalError(f"the server did not say the status of job {job_id}")
-            if is_terminal(status):
-                return MonitorReturnCode.JOB_FINISHED, meta
-            time.sleep(poll_interval)
-
-    def wait_for_job(self, job_id: str, timeout: float = 0.0, poll_interval: float = 2.0) -> dict[str, Any]:
-        """Wait until a job ends and return its final meta.
-
-        Raises
-        ------
-        JobTimeout
-            It did not end within `timeout` seconds (0: wait for as long as it takes).
-        """
-        code, meta = self.monitor_job_and_return_job_meta(job_id, timeout, poll_interval)
-        if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
-        return meta
-
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it; for monitors and views. Cancelling the future gives it up."""
         self._check_process()
@@ -404,19 +198,30 @@ class Session:
         self._check_process()
         return loop.run(self._execute(command))
 
+    def _ask(self, command: Command[Any]) -> hci.Reply:
+        self._check_process()
+        return loop.run(self._send(command))
+
+    def _command_timeout(self) -> float | None:
+        return self._timeout
+
     async def _execute(self, command: Command[T]) -> T:
+        return command.answer(await self._send(command))
+
+    async def _send(self, command: Command[Any]) -> hci.Reply:
         timeout = self._timeout or COMMAND_TIMEOUT
         deadline = time.monotonic() + timeout
         for attempt in itertools.count(1):
             try:
-                reply = await self._connection.execute(command.line, timeout, cmd_timeout=self._timeout)
-                break
+                return await self._connection.execute(
+                    command.line, timeout, cmd_timeout=self._timeout, props=command.props
+                )
             except NoConnection:
                 pause = _BACKOFF * attempt
                 if attempt >= command.attempts or time.monotonic() + pause > deadline:
                     raise
                 await asyncio.sleep(pause)
-        return command.answer(reply)
+        raise AssertionError("not reached")
 
     def _link(self) -> Link:
         self._check_process()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from ..errors import NoConnection, ServerIdentityError, SessionClosed, SessionExpired
@@ -69,7 +68,7 @@ class Connection:
         timeout: float,
         *,
         cmd_timeout: float | None = None,
-        props: Mapping[str, Any] | None = None,
+        props: Any = None,
     ) -> hci.Reply:
         """Send an admin command and return the server's answer; see :meth:`.Link.execute`."""
         link = await self.open(timeout, patient=False)

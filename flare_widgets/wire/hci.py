@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,10 +27,13 @@ class Reply:
         What a console would print, in order: ``{"type": "string" | "success" | "error" | ..., "data": ...}``.
     meta
         The structured result; empty for the few commands that have none.
+    time
+        When the server answered, in its words.
     """
 
     items: tuple[dict[str, Any], ...] = ()
     meta: dict[str, Any] = field(default_factory=dict)
+    time: str = ""
 
     def texts(self, *types: str) -> list[str]:
         """Return the text of all items of these types."""
@@ -41,7 +44,7 @@ def encode(
     line: str,
     token: str | None = None,
     timeout: float | None = None,
-    props: Mapping[str, Any] | None = None,
+    props: Any = None,
 ) -> str:
     """Return the JSON of a command.
 
@@ -63,7 +66,7 @@ def encode(
     if timeout is not None:
         meta["cmd_timeout"] = timeout
     if props is not None:
-        meta["cmd_props"] = dict(props)
+        meta["cmd_props"] = props
     envelope: dict[str, Any] = {"time": str(datetime.now()), "data": data}
     if meta:
         envelope["meta"] = meta
@@ -88,7 +91,7 @@ def decode(text: Any) -> Reply:
         raise ProtocolError("the reply to a command has no data")
     items = tuple(item for item in envelope["data"] if isinstance(item, dict))
     meta = envelope.get("meta")
-    return Reply(items, meta if isinstance(meta, dict) else {})
+    return Reply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
 
 
 def join(words: Sequence[str]) -> str:

@@ -112,7 +112,7 @@ class Link:
         timeout: float,
         *,
         cmd_timeout: float | None = None,
-        props: Mapping[str, Any] | None = None,
+        props: Any = None,
     ) -> hci.Reply:
         """Send an admin command and return the server's answer.
 

@@ -71,7 +71,9 @@ def configure_site_log(config: str, target: str = "all") -> Command[None]:
     ValueError
         The configuration is neither a level nor one of FLARE's modes.
     """
-    return Command(join(["configure_site_log", target, _site_config(config)]), nothing, needs_meta=False)
+    # nvflare's own client sends a site's name where the server expects the type of the target, and is refused.
+    words = [target] if target in ("all", "server", "client") else ["client", target]
+    return Command(join(["configure_site_log", *words, _site_config(config)]), nothing, needs_meta=False)
 
 
 def _site_config(config: Any) -> str:

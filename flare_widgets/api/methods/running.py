@@ -1,0 +1,126 @@
+"""Jobs that run: watched, and asked how they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import InternalError, InvalidArgumentError, JobTimeout
+from .. import commands
+from ..info import MonitorReturnCode
+from ..jobs import is_terminal
+from .jobs import JobMethods
+
+
+class RunningJobMethods(JobMethods):
+    """What a session can do with jobs while they run."""
+
+    def monitor_job(
+        self,
+        job_id: str,
+        timeout: float = 0,
+        poll_interval: float = 2.0,
+        cb: Callable[..., bool] | None = None,
+        *cb_args: Any,
+        **cb_kwargs: Any,
+    ) -> MonitorReturnCode:
+        """Watch a job until it ends; the kernel is busy meanwhile.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        timeout
+            Seconds to watch; 0 for as long as it takes.
+        poll_interval
+            Seconds between two looks.
+        cb
+            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look, in this
+            thread; when it returns False, watching ends.
+        """
+        code, _ = self.monitor_job_and_return_job_meta(job_id, timeout, poll_interval, cb, *cb_args, **cb_kwargs)
+        return code
+
+    def monitor_job_and_return_job_meta(
+        self,
+        job_id: str,
+        timeout: float = 0.0,
+        poll_interval: float = 2.0,
+        cb: Callable[..., bool] | None = None,
+        *cb_args: Any,
+        **cb_kwargs: Any,
+    ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
+        """Do as :meth:`monitor_job` and return the job's final meta too (None unless it ended)."""
+        if timeout < 0:
+            raise InvalidArgumentError("timeout must be >= 0")
+        if poll_interval <= 0:
+            raise InvalidArgumentError("poll_interval must be > 0")
+        deadline = time.monotonic() + timeout if timeout else float("inf")
+        while True:
+            if time.monotonic() > deadline:
+                return MonitorReturnCode.TIMEOUT, None
+            meta = self.get_job_meta(job_id)
+            if cb is not None and not cb(self, job_id, meta, *cb_args, **cb_kwargs):
+                return MonitorReturnCode.ENDED_BY_CB, None
+            status = meta.get("status")
+            if not isinstance(status, str) or not status:
+                raise InternalError(f"the server did not say the status of job {job_id}")
+            if is_terminal(status):
+                return MonitorReturnCode.JOB_FINISHED, meta
+            time.sleep(poll_interval)
+
+    def wait_for_job(self, job_id: str, timeout: float = 0.0, poll_interval: float = 2.0) -> dict[str, Any]:
+        """Wait until a job ends and return its final meta.
+
+        Raises
+        ------
+        JobTimeout
+            It did not end within `timeout` seconds (0: wait for as long as it takes).
+        """
+        code, meta = self.monitor_job_and_return_job_meta(job_id, timeout, poll_interval)
+        if code is MonitorReturnCode.TIMEOUT or meta is None:
+            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
+        return meta
+
+    def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+        """Return what the parts of a running job say about themselves.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        target_type
+            ``server``, ``client`` or ``all``.
+        targets
+            With ``client``, the sites to ask; all when not given.
+
+        Returns
+        -------
+        dict
+            By the target's name, by the part's name (``ServerRunner``, ``ClientRunner``, a workflow, ...), its figures.
+
+        Raises
+        ------
+        JobNotRunning, JobNotFound
+            Nobody can be asked: not before the job's processes are up nor once they are gone, also while its
+            status says that it is running.
+        NoConnection
+            A site did not answer the server in time; ask the others one by one.
+        """
+        return self._run(commands.show_stats(job_id, target_type, targets))
+
+    def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+        """Return the errors that the parts of a running job remember; arguments and errors as in :meth:`show_stats`.
+
+        Returns
+        -------
+        dict
+            By the target's name, by the part's name, by ``error`` or ``warning``, its text. FLARE says
+            ``"No Error"`` in place of the server's parts when there is none.
+        """
+        return self._run(commands.show_errors(job_id, target_type, targets))
+
+    def reset_errors(self, job_id: str) -> None:
+        """Make all parts of a running job forget their errors."""
+        self._run(commands.reset_errors(job_id))

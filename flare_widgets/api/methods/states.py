@@ -1,0 +1,230 @@
+"""The system brought down, or up again, and waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import FlareError, JobNotDone, NoConnection
+from ...wire import loop
+from ...wire.connection import Connection
+from .. import commands
+from ..info import SystemInfo, TargetType
+from .base import Methods
+
+_PAUSE = 0.5  # seconds between two looks
+_LOOK = 2.0  # seconds that a look may take
+_DEFAULT = 30.0
+
+
+class StateMethods(Methods):
+    """What a session can do to the processes of the server and of the sites. All of it needs the right to `operate`."""
+
+    def restart(
+        self,
+        target_type: str,
+        client_names: list[str] | None = None,
+        wait: bool = True,
+        timeout: float = _DEFAULT,
+    ) -> dict[str, Any]:
+        """Restart the server and all sites, or sites.
+
+        Having waited for the server, the session is closed: open a new one.
+
+        Parameters
+        ----------
+        target_type
+            ``client`` for sites; ``server`` and ``all`` for the server with all its sites.
+        client_names
+            With ``client``, which sites; all when not given.
+        wait
+            Whether to return only when what was restarted is back.
+        timeout
+            Seconds to wait for the server, and again for the sites.
+
+        Returns
+        -------
+        dict
+            What the server said before it went.
+
+        Raises
+        ------
+        JobNotDone
+            Jobs are running: the server refuses.
+        TimeoutError
+            It is not back in time; nothing is undone.
+        """
+        command = commands.restart(target_type, client_names)
+        if wait:
+            timeout = _seconds(timeout)
+        before = self._before_restart(target_type) if wait else None
+        result = self._run(command)
+        if not wait:
+            return result
+        seen = {client.name: client.last_connect_time for client in before.client_info} if before else {}
+        if target_type == TargetType.CLIENT:
+            names = set(client_names or seen)
+            self._wait_for_sites({k: v for k, v in seen.items() if k in names}, timeout)
+            return result
+        self.close()
+        self._wait_for_server(before.server_info.start_time if before else None, timeout)
+        if target_type == TargetType.ALL:
+            self._wait_for_sites(seen, timeout)
+        return result
+
+    def shutdown(
+        self,
+        target_type: str,
+        client_names: list[str] | None = None,
+        wait: bool = True,
+        timeout: float = _DEFAULT,
+    ) -> dict[str, Any]:
+        """End the server, sites, or all. Nothing of FLARE starts them again.
+
+        After the server, the session is closed.
+
+        Parameters
+        ----------
+        target_type
+            ``server`` (when no site is connected any more), ``client`` or ``all``.
+        client_names
+            With ``client``, which sites; all when not given.
+        wait
+            Whether to return only when what was ended is gone.
+        timeout
+            Seconds to wait.
+
+        Returns
+        -------
+        dict
+            What the server said before it went.
+
+        Raises
+        ------
+        JobNotDone
+            Jobs are running: the server refuses.
+        ClientsStillRunning
+            Sites are connected: the server refuses to go alone.
+        TimeoutError
+            It is not gone in time; nothing is undone.
+        """
+        command = commands.shutdown(target_type, client_names)
+        if wait:
+            timeout = _seconds(timeout)
+        result = self._run(command)
+        if target_type == TargetType.CLIENT:
+            if wait:
+                self._wait_for_sites_gone(set(client_names or ()), timeout)
+            return result
+        self.close()
+        if wait:
+            self._wait_for_no_server(timeout)
+        return result
+
+    def shutdown_system(self) -> None:
+        """End the server and all sites. Only for a project admin.
+
+        Raises
+        ------
+        JobNotDone
+            Jobs are running: the server refuses.
+        """
+        self._run(commands.shutdown(TargetType.ALL))
+        if self._run(commands.admin_check_status()).server_info.status != "stopped":
+            raise JobNotDone("there are still running jobs: abort them first")
+
+    def _before_restart(self, target_type: str) -> SystemInfo | None:
+        try:
+            return self._run(commands.get_system_info())
+        except FlareError:
+            # A server that cannot say how it is may be restarted for just that.
+            if target_type == TargetType.CLIENT:
+                raise
+            return None
+
+    def _wait_for_server(self, started: float | None, timeout: float) -> None:
+        gone = started is None
+
+        def back() -> str:
+            nonlocal gone
+            try:
+                now = self._look().server_info.start_time
+            except NoConnection as e:
+                gone = True
+                return str(e)
+            return "" if gone or now != started else "the server has not gone down yet"
+
+        _wait(back, timeout, "the server is not back")
+
+    def _wait_for_no_server(self, timeout: float) -> None:
+        def gone() -> str:
+            try:
+                self._look()
+            except NoConnection:
+                return ""
+            return "it still answers"
+
+        _wait(gone, timeout, "the server is not gone")
+
+    def _wait_for_sites(self, before: dict[str, float | None], timeout: float) -> None:
+        def back() -> str:
+            now = {client.name: client.last_connect_time for client in self._look().client_info}
+            missing = [name for name, then in before.items() if now.get(name) in (None, then)]
+            return f"missing: {', '.join(sorted(missing))}" if missing else ""
+
+        _wait(back, timeout, "not all sites are back")
+
+    def _wait_for_sites_gone(self, names: set[str], timeout: float) -> None:
+        def gone() -> str:
+            connected = {client.name for client in self._look().client_info}
+            left = connected & names if names else connected
+            return f"still connected: {', '.join(sorted(left))}" if left else ""
+
+        _wait(gone, timeout, "not all sites are gone")
+
+    def _look(self) -> SystemInfo:
+        """Ask the server how it is, over a connection of its own: the session's says nothing about a new server."""
+        command = commands.get_system_info()
+
+        async def look() -> SystemInfo:
+            connection = Connection(self.kit, self.study)
+            try:
+                await connection.open(_LOOK, patient=False)
+                return command.answer(await connection.execute(command.line, _LOOK))
+            finally:
+                await connection.close()
+
+        return loop.run(look())
+
+
+def _seconds(timeout: Any) -> float:
+    try:
+        seconds = float(timeout)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not seconds > 0:
+        raise ValueError(f"timeout must be a number of seconds > 0, not {timeout!r}; or give wait=False")
+    return seconds
+
+
+def _wait(what: Callable[[], str], timeout: float, failure: str) -> None:
+    """Call `what` until it returns no reason to wait any longer.
+
+    Raises
+    ------
+    TimeoutError
+        That took too long; says `failure` and the last reason.
+    """
+    deadline = time.monotonic() + timeout
+    reason = ""
+    while time.monotonic() < deadline:
+        try:
+            reason = what()
+        except FlareError as e:
+            reason = str(e)
+        else:
+            if not reason:
+                return
+        time.sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
+    raise TimeoutError(f"{failure} after {timeout:g} s ({reason})")
