@@ -17,6 +17,8 @@ from .jobs import JobMethods
 
 _DOWNLOADS = {"download_job": commands.download_job, "download_job_components": commands.download_job_components}
 
+_UNKNOWN = "Unknown command "
+
 
 class LineMethods(JobMethods):
     """What a session can do that has no method of its own."""
@@ -32,7 +34,7 @@ class LineMethods(JobMethods):
         command
             The line, such as ``"sys_info client site-1"``; a word with blanks goes in double quotes.
             ``submit_job FOLDER``, ``download_job ID [NAME]`` and ``download_job_components ID [NAME]`` transfer
-            files as their methods do.
+            files as their methods do; ``info`` says which folders they use.
         props
             Data that goes with it, JSON-able, for the few commands that want some.
 
@@ -49,8 +51,11 @@ class LineMethods(JobMethods):
         try:
             if verb in _DOWNLOADS or verb == "submit_job":
                 return self._transfer(verb, words[1:])
+            if verb == "info":
+                folders = f"uploads: {self.kit.upload_dir}\ndownloads: {self.kit.download_dir}\n"
+                return {"status": "ok", "details": folders}
             if not verb:
-                return _failed(APIStatus.ERROR_SYNTAX, "no command was given")
+                return _failed(APIStatus.ERROR_SYNTAX, "Command  not found: none was given")
             return _as_dict(verb, self._ask(Command(command, lambda reply: reply, props=props)))
         except SessionClosed as e:
             return _failed(APIStatus.ERROR_INACTIVE_SESSION, str(e))
@@ -120,6 +125,7 @@ def _failed(status: APIStatus, details: str) -> dict[str, Any]:
 
 
 def _as_dict(verb: str, reply: hci.Reply) -> dict[str, Any]:
-    if any(text.startswith(f"undefined command {verb}") for text in reply.texts("error")):
+    # nvflare's client has a table of the commands and finds out by itself; ours lets the server decide.
+    if any(text.startswith(_UNKNOWN) for text in reply.texts("error")):
         return _failed(APIStatus.ERROR_SYNTAX, f"Command {verb} not found")
     return {"time": reply.time, "data": list(reply.items), "meta": dict(reply.meta), "status": api_status(reply)}

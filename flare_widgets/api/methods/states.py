@@ -204,7 +204,9 @@ def _seconds(timeout: Any) -> float:
     except (TypeError, ValueError):
         seconds = 0.0
     if not seconds > 0:
-        raise ValueError(f"timeout must be a number of seconds > 0, not {timeout!r}; or give wait=False")
+        raise ValueError(
+            f"timeout must be a number of seconds > 0, not {timeout!r}; without wait=True it has no effect"
+        )
     return seconds
 
 
