@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -389,3 +390,16 @@ def test_with_no_folder_for_uploads_there_is_nothing_to_upload(tmp_path: Path) -
     session = OurSession({})
     session.kit = StartupKit.load(kits.write_kit(tmp_path / "kit"))
     assert session.kit.upload_dir.is_dir() or session.get_available_apps_to_upload() == []
+
+
+THEIR_METHODS = [n for n, _ in inspect.getmembers(flare_api.Session, inspect.isfunction) if not n.startswith("_")]
+
+
+@pytest.mark.parametrize("method", THEIR_METHODS)
+def test_a_method_has_nvflares_parameters(method: str) -> None:
+    def described(function: Any) -> list[tuple[str, Any, Any]]:
+        return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+    theirs, ours = described(getattr(flare_api.Session, method)), described(getattr(Session, method))
+    assert [p for p in ours if p in theirs] == theirs
+    assert all(p[1] is inspect.Parameter.KEYWORD_ONLY for p in ours if p not in theirs)
