@@ -30,12 +30,28 @@ class Nothing(Nothing):
 """
 
 
+#: A server's component that understands a command of its own.
+ECHO = """
+
+class Quick(Quick):
+    def start_controller(self, fl_ctx):
+        fl_ctx.get_engine().register_app_command("echo", lambda topic, data, fl_ctx: {"topic": topic, "data": data})
+"""
+
+
 def until(done: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (result := done()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
     return result
+
+
+def with_code(job: Path, code: str) -> Path:
+    """The job folder, with more in its code."""
+    with (job / "app" / "custom" / "quick_workflow.py").open("a") as file:
+        file.write(code)
+    return job
 
 
 def timeless(value: Any, key: str = "") -> Any:
@@ -123,6 +139,19 @@ READS: list[tuple[Any, ...]] = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def submitted(ours: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A job whose sites have trouble, submitted first: while it runs, other tests do."""
+    return ours.submit_job(str(with_code(write_job(tmp_path_factory.mktemp("troubled"), "troubled"), TROUBLE)))
+
+
+@pytest.fixture(scope="module")
+def troubled(ours: Session, submitted: str) -> str:
+    """The same job, ended."""
+    ours.wait_for_job(submitted, timeout=120, poll_interval=0.2)
+    return submitted
+
+
 @pytest.mark.parametrize("call", READS, ids=str)
 def test_both_read_the_same(ours: Session, oracle: Oracle, call: tuple[Any, ...]) -> None:
     same(ours, oracle, *call)
@@ -131,7 +160,7 @@ def test_both_read_the_same(ours: Session, oracle: Oracle, call: tuple[Any, ...]
 @pytest.fixture(scope="module")
 def running(ours: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A job that runs until the end of this module, with all its processes up."""
-    job = ours.submit_job(str(write_job(tmp_path_factory.mktemp("running"), "endless", wait=True)))
+    job = ours.submit_job(str(with_code(write_job(tmp_path_factory.mktemp("running"), "endless", wait=True), ECHO)))
 
     def up() -> bool:
         try:
@@ -166,11 +195,12 @@ def of(job: str) -> list[tuple[Any, ...]]:
         ("configure_job_log", job, "INFO", "nope"),
         ("configure_job_log", job, "nonsense"),
         ("reset_errors", job),
-        ("do_app_command", job, "topic", {"x": [1]}),
+        ("do_app_command", job, "unknown", {"x": [1]}),
+        *[("do_app_command", job, "echo", data) for data in ({"x": [1]}, [1, "two"], "text", None)],
         ("do_app_command", job, "two words", None),
         ("ls_target", "server", None, job),
         ("cat_target", "site-1", None, f"{job}/meta.json"),
-        ("grep_target", "server", "-c", "workflow quick", f"{job}/log.txt"),
+        ("grep_target", "server", "-n", "Server runner starting", f"{job}/log.txt"),
         # Refused while jobs run; were they not, the rest would fail.
         *[(m, t, None, w) for m in ("restart", "shutdown") for t in ("server", "all") for w in (True, False)],
         ("shutdown_system",),
@@ -185,19 +215,9 @@ def test_both_see_and_do_the_same_with_a_running_job(ours: Session, oracle: Orac
         if call[0] in ("restart", "shutdown", "shutdown_system"):
             assert answer["error"] == "JobNotDone"
     assert ours.get_job_status(running) == "RUNNING"
+    assert ours.do_app_command(running, "echo", {"x": [1]}) == {"topic": "echo", "data": {"x": [1]}}
     stats = ours.show_stats(running, "client", ["site-2"])
     assert stats["site-2"]["ClientRunner"]["job_id"] == running
-
-
-@pytest.fixture(scope="module")
-def troubled(ours: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A job that has ended, and whose sites had trouble."""
-    folder = write_job(tmp_path_factory.mktemp("troubled"), "troubled")
-    with (folder / "app" / "custom" / "quick_workflow.py").open("a") as code:
-        code.write(TROUBLE)
-    job = ours.submit_job(str(folder))
-    ours.wait_for_job(job, timeout=120, poll_interval=0.2)
-    return job
 
 
 def test_the_components_of_a_job(ours: Session, oracle: Oracle, troubled: str) -> None:

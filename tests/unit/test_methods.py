@@ -360,7 +360,7 @@ def test_a_line_that_does_not_get_to_the_server_raises_nothing(error: Exception,
 def test_lines_that_are_none_are_syntax_errors() -> None:
     unknown = {"time": "", "data": [{"type": "error", "data": 'Unknown command "x"'}], "meta": {"status": "error"}}
     session = OurSession(unknown)
-    for line in ("", "  ", "x y", "submit_job", "download_job"):
+    for line in ("", "  ", "x y", "submit_job", "download_job", "download_job j ../x", "download_job j .x"):
         result = session.do_command(line)
         assert result["status"] is APIStatus.ERROR_SYNTAX
         assert result["details"]

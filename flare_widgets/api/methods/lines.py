@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,14 @@ class LineMethods(JobMethods):
             return _failed(APIStatus.ERROR_SYNTAX, f"usage: {verb} {'FOLDER' if verb == 'submit_job' else 'JOB_ID'}")
         if verb in _DOWNLOADS:
             command = _DOWNLOADS[verb](arguments[0])
+            name = arguments[-1]
+            if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+                return _failed(APIStatus.ERROR_SYNTAX, f"{name!r} cannot be the name of the new folder")
             link, reply = self._offered(command)
             if not reply.meta.get("files"):
                 return _as_dict(verb, reply)
-            location = str(
-                transfer.download_files(link, command.answer(reply), arguments[-1], self.kit.download_dir, None, link.dialect)
-            )
+            files = command.answer(reply)
+            location = str(transfer.download_files(link, files, name, self.kit.download_dir, None, link.dialect))
             meta = {"location": location}
             return {"status": APIStatus.SUCCESS, "details": f"downloaded to {location}", "meta": meta}
         folder = Path(os.path.abspath(self.kit.upload_dir / arguments[0]))  # noqa: PTH100 - keep links as they are

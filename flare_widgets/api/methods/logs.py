@@ -74,8 +74,8 @@ class LogMethods(Methods):
 
         Raises
         ------
-        JobNotRunning
-            It does not run.
+        InternalError
+            It does not run, or the configuration is none.
         """
         self._run(commands.configure_job_log(job_id, config, target))
 
