@@ -384,14 +384,6 @@ def test_the_console_can_be_asked_for_its_folders(tmp_path: Path) -> None:
     assert "nothing" in result["details"]
 
 
-def test_with_no_folder_for_uploads_there_is_nothing_to_upload(tmp_path: Path) -> None:
-    import kits
-
-    session = OurSession({})
-    session.kit = StartupKit.load(kits.write_kit(tmp_path / "kit"))
-    assert session.kit.upload_dir.is_dir() or session.get_available_apps_to_upload() == []
-
-
 THEIR_METHODS = [n for n, _ in inspect.getmembers(flare_api.Session, inspect.isfunction) if not n.startswith("_")]
 
 

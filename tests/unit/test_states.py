@@ -1,0 +1,95 @@
+"""Waiting for what was restarted or shut down: until it is so, or until time is up. For real: the integration tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from test_methods import OurSession, reply
+
+from flare_widgets.api import ClientInfo, InternalError, NoConnection, ServerInfo, SystemInfo
+
+LISTED = [{"client_name": f"site-{n}", "client_last_conn_time": 5.0} for n in (1, 2)]
+
+
+def info(started: float = 1.0, **sites: float) -> SystemInfo:
+    clients = [ClientInfo(name.replace("_", "-"), last) for name, last in sites.items()]
+    return SystemInfo(ServerInfo("stopped", started), clients, [])
+
+
+class Watched(OurSession):
+    """A session that sees, one look after the other, what it is told; the last for ever."""
+
+    def __init__(self, *looks: SystemInfo | Exception) -> None:
+        super().__init__(reply(server_status="ok", server_start_time=1.0, clients=LISTED))
+        self.looks = list(looks)
+        self.left = False
+
+    def close(self) -> None:
+        self.left = True
+
+    def _look(self) -> SystemInfo:
+        seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flare_widgets.api.methods.states._PAUSE", 0.01)
+
+
+AWAY = NoConnection("away")
+SAME = info(site_1=5.0, site_2=5.0)
+
+
+@pytest.mark.parametrize(
+    ("looks", "call"),
+    [
+        ([SAME, AWAY, info(1.0)], lambda s: s.restart("server")),
+        ([SAME, info(2.0)], lambda s: s.restart("server")),
+        ([SAME, InternalError("half up"), info(2.0)], lambda s: s.restart("server")),
+        ([AWAY, info(2.0, site_1=9.0), AWAY, info(2.0, site_1=9.0, site_2=9.0)], lambda s: s.restart("all")),
+        ([SAME, AWAY, info(site_1=9.0, site_2=9.0)], lambda s: s.restart("client")),
+        ([SAME, info(site_1=9.0, site_2=5.0)], lambda s: s.restart("client", ["site-1"])),
+        ([SAME], lambda s: s.restart("client", ["site-9"])),
+        ([SAME, InternalError("going"), AWAY], lambda s: s.shutdown("server")),
+        ([SAME, AWAY], lambda s: s.shutdown("all")),
+        ([SAME, info(site_1=5.0), info()], lambda s: s.shutdown("client")),
+        ([SAME, info(site_2=5.0)], lambda s: s.shutdown("client", ["site-1"])),
+    ],
+)
+def test_it_is_waited_for(looks: list[Any], call: Callable[[Any], dict[str, Any]]) -> None:
+    session = Watched(*looks)
+    assert call(session)["server_status"] == "ok"
+    assert len(session.looks) == 1
+    assert session.left == ("client" not in session.sent[-1][0])
+
+
+@pytest.mark.parametrize(
+    ("look", "call", "reason"),
+    [
+        (SAME, lambda s: s.restart("server", timeout=0.1), "not back after 0.1 s .*has not gone down"),
+        (AWAY, lambda s: s.restart("all", timeout=0.1), r"not back after 0.1 s \(away\)"),
+        (SAME, lambda s: s.restart("client", timeout=0.1), "missing: site-1, site-2"),
+        (info(site_1=9.0), lambda s: s.restart("client", timeout=0.1), "missing: site-2"),
+        (SAME, lambda s: s.shutdown("all", timeout=0.1), "not gone after 0.1 s .*still answers"),
+        (InternalError("half"), lambda s: s.shutdown("server", timeout=0.1), "half"),
+        (SAME, lambda s: s.shutdown("client", ["site-2"], timeout=0.1), "still connected: site-2"),
+    ],
+)
+def test_time_is_up(look: Any, call: Callable[[Any], Any], reason: str) -> None:
+    with pytest.raises(TimeoutError, match=reason):
+        call(Watched(look))
+
+
+@pytest.mark.parametrize("method", ["restart", "shutdown"])
+@pytest.mark.parametrize("target", ["server", "client", "all"])
+def test_without_waiting_nobody_looks(method: str, target: str) -> None:
+    session = Watched(AssertionError("looked"))
+    assert getattr(session, method)(target, wait=False)["status"] == "ok"
+    assert len(session.sent) == 1
+    # As with nvflare: a session outlives a restart that is not waited for, but not its server.
+    assert session.left == (method == "shutdown" and target != "client")
