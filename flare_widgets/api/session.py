@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 from ..errors import (
     ConfigError,
     FLCommunicationError,
-    InvalidArgumentError,
     NoConnection,
     SessionClosed,
 )

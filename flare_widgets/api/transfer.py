@@ -18,7 +18,6 @@ from typing import Any
 from ..errors import FlareError, InternalError
 from ..kit import StartupKit
 from ..wire import hci, loop, transfers
-from ..wire.dialect import NEWEST, Dialect
 from ..wire.link import Link, NoSuchService
 from . import packing
 
@@ -34,7 +33,6 @@ def upload_folder(
     folder: Path,
     command: str,
     progress: Progress | None,
-    dialect: Dialect = NEWEST,
 ) -> hci.Reply:
     """Send a job folder, signed and zipped, as part of a command; return the command's reply.
 
@@ -50,14 +48,12 @@ def upload_folder(
         The HCI JSON of the command.
     progress
         Told how far the upload is.
-    dialect
-        How the server wants to be spoken to.
     """
     with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
         archive = Path(scratch, "job.zip")
         packing.pack(folder, kit, archive)
         size = archive.stat().st_size
-        upload = transfers.Upload(str(uuid.uuid4()), kit.username, command, archive.name, size, dialect)
+        upload = transfers.Upload(str(uuid.uuid4()), kit.username, command, archive.name, size, link.dialect)
         sent = 0
         with archive.open("rb") as file:
             for sequence in range(size // transfers.UPLOAD_CHUNK + 1):
@@ -85,7 +81,6 @@ def download_files(
     name: str,
     into: Path,
     progress: Progress | None,
-    dialect: Dialect = NEWEST,
 ) -> Path:
     """Fetch the files a server offers into a new folder, zip files unpacked.
 
@@ -104,8 +99,6 @@ def download_files(
         Where it shall be; made if need be.
     progress
         Told how far the download is.
-    dialect
-        How the server wants to be spoken to.
 
     Returns
     -------
@@ -116,7 +109,7 @@ def download_files(
     if len({n.casefold() for n in names}) != len(names):
         raise InternalError("the server offers two files of the same name: refused")
     into.mkdir(parents=True, exist_ok=True)
-    source = _Source(link, dialect)
+    source = _Source(link)
     scratch = Path(tempfile.mkdtemp(prefix=f".{packing.safe_name(name)}.", suffix=".partial", dir=into))
     try:
         received = 0
@@ -142,9 +135,9 @@ def download_files(
 class _Source:
     """A server that has files for us."""
 
-    def __init__(self, link: Link, dialect: Dialect) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
-        self._dialect = dialect
+        self._dialect = link.dialect
 
     def parts(self, reference: str) -> Iterator[bytes]:
         """Fetch a file, piece by piece."""

@@ -63,7 +63,8 @@ def test_the_keys_of_an_upload(dialect: Dialect, prefix: str) -> None:
 class Link:
     """A link to a server that serves some channels."""
 
-    def __init__(self, *serves: str) -> None:
+    def __init__(self, dialect: Dialect, *serves: str) -> None:
+        self.dialect = dialect
         self._serves = serves
         self.asked: list[str] = []
         self.posted: list[str] = []
@@ -84,17 +85,17 @@ FILES = [RemoteFile("a", "1"), RemoteFile("b", "2")]
 
 
 def test_the_older_channel_is_tried_when_nobody_serves_the_newer(tmp_path: Path) -> None:
-    link = Link("obj_downloader__")
-    folder = transfer.download_files(link, FILES, "job", tmp_path, None, OLD)  # type: ignore[arg-type]
+    link = Link(OLD, "obj_downloader__")
+    folder = transfer.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"xx", "b": b"xx"}
     assert link.asked == ["download_service__", *["obj_downloader__"] * 6]  # found out once
 
 
 @pytest.mark.parametrize("dialect", [OLD, NEWEST])
 def test_when_no_channel_is_served_that_is_the_error(dialect: Dialect, tmp_path: Path) -> None:
-    link = Link()
+    link = Link(dialect)
     with pytest.raises(NoConnection, match="nobody there"):
-        transfer.download_files(link, FILES, "job", tmp_path, None, dialect)  # type: ignore[arg-type]
+        transfer.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
     assert len(link.asked) == (1 if dialect is NEWEST else 2)
     assert link.posted == (["download_service__"] if dialect.cancels else [])
     assert not list(tmp_path.iterdir())

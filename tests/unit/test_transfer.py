@@ -18,6 +18,7 @@ from flare_widgets.api import transfer
 from flare_widgets.errors import InternalError, NoConnection, ProtocolError
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
+from flare_widgets.wire.dialect import NEWEST
 from flare_widgets.wire.transfers import RemoteFile
 
 OK = {fobs.HEADERS: {"__rc__": "OK"}}
@@ -31,6 +32,8 @@ class FakeLink:
     asked, posted
         What was sent, as (topic, value).
     """
+
+    dialect = NEWEST
 
     def __init__(self, answer: Callable[[Any], Any]) -> None:
         self._answer = answer

@@ -190,14 +190,14 @@ class JobMethods(Methods):
         """Send a job folder that was checked, and return the server's answer."""
         link = self._link()
         line = link.command(command.line, self._command_timeout())
-        return transfer.upload_folder(link, self.kit, folder, line, progress, link.dialect)
+        return transfer.upload_folder(link, self.kit, folder, line, progress)
 
     def _fetch(
         self, command: Command[list[RemoteFile]], name: str, into: Path, progress: transfer.Progress | None
     ) -> str:
         """Have files offered and download them into a new folder, `name` in `into`."""
         link, reply = self._offered(command)
-        return str(transfer.download_files(link, command.answer(reply), name, into, progress, link.dialect))
+        return str(transfer.download_files(link, command.answer(reply), name, into, progress))
 
     def _offered(self, command: Command[list[RemoteFile]]) -> tuple[Link, hci.Reply]:
         """Have files offered, and return the link they can be fetched over with what the server said."""

@@ -105,7 +105,7 @@ class LineMethods(JobMethods):
             if not reply.meta.get("files"):
                 return _as_dict(verb, reply)
             files = command.answer(reply)
-            location = str(transfer.download_files(link, files, name, self.kit.download_dir, None, link.dialect))
+            location = str(transfer.download_files(link, files, name, self.kit.download_dir, None))
             meta = {"location": location}
             return {"status": APIStatus.SUCCESS, "details": f"downloaded to {location}", "meta": meta}
         folder = Path(os.path.abspath(self.kit.upload_dir / arguments[0]))  # noqa: PTH100 - keep links as they are
