@@ -193,10 +193,12 @@ def test_a_saved_notebook_shows_the_end_without_a_kernel(alone):
     assert mime_types(saved, 1) == [["text/html", "text/plain"]]
     notebook.shut_down_kernels()
 
-    # A kernel that does not exist: JupyterLab opens the notebook and cannot start one.
-    saved.metadata.kernelspec.name = "there-is-no-such-kernel"
+    # A kernel that does not exist, nor one of its language, which JupyterLab would take instead: it has to ask.
+    saved.metadata.kernelspec = {"name": "no-such-kernel", "display_name": "none", "language": "no-such-language"}
+    saved.metadata.pop("language_info", None)
     notebook.write(saved, "without-kernel.ipynb")
     notebook.open("without-kernel.ipynb", kernel=False)
+    expect(notebook.page.locator(".jp-Dialog-header").get_by_text("Select Kernel")).to_be_visible()
     reopened = JobPanel(notebook.outputs(1))
     expect(reopened.static).to_be_visible()
     reopened.expect_status("FINISHED:COMPLETED")
