@@ -14,12 +14,23 @@ from ._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .api import MonitorReturnCode, Session, connect, new_insecure_session, new_secure_session
+    from .api import (
+        AsyncSession,
+        Job,
+        MonitorReturnCode,
+        Session,
+        connect,
+        connect_async,
+        new_insecure_session,
+        new_secure_session,
+    )
     from .federation import LocalFederation
     from .kit import StartupKit
     from .monitoring import JobSnapshot, Monitor
 
 __all__ = [
+    "AsyncSession",
+    "Job",
     "JobSnapshot",
     "LocalFederation",
     "Monitor",
@@ -28,6 +39,7 @@ __all__ = [
     "StartupKit",
     "__version__",
     "connect",
+    "connect_async",
     "load_ipython_extension",
     "new_insecure_session",
     "new_secure_session",
@@ -35,6 +47,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncSession": "api",
+    "Job": "api",
     "JobSnapshot": "monitoring",
     "LocalFederation": "federation",
     "Monitor": "monitoring",
@@ -42,6 +56,7 @@ _HOMES = {
     "Session": "api",
     "StartupKit": "kit",
     "connect": "api",
+    "connect_async": "api",
     "new_insecure_session": "api",
     "new_secure_session": "api",
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SHORT_ID = 8
+"""How many characters of a job id are shown; any unique prefix is accepted as input."""
+
 
 def clean(text: str, limit: int = 200) -> str:
     """Return `text` fit for a terminal: control and direction characters replaced, length bounded.

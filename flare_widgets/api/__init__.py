@@ -28,13 +28,18 @@ from ..errors import (
     SubmitTokenJobDeleted,
 )
 from ..kit import Finding, KitReport, StartupKit
+from .aio import AsyncSession
 from .checkup import check_kit
+from .forms import JobList
 from .info import APIStatus, ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
-from .opening import connect, new_insecure_session, new_secure_session
+from .jobs import AsyncJob, Job
+from .opening import connect, connect_async, new_insecure_session, new_secure_session
 from .session import Session
 
 __all__ = [
     "APIStatus",
+    "AsyncJob",
+    "AsyncSession",
     "AuthenticationError",
     "AuthorizationError",
     "ClientInfo",
@@ -49,7 +54,9 @@ __all__ = [
     "InvalidCertChain",
     "InvalidJobDefinition",
     "InvalidTarget",
+    "Job",
     "JobInfo",
+    "JobList",
     "JobNotDone",
     "JobNotFound",
     "JobNotRunning",
@@ -72,6 +79,7 @@ __all__ = [
     "TargetType",
     "check_kit",
     "connect",
+    "connect_async",
     "new_insecure_session",
     "new_secure_session",
 ]

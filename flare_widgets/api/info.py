@@ -120,5 +120,13 @@ class SystemInfo:
     __repr__ = __str__
 
 
+_LEGACY_ENDED = frozenset({"FINISHED_OK", "FINISHED_EXCEPTION", "ABORTED", "ABANDONED", "FAILED"})
+
+
+def is_terminal(status: str) -> bool:
+    """Whether a job in this status has ended (FLARE's rule: ``FINISHED...``, and a few words of old servers)."""
+    return status.startswith("FINISHED") or status in _LEGACY_ENDED
+
+
 def _when(seconds: float | None) -> str:
     return "unknown" if seconds is None else time.asctime(time.localtime(seconds))

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Generator
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
+from ..wire import loop
+from .aio import AsyncSession
 from .session import Session
 
 _MAX_LOGIN_TRIES = 300  # nvflare's limit for a number that decides nothing here
@@ -90,6 +95,56 @@ def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0, a
     """
     open_session = new_insecure_session if allow_clear else functools.partial(new_secure_session, "")
     return open_session(kit, timeout=timeout, study=study)
+
+
+def connect_async(
+    kit: str | Path, *, study: str = "default", timeout: float = 10.0, allow_clear: bool = False
+) -> Opening:
+    """Open a session for code that awaits: by ``async with connect_async(kit) as session``, or ``await`` alone.
+
+    Nothing happens until it is awaited or entered. Cancelling that leaves nothing open.
+
+    Parameters
+    ----------
+    kit, study, timeout, allow_clear
+        See :func:`connect`, also for the errors.
+
+    Returns
+    -------
+    Opening
+        Await it for the :class:`.AsyncSession`, which you close, or enter it: then leaving closes the session.
+
+    Examples
+    --------
+    >>> async with flare_widgets.connect_async("kits/admin@nvidia.com") as session:  # doctest: +SKIP
+    ...     print(await session.get_system_info())
+    """
+    return Opening(functools.partial(connect, kit, study=study, timeout=timeout, allow_clear=allow_clear))
+
+
+class Opening:
+    """A session that is to be opened by ``await`` or ``async with``; made by :func:`connect_async`."""
+
+    def __init__(self, connect: Callable[[], Session]) -> None:
+        self._connect = connect
+        self._session: AsyncSession | None = None
+
+    def __await__(self) -> Generator[Any, Any, AsyncSession]:
+        return self._opened().__await__()
+
+    async def __aenter__(self) -> AsyncSession:
+        self._session = await self._opened()
+        return self._session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _opened(self) -> AsyncSession:
+        # In a worker: a kit is files, and many signatures to check.
+        return AsyncSession(await loop.in_worker(self._connect))
 
 
 def _opened(session: Session, timeout: float, command_timeout: float | None = None) -> Session:

@@ -2,7 +2,7 @@
 
 A drop-in for ``nvflare.fuel.flare_api.flare_api``: the same names, parameters, defaults, return values and
 exceptions, without ``nvflare``. Methods are synchronous and may be called from any thread; an interrupt leaves
-them at once and the session stays usable.
+them at once and the session stays usable. :attr:`.Session.aio` has the same methods for code that awaits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import logging
 import os
 import time
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -30,18 +31,12 @@ from ..wire import hci, loop
 from ..wire.connection import Connection
 from ..wire.link import Link
 from . import commands
+from .aio import AsyncSession
 from .commands import Command
-from .methods import (
-    LineMethods,
-    LogMethods,
-    RunningJobMethods,
-    ShellMethods,
-    SiteMethods,
-    StateMethods,
-    StudyMethods,
-    SystemMethods,
-)
+from .jobs import Job
+from .methods import SessionMethods
 from .methods.base import COMMAND_TIMEOUT
+from .methods.waiting import BlockingMethods
 
 log = logging.getLogger("flare_widgets.api")
 
@@ -51,9 +46,7 @@ _BACKOFF = 0.5
 _CLOSE = 0.1  # seconds close() waits for the farewell; the I/O thread finishes it
 
 
-class Session(
-    RunningJobMethods, LineMethods, LogMethods, ShellMethods, SiteMethods, StateMethods, StudyMethods, SystemMethods
-):
+class Session(BlockingMethods, SessionMethods[Job]):
     """A session of one user with one server. Made by :func:`.new_secure_session` or :func:`flare_widgets.connect`.
 
     Parameters
@@ -136,6 +129,14 @@ class Session(
         """Whether the session has ended, here or on the server."""
         return self._connection.closed
 
+    @property
+    def aio(self) -> AsyncSession:
+        """This session for code that awaits: the same methods as coroutines, over the same connection.
+
+        ``await session.aio.list_jobs()``
+        """
+        return AsyncSession(self)
+
     def try_connect(self, timeout: float) -> None:
         """Connect and log in.
 
@@ -193,13 +194,19 @@ class Session(
         state = "closed" if self.closed else "open"
         return f"<Session {self.username} → {self.kit.address}, study {self.study}, {state}>"
 
-    def _run(self, command: Command[T]) -> T:
+    async def _run(self, command: Command[T]) -> T:
         self._check_process()
-        return loop.run(self._execute(command))
+        return await self._io(self._execute(command))
 
-    def _ask(self, command: Command[Any]) -> hci.Reply:
+    async def _ask(self, command: Command[Any]) -> hci.Reply:
         self._check_process()
-        return loop.run(self._send(command))
+        return await self._io(self._send(command))
+
+    async def _end(self) -> None:
+        self.close()
+
+    def _handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> Job:
+        return Job(self, job_id, known)
 
     def _command_timeout(self) -> float | None:
         return self._timeout

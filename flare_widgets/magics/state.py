@@ -5,12 +5,9 @@ from __future__ import annotations
 from IPython.core.error import UsageError
 
 from ..api import Session
-from ..errors import JobNotFound
 from ..federation import LocalFederation
 from ..kit import StartupKit
 from ..monitoring import Monitor
-
-_UUID_LENGTH = 36
 
 
 class State:
@@ -95,14 +92,4 @@ class State:
             if self.last_job is None:
                 raise UsageError("which job? Give its id (%flare jobs lists them)")
             return self.last_job
-        if len(prefix) < _UUID_LENGTH:
-            found = [str(job.get("job_id")) for job in self.session.list_jobs(id_prefix=prefix)]
-            if not found:
-                raise JobNotFound(f"no job has an id that begins with '{prefix}'. %flare jobs lists them")
-            if len(found) > 1:
-                raise JobNotFound(
-                    f"{len(found)} jobs have an id that begins with '{prefix}': {', '.join(sorted(found)[:5])}. "
-                    "Give more of it"
-                )
-            return found[0]
-        return prefix
+        return self.session.job(prefix).id

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..api.jobs import is_terminal
+from ..api.info import is_terminal
 from .text import describe
 
 SCHEMA = 1

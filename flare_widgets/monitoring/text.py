@@ -5,13 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ..text import clean
+from ..text import SHORT_ID, clean
 
 if TYPE_CHECKING:
     from .snapshot import JobSnapshot
-
-SHORT_ID = 8
-"""How many characters of a job id are shown; any unique prefix is accepted as input."""
 
 
 def describe(snapshot: JobSnapshot, now: float | None = None) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -33,9 +34,17 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     TimeoutError
         It took longer than `timeout` seconds; it goes on.
     """
+    worker = _worker.get()
     future = start(coroutine)
+    if worker is not None:
+        worker.waits_for(future)
     try:
         return future.result(timeout)
+    except concurrent.futures.CancelledError:
+        if worker is None:
+            raise
+        # A worker unwinds as a cancelled task does: through all that catches no more than Exception.
+        raise asyncio.CancelledError from None
     except concurrent.futures.TimeoutError:
         # Python 3.10 has its own class for this; and a coroutine may itself have ended with a time-out.
         if future.done():
@@ -44,6 +53,52 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     except BaseException:
         future.cancel()
         raise
+
+
+async def in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call what blocks in a worker thread, for a caller in an event loop of its own.
+
+    Cancelling makes what `function` waits for in :func:`run` fail, now or the next time, once: what it does to clean
+    up it still can. It has ended when the cancelled caller goes on.
+    """
+    worker = _Worker()
+
+    def work() -> T:
+        _worker.set(worker)  # in the thread's copy of the context
+        return function(*args, **kwargs)
+
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        worker.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # looked at: the caller has left
+        raise
+
+
+class _Worker:
+    """A thread that may be told to give up what it waits for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._future: concurrent.futures.Future[Any] | None = None
+        self._cancelled = False
+
+    def waits_for(self, future: concurrent.futures.Future[Any]) -> None:
+        with self._lock:
+            self._future = future
+            cancelled, self._cancelled = self._cancelled, False
+        if cancelled:
+            future.cancel()
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = self._future is None or not self._future.cancel()
+
+
+_worker: contextvars.ContextVar[_Worker | None] = contextvars.ContextVar("flare_worker", default=None)
 
 
 def is_current() -> bool:

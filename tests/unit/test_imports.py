@@ -20,7 +20,7 @@ MAY = {
     "text": set(),
     "kit": {"errors", "text"},
     "wire": {"kit", "errors"},
-    "api": {"wire", "kit", "errors"},
+    "api": {"wire", "kit", "errors", "text"},
     "monitoring": {"api", "wire", "kit", "errors", "text"},
     "views": {"monitoring", "api", "kit", "errors", "text"},
     "federation": {"api"},

@@ -48,12 +48,12 @@ class OurSession(Session):
         self.sent: list[tuple[str, Any]] = []
         self._answer = answer
 
-    def _ask(self, command: Command[Any]) -> hci.Reply:
+    async def _ask(self, command: Command[Any]) -> hci.Reply:
         self.sent.append((command.line, command.props))
         return hci.decode(json.dumps(self._answer))
 
-    def _run(self, command: Command[Any]) -> Any:
-        return command.answer(self._ask(command))
+    async def _run(self, command: Command[Any]) -> Any:
+        return command.answer(await self._ask(command))
 
 
 def outcome(session: Any, method: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
@@ -351,7 +351,7 @@ def test_the_statuses_of_lines_are_nvflares() -> None:
 )
 def test_a_line_that_does_not_get_to_the_server_raises_nothing(error: Exception, status: APIStatus) -> None:
     class Broken(OurSession):
-        def _ask(self, command: Command[Any]) -> hci.Reply:
+        async def _ask(self, command: Command[Any]) -> hci.Reply:
             raise error
 
     assert Broken({}).do_command("list_jobs") == {"status": status, "details": str(error)}

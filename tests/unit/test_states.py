@@ -29,7 +29,7 @@ class Watched(OurSession):
     def close(self) -> None:
         self.left = True
 
-    def _look(self) -> SystemInfo:
+    async def _look(self) -> SystemInfo:
         seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(seen, Exception):
             raise seen

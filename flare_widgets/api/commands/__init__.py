@@ -22,7 +22,7 @@ from .jobs import (
     resolve_aliases,
     submit_job,
 )
-from .logs import configure_job_log, configure_site_log, get_job_log
+from .logs import LOG_FILE, configure_job_log, configure_site_log, get_job_log
 from .shell import grep, ls, pwd, read_file
 from .stats import reset_errors, show_errors, show_stats
 from .studies import (
@@ -49,6 +49,7 @@ from .system import (
 
 __all__ = [
     "JOB_NAME",
+    "LOG_FILE",
     "STUDY",
     "Command",
     "abort_job",

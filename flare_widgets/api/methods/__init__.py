@@ -1,8 +1,13 @@
 """The methods of a session, a family a module: what each returns and raises is written there.
 
-They are mixed into :class:`.Session`, so that a user finds them in one place and a reader in small ones.
+Each is declared once, for both faces of a session (:mod:`flare_widgets.api.faces`). They are mixed into these, so that
+a user finds them in one place and a reader in small ones.
 """
 
+from typing import Generic
+
+from .handles import HandleMethods, J
+from .jobs import JobMethods
 from .lines import LineMethods
 from .logs import LogMethods
 from .running import RunningJobMethods
@@ -12,13 +17,17 @@ from .states import StateMethods
 from .studies import StudyMethods
 from .system import SystemMethods
 
-__all__ = [
-    "LineMethods",
-    "LogMethods",
-    "RunningJobMethods",
-    "ShellMethods",
-    "SiteMethods",
-    "StateMethods",
-    "StudyMethods",
-    "SystemMethods",
-]
+__all__ = ["HandleMethods", "JobMethods", "LogMethods", "RunningJobMethods", "SessionMethods"]
+
+
+class SessionMethods(
+    HandleMethods[J],
+    LineMethods,
+    ShellMethods,
+    SiteMethods,
+    StateMethods,
+    StudyMethods,
+    SystemMethods,
+    Generic[J],
+):
+    """All methods of a session whose handles on jobs are of type `J`."""

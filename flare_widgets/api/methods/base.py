@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, TypeVar
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...kit import StartupKit
 from ...wire import hci
 from ...wire.link import Link
 from ..commands import Command
+from ..faces import method
 
+S = TypeVar("S", bound="Methods")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 COMMAND_TIMEOUT = 5.0
@@ -17,7 +22,7 @@ COMMAND_TIMEOUT = 5.0
 
 
 class Methods(abc.ABC):
-    """A session as its methods see it.
+    """A session, of either face, as its methods see it.
 
     Attributes
     ----------
@@ -33,21 +38,50 @@ class Methods(abc.ABC):
         """The study of the session."""
 
     @abc.abstractmethod
-    def close(self) -> None:
-        """End the session."""
-
-    @abc.abstractmethod
-    def _run(self, command: Command[T]) -> T:
+    async def _run(self, command: Command[T]) -> T:
         """Send a command and return its result."""
 
     @abc.abstractmethod
-    def _ask(self, command: Command[Any]) -> hci.Reply:
+    async def _ask(self, command: Command[Any]) -> hci.Reply:
         """Send a command and return the answer, whatever it says."""
 
     @abc.abstractmethod
+    async def _io(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the I/O thread and return its result."""
+
+    @abc.abstractmethod
+    async def _sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+    @abc.abstractmethod
+    async def _off_loop(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Call what reads and writes files, or waits for :func:`.loop.run`, where it keeps no event loop waiting."""
+
+    @abc.abstractmethod
+    async def _outcome(self, result: Any) -> Any:
+        """Return what came of a callback that returned `result`."""
+
+    @abc.abstractmethod
+    async def _end(self) -> None:
+        """End the session."""
+
+    @abc.abstractmethod
     def _link(self) -> Link:
-        """Return a link that works."""
+        """Return a link that works. Blocks."""
 
     @abc.abstractmethod
     def _command_timeout(self) -> float | None:
         """Return what the user set; None for the defaults."""
+
+
+def transfer_method(function: Callable[Concatenate[S, P], T]) -> method[S, P, T]:
+    """Declare a method of both faces by a function that blocks: it reads and writes files between its requests.
+
+    On the awaiting face it runs in a worker thread. Cancelling ends what it waits for.
+    """
+
+    @functools.wraps(function)
+    async def coroutine(session: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await session._off_loop(function, session, *args, **kwargs)
+
+    return method(coroutine)

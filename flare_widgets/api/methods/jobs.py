@@ -12,13 +12,15 @@ from ...wire.link import Link
 from ...wire.transfers import RemoteFile
 from .. import commands, packing, transfer
 from ..commands import Command
-from .base import COMMAND_TIMEOUT, Methods
+from ..faces import method
+from .base import COMMAND_TIMEOUT, Methods, transfer_method
 
 
 class JobMethods(Methods):
     """What a session can do with jobs."""
 
-    def list_jobs(
+    @method  # type: ignore[arg-type]  # **kwargs could have another `self`
+    async def list_jobs(
         self,
         detailed: bool = False,
         limit: int | None = None,
@@ -51,9 +53,12 @@ class JobMethods(Methods):
             ``job_id, job_name, status, submit_time, duration, study``, as text.
         """
         filters = commands.resolve_aliases(limit, id_prefix, name_prefix, kwargs)
-        return self._run(commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters))
+        return await self._run(
+            commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters)
+        )
 
-    def get_job_meta(self, job_id: str) -> dict[str, Any]:
+    @method
+    async def get_job_meta(self, job_id: str) -> dict[str, Any]:
         """Return what the server stores about a job.
 
         Raises
@@ -61,13 +66,15 @@ class JobMethods(Methods):
         JobNotFound
             There is no such job.
         """
-        return self._run(commands.get_job_meta(job_id))
+        return await self._run(commands.get_job_meta(job_id))
 
-    def get_job_status(self, job_id: str) -> str | None:
+    @method
+    async def get_job_status(self, job_id: str) -> str | None:
         """Return the job's status: ``SUBMITTED``, ``RUNNING``, ``FINISHED:COMPLETED``, ..."""
-        status = self.get_job_meta(job_id).get("status")
+        status = (await self._run(commands.get_job_meta(job_id))).get("status")
         return status if isinstance(status, str) else None
 
+    @transfer_method
     def submit_job(
         self,
         job_definition_path: str,
@@ -101,19 +108,22 @@ class JobMethods(Methods):
         command = commands.submit_job(folder.name, submit_token)
         return command.answer(self._upload(command, folder, progress))
 
-    def clone_job(self, job_id: str) -> str:
+    @method
+    async def clone_job(self, job_id: str) -> str:
         """Submit the content of a job again and return the new job's id."""
-        return self._run(commands.clone_job(job_id))
+        return await self._run(commands.clone_job(job_id))
 
-    def abort_job(self, job_id: str) -> str:
+    @method
+    async def abort_job(self, job_id: str) -> str:
         """End a job before its time, and return what the server says.
 
         A job that has ended stays as it is; one that has not started is never scheduled. For a running job this
         takes 2 to 3 s, and its status follows a few seconds later.
         """
-        return self._run(commands.abort_job(job_id))
+        return await self._run(commands.abort_job(job_id))
 
-    def delete_job(self, job_id: str) -> dict[str, Any]:
+    @method
+    async def delete_job(self, job_id: str) -> dict[str, Any]:
         """Remove a job and its results from the server for good.
 
         Raises
@@ -121,8 +131,9 @@ class JobMethods(Methods):
         JobNotDone
             It is running.
         """
-        return self._run(commands.delete_job(job_id))
+        return await self._run(commands.delete_job(job_id))
 
+    @transfer_method
     def download_job_result(
         self, job_id: str, destination: str | None = None, *, progress: transfer.Progress | None = None
     ) -> str:
@@ -150,7 +161,8 @@ class JobMethods(Methods):
         into = Path(destination).expanduser().absolute() if destination else self.kit.download_dir
         return self._fetch(commands.download_job(job_id), job_id, into, progress)
 
-    def list_job_components(self, job_id: str) -> list[str]:
+    @method
+    async def list_job_components(self, job_id: str) -> list[str]:
         """Return the names of what sites sent to the server in addition to the job's results.
 
         After a failure that is mostly ``ERRORLOG_`` and a site's name: that site's log of errors. Needs the right
@@ -161,8 +173,9 @@ class JobMethods(Methods):
         list of str
             Empty while the job runs, and when there are none.
         """
-        return self._run(commands.list_job_components(job_id))
+        return await self._run(commands.list_job_components(job_id))
 
+    @transfer_method
     def download_job_components(self, job_id: str, *, progress: transfer.Progress | None = None) -> str:
         """Download what sites sent to the server in addition to the job's results.
 

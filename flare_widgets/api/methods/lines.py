@@ -12,6 +12,7 @@ from ...errors import FlareError, NoConnection, SessionClosed
 from ...wire import hci
 from .. import commands, packing, transfer
 from ..commands import Command
+from ..faces import method
 from ..info import APIStatus
 from ..replies import api_status
 from .jobs import JobMethods
@@ -24,7 +25,8 @@ _UNKNOWN = "Unknown command "
 class LineMethods(JobMethods):
     """What a session can do that has no method of its own."""
 
-    def do_command(self, command: str, props: Any = None) -> dict[str, Any]:
+    @method
+    async def do_command(self, command: str, props: Any = None) -> dict[str, Any]:
         """Send an admin command as a user of FLARE's console types it, and return the answer as it is.
 
         The only method that raises nothing when the server refuses: look at ``status`` and ``meta``. Needs the
@@ -51,13 +53,13 @@ class LineMethods(JobMethods):
         verb = words[0] if words else ""
         try:
             if verb in _DOWNLOADS or verb == "submit_job":
-                return self._transfer(verb, words[1:])
+                return await self._off_loop(self._transfer, verb, words[1:])
             if verb == "info":
                 folders = f"uploads: {self.kit.upload_dir}\ndownloads: {self.kit.download_dir}\n"
                 return {"status": "ok", "details": folders}
             if not verb:
                 return _failed(APIStatus.ERROR_SYNTAX, "Command  not found: none was given")
-            return _as_dict(verb, self._ask(Command(command, lambda reply: reply, props=props)))
+            return _as_dict(verb, await self._ask(Command(command, lambda reply: reply, props=props)))
         except SessionClosed as e:
             return _failed(APIStatus.ERROR_INACTIVE_SESSION, str(e))
         except NoConnection as e:
@@ -65,7 +67,8 @@ class LineMethods(JobMethods):
         except FlareError as e:
             return _failed(APIStatus.ERROR_RUNTIME, str(e))
 
-    def do_app_command(self, job_id: str, topic: str, cmd_data: Any) -> dict[str, Any]:
+    @method
+    async def do_app_command(self, job_id: str, topic: str, cmd_data: Any) -> dict[str, Any]:
         """Have the server's part of a running job do what its own code understands.
 
         Needs the right to `app_command`, which only a project admin has by default.
@@ -91,7 +94,7 @@ class LineMethods(JobMethods):
         ValueError
             The data is not JSON-able; nothing was sent.
         """
-        return self._run(commands.app_command(job_id, topic, cmd_data))
+        return await self._run(commands.app_command(job_id, topic, cmd_data))
 
     def _transfer(self, verb: str, arguments: list[str]) -> dict[str, Any]:
         if not arguments:

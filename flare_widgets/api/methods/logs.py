@@ -7,13 +7,15 @@ from typing import Any
 from ...errors import InternalError
 from .. import commands
 from ..commands import logs
+from ..faces import method
 from .base import Methods
 
 
 class LogMethods(Methods):
     """What a session can do with logs."""
 
-    def get_job_logs(
+    @method
+    async def get_job_logs(
         self,
         job_id: str,
         target: str = "server",
@@ -46,7 +48,7 @@ class LogMethods(Methods):
         """
         logs.keep_lines("", tail_lines, grep_pattern)  # refuses what is no number before anything is asked
         try:
-            result = self._run(commands.get_job_log(job_id, target, log_file_name))
+            result = await self._run(commands.get_job_log(job_id, target, log_file_name))
         except InternalError as e:
             if log_file_name != logs.LOG_FILE and logs.is_too_old(e):
                 return {"logs": {}}
@@ -59,7 +61,8 @@ class LogMethods(Methods):
             }
         return result
 
-    def configure_job_log(self, job_id: str, config: Any, target: str = "all") -> None:
+    @method
+    async def configure_job_log(self, job_id: str, config: Any, target: str = "all") -> None:
         """Say what a running job logs from now on. Needs the right to `manage_job`.
 
         Parameters
@@ -77,9 +80,10 @@ class LogMethods(Methods):
         InternalError
             It does not run, or the configuration is none.
         """
-        self._run(commands.configure_job_log(job_id, config, target))
+        await self._run(commands.configure_job_log(job_id, config, target))
 
-    def configure_site_log(self, config: str, target: str = "all") -> None:
+    @method
+    async def configure_site_log(self, config: str, target: str = "all") -> None:
         """Say what the server and the sites themselves (not their jobs) log from now on. Needs the right to `operate`.
 
         Parameters
@@ -91,4 +95,4 @@ class LogMethods(Methods):
             ``all``, ``server``, ``client`` for all sites, or the name of a site (which nvflare's own client
             promises, but sends in a way that the server refuses).
         """
-        self._run(commands.configure_site_log(config, target))
+        await self._run(commands.configure_site_log(config, target))

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...errors import InternalError, InvalidArgumentError, JobTimeout
 from .. import commands
-from ..info import MonitorReturnCode
-from ..jobs import is_terminal
+from ..faces import method
+from ..info import MonitorReturnCode, is_terminal
 from .jobs import JobMethods
+
+Look = Callable[[dict[str, Any]], Awaitable[bool]]
+"""Called with a job's meta at each look; whether to go on watching."""
 
 
 class RunningJobMethods(JobMethods):
     """What a session can do with jobs while they run."""
 
-    def monitor_job(
+    @method
+    async def monitor_job(
         self,
         job_id: str,
         timeout: float = 0,
         poll_interval: float = 2.0,
-        cb: Callable[..., bool] | None = None,
+        cb: Callable[..., Any] | None = None,
         *cb_args: Any,
         **cb_kwargs: Any,
     ) -> MonitorReturnCode:
-        """Watch a job until it ends; the kernel is busy meanwhile.
+        """Watch a job until it ends; the kernel is busy meanwhile, unless that is awaited.
 
         Parameters
         ----------
@@ -37,40 +41,28 @@ class RunningJobMethods(JobMethods):
             Seconds between two looks.
         cb
             ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look, in this
-            thread; when it returns False, watching ends.
+            thread; when it returns False, watching ends. An asynchronous session takes a coroutine function too.
         """
-        code, _ = self.monitor_job_and_return_job_meta(job_id, timeout, poll_interval, cb, *cb_args, **cb_kwargs)
+        look = self._look_and_call(job_id, cb, cb_args, cb_kwargs)
+        code, _ = await self._watch(job_id, timeout, poll_interval, look)
         return code
 
-    def monitor_job_and_return_job_meta(
+    @method
+    async def monitor_job_and_return_job_meta(
         self,
         job_id: str,
         timeout: float = 0.0,
         poll_interval: float = 2.0,
-        cb: Callable[..., bool] | None = None,
+        cb: Callable[..., Any] | None = None,
         *cb_args: Any,
         **cb_kwargs: Any,
     ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
         """Do as :meth:`monitor_job` and return the job's final meta too (None unless it ended)."""
-        if timeout < 0:
-            raise InvalidArgumentError("timeout must be >= 0")
-        if poll_interval <= 0:
-            raise InvalidArgumentError("poll_interval must be > 0")
-        deadline = time.monotonic() + timeout if timeout else float("inf")
-        while True:
-            if time.monotonic() > deadline:
-                return MonitorReturnCode.TIMEOUT, None
-            meta = self.get_job_meta(job_id)
-            if cb is not None and not cb(self, job_id, meta, *cb_args, **cb_kwargs):
-                return MonitorReturnCode.ENDED_BY_CB, None
-            status = meta.get("status")
-            if not isinstance(status, str) or not status:
-                raise InternalError(f"the server did not say the status of job {job_id}")
-            if is_terminal(status):
-                return MonitorReturnCode.JOB_FINISHED, meta
-            time.sleep(poll_interval)
+        look = self._look_and_call(job_id, cb, cb_args, cb_kwargs)
+        return await self._watch(job_id, timeout, poll_interval, look)
 
-    def wait_for_job(self, job_id: str, timeout: float = 0.0, poll_interval: float = 2.0) -> dict[str, Any]:
+    @method
+    async def wait_for_job(self, job_id: str, timeout: float = 0.0, poll_interval: float = 2.0) -> dict[str, Any]:
         """Wait until a job ends and return its final meta.
 
         Raises
@@ -78,12 +70,10 @@ class RunningJobMethods(JobMethods):
         JobTimeout
             It did not end within `timeout` seconds (0: wait for as long as it takes).
         """
-        code, meta = self.monitor_job_and_return_job_meta(job_id, timeout, poll_interval)
-        if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
-        return meta
+        return await self._wait_for_end(job_id, timeout, poll_interval)
 
-    def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+    @method
+    async def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
         """Return what the parts of a running job say about themselves.
 
         Parameters
@@ -108,9 +98,10 @@ class RunningJobMethods(JobMethods):
         NoConnection
             A site did not answer the server in time; ask the others one by one.
         """
-        return self._run(commands.show_stats(job_id, target_type, targets))
+        return await self._run(commands.show_stats(job_id, target_type, targets))
 
-    def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+    @method
+    async def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
         """Return the errors that the parts of a running job remember; arguments and errors as in :meth:`show_stats`.
 
         Returns
@@ -119,8 +110,49 @@ class RunningJobMethods(JobMethods):
             By the target's name, by the part's name, by ``error`` or ``warning``, its text. FLARE says
             ``"No Error"`` in place of the server's parts when there is none.
         """
-        return self._run(commands.show_errors(job_id, target_type, targets))
+        return await self._run(commands.show_errors(job_id, target_type, targets))
 
-    def reset_errors(self, job_id: str) -> None:
+    @method
+    async def reset_errors(self, job_id: str) -> None:
         """Make all parts of a running job forget their errors."""
-        self._run(commands.reset_errors(job_id))
+        await self._run(commands.reset_errors(job_id))
+
+    async def _wait_for_end(
+        self, job_id: str, timeout: float, poll_interval: float, look: Look | None = None
+    ) -> dict[str, Any]:
+        code, meta = await self._watch(job_id, timeout, poll_interval, look)
+        if code is MonitorReturnCode.TIMEOUT or meta is None:
+            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
+        return meta
+
+    async def _watch(
+        self, job_id: str, timeout: float, poll_interval: float, look: Look | None
+    ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
+        if timeout < 0:
+            raise InvalidArgumentError("timeout must be >= 0")
+        if poll_interval <= 0:
+            raise InvalidArgumentError("poll_interval must be > 0")
+        deadline = time.monotonic() + timeout if timeout else float("inf")
+        while True:
+            if time.monotonic() > deadline:
+                return MonitorReturnCode.TIMEOUT, None
+            meta = await self._run(commands.get_job_meta(job_id))
+            if look is not None and not await look(meta):
+                return MonitorReturnCode.ENDED_BY_CB, None
+            status = meta.get("status")
+            if not isinstance(status, str) or not status:
+                raise InternalError(f"the server did not say the status of job {job_id}")
+            if is_terminal(status):
+                return MonitorReturnCode.JOB_FINISHED, meta
+            await self._sleep(poll_interval)
+
+    def _look_and_call(
+        self, job_id: str, cb: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Look | None:
+        if cb is None:
+            return None
+
+        async def look(meta: dict[str, Any]) -> bool:
+            return bool(await self._outcome(cb(self, job_id, meta, *args, **kwargs)))
+
+        return look

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import commands
+from ..faces import method
 from .base import Methods
 
 
@@ -22,7 +23,8 @@ class ShellMethods(Methods):
         There is no such site.
     """
 
-    def ls_target(self, target: str, options: str | None = None, path: str | None = None) -> str:
+    @method
+    async def ls_target(self, target: str, options: str | None = None, path: str | None = None) -> str:
         """List a folder of the server or of a site by ``ls``.
 
         Parameters
@@ -39,9 +41,10 @@ class ShellMethods(Methods):
         str
             What the command printed.
         """
-        return self._run(commands.ls(target, options, path))
+        return await self._run(commands.ls(target, options, path))
 
-    def cat_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
+    @method
+    async def cat_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
         """Read a text file of the server or of a site.
 
         Parameters
@@ -54,25 +57,30 @@ class ShellMethods(Methods):
             The file, required; its name ends with ``.txt``, ``.log``, ``.json``, ``.csv``, ``.sh``, ``.config`` or
             ``.py``.
         """
-        return self._run(commands.read_file("cat", target, options, file))
+        return await self._run(commands.read_file("cat", target, options, file))
 
-    def tail_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
+    @method
+    async def tail_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
         """Read the end of a text file; arguments as in :meth:`cat_target`, options such as ``-n20`` (else 10 lines)."""
-        return self._run(commands.read_file("tail", target, options, file))
+        return await self._run(commands.read_file("tail", target, options, file))
 
-    def tail_target_log(self, target: str, options: str | None = None) -> str:
+    @method
+    async def tail_target_log(self, target: str, options: str | None = None) -> str:
         """Read the end of the ``log.txt`` of the server or of a site; options such as ``-n20``."""
-        return self.tail_target(target, options, file="log.txt")
+        return await self._run(commands.read_file("tail", target, options, commands.LOG_FILE))
 
-    def head_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
+    @method
+    async def head_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
         """Read the beginning of a text file; arguments as in :meth:`tail_target`."""
-        return self._run(commands.read_file("head", target, options, file))
+        return await self._run(commands.read_file("head", target, options, file))
 
-    def head_target_log(self, target: str, options: str | None = None) -> str:
+    @method
+    async def head_target_log(self, target: str, options: str | None = None) -> str:
         """Read the beginning of the ``log.txt`` of the server or of a site; options such as ``-n20``."""
-        return self.head_target(target, options, file="log.txt")
+        return await self._run(commands.read_file("head", target, options, commands.LOG_FILE))
 
-    def grep_target(
+    @method
+    async def grep_target(
         self, target: str, options: str | None = None, pattern: str | None = None, file: str | None = None
     ) -> str:
         """Find the lines of a text file that match.
@@ -93,8 +101,9 @@ class ShellMethods(Methods):
         str
             The lines; empty if there are none.
         """
-        return self._run(commands.grep(target, options, pattern, file))
+        return await self._run(commands.grep(target, options, pattern, file))
 
-    def get_working_directory(self, target: str) -> str:
+    @method
+    async def get_working_directory(self, target: str) -> str:
         """Return the folder that the server or a site runs in, with a line break at the end as ``pwd`` prints it."""
-        return self._run(commands.pwd(target))
+        return await self._run(commands.pwd(target))

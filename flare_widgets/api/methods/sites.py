@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import commands
+from ..faces import method
 from .base import Methods
 
 
@@ -17,7 +18,8 @@ class SiteMethods(Methods):
         The name is none.
     """
 
-    def remove_client(self, client_name: str) -> None:
+    @method
+    async def remove_client(self, client_name: str) -> None:
         """Make the server forget that a site is connected.
 
         The site is not stopped and may come back: when it notices, it registers again. To keep it out, use
@@ -28,9 +30,10 @@ class SiteMethods(Methods):
         InvalidTarget
             No such site is connected.
         """
-        self._run(commands.remove_client(client_name))
+        await self._run(commands.remove_client(client_name))
 
-    def disable_client(self, client_name: str) -> dict[str, Any]:
+    @method
+    async def disable_client(self, client_name: str) -> dict[str, Any]:
         """Shut a site out: its connection is forgotten, and it cannot register again. Its certificate stays valid.
 
         Works for names that no site has (yet).
@@ -41,9 +44,10 @@ class SiteMethods(Methods):
             ``clients``: a list with a dict of ``client_name, state, already_disabled, active_session_removed,
             credential_revoked, rejoin_allowed``.
         """
-        return self._run(commands.disable_client(client_name))
+        return await self._run(commands.disable_client(client_name))
 
-    def enable_client(self, client_name: str) -> dict[str, Any]:
+    @method
+    async def enable_client(self, client_name: str) -> dict[str, Any]:
         """Let a site in again that :meth:`disable_client` shut out; it registers again by itself.
 
         Returns
@@ -52,4 +56,4 @@ class SiteMethods(Methods):
             ``clients``: a list with a dict of ``client_name, state, was_disabled, credential_revoked,
             rejoin_allowed``.
         """
-        return self._run(commands.enable_client(client_name))
+        return await self._run(commands.enable_client(client_name))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...errors import FlareError, JobNotDone, NoConnection
-from ...wire import loop
 from ...wire.connection import Connection
 from .. import commands
+from ..faces import method
 from ..info import SystemInfo, TargetType
 from .base import Methods
 
@@ -21,7 +21,8 @@ _DEFAULT = 30.0
 class StateMethods(Methods):
     """What a session can do to the processes of the server and of the sites. All of it needs the right to `operate`."""
 
-    def restart(
+    @method
+    async def restart(
         self,
         target_type: str,
         client_names: list[str] | None = None,
@@ -58,22 +59,23 @@ class StateMethods(Methods):
         command = commands.restart(target_type, client_names)
         if wait:
             timeout = _seconds(timeout)
-        before = self._before_restart(target_type) if wait else None
-        result = self._run(command)
+        before = await self._before_restart(target_type) if wait else None
+        result = await self._run(command)
         if not wait:
             return result
         seen = {client.name: client.last_connect_time for client in before.client_info} if before else {}
         if target_type == TargetType.CLIENT:
             names = set(client_names or seen)
-            self._wait_for_sites({k: v for k, v in seen.items() if k in names}, timeout)
+            await self._wait_for_sites({k: v for k, v in seen.items() if k in names}, timeout)
             return result
-        self.close()
-        self._wait_for_server(before.server_info.start_time if before else None, timeout)
+        await self._end()
+        await self._wait_for_server(before.server_info.start_time if before else None, timeout)
         if target_type == TargetType.ALL:
-            self._wait_for_sites(seen, timeout)
+            await self._wait_for_sites(seen, timeout)
         return result
 
-    def shutdown(
+    @method
+    async def shutdown(
         self,
         target_type: str,
         client_names: list[str] | None = None,
@@ -112,17 +114,18 @@ class StateMethods(Methods):
         command = commands.shutdown(target_type, client_names)
         if wait:
             timeout = _seconds(timeout)
-        result = self._run(command)
+        result = await self._run(command)
         if target_type == TargetType.CLIENT:
             if wait:
-                self._wait_for_sites_gone(set(client_names or ()), timeout)
+                await self._wait_for_sites_gone(set(client_names or ()), timeout)
             return result
-        self.close()
+        await self._end()
         if wait:
-            self._wait_for_no_server(timeout)
+            await self._wait_for_no_server(timeout)
         return result
 
-    def shutdown_system(self) -> None:
+    @method
+    async def shutdown_system(self) -> None:
         """End the server and all sites. Only for a project admin.
 
         Raises
@@ -130,60 +133,60 @@ class StateMethods(Methods):
         JobNotDone
             Jobs are running: the server refuses.
         """
-        self._run(commands.shutdown(TargetType.ALL))
-        if self._run(commands.admin_check_status()).server_info.status != "stopped":
+        await self._run(commands.shutdown(TargetType.ALL))
+        if (await self._run(commands.admin_check_status())).server_info.status != "stopped":
             raise JobNotDone("there are still running jobs: abort them first")
 
-    def _before_restart(self, target_type: str) -> SystemInfo | None:
+    async def _before_restart(self, target_type: str) -> SystemInfo | None:
         try:
-            return self._run(commands.get_system_info())
+            return await self._run(commands.get_system_info())
         except FlareError:
             # A server that cannot say how it is may be restarted for just that.
             if target_type == TargetType.CLIENT:
                 raise
             return None
 
-    def _wait_for_server(self, started: float | None, timeout: float) -> None:
+    async def _wait_for_server(self, started: float | None, timeout: float) -> None:
         gone = started is None
 
-        def back() -> str:
+        async def back() -> str:
             nonlocal gone
             try:
-                now = self._look().server_info.start_time
+                now = (await self._look()).server_info.start_time
             except NoConnection as e:
                 gone = True
                 return str(e)
             return "" if gone or now != started else "the server has not gone down yet"
 
-        _wait(back, timeout, "the server is not back")
+        await self._wait(back, timeout, "the server is not back")
 
-    def _wait_for_no_server(self, timeout: float) -> None:
-        def gone() -> str:
+    async def _wait_for_no_server(self, timeout: float) -> None:
+        async def gone() -> str:
             try:
-                self._look()
+                await self._look()
             except NoConnection:
                 return ""
             return "it still answers"
 
-        _wait(gone, timeout, "the server is not gone")
+        await self._wait(gone, timeout, "the server is not gone")
 
-    def _wait_for_sites(self, before: dict[str, float | None], timeout: float) -> None:
-        def back() -> str:
-            now = {client.name: client.last_connect_time for client in self._look().client_info}
+    async def _wait_for_sites(self, before: dict[str, float | None], timeout: float) -> None:
+        async def back() -> str:
+            now = {client.name: client.last_connect_time for client in (await self._look()).client_info}
             missing = [name for name, then in before.items() if now.get(name) in (None, then)]
             return f"missing: {', '.join(sorted(missing))}" if missing else ""
 
-        _wait(back, timeout, "not all sites are back")
+        await self._wait(back, timeout, "not all sites are back")
 
-    def _wait_for_sites_gone(self, names: set[str], timeout: float) -> None:
-        def gone() -> str:
-            connected = {client.name for client in self._look().client_info}
+    async def _wait_for_sites_gone(self, names: set[str], timeout: float) -> None:
+        async def gone() -> str:
+            connected = {client.name for client in (await self._look()).client_info}
             left = connected & names if names else connected
             return f"still connected: {', '.join(sorted(left))}" if left else ""
 
-        _wait(gone, timeout, "not all sites are gone")
+        await self._wait(gone, timeout, "not all sites are gone")
 
-    def _look(self) -> SystemInfo:
+    async def _look(self) -> SystemInfo:
         """Ask the server how it is, over a connection of its own: the session's says nothing about a new server."""
         command = commands.get_system_info()
 
@@ -195,7 +198,28 @@ class StateMethods(Methods):
             finally:
                 await connection.close()
 
-        return loop.run(look())
+        return await self._io(look())
+
+    async def _wait(self, what: Callable[[], Awaitable[str]], timeout: float, failure: str) -> None:
+        """Call `what` until it returns no reason to wait any longer.
+
+        Raises
+        ------
+        TimeoutError
+            That took too long; says `failure` and the last reason.
+        """
+        deadline = time.monotonic() + timeout
+        reason = ""
+        while time.monotonic() < deadline:
+            try:
+                reason = await what()
+            except FlareError as e:
+                reason = str(e)
+            else:
+                if not reason:
+                    return
+            await self._sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
+        raise TimeoutError(f"{failure} after {timeout:g} s ({reason})")
 
 
 def _seconds(timeout: Any) -> float:
@@ -208,25 +232,3 @@ def _seconds(timeout: Any) -> float:
             f"timeout must be a number of seconds > 0, not {timeout!r}; without wait=True it has no effect"
         )
     return seconds
-
-
-def _wait(what: Callable[[], str], timeout: float, failure: str) -> None:
-    """Call `what` until it returns no reason to wait any longer.
-
-    Raises
-    ------
-    TimeoutError
-        That took too long; says `failure` and the last reason.
-    """
-    deadline = time.monotonic() + timeout
-    reason = ""
-    while time.monotonic() < deadline:
-        try:
-            reason = what()
-        except FlareError as e:
-            reason = str(e)
-        else:
-            if not reason:
-                return
-        time.sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
-    raise TimeoutError(f"{failure} after {timeout:g} s ({reason})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import commands
+from ..faces import method
 from .base import Methods
 
 
@@ -19,7 +20,8 @@ class StudyMethods(Methods):
         The server says no: its `error_code` (``STUDY_NOT_FOUND``, ...), `hint` and `exit_code` say more.
     """
 
-    def register_study(
+    @method
+    async def register_study(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
         """Make a study.
@@ -38,25 +40,29 @@ class StudyMethods(Methods):
         dict
             ``name, site_orgs, sites, users`` of the study, as it is now.
         """
-        return self._run(commands.register_study(study, sites, site_orgs))
+        return await self._run(commands.register_study(study, sites, site_orgs))
 
-    def add_study_site(
+    @method
+    async def add_study_site(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
         """Add sites to a study; arguments as in :meth:`register_study`."""
-        return self._run(commands.add_study_site(study, sites, site_orgs))
+        return await self._run(commands.add_study_site(study, sites, site_orgs))
 
-    def remove_study_site(
+    @method
+    async def remove_study_site(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
         """Take sites out of a study; arguments as in :meth:`register_study`."""
-        return self._run(commands.remove_study_site(study, sites, site_orgs))
+        return await self._run(commands.remove_study_site(study, sites, site_orgs))
 
-    def remove_study(self, study: str) -> dict[str, Any]:
+    @method
+    async def remove_study(self, study: str) -> dict[str, Any]:
         """Remove a study; for a project admin."""
-        return self._run(commands.remove_study(study))
+        return await self._run(commands.remove_study(study))
 
-    def list_studies(self) -> dict[str, Any]:
+    @method
+    async def list_studies(self) -> dict[str, Any]:
         """Return the studies that the user may see; for every role.
 
         Returns
@@ -64,16 +70,19 @@ class StudyMethods(Methods):
         dict
             ``identity`` (``name, org, role`` of the user), ``studies`` and ``study_details``.
         """
-        return self._run(commands.list_studies())
+        return await self._run(commands.list_studies())
 
-    def show_study(self, study: str) -> dict[str, Any]:
+    @method
+    async def show_study(self, study: str) -> dict[str, Any]:
         """Return the sites and the users of a study."""
-        return self._run(commands.show_study(study))
+        return await self._run(commands.show_study(study))
 
-    def add_study_user(self, study: str, user: str) -> dict[str, Any]:
+    @method
+    async def add_study_user(self, study: str, user: str) -> dict[str, Any]:
         """Add a user to a study."""
-        return self._run(commands.add_study_user(study, user))
+        return await self._run(commands.add_study_user(study, user))
 
-    def remove_study_user(self, study: str, user: str) -> dict[str, Any]:
+    @method
+    async def remove_study_user(self, study: str, user: str) -> dict[str, Any]:
         """Take a user out of a study."""
-        return self._run(commands.remove_study_user(study, user))
+        return await self._run(commands.remove_study_user(study, user))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .. import commands
+from ..faces import method
 from ..info import ClientInfo, SystemInfo
 from .base import Methods
 
@@ -12,15 +14,18 @@ from .base import Methods
 class SystemMethods(Methods):
     """What a session can ask about the server and the sites."""
 
-    def get_system_info(self) -> SystemInfo:
+    @method
+    async def get_system_info(self) -> SystemInfo:
         """Return the server's state, the connected sites and the running jobs."""
-        return self._run(commands.get_system_info())
+        return await self._run(commands.get_system_info())
 
-    def get_connected_client_list(self) -> list[ClientInfo]:
+    @method
+    async def get_connected_client_list(self) -> list[ClientInfo]:
         """Return the connected sites, each with when the server last heard of it. Needs the right to `view`."""
-        return self.get_system_info().client_info
+        return (await self._run(commands.get_system_info())).client_info
 
-    def check_status(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+    @method
+    async def check_status(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
         """Return the state of the server, of sites or of all, as the server words it. Needs the right to `view`.
 
         Parameters
@@ -43,9 +48,10 @@ class SystemMethods(Methods):
         InvalidTarget, NoClientsAvailable
             There is no such site, or none at all.
         """
-        return self._run(commands.check_status(target_type, targets))
+        return await self._run(commands.check_status(target_type, targets))
 
-    def get_client_job_status(self, client_names: list[str] | None = None) -> list[dict[str, Any]] | None:
+    @method
+    async def get_client_job_status(self, client_names: list[str] | None = None) -> list[dict[str, Any]] | None:
         """Return what each site runs. Needs the right to `view`.
 
         Parameters
@@ -60,9 +66,10 @@ class SystemMethods(Methods):
             ``stopped``); for a site without jobs ``client_name`` and ``status`` ``no_jobs``, for one that did not
             answer the server ``no_reply``.
         """
-        return self._run(commands.get_client_job_status(client_names))
+        return await self._run(commands.get_client_job_status(client_names))
 
-    def get_client_env(self, client_names: str | list[str] | None = None) -> list[dict[str, Any]]:
+    @method
+    async def get_client_env(self, client_names: str | list[str] | None = None) -> list[dict[str, Any]]:
         """Return where and how sites run. Needs the right to `operate`.
 
         Parameters
@@ -75,9 +82,10 @@ class SystemMethods(Methods):
         list of dict
             ``site_name, workspace, secure_mode, root_url``, one dict a site.
         """
-        return self._run(commands.report_env(client_names))
+        return await self._run(commands.report_env(client_names))
 
-    def report_resources(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+    @method
+    async def report_resources(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
         """Return the resources that each has to offer to jobs; arguments as in :meth:`check_status`.
 
         Needs the right to `operate`.
@@ -87,9 +95,10 @@ class SystemMethods(Methods):
         dict
             By the target's name, a text of its own; ``unlimited`` for the server.
         """
-        return self._run(commands.report_resources(target_type, targets))
+        return await self._run(commands.report_resources(target_type, targets))
 
-    def report_version(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+    @method
+    async def report_version(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
         """Return the version of NVIDIA FLARE that each runs; arguments as in :meth:`check_status`.
 
         Needs the right to `report_version`, which only a project admin has by default.
@@ -99,9 +108,13 @@ class SystemMethods(Methods):
         dict
             By the target's name, ``{"version": "2.9.0"}``.
         """
-        return self._run(commands.report_version(target_type, targets))
+        return await self._run(commands.report_version(target_type, targets))
 
-    def get_available_apps_to_upload(self) -> list[str]:
+    @method
+    async def get_available_apps_to_upload(self) -> list[str]:
         """Return the names of the folders in `upload_dir`, on this machine; nothing is asked of the server."""
-        folder = self.kit.upload_dir
-        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+        return await self._off_loop(_folders, self.kit.upload_dir)
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
