@@ -1,0 +1,259 @@
+"""One declaration, two faces: the same names, parameters and words; a value on one, a coroutine on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pydoc
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flare_widgets.api import AsyncJob, AsyncSession, Job, Session
+from flare_widgets.api.faces import Awaiting, Blocking, attribute, drive, method
+from flare_widgets.wire import loop
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: What only starts something, or only sets a number, is the same on both faces.
+AT_ONCE = {"set_timeout", "unset_timeout"}
+
+
+def functions(kind: type) -> dict[str, Any]:
+    return {n: f for n, f in inspect.getmembers(kind, inspect.isfunction) if not n.startswith("_")}
+
+
+def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())
+
+
+def test_a_session_has_the_same_methods_on_both_faces() -> None:
+    blocking, awaiting = functions(Session), functions(AsyncSession)
+    assert set(blocking) - set(awaiting) == {"start"}  # returns a future, of use to both
+    assert set(awaiting) <= set(blocking)
+    assert len(awaiting) > 50
+
+
+@pytest.mark.parametrize("name", sorted(functions(AsyncSession)))
+def test_a_method_of_a_session_is_the_same_on_both_faces(name: str) -> None:
+    blocking, awaiting = getattr(Session, name), getattr(AsyncSession, name)
+    assert parameters(blocking) == parameters(awaiting)
+    assert not inspect.iscoroutinefunction(blocking)
+    assert inspect.iscoroutinefunction(awaiting) == (name not in AT_ONCE)
+    assert blocking.__name__ == awaiting.__name__ == name
+    if name not in {*AT_ONCE, "close", "try_connect"}:  # these have words of their own
+        assert blocking.__doc__ == awaiting.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(set(functions(Job)) - {"changes"}))
+def test_a_method_of_a_job_is_the_same_on_both_faces(name: str) -> None:
+    blocking, awaiting = getattr(Job, name), getattr(AsyncJob, name)
+    assert parameters(blocking) == parameters(awaiting)
+    assert (inspect.iscoroutinefunction(blocking), inspect.iscoroutinefunction(awaiting)) == (False, True)
+    assert blocking.__doc__
+    assert blocking.__doc__ == awaiting.__doc__
+
+
+def test_a_job_has_what_it_promises() -> None:
+    names = {"wait", "abort", "clone", "delete", "logs", "download", "errors", "stats", "components", "changes"}
+    assert set(functions(Job)) == set(functions(AsyncJob)) == names
+    for name in ("id", "name", "status", "meta"):
+        assert getattr(Job, name).__doc__
+
+
+@pytest.mark.parametrize("kind", [Session, AsyncSession, Job, AsyncJob])
+def test_help_shows_the_methods_with_their_parameters(kind: type) -> None:
+    text = pydoc.plain(pydoc.render_doc(kind))
+    for name, function in functions(kind).items():
+        before = "async " if inspect.iscoroutinefunction(function) else ""
+        assert f"  {before}{name}(self" in text or name == "changes"
+    assert "Return the jobs of the session's study" in text or kind in (Job, AsyncJob)
+
+
+class Part:
+    """What both faces of a small thing have."""
+
+    def __init__(self) -> None:
+        self.closed: list[str] = []
+
+    async def pause(self) -> None:
+        raise NotImplementedError
+
+    @method
+    async def double(self, number: int, *, plus: int = 0) -> int:
+        """Double it."""
+        await self.pause()
+        return number * 2 + plus
+
+    @method
+    async def waits(self) -> None:
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self.closed.append("waits")
+
+    @attribute
+    async def size(self) -> int:
+        """How large."""
+        return await Part.double(self, 21)
+
+
+class Now(Blocking, Part):
+    async def pause(self) -> None:
+        pass
+
+
+class Later(Awaiting, Part):
+    async def pause(self) -> None:
+        await asyncio.sleep(0)
+
+
+def test_one_body_does_for_both() -> None:
+    assert Now().double(2, plus=1) == 5
+    assert Now().size == 42
+    assert asyncio.run(Later().double(2, plus=1)) == 5
+    assert asyncio.run(Later().size) == 42
+
+
+def test_a_blocking_face_works_where_a_loop_runs() -> None:
+    async def cell() -> int:
+        return Now().double(3)
+
+    assert asyncio.run(cell()) == 6
+
+
+def test_a_body_that_suspends_is_an_error_on_a_blocking_face_and_is_closed() -> None:
+    now = Now()
+    with pytest.raises(RuntimeError, match="waited for an event loop"):
+        now.waits()
+    assert now.closed == ["waits"]
+
+
+def test_an_attribute_cannot_be_set() -> None:
+    with pytest.raises(AttributeError, match="'size' is what the server says"):
+        Now().size = 3  # type: ignore[misc]
+
+
+def test_an_exception_comes_through_as_it_is() -> None:
+    async def fail() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        drive(fail())
+
+
+#: What an editor is told: mypy is asked for the types of these, and must find exactly these errors.
+SAMPLE = """\
+from flare_widgets import AsyncSession, Job, Session, connect_async
+from flare_widgets.api import AsyncJob
+from typing import Any, assert_type
+
+def blocking(session: Session) -> None:
+    assert_type(session.get_job_meta(job_id="x"), dict[str, Any])
+    assert_type(session.list_jobs(limit=3, reverse=True)[0], dict[str, Any])
+    assert_type(session.job("x").clone(), Job)
+    assert_type(session.jobs()[0].status, str | None)
+    assert_type(session.submit_job("folder", progress=lambda done, total: None), str)
+    session.get_job_meta(5)  # error
+    session.job("x").wait(often=True)  # error
+
+async def awaiting(session: AsyncSession, job: Job) -> None:
+    assert_type(await session.get_job_meta(job_id="x"), dict[str, Any])
+    assert_type(await session.job("x"), AsyncJob)
+    assert_type(await (await session.jobs())[0].status, str | None)
+    assert_type(await (await session.job("x")).clone(), AsyncJob)
+    assert_type(await job, dict[str, Any])
+    session.get_job_meta("x").get("status")  # error
+    async with connect_async("kit") as other:
+        assert_type(other, AsyncSession)
+    assert_type(await connect_async("kit"), AsyncSession)
+    await session.show_stats("x")  # error
+"""
+
+
+def test_type_checkers_know_both_faces(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    sample = tmp_path / "sample.py"
+    sample.write_text(SAMPLE)
+    options = ["--strict", "--python-version", "3.11", "--no-error-summary", "--ignore-missing-imports"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "--cache-dir", str(tmp_path), str(sample)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    wrong = {int(line.split(":")[1]) for line in done.stdout.splitlines() if " error: " in line}
+    assert wrong == {n for n, line in enumerate(SAMPLE.splitlines(), 1) if "# error" in line}, done.stdout + done.stderr
+
+
+def test_a_worker_that_is_cancelled_gives_up_what_it_waits_for_and_cleans_up() -> None:
+    seen: list[str] = []
+    waiting = threading.Event()
+
+    async def slow() -> None:
+        waiting.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            seen.append("the wait was cancelled")
+            raise
+
+    def work() -> None:
+        try:
+            loop.run(slow())
+        except Exception:
+            seen.append("taken for an error")
+        finally:
+            seen.append(loop.run(asyncio.sleep(0, "cleaned up")))
+
+    async def main() -> None:
+        task = asyncio.create_task(loop.in_worker(work))
+        await asyncio.to_thread(waiting.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert seen == ["the wait was cancelled", "cleaned up"]
+
+    asyncio.run(main())
+
+
+def test_a_worker_cancelled_between_two_waits_gives_up_the_next() -> None:
+    working, go_on = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def work() -> None:
+        loop.run(asyncio.sleep(0))
+        working.set()
+        go_on.wait(10)
+        try:
+            loop.run(asyncio.sleep(60))
+        except asyncio.CancelledError:
+            seen.append("given up")
+            raise
+
+    async def main() -> None:
+        task = asyncio.create_task(loop.in_worker(work))
+        await asyncio.to_thread(working.wait, 10)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert seen == ["given up"]
+
+
+def test_a_worker_returns_and_raises_what_its_function_does() -> None:
+    def fail() -> None:
+        raise ValueError("mine")
+
+    assert asyncio.run(loop.in_worker(lambda a, b: a + b, 1, b=2)) == 3
+    with pytest.raises(ValueError, match="mine"):
+        asyncio.run(loop.in_worker(fail))
