@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,15 @@ def test_a_site_is_removed_disabled_and_enabled(ours: Session, oracle: Oracle) -
     until(lambda: connected() == SITES)
 
 
+async def ticking(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, int]:
+    """Await something; its result, and how often the loop was free for something else meanwhile."""
+    turns, task = 0, asyncio.ensure_future(coroutine)
+    while not task.done():
+        await asyncio.sleep(0.02)
+        turns += 1
+    return await task, turns
+
+
 def test_a_federation_is_restarted_and_shut_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with LocalFederation(1, folder=tmp_path / "federation") as federation:
@@ -348,6 +358,11 @@ def test_a_federation_is_restarted_and_shut_down(tmp_path: Path, monkeypatch: py
         assert after[1]["site-1"] > before[1]["site-1"]
 
         with opened() as session:
+            # Awaited, the same waiting leaves the loop free.
+            result, turns = asyncio.run(ticking(session.aio.restart("client", ["site-1"])))
+            assert result["status"] == "ok"
+            assert turns > 20
+            assert started()[1]["site-1"] > after[1]["site-1"]
             assert outcome(lambda: session.shutdown("server"))["error"] == "ClientsStillRunning"
             assert session.shutdown("client", ["site-1"])["status"] == "ok"
             assert session.get_connected_client_list() == []

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from common import ADMIN, Finished, wait_until
+from common import Finished, wait_until
 from jobs import contents, write_job
 from nbclient import NotebookClient
 from oracle import outcome
@@ -309,30 +308,3 @@ def test_both_faces_answer_the_same(ours: Session, running: Job, finished: Finis
     mine, other = wait_until(asked, 20)
     assert mine == other
     assert not ours.closed
-
-
-def test_an_asynchronous_session_waits_for_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restarts a site and ends the federation, with the loop free meanwhile."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    async def main(kit: Path) -> None:
-        turns = 0
-
-        async def tick() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0.01)
-                turns += 1
-
-        ticking = asyncio.create_task(tick())
-        session = await connect_async(kit)
-        begun = time.monotonic()
-        assert (await session.restart("client", ["site-1"]))["status"] == "ok"
-        assert turns > (time.monotonic() - begun) * 20
-        assert (await session.shutdown("all"))["status"] == "ok"
-        assert session.closed
-        ticking.cancel()
-
-    with LocalFederation(1, folder=tmp_path / "federation") as federation:
-        assert ADMIN in str(federation.admin_kit)
-        awaited(lambda: main(federation.admin_kit))

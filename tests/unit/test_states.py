@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from test_methods import OurSession, reply
 
-from flare_widgets.api import ClientInfo, InternalError, NoConnection, ServerInfo, SystemInfo
+from flare_widgets.api import AsyncSession, ClientInfo, InternalError, NoConnection, ServerInfo, SystemInfo
 
 LISTED = [{"client_name": f"site-{n}", "client_last_conn_time": 5.0} for n in (1, 2)]
 
@@ -36,6 +37,22 @@ class Watched(OurSession):
         return seen
 
 
+class WatchedLater(AsyncSession):
+    """The asynchronous face of one."""
+
+    def __init__(self, session: Watched) -> None:
+        self.session = session
+
+    async def close(self) -> None:
+        self.session.close()
+
+    async def _run(self, command: Any) -> Any:
+        return await self.session._run(command)
+
+    async def _look(self) -> SystemInfo:
+        return await self.session._look()
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flare_widgets.api.methods.states._PAUSE", 0.01)
@@ -61,9 +78,11 @@ SAME = info(site_1=5.0, site_2=5.0)
         ([SAME, info(site_2=5.0)], lambda s: s.shutdown("client", ["site-1"])),
     ],
 )
-def test_it_is_waited_for(looks: list[Any], call: Callable[[Any], dict[str, Any]]) -> None:
+@pytest.mark.parametrize("awaited", [False, True])
+def test_it_is_waited_for(looks: list[Any], call: Callable[[Any], Any], awaited: bool) -> None:
     session = Watched(*looks)
-    assert call(session)["server_status"] == "ok"
+    result = asyncio.run(call(WatchedLater(session))) if awaited else call(session)
+    assert result["server_status"] == "ok"
     assert len(session.looks) == 1
     assert session.left == ("client" not in session.sent[-1][0])
 
@@ -83,6 +102,8 @@ def test_it_is_waited_for(looks: list[Any], call: Callable[[Any], dict[str, Any]
 def test_time_is_up(look: Any, call: Callable[[Any], Any], reason: str) -> None:
     with pytest.raises(TimeoutError, match=reason):
         call(Watched(look))
+    with pytest.raises(TimeoutError, match=reason):
+        asyncio.run(call(WatchedLater(Watched(look))))
 
 
 @pytest.mark.parametrize("method", ["restart", "shutdown"])
