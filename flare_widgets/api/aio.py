@@ -24,7 +24,8 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
 
     Every method of :class:`.Session` that has something to wait for is a coroutine here, with the same parameters,
     results and errors; it leaves the caller's event loop free. Cancelling one gives up what it asked for. Any
-    asyncio loop may use it, also several at once.
+    asyncio loop may use it, also several at once. Callbacks (of :meth:`monitor_job`, and the `progress` of transfers)
+    are called in that loop, and may be coroutine functions.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from .commands import LOG_FILE
 from .faces import Awaiting, Blocking, attribute, method
 from .info import TargetType, is_terminal
 from .methods import HandleMethods, JobMethods, LogMethods, RunningJobMethods
+from .methods.running import check_interval, status_in
 from .transfer import Progress
 
 if TYPE_CHECKING:
@@ -230,10 +231,11 @@ class Handle(abc.ABC, Generic[J]):
         poll_interval
             Seconds between two looks.
         """
-        session, last = self._awaiting(), None
+        check_interval(poll_interval)
+        session, last = self._awaiting(), ""
         while True:
             meta = self._memory.note(await session._run(commands.get_job_meta(self._id)))
-            status = str(meta.get("status") or "")
+            status = status_in(meta)
             if status != last:
                 last = status
                 yield meta

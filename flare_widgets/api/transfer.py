@@ -21,7 +21,7 @@ from ..wire import hci, loop, transfers
 from ..wire.link import Link, NoSuchService
 from . import packing
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], Any]
 """Called with the bytes transferred so far and the total; the total is 0 where it is not known."""
 
 _CHUNK_TIMEOUT = 60.0  # the last chunk's answer comes after the server has checked and stored the job

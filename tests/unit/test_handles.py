@@ -18,6 +18,8 @@ from servers import FlareServer
 from flare_widgets.api import (
     AsyncJob,
     AsyncSession,
+    InternalError,
+    InvalidArgumentError,
     Job,
     JobNotFound,
     JobTimeout,
@@ -119,7 +121,7 @@ def test_the_beginning_of_an_id_is_enough_if_it_is_unique(session: Session, pref
         return
     with pytest.raises(JobNotFound, match=f"id that begins with '{prefix}'") as caught:
         session.job(prefix)
-    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Give more of it" if prefix == IDS[0][:3] else "list_jobs"
+    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Give more of it" if prefix == IDS[0][:3] else "list the jobs"
     assert caught.match(words)
 
 
@@ -303,6 +305,22 @@ def test_changes_are_told_once_each(session: Session) -> None:
     assert session_statuses == [["SUBMITTED", "RUNNING", "FINISHED:COMPLETED"], ["FINISHED:COMPLETED"]]
 
 
+@pytest.mark.parametrize("status", [None, 5, ""])
+def test_a_job_without_a_status_is_not_watched_for_ever(session: Session, server: FlareServer, status: Any) -> None:
+    server.commands["get_job_meta"] = ok(job_meta={"job_id": IDS[0], "status": status})
+
+    async def main() -> None:
+        async for _ in session.job(IDS[0]).changes():
+            raise AssertionError("there is none")
+
+    with pytest.raises(InternalError, match="did not say the status"):
+        asyncio.run(main())
+    with pytest.raises(InternalError, match="did not say the status"):
+        session.job(IDS[0]).wait()
+    with pytest.raises(InvalidArgumentError, match="poll_interval"):
+        session.job(IDS[0]).wait(poll_interval=0)
+
+
 def test_callbacks_of_an_asynchronous_session_may_be_coroutines(session: Session) -> None:
     seen: list[Any] = []
 
@@ -362,7 +380,7 @@ def test_opening_can_be_cancelled_and_leaves_nothing_open(kit: Path, server: Fla
 
     async def main() -> None:
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(connect_async(kit, timeout=60)._opened(), 0.5)
+            await asyncio.wait_for(connect_async(kit, timeout=60), 0.5)
         deadline = time.monotonic() + 10
         while server.sockets:
             assert time.monotonic() < deadline
@@ -420,7 +438,7 @@ def test_progress_is_told_in_the_loop_that_awaits(kit: Path, server: FlareServer
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(transfer, "upload_folder", upload)
                 with pytest.raises(Enough):
-                    await session.submit_job(str(folder), progress=progress)  # type: ignore[arg-type]
+                    await session.submit_job(str(folder), progress=progress)
             assert told == [(True, asyncio.get_running_loop())]
 
     asyncio.run(main())

@@ -92,7 +92,7 @@ def _the_one(prefix: str, listed: list[dict[str, Any]]) -> dict[str, Any]:
     """
     found = [entry for entry in listed if str(entry.get("job_id") or "").startswith(prefix)]
     if not found:
-        raise JobNotFound(f"no job of this study has an id that begins with '{prefix}': list_jobs() lists them")
+        raise JobNotFound(f"no job of this study has an id that begins with '{prefix}': list the jobs to see their ids")
     if len(found) > 1:
         ids = sorted(str(entry["job_id"]) for entry in found)
         more = ", ..." if len(ids) > _MOST_NAMED else ""

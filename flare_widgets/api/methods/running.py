@@ -130,8 +130,7 @@ class RunningJobMethods(JobMethods):
     ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
         if timeout < 0:
             raise InvalidArgumentError("timeout must be >= 0")
-        if poll_interval <= 0:
-            raise InvalidArgumentError("poll_interval must be > 0")
+        check_interval(poll_interval)
         deadline = time.monotonic() + timeout if timeout else float("inf")
         while True:
             if time.monotonic() > deadline:
@@ -139,10 +138,7 @@ class RunningJobMethods(JobMethods):
             meta = await self._run(commands.get_job_meta(job_id))
             if look is not None and not await look(meta):
                 return MonitorReturnCode.ENDED_BY_CB, None
-            status = meta.get("status")
-            if not isinstance(status, str) or not status:
-                raise InternalError(f"the server did not say the status of job {job_id}")
-            if is_terminal(status):
+            if is_terminal(status_in(meta)):
                 return MonitorReturnCode.JOB_FINISHED, meta
             await self._sleep(poll_interval)
 
@@ -156,3 +152,17 @@ class RunningJobMethods(JobMethods):
             return bool(await self._outcome(cb(self, job_id, meta, *args, **kwargs)))
 
         return look
+
+
+def status_in(meta: dict[str, Any]) -> str:
+    """Return the status in a job's meta; InternalError if there is none."""
+    status = meta.get("status")
+    if not isinstance(status, str) or not status:
+        raise InternalError(f"the server did not say the status of job {meta.get('job_id')}")
+    return status
+
+
+def check_interval(seconds: float) -> None:
+    """Refuse what is no time between two looks."""
+    if seconds <= 0:
+        raise InvalidArgumentError("poll_interval must be > 0")
