@@ -20,6 +20,8 @@ messages that say what to do next.
     ├── SubmitTokenConflict, SubmitTokenJobDeleted
     ├── JobNotFound, JobNotRunning, JobNotDone, JobTimeout
     ├── NoClientsAvailable, ClientsStillRunning, NoReply
+    ├── TransferCancelled              an upload or download was given up, as its progress callback wished
+    ├── DiskFull                       no space left for what is packed or downloaded (also an OSError)
     ├── InternalError
     └── CommandError
 """
@@ -161,6 +163,14 @@ class ClientsStillRunning(FlareError):
 
 class NoReply(FlareError):
     """A site did not answer the server."""
+
+
+class TransferCancelled(FlareError):
+    """The progress callback of an upload or download returned False, and it was given up."""
+
+
+class DiskFull(FlareError, OSError):
+    """This machine has no space left for what is to be packed or downloaded."""
 
 
 class InternalError(FlareError):

@@ -6,6 +6,7 @@ from ..errors import (
     ClientsStillRunning,
     CommandError,
     ConfigError,
+    DiskFull,
     FlareError,
     FLCommunicationError,
     InternalError,
@@ -26,6 +27,7 @@ from ..errors import (
     SessionExpired,
     SubmitTokenConflict,
     SubmitTokenJobDeleted,
+    TransferCancelled,
 )
 from ..kit import Finding, KitReport, StartupKit
 from .aio import AsyncSession
@@ -46,6 +48,7 @@ __all__ = [
     "ClientsStillRunning",
     "CommandError",
     "ConfigError",
+    "DiskFull",
     "FLCommunicationError",
     "Finding",
     "FlareError",
@@ -77,6 +80,7 @@ __all__ = [
     "SubmitTokenJobDeleted",
     "SystemInfo",
     "TargetType",
+    "TransferCancelled",
     "check_kit",
     "connect",
     "connect_async",

@@ -6,25 +6,96 @@ disk never delays another session, and an interrupt stops a transfer between two
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
-import os
-import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ..errors import FlareError, InternalError
+from ..errors import FlareError, InternalError, NoConnection, TransferCancelled
 from ..kit import StartupKit
 from ..wire import hci, loop, transfers
-from ..wire.link import Link, NoSuchService
+from ..wire.link import Link, Unanswered
 from . import packing
 
-Progress = Callable[[int, int], Any]
-"""Called with the bytes transferred so far and the total; the total is 0 where it is not known."""
+T = TypeVar("T")
 
-_CHUNK_TIMEOUT = 60.0  # the last chunk's answer comes after the server has checked and stored the job
+Progress = Callable[[int, int], Any]
+"""Called in the caller's thread with the bytes transferred so far and the total; the total is 0 where it is not known.
+
+It is called at least once a second, also when nothing moves. What returns False (not None) cancels the transfer.
+"""
+
+PATIENCE = (30.0, 60.0, 120.0)
+"""Seconds to wait for the answer to a chunk; longer each time, since a slow link must not be asked ever more."""
+
+_COURTESY = 1.0  # seconds to wait until what needs no answer is sent; the I/O thread finishes it
+_BEAT = 1.0  # seconds between two calls of a progress callback when nothing moves
+_CHECKING = 10 << 20  # bytes a second at which a slow server checks and stores the job after the last chunk
+
+
+def tell(link: Link, channel: str, topic: str, what: dict[str, Any]) -> None:
+    """Tell the server what it need not know: nothing comes of it if the link is lost, or the server hangs."""
+    with contextlib.suppress(FlareError, TimeoutError):
+        loop.run(link.post(channel, topic, what), _COURTESY)
+
+
+class NotSubmitted(NoConnection):
+    """The link broke before the last chunk of a job was sent: there is no job, and it may be submitted again."""
+
+
+class Meter:
+    """How far a transfer is, told to a progress callback that may cancel it.
+
+    Parameters
+    ----------
+    progress
+        The callback, if there is one.
+    on_cancel
+        What to tell who cancels.
+    """
+
+    def __init__(self, progress: Progress | None, on_cancel: str) -> None:
+        self.on_cancel = on_cancel
+        self._progress = progress
+        self._told = (0, 0)
+
+    def tell(self, done: int, total: int) -> None:
+        """Tell how far the transfer is.
+
+        Raises
+        ------
+        TransferCancelled
+            The callback returned False.
+        """
+        self._told = (done, total)
+        if self._progress is not None and self._progress(done, total) is False:
+            raise TransferCancelled(self.on_cancel)
+
+    def beat(self) -> None:
+        """Tell the same again."""
+        self.tell(*self._told)
+
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the I/O thread and wait for it; who cancels need not wait for an answer."""
+        future = loop.start(coroutine)
+        try:
+            while not concurrent.futures.wait([future], _BEAT).done:
+                self.beat()
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; errors as in :meth:`tell`."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.beat()
+            time.sleep(min(left, _BEAT))
 
 
 def upload_folder(
@@ -35,6 +106,9 @@ def upload_folder(
     progress: Progress | None,
 ) -> hci.Reply:
     """Send a job folder, signed and zipped, as part of a command; return the command's reply.
+
+    The zip is a temporary file: what it is made of may be larger than memory, and the server wants to know the size
+    before the first byte.
 
     Parameters
     ----------
@@ -47,138 +121,74 @@ def upload_folder(
     command
         The HCI JSON of the command.
     progress
-        Told how far the upload is.
+        Told how far the upload is; while the folder is packed that is 0 of 0.
+
+    Raises
+    ------
+    NotSubmitted
+        The link broke before the last chunk was sent: the server has no job of it.
+    NoConnection
+        It broke, or the server did not answer, after that: whether there is a job is not known.
+    TransferCancelled
+        `progress` returned False.
+    InvalidJobDefinition
+        The folder was changed while it was packed; nothing was sent.
+    DiskFull
+        There is no space for the zip; nothing was sent.
     """
-    with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
+    meter = Meter(progress, "the upload was cancelled: the job was not submitted")
+    with tempfile.TemporaryDirectory(prefix="flare-widgets-", ignore_cleanup_errors=True) as scratch:
         archive = Path(scratch, "job.zip")
-        packing.pack(folder, kit, archive)
-        size = archive.stat().st_size
-        upload = transfers.Upload(str(uuid.uuid4()), kit.username, command, archive.name, size, link.dialect)
-        sent = 0
-        with archive.open("rb") as file:
-            for sequence in range(size // transfers.UPLOAD_CHUNK + 1):
-                data = file.read(transfers.UPLOAD_CHUNK)
-                value = loop.run(
-                    link.stream(
-                        transfers.UPLOAD_CHANNEL,
-                        transfers.UPLOAD_TOPIC,
-                        upload.request(sequence, data),
-                        _CHUNK_TIMEOUT,
-                    )
-                )
-                sent += len(data)
-                if progress is not None:
-                    progress(sent, size)
-                reply = transfers.read_upload(value)
-                if reply is not None:
-                    return reply
-    raise InternalError("the server took the whole job folder but did not say what became of it")
-
-
-def download_files(
-    link: Link,
-    offer: list[transfers.RemoteFile],
-    name: str,
-    into: Path,
-    progress: Progress | None,
-) -> Path:
-    """Fetch the files a server offers into a new folder, zip files unpacked.
-
-    Everything is written to a temporary folder beside its destination, which is renamed when all is there: a
-    download that broke never looks complete.
-
-    Parameters
-    ----------
-    link
-        The way to the server.
-    offer
-        What the server offers.
-    name
-        What the new folder shall be called; ``name__1``, ``name__2``, ... when that is taken.
-    into
-        Where it shall be; made if need be.
-    progress
-        Told how far the download is.
-
-    Returns
-    -------
-    Path
-        The new folder.
-    """
-    names = [packing.safe_name(remote.name) for remote in offer]
-    if len({n.casefold() for n in names}) != len(names):
-        raise InternalError("the server offers two files of the same name: refused")
-    into.mkdir(parents=True, exist_ok=True)
-    source = _Source(link)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{packing.safe_name(name)}.", suffix=".partial", dir=into))
-    try:
-        received = 0
-        for remote in offer:
-            with (scratch / remote.name).open("xb") as file:
-                for data in source.parts(remote.reference):
-                    file.write(data)
-                    received += len(data)
-                    if progress is not None:
-                        progress(received, 0)
-        for archive in [scratch / n for n in names if n.endswith(".zip")]:
-            packing.unpack(archive, archive.with_suffix(""))
-            archive.unlink()
-        # mkdtemp makes folders only their owner can enter; results get what any new folder of the user has.
-        umask = os.umask(0)
-        os.umask(umask)
-        scratch.chmod(0o777 & ~umask)
-        return _move(scratch, into / name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-class _Source:
-    """A server that has files for us."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._dialect = link.dialect
-
-    def parts(self, reference: str) -> Iterator[bytes]:
-        """Fetch a file, piece by piece."""
-        received, done = 0, False
-        try:
-            while True:
-                part = transfers.read_part(self._ask(transfers.download_request(reference, received)))
-                if part.last:
-                    done = True
-                    if part.nonce is not None:
-                        self._tell(transfers.download_confirmation(reference, part.nonce))
-                    return
-                received += len(part.data)
-                yield part.data
-        finally:
-            if not done and self._dialect.cancels:
-                self._tell(transfers.download_cancellation(reference))
-
-    def _ask(self, request: dict[str, Any]) -> Any:
-        while True:
+        packing.pack(folder, kit, archive, lambda _: meter.tell(0, 0))
+        for patience in PATIENCE:
             try:
-                return loop.run(self._link.stream(*self._dialect.download, request, _CHUNK_TIMEOUT))
-            except NoSuchService:
-                if self._dialect.older is None:
-                    raise
-                self._dialect = self._dialect.older
-
-    def _tell(self, what: dict[str, Any]) -> None:
-        # A courtesy: without it the server keeps the file ready until the session ends.
-        with contextlib.suppress(FlareError):
-            loop.run(self._link.post(*self._dialect.download, what))
+                return _Upload(link, kit, archive, command, meter, patience).run()
+            except _Lost as e:
+                lost = e
+        raise lost
 
 
-def _move(source: Path, target: Path) -> Path:
-    for number in range(1000):
-        free = target if number == 0 else target.with_name(f"{target.name}__{number}")
-        if os.path.lexists(free):
-            continue
-        try:
-            return source.rename(free)
-        except OSError:
-            if not os.path.lexists(free):
+class _Lost(NotSubmitted):
+    """A chunk was not answered, but the link may still work."""
+
+
+class _Upload:
+    """One attempt to send a zip."""
+
+    def __init__(self, link: Link, kit: StartupKit, archive: Path, command: str, meter: Meter, patience: float) -> None:
+        self._link, self._archive, self._meter, self._patience = link, archive, meter, patience
+        self._size = archive.stat().st_size
+        transaction = str(uuid.uuid4())
+        self._upload = transfers.Upload(transaction, kit.username, command, archive.name, self._size, link.dialect)
+
+    def run(self) -> hci.Reply:
+        """Send it, and return the answer of the server; errors as in :func:`upload_folder`."""
+        count = self._size // transfers.UPLOAD_CHUNK + 1
+        with self._archive.open("rb") as file:
+            try:
+                for sequence in range(count - 1):
+                    self._meter.tell(sequence * transfers.UPLOAD_CHUNK, self._size)
+                    reply = self._send(sequence, file.read(transfers.UPLOAD_CHUNK), self._patience)
+                    if reply is not None:
+                        return reply
+                self._meter.tell((count - 1) * transfers.UPLOAD_CHUNK, self._size)
+            except BaseException as e:
+                tell(self._link, transfers.UPLOAD_CHANNEL, transfers.ABORT_TOPIC, self._upload.abort())
+                if isinstance(e, NoConnection):
+                    kind = _Lost if isinstance(e, Unanswered) else NotSubmitted
+                    raise kind(f"{e} The job was not submitted") from e
                 raise
-    raise InternalError(f"{target} exists, and 999 more of that name: move some away")
+            self._meter.on_cancel = (
+                "the upload was cancelled when all had been sent: the job may have been submitted, see list_jobs()"
+            )
+            reply = self._send(count - 1, file.read(transfers.UPLOAD_CHUNK), PATIENCE[-1] + self._size / _CHECKING)
+        if reply is None:
+            raise InternalError("the server took the whole job folder but did not say what became of it")
+        with contextlib.suppress(TransferCancelled):  # too late: there is a job
+            self._meter.tell(self._size, self._size)
+        return reply
+
+    def _send(self, sequence: int, data: bytes, patience: float) -> hci.Reply | None:
+        request = self._upload.request(sequence, data)
+        answer = self._link.stream(transfers.UPLOAD_CHANNEL, transfers.UPLOAD_TOPIC, request, patience)
+        return transfers.read_upload(self._meter.wait(answer))

@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MAX_LENGTH)
 
@@ -15,6 +16,11 @@ _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MA
 def sign(key: rsa.RSAPrivateKey, content: bytes) -> bytes:
     """Sign `content` the way FLARE verifies it (RSA-PSS, SHA-256, longest salt)."""
     return key.sign(content, _PSS, hashes.SHA256())
+
+
+def sign_digest(key: rsa.RSAPrivateKey, digest: bytes) -> bytes:
+    """Sign content that is too large for memory: `digest` is its SHA-256, the outcome what `sign` makes of it."""
+    return key.sign(digest, _PSS, Prehashed(hashes.SHA256()))
 
 
 def verify(certificate: x509.Certificate, content: bytes, signature: bytes) -> bool:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from . import checks
-from .certificates import sign, subject
+from .certificates import sign, sign_digest, subject
 from .report import KitReport
 from .settings import Settings
 
@@ -111,3 +111,7 @@ class StartupKit(Settings):
     def sign(self, content: bytes) -> bytes:
         """Sign `content` with the user's key, the way FLARE verifies it."""
         return sign(self._key, content)
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign what has the SHA-256 `digest`: the same signature as of :meth:`sign`, for what is too large for it."""
+        return sign_digest(self._key, digest)

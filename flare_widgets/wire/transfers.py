@@ -13,7 +13,7 @@ from ..errors import InternalError, ProtocolError
 from . import fobs, hci
 from .dialect import NEWEST, Dialect
 
-UPLOAD_CHANNEL, UPLOAD_TOPIC = "aux_communication", "ObjectStreamer.Request"
+UPLOAD_CHANNEL, UPLOAD_TOPIC, ABORT_TOPIC = "aux_communication", "ObjectStreamer.Request", "ObjectStreamer.Abort"
 UPLOAD_CHUNK = 1 << 20
 
 _PREFIX = "ObjectStreamer."
@@ -22,6 +22,10 @@ _PREFIX = "ObjectStreamer."
 @dataclass(frozen=True)
 class Upload:
     """One upload of a file as part of a command.
+
+    The server appends what comes to a file, without a look at sequence numbers except the first: a chunk sent twice
+    would be in the file twice. So a chunk is never repeated; after a loss the upload begins again, as another one.
+    The command is done when the last chunk has come, so that before it no harm can be done.
 
     Attributes
     ----------
@@ -66,6 +70,19 @@ class Upload:
         last = len(data) < UPLOAD_CHUNK
         body = {f"{prefix}data": data, f"{prefix}size": len(data), f"{prefix}eof": last}
         return fobs.shareable(body, headers)
+
+    def abort(self) -> dict[str, Any]:
+        """Return the payload that tells the server that no more will come, so that it closes its file.
+
+        It then tries the command on the part of the zip it has, which lacks its end and is refused.
+        """
+        headers = {
+            f"{_PREFIX}TX_ID": self.transaction,
+            "__rc__": "TASK_ABORTED",
+            "__topic__": ABORT_TOPIC,
+            "__peer_props__": {"__identity_name__": self.sender},
+        }
+        return fobs.shareable({}, headers)
 
 
 def read_upload(value: Any) -> hci.Reply | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import io
 import json
 import os
@@ -14,11 +16,12 @@ from typing import Any
 import kits
 import pytest
 
-from flare_widgets.api import transfer
-from flare_widgets.errors import InternalError, NoConnection, ProtocolError
+from flare_widgets.api import download, transfer
+from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
 from flare_widgets.wire.dialect import NEWEST
+from flare_widgets.wire.link import Unanswered
 from flare_widgets.wire.transfers import RemoteFile
 
 OK = {fobs.HEADERS: {"__rc__": "OK"}}
@@ -49,7 +52,7 @@ class FakeLink:
         return answer
 
     async def post(self, channel: str, topic: str, value: Any) -> None:
-        self.posted.append((topic, value))
+        self.posted.append((topic, fobs.decode(fobs.encode(value))))
 
 
 class Server:
@@ -122,14 +125,17 @@ def test_an_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> Non
     with zipfile.ZipFile(io.BytesIO(received)) as archive:
         assert archive.testzip() is None
         assert archive.read("my-job/data.bin") == (job / "data.bin").read_bytes()
-    assert [sent for sent, _ in told] == [1 << 20, 2 << 20, len(received)]
-    assert {total for _, total in told} == {len(received)}
+    packing = [step for step in told if step == (0, 0)]
+    assert len(packing) >= 3
+    sending = told[len(packing) :]
+    assert [sent for sent, _ in sending] == [0, 1 << 20, 2 << 20, len(received)]
+    assert {total for _, total in sending} == {len(received)}
 
 
 def test_an_upload_of_whole_chunks_ends_with_an_empty_one(
     job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pack(folder: Path, kit: StartupKit, target: Path) -> None:
+    def pack(folder: Path, kit: StartupKit, target: Path, progress: Any) -> None:
         target.write_bytes(bytes(2 << 20))
 
     monkeypatch.setattr("flare_widgets.api.packing.pack", pack)
@@ -159,36 +165,132 @@ def test_a_broken_upload_leaves_nothing_behind(
     assert sorted(p.name for p in job.rglob("*")) == before
 
 
-class Interrupt:
-    """A progress callback that is interrupted, like the notebook's stop button does, at its nth call."""
+class Stop:
+    """A progress callback that, when so many bytes are done, cancels or is interrupted like by the stop button."""
 
-    def __init__(self, at: int) -> None:
-        self._left = at
+    def __init__(self, at: int, how: str) -> None:
+        self._at, self._how = at, how
 
-    def __call__(self, done: int, total: int) -> None:
-        self._left -= 1
-        if self._left == 0:
+    def __call__(self, done: int, total: int) -> bool | None:
+        if done < self._at:
+            return None
+        if self._how == "interrupt":
             raise KeyboardInterrupt
+        return False
 
 
-def test_an_interrupted_upload_stops_and_leaves_nothing_behind(
-    job: Path, kit: StartupKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+STOPS = {"cancel": TransferCancelled, "interrupt": KeyboardInterrupt}
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    return scratch
+
+
+@pytest.mark.parametrize("how", STOPS)
+@pytest.mark.parametrize(("at", "chunks"), [(0, 0), (1, 1), (1 << 20, 1), (2 << 20, 2)])
+def test_a_stopped_upload_is_over_at_once_and_leaves_nothing_behind(
+    job: Path, kit: StartupKit, scratch: Path, how: str, at: int, chunks: int
+) -> None:
     link = FakeLink(lambda request: OK)
-    with pytest.raises(KeyboardInterrupt):
-        transfer.upload_folder(link, kit, job, "command", Interrupt(2))
-    assert len(link.asked) == 2
+    with pytest.raises(STOPS[how]) as caught:
+        transfer.upload_folder(link, kit, job, "command", Stop(at, how))
+    assert len(link.asked) == chunks
+    if chunks:
+        ((topic, message),) = link.posted
+        told = message[fobs.HEADERS]
+        assert topic == "ObjectStreamer.Abort"
+        assert told["ObjectStreamer.TX_ID"] == link.asked[0][1][fobs.HEADERS]["ObjectStreamer.TX_ID"]
+    assert how == "interrupt" or "the job was not submitted" in str(caught.value)
     assert list(scratch.iterdir()) == []
 
 
+def test_who_cancels_when_the_job_is_there_gets_it(job: Path, kit: StartupKit) -> None:
+    link = FakeLink(accepts([]))
+    reply = transfer.upload_folder(link, kit, job, "command", Stop(2_500_001, "cancel"))
+    assert reply.meta["job_id"] == "new"
+    assert link.posted == []
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_an_upload_can_be_cancelled_while_the_server_hangs(
+    job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch, last: bool
+) -> None:
+    monkeypatch.setattr(transfer, "_BEAT", 0.05)
+    calls: list[tuple[int, int]] = []
+    hangs_at = 2 if last else 1
+
+    class Hanging(FakeLink):
+        async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
+            answer = await super().stream(channel, topic, value, timeout)
+            if len(self.asked) > hangs_at:
+                await asyncio.sleep(30)
+            return answer
+
+    def progress(done: int, total: int) -> bool:
+        calls.append((done, total))
+        return len([c for c in calls if c == (hangs_at << 20, total)]) < 4
+
+    link = Hanging(lambda request: OK)
+    with pytest.raises(TransferCancelled, match="may have been submitted" if last else "was not submitted"):
+        transfer.upload_folder(link, kit, job, "command", progress)
+    # A server that has everything may be at work on it: there is nothing to abort any more.
+    assert [topic for topic, _ in link.posted] == ([] if last else ["ObjectStreamer.Abort"])
+
+
+def test_after_a_lost_chunk_the_upload_begins_again_as_another_one(job: Path, kit: StartupKit, scratch: Path) -> None:
+    """The server would append a chunk that it gets twice."""
+    requests: list[Any] = []
+    accept = accepts(requests)
+    lost = [Unanswered("no answer")]
+
+    def answer(request: Any) -> Any:
+        if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 1 and lost:
+            return lost.pop()
+        return accept(request)
+
+    link = FakeLink(answer)
+    reply = transfer.upload_folder(link, kit, job, "command", None)
+    assert reply.meta["job_id"] == "new"
+    headers = [value[fobs.HEADERS] for _, value in link.asked]
+    assert [h["ObjectStreamer.SEQ"] for h in headers] == [0, 1, 0, 1, 2]
+    first, second = headers[0]["ObjectStreamer.TX_ID"], headers[-1]["ObjectStreamer.TX_ID"]
+    assert [h["ObjectStreamer.TX_ID"] for h in headers] == [first, first, second, second, second]
+    assert first != second
+    assert [v[fobs.HEADERS]["ObjectStreamer.TX_ID"] for _, v in link.posted] == [first]
+    with zipfile.ZipFile(io.BytesIO(b"".join(r["Streamer.data"] for r in requests[1:]))) as archive:
+        assert archive.testzip() is None
+
+
+@pytest.mark.parametrize(("failure", "attempts"), [(Unanswered("no answer."), 3), (NoConnection("lost."), 1)])
+def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
+    job: Path, kit: StartupKit, failure: NoConnection, attempts: int
+) -> None:
+    link = FakeLink(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
+    with pytest.raises(transfer.NotSubmitted, match=r"(lost|no answer)\. The job was not submitted"):
+        transfer.upload_folder(link, kit, job, "command", None)
+    assert len({v[fobs.HEADERS]["ObjectStreamer.TX_ID"] for _, v in link.asked}) == attempts
+
+
+@pytest.mark.parametrize("failure", [Unanswered("no answer"), NoConnection("lost")])
+def test_a_last_chunk_without_an_answer_is_not_sent_again(job: Path, kit: StartupKit, failure: NoConnection) -> None:
+    link = FakeLink(lambda request: failure if request["Streamer.eof"] else OK)
+    with pytest.raises(NoConnection) as caught:
+        transfer.upload_folder(link, kit, job, "command", None)
+    assert not isinstance(caught.value, transfer.NotSubmitted)
+    assert len(link.asked) == 3
+
+
+@pytest.mark.parametrize("how", STOPS)
 @pytest.mark.parametrize("at", [1, 3, 5])
-def test_an_interrupted_download_stops_and_leaves_nothing_behind(tmp_path: Path, at: int) -> None:
+def test_a_stopped_download_is_over_at_once_and_leaves_nothing_behind(tmp_path: Path, at: int, how: str) -> None:
     server = Server(RESULT)
-    with pytest.raises(KeyboardInterrupt):
-        transfer.download_files(server.link, server.offer, "job-1", tmp_path, Interrupt(at))
+    with pytest.raises(STOPS[how]):
+        download.download_files(server.link, server.offer, "job-1", tmp_path, Stop(at * 40, how))
     assert list(tmp_path.iterdir()) == []
     assert server.link.posted[-1][1] == {"ref_id": server.link.asked[-1][1]["ref_id"], "cancel": True}
 
@@ -208,7 +310,7 @@ RESULT = {
 def test_a_download_is_unpacked_into_a_new_folder(tmp_path: Path) -> None:
     server = Server(RESULT)
     told: list[tuple[int, int]] = []
-    folder = transfer.download_files(server.link, server.offer, "job-1", tmp_path / "into", lambda *p: told.append(p))
+    folder = download.download_files(server.link, server.offer, "job-1", tmp_path / "into", lambda *p: told.append(p))
     assert folder == tmp_path / "into" / "job-1"
     assert {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == {
         "meta.json": RESULT["meta.json"],
@@ -225,7 +327,7 @@ def test_the_new_folder_has_the_modes_of_any_folder_of_the_user(tmp_path: Path) 
     old = os.umask(0o027)
     try:
         server = Server(RESULT)
-        folder = transfer.download_files(server.link, server.offer, "job-1", tmp_path, None)
+        folder = download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     finally:
         os.umask(old)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o750
@@ -233,7 +335,7 @@ def test_the_new_folder_has_the_modes_of_any_folder_of_the_user(tmp_path: Path) 
 
 def test_each_file_that_arrived_is_confirmed(tmp_path: Path) -> None:
     server = Server(RESULT)
-    transfer.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     expected = {"confirm": "success", "confirm_nonce": "n"}
     assert server.link.posted == [
         ("download_service__download", {"ref_id": remote.reference, **expected}) for remote in server.offer
@@ -242,7 +344,7 @@ def test_each_file_that_arrived_is_confirmed(tmp_path: Path) -> None:
 
 def test_old_servers_want_no_confirmation(tmp_path: Path) -> None:
     server = Server(RESULT, confirms=False)
-    transfer.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     assert server.link.posted == []
 
 
@@ -250,7 +352,7 @@ def test_downloads_of_the_same_job_do_not_overwrite_each_other(tmp_path: Path) -
     folders = []
     for _ in range(3):
         server = Server(RESULT)
-        folders.append(transfer.download_files(server.link, server.offer, "job-1", tmp_path, None))
+        folders.append(download.download_files(server.link, server.offer, "job-1", tmp_path, None))
         (folders[-1] / "mine").touch()
     assert [f.name for f in folders] == ["job-1", "job-1__1", "job-1__2"]
     assert all((f / "mine").exists() for f in folders)
@@ -267,7 +369,7 @@ def test_what_is_there_is_left_alone(tmp_path: Path, taken: str) -> None:
         there.symlink_to("nowhere")
     before = there.lstat()
     server = Server(RESULT)
-    folder = transfer.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    folder = download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     assert folder == tmp_path / "job-1__1"
     assert (there.lstat().st_ino, there.lstat().st_mode) == (before.st_ino, before.st_mode)
 
@@ -276,16 +378,15 @@ def test_what_is_there_is_left_alone(tmp_path: Path, taken: str) -> None:
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [
-        (NoConnection("lost"), NoConnection),
         ({"status": "error"}, InternalError),
         ("nonsense", ProtocolError),
     ],
-    ids=["lost", "error", "nonsense"],
+    ids=["error", "nonsense"],
 )
 def test_a_broken_download_leaves_nothing_behind(tmp_path: Path, at: int, failure: Any, expected: Any) -> None:
     server = Server(RESULT, fails_at=at, failure=failure)
     with pytest.raises(expected):
-        transfer.download_files(server.link, server.offer, "job-1", tmp_path, None)
+        download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     assert list(tmp_path.iterdir()) == []
     assert server.link.posted[-1][1] == {"ref_id": server.link.asked[-1][1]["ref_id"], "cancel": True}
 
@@ -301,7 +402,7 @@ def test_a_broken_download_leaves_nothing_behind(tmp_path: Path, at: int, failur
 def test_a_result_that_cannot_be_unpacked_leaves_nothing_behind(tmp_path: Path, files: dict[str, bytes]) -> None:
     server = Server(files)
     with pytest.raises(InternalError):
-        transfer.download_files(server.link, server.offer, "job-1", tmp_path / "into", None)
+        download.download_files(server.link, server.offer, "job-1", tmp_path / "into", None)
     assert list((tmp_path / "into").iterdir()) == []
     assert [p.name for p in tmp_path.iterdir()] == ["into"]
 
@@ -313,19 +414,230 @@ def test_hostile_names_are_refused_before_anything_is_written(tmp_path: Path, na
     offer = [RemoteFile(name, "r") for name in names]
     link = FakeLink(lambda request: pytest.fail("nothing must be asked for"))
     with pytest.raises(InternalError, match="refused"):
-        transfer.download_files(link, offer, "job-1", tmp_path / "into", None)
+        download.download_files(link, offer, "job-1", tmp_path / "into", None)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hostile_job_id_is_no_path(tmp_path: Path) -> None:
     server = Server(RESULT)
     with pytest.raises(InternalError, match="unsafe name"):
-        transfer.download_files(server.link, server.offer, "../evil", tmp_path / "into", None)
+        download.download_files(server.link, server.offer, "../evil", tmp_path / "into", None)
     assert [p.name for p in tmp_path.rglob("*")] == ["into"]
 
 
 def test_a_zip_that_would_land_on_another_file_is_refused(tmp_path: Path) -> None:
     server = Server({"job": b"plain", "job.zip": RESULT["job.zip"]})
     with pytest.raises(InternalError):
-        transfer.download_files(server.link, server.offer, "job-1", tmp_path, None)
+        download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     assert list(tmp_path.iterdir()) == []
+
+
+LARGE = {
+    "meta.json": b"{}" * 30,
+    "workspace.zip": zipped(**{"noise": os.urandom(3000), "log.txt": b"log " * 50}),
+}
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a lost server."""
+    monkeypatch.setattr(download, "_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(download, "_OVERLAP", 30)
+
+
+def unpacked(folder: Path, files: dict[str, bytes]) -> bool:
+    """Whether a folder is what these files unpack to."""
+    with zipfile.ZipFile(io.BytesIO(files["workspace.zip"])) as archive:
+        expected = {f"workspace/{name}": archive.read(name) for name in archive.namelist()}
+    found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return found == {"meta.json": files["meta.json"], **expected}
+
+
+def requests(server: Server) -> list[tuple[str, int]]:
+    """What a server was asked for: reference and position."""
+    return [(v["ref_id"], v.get("state", {}).get("received_bytes", 0)) for _, v in server.link.asked]
+
+
+def test_a_request_that_was_not_answered_is_asked_again(tmp_path: Path) -> None:
+    server = Server(LARGE, fails_at=10, failure=Unanswered("no answer"))
+    folder = download.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    assert unpacked(folder, LARGE)
+    asked = requests(server)
+    assert asked[9] == asked[10]
+    assert len(asked) == len(set(asked)) + 1
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5, 10, 40, 86])
+def test_a_lost_link_costs_only_what_was_on_its_way(tmp_path: Path, at: int) -> None:
+    first, second = Server(LARGE, fails_at=at, failure=NoConnection("lost")), Server(LARGE)
+    told: list[tuple[int, int]] = []
+    folder = download.download_files(
+        first.link, first.offer, "job-1", tmp_path, lambda *p: told.append(p), lambda: (second.link, second.offer)
+    )
+    assert unpacked(folder, LARGE)
+    assert [p.name for p in tmp_path.iterdir()] == ["job-1"]
+    assert len(requests(first)) == at
+    assert len(requests(first)) + len(requests(second)) < 95
+    assert told[-1] == (sum(map(len, LARGE.values())), 0)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {**LARGE, "workspace.zip": zipped(**{"noise": os.urandom(3000), "log.txt": b"other"})},
+        {**LARGE, "workspace.zip": zipped(**{"shorter": b"than what was received"})},
+        {**LARGE, "workspace.zip": zipped(**{"longer": os.urandom(9000)}), "meta.json": b"other"},
+    ],
+    ids=["of the same size", "shorter", "longer"],
+)
+def test_two_archives_are_never_mixed(tmp_path: Path, other: dict[str, bytes]) -> None:
+    first, second = Server(LARGE, fails_at=40, failure=NoConnection("lost")), Server(other)
+    again = lambda: (second.link, second.offer)  # noqa: E731
+    folder = download.download_files(first.link, first.offer, "job-1", tmp_path, None, again)
+    assert (folder / "meta.json").read_bytes() == LARGE["meta.json"]
+    assert unpacked(folder, {**other, "meta.json": LARGE["meta.json"]})
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_has_no_checksum_is_not_continued(tmp_path: Path) -> None:
+    first = Server({"ERRORLOG_a": b"a" * 400}, fails_at=5, failure=NoConnection("lost"))
+    second = Server({"ERRORLOG_a": b"a" * 200 + b"b" * 200})
+    again = lambda: (second.link, second.offer)  # noqa: E731
+    folder = download.download_files(first.link, first.offer, "job-1", tmp_path, None, again)
+    assert (folder / "ERRORLOG_a").read_bytes() == b"a" * 200 + b"b" * 200
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_new_offer_of_other_files_is_not_taken(tmp_path: Path) -> None:
+    first, second = Server(LARGE, fails_at=40, failure=NoConnection("lost")), Server(RESULT)
+    with pytest.raises(InternalError, match="offers other files than before"):
+        download.download_files(first.link, first.offer, "job-1", tmp_path, None, lambda: (second.link, second.offer))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_server_that_comes_back_late_is_waited_for(tmp_path: Path) -> None:
+    first, second = Server(LARGE, fails_at=40, failure=NoConnection("lost")), Server(LARGE)
+    answers: list[Any] = [NoConnection("nobody"), NoConnection("nobody"), (second.link, second.offer)]
+
+    def again() -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    assert unpacked(download.download_files(first.link, first.offer, "job-1", tmp_path, None, again), LARGE)
+
+
+def broken(tmp_path: Path, error: Exception, at: int = 40) -> Server:
+    """A download that broke for good."""
+    server = Server(LARGE, fails_at=at, failure=NoConnection("lost."))
+
+    def again() -> Any:
+        raise error
+
+    with pytest.raises(type(error), match=r"\. What has arrived is kept: download it again") as caught:
+        download.download_files(server.link, server.offer, "job-1", tmp_path, None, again)
+    assert type(caught.value) is type(error)
+    assert [p.name for p in tmp_path.iterdir()] == [".job-1.partial"]
+    return server
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("error", [NoConnection("nobody."), SessionExpired("too long idle.")])
+def test_the_next_download_of_a_broken_one_goes_on(tmp_path: Path, error: Exception) -> None:
+    broken(tmp_path, error)
+    server = Server(LARGE)
+    folder = download.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    assert folder == tmp_path / "job-1"
+    assert unpacked(folder, LARGE)
+    assert [p.name for p in tmp_path.iterdir()] == ["job-1"]
+    assert 45 < len(requests(server)) < 60
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_a_broken_download_left_is_continued_only_if_it_is_of_the_same_archive(tmp_path: Path) -> None:
+    broken(tmp_path, NoConnection("nobody."))
+    other = {**LARGE, "workspace.zip": zipped(**{"noise": os.urandom(3000)})}
+    server = Server(other)
+    assert unpacked(download.download_files(server.link, server.offer, "job-1", tmp_path, None), other)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_bytes_that_were_changed_meanwhile_are_found_and_thrown_away(tmp_path: Path) -> None:
+    broken(tmp_path, NoConnection("nobody."))
+    kept = tmp_path / ".job-1.partial" / "workspace.zip"
+    content = bytearray(kept.read_bytes())
+    content[300] ^= 1  # far from the end, which is compared
+    kept.write_bytes(content)
+    server = Server(LARGE)
+    with pytest.raises(InternalError, match="cannot be unpacked"):
+        download.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("hasty")
+def test_other_things_in_what_was_left_are_not_part_of_the_result(tmp_path: Path) -> None:
+    broken(tmp_path, NoConnection("nobody."))
+    kept = tmp_path / ".job-1.partial"
+    outside = tmp_path / "outside.zip"
+    outside.write_bytes(b"mine")
+    (kept / "workspace.zip").unlink()
+    (kept / "workspace.zip").symlink_to(outside)
+    (kept / "planted").mkdir()
+    (kept / "planted" / "file").touch()
+    (kept / "planted.zip").touch()
+    server = Server(LARGE)
+    assert unpacked(download.download_files(server.link, server.offer, "job-1", tmp_path, None), LARGE)
+    assert outside.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_is_in_the_place_of_what_was_left_is_not_touched(tmp_path: Path, what: str) -> None:
+    kept, elsewhere = tmp_path / "into" / ".job-1.partial", tmp_path / "elsewhere"
+    kept.parent.mkdir()
+    elsewhere.mkdir()
+    kept.write_text("mine") if what == "file" else kept.symlink_to(elsewhere)
+    server = Server(LARGE)
+    assert unpacked(download.download_files(server.link, server.offer, "job-1", tmp_path / "into", None), LARGE)
+    assert os.path.lexists(kept)
+    assert elsewhere.is_dir()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_download_that_broke_before_it_had_anything_of_worth_leaves_nothing(tmp_path: Path) -> None:
+    server = Server(LARGE, fails_at=2, failure=NoConnection("lost"))
+    with pytest.raises(NoConnection, match=r"^lost$"):
+        download.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_download_can_be_cancelled_while_its_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_PAUSES", (60.0,))
+    server = Server(LARGE, fails_at=40, failure=NoConnection("lost"))
+    again = lambda: pytest.fail("too early")  # noqa: E731
+    progress = lambda done, total: len(server.link.asked) < 40  # noqa: E731
+    with pytest.raises(TransferCancelled):
+        download.download_files(server.link, server.offer, "job-1", tmp_path, progress, again)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_runs_full_is_told_and_cleaned_up(tmp_path: Path) -> None:
+    def full(done: int, total: int) -> None:
+        if done > 400:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    server = Server(LARGE)
+    with pytest.raises(DiskFull, match=r"no space left in .*: the download was given up"):
+        download.download_files(server.link, server.offer, "job-1", tmp_path, full)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_of_the_disk_are_told_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "into").touch()
+    server = Server(LARGE)
+    with pytest.raises(FileExistsError):
+        download.download_files(server.link, server.offer, "job-1", tmp_path / "into", None)

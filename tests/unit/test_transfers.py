@@ -133,3 +133,15 @@ def outcome(read: Callable[[], Any]) -> Any:
         return read()
     except (ProtocolError, InternalError) as error:
         return error
+
+
+def test_an_upload_is_given_up_by_name() -> None:
+    upload = Upload("tx", "ada", "c", "job.zip", 5)
+    assert fobs.decode(fobs.encode(upload.abort())) == {
+        fobs.HEADERS: {
+            "ObjectStreamer.TX_ID": "tx",
+            "__rc__": "TASK_ABORTED",
+            "__topic__": "ObjectStreamer.Abort",
+            "__peer_props__": {"__identity_name__": "ada"},
+        }
+    }

@@ -10,7 +10,7 @@ from ...errors import InvalidJobDefinition
 from ...wire import hci, loop
 from ...wire.link import Link
 from ...wire.transfers import RemoteFile
-from .. import commands, packing, transfer
+from .. import commands, download, packing, transfer
 from ..commands import Command
 from ..faces import method
 from .base import COMMAND_TIMEOUT, Methods, transfer_method
@@ -91,12 +91,18 @@ class JobMethods(Methods):
         submit_token
             A word of yours: submitting the same job again with the same token gives the same job.
         progress
-            Called with bytes sent and bytes in all.
+            Called with bytes sent and bytes in all (0 and 0 while the folder is packed), at least once a second.
+            When it returns False, the upload is cancelled.
 
         Raises
         ------
         InvalidJobDefinition
-            It is not a job, here (then nothing was sent) or in the server's eyes.
+            It is not a job, here (then nothing was sent) or in the server's eyes; or it was changed while it was
+            packed.
+        TransferCancelled
+            `progress` returned False.
+        DiskFull
+            There is no space for the temporary zip of the folder (where it goes: `tempfile.gettempdir`).
         """
         if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
             raise InvalidJobDefinition("give the path of a job folder")
@@ -146,17 +152,28 @@ class JobMethods(Methods):
         destination
             The folder in which a new one, named after the job, shall be; `download_dir` when not given.
         progress
-            Called with bytes received and 0 (the server does not say how many there are).
+            Called with bytes received and 0 (the server does not say how many there are), at least once a second.
+            When it returns False, the download is cancelled and what has arrived is removed.
 
         Returns
         -------
         str
-            The new folder: ``meta.json``, ``job/`` and ``workspace/``.
+            The new folder: ``meta.json``, ``job/`` and ``workspace/``; ``JOB__1``, ... when ``JOB`` is taken. It
+            appears when all is there.
 
         Raises
         ------
         JobNotDone
             It is running.
+        NoConnection
+            The server was lost for longer than some seconds. What has arrived is kept in ``.JOB.partial``: download
+            the job again, and it goes on from there.
+        TransferCancelled
+            `progress` returned False.
+        DiskFull
+            The result does not fit on the disk; nothing is kept.
+        InternalError
+            The result is damaged, or could do harm when unpacked; nothing is kept.
         """
         into = Path(destination).expanduser().absolute() if destination else self.kit.download_dir
         return self._fetch(commands.download_job(job_id), job_id, into, progress)
@@ -184,7 +201,7 @@ class JobMethods(Methods):
         job_id
             The job.
         progress
-            Called with bytes received and 0 (the server does not say how many there are).
+            As of :meth:`download_job_result`.
 
         Returns
         -------
@@ -209,8 +226,12 @@ class JobMethods(Methods):
         self, command: Command[list[RemoteFile]], name: str, into: Path, progress: transfer.Progress | None
     ) -> str:
         """Have files offered and download them into a new folder, `name` in `into`."""
+        return str(download.download_files(*self._offer(command), name, into, progress, lambda: self._offer(command)))
+
+    def _offer(self, command: Command[list[RemoteFile]]) -> tuple[Link, list[RemoteFile]]:
+        """Have files offered, and return them with the link they can be fetched over."""
         link, reply = self._offered(command)
-        return str(transfer.download_files(link, command.answer(reply), name, into, progress))
+        return link, command.answer(reply)
 
     def _offered(self, command: Command[list[RemoteFile]]) -> tuple[Link, hci.Reply]:
         """Have files offered, and return the link they can be fetched over with what the server said."""

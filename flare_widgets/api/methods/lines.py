@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import FlareError, NoConnection, SessionClosed
 from ...wire import hci
-from .. import commands, packing, transfer
+from .. import commands, download, packing
 from ..commands import Command
 from ..faces import method
 from ..info import APIStatus
@@ -108,7 +108,8 @@ class LineMethods(JobMethods):
             if not reply.meta.get("files"):
                 return _as_dict(verb, reply)
             files = command.answer(reply)
-            location = str(transfer.download_files(link, files, name, self.kit.download_dir, None))
+            into = self.kit.download_dir
+            location = str(download.download_files(link, files, name, into, None, lambda: self._offer(command)))
             meta = {"location": location}
             return {"status": APIStatus.SUCCESS, "details": f"downloaded to {location}", "meta": meta}
         folder = Path(os.path.abspath(self.kit.upload_dir / arguments[0]))  # noqa: PTH100 - keep links as they are
