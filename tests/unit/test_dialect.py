@@ -8,7 +8,7 @@ from typing import Any
 import kits
 import pytest
 
-from flare_widgets.api import transfer
+from flare_widgets.api import download
 from flare_widgets.errors import NoConnection
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
@@ -86,7 +86,7 @@ FILES = [RemoteFile("a", "1"), RemoteFile("b", "2")]
 
 def test_the_older_channel_is_tried_when_nobody_serves_the_newer(tmp_path: Path) -> None:
     link = Link(OLD, "obj_downloader__")
-    folder = transfer.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
+    folder = download.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"xx", "b": b"xx"}
     assert link.asked == ["download_service__", *["obj_downloader__"] * 6]  # found out once
 
@@ -95,7 +95,7 @@ def test_the_older_channel_is_tried_when_nobody_serves_the_newer(tmp_path: Path)
 def test_when_no_channel_is_served_that_is_the_error(dialect: Dialect, tmp_path: Path) -> None:
     link = Link(dialect)
     with pytest.raises(NoConnection, match="nobody there"):
-        transfer.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
+        download.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
     assert len(link.asked) == (1 if dialect is NEWEST else 2)
     assert link.posted == (["download_service__"] if dialect.cancels else [])
     assert not list(tmp_path.iterdir())
