@@ -52,6 +52,8 @@ class Fragile:
         The admin's startup kit.
     folder
         The federation's folder.
+    scratch
+        Where its processes put temporary files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,9 +61,12 @@ class Fragile:
         self._idle = folder / "idle"
         self.forget_sessions(after=1800)
         (folder / "python" / "sitecustomize.py").write_text(IDLE.format(file=str(self._idle)))
+        self.scratch = folder / "tmp"
+        self.scratch.mkdir()
         self._federation = LocalFederation(1, folder=folder / "federation")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+            patch.setenv("TMPDIR", str(self.scratch))
             patch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "python"), os.environ.get("PYTHONPATH", "")]))
             self._federation.start()
         self.kit = self._federation.admin_kit

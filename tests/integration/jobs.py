@@ -78,7 +78,10 @@ def write_job(folder: Path, name: str = "quick", *, wait: bool = False, ballast:
     _write(job / "app" / "config" / "config_fed_client.json", {"format_version": 2, "executors": [executor]})
     (job / "app" / "custom" / "quick_workflow.py").write_text(_WORKFLOW)
     if ballast:
-        (job / "app" / "custom" / "ballast.bin").write_bytes(random.Random(2).randbytes(ballast))
+        noise = random.Random(2)
+        with (job / "app" / "custom" / "ballast.bin").open("wb") as file:
+            for written in range(0, ballast, 1 << 20):
+                file.write(noise.randbytes(min(1 << 20, ballast - written)))
     return job
 
 

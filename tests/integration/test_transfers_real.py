@@ -1,0 +1,367 @@
+"""Large jobs and results on a real server: little memory, and links, servers and users that stop in the middle."""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from common import ADMIN, wait_until
+from fragile import Fragile
+from jobs import write_job
+from proxy import Proxy
+
+from flare_widgets.api import NoConnection, Session, TransferCancelled, download, new_secure_session, transfer
+from flare_widgets.kit import StartupKit
+from flare_widgets.wire import frames, transports
+from flare_widgets.wire.transports import Transport
+
+ROOT = Path(__file__).resolve().parents[2]
+MB = 1_000_000
+SIZE = 60 * MB
+
+
+def unstarted(folder: Path, name: str, ballast: int) -> Path:
+    """A large job that is never started: it wants more sites than there are."""
+    job = write_job(folder, name, ballast=ballast)
+    meta = job / "meta.json"
+    meta.write_text(meta.read_text().replace('"min_clients": 2', '"min_clients": 50'))
+    return job
+
+
+def over(session: Session, job_id: str) -> str:
+    """End a job, so that it can be downloaded."""
+    session.abort_job(job_id)
+    wait_until(lambda: str(session.get_job_status(job_id)).startswith("FINISHED"), 20)
+    return job_id
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A large job's folder."""
+    return unstarted(tmp_path_factory.mktemp("large"), "large", SIZE)
+
+
+@pytest.fixture(scope="module")
+def stored(fragile: Fragile, large: Path) -> Iterator[str]:
+    """The large job on the server; its result is large as well, since it has the job in it."""
+    with new_secure_session(ADMIN, str(fragile.kit)) as session:
+        job_id = over(session, session.submit_job(str(large)))
+    yield job_id
+    with new_secure_session(ADMIN, str(fragile.kit), timeout=30) as session:
+        session.delete_job(job_id)
+
+
+@pytest.fixture
+def session(fragile: Fragile) -> Iterator[Session]:
+    with new_secure_session(ADMIN, str(fragile.kit)) as session:
+        yield session
+
+
+@pytest.fixture
+def way(fragile: Fragile) -> Proxy:
+    """A way to the server that can be cut."""
+    return Proxy(StartupKit.load(fragile.kit).port)
+
+
+@contextlib.contextmanager
+def connected(fragile: Fragile, way: Proxy, folder: Path) -> Iterator[Session]:
+    """A session over a way that can be cut."""
+    with way.running() as port, new_secure_session(ADMIN, str(fragile.altered_kit(folder, port=port))) as session:
+        yield session
+
+
+def is_whole(result: str, job: Path) -> bool:
+    """Whether a result has the same job in it, to the last byte."""
+    for path in job.rglob("*"):
+        twin = Path(result) / "job" / job.name / path.relative_to(job)
+        if path.is_file() and not filecmp.cmp(path, twin, shallow=False):
+            return False
+    return (Path(result) / "meta.json").stat().st_size > 0
+
+
+MEMORY = """
+import json, sys
+from flare_widgets.api import new_secure_session
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1000 for line in status if line.startswith("VmHWM"))
+
+kit, job, into = sys.argv[1:]
+with new_secure_session("", kit) as session:
+    session.get_system_info()
+    idle = peak()
+    job_id = session.submit_job(job)
+    up = peak()
+    session.abort_job(job_id)
+    while not session.get_job_status(job_id).startswith("FINISHED"):
+        pass
+    result = session.download_job_result(job_id, into)
+    print(json.dumps([idle, up, peak(), result]))
+    session.delete_job(job_id)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process")
+def test_a_large_job_and_its_result_take_little_memory(fragile: Fragile, tmp_path: Path) -> None:
+    job = unstarted(tmp_path, "very-large", 200 * MB)
+    command = [sys.executable, "-c", MEMORY, str(fragile.kit), str(job), str(tmp_path / "into")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=True)
+    idle, after_upload, after_download, result = json.loads(done.stdout)
+    assert is_whole(result, job)
+    assert after_upload - idle < 40, "MB, for a job of 200 MB"
+    assert after_download - idle < 40, "MB, for a result of 200 MB"
+    assert [p.name for p in (tmp_path / "into").iterdir()] == [Path(result).name]
+
+
+def test_a_download_whose_link_is_cut_goes_on_over_a_new_one(
+    fragile: Fragile, way: Proxy, stored: str, large: Path, tmp_path: Path
+) -> None:
+    told: list[int] = []
+    with connected(fragile, way, tmp_path) as session:
+        way.cut_down = way.down + 20 * MB
+
+        def progress(done: int, total: int) -> None:
+            if told and told[-1] < 45 * MB <= done:
+                way.cut_down = way.down  # and once more
+            told.append(done)
+
+        result = session.download_job_result(stored, str(tmp_path / "into"), progress=progress)
+    assert way.cuts == 2
+    assert is_whole(result, large)
+    assert SIZE < way.down < SIZE + 22 * MB  # not from the beginning: what was on its way, and what is compared
+    assert [p.name for p in (tmp_path / "into").iterdir()] == [stored]
+
+
+def test_a_download_that_broke_goes_on_at_the_next_call(
+    fragile: Fragile, way: Proxy, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "_PAUSES", (0.1, 0.1))
+    into = tmp_path / "into"
+    with connected(fragile, way, tmp_path) as session:
+
+        def gone(done: int, total: int) -> None:
+            if done > 30 * MB and not way.closed:
+                way.closed, way.cut_down = True, way.down
+
+        with pytest.raises(NoConnection, match="What has arrived is kept"):
+            session.download_job_result(stored, str(into), progress=gone)
+        assert [p.name for p in into.iterdir()] == [f".{stored}.partial"]
+        way.closed = False
+        result = session.download_job_result(stored, str(into))
+    assert is_whole(result, large)
+    assert SIZE < way.down < SIZE + 12 * MB
+    assert [p.name for p in into.iterdir()] == [stored]
+
+
+def test_a_download_outlives_the_server_it_began_with(
+    fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def kill(done: int, total: int) -> None:
+        if done > 20 * MB and not killed:
+            server = fragile.server()
+            server.kill()
+            server.wait(10)
+            killed.append(done)
+
+    result = session.download_job_result(stored, str(tmp_path), progress=kill)
+    assert killed
+    assert is_whole(result, large)
+
+
+def test_a_download_outlives_that_the_server_hangs(
+    fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "PATIENCE", (0.5, 20.0))
+    with contextlib.ExitStack() as stack:
+        beats: list[int] = []
+
+        def hang(done: int, total: int) -> None:
+            if done > 20 * MB and not beats:
+                stack.enter_context(fragile.hung())
+            beats.extend([done] if done > 20 * MB else [])
+            if len(beats) == 3:  # told once a second: by now the request has been repeated
+                stack.close()
+
+        result = session.download_job_result(stored, str(tmp_path), progress=hang)
+    assert beats[0] == beats[1] == beats[2] < beats[-1]
+    assert is_whole(result, large)
+
+
+STOPS = {"cancel": TransferCancelled, "interrupt": KeyboardInterrupt}
+
+
+def stop_at(at: int, how: str) -> Callable[[int, int], bool | None]:
+    """A progress callback that stops a transfer when so many bytes are done."""
+
+    def progress(done: int, total: int) -> bool | None:
+        if done < at:
+            return None
+        if how == "interrupt":
+            raise KeyboardInterrupt
+        return False
+
+    return progress
+
+
+@pytest.mark.parametrize("how", STOPS)
+def test_a_stopped_upload_leaves_no_job_and_nothing_else(
+    fragile: Fragile,
+    session: Session,
+    large: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    server = fragile.server()
+
+    def uploads() -> list[str]:
+        return [f.path for f in server.open_files() if Path(f.path).parent == fragile.scratch]
+
+    before = session.list_jobs()
+    with pytest.raises(STOPS[how]):
+        session.submit_job(str(large), progress=stop_at(30 * MB, how))
+    assert list(tmp_path.iterdir()) == []
+    wait_until(lambda: uploads() == [], 10)  # it was told, and has closed the file
+    assert [job["job_id"] for job in session.list_jobs()] == [job["job_id"] for job in before]
+
+
+@pytest.mark.parametrize("how", STOPS)
+def test_a_stopped_download_leaves_nothing(
+    fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, how: str
+) -> None:
+    with pytest.raises(STOPS[how]):
+        session.download_job_result(stored, str(tmp_path), progress=stop_at(30 * MB, how))
+    assert list(tmp_path.iterdir()) == []
+    assert session.get_job_meta(stored)["job_id"] == stored
+
+
+INTERRUPTED = """
+import json, sys
+from flare_widgets.api import new_secure_session
+
+def progress(done, total):
+    if done > 20_000_000:
+        print("midway", flush=True)
+        sys.stdin.readline()
+
+kit, job, stored, into = sys.argv[1:]
+with new_secure_session("", kit) as session:
+    for call in (lambda: session.submit_job(job, progress=progress),
+                 lambda: session.download_job_result(stored, into, progress=progress)):
+        try:
+            call()
+        except KeyboardInterrupt:
+            print("interrupted", json.dumps([j["job_id"] for j in session.list_jobs()]), flush=True)
+"""
+
+
+def test_the_stop_button_stops_a_transfer(
+    fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path
+) -> None:
+    jobs = [job["job_id"] for job in session.list_jobs()]
+    into, scratch = tmp_path / "into", tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-c", INTERRUPTED, str(fragile.kit), str(large), stored, str(into)]
+    pipe, environment = subprocess.PIPE, {**os.environ, "TMPDIR": str(scratch)}
+    process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        for _ in range(2):
+            assert process.stdout.readline() == "midway\n"
+            process.send_signal(signal.SIGINT)
+            word, _, rest = process.stdout.readline().partition(" ")
+            assert (word, json.loads(rest)) == ("interrupted", jobs)
+        output, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (output, errors, process.returncode) == ("", "", 0)
+    assert list(scratch.iterdir()) == []
+    assert list(into.iterdir()) == []
+
+
+class Losing:
+    """A transport that loses a message: the first that is sent after so many bytes."""
+
+    def __init__(self, real: Transport, after: int) -> None:
+        self._real = real
+        self._left = after
+        self.lost = 0
+
+    async def send(self, frame: bytes) -> None:
+        self._left -= len(frame)
+        if self._left < 0 and not self.lost and frames.decode(frame).type is frames.FrameType.DATA:
+            self.lost += 1
+            return
+        await self._real.send(frame)
+
+    async def receive(self) -> bytes:
+        return await self._real.receive()
+
+    async def close(self) -> None:
+        await self._real.close()
+
+
+def losing(monkeypatch: pytest.MonkeyPatch, after: int) -> list[Losing]:
+    """Have connections lose a message; the connections."""
+    opened: list[Losing] = []
+    real_connect = transports.connect
+
+    async def connect(kit: StartupKit) -> Transport:
+        opened.append(Losing(await real_connect(kit), after))
+        return opened[-1]
+
+    monkeypatch.setattr(transports, "connect", connect)
+    return opened
+
+
+def test_a_job_whose_chunk_was_lost_arrives_whole(
+    fragile: Fragile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = unstarted(tmp_path, "lost-chunk", 10 * MB)
+    opened = losing(monkeypatch, 5 * MB)
+    monkeypatch.setattr(transfer, "PATIENCE", (0.5, 20.0))
+    told: list[int] = []
+    with new_secure_session(ADMIN, str(fragile.kit)) as session:
+        job_id = session.submit_job(str(job), progress=lambda done, total: told.append(done))
+        result = session.download_job_result(over(session, job_id), str(tmp_path / "into"))
+        assert [j["job_id"] for j in session.list_jobs(name_prefix="lost-chunk")] == [job_id]
+        session.delete_job(job_id)
+    assert [transport.lost for transport in opened] == [1]
+    assert told != sorted(told)  # it began again
+    assert is_whole(result, job)
+
+
+def test_a_job_whose_link_was_cut_is_not_there(
+    fragile: Fragile, way: Proxy, session: Session, large: Path, tmp_path: Path
+) -> None:
+    before = [job["job_id"] for job in session.list_jobs()]
+    with connected(fragile, way, tmp_path) as cut:
+        way.cut_up = way.up + 30 * MB
+        with pytest.raises(NoConnection, match="The job was not submitted"):
+            cut.submit_job(str(large))
+        assert [job["job_id"] for job in cut.list_jobs()] == before
+    assert way.cuts == 1
+
+
+def test_a_lost_request_of_a_download_is_asked_again(
+    fragile: Fragile, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = losing(monkeypatch, 20_000)
+    monkeypatch.setattr(download, "PATIENCE", (0.5, 20.0))
+    with new_secure_session(ADMIN, str(fragile.kit)) as session:
+        result = session.download_job_result(stored, str(tmp_path))
+    assert [transport.lost for transport in opened] == [1]
+    assert is_whole(result, large)
