@@ -50,7 +50,7 @@ def transfer(progress: Progress, verb: str) -> Callable[[int, int], None]:
 
     def tell(done: int, total: int) -> None:
         of = f" of {size(total)}" if total else ""
-        progress.say(f"{verb} {size(done)}{of}")
+        progress.say(f"{verb} {size(done)}{of}" if done or total else "preparing")  # a job folder is packed first
 
     return tell
 

@@ -209,13 +209,18 @@ def test_secrets_are_never_shown(
     fragile: Fragile, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     signatures: list[bytes] = []
-    sign = StartupKit.sign
+    sign, sign_digest = StartupKit.sign, StartupKit.sign_digest
 
     def note(self: StartupKit, content: bytes) -> bytes:
         signatures.append(sign(self, content))
         return signatures[-1]
 
+    def note_of_file(self: StartupKit, digest: bytes) -> bytes:
+        signatures.append(sign_digest(self, digest))
+        return signatures[-1]
+
     monkeypatch.setattr(StartupKit, "sign", note)
+    monkeypatch.setattr(StartupKit, "sign_digest", note_of_file)
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
@@ -240,6 +245,6 @@ def test_secrets_are_never_shown(
         secrets += [repr(signature)[2:-1], signature.hex(), base64.b64encode(signature).decode()]
     shown += [f"{r.getMessage()} {r.args} {r.exc_info}" for r in caplog.records]
     text = "\n".join(shown)
-    assert len(signatures) > 4
+    assert len(signatures) > 8
     assert ADMIN in text
     assert [s for s in secrets if s in text] == []

@@ -241,9 +241,18 @@ def test_a_stopped_upload_leaves_no_job_and_nothing_else(
 def test_a_stopped_download_leaves_nothing(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, how: str
 ) -> None:
+    ready = fragile.folder / "kits" / "server" / "transfer"  # where the server has what it offers
+    before, stop, seen = set(ready.rglob("*.zip")), stop_at(30 * MB, how), []
+
+    def progress(done: int, total: int) -> bool | None:
+        seen.extend(set(ready.rglob("*.zip")) - before)
+        return stop(done, total)
+
     with pytest.raises(STOPS[how]):
-        session.download_job_result(stored, str(tmp_path), progress=stop_at(30 * MB, how))
+        session.download_job_result(stored, str(tmp_path), progress=progress)
     assert list(tmp_path.iterdir()) == []
+    assert seen
+    wait_until(lambda: not set(ready.rglob("*.zip")) - before, 10)  # it was told
     assert session.get_job_meta(stored)["job_id"] == stored
 
 
