@@ -53,6 +53,14 @@ class Nothing(Executor):
         return Shareable()
 '''
 
+#: A server's component that understands a command of its own.
+ECHO = """
+
+class Quick(Quick):
+    def start_controller(self, fl_ctx):
+        fl_ctx.get_engine().register_app_command("echo", lambda topic, data, fl_ctx: {"topic": topic, "data": data})
+"""
+
 
 def write_job(folder: Path, name: str = "quick", *, wait: bool = False, ballast: int = 0) -> Path:
     """Make a job folder that a server accepts.
@@ -82,6 +90,13 @@ def write_job(folder: Path, name: str = "quick", *, wait: bool = False, ballast:
         with (job / "app" / "custom" / "ballast.bin").open("wb") as file:
             for written in range(0, ballast, 1 << 20):
                 file.write(noise.randbytes(min(1 << 20, ballast - written)))
+    return job
+
+
+def with_code(job: Path, code: str) -> Path:
+    """The job folder, with more in its code."""
+    with (job / "app" / "custom" / "quick_workflow.py").open("a") as file:
+        file.write(code)
     return job
 
 

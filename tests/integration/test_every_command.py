@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs import contents, write_job
+from jobs import ECHO, contents, with_code, write_job
 from oracle import Oracle, outcome
 
 from flare_widgets.api import JobNotRunning, NoConnection, Session, SessionClosed, new_secure_session
@@ -31,28 +31,12 @@ class Nothing(Nothing):
 """
 
 
-#: A server's component that understands a command of its own.
-ECHO = """
-
-class Quick(Quick):
-    def start_controller(self, fl_ctx):
-        fl_ctx.get_engine().register_app_command("echo", lambda topic, data, fl_ctx: {"topic": topic, "data": data})
-"""
-
-
 def until(done: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (result := done()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
     return result
-
-
-def with_code(job: Path, code: str) -> Path:
-    """The job folder, with more in its code."""
-    with (job / "app" / "custom" / "quick_workflow.py").open("a") as file:
-        file.write(code)
-    return job
 
 
 def timeless(value: Any, key: str = "") -> Any:

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import threading
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import kits
@@ -34,7 +35,7 @@ def scheme(federation: LocalFederation) -> str:
 
 def test_every_command_works(federation: LocalFederation, tmp_path: Path) -> None:
     with connect(federation.admin_kit) as session:
-        walk(session, tmp_path)
+        walk(session, tmp_path, version("nvflare"))
 
 
 def test_a_connection_leaves_nothing_behind(federation: LocalFederation, scheme: str) -> None:

@@ -1,23 +1,25 @@
-"""A walk through what a session does with jobs, for servers of any version and scheme."""
+"""A walk through every family of commands, for servers of any version and scheme."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from typing import Any
 
-from jobs import RESULT, RESULT_SIZE, write_job
+from common import wait_until
+from jobs import ECHO, RESULT, RESULT_SIZE, with_code, write_job
 
-from flare_widgets.api import Session
+from flare_widgets.api import FlareError, InternalError, JobNotDone, Session
 from flare_widgets.errors import JobNotFound
 
 #: More than one chunk of an upload (1 MiB), and less than what FLARE's own sites can receive over http (4 MiB:
 #: they leave aiohttp's limit for messages as it is).
 BALLAST = 5 << 19
 
+SITES = ["site-1", "site-2"]
 _LONG = 90.0
 
 
-def walk(session: Session, folder: Path) -> None:
+def walk(session: Session, folder: Path, version: str) -> None:
     """Do everything that comes after the login, and check it.
 
     Parameters
@@ -26,19 +28,101 @@ def walk(session: Session, folder: Path) -> None:
         With a federation of two sites and no jobs.
     folder
         An empty folder.
+    version
+        The server's version of FLARE.
     """
+    # In 2.7 there are no studies and no logs of jobs, no versions are reported, and no site is disabled.
+    young = tuple(int(part) for part in version.split(".")[:2]) >= (2, 8)
+    assert session.list_jobs() == []
+    _system(session, young, version)
+    _shell(session)
+    _studies(session, young)
+    quick = _job_from_start_to_result(session, folder, young)
+    _jobs_that_run(session, folder, quick, young)
+    _sites(session, young)
+
+
+def _refused(session: Session, call: str, *arguments: Any) -> None:
+    """What an older server does not know is one clear error, after which the session goes on."""
+    try:
+        getattr(session, call)(*arguments)
+    except FlareError as error:
+        assert "Unknown command" in str(error) or "does not know" in str(error), (call, error)
+    else:
+        raise AssertionError(f"an old server knows {call}")
+    assert session.list_jobs(limit=1) is not None
+
+
+def _system(session: Session, young: bool, version: str) -> None:
     info = session.get_system_info()
     assert info.server_info.status == "stopped"
-    assert sorted(client.name for client in info.client_info) == ["site-1", "site-2"]
-    assert session.list_jobs() == []
+    assert sorted(client.name for client in info.client_info) == SITES
+    assert sorted(client.name for client in session.get_connected_client_list()) == SITES
+    assert "server" in str(session.check_status("all"))
+    assert {row["client_name"]: row["status"] for row in session.get_client_job_status()} == dict.fromkeys(
+        SITES, "no_jobs"
+    )
+    assert sorted(session.report_resources("client")) == SITES
+    assert "site-1" in str(session.get_client_env("site-1"))
+    if young:
+        assert version in str(session.report_version("server"))
+    else:
+        _refused(session, "report_version", "server")
+    assert session.configure_site_log("INFO", "server") is None
+    answer = session.do_command("show_scopes server")
+    assert answer["status"] == "SUCCESS", answer
+    assert session.do_command("nonsense")["status"] != "SUCCESS"
 
+
+def _shell(session: Session) -> None:
+    for target in ("server", "site-1"):
+        assert session.get_working_directory(target).startswith("/")
+        assert "log.txt" in session.ls_target(target)
+        for method in ("head_target_log", "tail_target_log"):
+            assert len(getattr(session, method)(target, "-n 2").splitlines()) == 2
+    assert "format_version" in session.head_target("server", "-n 3", "local/resources.json")
+    assert session.tail_target("server", "-n 1", "local/resources.json").strip() == "}"
+    assert "snapshot_persistor" in session.cat_target("server", None, "local/resources.json")
+    assert "snapshot_persistor" in session.grep_target("server", "-n", "snapshot_persistor", "local/resources.json")
+
+
+def _studies(session: Session, young: bool) -> None:
+    if not young:
+        return _refused(session, "list_studies")
+    # A project admin of one organization gives sites by organization.
+    session.register_study("study", None, ["nvidia:site-1"])
+    session.add_study_site("study", None, ["nvidia:site-2"])
+    session.add_study_user("study", "x@y.z")
+    assert "x@y.z" in str(session.show_study("study"))
+    assert "study" in str(session.list_studies())
+    session.remove_study_user("study", "x@y.z")
+    session.remove_study_site("study", None, ["nvidia:site-2"])
+    shown = str(session.show_study("study"))
+    assert "site-1" in shown
+    assert "site-2" not in shown
+    session.remove_study("study")
+    assert "'study'" not in str(session.list_studies()["studies"])
+
+
+def _no_components(session: Session, job_id: str, young: bool) -> None:
+    try:
+        assert session.list_job_components(job_id) == []
+    except InternalError as error:  # 2.7 has no empty list
+        assert not young, error
+        assert "No additional job components" in str(error)
+
+
+def _job_from_start_to_result(session: Session, folder: Path, young: bool) -> str:
     job = write_job(folder / "jobs", "quick", ballast=BALLAST)
     told: list[tuple[int, int]] = []
     quick = session.submit_job(str(job), progress=lambda done, size: told.append((done, size)))
     assert len(told) == 3
     assert told[-1][0] == told[-1][1] > BALLAST
     assert session.wait_for_job(quick, _LONG, 0.2)["status"] == "FINISHED:COMPLETED"
-    assert [found["job_name"] for found in session.list_jobs()] == ["quick"]
+    for filters in ({}, {"detailed": True}, {"name_prefix": "qu"}, {"id_prefix": quick[:8]}, {"reverse": True}):
+        assert [found["job_id"] for found in session.list_jobs(**filters)] == [quick], filters
+    assert session.list_jobs(name_prefix="other") == []
+    _no_components(session, quick, young)
 
     result = Path(session.download_job_result(quick, str(folder / "results")))
     assert sorted(entry.name for entry in result.iterdir()) == ["job", "meta.json", "workspace"]
@@ -46,19 +130,39 @@ def walk(session: Session, folder: Path) -> None:
         (received,) = (file for file in (result / "job").rglob("*") if file.as_posix().endswith(name))
         assert received.read_bytes() == (job / name).read_bytes()
     assert [file.stat().st_size for file in (result / "workspace").rglob(RESULT)] == [RESULT_SIZE]
+    return quick
 
-    waiting = session.submit_job(str(write_job(folder / "jobs", "waiting", wait=True)))
+
+def _jobs_that_run(session: Session, folder: Path, quick: str, young: bool) -> None:
+    waiting = session.submit_job(str(with_code(write_job(folder / "jobs", "waiting", wait=True), ECHO)))
     clone = session.clone_job(waiting)
     assert clone != waiting
     session.abort_job(clone)
-    deadline = time.monotonic() + _LONG
-    while session.get_job_status(waiting) != "RUNNING":
-        assert time.monotonic() < deadline, session.get_job_meta(waiting)
-        time.sleep(0.1)
+    wait_until(lambda: session.get_job_status(waiting) == "RUNNING", _LONG)
+    wait_until(lambda: _all_up(session, waiting), _LONG)
+    assert session.get_system_info().job_info[0].job_id == waiting
+    assert {row["job_id"] for row in session.get_client_job_status(["site-1"])} == {waiting}
+    assert session.show_stats(waiting, "client", ["site-2"])["site-2"]["ClientRunner"]["job_id"] == waiting
+    assert sorted(session.show_errors(waiting, "all")) == ["server", *SITES]
+    session.reset_errors(waiting)
+    session.configure_job_log(waiting, "INFO")
+    assert session.do_app_command(waiting, "echo", {"x": [1]}) == {"topic": "echo", "data": {"x": [1]}}
+    assert "log.txt" in session.ls_target("server", None, waiting)
+    if young:
+        assert "ServerRunner" in session.get_job_logs(waiting)["logs"]["server"]
+    else:
+        _refused(session, "get_job_logs", waiting)
+    # A server of 2.7 gives what there is so far.
+    for refused in (session.delete_job, *([session.download_job_result] if young else [])):
+        try:
+            refused(waiting)
+        except JobNotDone:
+            continue
+        raise AssertionError(f"{refused.__name__} of a job that runs")
+
     session.abort_job(waiting)
     for job_id in (waiting, clone):
         assert session.wait_for_job(job_id, _LONG, 0.2)["status"] == "FINISHED:ABORTED"
-
     for job_id in (quick, waiting, clone):
         session.delete_job(job_id)
     assert session.list_jobs() == []
@@ -67,3 +171,29 @@ def walk(session: Session, folder: Path) -> None:
     except JobNotFound:
         return
     raise AssertionError("a deleted job is still there")
+
+
+def _all_up(session: Session, job_id: str) -> bool:
+    """Whether all processes of a job are up: until then, what asks them is refused."""
+    try:
+        stats = session.show_stats(job_id, "all")
+    except FlareError:
+        return False
+    return all("ClientRunner" in stats.get(site, {}) for site in SITES) and "ServerRunner" in stats["server"]
+
+
+def _sites(session: Session, young: bool) -> None:
+    """Last, since a site takes a while to come back."""
+
+    def connected() -> list[str]:
+        return sorted(client.name for client in session.get_connected_client_list())
+
+    if young:
+        session.disable_client("site-1")
+        assert connected() == ["site-2"]
+        session.enable_client("site-1")
+    else:
+        _refused(session, "disable_client", "site-1")
+        session.remove_client("site-1")
+        assert connected() == ["site-2"]
+    wait_until(lambda: connected() == SITES, _LONG)

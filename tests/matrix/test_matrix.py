@@ -16,4 +16,4 @@ from flare_widgets.federation import LocalFederation
 def test_every_command_works(scheme: str, tmp_path: Path, record_property: pytest.RecordProperty) -> None:
     record_property("nvflare", version("nvflare"))
     with LocalFederation(2, scheme=scheme) as federation, connect(federation.admin_kit) as session:
-        walk(session, tmp_path)
+        walk(session, tmp_path, version("nvflare"))
