@@ -6,116 +6,158 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from statistics import median
+from typing import Any
 
-from flare_widgets import LocalFederation, connect
+from flare_widgets import LocalFederation
+
+from .server import StoredJobs, write_job
+from .table import Number, put_into, table
 
 CLIENTS = {"flare-widgets": "flare_widgets.api", "nvflare": "nvflare.fuel.flare_api.flare_api"}
-JOBS = 20
+TOPICS = ("commands", "script", "at_once", "transfers", "listing")
+MEGABYTES = (1, 100)
+STORED = (1_000, 10_000)
 PATIENCE = 300  # seconds for one client in one round
-ROWS = {
-    "import": "import, ms",
-    "connect_first": "first connect and login, ms",
-    "ready": "import and first connect, ms",
-    "connect_next": "next connect and login, ms",
-    "list_jobs": f"list_jobs ({JOBS} jobs) p50, ms",
-    "get_job_meta": "get_job_meta p50, ms",
-    "close": "close after 100 commands, ms",
-    "threads_connected": "threads, connected",
-    "threads_commands": "threads after 100 commands",
-    "threads_closed": "threads 1 s after close",
-    "memory": "memory after 100 commands, MB",
-    "modules": "modules loaded",
-    "packages": "packages loaded, beside Python's own",
-}
+
+HERE = Path(__file__).resolve().parent
+RESULTS = (HERE / "README.md", HERE.parent / "README.md")
 
 
-def store_jobs(kit: Path, folder: Path) -> None:
-    """Give the server jobs to list. They need more sites than there are and are aborted: nothing ever runs."""
-    job = folder / "listed"
-    config = job / "app" / "config"
-    config.mkdir(parents=True)
-    meta = {"name": "listed", "resource_spec": {}, "min_clients": 100, "deploy_map": {"app": ["@ALL"]}}
-    (job / "meta.json").write_text(json.dumps(meta))
-    (config / "config_fed_server.json").write_text('{"format_version": 2, "workflows": []}')
-    (config / "config_fed_client.json").write_text('{"format_version": 2, "executors": []}')
-    with connect(kit) as session:
-        ids = [session.submit_job(str(job))]
-        ids += [session.clone_job(ids[0]) for _ in range(JOBS - 1)]
-        for job_id in ids:
-            session.abort_job(job_id)
-        stored = [(one["job_id"] in ids, one["status"]) for one in session.list_jobs()]
-    if stored != [(True, "FINISHED:ABORTED")] * JOBS:
-        raise SystemExit(f"the server does not have the {JOBS} jobs it should have: {stored}")
+class Bench:
+    """A run: each client in turn, in a fresh process each time, and the numbers of both.
 
+    Parameters
+    ----------
+    rounds
+        How often each client is measured.
+    folder
+        An empty folder.
+    federation
+        It runs, and has no jobs.
+    """
 
-def run(folder: Path, *arguments: str) -> str:
-    """Run this Python with arguments in a folder, and return the last line it printed."""
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
-    if done.returncode:
-        raise SystemExit(f"python {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
-    return (done.stdout.splitlines() or [""])[-1]
-
-
-def measure(rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Measure each client once a round, one after the other, and return their numbers."""
-    results: dict[str, list[dict[str, float]]] = {client: [] for client in CLIENTS}
-    worker = str(Path(__file__).resolve().with_name("worker.py"))
-    # nvflare's first connect looks through all of the working directory, so both get an empty one.
-    with tempfile.TemporaryDirectory() as folder, LocalFederation(2) as federation:
-        empty = Path(folder) / "empty"
-        empty.mkdir()
-        store_jobs(federation.admin_kit, Path(folder))
+    def __init__(self, rounds: int, folder: Path, federation: LocalFederation) -> None:
+        self.numbers: dict[str, dict[str, list[Number]]] = {client: defaultdict(list) for client in CLIENTS}
+        self._rounds = rounds
+        self._folder = folder
+        self._kit = str(federation.admin_kit)
+        # nvflare's first connect looks through all of the working directory, so both get an empty one.
+        self._empty = folder / "empty"
+        self._empty.mkdir()
+        self._jobs = StoredJobs(federation, folder)
+        self._jobs.grow(10)
         for module in CLIENTS.values():
-            run(empty, "-c", f"import {module}")  # so that no round compiles, or reads from a cold disk
-        for number in range(1, rounds + 1):
+            self._run("-c", f"import {module}")  # so that no round compiles, or reads from a cold disk
+
+    def commands(self) -> None:
+        """Small commands, one after the other."""
+        for client, module in self._turns("commands"):
+            self._note(client, self._worker("commands", module))
+
+    def script(self) -> None:
+        """A whole script."""
+        for client, module in self._turns("script"):
+            began = time.perf_counter()
+            self._run(str(HERE / "workers" / "script.py"), module, self._kit)
+            self._note(client, {"script": (time.perf_counter() - began) * 1000})
+
+    def at_once(self) -> None:
+        """Small commands at once."""
+        for client, module in self._turns("at_once"):
+            self._note(client, self._worker("at_once", module))
+
+    def transfers(self) -> None:
+        """Jobs up and down."""
+        for size in MEGABYTES:
+            # One for each client: nvflare's writes its signatures into the folder.
+            folders = {client: write_job(self._folder / client / f"job{size}", size * 10**6) for client in CLIENTS}
+            for client, module in self._turns(f"transfers of {size} MB"):
+                sent = self._worker("transfer", module, "submit", str(size), str(folders[client]))
+                job_id = sent.pop("answer")
+                self._jobs.end(job_id)
+                into = self._folder / "results"
+                received = self._worker("transfer", module, "download", str(size), job_id, str(into))
+                data = [file for file in Path(received.pop("answer")).rglob("data.bin")]
+                if [file.stat().st_size for file in data] != [size * 10**6]:
+                    raise SystemExit(f"{client} has downloaded {data}")
+                self._note(client, {**sent, **received})
+                shutil.rmtree(into)
+                self._jobs.remove([job_id])
+
+    def listing(self) -> None:
+        """A server with many jobs. The last topic, for they stay."""
+        for stored in STORED:
+            self._jobs.grow(stored)
+            for client, module in self._turns(f"listing {stored} jobs"):
+                self._note(client, self._worker("listing", module, str(stored)))
+
+    def _turns(self, what: str) -> Iterator[tuple[str, str]]:
+        for number in range(1, self._rounds + 1):
             for client, module in CLIENTS.items():
-                print(f"round {number} of {rounds}: {client}", file=sys.stderr)
-                results[client].append(json.loads(run(empty, worker, module, str(federation.admin_kit))))
-    return results
+                print(f"{what}, round {number} of {self._rounds}: {client}", file=sys.stderr)
+                yield client, module
 
+    def _note(self, client: str, numbers: dict[str, Number]) -> None:
+        for key, number in numbers.items():
+            self.numbers[client][key].append(number)
 
-def cell(key: str, samples: list[float]) -> str:
-    """Return the median as text, with the least and the most when they are more than a factor of 2 apart."""
-    form = "{:.0f}" if key.startswith(("threads", "modules", "packages")) else "{:.1f}"
-    text = form.format(median(samples))
-    if max(samples) > 2 * min(samples):
-        text += f" ({form.format(min(samples))} to {form.format(max(samples))})"
-    return text
+    def _worker(self, name: str, module: str, *arguments: str) -> dict[str, Any]:
+        numbers: dict[str, Any] = json.loads(
+            self._run(str(HERE / "workers" / f"{name}.py"), module, self._kit, *arguments)
+        )
+        return numbers
 
-
-def table(results: dict[str, list[dict[str, float]]], *, markdown: bool) -> str:
-    """Return the numbers as a table, as text or as GitHub markdown."""
-    lines = [["measure", "flare-widgets", f"nvflare {metadata.version('nvflare')}", "ratio"]]
-    for key, title in ROWS.items():
-        ours, theirs = ([numbers[key] for numbers in rounds] for rounds in results.values())
-        ratio = f"{median(theirs) / median(ours):.1f}" if median(ours) else "-"
-        lines.append([title, cell(key, ours), cell(key, theirs), ratio])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + (":" if markdown else "-") for width in widths[1:])])
-    padded = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" if markdown else "  ".join(line) for line in padded)
+    def _run(self, *arguments: str) -> str:
+        """Run this Python with arguments in the empty folder, and return the last line it printed."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=self._empty, capture_output=True, text=True, timeout=PATIENCE)
+        if done.returncode:
+            raise SystemExit(f"python {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+        return (done.stdout.splitlines() or [""])[-1]
 
 
 def main() -> None:
     """Read the options, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each client is measured (default 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each client is measured (default 3)")
+    parser.add_argument("--only", choices=TOPICS, action="append", help="measure only this topic; may be repeated")
     parser.add_argument("--markdown", action="store_true", help="print GitHub markdown")
+    parser.add_argument("--write", action="store_true", help="put it between the markers of both README.md files too")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
-    machine = f"{os.cpu_count()} cores ({platform.system()} {platform.machine()}), load {os.getloadavg()[0]:.1f} before"
-    print(table(measure(options.rounds), markdown=options.markdown))
-    print(f"\n{machine}, Python {platform.python_version()}, nvflare {metadata.version('nvflare')}.")
-    print(f"Rounds: {options.rounds}. Medians; in brackets the least and the most, if more than twice the least.")
-    print("Ratio: nvflare's number divided by flare-widgets'.")
+    if options.write and options.only:
+        parser.error("--write needs all topics")
+    load = os.getloadavg()[0]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, LocalFederation(2) as federation:
+        bench = Bench(options.rounds, Path(folder), federation)
+        for topic in TOPICS:
+            if not options.only or topic in options.only:
+                getattr(bench, topic)()
+    minutes = (time.monotonic() - began) / 60
+
+    version = metadata.version("nvflare")
+    ours, theirs = bench.numbers.values()
+    about = (
+        f"{os.cpu_count()} cores ({platform.system()} {platform.machine()}), load {load:.1f} before, "
+        f"Python {platform.python_version()}, nvflare {version}; {options.rounds} rounds in {minutes:.1f} minutes. "
+        "Medians; in brackets the least and the most, if more than twice the least. "
+        "Ratio: nvflare's number divided by flare-widgets'."
+    )
+    print(f"{table(ours, theirs, version, markdown=options.markdown)}\n\n{about}")
+    if options.write:
+        for file in RESULTS:
+            put_into(file, f"{table(ours, theirs, version, markdown=True)}\n\n{about}")
 
 
 if __name__ == "__main__":

@@ -1,43 +1,19 @@
-"""Measure one client of the FLARE API, in this fresh process, and print the numbers as JSON.
-
-Run as ``python worker.py MODULE KIT``. Both clients go through the same lines; only the imported module differs.
-"""
+"""Importing, connecting, small commands, closing: how long they take, and what they leave in the process."""
 
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from common import main, median, memory, timed
 
 COMMANDS = 100  # in the first session, before threads and memory are looked at
 SESSIONS = 5  # further ones, for the next connects
 SAMPLES = 200  # timed calls of each command, in all further sessions together
-
-
-def timed(call: Callable[..., T], *arguments: Any) -> tuple[float, T]:
-    """Return how many milliseconds a call took, and what it returned."""
-    began = time.perf_counter()
-    result = call(*arguments)
-    return (time.perf_counter() - began) * 1000, result
-
-
-def memory() -> float:
-    """Return the resident memory of this process now, in MB."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():  # psutil would load modules of its own
-        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    import psutil
-
-    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 def measure(module: str, kit: str) -> dict[str, float]:
@@ -87,22 +63,9 @@ def measure(module: str, kit: str) -> dict[str, float]:
         finally:
             session.close()
     for key, samples in {"connect_next": connects, "list_jobs": lists, "get_job_meta": metas}.items():
-        numbers[key] = sorted(samples)[len(samples) // 2]
+        numbers[key] = median(samples)
     return numbers
 
 
-def main() -> None:
-    """Print the numbers; end this process whatever threads a client has left."""
-    out, sys.stdout = sys.stdout, sys.stderr  # a client may print
-    code = 1
-    try:
-        print(json.dumps(measure(sys.argv[1], sys.argv[2])), file=out, flush=True)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    main(measure)

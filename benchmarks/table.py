@@ -1,0 +1,96 @@
+"""The numbers of a run as a table. Pure, but for putting it into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+Number = float | str  # in words: what came instead of one
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+
+
+class Row(NamedTuple):
+    """A measure: its title, and how many digits it has after the point."""
+
+    title: str
+    digits: int = 1
+
+
+ROWS = {
+    "import": Row("import, ms"),
+    "connect_first": Row("first connect and login, ms"),
+    "ready": Row("import and first connect, ms"),
+    "connect_next": Row("next connect and login, ms"),
+    "script": Row("script: start, connect, list, close, exit, ms", 0),
+    "list_jobs": Row("list_jobs, 10 stored jobs, p50, ms"),
+    "list_1000": Row("list_jobs, 1,000 stored jobs, p50, ms"),
+    "list_10000": Row("list_jobs, 10,000 stored jobs, p50, ms", 0),
+    "get_job_meta": Row("get_job_meta, p50, ms"),
+    "at_once": Row("get_job_meta, 64 at once, until the last, ms"),
+    "submit_1": Row("submit 1 MB, ms"),
+    "submit_1_peak": Row("submit 1 MB, peak memory, MB"),
+    "submit_100": Row("submit 100 MB, ms", 0),
+    "submit_100_peak": Row("submit 100 MB, peak memory, MB"),
+    "download_1": Row("download 1 MB, ms"),
+    "download_1_peak": Row("download 1 MB, peak memory, MB"),
+    "download_100": Row("download 100 MB, ms", 0),
+    "download_100_peak": Row("download 100 MB, peak memory, MB"),
+    "close": Row("close after 100 commands, ms"),
+    "threads_connected": Row("threads, connected", 0),
+    "threads_commands": Row("threads after 100 commands", 0),
+    "threads_closed": Row("threads 1 s after close", 0),
+    "memory": Row("memory after 100 commands, MB"),
+    "modules": Row("modules loaded", 0),
+    "packages": Row("packages loaded, beside Python's own", 0),
+}
+
+
+def table(ours: dict[str, list[Number]], theirs: dict[str, list[Number]], version: str, *, markdown: bool) -> str:
+    """Return what was measured as a table, as text or as GitHub markdown.
+
+    Parameters
+    ----------
+    ours, theirs
+        By the keys of :data:`ROWS`, the numbers of all rounds.
+    version
+        Of nvflare.
+    markdown
+        Which of the two.
+    """
+    lines = [["measure", "flare-widgets", f"nvflare {version}", "ratio"]]
+    for key, row in ROWS.items():
+        if key in ours:
+            lines.append([row.title, *(_cell(row, n[key]) for n in (ours, theirs)), _ratio(ours[key], theirs[key])])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + (":" if markdown else "-") for width in widths[1:])])
+    padded = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" if markdown else "  ".join(line) for line in padded)
+
+
+def put_into(file: Path, text: str) -> None:
+    """Replace what stands between the markers of a file."""
+    before, begin, rest = file.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{file.name} has no {BEGIN} ... {END}")
+    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def _cell(row: Row, samples: list[Number]) -> str:
+    """Return the median as text, with the least and the most when they are more than a factor of 2 apart."""
+    failed = [sample for sample in samples if isinstance(sample, str)]
+    if failed:
+        return failed[0] if len(failed) == len(samples) else f"{failed[0]} ({len(failed)} of {len(samples)} times)"
+    numbers = [sample for sample in samples if not isinstance(sample, str)]
+    text = f"{median(numbers):,.{row.digits}f}"
+    if max(numbers) > 2 * min(numbers):
+        text += f" ({min(numbers):,.{row.digits}f} to {max(numbers):,.{row.digits}f})"
+    return text
+
+
+def _ratio(ours: list[Number], theirs: list[Number]) -> str:
+    if any(isinstance(sample, str) for sample in [*ours, *theirs]):
+        return "-"
+    mine, other = (median(map(float, samples)) for samples in (ours, theirs))
+    return f"{other / mine:.1f}" if mine else "-"
