@@ -26,6 +26,7 @@ ROWS = {
     "list_jobs": Row("list_jobs, 10 stored jobs, p50, ms"),
     "list_1000": Row("list_jobs, 1,000 stored jobs, p50, ms"),
     "list_10000": Row("list_jobs, 10,000 stored jobs, p50, ms", 0),
+    "list_10000_patiently": Row("the same after set_timeout(60), p50, ms", 0),
     "get_job_meta": Row("get_job_meta, p50, ms"),
     "at_once": Row("get_job_meta, 64 at once, until the last, ms"),
     "submit_1": Row("submit 1 MB, ms"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from common import wait_until
 from jobs import ECHO, RESULT, RESULT_SIZE, with_code, write_job
 
@@ -44,12 +45,8 @@ def walk(session: Session, folder: Path, version: str) -> None:
 
 def _refused(session: Session, call: str, *arguments: Any) -> None:
     """What an older server does not know is one clear error, after which the session goes on."""
-    try:
+    with pytest.raises(FlareError, match=r"Unknown command|does not know"):
         getattr(session, call)(*arguments)
-    except FlareError as error:
-        assert "Unknown command" in str(error) or "does not know" in str(error), (call, error)
-    else:
-        raise AssertionError(f"an old server knows {call}")
     assert session.list_jobs(limit=1) is not None
 
 
@@ -104,12 +101,16 @@ def _studies(session: Session, young: bool) -> None:
     assert "'study'" not in str(session.list_studies()["studies"])
 
 
-def _no_components(session: Session, job_id: str, young: bool) -> None:
+def _components(session: Session, job_id: str, young: bool) -> None:
     try:
-        assert session.list_job_components(job_id) == []
-    except InternalError as error:  # 2.7 has no empty list
-        assert not young, error
-        assert "No additional job components" in str(error)
+        found = session.list_job_components(job_id)
+    except InternalError as error:
+        # 2.7 has no empty list.
+        if young or "No additional job components" not in str(error):
+            raise
+    else:
+        # On a busy machine a site may have had trouble, and told.
+        assert {name.partition("_")[0] for name in found} <= {"ERRORLOG"}
 
 
 def _job_from_start_to_result(session: Session, folder: Path, young: bool) -> str:
@@ -122,7 +123,7 @@ def _job_from_start_to_result(session: Session, folder: Path, young: bool) -> st
     for filters in ({}, {"detailed": True}, {"name_prefix": "qu"}, {"id_prefix": quick[:8]}, {"reverse": True}):
         assert [found["job_id"] for found in session.list_jobs(**filters)] == [quick], filters
     assert session.list_jobs(name_prefix="other") == []
-    _no_components(session, quick, young)
+    _components(session, quick, young)
 
     result = Path(session.download_job_result(quick, str(folder / "results")))
     assert sorted(entry.name for entry in result.iterdir()) == ["job", "meta.json", "workspace"]
@@ -154,11 +155,8 @@ def _jobs_that_run(session: Session, folder: Path, quick: str, young: bool) -> N
         _refused(session, "get_job_logs", waiting)
     # A server of 2.7 gives what there is so far.
     for refused in (session.delete_job, *([session.download_job_result] if young else [])):
-        try:
+        with pytest.raises(JobNotDone):
             refused(waiting)
-        except JobNotDone:
-            continue
-        raise AssertionError(f"{refused.__name__} of a job that runs")
 
     session.abort_job(waiting)
     for job_id in (waiting, clone):
@@ -166,11 +164,8 @@ def _jobs_that_run(session: Session, folder: Path, quick: str, young: bool) -> N
     for job_id in (quick, waiting, clone):
         session.delete_job(job_id)
     assert session.list_jobs() == []
-    try:
+    with pytest.raises(JobNotFound):
         session.get_job_meta(quick)
-    except JobNotFound:
-        return
-    raise AssertionError("a deleted job is still there")
 
 
 def _all_up(session: Session, job_id: str) -> bool:
