@@ -16,4 +16,7 @@ from flare_widgets.federation import LocalFederation
 def test_every_command_works(scheme: str, tmp_path: Path, record_property: pytest.RecordProperty) -> None:
     record_property("nvflare", version("nvflare"))
     with LocalFederation(2, scheme=scheme) as federation, connect(federation.admin_kit) as session:
+        # Kits of 2.7 are signed; from 2.8 on, mutual TLS is what they rely on.
+        signed = (federation.admin_kit / "startup" / "signature.json").exists()
+        assert signed == version("nvflare").startswith("2.7.")
         walk(session, tmp_path, version("nvflare"))
