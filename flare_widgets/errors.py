@@ -10,7 +10,8 @@ messages that say what to do next.
     ├── ConfigError                    the startup kit cannot be used
     │   └── InvalidCertChain           its certificates are expired, foreign, or do not fit the key
     ├── NoConnection                   nobody answers at the server's address (also a ConnectionError)
-    │   └── ServerIdentityError        somebody answers, but it is not the kit's server
+    │   ├── ServerIdentityError        somebody answers, but it is not the kit's server
+    │   └── OutcomeUnknown             a command was sent and its answer lost: it may have been done, or not
     ├── FLCommunicationError           the server refused to register this client (wrong project, ...)
     ├── ProtocolError                  the peer does not speak FLARE, or not a dialect we know
     ├── SessionClosed
@@ -49,6 +50,13 @@ class ServerIdentityError(NoConnection):
     """Something answers at the server's address, but it is not the server the startup kit was made for."""
 
 
+class OutcomeUnknown(NoConnection):
+    """A command that changes something was sent, and its answer was lost: it may have been done, or not.
+
+    It was not sent a second time. The message says how to find out.
+    """
+
+
 class FLCommunicationError(FlareError):
     """The FL server refused to register this client."""
 
@@ -62,7 +70,10 @@ class SessionClosed(FlareError):
 
 
 class SessionExpired(SessionClosed):
-    """The server ended the session: idle for too long, or the certificate expired."""
+    """The session ended and cannot come back: the user's certificate has expired.
+
+    A session that was idle for too long is none of these: it logs in again at its next command.
+    """
 
 
 class AuthenticationError(FlareError):

@@ -21,6 +21,7 @@ from ..errors import (
     NoClientsAvailable,
     NoConnection,
     NoReply,
+    OutcomeUnknown,
     ProtocolError,
     ServerIdentityError,
     SessionClosed,
@@ -30,6 +31,7 @@ from ..errors import (
     TransferCancelled,
 )
 from ..kit import Finding, KitReport, StartupKit
+from ..wire.states import SessionState, SessionStatus
 from .aio import AsyncSession
 from .checkup import check_kit
 from .forms import JobList
@@ -69,12 +71,15 @@ __all__ = [
     "NoClientsAvailable",
     "NoConnection",
     "NoReply",
+    "OutcomeUnknown",
     "ProtocolError",
     "ServerIdentityError",
     "ServerInfo",
     "Session",
     "SessionClosed",
     "SessionExpired",
+    "SessionState",
+    "SessionStatus",
     "StartupKit",
     "SubmitTokenConflict",
     "SubmitTokenJobDeleted",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..kit import StartupKit
 from ..wire import hci, loop
 from ..wire.link import Link
+from ..wire.states import SessionState, SessionStatus
 from .commands import Command
 from .jobs import AsyncJob
 from .methods import SessionMethods
@@ -35,7 +37,11 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.kit = session.kit
+
+    @property
+    def kit(self) -> StartupKit:
+        """The startup kit; without the user's key once the session is closed."""
+        return self.session.kit
 
     @property
     def username(self) -> str:
@@ -59,8 +65,22 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
 
     @property
     def closed(self) -> bool:
-        """Whether the session has ended, here or on the server."""
+        """Whether the session has ended for good; see :attr:`.Session.closed`."""
         return self.session.closed
+
+    @property
+    def state(self) -> SessionState:
+        """How it stands with the session; see :attr:`.Session.state`."""
+        return self.session.state
+
+    @property
+    def status(self) -> SessionStatus:
+        """The state with its reason and since when; see :attr:`.Session.status`."""
+        return self.session.status
+
+    def subscribe(self, listener: Callable[[SessionStatus], None]) -> Callable[[], None]:
+        """Call `listener(status)` at each change of the status, in a thread; see :meth:`.Session.subscribe`."""
+        return self.session.subscribe(listener)
 
     def set_timeout(self, value: float) -> None:
         """Set how long commands may take; see :meth:`.Session.set_timeout`. Nothing is waited for."""
@@ -95,7 +115,10 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
 
     async def _ask(self, command: Command[Any]) -> hci.Reply:
         self.session._check_process()
-        return await self._io(self.session._send(command))
+        return (await self._io(self.session._send(command)))[1]
+
+    def _ask_over(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
+        return self.session._ask_over(command)
 
     async def _end(self) -> None:
         await self.close()
@@ -103,8 +126,11 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
     def _handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> AsyncJob:
         return AsyncJob(self, job_id, known)
 
-    def _link(self) -> Link:
-        return self.session._link()
+    def _link(self, timeout: float | None = None) -> Link:
+        return self.session._link(timeout)
+
+    def _log_in_again(self, link: Link) -> None:
+        self.session._log_in_again(link)
 
     def _command_timeout(self) -> float | None:
         return self.session._command_timeout()

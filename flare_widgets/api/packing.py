@@ -49,6 +49,11 @@ def check_job_folder(folder: Path) -> None:
         raise InvalidJobDefinition(f"{e.filename or folder} cannot be read: {e.strerror}") from e
 
 
+def largest_file(folder: Path) -> int:
+    """Return how many bytes the largest file of a job folder has."""
+    return max(((root / name).stat().st_size for root, _, files in _walk(folder) for name in files), default=0)
+
+
 def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], None] | None = None) -> None:
     """Write a zip of `folder` to `target`, with the signatures FLARE demands in every folder.
 

@@ -15,24 +15,27 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import (
     ConfigError,
+    FlareError,
     FLCommunicationError,
     NoConnection,
+    OutcomeUnknown,
     SessionClosed,
 )
 from ..kit import StartupKit
 from ..wire import hci, loop
 from ..wire.connection import Connection
-from ..wire.link import Link
+from ..wire.link import Link, NotSent, Unanswered
+from ..wire.states import SessionState, SessionStatus
 from . import commands
 from .aio import AsyncSession
-from .commands import Command
+from .commands import Command, Effect
 from .jobs import Job
 from .methods import SessionMethods
 from .methods.base import COMMAND_TIMEOUT
@@ -43,7 +46,9 @@ log = logging.getLogger("flare_widgets.api")
 T = TypeVar("T")
 
 _BACKOFF = 0.5
-_CLOSE = 0.1  # seconds close() waits for the farewell; the I/O thread finishes it
+_GRACE = 1.0  # seconds a command has for its answer at least, however long it waited for a connection
+_CLOSE = 0.05  # seconds close() waits for the farewell; the I/O thread finishes it
+_LAST_WORDS = 0.1  # the same at the end of the process, when the I/O thread ends too
 
 
 class Session(BlockingMethods, SessionMethods[Job]):
@@ -83,7 +88,7 @@ class Session(BlockingMethods, SessionMethods[Job]):
                 f"study name {study!r} contains unsupported characters. "
                 "Use only lowercase letters, numbers, underscores, and hyphens"
             )
-        self.kit = StartupKit.load(startup_path)
+        self._kit = StartupKit.load(startup_path)
         if username and username != self.kit.username and self.kit.uid_source != "cert":
             raise FLCommunicationError(
                 f"the startup kit {self.kit.root} belongs to {self.kit.username}, not to {username}. "
@@ -102,7 +107,12 @@ class Session(BlockingMethods, SessionMethods[Job]):
         self._timeout: float | None = None
         self._pid = os.getpid()
         # Also when the session is forgotten, or the process ends, the server is told.
-        self._farewell = weakref.finalize(self, _farewell, self._connection, self._pid)
+        self._farewell = weakref.finalize(self, _farewell, self._connection, self._pid, _LAST_WORDS)
+
+    @property
+    def kit(self) -> StartupKit:
+        """The startup kit; without the user's key once the session is closed."""
+        return self._kit
 
     @property
     def username(self) -> str:
@@ -126,7 +136,10 @@ class Session(BlockingMethods, SessionMethods[Job]):
 
     @property
     def closed(self) -> bool:
-        """Whether the session has ended, here or on the server."""
+        """Whether the session has ended for good: it was closed, or the user's certificate has expired.
+
+        One that the server ended for being idle has not: its next command logs in again.
+        """
         return self._connection.closed
 
     @property
@@ -136,6 +149,33 @@ class Session(BlockingMethods, SessionMethods[Job]):
         ``await session.aio.list_jobs()``
         """
         return AsyncSession(self)
+
+    @property
+    def state(self) -> SessionState:
+        """How it stands with the session: connecting, ready, reconnecting, expired or closed."""
+        return self._connection.life.state
+
+    @property
+    def status(self) -> SessionStatus:
+        """The state, with its reason in words (the last trouble, how it came back) and since when it is so."""
+        return self._connection.life.status
+
+    def subscribe(self, listener: Callable[[SessionStatus], None]) -> Callable[[], None]:
+        """Call `listener(status)` now, and whenever the session's status changes.
+
+        Parameters
+        ----------
+        listener
+            Called with each :class:`.SessionStatus`, in order, in a thread of its own: it may take its time and use the
+            session. What it prints lands in the cell that subscribed. Errors are logged.
+
+        Returns
+        -------
+        callable
+            Ends the subscription; so does the end of the session, after it has been told.
+        """
+        self._check_process()
+        return self._connection.life.subscribe(listener)
 
     def try_connect(self, timeout: float) -> None:
         """Connect and log in.
@@ -156,8 +196,17 @@ class Session(BlockingMethods, SessionMethods[Job]):
         loop.run(self._connection.open(timeout))
 
     def close(self) -> None:
-        """Log out and close. May be called at any time, from any thread, more than once."""
-        self._farewell()
+        """Log out, close, and forget the user's key and tokens.
+
+        May be called at any time, from any thread, more than once; returns within 100 ms whatever the server does.
+        Commands that wait are told.
+        """
+        if os.getpid() == self._pid:
+            # At once, whatever the I/O thread has to do: who sees close() return sees the session closed.
+            self._connection.life.move(SessionState.CLOSED, "it was closed")
+            self._kit = self._kit.without_key()
+        if self._farewell.detach() is not None:
+            _farewell(self._connection, self._pid, _CLOSE)
 
     def set_timeout(self, value: float) -> None:
         """Set how long commands may take, here and on the server.
@@ -191,8 +240,7 @@ class Session(BlockingMethods, SessionMethods[Job]):
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "open"
-        return f"<Session {self.username} → {self.kit.address}, study {self.study}, {state}>"
+        return f"<Session {self.username} → {self.kit.address}, study {self.study}, {self.state.value}>"
 
     async def _run(self, command: Command[T]) -> T:
         self._check_process()
@@ -200,7 +248,11 @@ class Session(BlockingMethods, SessionMethods[Job]):
 
     async def _ask(self, command: Command[Any]) -> hci.Reply:
         self._check_process()
-        return await self._io(self._send(command))
+        return (await self._io(self._send(command)))[1]
+
+    def _ask_over(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
+        self._check_process()
+        return loop.run(self._send(command))
 
     async def _end(self) -> None:
         self.close()
@@ -212,33 +264,68 @@ class Session(BlockingMethods, SessionMethods[Job]):
         return self._timeout
 
     async def _execute(self, command: Command[T]) -> T:
-        return command.answer(await self._send(command))
+        return command.answer((await self._send(command))[1])
 
-    async def _send(self, command: Command[Any]) -> hci.Reply:
+    async def _send(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
+        """Send a command, again if need be and if it may be, and return the answer and over which link it came."""
         timeout = self._timeout or COMMAND_TIMEOUT
         deadline = time.monotonic() + timeout
+        logged_in_again = False
         for attempt in itertools.count(1):
+            link = await self._connection.open(max(deadline - time.monotonic(), _GRACE / 10), patient=False)
+            left = max(deadline - time.monotonic(), min(timeout, _GRACE))
             try:
-                return await self._connection.execute(
-                    command.line, timeout, cmd_timeout=self._timeout, props=command.props
+                reply = await link.execute(
+                    command.line,
+                    left,
+                    cmd_timeout=self._timeout,
+                    props=command.props,
+                    precious=command.effect is not Effect.READ,
                 )
-            except NoConnection:
-                pause = _BACKOFF * attempt
+            except NotSent:
+                continue
+            except NoConnection as e:
+                self._connection.check()  # the end of the session says more than what came of it
+                lost = isinstance(e, Unanswered) or link.lost is not None
+                if lost and command.effect is Effect.WRITE:
+                    raise _unknown(command, e) from None
+                pause = 0.0 if link.lost is not None and command.effect is Effect.READ else _BACKOFF * min(attempt, 8)
                 if attempt >= command.attempts or time.monotonic() + pause > deadline:
                     raise
                 await asyncio.sleep(pause)
+                continue
+            except FlareError:
+                self._connection.check()
+                raise
+            if hci.session_inactive(reply) and not logged_in_again:
+                # Nothing was done, so this may be repeated, whatever the command does.
+                self._connection.renew(link, "the server does not know the session any more")
+                logged_in_again = True
+                continue
+            return link, reply
         raise AssertionError("not reached")
 
-    def _link(self) -> Link:
+    def _link(self, timeout: float | None = None) -> Link:
         self._check_process()
-        return loop.run(self._connection.open(self._timeout or COMMAND_TIMEOUT, patient=False))
+        return loop.run(self._connection.open(timeout or self._timeout or COMMAND_TIMEOUT, patient=False))
+
+    def _log_in_again(self, link: Link) -> None:
+        async def renew() -> None:
+            self._connection.renew(link, "the server does not know the session any more")
+
+        loop.run(renew())
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise SessionClosed("this session belongs to the process that forked this one; open a new one here")
 
 
-def _farewell(connection: Connection, pid: int) -> None:
+def _unknown(command: Command[Any], error: NoConnection) -> OutcomeUnknown:
+    verb = command.line.split(" ", 1)[0]
+    return OutcomeUnknown(f"{error}. Whether '{verb}' was done is not known. {command.find_out}")
+
+
+def _farewell(connection: Connection, pid: int, wait: float) -> None:
     if os.getpid() != pid:
         return
     future = loop.start(connection.close())
@@ -246,4 +333,4 @@ def _farewell(connection: Connection, pid: int) -> None:
         return
     # What is left after that (a server that does not answer the farewell) the I/O thread finishes alone.
     with contextlib.suppress(concurrent.futures.TimeoutError, concurrent.futures.CancelledError, Exception):
-        future.result(_CLOSE)
+        future.result(wait)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from ..errors import SessionClosed
 from . import checks
 from .certificates import sign, sign_digest, subject
 from .report import KitReport
 from .settings import Settings
+
+_FORGOTTEN = "the session is closed and has forgotten the user's key; open a new one"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class StartupKit(Settings):
     certificate: bytes = field(repr=False)
     expires_at: datetime
     root_certificate: x509.Certificate = field(repr=False)
-    _key: rsa.RSAPrivateKey = field(repr=False)
+    _key: rsa.RSAPrivateKey | None = field(repr=False)
 
     @classmethod
     def load(cls, location: str | Path, now: datetime | None = None) -> StartupKit:
@@ -110,8 +113,16 @@ class StartupKit(Settings):
 
     def sign(self, content: bytes) -> bytes:
         """Sign `content` with the user's key, the way FLARE verifies it."""
+        if self._key is None:
+            raise SessionClosed(_FORGOTTEN)
         return sign(self._key, content)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign what has the SHA-256 `digest`: the same signature as of :meth:`sign`, for what is too large for it."""
+        if self._key is None:
+            raise SessionClosed(_FORGOTTEN)
         return sign_digest(self._key, digest)
+
+    def without_key(self) -> StartupKit:
+        """Return the kit without the user's key: what a session keeps when it has ended."""
+        return replace(self, _key=None)

@@ -20,6 +20,7 @@ from ..api import commands
 from ..api.info import MonitorReturnCode
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
+from ..wire.states import SessionState
 from .snapshot import JobSnapshot, fold_meta
 
 log = logging.getLogger("flare_widgets.monitoring")
@@ -301,6 +302,9 @@ class Monitor:
 
     def _ask(self, job: _Job) -> concurrent.futures.Future[dict[str, Any]]:
         try:
+            if self.session.state is SessionState.RECONNECTING:
+                # Known at once; a command would wait for the connection, and the views with it.
+                raise NoConnection(self.session.status.reason)
             return self.session.start(commands.get_job_meta(job.snapshot.job_id))
         except FlareError as e:
             failed: concurrent.futures.Future[dict[str, Any]] = concurrent.futures.Future()

@@ -158,6 +158,10 @@ class Cell:
         """Queue the farewell; no answer is waited for."""
         self._send("cellnet.channel", "bye", None, {"cn__reply_expected": False})
 
+    def ping(self) -> None:
+        """Queue a question whether the server is there; it answers at once, with a frame that is no event."""
+        self._control(FrameType.PING, None, stream_id=0)
+
     def forget(self, request_id: str) -> None:
         """Give up a request. Should its answer still come, it is acknowledged and nobody waits for it."""
         self._sent_streams = {k: v for k, v in self._sent_streams.items() if v != request_id}

@@ -13,12 +13,14 @@ token claim "study"   --                    --                      yes         
 keys of an upload     ``FileStreamer.*``    ``FileStreamer.*``      ``Streamer.*``          ``Streamer.*``
 download channel      ``obj_downloader__``  ``download_service__``  ``download_service__``  ``download_service__``
 download given up     --                    --                      --                      by a message
+submit tokens         --                    --                      yes                     yes
 ====================  ====================  ======================  ======================  ======================
 
 A few differences need no decision. Whether a download wants to be confirmed is in its last answer. Streams are
 acknowledged to every server: 2.9 sends again what is not, older ones do not mind. The study goes into every login:
 2.7 ignores it. (Facts: ``app_common/streamers/file_streamer.py``, ``fuel/f3/streaming/obj_downloader.py``,
-``download_service.py`` and ``byte_receiver.py``, ``fuel/hci/server/sess.py`` of those versions.)
+``download_service.py`` and ``byte_receiver.py``, ``fuel/hci/server/sess.py``, ``private/fed/server/job_cmds.py`` of
+those versions.)
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ class Dialect:
         Whether the server knows studies.
     cancels
         Whether the server understands that a download is given up; an older one would answer with data.
+    submit_tokens
+        Whether the server knows a submission by its token, and takes it once however often it comes.
     older
         What the server may speak instead, if nobody serves `download`.
     """
@@ -56,6 +60,7 @@ class Dialect:
     download: tuple[str, str] = ("download_service__", "download_service__download")
     studies: bool = True
     cancels: bool = True
+    submit_tokens: bool = True
     older: Dialect | None = None
 
     @classmethod
@@ -78,7 +83,13 @@ class Dialect:
 
 NEWEST = Dialect()
 _SINCE_2_8 = replace(NEWEST, cancels=False)
-_SINCE_2_7_0 = Dialect("FileStreamer.", ("obj_downloader__", "obj_downloader__download"), studies=False, cancels=False)
+_SINCE_2_7_0 = Dialect(
+    "FileStreamer.",
+    ("obj_downloader__", "obj_downloader__download"),
+    studies=False,
+    cancels=False,
+    submit_tokens=False,
+)
 _SINCE_2_7_2 = replace(_SINCE_2_7_0, download=NEWEST.download, older=_SINCE_2_7_0)
 
 

@@ -94,6 +94,11 @@ def decode(text: Any) -> Reply:
     return Reply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
 
 
+def session_inactive(reply: Reply) -> bool:
+    """Whether the server did nothing, since it does not know the session any more (``server/login.py``)."""
+    return "session_inactive" in reply.texts("error")
+
+
 def join(words: Sequence[str]) -> str:
     """Return a command line of `words`, quoted where the server's parser needs it.
 

@@ -139,6 +139,8 @@ class FlareServer:
         The answers to commands: the verb, and the HCI reply or a function that makes it.
     clock
         The time it tells when it greets, in seconds since the epoch.
+    alive
+        Whether it gives a sign when it is asked for one.
     heard
         The cellnet headers of everything that was said to it.
     commanded
@@ -155,6 +157,7 @@ class FlareServer:
         ]
         self.clock: Callable[[], Any] = time.time
         self.commands: dict[str, Any] = {}
+        self.alive = True
         self.heard: list[dict[str, Any]] = []
         self.commanded: list[dict[str, Any]] = []
         self.sockets: list[ServerConnection] = []
@@ -192,6 +195,9 @@ class FlareServer:
                 if frame.type is FrameType.HELLO:
                     greeting = {"endpoint_name": "server", "fqcn": "server", "timestamp": self.clock()}
                     await socket.send(frames.encode(Frame(FrameType.READY, {}, msgpack.packb(greeting))))
+                elif frame.type is FrameType.PING:
+                    if self.alive:
+                        await socket.send(frames.encode(Frame(FrameType.PONG, {}, msgpack.packb(None))))
                 elif frame.type is FrameType.DATA:
                     self.heard.append(frame.headers)
                     answer = self._answer(frame)

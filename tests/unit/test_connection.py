@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import kits
 import pytest
 from servers import FlareServer
 
-from flare_widgets.api import Session, connect
+from flare_widgets.api import ProtocolError, Session, SessionState, connect
 from flare_widgets.errors import (
+    AuthenticationError,
     NoConnection,
+    OutcomeUnknown,
     ServerIdentityError,
     SessionClosed,
     SessionExpired,
@@ -131,35 +135,93 @@ def test_whoever_waits_while_another_thread_closes_is_told(session: Session, ser
             waiting.result(10)
 
 
+def expire(session: Session, server: FlareServer) -> None:
+    server.say("SESSION_EXPIRED", EXPIRED)
+    wait_until(lambda: session.state is SessionState.EXPIRED)
+
+
 @pytest.mark.parametrize("use", USES)
-def test_an_expired_session_can_do_nothing(session: Session, server: FlareServer, use: str) -> None:
-    server.say("SESSION_EXPIRED", EXPIRED)
-    wait_until(lambda: session.closed)
-    with pytest.raises(SessionExpired) as caught:
+def test_an_expired_session_logs_in_again(session: Session, server: FlareServer, use: str) -> None:
+    server.commands["get_job_meta"] = answer(job_meta={"status": "FINISHED:COMPLETED"})
+    server.commands["clone_job"] = answer(job_id="k")
+    expire(session, server)
+    assert EXPIRED in session.status.reason
+    assert not session.closed
+    before = len(server.lines)
+    if use == "download_job_result":  # of which the server offers none
+        with pytest.raises(ProtocolError, match="the server offers no files"):
+            USES[use](session)
+    else:
         USES[use](session)
-    assert EXPIRED in str(caught.value)
-    assert isinstance(caught.value, SessionClosed)
+    assert session.state is SessionState.READY
+    assert session.status.reason.startswith("logged in again")
+    assert [line.split()[0] for line in server.lines[before:]].count("_cert_login") == 1
+    assert logins(server) == 1  # over the same connection
 
 
-def test_an_expired_session_is_not_opened_again_behind_the_users_back(session: Session, server: FlareServer) -> None:
-    server.say("SESSION_EXPIRED", EXPIRED)
-    wait_until(lambda: session.closed)
+def test_many_commands_of_an_expired_session_log_in_once(session: Session, server: FlareServer) -> None:
+    expire(session, server)
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(lambda _: session.list_jobs(), range(16))) == [[]] * 16
+    assert sum(line.startswith("_cert_login") for line in server.lines) == 2
+
+
+def test_an_expired_session_whose_connection_broke_comes_back_with_the_next_command(
+    session: Session, server: FlareServer
+) -> None:
+    expire(session, server)
     break_off(session, server)
-    with pytest.raises(SessionExpired):
-        session.list_jobs()
-    assert logins(server) == 1
+    assert session.state is SessionState.EXPIRED
+    assert logins(server) == 1  # not behind the user's back
+    assert session.list_jobs() == []
+    assert (session.state, logins(server)) == (SessionState.READY, 2)
 
 
-def test_whoever_waits_when_the_session_expires_is_told(session: Session, server: FlareServer) -> None:
-    server.commands["list_jobs"] = None
+def test_whoever_waits_when_the_session_expires_is_answered(session: Session, server: FlareServer) -> None:
+    server.commands["list_jobs"] = lambda line: None if server.lines.count(line) == 1 else answer(jobs=[])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(session.list_jobs)
         wait_until(lambda: "list_jobs" in server.lines)
-        server.say("SESSION_EXPIRED", EXPIRED)
-        wait_until(lambda: session.closed)
+        expire(session, server)
         server.hang_up()
-        with pytest.raises(SessionExpired):
-            waiting.result(10)
+        assert waiting.result(10) == []
+
+
+def test_a_refused_login_of_an_expired_session_is_told(session: Session, server: FlareServer) -> None:
+    expire(session, server)
+    server.login = [{"type": "string", "data": "REJECT: AUTH_DISABLED: no"}]
+    with pytest.raises(AuthenticationError):
+        session.list_jobs()
+    assert session.state is SessionState.EXPIRED
+    server.login = FlareServer().login
+    assert session.list_jobs() == []
+
+
+def test_a_session_whose_certificate_has_expired_cannot_come_back(
+    session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expire(session, server)
+    kit = dataclasses.replace(session._connection.kit, expires_at=datetime(2001, 1, 1, tzinfo=timezone.utc))
+    monkeypatch.setattr(session._connection, "kit", kit)
+    for _ in range(2):
+        with pytest.raises(SessionExpired, match=r"expired at 2001-01-01 00:00 UTC.*new startup kit"):
+            session.list_jobs()
+    assert session.closed
+    assert session.state is SessionState.CLOSED
+
+
+def test_what_the_server_did_not_do_for_an_unknown_session_is_done_after_a_login(
+    session: Session, server: FlareServer
+) -> None:
+    inactive = {"data": [{"type": "error", "data": "session_inactive"}, {"type": "string", "data": "timed out"}]}
+    server.commands["clone_job"] = lambda line: (
+        inactive if server.lines.count(line) == 1 else answer(job_id="the clone")
+    )
+    assert session.clone_job("j") == "the clone"
+    assert [line.split()[0] for line in server.lines] == ["_cert_login", "clone_job", "_cert_login", "clone_job"]
+    server.commands["clone_job"] = inactive
+    with pytest.raises(SessionClosed, match="closed on the server"):
+        session.clone_job("j")
 
 
 def test_another_message_of_the_server_is_no_expiry(session: Session, server: FlareServer) -> None:
@@ -175,10 +237,10 @@ def test_a_lost_connection_is_opened_again(session: Session, server: FlareServer
 
 
 def test_a_connection_lost_while_waiting_is_told_at_once(session: Session, server: FlareServer) -> None:
-    server.commands["list_jobs"] = None
+    server.commands["clone_job"] = None
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(session.list_jobs)
-        wait_until(lambda: "list_jobs" in server.lines)
+        waiting = pool.submit(session.clone_job, "j")
+        wait_until(lambda: "clone_job j" in server.lines)
         began = time.monotonic()
         server.hang_up()
         with pytest.raises(NoConnection, match="was lost") as caught:
@@ -194,7 +256,7 @@ def test_a_command_that_is_not_answered(session: Session, server: FlareServer) -
     with pytest.raises(NoConnection, match=r"did not answer 'get_job_meta' within 0\.2 s.*set_timeout") as caught:
         session.get_job_meta("j")
     assert 0.15 < time.monotonic() - began < 3
-    assert "Whether it was done is not known" in str(caught.value)
+    assert not isinstance(caught.value, OutcomeUnknown)  # nothing was to be done
     assert session.list_jobs() == []
     assert logins(server) == 1
 
@@ -223,9 +285,26 @@ def test_other_commands_are_not_repeated(session: Session, server: FlareServer) 
     """Whether they were done is not known; a second clone would be a second job."""
 
     server.commands["clone_job"] = lambda line: server.sockets[0].transport.abort()
-    with pytest.raises(NoConnection, match="was lost"):
+    with pytest.raises(OutcomeUnknown, match=r"was lost.*'clone_job' was done is not known.*list_jobs\(reverse=True\)"):
         session.clone_job("j")
     assert server.lines.count("clone_job j") == 1
+    server.commands["clone_job"] = None
+    session.set_timeout(0.2)
+    with pytest.raises(OutcomeUnknown, match=r"did not answer 'clone_job'.*is not known.*list_jobs\(reverse=True\)"):
+        session.clone_job("k")
+    assert server.lines.count("clone_job k") == 1
+
+
+def test_a_read_whose_answer_was_lost_is_repeated(session: Session, server: FlareServer) -> None:
+    def fail_twice(line: str) -> Any:
+        if server.lines.count(line) < 3:
+            server.sockets[0].transport.abort()
+            return None
+        return answer(jobs=[{"job_id": "j"}])
+
+    server.commands["list_jobs"] = fail_twice
+    assert session.list_jobs() == [{"job_id": "j"}]
+    assert logins(server) == 3
 
 
 def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -> None:
@@ -233,11 +312,16 @@ def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -
         session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
         link = session._connection._link
         assert link is not None
-    wait_until(lambda: link.lost is not None)
+    wait_until(lambda: session.state is SessionState.RECONNECTING)
+    session.set_timeout(0.5)
     began = time.monotonic()
-    with pytest.raises(NoConnection, match="nobody answers at"):
-        session.list_jobs()
-    assert time.monotonic() - began < 3  # not the time-out: nobody is there
+    words = rf"no connection to the FL server at 127.0.0.1:{port} for \d+ s now: .*The session goes on trying"
+    for use in (session.list_jobs, lambda: session.clone_job("j")):
+        with pytest.raises(NoConnection, match=words) as caught:
+            use()
+        assert not isinstance(caught.value, OutcomeUnknown)  # nothing was sent
+    assert 0.9 < time.monotonic() - began < 3
+    session.unset_timeout()
     with server.running(port):
         assert session.list_jobs() == []
         session.close()

@@ -371,7 +371,7 @@ def test_the_console_can_be_asked_for_its_folders(tmp_path: Path) -> None:
     import kits
 
     session = OurSession({})
-    session.kit = StartupKit.load(kits.write_kit(tmp_path / "kit"))
+    session._kit = StartupKit.load(kits.write_kit(tmp_path / "kit"))
     assert session.do_command("info")["status"] == "ok"
     assert str(session.kit.upload_dir) in session.do_command("info")["details"]
     session.kit.upload_dir.mkdir(parents=True, exist_ok=True)

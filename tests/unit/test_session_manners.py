@@ -109,7 +109,7 @@ def test_another_users_name_is_refused(kit: Path, server: FlareServer) -> None:
 
 
 def test_what_a_session_says_of_itself(session: Session, kit: Path) -> None:
-    assert repr(session) == f"<Session {kits.USER} → {session.kit.address}, study default, open>"
+    assert repr(session) == f"<Session {kits.USER} → {session.kit.address}, study default, ready>"
     session.close()
     assert repr(session).endswith(", closed>")
     assert session.upload_dir == session.download_dir == str(kit / "transfer")

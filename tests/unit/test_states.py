@@ -26,11 +26,14 @@ class Watched(OurSession):
         super().__init__(reply(server_status="ok", server_start_time=1.0, clients=LISTED))
         self.looks = list(looks)
         self.left = False
+        self._kit: Any = "the kit, with its key"
 
     def close(self) -> None:
         self.left = True
+        self._kit = None
 
-    async def _look(self) -> SystemInfo:
+    async def _look(self, kit: Any) -> SystemInfo:
+        assert kit == "the kit, with its key"
         seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(seen, Exception):
             raise seen
@@ -49,8 +52,8 @@ class WatchedLater(AsyncSession):
     async def _run(self, command: Any) -> Any:
         return await self.session._run(command)
 
-    async def _look(self) -> SystemInfo:
-        return await self.session._look()
+    async def _look(self, kit: Any) -> SystemInfo:
+        return await self.session._look(kit)
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,9 @@ Facts: ``fuel/flare_api/flare_api.py`` of nvflare 2.9.0.
 """
 
 from .clients import disable_client, enable_client, remove_client
-from .command import Command
+from .command import Command, Effect
 from .jobs import (
+    FIND_JOB,
     JOB_NAME,
     STUDY,
     abort_job,
@@ -48,10 +49,12 @@ from .system import (
 )
 
 __all__ = [
+    "FIND_JOB",
     "JOB_NAME",
     "LOG_FILE",
     "STUDY",
     "Command",
+    "Effect",
     "abort_job",
     "add_study_site",
     "add_study_user",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,17 @@ TARGET = re.compile(r"[A-Za-z0-9._-]+")
 TARGET_TYPES = (TargetType.ALL, TargetType.SERVER, TargetType.CLIENT)
 
 
+class Effect(enum.Enum):
+    """What a command does to the server, which decides what becomes of it when its answer is lost."""
+
+    READ = "read"
+    """Nothing: it is asked again, for as long as its time-out permits."""
+    IDEMPOTENT = "idempotent"
+    """Doing it twice is doing it once: it is sent up to three times, as by nvflare's client."""
+    WRITE = "write"
+    """Something that must not be done twice: it is sent once, and a lost answer is an :exc:`.OutcomeUnknown`."""
+
+
 @dataclass(frozen=True)
 class Command(Generic[T]):
     """A command ready to be sent.
@@ -30,20 +43,27 @@ class Command(Generic[T]):
         What goes to the server.
     read
         Turns the answer to a command that succeeded into its result.
-    attempts
-        How often to send it while the server cannot be reached; more than one only for commands that may safely
-        be repeated.
+    effect
+        What it does, see :class:`Effect`.
     props
         Data that goes with the line, JSON-able.
     needs_meta
         Whether an answer without a structured result is an error.
+    find_out
+        When its answer was lost, how to find out whether it was done.
     """
 
     line: str
     read: Callable[[Reply], T]
-    attempts: int = 1
+    effect: Effect = Effect.WRITE
     props: Any = None
     needs_meta: bool = True
+    find_out: str = "Look whether it was done before you give the command again"
+
+    @property
+    def attempts(self) -> float:
+        """How often it may be sent."""
+        return {Effect.READ: math.inf, Effect.IDEMPOTENT: 3, Effect.WRITE: 1}[self.effect]
 
     def answer(self, reply: Reply) -> T:
         """Return the result in the server's answer, or raise what the answer says went wrong."""

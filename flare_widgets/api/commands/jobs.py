@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import InternalError, InvalidArgumentError, InvalidJobDefinition
 from ...wire.hci import Reply, join
 from ...wire.transfers import RemoteFile, read_offer
-from .command import Command, about, entries, mapping
+from .command import Command, Effect, about, entries, mapping
 
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What FLARE permits as the name of a job folder."""
@@ -25,6 +25,12 @@ _ALIASES = {
     "id": "id_prefix",
     "name": "name_prefix",
 }
+
+FIND_JOB = (
+    "list_jobs(reverse=True) has the newest jobs first (in a notebook, %flare jobs): look whether the new one is there "
+    "before you try again"
+)
+"""How to find out whether a job was made."""
 
 _SUBMIT_TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -59,7 +65,7 @@ def list_jobs(
     if id_prefix:
         words.append(id_prefix)
     words += _submit_token(submit_token)
-    return Command(join(words), lambda reply: entries(reply, "jobs"))
+    return Command(join(words), lambda reply: entries(reply, "jobs"), Effect.READ)
 
 
 def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, old: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,17 +88,17 @@ def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, old: Mapping[s
 
 def get_job_meta(job_id: str) -> Command[dict[str, Any]]:
     """What the server stores about a job."""
-    return Command(about("get_job_meta", job_id), _job_meta)
+    return Command(about("get_job_meta", job_id), _job_meta, Effect.READ)
 
 
 def clone_job(job_id: str) -> Command[str]:
     """A new job with the content of another one."""
-    return Command(about("clone_job", job_id), read_job_id)
+    return Command(about("clone_job", job_id), read_job_id, find_out=FIND_JOB)
 
 
 def abort_job(job_id: str) -> Command[str]:
     """End a job before its time."""
-    return Command(about("abort_job", job_id), lambda reply: str(reply.meta.get("info") or ""), attempts=3)
+    return Command(about("abort_job", job_id), lambda reply: str(reply.meta.get("info") or ""), Effect.IDEMPOTENT)
 
 
 def delete_job(job_id: str) -> Command[dict[str, Any]]:
@@ -104,22 +110,22 @@ def delete_job(job_id: str) -> Command[dict[str, Any]]:
             "submit_records_marked_deleted": reply.meta.get("submit_records_marked_deleted", 0),
         }
 
-    return Command(about("delete_job", job_id), read)
+    return Command(about("delete_job", job_id), read, find_out="get_job_meta tells whether the job is still there")
 
 
 def download_job(job_id: str) -> Command[list[RemoteFile]]:
     """The files of a finished job, offered for download."""
-    return Command(about("download_job", job_id), _offer)
+    return Command(about("download_job", job_id), _offer, Effect.READ)
 
 
 def list_job_components(job_id: str) -> Command[list[str]]:
     """The names of what sites sent to the server in addition to the job's results."""
-    return Command(about("list_job", job_id), _components)
+    return Command(about("list_job", job_id), _components, Effect.READ)
 
 
 def download_job_components(job_id: str) -> Command[list[RemoteFile]]:
     """The additional components of a job, offered for download."""
-    return Command(about("download_job_components", job_id), _offer)
+    return Command(about("download_job_components", job_id), _offer, Effect.READ)
 
 
 def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:

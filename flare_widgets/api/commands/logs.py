@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import FlareError, InternalError
 from ...wire.hci import Reply, join
-from .command import Command, about, mapping, nothing
+from .command import Command, Effect, about, mapping, nothing
 
 LOG_FILE = "log.txt"
 
@@ -26,7 +26,7 @@ def get_job_log(job_id: str, target: str = "server", log_file_name: str = LOG_FI
     if not isinstance(target, str) or not target:
         raise ValueError(f"target must be 'server', 'all' or the name of a site, not {target!r}")
     more = [] if log_file_name == LOG_FILE else [log_file_name]
-    return Command(about("get_job_log", job_id, target, *more), _logs, needs_meta=False)
+    return Command(about("get_job_log", job_id, target, *more), _logs, Effect.READ, needs_meta=False)
 
 
 def is_too_old(error: FlareError) -> bool:

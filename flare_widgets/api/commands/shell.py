@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...wire.hci import join
-from .command import TARGET, Command, text
+from .command import TARGET, Command, Effect, text
 
 TEXT_FILES = (".txt", ".log", ".json", ".csv", ".sh", ".config", ".py")
 """The endings of files that can be read; a number may follow, as of a log file that was rotated away."""
@@ -56,7 +56,7 @@ def grep(target: str, options: str | None = None, pattern: str | None = None, fi
 def _command(verb: str, target: Any, *words: str) -> Command[str]:
     if not isinstance(target, str) or not TARGET.fullmatch(target):
         raise SyntaxError(f"the target must be 'server' or the name of one site, not {target!r}")
-    return Command(join([verb, target, *words]), text, needs_meta=False)
+    return Command(join([verb, target, *words]), text, Effect.READ, needs_meta=False)
 
 
 def _options(options: Any) -> list[str]:

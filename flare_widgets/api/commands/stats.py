@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ..info import TargetType
-from .command import Command, addressed, mapping, nothing
+from .command import Command, Effect, addressed, mapping, nothing
 
 
 def show_stats(job_id: str, target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """What the parts of a running job say about themselves."""
-    return Command(_line("show_stats", job_id, target_type, names), mapping, needs_meta=False)
+    return Command(_line("show_stats", job_id, target_type, names), mapping, Effect.READ, needs_meta=False)
 
 
 def show_errors(job_id: str, target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """The errors that the parts of a running job remember."""
-    return Command(_line("show_errors", job_id, target_type, names), mapping, needs_meta=False)
+    return Command(_line("show_errors", job_id, target_type, names), mapping, Effect.READ, needs_meta=False)
 
 
 def reset_errors(job_id: str) -> Command[None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import CommandError, InvalidArgumentError
 from ...wire.hci import Reply, join
-from .command import Command, mapping
+from .command import Command, Effect, mapping
 
 
 def register_study(
@@ -37,12 +37,12 @@ def remove_study(study: str) -> Command[dict[str, Any]]:
 
 def list_studies() -> Command[dict[str, Any]]:
     """The studies that the user may see."""
-    return Command("list_studies", _payload)
+    return Command("list_studies", _payload, Effect.READ)
 
 
 def show_study(study: str) -> Command[dict[str, Any]]:
     """The sites and the users of a study."""
-    return Command(join(["show_study", _name("study", study)]), _payload)
+    return Command(join(["show_study", _name("study", study)]), _payload, Effect.READ)
 
 
 def add_study_user(study: str, user: str) -> Command[dict[str, Any]]:

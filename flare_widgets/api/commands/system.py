@@ -7,22 +7,22 @@ from typing import Any
 from ...errors import InternalError
 from ...wire.hci import Reply, join
 from ..info import ClientInfo, JobInfo, ServerInfo, SystemInfo, TargetType
-from .command import Command, addressed, entries, mapping, meta, targets, words_of
+from .command import Command, Effect, addressed, entries, mapping, meta, targets, words_of
 
 
 def get_system_info() -> Command[SystemInfo]:
     """The server, the connected sites, the running jobs."""
-    return Command(join(["check_status", TargetType.SERVER]), _system_info)
+    return Command(join(["check_status", TargetType.SERVER]), _system_info, Effect.READ)
 
 
 def admin_check_status() -> Command[SystemInfo]:
     """The same, by the command that only a project admin may give; it also works while the system shuts down."""
-    return Command(join(["admin_check_status", TargetType.SERVER]), _system_info)
+    return Command(join(["admin_check_status", TargetType.SERVER]), _system_info, Effect.READ)
 
 
 def check_status(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """The state of the server, of sites, or of all."""
-    return Command(addressed("check_status", target_type, names), meta)
+    return Command(addressed("check_status", target_type, names), meta, Effect.READ)
 
 
 def get_client_job_status(names: list[str] | None = None) -> Command[list[dict[str, Any]] | None]:
@@ -34,17 +34,17 @@ def get_client_job_status(names: list[str] | None = None) -> Command[list[dict[s
     def read(reply: Reply) -> list[dict[str, Any]] | None:
         return entries(reply, "client_status") if reply.meta.get("client_status") is not None else None
 
-    return Command(join(words), read)
+    return Command(join(words), read, Effect.READ)
 
 
 def report_resources(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """The resources that each site has to offer."""
-    return Command(addressed("report_resources", target_type, names), _table, needs_meta=False)
+    return Command(addressed("report_resources", target_type, names), _table, Effect.READ, needs_meta=False)
 
 
 def report_version(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """The version of NVIDIA FLARE that each site runs."""
-    return Command(addressed("report_version", target_type, names), mapping, needs_meta=False)
+    return Command(addressed("report_version", target_type, names), mapping, Effect.READ, needs_meta=False)
 
 
 def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, Any]]]:
@@ -67,7 +67,7 @@ def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, A
             raise InternalError("the server did not say what the sites' environments are")
         return environments
 
-    return Command(join(words), read)
+    return Command(join(words), read, Effect.READ)
 
 
 def restart(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
@@ -77,7 +77,7 @@ def restart(target_type: str, names: list[str] | None = None) -> Command[dict[st
 
 def shutdown(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """End the server, sites, or all."""
-    return Command(addressed("shutdown", target_type, names), meta, attempts=3)
+    return Command(addressed("shutdown", target_type, names), meta, Effect.IDEMPOTENT)
 
 
 def _system_info(reply: Reply) -> SystemInfo:

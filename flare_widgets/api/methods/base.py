@@ -22,15 +22,12 @@ COMMAND_TIMEOUT = 5.0
 
 
 class Methods(abc.ABC):
-    """A session, of either face, as its methods see it.
+    """A session, of either face, as its methods see it."""
 
-    Attributes
-    ----------
-    kit
-        Whose session it is.
-    """
-
-    kit: StartupKit
+    @property
+    @abc.abstractmethod
+    def kit(self) -> StartupKit:
+        """Whose session it is."""
 
     @property
     @abc.abstractmethod
@@ -66,8 +63,16 @@ class Methods(abc.ABC):
         """End the session."""
 
     @abc.abstractmethod
-    def _link(self) -> Link:
-        """Return a link that works. Blocks."""
+    def _ask_over(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
+        """Send a command, and return its answer, whatever it says, with the link over which it came. Blocks."""
+
+    @abc.abstractmethod
+    def _link(self, timeout: float | None = None) -> Link:
+        """Return a link that works, within some seconds or the time-out of commands. Blocks."""
+
+    @abc.abstractmethod
+    def _log_in_again(self, link: Link) -> None:
+        """Have the session log in again before the next command, if it still uses that link. Blocks."""
 
     @abc.abstractmethod
     def _command_timeout(self) -> float | None:

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InvalidJobDefinition
-from ...wire import hci, loop
+from ...wire import hci
 from ...wire.link import Link
 from ...wire.transfers import RemoteFile
 from .. import commands, download, packing, transfer
 from ..commands import Command
 from ..faces import method
-from .base import COMMAND_TIMEOUT, Methods, transfer_method
+from .base import transfer_method
+from .submitting import SubmitMethods
 
 
-class JobMethods(Methods):
+class JobMethods(SubmitMethods):
     """What a session can do with jobs."""
 
     @method  # type: ignore[arg-type]  # **kwargs could have another `self`
@@ -84,12 +85,16 @@ class JobMethods(Methods):
     ) -> str:
         """Submit a job folder and return the new job's id. Nothing is written into the folder.
 
+        Should the connection break meanwhile, the job is still submitted once: by its submit token the session finds
+        out what became of it when it is connected again. For that it tries half a minute.
+
         Parameters
         ----------
         job_definition_path
             The job folder; a relative path is looked for in the working directory, then in `upload_dir`.
         submit_token
-            A word of yours: submitting the same job again with the same token gives the same job.
+            A word of yours: submitting the same job again with the same token gives the same job. One is made when
+            not given. Only servers of FLARE 2.8 or later know such, and only for jobs whose files have 10 MiB at most.
         progress
             Called with bytes sent and bytes in all (0 and 0 while the folder is packed), at least once a second.
             When it returns False, the upload is cancelled.
@@ -103,6 +108,9 @@ class JobMethods(Methods):
             `progress` returned False.
         DiskFull
             There is no space for the temporary zip of the folder (where it goes: `tempfile.gettempdir`).
+        OutcomeUnknown
+            The connection broke and did not come back, or the server is older: it may have been submitted, or not.
+            The message says how to find out.
         """
         if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
             raise InvalidJobDefinition("give the path of a job folder")
@@ -112,11 +120,18 @@ class JobMethods(Methods):
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
         packing.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
-        return command.answer(self._upload(command, folder, progress))
+        return command.answer(self._upload(command.line, submit_token, folder, progress))
 
     @method
     async def clone_job(self, job_id: str) -> str:
-        """Submit the content of a job again and return the new job's id."""
+        """Submit the content of a job again and return the new job's id.
+
+        Raises
+        ------
+        OutcomeUnknown
+            The answer was lost: there may be a new job, or not. The message says how to find out; it is not tried
+            again, for a second clone would be a second job.
+        """
         return await self._run(commands.clone_job(job_id))
 
     @method
@@ -216,11 +231,27 @@ class JobMethods(Methods):
         """
         return self._fetch(commands.download_job_components(job_id), job_id, self.kit.download_dir, progress)
 
-    def _upload(self, command: Command[str], folder: Path, progress: transfer.Progress | None) -> hci.Reply:
-        """Send a job folder that was checked, and return the server's answer."""
-        link = self._link()
-        line = link.command(command.line, self._command_timeout())
-        return transfer.upload_folder(link, self.kit, folder, line, progress)
+    def _upload(
+        self, line: str, submit_token: str | None, folder: Path, progress: transfer.Progress | None
+    ) -> hci.Reply:
+        """Send a job folder that was checked, and return the server's answer.
+
+        Parameters
+        ----------
+        line
+            The command, with the user's submit token if there is one.
+        submit_token
+            That token.
+        folder, progress
+            See :func:`.transfer.upload_folder`.
+        """
+
+        def upload(link: Link, token: str | None) -> hci.Reply:
+            words = line if token == submit_token else f"{line} {hci.join(['--submit-token', str(token)])}"
+            command = link.command(words, self._command_timeout())
+            return transfer.upload_folder(link, self.kit, folder, command, progress)
+
+        return self._submit(upload, submit_token, packing.largest_file(folder))
 
     def _fetch(
         self, command: Command[list[RemoteFile]], name: str, into: Path, progress: transfer.Progress | None
@@ -230,11 +261,5 @@ class JobMethods(Methods):
 
     def _offer(self, command: Command[list[RemoteFile]]) -> tuple[Link, list[RemoteFile]]:
         """Have files offered, and return them with the link they can be fetched over."""
-        link, reply = self._offered(command)
+        link, reply = self._ask_over(command)
         return link, command.answer(reply)
-
-    def _offered(self, command: Command[list[RemoteFile]]) -> tuple[Link, hci.Reply]:
-        """Have files offered, and return the link they can be fetched over with what the server said."""
-        link = self._link()
-        timeout = self._command_timeout()
-        return link, loop.run(link.execute(command.line, timeout or COMMAND_TIMEOUT, cmd_timeout=timeout))

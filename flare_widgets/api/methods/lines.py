@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -104,7 +105,7 @@ class LineMethods(JobMethods):
             name = arguments[-1]
             if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
                 return _failed(APIStatus.ERROR_SYNTAX, f"{name!r} cannot be the name of the new folder")
-            link, reply = self._offered(command)
+            link, reply = self._ask_over(command)
             if not reply.meta.get("files"):
                 return _as_dict(verb, reply)
             files = command.answer(reply)
@@ -115,7 +116,7 @@ class LineMethods(JobMethods):
         folder = Path(os.path.abspath(self.kit.upload_dir / arguments[0]))  # noqa: PTH100 - keep links as they are
         packing.check_job_folder(folder)
         line = " ".join([commands.submit_job(folder.name).line, hci.join(arguments[1:])]).rstrip()
-        return _as_dict(verb, self._upload(Command(line, commands.read_job_id), folder, None))
+        return _as_dict(verb, self._upload(line, _submit_token(arguments), folder, None))
 
 
 def _split(line: str) -> list[str]:
@@ -125,6 +126,13 @@ def _split(line: str) -> list[str]:
         except ValueError:
             pass
     return line.split()
+
+
+def _submit_token(arguments: list[str]) -> str | None:
+    for option, value in itertools.pairwise(arguments):
+        if option == "--submit-token":
+            return value
+    return next((a.split("=", 1)[1] for a in arguments if a.startswith("--submit-token=")), None)
 
 
 def _failed(status: APIStatus, details: str) -> dict[str, Any]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ...errors import InternalError, InvalidArgumentError, JobTimeout
+from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
 from .. import commands
 from ..faces import method
 from ..info import MonitorReturnCode, is_terminal
 from .jobs import JobMethods
 
+log = logging.getLogger("flare_widgets.api")
+
 Look = Callable[[dict[str, Any]], Awaitable[bool]]
 """Called with a job's meta at each look; whether to go on watching."""
+
+_PAUSE = 0.5  # seconds before a server that did not answer is asked again
 
 
 class RunningJobMethods(JobMethods):
@@ -30,6 +35,9 @@ class RunningJobMethods(JobMethods):
         **cb_kwargs: Any,
     ) -> MonitorReturnCode:
         """Watch a job until it ends; the kernel is busy meanwhile, unless that is awaited.
+
+        A server that does not answer, or restarts, does not end it, unlike with nvflare's client: watching goes on when
+        the session is connected again, for as long as `timeout` permits. A session that cannot come back raises.
 
         Parameters
         ----------
@@ -65,12 +73,30 @@ class RunningJobMethods(JobMethods):
     async def wait_for_job(self, job_id: str, timeout: float = 0.0, poll_interval: float = 2.0) -> dict[str, Any]:
         """Wait until a job ends and return its final meta.
 
+        A server that does not answer, or restarts, is waited for too, as by :meth:`monitor_job`.
+
         Raises
         ------
         JobTimeout
             It did not end within `timeout` seconds (0: wait for as long as it takes).
         """
         return await self._wait_for_end(job_id, timeout, poll_interval)
+
+    async def _patiently(self, job_id: str, deadline: float) -> dict[str, Any] | None:
+        """Return the job's meta as soon as the server tells it; None at the deadline."""
+        told = False
+        while True:
+            try:
+                return await self._run(commands.get_job_meta(job_id))
+            except ServerIdentityError:
+                raise
+            except NoConnection as e:
+                if time.monotonic() > deadline:
+                    return None
+                if not told:
+                    log.warning("%s. Job %s is watched on when the server answers again", e, job_id)
+                    told = True
+                await self._sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
 
     @method
     async def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
@@ -135,7 +161,9 @@ class RunningJobMethods(JobMethods):
         while True:
             if time.monotonic() > deadline:
                 return MonitorReturnCode.TIMEOUT, None
-            meta = await self._run(commands.get_job_meta(job_id))
+            meta = await self._patiently(job_id, deadline)
+            if meta is None:
+                return MonitorReturnCode.TIMEOUT, None
             if look is not None and not await look(meta):
                 return MonitorReturnCode.ENDED_BY_CB, None
             if is_terminal(status_in(meta)):

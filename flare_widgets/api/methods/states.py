@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...errors import FlareError, JobNotDone, NoConnection
+from ...kit import StartupKit
 from ...wire.connection import Connection
 from .. import commands
 from ..faces import method
@@ -66,12 +67,13 @@ class StateMethods(Methods):
         seen = {client.name: client.last_connect_time for client in before.client_info} if before else {}
         if target_type == TargetType.CLIENT:
             names = set(client_names or seen)
-            await self._wait_for_sites({k: v for k, v in seen.items() if k in names}, timeout)
+            await self._wait_for_sites(self.kit, {k: v for k, v in seen.items() if k in names}, timeout)
             return result
+        kit = self.kit  # with the key, which the session forgets at its end
         await self._end()
-        await self._wait_for_server(before.server_info.start_time if before else None, timeout)
+        await self._wait_for_server(kit, before.server_info.start_time if before else None, timeout)
         if target_type == TargetType.ALL:
-            await self._wait_for_sites(seen, timeout)
+            await self._wait_for_sites(kit, seen, timeout)
         return result
 
     @method
@@ -117,11 +119,12 @@ class StateMethods(Methods):
         result = await self._run(command)
         if target_type == TargetType.CLIENT:
             if wait:
-                await self._wait_for_sites_gone(set(client_names or ()), timeout)
+                await self._wait_for_sites_gone(self.kit, set(client_names or ()), timeout)
             return result
+        kit = self.kit
         await self._end()
         if wait:
-            await self._wait_for_no_server(timeout)
+            await self._wait_for_no_server(kit, timeout)
         return result
 
     @method
@@ -146,13 +149,13 @@ class StateMethods(Methods):
                 raise
             return None
 
-    async def _wait_for_server(self, started: float | None, timeout: float) -> None:
+    async def _wait_for_server(self, kit: StartupKit, started: float | None, timeout: float) -> None:
         gone = started is None
 
         async def back() -> str:
             nonlocal gone
             try:
-                now = (await self._look()).server_info.start_time
+                now = (await self._look(kit)).server_info.start_time
             except NoConnection as e:
                 gone = True
                 return str(e)
@@ -160,41 +163,41 @@ class StateMethods(Methods):
 
         await self._wait(back, timeout, "the server is not back")
 
-    async def _wait_for_no_server(self, timeout: float) -> None:
+    async def _wait_for_no_server(self, kit: StartupKit, timeout: float) -> None:
         async def gone() -> str:
             try:
-                await self._look()
+                await self._look(kit)
             except NoConnection:
                 return ""
             return "it still answers"
 
         await self._wait(gone, timeout, "the server is not gone")
 
-    async def _wait_for_sites(self, before: dict[str, float | None], timeout: float) -> None:
+    async def _wait_for_sites(self, kit: StartupKit, before: dict[str, float | None], timeout: float) -> None:
         async def back() -> str:
-            now = {client.name: client.last_connect_time for client in (await self._look()).client_info}
+            now = {client.name: client.last_connect_time for client in (await self._look(kit)).client_info}
             missing = [name for name, then in before.items() if now.get(name) in (None, then)]
             return f"missing: {', '.join(sorted(missing))}" if missing else ""
 
         await self._wait(back, timeout, "not all sites are back")
 
-    async def _wait_for_sites_gone(self, names: set[str], timeout: float) -> None:
+    async def _wait_for_sites_gone(self, kit: StartupKit, names: set[str], timeout: float) -> None:
         async def gone() -> str:
-            connected = {client.name for client in (await self._look()).client_info}
+            connected = {client.name for client in (await self._look(kit)).client_info}
             left = connected & names if names else connected
             return f"still connected: {', '.join(sorted(left))}" if left else ""
 
         await self._wait(gone, timeout, "not all sites are gone")
 
-    async def _look(self) -> SystemInfo:
+    async def _look(self, kit: StartupKit) -> SystemInfo:
         """Ask the server how it is, over a connection of its own: the session's says nothing about a new server."""
         command = commands.get_system_info()
 
         async def look() -> SystemInfo:
-            connection = Connection(self.kit, self.study)
+            connection = Connection(kit, self.study)
             try:
-                await connection.open(_LOOK, patient=False)
-                return command.answer(await connection.execute(command.line, _LOOK))
+                link = await connection.open(_LOOK, patient=False)
+                return command.answer(await link.execute(command.line, _LOOK))
             finally:
                 await connection.close()
 

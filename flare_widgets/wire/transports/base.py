@@ -12,6 +12,13 @@ class TransportClosed(ConnectionError):
 class Transport(Protocol):
     """One connection to the server."""
 
+    @property
+    def heard_at(self) -> float:
+        """When bytes of the server last came, by :func:`time.monotonic`.
+
+        Those of a large frame count while it comes, where the transport can see them (not with gRPC).
+        """
+
     async def send(self, frame: bytes) -> None:
         """Send one frame.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from types import ModuleType
 from typing import Any
 
@@ -40,6 +41,7 @@ class GrpcTransport:
         self._writing = asyncio.Lock()
         self._sequence = 0
         self._closed = False
+        self.heard_at = time.monotonic()
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
@@ -56,6 +58,7 @@ class GrpcTransport:
             raise TransportClosed(_why(e)) from None
         except asyncio.InvalidStateError:
             raise TransportClosed("the call has ended") from None
+        self.heard_at = time.monotonic()
         if message is self._grpc.aio.EOF:
             raise TransportClosed("closed by the server")
         return decode(message)

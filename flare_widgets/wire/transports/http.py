@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
@@ -21,11 +23,28 @@ _CLOSE = 0.5
 _SILENT = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
 
 
+class _Socket(ClientConnection):
+    """A websocket that knows when it last got bytes: a large message may take long to be complete."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.heard_at = time.monotonic()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = time.monotonic()
+        super().data_received(data)
+
+
 class HttpTransport:
     """A websocket."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: _Socket) -> None:
         self._socket = socket
+
+    @property
+    def heard_at(self) -> float:
+        """When bytes last came."""
+        return self._socket.heard_at
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
@@ -52,9 +71,9 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
     context = client_context(kit)
     host = f"[{kit.host}]" if ":" in kit.host else kit.host
 
-    async def open_at(address: str) -> ClientConnection:
+    async def open_at(address: str) -> _Socket:
         try:
-            return await connect(
+            socket = await connect(
                 f"{'ws' if context is None else 'wss'}://{host}:{kit.port}{_PATH}",
                 host=address,
                 port=kit.port,
@@ -69,7 +88,10 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
                 max_size=MAX_FRAME,
                 user_agent_header=None,
                 logger=_SILENT,
+                create_connection=_Socket,
             )
+            assert isinstance(socket, _Socket)
+            return socket
         except (InvalidHandshake, InvalidMessage, EOFError) as e:
             hung_up = isinstance(e, EOFError) or isinstance(e.__cause__, EOFError)
             raise not_flare(kit, HUNG_UP if hung_up else type(e).__name__) from None

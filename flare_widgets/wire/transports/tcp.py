@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 
 from ...kit import StartupKit
 from .. import frames
@@ -12,6 +13,7 @@ from .base import TransportClosed
 from .dial import Streams, dial, ending, open_streams
 
 _CLOSE = 0.5
+_PIECE = 256 << 10  # bytes of a frame that are read at once, so that a slow one is seen to come
 # Seconds of silence until the operating system asks whether the peer is still there, between two questions, and
 # how many stay unanswered until it is given up. The names are Linux's; macOS has the last two.
 _KEEPALIVE = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
@@ -23,6 +25,7 @@ class TcpTransport:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.heard_at = time.monotonic()
         self._draining = asyncio.Lock()  # until Python 3.10.6, only one task may wait in drain()
 
     async def send(self, frame: bytes) -> None:
@@ -40,9 +43,15 @@ class TcpTransport:
         """Return the next frame; a ProtocolError if what comes is none, or too large."""
         try:
             prefix = await self._reader.readexactly(frames.PREFIX_SIZE)
+            self.heard_at = time.monotonic()
             # Checked before the rest is read: what a peer announces must not fill our memory.
             rest = frames.length(prefix) - frames.PREFIX_SIZE
-            return prefix + await self._reader.readexactly(rest)
+            pieces = [prefix]
+            while rest:
+                pieces.append(await self._reader.readexactly(min(rest, _PIECE)))
+                rest -= len(pieces[-1])
+                self.heard_at = time.monotonic()
+            return b"".join(pieces)
         except (OSError, EOFError) as e:
             raise TransportClosed(ending(e)) from None
 

@@ -1,0 +1,321 @@
+"""The states of a session: which may follow which, who is told, and that closing works in each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import kits
+import pytest
+import servers
+from servers import FlareServer
+
+from flare_widgets.api import NoConnection, OutcomeUnknown, Session, SessionClosed, SessionState, SessionStatus, connect
+from flare_widgets.kit import StartupKit
+from flare_widgets.wire import loop, watch
+from flare_widgets.wire.link import Link
+from flare_widgets.wire.states import FOLLOWING, NOTIFIER, Life
+from flare_widgets.wire.watch import Watch
+
+CONNECTING, READY, RECONNECTING = SessionState.CONNECTING, SessionState.READY, SessionState.RECONNECTING
+EXPIRED, CLOSED = SessionState.EXPIRED, SessionState.CLOSED
+
+
+@pytest.fixture
+def server() -> FlareServer:
+    return FlareServer()
+
+
+@pytest.fixture
+def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
+    """A kit for the server, which is running."""
+    with server.running() as port:
+        yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
+
+
+def wait_until(done: Callable[[], Any], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def notifiers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == NOTIFIER]
+
+
+class TestLife:
+    def test_nothing_follows_the_end(self) -> None:
+        life = Life()
+        assert life.move(CLOSED, "it was closed")
+        for state in SessionState:
+            assert not life.move(state, "again")
+        assert life.status == SessionStatus(CLOSED, "it was closed")
+
+    @pytest.mark.parametrize("before", SessionState)
+    @pytest.mark.parametrize("after", SessionState)
+    def test_only_what_may_follow_does(self, before: SessionState, after: SessionState) -> None:
+        life = Life()
+        life.move(before)
+        assert life.state is before
+        assert life.move(after, "now") == (after in FOLLOWING[before])
+        assert life.state is (after if after in FOLLOWING[before] else before)
+
+    def test_a_session_can_be_closed_in_every_state(self) -> None:
+        assert all(CLOSED in FOLLOWING[state] for state in SessionState if state is not CLOSED)
+
+    def test_what_is_so_already_is_told_once(self) -> None:
+        life, told = Life(), []
+        life.subscribe(told.append)
+        life.move(READY)
+        assert not life.move(READY)
+        assert life.move(RECONNECTING, "why")
+        assert life.move(RECONNECTING, "why else")
+        life.move(CLOSED)
+        wait_until(lambda: told and told[-1].state is CLOSED)
+        assert [(s.state, s.reason) for s in told] == [
+            (CONNECTING, ""),
+            (READY, ""),
+            (RECONNECTING, "why"),
+            (RECONNECTING, "why else"),
+            (CLOSED, ""),
+        ]
+
+    def test_a_slow_or_broken_listener_hurts_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
+        life, told, go_on = Life(), [], threading.Event()
+
+        def breaks(status: SessionStatus) -> None:
+            raise ValueError("mine")
+
+        life.subscribe(lambda status: go_on.wait(10))
+        life.subscribe(breaks)
+        life.subscribe(told.append)
+        for n in range(100):
+            life.move(RECONNECTING, str(n))
+        life.move(CLOSED)
+        wait_until(lambda: len(told) == 102)
+        assert [s.reason for s in told[1:-1]] == [str(n) for n in range(100)]
+        assert "mine" in caplog.text
+        go_on.set()
+        wait_until(lambda: not notifiers())
+
+    def test_who_unsubscribes_is_told_no_more_and_leaves_no_thread(self) -> None:
+        life, told = Life(), []
+        unsubscribe = life.subscribe(told.append)
+        wait_until(lambda: told)
+        unsubscribe()
+        unsubscribe()
+        life.move(READY)
+        wait_until(lambda: not notifiers())
+        assert [s.state for s in told] == [CONNECTING]
+
+    def test_who_subscribes_at_the_end_is_told_just_that(self) -> None:
+        life, told = Life(), []
+        life.move(CLOSED)
+        life.subscribe(told.append)
+        wait_until(lambda: told and not notifiers())
+        assert [s.state for s in told] == [CLOSED]
+
+
+class TestWatch:
+    """Seconds of two clocks, as a test sets them."""
+
+    def watched(self) -> tuple[Watch, list[float]]:
+        clocks = [100.0, 5000.0]
+        return Watch(clock=lambda: clocks[0], wall=lambda: clocks[1]), clocks
+
+    def advance(self, clocks: list[float], seconds: float) -> None:
+        clocks[0] += seconds
+        clocks[1] += seconds
+
+    def test_who_owes_nothing_may_be_silent(self) -> None:
+        watched, clocks = self.watched()
+        for _ in range(100):
+            self.advance(clocks, watch.TICK)
+            assert not watched.doubts(None, heard_at=0)
+
+    @pytest.mark.parametrize("slept", [(3600.0, 3600.0), (0.0, 3600.0)])
+    def test_a_machine_that_slept_is_noticed_once(self, slept: tuple[float, float]) -> None:
+        watched, clocks = self.watched()
+        clocks[0] += slept[0] + 1
+        clocks[1] += slept[1] + 1
+        assert watched.doubts(None, heard_at=0)
+        self.advance(clocks, watch.TICK)
+        assert not watched.doubts(None, heard_at=0)
+
+    def test_silence_while_an_answer_is_due(self) -> None:
+        watched, clocks = self.watched()
+        doubts = []
+        for _ in range(12):
+            doubts.append(watched.doubts(100.0, heard_at=101.0))
+            self.advance(clocks, 1.0)
+        assert doubts == [False] * 12
+        assert watched.doubts(100.0, heard_at=101.0)
+        assert not watched.doubts(100.0, heard_at=clocks[0])  # it speaks: perhaps a large frame comes
+
+    def test_more_patience_when_more_is_at_stake(self) -> None:
+        assert Watch.patience(True) > Watch.patience(False)
+
+
+def test_a_server_that_gives_no_sign_is_given_up_and_found_again(kit: Path, server: FlareServer) -> None:
+    with connect(kit, timeout=5) as session:
+        told: list[SessionStatus] = []
+        session.subscribe(told.append)
+        session.set_timeout(0.2)
+        server.commands["list_jobs"] = None
+        server.alive = False
+        with pytest.raises(NoConnection, match="did not answer 'list_jobs' within"):
+            session.list_jobs()
+        assert session.state is READY  # not known yet
+        wait_until(lambda: [s.state for s in told] == [READY, RECONNECTING, READY])
+        assert "does not answer any more" in told[1].reason
+        assert session.get_system_info()
+
+
+def test_a_session_that_is_lost_comes_back_without_a_command(tmp_path: Path, server: FlareServer) -> None:
+    with server.running() as port:
+        session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
+    wait_until(lambda: session.state is RECONNECTING)
+    wait_until(lambda: "nobody answers" in session.status.reason)
+    with server.running(port):
+        wait_until(lambda: session.state is READY)
+        session.close()
+        assert session.state is CLOSED
+
+
+def test_a_submission_to_an_old_server_is_sent_once_and_without_a_token(
+    kit: Path, server: FlareServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tmp_path / "my-job"
+    job.mkdir()
+    (job / "meta.json").write_text("{}")
+    server.registration = lambda answer: {k: v for k, v in answer.items() if not k.startswith("federation")}
+    sent: list[str] = []
+
+    def upload_folder(link: Any, kit: StartupKit, folder: Path, command: str, progress: Any) -> Any:
+        sent.append(command)
+        raise NoConnection("lost")
+
+    monkeypatch.setattr("flare_widgets.api.transfer.upload_folder", upload_folder)
+    with connect(kit, timeout=5) as session:
+        with pytest.raises(OutcomeUnknown, match=r"lost.*is not known.*list_jobs\(reverse=True\)"):
+            session.submit_job(str(job))
+        assert len(sent) == 1
+        assert "--submit-token" not in sent[0]
+
+
+def test_a_submission_that_cannot_be_resolved_says_how_to(
+    kit: Path, server: FlareServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tmp_path / "my-job"
+    job.mkdir()
+    (job / "meta.json").write_text("{}")
+    tokens: list[str] = []
+
+    def upload_folder(link: Any, kit: StartupKit, folder: Path, command: str, progress: Any) -> Any:
+        tokens.append(command.split("--submit-token ")[1].split('"')[0])
+        raise NoConnection("lost")
+
+    monkeypatch.setattr("flare_widgets.api.transfer.upload_folder", upload_folder)
+    with connect(kit, timeout=5) as session:
+        with pytest.raises(OutcomeUnknown) as caught:
+            session.submit_job(str(job))
+        assert len(tokens) == 3
+        assert len(set(tokens)) == 1
+        assert f"list_jobs(submit_token='{tokens[0]}')" in str(caught.value)
+        assert server.lines.count(f"list_jobs --submit-token {tokens[0]}") == 2
+
+
+def hang(session: Session, server: FlareServer) -> None:
+    """Have the session wait for a server that says nothing more, not even goodbye."""
+    server.commands.update(_logout=None, list_jobs=None)
+    server.alive = False
+
+
+def expire(session: Session, server: FlareServer) -> None:
+    server.say("SESSION_EXPIRED", "idle")
+    wait_until(lambda: session.state is EXPIRED)
+
+
+def lose(session: Session, server: FlareServer) -> None:
+    server.challenge = lambda answer: None
+    server.hang_up()
+    wait_until(lambda: session.state is RECONNECTING)
+
+
+@pytest.mark.parametrize(
+    ("bring_about", "state"),
+    [
+        (lambda session, server: None, READY),
+        (hang, READY),
+        (expire, EXPIRED),
+        (lose, RECONNECTING),
+        (lambda session, server: session.close(), CLOSED),
+    ],
+    ids=["ready", "hung", "expired", "reconnecting", "closed"],
+)
+def test_closing_takes_no_time_and_forgets_the_secrets(
+    kit: Path, server: FlareServer, bring_about: Callable[[Session, FlareServer], None], state: SessionState
+) -> None:
+    tasks = loop.run(count_tasks())
+    session = connect(kit, timeout=5)
+    link = session._connection._link
+    assert link is not None
+    bring_about(session, server)
+    assert session.state is state
+    with ThreadPoolExecutor(1) as pool:
+        waiting = None if state is CLOSED else pool.submit(session.list_jobs)
+        time.sleep(0.05)
+        began = time.monotonic()
+        session.close()
+        assert time.monotonic() - began < 0.1
+        assert (session.state, session.closed) == (CLOSED, True)
+        if waiting is not None and waiting.exception(1) is not None:
+            assert isinstance(waiting.exception(), SessionClosed)
+    check_secrets(session, kit)
+    wait_until(lambda: not server.sockets)
+    wait_until(lambda: loop.run(count_tasks()) <= tasks)
+
+
+def test_closing_while_connecting_takes_no_time(tmp_path: Path) -> None:
+    tasks = loop.run(count_tasks())
+    with servers.plain(servers.silent) as port:
+        kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
+        session = Session("", kit)
+        assert session.state is CONNECTING
+        with ThreadPoolExecutor(1) as pool:
+            connecting = pool.submit(session.try_connect, 30)
+            time.sleep(0.1)
+            began = time.monotonic()
+            session.close()
+            assert time.monotonic() - began < 0.1
+            with pytest.raises(SessionClosed):
+                connecting.result(3)
+        check_secrets(session, kit)
+        wait_until(lambda: loop.run(count_tasks()) <= tasks)
+
+
+def check_secrets(session: Session, kit: Path) -> None:
+    """Look whether anything of the client still has the key, a token or credentials."""
+
+    def left() -> list[Any]:
+        gc.collect()
+        things = gc.get_objects()
+        found: list[Any] = [t for t in things if type(t) is StartupKit and t.root == kit and t._key is not None]
+        found += [t for t in things if type(t) is Link and t._kit.root == kit and (t._token or t._cell.credentials)]
+        return found
+
+    wait_until(lambda: not left(), 3)
+    with pytest.raises(SessionClosed, match="forgotten the user's key"):
+        session.kit.sign(b"anything")
+    assert session.kit.address in repr(session)
+
+
+async def count_tasks() -> int:
+    return len(asyncio.all_tasks()) - 1
