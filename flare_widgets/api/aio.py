@@ -79,7 +79,7 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
         return self.session.status
 
     def subscribe(self, listener: Callable[[SessionStatus], None]) -> Callable[[], None]:
-        """Call `listener(status)` at each change of the status, in a thread; see :meth:`.Session.subscribe`."""
+        """Call `listener(status)` in a thread, not in a loop, at each change; see :meth:`.Session.subscribe`."""
         return self.session.subscribe(listener)
 
     def set_timeout(self, value: float) -> None:

@@ -13,7 +13,7 @@ import enum
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,6 +137,10 @@ class Cell:
         """Return the frames queued since the last call, and forget them."""
         frames, self._outbox = self._outbox, []
         return frames
+
+    def requeue(self, frames: Iterable[bytes]) -> None:
+        """Take back frames that were not sent, to be first among those of the next call."""
+        self._outbox[:0] = frames
 
     def request(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
         """Queue a core request; return its id. `value` goes out as FOBS, None as no payload."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import logging
@@ -100,6 +101,7 @@ class Link:
         self._doubted = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._remainder: asyncio.Task[None] | None = None
         self.lost: FlareError | None = None
         self.expired: str | None = None
         self.logins = 0
@@ -318,6 +320,8 @@ class Link:
         finally:
             del self._waiting[request_id]
             self._cell.forget(request_id)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # the sending may have failed first; without this asyncio complains
         if channel != login.CHANNEL and reply.code != cells.OK:
             detail = f": {reply.error[:200]}" if reply.error else ""
             kind = NoSuchService if dialects.nobody_serves(reply) else NoConnection
@@ -329,9 +333,17 @@ class Link:
             raise NotSent(str(self.lost))
 
     async def _flush(self) -> None:
+        frames = collections.deque(self._cell.data_to_send())
         try:
-            for frame in self._cell.data_to_send():
-                await self._transport.send(frame)
+            while frames:
+                await self._transport.send(frames.popleft())
+        except asyncio.CancelledError:
+            # Whoever gives up took along what others had queued: that must still go out.
+            self._cell.requeue(frames)
+            if frames and self.lost is None:
+                self._remainder = asyncio.get_running_loop().create_task(self._flush(), name="flare-remainder")
+                self._remainder.add_done_callback(_look_at)
+            raise
         except transports.TransportClosed as e:
             error = NoConnection(f"the connection to {self._kit.address} was lost: {e}")
             self._fail(error)

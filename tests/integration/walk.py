@@ -116,7 +116,7 @@ def _job_from_start_to_result(session: Session, folder: Path, young: bool) -> st
     job = write_job(folder / "jobs", "quick", ballast=BALLAST)
     told: list[tuple[int, int]] = []
     quick = session.submit_job(str(job), progress=lambda done, size: told.append((done, size)))
-    assert len(told) == 3
+    assert len([done for done, size in told if size]) >= 3  # while the folder is packed, the size is not known
     assert told[-1][0] == told[-1][1] > BALLAST
     assert session.wait_for_job(quick, _LONG, 0.2)["status"] == "FINISHED:COMPLETED"
     for filters in ({}, {"detailed": True}, {"name_prefix": "qu"}, {"id_prefix": quick[:8]}, {"reverse": True}):

@@ -232,6 +232,29 @@ def test_a_submission_that_cannot_be_resolved_says_how_to(
         assert server.lines.count(f"list_jobs --submit-token {tokens[0]}") == 2
 
 
+def test_who_gives_up_while_sending_takes_nothing_of_others_along(kit: Path, server: FlareServer) -> None:
+    server.commands["check_status"] = {"meta": {"status": "ok"}, "data": [{"type": "string", "data": "here"}]}
+
+    async def give_up(link: Link) -> Any:
+        gate, send = asyncio.Event(), link._transport.send
+
+        async def send_later(frame: bytes) -> None:
+            await gate.wait()
+            await send(frame)
+
+        link._transport.send = send_later  # type: ignore[method-assign]
+        # Both have queued what they send before the first begins to: it sends for both.
+        first = asyncio.ensure_future(link.execute("list_jobs", 0.1))
+        second = asyncio.ensure_future(link.execute("check_status server", 5))
+        with pytest.raises(NoConnection, match="did not answer 'list_jobs'"):
+            await first
+        gate.set()
+        return await second
+
+    with connect(kit, timeout=5) as session:
+        assert loop.run(give_up(session._connection._link)).texts("string") == ["here"]
+
+
 def hang(session: Session, server: FlareServer) -> None:
     """Have the session wait for a server that says nothing more, not even goodbye."""
     server.commands.update(_logout=None, list_jobs=None)
