@@ -85,6 +85,8 @@ def test_the_kit_of_another_project(federation: LocalFederation, kit: Path) -> N
 
 def test_a_clock_that_is_wrong(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock:
+        monotonic = staticmethod(link.time.monotonic)
+
         @staticmethod
         def time() -> float:
             return real() - 3600

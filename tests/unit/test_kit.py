@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import os
@@ -25,6 +26,7 @@ from kits import BAD_KITS, DAY, NOW, BadKit, authority, edit_admin, write_kit
 from flare_widgets.api import connect, new_secure_session
 from flare_widgets.errors import ConfigError, FlareError, InvalidCertChain
 from flare_widgets.kit import StartupKit, find_startup, leads_to_root, verify
+from flare_widgets.wire import loop
 
 
 @pytest.fixture
@@ -36,6 +38,15 @@ def kit(tmp_path: Path) -> Path:
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A record of all attempts to use the network, or even only to start the I/O thread."""
     attempts: list[str] = []
+
+    async def others() -> list[str]:
+        return [str(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+    # What sessions of tests before this one still do is not what it looks for.
+    deadline = time.monotonic() + 20
+    while left := loop.run(others()):
+        assert time.monotonic() < deadline, f"a test before has left work behind: {left}"
+        time.sleep(0.01)
 
     def note(what: str) -> Callable[..., None]:
         def refuse(*arguments: object, **_: object) -> None:
