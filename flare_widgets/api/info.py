@@ -129,4 +129,7 @@ def is_terminal(status: str) -> bool:
 
 
 def _when(seconds: float | None) -> str:
-    return "unknown" if seconds is None else time.asctime(time.localtime(seconds))
+    try:
+        return "unknown" if seconds is None else time.asctime(time.localtime(seconds))
+    except (TypeError, ValueError, OverflowError, OSError):  # what the server says need not be a time
+        return "unknown"

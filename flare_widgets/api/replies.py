@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import errors
+from ..text import said
 from ..wire.hci import Reply
 from .info import APIStatus
 
@@ -69,7 +70,7 @@ def check(line: str, reply: Reply, needs_meta: bool = True) -> dict[str, Any]:
 
 def _check_meta(line: str, meta: dict[str, Any]) -> None:
     status = meta.get("status", "ok")
-    info = str(meta.get("info") or "")
+    info = said(meta.get("info") or "")
     if status == "ok":
         return
     if status == "submit_token_conflict":
@@ -89,7 +90,7 @@ def _check_meta(line: str, meta: dict[str, Any]) -> None:
         if info == _NO_CLIENTS:
             raise errors.NoClientsAvailable(_NO_CLIENTS)
         raise errors.InvalidTarget(info)
-    kind, text = _BY_STATUS.get(str(status), (errors.InternalError, f"{status}: {{info}}"))
+    kind, text = _BY_STATUS.get(str(status), (errors.InternalError, f"{said(status, 100)}: {{info}}"))
     raise kind(text.replace("{info}", info))
 
 
@@ -101,9 +102,9 @@ def _check_text(line: str, reply: Reply) -> None:
     if status is APIStatus.ERROR_INACTIVE_SESSION:
         raise errors.SessionClosed("the session is closed on the server; open a new one")
     if status is APIStatus.ERROR_SERVER_CONNECTION:
-        raise errors.NoConnection(f"the server could not do '{_verb(line)}': {text[:300]}")
+        raise errors.NoConnection(f"the server could not do '{_verb(line)}': {said(text, 300)}")
     if status is APIStatus.ERROR_INVALID_CLIENT:
-        raise errors.InvalidTarget(text[:300])
+        raise errors.InvalidTarget(said(text, 300))
     if status is APIStatus.ERROR_AUTHORIZATION:
         raise _not_authorized(line, "")
 

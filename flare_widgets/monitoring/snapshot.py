@@ -141,20 +141,52 @@ class JobSnapshot:
         Raises
         ------
         ValueError
-            When the data was written by a version whose fields mean something else.
+            When the data was written by a version whose fields mean something else, or is no snapshot at all.
         """
+        if not isinstance(data, dict):
+            raise ValueError(f"a snapshot is a map, not {type(data).__name__}")
         if data.get("schema") != SCHEMA:
             raise ValueError(f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA}")
-        fields = {f.name: data[f.name] for f in dataclasses.fields(cls) if f.name in data}
-        fields["timeline"] = tuple(StatusChange(**s) for s in data.get("timeline", ()))
-        fields["sites"] = tuple(SiteDeployment(**s) for s in data.get("sites", ()))
-        return cls(**fields)
+        timeline = _parts(StatusChange, data.get("timeline", []))
+        sites = _parts(SiteDeployment, data.get("sites", []))
+        return cls(**{**_fields(cls, data), "timeline": timeline, "sites": sites})
 
     def __str__(self) -> str:
         return describe(self)
 
     def _when(self, wanted: Any) -> float | None:
         return next((s.at for s in self.timeline if wanted(s.status)), None)
+
+
+_KINDS: dict[Any, tuple[type, ...]] = {
+    "str": (str,),
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+}
+
+
+def _parts(cls: Any, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"the parts of a snapshot are a list, not {type(value).__name__}")
+    return tuple(cls(**_fields(cls, part)) for part in value)
+
+
+def _fields(cls: Any, data: Any) -> dict[str, Any]:
+    """The fields of a dataclass in its JSON form; ValueError if one is missing, or is not what it should be."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):
+        if not isinstance(data, dict) or (field.name not in data and field.default is dataclasses.MISSING):
+            raise ValueError(f"a snapshot without '{field.name}'")
+        if field.name not in data:
+            continue
+        value = found[field.name] = data[field.name]
+        if not isinstance(value, _KINDS.get(field.type, (object,))):
+            raise ValueError(f"a snapshot whose '{field.name}' is {type(value).__name__}")
+        if isinstance(value, (int, float)) and not abs(value) < _LATEST:
+            raise ValueError(f"a snapshot whose '{field.name}' is out of all bounds")
+    return found
 
 
 def fold_meta(before: JobSnapshot, meta: dict[str, Any], now: float) -> JobSnapshot:

@@ -14,6 +14,7 @@ from typing import Any
 import msgpack
 
 from ..errors import ProtocolError
+from .values import unpack
 
 _PREFIX = struct.Struct(">IHBBHHHH")
 PREFIX_SIZE = _PREFIX.size
@@ -23,6 +24,8 @@ MAX_FRAME = 64 << 20
 
 MAX_HEADERS = 0xFFFF
 """Bytes of headers a frame can carry: their length is a 16-bit field."""
+
+_MAX_HEADER_VALUES = 4096  # FLARE's have about a hundred; those of unfinished streams are kept
 
 
 class FrameType(enum.IntEnum):
@@ -111,7 +114,7 @@ def decode(data: bytes) -> Frame:
     except ValueError:
         raise ProtocolError(f"unknown frame type {kind}") from None
     end = PREFIX_SIZE + header_length
-    headers = unpack(data[PREFIX_SIZE:end]) if header_length else {}
+    headers = unpack(data[PREFIX_SIZE:end], _MAX_HEADER_VALUES) if header_length else {}
     if not isinstance(headers, dict):
         raise ProtocolError("the headers of a frame are not a map")
     return Frame(frame_type, headers, data[end:], app_id, stream_id, sequence)
@@ -130,25 +133,14 @@ def length(prefix: bytes) -> int:
     if len(prefix) != PREFIX_SIZE:
         raise ProtocolError(f"the prefix of a frame has {PREFIX_SIZE} bytes, not {len(prefix)}")
     size, header_length, *_ = _PREFIX.unpack(prefix)
-    if not PREFIX_SIZE + header_length <= size <= MAX_FRAME:
+    if size > MAX_FRAME:
+        raise ProtocolError(too_large(size))
+    if PREFIX_SIZE + header_length > size:
         raise ProtocolError(f"a frame says it has {size} bytes ({header_length} of headers)")
     return int(size)
 
 
-def unpack(data: bytes) -> Any:
-    """Return the msgpack value that `data` holds exactly; extension types are refused.
-
-    Raises
-    ------
-    ProtocolError
-        The bytes are not one msgpack value.
-    """
-    try:
-        # strict_map_key: FLARE has maps with integer keys. Limits default to len(data): no bombs in msgpack.
-        return msgpack.unpackb(data, strict_map_key=False, ext_hook=_no_extensions)
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as e:
-        raise ProtocolError(f"bytes that are not msgpack: {e}") from None
-
-
-def _no_extensions(code: int, _data: bytes) -> Any:
-    raise ValueError(f"extension type {code}")
+def too_large(size: int | None = None) -> str:
+    """Return what to say of a frame that is larger than we accept; `size` in bytes, if that is known."""
+    has = "has" if size is None else f"says it has {size} bytes,"
+    return f"a frame {has} more than the {MAX_FRAME} bytes we accept"

@@ -14,6 +14,9 @@ from typing import Any
 
 from ..errors import ProtocolError
 
+MAX_DEPTH = 64
+"""Values in values of a reply. FLARE's have a handful; whoever shows one may need a stack frame for each."""
+
 CHANNEL, TOPIC, EXPIRED_TOPIC = "hci_channel", "command", "SESSION_EXPIRED"
 
 
@@ -79,7 +82,7 @@ def decode(text: Any) -> Reply:
     Raises
     ------
     ProtocolError
-        The text is not an HCI reply.
+        The text is not an HCI reply, or one deeper than we accept.
     """
     if not isinstance(text, str):
         raise ProtocolError(f"the reply to a command is {type(text).__name__}, not text")
@@ -89,9 +92,21 @@ def decode(text: Any) -> Reply:
         raise ProtocolError("the reply to a command is not JSON") from None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
         raise ProtocolError("the reply to a command has no data")
+    _check_depth(envelope)
     items = tuple(item for item in envelope["data"] if isinstance(item, dict))
     meta = envelope.get("meta")
     return Reply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return
+        inner = (v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer))
+        level = [v for v in inner if isinstance(v, (dict, list))]
+    if level:
+        raise ProtocolError(f"the reply to a command has more than {MAX_DEPTH} levels")
 
 
 def session_inactive(reply: Reply) -> bool:

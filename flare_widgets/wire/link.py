@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ..errors import ConfigError, FlareError, FLCommunicationError, NoConnection, ProtocolError, SessionClosed
 from ..kit import StartupKit
+from ..text import said
 from . import cell as cells
 from . import dialect as dialects
 from . import hci, login, transports
@@ -126,6 +127,11 @@ class Link:
             await link.register(await link.challenge())
             await link.login(study)
             link._check()
+        except NotSent:
+            # Lost between two steps. Why says whether it is worth another try.
+            await link.drop()
+            assert link.lost is not None
+            raise link.lost from None
         except BaseException:
             await link.drop()
             raise
@@ -240,7 +246,9 @@ class Link:
             if reply.code == cells.OK:
                 break
             if reply.code not in _NOT_READY:
-                raise FLCommunicationError(f"the server at {kit.address} refused the challenge: {reply.code}")
+                raise FLCommunicationError(
+                    f"the server at {kit.address} refused the challenge: {said(reply.code, 100)}"
+                )
             await asyncio.sleep(_RETRY)
         return login.read_challenge(kit, nonce, reply)
 
@@ -323,9 +331,9 @@ class Link:
             if answer.done() and not answer.cancelled():
                 answer.exception()  # the sending may have failed first; without this asyncio complains
         if channel != login.CHANNEL and reply.code != cells.OK:
-            detail = f": {reply.error[:200]}" if reply.error else ""
+            detail = f": {said(reply.error, 200)}" if reply.error else ""
             kind = NoSuchService if dialects.nobody_serves(reply) else NoConnection
-            raise kind(f"the server at {self._kit.address} could not be asked ({reply.code}{detail})")
+            raise kind(f"the server at {self._kit.address} could not be asked ({said(reply.code, 100)}{detail})")
         return reply
 
     def _check(self) -> None:
@@ -362,6 +370,11 @@ class Link:
             await self._transport.close()
         except FlareError as e:
             self._fail(e)
+        except Exception as e:
+            # A fault of ours that some bytes brought to light. Whoever waits must not wait until the time is over.
+            log.error("what the server at %s said could not be read: %s", self._kit.address, type(e).__name__)
+            self._fail(ProtocolError(f"what {self._kit.address} said could not be read ({type(e).__name__})"))
+            await self._transport.close()
 
     def _handle(self, event: cells.Event) -> None:
         if isinstance(event, cells.Ready):
@@ -373,7 +386,7 @@ class Link:
                 request.answer.set_result(event)
         elif isinstance(event, cells.Message):
             if (event.channel, event.topic) == (hci.CHANNEL, hci.EXPIRED_TOPIC):
-                self.expired = str(event.value or "the server ended the session")[:300]
+                self.expired = said(event.value or "the server ended the session", 300)
                 if self._observer is not None:
                     self._observer.on_expired(self, self.expired)
         else:

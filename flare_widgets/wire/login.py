@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
 from ..kit import StartupKit, leads_to_root, subject, verify
+from ..text import said
 from . import fobs, hci
 from .cell import Reply
 
@@ -30,6 +31,9 @@ PROTOCOL_VERSION = 1
 
 SPEAKS_LIKE = "2.9.0"
 """The version of nvflare whose dialect we speak, told to the server when registering."""
+
+
+_MAX_PEM = 64 << 10  # bytes of the server's certificates: a chain has a few, of 2 KiB each
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,11 @@ def read_challenge(kit: StartupKit, nonce: str, reply: Reply) -> str:
         raise ProtocolError(f"{where} did not answer the challenge")
     if name != kit.server_identity:
         raise ServerIdentityError(
-            f"{where} says it is '{name[:100]}', but the startup kit {kit.root} is for '{kit.server_identity}'. "
+            f"{where} says it is '{said(name, 100)}', but the startup kit {kit.root} is for '{kit.server_identity}'. "
             "Check that the kit and the address belong to the same federation"
         )
     try:
-        chain = x509.load_pem_x509_certificates(pem if isinstance(pem, bytes) else b"")
+        chain = x509.load_pem_x509_certificates(pem if isinstance(pem, bytes) and len(pem) <= _MAX_PEM else b"")
     except (ValueError, x509.InvalidVersion):
         raise ProtocolError(f"{where} sent no certificate") from None
     leaf = chain[0]
@@ -81,7 +85,7 @@ def read_challenge(kit: StartupKit, nonce: str, reply: Reply) -> str:
     if not leads_to_root(chain, kit.root_certificate):
         problem = f"its certificate was not issued by {kit.root_file}"
     elif subject(leaf, NameOID.COMMON_NAME) != name:
-        problem = f"its certificate is for '{subject(leaf, NameOID.COMMON_NAME)[:100]}'"
+        problem = f"its certificate is for '{said(subject(leaf, NameOID.COMMON_NAME), 100)}'"
     elif not _may_serve(leaf):
         problem = "its certificate is not made for a server"
     elif not verify(leaf, (name + nonce).encode(), signature):
@@ -126,7 +130,7 @@ def read_registration(kit: StartupKit, reply: Reply) -> Registration:
         why = reply.error or (reply.code if reply.code != "ok" else "it gave no reason")
         raise FLCommunicationError(
             f"the server at {kit.address} refused to register {kit.username} "
-            f"for project '{kit.project_name}': {why[:200]}. "
+            f"for project '{kit.project_name}': {said(why, 200)}. "
             "Check that the startup kit was made for this federation and has not been revoked"
         )
     version = answer.get("federation_protocol_version")
@@ -173,13 +177,13 @@ def read_login(kit: StartupKit, reply: hci.Reply) -> str:
             words = words.strip() if auth_code else reason.strip()
             # nvflare's own client says "Incorrect user name or password" here; there is no password.
             raise AuthenticationError(
-                f"the server does not accept {kit.username}: {words or 'it gave no reason'}"[:300],
+                f"the server does not accept {kit.username}: {said(words, 200) or 'it gave no reason'}",
                 auth_code=auth_code,
             )
     tokens = reply.texts("token")
     if not tokens:
-        said = "; ".join(reply.texts("string", "error"))
-        raise AuthenticationError(f"the server did not log {kit.username} in: {said or 'no token'}"[:300])
+        words = "; ".join(reply.texts("string", "error"))
+        raise AuthenticationError(f"the server did not log {kit.username} in: {said(words, 200) or 'no token'}")
     return tokens[0]
 
 
@@ -187,7 +191,7 @@ def token_claims(token: str) -> dict[str, Any]:
     """Return what a session token says openly: user, role, organisation, and from 2.8 on the study."""
     try:
         claims = json.loads(base64.b64decode(token.partition(":")[0], validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 

@@ -32,6 +32,7 @@ MAX_HELD = 4 * MAX_BLOB
 
 _ACK_EVERY = 4 << 20  # the smallest window any version of the sender uses is 16 MiB
 _MAX_EARLY = 64  # chunks of a blob that may arrive before their turn
+_MAX_CHUNKS = 1 << 14  # chunks of a blob: 4 KiB each on average, if it is one of the largest
 _MAX_OPEN = 256  # streams that a peer may leave unfinished
 _REMEMBERED = 1024  # finished streams whose chunks, sent again, still get their acknowledgement
 
@@ -145,6 +146,9 @@ class Assembler:
         if stream.held > MAX_BLOB or len(stream.early) > _MAX_EARLY:
             del self._open[key]
             raise ProtocolError(f"a stream exceeds {MAX_BLOB} bytes or {_MAX_EARLY} chunks out of order")
+        if len(stream.parts) > _MAX_CHUNKS:
+            del self._open[key]
+            raise ProtocolError(f"a stream exceeds {_MAX_CHUNKS} chunks")
         if sum(s.held for s in self._open.values()) > MAX_HELD:
             self._open.clear()
             raise ProtocolError(f"unfinished streams exceed {MAX_HELD} bytes")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InternalError, ProtocolError
+from ..text import said
 from . import fobs, hci
 from .dialect import NEWEST, Dialect
 
@@ -98,7 +99,7 @@ def read_upload(value: Any) -> hci.Reply | None:
         raise ProtocolError("the answer to an upload has no headers")
     code = headers.get("__rc__", "OK")
     if code != "OK":
-        raise InternalError(f"the server refused the upload: {str(code)[:200]}")
+        raise InternalError(f"the server refused the upload: {said(code, 200)}")
     result = headers.get(f"{_PREFIX}END_RESULT")
     return None if result is None else hci.decode(result)
 
@@ -164,7 +165,7 @@ def read_part(value: Any) -> Part:
     if status == "eof":
         nonce = value.get("confirm_nonce")
         return Part(b"", last=True, nonce=nonce if value.get("confirm_expected") and isinstance(nonce, str) else None)
-    raise InternalError(f"the server stopped the download: {str(status)[:100]}. Start the download again")
+    raise InternalError(f"the server stopped the download: {said(status, 100)}. Start the download again")
 
 
 def download_confirmation(reference: str, nonce: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ MAY = {
     "_version": set(),
     "text": set(),
     "kit": {"errors", "text"},
-    "wire": {"kit", "errors"},
+    "wire": {"kit", "errors", "text"},
     "api": {"wire", "kit", "errors", "text"},
     "monitoring": {"api", "wire", "kit", "errors", "text"},
     "views": {"monitoring", "api", "kit", "errors", "text"},

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import InternalError, InvalidArgumentError, InvalidJobDefinition
+from ...text import said
 from ...wire.hci import Reply, join
 from ...wire.transfers import RemoteFile, read_offer
 from .command import Command, Effect, about, entries, mapping
@@ -164,7 +165,9 @@ def read_job_id(reply: Reply) -> str:
     """Return the id of the job that a command made."""
     job_id = reply.meta.get("job_id")
     if not isinstance(job_id, str) or not job_id:
-        raise InternalError(f"the server did not say the new job's id: {reply.meta.get('info') or 'no reason given'}")
+        raise InternalError(
+            f"the server did not say the new job's id: {said(reply.meta.get('info')) or 'no reason given'}"
+        )
     return job_id
 
 

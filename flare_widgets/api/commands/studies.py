@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import CommandError, InvalidArgumentError
+from ...text import said
 from ...wire.hci import Reply, join
 from .command import Command, Effect, mapping
 
@@ -85,9 +86,9 @@ def _payload(reply: Reply) -> dict[str, Any]:
     if code:
         exit_code = payload.get("exit_code", 1)
         raise CommandError(
-            str(code),
-            str(payload.get("message", code)),
-            str(payload.get("hint", "")),
+            said(code, 100),
+            said(payload.get("message", code)),
+            said(payload.get("hint", "")),
             exit_code if isinstance(exit_code, int) else 1,
         )
     return payload

@@ -15,9 +15,9 @@ from typing import Any
 
 from cryptography import x509
 
-from ...errors import ConfigError
+from ...errors import ConfigError, ProtocolError
 from ...kit import StartupKit
-from ..frames import MAX_FRAME
+from ..frames import MAX_FRAME, too_large
 from .base import TransportClosed
 from .dial import dial, not_flare, open_streams
 from .grpc_messages import decode, encode
@@ -55,6 +55,8 @@ class GrpcTransport:
         try:
             message = await self._call.read()
         except self._grpc.aio.AioRpcError as e:
+            if "larger than max" in str(e.details()):  # gRPC's words when its limit, which is ours, is passed
+                raise ProtocolError(too_large()) from None
             raise TransportClosed(_why(e)) from None
         except asyncio.InvalidStateError:
             raise TransportClosed("the call has ended") from None

@@ -8,9 +8,11 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.frames import CloseCode
 
+from ...errors import ProtocolError
 from ...kit import StartupKit
-from ..frames import MAX_FRAME
+from ..frames import MAX_FRAME, too_large
 from .base import TransportClosed
 from .dial import HUNG_UP, dial, ending, not_flare
 from .tls import check_peer, client_context
@@ -18,6 +20,7 @@ from .tls import check_peer, client_context
 _PATH = "/f3"
 _PING = 20.0  # seconds between websocket pings, and until a peer that does not answer them is given up
 _CLOSE = 0.5
+_BROKEN = frozenset({CloseCode.MESSAGE_TOO_BIG, CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA})
 # websockets logs the bytes of frames when debugging is on, and ours carry tokens. This logger has no parent and no
 # handler, so nothing of it comes out.
 _SILENT = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
@@ -54,10 +57,13 @@ class HttpTransport:
             raise TransportClosed(_why(e)) from None
 
     async def receive(self) -> bytes:
-        """Return the next frame."""
+        """Return the next frame; a ProtocolError if what comes breaks the rules, or is too large."""
         try:
             message = await self._socket.recv(decode=False)
         except ConnectionClosed as e:
+            if e.sent is not None and not e.rcvd_then_sent and e.sent.code in _BROKEN:
+                too_big = e.sent.code == CloseCode.MESSAGE_TOO_BIG
+                raise ProtocolError(too_large() if too_big else f"a broken websocket: {e.sent.reason}"[:200]) from None
             raise TransportClosed(_why(e)) from None
         return message if isinstance(message, bytes) else message.encode()
 

@@ -58,9 +58,13 @@ class TcpTransport:
     async def close(self) -> None:
         """End the connection."""
         self._writer.close()
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), _CLOSE)
-        self._writer.transport.abort()  # TLS waits for the peer's farewell, which may never come
+        # All who close wait for one future of asyncio's: whoever is cancelled or tired must not cancel it for others.
+        closing = asyncio.ensure_future(self._writer.wait_closed())
+        closing.add_done_callback(_look_at)
+        try:
+            await asyncio.wait({closing}, timeout=_CLOSE)
+        finally:
+            self._writer.transport.abort()  # TLS waits for the peer's farewell, which may never come
 
 
 async def connect_tcp(kit: StartupKit) -> TcpTransport:
@@ -81,3 +85,8 @@ def _keep_alive(connection: socket.socket) -> None:
         for name, value in _KEEPALIVE:
             if hasattr(socket, name):
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _look_at(done: asyncio.Future[None]) -> None:
+    if not done.cancelled():
+        done.exception()  # asyncio complains about errors that nobody looked at: how it ended is no news
