@@ -37,6 +37,11 @@ class Connection:
         """Whether :meth:`close` was called or the server ended the session."""
         return self._closed or self._expired is not None
 
+    @property
+    def clock_offset(self) -> float | None:
+        """See :attr:`.Link.clock_offset`; of the last link."""
+        return None if self._link is None else self._link.clock_offset
+
     async def open(self, timeout: float, *, patient: bool = True) -> Link:
         """Return a link that works, opening one if need be.
 

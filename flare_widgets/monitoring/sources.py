@@ -1,0 +1,286 @@
+"""Where facts come from: what to ask, what it needs and costs, and what the answers say.
+
+A source is asked for a *poll*: a generator that yields commands to be sent at the same time, is sent their answers,
+and returns facts. It does no I/O and knows no thread, so it can be tested without a server. Rights and costs were
+measured (FLARE 2.9, loopback).
+
+=============  ==============================================  ================  =================================
+source         command                                         right             costs the server
+=============  ==============================================  ================  =================================
+Status         ``get_job_meta``                                view              6 ms, whatever is stored
+Rounds         ``tail server -c+N JOB/log.json``: what is new  shell_commands    6 ms, and the new bytes
+... else       ``get_job_log JOB server log.json``: all of it  get_job_log       8 ms, and 13 ms for each MB
+Activity       ``show_stats JOB client SITE``                  view              12 ms, and a message to the site
+System         ``check_status server``, for all jobs at once   view              5 ms
+=============  ==============================================  ================  =================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..api import commands
+from ..api.commands import Command
+from ..api.info import SystemInfo
+from ..errors import AuthorizationError, FlareError, NoConnection
+from ..text import clean
+from . import job_files, job_meta
+from .facts import Fact, Learned, LogRead, Meta, Missed, ServerRuns, Workflow
+from .parts import KeyMetric, Round, SiteActivity
+from .server_log import ServerLog
+from .snapshot import JobSnapshot
+
+LOG = "log.json"
+
+_TRUNCATED = "... output truncated to last"
+_NO_FILE = ("tail: cannot open", "cat: ", "ls: cannot access")
+_LISTED = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
+_ROTATED = re.compile(r"log\.json\.(\d{1,3})")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a command.
+
+    Attributes
+    ----------
+    value
+        Its result; None when it failed.
+    error
+        Why it failed.
+    now
+        When the answer came (seconds since the epoch).
+    took
+        How many seconds it took.
+    """
+
+    value: Any
+    error: FlareError | None
+    now: float
+    took: float = 0.0
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How the server's times relate to ours.
+
+    Attributes
+    ----------
+    ahead
+        Seconds by which the server's clock is ahead.
+    zone
+        Seconds by which its local time is ahead of UTC.
+    """
+
+    ahead: float = 0.0
+    zone: float = 0.0
+
+
+Poll = Generator[Sequence[Command[Any]], Sequence[Answer], "list[Fact]"]
+
+
+def status(job_id: str, ahead: float) -> Poll:
+    """Ask for the job's meta.
+
+    Raises
+    ------
+    FlareError
+        The server refused, or could not be asked.
+    """
+    (answer,) = yield [commands.get_job_meta(job_id)]
+    if answer.error is not None:
+        raise answer.error
+    return [Meta(answer.value, answer.now, ahead)]
+
+
+def system(job_ids: Sequence[str]) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Fact]]]:
+    """Ask who is connected and which jobs run, and say it to each of the jobs."""
+    (answer,) = yield [commands.get_system_info()]
+    if answer.error is not None:
+        return {job: [Missed("system", why_not(answer.error), answer.now)] for job in job_ids}
+    info: SystemInfo = answer.value
+    running = {job.job_id for job in info.job_info}
+    seen = [SiteActivity(c.name, last_seen=c.last_connect_time) for c in info.client_info if c.name]
+    return {job: [ServerRuns(job in running, answer.now), Learned("system", answer.now), *seen] for job in job_ids}
+
+
+def activity(job_id: str, site: str) -> Poll:
+    """Ask what one site (or the server) does in a running job. One at a time: one that hangs delays only itself."""
+    kind = "server" if site == "server" else "client"
+    (answer,) = yield [commands.show_stats(job_id, kind, None if kind == "server" else [site])]
+    if isinstance(answer.error, AuthorizationError):
+        return [Missed("activity", why_not(answer.error), answer.now)]
+    if answer.error is not None:
+        # While the job's processes come up and go down nobody can be asked: that is nothing to tell.
+        hung = isinstance(answer.error, NoConnection)
+        return [Missed("activity", f"{clean(site)} does not answer", answer.now)] if hung else []
+    parts = answer.value.get(site)
+    found: list[Fact] = [Learned("activity", answer.now)]
+    for part in parts.values() if isinstance(parts, dict) else ():
+        if not isinstance(part, dict):
+            continue
+        tasks = part.get("current_tasks")
+        if isinstance(tasks, list):
+            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks), answer.now))
+        number, total = part.get("current_round"), part.get("num_rounds")
+        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+            found.append(Round(number))
+            if isinstance(total, int) and not isinstance(total, bool):
+                found.append(Workflow(total_rounds=total))
+    return found
+
+
+class Rounds:
+    """What the server's log of the job tells: rounds, tasks, metrics, trouble. Each byte of it is read once.
+
+    Parameters
+    ----------
+    job_id
+        The job.
+
+    Attributes
+    ----------
+    readable
+        Whether the user may read the log in one of the ways there are.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        self._job = job_id
+        self._log: ServerLog | None = None
+        self._began = 0  # bytes of the log that are in files before the one that is written to now
+        self._shell = True
+        self._metrics: str | None = None
+        self._metrics_read = 0
+        self.readable = True
+
+    def poll(self, clock: Clock) -> Poll:
+        """Ask for what is new."""
+        facts: list[Fact] = []
+        if self._log is None:
+            facts += yield from self._begin(clock)
+        assert self._log is not None
+        if self._shell:
+            facts += yield from self._tail()
+        if not self._shell and self.readable:
+            facts += yield from self._whole()
+        if self._metrics is not None:
+            facts += yield from self._round_metrics()
+        return facts
+
+    def _begin(self, clock: Clock) -> Poll:
+        """Read the configuration, and the logs that were rotated away already."""
+        config, listed = yield [
+            commands.read_file("cat", "server", None, f"{self._job}/{job_files.SERVER_CONFIG}"),
+            commands.ls("server", "-l", self._job),
+        ]
+        told: Workflow | None = None
+        if config.error is None and not config.value.startswith(_NO_FILE):
+            told = job_files.read_config(config.value)
+            self._metrics = job_files.readable_round_metrics(config.value)
+        key: KeyMetric | None = told.key_metric if told is not None else None
+        self._log = ServerLog(clock.zone, clock.ahead, key)
+        facts: list[Fact] = [] if told is None else [told]
+        if listed.error is None:
+            numbers = (_ROTATED.fullmatch(name) for name in _sizes(listed.value))
+            for number in sorted((int(n[1]) for n in numbers if n is not None), reverse=True):
+                (answer,) = yield [self._from(0, f".{number}")]
+                facts += self._taken(answer)
+        self._began = self._log.offset
+        return facts
+
+    def _tail(self) -> Poll:
+        """Read what was written since, by its place in the file."""
+        at = self._position
+        (answer,) = yield [self._from(at)]
+        if isinstance(answer.error, AuthorizationError):
+            self._shell = False
+            return []
+        if answer.error is not None:
+            return [Missed("rounds", why_not(answer.error), answer.now)]
+        if answer.value.startswith(_NO_FILE):
+            return []  # not yet, or not any more
+        if at and not answer.value.startswith("\n"):
+            return (yield from self._rotated(at))
+        return self._taken(answer, skip=1 if at else 0)
+
+    def _rotated(self, at: int) -> Poll:
+        """Finish the file that was renamed, and begin with the new one at the next poll."""
+        facts: list[Fact] = []
+        (rest,) = yield [self._from(at, ".1")]
+        if rest.error is None and rest.value.startswith("\n"):
+            facts += self._taken(rest, skip=1)
+        self._began = self._log_offset
+        return facts
+
+    def _whole(self) -> Poll:
+        """Read all of it, where only that is permitted."""
+        (answer,) = yield [commands.get_job_log(self._job, "server", LOG)]
+        if isinstance(answer.error, AuthorizationError):
+            self.readable = False
+            return [Missed("rounds", f"{why_not(answer.error)}; sites are asked what they do instead", answer.now)]
+        if answer.error is not None:
+            return [Missed("rounds", why_not(answer.error), answer.now)]
+        logs = answer.value.get("logs")
+        text = logs.get("server") if isinstance(logs, dict) else None
+        if not isinstance(text, str):
+            return []
+        assert self._log is not None
+        if _TRUNCATED in text[:200]:
+            # Only the end is sent: what it repeats changes nothing, but where it begins is not known.
+            return [*self._log.feed(text.partition("\n")[2]), Learned("rounds", answer.now)]
+        return [*self._log.feed(text[self._log.offset :]), Learned("rounds", answer.now)]
+
+    def _round_metrics(self) -> Poll:
+        (answer,) = yield [commands.read_file("cat", "server", None, f"{self._job}/{self._metrics}")]
+        if answer.error is not None or answer.value.startswith(_NO_FILE) or len(answer.value) == self._metrics_read:
+            return []
+        self._metrics_read = len(answer.value)
+        return [*job_files.read_round_metrics(answer.value), Learned("metrics", answer.now)]
+
+    def _from(self, offset: int, suffix: str = "") -> Command[str]:
+        # One byte more than needed: if it is no line break, this is not the file it was.
+        return commands.tail_from("server", f"{self._job}/{LOG}{suffix}", max(0, offset - 1))
+
+    def _taken(self, answer: Answer, skip: int = 0) -> list[Fact]:
+        if answer.error is not None or answer.value.startswith(_NO_FILE):
+            return []
+        assert self._log is not None
+        facts = self._log.feed(answer.value[skip:])
+        return [*facts, LogRead("server", LOG, self._log.offset), Learned("rounds", answer.now)]
+
+    @property
+    def _log_offset(self) -> int:
+        return 0 if self._log is None else self._log.offset
+
+    @property
+    def _position(self) -> int:
+        """Where to go on in the file that is written to now."""
+        return self._log_offset - self._began
+
+
+def why_not(error: FlareError) -> str:
+    """Return in words why something could not be had."""
+    if isinstance(error, AuthorizationError):
+        return f"not permitted: {clean(str(error), 300)}"
+    if isinstance(error, NoConnection):
+        return f"no answer: {clean(str(error), 300)}"
+    return clean(str(error), 300) or type(error).__name__
+
+
+def clock_of(meta: dict[str, Any], ahead: float) -> Clock:
+    """Return how the server's times relate to ours, from a job's meta; the same zone as here if it does not tell."""
+    zone = job_meta.zone_offset(meta)
+    return Clock(ahead, job_meta.our_zone() if zone is None else zone)
+
+
+def sites_of(snapshot: JobSnapshot) -> list[str]:
+    """Return whom to ask what they do."""
+    return ["server", *snapshot.working_sites]
+
+
+def _sizes(listed: str) -> dict[str, int]:
+    """The sizes in bytes of the files in what ``ls -l`` printed."""
+    return {name: int(size) for size, name in _LISTED.findall(listed)}
