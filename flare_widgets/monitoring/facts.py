@@ -95,9 +95,10 @@ class Missed:
 
 @dataclass(frozen=True)
 class Trouble:
-    """The server does not answer, or nobody watches any more; empty when that is over."""
+    """The server does not answer, and since when (our clock); a later answer ends it."""
 
     words: str
+    now: float
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,16 @@ from .parts import (
     Series,
     SiteActivity,
     SiteTask,
+    first,
     last,
 )
 from .snapshot import JobSnapshot
 
 MOST_EVENTS = 200
 """Events that a snapshot keeps, the newest; a job of a thousand rounds has thousands."""
+
+MOST_SERIES = 2000
+"""Metrics of sites that a snapshot keeps: bounded, since names come from jobs."""
 
 MOST_TASKS, MOST_ROUNDS = 10_000, 10_000
 """Tasks, rounds, and rounds of a metric that a snapshot keeps, the newest: what is watched for days stays small."""
@@ -99,7 +103,7 @@ class _Folding:
                 series[key] = _joined(series.get(key, {}), points)
             changes["metrics"] = tuple(
                 Series(name, site, tuple(points[number] for number in sorted(points)[-MOST_ROUNDS:]))
-                for (name, site), points in sorted(series.items())
+                for (name, site), points in sorted(series.items())[:MOST_SERIES]
             )
         if self._events:
             changes["events"] = tuple(sorted(self._events.union(before.events))[-MOST_EVENTS:])
@@ -126,44 +130,45 @@ class _Folding:
     @take.register
     def _(self, fact: Meta) -> None:
         before, meta = self._now, fact.meta
-        newer = before.facts_at is None or fact.now >= before.facts_at
-        said = job_meta.text(meta.get("status"))
-        status = said if said and (newer or not before.status) and not _back(before.status, said) else before.status
-        steps = job_meta.timeline(before.timeline, said or status, meta, fact.now, fact.ahead)
+        status = job_meta.text(meta.get("status"))
+        self._heard(status, meta, fact.now, fact.ahead)
         lasted = job_meta.duration(meta.get("duration")) if is_terminal(status) else None
         self._change(
-            name=job_meta.text(meta.get("name")) or before.name,
-            study=job_meta.text(meta.get("study")) or before.study,
-            submitter=job_meta.text(meta.get("submitter_name")) or before.submitter,
-            status=status,
-            timeline=steps,
+            name=max(job_meta.text(meta.get("name")), before.name),
+            study=max(job_meta.text(meta.get("study")), before.study),
+            submitter=max(job_meta.text(meta.get("submitter_name")), before.submitter),
             sites=job_meta.sites(before.sites, meta),
-            duration=before.duration if lasted is None and is_terminal(status) else lasted,
-            facts_at=last(before.facts_at, fact.now),
+            duration=last(before.duration, lasted),
+            scheduling=before.scheduling.merged(job_meta.scheduling(meta, fact.ahead)),
         )
-        scheduling = job_meta.scheduling(meta, fact.ahead)
-        if scheduling.attempts >= before.scheduling.attempts:
-            self._change(scheduling=scheduling)
-        if newer:
-            self._change(trouble="")
 
     @take.register
     def _(self, fact: Status) -> None:
+        self._heard(fact.status, {}, fact.now, 0.0)
+
+    def _heard(self, status: str, meta: dict[str, Any], now: float, ahead: float) -> None:
+        """The server answered: the job has come at least as far as that."""
         before = self._now
-        newer = before.facts_at is None or fact.now >= before.facts_at
-        if newer and fact.status and not _back(before.status, fact.status):
-            steps = job_meta.timeline(before.timeline, fact.status, {}, fact.now)
-            self._change(status=fact.status, timeline=steps, trouble="")
-        self._change(facts_at=last(before.facts_at, fact.now))
+        seen = job_meta.learned(before.seen or before.timeline, status, meta, now, ahead)
+        steps = job_meta.timeline(seen)
+        over = now >= (before.troubled_at or 0.0)
+        self._change(
+            status=steps[-1].status if steps else "",
+            seen=seen,
+            timeline=steps,
+            facts_at=last(before.facts_at, now),
+            trouble="" if over else before.trouble,
+        )
 
     @take.register
     def _(self, fact: Workflow) -> None:
         before = self._now
+        keys = [key for key in (before.key_metric, fact.key_metric) if key is not None]
         self._change(
             workflow=max(before.workflow, fact.name),
-            first_round=before.first_round if fact.first_round is None else fact.first_round,
-            total_rounds=before.total_rounds if fact.total_rounds is None else fact.total_rounds,
-            key_metric=before.key_metric if fact.key_metric is None else fact.key_metric,
+            first_round=_most(before.first_round, fact.first_round),
+            total_rounds=_most(before.total_rounds, fact.total_rounds),
+            key_metric=max(keys, key=lambda key: (key.name, key.mode), default=None),
         )
 
     @take.register
@@ -200,7 +205,8 @@ class _Folding:
     @take.register
     def _(self, fact: ServerRuns) -> None:
         key = "running_seen_at" if fact.running else "absent_seen_at"
-        self._change(**{key: last(getattr(self._now, key), fact.now)})
+        before = self._now
+        self._change(**{key: last(getattr(before, key), fact.now), "presence_since": first(before.presence_since, fact.now)})
 
     @take.register
     def _(self, fact: Learned) -> None:
@@ -212,19 +218,24 @@ class _Folding:
 
     @take.register
     def _(self, fact: Trouble) -> None:
-        self._change(trouble=fact.words)
+        before = self._now
+        if fact.now < (before.troubled_at or 0.0):
+            return
+        words = max(fact.words, before.trouble) if fact.now == before.troubled_at else fact.words
+        answered = before.facts_at is not None and before.facts_at >= fact.now
+        self._change(trouble="" if answered else words, troubled_at=fact.now)
 
     @take.register
     def _(self, fact: Failed) -> None:
         known = self._now.fresh("failure").merged(self._freshness.get("failure", Freshness("failure"))).at
-        if known is None or fact.now >= known:
+        told = self._now.failure
+        if known is None or told is None or (fact.now, fact.failure.sentence) >= (known, told.sentence):
             self._change(failure=fact.failure)
         self.take(Learned("failure", fact.now))
 
 
-def _back(before: str, after: str) -> bool:
-    """Whether a job would come back from its end: an answer that overtook another says so."""
-    return is_terminal(before) and not is_terminal(after)
+def _most(a: int | None, b: int | None) -> int | None:
+    return max((n for n in (a, b) if n is not None), default=None)
 
 
 def _put(into: dict[K, V], key: K, value: V) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from .facts import Fact, Measured, Workflow
-from .parts import Best, KeyMetric, Point
+from .parts import RANK_RECORD, Best, KeyMetric, Point, counting, finite
+from .server_log import MAX_NAME
 
 SERVER_CONFIG = "app_server/config/config_fed_server.json"
 ROUND_METRICS = "metrics/round_metrics"
 """Written by FLARE's MetricsArtifactWriter, which is in every recipe; ``.jsonl`` unless the job says otherwise."""
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 
-_RANK = 1
 _SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
 
 
@@ -39,19 +39,18 @@ def read_config(text: str) -> Workflow | None:
     total, begin, name = None, None, ""
     for workflow in _maps(config.get("workflows")):
         args = workflow.get("args")
-        if not isinstance(args, dict):
-            continue
-        rounds = _count(args.get("num_rounds"))
-        if rounds is not None and total is None:
-            total, begin = rounds, _count(args.get("start_round")) or 0
+        rounds = counting(args.get("num_rounds")) if isinstance(args, dict) else None
+        if not name or (rounds is not None and total is None):
             name = str(workflow.get("path") or workflow.get("name") or "").rpartition(".")[2]
+        if isinstance(args, dict) and rounds is not None and total is None:
+            total, begin = rounds, counting(args.get("start_round")) or 0
     key = None
     for component in _maps(config.get("components")):
         path = str(component.get("path") or component.get("name") or "")
         args = component.get("args")
         if path.endswith(_SELECTOR) and isinstance(args, dict):
             key = KeyMetric(
-                str(args.get("key_metric") or "val_accuracy"), "min" if args.get("negate_key_metric") else "max"
+                str(args.get("key_metric") or "val_accuracy")[:MAX_NAME], "min" if args.get("negate_key_metric") else "max"
             )
     return Workflow(name[:100], begin, total, key)
 
@@ -87,7 +86,7 @@ def read_round_metrics(text: str) -> Iterator[Fact]:
     """
     for line in text.splitlines():
         record = _json(line)
-        number = _count(record.get("round")) if isinstance(record, dict) else None
+        number = counting(record.get("round")) if isinstance(record, dict) else None
         if not isinstance(record, dict) or number is None:
             continue
         yield from _measured(record.get("aggregated_metrics"), "", number)
@@ -112,18 +111,18 @@ def read_summary(text: str) -> Iterator[Fact]:
     name = key.get("name") if isinstance(key, dict) else None
     if not isinstance(key, dict) or not isinstance(name, str):
         return
-    yield Workflow(key_metric=KeyMetric(name, "min" if key.get("mode") == "min" else "max"))
-    number = _count(summary.get("best_round"))
+    yield Workflow(key_metric=KeyMetric(name[:MAX_NAME], "min" if key.get("mode") == "min" else "max"))
+    number = counting(summary.get("best_round"))
     for measured in _measured(summary.get("best_metrics"), "", number or 0):
         if number is not None and measured.name == name:
-            yield Best(number, measured.point.value, _RANK)
+            yield Best(number, measured.point.value, RANK_RECORD)
 
 
 def _measured(metrics: Any, site: str, number: int) -> Iterator[Measured]:
     for metric in _maps(metrics):
-        name, value = metric.get("name"), metric.get("value")
-        if isinstance(name, str) and isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield Measured(name, site, Point(number, float(value), _RANK))
+        name, value = metric.get("name"), finite(metric.get("value"))
+        if isinstance(name, str) and value is not None:
+            yield Measured(name[:MAX_NAME], site[:MAX_NAME], Point(number, value, RANK_RECORD))
 
 
 def _json(text: str) -> Any:
@@ -136,6 +135,3 @@ def _json(text: str) -> Any:
 def _maps(value: Any) -> list[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None

@@ -13,12 +13,13 @@ from .parts import Scheduling, SiteDeployment, StatusChange
 _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}): ?(.*)", re.DOTALL)
 _LATEST = 1e11  # seconds since the epoch: what is later is not a time
+_LONGEST = 1000  # characters of a name
 _QUARTER = 900.0  # seconds; zones differ from UTC by multiples of that
 
 
 def text(value: Any) -> str:
-    """Return `value` if it is text, else nothing."""
-    return value if isinstance(value, str) else ""
+    """Return `value` if it is text, cut if that is very long; else nothing."""
+    return value[:_LONGEST] if isinstance(value, str) else ""
 
 
 def seconds(value: Any) -> float | None:
@@ -27,44 +28,54 @@ def seconds(value: Any) -> float | None:
     return float(value) if number and 0 < value < _LATEST else None
 
 
-def timeline(
-    before: tuple[StatusChange, ...], status: str, meta: dict[str, Any], now: float, ahead: float = 0.0
+def learned(
+    seen: tuple[StatusChange, ...], status: str, meta: dict[str, Any], now: float, ahead: float = 0.0
 ) -> tuple[StatusChange, ...]:
-    """Append what is new, and prefer the server's own times (submit, start, end) to the time we looked.
+    """Return the statuses that are known to have been, each with the best time for it, in no order.
 
     Parameters
     ----------
-    before
+    seen
         What was known.
     status
         The job's status.
     meta
-        The server's answer.
+        The server's answer, which has times for the submission, the start and the end.
     now
-        When it came.
+        When it came; the time of a status that has none.
     ahead
         Seconds by which the server's clock is ahead of ours.
     """
-    known: dict[str, StatusChange] = {s.status: s for s in before}
+    known: dict[str, StatusChange] = {s.status: s for s in seen}
+
+    def take(status: str, at: float, exact: bool) -> None:
+        change = StatusChange(status, at, exact)
+        known[status] = min(known.get(status, change), change, key=lambda s: (not s.exact, s.at))
+
     submitted = seconds(meta.get("submit_time"))
     if submitted is not None:
-        known["SUBMITTED"] = StatusChange("SUBMITTED", submitted - ahead, exact=True)
+        take("SUBMITTED", submitted - ahead, True)
     started = iso_time(meta.get("start_time"))
     if started is not None:
-        started -= ahead
-        known["RUNNING"] = StatusChange("RUNNING", started, exact=True)
-    if status and (status not in known or not known[status].exact):
+        take("RUNNING", started - ahead, True)
+    if status:
         lasted = duration(meta.get("duration"))
         if is_terminal(status) and started is not None and lasted is not None:
-            known[status] = StatusChange(status, started + lasted, exact=True)
-        elif status not in known or now < known[status].at:
-            known[status] = StatusChange(status, now, exact=False)
-    # A step we saw late may carry a later time than the server's exact time of the step after it (and the two
-    # clocks may differ): the order of a job's life is fixed, so order by it and keep the times monotonic.
-    steps = sorted(known.values(), key=lambda s: (_step(s.status), s.at))
+            take(status, started - ahead + lasted, True)
+        else:
+            take(status, now, False)
+    return tuple(sorted(known.values(), key=lambda s: s.status))
+
+
+def timeline(seen: tuple[StatusChange, ...]) -> tuple[StatusChange, ...]:
+    """Return the statuses in order, with times that do not contradict it.
+
+    A step we saw late may carry a later time than the server's exact time of the step after it (and the two clocks
+    may differ): the order of a job's life is fixed, so order by it and keep the times monotonic.
+    """
     ceiling = float("inf")
     ordered: list[StatusChange] = []
-    for change in reversed(steps):
+    for change in sorted(seen, key=lambda s: (_step(s.status), s.at, s.status), reverse=True):
         if not change.exact and change.at > ceiling:
             change = dataclasses.replace(change, at=ceiling)
         ceiling = change.at
@@ -86,9 +97,8 @@ def sites(before: tuple[SiteDeployment, ...], meta: dict[str, Any]) -> tuple[Sit
         name, colon, words = str(line).partition(":")
         if colon and name.strip():
             ok = words.strip().upper() == "OK"
-            known[name.strip()] = SiteDeployment(
-                name.strip(), "deployed" if ok else "failed", "" if ok else words.strip()
-            )
+            found = SiteDeployment(name.strip(), "deployed" if ok else "failed", "" if ok else words.strip())
+            known[found.name] = found.merged(known.get(found.name, found))
     return tuple(sorted(known.values(), key=lambda s: (s.name != "server", s.name)))
 
 

@@ -6,10 +6,16 @@ Each part that can be learned twice has a ``merged`` method: what is known after
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
+from typing import Any
 
 GROUPS = ("rounds", "metrics", "activity", "system", "failure")
 """The groups of facts that have an age of their own, beside the status: see :class:`Freshness`."""
+
+
+RANK_GLOBAL, RANK_RECORD = 1, 2
+"""How far a metric's value is to be believed: the selector's mean, the workflow's own average, FLARE's record."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,15 @@ class SiteDeployment:
     state: str
     detail: str = ""
 
+    def merged(self, other: SiteDeployment) -> SiteDeployment:
+        """Return what both know."""
+        order = ("waiting", "deployed", "failed")
+        return max(self, other, key=lambda d: (order.index(d.state) if d.state in order else -1, d.detail))
+
 
 @dataclass(frozen=True)
 class Scheduling:
-    """How often the server tried to start the job, and why it still waits.
+    """How often the server tried to start the job, and why it still waited after the last attempt.
 
     Attributes
     ----------
@@ -67,6 +78,10 @@ class Scheduling:
     attempts: int = 0
     last_at: float | None = None
     reason: str = ""
+
+    def merged(self, other: Scheduling) -> Scheduling:
+        """Return what is known from the later attempt."""
+        return max(self, other, key=lambda s: (s.attempts, s.last_at or 0.0, s.reason))
 
 
 @dataclass(frozen=True)
@@ -148,7 +163,8 @@ class Point:
     value
         A finite number.
     rank
-        How far the source is to be believed: 0 for a line of a log, 1 for the record FLARE keeps of metrics.
+        How far the source is to be believed: 0 for a line of the log about one metric, 1 for one that has the average
+        of all (`RANK_GLOBAL`), 2 for the record that FLARE keeps of metrics (`RANK_RECORD`).
     """
 
     round: int
@@ -308,6 +324,22 @@ class Freshness:
     def aged(self, at: float | None) -> Freshness:
         """Return the same, last learned at another time."""
         return dataclasses.replace(self, at=at)
+
+
+def finite(value: Any) -> float | None:
+    """Return `value` if it is a finite number."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def counting(value: Any) -> int | None:
+    """Return `value` if it is a number of rounds that can be."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
 def first(a: float | None, b: float | None) -> float | None:

@@ -37,6 +37,9 @@ SCHEMA = 1
 ZOMBIE_AFTER = 20.0
 """Seconds that a job may be called RUNNING while the server runs no such job; starting and ending take up to 7."""
 
+UNLOOKED = 30.0
+"""Seconds after which a scheduler that has not tried to start a job is in trouble; it looks once a second."""
+
 SILENT_AFTER = 25.0
 """Seconds after which a site that was not heard of is said to be silent; sites report every 10 s."""
 
@@ -78,14 +81,16 @@ class JobSnapshot:
         The server's word; empty before the first answer.
     timeline
         The statuses passed so far, oldest first; the last one is the current one.
+    seen
+        The same as they were learned: their times may contradict each other.
     sites
         Where the job goes; ``server`` first. Empty when the job is for all sites and not yet deployed.
     duration
         Seconds the job ran, once it has ended; None before that or when the server does not say.
     facts_at
         When the server last answered about this job (our clock); None before the first answer.
-    trouble
-        One sentence when the facts may be stale or nobody watches any more, else empty.
+    trouble, troubled_at
+        One sentence when the facts may be stale or nobody watches any more, else empty; and when that began last.
     scheduling
         How often the server tried to start it, and why it waits.
     workflow
@@ -108,6 +113,8 @@ class JobSnapshot:
         How far logs have been read.
     running_seen_at, absent_seen_at
         When the server was last known to run the job's process, and last known not to (our clock).
+    presence_since
+        When that was first asked.
     failure
         Why it ended badly, once that was found out.
     freshness
@@ -120,10 +127,12 @@ class JobSnapshot:
     submitter: str = ""
     status: str = ""
     timeline: tuple[StatusChange, ...] = ()
+    seen: tuple[StatusChange, ...] = ()
     sites: tuple[SiteDeployment, ...] = ()
     duration: float | None = None
     facts_at: float | None = None
     trouble: str = ""
+    troubled_at: float | None = None
     scheduling: Scheduling = _UNSCHEDULED
     workflow: str = ""
     rounds: tuple[Round, ...] = ()
@@ -138,6 +147,7 @@ class JobSnapshot:
     logs: tuple[LogPosition, ...] = ()
     running_seen_at: float | None = None
     absent_seen_at: float | None = None
+    presence_since: float | None = None
     failure: Failure | None = None
     freshness: tuple[Freshness, ...] = ()
     schema: int = SCHEMA
@@ -187,8 +197,21 @@ class JobSnapshot:
         """
         if self.status != "RUNNING" or self.absent_seen_at is None:
             return False
-        alive = max(self.running_seen_at or 0.0, self.started_at or 0.0)
+        # Who has just begun to look may do so in the seconds in which a job ends: that alone is no sign.
+        alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, self.presence_since or 0.0)
         return self.absent_seen_at - alive > ZOMBIE_AFTER
+
+    def waits_for(self, now: float) -> str:
+        """Return why a submitted job has not started at the time `now`, in the server's words; empty if it has.
+
+        A server whose scheduler has died answers as ever, but looks at no job: that is said after `UNLOOKED` seconds.
+        """
+        if self.status != "SUBMITTED":
+            return ""
+        waiting = now - (self.submitted_at or now)
+        if not self.scheduling.attempts and waiting > UNLOOKED:
+            return f"the server's scheduler has not looked at it for {waiting:.0f} s"
+        return self.scheduling.reason
 
     def fresh(self, group: str) -> Freshness:
         """Return how old a group of facts is (one of `GROUPS`), and why it is missing."""
