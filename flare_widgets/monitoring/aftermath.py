@@ -15,6 +15,7 @@ from typing import Any
 
 from ..api.session import Session
 from ..errors import FlareError
+from ..text import clean
 from . import job_files, sources
 from .facts import Fact, Learned, LogRead, Missed
 from .server_log import ServerLog
@@ -41,24 +42,19 @@ class Aftermath:
     ----------
     session
         Whom to ask.
-    meta
-        The job's final meta.
+    job_id
+        The job.
     clock
         How the server's times relate to ours.
     wake
         Called, in this thread, when `over` has become true.
 
-    Attributes
-    ----------
-    facts
-        What was learned so far.
     """
 
-    def __init__(self, session: Session, meta: dict[str, Any], clock: sources.Clock, wake: Callable[[], None]) -> None:
-        self.facts: list[Fact] = []
+    def __init__(self, session: Session, job_id: str, clock: sources.Clock, wake: Callable[[], None]) -> None:
+        self._found: list[Fact] = []
         self._session = session
-        self._meta = meta
-        self._job = str(meta.get("job_id"))
+        self._job = job_id
         self._clock = clock
         self._wake = wake
         self._until = time.monotonic() + PATIENCE
@@ -75,11 +71,19 @@ class Aftermath:
         """Whether there is nothing more to wait for."""
         return self.left == 0.0
 
+    @property
+    def facts(self) -> list[Fact]:
+        """What was learned, once it is over."""
+        if self._done:
+            return self._found
+        return [Missed("metrics", f"the job's result did not come within {PATIENCE:.0f} s", time.time())]
+
     def _run(self) -> None:
         try:
-            self.facts += self._history()
-        except Exception:
+            self._found = self._history()
+        except Exception as e:
             log.exception("the history of job %s could not be read", self._job)
+            self._found = [Missed("metrics", f"{type(e).__name__}: {clean(str(e))}", time.time())]
         finally:
             self._done = True
             self._wake()
@@ -116,7 +120,7 @@ class Aftermath:
             return facts
 
     def _from_log(self, text: str, told: Any) -> list[Fact]:
-        reader = ServerLog(self._clock.zone, self._clock.ahead, told.key_metric if told is not None else None)
+        reader = ServerLog(self._clock.zone, self._clock.ahead, told)
         facts: list[Fact] = [] if told is None else [told]
         facts += reader.feed(text)
         return [*facts, LogRead("server", sources.LOG, reader.offset), Learned("rounds", time.time())]
@@ -129,7 +133,7 @@ def _limited(received: int, _: int) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes().decode("utf-8", "replace")
     except OSError:
         return ""
 

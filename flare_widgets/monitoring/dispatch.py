@@ -83,5 +83,5 @@ class Lane:
                 self._wanted = False
             try:
                 self._call()
-            except Exception:
+            except BaseException:  # also a callback's sys.exit(): the lane must stay open
                 log.exception("a callback failed")

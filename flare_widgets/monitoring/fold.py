@@ -206,7 +206,9 @@ class _Folding:
     def _(self, fact: ServerRuns) -> None:
         key = "running_seen_at" if fact.running else "absent_seen_at"
         before = self._now
-        self._change(**{key: last(getattr(before, key), fact.now), "presence_since": first(before.presence_since, fact.now)})
+        self._change(
+            **{key: last(getattr(before, key), fact.now), "presence_since": first(before.presence_since, fact.now)}
+        )
 
     @take.register
     def _(self, fact: Learned) -> None:

@@ -49,9 +49,8 @@ def read_config(text: str) -> Workflow | None:
         path = str(component.get("path") or component.get("name") or "")
         args = component.get("args")
         if path.endswith(_SELECTOR) and isinstance(args, dict):
-            key = KeyMetric(
-                str(args.get("key_metric") or "val_accuracy")[:MAX_NAME], "min" if args.get("negate_key_metric") else "max"
-            )
+            metric = str(args.get("key_metric") or "val_accuracy")[:MAX_NAME]
+            key = KeyMetric(metric, "min" if args.get("negate_key_metric") else "max")
     return Workflow(name[:100], begin, total, key)
 
 
@@ -134,4 +133,3 @@ def _json(text: str) -> Any:
 
 def _maps(value: Any) -> list[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-

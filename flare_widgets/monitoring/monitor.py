@@ -19,7 +19,7 @@ from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, 
 from . import pace, sources
 from .aftermath import Aftermath
 from .dispatch import Dispatcher
-from .facts import Fact, Meta, Status, Trouble
+from .facts import Fact, Meta, Missed, Status, Trouble
 from .fold import fold
 from .polling import Polling
 from .snapshot import JobSnapshot
@@ -32,10 +32,12 @@ log = logging.getLogger("flare_widgets.monitoring")
 THREAD_NAME = "flare-monitor"
 
 _ACTIVITY = 2.0  # seconds between two questions to a site what it does, where the log may not be read
-_ACTIVITY_HUNG = 15.0  # ... when it did not answer
+_ACTIVITY_HUNG = 15.0  # ... when it did not answer, or nobody may ask it
 _SYSTEM = 10.0  # as often as sites report to the server
 _SAME_CLOCK = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
 _MAX_BACKOFF = 8.0  # seconds between two looks at a job whose server does not answer
+_AFTER_MISTAKE = 5.0  # seconds until the next look after a mistake of our own
+_HISTORIES = 2  # histories of ended jobs that are fetched at the same time
 
 
 class _Job:
@@ -45,12 +47,20 @@ class _Job:
         self.snapshot = JobSnapshot(job_id)
         self.meta: dict[str, Any] = {}
         self.needs_meta = True
+        self.unlisted = False  # a job of another study: no list has it
+        self.clock: sources.Clock | None = None  # kept, so that what is read twice has the same time
         self.watches: list[Watch] = []
         self.failures = 0
         self.due: dict[str, float] = {}  # by the source's name, on the monotonic clock
         self.under_way: dict[str, Polling[list[Fact]]] = {}
         self.rounds = sources.Rounds(job_id)
         self.aftermath: Aftermath | None = None
+        self.history_known = False
+
+    @property
+    def final(self) -> bool:
+        """Whether the job has ended, and nothing more will be learned for those who watch."""
+        return self.snapshot.ended and (self.history_known or not self.details)
 
     @property
     def watching(self) -> list[Watch]:
@@ -89,6 +99,7 @@ class Monitor:
         self._system: Polling[dict[str, list[Fact]]] | None = None
         self._system_due = 0.0
         self._woken = False
+        self._resting_until = 0.0
 
     def watch(self, job_id: str, cb: Callable[..., bool] | None = None, *cb_args: Any, **cb_kwargs: Any) -> Watch:
         """Begin to watch a job; returns at once.
@@ -115,7 +126,7 @@ class Monitor:
         with self._changed:
             job = self._jobs.setdefault(job_id, _Job(job_id))
             if job.snapshot.facts_at is not None:
-                watch._learn(job.snapshot)
+                watch._learn(job.snapshot, job.meta or None)
             job.watches.append(watch)
             job.due["status"] = 0.0
             if self._thread is None:
@@ -155,9 +166,14 @@ class Monitor:
         while self._wait():
             with self._changed:
                 jobs = list(self._jobs.values())
-            self._receive(jobs)
-            if not self._paused:
-                self._ask(jobs)
+            try:
+                self._receive(jobs)
+                if not self._paused:
+                    self._ask(jobs)
+                self._tell(jobs)
+            except Exception:  # whatever it was: a job must not be thought to be watched when it is not
+                log.exception("a mistake in the monitor; it goes on")
+                self._resting_until = time.monotonic() + _AFTER_MISTAKE
 
     def _wait(self) -> bool:
         """Wait until something is due or has arrived; False when nothing is watched any more."""
@@ -177,18 +193,20 @@ class Monitor:
             return True
 
     def _until_due(self) -> float | None:
-        if self._paused:
-            return None
-        due = [self._system_due] if self._system is None and self._wants_system() else []
-        for job in self._jobs.values():
-            if job.aftermath is not None:
-                due.append(time.monotonic() + job.aftermath.left)
-            elif job.watching:
+        now = time.monotonic()
+        # What is paused asks nothing; but a history that is being fetched must not be waited for without end.
+        due = [now + j.aftermath.left for j in self._jobs.values() if j.aftermath is not None and not j.history_known]
+        if not self._paused:
+            for job in self._jobs.values():
                 due += [job.due.get(name, 0.0) for name in self._wanted(job) if name not in job.under_way]
-        return None if not due else max(0.0, min(due) - time.monotonic())
+            if self._system is None and self._wants_system():
+                due.append(self._system_due)
+        return None if not due else max(0.0, max(min(due), self._resting_until) - now)
 
     def _wanted(self, job: _Job) -> list[str]:
         """The names of the sources that a job is to be asked from."""
+        if not job.watching or (job.snapshot.ended and not job.needs_meta):
+            return []
         names = [] if job in self._listed else ["status"]
         if job.details and job.snapshot.status == "RUNNING":
             if job.rounds.readable:
@@ -198,14 +216,12 @@ class Monitor:
         return names
 
     def _wants_system(self) -> bool:
-        return any(job.details and job.snapshot.status == "RUNNING" for job in self._jobs.values())
+        return any(job.details and job.snapshot.status == "RUNNING" for job in list(self._jobs.values()))
 
     def _ask(self, jobs: Iterable[_Job]) -> None:
         now = time.monotonic()
         due: list[_Job] = []
         for job in jobs:
-            if not job.watching or job.aftermath is not None:
-                continue
             for name in self._wanted(job):
                 if name in job.under_way or job.due.get(name, 0.0) > now:
                     continue
@@ -213,27 +229,35 @@ class Monitor:
                     due.append(job)
                 else:
                     self._start(job, name, self._poll(job, name))
-        self._ask_status(due)
+        self._ask_status(jobs, due)
         if self._system is None and self._system_due <= now and self._wants_system():
             self._system = Polling(self.session, sources.system([j.snapshot.job_id for j in jobs]), self._wake)
             self._system.start()
 
     def _poll(self, job: _Job, name: str) -> sources.Poll:
         if name == "rounds":
-            return job.rounds.poll(sources.clock_of(job.meta, self._ahead))
+            return job.rounds.poll(self._clock(job))
         return sources.activity(job.snapshot.job_id, name)
 
-    def _ask_status(self, due: list[_Job]) -> None:
+    def _ask_status(self, jobs: Iterable[_Job], due: list[_Job]) -> None:
         """Ask how each job is, by whichever commands cost the server least."""
-        # Callbacks want the whole meta, and so does a job of which nothing is known yet.
-        by_list = [j for j in due if not j.needs_meta and not any(w.has_callback for w in j.watching)]
-        if self._listing is None and by_list and pace.use_list(len(by_list), self._stored):
+        by_list = [job for job in jobs if self._may_be_listed(job)] if due and self._listing is None else []
+        if any(job in by_list for job in due) and pace.use_list(len(by_list), self._stored):
             self._listed = by_list
             self._listing = Polling(self.session, _list(), self._wake)
             self._listing.start()
         for job in due:
             if job not in self._listed:
                 self._start(job, "status", sources.status(job.snapshot.job_id, self._ahead))
+
+    def _may_be_listed(self, job: _Job) -> bool:
+        """Whether a list would do for a job that is, or will soon be, to be looked at."""
+        # Callbacks want the whole meta, and so does a job of which nothing is known yet.
+        if job.needs_meta or job.unlisted or "status" not in self._wanted(job) or "status" in job.under_way:
+            return False
+        early = pace.gather(self._pause(job, "status", 0.0, []))
+        soon = job.due.get("status", 0.0) - early <= time.monotonic()
+        return soon and not any(w.has_callback for w in job.watching)
 
     def _start(self, job: _Job, name: str, poll: sources.Poll) -> None:
         polling: Polling[list[Fact]] = Polling(self.session, poll, self._wake)
@@ -251,14 +275,20 @@ class Monitor:
                     del job.under_way[name]
                     self._refused(job, e)
                     continue
+                except Exception:  # a source met what nobody thought of: the others go on
+                    log.exception("the source %s of job %s failed", name, job.snapshot.job_id)
+                    del job.under_way[name]
+                    job.due[name] = time.monotonic() + _AFTER_MISTAKE
+                    continue
                 if over:
                     del job.under_way[name]
                     facts += found or []
                     job.due[name] = time.monotonic() + self._pause(job, name, polling.took, found or [])
             if facts:
                 self._learn(job, facts)
-            if job.aftermath is not None and job.aftermath.over:
-                self._learn(job, job.aftermath.facts, final=True)
+            if job.aftermath is not None and job.aftermath.over and not job.history_known:
+                job.history_known = True
+                self._learn(job, job.aftermath.facts)
         self._receive_list()
         self._receive_system(jobs)
 
@@ -267,9 +297,10 @@ class Monitor:
             if self.poll_interval is not None:
                 return self.poll_interval
             return pace.interval(job.snapshot, time.time(), took)
-        return max(_ACTIVITY, took / 0.05) if found else _ACTIVITY_HUNG
+        hung = any(isinstance(fact, Missed) for fact in found)
+        return _ACTIVITY_HUNG if hung else min(_ACTIVITY_HUNG, max(_ACTIVITY, took / 0.05))
 
-    def _learn(self, job: _Job, facts: list[Fact], *, final: bool = False) -> None:
+    def _learn(self, job: _Job, facts: list[Fact]) -> None:
         before = job.snapshot
         metas = [fact.meta for fact in facts if isinstance(fact, Meta)]
         if metas:
@@ -277,13 +308,19 @@ class Monitor:
         job.snapshot = fold(before, facts)
         if job.snapshot.status != before.status:
             job.due.clear()
-        if job.snapshot.ended and job.aftermath is None:
-            if job.details:
-                job.aftermath = Aftermath(self.session, job.meta, sources.clock_of(job.meta, self._ahead), self._wake)
-            else:
-                final = True
-        for watch in job.watching:
-            watch._learn(job.snapshot, metas[-1] if metas else None, final=final)
+        if metas:
+            for watch in job.watching:
+                watch._learn(job.snapshot, metas[-1])
+
+    def _tell(self, jobs: Iterable[_Job]) -> None:
+        """Bring every watch up to date, also one that was paused; and have the history of ended jobs fetched."""
+        fetching = sum(j.aftermath is not None and not j.aftermath.over for j in jobs)
+        for job in jobs:
+            if job.snapshot.ended and job.details and job.aftermath is None and fetching < _HISTORIES:
+                fetching += 1
+                job.aftermath = Aftermath(self.session, job.snapshot.job_id, self._clock(job), self._wake)
+            for watch in job.watching:
+                watch._follow(job.snapshot, final=job.final)
 
     def _refused(self, job: _Job, error: FlareError) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
@@ -295,7 +332,7 @@ class Monitor:
         usual = self.poll_interval or pace.USUAL
         job.due["status"] = time.monotonic() + min(usual * 2 ** min(job.failures - 1, 8), _MAX_BACKOFF)
         what = f"no connection to {self.session.kit.address}" if isinstance(error, NoConnection) else str(error)
-        self._learn(job, [Trouble(f"{what}, trying again ({job.failures})")])
+        self._learn(job, [Trouble(f"{what}, trying again ({job.failures})", time.time())])
 
     def _receive_list(self) -> None:
         if self._listing is None:
@@ -322,13 +359,17 @@ class Monitor:
                 self._learn(job, [Status(status, wall)])
             else:
                 # What else is new with the new status stands in its meta. A job of another study is not listed.
-                job.needs_meta = True
+                job.needs_meta, job.unlisted = True, not status
                 job.due["status"] = 0.0
 
     def _receive_system(self, jobs: Iterable[_Job]) -> None:
         if self._system is None:
             return
-        over, found = self._system.advance()
+        try:
+            over, found = self._system.advance()
+        except Exception:
+            log.exception("the server's own state could not be read")
+            over, found = True, None
         if not over:
             return
         self._system_due = time.monotonic() + max(_SYSTEM, self._system.took / 0.05)
@@ -337,6 +378,11 @@ class Monitor:
             facts = (found or {}).get(job.snapshot.job_id)
             if facts and job.details:
                 self._learn(job, facts)
+
+    def _clock(self, job: _Job) -> sources.Clock:
+        if job.clock is None:
+            job.clock = sources.clock_of(job.meta, self._ahead)
+        return job.clock
 
     @property
     def _ahead(self) -> float:

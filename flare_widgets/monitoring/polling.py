@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -38,7 +39,7 @@ class Polling(Generic[T]):
         self._poll = poll
         self._arrived = arrived
         self._futures: list[concurrent.futures.Future[Any]] = []
-        self._began = 0.0
+        self._came: dict[int, tuple[float, float]] = {}  # when each answer came, and how long it took
         self.took = 0.0
 
     def start(self) -> tuple[bool, T | None]:
@@ -58,9 +59,9 @@ class Polling(Generic[T]):
         FlareError
             The poll ended with this.
         """
-        if not all(future.done() for future in self._futures):
+        if len(self._came) < len(self._futures):
             return False, None
-        return self._go_on([self._answer(future) for future in self._futures])
+        return self._go_on([self._answer(*each) for each in enumerate(self._futures)])
 
     def cancel(self) -> None:
         """Give the poll up."""
@@ -73,10 +74,16 @@ class Polling(Generic[T]):
             asked = next(self._poll) if answers is None else self._poll.send(answers)
         except StopIteration as end:
             return True, end.value
-        self._began = time.monotonic()
+        began, came = time.monotonic(), dict[int, tuple[float, float]]()
+        self._came = came
         self._futures = [self._sent(command) for command in asked]
-        for future in self._futures:
-            future.add_done_callback(lambda _: self._arrived())
+
+        def note(number: int, _: Any) -> None:
+            came[number] = time.time(), time.monotonic() - began
+            self._arrived()
+
+        for number, future in enumerate(self._futures):
+            future.add_done_callback(functools.partial(note, number))
         return False, None
 
     def _sent(self, command: Command[Any]) -> concurrent.futures.Future[Any]:
@@ -87,12 +94,12 @@ class Polling(Generic[T]):
             failed.set_exception(e)
             return failed
 
-    def _answer(self, future: concurrent.futures.Future[Any]) -> Answer:
-        took = time.monotonic() - self._began
+    def _answer(self, number: int, future: concurrent.futures.Future[Any]) -> Answer:
+        now, took = self._came[number]
         self.took = max(self.took, took)
         try:
-            return Answer(future.result(), None, time.time(), took)
+            return Answer(future.result(), None, now, took)
         except FlareError as e:
-            return Answer(None, e, time.time(), took)
+            return Answer(None, e, now, took)
         except (Exception, concurrent.futures.CancelledError) as e:
-            return Answer(None, InternalError(f"{type(e).__name__}: {e}"), time.time(), took)
+            return Answer(None, InternalError(f"{type(e).__name__}: {e}"), now, took)

@@ -29,7 +29,7 @@ from ..errors import AuthorizationError, FlareError, NoConnection
 from ..text import clean
 from . import job_files, job_meta
 from .facts import Fact, Learned, LogRead, Meta, Missed, ServerRuns, Workflow
-from .parts import KeyMetric, Round, SiteActivity
+from .parts import Round, SiteActivity, counting
 from .server_log import ServerLog
 from .snapshot import JobSnapshot
 
@@ -38,6 +38,7 @@ LOG = "log.json"
 _TRUNCATED = "... output truncated to last"
 _NO_FILE = ("tail: cannot open", "cat: ", "ls: cannot access")
 _LISTED = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
+_OVERLAP = 2000  # characters by which a log is found again in all of it
 _ROTATED = re.compile(r"log\.json\.(\d{1,3})")
 
 
@@ -124,12 +125,10 @@ def activity(job_id: str, site: str) -> Poll:
             continue
         tasks = part.get("current_tasks")
         if isinstance(tasks, list):
-            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks), answer.now))
-        number, total = part.get("current_round"), part.get("num_rounds")
-        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
-            found.append(Round(number))
-            if isinstance(total, int) and not isinstance(total, bool):
-                found.append(Workflow(total_rounds=total))
+            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks[:20]), answer.now))
+        number = counting(part.get("current_round"))
+        if number is not None:
+            found += [Round(number), Workflow(total_rounds=counting(part.get("num_rounds")))]
     return found
 
 
@@ -150,8 +149,9 @@ class Rounds:
     def __init__(self, job_id: str) -> None:
         self._job = job_id
         self._log: ServerLog | None = None
-        self._began = 0  # bytes of the log that are in files before the one that is written to now
+        self._position = 0  # bytes read of the file that is written to now
         self._shell = True
+        self._end = ""  # of what was read, where only all of it can be asked for
         self._metrics: str | None = None
         self._metrics_read = 0
         self.readable = True
@@ -161,11 +161,10 @@ class Rounds:
         facts: list[Fact] = []
         if self._log is None:
             facts += yield from self._begin(clock)
-        assert self._log is not None
-        if self._shell:
-            facts += yield from self._tail()
-        if not self._shell and self.readable:
-            facts += yield from self._whole()
+        if self._log is not None and self._shell:
+            facts += yield from self._tail(self._log)
+        if self._log is not None and not self._shell and self.readable:
+            facts += yield from self._whole(self._log)
         if self._metrics is not None:
             facts += yield from self._round_metrics()
         return facts
@@ -176,46 +175,60 @@ class Rounds:
             commands.read_file("cat", "server", None, f"{self._job}/{job_files.SERVER_CONFIG}"),
             commands.ls("server", "-l", self._job),
         ]
+        for answer in (config, listed):
+            if answer.error is not None and not isinstance(answer.error, AuthorizationError):
+                return [Missed("rounds", why_not(answer.error), answer.now)]  # the next time perhaps
         told: Workflow | None = None
         if config.error is None and not config.value.startswith(_NO_FILE):
             told = job_files.read_config(config.value)
             self._metrics = job_files.readable_round_metrics(config.value)
-        key: KeyMetric | None = told.key_metric if told is not None else None
-        self._log = ServerLog(clock.zone, clock.ahead, key)
+        log = self._log = ServerLog(clock.zone, clock.ahead, told)
         facts: list[Fact] = [] if told is None else [told]
         if listed.error is None:
-            numbers = (_ROTATED.fullmatch(name) for name in _sizes(listed.value))
-            for number in sorted((int(n[1]) for n in numbers if n is not None), reverse=True):
+            for number in sorted(_rotated(listed.value), reverse=True):
                 (answer,) = yield [self._from(0, f".{number}")]
-                facts += self._taken(answer)
-        self._began = self._log.offset
+                facts += self._taken(log, answer)
+        self._position = 0
         return facts
 
-    def _tail(self) -> Poll:
+    def _tail(self, log: ServerLog) -> Poll:
         """Read what was written since, by its place in the file."""
         at = self._position
         (answer,) = yield [self._from(at)]
         if isinstance(answer.error, AuthorizationError):
             self._shell = False
             return []
-        if answer.error is not None:
-            return [Missed("rounds", why_not(answer.error), answer.now)]
-        if answer.value.startswith(_NO_FILE):
+        if answer.error is None and answer.value.startswith(_NO_FILE):
             return []  # not yet, or not any more
-        if at and not answer.value.startswith("\n"):
-            return (yield from self._rotated(at))
-        return self._taken(answer, skip=1 if at else 0)
+        if answer.error is None and at and not answer.value.startswith("\n"):
+            return (yield from self._renamed(log, at))
+        return self._taken(log, answer, skip=1 if at else 0)
 
-    def _rotated(self, at: int) -> Poll:
-        """Finish the file that was renamed, and begin with the new one at the next poll."""
+    def _renamed(self, log: ServerLog, at: int) -> Poll:
+        """Finish the file that was renamed, read those that came and went since, and go on with the new one."""
         facts: list[Fact] = []
-        (rest,) = yield [self._from(at, ".1")]
-        if rest.error is None and rest.value.startswith("\n"):
-            facts += self._taken(rest, skip=1)
-        self._began = self._log_offset
-        return facts
+        (listed,) = yield [commands.ls("server", "-l", self._job)]
+        if listed.error is not None:
+            return [Missed("rounds", why_not(listed.error), listed.now)]
+        sizes = _rotated(listed.value)
+        self._position = 0
+        for number in sorted(sizes):
+            if sizes[number] < at:
+                continue
+            (rest,) = yield [self._from(at, f".{number}")]
+            if rest.error is None and rest.value.startswith("\n"):
+                facts += self._taken(log, rest, skip=1)
+                for later in range(number - 1, 0, -1):
+                    (answer,) = yield [self._from(0, f".{later}")]
+                    facts += self._taken(log, answer)
+                break
+        else:
+            log.gap()  # it was cut off, or has been gone for long
+        self._position = 0
+        (answer,) = yield [self._from(0)]
+        return [*facts, *self._taken(log, answer)]
 
-    def _whole(self) -> Poll:
+    def _whole(self, log: ServerLog) -> Poll:
         """Read all of it, where only that is permitted."""
         (answer,) = yield [commands.get_job_log(self._job, "server", LOG)]
         if isinstance(answer.error, AuthorizationError):
@@ -227,11 +240,15 @@ class Rounds:
         text = logs.get("server") if isinstance(logs, dict) else None
         if not isinstance(text, str):
             return []
-        assert self._log is not None
-        if _TRUNCATED in text[:200]:
-            # Only the end is sent: what it repeats changes nothing, but where it begins is not known.
-            return [*self._log.feed(text.partition("\n")[2]), Learned("rounds", answer.now)]
-        return [*self._log.feed(text[self._log.offset :]), Learned("rounds", answer.now)]
+        cut = _TRUNCATED in text[:200]
+        # Where it begins is not known when only its end is sent, or when it is a new file: what was read last tells.
+        at = text.rfind(self._end) if self._end else -1
+        new = text[at + len(self._end) :] if at >= 0 else text.partition("\n")[2] if cut else text
+        if cut and at < 0:
+            log.gap()
+        whole = new[: new.rfind("\n") + 1]
+        self._end = (self._end + whole)[-_OVERLAP:] if at >= 0 else whole[-_OVERLAP:]
+        return [*log.feed(whole), LogRead("server", LOG, log.offset), Learned("rounds", answer.now)]
 
     def _round_metrics(self) -> Poll:
         (answer,) = yield [commands.read_file("cat", "server", None, f"{self._job}/{self._metrics}")]
@@ -244,21 +261,15 @@ class Rounds:
         # One byte more than needed: if it is no line break, this is not the file it was.
         return commands.tail_from("server", f"{self._job}/{LOG}{suffix}", max(0, offset - 1))
 
-    def _taken(self, answer: Answer, skip: int = 0) -> list[Fact]:
-        if answer.error is not None or answer.value.startswith(_NO_FILE):
+    def _taken(self, log: ServerLog, answer: Answer, skip: int = 0) -> list[Fact]:
+        if answer.error is not None:
+            return [Missed("rounds", why_not(answer.error), answer.now)]
+        if answer.value.startswith(_NO_FILE):
             return []
-        assert self._log is not None
-        facts = self._log.feed(answer.value[skip:])
-        return [*facts, LogRead("server", LOG, self._log.offset), Learned("rounds", answer.now)]
-
-    @property
-    def _log_offset(self) -> int:
-        return 0 if self._log is None else self._log.offset
-
-    @property
-    def _position(self) -> int:
-        """Where to go on in the file that is written to now."""
-        return self._log_offset - self._began
+        before = log.offset
+        facts = log.feed(answer.value[skip:])
+        self._position += log.offset - before
+        return [*facts, LogRead("server", LOG, log.offset), Learned("rounds", answer.now)]
 
 
 def why_not(error: FlareError) -> str:
@@ -281,6 +292,7 @@ def sites_of(snapshot: JobSnapshot) -> list[str]:
     return ["server", *snapshot.working_sites]
 
 
-def _sizes(listed: str) -> dict[str, int]:
-    """The sizes in bytes of the files in what ``ls -l`` printed."""
-    return {name: int(size) for size, name in _LISTED.findall(listed)}
+def _rotated(listed: str) -> dict[int, int]:
+    """The numbers and sizes in bytes of the logs that were rotated away, from what ``ls -l`` printed."""
+    names = ((_ROTATED.fullmatch(name), size) for size, name in _LISTED.findall(listed))
+    return {int(match[1]): int(size) for match, size in names if match is not None}

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..api.info import MonitorReturnCode
 from ..api.session import Session
-from .changes import Change, Ended, NewFailure, NewMetric, NewRound, NewStatus, changes
+from .changes import Ended, NewFailure, NewMetric, NewRound, NewStatus, changes
 from .dispatch import Dispatcher, Lane
 from .failure import Failure
 from .parts import Round, StatusChange
@@ -45,11 +45,24 @@ class WatchState(enum.Enum):
 _GOING_ON = (WatchState.WATCHING, WatchState.PAUSED)
 
 
+@dataclasses.dataclass(eq=False)
+class _Heard:
+    """A callback for events of a kind, and what it has been told."""
+
+    kind: type
+    callback: Callable[[JobSnapshot, Any], Any]
+    told: JobSnapshot
+    told_end: bool = False
+
+
 class Watch:
     """One job being watched. Made by :meth:`.Monitor.watch`.
 
     Callbacks of any kind run in a thread of their own, one at a time; one that is slow misses snapshots, but never
     the newest, and delays nobody else. What they print lands in the cell that registered them.
+
+    Callbacks for events (``on_...``) are told what has happened before, first: whenever one is registered, it hears of
+    each event once.
 
     Attributes
     ----------
@@ -57,7 +70,8 @@ class Watch:
         The job.
     details
         Whether rounds, metrics and what sites do are asked for, not only the status. True unless the watch was made
-        for a callback, which is told the job's meta only; registering anything more makes it true.
+        for a callback, which is told the job's meta only; registering anything more makes it true. It may be set: a
+        table of a hundred jobs needs no more than their status.
     error
         Why the watch failed; None unless its state is FAILED.
     """
@@ -70,12 +84,12 @@ class Watch:
         self._callback = callback
         self._session = session
         self._snapshot = JobSnapshot(job_id)
-        self._told = self._snapshot
+        self._shown: tuple[JobSnapshot, WatchState] | None = None
         self._meta: dict[str, Any] | None = None
         self._state = WatchState.WATCHING
         self._final = False
         self._listeners: list[Listener] = []
-        self._events: list[tuple[type, Callable[[JobSnapshot, Any], Any]]] = []
+        self._events: list[_Heard] = []
         self._lock = threading.Lock()
         self._informed = threading.Event()
         self._done = threading.Event()
@@ -144,7 +158,7 @@ class Watch:
     def pause(self) -> None:
         """Look at the job no longer, until :meth:`resume`."""
         with self._lock:
-            if self._state is WatchState.WATCHING:
+            if self._state is WatchState.WATCHING and not self._final:
                 self._state = WatchState.PAUSED
         self._wake()
 
@@ -207,14 +221,27 @@ class Watch:
 
     # -- for the monitor -----------------------------------------------------------------------------------
 
-    def _learn(self, snapshot: JobSnapshot, meta: dict[str, Any] | None = None, *, final: bool = False) -> None:
-        """Take a new snapshot; the meta that came with it, which the callback wants; and whether it is the last."""
+    def _learn(self, snapshot: JobSnapshot, meta: dict[str, Any] | None = None) -> None:
+        """Take a new snapshot, and the meta that came with it, which the callback wants."""
         with self._lock:
             if self._state is not WatchState.WATCHING or self._final:
                 return
-            self._snapshot, self._final = snapshot, final
+            self._snapshot = snapshot
             if meta is not None and self.has_callback:
                 self._meta = meta
+        if snapshot.facts_at is not None:
+            self._informed.set()
+        self._lane.request()
+
+    def _follow(self, snapshot: JobSnapshot, *, final: bool) -> None:
+        """Take a snapshot if it is another one, or the last one."""
+        with self._lock:
+            if self._final or self._state is not WatchState.WATCHING:
+                return
+            if snapshot is self._snapshot and not final:
+                return
+            self._final = final
+            self._snapshot = snapshot
         if snapshot.facts_at is not None:
             self._informed.set()
         self._lane.request()
@@ -232,11 +259,12 @@ class Watch:
         self._lane.request()
 
     def _on(self, kind: type, callback: Callable[[JobSnapshot, Any], Any]) -> Callable[[], None]:
-        entry = (kind, _in_this_context(callback))
+        entry = _Heard(kind, _in_this_context(callback), JobSnapshot(self.job_id))
         with self._lock:
             self._events.append(entry)
             self.details = True
         self._wake()
+        self._lane.request()
         return lambda: _remove(self._lock, self._events, entry)
 
     def _deliver(self) -> None:
@@ -246,20 +274,24 @@ class Watch:
             over = self.done
         if meta is not None and not over:
             self._call_back(meta)
-        end: list[Change] = []
         with self._lock:
             # Before the listeners hear of the end: they may want to know whether more will come.
             if self._final and self._state is WatchState.WATCHING and self._meta is None:
                 self._state = WatchState.JOB_ENDED
-                end.append(Ended())
-            snapshot, over = self._snapshot, self.done
-            told, self._told = self._told, snapshot
+            snapshot, state, over = self._snapshot, self._state, self.done
             listeners, events = list(self._listeners), list(self._events)
-        for change in [*changes(told, snapshot), *end] if events else ():
-            for kind, callback in events:
-                if isinstance(change, kind):
-                    self._call(callback, snapshot, change)
-        for listener in listeners:
+            news = self._shown is None or self._shown[0] is not snapshot or self._shown[1] is not state
+            self._shown = snapshot, state
+        for heard in events:
+            found = changes(heard.told, snapshot)
+            heard.told = snapshot
+            if state is WatchState.JOB_ENDED and not heard.told_end:
+                heard.told_end = True
+                found.append(Ended())
+            for change in found:
+                if isinstance(change, heard.kind):
+                    self._call(heard.callback, snapshot, change)
+        for listener in listeners if news else ():
             self._call(listener, snapshot)
         if over:
             # Whoever waits goes on only when the views have the last snapshot: in a notebook that is executed
@@ -272,7 +304,7 @@ class Watch:
         assert self._callback is not None
         try:
             go_on = self._callback(self._session, meta)
-        except Exception as e:
+        except BaseException as e:  # also sys.exit(): whoever waits must hear of it
             log.warning("the callback of job %s raised", self.job_id, exc_info=True)
             self._fail(e, f"your callback raised {type(e).__name__}: {e}. This watch has ended; the job goes on")
             return
@@ -282,7 +314,7 @@ class Watch:
     def _call(self, callback: Callable[..., Any], *args: Any) -> None:
         try:
             callback(*args)
-        except Exception:
+        except BaseException:
             log.exception("a callback or view of job %s failed", self.job_id)
 
 
