@@ -164,16 +164,20 @@ class Monitor:
 
     def _run(self) -> None:
         while self._wait():
-            with self._changed:
-                jobs = list(self._jobs.values())
-            try:
-                self._receive(jobs)
-                if not self._paused:
-                    self._ask(jobs)
-                self._tell(jobs)
-            except Exception:  # whatever it was: a job must not be thought to be watched when it is not
-                log.exception("a mistake in the monitor; it goes on")
-                self._resting_until = time.monotonic() + _AFTER_MISTAKE
+            self._turn()
+
+    def _turn(self) -> None:
+        """Take what has arrived, ask for what is due, and tell the watches; never waits."""
+        with self._changed:
+            jobs = list(self._jobs.values())
+        try:
+            self._receive(jobs)
+            if not self._paused:
+                self._ask(jobs)
+            self._tell(jobs)
+        except Exception:  # whatever it was: a job must not be thought to be watched when it is not
+            log.exception("a mistake in the monitor; it goes on")
+            self._resting_until = time.monotonic() + _AFTER_MISTAKE
 
     def _wait(self) -> bool:
         """Wait until something is due or has arrived; False when nothing is watched any more."""

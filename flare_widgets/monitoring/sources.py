@@ -38,7 +38,7 @@ LOG = "log.json"
 _TRUNCATED = "... output truncated to last"
 _NO_FILE = ("tail: cannot open", "cat: ", "ls: cannot access")
 _LISTED = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
-_OVERLAP = 2000  # characters by which a log is found again in all of it
+_OVERLAP = 300  # characters by which a log is known again: a record of usual length, with its time
 _ROTATED = re.compile(r"log\.json\.(\d{1,3})")
 
 
@@ -150,8 +150,8 @@ class Rounds:
         self._job = job_id
         self._log: ServerLog | None = None
         self._position = 0  # bytes read of the file that is written to now
+        self._end = ""  # what was read last of it, by which it is known again
         self._shell = True
-        self._end = ""  # of what was read, where only all of it can be asked for
         self._metrics: str | None = None
         self._metrics_read = 0
         self.readable = True
@@ -186,46 +186,44 @@ class Rounds:
         facts: list[Fact] = [] if told is None else [told]
         if listed.error is None:
             for number in sorted(_rotated(listed.value), reverse=True):
-                (answer,) = yield [self._from(0, f".{number}")]
+                (answer,) = yield [self._from_start(f".{number}")]
                 facts += self._taken(log, answer)
-        self._position = 0
+        self._forget_place()
         return facts
 
     def _tail(self, log: ServerLog) -> Poll:
         """Read what was written since, by its place in the file."""
-        at = self._position
-        (answer,) = yield [self._from(at)]
+        (answer,) = yield [self._from_here()]
         if isinstance(answer.error, AuthorizationError):
             self._shell = False
             return []
         if answer.error is None and answer.value.startswith(_NO_FILE):
             return []  # not yet, or not any more
-        if answer.error is None and at and not answer.value.startswith("\n"):
-            return (yield from self._renamed(log, at))
-        return self._taken(log, answer, skip=1 if at else 0)
+        if answer.error is None and not answer.value.startswith(self._end):
+            return (yield from self._renamed(log))
+        return self._taken(log, answer, skip=len(self._end))
 
-    def _renamed(self, log: ServerLog, at: int) -> Poll:
+    def _renamed(self, log: ServerLog) -> Poll:
         """Finish the file that was renamed, read those that came and went since, and go on with the new one."""
         facts: list[Fact] = []
         (listed,) = yield [commands.ls("server", "-l", self._job)]
         if listed.error is not None:
             return [Missed("rounds", why_not(listed.error), listed.now)]
         sizes = _rotated(listed.value)
-        self._position = 0
         for number in sorted(sizes):
-            if sizes[number] < at:
+            if sizes[number] < self._position:
                 continue
-            (rest,) = yield [self._from(at, f".{number}")]
-            if rest.error is None and rest.value.startswith("\n"):
-                facts += self._taken(log, rest, skip=1)
+            (rest,) = yield [self._from_here(f".{number}")]
+            if rest.error is None and rest.value.startswith(self._end):
+                facts += self._taken(log, rest, skip=len(self._end))
                 for later in range(number - 1, 0, -1):
-                    (answer,) = yield [self._from(0, f".{later}")]
+                    (answer,) = yield [self._from_start(f".{later}")]
                     facts += self._taken(log, answer)
                 break
         else:
             log.gap()  # it was cut off, or has been gone for long
-        self._position = 0
-        (answer,) = yield [self._from(0)]
+        self._forget_place()
+        (answer,) = yield [self._from_start()]
         return [*facts, *self._taken(log, answer)]
 
     def _whole(self, log: ServerLog) -> Poll:
@@ -244,11 +242,11 @@ class Rounds:
         # Where it begins is not known when only its end is sent, or when it is a new file: what was read last tells.
         at = text.rfind(self._end) if self._end else -1
         new = text[at + len(self._end) :] if at >= 0 else text.partition("\n")[2] if cut else text
+        if at < 0:
+            self._end = ""
         if cut and at < 0:
             log.gap()
-        whole = new[: new.rfind("\n") + 1]
-        self._end = (self._end + whole)[-_OVERLAP:] if at >= 0 else whole[-_OVERLAP:]
-        return [*log.feed(whole), LogRead("server", LOG, log.offset), Learned("rounds", answer.now)]
+        return self._fed(log, new, answer.now)
 
     def _round_metrics(self) -> Poll:
         (answer,) = yield [commands.read_file("cat", "server", None, f"{self._job}/{self._metrics}")]
@@ -257,19 +255,31 @@ class Rounds:
         self._metrics_read = len(answer.value)
         return [*job_files.read_round_metrics(answer.value), Learned("metrics", answer.now)]
 
-    def _from(self, offset: int, suffix: str = "") -> Command[str]:
-        # One byte more than needed: if it is no line break, this is not the file it was.
-        return commands.tail_from("server", f"{self._job}/{LOG}{suffix}", max(0, offset - 1))
+    def _from_here(self, suffix: str = "") -> Command[str]:
+        # With what was read last: if it is not there, this is not the file it was.
+        at = self._position - len(self._end.encode("utf-8", "surrogatepass"))
+        return commands.tail_from("server", f"{self._job}/{LOG}{suffix}", at)
+
+    def _from_start(self, suffix: str = "") -> Command[str]:
+        return commands.tail_from("server", f"{self._job}/{LOG}{suffix}", 0)
+
+    def _forget_place(self) -> None:
+        self._position, self._end = 0, ""
 
     def _taken(self, log: ServerLog, answer: Answer, skip: int = 0) -> list[Fact]:
         if answer.error is not None:
             return [Missed("rounds", why_not(answer.error), answer.now)]
         if answer.value.startswith(_NO_FILE):
             return []
+        return self._fed(log, answer.value[skip:], answer.now)
+
+    def _fed(self, log: ServerLog, text: str, now: float) -> list[Fact]:
+        whole = text[: text.rfind("\n") + 1]
         before = log.offset
-        facts = log.feed(answer.value[skip:])
+        facts = log.feed(whole)
         self._position += log.offset - before
-        return [*facts, LogRead("server", LOG, log.offset), Learned("rounds", answer.now)]
+        self._end = (self._end + whole[-_OVERLAP:])[-_OVERLAP:]
+        return [*facts, LogRead("server", LOG, log.offset), Learned("rounds", now)]
 
 
 def why_not(error: FlareError) -> str:
