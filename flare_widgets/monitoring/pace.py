@@ -39,8 +39,8 @@ def interval(snapshot: JobSnapshot, now: float, took: float) -> float:
 
 
 def gather(pause: float) -> float:
-    """Return how many seconds a look may come early, to share a list with others: a quarter of its `pause`."""
-    return pause / 4
+    """Return how many seconds a look may come early, to share a list with others: half of its `pause`."""
+    return pause / 2
 
 
 def use_list(jobs: int, stored: int | None) -> bool:
@@ -54,7 +54,7 @@ def use_list(jobs: int, stored: int | None) -> bool:
         How many the server lists; None while that is not known: then one list tells.
     """
     if stored is None:
-        return jobs > 8
+        return jobs > 4
     return LIST_COST + LIST_COST_PER_JOB * stored < META_COST * jobs
 
 

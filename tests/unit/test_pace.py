@@ -51,8 +51,8 @@ def test_a_server_that_slows_down_is_asked_less_often() -> None:
     [
         (1, 10, True),
         (1, 50, False),
-        (8, None, False),
-        (9, None, True),
+        (4, None, False),
+        (5, None, True),
         (10, 100, True),
         (10, 1000, False),
         (100, 5000, True),
