@@ -22,8 +22,8 @@ from .dispatch import Dispatcher
 from .facts import Fact, Meta, Missed, Status, Trouble
 from .fold import fold
 from .polling import Polling
-from .snapshot import JobSnapshot
 from .watch import Watch, WatchState
+from .watched_job import WatchedJob
 
 __all__ = ["Monitor", "Watch", "WatchState"]
 
@@ -38,37 +38,6 @@ _SAME_CLOCK = 2.0  # seconds that the server's clock may differ; shifting its ti
 _MAX_BACKOFF = 8.0  # seconds between two looks at a job whose server does not answer
 _AFTER_MISTAKE = 5.0  # seconds until the next look after a mistake of our own
 _HISTORIES = 2  # histories of ended jobs that are fetched at the same time
-
-
-class _Job:
-    """A job some watches look at: asked for once, however many they are."""
-
-    def __init__(self, job_id: str) -> None:
-        self.snapshot = JobSnapshot(job_id)
-        self.meta: dict[str, Any] = {}
-        self.needs_meta = True
-        self.unlisted = False  # a job of another study: no list has it
-        self.clock: sources.Clock | None = None  # kept, so that what is read twice has the same time
-        self.watches: list[Watch] = []
-        self.failures = 0
-        self.due: dict[str, float] = {}  # by the source's name, on the monotonic clock
-        self.under_way: dict[str, Polling[list[Fact]]] = {}
-        self.rounds = sources.Rounds(job_id)
-        self.aftermath: Aftermath | None = None
-        self.history_known = False
-
-    @property
-    def final(self) -> bool:
-        """Whether the job has ended, and nothing more will be learned for those who watch."""
-        return self.snapshot.ended and (self.history_known or not self.details)
-
-    @property
-    def watching(self) -> list[Watch]:
-        return [w for w in self.watches if not w.done and not w.paused]
-
-    @property
-    def details(self) -> bool:
-        return any(w.details for w in self.watching)
 
 
 class Monitor:
@@ -88,14 +57,14 @@ class Monitor:
             raise ValueError("poll_interval must be > 0")
         self.session = session
         self.poll_interval = poll_interval
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, WatchedJob] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._dispatcher = Dispatcher()
         self._paused = False
         self._stored: int | None = None
         self._listing: Polling[list[Any]] | None = None
-        self._listed: list[_Job] = []
+        self._listed: list[WatchedJob] = []
         self._system: Polling[dict[str, list[Fact]]] | None = None
         self._system_due = 0.0
         self._woken = False
@@ -124,7 +93,7 @@ class Monitor:
         watch = Watch(job_id, callback, self._dispatcher, self.session)
         watch._wake = self._wake
         with self._changed:
-            job = self._jobs.setdefault(job_id, _Job(job_id))
+            job = self._jobs.setdefault(job_id, WatchedJob(job_id))
             if job.snapshot.facts_at is not None:
                 watch._learn(job.snapshot, job.meta or None)
             job.watches.append(watch)
@@ -207,7 +176,7 @@ class Monitor:
                 due.append(self._system_due)
         return None if not due else max(0.0, max(min(due), self._resting_until) - now)
 
-    def _wanted(self, job: _Job) -> list[str]:
+    def _wanted(self, job: WatchedJob) -> list[str]:
         """The names of the sources that a job is to be asked from."""
         if not job.watching or (job.snapshot.ended and not job.needs_meta):
             return []
@@ -222,9 +191,9 @@ class Monitor:
     def _wants_system(self) -> bool:
         return any(job.details and job.snapshot.status == "RUNNING" for job in list(self._jobs.values()))
 
-    def _ask(self, jobs: Iterable[_Job]) -> None:
+    def _ask(self, jobs: Iterable[WatchedJob]) -> None:
         now = time.monotonic()
-        due: list[_Job] = []
+        due: list[WatchedJob] = []
         for job in jobs:
             for name in self._wanted(job):
                 if name in job.under_way or job.due.get(name, 0.0) > now:
@@ -235,15 +204,17 @@ class Monitor:
                     self._start(job, name, self._poll(job, name))
         self._ask_status(jobs, due)
         if self._system is None and self._system_due <= now and self._wants_system():
-            self._system = Polling(self.session, sources.system([j.snapshot.job_id for j in jobs]), self._wake)
+            self._system = Polling(
+                self.session, sources.system([j.snapshot.job_id for j in jobs], self._ahead), self._wake
+            )
             self._system.start()
 
-    def _poll(self, job: _Job, name: str) -> sources.Poll:
+    def _poll(self, job: WatchedJob, name: str) -> sources.Poll:
         if name == "rounds":
-            return job.rounds.poll(self._clock(job))
+            return job.rounds.poll(job.clock(self._ahead))
         return sources.activity(job.snapshot.job_id, name)
 
-    def _ask_status(self, jobs: Iterable[_Job], due: list[_Job]) -> None:
+    def _ask_status(self, jobs: Iterable[WatchedJob], due: list[WatchedJob]) -> None:
         """Ask how each job is, by whichever commands cost the server least."""
         by_list = [job for job in jobs if self._may_be_listed(job)] if due and self._listing is None else []
         if any(job in by_list for job in due) and pace.use_list(len(by_list), self._stored):
@@ -254,7 +225,7 @@ class Monitor:
             if job not in self._listed:
                 self._start(job, "status", sources.status(job.snapshot.job_id, self._ahead))
 
-    def _may_be_listed(self, job: _Job) -> bool:
+    def _may_be_listed(self, job: WatchedJob) -> bool:
         """Whether a list would do for a job that is, or will soon be, to be looked at."""
         # Callbacks want the whole meta, and so does a job of which nothing is known yet.
         if job.needs_meta or job.unlisted or "status" not in self._wanted(job) or "status" in job.under_way:
@@ -263,12 +234,12 @@ class Monitor:
         soon = job.due.get("status", 0.0) - early <= time.monotonic()
         return soon and not any(w.has_callback for w in job.watching)
 
-    def _start(self, job: _Job, name: str, poll: sources.Poll) -> None:
+    def _start(self, job: WatchedJob, name: str, poll: sources.Poll) -> None:
         polling: Polling[list[Fact]] = Polling(self.session, poll, self._wake)
         job.under_way[name] = polling
         polling.start()
 
-    def _receive(self, jobs: Iterable[_Job]) -> None:
+    def _receive(self, jobs: Iterable[WatchedJob]) -> None:
         """Take the answers that have come."""
         for job in jobs:
             facts: list[Fact] = []
@@ -296,7 +267,7 @@ class Monitor:
         self._receive_list()
         self._receive_system(jobs)
 
-    def _pause(self, job: _Job, name: str, took: float, found: list[Fact]) -> float:
+    def _pause(self, job: WatchedJob, name: str, took: float, found: list[Fact]) -> float:
         if name in ("status", "rounds"):
             if self.poll_interval is not None:
                 return self.poll_interval
@@ -304,7 +275,7 @@ class Monitor:
         hung = any(isinstance(fact, Missed) for fact in found)
         return _ACTIVITY_HUNG if hung else min(_ACTIVITY_HUNG, max(_ACTIVITY, took / 0.05))
 
-    def _learn(self, job: _Job, facts: list[Fact]) -> None:
+    def _learn(self, job: WatchedJob, facts: list[Fact]) -> None:
         before = job.snapshot
         metas = [fact.meta for fact in facts if isinstance(fact, Meta)]
         if metas:
@@ -316,17 +287,17 @@ class Monitor:
             for watch in job.watching:
                 watch._learn(job.snapshot, metas[-1])
 
-    def _tell(self, jobs: Iterable[_Job]) -> None:
+    def _tell(self, jobs: Iterable[WatchedJob]) -> None:
         """Bring every watch up to date, also one that was paused; and have the history of ended jobs fetched."""
         fetching = sum(j.aftermath is not None and not j.aftermath.over for j in jobs)
         for job in jobs:
             if job.snapshot.ended and job.details and job.aftermath is None and fetching < _HISTORIES:
                 fetching += 1
-                job.aftermath = Aftermath(self.session, job.snapshot.job_id, self._clock(job), self._wake)
+                job.aftermath = Aftermath(self.session, job.snapshot.job_id, job.clock(self._ahead), self._wake)
             for watch in job.watching:
                 watch._follow(job.snapshot, final=job.final)
 
-    def _refused(self, job: _Job, error: FlareError) -> None:
+    def _refused(self, job: WatchedJob, error: FlareError) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
             trouble = f"{error}. Nobody watches this job any more" if isinstance(error, SessionClosed) else str(error)
             for watch in list(job.watches):
@@ -366,7 +337,7 @@ class Monitor:
                 job.needs_meta, job.unlisted = True, not status
                 job.due["status"] = 0.0
 
-    def _receive_system(self, jobs: Iterable[_Job]) -> None:
+    def _receive_system(self, jobs: Iterable[WatchedJob]) -> None:
         if self._system is None:
             return
         try:
@@ -382,11 +353,6 @@ class Monitor:
             facts = (found or {}).get(job.snapshot.job_id)
             if facts and job.details:
                 self._learn(job, facts)
-
-    def _clock(self, job: _Job) -> sources.Clock:
-        if job.clock is None:
-            job.clock = sources.clock_of(job.meta, self._ahead)
-        return job.clock
 
     @property
     def _ahead(self) -> float:

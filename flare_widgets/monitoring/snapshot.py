@@ -201,6 +201,15 @@ class JobSnapshot:
         alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, self.presence_since or 0.0)
         return self.absent_seen_at - alive > ZOMBIE_AFTER
 
+    @property
+    def silent_sites(self) -> tuple[str, ...]:
+        """The sites that the server, when it was last asked, had not heard of for `SILENT_AFTER` seconds."""
+        asked = self.fresh("system").at
+        if asked is None:
+            return ()
+        late = (a.site for a in self.activity if a.last_seen is not None and asked - a.last_seen > SILENT_AFTER)
+        return tuple(site for site in late if site in self.working_sites)
+
     def waits_for(self, now: float) -> str:
         """Return why a submitted job has not started at the time `now`, in the server's words; empty if it has.
 

@@ -97,14 +97,20 @@ def status(job_id: str, ahead: float) -> Poll:
     return [Meta(answer.value, answer.now, ahead)]
 
 
-def system(job_ids: Sequence[str]) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Fact]]]:
+def system(
+    job_ids: Sequence[str], ahead: float
+) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Fact]]]:
     """Ask who is connected and which jobs run, and say it to each of the jobs."""
     (answer,) = yield [commands.get_system_info()]
     if answer.error is not None:
         return {job: [Missed("system", why_not(answer.error), answer.now)] for job in job_ids}
     info: SystemInfo = answer.value
     running = {job.job_id for job in info.job_info}
-    seen = [SiteActivity(c.name, last_seen=c.last_connect_time) for c in info.client_info if c.name]
+    seen = [
+        SiteActivity(c.name, last_seen=c.last_connect_time - ahead)
+        for c in info.client_info
+        if c.name and c.last_connect_time is not None
+    ]
     return {job: [ServerRuns(job in running, answer.now), Learned("system", answer.now), *seen] for job in job_ids}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from training_jobs import fed_avg
 
 from flare_widgets.api import MonitorReturnCode, Session, connect
 from flare_widgets.federation import LocalFederation
-from flare_widgets.monitoring import JobSnapshot, Monitor, WatchState
+from flare_widgets.monitoring import JobSnapshot, Monitor, WatchState, aftermath
 from flare_widgets.monitoring.polling import Polling
 from flare_widgets.monitoring.sources import Clock, Rounds
 
@@ -216,6 +217,21 @@ def test_a_member_sees_what_sites_do_and_is_told_the_rest(trained: Trained) -> N
     assert {a.site for a in doing} == {"site-1", "site-2"}
     assert ("train",) in {a.tasks for a in doing}
     assert all(f.at is not None for s in trained.running[-1:] for f in s.freshness if f.group == "activity")
+
+
+def test_of_a_large_result_only_the_log_is_asked_for(
+    federation: LocalFederation, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aftermath, "MOST_RESULT", 1000)
+    with connect(federation.admin_kit) as session:
+        watch = Monitor(session).watch(trained.job_id)
+        assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+        known, end = watch.snapshot, trained.end["first"]
+    assert (known.rounds, known.tasks, known.events) == (end.rounds, end.tasks, end.events)
+    assert "download it to see them" in known.fresh("metrics").missing
+    assert known.best is not None
+    assert known.best.round == ROUNDS - 1
+    assert not list(Path(tempfile.gettempdir()).glob(f"flare-widgets-*/{trained.job_id}*"))
 
 
 def test_callbacks_registered_after_the_end_are_told_what_was(federation: LocalFederation, trained: Trained) -> None:

@@ -34,7 +34,7 @@ from flare_widgets.monitoring.parts import (
     SiteActivity,
     SiteTask,
 )
-from flare_widgets.monitoring.snapshot import UNLOOKED, ZOMBIE_AFTER, Cell
+from flare_widgets.monitoring.snapshot import SILENT_AFTER, UNLOOKED, ZOMBIE_AFTER, Cell
 
 JOB = "job"
 T = 1_795_000_000.0
@@ -182,6 +182,18 @@ def test_the_age_of_a_group_and_why_it_is_missing() -> None:
     assert this.fresh("rounds").missing == "not permitted"
     assert fold(this, [Learned("rounds", T + 2)]).fresh("rounds").missing == ""
     assert this.fresh("metrics").at is None
+
+
+def test_a_site_that_the_server_has_not_heard_of_is_silent() -> None:
+    deployed = Meta({"status": "RUNNING", "job_deploy_detail": ["server: OK", "site-1: OK", "site-2: OK"]}, T)
+    seen = [
+        SiteActivity("site-1", last_seen=T),
+        SiteActivity("site-2", last_seen=T + 20),
+        SiteActivity("other", last_seen=T),
+    ]
+    assert known(deployed, *seen).silent_sites == ()
+    assert known(deployed, *seen, Learned("system", T + SILENT_AFTER)).silent_sites == ()
+    assert known(deployed, *seen, Learned("system", T + SILENT_AFTER + 1)).silent_sites == ("site-1",)
 
 
 def test_the_matrix() -> None:
