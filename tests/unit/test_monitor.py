@@ -6,6 +6,7 @@ import concurrent.futures
 import gc
 import importlib
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -373,7 +374,8 @@ def test_callbacks_that_fail_or_are_slow_hurt_nobody_else(make: Make, error: Bas
     assert slow.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
 
 
-def test_while_a_callback_is_slow_at_the_end_nothing_is_asked(make: Make) -> None:
+@pytest.mark.parametrize("pause", [False, True])
+def test_while_a_callback_is_slow_at_the_end_the_monitor_rests(make: Make, pause: bool) -> None:
     session, release, called = ScriptedSession("job"), threading.Event(), threading.Event()
     monitor = make(session)
 
@@ -382,15 +384,25 @@ def test_while_a_callback_is_slow_at_the_end_nothing_is_asked(make: Make) -> Non
         release.wait(PATIENCE)
 
     watch = monitor.watch("job")
-    watch.on_end(slow)
-    session.end("job")
+    watch.subscribe(slow)
     assert called.wait(PATIENCE)
-    turns = [0]
-    turn = monitor._turn
-    monitor._turn = lambda: (turns.__setitem__(0, turns[0] + 1), turn())[1]  # type: ignore[method-assign]
+    session.end("job")
+    deadline = time.monotonic() + PATIENCE
+    while not watch._final:
+        assert time.monotonic() < deadline
+        release.wait(0.01)
+    if pause:
+        watch.pause()  # too late: it has ended
+    turns, turn = [0], monitor._turn
+
+    def counted() -> None:
+        turns[0] += 1
+        turn()
+
+    monitor._turn = counted  # type: ignore[method-assign]
     sent = len(session.sent)
     assert not session.wait_for(lambda: len(session.sent) > sent, 0.3)
-    assert turns[0] <= 2
+    assert turns[0] <= 3
     release.set()
     assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
 
@@ -425,17 +437,11 @@ def test_a_paused_monitor_asks_nothing(make: Make) -> None:
 def test_the_histories_of_many_jobs_are_fetched_two_at_a_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"job-{number}" for number in range(6)]
     session = ScriptedSession(*names, status="FINISHED:COMPLETED")
-    lock, inside, most = threading.Lock(), 0, 0
-    both = threading.Barrier(2)
+    started, release = threading.Semaphore(0), threading.Event()
 
     def download(*_: Any, **__: Any) -> str:
-        nonlocal inside, most
-        with lock:
-            inside += 1
-            most = max(most, inside)
-        both.wait(PATIENCE)
-        with lock:
-            inside -= 1
+        started.release()
+        release.wait(PATIENCE)
         raise AuthorizationError("not yours")
 
     monkeypatch.setattr(session, "download_job_result", download)
@@ -444,10 +450,15 @@ def test_the_histories_of_many_jobs_are_fetched_two_at_a_time(make: Make, monkey
     monitor = make(session)
     watches = [monitor.watch(name) for name in names]
     for watch in watches:
+        Seen(watch).wait(lambda s: s.ended)
+    assert started.acquire(timeout=PATIENCE)
+    assert started.acquire(timeout=PATIENCE)
+    assert not started.acquire(timeout=0.2)
+    release.set()
+    for watch in watches:
         assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
         assert watch.snapshot.round == 0
         assert watch.snapshot.fresh("metrics").missing == "not permitted: not yours"
-    assert most == 2
 
 
 def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
