@@ -95,7 +95,7 @@ class Monitor:
         with self._changed:
             job = self._jobs.setdefault(job_id, WatchedJob(job_id))
             if job.snapshot.facts_at is not None:
-                watch._learn(job.snapshot, job.meta or None)
+                watch._follow(job.snapshot, job.meta)
             job.watches.append(watch)
             job.due["status"] = 0.0
             if self._thread is None:
@@ -283,9 +283,6 @@ class Monitor:
         job.snapshot = fold(before, facts)
         if job.snapshot.status != before.status:
             job.due.clear()
-        if metas:
-            for watch in job.watching:
-                watch._learn(job.snapshot, metas[-1])
 
     def _tell(self, jobs: Iterable[WatchedJob]) -> None:
         """Bring every watch up to date, also one that was paused; and have the history of ended jobs fetched."""
@@ -295,7 +292,7 @@ class Monitor:
                 fetching += 1
                 job.aftermath = Aftermath(self.session, job.snapshot.job_id, job.clock(self._ahead), self._wake)
             for watch in job.watching:
-                watch._follow(job.snapshot, final=job.final)
+                watch._follow(job.snapshot, job.meta, final=job.final)
 
     def _refused(self, job: WatchedJob, error: FlareError) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):

@@ -85,7 +85,8 @@ class Watch:
         self._session = session
         self._snapshot = JobSnapshot(job_id)
         self._shown: tuple[JobSnapshot, WatchState] | None = None
-        self._meta: dict[str, Any] | None = None
+        self._meta: dict[str, Any] | None = None  # for the callback
+        self._given: dict[str, Any] | None = None  # the last one that was
         self._state = WatchState.WATCHING
         self._final = False
         self._listeners: list[Listener] = []
@@ -221,27 +222,17 @@ class Watch:
 
     # -- for the monitor -----------------------------------------------------------------------------------
 
-    def _learn(self, snapshot: JobSnapshot, meta: dict[str, Any] | None = None) -> None:
-        """Take a new snapshot, and the meta that came with it, which the callback wants."""
-        with self._lock:
-            if self._state is not WatchState.WATCHING or self._final:
-                return
-            self._snapshot = snapshot
-            if meta is not None and self.has_callback:
-                self._meta = meta
-        if snapshot.facts_at is not None:
-            self._informed.set()
-        self._lane.request()
-
-    def _follow(self, snapshot: JobSnapshot, *, final: bool) -> None:
-        """Take a snapshot if it is another one, or the last one."""
+    def _follow(self, snapshot: JobSnapshot, meta: dict[str, Any], *, final: bool = False) -> None:
+        """Take what is known of the job, if it is new, or the last of it; `meta` is for the callback."""
         with self._lock:
             if self._final or self._state is not WatchState.WATCHING:
                 return
-            if snapshot is self._snapshot and not final:
+            looked = self.has_callback and bool(meta) and meta is not self._given
+            if snapshot is self._snapshot and not looked and not final:
                 return
-            self._final = final
-            self._snapshot = snapshot
+            self._snapshot, self._final = snapshot, final
+            if looked:
+                self._meta = self._given = meta
         if snapshot.facts_at is not None:
             self._informed.set()
         self._lane.request()

@@ -408,9 +408,14 @@ def test_while_a_callback_is_slow_at_the_end_the_monitor_rests(make: Make, pause
 
 
 def test_a_watch_that_is_paused_at_the_end_hears_of_it_when_it_is_resumed(make: Make) -> None:
-    session = ScriptedSession("job")
+    session, metas = ScriptedSession("job"), list[str]()
     monitor = make(session)
-    paused, other = monitor.watch("job"), monitor.watch("job")
+
+    def callback(_: Any, __: str, meta: dict[str, Any]) -> bool:
+        metas.append(meta["status"])
+        return True
+
+    paused, other = monitor.watch("job", callback), monitor.watch("job")
     assert paused.wait_for_facts(PATIENCE)
     paused.pause()
     session.end("job")
@@ -419,6 +424,7 @@ def test_a_watch_that_is_paused_at_the_end_hears_of_it_when_it_is_resumed(make: 
     paused.resume()
     assert paused.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
     assert paused.snapshot.status == "FINISHED:COMPLETED"
+    assert metas[-1] == "FINISHED:COMPLETED"
 
 
 def test_a_paused_monitor_asks_nothing(make: Make) -> None:
