@@ -81,16 +81,14 @@ class JobSnapshot:
         The server's word; empty before the first answer.
     timeline
         The statuses passed so far, oldest first; the last one is the current one.
-    seen
-        The same as they were learned: their times may contradict each other.
     sites
         Where the job goes; ``server`` first. Empty when the job is for all sites and not yet deployed.
     duration
         Seconds the job ran, once it has ended; None before that or when the server does not say.
     facts_at
         When the server last answered about this job (our clock); None before the first answer.
-    trouble, troubled_at
-        One sentence when the facts may be stale or nobody watches any more, else empty; and when that began last.
+    trouble
+        One sentence when the facts may be stale or nobody watches any more, else empty.
     scheduling
         How often the server tried to start it, and why it waits.
     workflow
@@ -119,6 +117,10 @@ class JobSnapshot:
         Why it ended badly, once that was found out.
     freshness
         How old each group of facts is, and why one is missing.
+    seen
+        The statuses of the timeline as they were learned: their times may contradict each other.
+    troubled_at
+        When the server last did not answer.
     """
 
     job_id: str
@@ -127,12 +129,10 @@ class JobSnapshot:
     submitter: str = ""
     status: str = ""
     timeline: tuple[StatusChange, ...] = ()
-    seen: tuple[StatusChange, ...] = ()
     sites: tuple[SiteDeployment, ...] = ()
     duration: float | None = None
     facts_at: float | None = None
     trouble: str = ""
-    troubled_at: float | None = None
     scheduling: Scheduling = _UNSCHEDULED
     workflow: str = ""
     rounds: tuple[Round, ...] = ()
@@ -150,6 +150,8 @@ class JobSnapshot:
     presence_since: float | None = None
     failure: Failure | None = None
     freshness: tuple[Freshness, ...] = ()
+    seen: tuple[StatusChange, ...] = ()
+    troubled_at: float | None = None
     schema: int = SCHEMA
 
     # -- the job's life ------------------------------------------------------------------------------------
