@@ -177,6 +177,11 @@ class Session(BlockingMethods, SessionMethods[Job]):
         self._check_process()
         return self._connection.life.subscribe(listener)
 
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the server's clock is ahead of this machine's; None when it is not known."""
+        return self._connection.clock_offset
+
     def try_connect(self, timeout: float) -> None:
         """Connect and log in.
 

@@ -1,216 +1,45 @@
 """The monitor: watches jobs without blocking anybody.
 
 One daemon thread a session, while that session watches something. It asks the server for facts, folds them into
-snapshots, and tells callbacks and views. It never prints: what there is to say stands in the snapshot.
+snapshots, and tells the watches. It never prints: what there is to say stands in the snapshot.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextvars
-import dataclasses
-import enum
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..api import commands
-from ..api.info import MonitorReturnCode
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
 from ..wire.states import SessionState
-from .snapshot import JobSnapshot, fold_meta
+from . import pace, sources
+from .aftermath import Aftermath
+from .dispatch import Dispatcher
+from .facts import Fact, Meta, Missed, Status, Trouble
+from .fold import fold
+from .polling import Polling
+from .watch import Watch, WatchState
+from .watched_job import WatchedJob
+
+__all__ = ["Monitor", "Watch", "WatchState"]
 
 log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-monitor"
 
-POLL_INTERVAL = 1.0
-"""Seconds between two looks at a job; one costs the server about 6 ms, however many jobs it stores."""
-
+_ACTIVITY = 2.0  # seconds between two questions to a site what it does, where the log may not be read
+_ACTIVITY_HUNG = 15.0  # ... when it did not answer, or nobody may ask it
+_SYSTEM = 10.0  # as often as sites report to the server
+_SAME_CLOCK = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
+_LOST = 0.5  # seconds between two looks at a session that is connecting again; nothing is sent for them
 _MAX_BACKOFF = 8.0  # seconds between two looks at a job whose server does not answer
-
-Listener = Callable[[JobSnapshot], None]
-
-
-class WatchState(enum.Enum):
-    """How it stands with a watch."""
-
-    WATCHING = "watching"
-    """The job is looked at every now and then."""
-    JOB_ENDED = "job ended"
-    """The job reached a final status."""
-    ENDED_BY_CALLBACK = "ended by callback"
-    """The callback returned False."""
-    STOPPED = "stopped"
-    """:meth:`Watch.stop` was called, or the monitor closed."""
-    FAILED = "failed"
-    """The callback raised, the session ended, or the job is gone: see :attr:`Watch.error`."""
-
-
-class Watch:
-    """One job being watched. Made by :meth:`Monitor.watch`.
-
-    Attributes
-    ----------
-    job_id
-        The job.
-    error
-        Why the watch failed; None unless its state is FAILED.
-    """
-
-    def __init__(self, job_id: str, callback: Callable[[Session, dict[str, Any]], bool] | None) -> None:
-        self.job_id = job_id
-        self.error: BaseException | None = None
-        self._callback = callback
-        self._snapshot = JobSnapshot(job_id)
-        self._state = WatchState.WATCHING
-        self._listeners: list[Listener] = []
-        self._lock = threading.Lock()
-        self._informed = threading.Event()
-        self._done = threading.Event()
-
-    @property
-    def snapshot(self) -> JobSnapshot:
-        """The newest snapshot of the job."""
-        return self._snapshot
-
-    @property
-    def state(self) -> WatchState:
-        """How it stands with the watch."""
-        return self._state
-
-    @property
-    def done(self) -> bool:
-        """Whether the watch has ended, for whatever reason."""
-        return self._state is not WatchState.WATCHING
-
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener(snapshot)`, in the monitor's thread, at every new snapshot.
-
-        Returns
-        -------
-        callable
-            Ends the subscription.
-        """
-        with self._lock:
-            self._listeners.append(listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return unsubscribe
-
-    def stop(self) -> None:
-        """Watch no longer; the job goes on."""
-        self._end(WatchState.STOPPED)
-
-    def wait_for_facts(self, timeout: float | None = None) -> bool:
-        """Wait until the server has first answered about the job, or the watch has ended.
-
-        Parameters
-        ----------
-        timeout
-            Seconds to wait; for as long as it takes when not given.
-
-        Returns
-        -------
-        bool
-            Whether either has come about.
-
-        Raises
-        ------
-        Exception
-            What made the watch fail, as in :meth:`wait`.
-        """
-        informed = self._informed.wait(timeout)
-        if self.error is not None:
-            raise self.error
-        return informed
-
-    def wait(self, timeout: float | None = None) -> MonitorReturnCode:
-        """Wait until the watch ends. An interrupt leaves at once; the watch goes on.
-
-        Parameters
-        ----------
-        timeout
-            Seconds to wait; for as long as it takes when not given.
-
-        Raises
-        ------
-        Exception
-            What made the watch fail: the callback's exception, or why the job cannot be watched any more.
-        """
-        if not self._done.wait(timeout):
-            return MonitorReturnCode.TIMEOUT
-        if self.error is not None:
-            raise self.error
-        ended = self._state is WatchState.JOB_ENDED
-        return MonitorReturnCode.JOB_FINISHED if ended else MonitorReturnCode.ENDED_BY_CB
-
-    def __repr__(self) -> str:
-        return f"<Watch {self._snapshot}, {self._state.value}>"
-
-    def _learn(self, session: Session, snapshot: JobSnapshot, meta: dict[str, Any]) -> None:
-        """Take new facts; called by the monitor only."""
-        if self.done:
-            return
-        if self._callback is not None:
-            try:
-                go_on = self._callback(session, meta)
-            except Exception as e:
-                log.warning("the callback of job %s raised", self.job_id, exc_info=True)
-                trouble = f"your callback raised {type(e).__name__}: {e}. This watch has ended; the job goes on"
-                self._end(WatchState.FAILED, dataclasses.replace(snapshot, trouble=trouble), e)
-                return
-            if not go_on:
-                self._end(WatchState.ENDED_BY_CALLBACK, snapshot)
-                return
-        if snapshot.ended:
-            self._end(WatchState.JOB_ENDED, snapshot)
-        else:
-            self._show(snapshot)
-
-    def _fail(self, error: FlareError, trouble: str) -> None:
-        self._end(WatchState.FAILED, dataclasses.replace(self._snapshot, trouble=trouble), error)
-
-    def _show(self, snapshot: JobSnapshot) -> None:
-        with self._lock:
-            self._snapshot = snapshot
-            listeners = list(self._listeners)
-        if snapshot.facts_at is not None:
-            self._informed.set()
-        for listener in listeners:
-            try:
-                listener(snapshot)
-            except Exception:
-                log.exception("a view of job %s failed", self.job_id)
-
-    def _end(self, state: WatchState, snapshot: JobSnapshot | None = None, error: BaseException | None = None) -> None:
-        with self._lock:
-            if self._state is not WatchState.WATCHING:
-                return
-            self._state, self.error = state, error
-            self._snapshot = snapshot or self._snapshot
-        self._show(self._snapshot)
-        # Whoever waits goes on only when the views have the last snapshot: in a notebook that is executed without
-        # a screen, what comes after the cell's end is lost.
-        self._informed.set()
-        self._done.set()
-
-
-class _Job:
-    """A job some watches look at: asked for once, however many they are."""
-
-    def __init__(self, job_id: str) -> None:
-        self.snapshot = JobSnapshot(job_id)
-        self.watches: list[Watch] = []
-        self.due = 0.0
-        self.failures = 0
+_AFTER_MISTAKE = 5.0  # seconds until the next look after a mistake of our own
+_HISTORIES = 2  # histories of ended jobs that are fetched at the same time
 
 
 class Monitor:
@@ -221,17 +50,28 @@ class Monitor:
     session
         Whose jobs.
     poll_interval
-        Seconds between two looks at a job.
+        Seconds between two looks at a job; when not given, as often as something may have changed: twice a second
+        after a submit or a change, rarely when a job waits or its rounds are long.
     """
 
-    def __init__(self, session: Session, poll_interval: float = POLL_INTERVAL) -> None:
-        if poll_interval <= 0:
+    def __init__(self, session: Session, poll_interval: float | None = None) -> None:
+        if poll_interval is not None and poll_interval <= 0:
             raise ValueError("poll_interval must be > 0")
         self.session = session
         self.poll_interval = poll_interval
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, WatchedJob] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._dispatcher = Dispatcher()
+        self._paused = False
+        self._stored: int | None = None
+        self._listing: Polling[list[Any]] | None = None
+        self._listed: list[WatchedJob] = []
+        self._system: Polling[dict[str, list[Fact]]] | None = None
+        self._system_due = 0.0
+        self._woken = False
+        self._lost = False  # whether the session is connecting again
+        self._resting_until = 0.0
 
     def watch(self, job_id: str, cb: Callable[..., bool] | None = None, *cb_args: Any, **cb_kwargs: Any) -> Watch:
         """Begin to watch a job; returns at once.
@@ -241,9 +81,9 @@ class Monitor:
         job_id
             The job.
         cb
-            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look in the
-            monitor's thread; what it prints lands in the cell that called `watch`. When it returns False the watch
-            ends. When it raises, this watch ends, others go on.
+            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look in a thread of
+            its own; what it prints lands in the cell that called `watch`. When it returns False the watch ends.
+            When it raises, this watch ends, others go on.
         """
         callback = None
         if cb is not None:
@@ -253,86 +93,288 @@ class Monitor:
             def callback(session: Session, meta: dict[str, Any]) -> bool:
                 return context.run(cb, session, job_id, meta, *cb_args, **cb_kwargs)
 
-        watch = Watch(job_id, callback)
+        watch = Watch(job_id, callback, self._dispatcher, self.session)
+        watch._wake = self._wake
         with self._changed:
-            job = self._jobs.setdefault(job_id, _Job(job_id))
-            watch._show(job.snapshot)
+            job = self._jobs.setdefault(job_id, WatchedJob(job_id))
+            if job.snapshot.facts_at is not None:
+                watch._follow(job.snapshot, job.meta)
             job.watches.append(watch)
-            job.due = 0.0
+            job.due["status"] = 0.0
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
                 self._thread.start()
-            self._changed.notify()
+        self._wake()
         return watch
+
+    def pause(self) -> None:
+        """Ask the server nothing more, until :meth:`resume`; watches stay."""
+        self._paused = True
+        self._wake()
+
+    def resume(self) -> None:
+        """Go on, at once."""
+        self._paused = False
+        with self._changed:
+            for job in self._jobs.values():
+                job.due.clear()
+        self._wake()
 
     def close(self) -> None:
         """Stop all watches."""
         with self._changed:
             watches = [w for job in self._jobs.values() for w in job.watches]
-            self._jobs.clear()
-            self._changed.notify()
         for watch in watches:
             watch.stop()
 
-    def _run(self) -> None:
-        while True:
-            due = self._next()
-            if due is None:
-                return
-            asked = [(job, self._ask(job)) for job in due]
-            for job, answer in asked:
-                self._receive(job, answer)
+    # -- the thread ----------------------------------------------------------------------------------------
 
-    def _next(self) -> list[_Job] | None:
-        """Wait until jobs are due and return them; None when nothing is watched any more."""
+    def _wake(self) -> None:
         with self._changed:
-            while True:
-                for job_id, job in list(self._jobs.items()):
-                    job.watches = [w for w in job.watches if not w.done]
-                    if not job.watches:
-                        del self._jobs[job_id]
-                if not self._jobs:
-                    self._thread = None
-                    return None
-                now = time.monotonic()
-                due = [job for job in self._jobs.values() if job.due <= now]
-                if due:
-                    return due
-                self._changed.wait(min(job.due for job in self._jobs.values()) - now)
+            self._woken = True
+            self._changed.notify()
 
-    def _ask(self, job: _Job) -> concurrent.futures.Future[dict[str, Any]]:
-        try:
-            if self.session.state is SessionState.RECONNECTING:
-                # Known at once; a command would wait for the connection, and the views with it.
-                raise NoConnection(self.session.status.reason)
-            return self.session.start(commands.get_job_meta(job.snapshot.job_id))
-        except FlareError as e:
-            failed: concurrent.futures.Future[dict[str, Any]] = concurrent.futures.Future()
-            failed.set_exception(e)
-            return failed
+    def _run(self) -> None:
+        while self._wait():
+            self._turn()
 
-    def _receive(self, job: _Job, answer: concurrent.futures.Future[dict[str, Any]]) -> None:
+    def _turn(self) -> None:
+        """Take what has arrived, ask for what is due, and tell the watches; never waits."""
+        with self._changed:
+            jobs = list(self._jobs.values())
         try:
-            meta = answer.result()
-        except (JobNotFound, AuthorizationError, SessionClosed) as e:
-            trouble = f"{e}. Nobody watches this job any more" if isinstance(e, SessionClosed) else str(e)
+            self._notice_return(jobs)
+            self._receive(jobs)
+            if not self._paused:
+                self._ask(jobs)
+            self._tell(jobs)
+        except Exception:  # whatever it was: a job must not be thought to be watched when it is not
+            log.exception("a mistake in the monitor; it goes on")
+            self._resting_until = time.monotonic() + _AFTER_MISTAKE
+
+    def _wait(self) -> bool:
+        """Wait until something is due or has arrived; False when nothing is watched any more."""
+        with self._changed:
+            for job_id, job in list(self._jobs.items()):
+                job.watches = [w for w in job.watches if not w.done]
+                if not job.watches:
+                    del self._jobs[job_id]
+                    for polling in job.under_way.values():
+                        polling.cancel()
+            if not self._jobs:
+                self._thread = None
+                return False
+            if not self._woken:
+                self._changed.wait(self._until_due())
+            self._woken = False
+            return True
+
+    def _until_due(self) -> float | None:
+        now = time.monotonic()
+        # What is paused asks nothing; but a history that is being fetched must not be waited for without end.
+        due = [now + j.aftermath.left for j in self._jobs.values() if j.aftermath is not None and not j.history_known]
+        if not self._paused:
+            for job in self._jobs.values():
+                due += [job.due.get(name, 0.0) for name in self._wanted(job) if name not in job.under_way]
+            if self._system is None and self._wants_system():
+                due.append(self._system_due)
+        if not due:
+            return None
+        wait = max(0.0, max(min(due), self._resting_until) - now)
+        return min(wait, _LOST) if self._lost else wait
+
+    def _notice_return(self, jobs: Iterable[WatchedJob]) -> None:
+        """Ask at once when the session is connected again, instead of when the next look was due."""
+        lost = self.session.state is SessionState.RECONNECTING
+        if self._lost and not lost:
+            for job in jobs:
+                if job.failures:
+                    job.due.clear()
+        self._lost = lost
+
+    def _wanted(self, job: WatchedJob) -> list[str]:
+        """The names of the sources that a job is to be asked from."""
+        if not job.watching or (job.snapshot.ended and not job.needs_meta):
+            return []
+        names = [] if job in self._listed else ["status"]
+        if job.details and job.snapshot.status == "RUNNING":
+            if job.rounds.readable:
+                names.append("rounds")
+            else:
+                names += sources.sites_of(job.snapshot)
+        return names
+
+    def _wants_system(self) -> bool:
+        return any(job.details and job.snapshot.status == "RUNNING" for job in list(self._jobs.values()))
+
+    def _ask(self, jobs: Iterable[WatchedJob]) -> None:
+        now = time.monotonic()
+        due: list[WatchedJob] = []
+        for job in jobs:
+            for name in self._wanted(job):
+                if name in job.under_way or job.due.get(name, 0.0) > now:
+                    continue
+                if name == "status":
+                    due.append(job)
+                else:
+                    self._start(job, name, self._poll(job, name))
+        self._ask_status(jobs, due)
+        if self._system is None and self._system_due <= now and self._wants_system():
+            self._system = Polling(
+                self.session, sources.system([j.snapshot.job_id for j in jobs], self._ahead), self._wake
+            )
+            self._system.start()
+
+    def _poll(self, job: WatchedJob, name: str) -> sources.Poll:
+        if name == "rounds":
+            return job.rounds.poll(job.clock(self._ahead))
+        return sources.activity(job.snapshot.job_id, name)
+
+    def _ask_status(self, jobs: Iterable[WatchedJob], due: list[WatchedJob]) -> None:
+        """Ask how each job is, by whichever commands cost the server least."""
+        by_list = [job for job in jobs if self._may_be_listed(job)] if due and self._listing is None else []
+        if any(job in by_list for job in due) and pace.use_list(len(by_list), self._stored):
+            self._listed = by_list
+            self._listing = Polling(self.session, _list(), self._wake)
+            self._listing.start()
+        for job in due:
+            if job not in self._listed:
+                self._start(job, "status", sources.status(job.snapshot.job_id, self._ahead))
+
+    def _may_be_listed(self, job: WatchedJob) -> bool:
+        """Whether a list would do for a job that is, or will soon be, to be looked at."""
+        # Callbacks want the whole meta, and so does a job of which nothing is known yet.
+        if job.needs_meta or job.unlisted or "status" not in self._wanted(job) or "status" in job.under_way:
+            return False
+        early = pace.gather(self._pause(job, "status", 0.0, []))
+        soon = job.due.get("status", 0.0) - early <= time.monotonic()
+        return soon and not any(w.has_callback for w in job.watching)
+
+    def _start(self, job: WatchedJob, name: str, poll: sources.Poll) -> None:
+        polling: Polling[list[Fact]] = Polling(self.session, poll, self._wake)
+        job.under_way[name] = polling
+        polling.start()
+
+    def _receive(self, jobs: Iterable[WatchedJob]) -> None:
+        """Take the answers that have come."""
+        for job in jobs:
+            facts: list[Fact] = []
+            for name, polling in list(job.under_way.items()):
+                try:
+                    over, found = polling.advance()
+                except FlareError as e:
+                    del job.under_way[name]
+                    self._refused(job, e)
+                    continue
+                except Exception:  # a source met what nobody thought of: the others go on
+                    log.exception("the source %s of job %s failed", name, job.snapshot.job_id)
+                    del job.under_way[name]
+                    job.due[name] = time.monotonic() + _AFTER_MISTAKE
+                    continue
+                if over:
+                    del job.under_way[name]
+                    facts += found or []
+                    job.due[name] = time.monotonic() + self._pause(job, name, polling.took, found or [])
+            if facts:
+                self._learn(job, facts)
+            if job.aftermath is not None and job.aftermath.over and not job.history_known:
+                job.history_known = True
+                self._learn(job, job.aftermath.facts)
+        self._receive_list()
+        self._receive_system(jobs)
+
+    def _pause(self, job: WatchedJob, name: str, took: float, found: list[Fact]) -> float:
+        if name in ("status", "rounds"):
+            if self.poll_interval is not None:
+                return self.poll_interval
+            return pace.interval(job.snapshot, time.time(), took)
+        hung = any(isinstance(fact, Missed) for fact in found)
+        return _ACTIVITY_HUNG if hung else min(_ACTIVITY_HUNG, max(_ACTIVITY, took / 0.05))
+
+    def _learn(self, job: WatchedJob, facts: list[Fact]) -> None:
+        before = job.snapshot
+        metas = [fact.meta for fact in facts if isinstance(fact, Meta)]
+        if metas:
+            job.failures, job.needs_meta, job.meta = 0, False, metas[-1]
+        job.snapshot = fold(before, facts)
+        if job.snapshot.status != before.status:
+            job.due.clear()
+
+    def _tell(self, jobs: Iterable[WatchedJob]) -> None:
+        """Bring every watch up to date, also one that was paused; and have the history of ended jobs fetched."""
+        fetching = sum(j.aftermath is not None and not j.aftermath.over for j in jobs)
+        for job in jobs:
+            if job.snapshot.ended and job.details and job.aftermath is None and fetching < _HISTORIES:
+                fetching += 1
+                job.aftermath = Aftermath(self.session, job.snapshot.job_id, job.clock(self._ahead), self._wake)
+            for watch in job.watching:
+                watch._follow(job.snapshot, job.meta, final=job.final)
+
+    def _refused(self, job: WatchedJob, error: FlareError) -> None:
+        if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
+            trouble = f"{error}. Nobody watches this job any more" if isinstance(error, SessionClosed) else str(error)
             for watch in list(job.watches):
-                watch._fail(e, trouble)
+                watch._fail(error, trouble)
             return
-        except (FlareError, concurrent.futures.CancelledError) as e:
-            self._miss(job, e)
-            return
-        job.failures = 0
-        job.due = time.monotonic() + self.poll_interval
-        job.snapshot = fold_meta(job.snapshot, meta, time.time())
-        for watch in list(job.watches):
-            watch._learn(self.session, job.snapshot, meta)
-
-    def _miss(self, job: _Job, error: BaseException) -> None:
         job.failures += 1
-        job.due = time.monotonic() + min(self.poll_interval * 2 ** min(job.failures - 1, 8), _MAX_BACKOFF)
+        usual = self.poll_interval or pace.USUAL
+        job.due["status"] = time.monotonic() + min(usual * 2 ** min(job.failures - 1, 8), _MAX_BACKOFF)
         what = f"no connection to {self.session.kit.address}" if isinstance(error, NoConnection) else str(error)
-        job.snapshot = dataclasses.replace(job.snapshot, trouble=f"{what}, trying again ({job.failures})")
-        for watch in list(job.watches):
-            if not watch.done:
-                watch._show(job.snapshot)
+        self._learn(job, [Trouble(f"{what}, trying again ({job.failures})", time.time())])
+
+    def _receive_list(self) -> None:
+        if self._listing is None:
+            return
+        listed, jobs = self._listing, self._listed
+        try:
+            over, found = listed.advance()
+        except FlareError as e:
+            self._listing, self._listed = None, []
+            for job in jobs:
+                self._refused(job, e)
+            return
+        if not over:
+            return
+        self._listing, self._listed = None, []
+        entries = {str(entry.get("job_id")): entry for entry in found or []}
+        self._stored = len(entries)
+        now, wall = time.monotonic(), time.time()
+        for job in jobs:
+            status = str(entries.get(job.snapshot.job_id, {}).get("status") or "")
+            job.due["status"] = now + self._pause(job, "status", listed.took, [])
+            if status == job.snapshot.status:
+                job.failures = 0
+                self._learn(job, [Status(status, wall)])
+            else:
+                # What else is new with the new status stands in its meta. A job of another study is not listed.
+                job.needs_meta, job.unlisted = True, not status
+                job.due["status"] = 0.0
+
+    def _receive_system(self, jobs: Iterable[WatchedJob]) -> None:
+        if self._system is None:
+            return
+        try:
+            over, found = self._system.advance()
+        except Exception:
+            log.exception("the server's own state could not be read")
+            over, found = True, None
+        if not over:
+            return
+        self._system_due = time.monotonic() + max(_SYSTEM, self._system.took / 0.05)
+        self._system = None
+        for job in jobs:
+            facts = (found or {}).get(job.snapshot.job_id)
+            if facts and job.details:
+                self._learn(job, facts)
+
+    @property
+    def _ahead(self) -> float:
+        offset = self.session.clock_offset or 0.0
+        return offset if abs(offset) > _SAME_CLOCK else 0.0
+
+
+def _list() -> Any:
+    (answer,) = yield [commands.list_jobs()]
+    if answer.error is not None:
+        raise answer.error
+    return answer.value

@@ -1,64 +1,72 @@
 """What is known about a job at one moment: frozen, plain, comparable data.
 
-A :class:`JobSnapshot` is the only thing a view draws and a callback needs. It is made by folding what the
-server says (job meta) into the snapshot before it. Folding is pure: no clock, no I/O; the caller passes the
-time. All times are seconds since the epoch (UTC).
+A :class:`JobSnapshot` is the only thing a view draws and a callback needs. It is made by folding facts into the
+snapshot before it (:func:`.fold`). All times are seconds since the epoch (UTC).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
+import typing
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from statistics import median
 from typing import Any
 
 from ..api.info import is_terminal
+from .failure import Failure
+from .loading import loaded
+from .parts import (
+    Best,
+    Event,
+    Freshness,
+    KeyMetric,
+    LogPosition,
+    Round,
+    Scheduling,
+    Series,
+    SiteActivity,
+    SiteDeployment,
+    SiteTask,
+    StatusChange,
+)
 from .text import describe
 
 SCHEMA = 1
-"""Version of the snapshot's JSON form; raised when a field changes its meaning."""
+"""Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
 
-_DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
-_LATEST = 1e11  # seconds since the epoch: what is later is not a time
+ZOMBIE_AFTER = 20.0
+"""Seconds that a job may be called RUNNING while the server runs no such job; starting and ending take up to 7."""
 
+UNLOOKED = 30.0
+"""Seconds after which a scheduler that has not tried to start a job is in trouble; it looks once a second."""
 
-@dataclass(frozen=True)
-class StatusChange:
-    """One step of a job's life.
+SILENT_AFTER = 25.0
+"""Seconds after which a site that was not heard of is said to be silent; sites report every 10 s."""
 
-    Attributes
-    ----------
-    status
-        The server's word: ``SUBMITTED``, ``DISPATCHED``, ``RUNNING``, ``FINISHED:COMPLETED``, ...
-    at
-        When it came about, in seconds since the epoch.
-    exact
-        True when the server said when; False when `at` is the moment we first saw it.
-    """
-
-    status: str
-    at: float
-    exact: bool
+_UNSCHEDULED = Scheduling()
+_LATE = 3.0  # times the median of what a task took before
+_LATE_AT_LEAST = 10.0  # seconds
+_RECENT = 5  # rounds from which the time of the next ones is estimated
 
 
 @dataclass(frozen=True)
-class SiteDeployment:
-    """How the deployment of the job's app to one site (or the server) went.
+class Cell:
+    """A field of the site × round matrix.
 
     Attributes
     ----------
-    name
-        ``server`` or the site's name.
     state
-        ``waiting`` (named in the job, nothing known yet), ``deployed`` or ``failed``.
-    detail
-        The server's words when it failed, else empty.
+        ``waiting`` (for its turn, or for others), ``working``, ``late`` (working for much longer than others did),
+        ``submitted``, ``failed``, or ``unfinished`` (the job ended meanwhile).
+    since
+        When that began; None when it is not known.
+    task
+        The task's name.
     """
 
-    name: str
     state: str
-    detail: str = ""
+    since: float | None = None
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,38 @@ class JobSnapshot:
         When the server last answered about this job (our clock); None before the first answer.
     trouble
         One sentence when the facts may be stale or nobody watches any more, else empty.
+    scheduling
+        How often the server tried to start it, and why it waits.
+    workflow
+        The kind of workflow (``FedAvg``, ...); empty when not known.
+    rounds
+        The rounds begun so far, by number.
+    first_round, total_rounds
+        What the job's configuration says; None when it does not.
+    tasks
+        What the server gave to sites, in the order of round, site and time.
+    metrics
+        By name and site; of the aggregate first.
+    key_metric, best
+        By what the job chooses its best model, and in which round that was.
+    events
+        What happened, oldest first; the newest of them when there were many.
+    activity
+        What each site does now, as far as asked.
+    logs
+        How far logs have been read.
+    running_seen_at, absent_seen_at
+        When the server was last known to run the job's process, and last known not to (our clock).
+    presence_since
+        When that was first asked.
+    failure
+        Why it ended badly, once that was found out.
+    freshness
+        How old each group of facts is, and why one is missing.
+    seen
+        The statuses of the timeline as they were learned: their times may contradict each other.
+    troubled_at
+        When the server last did not answer.
     """
 
     job_id: str
@@ -93,7 +133,28 @@ class JobSnapshot:
     duration: float | None = None
     facts_at: float | None = None
     trouble: str = ""
+    scheduling: Scheduling = _UNSCHEDULED
+    workflow: str = ""
+    rounds: tuple[Round, ...] = ()
+    first_round: int | None = None
+    total_rounds: int | None = None
+    tasks: tuple[SiteTask, ...] = ()
+    metrics: tuple[Series, ...] = ()
+    key_metric: KeyMetric | None = None
+    best: Best | None = None
+    events: tuple[Event, ...] = ()
+    activity: tuple[SiteActivity, ...] = ()
+    logs: tuple[LogPosition, ...] = ()
+    running_seen_at: float | None = None
+    absent_seen_at: float | None = None
+    presence_since: float | None = None
+    failure: Failure | None = None
+    freshness: tuple[Freshness, ...] = ()
+    seen: tuple[StatusChange, ...] = ()
+    troubled_at: float | None = None
     schema: int = SCHEMA
+
+    # -- the job's life ------------------------------------------------------------------------------------
 
     @property
     def ended(self) -> bool:
@@ -130,6 +191,118 @@ class JobSnapshot:
         """Seconds since the server last answered about this job, None before its first answer."""
         return None if self.facts_at is None else max(0.0, now - self.facts_at)
 
+    @property
+    def zombie(self) -> bool:
+        """Whether the server calls the job RUNNING, but has been running no such job for `ZOMBIE_AFTER` seconds.
+
+        That happens when the server was killed and started again: such a job never ends.
+        """
+        if self.status != "RUNNING" or self.absent_seen_at is None:
+            return False
+        # Who has just begun to look may do so in the seconds in which a job ends: that alone is no sign.
+        alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, self.presence_since or 0.0)
+        return self.absent_seen_at - alive > ZOMBIE_AFTER
+
+    @property
+    def silent_sites(self) -> tuple[str, ...]:
+        """The sites that the server, when it was last asked, had not heard of for `SILENT_AFTER` seconds."""
+        asked = self.fresh("system").at
+        if asked is None:
+            return ()
+        late = (a.site for a in self.activity if a.last_seen is not None and asked - a.last_seen > SILENT_AFTER)
+        return tuple(site for site in late if site in self.working_sites)
+
+    def waits_for(self, now: float) -> str:
+        """Return why a submitted job has not started at the time `now`, in the server's words; empty if it has.
+
+        A server whose scheduler has died answers as ever, but looks at no job: that is said after `UNLOOKED` seconds.
+        """
+        if self.status != "SUBMITTED":
+            return ""
+        waiting = now - (self.submitted_at or now)
+        if not self.scheduling.attempts and waiting > UNLOOKED:
+            return f"the server's scheduler has not looked at it for {waiting:.0f} s"
+        return self.scheduling.reason
+
+    def fresh(self, group: str) -> Freshness:
+        """Return how old a group of facts is (one of `GROUPS`), and why it is missing."""
+        return next((f for f in self.freshness if f.group == group), Freshness(group))
+
+    # -- rounds --------------------------------------------------------------------------------------------
+
+    @property
+    def round(self) -> int | None:
+        """The number of the round begun last, by FLARE's own counting (mostly from 0)."""
+        return self.rounds[-1].number if self.rounds else None
+
+    @property
+    def rounds_begun(self) -> int:
+        """How many rounds have begun: the *k* in "round *k* of *n*" (`total_rounds`)."""
+        if not self.rounds:
+            return 0
+        begin = self.rounds[0].number if self.first_round is None else self.first_round
+        return max(self.rounds[-1].number - begin + 1, len(self.rounds))
+
+    def round_end(self, number: int) -> float | None:
+        """Return when a round ended: as logged, else when the next one or, for the last one, the job ended."""
+        for index, this in enumerate(self.rounds):
+            if this.number == number:
+                if this.ended_at is not None:
+                    return this.ended_at
+                return self.rounds[index + 1].started_at if index + 1 < len(self.rounds) else self.ended_at
+        return None
+
+    def remaining(self, now: float) -> float | None:
+        """Estimate how many seconds the rounds to come will take, from the last ones; None when nothing tells."""
+        if self.ended or self.total_rounds is None or not self.rounds:
+            return None
+        lasted = []
+        for this in self.rounds[-_RECENT - 1 :]:
+            end = self.round_end(this.number)
+            if end is not None and this.started_at is not None:
+                lasted.append(end - this.started_at)
+        if not lasted:
+            return None
+        typical = median(lasted)
+        current = self.rounds[-1]
+        left = typical * (self.total_rounds - self.rounds_begun)
+        if current.ended_at is None and current.started_at is not None:
+            left += max(0.0, typical - (now - current.started_at))
+        return max(0.0, left)
+
+    def matrix(self, now: float) -> dict[str, dict[int, Cell]]:
+        """Return the site × round matrix: by site, by round, what the site did there.
+
+        Where a site had several tasks in a round, the one it got last counts. A site that had none in a round has
+        no cell there; but in the current round of a running job it is waiting.
+        """
+        typical = self._typical()
+        rows: dict[str, dict[int, Cell]] = {site: {} for site in self.working_sites}
+        newest: dict[tuple[str, int], SiteTask] = {}
+        for task in self.tasks:
+            if task.round is not None:
+                before = newest.get((task.site, task.round))
+                if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
+                    newest[task.site, task.round] = task
+        for (site, number), task in newest.items():
+            rows.setdefault(site, {})[number] = self._cell(task, now, typical)
+        if self.round is not None and not self.ended:
+            for row in rows.values():
+                row.setdefault(self.round, Cell("waiting", self.rounds[-1].started_at))
+        return rows
+
+    @property
+    def working_sites(self) -> tuple[str, ...]:
+        """The names of the sites (not the server) that the job went to or that had a task, sorted."""
+        deployed = {s.name for s in self.sites if s.name != "server"}
+        return tuple(sorted(deployed | {t.site for t in self.tasks}))
+
+    def series(self, name: str, site: str = "") -> Series | None:
+        """Return a metric of a site, or of all together."""
+        return next((s for s in self.metrics if (s.name, s.site) == (name, site)), None)
+
+    # -- as data -------------------------------------------------------------------------------------------
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON-able data with `ended` added; :meth:`from_json` reads it back."""
         return {**dataclasses.asdict(self), "ended": self.ended}
@@ -147,9 +320,7 @@ class JobSnapshot:
             raise ValueError(f"a snapshot is a map, not {type(data).__name__}")
         if data.get("schema") != SCHEMA:
             raise ValueError(f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA}")
-        timeline = _parts(StatusChange, data.get("timeline", []))
-        sites = _parts(SiteDeployment, data.get("sites", []))
-        return cls(**{**_fields(cls, data), "timeline": timeline, "sites": sites})
+        return typing.cast(JobSnapshot, loaded(cls, data))
 
     def __str__(self) -> str:
         return describe(self)
@@ -157,144 +328,28 @@ class JobSnapshot:
     def _when(self, wanted: Any) -> float | None:
         return next((s.at for s in self.timeline if wanted(s.status)), None)
 
+    def _typical(self) -> dict[str, float]:
+        """How many seconds each kind of task took, in the middle."""
+        took: dict[str, list[float]] = {}
+        for task in self.tasks:
+            if task.sent_at is not None and task.returned_at is not None and not task.failed:
+                took.setdefault(task.name, []).append(task.returned_at - task.sent_at)
+        return {name: median(times[-100:]) for name, times in took.items()}
 
-_KINDS: dict[Any, tuple[type, ...]] = {
-    "str": (str,),
-    "bool": (bool,),
-    "int": (int,),
-    "float": (int, float),
-    "float | None": (int, float, type(None)),
-}
-
-
-def _parts(cls: Any, value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"the parts of a snapshot are a list, not {type(value).__name__}")
-    return tuple(cls(**_fields(cls, part)) for part in value)
-
-
-def _fields(cls: Any, data: Any) -> dict[str, Any]:
-    """The fields of a dataclass in its JSON form; ValueError if one is missing, or is not what it should be."""
-    found: dict[str, Any] = {}
-    for field in dataclasses.fields(cls):
-        if not isinstance(data, dict) or (field.name not in data and field.default is dataclasses.MISSING):
-            raise ValueError(f"a snapshot without '{field.name}'")
-        if field.name not in data:
-            continue
-        value = found[field.name] = data[field.name]
-        if not isinstance(value, _KINDS.get(field.type, (object,))):
-            raise ValueError(f"a snapshot whose '{field.name}' is {type(value).__name__}")
-        if isinstance(value, (int, float)) and not abs(value) < _LATEST:
-            raise ValueError(f"a snapshot whose '{field.name}' is out of all bounds")
-    return found
+    def _cell(self, task: SiteTask, now: float, typical: dict[str, float]) -> Cell:
+        if task.failed or (self.failure is not None and self.failure.site == task.site and task.returned_at is None):
+            return Cell("failed", last_of(task), task.name)
+        if task.returned_at is not None:
+            return Cell("submitted", task.returned_at, task.name)
+        if self.ended:
+            return Cell("unfinished", task.sent_at, task.name)
+        if task.sent_at is None:
+            return Cell("waiting", None, task.name)
+        usual = typical.get(task.name)
+        late = usual is not None and now - task.sent_at > max(_LATE * usual, usual + _LATE_AT_LEAST)
+        return Cell("late" if late else "working", task.sent_at, task.name)
 
 
-def fold_meta(before: JobSnapshot, meta: dict[str, Any], now: float) -> JobSnapshot:
-    """Fold the answer of ``get_job_meta`` into what was known.
-
-    Parameters
-    ----------
-    before
-        What was known.
-    meta
-        The server's answer, of any shape: fields that are missing or of an unexpected type are ignored.
-    now
-        When the answer came, in seconds since the epoch.
-
-    Returns
-    -------
-    JobSnapshot
-        What is known now. Folding the same answer twice changes nothing but the age of the facts.
-    """
-    status = _text(meta.get("status")) or before.status
-    return dataclasses.replace(
-        before,
-        name=_text(meta.get("name")) or before.name,
-        study=_text(meta.get("study")) or before.study,
-        submitter=_text(meta.get("submitter_name")) or before.submitter,
-        status=status,
-        timeline=_fold_timeline(before.timeline, status, meta, now),
-        sites=_fold_sites(before.sites, meta),
-        duration=_duration(meta.get("duration")) if is_terminal(status) else None,
-        facts_at=now,
-        trouble="",
-    )
-
-
-def _fold_timeline(
-    before: tuple[StatusChange, ...], status: str, meta: dict[str, Any], now: float
-) -> tuple[StatusChange, ...]:
-    """Append what is new, and prefer the server's own times (submit, start, end) to the time we looked."""
-    known: dict[str, StatusChange] = {s.status: s for s in before}
-    submitted = meta.get("submit_time")
-    if isinstance(submitted, (int, float)) and not isinstance(submitted, bool) and 0 < submitted < _LATEST:
-        known["SUBMITTED"] = StatusChange("SUBMITTED", float(submitted), exact=True)
-    started = _iso_time(meta.get("start_time"))
-    if started is not None:
-        known["RUNNING"] = StatusChange("RUNNING", started, exact=True)
-    if status and (status not in known or not known[status].exact):
-        duration = _duration(meta.get("duration"))
-        if is_terminal(status) and started is not None and duration is not None:
-            known[status] = StatusChange(status, started + duration, exact=True)
-        elif status not in known:
-            known[status] = StatusChange(status, now, exact=False)
-    # A step we saw late may carry a later time than the server's exact time of the step after it (and the two
-    # clocks may differ): the order of a job's life is fixed, so order by it and keep the times monotonic.
-    steps = sorted(known.values(), key=lambda s: (_step(s.status), s.at))
-    ceiling = float("inf")
-    ordered: list[StatusChange] = []
-    for change in reversed(steps):
-        if not change.exact and change.at > ceiling:
-            change = dataclasses.replace(change, at=ceiling)
-        ceiling = change.at
-        ordered.append(change)
-    return tuple(reversed(ordered))
-
-
-def _step(status: str) -> int:
-    order = {"SUBMITTED": 0, "APPROVED": 1, "DISPATCHED": 2, "RUNNING": 3}
-    return 5 if is_terminal(status) else order.get(status, 4)
-
-
-def _fold_sites(before: tuple[SiteDeployment, ...], meta: dict[str, Any]) -> tuple[SiteDeployment, ...]:
-    sites = {s.name: s for s in before}
-    deploy_map = meta.get("deploy_map")
-    if isinstance(deploy_map, dict):
-        for targets in deploy_map.values():
-            for target in targets if isinstance(targets, list) else ():
-                if isinstance(target, str) and not target.startswith("@"):
-                    sites.setdefault(target, SiteDeployment(target, "waiting"))
-    details = meta.get("job_deploy_detail")
-    for line in details if isinstance(details, list) else ():
-        name, colon, words = str(line).partition(":")
-        if colon and name.strip():
-            ok = words.strip().upper() == "OK"
-            sites[name.strip()] = SiteDeployment(
-                name.strip(), "deployed" if ok else "failed", "" if ok else words.strip()
-            )
-    return tuple(sorted(sites.values(), key=lambda s: (s.name != "server", s.name)))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _iso_time(value: Any) -> float | None:
-    """Seconds since the epoch of an ISO time; servers before 2.9 give it without a zone (taken as local)."""
-    if not isinstance(value, str) or not value:
-        return None
-    try:
-        # Python 3.10 does not know the suffix Z.
-        when = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        return when.astimezone(timezone.utc).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _duration(value: Any) -> float | None:
-    """Seconds of ``str(timedelta)``; None for ``N/A`` and anything else."""
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return None
-    days, hours, minutes, seconds, fraction = match.groups()
-    return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(seconds) + float(fraction or 0)
+def last_of(task: SiteTask) -> float | None:
+    """Return when a task was last heard of."""
+    return task.returned_at if task.returned_at is not None else task.sent_at

@@ -54,8 +54,8 @@ class Watch(Protocol):
 class JobView(anywidget.AnyWidget):
     """One job, drawn live wherever it is displayed.
 
-    When the job or its watch ends, or :meth:`freeze` is called, every output that shows the view is replaced by the
-    static form, so that a saved notebook still shows it.
+    When its watch ends (which is when the job has, and all that can be learned of it was), or :meth:`freeze` is
+    called, every output that shows the view is replaced by the static form, so that a saved notebook still shows it.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class JobView(anywidget.AnyWidget):
         unsubscribe = watch.subscribe(self._on_snapshot)
         self._unsubscribe = unsubscribe
         # Something may have happened between the first look and the subscription.
-        if watch.done or watch.snapshot.ended:
+        if watch.done:
             self.freeze()
         else:
             self._update()
@@ -122,7 +122,7 @@ class JobView(anywidget.AnyWidget):
     def freeze(self) -> None:
         """Stop following the job and leave the static form of what is known in place of the live view.
 
-        Happens by itself when the job or its watch ends, and when the kernel is shut down. It may be called from any
+        Happens by itself when the watch ends, and when the kernel is shut down. It may be called from any
         thread, and more than once; when it returns, the static form is in place.
         """
         with self._freeze_lock:
@@ -137,10 +137,10 @@ class JobView(anywidget.AnyWidget):
             atexit.unregister(self.freeze)
             self._outputs.replace(self._static_form())
 
-    def _on_snapshot(self, snapshot: JobSnapshot) -> None:
+    def _on_snapshot(self, _: JobSnapshot) -> None:
         # The last one does not wait its turn: who waits for the job's end must find the static form in place. In
         # a notebook that is executed without a screen, what comes after the cell's end is lost.
-        if snapshot.ended or self._watch.done:
+        if self._watch.done:
             self.freeze()
         else:
             self._updates.request()
@@ -151,10 +151,9 @@ class JobView(anywidget.AnyWidget):
                 return
             snapshot = self._watch.snapshot
             self._send_snapshot(snapshot)
+            self.can_abort = self._abort is not None and not snapshot.ended
             if self.abort_state["state"] == "sent" and snapshot.status != self._status_at_abort:
                 self.abort_state = _IDLE
-        if snapshot.ended:
-            self.freeze()
 
     def _send_snapshot(self, snapshot: JobSnapshot) -> None:
         # One message for both: the time is that of the snapshot.

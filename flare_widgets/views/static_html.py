@@ -12,7 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ..monitoring.snapshot import JobSnapshot, SiteDeployment
+from ..monitoring.parts import SiteDeployment
+from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import clock
 from ..text import clean
 from .job_life import GLYPHS, Step, steps, tone

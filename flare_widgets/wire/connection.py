@@ -64,6 +64,11 @@ class Connection:
         """Whether :meth:`close` was called or the session cannot come back."""
         return self.life.state is SessionState.CLOSED
 
+    @property
+    def clock_offset(self) -> float | None:
+        """See :attr:`.Link.clock_offset`; of the last link."""
+        return None if self._link is None else self._link.clock_offset
+
     async def open(self, timeout: float, *, patient: bool = True) -> Link:
         """Return a link that works, opening one or waiting for one if need be.
 

@@ -64,6 +64,7 @@ class ScriptedWatch:
     def _run(self) -> None:
         while True:
             self.snapshot, told = self._news.get()
+            self.done = self.snapshot.ended
             for listener in list(self._listeners):
                 listener(self.snapshot)
             told.set()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ADMIN = "admin@nvidia.com"
+LEAD, MEMBER = "lead@example.org", "member@example.org"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from common import ADMIN, Finished
+from common import ADMIN, LEAD, MEMBER, Finished
 from fragile import Fragile
 from jobs import state, write_job
 from oracle import Oracle
@@ -21,7 +21,8 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFedera
     """A server and two sites, for all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        federation = LocalFederation(2, folder=tmp_path_factory.mktemp("shared") / "federation")
+        folder = tmp_path_factory.mktemp("shared") / "federation"
+        federation = LocalFederation(2, folder=folder, users={LEAD: "lead", MEMBER: "member"})
         federation.start()
     try:
         yield federation

@@ -93,7 +93,7 @@ def test_callbacks_get_what_the_flare_api_gives_and_false_ends(
     assert len(calls) == 3
     (got_session, job_id, meta, extra), kwargs, thread = calls[0]
     assert got_session is session
-    assert (job_id, extra, kwargs, thread) == (waiting, "extra", {"word": "more"}, "flare-monitor")
+    assert (job_id, extra, kwargs, thread) == (waiting, "extra", {"word": "more"}, "flare-callbacks")
     assert meta == session.get_job_meta(waiting) or meta["job_id"] == waiting
 
 

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.snapshot import SCHEMA, JobSnapshot, SiteDeployment, StatusChange, fold_meta
+from flare_widgets.monitoring.fold import fold_meta
+from flare_widgets.monitoring.parts import SiteDeployment, StatusChange
+from flare_widgets.monitoring.snapshot import SCHEMA, JobSnapshot
 from flare_widgets.monitoring.text import clean, clock, describe, label
 
 JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
@@ -262,7 +264,7 @@ def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[
     snapshot = JobSnapshot(JOB)
     for meta, now in answers:
         snapshot = fold_meta(snapshot, meta, now)
-    assert snapshot.facts_at == (answers[-1][1] if answers else None)
+    assert snapshot.facts_at == max((now for _, now in answers), default=None)
     statuses = [s.status for s in snapshot.timeline]
     assert len(statuses) == len(set(statuses))
     assert len({s.name for s in snapshot.sites}) == len(snapshot.sites)

@@ -40,16 +40,16 @@ class FakeWatch:
     def __init__(self, snapshot=RUNNING):
         self.job_id = snapshot.job_id
         self.snapshot = snapshot
-        self.done = False
+        self.done = snapshot.ended
         self.listeners = []
 
     def subscribe(self, listener):
         self.listeners.append(listener)
         return lambda: self.listeners.remove(listener) if listener in self.listeners else None
 
-    def learn(self, snapshot, done=False):
+    def learn(self, snapshot, done=None):
         """Have a thread bring news, as the monitor does, and wait until the listeners have them."""
-        self.done = done
+        self.done = snapshot.ended if done is None else done
         self.snapshot = snapshot
         told = [threading.Thread(target=listener, args=(snapshot,)) for listener in list(self.listeners)]
         for thread in told:
@@ -177,6 +177,21 @@ def test_the_end_of_the_job_replaces_the_view(replaced):
     assert view.snapshot["status"] == "FINISHED:COMPLETED"
     assert not view.can_abort
     assert watch.listeners == []
+
+
+def test_a_job_that_has_ended_is_drawn_live_until_all_is_known_of_it(replaced):
+    watch = FakeWatch()
+    view = JobView(watch, abort=concurrent.futures.Future)
+    watch.learn(COMPLETED, done=False)
+    deadline = time.monotonic() + 10
+    while not view.snapshot["ended"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert view.snapshot["ended"] is True
+    assert not view.can_abort
+    assert replaced == []
+    watch.learn(replace(COMPLETED, workflow="FedAvg"))
+    assert len(replaced) == 1
+    assert view.snapshot["workflow"] == "FedAvg"
 
 
 def test_the_last_news_do_not_wait_their_turn(replaced):

@@ -36,6 +36,7 @@ class Watch:
         return lambda: self.listeners.remove(listener)
 
     def _end(self):
+        self.done = True
         self.snapshot = replace(self.snapshot, status="FINISHED:COMPLETED", duration=49.0)
         for listener in list(self.listeners):
             listener(self.snapshot)

@@ -24,7 +24,7 @@ from .jobs import (
     submit_job,
 )
 from .logs import LOG_FILE, configure_job_log, configure_site_log, get_job_log
-from .shell import grep, ls, pwd, read_file
+from .shell import grep, ls, pwd, read_file, tail_from
 from .stats import reset_errors, show_errors, show_stats
 from .studies import (
     add_study_site,
@@ -97,4 +97,5 @@ __all__ = [
     "show_study",
     "shutdown",
     "submit_job",
+    "tail_from",
 ]

@@ -35,6 +35,14 @@ def read_file(verb: str, target: str, options: str | None = None, file: str | No
     return _command(verb, target, *_options(options), _file(file))
 
 
+def tail_from(target: str, file: str, offset: int) -> Command[str]:
+    """A text file of the target from a byte on, counted from 0: what was written since one looked.
+
+    nvflare's own client refuses the ``+`` that this takes; the servers do not.
+    """
+    return _command("tail", target, f"-c+{offset + 1}", _file(file))
+
+
 def grep(target: str, options: str | None = None, pattern: str | None = None, file: str | None = None) -> Command[str]:
     """The lines of a text file of the target that match.
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flare_widgets.api import commands, unpacking
 from flare_widgets.kit import StartupKit
-from flare_widgets.monitoring.snapshot import JobSnapshot, fold_meta
+from flare_widgets.monitoring import JobSnapshot, fold_meta
 from flare_widgets.text import clean, said
 from flare_widgets.wire import cell, hci, login, transfers
 

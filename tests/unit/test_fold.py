@@ -1,0 +1,229 @@
+"""Folding: any facts, in any order, once or twice, make the same snapshot."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flare_widgets.monitoring import JobSnapshot, fold
+from flare_widgets.monitoring.facts import (
+    Failed,
+    Learned,
+    LogRead,
+    Measured,
+    Meta,
+    Missed,
+    ServerRuns,
+    Status,
+    Trouble,
+    Workflow,
+)
+from flare_widgets.monitoring.failure import Failure
+from flare_widgets.monitoring.fold import MOST_EVENTS, MOST_ROUNDS, MOST_SERIES
+from flare_widgets.monitoring.parts import (
+    GROUPS,
+    Best,
+    Event,
+    KeyMetric,
+    Point,
+    Round,
+    SiteActivity,
+    SiteTask,
+)
+from flare_widgets.monitoring.snapshot import SILENT_AFTER, UNLOOKED, ZOMBIE_AFTER, Cell
+
+JOB = "job"
+T = 1_795_000_000.0
+
+times = st.integers(0, 12).map(lambda n: T + n)
+maybe_times = st.none() | times
+sites = st.sampled_from(["site-1", "site-2", "", "\x1b[2J"])
+numbers = st.integers(0, 4)
+values = st.sampled_from([0.1, 0.5, -3.0, 1e308, float("nan"), float("inf")])
+statuses = st.sampled_from(["SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED:COMPLETED", "FINISHED:ABORTED", ""])
+metas = st.fixed_dictionaries(
+    {"status": statuses},
+    optional={
+        "name": st.sampled_from(["a", "b", 5]),
+        "submit_time": times | st.just(10**400) | st.text(max_size=2),
+        "start_time": st.sampled_from(["", "2026-11-18T01:46:41+00:00", "2026-11-18T01:46:44+00:00", "x"]),
+        "duration": st.sampled_from(["N/A", "0:00:05", "0:00:09"]),
+        "job_deploy_detail": st.lists(st.sampled_from(["server: OK", "site-1: OK", "site-1: no", 5]), max_size=2),
+        "deploy_map": st.just({"app": ["site-1", "@ALL"]}),
+        "schedule_count": st.integers(-1, 3),
+        "schedule_history": st.lists(st.sampled_from(["2026-11-18 01:46:41: too few", "x", 5]), max_size=2),
+        "last_schedule_time": times,
+    },
+)
+facts = st.one_of(
+    st.builds(Meta, metas, times, st.sampled_from([0.0, 5.0])),
+    st.builds(Status, statuses, times),
+    st.builds(Workflow, st.sampled_from(["", "A", "B"]), st.none() | numbers, st.none() | numbers),
+    st.builds(Workflow, key_metric=st.builds(KeyMetric, sites, st.sampled_from(["min", "max"]))),
+    st.builds(Round, numbers, maybe_times, maybe_times),
+    st.builds(
+        SiteTask,
+        st.sampled_from(["t1", "t2", "t3"]),
+        sites,
+        st.sampled_from(["train", ""]),
+        st.none() | numbers,
+        maybe_times,
+        maybe_times,
+        st.sampled_from(["", "OK", "EXECUTION_EXCEPTION"]),
+    ),
+    st.builds(Measured, st.sampled_from(["acc", "loss"]), sites, st.builds(Point, numbers, values, st.integers(0, 2))),
+    st.builds(Best, numbers, values, st.integers(0, 2)),
+    st.builds(Event, times, st.sampled_from(["round", "error"]), sites, sites),
+    st.builds(SiteActivity, sites, st.lists(sites, max_size=2).map(tuple), maybe_times, maybe_times),
+    st.builds(LogRead, st.just("server"), st.just("log.json"), st.integers(0, 10**12)),
+    st.builds(ServerRuns, st.booleans(), times),
+    st.builds(Learned, st.sampled_from(GROUPS[:-1]), times),
+    st.builds(Missed, st.sampled_from(GROUPS[:-1]), sites, times),
+    st.builds(Trouble, sites, times),
+    st.builds(Failed, st.builds(Failure, st.sampled_from(["a", "b"])), times),
+)
+
+
+def known(*found: Any) -> JobSnapshot:
+    return fold(JobSnapshot(JOB), found)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(facts, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))
+def test_any_order_makes_the_same_snapshot(found: list[Any], random: Any, cut: int) -> None:
+    expected = known(*found)
+    shuffled = list(found)
+    random.shuffle(shuffled)
+    assert known(*shuffled) == expected
+    # In two pieces, with some of them twice.
+    assert fold(fold(JobSnapshot(JOB), shuffled[:cut]), shuffled[cut // 2 :]) == expected
+
+
+@settings(deadline=None)
+@given(st.lists(facts, max_size=12))
+def test_folding_again_changes_nothing_and_json_keeps_all(found: list[Any]) -> None:
+    once = known(*found)
+    assert fold(once, found) == once
+    data = json.loads(json.dumps(once.to_json(), allow_nan=False))
+    assert JobSnapshot.from_json(data) == once
+    assert once.matrix(T + 100) == JobSnapshot.from_json(data).matrix(T + 100)
+    remaining = once.remaining(T + 100)
+    assert remaining is None or remaining >= 0
+
+
+def test_nothing_makes_nothing() -> None:
+    before = JobSnapshot(JOB)
+    assert fold(before, []) is before
+
+
+def test_what_is_no_fact_is_refused() -> None:
+    with pytest.raises(TypeError, match="str is no fact"):
+        known("x")
+
+
+def test_memory_is_bounded() -> None:
+    many = known(
+        *(Event(T + n, "round", "x") for n in range(MOST_EVENTS * 2)),
+        *(Round(n, T + n) for n in range(MOST_ROUNDS + 10)),
+        *(Measured(f"m{n:05}", "", Point(0, 0.5)) for n in range(MOST_SERIES + 10)),
+    )
+    assert len(many.events) == MOST_EVENTS
+    assert many.events[-1].at == T + MOST_EVENTS * 2 - 1
+    assert (len(many.rounds), many.rounds[0].number) == (MOST_ROUNDS, 10)
+    assert len(many.metrics) == MOST_SERIES
+
+
+def test_an_old_answer_does_not_bring_a_job_back() -> None:
+    assert known(Status("FINISHED:COMPLETED", T), Meta({"status": "RUNNING"}, T + 1)).status == "FINISHED:COMPLETED"
+
+
+def test_a_later_answer_ends_the_trouble() -> None:
+    trouble = Trouble("no connection", T + 1)
+    assert known(Status("RUNNING", T), trouble).trouble == "no connection"
+    assert known(trouble, Status("RUNNING", T + 2)).trouble == ""
+    assert known(Status("RUNNING", T + 2), trouble).trouble == ""
+
+
+def test_a_zombie_is_suspected_only_after_a_while() -> None:
+    running = Meta({"status": "RUNNING", "start_time": "2026-11-18T01:46:41+00:00"}, T)
+    asked = T + 5000
+    assert not known(running, ServerRuns(False, asked)).zombie  # it may be about to end
+    assert not known(running, ServerRuns(False, asked), ServerRuns(False, asked + ZOMBIE_AFTER)).zombie
+    late = ServerRuns(False, asked + ZOMBIE_AFTER + 1)
+    assert known(running, ServerRuns(False, asked), late).zombie
+    assert not known(running, ServerRuns(False, asked), late, ServerRuns(True, asked + 10)).zombie
+    assert not known(running, ServerRuns(False, asked), late, Status("FINISHED:COMPLETED", asked + 60)).zombie
+
+
+def test_why_a_job_waits() -> None:
+    submitted = {"status": "SUBMITTED", "submit_time": T}
+    assert known(Meta(submitted, T)).waits_for(T + UNLOOKED) == ""
+    assert "scheduler has not looked at it for 31 s" in known(Meta(submitted, T)).waits_for(T + UNLOOKED + 1)
+    tried = {
+        **submitted,
+        "schedule_count": 2,
+        "last_schedule_time": T + 10,
+        "schedule_history": [
+            "2026-11-18 01:00:00: scheduled",
+            "2026-11-18 01:00:10: connected sites (2) < min_sites (5)",
+        ],
+    }
+    assert known(Meta(tried, T)).waits_for(T + 500) == "connected sites (2) < min_sites (5)"
+    assert known(Meta({**tried, "status": "RUNNING"}, T)).waits_for(T + 500) == ""
+
+
+def test_the_age_of_a_group_and_why_it_is_missing() -> None:
+    this = known(Learned("rounds", T), Missed("rounds", "not permitted", T + 1))
+    assert this.fresh("rounds").at == T
+    assert this.fresh("rounds").missing == "not permitted"
+    assert fold(this, [Learned("rounds", T + 2)]).fresh("rounds").missing == ""
+    assert this.fresh("metrics").at is None
+
+
+def test_a_site_that_the_server_has_not_heard_of_is_silent() -> None:
+    deployed = Meta({"status": "RUNNING", "job_deploy_detail": ["server: OK", "site-1: OK", "site-2: OK"]}, T)
+    seen = [
+        SiteActivity("site-1", last_seen=T),
+        SiteActivity("site-2", last_seen=T + 20),
+        SiteActivity("other", last_seen=T),
+    ]
+    assert known(deployed, *seen).silent_sites == ()
+    assert known(deployed, *seen, Learned("system", T + SILENT_AFTER)).silent_sites == ()
+    assert known(deployed, *seen, Learned("system", T + SILENT_AFTER + 1)).silent_sites == ("site-1",)
+
+
+def test_the_matrix() -> None:
+    running = Meta({"status": "RUNNING", "job_deploy_detail": ["site-1: OK", "site-2: OK", "site-3: OK"]}, T)
+    tasks = [
+        SiteTask("a", "site-1", "train", 0, T, T + 10),
+        SiteTask("b", "site-2", "train", 0, T, T + 12),
+        SiteTask("c", "site-3", "train", 0, T, T + 5, "EXECUTION_EXCEPTION"),
+        SiteTask("d", "site-1", "train", 1, T + 20),
+        SiteTask("e", "site-2", "train", 1, T + 20),
+        SiteTask("f", "site-2", "train", 1, T + 30),  # once more
+    ]
+    this = known(running, Round(0, T), Round(1, T + 20), *tasks)
+    assert this.matrix(T + 25) == {
+        "site-1": {0: Cell("submitted", T + 10, "train"), 1: Cell("working", T + 20, "train")},
+        "site-2": {0: Cell("submitted", T + 12, "train"), 1: Cell("working", T + 30, "train")},
+        "site-3": {0: Cell("failed", T + 5, "train"), 1: Cell("waiting", T + 20)},
+    }
+    assert this.matrix(T + 20 + 34)["site-1"][1].state == "late"  # three times what is usual
+    ended = fold(this, [Status("FINISHED:ABORTED", T + 60)])
+    assert ended.matrix(T + 70)["site-1"][1].state == "unfinished"
+    assert 1 not in ended.matrix(T + 70)["site-3"]
+
+
+def test_rounds_begun_and_what_remains() -> None:
+    status = Status("RUNNING", T)
+    this = known(status, Workflow(first_round=5, total_rounds=4), Round(5, T), Round(6, T + 10), Round(7, T + 20))
+    assert (this.round, this.rounds_begun, this.total_rounds) == (7, 3, 4)
+    assert this.round_end(5) == T + 10
+    assert this.round_end(7) is None
+    assert this.remaining(T + 24) == 10 + 6
+    assert this.remaining(T + 500) == 10
+    assert known(status, Round(0, T)).remaining(T) is None

@@ -1,0 +1,496 @@
+"""The monitor, where a real federation cannot be had: faults on demand, a hundred jobs, and days in seconds."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import gc
+import importlib
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import Clock, ScriptedSession, record
+
+from flare_widgets.api import MonitorReturnCode
+from flare_widgets.errors import AuthorizationError, JobNotFound, NoConnection, SessionClosed
+from flare_widgets.monitoring import JobSnapshot, Monitor, Watch, WatchState
+from flare_widgets.monitoring import monitor as monitor_module
+from flare_widgets.monitoring import polling as polling_module
+
+PATIENCE = 20.0
+Make = Callable[..., Monitor]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    made: list[Monitor] = []
+
+    def monitor(session: ScriptedSession, poll_interval: float | None = 0.01) -> Monitor:
+        made.append(Monitor(session, poll_interval))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield monitor
+    for each in made:
+        each.close()
+
+
+class Seen:
+    """Waits until a snapshot of a watch is as wanted."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._changed = threading.Condition()
+        watch.subscribe(self._take)
+
+    def _take(self, _: JobSnapshot) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, wanted: Callable[[JobSnapshot], Any]) -> JobSnapshot:
+        with self._changed:
+            assert self._changed.wait_for(lambda: wanted(self._watch.snapshot), PATIENCE), self._watch.snapshot
+        return self._watch.snapshot
+
+
+def refuse(_: Any) -> Any:
+    raise AuthorizationError("not for your role")
+
+
+def no_connection(_: Any) -> Any:
+    raise NoConnection("nobody there")
+
+
+# -- cost -----------------------------------------------------------------------------------------------------
+
+
+class Simulation:
+    """A monitor without its thread, on a clock that is moved: what it sends in a time can be counted."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, session: ScriptedSession) -> None:
+        self.clock = Clock()
+        patch.setattr(monitor_module, "time", self.clock)
+        patch.setattr(polling_module, "time", self.clock)
+        self.session = session
+        self.monitor = Monitor(session)  # type: ignore[arg-type]
+        self.monitor._thread = threading.current_thread()  # so that it starts none
+
+    def run(self, seconds: float, each: Callable[[float], None] = lambda _: None) -> None:
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            each(self.clock.now)
+            self.monitor._woken = True
+            if not self.monitor._wait():
+                return
+            self.monitor._turn()
+            while self.monitor._woken:  # answers that came at once
+                self.monitor._woken = False
+                self.monitor._turn()
+            pause = self.monitor._until_due()
+            self.clock.now += min(1.0, max(0.01, 1.0 if pause is None else pause))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "details", "most"),
+    [
+        # A look every 5 s at a job that has been running for hours, and one every 10 s at the server.
+        (1, True, {"get_job_meta": 0, "list_jobs": 13, "tail": 13, "check_status": 7}),
+        (1, False, {"get_job_meta": 0, "list_jobs": 13}),
+        (10, True, {"get_job_meta": 0, "list_jobs": 13, "tail": 130, "check_status": 7}),
+        (100, False, {"get_job_meta": 0, "list_jobs": 13}),
+        (100, True, {"get_job_meta": 0, "list_jobs": 13, "tail": 1300, "check_status": 7}),
+    ],
+)
+def test_commands_a_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: bool, most: dict[str, int]) -> None:
+    names = [f"job-{number}" for number in range(jobs)]
+    simulation = Simulation(monkeypatch, ScriptedSession(*names))
+    watches = [simulation.monitor.watch(name) for name in names]
+    for watch in watches:
+        watch.details = details
+    simulation.monitor._stored = jobs
+    simulation.run(60)  # what is known after the first minute need not be asked again
+    simulation.session.sent.clear()
+    simulation.run(60)
+    counts = simulation.session.counts()
+    assert set(counts) <= set(most)
+    assert all(counts.get(verb, 0) <= most[verb] for verb in most), counts
+    assert counts["list_jobs"] >= 11
+    if details:
+        assert counts["tail"] >= 11 * jobs
+    age = simulation.clock.time()
+    assert all(age - (watch.snapshot.facts_at or 0) < 7 for watch in watches)
+
+
+def test_where_the_server_stores_many_jobs_each_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ScriptedSession("job-1", "job-2")
+    session.metas |= {f"old-{n}": {"job_id": f"old-{n}", "status": "FINISHED:COMPLETED"} for n in range(5000)}
+    simulation = Simulation(monkeypatch, session)
+    for name in ("job-1", "job-2"):
+        simulation.monitor.watch(name).details = False
+    simulation.run(120)
+    assert session.counts().get("list_jobs", 0) <= 1
+    assert session.counts()["get_job_meta"] > 20
+
+
+def test_jobs_that_are_due_at_different_times_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"job-{number}" for number in range(20)]
+    simulation = Simulation(monkeypatch, ScriptedSession(*names))
+    for name in names:
+        simulation.monitor.watch(name).details = False
+        simulation.run(0.7)
+    simulation.run(60)
+    simulation.session.sent.clear()
+    simulation.run(60)
+    assert sum(simulation.session.counts().values()) <= 30
+
+
+def test_a_job_of_another_study_is_asked_for_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"job-{number}" for number in range(10)]
+    session = ScriptedSession(*names)
+    session.answers["list_jobs"] = lambda _: [meta for name, meta in session.metas.items() if name != "job-3"]
+    simulation = Simulation(monkeypatch, session)
+    watches = [simulation.monitor.watch(name) for name in names]
+    for watch in watches:
+        watch.details = False
+    simulation.run(60)
+    session.sent.clear()
+    simulation.run(60)
+    assert 10 <= session.counts()["get_job_meta"] <= 13
+    assert {line for line in session.sent if line.startswith("get_job_meta")} == {"get_job_meta job-3"}
+    assert all(watch.state is WatchState.WATCHING for watch in watches)
+
+
+def test_an_ended_job_costs_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ScriptedSession("job")
+    simulation = Simulation(monkeypatch, session)
+    watch, paused = simulation.monitor.watch("job"), simulation.monitor.watch("job")
+    watch.details = paused.details = False
+    simulation.run(30)
+    paused.pause()
+    session.end("job")
+    simulation.run(30)
+    assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+    session.sent.clear()
+    simulation.run(600)
+    assert session.sent == []
+    assert simulation.monitor._until_due() is None
+    paused.resume()
+    simulation.run(1)
+    assert paused.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+
+
+def test_many_rounds_leave_memory_threads_and_files_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ScriptedSession("job")
+    simulation = Simulation(monkeypatch, session)
+    watch = simulation.monitor.watch("job")
+    heard = [0]
+    watch.on_round(lambda *_: heard.__setitem__(0, heard[0] + 1))
+    folding = importlib.import_module("flare_widgets.monitoring.fold")
+    monkeypatch.setattr(folding, "MOST_ROUNDS", 100)
+    monkeypatch.setattr(folding, "MOST_TASKS", 200)
+    files, number = session.files["job"], 0
+    files.rotate_at = 200_000
+
+    def work(_: float) -> None:
+        nonlocal number
+        for _ in range(3):
+            files.write(record(f"Round {number} started."))
+            for site in session.sites:
+                files.write(record(f"assigned task to client {site}: name=train, id={number}-{site}"))
+                files.write(record(f"got result from client {site} for task: name=train, id={number}-{site}"))
+                files.write(record(f"validation metric 0.5 from client {site}"))
+            number += 1
+        for old in [name for name in files.files if name.startswith("log.json.") and int(name[9:]) > 2]:
+            del files.files[old]
+
+    def state() -> tuple[int, int, int]:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0], threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    simulation.run(400, work)
+    session.sent.clear()
+    tracemalloc.start()
+    try:
+        before = state()
+        for _ in range(3):
+            simulation.run(300, work)
+            session.sent.clear()
+        after = state()
+    finally:
+        tracemalloc.stop()
+    assert number > 500
+    assert watch.snapshot.round is not None
+    assert watch.snapshot.round > number - 40
+    assert after[0] - before[0] < 2_000_000, (before, after)
+    assert after[1] <= before[1] + 1
+    assert after[2] <= before[2] + 1
+
+
+# -- faults ---------------------------------------------------------------------------------------------------
+
+
+def test_a_site_that_hangs_delays_no_other(make: Make) -> None:
+    session = ScriptedSession("job")
+    session.answers.update(dict.fromkeys(("tail", "cat", "ls", "get_job_log"), refuse))
+    session.metas["job"]["job_deploy_detail"] = ["server: OK", "site-1: OK", "site-2: OK"]
+    hung: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    answer = session.answers["show_stats"]
+    session.answers["show_stats"] = lambda words: hung if words[-1] == "site-1" else answer(words)
+    watch = make(session).watch("job")
+    seen = Seen(watch)
+    known = seen.wait(lambda s: any(a.site == "site-2" and a.tasks == ("train",) for a in s.activity))
+    assert not any(a.site == "site-1" and a.at is not None for a in known.activity)
+    begun = len([line for line in session.sent if line.startswith("get_job_meta")])
+    assert session.wait_for(lambda: sum(line.startswith("get_job_meta") for line in session.sent) > begun + 2)
+    assert session.sent.count("show_stats job client site-1") == 1  # never more than one under way
+    hung.set_exception(NoConnection("no answer"))
+    seen.wait(lambda s: s.fresh("activity").reason == "site-1 does not answer")
+
+
+def test_never_more_than_one_look_at_a_job_is_under_way(make: Make) -> None:
+    session = ScriptedSession("job")
+    hung: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    session.answers["get_job_meta"] = lambda _: hung
+    monitor = make(session)
+    watches = [monitor.watch("job") for _ in range(5)]
+    other = ScriptedSession("other")
+    assert make(other).watch("other").wait_for_facts(PATIENCE)
+    assert session.sent == ["get_job_meta job"]
+    hung.set_result(session.metas["job"])
+    assert all(watch.wait_for_facts(PATIENCE) for watch in watches)
+
+
+def test_a_slow_server_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ScriptedSession("job", status="DISPATCHED")
+    simulation = Simulation(monkeypatch, session)
+    simulation.monitor.watch("job").details = False
+    waiting: list[tuple[float, concurrent.futures.Future[Any]]] = []
+
+    def slowly(_: Any) -> concurrent.futures.Future[Any]:
+        waiting.append((simulation.clock.now + 0.6, concurrent.futures.Future()))
+        return waiting[-1][1]
+
+    session.answers["get_job_meta"] = session.answers["list_jobs"] = slowly
+
+    def answer(now: float) -> None:
+        while waiting and waiting[0][0] <= now:
+            future = waiting.pop(0)[1]
+            listed = session.sent[-1] == "list_jobs"
+            future.set_result([session.metas["job"]] if listed else session.metas["job"])
+
+    simulation.run(60, answer)
+    assert len(session.sent) <= 6  # not 120, as of one that answers at once
+
+
+def test_a_lost_connection_is_said_and_what_was_known_stays(make: Make) -> None:
+    session = ScriptedSession("job")
+    session.files["job"].write(record("Round 0 started."))
+    watch = make(session).watch("job")
+    seen = Seen(watch)
+    seen.wait(lambda s: s.rounds)
+    answers = dict(session.answers)
+    session.answers.update(dict.fromkeys(answers, no_connection))
+    known = seen.wait(lambda s: "trying again (2)" in s.trouble)
+    assert known.trouble == "no connection to server:8002, trying again (2)"
+    assert (known.status, known.round) == ("RUNNING", 0)
+    session.answers.update(answers)
+    session.files["job"].write(record("Round 1 started."))
+    assert seen.wait(lambda s: s.round == 1 and not s.trouble).status == "RUNNING"
+    assert watch.state is WatchState.WATCHING
+
+
+@pytest.mark.parametrize(
+    "error", [SessionClosed("the session was closed"), JobNotFound("gone"), AuthorizationError("no")]
+)
+def test_what_cannot_be_watched_any_more_ends_the_watch(make: Make, error: Exception) -> None:
+    session = ScriptedSession("job")
+    watch = make(session).watch("job")
+    assert watch.wait_for_facts(PATIENCE)
+
+    def answer(_: Any) -> Any:
+        raise error
+
+    session.answers.update(dict.fromkeys(("get_job_meta", "list_jobs"), answer))
+    with pytest.raises(type(error)):
+        watch.wait(PATIENCE)
+    assert watch.state is WatchState.FAILED
+    assert str(error) in watch.snapshot.trouble
+
+
+def test_a_mistake_in_a_source_stops_neither_the_monitor_nor_other_jobs(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = ScriptedSession("bad", "good")
+    shell = session.answers["tail"]
+    session.answers["tail"] = lambda words: 5 if "bad" in words[-1] else shell(words)  # no text: a mistake
+    session.files["good"].write(record("Round 0 started."))
+    monitor = make(session)
+    bad, good = monitor.watch("bad"), monitor.watch("good")
+    Seen(good).wait(lambda s: s.rounds)
+    assert "the source rounds of job bad failed" in caplog.text
+    session.end("bad")
+    assert bad.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+    assert good.state is WatchState.WATCHING
+
+
+def test_a_mistake_of_the_monitor_is_logged_and_it_goes_on(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session, fold, failing = ScriptedSession("job"), monitor_module.fold, threading.Event()
+
+    def broken(*args: Any) -> JobSnapshot:
+        if not failing.is_set():
+            failing.set()
+            raise ZeroDivisionError("a mistake")
+        return fold(*args)
+
+    monkeypatch.setattr(monitor_module, "fold", broken)
+    monkeypatch.setattr(monitor_module, "_AFTER_MISTAKE", 0.01)
+    watch = make(session).watch("job")
+    assert watch.wait_for_facts(PATIENCE)
+    assert "a mistake in the monitor; it goes on" in caplog.text
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), SystemExit(2)])
+def test_callbacks_that_fail_or_are_slow_hurt_nobody_else(make: Make, error: BaseException) -> None:
+    session, release = ScriptedSession("job"), threading.Event()
+    monitor = make(session)
+
+    def fails(*_: Any) -> bool:
+        raise error
+
+    failing = monitor.watch("job", fails)
+    slow = monitor.watch("job", lambda *_: release.wait(PATIENCE))
+    quick = monitor.watch("job")
+    with pytest.raises(type(error)):
+        failing.wait(PATIENCE)
+    session.end("job")
+    assert quick.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+    assert slow.state is WatchState.WATCHING
+    release.set()
+    assert slow.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+
+
+@pytest.mark.parametrize("pause", [False, True])
+def test_while_a_callback_is_slow_at_the_end_the_monitor_rests(make: Make, pause: bool) -> None:
+    session, release, called = ScriptedSession("job"), threading.Event(), threading.Event()
+    monitor = make(session)
+
+    def slow(_: JobSnapshot) -> None:
+        called.set()
+        release.wait(PATIENCE)
+
+    watch = monitor.watch("job")
+    watch.subscribe(slow)
+    assert called.wait(PATIENCE)
+    session.end("job")
+    deadline = time.monotonic() + PATIENCE
+    while not watch._final:
+        assert time.monotonic() < deadline
+        release.wait(0.01)
+    if pause:
+        watch.pause()  # too late: it has ended
+    turns, turn = [0], monitor._turn
+
+    def counted() -> None:
+        turns[0] += 1
+        turn()
+
+    monitor._turn = counted  # type: ignore[method-assign]
+    sent = len(session.sent)
+    assert not session.wait_for(lambda: len(session.sent) > sent, 0.3)
+    assert turns[0] <= 3
+    release.set()
+    assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+
+
+def test_a_watch_that_is_paused_at_the_end_hears_of_it_when_it_is_resumed(make: Make) -> None:
+    session, metas = ScriptedSession("job"), list[str]()
+    monitor = make(session)
+
+    def callback(_: Any, __: str, meta: dict[str, Any]) -> bool:
+        metas.append(meta["status"])
+        return True
+
+    paused, other = monitor.watch("job", callback), monitor.watch("job")
+    assert paused.wait_for_facts(PATIENCE)
+    paused.pause()
+    session.end("job")
+    assert other.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+    assert paused.snapshot.status == "RUNNING"
+    paused.resume()
+    assert paused.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+    assert paused.snapshot.status == "FINISHED:COMPLETED"
+    assert metas[-1] == "FINISHED:COMPLETED"
+
+
+def test_a_paused_monitor_asks_nothing(make: Make) -> None:
+    session = ScriptedSession("job")
+    monitor = make(session)
+    watch = monitor.watch("job")
+    assert watch.wait_for_facts(PATIENCE)
+    monitor.pause()
+    session.wait_for(lambda: False, 0.1)  # what was under way
+    sent = len(session.sent)
+    assert not session.wait_for(lambda: len(session.sent) > sent, 0.3)
+    monitor.resume()
+    assert session.wait_for(lambda: len(session.sent) > sent)
+
+
+def test_the_histories_of_many_jobs_are_fetched_two_at_a_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"job-{number}" for number in range(6)]
+    session = ScriptedSession(*names, status="FINISHED:COMPLETED")
+    started, release = threading.Semaphore(0), threading.Event()
+
+    def download(*_: Any, **__: Any) -> str:
+        started.release()
+        release.wait(PATIENCE)
+        raise AuthorizationError("not yours")
+
+    monkeypatch.setattr(session, "download_job_result", download)
+    for name in names:
+        session.files[name].write(record("Round 0 started."))
+    monitor = make(session)
+    watches = [monitor.watch(name) for name in names]
+    for watch in watches:
+        Seen(watch).wait(lambda s: s.ended)
+    assert started.acquire(timeout=PATIENCE)
+    assert started.acquire(timeout=PATIENCE)
+    assert not started.acquire(timeout=0.2)
+    release.set()
+    for watch in watches:
+        assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+        assert watch.snapshot.round == 0
+        assert watch.snapshot.fresh("metrics").missing == "not permitted: not yours"
+
+
+def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flare_widgets.monitoring.aftermath.PATIENCE", 0.2)
+    session, release = ScriptedSession("job", status="FINISHED:COMPLETED"), threading.Event()
+
+    def download(*_: Any, **__: Any) -> str:
+        release.wait(PATIENCE)
+        raise AuthorizationError("too late")
+
+    monkeypatch.setattr(session, "download_job_result", download)
+    watch = make(session).watch("job")
+    assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+    assert "did not come within" in watch.snapshot.fresh("metrics").missing
+    release.set()
+
+
+def test_a_zombie_is_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ScriptedSession("job")
+    session.running.clear()
+    simulation = Simulation(monkeypatch, session)
+    watch = simulation.monitor.watch("job")
+    simulation.run(15)
+    assert not watch.snapshot.zombie
+    simulation.run(30)
+    assert watch.snapshot.zombie
+    session.sent.clear()
+    simulation.run(60)
+    assert session.counts()["get_job_meta"] <= 5  # it will hardly change

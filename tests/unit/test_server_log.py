@@ -1,0 +1,317 @@
+"""The server's log of a job, read as it grows: logs of real jobs, in pieces of any kind, and hostile lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flare_widgets.monitoring import JobSnapshot, fold
+from flare_widgets.monitoring.facts import Fact, Measured, Workflow
+from flare_widgets.monitoring.job_files import (
+    read_config,
+    read_round_metrics,
+    read_summary,
+    readable_round_metrics,
+)
+from flare_widgets.monitoring.parts import KeyMetric, Point, Round, SiteTask
+from flare_widgets.monitoring.server_log import MAX_LINE, ServerLog
+
+RECORDINGS = Path(__file__).parent / "recordings_live"
+NAMES = sorted(path.name.partition(".")[0] for path in RECORDINGS.glob("*.log.json"))
+
+
+def config(name: str) -> Workflow | None:
+    path = RECORDINGS / f"{name}.config.json"
+    return read_config(path.read_text()) if path.exists() else Workflow(key_metric=KeyMetric("accuracy"))
+
+
+def text(name: str) -> str:
+    return (RECORDINGS / f"{name}.log.json").read_bytes().decode()
+
+
+def facts_of(name: str) -> list[Fact]:
+    told = config(name)
+    return [*([told] if told else []), *ServerLog(told=told).feed(text(name))]
+
+
+def learned(name: str) -> JobSnapshot:
+    return fold(JobSnapshot("job"), facts_of(name))
+
+
+def line(message: str, context: str = "", **more: Any) -> str:
+    record = {"asctime": "2026-11-25 16:44:31,934", "name": "x", "levelname": "INFO", "fl_ctx": context}
+    return json.dumps({**record, "message": message, **more}) + "\n"
+
+
+def test_a_job_of_fed_avg() -> None:
+    """Recorded up to the fifth of 24 rounds: compared with what FLARE's own record says of those before."""
+    known = learned("fed-avg")
+    record = [json.loads(row) for row in (RECORDINGS / "fed-avg.round_metrics.jsonl").read_text().splitlines()][:4]
+    assert known.workflow == "FedAvg"
+    assert [r.number for r in known.rounds] == [0, 1, 2, 3, 4]
+    times = [r.started_at for r in known.rounds if r.started_at is not None]
+    assert len(times) == 5
+    assert times == sorted(times)
+    matrix = known.matrix(now=times[-1] + 2)
+    assert {site: [cell.state for cell in row.values()] for site, row in matrix.items()} == {
+        "site-2": ["submitted"] * 4 + ["working"],
+        "site-1": ["submitted"] * 4 + ["waiting"],
+    }
+    assert known.matrix(now=times[-1] + 100)["site-2"][4].state == "late"
+    for task in known.tasks[:-1]:
+        assert (task.name, task.code) == ("train", "OK")
+        assert task.sent_at is not None
+        assert task.returned_at is not None
+        assert task.sent_at < task.returned_at
+    # What the selector logs (from round 1 on) is what FLARE recorded.
+    for site in ("site-1", "site-2"):
+        series = known.series("accuracy", site)
+        assert series is not None
+        recorded = {
+            row["round"]: metric["value"]
+            for row in record[1:]
+            for entry in row["sites"]
+            if entry["name"] == site
+            for metric in entry["metrics"]
+            if metric["name"] == "accuracy"
+        }
+        assert {p.round: p.value for p in series.points} == recorded
+    assert known.best is not None
+    assert (known.best.round, round(known.best.value, 6)) == (3, 0.461583)
+
+
+def test_what_shall_be_small_is_negated_in_the_log_and_not_in_the_snapshot() -> None:
+    known = learned("fed-avg-loss")
+    assert known.key_metric == KeyMetric("loss", "min")
+    site = known.series("loss", "site-2")
+    assert site is not None
+    assert [(p.round, round(p.value, 6)) for p in site.points] == [(1, 0.43), (2, 0.38)]
+    assert known.best is not None
+    assert (known.best.round, round(known.best.value, 6)) == (2, 0.385)
+    # FLARE's own record, where there is one, is believed rather than the selector's mean.
+    before = known.series("loss")
+    assert before is not None
+    assert [round(p.value, 4) for p in before.points] == [0.435, 0.385]
+    record = [*read_round_metrics((RECORDINGS / "fed-avg-loss.round_metrics.json").read_text())]
+    record += read_summary((RECORDINGS / "fed-avg-loss.summary.json").read_text())
+    after = fold(known, record).series("loss")
+    assert after is not None
+    assert [round(p.value, 4) for p in after.points] == [0.4833, 0.4333, 0.3833]
+    assert fold(known, record) == fold(fold(JobSnapshot("job"), record), facts_of("fed-avg-loss"))
+
+
+def test_the_average_of_the_workflow_is_believed_rather_than_the_selectors_mean() -> None:
+    known = learned("fed-avg-stop")
+    series = known.series("accuracy")
+    assert series is not None
+    assert [round(p.value, 4) for p in series.points] == [0.5167, 0.5667, 0.6167]
+    assert (known.rounds_begun, known.total_rounds) == (3, 8)
+    assert "Stopping at round=2 out of total_rounds=8." in [e.text for e in known.events]
+
+
+def test_scatter_and_gather_tells_when_rounds_end() -> None:
+    known = learned("scatter-and-gather")
+    assert (known.workflow, known.rounds_begun, known.total_rounds) == ("ScatterAndGather", 3, 3)
+    for this in known.rounds:
+        assert this.started_at is not None
+        assert this.ended_at is not None
+        assert 0 < this.ended_at - this.started_at < 10
+    assert any(e.kind == "warning" and "Aggregation_weight missing" in e.text for e in known.events)
+
+
+def test_a_relay_is_a_round_of_cyclic() -> None:
+    known = learned("cyclic")
+    assert (known.workflow, known.rounds_begun, known.total_rounds) == ("CyclicController", 2, 2)
+    assert {(t.site, t.round) for t in known.tasks} == {(f"site-{s}", r) for s in (1, 2) for r in (0, 1)}
+
+
+def test_what_comes_after_training_belongs_to_no_round() -> None:
+    known = learned("cross-site")
+    assert known.workflow == "ScatterAndGather"
+    assert {(t.name, t.round) for t in known.tasks} == {("train", 0), ("submit_model", None), ("validate", None)}
+    assert {cell.task for row in known.matrix(now=0).values() for cell in row.values()} == {"train"}
+    assert [e.text for e in known.events if e.kind == "workflow"] == [
+        "workflow ScatterAndGather started",
+        "workflow CrossSiteModelEval started",
+    ]
+
+
+def test_a_job_without_rounds() -> None:
+    known = learned("statistics")
+    assert (known.workflow, known.round, known.rounds_begun) == ("StatisticsController", None, 0)
+    assert {t.name for t in known.tasks} == {"fed_stats_pre_run", "fed_stats"}
+    assert all(t.code == "OK" and t.returned_at for t in known.tasks)
+    assert set(known.matrix(now=0)) == {"site-1", "site-2"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_wherever_it_is_cut_the_facts_are_the_same(name: str, data: st.DataObject) -> None:
+    whole = text(name)
+    cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=12))
+    log, told, found, taken = ServerLog(told=config(name)), config(name), [], ""
+    for cut in sorted([*cuts, len(whole)]):
+        # As a source does: what comes after the bytes that were taken.
+        found += log.feed(whole[len(taken) : cut])
+        taken = whole.encode()[: log.offset].decode()
+    assert [*([told] if told else []), *found] == facts_of(name)
+    assert log.offset == len(whole.encode())
+
+
+def test_the_offset_counts_bytes() -> None:
+    log = ServerLog()
+    record = json.dumps({"message": "Zürich 東京"}, ensure_ascii=False) + "\n"
+    assert log.feed(record + '{"mess') == []
+    assert log.offset == len(record.encode())
+
+
+def test_times_are_moved_to_our_clock() -> None:
+    (this,) = ServerLog(zone=3600, ahead=10).feed(line("Round 4 started."))
+    (plain,) = ServerLog().feed(line("Round 4 started."))
+    assert isinstance(this, Round)
+    assert isinstance(plain, Round)
+    assert plain.started_at is not None
+    assert this.started_at == plain.started_at - 3610
+
+
+def test_the_code_of_a_result_and_a_failed_task() -> None:
+    context = "[identity=p, peer=site-1, peer_run=j, peer_rc=EXECUTION_EXCEPTION, task_name=train, task_id=t1]"
+    log = ServerLog()
+    found = log.feed(
+        line("Round 2 started.")
+        + line("assigned task to client site-1: name=train, id=t1")
+        + line("got result from client site-1 for task: name=train, id=t1")
+        + line("finished processing client result", context, levelname="ERROR")
+    )
+    known = fold(JobSnapshot("job"), found)
+    assert known.matrix(now=0)["site-1"][2].state == "failed"
+    assert [e.kind for e in known.events] == ["error"]
+
+
+def test_a_result_that_comes_after_the_next_round_began_belongs_to_its_own() -> None:
+    found = ServerLog().feed(
+        line("Round 0 started.")
+        + line("assigned task to client site-1: name=train, id=t1")
+        + line("Round 1 started.")
+        + line("got result from client site-1 for task: name=train, id=t1")
+    )
+    assert [(f.round, f.returned_at is None) for f in found if isinstance(f, SiteTask)] == [(0, True), (0, False)]
+
+
+def test_averages_that_numpy_wrote() -> None:
+    message = "Round 3 global metrics: {'auc': np.float64(0.75), 'loss': 1, 'bad': float('nan')}"
+    assert ServerLog().feed(line(message)) == []
+    message = "Round 3 global metrics: {'auc': np.float64(0.75), 'loss': 1, 'n': '5', 'huge': 1" + "0" * 400 + "}"
+    assert ServerLog().feed(line(message)) == [
+        Measured("auc", "", Point(3, 0.75, 1)),
+        Measured("loss", "", Point(3, 1.0, 1)),
+    ]
+
+
+HOSTILE = [
+    "no json",
+    "[]",
+    "5",
+    "null",
+    '{"message": 5}',
+    '{"message": null, "asctime": 7, "fl_ctx": []}',
+    '{"message": "Round 99999999999999 started."}',
+    '{"message": "Round -1 started.", "asctime": "9999-99-99"}',
+    '{"message": "validation metric nan from client x"}',
+    '{"message": "new best validation metric at round 1: inf"}',
+    '{"message": "Round 1 global metrics: {[]: 1}"}',
+    '{"message": "Round 1 global metrics: ' + "{" * 5000 + '}"}',
+    "[" * 100_000,
+    "x" * (MAX_LINE + 1),
+    '{"message": "\\ud800", "fl_ctx": "[peer=, peer_rc=, task_id=]"}',
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_lines_are_passed_over(hostile: str) -> None:
+    log = ServerLog()
+    found = log.feed(hostile + "\n" + line("Round 3 started."))
+    assert [f.number for f in found if isinstance(f, Round)] == [3]
+    assert all(isinstance(f, Round) for f in found)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "\n" * MAX_LINE,
+        "peer=a, peer_rc=b, " * 50_000,
+        "starting workflow " * 50_000,
+        "validation metric " * 50_000,
+        "Round 1 global metrics: {" * 40_000,
+        "task " * 200_000,
+        "assigned task to client " * 40_000,
+    ],
+    ids=["breaks", "context", "workflow", "metric", "global", "task", "assigned"],
+)
+def test_no_line_can_stall_the_reader(message: str) -> None:
+    began = time.process_time()
+    ServerLog().feed(line(message, message))
+    assert (
+        time.process_time() - began < 5
+    )  # a slow machine needs a hundredth; going back over it again and again, hours
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_any_words_make_facts_that_fold(message: str, context: str) -> None:
+    words = ("Round 1 started.", f"validation metric 0.5 from client {message}", f"got result from client {message}")
+    found = ServerLog().feed("".join(line(w, context) for w in (message, *words)))
+    known = fold(JobSnapshot("job"), found)
+    assert JobSnapshot.from_json(json.loads(json.dumps(known.to_json()))) == known
+
+
+def test_names_are_bounded() -> None:
+    huge = "x" * 15_000
+    context = f"[peer={huge}, peer_rc={huge}, task_id=t]"
+    found = ServerLog().feed(line("Round 0 started.") + line(f"validation metric 1 from client {huge}", context))
+    assert len(repr(found)) < 2000
+
+
+@pytest.mark.parametrize(
+    "words", ["", "[]", "5", "{", '{"workflows": 5, "components": {}}', '{"workflows": [5, {"args": []}]}', "[" * 10**5]
+)
+def test_configurations_that_are_none(words: str) -> None:
+    assert read_config(words) in (None, Workflow())
+    assert readable_round_metrics(words) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [
+        ("round_metrics.json", "metrics/round_metrics.json"),
+        ("round_metrics.jsonl", None),
+        ("../../x.json", None),
+        ("a b.json", None),
+        (5, None),
+    ],
+)
+def test_only_a_readable_record_of_metrics_is_asked_for(file: Any, path: str | None) -> None:
+    component = {"path": "a.MetricsArtifactWriter", "args": {"round_file_name": file}}
+    assert readable_round_metrics(json.dumps({"components": [component]})) == path
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "x",
+        "[]",
+        '{"round": "1"}',
+        '{"round": 1, "aggregated_metrics": 5, "sites": [5, {"name": 5}]}',
+        '{"round": 1, "aggregated_metrics": [{"name": "a", "value": true}, {"name": "b", "value": NaN}, 5]}',
+        '{"round": 1, "aggregated_metrics": [{"name": "a", "value": 1' + "0" * 400 + "}]}",
+    ],
+)
+def test_hostile_records_of_metrics_say_nothing(record: str) -> None:
+    assert list(read_round_metrics(record)) == []
+    assert list(read_summary(record)) == []
