@@ -1,6 +1,8 @@
-"""Text that others wrote, made fit to be shown."""
+"""Text that others wrote, made fit to be shown; and how much room text takes in a terminal."""
 
 from __future__ import annotations
+
+import unicodedata
 
 SHORT_ID = 8
 """How many characters of a job id are shown; any unique prefix is accepted as input."""
@@ -14,3 +16,27 @@ def clean(text: str, limit: int = 200) -> str:
     """
     safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal printable text takes: a wide character two, a combining one none."""
+    return sum(map(_columns, text))
+
+
+def fit(text: str, room: int) -> str:
+    """Return as much of printable text as fits into `room` columns, with an ellipsis where something was cut off."""
+    if columns(text) <= room:
+        return text
+    kept, left = "", room - 1
+    for character in text:
+        left -= _columns(character)
+        if left < 0:
+            break
+        kept += character
+    return kept + "…" if room > 0 else ""
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
