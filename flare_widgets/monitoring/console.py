@@ -40,7 +40,7 @@ class LiveLine:
         self._file = file
         self._indent = indent
         self._terminal = file.isatty()
-        self._width = 0
+        self._shown = ""
         self._told: tuple[object, ...] | None = None
 
     def show(self, snapshot: JobSnapshot, now: float | None = None) -> None:
@@ -55,13 +55,13 @@ class LiveLine:
 
     def keep(self) -> None:
         """Leave the line as it is; what is shown next gets a line of its own."""
-        if self._width:
-            self._width = 0
+        if self._shown:
+            self._shown = ""
             self.say("")
 
     def clear(self) -> None:
         """Take the line off a terminal."""
-        if self._width:
+        if self._shown:
             self._write_over("")
             self._write("\r")
 
@@ -70,9 +70,9 @@ class LiveLine:
         self._write(text + "\n")
 
     def _write_over(self, line: str) -> None:
-        width = columns(line)
-        self._write("\r" + line + " " * (self._width - width))
-        self._width = width
+        if line != self._shown:
+            self._write("\r" + line + " " * (columns(self._shown) - columns(line)))
+            self._shown = line
 
     def _write(self, text: str) -> None:
         # A name that the terminal's encoding does not have must not end the watch.
