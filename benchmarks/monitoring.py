@@ -29,7 +29,7 @@ from flare_widgets import LocalFederation, Session, connect
 from . import jobs
 
 CLIENTS = ("flare-widgets", "nvflare")
-BATCHES = (12, 3)  # rounds of the jobs that run at the same time, once and once more
+BATCHES = (9, 3)  # rounds of the jobs that run at the same time, once and once more
 AT_ONCE = 2
 ROUND = 1.0  # seconds that a site takes
 MANY = 20

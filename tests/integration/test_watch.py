@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -19,7 +20,7 @@ from common import wait_until
 from terminal import Screen
 from training import write_training_job
 
-from flare_widgets.api import Session, connect
+from flare_widgets.api import JobNotFound, Session, connect
 from flare_widgets.federation import LocalFederation
 
 PROGRAM = """\
@@ -118,6 +119,13 @@ def test_into_a_pipe_there_is_a_line_for_each_change(told: Told) -> None:
     running = [line for line in live if "  RUNNING  " in line]
     rounds = [found[1] for line in running if (found := re.search(r"round (\d)/3", line))]
     assert rounds == ["1", "2", "3"]
+
+
+def test_a_job_that_is_not_there_is_one_clear_error_and_not_a_word(ours: Session) -> None:
+    told = io.StringIO()
+    with pytest.raises(JobNotFound):
+        ours.job("11111111-2222-4333-8444-555555555555").watch(file=told)
+    assert told.getvalue() == ""
 
 
 def test_the_session_is_usable_after_an_interrupt(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
