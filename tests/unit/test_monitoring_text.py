@@ -78,6 +78,10 @@ TIMES = "2:14, about 1:26 left"
 DOING = "hospital-a working, hospital-b done"
 
 
+def failure(sentence: str, next_step: str = "") -> Failure:
+    return Failure(sentence=sentence, site="hospital-a", next_step=next_step)
+
+
 def many(count: int, **words: str) -> JobSnapshot:
     """A job at many sites; by the site's name, what its task is like."""
     tasks = []
@@ -175,7 +179,7 @@ def many(count: int, **words: str) -> JobSnapshot:
         # at the end
         (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30"),
         (
-            ended("FINISHED:EXECUTION_EXCEPTION", failure=Failure("hospital-a failed: no data", "hospital-a", "look")),
+            ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: no data")),
             f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  {ROUND}  {METRIC}  3:30  "
             "hospital-a failed",
         ),
@@ -260,9 +264,7 @@ def test_the_summary_of_a_job_that_failed() -> None:
         metrics=(),
         best=None,
         sites=(SiteDeployment("hospital-b", "failed", "No space left on device"),),
-        failure=Failure(
-            "hospital-a failed in round 1: ValueError: x", "hospital-a", "mend client.py and submit again."
-        ),
+        failure=failure("hospital-a failed in round 1: ValueError: x", "mend client.py and submit again."),
         freshness=(Freshness("rounds", None, "no answer: gone", T), Freshness("metrics", None, "none kept", T)),
     )
     assert summary(snapshot, T).splitlines() == [
@@ -318,7 +320,7 @@ def test_nothing_that_comes_from_outside_harms_a_terminal(hostile: str, status: 
         key_metric=KeyMetric(hostile),
         best=Best(0, 1.0),
         activity=(SiteActivity(hostile, (hostile,), T, T - 100),),
-        failure=Failure(hostile, hostile, hostile),
+        failure=failure(hostile, hostile),
         freshness=(Freshness("rounds", None, hostile, T), Freshness(hostile, None, hostile, T)),
     )
     line = describe(snapshot, T + 5)
