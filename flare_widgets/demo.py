@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
 from .monitoring import JobSnapshot
+from .monitoring.console import LiveLine
 
 _CELL_TIMEOUT = 300
 _EXPECTED = "FINISHED:COMPLETED"
@@ -71,6 +72,7 @@ def _execute(notebook: Any, folder: Path) -> str:
             _say(f"\n{heading}")
 
     def on_cell_executed(cell: Any, **_: Any) -> None:
+        told.pause()
         if "show-in-demo" in cell.metadata.get("tags", ()):
             for output in cell.outputs:
                 if output.output_type == "stream":
@@ -100,22 +102,21 @@ def _execute(notebook: Any, folder: Path) -> str:
 
 
 class _Told:
-    """Tells how a job comes along: a line that is written over in a terminal, else a line a status."""
+    """Tells how a job comes along while a cell is executed."""
 
     def __init__(self) -> None:
-        self._status = ""
-        self._over = sys.stdout.isatty()
+        self._line = LiveLine(sys.stdout, indent="  ")
+        self._ended = self._over = False
 
     def __call__(self, snapshot: JobSnapshot) -> None:
-        news = snapshot.status != self._status
-        if snapshot.ended and not news:
-            return  # another view of the same job
-        self._status = snapshot.status
-        if self._over:
-            # The line before is cleared; when the status changes it stays, as part of the story.
-            print(f"\r\x1b[K  {snapshot}", end="\n" if news else "", flush=True)  # noqa: T201
-        elif news:
-            _say(f"  {snapshot}")
+        if not self._over:  # else it is another view of the same job
+            self._line.show(snapshot)
+            self._ended = snapshot.ended
+
+    def pause(self) -> None:
+        """Let others print; the line stays, as part of the story."""
+        self._line.keep()
+        self._over = self._ended
 
 
 class _Client(NotebookClient):

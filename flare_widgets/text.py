@@ -1,7 +1,8 @@
-"""Text that others wrote, made fit to be shown."""
+"""Text that others wrote, made fit to be shown; and how much room text takes in a terminal."""
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 SHORT_ID = 8
@@ -35,3 +36,27 @@ def said(value: Any, limit: int = 1000) -> str:
 
 def _shown(character: str) -> str:
     return " " if character in "\t\r" else "\N{REPLACEMENT CHARACTER}"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal printable text takes: a wide character two, a combining one none."""
+    return sum(map(_columns, text))
+
+
+def fit(text: str, room: int) -> str:
+    """Return as much of printable text as fits into `room` columns, with an ellipsis where something was cut off."""
+    if columns(text) <= room:
+        return text
+    kept, left = "", room - 1
+    for character in text:
+        left -= _columns(character)
+        if left < 0:
+            break
+        kept += character
+    return kept + "…" if room > 0 else ""
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

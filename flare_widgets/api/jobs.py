@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import time
 from collections.abc import AsyncIterator, Generator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from . import commands, forms
 from .commands import LOG_FILE
@@ -16,6 +16,7 @@ from .methods.running import check_interval, status_in
 from .transfer import Progress
 
 if TYPE_CHECKING:
+    from ..monitoring.snapshot import JobSnapshot
     from .aio import AsyncSession
     from .session import Session
 
@@ -274,6 +275,7 @@ class Job(Blocking, Handle["Job"]):
     >>> job = session.job(session.submit_job("jobs/hello"))  # doctest: +SKIP
     >>> job.status  # doctest: +SKIP
     'SUBMITTED'
+    >>> job.watch()  # a line that follows the job, and a summary at its end  # doctest: +SKIP
     >>> job.wait(timeout=600)["status"]  # or, in a notebook, (await job)["status"]  # doctest: +SKIP
     'FINISHED:COMPLETED'
     >>> job.download()  # doctest: +SKIP
@@ -289,6 +291,40 @@ class Job(Blocking, Handle["Job"]):
         twin = AsyncJob(self._session.aio, self._id)
         twin._memory = self._memory
         return twin
+
+    def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> JobSnapshot:
+        """Tell in the terminal how the job comes along, until it ends, and then how it went.
+
+        One line with round, sites, metric and time that renews itself in place; where there is no terminal (a log
+        file, a pipe), a line at each new status, round or trouble. An interrupt leaves at once; the job goes on.
+        To go on working meanwhile, use ``flare_widgets.Monitor(session).watch(job.id)``, or in a notebook
+        ``%flare monitor``.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to watch; 0 for as long as it takes.
+        file
+            Where to print; standard output when not given.
+
+        Returns
+        -------
+        JobSnapshot
+            What is known about the job at its end: ``status``, ``duration``, ``rounds``, ``metrics``, ``failure``, ...
+
+        Raises
+        ------
+        JobTimeout
+            It did not end in time; it goes on.
+        JobNotFound
+            There is no such job.
+        SessionClosed
+            The session was closed meanwhile.
+        """
+        # An import upwards, when asked: users look for this beside wait, but monitoring needs the API.
+        from ..monitoring.console import follow
+
+        return follow(self._session, self._id, timeout, file)
 
     def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
         return self.aio.__await__()

@@ -105,7 +105,7 @@ class StartupKit(Settings):
         --------
         flare_widgets.api.check_kit : what is checked.
         """
-        # The one import upwards in the house. A user looks for this beside load, but half of the report needs the
+        # An import upwards, when asked. A user looks for this beside load, but half of the report needs the
         # wire, which needs the kit; importing it here, when asked, leaves the kit usable without.
         from ..api.checkup import check_kit
 

@@ -16,6 +16,7 @@ import traitlets
 
 from ..errors import FlareError
 from ..monitoring.snapshot import JobSnapshot
+from ..monitoring.text import describe
 from .coalesce import Coalescer
 from .outputs import Outputs
 from .static_html import job_html
@@ -69,6 +70,8 @@ class JobView(anywidget.AnyWidget):
     ----------
     snapshot : dict
         The newest snapshot as :meth:`JobSnapshot.to_json` writes it.
+    sentence : str
+        The same in one sentence, as of `sent_at`: what a screen reader hears.
     sent_at : float
         This machine's clock when the snapshot was sent, for a browser whose clock differs.
     can_abort : bool
@@ -82,6 +85,7 @@ class JobView(anywidget.AnyWidget):
     _css = _STATIC / "job.css"
 
     snapshot = traitlets.Dict().tag(sync=True)
+    sentence = traitlets.Unicode().tag(sync=True)
     sent_at = traitlets.Float().tag(sync=True)
     can_abort = traitlets.Bool().tag(sync=True)
     abort_state = traitlets.Dict(default_value=_IDLE).tag(sync=True)
@@ -97,8 +101,7 @@ class JobView(anywidget.AnyWidget):
         self._status_at_abort = ""
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__(
-            snapshot=watch.snapshot.to_json(),
-            sent_at=time.time(),
+            **_facts(watch.snapshot),
             can_abort=abort is not None and not watch.snapshot.ended,
         )
         self.on_msg(self._on_message)
@@ -156,10 +159,10 @@ class JobView(anywidget.AnyWidget):
                 self.abort_state = _IDLE
 
     def _send_snapshot(self, snapshot: JobSnapshot) -> None:
-        # One message for both: the time is that of the snapshot.
+        # One message for all: the time is that of the snapshot.
         with self.hold_sync():
-            self.snapshot = snapshot.to_json()
-            self.sent_at = time.time()
+            for name, value in _facts(snapshot).items():
+                setattr(self, name, value)
 
     # -- the user's wishes ---------------------------------------------------------------------------------
 
@@ -227,3 +230,9 @@ class JobView(anywidget.AnyWidget):
         """
         if hasattr(change["new"], "_reply_subshell_for"):
             change["new"]._reply_subshell_for = lambda _data, default: default
+
+
+def _facts(snapshot: JobSnapshot) -> dict[str, Any]:
+    """The traits that change together with the snapshot."""
+    now = time.time()
+    return {"snapshot": snapshot.to_json(), "sentence": describe(snapshot, now), "sent_at": now}

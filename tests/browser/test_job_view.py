@@ -64,7 +64,7 @@ def test_follows_the_job_to_its_end(shown, panel, pictures):
     panel.expect_status("RUNNING")
     expect(panel.sites).to_have_text([re.compile(rf"{s} deployed") for s in ("server", "site-1", "site-2")])
     expect(panel.freshness).to_have_text(re.compile(r"updated \d s ago"))
-    expect(panel.live).to_have_attribute("aria-label", re.compile(r"^hello-numpy 76b8d043  RUNNING  0:0\d  server"))
+    expect(panel.live).to_have_attribute("aria-label", re.compile(r"^hello-numpy 76b8d043  RUNNING  0:0\d  site-1"))
     live = panel.live.bounding_box()
     shown.screenshot(shown.cell(1), pictures and pictures / "lab-running.png")
 

@@ -30,9 +30,13 @@ MAY = {
     "cli": {"demo", "views", "monitoring", "api", "kit", "errors", "federation", "authoring", "magics"},
 }
 
-#: The one import upwards, inside a function: users look for ``check`` beside ``load``, and half of its report needs the
-#: wire, which needs the kit.
-EXCEPTIONS = {("kit.startup", "flare_widgets.api.checkup.check_kit")}
+#: The imports upwards, inside a function (or for type checkers): users look for ``check`` beside ``load``, and half of
+#: its report needs the wire, which needs the kit; and for ``watch`` beside ``wait``, where a monitor needs the API.
+EXCEPTIONS = {
+    ("kit.startup", "flare_widgets.api.checkup.check_kit"),
+    ("api.jobs", "flare_widgets.monitoring.console.follow"),
+    ("api.jobs", "flare_widgets.monitoring.snapshot.JobSnapshot"),
+}
 
 #: Importing them into a script that only wants the FLARE API would be a surprise.
 NOTEBOOK = {"IPython", "ipywidgets", "anywidget", "traitlets"}

@@ -273,16 +273,6 @@ def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[
     assert JobSnapshot.from_json(snapshot.to_json()) == snapshot
 
 
-def test_the_line() -> None:
-    assert describe(folded(SUBMITTED), now=STARTED_AT) == "hello-numpy 1b4e28ba  SUBMITTED"
-    assert describe(folded(RUNNING), now=STARTED_AT + 134) == (
-        "hello-numpy 1b4e28ba  RUNNING  2:14  server deployed, site-1 deployed, site-2 deployed"
-    )
-    troubled = dataclasses.replace(folded(FINISHED), sites=(), trouble="no answer for 12 s")
-    assert describe(troubled) == "hello-numpy 1b4e28ba  FINISHED:COMPLETED  0:09  no answer for 12 s"
-    assert str(JobSnapshot(JOB)) == "job 1b4e28ba  UNKNOWN"
-
-
 def test_the_label() -> None:
     assert label("hello", JOB) == "hello 1b4e28ba"
     assert label("", JOB) == "job 1b4e28ba"

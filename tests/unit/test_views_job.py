@@ -15,6 +15,7 @@ from comm.base_comm import BaseComm
 
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.snapshot import JobSnapshot, StatusChange
+from flare_widgets.monitoring.text import describe
 from flare_widgets.views.job import JobView
 from flare_widgets.views.outputs import Outputs
 
@@ -106,8 +107,9 @@ def wait_for(condition):
 def test_the_browser_gets_the_whole_snapshot_and_the_time():
     before = time.time()
     view = JobView(FakeWatch())
-    state = view.get_state(["snapshot", "sent_at", "can_abort", "abort_state"])
+    state = view.get_state(["snapshot", "sentence", "sent_at", "can_abort", "abort_state"])
     assert JobSnapshot.from_json(state["snapshot"]) == RUNNING
+    assert state["sentence"] == describe(RUNNING, state["sent_at"])
     assert before <= state["sent_at"] <= time.time()
     assert state["can_abort"] is False
     assert state["abort_state"] == {"state": "idle", "words": ""}
@@ -118,11 +120,12 @@ def test_news_come_in_one_message_with_their_time():
     view = JobView(watch)
     view.comm.sent.clear()
     wait_for(lambda: time.time() > view.sent_at)
-    watch.learn(replace(RUNNING, facts_at=111.0))
+    watch.learn(replace(RUNNING, name="renamed"))
     wait_for(lambda: view.comm.updates)
     (update,) = view.comm.updates
-    assert update["snapshot"]["facts_at"] == 111.0
-    assert update.keys() == {"snapshot", "sent_at"}
+    assert update["snapshot"]["name"] == "renamed"
+    assert update["sentence"].startswith("renamed 76b8d043  RUNNING")
+    assert update.keys() == {"snapshot", "sentence", "sent_at"}
 
 
 def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():

@@ -40,9 +40,9 @@ const IDLE = { state: "idle", words: "" };
 
 /** The view of one of the fixtures, at the moment the fixture is for. */
 function open(name: string, traits: Record<string, unknown> = {}) {
-  const { snapshot, now } = fixture(name);
+  const { snapshot, text, now } = fixture(name);
   vi.setSystemTime(now * 1000);
-  const model = new FakeModel({ snapshot, sent_at: now, can_abort: true, abort_state: IDLE, ...traits });
+  const model = new FakeModel({ snapshot, sentence: text, sent_at: now, can_abort: true, abort_state: IDLE, ...traits });
   const widget = jobWidget();
   const stop = widget.initialize({ model });
   const host = (): { el: HTMLElement; close: () => void } => {
@@ -137,9 +137,9 @@ describe("a running job", () => {
   });
 
   it("survives a host that cannot reach the kernel", () => {
-    const { snapshot, now } = fixture("running");
+    const { snapshot, text, now } = fixture("running");
     vi.spyOn(console, "debug").mockReturnValue();
-    const model = new FakeModel({ snapshot, sent_at: now, can_abort: true, abort_state: IDLE });
+    const model = new FakeModel({ snapshot, sentence: text, sent_at: now, can_abort: true, abort_state: IDLE });
     model.send = () => {
       throw new Error("comm is closed");
     };
@@ -283,6 +283,30 @@ describe("a screen reader", () => {
   });
 });
 
+describe("the label", () => {
+  it("is the sentence that the kernel sends, renewed with every snapshot", () => {
+    const { model, find, now } = open("rounds");
+    const label = (): string | null => find(".flw-job").getAttribute("aria-label");
+    expect(label()).toBe(fixture("rounds").text);
+    expect(label()).toContain("hospital-a working, hospital-b done");
+    const end = fixture("completed");
+    model.receive({ snapshot: end.snapshot, sentence: end.text, sent_at: now });
+    expect(label()).toBe(end.text);
+  });
+
+  it.each([
+    ["nothing", undefined],
+    ["a number", 7],
+    ["control characters", "a\u001b[2J\u202eb"],
+    ["a long text", "x".repeat(5000)],
+  ])("is printable and bounded when what comes is %s", (_, sentence) => {
+    const { find } = open("running", { sentence });
+    const label = find(".flw-job").getAttribute("aria-label") ?? "";
+    expect(label).not.toMatch(/[\u0000-\u001f\u202a-\u202e]/);
+    expect(label.length).toBeLessThanOrEqual(1000);
+  });
+});
+
 describe("hostile text", () => {
   it("stays text", () => {
     const setter = vi.spyOn(Element.prototype, "innerHTML", "set");
@@ -294,6 +318,7 @@ describe("hostile text", () => {
     expect(seen(".flw-name")).toBe("<script>alert(1)</script>�[31m");
     expect(find(".flw-copy").title).toContain('id"><img src=x onerror=alert(1)>');
     expect(seen(".flw-trouble")).toBe("</style><script>t()</script>");
+    expect(find(".flw-job").getAttribute("aria-label")).toContain("RUN<i>NING");
     expect(el.textContent).not.toMatch(/[\u0000-\u001f\u202a-\u202e\u2066-\u2069]/);
     expect(seen(".flw-site-failed .flw-site-state").length).toBeLessThan(250);
   });

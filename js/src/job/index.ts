@@ -1,9 +1,13 @@
 /** The browser's half of flare_widgets.views.job.JobView: its traits and messages, joined to the view. */
 import { KernelClock } from "../lib/clock";
 import { type Model, type RenderContext, listen } from "../lib/host";
+import { clean } from "../lib/text";
 import { readAbortState } from "./abort";
 import { readSnapshot } from "./snapshot";
 import { type JobFacts, jobView } from "./view";
+
+/** Characters of the sentence; a screen reader takes minutes for more. */
+const MOST_WORDS = 1000;
 
 const browserNow = (): number => Date.now() / 1000;
 
@@ -31,6 +35,7 @@ export default function jobWidget() {
     });
     const facts = (): JobFacts => ({
       job: readSnapshot(model.get("snapshot")),
+      sentence: clean(String(model.get("sentence") ?? ""), MOST_WORDS),
       canAbort: model.get("can_abort") === true,
       abort: readAbortState(model.get("abort_state")),
     });

@@ -4,7 +4,7 @@
  * `readSnapshot` is the only door: behind it every text is printable and bounded and every number is a number,
  * whatever a server said.
  */
-import { SHORT_ID, clean, duration } from "../lib/text";
+import { clean } from "../lib/text";
 
 export interface StatusChange {
   readonly status: string;
@@ -70,17 +70,6 @@ export function elapsed(job: JobSnapshot, now: number): number | null {
 /** Seconds since the server last answered about this job, null before its first answer. */
 export function age(job: JobSnapshot, now: number): number | null {
   return job.factsAt === null ? null : Math.max(0, now - job.factsAt);
-}
-
-/** The job in one sentence: the label a screen reader hears, and the words of the text form. */
-export function describe(job: JobSnapshot, now: number): string {
-  const parts = [`${job.name || "job"} ${job.jobId.slice(0, SHORT_ID)}`, job.status || "UNKNOWN"];
-  // What the server no longer confirms does not go on.
-  const seconds = elapsed(job, job.trouble && job.factsAt !== null ? job.factsAt : now);
-  if (seconds !== null) parts.push(duration(seconds));
-  if (job.sites.length) parts.push(job.sites.map((site) => `${site.name} ${site.state}`).join(", "));
-  if (job.trouble) parts.push(job.trouble);
-  return parts.join("  ");
 }
 
 function record(value: unknown): Record<string, unknown> {

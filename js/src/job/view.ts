@@ -8,10 +8,12 @@ import { foot } from "./parts/foot";
 import { head } from "./parts/head";
 import { sites } from "./parts/sites";
 import { timeline } from "./parts/timeline";
-import { type JobSnapshot, describe } from "./snapshot";
+import type { JobSnapshot } from "./snapshot";
 
 export interface JobFacts {
   readonly job: JobSnapshot;
+  /** The job in one sentence, as a terminal shows it too: the label that a screen reader hears. */
+  readonly sentence: string;
   readonly canAbort: boolean;
   readonly abort: AbortState;
 }
@@ -71,7 +73,7 @@ export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView
     latest = next;
     element.dataset["tone"] = tone(next.job);
     element.classList.toggle("flw-in-trouble", next.job.trouble !== "" && !next.job.ended);
-    element.setAttribute("aria-label", describe(next.job, kernelNow()));
+    element.setAttribute("aria-label", next.sentence);
     where.draw(next.job);
     tick();
     if (before) speak(before, next.job);

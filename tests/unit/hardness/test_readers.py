@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "configure_site_log": ("INFO",),
     "read_file": ("cat", "site-1", None, "log.txt"),
     "grep": ("site-1", None, "x", "log.txt"),
+    "tail_from": ("site-1", "log.txt", 7),
 }
 COMMANDS = {name: getattr(commands, name)(*arguments) for name, arguments in ARGUMENTS.items()}
 

@@ -1,0 +1,374 @@
+"""A job in words: the line, and the summary at the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flare_widgets.monitoring.failure import Failure
+from flare_widgets.monitoring.parts import (
+    Best,
+    Freshness,
+    KeyMetric,
+    Point,
+    Round,
+    Scheduling,
+    Series,
+    SiteActivity,
+    SiteDeployment,
+    SiteTask,
+    StatusChange,
+)
+from flare_widgets.monitoring.snapshot import JobSnapshot
+from flare_widgets.monitoring.summary import MOST_SITES, summary
+from flare_widgets.monitoring.text import ago, describe, number, waited
+from flare_widgets.text import columns, fit
+
+T = 1_795_000_000.0
+JOB = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
+SITES = ("hospital-a", "hospital-b")
+
+
+def task(site: str, number: int | None, sent: float, returned: float | None = None, code: str = "") -> SiteTask:
+    return SiteTask(
+        f"{site}-{number}", site, "train", number, T + sent, None if returned is None else T + returned, code
+    )
+
+
+def submitted(**known: Any) -> JobSnapshot:
+    first = StatusChange("SUBMITTED", T, True)
+    return replace(JobSnapshot(JOB, "hello-numpy", status="SUBMITTED", timeline=(first,), facts_at=T + 1), **known)
+
+
+def running(**known: Any) -> JobSnapshot:
+    """In the sixth of ten rounds of 20 s each, 14 s after it began."""
+    snapshot = submitted(
+        status="RUNNING",
+        timeline=(*submitted().timeline, StatusChange("RUNNING", T, True)),
+        sites=tuple(SiteDeployment(name, "deployed") for name in ("server", *SITES)),
+        facts_at=T + 134,
+        first_round=0,
+        total_rounds=10,
+        rounds=tuple(Round(n, T + 20 + 20 * n, T + 40 + 20 * n if n < 5 else None) for n in range(6)),
+        tasks=(
+            *(task(site, n, 20 + 20 * n, 39 + 20 * n, "OK") for n in range(5) for site in SITES),
+            task("hospital-a", 5, 120),
+            task("hospital-b", 5, 120, 130, "OK"),
+        ),
+        metrics=(Series("accuracy", "", (Point(3, 0.59), Point(4, 0.607))),),
+        key_metric=KeyMetric("accuracy"),
+        best=Best(4, 0.607),
+    )
+    return replace(snapshot, **known)
+
+
+def ended(status: str = "FINISHED:COMPLETED", **known: Any) -> JobSnapshot:
+    last = StatusChange(status, T + 210, True)
+    return replace(running(), status=status, timeline=(*running().timeline, last), duration=210.0, **known)
+
+
+HEAD = "hello-numpy 76b8d043  RUNNING"
+ROUND = "round 6/10"
+METRIC = "accuracy 0.607"
+TIMES = "2:14, about 1:26 left"
+DOING = "hospital-a working, hospital-b done"
+
+
+def failure(sentence: str, next_step: str = "") -> Failure:
+    return Failure(sentence=sentence, site="hospital-a", next_step=next_step)
+
+
+def many(count: int, **words: str) -> JobSnapshot:
+    """A job at many sites; by the site's name, what its task is like."""
+    tasks = []
+    for n in range(count):
+        tasks += [task(f"site-{n:02}", 4, 100, 119, "OK"), task(f"site-{n:02}", 5, 120)]
+    by_site = {
+        "done": lambda t: replace(t, returned_at=T + 130, code="OK"),
+        "failed": lambda t: replace(t, returned_at=T + 130, code="EXECUTION_EXCEPTION"),
+        "late": lambda t: replace(t, sent_at=T + 20),
+    }
+    changed = {site.replace("_", "-"): by_site[word] for site, word in words.items()}
+    newest = [changed[t.site](t) if t.round == 5 and t.site in changed else t for t in tasks]
+    return running(tasks=tuple(newest), sites=())
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "line"),
+    [
+        (JobSnapshot(JOB), "job 76b8d043  UNKNOWN"),
+        # before it runs
+        (submitted(), "hello-numpy 76b8d043  SUBMITTED  waiting for 2:14: the server has not tried to start it yet"),
+        (submitted(scheduling=Scheduling(1, T)), "hello-numpy 76b8d043  SUBMITTED  waiting for 2:14"),
+        (
+            submitted(scheduling=Scheduling(3, T + 9, "connected sites (2) < min_sites (5)")),
+            "hello-numpy 76b8d043  SUBMITTED  waiting for 2:14: connected sites (2) < min_sites (5), tried 3 times",
+        ),
+        # while it does
+        (running(), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  {DOING}"),
+        (running(total_rounds=None), f"{HEAD}  round 6  {METRIC}  2:14  {DOING}"),
+        (running(total_rounds=6), f"{HEAD}  round 6/6  {METRIC}  2:14, about 0:06 left  {DOING}"),
+        (running(best=Best(2, 0.7)), f"{HEAD}  {ROUND}  {METRIC} (best 0.700 in round 3)  {TIMES}  {DOING}"),
+        # The server's log has the mean of a round only where it is the best so far.
+        (
+            running(metrics=(Series("accuracy", "", (Point(1, 0.5),)),), best=Best(1, 0.5)),
+            f"{HEAD}  {ROUND}  accuracy 0.500 in round 2  {TIMES}  {DOING}",
+        ),
+        # Only sites' values: none of them is the job's.
+        (running(metrics=(Series("loss", "hospital-a", (Point(4, 1.0),)),)), f"{HEAD}  {ROUND}  {TIMES}  {DOING}"),
+        # No key metric: the first one there is.
+        (
+            running(key_metric=None, best=None, metrics=(Series("loss", "", (Point(5, 12345.6),)),)),
+            f"{HEAD}  {ROUND}  loss 12346  {TIMES}  {DOING}",
+        ),
+        (
+            running(tasks=(task("hospital-a", 5, 120, 130, "EXECUTION_EXCEPTION"),)),
+            f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  hospital-a failed, hospital-b waiting",
+        ),
+        # what sites say, where the server's log may not be read
+        (
+            running(
+                rounds=(),
+                tasks=(),
+                metrics=(),
+                activity=(SiteActivity("hospital-a", ("train",), T + 130), SiteActivity("hospital-b", (), T + 130)),
+                freshness=(Freshness("rounds", None, "not permitted: lead may not", T + 100),),
+            ),
+            f"{HEAD}  2:14  hospital-a working, hospital-b waiting  rounds not known (not permitted: lead may not)",
+        ),
+        (running(rounds=(), tasks=(), metrics=()), f"{HEAD}  2:14  hospital-a deployed, hospital-b deployed"),
+        (
+            running(rounds=(), metrics=(), tasks=(task("hospital-a", None, 3), task("hospital-b", None, 3, 9, "OK"))),
+            f"{HEAD}  2:14  hospital-a working, hospital-b waiting",
+        ),
+        # many sites
+        (many(8, site_01="done", site_02="done"), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  2 done, 6 working"),
+        (
+            many(9, site_03="failed", site_05="late", site_01="done"),
+            f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  site-03 failed, site-05 late, 1 done, 6 working",
+        ),
+        (
+            many(9, **{f"site_0{n}": "failed" for n in range(6)}),
+            f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  site-00, site-01, site-02, site-03 and 2 more failed, 3 working",
+        ),
+        # trouble
+        (
+            running(trouble="no connection to server:8002, trying again (3)", facts_at=T + 92),
+            f"{HEAD} 42 s ago  no connection to server:8002, trying again (3)  {ROUND}  {METRIC}  1:32  {DOING}",
+        ),
+        (
+            running(running_seen_at=T + 60, absent_seen_at=T + 130),
+            f"{HEAD}  the server does not run it any more (was it restarted?), so it will not end by itself  "
+            f"{ROUND}  {METRIC}  {DOING}",
+        ),
+        (
+            running(
+                activity=(SiteActivity("hospital-a", last_seen=T + 90), SiteActivity("hospital-b", last_seen=T + 125)),
+                freshness=(Freshness("system", T + 130),),
+            ),
+            f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  hospital-a silent for 40 s, hospital-b done",
+        ),
+        (
+            running(freshness=(Freshness("rounds", T + 100, "no answer", T + 110),)),
+            f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  {DOING}  rounds as of 34 s ago (no answer)",
+        ),
+        # at the end
+        (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30"),
+        (
+            ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: no data")),
+            f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  {ROUND}  {METRIC}  3:30  "
+            "hospital-a failed",
+        ),
+        (
+            ended(freshness=(Freshness("metrics", None, "none kept", T), Freshness("activity", T, "x", T + 1))),
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30",
+        ),
+        (
+            ended(metrics=(), freshness=(Freshness("metrics", None, "none kept", T),)),
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  3:30  metrics not known (none kept)",
+        ),
+        (
+            ended("FINISHED:ABORTED", freshness=(Freshness("failure", None, "no log", T),)),
+            f"hello-numpy 76b8d043  FINISHED:ABORTED  {ROUND}  {METRIC}  3:30  cause of the failure not known (no log)",
+        ),
+    ],
+)
+def test_the_line(snapshot: JobSnapshot, line: str) -> None:
+    assert describe(snapshot, T + 134) == line
+
+
+def test_a_site_that_is_late_is_named_with_its_time() -> None:
+    slow = running(tasks=(*(t for t in running().tasks if t.round != 5), task("hospital-a", 5, 120)))
+    assert describe(slow, T + 120 + 61).endswith("hospital-a late (1:01), hospital-b waiting")
+
+
+def test_a_print_is_the_line_of_now() -> None:
+    assert str(JobSnapshot(JOB)) == "job 76b8d043  UNKNOWN"
+    assert f"{ended()}" == describe(ended())
+
+
+def test_a_job_that_waits_for_a_time_that_is_not_known() -> None:
+    assert waited(replace(submitted(), timeline=()), T) == "waiting"
+    assert waited(running(), T) == ""
+
+
+def test_the_summary_of_a_job_that_completed() -> None:
+    snapshot = ended(
+        metrics=(
+            Series("accuracy", "", (Point(8, 0.6), Point(9, 0.612))),
+            Series("accuracy", "hospital-a", (Point(9, 0.601),)),
+            Series("accuracy", "hospital-b", (Point(9, 0.623),)),
+            Series("a loss", "", (Point(9, 1234.56),)),
+            Series("a loss", "hospital-b", (Point(9, 0.00001),)),
+        ),
+        rounds=tuple(Round(n, T + 20 * n) for n in range(10)),
+        best=Best(7, 0.62),
+    )
+    assert summary(snapshot, T).splitlines() == [
+        "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
+        "10 of 10 rounds, the best was round 8 with accuracy 0.620",
+        "",
+        "round 10      accuracy  a loss",
+        "all together     0.612    1235",
+        "hospital-a       0.601       -",
+        "hospital-b       0.623   1e-05",
+    ]
+
+
+def test_the_summary_says_which_round_a_value_is_of_when_they_differ() -> None:
+    snapshot = ended(
+        metrics=(Series("loss", "", (Point(3, 0.5),)), Series("loss", "東京", (Point(5, 0.25),))),
+        key_metric=None,
+        best=None,
+        freshness=(Freshness("metrics", None, "the job keeps no record of metrics", T),),
+    )
+    assert summary(snapshot, T).splitlines() == [
+        "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
+        "6 of 10 rounds",
+        "",
+        "                         loss",
+        "all together  0.500 (round 4)",
+        "東京          0.250 (round 6)",
+    ]
+
+
+def test_the_summary_of_a_job_that_failed() -> None:
+    snapshot = ended(
+        "FINISHED:EXECUTION_EXCEPTION",
+        rounds=running().rounds[:1],
+        total_rounds=None,
+        metrics=(),
+        best=None,
+        sites=(SiteDeployment("hospital-b", "failed", "No space left on device"),),
+        failure=failure("hospital-a failed in round 1: ValueError: x", "mend client.py and submit again."),
+        freshness=(Freshness("rounds", None, "no answer: gone", T), Freshness("metrics", None, "none kept", T)),
+    )
+    assert summary(snapshot, T).splitlines() == [
+        "hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION after 3:30",
+        "hospital-a failed in round 1: ValueError: x",
+        "Next: mend client.py and submit again.",
+        "hospital-b could not take the job: No space left on device",
+        "1 round",
+        "metrics not known (none kept)",
+    ]
+
+
+def test_the_summary_of_a_job_that_has_not_ended() -> None:
+    assert summary(submitted(scheduling=Scheduling(1, T, "no sites")), T + 60).splitlines() == [
+        "hello-numpy 76b8d043  SUBMITTED",
+        "waiting for 1:00: no sites",
+    ]
+    cut_off = running(trouble="no connection", metrics=(), best=None)
+    assert summary(cut_off, T + 170).splitlines() == [
+        "hello-numpy 76b8d043  RUNNING for 2:14",
+        "6 of 10 rounds",
+        "no connection; this is as of 36 s ago",
+    ]
+    aborted = submitted(status="FINISHED:ABORTED")
+    assert summary(aborted, T) == "hello-numpy 76b8d043  FINISHED:ABORTED before it ran"
+
+
+def test_a_large_table_is_counted() -> None:
+    metrics = tuple(Series(f"m{i}", f"site-{n:02}", (Point(1, 0.5),)) for n in range(30) for i in range(8))
+    lines = summary(ended(metrics=metrics), T).splitlines()
+    assert lines[-1] == "... and 10 more sites and 2 more metrics"
+    assert sum(line.startswith("site-") for line in lines) == MOST_SITES
+
+
+HOSTILE = ["\x1b[2J", "a\rb", "a\nb", "\u202eevil", "\x07", "\x9b31m", "\u2028", "\ud800", "x" * 5000]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("status", ["RUNNING", "SUBMITTED", "FINISHED:EXECUTION_EXCEPTION", None])
+def test_nothing_that_comes_from_outside_harms_a_terminal(hostile: str, status: str | None) -> None:
+    snapshot = JobSnapshot(
+        hostile,
+        name=hostile,
+        status=hostile if status is None else status,
+        timeline=running().timeline,
+        sites=tuple(SiteDeployment(hostile + str(n), "failed", hostile) for n in range(6)),
+        facts_at=T,
+        trouble=hostile,
+        scheduling=Scheduling(2, T, hostile),
+        rounds=(Round(0, T),),
+        tasks=(SiteTask(hostile, hostile, hostile, 0, T, T + 1, hostile),),
+        metrics=(Series(hostile, "", (Point(0, 1.0),)), Series(hostile, hostile, (Point(0, 1.0),))),
+        key_metric=KeyMetric(hostile),
+        best=Best(0, 1.0),
+        activity=(SiteActivity(hostile, (hostile,), T, T - 100),),
+        failure=failure(hostile, hostile),
+        freshness=(Freshness("rounds", None, hostile, T), Freshness(hostile, None, hostile, T)),
+    )
+    line = describe(snapshot, T + 5)
+    assert line.isprintable()
+    assert len(line) < 2000
+    assert all(part.isprintable() for part in summary(snapshot, T + 5).split("\n"))
+    assert len(summary(snapshot, T + 5)) < 6000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.000"),
+        (0.6071, "0.607"),
+        (-0.5, "-0.500"),
+        (999.9994, "999.999"),
+        (12345.6, "12346"),
+        (1.2e9, "1.2e+09"),
+        (1.23e-7, "1.2e-07"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_numbers(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h")])
+def test_ages(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "fitting"),
+    [
+        ("hello", 5, "hello"),
+        ("hello", 4, "hel…"),
+        ("hello", 1, "…"),
+        ("hello", 0, ""),
+        ("東京東京", 8, "東京東京"),
+        ("東京東京", 7, "東京東…"),
+        ("東京東京", 6, "東京…"),
+        ("e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"),
+    ],
+)
+def test_text_is_cut_to_the_columns_there_are(text: str, room: int, fitting: str) -> None:
+    assert fit(text, room) == fitting
+
+
+@given(st.text(), st.integers(0, 40))
+def test_what_is_cut_fits(text: str, room: int) -> None:
+    assert columns(fit(text, room)) <= room
