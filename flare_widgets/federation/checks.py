@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 #: The one part of a federation's folder that survives a failed start.
@@ -18,6 +18,12 @@ MAX_SITES = 64
 
 #: The ways to reach a server.
 SCHEMES = ("http", "tcp", "grpc")
+
+#: What a user may be, from the one who may do everything to the one who may only look.
+ROLES = ("project_admin", "org_admin", "lead", "member")
+
+#: Narrower than nvflare's own rule too: the name is a folder's, and stands in command lines and log lines.
+_USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,}")
 
 # Narrower than nvflare's own rule, which accepts a leading dash that its admin commands then take for an
 # option.
@@ -87,6 +93,34 @@ def _check_name(name: object) -> None:
         raise ValueError(f"{name!r} cannot be a site's name: it is longer than {_LONGEST_NAME} characters.")
     if name.lower() in _RESERVED:
         raise ValueError(f"{name!r} cannot be a site's name: NVIDIA FLARE uses it for something else.")
+
+
+def check_users(users: object, reserved: str) -> dict[str, str]:
+    """``users`` as a dict of role by name, or a ValueError.
+
+    Parameters
+    ----------
+    users
+        The role of each additional user, by name; None for no such user.
+    reserved
+        The user that every federation has.
+    """
+    if users is None:
+        return {}
+    if not isinstance(users, Mapping):
+        raise ValueError(
+            f"users must be a dict of a role by name, such as {{'ada@example.org': 'lead'}}, not {users!r}."
+        )
+    seen = {reserved.lower()}
+    for name, role in users.items():
+        if not isinstance(name, str) or not _USER_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+            raise ValueError(f"{name!r} cannot be a user's name: it must be like an e-mail address, ada@example.org.")
+        if name.lower() in seen:
+            raise ValueError(f"Each user needs a name of its own, but {name!r} is used twice.")
+        seen.add(name.lower())
+        if role not in ROLES:
+            raise ValueError(f"The role of {name} must be one of {', '.join(ROLES)}, not {role!r}.")
+    return dict(users)
 
 
 def check_timeout(start_timeout: object) -> float:

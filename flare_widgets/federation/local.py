@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -41,6 +41,10 @@ class LocalFederation:
         How long the start may take, in seconds.
     scheme
         How the server is reached: ``http``, ``tcp`` or ``grpc`` (which needs the extra ``grpc``).
+    users
+        Who else shall have a startup kit: the role by the user's name, such as ``{"ada@example.org": "lead"}``.
+        Roles are ``project_admin``, ``org_admin``, ``lead`` and ``member``; what each may do, NVIDIA FLARE's
+        default policy says. See :meth:`kit`.
 
     Raises
     ------
@@ -61,11 +65,13 @@ class LocalFederation:
         progress: Callable[[str], None] | None = None,
         start_timeout: float = 60,
         scheme: str = "http",
+        users: Mapping[str, str] | None = None,
     ) -> None:
         self._sites = checks.site_names(sites)
         self._chosen_folder = None if folder is None else checks.check_folder(Path(folder))
         self._start_timeout = checks.check_timeout(start_timeout)
         self._scheme = checks.check_scheme(scheme)
+        self._users = checks.check_users(users, ADMIN)
         self._progress = progress
         self._run: Run | None = None
 
@@ -83,7 +89,27 @@ class LocalFederation:
     def admin_kit(self) -> Path:
         """The startup kit of the project admin, ``admin@nvidia.com``: the folder that contains
         ``startup``."""
-        return self._started().folder / folders.KITS / ADMIN
+        return self.kit(ADMIN)
+
+    def kit(self, user: str) -> Path:
+        """The startup kit of a user: the folder that contains ``startup``.
+
+        Parameters
+        ----------
+        user
+            The project admin ``admin@nvidia.com``, or one of those the federation was asked to have.
+
+        Raises
+        ------
+        ValueError
+            If it has no such user.
+        """
+        if user not in (ADMIN, *self._users):
+            raise ValueError(
+                f"This federation has no user {user!r}, only {', '.join((ADMIN, *self._users))}: "
+                "name who else shall be in it with users={...}."
+            )
+        return self._started().folder / folders.KITS / user
 
     @property
     def folder(self) -> Path:
@@ -142,7 +168,9 @@ class LocalFederation:
         began = time.monotonic()
         _clean_up_after_others(self._say)
         deadline = began + self._start_timeout
-        self._run = bring_up(self._sites, self._chosen_folder, self._say, deadline, scheme=self._scheme)
+        self._run = bring_up(
+            self._sites, self._chosen_folder, self._say, deadline, scheme=self._scheme, users=self._users
+        )
         self._say(f"ready in {time.monotonic() - began:.1f} s")
         return self
 

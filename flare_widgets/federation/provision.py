@@ -2,7 +2,7 @@
 
 Run as a process of its own, so that nvflare is never imported into the user's::
 
-    provision.main([folder, port, scheme, site, site, ...])
+    provision.main([folder, port, scheme, users, site, site, ...])
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,14 @@ _PROJECT = "local"
 
 def main(arguments: Sequence[str]) -> int:
     """Provision into ``folder/kits``; the exit code of the process."""
-    folder, port, scheme, *sites = arguments
+    folder, port, scheme, users, *sites = arguments
     os.umask(0o077)
-    provision(Path(folder), int(port), scheme, sites)
+    provision(Path(folder), int(port), scheme, sites, json.loads(users))
     return 0
 
 
-def provision(folder: Path, port: int, scheme: str, sites: Sequence[str]) -> None:
-    """Make the startup kits of a server, its sites and its project admin.
+def provision(folder: Path, port: int, scheme: str, sites: Sequence[str], users: Mapping[str, str]) -> None:
+    """Make the startup kits of a server, its sites and its users.
 
     Parameters
     ----------
@@ -43,15 +43,19 @@ def provision(folder: Path, port: int, scheme: str, sites: Sequence[str]) -> Non
         How it is reached: ``http``, ``tcp`` or ``grpc``.
     sites
         The names of the sites.
+    users
+        The roles of the users besides the project admin, by name. All are of one organisation, that of the sites.
     """
     workspace = folder / PROVISION
-    made = _run_provisioner(workspace, folder / STORAGE, port, scheme, sites)
+    made = _run_provisioner(workspace, folder / STORAGE, port, scheme, sites, users)
     made.rename(folder / KITS)
     # With the kits made, nobody needs the key of their certificate authority any more.
     shutil.rmtree(workspace)
 
 
-def _run_provisioner(workspace: Path, storage: Path, port: int, scheme: str, sites: Sequence[str]) -> Path:
+def _run_provisioner(
+    workspace: Path, storage: Path, port: int, scheme: str, sites: Sequence[str], users: Mapping[str, str]
+) -> Path:
     from nvflare.lighter.constants import CtxKey
     from nvflare.lighter.entity import Project
     from nvflare.lighter.impl.cert import CertBuilder
@@ -76,7 +80,8 @@ def _run_provisioner(workspace: Path, storage: Path, port: int, scheme: str, sit
     project.set_server("server", _ORG, {"fed_learn_port": port, "default_host": "localhost"})
     for name in sites:
         project.add_client(name, _ORG, {})
-    project.add_admin(ADMIN, _ORG, {"role": "project_admin"})
+    for name, role in {ADMIN: "project_admin", **users}.items():
+        project.add_admin(name, _ORG, {"role": role})
     builders = [
         WorkspaceBuilder(["master_template.yml"]),
         StaticFileBuilder(config_folder="config", scheme=scheme),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import folders
@@ -81,7 +82,15 @@ class _PortTaken(FederationError):
     """Somebody else listens on the port we have chosen."""
 
 
-def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: float, *, scheme: str = "http") -> Run:
+def bring_up(
+    sites: Sequence[str],
+    chosen: Path | None,
+    say: Say,
+    deadline: float,
+    *,
+    scheme: str = "http",
+    users: Mapping[str, str] | None = None,
+) -> Run:
     """Start a federation, and wait until it is ready.
 
     Parameters
@@ -96,6 +105,8 @@ def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: floa
         When to give up, on the monotonic clock.
     scheme
         How the server is reached.
+    users
+        The roles of users besides the project admin, by name.
 
     Returns
     -------
@@ -112,7 +123,7 @@ def bring_up(sites: Sequence[str], chosen: Path | None, say: Say, deadline: floa
     try:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return _Start(federation, folder, sites, scheme, say, deadline).run()
+                return _Start(federation, folder, sites, scheme, users or {}, say, deadline).run()
             except _PortTaken:
                 if attempt == _ATTEMPTS:
                     raise
@@ -128,12 +139,20 @@ class _Start:
     """One attempt to start a federation."""
 
     def __init__(
-        self, federation: str, folder: Path, sites: Sequence[str], scheme: str, say: Say, deadline: float
+        self,
+        federation: str,
+        folder: Path,
+        sites: Sequence[str],
+        scheme: str,
+        users: Mapping[str, str],
+        say: Say,
+        deadline: float,
     ) -> None:
         self._federation = federation
         self._folder = folder
         self._sites = sites
         self._scheme = scheme
+        self._users = users
         self._say = say
         self._deadline = deadline
         self._port = Port()
@@ -168,10 +187,13 @@ class _Start:
         # starts.
         environment = child_environment(self._federation, os.environ)
         del environment[MARKER]
+        users = json.dumps(dict(self._users))
         with log.open("ab") as output:
             try:
                 code = subprocess.run(
-                    own_module("provision", str(self._folder), str(self._port.number), self._scheme, *self._sites),
+                    own_module(
+                        "provision", str(self._folder), str(self._port.number), self._scheme, users, *self._sites
+                    ),
                     env=environment,
                     cwd=self._folder,
                     stdin=subprocess.DEVNULL,
