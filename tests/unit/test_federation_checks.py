@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flare_widgets.federation import LocalFederation
-from flare_widgets.federation.checks import MAX_SITES, breaks_commands, check_folder, check_timeout, site_names
+from flare_widgets.federation.checks import (
+    MAX_SITES,
+    ROLES,
+    breaks_commands,
+    check_folder,
+    check_timeout,
+    check_users,
+    site_names,
+)
 
 
 def test_a_number_becomes_names() -> None:
@@ -102,3 +111,29 @@ def test_a_used_folder_is_refused(tmp_path: Path) -> None:
         LocalFederation(folder=tmp_path)
     with pytest.raises(ValueError, match="not a folder"):
         LocalFederation(folder=tmp_path / "thesis.txt")
+
+
+def test_users_have_roles() -> None:
+    users = {f"u{n}@example.org": role for n, role in enumerate(ROLES)}
+    assert check_users(users, "admin@nvidia.com") == users
+    assert check_users(None, "admin@nvidia.com") == {}
+
+
+@pytest.mark.parametrize(
+    ("users", "says"),
+    [
+        (["ada@example.org"], "must be a dict"),
+        ("ada@example.org", "must be a dict"),
+        ({"ada": "lead"}, "like an e-mail address"),
+        ({"../x@example.org": "lead"}, "like an e-mail address"),
+        ({"a b@example.org": "lead"}, "like an e-mail address"),
+        ({f"{'a' * 60}@example.org": "lead"}, "like an e-mail address"),
+        ({5: "lead"}, "like an e-mail address"),
+        ({"Admin@nvidia.com": "lead"}, "is used twice"),
+        ({"ada@example.org": "lead", "ADA@example.org": "member"}, "is used twice"),
+        ({"ada@example.org": "boss"}, "must be one of project_admin, org_admin, lead, member, not 'boss'"),
+    ],
+)
+def test_impossible_users(users: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        LocalFederation(users=users)

@@ -51,6 +51,15 @@ def test_before_the_start() -> None:
     federation.stop()
 
 
+def test_the_kit_of_a_user() -> None:
+    federation = LocalFederation(users={"ada@example.org": "lead"})
+    for known in ("admin@nvidia.com", "ada@example.org"):
+        with pytest.raises(FederationError, match=r"call start\(\) first"):
+            federation.kit(known)
+    with pytest.raises(ValueError, match=r"no user 'bob@example.org', only admin@nvidia.com, ada@example.org"):
+        federation.kit("bob@example.org")
+
+
 def test_many_sites_have_a_short_repr() -> None:
     assert repr(LocalFederation(64)) == "<LocalFederation 64 sites: not started>"
 
