@@ -1,0 +1,253 @@
+"""What the logs say about a failure: tracebacks, the last round, how processes ended. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from ...text import clean
+from .logs import Record, parse_log, tail
+from .model import Evidence
+from .traces import Found, Frame, Trace, find_traces
+
+_ROUND = re.compile(r"\bRound (\d{1,9}) started")
+_CONFIG = re.compile(
+    r"Error processing '(?P<config>[^']*)' in element '.*': path: '(?P<path>[^']*)', exception: '(?P<why>.*)'",
+    re.DOTALL,
+)
+_CLASS = re.compile(r"(?:\w+: )?Can't load class (?P<class>[\w.]+): (?P<why>.*)", re.DOTALL)
+_NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+_FAILING = re.compile(
+    r"FATAL_SYSTEM_ERROR|is bad, error code|Exception in workflow|asked to abort|is deemed disconnected"
+)
+_TASK_END = re.compile(r"task \S+ exit with status TaskCompletionStatus\.(\w+)")
+_REPORTED = re.compile(r"reported failure from ([^\s:]+): (.*)")
+_BAD_RESULT = re.compile(r"Result from (\S+) is bad, error code: (\w+)")
+_RETURN_CODE = re.compile(r"child worker process finished with RC (-?\d+)")
+_GOOD_BYE = re.compile(r"Good Bye|Client is stopping|received request from Server to end current RUN")
+_HEARTBEAT = re.compile(r"trainer heartbeat timed out after ([\d.]+)s")
+_TIMED_OUT = re.compile(r"time[d]?[ -]?out", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A participant with an exception in its log; the fields as those of :class:`.Failure`.
+
+    Attributes
+    ----------
+    what, why
+        For a class that cannot be loaded: what cannot be done, and the reason. For a missing package: its name.
+    origin
+        In brackets, the exception that it came from.
+    """
+
+    site: str
+    kind: str
+    error: str
+    file: str = ""
+    line: int | None = None
+    function: str = ""
+    code: str = ""
+    log: tuple[str, ...] = ()
+    what: str = ""
+    why: str = ""
+    origin: str = ""
+
+    def same(self, other: Suspect) -> bool:
+        """Whether it is the same mistake, elsewhere."""
+        return (self.kind, self.what, self.file, self.line) == (other.kind, other.what, other.file, other.line)
+
+
+class Ending(NamedTuple):
+    """How a process ended: the kind of failure, words for it, the last relevant lines, and whose they are."""
+
+    kind: str
+    words: str
+    log: tuple[str, ...]
+    log_of: str
+
+
+class Clues:
+    """The logs of some evidence, read once.
+
+    Parameters
+    ----------
+    evidence
+        What is known.
+
+    Attributes
+    ----------
+    round
+        The last round that began before the job failed; None when not known.
+    tasks
+        How many of the workflow's tasks ended in which way (``OK``, ``TIMEOUT``, ...), as far as the log goes.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._records: dict[tuple[str, str], list[Record]] = {}
+        for log in evidence.logs:
+            self._records.setdefault((log.of, log.what), []).extend(parse_log(log.text))
+        self.round = _round(self.records("server", "job"))
+        ends = [m.group(1) for record in self.records("server", "job") if (m := _TASK_END.search(record.message))]
+        self.tasks: Counter[str] = Counter(ends)
+
+    def records(self, of: str, *what: str) -> list[Record]:
+        """The records of the first of these logs that there is."""
+        return next((self._records[of, one] for one in what if (of, one) in self._records), [])
+
+    def in_round(self, otherwise: str = "") -> str:
+        """The last round that began, as part of a sentence."""
+        return otherwise if self.round is None else f" in round {self.round}"
+
+    def tail(self, of: str, until: int | None = None) -> tuple[str, ...]:
+        """The last lines of somebody's log of the job, or of what else there is of theirs."""
+        return tail(self.records(of, "job", "errors", "parent", "remembered"), until)
+
+    def tail_of_tasks(self) -> tuple[str, ...]:
+        """The last lines of the server's log of the job, until the end of the last task."""
+        records = self.records("server", "job")
+        ends = [index for index, record in enumerate(records) if _TASK_END.search(record.message)]
+        return tail(records, ends[-1] if ends else None)
+
+    def last_error(self, of: str) -> str:
+        """The last error in somebody's logs, in one line; empty if there is none."""
+        for what in ("job", "errors", "remembered"):
+            for record in reversed(self._records.get((of, what), [])):
+                if record.serious or what == "remembered":
+                    return clean(" ".join(record.message.split()), 300)
+        return ""
+
+    def suspect(self, of: str) -> Suspect | None:
+        """The last exception in somebody's logs that has to do with the user's code, or else the last one."""
+        best: tuple[Found, list[Record]] | None = None
+        for what in ("errors", "job"):
+            records = self._records.get((of, what), [])
+            traces = find_traces(records)
+            users = [found for found in traces if found.trace.users or _config(found.trace)]
+            if users:
+                # The same one is often logged again, with words of FLARE's around it.
+                first = next(f for f in users if _place(f.trace) == _place(users[-1].trace))
+                return _suspect(of, first.trace, tail(records, first.record))
+            if traces and best is None:
+                best = traces[-1], records
+        return _suspect(of, best[0].trace, tail(best[1], best[0].record)) if best else None
+
+    def stopped(self) -> Iterator[str]:
+        """The sites whose logs tell of an error, or whose process of the job ended with one."""
+        for of, what in self._records:
+            if of == "server":
+                continue
+            records = self._records[of, what]
+            codes = [code for r in records if (code := _RETURN_CODE.search(r.message)) and code.group(1) != "0"]
+            if any(r.serious for r in records) if what != "parent" else codes:
+                yield of
+
+    def ending(self, site: str) -> Ending | None:
+        """How a site's process of the job ended without a traceback."""
+        name = clean(site, 80)
+        own = self.records(site, "job", "errors")
+        for index in reversed(range(len(own))):
+            if not own[index].serious:
+                continue
+            log = tail(own, index)
+            message = own[index].message
+            if match := _HEARTBEAT.search(message):
+                seconds = f"{float(match.group(1)):g} s"
+                return Ending("timeout", f"the training process of {name} did not answer for {seconds}", log, name)
+            if "trainer process exited" in message:
+                words = f"the training process of {name} ended without a result and without an exception in its log"
+                return Ending("client-exit", f"{words} (probably os._exit, sys.exit, or a kill)", log, name)
+            if "trainer thread exited" in message:
+                words = f"the training script of {name} ended without a result, and FLARE logs no reason for that"
+                return Ending("client-exit", f"{words} (probably an import that failed, or sys.exit)", log, name)
+        reported = self._reported(site)
+        bad = self._bad_result(site)
+        last = self.last_error(site)
+        log = self.tail(site) or self.tail("server")
+        of = name if self.tail(site) else "server" if log else ""
+        silent = not any(_GOOD_BYE.search(record.message) for record in own[-30:])
+        if reported and own and silent and not last:
+            words = f"the process of the job on {name} ended at once, without a last word in its log"
+            return Ending("client-exit", f"{words} (probably os._exit, a crash in native code, or a kill)", log, of)
+        if reported and not bad:
+            return Ending("client-exit", f"the process of the job on {name} failed: {last or reported}", log, of)
+        if bad and not last:
+            why = "its log says nothing more" if own else "why is in its log, which could not be read"
+            return Ending("client-exception", f"{name} failed in its task ({bad}); {why}", log, of)
+        if last:
+            return Ending(
+                "timeout" if _TIMED_OUT.search(last) else "client-exception", f"{name} failed: {last}", log, of
+            )
+        return None
+
+    def _reported(self, site: str) -> str:
+        """What the server heard from the site's own process about the end of its process of the job."""
+        for record in self._records.get(("server", "parent"), ()):
+            match = _REPORTED.search(record.message)
+            if match and match.group(1) == site:
+                return clean(match.group(2), 80)
+        return ""
+
+    def _bad_result(self, site: str) -> str:
+        for what in ("job", "errors", "remembered"):
+            for record in self._records.get(("server", what), ()):
+                match = _BAD_RESULT.search(record.message)
+                if match and match.group(1) == site:
+                    return clean(match.group(2), 80)
+        return ""
+
+
+def _round(records: list[Record]) -> int | None:
+    """The round that a job was in when it failed; after that, FLARE may still begin another one."""
+    found = None
+    for record in records:
+        if _FAILING.search(record.message):
+            break
+        if match := _ROUND.search(record.message):
+            found = int(match.group(1))
+    return found
+
+
+def _place(trace: Trace) -> tuple[str, Frame | None]:
+    return trace.type, trace.users
+
+
+def _config(trace: Trace) -> re.Match[str] | None:
+    """The configuration that FLARE could not build something from."""
+    for one in trace.chain:
+        if match := _CONFIG.search(one.message):
+            return match
+    return None
+
+
+def _suspect(site: str, trace: Trace, log: tuple[str, ...]) -> Suspect:
+    frame = trace.users
+    file = clean(frame.custom or frame.file, 300) if frame else ""
+    line = frame.line if frame else None
+    function = clean(frame.function, 100) if frame else ""
+    code = clean(frame.code, 300) if frame else ""
+    package = next((m.group(1) for one in trace.chain if (m := _NO_MODULE.search(one.message))), "")
+    config = _config(trace)
+    built = _CLASS.search(config["why"]) if config else None
+    if package and not (built and f"{built['class']}.".startswith(f"{package}.")):
+        error = next(one.error for one in trace.chain if _NO_MODULE.search(one.message))
+        return Suspect(site, "missing-package", error, file, line, function, code, log, what=clean(package, 100))
+    if config:
+        file = clean(PurePosixPath(config["config"]).name)
+        what = f"load the class {clean(built['class'], 200)}" if built else "build a component"
+        what += f" ({file}, {clean(config['path'])})"
+        why = _one_line(built["why"] if built else config["why"])
+        return Suspect(site, "bad-class", _one_line(config["why"]), file, log=log, what=what, why=why)
+    kind = "server-exception" if site == "server" else "client-exception"
+    if "Timeout" in trace.type:
+        kind = "timeout"
+    origin = f" ({trace.link} {trace.before.error})" if trace.before else ""
+    return Suspect(clean(site, 80), kind, trace.error, file, line, function, code, log, origin=origin)
+
+
+def _one_line(text: str) -> str:
+    return clean(" ".join(text.split()), 300)

@@ -1,0 +1,357 @@
+"""From what is known to why a job ended badly or does not start. Pure, and never a guess: what is inferred says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+from ...api.jobs import is_terminal
+from ...text import clean
+from .advice import advise
+from .blame import blamed
+from .clues import Clues, Suspect
+from .model import Evidence, Failure
+
+_MANY = 3  # names that are enumerated
+_SETTLING = 20.0  # seconds after its start in which a job's processes may still be coming up
+_FORGOTTEN = 30.0  # seconds after which a scheduler that lives has looked at a job
+_SCHEDULE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d: (.*)", re.DOTALL)
+_FEW = re.compile(r"connected sites \((\d+)\) < min_sites \((\d+)\)")
+_NO_SITE = re.compile(r"missing required site (\S+)")
+_NO_RESOURCES = re.compile(r"not enough sites have enough resources \(ok sites (\d+) < min sites (\d+)\)")
+_LOST = re.compile(
+    r"Client (?P<site>\S+) is deemed disconnected|All clients are dead: (?P<all>.*)|"
+    r"Required client\(s\) dead: (?P<required>.*)|Alive clients (?P<alive>\d+) < required min (?P<min>\d+)"
+)
+
+
+def explain(evidence: Evidence) -> Failure | None:
+    """Say why a job ended badly, or does not start.
+
+    Parameters
+    ----------
+    evidence
+        What is known. Its texts may be anything.
+
+    Returns
+    -------
+    Failure or None
+        None if the job did not fail, as far as one knows: it ended well, runs, or has not waited long.
+    """
+    failure = _explain(evidence)
+    if failure is None:
+        return None
+    failure = dataclasses.replace(failure, missing=_missing(failure, evidence))
+    return failure if failure.next_step else dataclasses.replace(failure, next_step=advise(failure))
+
+
+def _missing(failure: Failure, evidence: Evidence) -> tuple[str, ...]:
+    """What could not be had, of what would say more."""
+    if failure.error or failure.kind in ("refused", "unschedulable", "server-restarted"):
+        return ()
+    if failure.kind == "aborted":
+        return tuple(clean(sentence, 400) for sentence in evidence.missing if sentence.startswith("who aborted"))
+    return tuple(clean(sentence, 400) for sentence in evidence.missing)
+
+
+def _explain(evidence: Evidence) -> Failure | None:
+    if evidence.refusal:
+        return _refused(evidence)
+    status = _text(evidence.meta.get("status"))
+    if not is_terminal(status):
+        return _not_ended(evidence, status)
+    if status in ("FINISHED:COMPLETED", "FINISHED_OK"):
+        return _hollow(Clues(evidence))
+    if status == "FINISHED:CAN_NOT_SCHEDULE":
+        return _unschedulable(evidence, given_up=True)
+    if _failed_deployments(evidence) and not _text(evidence.meta.get("start_time")):
+        return _not_deployed(evidence)
+    if status in ("FINISHED:ABORTED", "ABORTED"):
+        return _aborted(evidence)
+    return _ended(evidence, status)
+
+
+def _refused(evidence: Evidence) -> Failure:
+    why = _words(evidence.refusal)
+    for start in ("invalid job definition: ",):
+        why = why[len(start) :] if why.startswith(start) else why
+    return Failure(f"The job was refused, nothing was started: {why}", "refused", site="server", error=why)
+
+
+# Jobs that have not ended
+
+
+def _not_ended(evidence: Evidence, status: str) -> Failure | None:
+    if status == "SUBMITTED":
+        return _unschedulable(evidence, given_up=False)
+    if status != "RUNNING":
+        return None
+    started = _started(evidence.meta)
+    job = _text(evidence.meta.get("job_id"))
+    if evidence.running is not None and job not in evidence.running:
+        if evidence.server_started is None or started is None or evidence.server_started <= started:
+            return None  # it is just ending
+        clues = Clues(evidence)
+        return Failure(
+            f"The server was restarted while the job was running{clues.in_round()}; FLARE does not go on with such a "
+            f"job, although its status stays {status}",
+            "server-restarted",
+            site="server",
+            round=clues.round,
+            log=clues.tail("server"),
+            log_of=_of_server(clues.tail("server")),
+        )
+    settled = started is not None and evidence.at is not None and evidence.at - started > _SETTLING
+    if settled and evidence.idle:
+        clues = Clues(evidence)
+        names = _names(evidence.idle)
+        more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
+        return Failure(
+            f"{names} {more} the job (probably restarted{clues.in_round()}), and FLARE does not notice: "
+            "the job may wait for ever",
+            "site-lost",
+            site=clean(evidence.idle[0]),
+            round=clues.round,
+            log=clues.tail(evidence.idle[0]),
+            log_of=clean(evidence.idle[0]) if clues.tail(evidence.idle[0]) else "",
+            next_step="End it with %flare abort, and submit the same job once more with %flare clone.",
+        )
+    return None
+
+
+def _unschedulable(evidence: Evidence, given_up: bool) -> Failure | None:
+    history = evidence.meta.get("schedule_history")
+    lines = [line for line in history if isinstance(line, str)] if isinstance(history, list) else []
+    why = _SCHEDULE.sub(r"\1", lines[-1]).strip() if lines else ""
+    if why in ("", "scheduled"):
+        if given_up:
+            return Failure("The server gave up to schedule the job, and does not say why", "unschedulable")
+        waited = _since_submission(evidence)
+        if lines or waited is None or waited < _FORGOTTEN:
+            return None
+        return Failure(
+            f"The server has not even tried to schedule the job for {waited:.0f} s: it runs as many jobs as it may, "
+            "or its scheduler is dead",
+            "unschedulable",
+            site="server",
+        )
+    start = "The job could not be started" if given_up else "The job waits"
+    tries = evidence.meta.get("schedule_count")
+    often = f" (tried {tries} times)" if isinstance(tries, int) and tries > 1 else ""
+    if match := _FEW.search(why):
+        have, need = match.groups()
+        reason = f"it needs {need} sites, and {have} {'is' if have == '1' else 'are'} connected"
+    elif match := _NO_SITE.search(why):
+        reason = f"it needs {clean(match.group(1), 80)}, which is not connected"
+    elif match := _NO_RESOURCES.search(why):
+        have, need = match.groups()
+        reason = f"only {have} of the {need} sites it needs have the resources that its resource_spec asks for"
+        if have == "0":
+            reason = f"none of the {need} sites it needs has the resources that its resource_spec asks for"
+    else:
+        reason = _words(why)
+    missing = _NO_SITE.search(why)
+    return Failure(
+        f"{start}: {reason}{often}",
+        "unschedulable",
+        site=clean(missing.group(1), 80) if missing else "",
+        log=tuple(clean(line, 500) for line in lines[-5:]),
+        log_of="server",
+    )
+
+
+# Jobs that have ended
+
+
+def _hollow(clues: Clues) -> Failure | None:
+    """A job that ended well in FLARE's eyes, though no site has done anything for it in time."""
+    timeouts = clues.tasks.get("TIMEOUT", 0)
+    if not timeouts or len(clues.tasks) > 1:
+        return None
+    times = "its only task" if timeouts == 1 else f"each of its {timeouts} tasks"
+    return Failure(
+        f"The job completed, but {times} for the sites timed out: its result is what it began with",
+        "timeout",
+        site="server",
+        round=clues.round,
+        log=clues.tail_of_tasks(),
+        log_of="server",
+    )
+
+
+def _failed_deployments(evidence: Evidence) -> list[tuple[str, str]]:
+    details = evidence.meta.get("job_deploy_detail")
+    found = []
+    for line in details if isinstance(details, list) else ():
+        name, colon, words = str(line).partition(":")
+        if colon and words.strip().upper() != "OK":
+            found.append((name.strip(), words.strip()))
+    return found
+
+
+def _not_deployed(evidence: Evidence) -> Failure:
+    site, why = _failed_deployments(evidence)[0]
+    reason = _words(why)
+    return Failure(f"{clean(site)} did not accept the job: {reason}", "refused", site=clean(site), error=reason)
+
+
+def _aborted(evidence: Evidence) -> Failure:
+    clues = Clues(evidence)
+    by = f"by {clean(evidence.aborted_by)}" if evidence.aborted_by else "(by whom is not known)"
+    if not _text(evidence.meta.get("start_time")):
+        return Failure(f"The job was aborted {by} before it started", "aborted")
+    return Failure(f"The job was aborted {by}{clues.in_round()}", "aborted", round=clues.round)
+
+
+def _ended(evidence: Evidence, status: str) -> Failure:
+    clues = Clues(evidence)
+    failure = _lost(clues) or _in_server(clues) or _in_site(clues, evidence) or _exited(clues, evidence)
+    if failure is not None:
+        return failure
+    text = clues.last_error("server")
+    because = f": {text}" if text else "; no log that can be read says why"
+    lines = clues.tail("server")
+    if status == "FINISHED:FAILED_TO_RUN":
+        return Failure(
+            f"The server could not deploy the job{because}", "unknown", log=lines, log_of="server" * bool(lines)
+        )
+    return Failure(
+        f"The job ended as {clean(status, 80)}{clues.in_round()}{because}",
+        "unknown",
+        round=clues.round,
+        log=lines,
+        log_of=_of_server(lines),
+    )
+
+
+def _lost(clues: Clues) -> Failure | None:
+    """A site that was not heard of for too long."""
+    named: list[str] = []
+    need = ""
+    at = None
+    for index, record in enumerate(clues.records("server", "job")):
+        match = _LOST.search(record.message)
+        if match is None:
+            continue
+        at = index
+        if match["site"]:
+            named.append(clean(match["site"], 80))
+        elif match["min"]:
+            are = "was" if match["alive"] == "1" else "were"
+            need = f": {match['alive']} of the {match['min']} sites that the job needs {are} left"
+        elif match["required"]:
+            need = ": the job cannot do without"
+    if not named:
+        return None
+    names = _names(dict.fromkeys(named))
+    lines = clues.tail("server", until=at)
+    return Failure(
+        f"The server lost {names}{clues.in_round()}{need}",
+        "site-lost",
+        site=named[0],
+        round=clues.round,
+        log=lines,
+        log_of="server",
+    )
+
+
+def _in_server(clues: Clues) -> Failure | None:
+    suspect = clues.suspect("server")
+    return None if suspect is None else _of(clues, suspect)
+
+
+def _in_site(clues: Clues, evidence: Evidence) -> Failure | None:
+    sites = list(dict.fromkeys([*blamed(evidence.logs), *(log.of for log in evidence.logs if log.of != "server")]))
+    found = [s for s in (clues.suspect(site) for site in sites) if s is not None]
+    if not found:
+        return None
+    alike = [s.site for s in found if s.same(found[0])]
+    return _of(clues, found[0], alike)
+
+
+def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failure:
+    """The failure that a traceback tells."""
+    server = suspect.site == "server"
+    who = "The server" if server else _names(alike or [suspect.site])
+    plural = len(alike or ()) > 1
+    where = f", in {suspect.file}" if suspect.file else ""
+    if where and suspect.line is not None:
+        where += f" line {suspect.line}"
+    # What cannot be loaded mostly fails before the first round of its site, whichever the server was in by then.
+    number = clues.round if suspect.kind not in ("bad-class", "missing-package") else None
+    in_round = "" if number is None else f" in round {number}"
+    if suspect.kind == "bad-class":
+        sentence = f"{who} could not {suspect.what}: {suspect.why}"
+    elif suspect.kind == "missing-package":
+        has = "have" if plural else "has"
+        sentence = (
+            f"{who} {has} no Python package {suspect.what}{f', which {suspect.file} imports' if suspect.file else ''}"
+        )
+        if suspect.file and suspect.line is not None:
+            sentence += f" in line {suspect.line}"
+    else:
+        sentence = f"{who} failed{in_round}{where}: {suspect.error}{suspect.origin}"
+    return Failure(
+        sentence,
+        suspect.kind,
+        site=suspect.site,
+        error=suspect.error,
+        round=number,
+        file=suspect.file,
+        line=suspect.line,
+        function=suspect.function,
+        code=suspect.code,
+        log=suspect.log,
+        log_of=suspect.site,
+    )
+
+
+def _exited(clues: Clues, evidence: Evidence) -> Failure | None:
+    """A process of a site that ended, or a site that is blamed, without a traceback anywhere."""
+    for site in list(dict.fromkeys([*blamed(evidence.logs), *clues.stopped()])):
+        ending = clues.ending(site)
+        if ending is None:
+            continue
+        words = f"In round {clues.round}, {ending.words}" if clues.round is not None else ending.words
+        if words.startswith("the "):
+            words = f"T{words[1:]}"
+        return Failure(
+            words, ending.kind, site=clean(site, 80), round=clues.round, log=ending.log, log_of=ending.log_of
+        )
+    return None
+
+
+def _of_server(lines: tuple[str, ...]) -> str:
+    return "server" if lines else ""
+
+
+def _names(names: Any) -> str:
+    cleaned = [clean(str(name), 80) for name in names]
+    if len(cleaned) > _MANY:
+        cleaned = [*cleaned[: _MANY - 1], f"{len(cleaned) - _MANY + 1} more sites"]
+    return cleaned[0] if len(cleaned) == 1 else f"{', '.join(cleaned[:-1])} and {cleaned[-1]}"
+
+
+def _words(text: str) -> str:
+    return clean(" ".join(text.split()), 300)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _started(meta: dict[str, Any]) -> float | None:
+    try:
+        when = datetime.fromisoformat(_text(meta.get("start_time")).replace("Z", "+00:00"))
+        return when.astimezone(timezone.utc).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _since_submission(evidence: Evidence) -> float | None:
+    submitted = evidence.meta.get("submit_time")
+    if evidence.at is None or isinstance(submitted, bool) or not isinstance(submitted, (int, float)):
+        return None
+    return evidence.at - submitted
