@@ -5,10 +5,9 @@ What is asked, in this order, the questions of one step at once:
 1. The server: who is connected and what runs (`view`); what its own log says about the job, and for an aborted job
    its audit log (`shell_commands`); the log of the job's process on the server, by ``tail`` while that process may
    live and by `get_job_log` after the end, when FLARE has moved it into the stored result.
-2. Those sites that the server blames, or if it blames none, all of the job's (a few of them, if they are many): the
-   end of the job's ``error_log.txt`` and ``log.txt``, and what the site's own log says about the job
-   (`shell_commands` there). A site keeps them after the job's end. While the job runs, also what the site runs
-   (`view`).
+2. The job's sites, those first that the server blames (a few of them, if they are many): the end of the job's
+   ``error_log.txt`` and ``log.txt``, and what the site's own log says about the job (`shell_commands` there). A site
+   keeps them after the job's end. While the job runs, also what the site runs (`view`).
 3. For sites that could not be asked: the ``ERRORLOG_`` components that sites sent to the server (`list_job`,
    `download_job_components`).
 
@@ -40,7 +39,7 @@ from .failure.blame import blamed
 T = TypeVar("T")
 
 MOST_SITES = 8
-"""How many sites are asked when the server blames none."""
+"""How many sites are asked at most."""
 
 PATIENCE = 7.0
 """Seconds that the answers to the questions of one step are waited for."""
@@ -86,6 +85,7 @@ class _Gathering:
         self._logs: list[LogText] = []
         self._missing: list[str] = []
         self._idle: list[str] = []
+        self._suspects: list[str] = []
 
     def run(self) -> Evidence:
         begun = bool(self._meta.get("start_time"))
@@ -174,6 +174,8 @@ class _Gathering:
         for site, why in unread.items():
             if site in components:
                 self._take(site, "errors", components[site])
+            if self._suspects and site not in self._suspects:
+                continue  # it is no loss
             where = f"its administrator can read {self._job}/log.txt in the site's folder"
             errors_only = ", of which only the errors were sent to the server" if site in components else ""
             if why == "":
@@ -190,10 +192,10 @@ class _Gathering:
         named = [str(line).partition(":")[0].strip() for line in lines]
         sites = [name for name in named if name != "server" and TARGET.fullmatch(name)]
         sites = sorted(dict.fromkeys(sites or connected or ()))
-        suspects = [site for site in sites if site in blamed(self._logs)]
-        if suspects or len(sites) <= MOST_SITES:
-            return (suspects or sites)[:MOST_SITES]
-        self._missing.append(f"the logs of {len(sites) - MOST_SITES} more sites, which were not asked")
+        self._suspects = [site for site in blamed(self._logs) if site in sites]
+        sites.sort(key=lambda site: site not in self._suspects)
+        if len(sites) > MOST_SITES and not self._suspects:
+            self._missing.append(f"the logs of {len(sites) - MOST_SITES} more sites, which were not asked")
         return sites[:MOST_SITES]
 
     def _runs(self, entry: Mapping[str, Any]) -> bool:

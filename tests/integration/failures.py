@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ _NOISE = re.compile(
     r"|sent task assignment|assigned task|\*\*\*\*|^$|client runner|_CONF"
 )
 
-HEARTBEATS = 15
+HEARTBEATS = 20
 """Seconds after which the harmed server gives a silent site up; ten minutes by default."""
 
 
@@ -75,7 +76,21 @@ def failures(federation: LocalFederation, folder: Path) -> dict[str, Evidence]:
             with connect(federation.kit(user)) as other:
                 for case in ("script-exception", "hard-exit", "server-exception", "aborted"):
                     found[f"{case}-{role}"] = gather(other, other.get_job_meta(jobs[case]))
+        each_process(federation, "site-2", psutil.Process.suspend)
+        try:
+            found["script-exception-silent"] = gather(session, session.get_job_meta(jobs["script-exception"]))
+        finally:
+            each_process(federation, "site-2", psutil.Process.resume)
     return found
+
+
+def each_process(federation: LocalFederation, kit: str, what: Callable[[psutil.Process], Any]) -> None:
+    """Do something to each process of the server or of a site."""
+    root = str(federation.folder / "kits" / kit)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if any(word.startswith(root) for word in process.cmdline()):
+                what(process)
 
 
 class Harm:
@@ -87,9 +102,15 @@ class Harm:
         To be started by :meth:`started`.
     folder
         For the jobs.
+
+    Attributes
+    ----------
+    seconds
+        How long it took to gather what is known while a site did not answer.
     """
 
     def __init__(self, federation: LocalFederation, folder: Path) -> None:
+        self.seconds = 0.0
         self._federation = federation
         self._folder = folder
 
@@ -110,6 +131,15 @@ class Harm:
             yield cls(federation, folder)
         finally:
             federation.stop()
+
+    def all(self) -> dict[str, Evidence]:
+        """Do all harm, one after the other."""
+        return {
+            "server-restarted": self.server_restarted(),
+            "site-restarted": self.site_restarted(),
+            **self.site_hung(),
+            "site-refuses": self.site_refuses(),
+        }
 
     def server_restarted(self) -> Evidence:
         """Kill the server in mid-round; its successor gives silent sites up soon."""
@@ -137,24 +167,23 @@ class Harm:
             session.wait_for_job(job, timeout=60, poll_interval=0.2)
             return evidence
 
-    def site_hung(self) -> tuple[Evidence, Evidence]:
-        """Let a site hang in mid-round, until the server has given the job up.
-
-        Returns
-        -------
-        tuple of Evidence
-            Gathered while the site still hangs, and when it goes on.
-        """
+    def site_hung(self) -> dict[str, Evidence]:
+        """Let a site hang in mid-round, until the server has given the job up."""
+        found = {}
         with connect(self._federation.admin_kit) as session:
             job = self._in_mid_round(session, "lost")
             self._each("site-2", psutil.Process.suspend)
             try:
+                began = time.monotonic()
+                found["site-silent"] = gather(session, session.get_job_meta(job))
+                self.seconds = time.monotonic() - began
                 meta = session.wait_for_job(job, timeout=120, poll_interval=0.2)
-                during = gather(session, meta)
+                found["site-hung"] = gather(session, meta)
             finally:
                 self._each("site-2", psutil.Process.resume)
             wait_until(lambda: self._sites(session) == 2, 60)
-            return during, gather(session, meta)
+            found["site-lost"] = gather(session, meta)
+        return found
 
     def site_refuses(self) -> Evidence:
         """Have a site that permits nobody to bring code of their own, and submit a job with code."""
@@ -182,11 +211,7 @@ class Harm:
         return job
 
     def _each(self, kit: str, what: Callable[[psutil.Process], Any]) -> None:
-        root = str(self._federation.folder / "kits" / kit)
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if any(word.startswith(root) for word in process.cmdline()):
-                    what(process)
+        each_process(self._federation, kit, what)
 
     def _sites(self, session: Session) -> int:
         with contextlib.suppress(Exception):  # the server is just coming up
@@ -214,23 +239,38 @@ def _shortened(log: LogText) -> LogText:
     """A log without what no test reads."""
     lines = [re.sub(r"run=[0-9a-f-]{36}, |, task_id=[0-9a-f-]{36}", "", line) for line in log.text.splitlines()]
     kept = [line for line in lines if not _NOISE.search(line)]
-    return dataclasses.replace(log, text="\n".join(kept[-50:]))
+    return dataclasses.replace(log, text="\n".join(kept[-110:]))
+
+
+def everything(root: Path) -> tuple[dict[str, Evidence], float]:
+    """Have two federations, and let fail what can fail.
+
+    Parameters
+    ----------
+    root
+        An empty folder.
+
+    Returns
+    -------
+    dict and float
+        What is known of each case; and how long it took to gather that while a site did not answer.
+    """
+    with (
+        Harm.started(root) as harm,
+        LocalFederation(2, folder=root / "federation", users=USERS) as federation,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        harmed = pool.submit(harm.all)  # in which one mostly waits
+        return {**failures(federation, root), **harmed.result()}, harm.seconds
 
 
 def main(into: Path) -> None:
+    """Write the recordings."""
     into.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        os.environ["XDG_CACHE_HOME"] = str(root / "cache")
-        with LocalFederation(2, folder=root / "federation", users=USERS) as federation:
-            found = failures(federation, root)
-        with Harm.started(root) as harm:
-            found["server-restarted"] = harm.server_restarted()
-            found["site-restarted"] = harm.site_restarted()
-            found["site-hung"], found["site-lost"] = harm.site_hung()
-            found["site-refuses"] = harm.site_refuses()
-        for case, evidence in found.items():
-            data = scrubbed(evidence, str(root)).to_json()
+        os.environ["XDG_CACHE_HOME"] = str(Path(name, "cache"))
+        for case, evidence in everything(Path(name))[0].items():
+            data = scrubbed(evidence, name).to_json()
             (into / f"{case}.json").write_text(json.dumps(data, indent=1) + "\n")
 
 

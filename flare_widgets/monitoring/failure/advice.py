@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .model import Failure
 
-
 _WAITING = {
     True: "See what each site has with session.report_resources('client').",
     False: "See who is connected with %flare status.",

@@ -267,7 +267,7 @@ def _in_site(clues: Clues, evidence: Evidence) -> Failure | None:
     found = [s for s in (clues.suspect(site) for site in sites) if s is not None]
     if not found:
         return None
-    alike = [s.site for s in found if s.same(found[0])]
+    alike = sorted(s.site for s in found if s.same(found[0]))
     return _of(clues, found[0], alike)
 
 
@@ -296,7 +296,7 @@ def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failu
     return Failure(
         sentence,
         suspect.kind,
-        site=suspect.site,
+        site=alike[0] if alike else suspect.site,
         error=suspect.error,
         round=number,
         file=suspect.file,
