@@ -47,6 +47,7 @@ PATIENCE = 7.0
 _JOB_LINES = "-n400"  # of a job's log: the rounds before the end, and a long traceback
 _ERROR_LINES = "-n200"
 _KEEP = 400  # lines of what the server sends whole
+_JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # it becomes part of paths
 _NOT_THERE = re.compile(r"(?:tail|grep|cat): .*(?:cannot open|No such file)")
 _AUDIT = re.compile(r"\[U:([^\]]{1,200})\]\[A:abort_job")
 
@@ -78,7 +79,8 @@ class _Gathering:
     def __init__(self, session: Session, meta: dict[str, Any]) -> None:
         self._session = session
         self._meta = meta
-        self._job = _text(meta.get("job_id"))
+        job = _text(meta.get("job_id"))
+        self._job = job if _JOB_ID.fullmatch(job) else ""
         self._status = _text(meta.get("status"))
         self._ended = is_terminal(self._status)
         self._role = f" ({clean(session.kit.role, 40)})" if session.kit.role else ""
@@ -102,7 +104,7 @@ class _Gathering:
             started = system.server_info.start_time
         else:
             self._miss("who is connected to the server", system)
-        if begun and self._status != "FINISHED:ABORTED":
+        if self._job and begun and self._status != "FINISHED:ABORTED":
             self._take_sites(connected)
         return Evidence(
             meta=self._meta,
@@ -246,11 +248,11 @@ class _Gathering:
         for key, future in futures.items():
             try:
                 answers[key] = future.result(max(0.0, patience - time.monotonic()))
-            except (FlareError, ValueError, concurrent.futures.CancelledError) as e:
-                answers[key] = e
             except concurrent.futures.TimeoutError:
                 future.cancel()
                 answers[key] = NoReply("no answer in time")
+            except Exception as e:  # also of an answer that makes no sense: the others still count
+                answers[key] = e
         return answers
 
     def _take(self, of: str, what: str, text: str) -> None:

@@ -126,6 +126,8 @@ if __name__ == "__main__":
     main()
 '''
 
+_FED_AVG = "nvflare.app_common.workflows.fedavg.FedAvg"
+
 MISTAKES = {
     "raise": 'raise ValueError("shapes (10,) and (12,) not aligned")',
     "chain": "\n        ".join(
@@ -166,7 +168,8 @@ def write_job(
     """
     job = folder / name
     (job / "app" / "config").mkdir(parents=True)
-    (job / "app" / "custom").mkdir()
+    if custom:
+        (job / "app" / "custom").mkdir()
     described = {"name": name, "resource_spec": {}, "min_clients": 2, "deploy_map": {"app": ["@ALL"]}, **meta}
     described = {key: value for key, value in described.items() if value is not None}
     _write(job / "meta.json", described)
@@ -186,6 +189,7 @@ def workflow_job(
     server: dict[str, Any] | None = None,
     client: dict[str, Any] | None = None,
     more: dict[str, str] | None = None,
+    custom: bool = True,
     **meta: Any,
 ) -> Path:
     """Make a job with a workflow and an executor of its own.
@@ -200,15 +204,17 @@ def workflow_job(
         Their arguments.
     more
         More files of the `custom` folder.
+    custom
+        Whether it brings code at all; FLARE permits other classes to jobs that do.
     **meta
         See :func:`write_job`.
     """
     return write_job(
         folder,
         name,
-        server={"workflows": [{"id": "rounds", "path": workflow, "args": server or {}}]},
+        server={"workflows": [{"id": "rounds", "path": workflow if custom else _FED_AVG, "args": server or {}}]},
         client={"executors": [{"tasks": ["*"], "executor": {"path": executor, "args": client or {}}}]},
-        custom={"rounds_workflow.py": ROUNDS, **(more or {})},
+        custom={"rounds_workflow.py": ROUNDS, **(more or {})} if custom else {},
         **meta,
     )
 
@@ -236,12 +242,11 @@ def script_job(folder: Path, name: str, mistake: str, *, external: bool = False,
     path = "nvflare.app_common.executors.client_api_executor.ClientAPIExecutor"
     arguments = {**how, "params_exchange_format": "numpy"}
     persistor = "nvflare.app_common.np.np_model_persistor.NPModelPersistor"
-    fed_avg = "nvflare.app_common.workflows.fedavg.FedAvg"
     return write_job(
         folder,
         name,
         server={
-            "workflows": [{"id": "controller", "path": fed_avg, "args": {"num_clients": 2, "num_rounds": 3}}],
+            "workflows": [{"id": "controller", "path": _FED_AVG, "args": {"num_clients": 2, "num_rounds": 3}}],
             "components": [{"id": "persistor", "path": persistor, "args": {"model": [1.0, 2.0]}}],
         },
         client={"executors": [{"tasks": ["*"], "executor": {"path": path, "args": arguments}}]},
@@ -286,6 +291,8 @@ def timeout_job(folder: Path, name: str) -> Path:
 
 OTHER = {"other.py": "import os\n\nimport tensorflow_of_mine\n"}
 
+MINE = {"mine.py": "class Mine:\n    def __init__(self):\n        1 / 0\n"}
+
 CASES: dict[str, Callable[[Path, str], Path]] = {
     # The long ones first: only four jobs run at once.
     "external-exception": lambda folder, name: script_job(folder, name, "chain", external=True),
@@ -300,6 +307,9 @@ CASES: dict[str, Callable[[Path, str], Path]] = {
     "client-class": lambda folder, name: workflow_job(folder, name, executor="no_such_file.Train"),
     "server-package": lambda folder, name: workflow_job(folder, name, workflow="other.Other", more=OTHER),
     "client-package": lambda folder, name: workflow_job(folder, name, executor="other.Other", more=OTHER),
+    "bad-arguments": lambda folder, name: workflow_job(folder, name, client={"nosuch": 1}),
+    "init-exception": lambda folder, name: workflow_job(folder, name, workflow="mine.Mine", more=MINE),
+    "forbidden-class": lambda folder, name: workflow_job(folder, name, executor="json.JSONDecoder", custom=False),
     "timeout": lambda folder, name: workflow_job(folder, name, server={"timeout": 3}, client={"how": "sleep"}),
     "scatter-timeout": timeout_job,
     "aborted": lambda folder, name: workflow_job(folder, name, server={"rounds": 200}, client={"seconds": 0.5}),

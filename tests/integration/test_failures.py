@@ -61,7 +61,7 @@ def test_harm_from_outside(failed: dict[str, Failure | None]) -> None:
     assert "site-2's log: the site is not connected to the server" in hung.missing[0]
     assert lost is not None
     assert lost.missing == ()
-    assert said(failed["site-refuses"]).startswith("site-1 did not accept the job: ")
+    assert said(failed["site-refuses"]) == "site-1 did not accept the job: BYOC not permitted"
 
 
 def test_a_site_that_does_not_answer_costs_one_time_out(

@@ -96,6 +96,30 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         ("other.py", 3, "<module>"),
         "site-1 and site-2 have no Python package tensorflow_of_mine, which other.py imports in line 3",
     ),
+    "bad-arguments": (
+        "bad-class",
+        "site-1",
+        None,
+        ("config_fed_client.json", None, ""),
+        "site-1 and site-2 could not build the class rounds_workflow.Train "
+        "(config_fed_client.json, executors.#1.executor): "
+        "TypeError: Train.__init__() got an unexpected keyword argument 'nosuch'",
+    ),
+    "init-exception": (
+        "server-exception",
+        "server",
+        None,
+        ("mine.py", 3, "__init__"),
+        "The server failed, in mine.py line 3: ZeroDivisionError: division by zero",
+    ),
+    "forbidden-class": (
+        "refused",
+        "site-1",
+        None,
+        ("config_fed_client.json", None, ""),
+        "site-1 and site-2 do not permit the class json.JSONDecoder (config_fed_client.json, executors.#1.executor): "
+        "it is not in allow_list",
+    ),
     "timeout": (
         "timeout",
         "server",

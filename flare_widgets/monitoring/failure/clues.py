@@ -5,22 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ...text import clean
 from .logs import Record, parse_log, tail
 from .model import Evidence
+from .suspects import Suspect, judge, tells_of_config
 from .traces import Found, Frame, Trace, find_traces
 
 _ROUND = re.compile(r"\bRound (\d{1,9}) started")
-_CONFIG = re.compile(
-    r"Error processing '(?P<config>[^']*)' in element '.*': path: '(?P<path>[^']*)', exception: '(?P<why>.*)'",
-    re.DOTALL,
-)
-_CLASS = re.compile(r"(?:\w+: )?Can't load class (?P<class>[\w.]+): (?P<why>.*)", re.DOTALL)
-_NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _FAILING = re.compile(
     r"FATAL_SYSTEM_ERROR|is bad, error code|Exception in workflow|asked to abort|is deemed disconnected"
 )
@@ -31,35 +24,6 @@ _RETURN_CODE = re.compile(r"child worker process finished with RC (-?\d+)")
 _GOOD_BYE = re.compile(r"Good Bye|Client is stopping|received request from Server to end current RUN")
 _HEARTBEAT = re.compile(r"trainer heartbeat timed out after ([\d.]+)s")
 _TIMED_OUT = re.compile(r"time[d]?[ -]?out", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A participant with an exception in its log; the fields as those of :class:`.Failure`.
-
-    Attributes
-    ----------
-    what, why
-        For a class that cannot be loaded: what cannot be done, and the reason. For a missing package: its name.
-    origin
-        In brackets, the exception that it came from.
-    """
-
-    site: str
-    kind: str
-    error: str
-    file: str = ""
-    line: int | None = None
-    function: str = ""
-    code: str = ""
-    log: tuple[str, ...] = ()
-    what: str = ""
-    why: str = ""
-    origin: str = ""
-
-    def same(self, other: Suspect) -> bool:
-        """Whether it is the same mistake, elsewhere."""
-        return (self.kind, self.what, self.file, self.line) == (other.kind, other.what, other.file, other.line)
 
 
 class Ending(NamedTuple):
@@ -127,14 +91,14 @@ class Clues:
         for what in ("errors", "job"):
             records = self._records.get((of, what), [])
             traces = find_traces(records)
-            users = [found for found in traces if found.trace.users or _config(found.trace)]
+            users = [found for found in traces if found.trace.users or tells_of_config(found.trace)]
             if users:
                 # The same one is often logged again, with words of FLARE's around it.
                 first = next(f for f in users if _place(f.trace) == _place(users[-1].trace))
-                return _suspect(of, first.trace, tail(records, first.record))
+                return judge(of, first.trace, tail(records, first.record))
             if traces and best is None:
                 best = traces[-1], records
-        return _suspect(of, best[0].trace, tail(best[1], best[0].record)) if best else None
+        return judge(of, best[0].trace, tail(best[1], best[0].record)) if best else None
 
     def stopped(self) -> Iterator[str]:
         """The sites whose logs tell of an error, or whose process of the job ended with one."""
@@ -214,40 +178,3 @@ def _round(records: list[Record]) -> int | None:
 
 def _place(trace: Trace) -> tuple[str, Frame | None]:
     return trace.type, trace.users
-
-
-def _config(trace: Trace) -> re.Match[str] | None:
-    """The configuration that FLARE could not build something from."""
-    for one in trace.chain:
-        if match := _CONFIG.search(one.message):
-            return match
-    return None
-
-
-def _suspect(site: str, trace: Trace, log: tuple[str, ...]) -> Suspect:
-    frame = trace.users
-    file = clean(frame.custom or frame.file, 300) if frame else ""
-    line = frame.line if frame else None
-    function = clean(frame.function, 100) if frame else ""
-    code = clean(frame.code, 300) if frame else ""
-    package = next((m.group(1) for one in trace.chain if (m := _NO_MODULE.search(one.message))), "")
-    config = _config(trace)
-    built = _CLASS.search(config["why"]) if config else None
-    if package and not (built and f"{built['class']}.".startswith(f"{package}.")):
-        error = next(one.error for one in trace.chain if _NO_MODULE.search(one.message))
-        return Suspect(site, "missing-package", error, file, line, function, code, log, what=clean(package, 100))
-    if config:
-        file = clean(PurePosixPath(config["config"]).name)
-        what = f"load the class {clean(built['class'], 200)}" if built else "build a component"
-        what += f" ({file}, {clean(config['path'])})"
-        why = _one_line(built["why"] if built else config["why"])
-        return Suspect(site, "bad-class", _one_line(config["why"]), file, log=log, what=what, why=why)
-    kind = "server-exception" if site == "server" else "client-exception"
-    if "Timeout" in trace.type:
-        kind = "timeout"
-    origin = f" ({trace.link} {trace.before.error})" if trace.before else ""
-    return Suspect(clean(site, 80), kind, trace.error, file, line, function, code, log, origin=origin)
-
-
-def _one_line(text: str) -> str:
-    return clean(" ".join(text.split()), 300)

@@ -11,8 +11,10 @@ from ...api.jobs import is_terminal
 from ...text import clean
 from .advice import advise
 from .blame import blamed
-from .clues import Clues, Suspect
+from .clues import Clues
+from .logs import LINES, WIDTH
 from .model import Evidence, Failure
+from .suspects import Suspect
 
 _MANY = 3  # names that are enumerated
 _SETTLING = 20.0  # seconds after its start in which a job's processes may still be coming up
@@ -193,8 +195,15 @@ def _failed_deployments(evidence: Evidence) -> list[tuple[str, str]]:
 
 def _not_deployed(evidence: Evidence) -> Failure:
     site, why = _failed_deployments(evidence)[0]
-    reason = _words(why)
-    return Failure(f"{clean(site)} did not accept the job: {reason}", "refused", site=clean(site), error=reason)
+    reason = _words(why.replace("NVFLARE_ERROR: ", ""))
+    return Failure(
+        f"{clean(site, 80)} did not accept the job: {reason}",
+        "refused",
+        site=clean(site, 80),
+        error=reason,
+        log=tuple(clean(str(line), WIDTH) for line in evidence.meta["job_deploy_detail"][-LINES:]),
+        log_of="server",
+    )
 
 
 def _aborted(evidence: Evidence) -> Failure:
@@ -280,9 +289,11 @@ def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failu
     if where and suspect.line is not None:
         where += f" line {suspect.line}"
     # What cannot be loaded mostly fails before the first round of its site, whichever the server was in by then.
-    number = clues.round if suspect.kind not in ("bad-class", "missing-package") else None
+    number = None if suspect.early else clues.round
     in_round = "" if number is None else f" in round {number}"
-    if suspect.kind == "bad-class":
+    if suspect.kind == "refused":
+        sentence = f"{who} {'do' if plural else 'does'} not permit {suspect.what}: it is {suspect.why}"
+    elif suspect.kind == "bad-class":
         sentence = f"{who} could not {suspect.what}: {suspect.why}"
     elif suspect.kind == "missing-package":
         has = "have" if plural else "has"
