@@ -92,7 +92,7 @@ class Train(Executor):
         if self.how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "sleep":
-            time.sleep(15)
+            time.sleep(20)
 '''
 
 SCRIPT = '''\
@@ -310,7 +310,7 @@ CASES: dict[str, Callable[[Path, str], Path]] = {
     "bad-arguments": lambda folder, name: workflow_job(folder, name, client={"nosuch": 1}),
     "init-exception": lambda folder, name: workflow_job(folder, name, workflow="mine.Mine", more=MINE),
     "forbidden-class": lambda folder, name: workflow_job(folder, name, executor="json.JSONDecoder", custom=False),
-    "timeout": lambda folder, name: workflow_job(folder, name, server={"timeout": 3}, client={"how": "sleep"}),
+    "timeout": lambda folder, name: workflow_job(folder, name, server={"timeout": 8}, client={"how": "sleep"}),
     "scatter-timeout": timeout_job,
     "aborted": lambda folder, name: workflow_job(folder, name, server={"rounds": 200}, client={"seconds": 0.5}),
     "few-sites": lambda folder, name: workflow_job(folder, name, min_clients=5),

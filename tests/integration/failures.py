@@ -35,7 +35,8 @@ USERS = {LEAD: "lead", MEMBER: "member"}
 _NOISE = re.compile(
     r" - (conn_manager|byte_streamer|byte_receiver|CoreCell|Cell|AuxRunner|ReliableMessage|SubmitUpdateCommand|"
     r"\w*Deployer|"
-    r"GetTaskCommand|Communicator|FederatedClient|IntimeModelSelector|\w*Streamer|\w*PassThrough\w*|SFMSubmitter) - "
+    r"GetTaskCommand|Communicator|FederatedClient|IntimeModelSelector|\w*Streamer|\w*PassThrough\w*|SFMSubmitter|"
+    r"\w*Downloadable|_Transaction|function) - "
     r"|sent task assignment|assigned task|\*\*\*\*|^$|client runner|_CONF"
 )
 
@@ -237,7 +238,7 @@ def scrubbed(evidence: Evidence, root: str) -> Evidence:
 
 def _shortened(log: LogText) -> LogText:
     """A log without what no test reads."""
-    lines = [re.sub(r"run=[0-9a-f-]{36}, |, task_id=[0-9a-f-]{36}", "", line) for line in log.text.splitlines()]
+    lines = [re.sub(r"\brun=[0-9a-f-]{36}, |, task_id=[0-9a-f-]{36}", "", line) for line in log.text.splitlines()]
     kept = [line for line in lines if not _NOISE.search(line)]
     return dataclasses.replace(log, text="\n".join(kept[-110:]))
 

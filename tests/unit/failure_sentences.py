@@ -48,8 +48,8 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         "site-2",
         1,
         ("", None, ""),
-        "In round 1, the training process of site-2 ended without a result and without an exception in its log "
-        "(probably os._exit, sys.exit, or a kill)",
+        "In round 1, the training process of site-2 ended with exit code 3 without a result, "
+        "without an exception in its log (probably os._exit, sys.exit, or a kill)",
     ),
     "script-import": (
         "client-exit",
@@ -126,7 +126,7 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         1,
         ("rounds_workflow.py", 34, "control_flow"),
         "The server failed in round 1, in rounds_workflow.py line 34: "
-        "TimeoutError: only some sites answered within 3 s",
+        "TimeoutError: only some sites answered within 8 s",
     ),
     "scatter-timeout": (
         "timeout",

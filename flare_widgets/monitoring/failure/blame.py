@@ -17,6 +17,9 @@ _NAMED = (
 )
 
 
+_ORDER = ("job", "errors", "remembered", "parent")  # the job's own process is the first to know
+
+
 def blamed(logs: Iterable[LogText]) -> list[str]:
     """Return the sites that the server's logs blame, the first one first.
 
@@ -25,9 +28,13 @@ def blamed(logs: Iterable[LogText]) -> list[str]:
     logs
         Any logs; only the server's count.
     """
-    found: dict[int, str] = {}
-    for number, log in enumerate(log for log in logs if log.of == "server"):
-        for pattern in _NAMED:
-            for match in pattern.finditer(log.text):
-                found.setdefault(number * 100_000_000 + match.start(), match.group(1))
-    return list(dict.fromkeys(found[position] for position in sorted(found)))
+    servers = sorted((log for log in logs if log.of == "server" and log.what in _ORDER), key=_place)
+    found: dict[str, None] = {}
+    for log in servers:
+        matches = (match for pattern in _NAMED for match in pattern.finditer(log.text))
+        found.update(dict.fromkeys(match.group(1) for match in sorted(matches, key=lambda match: match.start())))
+    return list(found)
+
+
+def _place(log: LogText) -> int:
+    return _ORDER.index(log.what)

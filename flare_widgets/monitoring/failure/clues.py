@@ -17,11 +17,14 @@ _ROUND = re.compile(r"\bRound (\d{1,9}) started")
 _FAILING = re.compile(
     r"FATAL_SYSTEM_ERROR|is bad, error code|Exception in workflow|asked to abort|is deemed disconnected"
 )
+_ENDING = re.compile(r"asked to abort|finalizing \.\.\.|ABOUT_TO_END_RUN|END_RUN fired|Server runner finished")
 _TASK_END = re.compile(r"task \S+ exit with status TaskCompletionStatus\.(\w+)")
 _REPORTED = re.compile(r"reported failure from ([^\s:]+): (.*)")
 _BAD_RESULT = re.compile(r"Result from (\S+) is bad, error code: (\w+)")
 _RETURN_CODE = re.compile(r"child worker process finished with RC (-?\d+)")
 _GOOD_BYE = re.compile(r"Good Bye|Client is stopping|received request from Server to end current RUN")
+_EXITED = re.compile(r"trainer process(?: group)? exited(?: \(rc=(?P<code>-?\d+)\))?(?P<early>.*HELLO)?")
+_NO_HELLO = re.compile(r"trainer did not (?:complete the HELLO handshake|attach) within \w+=([\d.]+)s")
 _HEARTBEAT = re.compile(r"trainer heartbeat timed out after ([\d.]+)s")
 _TIMED_OUT = re.compile(r"time[d]?[ -]?out", re.IGNORECASE)
 
@@ -49,6 +52,12 @@ class Clues:
         The last round that began before the job failed; None when not known.
     tasks
         How many of the workflow's tasks ended in which way (``OK``, ``TIMEOUT``, ...), as far as the log goes.
+    sites
+        The sites of which there is a log.
+    goes_on
+        Whether the server's log of the job is known, and says nothing of an end.
+    workflow_failed
+        Whether the workflow on the server ended with an exception.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -58,6 +67,13 @@ class Clues:
         self.round = _round(self.records("server", "job"))
         ends = [m.group(1) for record in self.records("server", "job") if (m := _TASK_END.search(record.message))]
         self.tasks: Counter[str] = Counter(ends)
+        self.sites = list(dict.fromkeys(log.of for log in evidence.logs if log.of != "server"))
+        self.goes_on = bool(self.records("server", "job")) and not any(
+            _ENDING.search(record.message) for record in self.records("server", "job")
+        )
+        self.workflow_failed = any(
+            record.message.startswith("Exception in workflow") for record in self.records("server", "job")
+        )
 
     def records(self, of: str, *what: str) -> list[Record]:
         """The records of the first of these logs that there is."""
@@ -100,15 +116,14 @@ class Clues:
                 best = traces[-1], records
         return judge(of, best[0].trace, tail(best[1], best[0].record)) if best else None
 
-    def stopped(self) -> Iterator[str]:
+    def stopped(self) -> list[str]:
         """The sites whose logs tell of an error, or whose process of the job ended with one."""
-        for of, what in self._records:
-            if of == "server":
-                continue
-            records = self._records[of, what]
-            codes = [code for r in records if (code := _RETURN_CODE.search(r.message)) and code.group(1) != "0"]
-            if any(r.serious for r in records) if what != "parent" else codes:
-                yield of
+        return [site for site in self.sites if any(map(_tells, self._of(site)))]
+
+    def _of(self, site: str) -> Iterator[Record]:
+        for (of, _), records in self._records.items():
+            if of == site:
+                yield from records
 
     def ending(self, site: str) -> Ending | None:
         """How a site's process of the job ended without a traceback."""
@@ -120,11 +135,18 @@ class Clues:
             log = tail(own, index)
             message = own[index].message
             if match := _HEARTBEAT.search(message):
+                words = f"the training process of {name} did not answer"
+                return Ending("timeout", f"{words} for {float(match.group(1)):g} s", log, name)
+            if match := _NO_HELLO.search(message):
                 seconds = f"{float(match.group(1)):g} s"
-                return Ending("timeout", f"the training process of {name} did not answer for {seconds}", log, name)
-            if "trainer process exited" in message:
-                words = f"the training process of {name} ended without a result and without an exception in its log"
-                return Ending("client-exit", f"{words} (probably os._exit, sys.exit, or a kill)", log, name)
+                return Ending(
+                    "timeout", f"the training script of {name} did not call flare.init within {seconds}", log, name
+                )
+            if match := _EXITED.search(message):
+                when = "before it called flare.init" if match["early"] else "without a result"
+                words = f"the training process of {name} ended{_exit_code(match['code'])} {when}"
+                why = "without an exception in its log (probably os._exit, sys.exit, or a kill)"
+                return Ending("client-exit", f"{words}, {why}", log, name)
             if "trainer thread exited" in message:
                 words = f"the training script of {name} ended without a result, and FLARE logs no reason for that"
                 return Ending("client-exit", f"{words} (probably an import that failed, or sys.exit)", log, name)
@@ -163,6 +185,18 @@ class Clues:
                 if match and match.group(1) == site:
                     return clean(match.group(2), 80)
         return ""
+
+
+def _exit_code(code: str | None) -> str:
+    if not code:
+        return ""
+    return f" by signal {code[1:]}" if code.startswith("-") else f" with exit code {code}"
+
+
+def _tells(record: Record) -> bool:
+    """Whether a record is of an error, or of a process that ended with one."""
+    code = _RETURN_CODE.search(record.message)
+    return record.serious or (code is not None and code.group(1) != "0")
 
 
 def _round(records: list[Record]) -> int | None:

@@ -76,9 +76,7 @@ def _explain(evidence: Evidence) -> Failure | None:
 
 
 def _refused(evidence: Evidence) -> Failure:
-    why = _words(evidence.refusal)
-    for start in ("invalid job definition: ",):
-        why = why[len(start) :] if why.startswith(start) else why
+    why = _words(evidence.refusal).removeprefix("invalid job definition: ")
     return Failure(f"The job was refused, nothing was started: {why}", "refused", site="server", error=why)
 
 
@@ -106,8 +104,8 @@ def _not_ended(evidence: Evidence, status: str) -> Failure | None:
             log_of=_of_server(clues.tail("server")),
         )
     settled = started is not None and evidence.at is not None and evidence.at - started > _SETTLING
-    if settled and evidence.idle:
-        clues = Clues(evidence)
+    clues = Clues(evidence)
+    if settled and evidence.idle and clues.goes_on:
         names = _names(evidence.idle)
         more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
         return Failure(
@@ -216,7 +214,7 @@ def _aborted(evidence: Evidence) -> Failure:
 
 def _ended(evidence: Evidence, status: str) -> Failure:
     clues = Clues(evidence)
-    failure = _lost(clues) or _in_server(clues) or _in_site(clues, evidence) or _exited(clues, evidence)
+    failure = _lost(clues) or _cause(clues, blamed(evidence.logs))
     if failure is not None:
         return failure
     text = clues.last_error("server")
@@ -266,18 +264,37 @@ def _lost(clues: Clues) -> Failure | None:
     )
 
 
-def _in_server(clues: Clues) -> Failure | None:
-    suspect = clues.suspect("server")
-    return None if suspect is None else _of(clues, suspect)
+def _cause(clues: Clues, sites: list[str]) -> Failure | None:
+    """What went wrong on the server, or on a site.
+
+    A traceback alone proves nothing: user code may log an exception that it has dealt with. So first comes what
+    ended the workflow, then the sites that the server blames, and only then any other traceback.
+    """
+    server = clues.suspect("server")
+    if server is not None and (server.early or clues.workflow_failed):
+        return _of(clues, server)
+    for site in sites:
+        if failure := _of_site(clues, site):
+            return failure
+    if server is not None:
+        return _of(clues, server)
+    others = [site for site in clues.stopped() if site not in sites]
+    return next((failure for site in others if (failure := _of_site(clues, site))), None)
 
 
-def _in_site(clues: Clues, evidence: Evidence) -> Failure | None:
-    sites = list(dict.fromkeys([*blamed(evidence.logs), *(log.of for log in evidence.logs if log.of != "server")]))
-    found = [s for s in (clues.suspect(site) for site in sites) if s is not None]
-    if not found:
+def _of_site(clues: Clues, site: str) -> Failure | None:
+    """What went wrong on a site, by the traceback in its log, or without one by how its process ended."""
+    suspect = clues.suspect(site)
+    if suspect is not None:
+        others = (clues.suspect(other) for other in clues.sites)
+        return _of(clues, suspect, sorted(other.site for other in others if other and suspect.same(other)))
+    ending = clues.ending(site)
+    if ending is None:
         return None
-    alike = sorted(s.site for s in found if s.same(found[0]))
-    return _of(clues, found[0], alike)
+    words = f"In round {clues.round}, {ending.words}" if clues.round is not None else ending.words
+    if words.startswith("the "):
+        words = f"T{words[1:]}"
+    return Failure(words, ending.kind, site=clean(site, 80), round=clues.round, log=ending.log, log_of=ending.log_of)
 
 
 def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failure:
@@ -317,21 +334,6 @@ def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failu
         log=suspect.log,
         log_of=suspect.site,
     )
-
-
-def _exited(clues: Clues, evidence: Evidence) -> Failure | None:
-    """A process of a site that ended, or a site that is blamed, without a traceback anywhere."""
-    for site in list(dict.fromkeys([*blamed(evidence.logs), *clues.stopped()])):
-        ending = clues.ending(site)
-        if ending is None:
-            continue
-        words = f"In round {clues.round}, {ending.words}" if clues.round is not None else ending.words
-        if words.startswith("the "):
-            words = f"T{words[1:]}"
-        return Failure(
-            words, ending.kind, site=clean(site, 80), round=clues.round, log=ending.log, log_of=ending.log_of
-        )
-    return None
 
 
 def _of_server(lines: tuple[str, ...]) -> str:
