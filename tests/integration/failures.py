@@ -136,8 +136,9 @@ class Harm:
     def all(self) -> dict[str, Evidence]:
         """Do all harm, one after the other."""
         return {
-            "server-restarted": self.server_restarted(),
+            # First, while the server would take ten minutes to notice by itself that a site is gone.
             "site-restarted": self.site_restarted(),
+            "server-restarted": self.server_restarted(),
             **self.site_hung(),
             "site-refuses": self.site_refuses(),
         }

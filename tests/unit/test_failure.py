@@ -240,10 +240,18 @@ def test_jobs_that_are_well() -> None:
     assert explain(Evidence(meta=meta, at=5000.0)) is None
 
 
-def test_a_job_nobody_looks_at() -> None:
-    failure = explain(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, at=1045.0))
+@pytest.mark.parametrize(
+    ("running", "says"),
+    [
+        (None, "probably because of jobs that are running"),
+        (("a", "b"), "probably because of 2 jobs that are running"),
+        ((), "although no job runs: its scheduler is probably dead"),
+    ],
+)
+def test_a_job_nobody_looks_at(running: Any, says: str) -> None:
+    failure = explain(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, running=running, at=1045.0))
     assert failure is not None
-    assert failure.sentence.startswith("The server has not even tried to schedule the job for 45 s")
+    assert failure.sentence == f"The server has not even tried to schedule the job for 45 s, {says}"
 
 
 def test_a_job_that_was_given_up() -> None:

@@ -154,6 +154,28 @@ def test_an_exception_group(form: type[str]) -> None:
     assert trace.users.line == 2
 
 
+def test_what_follows_a_group_is_read_too() -> None:
+    group = """\
+  + Exception Group Traceback (most recent call last):
+  |   File "/home/ada/train.py", line 2, in f
+  | ExceptionGroup: both (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | ValueError: one
+    +------------------------------------
+"""
+    found = find_traces(parse_log(by_line(group) + by_line(PLAIN)))
+    assert [f.trace.type for f in found] == ["ExceptionGroup", "ValueError"]
+    assert found[0].record < found[1].record
+
+
+def test_endless_chains_are_cut() -> None:
+    link = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    (found,) = find_traces(parse_log(record(link.join([PLAIN] * 3000))))
+    assert len(found.trace.chain) <= 20
+    nested = "  + Exception Group Traceback (most recent call last):\n  | ExceptionGroup: x\n  +-+--- 1 ---\n" * 3000
+    assert all(len(found.trace.chain) <= 21 for found in find_traces(parse_log(record(nested))))
+
+
 def test_output_long_after_an_error_is_no_part_of_it() -> None:
     later = record("terminating trainer", "ExternalProcessBackend", "INFO").replace("16:12:53", "16:13:23")
     assert one(by_line("Traceback (most recent call last):\nValueError: x") + later).error == "ValueError: x"

@@ -131,12 +131,7 @@ def _unschedulable(evidence: Evidence, given_up: bool) -> Failure | None:
         waited = _since_submission(evidence)
         if lines or waited is None or waited < _FORGOTTEN:
             return None
-        return Failure(
-            f"The server has not even tried to schedule the job for {waited:.0f} s: it runs as many jobs as it may, "
-            "or its scheduler is dead",
-            "unschedulable",
-            site="server",
-        )
+        return _not_tried(waited, evidence)
     start = "The job could not be started" if given_up else "The job waits"
     tries = evidence.meta.get("schedule_count")
     often = f" (tried {tries} times)" if isinstance(tries, int) and tries > 1 else ""
@@ -159,6 +154,19 @@ def _unschedulable(evidence: Evidence, given_up: bool) -> Failure | None:
         site=clean(missing.group(1), 80) if missing else "",
         log=tuple(clean(line, 500) for line in lines[-5:]),
         log_of="server",
+    )
+
+
+def _not_tried(waited: float, evidence: Evidence) -> Failure:
+    start = f"The server has not even tried to schedule the job for {waited:.0f} s"
+    if evidence.running is None or evidence.running:
+        number = "" if evidence.running is None else f"{len(evidence.running)} "
+        return Failure(f"{start}, probably because of {number}jobs that are running", "unschedulable", site="server")
+    return Failure(
+        f"{start}, although no job runs: its scheduler is probably dead",
+        "unschedulable",
+        site="server",
+        next_step="Ask the server's administrator to restart the server.",
     )
 
 

@@ -31,7 +31,10 @@ _LIBRARY = re.compile(
 _GROUP = re.compile(r" *[|+] ?")
 _RULE = re.compile(r" *\+-")
 _FIRST = re.compile(r" *\+-\+?-+ 1 -+")
-_MESSAGE = 300  # characters of an exception's message
+_MESSAGE = 300  # characters of an exception's message that are shown
+_DEEPEST = 20  # exceptions that came from each other; those before are left out
+_FIRST_WITHIN = 5  # lines of an exception group's message
+_LONGEST = 5000  # characters of it that are looked at: patterns must not take for ever on hostile ones
 _CONTINUED = 4  # further lines of an exception's message when each line is a record
 
 
@@ -82,15 +85,19 @@ class Trace:
     @property
     def users(self) -> Frame | None:
         """The frame in the user's code; if it has none, that of the exception it came from."""
-        own = [f for f in self.frames if f.custom] or [f for f in self.frames if not f.library]
-        if own:
-            return own[-1]
-        return self.before.users if self.before else None
+        for one in self.chain:
+            own = [f for f in one.frames if f.custom] or [f for f in one.frames if not f.library]
+            if own:
+                return own[-1]
+        return None
 
     @property
     def chain(self) -> tuple[Trace, ...]:
         """This exception, and those it came from."""
-        return (self, *(self.before.chain if self.before else ()))
+        found = [self]
+        while found[-1].before is not None:
+            found.append(found[-1].before)
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -139,14 +146,16 @@ def _traces(lines: Sequence[_Line], whole: bool) -> Iterator[Found]:
             continue
         link = _link(lines, at)
         if link:
-            before = trace
+            before = trace if len(trace.chain) < _DEEPEST else None
         else:
             yield Found(trace, lines[at - 1].record)
     if before is not None:  # the log was cut off behind the link
         yield Found(before, lines[-1].record)
 
 
-def _one(lines: Sequence[_Line], at: int, before: Trace | None, link: str, whole: bool) -> tuple[int, Trace | None]:
+def _one(
+    lines: Sequence[_Line], at: int, before: Trace | None, link: str, whole: bool, depth: int = 0
+) -> tuple[int, Trace | None]:
     """Read one traceback, whose first line is at `at`, and return where it ends."""
     plain = _ruled if _GROUP.match(lines[at].text) else str
     frames: list[Frame] = []
@@ -173,20 +182,21 @@ def _one(lines: Sequence[_Line], at: int, before: Trace | None, link: str, whole
         at += 1
     words = clean(" ".join(" ".join(message).split()), _MESSAGE)
     error = f"{type_}: {words}" if words else type_
-    trace = Trace(error, type_, "\n".join(message).strip(), tuple(frames), before, link)
+    trace = Trace(error, type_, "\n".join(message).strip()[:_LONGEST], tuple(frames), before, link)
     if "ExceptionGroup" in type_:
-        first = _first_of_group(lines, at)
+        first = _first_of_group(lines, at, depth) if depth < _DEEPEST else None
         trace = replace(trace, before=first, link="because of") if first else trace
-        at = len(lines)
+        while at < len(lines) and _GROUP.match(lines[at].text):
+            at += 1
     return at, trace
 
 
-def _first_of_group(lines: Sequence[_Line], at: int) -> Trace | None:
-    inner = next((i for i in range(at, len(lines) - 1) if _FIRST.match(lines[i].text)), None)
+def _first_of_group(lines: Sequence[_Line], at: int, depth: int) -> Trace | None:
+    inner = next((i for i in range(at, min(at + _FIRST_WITHIN, len(lines) - 1)) if _FIRST.match(lines[i].text)), None)
     if inner is None:
         return None
     if lines[inner + 1].text.endswith(_BEGIN):
-        return _one(lines, inner + 1, None, "", True)[1]
+        return _one(lines, inner + 1, None, "", True, depth + 1)[1]
     match = _ERROR.fullmatch(_ruled(lines[inner + 1].text).strip())  # it was made, but never raised
     if match is None:
         return None
