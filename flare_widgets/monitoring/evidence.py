@@ -71,6 +71,13 @@ def gather(session: Session, meta: Mapping[str, Any]) -> Evidence:
     -------
     Evidence
         What :func:`.explain` needs. If the server cannot be asked at all, the meta and why.
+
+    Examples
+    --------
+    >>> failure = explain(gather(session, session.get_job_meta(job_id)))
+    >>> print(failure)
+    site-2 failed in round 1, in train.py line 11: ValueError: shapes (10,) and (12,) not aligned
+    Correct train.py line 11 and submit the job again (%flare submit).
     """
     return _Gathering(session, dict(meta)).run()
 

@@ -186,3 +186,13 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         "The job was aborted by admin@nvidia.com before it started",
     ),
 }
+
+
+def sentence_of(case: str, said: str) -> str:
+    """The sentence that is due, when `said` was: what the moment decides is taken from there."""
+    sentence = SENTENCES[case][-1]
+    if case == "external-exit" and "exit code" not in said:  # FLARE does not always notice it
+        sentence = sentence.replace(" with exit code 3", "")
+    if case == "aborted":  # whenever the abort came
+        sentence = f"{sentence[:-1]}{said[-1:]}"
+    return sentence

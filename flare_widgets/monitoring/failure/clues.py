@@ -17,6 +17,9 @@ _ROUND = re.compile(r"\bRound (\d{1,9}) started")
 _FAILING = re.compile(
     r"FATAL_SYSTEM_ERROR|is bad, error code|Exception in workflow|asked to abort|is deemed disconnected"
 )
+_CONSEQUENCE = re.compile(
+    r"abort_signal_triggered|request to (?:abort|stop) the job|END_RUN received|ask to (?:abort|stop) job"
+)
 _ENDING = re.compile(r"asked to abort|finalizing \.\.\.|ABOUT_TO_END_RUN|END_RUN fired|Server runner finished")
 _TASK_END = re.compile(r"task \S+ exit with status TaskCompletionStatus\.(\w+)")
 _REPORTED = re.compile(r"reported failure from ([^\s:]+): (.*)")
@@ -97,7 +100,7 @@ class Clues:
         """The last error in somebody's logs, in one line; empty if there is none."""
         for what in ("job", "errors", "remembered"):
             for record in reversed(self._records.get((of, what), [])):
-                if record.serious or what == "remembered":
+                if _is_error(record) or what == "remembered":
                     return clean(" ".join(record.message.split()), 300)
         return ""
 
@@ -106,7 +109,7 @@ class Clues:
         best: tuple[Found, list[Record]] | None = None
         for what in ("errors", "job"):
             records = self._records.get((of, what), [])
-            traces = find_traces(records)
+            traces = [found for found in find_traces(records) if not _CONSEQUENCE.search(found.trace.message)]
             users = [found for found in traces if found.trace.users or tells_of_config(found.trace)]
             if users:
                 # The same one is often logged again, with words of FLARE's around it.
@@ -130,7 +133,7 @@ class Clues:
         name = clean(site, 80)
         own = self.records(site, "job", "errors")
         for index in reversed(range(len(own))):
-            if not own[index].serious:
+            if not _is_error(own[index]):
                 continue
             log = tail(own, index)
             message = own[index].message
@@ -196,7 +199,12 @@ def _exit_code(code: str | None) -> str:
 def _tells(record: Record) -> bool:
     """Whether a record is of an error, or of a process that ended with one."""
     code = _RETURN_CODE.search(record.message)
-    return record.serious or (code is not None and code.group(1) != "0")
+    return _is_error(record) or (code is not None and code.group(1) != "0")
+
+
+def _is_error(record: Record) -> bool:
+    """Whether a record is of an error, and not of what the end of a job does to a site that is well."""
+    return record.serious and not _CONSEQUENCE.search(record.message)
 
 
 def _round(records: list[Record]) -> int | None:

@@ -41,6 +41,17 @@ def explain(evidence: Evidence) -> Failure | None:
     -------
     Failure or None
         None if the job did not fail, as far as one knows: it ended well, runs, or has not waited long.
+
+    Examples
+    --------
+    A submission that is refused is explained too:
+
+    >>> try:
+    ...     session.submit_job(folder)
+    ... except InvalidJobDefinition as e:
+    ...     print(explain(Evidence(refusal=str(e))))
+    The job was refused, nothing was started: deploy_map is empty for job hello
+    Correct what it says and submit the job again (%flare submit).
     """
     failure = _explain(evidence)
     if failure is None:
@@ -287,6 +298,7 @@ def _cause(clues: Clues, sites: list[str]) -> Failure | None:
     if server is not None:
         return _of(clues, server)
     others = [site for site in clues.stopped() if site not in sites]
+    others.sort(key=lambda site: clues.suspect(site) is None)
     return next((failure for site in others if (failure := _of_site(clues, site))), None)
 
 
