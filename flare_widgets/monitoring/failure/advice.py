@@ -41,6 +41,7 @@ def advise(failure: Failure) -> str:
         "unknown": "The job's submitter finds the server's log in workspace/log.txt of the result "
         "(session.download_job_result)" + (", or ask those named below." if failure.missing else "."),
     }[failure.kind]
-    if not failure.error and any(sentence.startswith(f"{site}'s log") for sentence in failure.missing):
+    fault = failure.kind in ("client-exception", "client-exit", "timeout") and not failure.error
+    if fault and any(sentence.startswith(f"{site}'s log") for sentence in failure.missing):
         advice = f"Ask {site}'s administrator for its log of this job. {advice}"
     return advice

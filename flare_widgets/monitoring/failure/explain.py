@@ -307,7 +307,8 @@ def _of_site(clues: Clues, site: str) -> Failure | None:
     suspect = clues.suspect(site)
     if suspect is not None:
         others = (clues.suspect(other) for other in clues.sites)
-        return _of(clues, suspect, sorted(other.site for other in others if other and suspect.same(other)))
+        alike = sorted((other for other in others if other and suspect.same(other)), key=lambda other: other.site)
+        return _of(clues, alike[0], [other.site for other in alike])
     ending = clues.ending(site)
     if ending is None:
         return None
@@ -344,7 +345,7 @@ def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failu
     return Failure(
         sentence,
         suspect.kind,
-        site=alike[0] if alike else suspect.site,
+        site=suspect.site,
         error=suspect.error,
         round=number,
         file=suspect.file,
