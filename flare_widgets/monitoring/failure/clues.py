@@ -12,6 +12,7 @@ from .logs import Record, parse_log, tail
 from .model import Evidence
 from .suspects import Suspect, judge, tells_of_config
 from .traces import Found, Frame, Trace, find_traces
+from .words import one_line
 
 _ROUND = re.compile(r"\bRound (\d{1,9}) started")
 _FAILING = re.compile(
@@ -101,7 +102,7 @@ class Clues:
         for what in ("job", "errors", "remembered"):
             for record in reversed(self._records.get((of, what), [])):
                 if _is_error(record) or what == "remembered":
-                    return clean(" ".join(record.message.split()), 300)
+                    return one_line(record.message)
         return ""
 
     def suspect(self, of: str) -> Suspect | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from datetime import datetime, timezone
-from typing import Any
 
 from ...api.jobs import is_terminal
 from ...text import clean
@@ -15,14 +13,9 @@ from .clues import Clues
 from .logs import LINES, WIDTH
 from .model import Evidence, Failure
 from .suspects import Suspect
+from .unfinished import not_ended, unschedulable
+from .words import enumerate_names, one_line, server_if, text_of
 
-_MANY = 3  # names that are enumerated
-_SETTLING = 20.0  # seconds after its start in which a job's processes may still be coming up
-_FORGOTTEN = 30.0  # seconds after which a scheduler that lives has looked at a job
-_SCHEDULE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d: (.*)", re.DOTALL)
-_FEW = re.compile(r"connected sites \((\d+)\) < min_sites \((\d+)\)")
-_NO_SITE = re.compile(r"missing required site (\S+)")
-_NO_RESOURCES = re.compile(r"not enough sites have enough resources \(ok sites (\d+) < min sites (\d+)\)")
 _LOST = re.compile(
     r"Client (?P<site>\S+) is deemed disconnected|All clients are dead: (?P<all>.*)|"
     r"Required client\(s\) dead: (?P<required>.*)|Alive clients (?P<alive>\d+) < required min (?P<min>\d+)"
@@ -72,14 +65,14 @@ def _missing(failure: Failure, evidence: Evidence) -> tuple[str, ...]:
 def _explain(evidence: Evidence) -> Failure | None:
     if evidence.refusal:
         return _refused(evidence)
-    status = _text(evidence.meta.get("status"))
+    status = text_of(evidence.meta.get("status"))
     if not is_terminal(status):
-        return _not_ended(evidence, status)
+        return not_ended(evidence, status)
     if status in ("FINISHED:COMPLETED", "FINISHED_OK"):
         return _hollow(Clues(evidence))
     if status == "FINISHED:CAN_NOT_SCHEDULE":
-        return _unschedulable(evidence, given_up=True)
-    if _failed_deployments(evidence) and not _text(evidence.meta.get("start_time")):
+        return unschedulable(evidence, given_up=True)
+    if _failed_deployments(evidence) and not text_of(evidence.meta.get("start_time")):
         return _not_deployed(evidence)
     if status in ("FINISHED:ABORTED", "ABORTED"):
         return _aborted(evidence)
@@ -87,101 +80,8 @@ def _explain(evidence: Evidence) -> Failure | None:
 
 
 def _refused(evidence: Evidence) -> Failure:
-    why = _words(evidence.refusal).removeprefix("invalid job definition: ")
+    why = one_line(evidence.refusal).removeprefix("invalid job definition: ")
     return Failure(f"The job was refused, nothing was started: {why}", "refused", site="server", error=why)
-
-
-# Jobs that have not ended
-
-
-def _not_ended(evidence: Evidence, status: str) -> Failure | None:
-    if status == "SUBMITTED":
-        return _unschedulable(evidence, given_up=False)
-    if status != "RUNNING":
-        return None
-    started = _started(evidence.meta)
-    job = _text(evidence.meta.get("job_id"))
-    if evidence.running is not None and job not in evidence.running:
-        if evidence.server_started is None or started is None or evidence.server_started <= started:
-            return None  # it is just ending
-        clues = Clues(evidence)
-        return Failure(
-            f"The server was restarted while the job was running{clues.in_round()}; FLARE does not go on with such a "
-            f"job, although its status stays {status}",
-            "server-restarted",
-            site="server",
-            round=clues.round,
-            log=clues.tail("server"),
-            log_of=_of_server(clues.tail("server")),
-        )
-    settled = started is not None and evidence.at is not None and evidence.at - started > _SETTLING
-    clues = Clues(evidence)
-    if settled and evidence.idle and clues.goes_on:
-        names = _names(evidence.idle)
-        more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
-        return Failure(
-            f"{names} {more} the job (probably restarted{clues.in_round()}), and FLARE does not notice: "
-            "the job may wait for ever",
-            "site-lost",
-            site=clean(evidence.idle[0]),
-            round=clues.round,
-            log=clues.tail(evidence.idle[0]),
-            log_of=clean(evidence.idle[0]) if clues.tail(evidence.idle[0]) else "",
-            next_step="End it with %flare abort, and submit the same job once more with %flare clone.",
-        )
-    return None
-
-
-def _unschedulable(evidence: Evidence, given_up: bool) -> Failure | None:
-    history = evidence.meta.get("schedule_history")
-    lines = [line for line in history if isinstance(line, str)] if isinstance(history, list) else []
-    why = _SCHEDULE.sub(r"\1", lines[-1]).strip() if lines else ""
-    if why in ("", "scheduled"):
-        if given_up:
-            return Failure("The server gave up to schedule the job, and does not say why", "unschedulable")
-        waited = _since_submission(evidence)
-        if lines or waited is None or waited < _FORGOTTEN:
-            return None
-        return _not_tried(waited, evidence)
-    start = "The job could not be started" if given_up else "The job waits"
-    tries = evidence.meta.get("schedule_count")
-    often = f" (tried {tries} times)" if isinstance(tries, int) and tries > 1 else ""
-    if match := _FEW.search(why):
-        have, need = match.groups()
-        reason = f"it needs {need} sites, and {have} {'is' if have == '1' else 'are'} connected"
-    elif match := _NO_SITE.search(why):
-        reason = f"it needs {clean(match.group(1), 80)}, which is not connected"
-    elif match := _NO_RESOURCES.search(why):
-        have, need = match.groups()
-        reason = f"only {have} of the {need} sites it needs have the resources that its resource_spec asks for"
-        if have == "0":
-            reason = f"none of the {need} sites it needs has the resources that its resource_spec asks for"
-    else:
-        reason = _words(why)
-    missing = _NO_SITE.search(why)
-    return Failure(
-        f"{start}: {reason}{often}",
-        "unschedulable",
-        site=clean(missing.group(1), 80) if missing else "",
-        log=tuple(clean(line, 500) for line in lines[-5:]),
-        log_of="server",
-    )
-
-
-def _not_tried(waited: float, evidence: Evidence) -> Failure:
-    start = f"The server has not even tried to schedule the job for {waited:.0f} s"
-    if evidence.running is None or evidence.running:
-        number = "" if evidence.running is None else f"{len(evidence.running)} "
-        return Failure(f"{start}, probably because of {number}jobs that are running", "unschedulable", site="server")
-    return Failure(
-        f"{start}, although no job runs: its scheduler is probably dead",
-        "unschedulable",
-        site="server",
-        next_step="Ask the server's administrator to restart the server.",
-    )
-
-
-# Jobs that have ended
 
 
 def _hollow(clues: Clues) -> Failure | None:
@@ -212,7 +112,7 @@ def _failed_deployments(evidence: Evidence) -> list[tuple[str, str]]:
 
 def _not_deployed(evidence: Evidence) -> Failure:
     site, why = _failed_deployments(evidence)[0]
-    reason = _words(why.replace("NVFLARE_ERROR: ", ""))
+    reason = one_line(why.replace("NVFLARE_ERROR: ", ""))
     return Failure(
         f"{clean(site, 80)} did not accept the job: {reason}",
         "refused",
@@ -226,7 +126,7 @@ def _not_deployed(evidence: Evidence) -> Failure:
 def _aborted(evidence: Evidence) -> Failure:
     clues = Clues(evidence)
     by = f"by {clean(evidence.aborted_by)}" if evidence.aborted_by else "(by whom is not known)"
-    if not _text(evidence.meta.get("start_time")):
+    if not text_of(evidence.meta.get("start_time")):
         return Failure(f"The job was aborted {by} before it started", "aborted")
     return Failure(f"The job was aborted {by}{clues.in_round()}", "aborted", round=clues.round)
 
@@ -248,7 +148,7 @@ def _ended(evidence: Evidence, status: str) -> Failure:
         "unknown",
         round=clues.round,
         log=lines,
-        log_of=_of_server(lines),
+        log_of=server_if(lines),
     )
 
 
@@ -271,7 +171,7 @@ def _lost(clues: Clues) -> Failure | None:
             need = ": the job cannot do without"
     if not named:
         return None
-    names = _names(dict.fromkeys(named))
+    names = enumerate_names(dict.fromkeys(named))
     lines = clues.tail("server", until=at)
     return Failure(
         f"The server lost {names}{clues.in_round()}{need}",
@@ -321,7 +221,7 @@ def _of_site(clues: Clues, site: str) -> Failure | None:
 def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failure:
     """The failure that a traceback tells."""
     server = suspect.site == "server"
-    who = "The server" if server else _names(alike or [suspect.site])
+    who = "The server" if server else enumerate_names(alike or [suspect.site])
     plural = len(alike or ()) > 1
     where = f", in {suspect.file}" if suspect.file else ""
     if where and suspect.line is not None:
@@ -355,37 +255,3 @@ def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failu
         log=suspect.log,
         log_of=suspect.site,
     )
-
-
-def _of_server(lines: tuple[str, ...]) -> str:
-    return "server" if lines else ""
-
-
-def _names(names: Any) -> str:
-    cleaned = [clean(str(name), 80) for name in names]
-    if len(cleaned) > _MANY:
-        cleaned = [*cleaned[: _MANY - 1], f"{len(cleaned) - _MANY + 1} more sites"]
-    return cleaned[0] if len(cleaned) == 1 else f"{', '.join(cleaned[:-1])} and {cleaned[-1]}"
-
-
-def _words(text: str) -> str:
-    return clean(" ".join(text.split()), 300)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _started(meta: dict[str, Any]) -> float | None:
-    try:
-        when = datetime.fromisoformat(_text(meta.get("start_time")).replace("Z", "+00:00"))
-        return when.astimezone(timezone.utc).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _since_submission(evidence: Evidence) -> float | None:
-    submitted = evidence.meta.get("submit_time")
-    if evidence.at is None or isinstance(submitted, bool) or not isinstance(submitted, (int, float)):
-        return None
-    return evidence.at - submitted

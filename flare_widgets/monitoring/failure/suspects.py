@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from ...text import clean
 from .traces import Trace
+from .words import one_line
 
 # What FLARE says of a part of a configuration that it could not make an object from.
 _CONFIG = re.compile(
@@ -78,7 +79,7 @@ def judge(site: str, trace: Trace, log: tuple[str, ...]) -> Suspect:
     forbidden = _first(_FORBIDDEN, trace)
     if forbidden:
         what = f"the class {clean(forbidden['class'], 200)} {_element(forbidden)}"
-        why = _one_line(forbidden["why"])
+        why = one_line(forbidden["why"])
         return Suspect(site, "refused", f"it is {why}", _file(forbidden), log=log, what=what, why=why, early=True)
     config = _first(_CONFIG, trace)
     unloaded = _CLASS.search(config["why"]) if config else None
@@ -92,8 +93,8 @@ def judge(site: str, trace: Trace, log: tuple[str, ...]) -> Suspect:
     if config and (built or trace.users is None):
         named = f"the class {clean(built['class'], 200)}" if built else "a component"
         what = f"{'load' if unloaded else 'build'} {named} {_element(config)}"
-        why = _one_line(built["why"] if built else config["why"])
-        error = _one_line(config["why"])
+        why = one_line(built["why"] if built else config["why"]).rstrip(".")
+        error = one_line(config["why"])
         return Suspect(site, "bad-class", error, _file(config), log=log, what=what, why=why, early=True)
     if config:  # a class of the user's raised while it was made
         trace = next(one for one in reversed(trace.chain) if one.users)
@@ -125,7 +126,3 @@ def _file(match: re.Match[str]) -> str:
 def _element(match: re.Match[str]) -> str:
     """Where in a configuration, in brackets."""
     return f"({_file(match)}, {clean(match['path'])})"
-
-
-def _one_line(text: str) -> str:
-    return clean(" ".join(text.split()), 300).rstrip(".")
