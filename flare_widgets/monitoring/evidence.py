@@ -31,7 +31,7 @@ from ..api.commands.command import TARGET
 from ..api.info import SystemInfo
 from ..api.jobs import is_terminal
 from ..api.session import Session
-from ..errors import AuthorizationError, FlareError, InvalidTarget, NoConnection, NoReply, SessionClosed
+from ..errors import AuthorizationError, FlareError, InternalError, InvalidTarget, NoConnection, NoReply, SessionClosed
 from ..text import clean
 from .failure import Evidence, LogText
 from .failure.blame import blamed
@@ -276,6 +276,8 @@ class _Gathering:
             reason = "the session is closed"
         elif isinstance(why, (NoConnection, NoReply)):
             reason = "no answer in time"
+        elif isinstance(why, InternalError) and "nknown command" in str(why):
+            reason = "a server of this version does not send it"
         elif isinstance(why, BaseException):
             reason = clean(" ".join(str(why).split()), 200) or type(why).__name__
         else:

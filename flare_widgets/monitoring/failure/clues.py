@@ -160,7 +160,7 @@ class Clues:
         log = self.tail(site) or self.tail("server")
         of = name if self.tail(site) else "server" if log else ""
         silent = not any(_GOOD_BYE.search(record.message) for record in own[-30:])
-        if reported and own and silent and not last:
+        if (reported or self._return_code(site)) and own and silent and not last:
             words = f"the process of the job on {name} ended at once, without a last word in its log"
             return Ending("client-exit", f"{words} (probably os._exit, a crash in native code, or a kill)", log, of)
         if reported and not bad:
@@ -173,6 +173,10 @@ class Clues:
                 "timeout" if _TIMED_OUT.search(last) else "client-exception", f"{name} failed: {last}", log, of
             )
         return None
+
+    def _return_code(self, site: str) -> bool:
+        """Whether the site itself says that its process of the job ended with an error."""
+        return any(map(_tells, self._records.get((site, "parent"), ())))
 
     def _reported(self, site: str) -> str:
         """What the server heard from the site's own process about the end of its process of the job."""

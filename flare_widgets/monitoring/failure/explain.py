@@ -10,9 +10,9 @@ from ...text import clean
 from .advice import advise
 from .blame import blamed
 from .clues import Clues
+from .culprits import of_site, of_suspect
 from .logs import LINES, WIDTH
 from .model import Evidence, Failure
-from .suspects import Suspect
 from .unfinished import not_ended, unschedulable
 from .words import enumerate_names, one_line, server_if, text_of
 
@@ -191,67 +191,18 @@ def _cause(clues: Clues, sites: list[str]) -> Failure | None:
     """
     server = clues.suspect("server")
     if server is not None and (server.early or clues.workflow_failed):
-        return _of(clues, server)
+        return of_suspect(clues, server)
     for site in sites:
-        if failure := _of_site(clues, site):
+        if failure := of_site(clues, site):
             return failure
     if server is not None:
-        return _of(clues, server)
-    others = [site for site in clues.stopped() if site not in sites]
-    others.sort(key=lambda site: clues.suspect(site) is None)
-    return next((failure for site in others if (failure := _of_site(clues, site))), None)
-
-
-def _of_site(clues: Clues, site: str) -> Failure | None:
-    """What went wrong on a site, by the traceback in its log, or without one by how its process ended."""
-    suspect = clues.suspect(site)
-    if suspect is not None:
-        others = (clues.suspect(other) for other in clues.sites)
-        alike = sorted((other for other in others if other and suspect.same(other)), key=lambda other: other.site)
-        return _of(clues, alike[0], [other.site for other in alike])
-    ending = clues.ending(site)
-    if ending is None:
-        return None
-    words = f"In round {clues.round}, {ending.words}" if clues.round is not None else ending.words
-    if words.startswith("the "):
-        words = f"T{words[1:]}"
-    return Failure(words, ending.kind, site=clean(site, 80), round=clues.round, log=ending.log, log_of=ending.log_of)
-
-
-def _of(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failure:
-    """The failure that a traceback tells."""
-    server = suspect.site == "server"
-    who = "The server" if server else enumerate_names(alike or [suspect.site])
-    plural = len(alike or ()) > 1
-    where = f", in {suspect.file}" if suspect.file else ""
-    if where and suspect.line is not None:
-        where += f" line {suspect.line}"
-    # What cannot be loaded mostly fails before the first round of its site, whichever the server was in by then.
-    number = None if suspect.early else clues.round
-    in_round = "" if number is None else f" in round {number}"
-    if suspect.kind == "refused":
-        sentence = f"{who} {'do' if plural else 'does'} not permit {suspect.what}: it is {suspect.why}"
-    elif suspect.kind == "bad-class":
-        sentence = f"{who} could not {suspect.what}: {suspect.why}"
-    elif suspect.kind == "missing-package":
-        has = "have" if plural else "has"
-        sentence = (
-            f"{who} {has} no Python package {suspect.what}{f', which {suspect.file} imports' if suspect.file else ''}"
-        )
-        if suspect.file and suspect.line is not None:
-            sentence += f" in line {suspect.line}"
-    else:
-        sentence = f"{who} failed{in_round}{where}: {suspect.error}{suspect.origin}"
-    return Failure(
-        sentence,
-        suspect.kind,
-        site=suspect.site,
-        error=suspect.error,
-        round=number,
-        file=suspect.file,
-        line=suspect.line,
-        function=suspect.function,
-        code=suspect.code,
-        log=suspect.log,
-        log_of=suspect.site,
-    )
+        return of_suspect(clues, server)
+    stopped = [site for site in clues.stopped() if site not in sites]
+    stopped.sort(key=lambda site: clues.suspect(site) is None)
+    for site in stopped:
+        if failure := of_site(clues, site):
+            return failure
+    for site in clues.sites:
+        if clues.suspect(site) and (failure := of_site(clues, site)):
+            return dataclasses.replace(failure, sentence=failure.sentence.replace(" failed", " probably failed", 1))
+    return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ...text import clean
+from .advice import advise
 from .clues import Clues
+from .culprits import of_site
 from .logs import WIDTH
 from .model import Evidence, Failure
 from .words import enumerate_names, one_line, server_if, text_of
@@ -44,6 +47,10 @@ def not_ended(evidence: Evidence, status: str) -> Failure | None:
     settled = started is not None and evidence.at is not None and evidence.at - started > _SETTLING
     clues = Clues(evidence)
     if settled and evidence.idle and clues.goes_on:
+        site = next((site for site in evidence.idle if clues.suspect(site)), "")
+        if failure := of_site(clues, site):
+            end = "End the job with %flare abort: FLARE does not notice, and waits for ever."
+            return replace(failure, next_step=f"{end} {advise(failure)}")
         names = enumerate_names(evidence.idle)
         more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
         return Failure(
