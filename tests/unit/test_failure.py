@@ -222,6 +222,26 @@ def test_an_exception_that_user_code_has_dealt_with_is_not_the_cause() -> None:
     assert failure.sentence == SENTENCES["hard-exit"][-1]
 
 
+def test_an_older_server() -> None:
+    """FLARE 2.7.3, with a job that runs its trainer by a launcher: it sends no log of a job that has ended."""
+    # Nobody blames the site, and what its trainer printed is no error in the log.
+    assert explained("external-exception-2.7").sentence == (
+        "site-2 probably failed, in train.py line 14: "
+        "RuntimeError: no learning rate for this site (because of KeyError: 'lr')"
+    )
+    assert explained("hard-exit-2.7").sentence == (
+        "The process of the job on site-2 ended at once, without a last word in its log "
+        "(probably os._exit, a crash in native code, or a kill)"
+    )
+
+
+def test_a_job_that_waits_for_sites_that_have_failed() -> None:
+    failure = explained("client-package-2.7")
+    assert recorded("client-package-2.7").meta["status"] == "RUNNING"
+    assert failure.sentence == SENTENCES["client-package"][-1]
+    assert failure.next_step.startswith("End the job with %flare abort: FLARE does not notice, and waits for ever.")
+
+
 def test_several_sites_that_fail_alike_are_named_together() -> None:
     logs = recorded("script-syntax").logs
     names = ["a", "b", "site-1", "site-2"]
