@@ -28,8 +28,7 @@ from typing import Any, TypeVar
 from ..api import commands
 from ..api.commands import Command
 from ..api.commands.command import TARGET
-from ..api.info import SystemInfo
-from ..api.jobs import is_terminal
+from ..api.info import SystemInfo, is_terminal
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, InternalError, InvalidTarget, NoConnection, NoReply, SessionClosed
 from ..text import clean

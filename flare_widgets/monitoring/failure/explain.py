@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ...api.jobs import is_terminal
+from ...api.info import is_terminal
 from ...text import clean
 from .advice import advise
 from .blame import blamed
