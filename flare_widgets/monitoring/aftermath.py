@@ -17,7 +17,9 @@ from ..api.session import Session
 from ..errors import FlareError
 from ..text import clean
 from . import job_files, sources
-from .facts import Fact, Learned, LogRead, Missed
+from .evidence import gather
+from .facts import Fact, Failed, Learned, LogRead, Missed
+from .failure import explain
 from .server_log import ServerLog
 
 log = logging.getLogger("flare_widgets.monitoring")
@@ -44,17 +46,21 @@ class Aftermath:
         Whom to ask.
     job_id
         The job.
+    meta
+        Its final meta.
     clock
         How the server's times relate to ours.
     wake
         Called, in this thread, when `over` has become true.
-
     """
 
-    def __init__(self, session: Session, job_id: str, clock: sources.Clock, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, session: Session, job_id: str, meta: dict[str, Any], clock: sources.Clock, wake: Callable[[], None]
+    ) -> None:
         self._found: list[Fact] = []
         self._session = session
         self._job = job_id
+        self._meta = meta
         self._clock = clock
         self._wake = wake
         self._until = time.monotonic() + PATIENCE
@@ -76,17 +82,27 @@ class Aftermath:
         """What was learned, once it is over."""
         if self._done:
             return self._found
-        return [Missed("metrics", f"the job's result did not come within {PATIENCE:.0f} s", time.time())]
+        late = Missed("metrics", f"the job's result did not come within {PATIENCE:.0f} s", time.time())
+        return [late, *self._found]
 
     def _run(self) -> None:
         try:
-            self._found = self._history()
-        except Exception as e:
-            log.exception("the history of job %s could not be read", self._job)
-            self._found = [Missed("metrics", f"{type(e).__name__}: {clean(str(e))}", time.time())]
+            self._found += self._part("metrics", self._history)
+            self._found += self._part("failure", self._failure)
         finally:
             self._done = True
             self._wake()
+
+    def _part(self, group: str, learn: Callable[[], list[Fact]]) -> list[Fact]:
+        try:
+            return learn()
+        except Exception as e:
+            log.exception("what there is to know of job %s (%s) could not be read", self._job, group)
+            return [Missed(group, f"{type(e).__name__}: {clean(str(e))}", time.time())]
+
+    def _failure(self) -> list[Fact]:
+        failure = explain(gather(self._session, self._meta))
+        return [] if failure is None else [Failed(failure, time.time())]
 
     def _history(self) -> list[Fact]:
         try:

@@ -103,9 +103,9 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why the job ended badly or does not start, and when that was found out (our clock)."""
+    """Why the job ended badly or does not come along; None that nothing is the matter; and since when (our clock)."""
 
-    failure: Failure
+    failure: Failure | None
     now: float
 
 

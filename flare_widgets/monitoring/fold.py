@@ -230,8 +230,8 @@ class _Folding:
     @take.register
     def _(self, fact: Failed) -> None:
         known = self._now.fresh("failure").merged(self._freshness.get("failure", Freshness("failure"))).at
-        told = self._now.failure
-        if known is None or told is None or (fact.now, fact.failure.sentence) >= (known, told.sentence):
+        told, now_told = (f.sentence if f is not None else "" for f in (self._now.failure, fact.failure))
+        if known is None or (fact.now, now_told) >= (known, told):
             self._change(failure=fact.failure)
         self.take(Learned("failure", fact.now))
 

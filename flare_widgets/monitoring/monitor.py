@@ -17,11 +17,12 @@ from ..api import commands
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
 from ..wire.states import SessionState
-from . import pace, sources
+from . import inquiry, pace, sources
 from .aftermath import Aftermath
 from .dispatch import Dispatcher
-from .facts import Fact, Meta, Missed, Status, Trouble
+from .facts import Fact, Failed, Meta, Missed, Status, Trouble
 from .fold import fold
+from .inquiry import Inquiry
 from .polling import Polling
 from .watch import Watch, WatchState
 from .watched_job import WatchedJob
@@ -280,6 +281,10 @@ class Monitor:
             if job.aftermath is not None and job.aftermath.over and not job.history_known:
                 job.history_known = True
                 self._learn(job, job.aftermath.facts)
+            if job.inquiry is not None and job.inquiry.over:
+                why, job.inquiry = job.inquiry.found, None
+                if why is not None and not job.snapshot.ended:
+                    self._learn(job, [why])
         self._receive_list()
         self._receive_system(jobs)
 
@@ -299,16 +304,33 @@ class Monitor:
         job.snapshot = fold(before, facts)
         if job.snapshot.status != before.status:
             job.due.clear()
+            job.inquiry_due = 0.0
+            if before.failure is not None:  # whatever it waited for, it goes on
+                job.snapshot = fold(job.snapshot, [Failed(None, time.time())])
 
     def _tell(self, jobs: Iterable[WatchedJob]) -> None:
         """Bring every watch up to date, also one that was paused; and have the history of ended jobs fetched."""
+        self._inquire(jobs)
         fetching = sum(j.aftermath is not None and not j.aftermath.over for j in jobs)
         for job in jobs:
             if job.snapshot.ended and job.details and job.aftermath is None and fetching < _HISTORIES:
                 fetching += 1
-                job.aftermath = Aftermath(self.session, job.snapshot.job_id, job.clock(self._ahead), self._wake)
+                job.aftermath = Aftermath(
+                    self.session, job.snapshot.job_id, job.meta, job.clock(self._ahead), self._wake
+                )
             for watch in job.watching:
                 watch._follow(job.snapshot, job.meta, final=job.final)
+
+    def _inquire(self, jobs: Iterable[WatchedJob]) -> None:
+        """Have it found out why a job does not come along: of one at a time, and of each now and then."""
+        now = time.monotonic()
+        if self._paused or any(job.inquiry is not None for job in jobs):
+            return
+        for job in jobs:
+            if job.details and now >= job.inquiry_due and inquiry.is_due(job.snapshot, time.time()):
+                job.inquiry = Inquiry(self.session, job.meta, self._wake)
+                job.inquiry_due = now + inquiry.PAUSE
+                return
 
     def _refused(self, job: WatchedJob, error: FlareError) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):

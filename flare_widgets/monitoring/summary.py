@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 MOST_METRICS, MOST_SITES = 6, 20
 """Columns and rows of the table of metrics; the rest is counted."""
 
+MOST_LOG = 8
+"""Lines of a log that are shown for a failure."""
+
+_LOG_LINE = 200  # characters of one
 _TOGETHER = "all together"
 _WORDS = 500  # characters of a sentence about a failure
 
@@ -68,6 +72,10 @@ def _failure(snapshot: JobSnapshot) -> Iterator[str]:
         yield clean(snapshot.failure.sentence, _WORDS)
         if snapshot.failure.next_step:
             yield f"Next: {clean(snapshot.failure.next_step, _WORDS)}"
+        yield from (f"Not known: {clean(sentence, _WORDS)}" for sentence in snapshot.failure.missing)
+        if snapshot.failure.log:
+            yield f"The last lines of the log of {clean(snapshot.failure.log_of, 60) or 'the job'}:"
+            yield from (f"  {clean(line, _LOG_LINE)}" for line in snapshot.failure.log[-MOST_LOG:])
     for site in snapshot.sites:
         if site.state == "failed":
             yield f"{clean(site.name, 60)} could not take the job: {clean(site.detail) or 'it did not say why'}"

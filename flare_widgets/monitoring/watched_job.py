@@ -7,6 +7,7 @@ from typing import Any
 from . import sources
 from .aftermath import Aftermath
 from .facts import Fact
+from .inquiry import Inquiry
 from .polling import Polling
 from .snapshot import JobSnapshot
 from .watch import Watch
@@ -28,6 +29,8 @@ class WatchedJob:
         self.rounds = sources.Rounds(job_id)
         self.aftermath: Aftermath | None = None
         self.history_known = False
+        self.inquiry: Inquiry | None = None
+        self.inquiry_due = 0.0  # on the monotonic clock
 
     @property
     def final(self) -> bool:

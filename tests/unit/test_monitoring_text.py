@@ -79,7 +79,7 @@ DOING = "hospital-a working, hospital-b done"
 
 
 def failure(sentence: str, next_step: str = "") -> Failure:
-    return Failure(sentence=sentence, site="hospital-a", next_step=next_step)
+    return Failure(sentence, "client-exception", site="hospital-a", next_step=next_step)
 
 
 def many(count: int, **words: str) -> JobSnapshot:

@@ -1,0 +1,47 @@
+"""What to do next about a failure. Pure."""
+
+from __future__ import annotations
+
+from .model import Failure
+
+_WAITING = {
+    True: "See what each site has with session.report_resources('client').",
+    False: "See who is connected with %flare status.",
+}
+
+
+def advise(failure: Failure) -> str:
+    """Return what to do next, in a sentence or two."""
+    site = failure.site or "the site"
+    at = f"{failure.file} line {failure.line}" if failure.file and failure.line is not None else ""
+    busy = site if site not in ("server", "the site") else "the sites"
+    who = "the server" if site == "server" else site
+    byoc = " (BYOC is code in the job's custom folder)" if "BYOC" in failure.error else ""
+    advice = {
+        "client-exception": f"Correct {at or 'the training code'} and submit the job again (%flare submit).",
+        "server-exception": f"Correct {at or 'the workflow of the job'} and submit the job again (%flare submit).",
+        "client-exit": f"Look for what ends the process ({site}'s console says more than its log), "
+        "and submit the job again (%flare submit).",
+        "bad-class": f"Correct the class's path or its arguments in {failure.file or 'the configuration'}, "
+        "and submit the job again (%flare submit).",
+        "missing-package": "Have it installed there by the administrator, or correct the name in the import if it "
+        "is a file of yours; then submit the job once more (%flare clone).",
+        "refused": "Correct what it says and submit the job again (%flare submit)."
+        if site == "server" and not failure.log
+        else f"Ask {who}'s administrator what it permits{byoc}, then submit the job again (%flare submit).",
+        "unschedulable": f"{_WAITING['resource_spec' in failure.sentence]} The job starts by itself when it can; if "
+        "it never will, end it with %flare abort and submit it with what it needs corrected.",
+        "aborted": "If that was not intended, submit the same job once more with %flare clone.",
+        "site-lost": "When %flare status shows the site again, submit the job once more with %flare clone. "
+        "A job that shall go on without a site needs a smaller min_clients.",
+        "server-restarted": "Submit the same job once more with %flare clone. "
+        "This one can be neither aborted nor deleted.",
+        "timeout": f"See what keeps {busy} busy, or give them longer "
+        "(the timeout in the workflow's or executor's configuration); then submit the job again (%flare submit).",
+        "unknown": "The job's submitter finds the server's log in workspace/log.txt of the result "
+        "(session.download_job_result)" + (", or ask those named below." if failure.missing else "."),
+    }[failure.kind]
+    fault = failure.kind in ("client-exception", "client-exit", "timeout") and not failure.error
+    if fault and any(sentence.startswith(f"{site}'s log") for sentence in failure.missing):
+        advice = f"Ask {site}'s administrator for its log of this job. {advice}"
+    return advice
