@@ -19,6 +19,15 @@ METRICS_SUMMARY = "metrics/metrics_summary.json"
 _SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
 
 
+DEFAULT_ROUNDS = 5
+"""What FLARE's controllers do when a job does not say; an exported configuration leaves out what is so by default."""
+
+_BY_DEFAULT = re.compile(
+    r"nvflare\.app_common\.workflows\.(?:fedavg\.FedAvg|scaffold\.Scaffold|cyclic\.Cyclic|cyclic_ctl\.CyclicController"
+    r"|scatter_and_gather\.ScatterAndGather|scatter_and_gather_scaffold\.ScatterAndGatherScaffold)"
+)
+
+
 def read_config(text: str) -> Workflow | None:
     """Return what the server's part of a job's configuration says: rounds, and the key metric.
 
@@ -38,11 +47,14 @@ def read_config(text: str) -> Workflow | None:
         return None
     total, begin, name = None, None, ""
     for workflow in _maps(config.get("workflows")):
-        args = workflow.get("args")
-        rounds = counting(args.get("num_rounds")) if isinstance(args, dict) else None
+        given = workflow.get("args")
+        args = given if isinstance(given, dict) else {}
+        rounds = counting(args.get("num_rounds"))
+        if "num_rounds" not in args and _BY_DEFAULT.fullmatch(str(workflow.get("path"))):
+            rounds = DEFAULT_ROUNDS
         if not name or (rounds is not None and total is None):
             name = str(workflow.get("path") or workflow.get("name") or "").rpartition(".")[2]
-        if isinstance(args, dict) and rounds is not None and total is None:
+        if rounds is not None and total is None:
             total, begin = rounds, counting(args.get("start_round")) or 0
     key = None
     for component in _maps(config.get("components")):

@@ -116,6 +116,8 @@ def waited(snapshot: JobSnapshot, now: float) -> str:
         return ""
     since = snapshot.submitted_at
     words = "waiting" if since is None else f"waiting for {clock(max(0.0, now - since))}"
+    if snapshot.failure is not None:
+        return words  # why, is said in its own words
     attempts = snapshot.scheduling.attempts
     if snapshot.scheduling.reason:
         often = f", tried {attempts} times" if attempts > 1 else ""
@@ -240,6 +242,8 @@ def _is_missed(snapshot: JobSnapshot, group: str) -> bool:
         return snapshot.failure is None
     if not snapshot.ended:
         return True
+    if group == "metrics" and not snapshot.rounds:
+        return False  # a job that came to no round has none
     have: tuple[object, ...] = {"rounds": snapshot.rounds, "metrics": snapshot.metrics}.get(group, ("of no use now",))
     return not have
 

@@ -84,7 +84,7 @@ def test_a_lost_site() -> None:
         failure = explained(case)
         assert (failure.kind, failure.site) == ("site-lost", "site-2")
         assert failure.sentence == (
-            f"The server lost site-2 in round {failure.round}: 1 of the 2 sites that the job needs was left"
+            f"The server lost site-2 in round {failure.round + 1}: 1 of the 2 sites that the job needs was left"
         )
     (missing,) = explained("site-hung").missing
     job = recorded("site-hung").meta["job_id"]
@@ -99,7 +99,7 @@ def test_a_site_that_forgot_the_job() -> None:
     failure = explained("site-restarted")
     assert (failure.kind, failure.site) == ("site-lost", "site-1")
     assert failure.sentence == (
-        f"site-1 no longer runs the job (probably restarted in round {failure.round}), and FLARE does not notice: "
+        f"site-1 no longer runs the job (probably restarted in round {failure.round + 1}), and FLARE does not notice: "
         "the job may wait for ever"
     )
     assert "%flare abort" in failure.next_step

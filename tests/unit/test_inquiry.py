@@ -1,0 +1,92 @@
+"""Why a job does not come along: when that is asked, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from scripted import ScriptedSession
+
+from flare_widgets.monitoring import Failure, JobSnapshot, Monitor, fold_meta, inquiry
+from flare_widgets.monitoring.parts import Round, SiteTask
+
+NOW = 1_795_474_345.0
+WAITING = {"job_id": "j", "status": "SUBMITTED", "submit_time": NOW - 100}
+REFUSED = {
+    **WAITING,
+    "schedule_count": 1,
+    "schedule_history": ["2026-11-23 22:12:26: connected sites (2) < min_sites (5)"],
+}
+RUNNING = {**WAITING, "status": "RUNNING", "start_time": "2026-11-23T22:12:26+00:00"}
+FEW = Failure("The job waits: it needs 5 sites, and 2 are connected", "unschedulable")
+
+
+def known(meta: dict[str, object]) -> JobSnapshot:
+    return fold_meta(JobSnapshot("j"), meta, NOW)
+
+
+def test_only_a_job_that_does_not_come_along_gives_reason_to_ask() -> None:
+    late = SiteTask("b", "site-2", "train", 1, NOW - 500)
+    rounds = (Round(0, NOW - 520), Round(1, NOW - 510))
+    done = SiteTask("a", "site-1", "train", 0, NOW - 520, NOW - 511, "OK")
+    running = replace(known(RUNNING), rounds=rounds, tasks=(done,))
+    assert not inquiry.is_due(running, NOW)
+    assert inquiry.is_due(replace(running, tasks=(done, late)), NOW)
+    assert inquiry.is_due(replace(running, absent_seen_at=NOW + 1000), NOW)
+    assert inquiry.is_due(known(REFUSED), NOW)
+    assert inquiry.is_due(known(WAITING), NOW)  # no scheduler has looked at it for 100 s
+    assert not inquiry.is_due(known({**WAITING, "submit_time": NOW - 5}), NOW)
+    assert not inquiry.is_due(known({**REFUSED, "status": "FINISHED:ABORTED"}), NOW)
+    assert not inquiry.is_due(replace(known(REFUSED), trouble="no connection"), NOW)
+
+
+@pytest.fixture
+def session() -> ScriptedSession:
+    session = ScriptedSession("j", status="SUBMITTED", start_time="")
+    session.metas["j"].update(REFUSED)
+    return session
+
+
+@pytest.fixture
+def monitor(session: ScriptedSession) -> Iterator[Monitor]:
+    monitor = Monitor(session, 0.01)  # type: ignore[arg-type]
+    yield monitor
+    monitor.close()
+
+
+def test_the_answer_is_in_the_snapshot_until_the_job_goes_on(
+    monitor: Monitor, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(inquiry, "gather", lambda _, meta: asked.append(meta["status"]))
+    monkeypatch.setattr(inquiry, "explain", lambda _: FEW)
+    told, went_on = threading.Event(), threading.Event()
+    watch = monitor.watch("j")
+    watch.on_failure(lambda snapshot, failure: told.set() if failure == FEW else None)
+    watch.subscribe(lambda snapshot: went_on.set() if snapshot.status == "RUNNING" and not snapshot.failure else None)
+    assert told.wait(10)
+    assert watch.snapshot.failure == FEW
+    session.metas["j"].update(RUNNING)
+    assert went_on.wait(10)
+    assert asked == ["SUBMITTED"]  # once, not at every look
+
+
+def test_an_inquiry_that_fails_leaves_the_watch_as_it_is(
+    monitor: Monitor, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = threading.Event()
+
+    def gather(*_: object) -> None:
+        asked.set()
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(inquiry, "gather", gather)
+    watch = monitor.watch("j")
+    ended = threading.Event()
+    watch.on_end(lambda _: ended.set())
+    assert asked.wait(10)
+    session.metas["j"]["status"] = "FINISHED:ABORTED"
+    assert ended.wait(30)
+    assert "could not be asked" in caplog.text

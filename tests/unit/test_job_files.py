@@ -1,0 +1,42 @@
+"""The files of a job on the server: what they say beyond what recordings of real jobs show."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+
+import pytest
+
+from flare_widgets.monitoring.job_files import DEFAULT_ROUNDS, read_config
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nvflare.app_common.workflows.fedavg.FedAvg",
+        "nvflare.app_common.workflows.scaffold.Scaffold",
+        "nvflare.app_common.workflows.cyclic.Cyclic",
+        "nvflare.app_common.workflows.cyclic_ctl.CyclicController",
+        "nvflare.app_common.workflows.scatter_and_gather.ScatterAndGather",
+        "nvflare.app_common.workflows.scatter_and_gather_scaffold.ScatterAndGatherScaffold",
+    ],
+)
+def test_a_job_that_does_not_say_how_many_rounds_has_flares_default(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    controller = getattr(importlib.import_module(module), name)
+    found = {
+        parameter.default
+        for kind in controller.__mro__
+        if (parameter := inspect.signature(kind.__init__).parameters.get("num_rounds")) is not None
+    }
+    assert found == {DEFAULT_ROUNDS}
+    told = read_config(json.dumps({"workflows": [{"id": "controller", "path": path, "args": {}}]}))
+    assert told is not None
+    assert (told.total_rounds, told.first_round, told.name) == (DEFAULT_ROUNDS, 0, name)
+
+
+def test_of_another_controller_the_default_is_not_known() -> None:
+    told = read_config(json.dumps({"workflows": [{"path": "mine.FedAvg", "args": {}}]}))
+    assert told is not None
+    assert (told.total_rounds, told.name) == (None, "FedAvg")
