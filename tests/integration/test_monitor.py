@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from failing_jobs import workflow_job
 from jobs import write_job
 
 from flare_widgets.api import JobNotFound, MonitorReturnCode, Session, SessionClosed, connect
@@ -169,3 +172,33 @@ def test_waiting_can_time_out(monitor: Monitor, waiting: str) -> None:
 def test_bad_intervals_are_refused(session: Session) -> None:
     with pytest.raises(ValueError, match="poll_interval"):
         Monitor(session, poll_interval=0)
+
+
+def test_why_a_job_failed_is_in_its_last_snapshot(session: Session, tmp_path: Path) -> None:
+    job = session.submit_job(str(workflow_job(tmp_path, "fails", server={"fail_in": 1})))
+    told: list[str] = []
+    watch = Monitor(session).watch(job)
+    watch.on_failure(lambda _, failure: told.append(failure.sentence))
+    assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
+    end = watch.snapshot
+    assert end.status == "FINISHED:EXECUTION_EXCEPTION"
+    assert end.failure is not None
+    assert re.fullmatch(
+        r"The server failed in round 2, in rounds_workflow\.py line \d+: KeyError: 'conv2'", end.failure.sentence
+    )
+    assert told == [end.failure.sentence]
+    assert [r.number for r in end.rounds] == [0, 1]
+    assert end.failure.sentence in str(end)
+    assert JobSnapshot.from_json(json.loads(json.dumps(end.to_json()))) == end
+
+
+def test_why_a_job_waits_is_told_while_it_does(session: Session, waiting: str) -> None:
+    found = threading.Event()
+    watch = Monitor(session).watch(waiting)
+    watch.on_failure(lambda *_: found.set())
+    assert found.wait(PATIENCE)
+    failure = watch.snapshot.failure
+    watch.stop()
+    assert failure is not None
+    assert failure.kind == "unschedulable"
+    assert failure.sentence.startswith("The job waits: it needs 5 sites, and 2 are connected")
