@@ -59,10 +59,10 @@ def read_config(text: str) -> Workflow | None:
     key = None
     for component in _maps(config.get("components")):
         path = str(component.get("path") or component.get("name") or "")
-        args = component.get("args")
-        if path.endswith(_SELECTOR) and isinstance(args, dict):
-            metric = str(args.get("key_metric") or "val_accuracy")[:MAX_NAME]
-            key = KeyMetric(metric, "min" if args.get("negate_key_metric") else "max")
+        selector = component.get("args")
+        if path.endswith(_SELECTOR) and isinstance(selector, dict):
+            metric = str(selector.get("key_metric") or "val_accuracy")[:MAX_NAME]
+            key = KeyMetric(metric, "min" if selector.get("negate_key_metric") else "max")
     return Workflow(name[:100], begin, total, key)
 
 

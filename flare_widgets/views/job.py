@@ -69,7 +69,8 @@ class JobView(anywidget.AnyWidget):
     Attributes
     ----------
     snapshot : dict
-        The newest snapshot as :meth:`JobSnapshot.to_json` writes it.
+        The newest snapshot as :meth:`JobSnapshot.to_json` writes it, without what is long past
+        (:meth:`JobSnapshot.recent`).
     sentence : str
         The same in one sentence, as of `sent_at`: what a screen reader hears.
     sent_at : float
@@ -235,4 +236,4 @@ class JobView(anywidget.AnyWidget):
 def _facts(snapshot: JobSnapshot) -> dict[str, Any]:
     """The traits that change together with the snapshot."""
     now = time.time()
-    return {"snapshot": snapshot.to_json(), "sentence": describe(snapshot, now), "sent_at": now}
+    return {"snapshot": snapshot.recent().to_json(), "sentence": describe(snapshot, now), "sent_at": now}
