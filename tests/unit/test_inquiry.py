@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from scripted import ScriptedSession
+from scripted_session import ScriptedSession
 
 from flare_widgets.monitoring import Failure, JobSnapshot, Monitor, fold_meta, inquiry
 from flare_widgets.monitoring.parts import Round, SiteTask

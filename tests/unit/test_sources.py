@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from scripted import Files, ScriptedSession, record
+from scripted_session import Files, ScriptedSession, record
 
 from flare_widgets.errors import AuthorizationError, CommandError, FlareError, JobNotFound, NoConnection
 from flare_widgets.monitoring import JobSnapshot, fold, job_meta, sources

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted import Clock, ScriptedSession, record
+from scripted_session import Clock, ScriptedSession, record
 
 from flare_widgets.api import MonitorReturnCode
 from flare_widgets.errors import AuthorizationError, JobNotFound, NoConnection, SessionClosed
