@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import os
 import shutil
@@ -42,7 +43,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def others() -> list[str]:
         return [str(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
-    # What sessions of tests before this one still do is not what it looks for.
+    # What sessions of tests before this one still do is not what it looks for. One that a test has forgotten ends
+    # when it is collected.
+    gc.collect()
     deadline = time.monotonic() + 20
     while left := loop.run(others()):
         assert time.monotonic() < deadline, f"a test before has left work behind: {left}"
