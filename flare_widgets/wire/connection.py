@@ -160,6 +160,7 @@ class Connection:
     async def _first(self, patient: bool) -> Link:
         self._trouble = None
         while True:
+            self.check()
             try:
                 return await Link.open(self.kit, self.study, self)
             except ServerIdentityError:
@@ -209,7 +210,8 @@ class Connection:
             self._lost_at = time.monotonic()
             self.life.move(SessionState.CONNECTING, f"logging in again: {why}")
         for attempt in itertools.count():
-            if self._certificate_has_expired():
+            # Until Python 3.12, asyncio.wait_for can swallow the cancellation of close().
+            if self.closed or self._certificate_has_expired():
                 return
             trouble: FlareError
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import threading
 import time
@@ -19,6 +20,7 @@ from servers import FlareServer
 from flare_widgets.api import NoConnection, OutcomeUnknown, Session, SessionClosed, SessionState, SessionStatus, connect
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import loop, watch
+from flare_widgets.wire.connection import Connection
 from flare_widgets.wire.link import Link
 from flare_widgets.wire.states import FOLLOWING, NOTIFIER, Life
 from flare_widgets.wire.watch import Watch
@@ -322,6 +324,26 @@ def test_closing_while_connecting_takes_no_time(tmp_path: Path) -> None:
                 connecting.result(3)
         check_secrets(session, kit)
         wait_until(lambda: loop.run(count_tasks()) <= tasks)
+
+
+def test_a_session_that_comes_back_ends_even_if_its_cancellation_is_swallowed(
+    kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``asyncio.wait_for`` does before Python 3.12 when it times out just then."""
+    pauses: list[int] = []
+
+    async def pause(self: Connection, attempt: int) -> None:
+        pauses.append(attempt)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(Connection, "_pause", pause)
+    tasks = loop.run(count_tasks())
+    session = connect(kit, timeout=5)
+    lose(session, server)
+    wait_until(lambda: pauses)
+    session.close()
+    wait_until(lambda: loop.run(count_tasks()) <= tasks)
 
 
 def check_secrets(session: Session, kit: Path) -> None:
