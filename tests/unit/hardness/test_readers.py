@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import inspect
 import json
@@ -155,11 +156,25 @@ def test_a_damaged_certificate_proves_nothing(kit: StartupKit, data: st.DataObje
     assert survives(lambda: login.read_challenge(kit, "nonce", reply)) is None
 
 
-def test_a_long_chain_of_certificates_is_not_even_parsed(kit: StartupKit) -> None:
-    reply = cell.Reply(
-        "id", "ok", "", {"cn": "server", "nonce": "n", "signature": b"s", "cert": kit.certificate * 5000}
-    )
-    assert survives(lambda: login.read_challenge(kit, "nonce", reply)) is None
+def test_a_long_chain_of_certificates_is_not_even_parsed(kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    def load(pem: bytes) -> Any:
+        parsed.append(len(pem))
+        raise ValueError
+
+    monkeypatch.setattr(login.x509, "load_pem_x509_certificates", load)
+    for copies in (1, 5000):
+        answer = {"cn": "server", "nonce": "n", "signature": b"s", "cert": kit.certificate * copies}
+        reply = cell.Reply("id", "ok", "", answer)
+        assert survives(lambda reply=reply: login.read_challenge(kit, "nonce", reply)) is None  # type: ignore[misc]
+    assert parsed == [len(kit.certificate), 0]
+
+
+@pytest.mark.parametrize("levels", [100, 990, 100_000])
+def test_a_token_whose_claims_are_deep_claims_nothing(levels: int) -> None:
+    token = base64.b64encode(b"[" * levels + b"]" * levels).decode()
+    assert survives(lambda: login.token_claims(f"{token}:signature")) == {}
 
 
 METAS = [reply["meta"]["job_meta"] for reply in replies() if "job_meta" in reply.get("meta", {})]
