@@ -44,8 +44,9 @@ bundle-check: js/node_modules/.ready  ## check types, test the front-end, and co
 	after=$$(cd flare_widgets/views/static && cat * | cksum); \
 	[ "$$before" = "$$after" ] || { echo "flare_widgets/views/static is not what js/ builds: commit it"; exit 1; }
 
-bench: $(READY)  ## measure against nvflare's own client; prints a table (BENCH=--write puts it into README.md)
+bench: $(READY)  ## measure against nvflare's own client; prints tables (BENCH=--write puts the first into README.md)
 	$(BIN)/python -m benchmarks $(BENCH)
+	$(BIN)/python -m benchmarks.monitoring
 
 # The versions that the other tests do not have, by one scheme each: 2.9.0 is in $(VENV), tested by all three.
 old-servers: .matrix/2.7.3/.ready .matrix/2.8.3/.ready  ## run our client against a real server of each older version
