@@ -14,6 +14,7 @@ _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}): ?(.*)", re.DOTALL)
 _LATEST = 1e11  # seconds since the epoch: what is later is not a time
 _LONGEST = 1000  # characters of a name
+_FRACTION = re.compile(r"\.\d+")
 _QUARTER = 900.0  # seconds; zones differ from UTC by multiples of that
 
 
@@ -150,8 +151,9 @@ def iso_time(value: Any) -> float | None:
     if not isinstance(value, str) or not value:
         return None
     try:
-        # Python 3.10 does not know the suffix Z.
-        when = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        # Python 3.10 knows neither the suffix Z nor fractions of a second with other than 3 or 6 digits.
+        words = _FRACTION.sub(lambda m: f"{m[0]:0<7}"[:7], value.replace("Z", "+00:00"), count=1)
+        when = datetime.fromisoformat(words)
         return when.astimezone(timezone.utc).timestamp()
     except (ValueError, OverflowError, OSError):
         return None

@@ -72,7 +72,7 @@ def test_what_is_new() -> None:
     ]
     assert changes(first, first) == []
     better = Measured("acc", "", Point(0, 0.6, 1))
-    failed = Failure("it broke")
+    failed = Failure("it broke", "unknown")
     second = fold(first, [Round(1, T + 1), better, Failed(failed, T), Round(0, T, T + 1)])
     assert changes(first, second) == [
         NewRound(Round(1, T + 1)),
