@@ -318,8 +318,9 @@ class Monitor:
                 job.aftermath = Aftermath(
                     self.session, job.snapshot.job_id, job.meta, job.clock(self._ahead), self._wake
                 )
-            for watch in job.watching:
-                watch._follow(job.snapshot, job.meta, final=job.final)
+            watching, final = job.watching, job.final
+            for watch in watching:
+                watch._follow(job.snapshot, job.meta, final=final, beside=watching if final else ())
 
     def _inquire(self, jobs: Iterable[WatchedJob]) -> None:
         """Have it found out why a job does not come along: of one at a time, and of each now and then."""

@@ -7,7 +7,7 @@ import dataclasses
 import enum
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ..api.info import MonitorReturnCode
@@ -42,6 +42,7 @@ class WatchState(enum.Enum):
     """The callback raised, the session ended, or the job is gone: see :attr:`Watch.error`."""
 
 
+_COURTESY = 2.0  # seconds that who waits for the end waits for other views of the same job
 _GOING_ON = (WatchState.WATCHING, WatchState.PAUSED)
 
 
@@ -89,6 +90,7 @@ class Watch:
         self._given: dict[str, Any] | None = None  # the last one that was
         self._state = WatchState.WATCHING
         self._final = False
+        self._beside: tuple[Watch, ...] = ()
         self._listeners: list[Listener] = []
         self._events: list[_Heard] = []
         self._lock = threading.Lock()
@@ -212,6 +214,9 @@ class Watch:
         """
         if not self._done.wait(timeout):
             return MonitorReturnCode.TIMEOUT
+        for other in self._beside:
+            # A notebook that goes on, or ends, with this cell must have the end in its other views of the job too.
+            other._done.wait(_COURTESY)
         if self.error is not None:
             raise self.error
         ended = self._state is WatchState.JOB_ENDED
@@ -222,8 +227,13 @@ class Watch:
 
     # -- for the monitor -----------------------------------------------------------------------------------
 
-    def _follow(self, snapshot: JobSnapshot, meta: dict[str, Any], *, final: bool = False) -> None:
-        """Take what is known of the job, if it is new, or the last of it; `meta` is for the callback."""
+    def _follow(
+        self, snapshot: JobSnapshot, meta: dict[str, Any], *, final: bool = False, beside: Sequence[Watch] = ()
+    ) -> None:
+        """Take what is known of the job, if it is new, or the last of it, which others `beside` are told as well.
+
+        `meta` is for the callback.
+        """
         with self._lock:
             if self._final or self._state is not WatchState.WATCHING:
                 return
@@ -231,6 +241,7 @@ class Watch:
             if snapshot is self._snapshot and not looked and not final:
                 return
             self._snapshot, self._final = snapshot, final
+            self._beside = tuple(other for other in beside if other is not self and not other.has_callback)
             if looked:
                 self._meta = self._given = meta
         if snapshot.facts_at is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures
+import contextvars
 import logging
 import threading
 import time
@@ -142,6 +143,11 @@ class JobView(anywidget.AnyWidget):
             self._outputs.replace(self._static_form())
 
     def _on_snapshot(self, _: JobSnapshot) -> None:
+        # Out of the context of the cell that made the view: what is sent in its name is lost when it has ended in a
+        # notebook that is executed without a screen, which listens to the cell that runs now.
+        contextvars.Context().run(self._react)
+
+    def _react(self) -> None:
         # The last one does not wait its turn: who waits for the job's end must find the static form in place. In
         # a notebook that is executed without a screen, what comes after the cell's end is lost.
         if self._watch.done:

@@ -37,7 +37,7 @@ def bare_server(folder: Path, change: Callable[[Path], Any] | None = None, *, sc
     folder.mkdir()
     try:
         subprocess.run(
-            environment.own_module("provision", str(folder), str(port.number), scheme, "site-1"),
+            environment.own_module("provision", str(folder), str(port.number), scheme, "{}", "site-1"),
             env=environment.child_environment("", os.environ),
             check=True,
             capture_output=True,
