@@ -5,7 +5,6 @@ Each part that can be learned twice has a ``merged`` method: what is known after
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -320,10 +319,6 @@ class Freshness:
         """Return what both know."""
         missed = max(self, other, key=lambda f: (f.missed_at or 0.0, f.reason))
         return Freshness(self.group, last(self.at, other.at), missed.reason, missed.missed_at)
-
-    def aged(self, at: float | None) -> Freshness:
-        """Return the same, last learned at another time."""
-        return dataclasses.replace(self, at=at)
 
 
 def finite(value: Any) -> float | None:
