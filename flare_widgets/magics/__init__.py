@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from .cell import offer
 from .flare import FlareMagics
 
 _registered: FlareMagics | None = None
@@ -15,6 +16,7 @@ def load(shell: InteractiveShell) -> None:
     if _registered is None or _registered.shell is not shell:
         _registered = FlareMagics(shell)
     shell.register_magics(_registered)
+    offer(_registered.state)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -23,4 +25,6 @@ def unload(shell: InteractiveShell) -> None:
     if _registered is not None:
         _registered.state.close_session()
         _registered = None
-    shell.magics_manager.magics["line"].pop("flare", None)
+    offer(None)
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("flare", None)

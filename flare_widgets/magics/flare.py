@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..errors import FlareError
 from ..federation import FederationError
 from . import verbs
+from .cell import run_cell
 from .parsing import help_all, parse
 from .state import State
 
@@ -30,10 +33,23 @@ class FlareMagics(Magics):
         if arguments is None:
             print(help_all(verbs.VERBS) if verb is None else verb.help())  # noqa: T201
             return None
-        try:
+        with _one_line():
             return verb.run(self.state, **arguments)
-        except UsageError:
-            raise
-        except (FlareError, FederationError, ValueError, OSError) as e:
-            # IPython shows a UsageError as one line; the cause stays reachable for %tb and for code.
-            raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e
+
+    @cell_magic("flare")  # type: ignore[arg-type]  # its types know no name
+    def flare_cell(self, line: str, cell: str) -> Any:
+        """Make the cell's client code a federated job. ``%%flare -h`` tells more."""
+        assert self.shell is not None
+        with _one_line():
+            return run_cell(self.state, self.shell.user_ns, line, cell)
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except UsageError:
+        raise
+    except (FlareError, FederationError, ValueError, OSError) as e:
+        # IPython shows a UsageError as one line; the cause stays reachable for %tb and for code.
+        raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e
