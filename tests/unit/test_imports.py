@@ -24,7 +24,7 @@ MAY = {
     "monitoring": {"api", "wire", "kit", "errors", "text"},
     "manager": {"monitoring", "api", "kit", "errors", "text"},
     "views": {"manager", "monitoring", "api", "kit", "errors", "text"},
-    "federation": {"api"},
+    "federation": {"api", "errors"},
     "authoring": {"api", "errors"},
     "magics": {"views", "manager", "monitoring", "api", "kit", "errors", "text", "federation", "authoring"},
     "demo": {"monitoring"},
