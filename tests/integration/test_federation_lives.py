@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.federation import FederationError, LocalFederation, processes, starting
 from flare_widgets.federation.faults import inject
 from flare_widgets.monitoring import Monitor
+from flare_widgets.monitoring.text import describe
 
 psutil = pytest.importorskip("psutil")
 if importlib.util.find_spec("nvflare") is None:
@@ -31,7 +31,7 @@ if importlib.util.find_spec("nvflare") is None:
 STARTER = """
 import sys
 from flare_widgets.federation import LocalFederation
-federation = LocalFederation(["lyon", "site-2"], name="lives", keep=120, folder=sys.argv[1])
+federation = LocalFederation(["lyon-1", "site-2"], name="lives", keep=120, folder=sys.argv[1])
 federation.start()
 """
 
@@ -83,11 +83,11 @@ def status(pid: int | None) -> str:
 def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFederation) -> None:
     (listed,) = [one for one in LocalFederation.list_running() if one.name == "lives"]
     assert listed.folder == folder == federation.folder
-    assert listed.sites == ("lyon", "site-2") == federation.site_names
+    assert listed.sites == ("lyon-1", "site-2") == federation.site_names
     assert listed.port == federation.port
     assert federation.running
-    assert starting.connected_sites(federation.admin_kit) == {"lyon", "site-2"}
-    assert repr(federation) == f"<LocalFederation lyon, site-2: running on port {federation.port}>"
+    assert starting.connected_sites(federation.admin_kit) == {"lyon-1", "site-2"}
+    assert repr(federation) == f"<LocalFederation lyon-1, site-2: running on port {federation.port}>"
     assert federation.start() is federation
     # Its key of the authority is as private as the others, and has nobody's key besides.
     (authority,) = (folder / "authority").iterdir()
@@ -104,8 +104,8 @@ def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, sess
     said: list[str] = []
     federation._progress = said.append
     federation.add_site("hospital-c")
-    assert federation.site_names == ("lyon", "site-2", "hospital-c")
-    assert names(session) == {"lyon", "site-2", "hospital-c"}
+    assert federation.site_names == ("lyon-1", "site-2", "hospital-c")
+    assert names(session) == {"lyon-1", "site-2", "hospital-c"}
     assert said == ["provisioning hospital-c", "starting hospital-c", "hospital-c connected"]
     assert federation.logs["hospital-c"].exists()
     with pytest.raises(ValueError, match="'hospital-c' is used twice"):
@@ -115,21 +115,21 @@ def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, sess
 
     pid = federation.states["hospital-c"].pid
     federation.remove_site("hospital-c")
-    assert federation.site_names == ("lyon", "site-2")
+    assert federation.site_names == ("lyon-1", "site-2")
     assert not psutil.pid_exists(pid)
-    assert names(session) == {"lyon", "site-2"}
+    assert names(session) == {"lyon-1", "site-2"}
     assert not (federation.folder / "kits" / "hospital-c").exists()
-    with pytest.raises(ValueError, match="no site 'hospital-c', only lyon, site-2"):
+    with pytest.raises(ValueError, match="no site 'hospital-c', only lyon-1, site-2"):
         federation.remove_site("hospital-c")
 
 
 def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> None:
     before = federation.states
     for what, who, words in (
-        ("explode", "lyon", "'explode' is no fault; there are kill, pause, slow, back"),
-        ("paus", "lyon", "did you mean 'pause'"),
-        ("pause", "lion", "no 'lion', did you mean 'lyon'"),
-        ("back", "lyon", "lyon: nothing was done to it"),
+        ("explode", "lyon-1", "'explode' is no fault; there are kill, pause, slow, back"),
+        ("paus", "lyon-1", "did you mean 'pause'"),
+        ("pause", "lion", "no 'lion', did you mean 'lyon-1'"),
+        ("back", "lyon-1", "lyon-1: nothing was done to it"),
     ):
         with pytest.raises(InvalidArgumentError, match=words):
             inject(federation, what, who)
@@ -141,8 +141,8 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
     monitor = Monitor(session)
     try:
         watch = monitor.watch(job)
-        wait_until(lambda: watch.snapshot.round is not None and watch.snapshot.round.number >= 1)
-        paused = federation.pause("lyon")
+        wait_until(lambda: watch.snapshot.round is not None and watch.snapshot.round >= 1)
+        paused = federation.pause("lyon-1")
         assert paused.state == "paused"
         assert status(paused.pid) == psutil.STATUS_STOPPED
         # Its job's processes stand still with it, and nobody else's.
@@ -150,15 +150,17 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
         assert children
         assert {child.status() for child in children} == {psutil.STATUS_STOPPED}
         assert status(federation.states["site-2"].pid) != psutil.STATUS_STOPPED
-        wait_until(lambda: "lyon" in str(watch.snapshot) and "silent" in str(watch.snapshot), 60)
-        (site,) = [one for one in watch.snapshot.sites if one.name == "lyon"]
+        wait_until(lambda: watch.snapshot.silent_sites == ("lyon-1",), 60)
+        assert "silent: lyon-1" in describe(watch.snapshot, time.time()) or "lyon-1 silent" in describe(
+            watch.snapshot, time.time()
+        )
         with pytest.raises(InvalidArgumentError, match="it stands still already"):
-            federation.pause("lyon")
+            federation.pause("lyon-1")
 
-        assert federation.bring_back("lyon").state == "running"
+        assert federation.bring_back("lyon-1").state == "running"
         assert status(paused.pid) != psutil.STATUS_STOPPED
-        there = watch.snapshot.round.number if watch.snapshot.round else 0
-        wait_until(lambda: watch.snapshot.round is not None and watch.snapshot.round.number > there, 60)
+        there = watch.snapshot.round or 0
+        wait_until(lambda: watch.snapshot.round is not None and watch.snapshot.round > there, 60)
         session.abort_job(job)
     finally:
         monitor.close()
@@ -181,7 +183,7 @@ def test_a_slow_site_gets_a_fifth_of_the_time(federation: LocalFederation) -> No
     assert not any(looks)
 
 
-@pytest.mark.parametrize("who", ["lyon", "server"])
+@pytest.mark.parametrize("who", ["lyon-1", "server"])
 def test_the_killed_are_dead_until_they_are_brought_back(
     federation: LocalFederation, session: Session, who: str
 ) -> None:
@@ -201,7 +203,7 @@ def test_the_killed_are_dead_until_they_are_brought_back(
     assert back.starts == 1
     if who == "server":
         session.try_connect(30)
-    wait_until(lambda: names(session) == {"lyon", "site-2"}, 90)
+    wait_until(lambda: names(session) == {"lyon-1", "site-2"}, 90)
 
 
 # Its parent is long gone. Last, since it ends the federation.
@@ -209,14 +211,14 @@ def test_it_goes_on_while_anybody_has_it_and_ends_on_anybodys_word(folder: Path,
     code = (
         "from flare_widgets import LocalFederation\n"
         "federation = LocalFederation.attach('lives')\n"
-        "federation.pause('lyon')\n"
+        "federation.pause('lyon-1')\n"
         "federation.stop()\n"
         "print(federation.running, federation.site_names)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "False ('lyon', 'site-2')\n"
+    assert done.stdout == "False ('lyon-1', 'site-2')\n"
     assert not federation.running
     assert not [one for one in LocalFederation.list_running() if one.name == "lives"]
     assert not (folder / "authority").exists()
     with pytest.raises(FederationError, match="has ended"):
-        federation.pause("lyon")
+        federation.pause("lyon-1")
