@@ -11,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ..errors import ConfigError
 from . import completion
+from .cell import offer
 from .flare import FlareMagics
 
 _ATTRIBUTE = "_flare_widgets_magics"
@@ -18,7 +19,7 @@ _ATTRIBUTE = "_flare_widgets_magics"
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register ``%flare`` with a shell, once: a second call, or a reload, keeps the sessions and the federation.
+    """Register ``%flare`` and ``%%flare`` with a shell; once more, or by a reload, what they have is kept.
 
     Raises
     ------
@@ -37,6 +38,7 @@ def load(shell: InteractiveShell) -> None:
     if magics.state.config not in configurables:
         configurables.append(magics.state.config)
     completion.register(shell, magics.state)
+    offer(magics.state)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -46,8 +48,10 @@ def unload(shell: InteractiveShell) -> None:
     started runs on until the kernel ends.
     """
     magics = getattr(shell, _ATTRIBUTE, None)
-    shell.magics_manager.magics["line"].pop("flare", None)
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("flare", None)
     completion.unregister(shell)
+    offer(None)
     if magics is None:
         return
     if magics.state.config in shell.configurables:

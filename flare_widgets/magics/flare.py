@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import traitlets
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..config import FlareWidgets
 from ..errors import FlareError
 from ..federation import FederationError
+from .cell import run_cell
 from .parsing import help_all, parse
 from .state import State
 from .verbs import GROUPS, VERBS
@@ -35,15 +38,32 @@ class FlareMagics(Magics):
         if arguments is None:
             print(help_all(GROUPS) if verb is None else verb.help())  # noqa: T201
             return None
-        if verb.changes and self.state.config.read_only:
+        if verb.changes:
+            self._check_may_change(f"%flare {verb.name}")
+        with _one_line():
+            return verb.run(self.state, **arguments)
+
+    @cell_magic("flare")  # type: ignore[arg-type]  # its types know no name
+    def flare_cell(self, line: str, cell: str) -> Any:
+        """Make the cell's client code a federated job. ``%%flare -h`` tells more."""
+        assert self.shell is not None
+        with _one_line():
+            return run_cell(self.state, self.shell.user_ns, line, cell)
+
+    def _check_may_change(self, what: str) -> None:
+        if self.state.config.read_only:
             raise UsageError(
-                f"%flare {verb.name} may change something, and the read-only mode is on: "
+                f"{what} may change something, and the read-only mode is on: "
                 "%config FlareWidgets.read_only = False turns it off"
             )
-        try:
-            return verb.run(self.state, **arguments)
-        except UsageError:
-            raise
-        except EXPECTED as e:
-            # IPython shows a UsageError as one line; the cause stays reachable for %tb and for code.
-            raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except UsageError:
+        raise
+    except EXPECTED as e:
+        # IPython shows a UsageError as one line; the cause stays reachable for %tb and for code.
+        raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from pathlib import Path
 
 from IPython.core.error import UsageError
 
 from ...api import MonitorReturnCode
-from ...api import commands as api_commands
 from ...errors import JobTimeout
 from ...monitoring import JobSnapshot, Watch
 from ...monitoring.text import describe, label
@@ -70,26 +68,29 @@ def submit(state: State, folder: str, token: str | None) -> str:
 @verb(
     JOB,
     option("-w", "--wait", action="store_true", help="let the cell last until the job ends"),
+    option("-k", "--keep", action="store_true", help="keep the view live after the job's end"),
     option("--text", action="store_true", help="one line of text in place of the live view"),
 )
-def monitor(state: State, job: str | None, wait: bool, text: bool) -> JobView | JobSnapshot:
+def monitor(state: State, job: str | None, wait: bool, keep: bool, text: bool) -> JobView | JobSnapshot:
     """Show what is happening to a job, live. The kernel stays free.
 
     With --wait the cell lasts until the job ends; interrupting it ends only the waiting.
+
+    When the job ends a picture takes the view's place, which a saved notebook keeps. With --keep the view stays as it
+    is, with the log and what can be done to an ended job, until the kernel is shut down.
 
     Examples:
         %flare monitor              the last job
         %flare monitor 76b8         the job whose id begins so
         %flare monitor hello        the job of that name
+        %flare monitor 76b8 --keep
         end = %flare monitor --wait
         now = %flare monitor --text     how it is now, in a line
     """
     watch = _watch(state, job)
     if text or not state.config.views:
         return _follow(watch, 0.0) if wait else _told(watch)
-    session = state.session
-    abort = api_commands.abort_job(watch.job_id)
-    view = show_job(watch, abort=None if session.read_only else functools.partial(session.start, abort))
+    view = show_job(watch, state.session, folder=state.config.download_folder or None, keep=keep)
     if not wait:
         return view
     try:
