@@ -18,9 +18,10 @@ from ..authoring.notebook_env import Host, set_host
 from ..errors import FlareError, InvalidArgumentError
 from ..monitoring import JobSnapshot, Monitor
 from ..monitoring.watch import Watch
+from ..options import option
 from ..views.display import show_job
 from ..views.job import JobView
-from .parsing import Verb, option
+from .parsing import Verb
 from .progress import Progress, transfer
 from .state import State
 
@@ -161,11 +162,11 @@ def _show(state: State, session: Session, job_id: str) -> tuple[Watch, JobView]:
     """Show a job in the calling cell: one of the current session, or of another that the user has."""
     if session is state.session:
         monitor = state.monitor
-        state.last_job = job_id
+        state.current.remember_job(job_id)
     else:
         monitor = Monitor(session)
     watch = monitor.watch(job_id)
-    return watch, show_job(watch, session)
+    return watch, show_job(watch, session, folder=state.config.download_folder or None)
 
 
 def _job(state: State, variables: Mapping[str, Any], options: dict[str, Any], cell: str, dry_run: bool) -> CellJob:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from IPython.display import DisplayHandle, display
 
@@ -25,16 +26,18 @@ class Progress:
     def __init__(self, patience: float = _PATIENCE) -> None:
         self._next = time.monotonic() + patience
         self._handle: DisplayHandle | None = None
+        self._said = ""
 
     def say(self, text: str) -> None:
         """Show `text` in place of what was said before; at most five times a second."""
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next or text == self._said:
             return
         self._next = now + _INTERVAL
         self._show(text)
 
     def _show(self, text: str) -> None:
+        self._said = text
         data = {"text/plain": text}
         if self._handle is None:
             self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
@@ -45,6 +48,20 @@ class Progress:
         """Leave `text` as the last word, if anything was said before."""
         if self._handle is not None:
             self._show(text)
+
+
+@contextlib.contextmanager
+def during(words: str, done: str) -> Iterator[None]:
+    """Say `words` while a block runs that takes a while, and `done` at its end, with how long it took."""
+    progress = Progress(patience=0)
+    progress.say(words)
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        progress.end(f"{words}: not done")
+        raise
+    progress.end(f"{done} ({time.monotonic() - began:.1f} s)")
 
 
 def transfer(progress: Progress, verb: str) -> Callable[[int, int], None]:

@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from IPython.core.error import UsageError
 
 from ..api import Session
+from ..config import FlareWidgets
+from ..errors import JobNotFound
 from ..federation import LocalFederation
 from ..kit import StartupKit
+from ..manager import ManagedSession, SessionManager
+from ..manager.kits import kit_folders
 from ..monitoring import Monitor
+from ..text import clean
+
+_CONNECT = "%flare connect KIT, or %flare up for a federation on this machine"
 
 
 class State:
-    """One session with its monitor, one federation, the last job.
+    """The sessions, the settings, and the federation that was started.
+
+    Parameters
+    ----------
+    config
+        The settings.
 
     Attributes
     ----------
+    manager
+        The sessions.
     federation
         The one that ``%flare up`` started, None while there is none.
-    last_job
-        The job submitted, cloned or watched last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: FlareWidgets) -> None:
+        self.config = config
+        self.manager = SessionManager()
         self.federation: LocalFederation | None = None
-        self.last_job: str | None = None
-        self._session: Session | None = None
-        self._monitor: Monitor | None = None
+        self.manager.read_only = config.read_only
+        config.observe(lambda change: setattr(self.manager, "read_only", change.new), "read_only")
 
     @property
-    def session(self) -> Session:
-        """The session.
+    def current(self) -> ManagedSession:
+        """The session that verbs work with, with its name and its monitor.
 
         Raises
         ------
         UsageError
-            There is none.
+            There is none, or it has ended.
         """
-        if self._session is None or self._session.closed:
-            why = "there is no session" if self._session is None else "the session has ended"
-            raise UsageError(f"{why}: %flare connect KIT, or %flare up for a federation on this machine")
-        return self._session
+        managed = self.manager.current_session
+        if managed is None:
+            others = list(self.manager.sessions)
+            if others:
+                raise UsageError(f"no session is current: %flare use NAME ({', '.join(others)})")
+            raise UsageError(f"there is no session: {_CONNECT}")
+        if managed.session.closed:
+            raise UsageError(f"the session {managed.name} has ended: {_CONNECT}")
+        return managed
+
+    @property
+    def session(self) -> Session:
+        """The session that verbs work with; errors as of :attr:`current`."""
+        return self.current.session
+
+    @property
+    def monitor(self) -> Monitor:
+        """Its monitor."""
+        return self.current.monitor
 
     @property
     def kit(self) -> StartupKit:
@@ -50,46 +80,50 @@ class State:
         UsageError
             There was none.
         """
-        if self._session is None:
-            raise UsageError("which startup kit? Give its folder: %flare check KIT")
-        return self._session.kit
+        managed = self.manager.current_session
+        if managed is None:
+            raise UsageError("which startup kit? Give its folder: %flare check KIT (%flare kits lists those at hand)")
+        return managed.session.kit
 
     @property
-    def monitor(self) -> Monitor:
-        """The session's monitor."""
-        session = self.session
-        if self._monitor is None or self._monitor.session is not session:
-            self._monitor = Monitor(session)
-        return self._monitor
+    def kit_places(self) -> list[str | Path]:
+        """The folders in which startup kits are looked for, besides around the notebook."""
+        own = [self.federation.folder / "kits"] if self.federation is not None and self.federation.running else []
+        return [*self.config.kit_folders, *own]
 
-    def use(self, session: Session) -> None:
-        """Make `session` the one that verbs work with; the one before is closed."""
-        self.close_session()
-        self._session = session
-        self.last_job = None
+    def kits_at_hand(self, seconds: float = 2.0) -> list[Path]:
+        """Return the folders of the startup kits that a name may mean."""
+        return kit_folders(self.kit_places, Path.cwd(), seconds)
 
-    def close_session(self) -> Session | None:
-        """Close the session, if there is one, and return it."""
-        session, self._session = self._session, None
-        if self._monitor is not None:
-            self._monitor.close()
-            self._monitor = None
-        if session is not None:
-            session.close()
-        return session
+    def job(self, word: str | None) -> str:
+        """Return the id of a job.
 
-    def job(self, prefix: str | None) -> str:
-        """Return the id of the job whose id begins with `prefix`; the last job's when that is None.
+        Parameters
+        ----------
+        word
+            Its id, the beginning of its id, or its name; None for the last job.
 
         Raises
         ------
         UsageError
             No job was named, and none was submitted or watched before.
         JobNotFound
-            No job, or more than one, has such an id.
+            No job, or more than one, has such an id or name.
         """
-        if prefix is None:
-            if self.last_job is None:
+        managed = self.current
+        if word is None:
+            if managed.last_job is None:
                 raise UsageError("which job? Give its id (%flare jobs lists them)")
-            return self.last_job
-        return self.session.job(prefix).id
+            return managed.last_job
+        try:
+            return managed.session.job(word).id
+        except JobNotFound as e:
+            listed = managed.session.list_jobs(name_prefix=word, reverse=True)
+            ids = [str(job["job_id"]) for job in listed if job.get("job_name") == word]
+            if len(ids) > 1:
+                raise JobNotFound(
+                    f"{len(ids)} jobs are called {clean(word)!r}, the newest is {clean(ids[0])}: give an id"
+                ) from None
+            if ids:
+                return ids[0]
+            raise e
