@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,6 +61,8 @@ class RunningFederation:
         Its folder.
     started_at
         When it was up, in seconds since the epoch.
+    held
+        Whether a process has it. If not, its kernel is gone, and it ends soon unless it is attached.
     """
 
     name: str
@@ -68,6 +70,7 @@ class RunningFederation:
     port: int
     folder: Path
     started_at: float
+    held: bool
 
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(self.sites)}, on port {self.port}, in {self.folder}"
@@ -100,7 +103,9 @@ def running() -> list[tuple[Description, RunningFederation]]:
             description, state = read_description(folder), desk.read_state(folder)
             if description and state and description.federation == process.federation:
                 sites = tuple(one.name for one in state.processes if not one.is_server)
-                up = RunningFederation(description.name, sites, description.port, folder, description.started_at)
+                up = RunningFederation(
+                    description.name, sites, description.port, folder, description.started_at, state.held
+                )
                 found.append((description, up))
     return sorted(found, key=lambda pair: pair[0].started_at)
 
@@ -122,6 +127,36 @@ def pick(name: str | None, found: list[tuple[Description, RunningFederation]]) -
     if not fitting:
         raise FederationError(f"No local federation of the name {name!r} is running; there are: {names}.")
     raise FederationError(f"Which local federation? There are: {names}.")
+
+
+def left(
+    name: str | None,
+    sites: Sequence[str],
+    scheme: str,
+    users: Mapping[str, str],
+    root: Path,
+    found: list[tuple[Description, RunningFederation]],
+) -> tuple[Description, Path] | None:
+    """The federation that somebody who starts one has had already. Pure.
+
+    Parameters
+    ----------
+    name
+        What it shall be called: then it is that one, whoever has it. Without a name, it is one that nobody has any
+        more: that of a kernel that was restarted, not of another notebook.
+    sites, scheme, users
+        What it shall have at least.
+    root
+        The folder it would be started in.
+    found
+        What runs.
+    """
+    for description, up in reversed(found):
+        fits = set(sites) <= {*up.sites} and scheme == description.scheme and dict(users) == description.users
+        mine = not up.held and up.folder.parent == root if name is None else up.name == name
+        if fits and mine:
+            return description, up.folder
+    return None
 
 
 def hold(folder: Path) -> None:
@@ -150,8 +185,3 @@ def free_name(wanted: str | None) -> str:
         number += 1
         name = f"local-{number}"
     return name
-
-
-def now() -> float:
-    """The time, for a description."""
-    return time.time()

@@ -164,7 +164,7 @@ class Supervisor:
 
     def _say(self) -> None:
         processes = tuple(member.state for member in self._members.values())
-        state = desk.State(os.getpid(), processes, tuple(self._answers))
+        state = desk.State(os.getpid(), processes, tuple(self._answers), self._left_at is None)
         if state != self._said:
             with contextlib.suppress(OSError):  # the user may have removed the folder
                 desk.write_state(self._folder, state)

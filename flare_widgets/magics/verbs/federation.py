@@ -9,41 +9,60 @@ from IPython.core.error import UsageError
 
 from ...errors import FlareError
 from ...federation import LocalFederation
-from ...options import SCHEME, SITES, USERS, YES
+from ...options import SCHEME, SITES, USERS, YES, option
 from ..asking import confirm
 from ..parsing import verb
 from ..progress import Progress
 from ..state import State
 from .sessions import open_session
 
+# How long a federation waits for a kernel that is restarted, in seconds.
+_KERNEL_RESTART = 600.0
 
-@verb(SITES, SCHEME, USERS, changes=True)
-def up(state: State, sites: int | list[str], scheme: str, users: dict[str, str] | None) -> LocalFederation:
+_NAME = option("--name", help="what to call it; each name is a federation of its own")
+
+
+@verb(SITES, SCHEME, USERS, _NAME, changes=True)
+def up(
+    state: State, sites: int | list[str], scheme: str, users: dict[str, str] | None, name: str | None
+) -> LocalFederation:
     """Start a real FLARE federation on this machine, and connect to it as its admin.
 
-    A server and sites as processes, with their own certificates. They end with %flare down, or with the kernel.
+    A server and sites as processes, with their own certificates. They end with %flare down, or ten minutes after
+    the kernel has: when the kernel is restarted, %flare up picks up the one that runs, with the sites it has.
 
     Examples:
         %flare up                                   two sites
         %flare up -n 3                              three
         %flare up --sites hospital-a,hospital-b     two, by their names
         %flare up --users ada@example.org=lead      one user more: federation.kit("ada@example.org")
+        %flare up --name clinics                    one more, beside others; again, it is that one
         federation = %flare up
     """
-    if state.federation is not None and state.federation.running:
+    current = state.federation
+    if current is not None and current.running and name in (None, current.name):
         raise UsageError("a federation is running already: %flare down ends it")
     began = time.monotonic()
     progress = Progress(patience=0)
-    federation = LocalFederation(sites, progress=progress.say, scheme=scheme, users=users)
-    federation.start()
+    federation = LocalFederation(
+        sites,
+        progress=progress.say,
+        scheme=scheme,
+        users=users,
+        name=name,
+        keep=_KERNEL_RESTART,
+    ).start(pick_up=True)
+    found = federation.picked_up
     try:
         open_session(state, federation.admin_kit, study="default")
     except BaseException:
-        federation.stop()
+        if not found:
+            federation.stop()
         raise
     state.federation = federation
     what = f"{len(federation.site_names)} site{'' if len(federation.site_names) == 1 else 's'}"
-    progress.end(f"ready in {time.monotonic() - began:.1f} s: a server and {what}, you are the admin")
+    how = f"picked up {federation.name}, which was running" if found else f"ready in {time.monotonic() - began:.1f} s"
+    progress.end(f"{how}: a server and {what}, you are the admin")
     return federation
 
 
