@@ -8,13 +8,11 @@ from IPython.core.error import UsageError
 
 from ..api import Session
 from ..config import FlareWidgets
-from ..errors import JobNotFound
 from ..federation import LocalFederation
 from ..kit import StartupKit
 from ..manager import ManagedSession, SessionManager
 from ..manager.kits import kit_folders
 from ..monitoring import Monitor
-from ..text import clean
 
 _CONNECT = "%flare connect KIT, or %flare up for a federation on this machine"
 
@@ -111,19 +109,6 @@ class State:
             No job, or more than one, has such an id or name.
         """
         managed = self.current
-        if word is None:
-            if managed.last_job is None:
-                raise UsageError("which job? Give its id (%flare jobs lists them)")
-            return managed.last_job
-        try:
-            return managed.session.job(word).id
-        except JobNotFound as e:
-            listed = managed.session.list_jobs(name_prefix=word, reverse=True)
-            ids = [str(job["job_id"]) for job in listed if job.get("job_name") == word]
-            if len(ids) > 1:
-                raise JobNotFound(
-                    f"{len(ids)} jobs are called {clean(word)!r}, the newest is {clean(ids[0])}: give an id"
-                ) from None
-            if ids:
-                return ids[0]
-            raise e
+        if word is None and managed.last_job is None:
+            raise UsageError("which job? Give its id (%flare jobs lists them)")
+        return managed.find_job(word)
