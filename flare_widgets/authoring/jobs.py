@@ -189,6 +189,9 @@ def _specification(job: CellJob, framework: str) -> dict[str, Any]:
     if framework == "sklearn":
         if model is not None and not isinstance(model, dict):
             raise InvalidArgumentError("the model for sklearn is a dict of parameters that the sites start from")
+        # The class that keeps such a model is not on the list of those that FLARE 2.9 permits jobs without code of
+        # their own. A job for all sites has code at the server, too; with sites named, the server's part would not.
+        specification["server_files"] = [_SCRIPT] if job.sites else []
     elif not isinstance(model, list) or not model:
         raise InvalidArgumentError(
             "the model for numpy is an array or a list of numbers that training starts from: "
@@ -224,7 +227,7 @@ def _check_installed(framework: str) -> None:
 
 def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, tuple[str, ...]]:
     (folder / _SCRIPT).write_text(code, encoding="utf-8")
-    if specification["server_files"]:
+    if specification["framework"] == "pytorch":
         (folder / f"{_MODEL}.py").write_text(definitions(code), encoding="utf-8")
     command = [sys.executable, "-c", _EXPORT.format(root=_ROOT, module=f"{__package__}.export")]
     scripts = str(Path(sys.executable).parent)

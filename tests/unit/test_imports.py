@@ -27,7 +27,7 @@ MAY = {
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "text"},
     "views": {"manager", "monitoring", "api", "kit", "errors", "text"},
-    "federation": {"api"},
+    "federation": {"api", "errors"},
     "authoring": {"api", "errors"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "text", "federation", "authoring",
