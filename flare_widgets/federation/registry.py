@@ -11,7 +11,9 @@ from pathlib import Path
 
 from . import desk
 from .errors import FederationError
+from .folders import KITS, default_root
 from .processes import find
+from .provision import ADMIN
 
 _DESCRIPTION = "federation.json"
 
@@ -61,6 +63,8 @@ class RunningFederation:
         Its folder.
     started_at
         When it was up, in seconds since the epoch.
+    keep
+        How long it goes on when nobody has it any more, in seconds.
     """
 
     name: str
@@ -68,6 +72,17 @@ class RunningFederation:
     port: int
     folder: Path
     started_at: float
+    keep: float = 0.0
+
+    @property
+    def in_default_place(self) -> bool:
+        """Whether it is where federations are for which no folder was chosen."""
+        return self.folder.resolve().parent == default_root().resolve()
+
+    @property
+    def admin_kit(self) -> Path:
+        """The startup kit of its project admin."""
+        return self.folder / KITS / ADMIN
 
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(self.sites)}, on port {self.port}, in {self.folder}"
@@ -100,7 +115,9 @@ def running() -> list[tuple[Description, RunningFederation]]:
             description, state = read_description(folder), desk.read_state(folder)
             if description and state and description.federation == process.federation:
                 sites = tuple(one.name for one in state.processes if not one.is_server)
-                up = RunningFederation(description.name, sites, description.port, folder, description.started_at)
+                up = RunningFederation(
+                    description.name, sites, description.port, folder, description.started_at, description.linger
+                )
                 found.append((description, up))
     return sorted(found, key=lambda pair: pair[0].started_at)
 
