@@ -137,7 +137,7 @@ def without_comment(line: str) -> str:
             quote = "" if character == quote else quote
         elif character in "'\"":
             quote = character
-        elif line[i : i + 2].strip() == "#" and (i == 0 or line[i - 1].isspace()):
+        elif character == "#" and not (line[:i][-1:] + line[i + 1 : i + 2]).strip():
             return line[:i]
     return line
 
