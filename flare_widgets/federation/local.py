@@ -134,19 +134,12 @@ class LocalFederation:
         _check_usable()
         description, folder = registry.pick(name, registry.running())
         federation = cls(progress=progress, scheme=description.scheme, users=description.users)
-        federation._take(description, folder)
-        return federation
-
-    def _take(self, description: registry.Description, folder: Path) -> None:
         registry.hold(folder)
-        self._run = Run(Attached(description.federation, folder), description.port, folder, forgotten=False)
-        self._name, self._keep = description.name, description.linger
-        self._sites = self.site_names
-
-    @property
-    def picked_up(self) -> bool:
-        """Whether another process has started it."""
-        return self._run is not None and self._run.attached
+        control = Attached(description.federation, folder)
+        federation._run = Run(control, description.port, folder, forgotten=False)
+        federation._name, federation._keep = description.name, description.linger
+        federation._sites = federation.site_names
+        return federation
 
     @property
     def name(self) -> str:
@@ -221,18 +214,11 @@ class LocalFederation:
             return f"<LocalFederation {names}: running on port {self.port}>"
         return f"<LocalFederation {names}: {'not started' if self._run is None else 'stopped'}>"
 
-    def start(self, *, pick_up: bool = False) -> Self:
+    def start(self) -> Self:
         """Start the federation and wait until all sites are connected and the admin can log in.
 
         Does nothing if it is running. A federation that was stopped starts again as a new one, in a new
         folder; if its folder was chosen, that has to be emptied before.
-
-        Parameters
-        ----------
-        pick_up
-            Whether to take one that runs already, if it has the sites, the users and the scheme that were asked for:
-            one that was kept when its process ended, as by the restart of a notebook's kernel; or, if a name was
-            given, the one of this name.
 
         Returns
         -------
@@ -249,14 +235,6 @@ class LocalFederation:
         if self.running:
             return self
         _check_usable()
-        if pick_up and self._chosen_folder is None:
-            root = folders.default_root()
-            running = registry.running()
-            found = registry.left(self._chosen_name, self._sites, self._scheme, self._users, root, running)
-            if found is not None:
-                self._take(*found)
-                self._say(f"picked up the federation {self._name}, which was running")
-                return self
         if self._chosen_folder is not None:
             checks.check_folder(self._chosen_folder)
         self.stop()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import desk
 from .errors import FederationError
+from .folders import KITS, default_root
 from .processes import find
+from .provision import ADMIN
 
 _DESCRIPTION = "federation.json"
 
@@ -61,6 +62,8 @@ class RunningFederation:
         Its folder.
     started_at
         When it was up, in seconds since the epoch.
+    keep
+        How long it goes on when nobody has it any more, in seconds.
     held
         Whether a process has it. If not, its kernel is gone, and it ends soon unless it is attached.
     """
@@ -70,7 +73,18 @@ class RunningFederation:
     port: int
     folder: Path
     started_at: float
-    held: bool
+    keep: float = 0.0
+    held: bool = True
+
+    @property
+    def in_default_place(self) -> bool:
+        """Whether it is where federations are for which no folder was chosen."""
+        return self.folder.resolve().parent == default_root().resolve()
+
+    @property
+    def admin_kit(self) -> Path:
+        """The startup kit of its project admin."""
+        return self.folder / KITS / ADMIN
 
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(self.sites)}, on port {self.port}, in {self.folder}"
@@ -104,7 +118,13 @@ def running() -> list[tuple[Description, RunningFederation]]:
             if description and state and description.federation == process.federation:
                 sites = tuple(one.name for one in state.processes if not one.is_server)
                 up = RunningFederation(
-                    description.name, sites, description.port, folder, description.started_at, state.held
+                    description.name,
+                    sites,
+                    description.port,
+                    folder,
+                    description.started_at,
+                    description.linger,
+                    state.held,
                 )
                 found.append((description, up))
     return sorted(found, key=lambda pair: pair[0].started_at)
@@ -127,36 +147,6 @@ def pick(name: str | None, found: list[tuple[Description, RunningFederation]]) -
     if not fitting:
         raise FederationError(f"No local federation of the name {name!r} is running; there are: {names}.")
     raise FederationError(f"Which local federation? There are: {names}.")
-
-
-def left(
-    name: str | None,
-    sites: Sequence[str],
-    scheme: str,
-    users: Mapping[str, str],
-    root: Path,
-    found: list[tuple[Description, RunningFederation]],
-) -> tuple[Description, Path] | None:
-    """The federation that somebody who starts one has had already. Pure.
-
-    Parameters
-    ----------
-    name
-        What it shall be called: then it is that one, whoever has it. Without a name, it is one that nobody has any
-        more: that of a kernel that was restarted, not of another notebook.
-    sites, scheme, users
-        What it shall have at least.
-    root
-        The folder it would be started in.
-    found
-        What runs.
-    """
-    for description, up in reversed(found):
-        fits = set(sites) <= {*up.sites} and scheme == description.scheme and dict(users) == description.users
-        mine = not up.held and up.folder.parent == root if name is None else up.name == name
-        if fits and mine:
-            return description, up.folder
-    return None
 
 
 def hold(folder: Path) -> None:

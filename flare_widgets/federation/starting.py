@@ -70,11 +70,6 @@ class Run:
         """Whether the federation is up."""
         return self._control.running
 
-    @property
-    def attached(self) -> bool:
-        """Whether another process has started it."""
-        return isinstance(self._control, Attached)
-
     def close(self) -> None:
         """End it. May be called again."""
         self._finalizer.detach()

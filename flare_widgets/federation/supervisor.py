@@ -138,6 +138,7 @@ class Supervisor:
             created = _created(order["hold"])
             if created is not None:
                 self._holders[order["hold"]] = created
+                self._left_at = None
         if "keep" in order:
             self._keep = True
             self._linger = order.get("linger", 0.0)

@@ -46,7 +46,7 @@ class Progress:
 
     def end(self, text: str) -> None:
         """Leave `text` as the last word, if anything was said before."""
-        if self._handle is not None:
+        if self._handle is not None and text != self._said:
             self._show(text)
 
 

@@ -8,19 +8,17 @@ from IPython.core.error import UsageError
 
 from ..api import Session
 from ..config import FlareWidgets
-from ..errors import JobNotFound
 from ..federation import LocalFederation
 from ..kit import StartupKit
 from ..manager import ManagedSession, SessionManager
 from ..manager.kits import kit_folders
 from ..monitoring import Monitor
-from ..text import clean
 
 _CONNECT = "%flare connect KIT, or %flare up for a federation on this machine"
 
 
 class State:
-    """The sessions, the settings, and the federation that was started.
+    """The sessions, the settings, and the federations that were started.
 
     Parameters
     ----------
@@ -31,16 +29,21 @@ class State:
     ----------
     manager
         The sessions.
-    federation
-        The one that ``%flare up`` started, None while there is none.
     """
 
     def __init__(self, config: FlareWidgets) -> None:
         self.config = config
         self.manager = SessionManager()
-        self.federation: LocalFederation | None = None
+        self._federations: dict[str, LocalFederation] = {}
         self.manager.read_only = config.read_only
         config.observe(lambda change: setattr(self.manager, "read_only", change.new), "read_only")
+
+    @property
+    def federations(self) -> dict[str, LocalFederation]:
+        """The local federations that are up, by their names."""
+        for name in [name for name, federation in self._federations.items() if not federation.running]:
+            del self._federations[name]
+        return self._federations
 
     @property
     def current(self) -> ManagedSession:
@@ -88,7 +91,7 @@ class State:
     @property
     def kit_places(self) -> list[str | Path]:
         """The folders in which startup kits are looked for, besides around the notebook."""
-        own = [self.federation.folder / "kits"] if self.federation is not None and self.federation.running else []
+        own = [federation.folder / "kits" for federation in self.federations.values()]
         return [*self.config.kit_folders, *own]
 
     def kits_at_hand(self, seconds: float = 2.0) -> list[Path]:
@@ -111,19 +114,6 @@ class State:
             No job, or more than one, has such an id or name.
         """
         managed = self.current
-        if word is None:
-            if managed.last_job is None:
-                raise UsageError("which job? Give its id (%flare jobs lists them)")
-            return managed.last_job
-        try:
-            return managed.session.job(word).id
-        except JobNotFound as e:
-            listed = managed.session.list_jobs(name_prefix=word, reverse=True)
-            ids = [str(job["job_id"]) for job in listed if job.get("job_name") == word]
-            if len(ids) > 1:
-                raise JobNotFound(
-                    f"{len(ids)} jobs are called {clean(word)!r}, the newest is {clean(ids[0])}: give an id"
-                ) from None
-            if ids:
-                return ids[0]
-            raise e
+        if word is None and managed.last_job is None:
+            raise UsageError("which job? Give its id (%flare jobs lists them)")
+        return managed.find_job(word)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..api import ClientInfo, Session, SessionState, commands
+from ..errors import JobNotFound
 from ..kit import StartupKit
 from ..monitoring import Monitor
 from ..text import clean
@@ -61,6 +62,39 @@ class ManagedSession:
             if self._monitor is None:
                 self._monitor = Monitor(self.session, self._poll_interval)
             return self._monitor
+
+    def find_job(self, word: str | None) -> str:
+        """Return the id of a job.
+
+        Parameters
+        ----------
+        word
+            Its id, the beginning of its id, or its name; None for the last job: the one submitted or watched last
+            here, or else the newest one of the study.
+
+        Raises
+        ------
+        JobNotFound
+            No job, or more than one, has such an id or name.
+        """
+        if word is None:
+            newest = [] if self.last_job else self.session.list_jobs(reverse=True, limit=1)
+            found = self.last_job or next((str(job["job_id"]) for job in newest), None)
+            if found is None:
+                raise JobNotFound(f"there is no job in the study {self.session.study} yet")
+            return found
+        try:
+            return self.session.job(word).id
+        except JobNotFound:
+            listed = self.session.list_jobs(name_prefix=word, reverse=True)
+            ids = [str(job["job_id"]) for job in listed if job.get("job_name") == word]
+            if not ids:
+                raise
+            if len(ids) > 1:
+                raise JobNotFound(
+                    f"{len(ids)} jobs are called {clean(word)!r}, the newest is {clean(ids[0])}: give an id"
+                ) from None
+            return ids[0]
 
     def remember_jobs(self, listed: Sequence[Mapping[str, Any]]) -> None:
         """Take note of jobs as ``list_jobs`` returns them; newest first."""

@@ -8,7 +8,8 @@ from IPython.core.error import UsageError
 
 from ...federation import FederationError, LocalFederation, ProcessState
 from ...federation.faults import FAULTS, inject, why_not, words
-from ...options import option
+from ...options import FEDERATION, option
+from ...text import clean
 from ...views.faults import FaultsView, ProcessRow
 from ..parsing import verb
 from ..state import State
@@ -17,9 +18,10 @@ from ..state import State
 @verb(
     option("what", nargs="?", choices=[*FAULTS], metavar="WHAT", help=f"one of {', '.join(FAULTS)}"),
     option("who", nargs="?", metavar="WHO", completes="targets", help="the server, or a site"),
+    FEDERATION,
     changes=True,
 )
-def faults(state: State, what: str | None, who: str | None) -> FaultsView | ProcessState:
+def faults(state: State, what: str | None, who: str | None, name: str | None) -> FaultsView | ProcessState:
     """Let something go wrong in the federation that %flare up started, and undo it.
 
     Without WHAT, a live view: each process with how it is, and buttons.
@@ -33,9 +35,7 @@ def faults(state: State, what: str | None, who: str | None) -> FaultsView | Proc
         %flare faults back site-1       it goes on
         %flare faults kill server
     """
-    federation = state.federation
-    if federation is None or not federation.running:
-        raise UsageError("faults are for a federation on this machine, and none was started here: %flare up")
+    federation = _choose(state, name)
     if what is None:
         view = FaultsView(FederationBoard(federation))
         view.show()
@@ -43,6 +43,17 @@ def faults(state: State, what: str | None, who: str | None) -> FaultsView | Proc
     if who is None:
         raise UsageError(f"%flare faults {what}: whom? One of {', '.join(federation.states)}")
     return inject(federation, what, who)
+
+
+def _choose(state: State, name: str | None) -> LocalFederation:
+    own = state.federations
+    if not own:
+        raise UsageError("faults are for a federation on this machine, and none was started here: %flare up")
+    if name is None and len(own) > 1:
+        raise UsageError(f"which federation? --name {' or --name '.join(own)}")
+    if name is not None and name not in own:
+        raise UsageError(f"there is no federation {clean(name)!r} here, only {', '.join(own)}")
+    return own[name or next(iter(own))]
 
 
 class FederationBoard:
