@@ -18,6 +18,9 @@ from flare_widgets.cli import main
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
+#: The job that each lesson runs.
+JOBS = {"01_quickstart": "first-line", "02_real_data": "tumours"}
+
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
 def test_lessons_are_committed_without_outputs(lesson: Path) -> None:
@@ -41,7 +44,7 @@ def test_the_demo_runs_a_lesson_to_its_end(lesson: Path, tmp_path: Path) -> None
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(r"0\.0 s  SUBMITTED\n.*\n? +[\d.]+ s  RUNNING\n +[\d.]+ s  FINISHED:COMPLETED", run.stdout)
-    live = re.findall(r"^  first-line \w{8}  (\S+)", run.stdout, re.MULTILINE)
+    live = re.findall(rf"^  {JOBS[lesson.stem]} \w{{8}}  (\S+)", run.stdout, re.MULTILINE)
     assert live[-2:] == ["RUNNING", "FINISHED:COMPLETED"]
     assert "final status: FINISHED:COMPLETED" in run.stdout
     executed = tmp_path / lesson.stem / lesson.name
@@ -53,7 +56,7 @@ def test_the_demo_runs_a_lesson_to_its_end(lesson: Path, tmp_path: Path) -> None
     views = [
         output.data
         for cell in notebook.cells
-        if cell.cell_type == "code" and "%flare monitor" in cell.source
+        if cell.cell_type == "code" and re.search(r"%flare monitor|^%%flare ", cell.source)
         for output in cell.outputs
         if output.output_type in ("display_data", "execute_result") and "text/html" in output.data
     ]
