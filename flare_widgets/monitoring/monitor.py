@@ -24,6 +24,7 @@ from .facts import Fact, Failed, Meta, Missed, Status, Trouble
 from .fold import fold
 from .inquiry import Inquiry
 from .polling import Polling
+from .system_watch import SystemWatch
 from .watch import Watch, WatchState
 from .watched_job import WatchedJob
 
@@ -70,6 +71,7 @@ class Monitor:
         self._listed: list[WatchedJob] = []
         self._system: Polling[dict[str, list[Fact]]] | None = None
         self._system_due = 0.0
+        self._systems: set[SystemWatch] = set()
         self._woken = False
         self._lost = False  # whether the session is connecting again
         self._resting_until = 0.0
@@ -102,11 +104,25 @@ class Monitor:
                 watch._follow(job.snapshot, job.meta)
             job.watches.append(watch)
             job.due["status"] = 0.0
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-                self._thread.start()
+            self._run_soon()
         self._wake()
         return watch
+
+    def watch_system(self) -> SystemWatch:
+        """Return a watch of the server and its sites, that asks nothing before :meth:`.SystemWatch.resume`."""
+
+        def join(watch: SystemWatch) -> None:
+            with self._changed:
+                self._systems.add(watch)
+                self._run_soon()
+            self._wake()
+
+        return SystemWatch(self.session, join)
+
+    def _run_soon(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            self._thread.start()
 
     def pause(self) -> None:
         """Ask the server nothing more, until :meth:`resume`; watches stay."""
@@ -125,8 +141,10 @@ class Monitor:
         """Stop all watches."""
         with self._changed:
             watches = [w for job in self._jobs.values() for w in job.watches]
-        for watch in watches:
+            systems = list(self._systems)
+        for watch in [*watches, *systems]:
             watch.stop()
+        self._wake()
 
     # -- the thread ----------------------------------------------------------------------------------------
 
@@ -142,13 +160,15 @@ class Monitor:
     def _turn(self) -> None:
         """Take what has arrived, ask for what is due, and tell the watches; never waits."""
         with self._changed:
-            jobs = list(self._jobs.values())
+            jobs, systems = list(self._jobs.values()), list(self._systems)
         try:
-            self._notice_return(jobs)
+            self._notice_return(jobs, systems)
             self._receive(jobs)
             if not self._paused:
                 self._ask(jobs)
             self._tell(jobs)
+            for system in systems:
+                system.turn(self._ahead, self._wake)
         except Exception:  # whatever it was: a job must not be thought to be watched when it is not
             log.exception("a mistake in the monitor; it goes on")
             self._resting_until = time.monotonic() + _AFTER_MISTAKE
@@ -162,7 +182,8 @@ class Monitor:
                     del self._jobs[job_id]
                     for polling in job.under_way.values():
                         polling.cancel()
-            if not self._jobs:
+            self._systems = {system for system in self._systems if not system.rests}
+            if not self._jobs and not self._systems:
                 self._thread = None
                 return False
             if not self._woken:
@@ -179,18 +200,21 @@ class Monitor:
                 due += [job.due.get(name, 0.0) for name in self._wanted(job) if name not in job.under_way]
             if self._system is None and self._wants_system():
                 due.append(self._system_due)
+            due += [at for system in self._systems if (at := system.due()) is not None]
         if not due:
             return None
         wait = max(0.0, max(min(due), self._resting_until) - now)
         return min(wait, _LOST) if self._lost else wait
 
-    def _notice_return(self, jobs: Iterable[WatchedJob]) -> None:
+    def _notice_return(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
         """Ask at once when the session is connected again, instead of when the next look was due."""
         lost = self.session.state is SessionState.RECONNECTING
         if self._lost and not lost:
             for job in jobs:
                 if job.failures:
                     job.due.clear()
+            for system in systems:
+                system.look_again()
         self._lost = lost
 
     def _wanted(self, job: WatchedJob) -> list[str]:
