@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
 import concurrent.futures
-import contextvars
 import logging
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import anywidget
 import traitlets
 
 from ..errors import FlareError
 from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import describe
-from .coalesce import Coalescer
-from .outputs import Outputs
+from .live import LiveView
 from .static_html import job_html
 
 _STATIC = Path(__file__).parent / "static"
-_MOST_MESSAGES = 20
-"""Messages a second that one view sends at most; Jupyter drops messages silently when a kernel floods it."""
 
 _IDLE = {"state": "idle", "words": ""}
 
@@ -53,7 +46,7 @@ class Watch(Protocol):
         """
 
 
-class JobView(anywidget.AnyWidget):
+class JobView(LiveView):
     """One job, drawn live wherever it is displayed.
 
     When its watch ends (which is when the job has, and all that can be learned of it was), or :meth:`freeze` is
@@ -74,8 +67,6 @@ class JobView(anywidget.AnyWidget):
         (:meth:`JobSnapshot.recent`).
     sentence : str
         The same in one sentence, as of `sent_at`: what a screen reader hears.
-    sent_at : float
-        This machine's clock when the snapshot was sent, for a browser whose clock differs.
     can_abort : bool
         Whether the view offers to abort.
     abort_state : dict
@@ -88,29 +79,16 @@ class JobView(anywidget.AnyWidget):
 
     snapshot = traitlets.Dict().tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
-    sent_at = traitlets.Float().tag(sync=True)
     can_abort = traitlets.Bool().tag(sync=True)
     abort_state = traitlets.Dict(default_value=_IDLE).tag(sync=True)
 
     def __init__(self, watch: Watch, abort: Callable[[], concurrent.futures.Future[str]] | None = None) -> None:
         self._watch = watch
         self._abort = abort
-        # Traits are set from the monitor's thread, a timer's, and those that serve clicks and answers.
-        self._state_lock = threading.RLock()
-        self._freeze_lock = threading.RLock()
-        self._outputs = Outputs()
-        self._frozen = False
         self._status_at_abort = ""
         self._unsubscribe: Callable[[], None] = lambda: None
-        super().__init__(
-            **_facts(watch.snapshot),
-            can_abort=abort is not None and not watch.snapshot.ended,
-        )
-        self.on_msg(self._on_message)
-        self._updates = Coalescer(self._update, 1 / _MOST_MESSAGES)
-        # A kernel that is shut down while the job runs still has the time to leave the static form.
-        atexit.register(self.freeze)
-        unsubscribe = watch.subscribe(self._on_snapshot)
+        super().__init__()
+        unsubscribe = watch.subscribe(lambda _: self._request())
         self._unsubscribe = unsubscribe
         # Something may have happened between the first look and the subscription.
         if watch.done:
@@ -120,64 +98,34 @@ class JobView(anywidget.AnyWidget):
         if self._frozen:
             unsubscribe()
 
-    def show(self) -> None:
-        """Show the job in the current cell; in a terminal, print it as one line."""
-        self._outputs.show(*self._repr_mimebundle_(), by_call=True)
+    def __repr__(self) -> str:
+        return str(self._watch.snapshot)
 
-    def freeze(self) -> None:
-        """Stop following the job and leave the static form of what is known in place of the live view.
+    def _facts(self) -> dict[str, Any]:
+        snapshot = self._watch.snapshot
+        return {
+            "snapshot": snapshot.recent().to_json(),
+            "sentence": describe(snapshot, time.time()),
+            "can_abort": self._abort is not None and not self._frozen and not snapshot.ended,
+        }
 
-        Happens by itself when the watch ends, and when the kernel is shut down. It may be called from any
-        thread, and more than once; when it returns, the static form is in place.
-        """
-        with self._freeze_lock:
-            if self._frozen:
-                return
-            with self._state_lock:
-                self._frozen = True
-                self._send_snapshot(self._watch.snapshot)
-                self.can_abort = False
-            self._updates.close()
-            self._unsubscribe()
-            atexit.unregister(self.freeze)
-            self._outputs.replace(self._static_form())
+    def _send_facts(self) -> None:
+        super()._send_facts()
+        if self.abort_state["state"] == "sent" and self._watch.snapshot.status != self._status_at_abort:
+            self.abort_state = _IDLE
 
-    def _on_snapshot(self, _: JobSnapshot) -> None:
-        # Out of the context of the cell that made the view: what is sent in its name is lost when it has ended in a
-        # notebook that is executed without a screen, which listens to the cell that runs now.
-        contextvars.Context().run(self._react)
+    def _forms(self) -> dict[str, str]:
+        snapshot = self._watch.snapshot
+        return {"text/plain": str(snapshot), "text/html": job_html(snapshot, time.time())}
 
-    def _react(self) -> None:
-        # The last one does not wait its turn: who waits for the job's end must find the static form in place. In
-        # a notebook that is executed without a screen, what comes after the cell's end is lost.
-        if self._watch.done:
-            self.freeze()
-        else:
-            self._updates.request()
+    def _done(self) -> bool:
+        return self._watch.done
 
-    def _update(self) -> None:
-        with self._state_lock:
-            if self._frozen:
-                return
-            snapshot = self._watch.snapshot
-            self._send_snapshot(snapshot)
-            self.can_abort = self._abort is not None and not snapshot.ended
-            if self.abort_state["state"] == "sent" and snapshot.status != self._status_at_abort:
-                self.abort_state = _IDLE
+    def _release(self) -> None:
+        self._unsubscribe()
 
-    def _send_snapshot(self, snapshot: JobSnapshot) -> None:
-        # One message for all: the time is that of the snapshot.
-        with self.hold_sync():
-            for name, value in _facts(snapshot).items():
-                setattr(self, name, value)
-
-    # -- the user's wishes ---------------------------------------------------------------------------------
-
-    def _on_message(self, _: Any, content: Any, __: Any) -> None:
-        kind = content.get("kind") if isinstance(content, dict) else None
-        if kind == "clock":
-            self.send({"kind": "clock", "now": time.time()})
-        elif kind == "abort":
+    def _wish(self, wish: dict[str, Any]) -> None:
+        if wish["kind"] == "abort":
             self._ask_abort()
 
     def _ask_abort(self) -> None:
@@ -206,40 +154,3 @@ class JobView(anywidget.AnyWidget):
         with self._state_lock:
             moved_on = self._watch.snapshot.status != self._status_at_abort
             self.abort_state = _IDLE if state == "sent" and moved_on else {"state": state, "words": str(what)}
-
-    # -- the forms -----------------------------------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        return str(self._watch.snapshot)
-
-    def _static_form(self) -> dict[str, str]:
-        snapshot = self._watch.snapshot
-        return {"text/plain": str(snapshot), "text/html": job_html(snapshot, time.time())}
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        # The live view outranks the other forms where it can be drawn, so it is left out when it adds nothing.
-        live = None if self._frozen or self.comm is None else super()._repr_mimebundle_(**kwargs)
-        data, metadata = live or ({}, {})
-        return {**data, **self._static_form()}, metadata
-
-    def _ipython_display_(self) -> None:
-        # IPython would show the bundle too, but in an output that nobody could make static at the end.
-        if not self._outputs.repeated():
-            self._outputs.show(*self._repr_mimebundle_())
-
-    @traitlets.observe("comm")
-    def _answer_while_busy(self, change: dict[str, Any]) -> None:
-        """Let clicks reach us while a cell is running.
-
-        JupyterLab sends a widget's messages to a thread of their own (a subshell), but ipykernel 7.4 sends them
-        to the thread that used the widget last, which is the one a running cell blocks. Other versions do not
-        have this method.
-        """
-        if hasattr(change["new"], "_reply_subshell_for"):
-            change["new"]._reply_subshell_for = lambda _data, default: default
-
-
-def _facts(snapshot: JobSnapshot) -> dict[str, Any]:
-    """The traits that change together with the snapshot."""
-    now = time.time()
-    return {"snapshot": snapshot.recent().to_json(), "sentence": describe(snapshot, now), "sent_at": now}

@@ -279,7 +279,7 @@ def test_the_bundle_is_cheap():
 def test_a_closed_widget_still_has_its_static_forms():
     view = JobView(FakeWatch())
     view.close()
-    assert "RUNNING" in view._static_form()["text/html"]
+    assert "RUNNING" in view._forms()["text/html"]
 
 
 def test_the_browser_can_ask_for_the_time():
