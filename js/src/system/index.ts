@@ -1,0 +1,58 @@
+/** The browser's half of flare_widgets.views.system.SystemView: its traits and messages, joined to the view. */
+import { KernelClock } from "../lib/clock";
+import { type Model, type RenderContext, listen } from "../lib/host";
+import { clean } from "../lib/text";
+import { whileVisible } from "../lib/visible";
+import { readSystem } from "./snapshot";
+import { type SystemFacts, systemView } from "./view";
+
+/** Called once for each model; all its views share one idea of the kernel's clock. */
+export default function systemWidget() {
+  const clock = new KernelClock(() => Date.now() / 1000);
+  let displays = 0;
+
+  function initialize({ model }: { model: Model }): () => void {
+    clock.atLeast(model.get("sent_at"));
+    const stop = [
+      listen(model, ["change:sent_at"], () => clock.sample(model.get("sent_at"))),
+      listen(model, ["msg:custom"], (message) => {
+        const { kind, now } = (message ?? {}) as { kind?: unknown; now?: unknown };
+        if (kind === "clock") clock.sample(now);
+      }),
+    ];
+    return () => stop.forEach((undo) => undo());
+  }
+
+  function render({ model, el }: RenderContext): () => void {
+    const display = `${Date.now()}-${Math.random()}-${++displays}`;
+    const view = systemView({
+      kernelNow: () => clock.now(),
+      askDetails: () => tell(model, { kind: "details" }),
+    });
+    const facts = (): SystemFacts => ({
+      system: readSystem(model.get("snapshot")),
+      sentence: clean(String(model.get("sentence") ?? ""), 1000),
+    });
+    const undo = listen(model, ["change:snapshot", "change:sent_at"], () => view.draw(facts()));
+    view.draw(facts());
+    el.append(view.element);
+    const visible = whileVisible(view.element, (on) => tell(model, { kind: "visible", display, on }));
+    tell(model, { kind: "clock" });
+    return () => {
+      undo();
+      visible.dispose();
+      view.dispose();
+    };
+  }
+
+  return { initialize, render };
+}
+
+/** Send the kernel a wish. Without a kernel it goes nowhere, and the ages in the view say so. */
+function tell(model: Model, wish: Record<string, unknown>): void {
+  try {
+    model.send(wish);
+  } catch (error) {
+    console.debug("flare-widgets: the kernel cannot be reached", error);
+  }
+}
