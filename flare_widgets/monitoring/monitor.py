@@ -37,7 +37,6 @@ THREAD_NAME = "flare-monitor"
 _ACTIVITY = 2.0  # seconds between two questions to a site what it does, where the log may not be read
 _ACTIVITY_HUNG = 15.0  # ... when it did not answer, or nobody may ask it
 _SYSTEM = 10.0  # as often as sites report to the server
-_SAME_CLOCK = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
 _LOST = 0.5  # seconds between two looks at a session that is connecting again; nothing is sent for them
 _MAX_BACKOFF = 8.0  # seconds between two looks at a job whose server does not answer
 _AFTER_MISTAKE = 5.0  # seconds until the next look after a mistake of our own
@@ -142,9 +141,10 @@ class Monitor:
         with self._changed:
             watches = [w for job in self._jobs.values() for w in job.watches]
             systems = list(self._systems)
-        for watch in [*watches, *systems]:
+        for watch in watches:
             watch.stop()
-        self._wake()
+        for system in systems:
+            system.stop()
 
     # -- the thread ----------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Monitor:
                 self._ask(jobs)
             self._tell(jobs)
             for system in systems:
-                system.turn(self._ahead, self._wake)
+                system.turn(self._wake)
         except Exception:  # whatever it was: a job must not be thought to be watched when it is not
             log.exception("a mistake in the monitor; it goes on")
             self._resting_until = time.monotonic() + _AFTER_MISTAKE
@@ -416,8 +416,7 @@ class Monitor:
 
     @property
     def _ahead(self) -> float:
-        offset = self.session.clock_offset or 0.0
-        return offset if abs(offset) > _SAME_CLOCK else 0.0
+        return sources.ahead(self.session)
 
 
 def _list() -> Any:

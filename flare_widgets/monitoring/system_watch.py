@@ -20,15 +20,16 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from ..api import commands
 from ..api.commands import Command
-from ..api.info import TargetType
+from ..api.info import SystemInfo, TargetType
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, NoConnection, SessionClosed
 from ..text import clean
+from . import sources
 from .facts import Learned, Missed, Trouble
 from .polling import Polling
 from .sources import Answer, why_not
@@ -48,7 +49,9 @@ SystemPoll = Generator[Sequence[Command[Any]], Sequence[Answer], "list[SystemFac
 
 
 class SystemWatch:
-    """What is known about the server and its sites, kept fresh while somebody looks. Made by :meth:`.Monitor.watch_system`.
+    """What is known about the server and its sites, kept fresh while somebody looks.
+
+    Made by :meth:`.Monitor.watch_system`.
 
     Parameters
     ----------
@@ -119,6 +122,11 @@ class SystemWatch:
         if not self.done:
             self._join(self)
 
+    def learn(self, info: SystemInfo) -> None:
+        """Take in an answer that somebody else got from the server just now."""
+        self._learn([Connected(info, time.time(), sources.ahead(self.session))])
+        self._tell()
+
     def look_again(self) -> None:
         """Ask everything at once: something was done."""
         self._due = {name: at for name, at in self._due.items() if at == _NEVER}
@@ -143,16 +151,8 @@ class SystemWatch:
         """Return when something is to be asked next (monotonic clock); None when only answers are waited for."""
         return min((self._due.get(name, 0.0) for name in self._wanted()), default=None)
 
-    def turn(self, ahead: float, wake: Callable[[], None]) -> None:
-        """Take what has arrived and ask for what is due; never waits.
-
-        Parameters
-        ----------
-        ahead
-            Seconds by which the server's clock is ahead.
-        wake
-            To be called when an answer has come.
-        """
+    def turn(self, wake: Callable[[], None]) -> None:
+        """Take what has arrived and ask for what is due; never waits. `wake` is called when an answer has come."""
         if self.done:
             for polling in self._under_way.values():
                 polling.cancel()
@@ -167,7 +167,7 @@ class SystemWatch:
             self._receive(name, polling)
         for name in list(self._wanted()):
             if self._due.get(name, 0.0) <= now:
-                polling = Polling(self.session, self._poll(name, ahead), wake)
+                polling = Polling(self.session, self._poll(name), wake)
                 self._under_way[name] = polling
                 polling.start()
         if self.snapshot is not before:
@@ -184,9 +184,9 @@ class SystemWatch:
             wanted = ["who"]
         return [name for name in wanted if name not in self._under_way]
 
-    def _poll(self, name: str, ahead: float) -> SystemPoll:
+    def _poll(self, name: str) -> SystemPoll:
         if name == "who":
-            return _who(ahead)
+            return _who(sources.ahead(self.session))
         names = self.snapshot.asked(time.time())
         if name == "doing":
             return _doing(names)
@@ -202,7 +202,7 @@ class SystemWatch:
         try:
             over, facts = polling.advance()
         except SessionClosed as e:
-            self.snapshot = fold_system(self.snapshot, [Trouble(clean(str(e), 300), time.time())])
+            self._learn([Trouble(clean(str(e), 300), time.time())])
             self.stop()
             return
         except FlareError as e:
@@ -210,7 +210,7 @@ class SystemWatch:
             self._failures += 1
             lost = f"no connection to {clean(self.snapshot.address)}" if isinstance(e, NoConnection) else str(e)
             words = f"{clean(lost, 300)}, trying again ({self._failures})"
-            self.snapshot = fold_system(self.snapshot, [Trouble(words, time.time())])
+            self._learn([Trouble(words, time.time())])
             self._due[name] = time.monotonic() + pace
             return
         except Exception:  # a mistake of ours in one of them: the others go on
@@ -225,7 +225,7 @@ class SystemWatch:
         if name == "who":
             self._failures = 0
             before = {job.job_id for job in self.snapshot.jobs}, {site.name for site in self.snapshot.here}
-        self.snapshot = fold_system(self.snapshot, found)
+        self._learn(found)
         refused = any(isinstance(fact, Missed) and fact.reason.startswith("not permitted") for fact in found)
         self._due[name] = _NEVER if refused else time.monotonic() + max(pace, polling.took / _SHARE)
         if name == "who" and before != ({j.job_id for j in self.snapshot.jobs}, {s.name for s in self.snapshot.here}):
@@ -233,6 +233,10 @@ class SystemWatch:
             for other in ("doing", "disabled"):
                 if self._due.get(other) != _NEVER:
                     self._due.pop(other, None)
+
+    def _learn(self, facts: Iterable[SystemFact]) -> None:
+        with self._lock:
+            self.snapshot = fold_system(self.snapshot, facts)
 
     def _tell(self) -> None:
         with self._lock:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Callable
 
+from ..api import Session
+from ..monitoring import Monitor
 from .job import JobView, Watch
+from .system import SystemView
 
 
 def show_job(watch: Watch, abort: Callable[[], concurrent.futures.Future[str]] | None = None) -> JobView:
@@ -24,5 +27,32 @@ def show_job(watch: Watch, abort: Callable[[], concurrent.futures.Future[str]] |
         The view, already displayed. Displaying it again shows it in another place too.
     """
     view = JobView(watch, abort)
+    view.show()
+    return view
+
+
+def show_system(session: Session, monitor: Monitor) -> SystemView:
+    """Show the server and its sites in the caller's cell: live in a notebook, as text in a terminal.
+
+    Parameters
+    ----------
+    session
+        Whom to ask, and who may act.
+    monitor
+        The monitor of that session.
+
+    Returns
+    -------
+    SystemView
+        The view, already displayed.
+
+    Raises
+    ------
+    FlareError
+        The server could not be asked.
+    """
+    watch = monitor.watch_system()
+    watch.learn(session.get_system_info())
+    view = SystemView(watch, session)
     view.show()
     return view

@@ -25,6 +25,7 @@ export interface RowFacts {
 
 export interface RowOptions {
   readonly askDetails: () => void;
+  readonly unfolded: () => void;
   readonly controls: () => HTMLElement | undefined;
 }
 
@@ -35,7 +36,7 @@ export interface Row {
 
 let count = 0;
 
-export function row(key: string, { askDetails, controls }: RowOptions): Row {
+export function row(key: string, { askDetails, unfolded, controls }: RowOptions): Row {
   const fold = h("span", { class: "flw-fold", "aria-hidden": "true" }, "▸");
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
   const name = h("strong", { class: "flw-row-name" });
@@ -68,6 +69,7 @@ export function row(key: string, { askDetails, controls }: RowOptions): Row {
   }
   toggle.addEventListener("click", () => {
     open = !open;
+    if (open) unfolded();
     if (open && latest && !latest.facts.version && !latest.facts.resources) {
       wanted = true;
       askDetails();

@@ -15,11 +15,13 @@ export interface Rows {
 export interface RowsOptions {
   /** Somebody unfolds a line for the first time, or asks again. */
   readonly askDetails: () => void;
+  /** A line was unfolded. */
+  readonly unfolded: (name: string) => void;
   /** The place for what can be done to one of them, by name; `server` is the server's. */
   readonly controls: (name: string) => HTMLElement | undefined;
 }
 
-export function rows({ askDetails, controls }: RowsOptions): Rows {
+export function rows({ askDetails, unfolded, controls }: RowsOptions): Rows {
   const list = h("ul", { class: "flw-rows", role: "list", "aria-label": "server and sites" });
   const rest = h("button", { class: "flw-button flw-rest", type: "button" });
   const none = h("p", { class: "flw-none" });
@@ -45,7 +47,11 @@ export function rows({ askDetails, controls }: RowsOptions): Rows {
     picture.shown.forEach((wanted, index) => {
       let line = lines.get(wanted.key);
       if (!line) {
-        line = row(wanted.key, { askDetails, controls: () => controls(wanted.name) });
+        line = row(wanted.key, {
+          askDetails,
+          unfolded: () => unfolded(wanted.name),
+          controls: () => controls(wanted.name),
+        });
         lines.set(wanted.key, line);
       }
       line.draw(wanted, now);
