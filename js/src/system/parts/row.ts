@@ -45,15 +45,16 @@ export function row(key: string, { askDetails, unfolded, controls }: RowOptions)
   const since = h("time", { class: "flw-row-since" });
   const seen = h("span", { class: "flw-row-seen" });
   const toggle = h("button", { class: "flw-row-line", type: "button" }, fold, glyph, name, word, does, since, seen);
-  const version = h("dd");
-  const resources = h("dd");
+  const version = h("span", { class: "flw-detail" });
+  const resources = h("span", { class: "flw-detail" });
   const asked = h("span", { class: "flw-row-asked" });
   const again = h("button", { class: "flw-button", type: "button" }, "Ask again");
   const place = h("div", { class: "flw-row-actions" });
   const more = h(
     "div",
     { class: "flw-row-more" },
-    h("dl", {}, h("dt", {}, "Version"), version, h("dt", {}, "Resources"), resources),
+    h("div", {}, h("span", { class: "flw-label" }, "Version "), version),
+    h("div", {}, h("span", { class: "flw-label" }, "Resources "), resources),
     h("div", { class: "flw-row-foot" }, asked, again),
     place,
   );

@@ -87,7 +87,7 @@ function facts(system: SystemSnapshot, now: number): RowFacts[] {
       key: "server ",
       name: "server",
       state: serverState(system, now),
-      doubtful,
+      doubtful: false,
       seen: null,
       since: system.startedAt,
       sinceWord: "up since",
