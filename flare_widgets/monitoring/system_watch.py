@@ -43,6 +43,7 @@ POLL = 3.0
 _PACES = {"who": POLL, "doing": 6.0, "disabled": 12.0, "jobs": 15.0}  # seconds
 _SHARE = 0.02  # of the server's time that a question may take, whatever its pace
 _NEVER = float("inf")
+_REFUSED = "is not authorized for"  # in a site's answer
 _SHUT_OUT = "disabled_clients.json"  # of the server's folder (private/fed/server/fed_server.py)
 
 SystemPoll = Generator[Sequence[Command[Any]], Sequence[Answer], "list[SystemFact]"]
@@ -309,7 +310,12 @@ def _details(names: list[str], silent: int) -> SystemPoll:
             continue
         told = versions if what == "versions" else resources
         for name, said in answer.value.items():
-            told[str(name)] = clean(_said(said), 300)
+            words = _said(said)
+            if _REFUSED in words:
+                # Each site judges by its own policy, and the server passes its answer on as if it were one.
+                missing.append(f"{what} of {clean(str(name), 60)}: not permitted to your role")
+            else:
+                told[str(name)] = clean(words, 300)
     if silent:
         missing.append("silent sites were not asked")
     now = max(answer.now for answer in answers)

@@ -98,6 +98,7 @@ class ScriptedAdmin:
     def __init__(self, system: ScriptedSystem) -> None:
         self.system = system
         self.done: list[str] = []
+        self.away = 0
         seen = system.snapshot
         self.kit = SimpleNamespace(
             username=seen.username, organization=seen.organization, role=seen.role, address=seen.address
@@ -105,24 +106,25 @@ class ScriptedAdmin:
 
     def start(self, command: Any) -> concurrent.futures.Future[Any]:
         self.done.append(command.line)
-        verb, name = command.line.split()
+        verb, *_, name = command.line.split()
+        answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        if verb == "restart":
+            self.away = 2
+            answer.set_result({"client_status": {name: "Restart the client..."}})
+            return answer
         out = verb == "disable_client"
         self.system.change(name, disabled=out, connected=not out, jobs=())
-        answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
         answer.set_result({})
         return answer
-
-    def restart(self, kind: str, names: list[str], timeout: float) -> dict[str, Any]:
-        self.done.append(f"restart {kind} {' '.join(names)}")
-        time.sleep(0.5)
-        return {}
 
     def shutdown(self, kind: str, names: list[str] | None, timeout: float) -> dict[str, Any]:
         self.done.append(f"shutdown {kind} {' '.join(names or ())}")
         raise TimeoutError
 
     def get_system_info(self) -> SystemInfo:
-        return SystemInfo(ServerInfo("started", 0.0), [ClientInfo("site-1", time.time())], [])
+        self.away -= 1
+        clients = [] if self.away == 0 else [ClientInfo(site.name, time.time()) for site in self.system.snapshot.sites]
+        return SystemInfo(ServerInfo("started", 0.0), clients, [])
 
 
 def show(system: ScriptedSystem) -> tuple[SystemView, ScriptedAdmin]:

@@ -92,7 +92,7 @@ def test_a_site_that_hangs_is_said_to_be_silent_and_then_is_not(own: LocalFedera
         # The server and the other site are still known: the silent one holds up nobody.
         wait_until(lambda: time.time() - view._watch.snapshot.facts_at < 2)
         assert site_state(view._watch.snapshot.site("site-1"), time.time()).words == "connected"
-        assert "silent for" in view._forms()["text/html"]
+        wait_until(lambda: "silent for" in view._forms()["text/html"], 10)
     finally:
         site.resume()
     wait_until(lambda: not troubles(view._watch.snapshot, time.time()))
@@ -160,11 +160,15 @@ def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) ->
         tell(view, "unfold", name="site-1")
         for name in ("restart site-1", "stop site-1", "disable site-1"):
             assert "your role member may not" in action(view, "site-1", name)["reason"]
+        refused = member.restart("client", ["site-1"], wait=False)
+        assert "is not authorized for 'restart'" in refused["client_status"]["site-1"]
         with pytest.raises(AuthorizationError):
-            member.restart("client", ["site-1"])
+            member.disable_client("site-1")
         tell(view, "details")
         wait_until(lambda: view._watch.snapshot.details_missing)
         assert "versions: not permitted to your role" in view._watch.snapshot.details_missing
+        assert "resources of site-1: not permitted to your role" in view._watch.snapshot.details_missing
+        assert not view._watch.snapshot.site("site-1").resources
         view.freeze()
 
 
