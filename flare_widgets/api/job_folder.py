@@ -23,7 +23,7 @@ Severity = Literal["error", "warning"]
 
 ALL, SERVER = "@ALL", "server"
 TOKEN_FILE = 10 << 20
-"""Bytes of the largest file of a job that a server takes under a submit token, so that it is submitted once only (``job_submit_token.py``)."""
+"""Bytes of the largest file of a job that a server takes under a submit token (``job_submit_token.py``)."""
 
 _MOST_FILES = 300
 _LARGE = 200 << 20  # bytes in all: about five seconds on loopback, minutes elsewhere

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable
+from pathlib import Path
 
-from ..api import Session
+from ..api import Session, commands
 from ..monitoring import Monitor
 from .job import JobView, Watch
+from .submit import SubmitForm
 from .system import SystemView
 
 
@@ -56,3 +58,29 @@ def show_system(session: Session, monitor: Monitor) -> SystemView:
     view = SystemView(watch, session)
     view.show()
     return view
+
+
+def show_submit(session: Session, monitor: Monitor, folder: str | Path | None = None) -> SubmitForm:
+    """Show the form that submits jobs in the caller's cell. Each new job is shown below it.
+
+    Parameters
+    ----------
+    session
+        With whom to submit, and in which study.
+    monitor
+        The monitor of that session.
+    folder
+        A job folder, or where to look for one; the working directory when not given.
+
+    Returns
+    -------
+    SubmitForm
+        The form, already displayed.
+    """
+
+    def opened(job_id: str) -> JobView:
+        return JobView(monitor.watch(job_id), abort=lambda: session.start(commands.abort_job(job_id)))
+
+    form = SubmitForm(session, folder, opened)
+    form.show()
+    return form
