@@ -150,7 +150,8 @@ class SystemWatch:
 
     def due(self) -> float | None:
         """Return when something is to be asked next (monotonic clock); None when only answers are waited for."""
-        return min((self._due.get(name, 0.0) for name in self._wanted()), default=None)
+        at = min((self._due.get(name, 0.0) for name in self._wanted()), default=_NEVER)
+        return None if at == _NEVER else at
 
     def turn(self, wake: Callable[[], None]) -> None:
         """Take what has arrived and ask for what is due; never waits. `wake` is called when an answer has come."""
