@@ -37,10 +37,14 @@ export default function jobWidget() {
       job: readSnapshot(model.get("snapshot")),
       sentence: clean(String(model.get("sentence") ?? ""), MOST_WORDS),
       actions: readActions(model.get("actions")),
+      hasLog: model.get("has_log") === true,
     });
     const stop = [
       // The time may be set before or after the snapshot it came with, hence it draws too.
-      listen(model, ["change:snapshot", "change:sent_at", "change:actions"], () => view.draw(facts())),
+      listen(model, ["change:snapshot", "change:sent_at", "change:actions", "change:has_log"], () =>
+        view.draw(facts()),
+      ),
+      listen(model, ["msg:custom"], (message) => view.takeLog(message)),
     ];
     view.draw(facts());
     el.append(view.element);

@@ -1,7 +1,10 @@
 /** The job view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
 import type { Action, Wish } from "../lib/actions";
 import { announcer } from "../lib/announcer";
-import { h } from "../lib/dom";
+import { h, show } from "../lib/dom";
+import { type LogFacts, logPanel } from "../lib/log/panel";
+import type { LogRequest } from "../lib/log/source";
+import { SHORT_ID } from "../lib/text";
 import { tone } from "./life";
 import { facts } from "./parts/facts";
 import { foot } from "./parts/foot";
@@ -16,6 +19,8 @@ export interface JobFacts {
   readonly sentence: string;
   /** What can be done to it; empty when nothing is offered. */
   readonly actions: readonly Action[];
+  /** Whether its logs can be asked for. */
+  readonly hasLog: boolean;
 }
 
 export interface JobViewOptions {
@@ -24,12 +29,14 @@ export interface JobViewOptions {
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
   /** Send a wish of the user's to the kernel. */
-  readonly tell: (wish: Wish) => void;
+  readonly tell: (wish: Wish | LogRequest) => void;
 }
 
 export interface JobView {
   readonly element: HTMLElement;
   draw(next: JobFacts): void;
+  /** Take a message of the kernel about a log. */
+  takeLog(message: unknown): void;
   dispose(): void;
 }
 
@@ -42,6 +49,7 @@ export function jobView({ kernelNow, browserNow, tell }: JobViewOptions): JobVie
   const line = facts();
   const life = timeline();
   const where = sites();
+  const log = logPanel({ tell, announce: voice.say });
   const bottom = foot({ tell, announce: voice.say, clock: browserNow });
   const element = h(
     "div",
@@ -50,6 +58,7 @@ export function jobView({ kernelNow, browserNow, tell }: JobViewOptions): JobVie
     line.element,
     life.element,
     where.element,
+    log.element,
     bottom.element,
     voice.element,
   );
@@ -73,6 +82,8 @@ export function jobView({ kernelNow, browserNow, tell }: JobViewOptions): JobVie
     element.classList.toggle("flw-in-trouble", next.job.trouble !== "" && !next.job.ended);
     element.setAttribute("aria-label", next.sentence);
     where.draw(next.job);
+    show(log.element, next.hasLog);
+    if (next.hasLog) log.draw(logFacts(next.job));
     tick();
     if (before) speak(before, next.job);
     if (next.job.ended && !next.actions.length) stop();
@@ -94,11 +105,18 @@ export function jobView({ kernelNow, browserNow, tell }: JobViewOptions): JobVie
   return {
     element,
     draw,
+    takeLog: log.take,
     dispose() {
       stop();
+      log.dispose();
       top.dispose();
       latest = undefined;
       element.remove();
     },
   };
+}
+
+function logFacts({ jobId, sites, ended }: JobSnapshot): LogFacts {
+  const names = sites.map(({ name }) => name).filter((name) => name !== "server");
+  return { targets: ["server", ...names], jobId: jobId.slice(0, SHORT_ID), ended };
 }
