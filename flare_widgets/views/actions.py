@@ -147,9 +147,13 @@ class Actions:
         with self._lock:
             return [c.words for c in self._courses.values() if c.state in ("done", "failed") and c.words]
 
-    def busy(self, name: str) -> bool:
-        """Whether an action is under way."""
-        return self._courses[name].state in _BUSY
+    def stands(self, name: str) -> str:
+        """Return the `state` of an action, as in :meth:`to_json`."""
+        return self._courses[name].state
+
+    def busy(self, *names: str) -> bool:
+        """Whether one of some actions, or of all, is under way."""
+        return any(self._courses[name].state in _BUSY for name in names or self._courses)
 
     def reset(self, name: str) -> None:
         """Forget what came of an action: it has no meaning any more."""

@@ -23,7 +23,7 @@ _SITE_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _MOST_SITES = 200
 
 
-def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None) -> str:
+def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
     """Return a job as HTML for a saved notebook.
 
     It reads well without its style too (GitHub strips that): headline, facts, an ordered list of the steps and
@@ -37,6 +37,8 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None) -> s
         The time the form is made, in seconds since the epoch: the age of the facts is counted to it.
     zone
         The time zone to show times in; this machine's when not given.
+    notes
+        Sentences to say besides: what was done to the job, and what can be.
     """
     life = steps(snapshot)
     moments = [step.at for step in life]
@@ -64,6 +66,7 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None) -> s
             facts_at=None if snapshot.facts_at is None else times.show(snapshot.facts_at),
             made_at=times.show(now),
             common=times.common,
+            notes=[clean(note, 500) for note in notes],
         )
     )
 

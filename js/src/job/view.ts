@@ -1,7 +1,10 @@
 /** The job view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
+import type { Action, Wish } from "../lib/actions";
 import { announcer } from "../lib/announcer";
-import { h } from "../lib/dom";
-import type { AbortState } from "./abort";
+import { h, show } from "../lib/dom";
+import { type LogFacts, logPanel } from "../lib/log/panel";
+import type { LogRequest } from "../lib/log/source";
+import { SHORT_ID } from "../lib/text";
 import { tone } from "./life";
 import { facts } from "./parts/facts";
 import { foot } from "./parts/foot";
@@ -14,8 +17,10 @@ export interface JobFacts {
   readonly job: JobSnapshot;
   /** The job in one sentence, as a terminal shows it too: the label that a screen reader hears. */
   readonly sentence: string;
-  readonly canAbort: boolean;
-  readonly abort: AbortState;
+  /** What can be done to it; empty when nothing is offered. */
+  readonly actions: readonly Action[];
+  /** Whether its logs can be asked for. */
+  readonly hasLog: boolean;
 }
 
 export interface JobViewOptions {
@@ -23,28 +28,29 @@ export interface JobViewOptions {
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send the user's wish to abort. */
-  readonly ask: () => void;
+  /** Send a wish of the user's to the kernel. */
+  readonly tell: (wish: Wish | LogRequest) => void;
 }
 
 export interface JobView {
   readonly element: HTMLElement;
   draw(next: JobFacts): void;
-  /** The kernel has reacted to the wish to abort: from the next drawing on its word counts. */
-  answered(): void;
+  /** Take a message of the kernel about a log. */
+  takeLog(message: unknown): void;
   dispose(): void;
 }
 
 /** How often the clocks are looked at; a second must not seem to last two. */
 const TICK = 250;
 
-export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView {
+export function jobView({ kernelNow, browserNow, tell }: JobViewOptions): JobView {
   const voice = announcer();
   const top = head(voice.say);
   const line = facts();
   const life = timeline();
   const where = sites();
-  const bottom = foot(ask, voice.say, browserNow);
+  const log = logPanel({ tell, announce: voice.say });
+  const bottom = foot({ tell, announce: voice.say, clock: browserNow });
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
@@ -52,6 +58,7 @@ export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView
     line.element,
     life.element,
     where.element,
+    log.element,
     bottom.element,
     voice.element,
   );
@@ -65,7 +72,7 @@ export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView
     top.draw(latest.job, now);
     line.draw(latest.job, now);
     life.draw(latest.job, now);
-    bottom.draw({ job: latest.job, possible: latest.canAbort, state: latest.abort }, browserNow());
+    bottom.draw(latest.job, latest.actions, browserNow());
   }
 
   function draw(next: JobFacts): void {
@@ -75,9 +82,11 @@ export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView
     element.classList.toggle("flw-in-trouble", next.job.trouble !== "" && !next.job.ended);
     element.setAttribute("aria-label", next.sentence);
     where.draw(next.job);
+    show(log.element, next.hasLog);
+    if (next.hasLog) log.draw(logFacts(next.job));
     tick();
     if (before) speak(before, next.job);
-    if (next.job.ended) stop();
+    if (next.job.ended && !next.actions.length) stop();
     else ticker ??= setInterval(tick, TICK);
   }
 
@@ -96,12 +105,18 @@ export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView
   return {
     element,
     draw,
-    answered: bottom.answered,
+    takeLog: log.take,
     dispose() {
       stop();
+      log.dispose();
       top.dispose();
       latest = undefined;
       element.remove();
     },
   };
+}
+
+function logFacts({ jobId, sites, ended }: JobSnapshot): LogFacts {
+  const names = sites.map(({ name }) => name).filter((name) => name !== "server");
+  return { targets: ["server", ...names], jobId: jobId.slice(0, SHORT_ID), ended };
 }
