@@ -251,11 +251,11 @@ def _participants(app: str, targets: Any) -> Iterator[str]:
     match targets:
         case str():
             yield targets
-        case list():
+        case list() if not any(isinstance(each, list) for each in targets):
             for each in targets:
                 yield from _participants(app, each)
-        case {"targets": list() as names} | {"sites": list() as names}:
-            yield from _participants(app, names)
+        case {"targets": list() as names} | {"sites": list() as names} if all(isinstance(n, str) for n in names):
+            yield from names
         case _:
             raise _Invalid(f"the deploy_map must give a list of sites for app '{app}', such as [\"@ALL\"]")
 
@@ -336,7 +336,9 @@ def _apps(job: JobFolder) -> Iterator[Problem]:
         if (app.everywhere or set(app.sites) - {SERVER}) and not app.client_config:
             yield Problem("error", f"app '{app.name}' goes to sites, but has no config/config_fed_client.json")
     if job.unused:
-        yield Problem("warning", f"{_named(job.unused)} looks like an app, but the deploy_map sends it nowhere")
+        yield Problem(
+            "warning", f"{_named(job.unused)}: has a config folder like an app, but the deploy_map sends it nowhere"
+        )
 
 
 def _clients(job: JobFolder, connected: Collection[str] | None) -> Iterator[Problem]:

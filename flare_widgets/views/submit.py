@@ -166,6 +166,8 @@ class SubmitForm(LiveView):
                 # From the place shown: that is what a user sees beside the field.
                 place = self._listing.place.path
                 self._soon(Path(os.path.abspath(place / Path(typed.strip()).expanduser())))  # noqa: PTH100
+            case {"kind": "again" | "back"} if self._actions.busy("submit"):
+                pass  # what is being sent stays in sight until it is
             case {"kind": "again"}:
                 if self._folder is not None:
                     self._soon(Path(self._folder.path))
