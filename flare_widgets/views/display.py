@@ -8,6 +8,7 @@ from ..api import Session
 from ..monitoring import Monitor
 from .job import JobView, Watch
 from .job_actions import JobSession
+from .session import Manager, SessionBadge, SessionSwitcher
 from .submit import SubmitForm
 from .system import SystemView
 
@@ -85,3 +86,39 @@ def show_submit(session: Session, monitor: Monitor, folder: str | Path | None = 
     form = SubmitForm(session, folder, opened)
     form.show()
     return form
+
+
+def show_session(session: Session) -> SessionBadge:
+    """Show a session in the caller's cell: whose it is, with which server, how it stands, when its certificate ends.
+
+    Parameters
+    ----------
+    session
+        The session.
+
+    Returns
+    -------
+    SessionBadge
+        The view, already displayed.
+    """
+    badge = SessionBadge(session)
+    badge.show()
+    return badge
+
+
+def show_sessions(manager: Manager) -> SessionSwitcher:
+    """Show all sessions in the caller's cell, to choose the one that is worked with, and to close them.
+
+    Parameters
+    ----------
+    manager
+        The :class:`.SessionManager` that has them.
+
+    Returns
+    -------
+    SessionSwitcher
+        The view, already displayed.
+    """
+    switcher = SessionSwitcher(manager)
+    switcher.show()
+    return switcher
