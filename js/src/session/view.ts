@@ -78,16 +78,19 @@ export function sessionsView({ kernelNow, browserNow, tell, use }: SessionsViewO
     const row = h(
       "li",
       { class: "flw-session-row" },
-      name,
-      badge,
-      user,
-      role,
-      h("span", { class: "flw-session-server" }, h("span", { "aria-hidden": "true" }, "→ "), server),
-      study,
-      h("span", { class: "flw-session-state" }, glyph, " ", state),
-      warning,
-      pick,
-      bar.element,
+      h(
+        "div",
+        { class: "flw-session-line" },
+        name,
+        badge,
+        user,
+        role,
+        h("span", { class: "flw-session-server" }, h("span", { "aria-hidden": "true" }, "→ "), server),
+        study,
+        h("span", { class: "flw-session-state" }, glyph, " ", state),
+        warning,
+      ),
+      h("div", { class: "flw-session-buttons" }, pick, bar.element),
     );
     let before = "";
     return {
