@@ -38,6 +38,16 @@ def _shown(character: str) -> str:
     return " " if character in "\t\r" else "\N{REPLACEMENT CHARACTER}"
 
 
+def size(count: int) -> str:
+    """Return a number of bytes as ``812 B``, ``1.2 MB``."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
 def columns(text: str) -> int:
     """Return how many columns of a terminal printable text takes: a wide character two, a combining one none."""
     return sum(map(_columns, text))

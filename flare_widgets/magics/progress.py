@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from IPython.display import DisplayHandle, display
 
+from ..text import size
+
 _PATIENCE = 1.0
 _INTERVAL = 0.2
 
@@ -53,13 +55,3 @@ def transfer(progress: Progress, verb: str) -> Callable[[int, int], None]:
         progress.say(f"{verb} {size(done)}{of}" if done or total else "preparing")  # a job folder is packed first
 
     return tell
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as ``812 B``, ``1.2 MB``."""
-    value = float(count)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"

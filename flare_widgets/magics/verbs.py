@@ -11,7 +11,6 @@ from typing import Any
 from IPython.core.error import StdinNotImplementedError, UsageError
 
 from .. import api
-from ..api import commands
 from ..errors import NoConnection, ServerIdentityError
 from ..federation import LocalFederation
 from ..monitoring import JobSnapshot
@@ -148,22 +147,25 @@ def submit(state: State, folder: str) -> str:
     return state.last_job
 
 
-def monitor(state: State, job: str | None, wait: bool) -> JobView | JobSnapshot:
+def monitor(state: State, job: str | None, wait: bool, keep: bool) -> JobView | JobSnapshot:
     """Show what is happening to a job, live. The kernel stays free.
 
     With --wait the cell lasts until the job ends; interrupting it ends only the waiting.
 
+    When the job ends a picture takes the view's place, which a saved notebook keeps. With --keep the view stays as it
+    is, with the log and what can be done to an ended job, until the kernel is shut down.
+
     Examples:
         %flare monitor              the last job
         %flare monitor 76b8         the job whose id begins so
+        %flare monitor 76b8 --keep
         end = %flare monitor --wait
     """
     job_id = state.job(job)
-    session = state.session
     watch = state.monitor.watch(job_id)
     watch.wait_for_facts(_FIRST_FACTS)  # an unknown job is told now, not in a view
     state.last_job = job_id
-    view = show_job(watch, abort=lambda: session.start(commands.abort_job(job_id)))
+    view = show_job(watch, state.session, keep=keep)
     if not wait:
         return view
     try:
@@ -233,7 +235,12 @@ VERBS = _verbs(
     (status,),
     (jobs, option("-n", "--limit", type=int, default=0, metavar="N", help="how many at most (default: all)")),
     (submit, option("folder", metavar="FOLDER", help="the job folder, the one with meta.json")),
-    (monitor, _JOB, option("-w", "--wait", action="store_true", help="let the cell last until the job ends")),
+    (
+        monitor,
+        _JOB,
+        option("-w", "--wait", action="store_true", help="let the cell last until the job ends"),
+        option("-k", "--keep", action="store_true", help="keep the view live after the job's end"),
+    ),
     (clone, _JOB),
     (abort, _JOB, _YES),
 )

@@ -17,12 +17,13 @@ class Coalescer:
     Parameters
     ----------
     send
-        What to call. It must look up for itself what there is to send.
+        What to call. It must look up for itself what there is to send; when it returns True there is more, and it is
+        called once more after the interval.
     interval
         Seconds between two calls.
     """
 
-    def __init__(self, send: Callable[[], None], interval: float) -> None:
+    def __init__(self, send: Callable[[], bool | None], interval: float) -> None:
         self._send = send
         self._interval = interval
         self._lock = threading.Lock()
@@ -64,4 +65,6 @@ class Coalescer:
 
     def _call(self) -> None:
         with self._sending:
-            self._send()
+            more = self._send()
+        if more:
+            self.request()

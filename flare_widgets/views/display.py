@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-from collections.abc import Callable
-
 from .job import JobView, Watch
+from .job_actions import JobSession
 
 
-def show_job(watch: Watch, abort: Callable[[], concurrent.futures.Future[str]] | None = None) -> JobView:
+def show_job(
+    watch: Watch, session: JobSession | None = None, *, folder: str | None = None, keep: bool = False
+) -> JobView:
     """Show a job in the caller's cell: live in a notebook, as one line of text in a terminal.
 
     Parameters
     ----------
     watch
         Who knows the job.
-    abort
-        Starts to abort the job; see :class:`JobView`.
+    session, folder, keep
+        Who does what the user asks for, where downloads go, and whether it stays live; see :class:`JobView`.
 
     Returns
     -------
     JobView
         The view, already displayed. Displaying it again shows it in another place too.
     """
-    view = JobView(watch, abort)
+    view = JobView(watch, session, folder=folder, keep=keep)
     view.show()
     return view

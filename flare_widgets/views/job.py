@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,17 +9,16 @@ from typing import Any, Protocol
 
 import traitlets
 
-from ..errors import FlareError
 from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import describe
+from ..text import SHORT_ID
+from .job_actions import JobActions, JobSession
+from .job_picture import picture
 from .live import LiveView
+from .log import LogFeed
 from .static_html import job_html
 
 _STATIC = Path(__file__).parent / "static"
-
-_IDLE = {"state": "idle", "words": ""}
-
-log = logging.getLogger("flare_widgets")
 
 
 class Watch(Protocol):
@@ -56,42 +53,54 @@ class JobView(LiveView):
     ----------
     watch
         Who knows the job.
-    abort
-        Starts to abort the job and returns at once; the future's result is what the server says. None when that
-        is not possible: then there is no button.
+    session
+        Who aborts, clones, downloads and deletes the job when the user says so; without one, nothing is offered.
+    folder
+        Where downloads go; the session's `download_dir` when not given.
+    keep
+        Whether the view stays live when its watch ends, with what can be done to an ended job, until :meth:`freeze` is
+        called or the kernel is shut down. A kernel that is killed leaves nothing in its place.
 
     Attributes
     ----------
     snapshot : dict
         The newest snapshot as :meth:`JobSnapshot.to_json` writes it, without what is long past
         (:meth:`JobSnapshot.recent`).
+    picture : dict
+        The rest of what is drawn of it, in words: a :class:`.JobPicture`.
     sentence : str
         The same in one sentence, as of `sent_at`: what a screen reader hears.
-    can_abort : bool
-        Whether the view offers to abort.
-    abort_state : dict
-        What became of the user's wish to abort: ``state`` is ``idle``, ``asked``, ``sent`` or ``failed``, and
-        ``words`` what the server or the error said.
+    actions : list of dict
+        What the view offers to do, and how it stands with that: see :meth:`.Actions.to_json`.
+    has_log : bool
+        Whether the logs of the job can be asked for, see :class:`.LogFeed`.
     """
 
     _esm = _STATIC / "job.js"
     _css = _STATIC / "job.css"
 
     snapshot = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
-    can_abort = traitlets.Bool().tag(sync=True)
-    abort_state = traitlets.Dict(default_value=_IDLE).tag(sync=True)
+    actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    has_log = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, watch: Watch, abort: Callable[[], concurrent.futures.Future[str]] | None = None) -> None:
+    def __init__(
+        self, watch: Watch, session: JobSession | None = None, *, folder: str | None = None, keep: bool = False
+    ) -> None:
         self._watch = watch
-        self._abort = abort
-        self._status_at_abort = ""
+        self._keep = keep
+        self._actions: JobActions | None = None
+        self._log: LogFeed | None = None
+        if session is not None:
+            self._log = LogFeed(watch.job_id, session.start, lambda: watch.snapshot, self.send)
+            self._actions = JobActions(session, watch.job_id, lambda: watch.snapshot, self._acted, folder)
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
         unsubscribe = watch.subscribe(lambda _: self._request())
         self._unsubscribe = unsubscribe
         # Something may have happened between the first look and the subscription.
-        if watch.done:
+        if self._done():
             self.freeze()
         else:
             self._update()
@@ -102,55 +111,49 @@ class JobView(LiveView):
         return str(self._watch.snapshot)
 
     def _facts(self) -> dict[str, Any]:
-        snapshot = self._watch.snapshot
+        snapshot, now = self._watch.snapshot, time.time()
         return {
             "snapshot": snapshot.recent().to_json(),
-            "sentence": describe(snapshot, time.time()),
-            "can_abort": self._abort is not None and not self._frozen and not snapshot.ended,
+            "picture": picture(snapshot, now).to_json(),
+            "sentence": describe(snapshot, now),
+            "has_log": self._log is not None and not self._frozen,
+            "actions": [] if self._frozen or self._actions is None else self._actions.to_json(),
         }
 
     def _send_facts(self) -> None:
+        if self._actions is not None:
+            self._actions.review()
         super()._send_facts()
-        if self.abort_state["state"] == "sent" and self._watch.snapshot.status != self._status_at_abort:
-            self.abort_state = _IDLE
 
     def _forms(self) -> dict[str, str]:
         snapshot = self._watch.snapshot
-        return {"text/plain": str(snapshot), "text/html": job_html(snapshot, time.time())}
+        return {"text/plain": str(snapshot), "text/html": job_html(snapshot, time.time(), notes=self._notes())}
+
+    def _notes(self) -> list[str]:
+        """What the static form says besides the snapshot: it has no buttons."""
+        notes = [] if self._actions is None else self._actions.outcomes
+        deleted = self._actions is not None and self._actions.deleted
+        if not self._watch.snapshot.ended or deleted:
+            return notes
+        short = self._watch.job_id[:SHORT_ID]
+        return [*notes, f"%flare download {short} fetches its results, %flare logs {short} shows its logs."]
 
     def _done(self) -> bool:
-        return self._watch.done
+        return self._watch.done and not self._keep
 
     def _release(self) -> None:
         self._unsubscribe()
+        if self._log is not None:
+            self._log.close()
 
     def _wish(self, wish: dict[str, Any]) -> None:
-        if wish["kind"] == "abort":
-            self._ask_abort()
-
-    def _ask_abort(self) -> None:
-        with self._state_lock:
-            if self._abort is None or self._frozen or self.abort_state["state"] in ("asked", "sent"):
-                return
-            self._status_at_abort = self._watch.snapshot.status
-            self.abort_state = {"state": "asked", "words": ""}
-        try:
-            self._abort().add_done_callback(self._abort_done)
-        except Exception as error:
-            self._say_abort("failed", error)
-
-    def _abort_done(self, future: concurrent.futures.Future[str]) -> None:
-        if future.cancelled():
-            self._say_abort("failed", "the request was cancelled")
+        if self._actions is None or self._log is None or self._frozen:
             return
-        error = future.exception()
-        self._say_abort("sent" if error is None else "failed", error or future.result())
+        self._actions.wish(wish) or self._log.wish(wish)
 
-    def _say_abort(self, state: str, what: object) -> None:
-        if isinstance(what, BaseException) and not isinstance(what, FlareError):
-            # Not one of the failures we know: its text alone may mean nothing to the user.
-            log.error("aborting job %s failed", self._watch.job_id, exc_info=what)
-            what = f"{type(what).__name__}: {what}"
-        with self._state_lock:
-            moved_on = self._watch.snapshot.status != self._status_at_abort
-            self.abort_state = _IDLE if state == "sent" and moved_on else {"state": state, "words": str(what)}
+    def _acted(self) -> None:
+        if not self._frozen:
+            self._request()
+        elif self._actions is not None and not self._actions.busy():
+            # What was under way when the view froze: what came of it is said in the form it left.
+            self._outputs.replace(self._forms())

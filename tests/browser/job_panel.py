@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, expect
 
 
@@ -41,12 +43,16 @@ class JobPanel:
 
     @property
     def words(self) -> Locator:
-        """What became of the wish to abort."""
-        return self.live.locator(".flw-abort-words")
+        """What there is to say about the actions, a line each."""
+        return self.live.locator(".flw-action-line:visible > span")
 
     def button(self, label: str) -> Locator:
         """A button by its label."""
         return self.live.get_by_role("button", name=label, exact=True)
+
+    def grey_button(self, label: str) -> Locator:
+        """A button that is grey, by its label: a screen reader hears why, too."""
+        return self.live.get_by_role("button", name=re.compile(f"^{label}\\b"))
 
     def expect_status(self, status: str) -> None:
         """Wait for a status, in whatever form."""

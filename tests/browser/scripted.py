@@ -8,8 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+from flare_widgets.api.commands import Command
+from flare_widgets.errors import TransferCancelled
 from flare_widgets.monitoring.snapshot import JobSnapshot, SiteDeployment, StatusChange
 
 SITES = tuple(SiteDeployment(name, "deployed") for name in ("server", "site-1", "site-2"))
@@ -21,7 +24,6 @@ class ScriptedWatch:
     def __init__(self, **facts: Any) -> None:
         self.job_id = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
         self.done = False
-        self.aborts = 0
         self._news: queue.Queue[tuple[JobSnapshot, threading.Event]] = queue.Queue()
         self._listeners: list[Callable[[JobSnapshot], None]] = []
         now = time.time()
@@ -54,13 +56,6 @@ class ScriptedWatch:
         if wait:
             assert told.wait(10), "the listeners are stuck"
 
-    def abort(self) -> concurrent.futures.Future[str]:
-        """Abort as a session does: the answer comes from another thread, the status a little later."""
-        self.aborts += 1
-        answer: concurrent.futures.Future[str] = concurrent.futures.Future()
-        threading.Thread(target=answer.set_result, args=("Abort signal has been sent.",)).start()
-        return answer
-
     def _run(self) -> None:
         while True:
             self.snapshot, told = self._news.get()
@@ -68,3 +63,54 @@ class ScriptedWatch:
             for listener in list(self._listeners):
                 listener(self.snapshot)
             told.set()
+
+
+class ScriptedSession:
+    """A session for one job: the answer to each command comes from another thread, and is what the test says.
+
+    Attributes
+    ----------
+    asked
+        The commands' lines.
+    answers
+        By the command's first word, what is answered: a result, an exception, or a function of the line.
+    sent
+        Bytes of a download so far; it is finished when `whole` is set.
+    """
+
+    def __init__(self, role: str = "project_admin", name: str = "admin@nvidia.com") -> None:
+        self.kit = SimpleNamespace(username=name, organization="nvidia", role=role)
+        self.asked: list[str] = []
+        self.answers: dict[str, Any] = {
+            "abort_job": "Abort signal has been sent.",
+            "clone_job": "1a2b3c4d-5f0e-4c7e-9f61-0d3c5f2f8a11",
+            "delete_job": {},
+        }
+        self.sent = 1_000_000
+        self.whole = threading.Event()
+
+    def start(self, command: Command[Any]) -> concurrent.futures.Future[Any]:
+        self.asked.append(command.line)
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        threading.Thread(target=self._answer, args=(command.line, future)).start()
+        return future
+
+    def count(self, verb: str) -> int:
+        """How often a command was given."""
+        return sum(line.split()[0] == verb for line in self.asked)
+
+    def download_job_result(self, job_id: str, destination: str | None = None, *, progress: Any = None) -> str:
+        self.asked.append(f"download_job {job_id}")
+        while not self.whole.wait(0.05):
+            if not progress(self.sent, 0):
+                raise TransferCancelled("the download was cancelled: nothing was kept")
+        return f"{destination or '/home/ada/transfer'}/{job_id}"
+
+    def _answer(self, line: str, future: concurrent.futures.Future[Any]) -> None:
+        answer = self.answers[line.split()[0]]
+        if callable(answer):
+            answer = answer(line)
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

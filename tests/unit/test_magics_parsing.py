@@ -29,8 +29,9 @@ def test_every_verb_that_was_promised_exists() -> None:
         ),
         ("jobs", "jobs", {"limit": 0}),
         ("submit jobs/hello", "submit", {"folder": "jobs/hello"}),
-        ("monitor", "monitor", {"job": None, "wait": False}),
-        ("monitor 76b8 --wait", "monitor", {"job": "76b8", "wait": True}),
+        ("monitor", "monitor", {"job": None, "wait": False, "keep": False}),
+        ("monitor 76b8 --wait", "monitor", {"job": "76b8", "wait": True, "keep": False}),
+        ("monitor -k", "monitor", {"job": None, "wait": False, "keep": True}),
         ("abort -y", "abort", {"job": None, "yes": True}),
     ],
 )

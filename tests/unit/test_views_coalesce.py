@@ -119,3 +119,17 @@ def test_a_sender_that_fails_is_asked_again():
         coalescer.request()
     coalescer.request()
     assert len(calls) == 2
+
+
+def test_a_sender_that_has_more_is_called_again_after_the_interval():
+    send = Sender()
+
+    def send_some():
+        send()
+        return len(send.times) < 4
+
+    Coalescer(send_some, 0.02).request()
+    send.wait_for(4)
+    assert all(later - earlier >= 0.015 for earlier, later in zip(send.times, send.times[1:], strict=False))
+    time.sleep(0.08)
+    assert len(send.times) == 4

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import json
-import logging
 import threading
 import time
 from dataclasses import replace
@@ -12,6 +10,7 @@ from dataclasses import replace
 import comm
 import pytest
 from comm.base_comm import BaseComm
+from job_session import FakeSession
 
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.snapshot import JobSnapshot, StatusChange
@@ -93,8 +92,13 @@ def replaced(monkeypatch):
     return data
 
 
-def click_abort(view):
-    view._handle_custom_msg({"kind": "abort"}, [])
+def act(view, action):
+    view._handle_custom_msg({"kind": "act", "action": action}, [])
+
+
+def by_name(view):
+    """What the browser was told of each action."""
+    return {one["name"]: one for one in view.actions}
 
 
 def wait_for(condition):
@@ -107,12 +111,11 @@ def wait_for(condition):
 def test_the_browser_gets_the_whole_snapshot_and_the_time():
     before = time.time()
     view = JobView(FakeWatch())
-    state = view.get_state(["snapshot", "sentence", "sent_at", "can_abort", "abort_state"])
+    state = view.get_state(["snapshot", "sentence", "sent_at", "actions"])
     assert JobSnapshot.from_json(state["snapshot"]) == RUNNING
     assert state["sentence"] == describe(RUNNING, state["sent_at"])
     assert before <= state["sent_at"] <= time.time()
-    assert state["can_abort"] is False
-    assert state["abort_state"] == {"state": "idle", "words": ""}
+    assert state["actions"] == []
 
 
 def test_news_come_in_one_message_with_their_time():
@@ -125,7 +128,7 @@ def test_news_come_in_one_message_with_their_time():
     (update,) = view.comm.updates
     assert update["snapshot"]["name"] == "renamed"
     assert update["sentence"].startswith("renamed 76b8d043  RUNNING")
-    assert update.keys() == {"snapshot", "sentence", "sent_at"}
+    assert update.keys() == {"snapshot", "picture", "sentence", "sent_at"}
 
 
 def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():
@@ -168,8 +171,8 @@ def test_a_job_that_ends_during_the_subscription_freezes_the_view():
 
 def test_the_end_of_the_job_replaces_the_view(replaced):
     watch = FakeWatch()
-    view = JobView(watch, abort=concurrent.futures.Future)
-    assert view.can_abort
+    view = JobView(watch, FakeSession())
+    assert by_name(view)["abort"]["reason"] == ""
     watch.learn(COMPLETED)
     (static,) = replaced
     assert static["text/plain"] == str(COMPLETED)
@@ -177,19 +180,19 @@ def test_the_end_of_the_job_replaces_the_view(replaced):
     assert WIDGET not in static
     # A view inside a container stays alive: it has the last facts, and offers nothing.
     assert view.snapshot["status"] == "FINISHED:COMPLETED"
-    assert not view.can_abort
+    assert view.actions == []
     assert watch.listeners == []
 
 
 def test_a_job_that_has_ended_is_drawn_live_until_all_is_known_of_it(replaced):
     watch = FakeWatch()
-    view = JobView(watch, abort=concurrent.futures.Future)
+    view = JobView(watch, FakeSession())
     watch.learn(COMPLETED, done=False)
     deadline = time.monotonic() + 10
     while not view.snapshot["ended"] and time.monotonic() < deadline:
         time.sleep(0.01)
     assert view.snapshot["ended"] is True
-    assert not view.can_abort
+    assert by_name(view)["abort"]["reason"] == "the job has ended"
     assert replaced == []
     watch.learn(replace(COMPLETED, workflow="FedAvg"))
     assert len(replaced) == 1
@@ -251,8 +254,8 @@ def test_after_the_freeze_nothing_is_sent():
 
 def test_a_view_of_an_ended_job_is_static_from_the_start():
     watch = FakeWatch(COMPLETED)
-    view = JobView(watch, abort=concurrent.futures.Future)
-    assert not view.can_abort
+    view = JobView(watch, FakeSession())
+    assert view.actions == []
     assert watch.listeners == []
     data, _ = view._repr_mimebundle_()
     assert data.keys() == {"text/plain", "text/html"}
@@ -291,120 +294,159 @@ def test_the_browser_can_ask_for_the_time():
     assert before <= answer["now"] <= time.time()
 
 
-@pytest.mark.parametrize("nonsense", [None, [], "abort", {}, {"kind": "shutdown"}])
+@pytest.mark.parametrize("nonsense", [None, [], "abort", {}, {"kind": "shutdown"}, {"kind": "act", "action": "submit"}])
 def test_other_messages_do_nothing(nonsense):
-    asked = []
-    view = JobView(FakeWatch(), abort=lambda: asked.append(1))
+    session = FakeSession()
+    view = JobView(FakeWatch(), session)
     view.comm.sent.clear()
     view._handle_custom_msg(nonsense, [])
-    assert not asked
+    assert not session.asked
     assert view.comm.sent == []
 
 
-class TestAbort:
+class TestActions:
     @pytest.fixture
-    def future(self):
-        return concurrent.futures.Future()
+    def session(self):
+        return FakeSession()
 
     @pytest.fixture
     def watch(self):
         return FakeWatch()
 
     @pytest.fixture
-    def view(self, watch, future):
-        return JobView(watch, abort=lambda: future)
+    def view(self, watch, session):
+        return JobView(watch, session)
 
-    def test_success(self, view, future):
-        click_abort(view)
-        assert view.abort_state == {"state": "asked", "words": ""}
-        future.set_result("Abort signal has been sent to the server app.")
-        assert view.abort_state == {"state": "sent", "words": "Abort signal has been sent to the server app."}
-        assert [u["abort_state"]["state"] for u in view.comm.updates if "abort_state" in u] == ["asked", "sent"]
+    def test_what_a_running_job_offers(self, view):
+        assert {name: one["reason"] for name, one in by_name(view).items()} == {
+            "download": "there are no results to download while it is RUNNING",
+            "clone": "",
+            "abort": "",
+            "delete": "only a job that has ended can be deleted while it is RUNNING",
+        }
 
-    def test_refusal_by_the_server(self, view, future):
-        click_abort(view)
-        future.set_exception(AuthorizationError("user lead@x may not abort"))
-        assert view.abort_state == {"state": "failed", "words": "user lead@x may not abort"}
+    def test_what_an_ended_job_offers(self, session):
+        view = JobView(FakeWatch(COMPLETED), session, keep=True)
+        reasons = {name: one["reason"] for name, one in by_name(view).items()}
+        assert reasons == {"download": "", "clone": "", "abort": "the job has ended", "delete": ""}
 
-    def test_a_failure_of_another_kind_names_its_kind_and_is_logged(self, view, future, caplog):
-        click_abort(view)
-        with caplog.at_level(logging.ERROR, "flare_widgets"):
-            future.set_exception(KeyError("x"))
-        assert view.abort_state == {"state": "failed", "words": "KeyError: 'x'"}
-        assert "aborting job 76b8d043-5f0e failed" in caplog.text
+    @pytest.mark.parametrize(
+        ("role", "name", "grey"),
+        [
+            ("project_admin", "admin@nvidia.com", {"abort"}),
+            ("lead", "ada@example.org", {"abort"}),
+            ("lead", "bob@example.org", {"abort", "clone", "delete", "download"}),
+            ("member", "ada@example.org", {"abort", "clone", "delete", "download"}),
+            ("org_admin", "ada@example.org", {"abort", "clone"}),
+        ],
+    )
+    def test_what_each_role_is_offered(self, role, name, grey):
+        watch = FakeWatch(replace(COMPLETED, submitter="ada@example.org"))
+        view = JobView(watch, FakeSession(role, name), keep=True)
+        assert {action for action, one in by_name(view).items() if one["reason"]} == grey
 
-    def test_a_cancelled_request(self, view, future):
-        click_abort(view)
-        future.cancel()
-        assert view.abort_state["state"] == "failed"
-        assert "cancelled" in view.abort_state["words"]
+    def test_abort(self, view, session):
+        act(view, "abort")
+        assert session.asked[0][0] == "abort_job 76b8d043-5f0e"
+        assert not session.asked[0][1].done(), "the click does not wait for the answer"
+        wait_for(lambda: by_name(view)["abort"]["state"] == "asked")
+        session.answer("Abort signal has been sent to the server app.")
+        wait_for(lambda: by_name(view)["abort"]["state"] == "done")
+        assert by_name(view)["abort"]["words"] == "abort requested: Abort signal has been sent to the server app."
+        assert "requested" in by_name(view)["abort"]["reason"]
+        act(view, "abort")
+        assert len(session.asked) == 1
 
-    def test_a_session_that_refuses_at_once(self, watch):
-        def closed():
-            raise AuthorizationError("the session is closed")
-
-        view = JobView(watch, abort=closed)
-        click_abort(view)
-        assert view.abort_state == {"state": "failed", "words": "the session is closed"}
-
-    def test_the_click_does_not_wait_for_the_answer(self, view, future):
-        click_abort(view)
-        assert not future.done()
-        assert view.abort_state["state"] == "asked"
-
-    def test_a_second_click_asks_nothing(self, watch):
-        asked = []
-
-        def abort():
-            asked.append(concurrent.futures.Future())
-            return asked[-1]
-
-        view = JobView(watch, abort=abort)
-        click_abort(view)
-        click_abort(view)
-        asked[0].set_result("sent")
-        click_abort(view)
-        assert len(asked) == 1
-
-    def test_after_a_failure_it_can_be_tried_again(self, watch):
-        asked = []
-
-        def abort():
-            asked.append(concurrent.futures.Future())
-            return asked[-1]
-
-        view = JobView(watch, abort=abort)
-        click_abort(view)
-        asked[0].set_exception(AuthorizationError("no"))
-        click_abort(view)
-        asked[1].set_result("yes")
-        assert view.abort_state == {"state": "sent", "words": "yes"}
-
-    def test_a_new_status_closes_the_matter(self, view, watch, future):
-        click_abort(view)
-        future.set_result("sent")
+    def test_a_new_status_closes_the_matter(self, view, watch, session):
+        act(view, "abort")
+        session.answer("sent")
         watch.learn(replace(RUNNING, facts_at=112.0))
-        wait_for(lambda: view.snapshot["facts_at"] == 112.0)
-        assert view.abort_state["state"] == "sent"
+        wait_for(lambda: view.snapshot["facts_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
         watch.learn(replace(RUNNING, status="PAUSED"))
-        wait_for(lambda: view.abort_state["state"] == "idle")
+        wait_for(lambda: by_name(view)["abort"]["state"] == "ready")
+        assert by_name(view)["abort"]["reason"] == ""
 
-    def test_an_answer_after_a_new_status_does_not_open_it_again(self, view, watch, future):
-        click_abort(view)
+    def test_an_answer_after_a_new_status_does_not_open_it_again(self, view, watch, session):
+        act(view, "abort")
         watch.learn(replace(RUNNING, status="PAUSED"))
-        future.set_result("sent")
-        assert view.abort_state["state"] == "idle"
+        session.answer("sent")
+        wait_for(lambda: by_name(view)["abort"]["state"] == "ready")
+        assert by_name(view)["abort"]["words"] == ""
+
+    def test_a_refusal_by_the_server_can_be_tried_again(self, view, session):
+        act(view, "abort")
+        session.answer(AuthorizationError("user lead@x may not abort"))
+        wait_for(lambda: by_name(view)["abort"]["state"] == "failed")
+        assert by_name(view)["abort"]["words"] == "abort failed: user lead@x may not abort"
+        act(view, "abort")
+        assert len(session.asked) == 2
+
+    def test_clone_says_how_to_watch_the_new_job(self, view, session):
+        act(view, "clone")
+        assert session.asked[0][0] == "clone_job 76b8d043-5f0e"
+        session.answer("1a2b3c4d-0000-1111")
+        wait_for(lambda: by_name(view)["clone"]["state"] == "done")
+        words = "cloned as 1a2b3c4d-0000-1111: %flare monitor 1a2b3c4d shows it"
+        assert by_name(view)["clone"]["words"] == words
+
+    def test_delete(self, session):
+        view = JobView(FakeWatch(COMPLETED), session, keep=True)
+        assert "gone for good" in by_name(view)["delete"]["confirm"]
+        act(view, "delete")
+        assert session.asked[0][0] == "delete_job 76b8d043-5f0e"
+        session.answer({"job_id": "76b8d043-5f0e"})
+        wait_for(lambda: by_name(view)["delete"]["state"] == "done")
+        assert {one["reason"] for name, one in by_name(view).items() if name != "abort"} == {"the job was deleted"}
+        html = view._forms()["text/html"]
+        assert "deleted: the job and its results are gone from the server" in html
+        assert "%flare download" not in html
+
+    def test_download(self, session):
+        view = JobView(FakeWatch(COMPLETED), session, folder="/data", keep=True)
+        act(view, "download")
+        wait_for(lambda: by_name(view)["download"]["words"] == "received 1.0 MB")
+        assert by_name(view)["delete"]["reason"] == "it is being downloaded"
+        session.go_on.set()
+        wait_for(lambda: by_name(view)["download"]["state"] == "done")
+        assert by_name(view)["download"]["words"] == "downloaded into /data/76b8d043-5f0e"
+        assert session.downloads == [("76b8d043-5f0e", "/data")]
 
     def test_without_a_session_nothing_can_be_asked(self, watch):
         view = JobView(watch)
-        assert not view.can_abort
-        click_abort(view)
-        assert view.abort_state["state"] == "idle"
+        assert view.actions == []
+        act(view, "abort")
 
-    def test_an_ended_job_cannot_be_aborted(self, view, watch, future):
+    def test_after_the_freeze_nothing_is_done(self, view, session):
+        view.freeze()
+        act(view, "abort")
+        assert session.asked == []
+        assert view.actions == []
+
+    def test_what_was_under_way_at_the_freeze_is_said_in_the_static_form(self, session, replaced):
+        view = JobView(FakeWatch(COMPLETED), session, keep=True)
+        act(view, "download")
+        wait_for(lambda: session.downloads)
+        view.freeze()
+        assert "downloaded into" not in replaced[-1]["text/html"]
+        session.go_on.set()
+        wait_for(lambda: len(replaced) == 2)
+        assert "downloaded into /home/ada/transfer/76b8d043-5f0e" in replaced[-1]["text/html"]
+
+    def test_a_view_that_is_kept_stays_live_until_it_is_frozen(self, session, replaced):
+        watch = FakeWatch()
+        view = JobView(watch, session, keep=True)
         watch.learn(COMPLETED)
-        click_abort(view)
-        assert view.abort_state["state"] == "idle"
+        wait_for(lambda: view.snapshot["ended"])
+        assert replaced == []
+        assert WIDGET in view._repr_mimebundle_()[0]
+        view.freeze()
+        assert len(replaced) == 1
+        assert watch.listeners == []
+
+    def test_the_static_form_of_an_ended_job_names_the_commands(self, view, watch, replaced):
+        assert "%flare" not in view._forms()["text/html"]
+        watch.learn(COMPLETED)
+        assert "%flare download 76b8d043 fetches its results" in replaced[0]["text/html"]
 
 
 class TestClicksWhileACellRuns:

@@ -36,13 +36,16 @@ class FakeModel implements Model {
   }
 }
 
-const IDLE = { state: "idle", words: "" };
+const ABORT = {
+  ...{ name: "abort", label: "Abort", danger: true, reason: "", confirm: "Abort this job?", type: "" },
+  ...{ yes: "Yes, abort", no: "Keep running", cancels: false, state: "ready", words: "", progress: null, turn: 0 },
+};
 
 /** The view of one of the fixtures, at the moment the fixture is for. */
 function open(name: string, traits: Record<string, unknown> = {}) {
-  const { snapshot, text, now } = fixture(name);
+  const { snapshot, picture, text, now } = fixture(name);
   vi.setSystemTime(now * 1000);
-  const model = new FakeModel({ snapshot, sentence: text, sent_at: now, can_abort: true, abort_state: IDLE, ...traits });
+  const model = new FakeModel({ snapshot, picture, sentence: text, sent_at: now, actions: [ABORT], ...traits });
   const widget = jobWidget();
   const stop = widget.initialize({ model });
   const host = (): { el: HTMLElement; close: () => void } => {
@@ -58,7 +61,7 @@ function open(name: string, traits: Record<string, unknown> = {}) {
   };
   const seen = (selector: string): string => (find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? ""));
   const button = (label: string): HTMLElement => {
-    const found = [...el.querySelectorAll("button")].find((b) => b.textContent === label && !b.closest("[hidden]"));
+    const found = [...el.querySelectorAll("button")].find((b) => b.textContent?.split(":")[0] === label && !b.closest("[hidden]"));
     if (!found) throw new Error(`no button ${label}`);
     return found;
   };
@@ -137,9 +140,9 @@ describe("a running job", () => {
   });
 
   it("survives a host that cannot reach the kernel", () => {
-    const { snapshot, text, now } = fixture("running");
+    const { snapshot, picture, text, now } = fixture("running");
     vi.spyOn(console, "debug").mockReturnValue();
-    const model = new FakeModel({ snapshot, sentence: text, sent_at: now, can_abort: true, abort_state: IDLE });
+    const model = new FakeModel({ snapshot, picture, sentence: text, sent_at: now, actions: [ABORT] });
     model.send = () => {
       throw new Error("comm is closed");
     };
@@ -173,7 +176,7 @@ describe("trouble", () => {
 
 describe("an ended job", () => {
   it.each(["completed", "failed", "aborted before it ran", "old server"])("%s: no button, no ticking", (name) => {
-    const { el, find, seen } = open(name);
+    const { el, find, seen } = open(name, { actions: [] });
     const before = el.textContent;
     expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(60_000);
@@ -186,7 +189,7 @@ describe("an ended job", () => {
     const { model, seen, find, snapshot } = open("running");
     expect(vi.getTimerCount()).toBe(1);
     const end = fixture("completed");
-    model.receive({ snapshot: end.snapshot, sent_at: end.now, can_abort: false });
+    model.receive({ snapshot: end.snapshot, sent_at: end.now, actions: [] });
     expect(snapshot["status"]).toBe("RUNNING");
     expect(seen(".flw-word")).toBe("FINISHED:COMPLETED");
     expect(seen(".flw-elapsed")).toBe("ran 2:30");
@@ -202,68 +205,38 @@ describe("an ended job", () => {
   });
 });
 
-describe("abort", () => {
-  it("asks once more before it asks the kernel", () => {
+describe("what can be done", () => {
+  it("is asked once more, and of the kernel", () => {
     const { model, button, seen } = open("running");
     model.sent.length = 0;
     button("Abort").click();
     expect(model.sent).toEqual([]);
     button("Yes, abort").click();
-    expect(model.sent).toEqual([{ kind: "abort" }]);
-    expect(seen(".flw-abort-words")).toBe("abort requested…");
-    expect(() => button("Abort")).toThrow();
-  });
-
-  it("can be taken back by button and by Escape, and the focus goes along", () => {
-    const { model, button } = open("running");
-    model.sent.length = 0;
-    button("Abort").click();
-    expect(document.activeElement).toBe(button("Keep running"));
-    button("Keep running").click();
-    expect(document.activeElement).toBe(button("Abort"));
-    button("Abort").click();
-    const escape = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true });
-    button("Keep running").dispatchEvent(escape);
-    expect(escape.defaultPrevented).toBe(true);
-    expect(document.activeElement).toBe(button("Abort"));
-    expect(model.sent).toEqual([]);
-  });
-
-  it("says what came of it, until the status changes", () => {
-    const { model, button, seen } = open("running");
-    button("Abort").click();
-    button("Yes, abort").click();
+    expect(model.sent).toEqual([{ kind: "act", action: "abort" }]);
+    expect(seen(".flw-action-words")).toContain("Abort…");
     vi.advanceTimersByTime(4000);
-    expect(seen(".flw-abort-words")).toMatch(/kernel does not answer yet/);
-    model.receive({ abort_state: { state: "asked", words: "" } });
-    expect(seen(".flw-abort-words")).toBe("abort requested…");
-    model.receive({ abort_state: { state: "sent", words: "Abort signal sent" } });
-    expect(seen(".flw-abort-words")).toBe("abort requested: Abort signal sent");
-    model.receive({ abort_state: IDLE });
-    expect(seen(".flw-abort-words")).toBe("");
-    expect(button("Abort")).toBeTruthy();
+    expect(seen(".flw-action-words")).toMatch(/kernel does not answer yet/);
+    model.receive({ actions: [{ ...ABORT, turn: 1, state: "done", words: "abort requested" }] });
+    expect(seen(".flw-action-words")).toContain("abort requested");
   });
 
-  it("can be tried again after a failure", () => {
-    const { model, button, seen } = open("running");
-    button("Abort").click();
-    button("Yes, abort").click();
-    model.receive({ abort_state: { state: "asked", words: "" } });
-    model.receive({ abort_state: { state: "failed", words: "not authorized" } });
-    expect(seen(".flw-abort-words")).toBe("✕ abort failed: not authorized");
-    expect(button("Abort")).toBeTruthy();
-  });
-
-  it("is not offered without a session", () => {
-    const { find } = open("running", { can_abort: false });
+  it("is nothing without a session", () => {
+    const { find } = open("running", { actions: [] });
     expect(find(".flw-actions").hidden).toBe(true);
+  });
+
+  it("stays when the view is kept after the job's end, and so does what waits for an answer", () => {
+    const { button, seen } = open("completed", { actions: [{ ...ABORT, name: "clone", label: "Clone", confirm: "" }] });
+    button("Clone").click();
+    vi.advanceTimersByTime(4000);
+    expect(seen(".flw-action-words")).toMatch(/kernel does not answer yet/);
   });
 
   it("keeps the focus in the view when the job ends under the question", () => {
     const { model, button, find } = open("running");
     button("Abort").click();
     const end = fixture("completed");
-    model.receive({ snapshot: end.snapshot, sent_at: end.now });
+    model.receive({ snapshot: end.snapshot, sent_at: end.now, actions: [] });
     expect(document.activeElement).toBe(find(".flw-job"));
   });
 });

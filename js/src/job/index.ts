@@ -1,8 +1,9 @@
 /** The browser's half of flare_widgets.views.job.JobView: its traits and messages, joined to the view. */
+import { readActions } from "../lib/actions";
 import { KernelClock } from "../lib/clock";
 import { type Model, type RenderContext, listen } from "../lib/host";
 import { clean } from "../lib/text";
-import { readAbortState } from "./abort";
+import { readPicture } from "./picture";
 import { readSnapshot } from "./snapshot";
 import { type JobFacts, jobView } from "./view";
 
@@ -14,6 +15,7 @@ const browserNow = (): number => Date.now() / 1000;
 /** Called once for each model; all its views share one idea of the kernel's clock. */
 export default function jobWidget() {
   const clock = new KernelClock(browserNow);
+  const unfolded = new Map<string, boolean>();
 
   function initialize({ model }: { model: Model }): () => void {
     clock.atLeast(model.get("sent_at"));
@@ -31,25 +33,27 @@ export default function jobWidget() {
     const view = jobView({
       kernelNow: () => clock.now(),
       browserNow,
-      ask: () => tell(model, "abort"),
+      tell: (wish) => tell(model, wish),
+      unfolded,
     });
     const facts = (): JobFacts => ({
       job: readSnapshot(model.get("snapshot")),
+      picture: readPicture(model.get("picture")),
       sentence: clean(String(model.get("sentence") ?? ""), MOST_WORDS),
-      canAbort: model.get("can_abort") === true,
-      abort: readAbortState(model.get("abort_state")),
+      actions: readActions(model.get("actions")),
+      hasLog: model.get("has_log") === true,
     });
     const stop = [
-      listen(model, ["change:abort_state"], () => view.answered()),
       // The time may be set before or after the snapshot it came with, hence it draws too.
-      listen(model, ["change:snapshot", "change:sent_at", "change:abort_state", "change:can_abort"], () =>
+      listen(model, ["change:snapshot", "change:picture", "change:sent_at", "change:actions", "change:has_log"], () =>
         view.draw(facts()),
       ),
+      listen(model, ["msg:custom"], (message) => view.takeLog(message)),
     ];
     view.draw(facts());
     el.append(view.element);
     // How old the facts of a view are that is opened late, only the kernel can say.
-    tell(model, "clock");
+    tell(model, { kind: "clock" });
     return () => {
       stop.forEach((undo) => undo());
       view.dispose();
@@ -60,9 +64,9 @@ export default function jobWidget() {
 }
 
 /** Send the kernel a wish. Without a kernel it goes nowhere, and the view says by itself that nobody answers. */
-function tell(model: Model, kind: "abort" | "clock"): void {
+function tell(model: Model, message: { readonly kind: string }): void {
   try {
-    model.send({ kind });
+    model.send(message);
   } catch (error) {
     console.debug("flare-widgets: the kernel cannot be reached", error);
   }

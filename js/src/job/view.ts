@@ -1,21 +1,33 @@
 /** The job view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
+import type { Action, Wish } from "../lib/actions";
 import { announcer } from "../lib/announcer";
-import { h } from "../lib/dom";
-import type { AbortState } from "./abort";
+import { h, show } from "../lib/dom";
+import { type LogFacts, logPanel } from "../lib/log/panel";
+import type { LogRequest } from "../lib/log/source";
+import { SHORT_ID } from "../lib/text";
 import { tone } from "./life";
+import { details } from "./parts/details";
 import { facts } from "./parts/facts";
+import { faultCard } from "./parts/fault";
 import { foot } from "./parts/foot";
 import { head } from "./parts/head";
+import { matrixPart } from "./parts/matrix";
+import { notes } from "./parts/notes";
+import { progressLine } from "./parts/progress";
 import { sites } from "./parts/sites";
 import { timeline } from "./parts/timeline";
+import type { JobPicture } from "./picture";
 import type { JobSnapshot } from "./snapshot";
 
 export interface JobFacts {
   readonly job: JobSnapshot;
+  readonly picture: JobPicture;
   /** The job in one sentence, as a terminal shows it too: the label that a screen reader hears. */
   readonly sentence: string;
-  readonly canAbort: boolean;
-  readonly abort: AbortState;
+  /** What can be done to it; empty when nothing is offered. */
+  readonly actions: readonly Action[];
+  /** Whether its logs can be asked for. */
+  readonly hasLog: boolean;
 }
 
 export interface JobViewOptions {
@@ -23,49 +35,69 @@ export interface JobViewOptions {
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send the user's wish to abort. */
-  readonly ask: () => void;
+  /** Send a wish of the user's to the kernel. */
+  readonly tell: (wish: Wish | LogRequest) => void;
+  /** Which sections are unfolded, by their names; kept by the caller, for the view that comes after this one. */
+  readonly unfolded: Map<string, boolean>;
 }
 
 export interface JobView {
   readonly element: HTMLElement;
   draw(next: JobFacts): void;
-  /** The kernel has reacted to the wish to abort: from the next drawing on its word counts. */
-  answered(): void;
+  /** Take a message of the kernel about a log. */
+  takeLog(message: unknown): void;
   dispose(): void;
 }
 
 /** How often the clocks are looked at; a second must not seem to last two. */
 const TICK = 250;
 
-export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView {
+export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOptions): JobView {
   const voice = announcer();
   const top = head(voice.say);
   const line = facts();
+  const far = progressLine();
   const life = timeline();
+  const why = faultCard(unfolded);
+  const more = notes();
   const where = sites();
-  const bottom = foot(ask, voice.say, browserNow);
+  const field = matrixPart();
+  const rest = details(unfolded);
+  const log = logPanel({ tell, announce: voice.say });
+  const bottom = foot({ tell, announce: voice.say, clock: browserNow });
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
     top.element,
+    far.element,
     line.element,
     life.element,
+    why.element,
+    more.element,
+    field.element,
     where.element,
+    log.element,
+    rest.element,
     bottom.element,
     voice.element,
   );
 
   let latest: JobFacts | undefined;
+  let saidFault = "";
   let ticker: ReturnType<typeof setInterval> | undefined;
 
   function tick(): void {
     if (!latest) return;
     const now = kernelNow();
     top.draw(latest.job, now);
+    // Without news nobody knows whether it goes on.
+    const seen = latest.job.trouble && latest.job.factsAt !== null ? latest.job.factsAt : now;
+    far.draw(latest.picture.progress, !latest.job.ended, seen);
     line.draw(latest.job, now);
+    field.draw(latest.picture.matrix, seen);
+    rest.draw(latest.picture.details, now);
     life.draw(latest.job, now);
-    bottom.draw({ job: latest.job, possible: latest.canAbort, state: latest.abort }, browserNow());
+    bottom.draw(latest.job, latest.actions, browserNow());
   }
 
   function draw(next: JobFacts): void {
@@ -74,10 +106,17 @@ export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView
     element.dataset["tone"] = tone(next.job);
     element.classList.toggle("flw-in-trouble", next.job.trouble !== "" && !next.job.ended);
     element.setAttribute("aria-label", next.sentence);
-    where.draw(next.job);
+    why.draw(next.picture.fault, tone(next.job) === "failed");
+    more.draw(next.picture.troubles, next.picture.unknown);
+    where.draw(next.job, next.picture.matrix !== null);
+    show(log.element, next.hasLog);
+    if (next.hasLog) log.draw(logFacts(next.job));
     tick();
     if (before) speak(before, next.job);
-    if (next.job.ended) stop();
+    const fault = next.picture.fault?.sentence ?? "";
+    if (fault && fault !== saidFault) voice.say(fault);
+    saidFault = fault;
+    if (next.job.ended && !next.actions.length) stop();
     else ticker ??= setInterval(tick, TICK);
   }
 
@@ -96,12 +135,18 @@ export function jobView({ kernelNow, browserNow, ask }: JobViewOptions): JobView
   return {
     element,
     draw,
-    answered: bottom.answered,
+    takeLog: log.take,
     dispose() {
       stop();
+      log.dispose();
       top.dispose();
       latest = undefined;
       element.remove();
     },
   };
+}
+
+function logFacts({ jobId, sites, ended }: JobSnapshot): LogFacts {
+  const names = sites.map(({ name }) => name).filter((name) => name !== "server");
+  return { targets: ["server", ...names], jobId: jobId.slice(0, SHORT_ID), ended };
 }

@@ -8,13 +8,12 @@ interface Attributes {
   readonly class?: string;
   readonly title?: string;
   readonly type?: "button";
-  readonly role?: "group" | "status" | "list";
-  readonly tabindex?: "-1";
-  readonly "aria-hidden"?: "true";
-  readonly "aria-live"?: "polite";
-  readonly "aria-label"?: string;
-  readonly "aria-current"?: "step";
+  readonly role?: string;
+  readonly tabindex?: "-1" | "0";
+  readonly [aria: `aria-${string}`]: string | undefined;
+  readonly [data: `data-${string}`]: string | undefined;
   readonly datetime?: string;
+  readonly scope?: "col" | "row";
 }
 
 /** Make an element. */

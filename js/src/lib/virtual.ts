@@ -1,0 +1,253 @@
+/**
+ * A list of any length of which only the rows in sight are in the document. All rows are of one height.
+ *
+ * The list is one stop for the Tab key. Its cursor is a row, moved by the arrow keys, Page Up and Down, Home and End;
+ * a screen reader hears it by `aria-activedescendant`, and by `aria-rowindex` where in the whole it is. What else the
+ * keys do is for the owner of the list (`onKey`).
+ */
+import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from "@tanstack/virtual-core";
+import { h } from "./dom";
+
+/** What a row is drawn into. It is used again for other rows as they come into sight. */
+export interface RowPart<Row> {
+  readonly element: HTMLElement;
+  draw(row: Row, place: Place): void;
+  dispose?(): void;
+}
+
+export interface Place {
+  /** From 0, in the whole list. */
+  readonly index: number;
+  /** Whether the cursor is on it. */
+  readonly active: boolean;
+}
+
+export interface VirtualOptions<Row> {
+  /** Pixels; the style sheet must give rows the same. */
+  readonly rowHeight: number;
+  readonly makeRow: () => RowPart<Row>;
+  /** What tells rows apart: the cursor stays on its row when others come or go. */
+  readonly keyOf: (row: Row) => string;
+  /** The role of the list, and of its rows: `grid` and `row`, `log` and `listitem`, ... */
+  readonly role: string;
+  readonly rowRole: string;
+  readonly label: string;
+  /** Stands at the top, and stays there when the list is scrolled; a row of a grid, with its height in pixels. */
+  readonly header?: { readonly element: HTMLElement; readonly height: number };
+  /** The list follows its end as rows are added, for as long as its reader stays there. */
+  readonly stick?: boolean;
+  /** The reader has left the end, or come back to it. */
+  readonly onStick?: (atEnd: boolean) => void;
+  /** The cursor was moved from a row to another one, by a key or by `activate`. */
+  readonly onMove?: (from: number, to: number, event: KeyboardEvent | undefined) => void;
+  /** A key that does not move the cursor; true when it is served. */
+  readonly onKey?: (event: KeyboardEvent, active: number) => boolean;
+}
+
+export interface VirtualList<Row> {
+  /** What scrolls: give it a height. */
+  readonly element: HTMLElement;
+  setRows(rows: readonly Row[]): void;
+  /** Draw the rows in sight again: something else than the rows has changed. */
+  redraw(): void;
+  /** The row of the cursor; -1 when there is none. */
+  readonly active: number;
+  /** Put the cursor on a row and bring it into sight. */
+  activate(index: number, event?: KeyboardEvent): void;
+  /** Bring the end into sight and, in a list that sticks, follow it. */
+  toEnd(): void;
+  dispose(): void;
+}
+
+const OVERSCAN = 6;
+let lists = 0;
+
+export function virtualList<Row>(options: VirtualOptions<Row>): VirtualList<Row> {
+  const { rowHeight, keyOf, header, rowRole } = options;
+  const prefix = `flw-list-${++lists}`;
+  const top = header?.height ?? 0;
+  const body = h("div", { class: "flw-list-body", role: rowRole === "row" ? "rowgroup" : "presentation" });
+  body.style.position = "relative";
+  const element = h(
+    "div",
+    // JupyterLab takes keys for its notebook before we see them, except below this attribute.
+    { class: "flw-list", role: options.role, tabindex: "0", "data-lm-suppress-shortcuts": "true" },
+    ...(header ? [header.element] : []),
+    body,
+  );
+  element.setAttribute("aria-label", options.label);
+
+  let rows: readonly Row[] = [];
+  let activeKey: string | undefined;
+  let active = -1;
+  let following = options.stick === true;
+  const inSight = new Map<string, { part: RowPart<Row>; index: number }>();
+  const spare: RowPart<Row>[] = [];
+
+  const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(settings());
+
+  function settings() {
+    return {
+      count: rows.length,
+      getScrollElement: () => element,
+      estimateSize: () => rowHeight,
+      getItemKey: (index: number) => index,
+      overscan: OVERSCAN,
+      scrollMargin: top,
+      scrollPaddingStart: top,
+      scrollToFn: elementScroll,
+      observeElementRect,
+      observeElementOffset,
+      onChange: () => draw(),
+    };
+  }
+
+  function draw(): void {
+    body.style.height = `${rows.length * rowHeight}px`;
+    const wanted = new Map<string, number>();
+    for (const { index } of virtualizer.getVirtualItems()) {
+      const row = rows[index];
+      if (row !== undefined) wanted.set(keyOf(row), index);
+    }
+    // The row of the cursor stays, so that it can be named to a screen reader also when it is out of sight.
+    if (activeKey !== undefined && active >= 0) wanted.set(activeKey, active);
+    for (const [key, { part }] of inSight) {
+      if (wanted.has(key)) continue;
+      inSight.delete(key);
+      part.element.remove();
+      spare.push(part);
+    }
+    for (const [key, index] of wanted) {
+      const part = inSight.get(key)?.part ?? spare.pop() ?? options.makeRow();
+      inSight.set(key, { part, index });
+      place(part, index);
+      if (part.element.parentNode !== body) body.append(part.element);
+    }
+    const current = activeKey === undefined ? undefined : inSight.get(activeKey);
+    if (current) element.setAttribute("aria-activedescendant", current.part.element.id);
+    else element.removeAttribute("aria-activedescendant");
+  }
+
+  function place(part: RowPart<Row>, index: number): void {
+    const row = rows[index];
+    if (row === undefined) return;
+    const { element: line } = part;
+    line.id = `${prefix}-${index}`;
+    line.setAttribute("role", rowRole);
+    if (rowRole === "row") line.setAttribute("aria-rowindex", String(index + 1 + (header ? 1 : 0)));
+    else {
+      line.setAttribute("aria-posinset", String(index + 1));
+      line.setAttribute("aria-setsize", String(rows.length));
+    }
+    line.style.position = "absolute";
+    line.style.top = "0";
+    line.style.transform = `translateY(${index * rowHeight}px)`;
+    const isActive = index === active;
+    line.classList.toggle("flw-active", isActive);
+    part.draw(row, { index, active: isActive });
+  }
+
+  function setRows(next: readonly Row[]): void {
+    const wasAt = active;
+    rows = next;
+    if (activeKey !== undefined) {
+      const key = activeKey;
+      const same = rows[wasAt];
+      active = same !== undefined && keyOf(same) === key ? wasAt : rows.findIndex((row) => keyOf(row) === key);
+      if (active < 0) {
+        // Its row is gone: the cursor stays where it was.
+        active = Math.min(wasAt, rows.length - 1);
+        const row = rows[active];
+        activeKey = row === undefined ? undefined : keyOf(row);
+      }
+    }
+    if (rowRole === "row") element.setAttribute("aria-rowcount", String(rows.length + (header ? 1 : 0)));
+    virtualizer.setOptions(settings());
+    virtualizer._willUpdate();
+    draw();
+    if (following) scrollToEnd();
+  }
+
+  function activate(index: number, event?: KeyboardEvent): void {
+    const to = Math.max(0, Math.min(index, rows.length - 1));
+    const row = rows[to];
+    if (row === undefined) return;
+    const from = active;
+    active = to;
+    activeKey = keyOf(row);
+    virtualizer.scrollToIndex(to, { align: "auto" });
+    draw();
+    options.onMove?.(from, to, event);
+  }
+
+  function scrollToEnd(): void {
+    if (rows.length > 0) element.scrollTop = top + rows.length * rowHeight;
+  }
+
+  const page = (): number => Math.max(1, Math.floor((element.clientHeight - top) / rowHeight) - 1);
+
+  function target(key: string): number | undefined {
+    switch (key) {
+      case "ArrowDown":
+        return active + 1;
+      case "ArrowUp":
+        return active < 0 ? rows.length - 1 : active - 1;
+      case "PageDown":
+        return Math.max(0, active) + page();
+      case "PageUp":
+        return Math.max(0, active) - page();
+      case "Home":
+        return 0;
+      case "End":
+        return rows.length - 1;
+      default:
+        return undefined;
+    }
+  }
+
+  element.addEventListener("keydown", (event) => {
+    if (event.target !== element) return; // a button in a row has keys of its own
+    const to = event.altKey ? undefined : target(event.key);
+    if (to !== undefined) activate(to, event);
+    else if (!options.onKey?.(event, active)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  element.addEventListener("focus", () => {
+    // Not for a click, which is on a row of its own.
+    if (active < 0 && element.matches(":focus-visible")) activate(following ? rows.length - 1 : 0);
+  });
+
+  element.addEventListener("scroll", () => {
+    if (options.stick !== true) return;
+    const atEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - rowHeight / 2;
+    if (atEnd === following) return;
+    following = atEnd;
+    options.onStick?.(atEnd);
+  });
+
+  const unmount = virtualizer._didMount();
+  virtualizer._willUpdate();
+
+  return {
+    element,
+    setRows,
+    redraw: draw,
+    get active() {
+      return active;
+    },
+    activate,
+    toEnd() {
+      following = options.stick === true;
+      scrollToEnd();
+    },
+    dispose() {
+      unmount();
+      for (const { part } of inSight.values()) part.dispose?.();
+      for (const part of spare) part.dispose?.();
+      inSight.clear();
+      element.remove();
+    },
+  };
+}

@@ -1,0 +1,153 @@
+"""What can be done to a job from its view, by mouse and by keyboard, in a real JupyterLab."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from job_panel import JobPanel
+from lab_page import NotebookPage
+from playwright.sync_api import Locator, expect
+
+SETUP = (
+    "from flare_widgets.views.display import show_job\n"
+    "from flare_widgets.errors import AuthorizationError\n"
+    "from scripted import ScriptedSession, ScriptedWatch\n"
+    "watch, session = ScriptedWatch(), ScriptedSession()"
+)
+SHOW = "view = show_job(watch, session, keep=True)"
+
+
+@pytest.fixture
+def running(bench: NotebookPage) -> JobPanel:
+    """The view of a running job, which is kept after its end."""
+    return begin(bench)
+
+
+def begin(bench: NotebookPage, setup: str = "") -> JobPanel:
+    bench.fill(f"{SETUP}\n{setup}", SHOW)
+    bench.run(0)
+    bench.run(1)
+    bench.run_code("watch.say('RUNNING')")
+    panel = JobPanel(bench.outputs(1))
+    panel.expect_status("RUNNING")
+    return panel
+
+
+@pytest.fixture
+def ended(bench: NotebookPage, running: JobPanel) -> JobPanel:
+    """The kept view of a job that has ended."""
+    bench.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+    running.expect_status("FINISHED:COMPLETED")
+    return running
+
+
+def grey(button: Locator) -> str:
+    """Why a button is grey, as its tooltip has it."""
+    expect(button).to_have_attribute("aria-disabled", "true")
+    return button.get_attribute("title") or ""
+
+
+def test_abort_by_keyboard_asks_once_more_and_says_what_the_server_said(bench, running, pictures):
+    keyboard = bench.page.keyboard
+    running.button("Abort").focus()
+    keyboard.press("Enter")
+    expect(running.button("Keep running")).to_be_focused()
+    bench.screenshot(bench.cell(1), pictures and pictures / "lab-confirm.png")
+    keyboard.press("Escape")
+    expect(running.button("Abort")).to_be_focused()
+    bench.run_code("assert session.asked == []")
+
+    keyboard.press("Enter")
+    keyboard.press("Shift+Tab")
+    expect(running.button("Yes, abort")).to_be_focused()
+    keyboard.press("Enter")
+    expect(running.words).to_have_text(["abort requested: Abort signal has been sent."])
+    assert "requested" in grey(running.grey_button("Abort"))
+    bench.run_code("assert session.asked == [f'abort_job {watch.job_id}'], session.asked")
+    # The status stays RUNNING for a while, and so does the answer; it is gone with the next status.
+    bench.run_code("watch.say()")
+    expect(running.words).to_have_count(1)
+    bench.run_code("watch.say('FINISHED:ABORTED')")
+    running.expect_status("FINISHED:ABORTED")
+    expect(running.words).to_have_count(0)
+    bench.screenshot(bench.cell(1), pictures and pictures / "lab-kept.png")
+
+
+def test_a_refused_abort_says_why_and_can_be_tried_again(bench, running, pictures):
+    bench.run_code("session.answers['abort_job'] = AuthorizationError('user admin@nvidia.com may not abort this job')")
+    running.button("Abort").click()
+    running.button("Yes, abort").click()
+    expect(running.words).to_have_text(["✕ abort failed: user admin@nvidia.com may not abort this job"])
+    expect(running.button("Abort")).to_be_visible()
+    bench.screenshot(bench.cell(1), pictures and pictures / "lab-abort-refused.png")
+
+
+def test_two_clicks_clone_once_and_the_words_say_how_to_watch_it(bench, running):
+    running.button("Clone").dblclick()
+    expect(running.words).to_have_text([re.compile(r"^cloned as 1a2b3c4d-.*: %flare monitor 1a2b3c4d shows it$")])
+    bench.run_code("assert session.count('clone_job') == 1")
+
+
+def test_a_download_says_how_far_it_is_and_can_be_cancelled(bench, ended, pictures):
+    ended.button("Download").click()
+    expect(ended.words).to_have_text(["Download: received 1.0 MB"])
+    bench.run_code("session.sent = 2_500_000")
+    expect(ended.words).to_have_text(["Download: received 2.5 MB"])
+    assert grey(ended.grey_button("Delete")) == "it is being downloaded"
+    bench.screenshot(bench.cell(1), pictures and pictures / "lab-download.png")
+    ended.live.get_by_role("button", name="Cancel Download").click()
+    expect(ended.words).to_have_text(["the download was cancelled: nothing was kept"])
+    bench.run_code("session.whole.set()")
+    ended.button("Download").focus()
+    bench.page.keyboard.press("Enter")
+    expect(ended.words).to_have_text([re.compile(r"^downloaded into /home/ada/transfer/76b8d043-")])
+
+
+def test_delete_asks_and_then_nothing_can_be_done_any_more(bench, ended, pictures):
+    ended.button("Delete").click()
+    expect(ended.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_contain_text("gone for good")
+    bench.screenshot(bench.cell(1), pictures and pictures / "lab-delete.png")
+    bench.page.keyboard.press("Enter")  # the focus is on the harmless answer
+    expect(ended.button("Delete")).to_be_focused()
+    bench.run_code("assert session.asked == []")
+    ended.button("Delete").click()
+    ended.button("Yes, delete").click()
+    expect(ended.words).to_have_text(["deleted: the job and its results are gone from the server"])
+    for label in ("Download", "Clone", "Delete"):
+        assert grey(ended.grey_button(label)) == "the job was deleted"
+    bench.run_code("view.freeze()")
+    expect(ended.static).to_contain_text("deleted: the job and its results are gone from the server")
+
+
+def test_what_the_role_forbids_is_grey_and_says_why(bench, pictures):
+    panel = begin(bench, "session = ScriptedSession('lead', 'lead@example.org')")
+    why = (
+        "with FLARE's default policy, your role lead may abort only jobs you submitted; this one is of admin@nvidia.com"
+    )
+    abort = panel.grey_button("Abort")
+    assert grey(abort) == why
+    # By keyboard too: it can be reached, says why, and does nothing.
+    abort.focus()
+    expect(abort).to_be_focused()
+    bench.page.keyboard.press("Enter")
+    expect(panel.words).to_have_text([f"Abort: {why}"])
+    expect(panel.button("Yes, abort")).to_have_count(0)
+    expect(
+        panel.live.get_by_role("button", name=re.compile("^Abort.*not possible, with FLARE's default policy"))
+    ).to_be_visible()
+    bench.screenshot(bench.cell(1), pictures and pictures / "lab-grey.png")
+    bench.run_code("assert session.asked == []")
+
+
+def test_a_kept_view_leaves_its_static_form_when_the_kernel_is_shut_down(notebook):
+    notebook.create(SETUP, SHOW)
+    notebook.run(0)
+    notebook.run(1)
+    notebook.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+    panel = JobPanel(notebook.outputs(1))
+    panel.expect_status("FINISHED:COMPLETED")
+    expect(panel.live).to_be_visible()
+    notebook.command("notebook:shutdown-kernel", wait=False)
+    panel.expect_static("FINISHED:COMPLETED")
+    expect(panel.static).to_contain_text("%flare download 76b8d043 fetches its results")

@@ -1,0 +1,39 @@
+"""A session that does what a test says, for views of jobs: it records what it is asked."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from types import SimpleNamespace
+
+
+class FakeSession:
+    """What a view of a job needs of a session.
+
+    Attributes
+    ----------
+    asked
+        The lines of the commands given, and the future of each.
+    """
+
+    def __init__(self, role="project_admin", name="admin@nvidia.com"):
+        self.kit = SimpleNamespace(username=name, organization="nvidia", role=role)
+        self.asked = []
+        self.downloads = []
+        self.go_on = threading.Event()
+
+    def start(self, command):
+        future = concurrent.futures.Future()
+        self.asked.append((command.line, future))
+        return future
+
+    def answer(self, result):
+        """Answer the last command."""
+        future = self.asked[-1][1]
+        future.set_exception(result) if isinstance(result, BaseException) else future.set_result(result)
+
+    def download_job_result(self, job_id, destination=None, *, progress=None):
+        self.downloads.append((job_id, destination))
+        progress(1_000_000, 0)
+        assert self.go_on.wait(10)
+        return f"{destination or '/home/ada/transfer'}/{job_id}"

@@ -1,0 +1,263 @@
+"""Actions without a notebook: wishes in, the trait out."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import logging
+import threading
+import time
+
+import pytest
+
+from flare_widgets.errors import AuthorizationError, TransferCancelled
+from flare_widgets.views.actions import Action, Actions
+
+
+class Desk:
+    """Actions, and what was told of them."""
+
+    def __init__(self, *offers):
+        self.told = []
+        self.actions = Actions(offers, lambda: self.told.append(self.one()))
+
+    def one(self, name=None):
+        described = self.actions.to_json()
+        json.dumps(described)
+        return described[0] if name is None else next(d for d in described if d["name"] == name)
+
+    def act(self, name="go", **more):
+        return self.actions.wish({"kind": "act", "action": name, **more})
+
+    def until(self, *states):
+        end = time.monotonic() + 10
+        while self.one()["state"] not in states:
+            assert time.monotonic() < end, f"still {self.one()}"
+            time.sleep(0.005)
+        return self.one()
+
+
+@pytest.fixture
+def future():
+    return concurrent.futures.Future()
+
+
+def test_what_the_browser_gets():
+    action = Action("delete", "Delete", work=print, danger=True, confirm="Delete it?", type="it", no="Keep it")
+    assert Desk(action).one() == {
+        "name": "delete",
+        "label": "Delete",
+        "danger": True,
+        "confirm": "Delete it?",
+        "type": "it",
+        "yes": "Yes, delete",
+        "no": "Keep it",
+        "cancels": False,
+        "reason": "",
+        "state": "ready",
+        "words": "",
+        "progress": None,
+        "turn": 0,
+    }
+
+
+class TestStart:
+    def test_success(self, future):
+        desk = Desk(Action("go", "Go", start=lambda _: future, outcome=lambda said: f"gone: {said}"))
+        assert desk.act()
+        assert desk.one()["state"] == "asked"
+        future.set_result("far away")
+        assert (desk.one()["state"], desk.one()["words"]) == ("done", "gone: far away")
+        assert [told["state"] for told in desk.told] == ["asked", "done"]
+        assert desk.actions.outcomes == ["gone: far away"]
+
+    def test_a_refusal_says_the_errors_sentence(self, future):
+        desk = Desk(Action("go", "Go", start=lambda _: future))
+        desk.act()
+        future.set_exception(AuthorizationError("user lead@x is not authorized"))
+        assert (desk.one()["state"], desk.one()["words"]) == ("failed", "go failed: user lead@x is not authorized")
+
+    def test_a_failure_of_another_kind_names_its_kind_and_is_logged(self, future, caplog):
+        desk = Desk(Action("go", "Go", start=lambda _: future))
+        desk.act()
+        with caplog.at_level(logging.ERROR, "flare_widgets"):
+            future.set_exception(KeyError("x"))
+        assert desk.one()["words"] == "go failed: KeyError: 'x'"
+        assert "go failed" in caplog.text
+
+    def test_a_cancelled_request(self, future):
+        desk = Desk(Action("go", "Go", start=lambda _: future))
+        desk.act()
+        future.cancel()
+        assert desk.one()["state"] == "failed"
+        assert "cancelled" in desk.one()["words"]
+
+    def test_a_session_that_refuses_at_once(self):
+        def closed(_):
+            raise AuthorizationError("the session is closed")
+
+        desk = Desk(Action("go", "Go", start=closed))
+        desk.act()
+        assert desk.one()["words"] == "go failed: the session is closed"
+
+    def test_a_second_click_does_nothing_but_is_taken_notice_of(self):
+        futures = []
+
+        def start(_):
+            futures.append(concurrent.futures.Future())
+            return futures[-1]
+
+        desk = Desk(Action("go", "Go", start=start))
+        desk.act()
+        desk.act()
+        assert len(futures) == 1
+        assert desk.one()["turn"] == 2
+        futures[0].set_exception(AuthorizationError("no"))
+        desk.act()
+        futures[1].set_result("yes")
+        assert desk.one()["words"] == "yes"
+
+
+class TestWork:
+    def test_it_does_not_keep_the_caller_and_runs_in_a_thread_that_says_what_it_is(self):
+        go_on, seen = threading.Event(), []
+
+        def work(doing):
+            seen.append(threading.current_thread().name)
+            assert go_on.wait(10)
+            return "there"
+
+        desk = Desk(Action("go", "Go", work=work))
+        desk.act()
+        assert desk.one()["state"] == "asked"
+        go_on.set()
+        assert desk.until("done")["words"] == "there"
+        assert seen == ["flare-action"]
+
+    def test_a_transfer_says_how_far_it_is(self):
+        go_on = threading.Event()
+
+        def work(doing):
+            tell = doing.transfer("received")
+            assert tell(0, 0) is True
+            assert tell(1_500_000, 0) is True
+            assert desk.one()["words"] == "received 1.5 MB"
+            assert desk.one()["progress"] is None
+            assert tell(500, 1000) is True
+            assert go_on.wait(10)
+            return "there"
+
+        desk = Desk(Action("go", "Go", work=work))
+        desk.act()
+        end = time.monotonic() + 10
+        while desk.one()["progress"] != 0.5:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        assert desk.one()["words"] == "received 500 B of 1.0 kB"
+        go_on.set()
+        desk.until("done")
+        assert desk.one()["progress"] is None
+
+    def test_cancel(self):
+        begun = threading.Event()
+
+        def work(doing):
+            tell = doing.transfer("received")
+            begun.set()
+            while tell(1, 0):
+                time.sleep(0.005)
+            raise TransferCancelled("the download was cancelled: nothing was kept")
+
+        desk = Desk(Action("go", "Go", work=work, cancels=True))
+        desk.act()
+        assert begun.wait(10)
+        assert desk.actions.wish({"kind": "cancel", "action": "go"})
+        ended = desk.until("ready")
+        assert ended["words"] == "the download was cancelled: nothing was kept"
+        assert "cancelling…" in [told["words"] for told in desk.told]
+        assert desk.actions.outcomes == []
+
+    def test_what_does_not_say_so_cannot_be_cancelled(self):
+        go_on, doings = threading.Event(), []
+
+        def work(doing):
+            doings.append(doing)
+            assert go_on.wait(10)
+            return ""
+
+        desk = Desk(Action("go", "Go", work=work))
+        desk.act()
+        desk.actions.wish({"kind": "cancel", "action": "go"})
+        go_on.set()
+        desk.until("done")
+        assert not doings[0].cancelled
+
+    def test_arguments_reach_it(self):
+        seen = []
+        desk = Desk(Action("go", "Go", work=lambda doing: seen.append(doing.arguments["site"]) or "ok"))
+        desk.act(arguments={"site": "site-1"})
+        desk.until("done")
+        assert seen == ["site-1"]
+
+
+class TestRefused:
+    def test_what_is_not_possible_is_not_done_although_it_was_clicked(self):
+        done = []
+        desk = Desk(Action("go", "Go", start=done.append, why_not=lambda: "the job has ended"))
+        desk.act()
+        assert not done
+        assert desk.one()["reason"] == "the job has ended"
+        assert desk.one()["state"] == "ready"
+        assert desk.told[-1]["turn"] == 1, "the browser waits for an answer"
+
+    @pytest.mark.parametrize("typed", [None, "", "site-2", ["site-1"]])
+    def test_the_word_must_be_typed(self, typed):
+        done = []
+        desk = Desk(Action("go", "Go", start=done.append, type="site-1"))
+        desk.act(typed=typed)
+        assert not done
+        assert desk.one()["state"] == "ready"
+
+    def test_the_word_was_typed(self, future):
+        desk = Desk(Action("go", "Go", start=lambda _: future, type="site-1"))
+        desk.act(typed="site-1")
+        assert desk.one()["state"] == "asked"
+
+    @pytest.mark.parametrize(
+        "nonsense",
+        [{}, {"kind": "act"}, {"kind": "act", "action": "stop"}, {"kind": "act", "action": []}, {"kind": "other"}],
+    )
+    def test_other_messages_are_not_for_it(self, nonsense):
+        desk = Desk(Action("go", "Go", start=pytest.fail))
+        assert not desk.actions.wish(nonsense)
+        assert desk.told == []
+
+    def test_arguments_that_are_none(self):
+        seen = []
+        desk = Desk(Action("go", "Go", work=lambda doing: seen.append(dict(doing.arguments)) or ""))
+        desk.act(arguments="rm -rf")
+        desk.until("done")
+        assert seen == [{}]
+
+
+def test_hostile_words_are_cleaned_and_bounded(future):
+    desk = Desk(Action("go", "Go", start=lambda _: future, why_not=lambda: "\x1b[2Jno\n\u202e"))
+    assert desk.one()["reason"] == "�[2Jno �"
+    desk = Desk(Action("go", "Go", start=lambda _: future))
+    desk.act()
+    future.set_result("\x1b]0;title\x07" + "x" * 5000)
+    assert "\x1b" not in desk.one()["words"]
+    assert len(desk.one()["words"]) == 500
+
+
+def test_what_came_of_it_can_be_forgotten(future):
+    desk = Desk(Action("go", "Go", start=lambda _: future))
+    desk.act()
+    desk.actions.reset("go")
+    assert desk.one()["state"] == "asked", "it is under way"
+    future.set_result("gone")
+    desk.actions.reset("go")
+    assert (desk.one()["state"], desk.one()["words"]) == ("ready", "")
+    told = len(desk.told)
+    desk.actions.reset("go")
+    assert len(desk.told) == told

@@ -1,0 +1,188 @@
+"""Rows by patches: what a browser gets, played by a reader of the messages."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import pytest
+
+from flare_widgets.views import feed as feeds
+from flare_widgets.views.feed import Feed
+
+
+class Browser:
+    """The other half of a feed, as js/src/lib/feed.ts is."""
+
+    def __init__(self, feed_name="rows"):
+        self.feed = Feed(self.receive, feed_name)
+        self.name = feed_name
+        self.messages, self.times = [], []
+        self.table, self.seq, self.parts = None, None, []
+        self.came = threading.Condition()
+
+    def receive(self, message):
+        text = json.dumps(message)
+        with self.came:
+            self.messages.append((json.loads(text), len(text)))
+            self.times.append(time.monotonic())
+            self._take(json.loads(text))
+            self.came.notify_all()
+
+    def ask(self, token="t"):
+        assert self.feed.receive({"kind": "resync", "feed": self.name, "token": token})
+
+    def wait_for(self, table):
+        with self.came:
+            assert self.came.wait_for(lambda: self.table == table, 10), f"{len(self.messages)} messages"
+
+    def _take(self, message):
+        if "parts" in message:
+            assert message["part"] == len(self.parts)
+            self.parts.append(message)
+            if len(self.parts) == message["parts"]:
+                self.table = {key: row for part in self.parts for key, row in part["set"]}
+                self.seq, self.parts = message["seq"], []
+        elif self.table is not None:
+            assert message["seq"] == self.seq + 1
+            for key in message["removed"]:
+                self.table.pop(key, None)
+            self.table.update(message["set"])
+            self.seq = message["seq"]
+
+
+def test_nothing_is_sent_before_somebody_asks():
+    browser = Browser()
+    browser.feed.put({"a": 1})
+    time.sleep(0.1)
+    assert browser.messages == []
+    browser.ask()
+    browser.wait_for({"a": 1})
+    assert [m["to"] for m, _ in browser.messages] == [["t"]]
+
+
+def test_an_empty_table_is_an_answer_too():
+    browser = Browser()
+    browser.ask()
+    browser.wait_for({})
+
+
+def test_only_what_changed_is_sent():
+    browser = Browser()
+    rows = {f"k{i}": {"n": i} for i in range(1000)}
+    browser.feed.put(rows)
+    browser.ask()
+    browser.wait_for(rows)
+    browser.feed.replace({**rows, "k7": {"n": -7}})
+    browser.wait_for({**rows, "k7": {"n": -7}})
+    browser.feed.replace({"k7": {"n": -7}})
+    browser.wait_for({"k7": {"n": -7}})
+    browser.feed.replace({"k7": {"n": -7}})
+    browser.feed.remove(["nobody"])
+    time.sleep(0.15)
+    changes = [m for m, _ in browser.messages if "parts" not in m]
+    assert changes[0]["set"] == [["k7", {"n": -7}]]
+    assert changes[0]["removed"] == []
+    assert [len(m["set"]) for m in changes[1:]] == [0] * len(changes[1:])
+    assert sum(len(m["removed"]) for m in changes) == 999
+
+
+def test_the_messages_are_numbered_without_a_gap():
+    browser = Browser()
+    browser.ask()
+    browser.wait_for({})
+    for i in range(5):
+        browser.feed.put({"a": i})
+        browser.wait_for({"a": i})
+    assert [m["seq"] for m, _ in browser.messages] == [0, 1, 2, 3, 4, 5]
+    assert browser.feed.seq == 5
+
+
+def test_a_flood_becomes_at_most_twenty_messages_a_second():
+    browser = Browser()
+    browser.ask()
+    start = time.monotonic()
+    i = 0
+    while time.monotonic() - start < 0.6:
+        i += 1
+        browser.feed.put({"a": i, f"k{i % 50}": i})
+        if i % 20 == 0:
+            browser.ask(f"t{i}")  # a browser gone mad as well
+        time.sleep(0.0005)
+    browser.wait_for(browser.feed.rows)
+    assert len(browser.messages) <= (browser.times[-1] - start) * feeds.MOST_MESSAGES + 2
+    assert i > 300
+
+
+def test_a_large_table_comes_in_several_messages():
+    browser = Browser()
+    rows = {f"k{i}": {"name": "é" * 180, "n": i} for i in range(4000)}
+    browser.feed.put(rows)
+    browser.ask()
+    browser.wait_for(rows)
+    whole = [json.dumps(m, ensure_ascii=False).encode() for m, _ in browser.messages]
+    assert len(whole) > 2
+    assert max(map(len, whole)) <= 512 * 1024
+    changed = {key: {**row, "n": -1} for key, row in rows.items()}
+    browser.feed.put(changed)
+    browser.wait_for(changed)
+    patches = [m for m, _ in browser.messages if "parts" not in m]
+    assert len(patches) == len(whole)
+
+
+def test_patches_made_while_a_whole_is_sent_come_after_it():
+    browser = Browser()
+    rows = {f"k{i}": "x" * 1000 for i in range(1500)}
+    browser.feed.put(rows)
+    browser.ask()
+    browser.feed.put({"late": 1})
+    browser.feed.remove(["k0"])
+    del rows["k0"]
+    browser.wait_for({**rows, "late": 1})
+    assert "parts" not in browser.messages[-1][0]
+
+
+def test_two_browsers_that_ask_together_get_one_whole():
+    browser = Browser()
+    browser.feed.put({"a": 1})
+    browser.ask("first")
+    browser.ask("second")
+    browser.ask("third")
+    with browser.came:
+        assert browser.came.wait_for(lambda: len(browser.messages) == 2, 10)
+    assert [m["to"] for m, _ in browser.messages] == [["first"], ["second", "third"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "resync",
+        {"kind": "clock"},
+        {"kind": "resync"},
+        {"kind": "resync", "feed": "other", "token": "t"},
+    ],
+)
+def test_messages_for_others_are_left_to_them(content):
+    browser = Browser()
+    assert not browser.feed.receive(content)
+    assert browser.messages == []
+
+
+@pytest.mark.parametrize("token", [None, 5, "", "x" * 1000, ["t"]])
+def test_a_question_without_a_proper_token_gets_no_answer(token):
+    browser = Browser()
+    assert browser.feed.receive({"kind": "resync", "feed": "rows", "token": token})
+    assert browser.messages == []
+
+
+def test_a_closed_feed_sends_nothing():
+    browser = Browser()
+    browser.ask()
+    browser.wait_for({})
+    browser.feed.put({"a": 1})
+    browser.feed.close()
+    browser.feed.put({"b": 1})
+    time.sleep(0.12)
+    assert browser.table == {}

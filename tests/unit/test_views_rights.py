@@ -1,0 +1,88 @@
+"""The forecast of rights, against FLARE's own policy and its own evaluation of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flare_widgets.views.rights import User, why_not
+
+nvflare = pytest.importorskip("nvflare", reason="FLARE itself is the oracle")
+
+ROLES = ("project_admin", "org_admin", "lead", "member")
+COMMANDS = (
+    *("abort_job", "delete_job", "clone_job", "download_job", "submit_job", "configure_job_log", "get_job_log"),
+    *("list_job", "restart", "shutdown", "remove_client", "disable_client", "enable_client", "report_resources"),
+    *("configure_site_log", "tail", "cat", "list_jobs", "get_job_meta", "show_stats", "check_status", "app_command"),
+    "report_version",
+)
+ME, OTHER = "ada@example.org", "bob@example.org"
+OURS, THEIRS = "nvidia", "hospital"
+
+
+@pytest.fixture(scope="module")
+def policy():
+    template = Path(nvflare.__file__).parent / "lighter" / "templates" / "master_template.yml"
+    return json.loads(yaml.safe_load(template.read_text())["default_authz"])
+
+
+def asked_flare(policy, role, command, submitter, submitter_organization, site_organization):
+    from nvflare.fuel.sec.authz import AuthzContext, Person
+    from nvflare.security.security import FLAuthorizer
+
+    context = AuthzContext(
+        user=Person(ME, OURS, role), submitter=Person(submitter, submitter_organization, "lead"), right=command
+    )
+    return FLAuthorizer(site_organization, policy).authorize(context)[0]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_it_says_what_flare_would_say(policy, role, command):
+    for submitter, their_organization, site in itertools.product((ME, OTHER), (OURS, THEIRS), (OURS, THEIRS)):
+        words = why_not(
+            User(ME, OURS, role),
+            command,
+            submitter=submitter,
+            submitter_organization=their_organization,
+            site_organization=site,
+        )
+        assert (words == "") == asked_flare(policy, role, command, submitter, their_organization, site), words
+
+
+def test_it_says_why():
+    default = "with FLARE's default policy, your role"
+    assert why_not(User(ME, OURS, "member"), "abort_job") == f"{default} member may not abort jobs"
+    assert why_not(User(ME, OURS, "lead"), "delete_job", submitter=OTHER) == (
+        f"{default} lead may delete only jobs you submitted; this one is of {OTHER}"
+    )
+    assert why_not(User(ME, OURS, "org_admin"), "abort_job", submitter_organization=THEIRS) == (
+        f"{default} org_admin may abort only jobs of your organization (nvidia)"
+    )
+    assert why_not(User(ME, OURS, "lead"), "restart", site_organization=THEIRS) == (
+        f"{default} lead may restart only sites of your organization (nvidia)"
+    )
+    assert why_not(User(ME, OURS, "lead"), "get_job_log") == f"{default} lead may not read the stored logs of jobs"
+
+
+def test_what_is_not_known_is_for_the_server_to_decide():
+    assert why_not(User(ME, OURS, "lead"), "abort_job") == ""
+    assert why_not(User(ME, OURS, "org_admin"), "abort_job", submitter=OTHER) == ""
+    assert why_not(User(ME, OURS, "lead"), "tail") == ""
+    assert why_not(User(ME, OURS, "radiologist"), "abort_job", submitter=OTHER) == ""
+    assert why_not(User(ME, OURS, ""), "abort_job", submitter=OTHER) == ""
+
+
+def test_names_are_compared_as_flare_compares_them():
+    assert why_not(User("Ada@Example.org", OURS, "Lead"), "abort_job", submitter=ME) == ""
+
+
+def test_hostile_names_are_cleaned():
+    words = why_not(User(ME, OURS, "lead"), "abort_job", submitter="\x1b[2J\u202e" + "x" * 5000)
+    assert "\x1b" not in words
+    assert "\u202e" not in words
+    assert len(words) < 400
