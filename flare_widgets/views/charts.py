@@ -76,7 +76,13 @@ class Mark:
 
 
 def line_chart(
-    lines: Sequence[Line], *, title: str, x_label: str = "round", log: bool = False, mark: Mark | None = None
+    lines: Sequence[Line],
+    *,
+    title: str,
+    x_label: str = "round",
+    log: bool = False,
+    mark: Mark | None = None,
+    more: int = 0,
 ) -> Markup:
     """Return a chart as a ``figure`` with an inline SVG and a legend in words.
 
@@ -95,6 +101,8 @@ def line_chart(
         Whether the values are on a logarithmic scale; values that are not above 0 are left out then.
     mark
         A point to mark.
+    more
+        How many lines there are besides.
     """
     shown = [Line(clean(line.name, _NAME), _drawable(line.points, log), line.bold) for line in lines[:MOST_LINES]]
     points = [point for line in shown for point in line.points]
@@ -106,7 +114,7 @@ def line_chart(
     ET.SubElement(figure, "figcaption").text = clean(title)
     if points:
         _picture(figure, shown, points, clean(title), clean(x_label), log, mark)
-    _legend(figure, shown, len(lines) - len(shown))
+    _legend(figure, shown, len(lines) - len(shown) + more)
     notes = []
     if mark is not None:
         notes.append(f"◯ {clean(mark.words, _NAME)}: {clean(x_label)} {tick(mark.x)}, {number(mark.y)}")

@@ -13,6 +13,7 @@ from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import describe
 from ..text import SHORT_ID
 from .job_actions import JobActions, JobSession
+from .job_metrics import metrics
 from .job_picture import picture
 from .live import LiveView
 from .log import LogFeed
@@ -68,6 +69,8 @@ class JobView(LiveView):
         (:meth:`JobSnapshot.recent`).
     picture : dict
         The rest of what is drawn of it, in words: a :class:`.JobPicture`.
+    metrics : list of dict
+        Its metrics over the rounds, see :class:`.Metric`.
     sentence : str
         The same in one sentence, as of `sent_at`: what a screen reader hears.
     actions : list of dict
@@ -81,6 +84,7 @@ class JobView(LiveView):
 
     snapshot = traitlets.Dict().tag(sync=True)
     picture = traitlets.Dict().tag(sync=True)
+    metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     has_log = traitlets.Bool().tag(sync=True)
@@ -115,6 +119,7 @@ class JobView(LiveView):
         return {
             "snapshot": snapshot.recent().to_json(),
             "picture": picture(snapshot, now).to_json(),
+            "metrics": [metric.to_json() for metric in metrics(snapshot)],
             "sentence": describe(snapshot, now),
             "has_log": self._log is not None and not self._frozen,
             "actions": [] if self._frozen or self._actions is None else self._actions.to_json(),

@@ -17,6 +17,7 @@ from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import clock
 from ..text import clean
 from .job_life import GLYPHS, Step, steps, tone
+from .job_metrics import charts
 from .job_picture import GLYPHS as CELL_GLYPHS
 from .job_picture import WORDS as CELL_WORDS
 from .job_picture import JobPicture, picture
@@ -68,6 +69,7 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             sites=[_site(site) for site in sites[:_MOST_SITES]],
             more_sites=max(0, len(sites) - _MOST_SITES),
             **_picture(drawn, _seen(snapshot, now)),
+            charts=charts(snapshot),
             ended=snapshot.ended,
             trouble="" if snapshot.ended else clean(snapshot.trouble),
             facts_at=None if snapshot.facts_at is None else times.show(snapshot.facts_at),

@@ -8,10 +8,10 @@ function open(name: string, memory = new Map<string, boolean>()) {
   const { picture, text, now } = fixture(name);
   vi.setSystemTime(now * 1000);
   const clock = (): number => Date.now() / 1000;
-  const view = jobView({ kernelNow: clock, browserNow: clock, tell: () => {}, unfolded: memory });
+  const view = jobView({ kernelNow: clock, browserNow: clock, tell: () => {}, unfolded: memory, chosen: new Map() });
   document.body.append(view.element);
   const show = (drawn: unknown): void =>
-    view.draw({ job: jobOf(name), picture: readPicture(drawn), sentence: text, actions: [], hasLog: false });
+    view.draw({ job: jobOf(name), picture: readPicture(drawn), metrics: [], sentence: text, actions: [], hasLog: false });
   show(picture);
   const all = (selector: string): HTMLElement[] => [...view.element.querySelectorAll<HTMLElement>(selector)];
   const texts = (selector: string): string[] => all(selector).map((e) => e.textContent ?? "");

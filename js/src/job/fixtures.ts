@@ -6,6 +6,7 @@ export interface Case {
   readonly now: number;
   readonly snapshot: Readonly<Record<string, unknown>>;
   readonly picture: Readonly<Record<string, unknown>>;
+  readonly metrics: readonly unknown[];
   readonly facts: readonly string[];
   readonly text: string;
   readonly tone: string;

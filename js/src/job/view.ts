@@ -12,16 +12,20 @@ import { faultCard } from "./parts/fault";
 import { foot } from "./parts/foot";
 import { head } from "./parts/head";
 import { matrixPart } from "./parts/matrix";
+import { metricCharts } from "./parts/metrics";
 import { notes } from "./parts/notes";
 import { progressLine } from "./parts/progress";
 import { sites } from "./parts/sites";
 import { timeline } from "./parts/timeline";
+import type { Metric } from "./metrics";
 import type { JobPicture } from "./picture";
 import type { JobSnapshot } from "./snapshot";
 
 export interface JobFacts {
   readonly job: JobSnapshot;
   readonly picture: JobPicture;
+  /** Its metrics over the rounds; the same list as long as they are the same. */
+  readonly metrics: readonly Metric[];
   /** The job in one sentence, as a terminal shows it too: the label that a screen reader hears. */
   readonly sentence: string;
   /** What can be done to it; empty when nothing is offered. */
@@ -39,6 +43,8 @@ export interface JobViewOptions {
   readonly tell: (wish: Wish | LogRequest) => void;
   /** Which sections are unfolded, by their names; kept by the caller, for the view that comes after this one. */
   readonly unfolded: Map<string, boolean>;
+  /** What the user chose to see, likewise. */
+  readonly chosen: Map<string, string>;
 }
 
 export interface JobView {
@@ -52,7 +58,7 @@ export interface JobView {
 /** How often the clocks are looked at; a second must not seem to last two. */
 const TICK = 250;
 
-export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOptions): JobView {
+export function jobView({ kernelNow, browserNow, tell, unfolded, chosen }: JobViewOptions): JobView {
   const voice = announcer();
   const top = head(voice.say);
   const line = facts();
@@ -62,6 +68,7 @@ export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOption
   const more = notes();
   const where = sites();
   const field = matrixPart();
+  const curves = metricCharts(unfolded, chosen);
   const rest = details(unfolded);
   const log = logPanel({ tell, announce: voice.say });
   const bottom = foot({ tell, announce: voice.say, clock: browserNow });
@@ -76,6 +83,7 @@ export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOption
     more.element,
     field.element,
     where.element,
+    curves.element,
     log.element,
     rest.element,
     bottom.element,
@@ -109,6 +117,7 @@ export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOption
     why.draw(next.picture.fault, tone(next.job) === "failed");
     more.draw(next.picture.troubles, next.picture.unknown);
     where.draw(next.job, next.picture.matrix !== null);
+    curves.draw(next.metrics);
     show(log.element, next.hasLog);
     if (next.hasLog) log.draw(logFacts(next.job));
     tick();
@@ -139,6 +148,7 @@ export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOption
     dispose() {
       stop();
       log.dispose();
+      curves.dispose();
       top.dispose();
       latest = undefined;
       element.remove();

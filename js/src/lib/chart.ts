@@ -33,6 +33,10 @@ export interface ChartPicture {
   readonly log?: boolean;
   /** A point to mark, and why: `best`. */
   readonly mark?: { readonly x: number; readonly y: number; readonly words: string };
+  /** How many lines there are besides. */
+  readonly more?: number;
+  /** A sentence to say below. */
+  readonly note?: string;
 }
 
 export interface Chart {
@@ -83,7 +87,7 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     picture = { ...next, lines: next.lines.map((line) => ({ ...line, name: clean(line.name, 60) })) };
     const { lines, log = false } = picture;
     columns = aligned(lines, log);
-    const nextKind = JSON.stringify([log, picture.xLabel, lines.map(({ name, bold }) => [name, bold === true])]);
+    const nextKind = JSON.stringify([log, picture.xLabel, next.more ?? 0, lines.map(({ name, bold }) => [name, bold === true])]);
     plot.setAttribute("aria-label", clean(next.label));
     if (pointed !== null && pointed >= columns[0].length) pointed = null;
     if (drawing && kind === nextKind) {
@@ -91,7 +95,7 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     } else {
       kind = nextKind;
       entries = lines.slice(0, MOST_NAMED).map(entry);
-      const more = lines.length - entries.length;
+      const more = lines.length - entries.length + (next.more ?? 0);
       legend.replaceChildren(...entries.map(({ element }) => element));
       if (more > 0) legend.append(h("li", { class: "flw-legend-item" }, `and ${more} more`));
       drawing?.destroy();
@@ -232,7 +236,7 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     const other = near !== null && near >= entries.length ? picture.lines[near] : undefined;
     const parts =
       pointed === null
-        ? [markWords(picture), hiddenWords(picture)]
+        ? [markWords(picture), hiddenWords(picture), clean(picture.note ?? "")]
         : [place, other && near !== null ? `${other.name} ${value(near, pointed)}` : "", markWords(picture)];
     setText(note, parts.filter(Boolean).join(" · "));
     show(legend, picture.lines.length > 0);
