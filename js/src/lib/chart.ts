@@ -184,6 +184,7 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     if (mark && markable(mark)) {
       ctx.strokeStyle = getComputedStyle(element.parentElement ?? element).color;
       ctx.lineWidth = 1.5;
+      ctx.setLineDash([]);
       stamp(mark.x, mark.y, () => {
         ctx.beginPath();
         ctx.arc(0, 0, 8, 0, 2 * Math.PI);
