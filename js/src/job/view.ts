@@ -13,7 +13,6 @@ import { foot } from "./parts/foot";
 import { head } from "./parts/head";
 import { matrixPart } from "./parts/matrix";
 import { notes } from "./parts/notes";
-import { progressLine } from "./parts/progress";
 import { sites } from "./parts/sites";
 import { timeline } from "./parts/timeline";
 import type { JobPicture } from "./picture";
@@ -56,7 +55,6 @@ export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOption
   const voice = announcer();
   const top = head(voice.say);
   const line = facts();
-  const far = progressLine();
   const life = timeline();
   const why = faultCard(unfolded);
   const more = notes();
@@ -69,7 +67,6 @@ export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOption
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
     top.element,
-    far.element,
     line.element,
     life.element,
     why.element,
@@ -92,8 +89,7 @@ export function jobView({ kernelNow, browserNow, tell, unfolded }: JobViewOption
     top.draw(latest.job, now);
     // Without news nobody knows whether it goes on.
     const seen = latest.job.trouble && latest.job.factsAt !== null ? latest.job.factsAt : now;
-    far.draw(latest.picture.progress, !latest.job.ended, seen);
-    line.draw(latest.job, now);
+    line.draw(latest.job, latest.picture.progress, now);
     field.draw(latest.picture.matrix, seen);
     rest.draw(latest.picture.details, now);
     life.draw(latest.job, now);
