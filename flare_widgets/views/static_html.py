@@ -106,7 +106,7 @@ def _picture(drawn: JobPicture, seen: float) -> dict[str, Any]:
         if progress is None
         else {
             "words": progress.words,
-            "percent": None if progress.done is None else round(100 * progress.done),
+            "percent": None if progress.done is None else int(100 * progress.done),
             "left": progress.left(seen),
         },
         "fault": drawn.fault,

@@ -14,7 +14,6 @@ import { head } from "./parts/head";
 import { matrixPart } from "./parts/matrix";
 import { metricCharts } from "./parts/metrics";
 import { notes } from "./parts/notes";
-import { progressLine } from "./parts/progress";
 import { sites } from "./parts/sites";
 import { timeline } from "./parts/timeline";
 import type { Metric } from "./metrics";
@@ -62,7 +61,6 @@ export function jobView({ kernelNow, browserNow, tell, unfolded, chosen }: JobVi
   const voice = announcer();
   const top = head(voice.say);
   const line = facts();
-  const far = progressLine();
   const life = timeline();
   const why = faultCard(unfolded);
   const more = notes();
@@ -76,7 +74,6 @@ export function jobView({ kernelNow, browserNow, tell, unfolded, chosen }: JobVi
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
     top.element,
-    far.element,
     line.element,
     life.element,
     why.element,
@@ -100,8 +97,7 @@ export function jobView({ kernelNow, browserNow, tell, unfolded, chosen }: JobVi
     top.draw(latest.job, now);
     // Without news nobody knows whether it goes on.
     const seen = latest.job.trouble && latest.job.factsAt !== null ? latest.job.factsAt : now;
-    far.draw(latest.picture.progress, !latest.job.ended, seen);
-    line.draw(latest.job, now);
+    line.draw(latest.job, latest.picture.progress, now);
     field.draw(latest.picture.matrix, seen);
     rest.draw(latest.picture.details, now);
     life.draw(latest.job, now);

@@ -4,7 +4,7 @@ import { duration } from "../../lib/text";
 import { CELLS, type Matrix, type Row } from "../picture";
 
 /** Rounds that a narrow output has room for; older ones are hidden there. */
-const NARROW = 8;
+const NARROW = 4;
 
 export interface MatrixPart {
   readonly element: HTMLElement;

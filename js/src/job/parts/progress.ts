@@ -3,24 +3,31 @@ import { h, setText, show } from "../../lib/dom";
 import { duration } from "../../lib/text";
 import type { Progress } from "../picture";
 
-export interface ProgressLine {
+export interface ProgressParts {
+  /** The round, and a bar. */
   readonly element: HTMLElement;
-  /** Draw; without progress the line is kept for it while `coming`, so that nothing jumps. */
-  draw(progress: Progress | null, coming: boolean, now: number): void;
+  /** The time that is left. */
+  readonly left: HTMLElement;
+  draw(progress: Progress | null, now: number): void;
 }
 
-export function progressLine(): ProgressLine {
+export function progressParts(): ProgressParts {
   const words = h("span", { class: "flw-round" });
   const fill = h("span", { class: "flw-bar-fill" });
-  const bar = h("span", { class: "flw-bar", role: "progressbar", "aria-label": "rounds", "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
+  const bar = h(
+    "span",
+    { class: "flw-bar", role: "progressbar", "aria-label": "rounds", "aria-valuemin": "0", "aria-valuemax": "100" },
+    fill,
+  );
   const left = h("span", { class: "flw-left" });
-  const element = h("div", { class: "flw-progress" }, words, bar, left);
+  const element = h("span", { class: "flw-progress" }, words, bar);
   return {
     element,
-    draw(progress, coming, now) {
-      show(element, progress !== null || coming);
-      setText(words, progress?.words ?? "no round yet");
-      const percent = progress?.done == null ? null : Math.round(progress.done * 100);
+    left,
+    draw(progress, now) {
+      show(element, progress !== null);
+      setText(words, progress?.words ?? "");
+      const percent = progress?.done == null ? null : Math.floor(progress.done * 100);
       show(bar, percent !== null);
       if (percent !== null) {
         bar.setAttribute("aria-valuenow", String(percent));
@@ -29,6 +36,7 @@ export function progressLine(): ProgressLine {
       }
       const seconds = progress?.endsAt == null ? 0 : progress.endsAt - now;
       setText(left, seconds >= 1 ? `about ${duration(seconds)} left` : "");
+      show(left, seconds >= 1);
     },
   };
 }
