@@ -1,4 +1,4 @@
-"""The metrics of the job view in a real JupyterLab: the chart by mouse and keyboard, and what a saved notebook keeps."""
+"""The metrics of the job view in a real JupyterLab: read by mouse and keyboard, and kept in a saved notebook."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_values_under_the_pointer(shown: NotebookPage, panel: JobPanel, pict
     expect(note).to_have_text("round 3 · ◯ best: round 5, 0.600")
     shown.screenshot(shown.cell(1), pictures and pictures / "metrics-hover.png")
     assert panel.live.bounding_box()["height"] == height
-    shown.page.mouse.move(box["x"], box["y"] - 60)
+    panel.live.get_by_role("button", name="Metrics").hover()
     expect(legend(panel.live).first).to_have_text("all together 0.650")
 
 
