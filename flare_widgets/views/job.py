@@ -13,7 +13,7 @@ from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import describe
 from ..text import SHORT_ID
 from .job_actions import JobActions, JobSession
-from .job_metrics import metrics
+from .job_metrics import MetricsJson
 from .job_picture import picture
 from .live import LiveView
 from .log import LogFeed
@@ -93,6 +93,7 @@ class JobView(LiveView):
         self, watch: Watch, session: JobSession | None = None, *, folder: str | None = None, keep: bool = False
     ) -> None:
         self._watch = watch
+        self._metrics = MetricsJson()
         self._keep = keep
         self._actions: JobActions | None = None
         self._log: LogFeed | None = None
@@ -119,7 +120,7 @@ class JobView(LiveView):
         return {
             "snapshot": snapshot.recent().to_json(),
             "picture": picture(snapshot, now).to_json(),
-            "metrics": [metric.to_json() for metric in metrics(snapshot)],
+            "metrics": self._metrics(snapshot),
             "sentence": describe(snapshot, now),
             "has_log": self._log is not None and not self._frozen,
             "actions": [] if self._frozen or self._actions is None else self._actions.to_json(),

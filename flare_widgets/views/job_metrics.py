@@ -89,6 +89,27 @@ def metrics(snapshot: JobSnapshot) -> tuple[Metric, ...]:
     return tuple(_metric(snapshot, name, drawn[name], len(by_name[name]), room) for name in names)
 
 
+class MetricsJson:
+    """The metrics of one job as data for a browser, made again only when they are others: there may be thousands."""
+
+    def __init__(self) -> None:
+        self._of: JobSnapshot | None = None
+        self._made: list[dict[str, Any]] = []
+
+    def __call__(self, snapshot: JobSnapshot) -> list[dict[str, Any]]:
+        """Return :meth:`Metric.to_json` of each."""
+        before = self._of
+        if before is None or before.metrics is not snapshot.metrics or _apart(before) != _apart(snapshot):
+            self._of, self._made = snapshot, [metric.to_json() for metric in metrics(snapshot)]
+        return self._made
+
+
+def _apart(snapshot: JobSnapshot) -> tuple[Any, ...]:
+    """What the metrics' picture depends on besides the metrics."""
+    first = snapshot.rounds[0].number if snapshot.rounds else None
+    return snapshot.best, snapshot.key_metric, snapshot.first_round, first
+
+
 def charts(snapshot: JobSnapshot) -> list[dict[str, Any]]:
     """Return the same for the static form: the name of each metric, its words, and its chart or None."""
     found = []

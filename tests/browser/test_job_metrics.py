@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from axe import serious
 from job_panel import JobPanel
 from lab_page import NotebookPage, mime_types
 from playwright.sync_api import Locator, expect
@@ -87,7 +88,7 @@ def test_the_values_under_the_pointer(shown: NotebookPage, panel: JobPanel, pict
     expect(note).to_have_text("round 3 · ◯ best: round 5, 0.600")
     shown.screenshot(shown.cell(1), pictures and pictures / "metrics-hover.png")
     assert panel.live.bounding_box()["height"] == height
-    shown.page.mouse.move(box["x"], box["y"] - 60)
+    panel.live.get_by_role("button", name="Metrics").hover()
     expect(legend(panel.live).first).to_have_text("all together 0.650")
 
 
@@ -149,6 +150,7 @@ def test_fits_and_stays_in_the_saved_notebook(
         expect(panel.live.locator("canvas")).to_be_visible()
         shown.screenshot(shown.cell(1), pictures and pictures / f"metrics-{theme}-{width}-live.png")
         assert panel.live.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert serious(panel.live) == []
         shown.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
         panel.expect_static("FINISHED:COMPLETED")
         svg = panel.static.locator(".flw-chart svg[role=img]").first
@@ -156,6 +158,7 @@ def test_fits_and_stays_in_the_saved_notebook(
         expect(legend(panel.static).first).to_have_text("all together 0.650")
         expect(panel.static.locator(".flw-chart-note").first).to_have_text("◯ best: round 5, 0.600")
         assert panel.static.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert serious(panel.static) == []
         label = svg.locator("text").first.bounding_box()
         assert label is not None
         assert label["height"] > 8

@@ -1,7 +1,9 @@
 /** What the view draws of a job's rounds, sites, failure and details. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CASES, fixture, jobOf } from "./fixtures";
+import { readMetrics } from "./metrics";
 import { readPicture } from "./picture";
+import { stubCanvas } from "../lib/stub-canvas";
 import { jobView } from "./view";
 
 function open(name: string, memory = new Map<string, boolean>()) {
@@ -11,7 +13,7 @@ function open(name: string, memory = new Map<string, boolean>()) {
   const view = jobView({ kernelNow: clock, browserNow: clock, tell: () => {}, unfolded: memory, chosen: new Map() });
   document.body.append(view.element);
   const show = (drawn: unknown): void =>
-    view.draw({ job: jobOf(name), picture: readPicture(drawn), metrics: [], sentence: text, actions: [], hasLog: false });
+    view.draw({ job: jobOf(name), picture: readPicture(drawn), metrics: readMetrics(fixture(name).metrics), sentence: text, actions: [], hasLog: false });
   show(picture);
   const all = (selector: string): HTMLElement[] => [...view.element.querySelectorAll<HTMLElement>(selector)];
   const texts = (selector: string): string[] => all(selector).map((e) => e.textContent ?? "");
@@ -19,9 +21,13 @@ function open(name: string, memory = new Map<string, boolean>()) {
   return { view, all, texts, unfold, show, picture };
 }
 
-beforeEach(() => vi.useFakeTimers());
+beforeEach(() => {
+  vi.useFakeTimers();
+  stubCanvas();
+});
 afterEach(() => {
   vi.useRealTimers();
+  vi.unstubAllGlobals();
   document.body.replaceChildren();
 });
 
@@ -160,7 +166,7 @@ it("draws whatever a server says as text", () => {
   const { view, unfold } = open("hostile");
   unfold("Details");
   unfold("last");
-  expect(view.element.querySelectorAll("script, img, svg, i, b, a, iframe, style")).toHaveLength(0);
+  expect(view.element.querySelectorAll("script, img, svg:not(.flw-swatch), i, b, a, iframe, style")).toHaveLength(0);
   expect(view.element.textContent).not.toMatch(/[\u001b\u0007\u202e\u2066]/);
   expect(view.element.textContent).toContain("</pre><script>x()</script>");
 });

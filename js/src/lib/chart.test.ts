@@ -1,28 +1,7 @@
 /** The chart without a canvas: what it says, what it hands to uPlot, and that nothing stays behind. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Chart, type ChartPicture, chart } from "./chart";
-
-/** A canvas that only remembers what was asked of it. */
-function canvas() {
-  const calls: [name: string, ...args: unknown[]][] = [];
-  const context = new Proxy({} as Record<string, unknown>, {
-    get: (kept, name: string) =>
-      kept[name] ??
-      ((...args: unknown[]) => {
-        calls.push([name, ...args]);
-        return name === "measureText" ? { width: 10 } : undefined;
-      }),
-  });
-  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(context as never);
-  return calls;
-}
-
-class Path {
-  constructor(readonly path?: unknown) {}
-  moveTo(): void {}
-  lineTo(): void {}
-  rect(): void {}
-}
+import { stubCanvas } from "./stub-canvas";
 
 const PICTURE: ChartPicture = {
   label: "accuracy by round",
@@ -35,11 +14,10 @@ const PICTURE: ChartPicture = {
 };
 
 let open: Chart;
-let calls: ReturnType<typeof canvas>;
+let calls: ReturnType<typeof stubCanvas>;
 
 beforeEach(() => {
-  vi.stubGlobal("Path2D", Path);
-  calls = canvas();
+  calls = stubCanvas();
   open = chart();
   document.body.append(open.element);
 });
