@@ -88,6 +88,7 @@ def download_files(
             for archive in [scratch / n for n in names if _is_archive(n)]:
                 unpacking.unpack(archive, archive.with_suffix(""), meter.beat)
                 archive.unlink()
+            meter.beat()  # the last chance to cancel: then it is there
             return _move(scratch, into / name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

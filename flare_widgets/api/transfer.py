@@ -70,10 +70,13 @@ class Meter:
         ------
         TransferCancelled
             The callback returned False.
+        asyncio.CancelledError
+            Who awaits the transfer was cancelled.
         """
         self._told = (done, total)
         if self._progress is not None and self._progress(done, total) is False:
             raise TransferCancelled(self.on_cancel)
+        loop.checkpoint()
 
     def beat(self) -> None:
         """Tell the same again."""

@@ -58,8 +58,8 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
 async def in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call what blocks in a worker thread, for a caller in an event loop of its own.
 
-    Cancelling makes what `function` waits for in :func:`run` fail, now or the next time, once: what it does to clean
-    up it still can. It has ended when the cancelled caller goes on.
+    Cancelling makes what `function` waits for in :func:`run` fail, now or the next time (or at its next
+    :func:`checkpoint`), once: what it does to clean up it still can. It has ended when the cancelled caller goes on.
     """
     worker = _Worker()
 
@@ -78,6 +78,19 @@ async def in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         raise
 
 
+def checkpoint() -> None:
+    """Give up here if the caller is a worker whose caller was cancelled; for work that may wait for nothing more.
+
+    Raises
+    ------
+    asyncio.CancelledError
+        It was.
+    """
+    worker = _worker.get()
+    if worker is not None and worker.cancelled():
+        raise asyncio.CancelledError
+
+
 class _Worker:
     """A thread that may be told to give up what it waits for."""
 
@@ -89,9 +102,14 @@ class _Worker:
     def waits_for(self, future: concurrent.futures.Future[Any]) -> None:
         with self._lock:
             self._future = future
-            cancelled, self._cancelled = self._cancelled, False
-        if cancelled:
+        if self.cancelled():
             future.cancel()
+
+    def cancelled(self) -> bool:
+        """Whether it was told to give up and has not yet; True only once."""
+        with self._lock:
+            cancelled, self._cancelled = self._cancelled, False
+        return cancelled
 
     def cancel(self) -> None:
         with self._lock:

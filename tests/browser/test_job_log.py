@@ -32,7 +32,7 @@ class LogPanel:
         self.page = bench.page
         self.root = JobPanel(bench.outputs(1)).live.locator(".flw-log")
         self.fold = self.root.get_by_role("button", name="Log", exact=True)
-        self.list = self.root.get_by_role("list", name="log lines")
+        self.list = self.root.get_by_role("listbox", name="log lines")
         self.search = self.root.get_by_role("searchbox", name="search in the log")
         self.count = self.root.locator(".flw-log-count")
         self.words = self.root.locator(".flw-log-words")

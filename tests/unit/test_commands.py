@@ -219,6 +219,21 @@ def test_the_system_that_is_answered() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rows", "registered"),
+    [
+        ([["CLIENT", "FQCN", "TOKEN"], ["site-1", "f", "t1"], ["site-2"], "junk"], {"site-1": "t1"}),
+        ([["JOB_ID", "APP NAME"], ["j", "a"]], {}),
+        ([], {}),
+        ("junk", {}),
+        (["CLIENT", "TOKEN"], {}),
+    ],
+)
+def test_the_registrations_in_the_table_of_a_server(rows: Any, registered: dict[str, str]) -> None:
+    said = Reply(({"type": "string", "data": "x"}, {"type": "table", "rows": rows}), {"status": "ok"})
+    assert commands.registrations().answer(said) == registered
+
+
 def test_the_jobs_that_are_answered() -> None:
     assert commands.list_jobs().answer(answered({"jobs": [{"job_id": "a"}, 5, {"job_id": "b"}]})) == [
         {"job_id": "a"},

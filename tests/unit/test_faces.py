@@ -251,6 +251,33 @@ def test_a_worker_cancelled_between_two_waits_gives_up_the_next() -> None:
     assert seen == ["given up"]
 
 
+def test_a_worker_that_waits_for_nothing_more_gives_up_at_its_next_checkpoint() -> None:
+    working, go_on = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def work() -> None:
+        loop.checkpoint()
+        working.set()
+        go_on.wait(10)
+        try:
+            loop.checkpoint()
+            seen.append("done all the same")
+        finally:
+            loop.checkpoint()
+            seen.append(loop.run(asyncio.sleep(0, "cleaned up")))
+
+    async def main() -> None:
+        task = asyncio.create_task(loop.in_worker(work))
+        await asyncio.to_thread(working.wait, 10)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert seen == ["cleaned up"]
+
+
 def test_a_worker_returns_and_raises_what_its_function_does() -> None:
     def fail() -> None:
         raise ValueError("mine")

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from test_methods import OurSession, reply
 
-from flare_widgets.api import AsyncSession, ClientInfo, InternalError, NoConnection, ServerInfo, SystemInfo
+from flare_widgets.api import AsyncSession, InternalError, NoConnection
+from flare_widgets.api.commands import Command
+from flare_widgets.wire import hci
 
-LISTED = [{"client_name": f"site-{n}", "client_last_conn_time": 5.0} for n in (1, 2)]
+Look = dict[str, Any]
 
 
-def info(started: float = 1.0, **sites: float) -> SystemInfo:
-    clients = [ClientInfo(name.replace("_", "-"), last) for name, last in sites.items()]
-    return SystemInfo(ServerInfo("stopped", started), clients, [])
+def info(started: float = 1.0, **sites: int) -> Look:
+    """What a server says that was started then, with which sites of which registration: each is heard of all along."""
+    names = [name.replace("_", "-") for name in sites]
+    table = [["CLIENT", "FQCN", "TOKEN"], *([n, n, str(t)] for n, t in zip(names, sites.values(), strict=True))]
+    clients = [{"client_name": name, "client_last_conn_time": time.time()} for name in names]
+    return reply(
+        {"type": "table", "rows": [["JOB_ID", "APP NAME"]]},
+        {"type": "table", "rows": table},
+        server_status="ok",
+        server_start_time=started,
+        clients=clients,
+    )
+
+
+SAME = info(site_1=5, site_2=5)
 
 
 class Watched(OurSession):
     """A session that sees, one look after the other, what it is told; the last for ever."""
 
-    def __init__(self, *looks: SystemInfo | Exception) -> None:
-        super().__init__(reply(server_status="ok", server_start_time=1.0, clients=LISTED))
+    def __init__(self, *looks: Look | Exception) -> None:
+        super().__init__(SAME)
         self.looks = list(looks)
         self.left = False
         self._kit: Any = "the kit, with its key"
@@ -32,12 +48,12 @@ class Watched(OurSession):
         self.left = True
         self._kit = None
 
-    async def _look(self, kit: Any) -> SystemInfo:
+    async def _look(self, kit: Any, command: Command[Any]) -> Any:
         assert kit == "the kit, with its key"
         seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(seen, Exception):
             raise seen
-        return seen
+        return command.answer(hci.decode(json.dumps(seen)))
 
 
 class WatchedLater(AsyncSession):
@@ -52,8 +68,8 @@ class WatchedLater(AsyncSession):
     async def _run(self, command: Any) -> Any:
         return await self.session._run(command)
 
-    async def _look(self, kit: Any) -> SystemInfo:
-        return await self.session._look(kit)
+    async def _look(self, kit: Any, command: Command[Any]) -> Any:
+        return await self.session._look(kit, command)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +78,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 AWAY = NoConnection("away")
-SAME = info(site_1=5.0, site_2=5.0)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +86,15 @@ SAME = info(site_1=5.0, site_2=5.0)
         ([SAME, AWAY, info(1.0)], lambda s: s.restart("server")),
         ([SAME, info(2.0)], lambda s: s.restart("server")),
         ([SAME, InternalError("half up"), info(2.0)], lambda s: s.restart("server")),
-        ([AWAY, info(2.0, site_1=9.0), AWAY, info(2.0, site_1=9.0, site_2=9.0)], lambda s: s.restart("all")),
-        ([SAME, AWAY, info(site_1=9.0, site_2=9.0)], lambda s: s.restart("client")),
-        ([SAME, info(site_1=9.0, site_2=5.0)], lambda s: s.restart("client", ["site-1"])),
+        ([AWAY, info(2.0, site_1=9), AWAY, info(2.0, site_1=9, site_2=9)], lambda s: s.restart("all")),
+        ([SAME, AWAY, info(site_1=9, site_2=9)], lambda s: s.restart("client")),
+        ([SAME, info(site_1=9, site_2=5)], lambda s: s.restart("client", ["site-1"])),
+        ([SAME, SAME, info(site_1=9, site_2=9)], lambda s: s.restart("client", ["site-1", "site-2"])),
         ([SAME], lambda s: s.restart("client", ["site-9"])),
         ([SAME, InternalError("going"), AWAY], lambda s: s.shutdown("server")),
         ([SAME, AWAY], lambda s: s.shutdown("all")),
-        ([SAME, info(site_1=5.0), info()], lambda s: s.shutdown("client")),
-        ([SAME, info(site_2=5.0)], lambda s: s.shutdown("client", ["site-1"])),
+        ([SAME, info(site_1=5), info()], lambda s: s.shutdown("client")),
+        ([SAME, info(site_2=5)], lambda s: s.shutdown("client", ["site-1"])),
     ],
 )
 @pytest.mark.parametrize("awaited", [False, True])
@@ -96,7 +112,7 @@ def test_it_is_waited_for(looks: list[Any], call: Callable[[Any], Any], awaited:
         (SAME, lambda s: s.restart("server", timeout=0.1), "not back after 0.1 s .*has not gone down"),
         (AWAY, lambda s: s.restart("all", timeout=0.1), r"not back after 0.1 s \(away\)"),
         (SAME, lambda s: s.restart("client", timeout=0.1), "missing: site-1, site-2"),
-        (info(site_1=9.0), lambda s: s.restart("client", timeout=0.1), "missing: site-2"),
+        (info(site_1=9), lambda s: s.restart("client", timeout=0.1), "missing: site-2"),
         (SAME, lambda s: s.shutdown("all", timeout=0.1), "not gone after 0.1 s .*still answers"),
         (InternalError("half"), lambda s: s.shutdown("server", timeout=0.1), "half"),
         (SAME, lambda s: s.shutdown("client", ["site-2"], timeout=0.1), "still connected: site-2"),

@@ -15,6 +15,15 @@ def get_system_info() -> Command[SystemInfo]:
     return Command(join(["check_status", TargetType.SERVER]), _system_info, Effect.READ)
 
 
+def registrations() -> Command[dict[str, str]]:
+    """What tells each site's registration from the one before, by the site's name: it is for comparing only.
+
+    A site that is told to restart goes on for a while, and is heard of as ever: only a new registration says that it
+    has. It is known by the token that the server gives to a site (in the table that the console shows).
+    """
+    return Command(join(["check_status", TargetType.SERVER]), _registrations, Effect.READ)
+
+
 def admin_check_status() -> Command[SystemInfo]:
     """The same, by the command that only a project admin may give; it also works while the system shuts down."""
     return Command(join(["admin_check_status", TargetType.SERVER]), _system_info, Effect.READ)
@@ -90,6 +99,16 @@ def _system_info(reply: Reply) -> SystemInfo:
         ],
         job_info=[JobInfo(job_id=j.get("job_id", ""), app_name=j.get("app_name", "")) for j in entries(reply, "jobs")],
     )
+
+
+def _registrations(reply: Reply) -> dict[str, str]:
+    for item in reply.items:
+        rows = item.get("rows") if item.get("type") == "table" else None
+        header, *sites = rows if isinstance(rows, list) and rows else [None]
+        if isinstance(header, list) and "CLIENT" in header and "TOKEN" in header:
+            name, token = header.index("CLIENT"), header.index("TOKEN")
+            return {str(r[name]): str(r[token]) for r in sites if isinstance(r, list) and len(r) == len(header)}
+    return {}
 
 
 def _table(reply: Reply) -> dict[str, Any]:

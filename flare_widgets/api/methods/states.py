@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import FlareError, JobNotDone, NoConnection
 from ...kit import StartupKit
@@ -13,6 +13,8 @@ from .. import commands
 from ..faces import method
 from ..info import SystemInfo, TargetType
 from .base import Methods
+
+T = TypeVar("T")
 
 _PAUSE = 0.5  # seconds between two looks
 _LOOK = 2.0  # seconds that a look may take
@@ -60,20 +62,19 @@ class StateMethods(Methods):
         command = commands.restart(target_type, client_names)
         if wait:
             timeout = _seconds(timeout)
-        before = await self._before_restart(target_type) if wait else None
+        before, registered = await self._before_restart(target_type) if wait else (None, {})
         result = await self._run(command)
         if not wait:
             return result
-        seen = {client.name: client.last_connect_time for client in before.client_info} if before else {}
         if target_type == TargetType.CLIENT:
-            names = set(client_names or seen)
-            await self._wait_for_sites(self.kit, {k: v for k, v in seen.items() if k in names}, timeout)
+            names = set(client_names or registered)
+            await self._wait_for_sites(self.kit, {k: v for k, v in registered.items() if k in names}, timeout)
             return result
         kit = self.kit  # with the key, which the session forgets at its end
         await self._end()
         await self._wait_for_server(kit, before.server_info.start_time if before else None, timeout)
         if target_type == TargetType.ALL:
-            await self._wait_for_sites(kit, seen, timeout)
+            await self._wait_for_sites(kit, registered, timeout)
         return result
 
     @method
@@ -140,14 +141,15 @@ class StateMethods(Methods):
         if (await self._run(commands.admin_check_status())).server_info.status != "stopped":
             raise JobNotDone("there are still running jobs: abort them first")
 
-    async def _before_restart(self, target_type: str) -> SystemInfo | None:
+    async def _before_restart(self, target_type: str) -> tuple[SystemInfo | None, dict[str, str]]:
         try:
-            return await self._run(commands.get_system_info())
+            info = await self._run(commands.get_system_info())
+            return info, await self._run(commands.registrations())
         except FlareError:
             # A server that cannot say how it is may be restarted for just that.
             if target_type == TargetType.CLIENT:
                 raise
-            return None
+            return None, {}
 
     async def _wait_for_server(self, kit: StartupKit, started: float | None, timeout: float) -> None:
         gone = started is None
@@ -155,7 +157,7 @@ class StateMethods(Methods):
         async def back() -> str:
             nonlocal gone
             try:
-                now = (await self._look(kit)).server_info.start_time
+                now = (await self._look(kit, commands.get_system_info())).server_info.start_time
             except NoConnection as e:
                 gone = True
                 return str(e)
@@ -166,16 +168,16 @@ class StateMethods(Methods):
     async def _wait_for_no_server(self, kit: StartupKit, timeout: float) -> None:
         async def gone() -> str:
             try:
-                await self._look(kit)
+                await self._look(kit, commands.get_system_info())
             except NoConnection:
                 return ""
             return "it still answers"
 
         await self._wait(gone, timeout, "the server is not gone")
 
-    async def _wait_for_sites(self, kit: StartupKit, before: dict[str, float | None], timeout: float) -> None:
+    async def _wait_for_sites(self, kit: StartupKit, before: dict[str, str], timeout: float) -> None:
         async def back() -> str:
-            now = {client.name: client.last_connect_time for client in (await self._look(kit)).client_info}
+            now = await self._look(kit, commands.registrations())
             missing = [name for name, then in before.items() if now.get(name) in (None, then)]
             return f"missing: {', '.join(sorted(missing))}" if missing else ""
 
@@ -183,17 +185,16 @@ class StateMethods(Methods):
 
     async def _wait_for_sites_gone(self, kit: StartupKit, names: set[str], timeout: float) -> None:
         async def gone() -> str:
-            connected = {client.name for client in (await self._look(kit)).client_info}
+            connected = {c.name for c in (await self._look(kit, commands.get_system_info())).client_info}
             left = connected & names if names else connected
             return f"still connected: {', '.join(sorted(left))}" if left else ""
 
         await self._wait(gone, timeout, "not all sites are gone")
 
-    async def _look(self, kit: StartupKit) -> SystemInfo:
+    async def _look(self, kit: StartupKit, command: commands.Command[T]) -> T:
         """Ask the server how it is, over a connection of its own: the session's says nothing about a new server."""
-        command = commands.get_system_info()
 
-        async def look() -> SystemInfo:
+        async def look() -> T:
             connection = Connection(kit, self.study)
             try:
                 link = await connection.open(_LOOK, patient=False)
