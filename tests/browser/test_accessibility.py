@@ -9,8 +9,8 @@ from axe import serious
 from job_panel import JobPanel
 from lab_page import NotebookPage
 
-JOB = "from flare_widgets.views.display import show_job\nfrom scripted import ScriptedWatch\nwatch = ScriptedWatch()\n"
-SHOW = "view = show_job(watch, watch.abort)"
+JOB = "from flare_widgets.views.display import show_job\nfrom scripted import ScriptedSession, ScriptedWatch\n"
+SHOW = "watch, session = ScriptedWatch(), ScriptedSession()\nview = show_job(watch, session)"
 
 
 @pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])

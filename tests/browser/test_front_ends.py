@@ -16,14 +16,18 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 from playwright.sync_api import Browser, Page, Route, expect
 
-SETUP = "from flare_widgets.views.display import show_job\nfrom scripted import ScriptedWatch\nwatch = ScriptedWatch()"
+SETUP = """
+from flare_widgets.views.display import show_job
+from scripted import ScriptedSession, ScriptedWatch
+watch, session = ScriptedWatch(), ScriptedSession()
+"""
 RUN = "watch.say('RUNNING')"
-SHOW = "view = show_job(watch, watch.abort)"
+SHOW = "view = show_job(watch, session)"
 # What the user does reaches the job, and what becomes of the job reaches the user.
 OBEY = """
 import threading, time
 def obey():
-    while not watch.aborts:
+    while not session.count('abort_job'):
         time.sleep(0.05)
     watch.say('FINISHED:ABORTED')
 threading.Thread(target=obey, daemon=True).start()
@@ -96,7 +100,7 @@ def test_voila(outside: Page, tmp_path: Path) -> None:
 
 def test_marimo(outside: Page, tmp_path: Path) -> None:
     cell = f"{SETUP}\n{RUN}\n{OBEY}\nfrom flare_widgets.views.job import JobView\nimport marimo as mo\n"
-    cell += "shown = mo.ui.anywidget(JobView(watch, watch.abort))\nshown\n"
+    cell += "shown = mo.ui.anywidget(JobView(watch, session))\nshown\n"
     body = "".join(f"    {line}\n" for line in cell.splitlines())
     app = tmp_path / "app.py"
     app.write_text(f"import marimo\napp = marimo.App()\n\n@app.cell\ndef _():\n{body}    return\n", encoding="utf-8")
