@@ -1,4 +1,4 @@
-"""The metrics of the job view in a real JupyterLab: the chart by mouse and keyboard, and what a saved notebook keeps."""
+"""The metrics of a job in a real JupyterLab: the chart by mouse and keyboard, and what a saved notebook keeps."""
 
 from __future__ import annotations
 
