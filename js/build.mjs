@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-const views = ["job", "jobs", "compare"];
+const views = ["compare", "faults", "job", "jobs"];
 
 /** Bundles style sheets in which `.flw-view` stands for the class that the form's own sheet is written for. */
 const scopedStyle = {
