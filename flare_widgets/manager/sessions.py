@@ -34,6 +34,8 @@ class SessionManager(traitlets.HasTraits):
         of it. A session that ended by itself stays until it is closed: why it ended may be the question.
     current : str
         The name of the one that is worked with; empty while there is none.
+    read_only : bool
+        Whether all sessions refuse what may change something; see :attr:`.Session.read_only`. It may be set.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class SessionManager(traitlets.HasTraits):
 
     sessions = traitlets.Dict(read_only=True)
     current = traitlets.Unicode(read_only=True)
+    read_only = traitlets.Bool(False)
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,6 +120,7 @@ class SessionManager(traitlets.HasTraits):
             if name is not None and (taken := self._open.get(name)) is not None and not taken.session.closed:
                 session.close()
                 raise _taken(name, taken)
+            session.read_only = self.read_only
             managed = ManagedSession(name or self._free_name(kit, session.study), session, kit, poll_interval)
             ended = self._open.pop(managed.name, None)
             self._open[managed.name] = managed
@@ -185,6 +189,12 @@ class SessionManager(traitlets.HasTraits):
 
     def __repr__(self) -> str:
         return f"<SessionManager {', '.join(self._open) or 'without sessions'}>"
+
+    @traitlets.observe("read_only")
+    def _on_read_only(self, change: Any) -> None:
+        with self._lock:
+            for managed in self._open.values():
+                managed.session.read_only = change.new
 
     def _existing(self, kit: StartupKit, name: str | None, study: str) -> ManagedSession | None:
         with self._lock:

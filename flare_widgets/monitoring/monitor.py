@@ -23,6 +23,7 @@ from .dispatch import Dispatcher
 from .facts import Fact, Failed, Meta, Missed, Status, Trouble
 from .fold import fold
 from .inquiry import Inquiry
+from .jobs import JobsTable, JobsWatch
 from .polling import Polling
 from .system_watch import SystemWatch
 from .watch import Watch, WatchState
@@ -71,6 +72,7 @@ class Monitor:
         self._system: Polling[dict[str, list[Fact]]] | None = None
         self._system_due = 0.0
         self._systems: set[SystemWatch] = set()
+        self._table = JobsTable(session, self._wake)
         self._woken = False
         self._lost = False  # whether the session is connecting again
         self._resting_until = 0.0
@@ -103,8 +105,17 @@ class Monitor:
                 watch._follow(job.snapshot, job.meta)
             job.watches.append(watch)
             job.due["status"] = 0.0
-            self._run_soon()
+            self._start_thread()
         self._wake()
+        return watch
+
+    def watch_jobs(self) -> JobsWatch:
+        """Begin to watch all jobs of the session's study, as a list of them; returns at once."""
+        watch = JobsWatch(self._table, self._dispatcher)
+        with self._changed:
+            self._table.watches.append(watch)
+            self._start_thread()
+        self._table.refresh()
         return watch
 
     def watch_system(self) -> SystemWatch:
@@ -113,15 +124,10 @@ class Monitor:
         def join(watch: SystemWatch) -> None:
             with self._changed:
                 self._systems.add(watch)
-                self._run_soon()
+                self._start_thread()
             self._wake()
 
         return SystemWatch(self.session, join)
-
-    def _run_soon(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-            self._thread.start()
 
     def pause(self) -> None:
         """Ask the server nothing more, until :meth:`resume`; watches stay."""
@@ -134,19 +140,27 @@ class Monitor:
         with self._changed:
             for job in self._jobs.values():
                 job.due.clear()
-        self._wake()
+        self._table.refresh()
 
     def close(self) -> None:
         """Stop all watches."""
         with self._changed:
+            tables = list(self._table.watches)
             watches = [w for job in self._jobs.values() for w in job.watches]
             systems = list(self._systems)
+        for table in tables:
+            table.stop()
         for watch in watches:
             watch.stop()
         for system in systems:
             system.stop()
 
     # -- the thread ----------------------------------------------------------------------------------------
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            self._thread.start()
 
     def _wake(self) -> None:
         with self._changed:
@@ -169,6 +183,7 @@ class Monitor:
             self._tell(jobs)
             for system in systems:
                 system.turn(self._wake)
+            self._tend_table(jobs)
         except Exception:  # whatever it was: a job must not be thought to be watched when it is not
             log.exception("a mistake in the monitor; it goes on")
             self._resting_until = time.monotonic() + _AFTER_MISTAKE
@@ -183,7 +198,7 @@ class Monitor:
                     for polling in job.under_way.values():
                         polling.cancel()
             self._systems = {system for system in self._systems if not system.rests}
-            if not self._jobs and not self._systems:
+            if not self._table.drop_ended() and not self._jobs and not self._systems:
                 self._thread = None
                 return False
             if not self._woken:
@@ -201,6 +216,7 @@ class Monitor:
             if self._system is None and self._wants_system():
                 due.append(self._system_due)
             due += [at for system in self._systems if (at := system.due()) is not None]
+            due += self._table.until_due(now)
         if not due:
             return None
         wait = max(0.0, max(min(due), self._resting_until) - now)
@@ -215,6 +231,7 @@ class Monitor:
                     job.due.clear()
             for system in systems:
                 system.look_again()
+            self._table.refresh()
         self._lost = lost
 
     def _wanted(self, job: WatchedJob) -> list[str]:
@@ -345,6 +362,17 @@ class Monitor:
             watching, final = job.watching, job.final
             for watch in watching:
                 watch._follow(job.snapshot, job.meta, final=final, beside=watching if final else ())
+
+    def _tend_table(self, jobs: Iterable[WatchedJob]) -> None:
+        """Bring those up to date who watch all jobs."""
+        if not self._table.watches:
+            return
+        news = self._table.advance(self._paused, self._ahead)
+        seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
+        rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
+        if self._table.with_rounds(rounds) or news:
+            for watch in list(self._table.watches):
+                watch.notify()
 
     def _inquire(self, jobs: Iterable[WatchedJob]) -> None:
         """Have it found out why a job does not come along: of one at a time, and of each now and then."""

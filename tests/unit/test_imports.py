@@ -14,6 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
 
 #: Whom a room may import, besides itself. Everybody may import ``_version``.
+# fmt: off
 MAY = {
     "errors": set(),
     "_version": set(),
@@ -22,14 +23,23 @@ MAY = {
     "wire": {"kit", "errors", "text"},
     "api": {"wire", "kit", "errors", "text"},
     "monitoring": {"api", "wire", "kit", "errors", "text"},
+    "config": {"api", "errors", "text"},
+    "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "text"},
     "views": {"manager", "monitoring", "api", "kit", "errors", "text"},
-    "federation": {"api"},
+    "federation": {"api", "errors"},
     "authoring": {"api", "errors"},
-    "magics": {"views", "manager", "monitoring", "api", "kit", "errors", "text", "federation", "authoring"},
+    "magics": {
+        "views", "manager", "monitoring", "api", "kit", "errors", "text", "federation", "authoring",
+        "config", "options",
+    },
     "demo": {"monitoring"},
-    "cli": {"demo", "views", "manager", "monitoring", "api", "kit", "errors", "federation", "authoring", "magics"},
+    "cli": {
+        "demo", "views", "manager", "monitoring", "api", "kit", "errors", "text", "federation", "authoring", "magics",
+        "config", "options",
+    },
 }
+# fmt: on
 
 #: The imports upwards, inside a function (or for type checkers): users look for ``check`` beside ``load``, and half of
 #: its report needs the wire, which needs the kit; and for ``watch`` beside ``wait``, where a monitor needs the API.
@@ -44,7 +54,7 @@ NOTEBOOK = {"IPython", "ipywidgets", "anywidget"}
 HEAVY = {"nvflare", "grpc", "traitlets", *NOTEBOOK}
 
 #: Whom views follow: what changes in there is a trait.
-OBSERVED = {"manager"}
+OBSERVED = {"manager", "config"}
 
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if "static" not in p.parts)
 
