@@ -17,6 +17,7 @@ from .live import LiveView
 from .lookers import Lookers
 from .static_system import system_html
 from .system_actions import SystemActions
+from .values import MayBeLive
 
 __all__ = ["SystemStatus", "SystemView"]
 
@@ -39,7 +40,7 @@ class Controls(Protocol):
     def to_json(self) -> dict[str, list[dict[str, Any]]]: ...
 
 
-class SystemStatus(SystemInfo):
+class SystemStatus(MayBeLive, SystemInfo):
     """What ``Session.get_system_info`` returns, shown as a person would say it.
 
     Parameters

@@ -164,6 +164,20 @@ def test_clone_and_abort_by_name(shell: InteractiveShell, tmp_path: Path) -> Non
     assert {flare(shell, f"meta {job}")["status"] for job in (first, second)} == {"FINISHED:ABORTED"}
 
 
+def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) -> None:
+    other = flare(shell, f"submit '{write_job(tmp_path, 'another')}'")
+    flare(shell, "wait --timeout 120")
+    view = flare(shell, f"compare {finished.job_id} {other[:12]}")
+    assert [job["job_id"] for job in view.jobs] == [finished.job_id, other]
+    said(shell, "%config FlareWidgets.views = False")
+    told = flare(shell, f"compare another {finished.job_id}")
+    said(shell, "%config FlareWidgets.views = True")
+    assert "another" in told
+    assert "FINISHED:COMPLETED" in told
+    assert "two to 8 different jobs, not 1" in refused(shell, "compare another another")
+    assert "no job of this study" in refused(shell, "compare another nonsense")
+
+
 def test_waiting_ends_in_time_or_by_an_interrupt_and_the_session_goes_on(
     shell: InteractiveShell, running: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,9 +11,10 @@ from ...api import Session, TargetType
 from ...errors import FlareError
 from ...options import YES, option, seconds
 from ...text import clean
+from ...views.display import show_system
 from ...views.system import SystemStatus
 from ...views.values import Facts, Listing
-from ..asking import confirm
+from ..asking import confirm, live
 from ..parsing import verb
 from ..progress import attended
 from ..state import State
@@ -35,7 +36,9 @@ _HOW_LONG = option("--timeout", type=seconds, default=60.0, metavar="S", help="s
 
 @verb()
 def status(state: State) -> SystemStatus:
-    """Tell who is connected: the server, the sites, the running jobs.
+    """Tell who is connected: the server, the sites, the running jobs, and what is wrong with them.
+
+    In a notebook it stays live, and unfolds what can be done to the server and the sites.
 
     Examples:
         %flare status
@@ -44,7 +47,9 @@ def status(state: State) -> SystemStatus:
     managed = state.current
     info = managed.session.get_system_info()
     managed.remember_sites(info.client_info)
-    return SystemStatus(managed.session, info, time.time())
+    told = SystemStatus(managed.session, info, time.time())
+    told.live = live(state, lambda: show_system(managed.session, managed.monitor))
+    return told
 
 
 @verb(
