@@ -179,3 +179,21 @@ def test_ticks_are_round_and_inside():
     assert log_ticks(0.5, 2000) == [1, 10, 100, 1000]
     assert log_ticks(1.5, 6) == [2, 5]
     assert [tick(v) for v in (0.1 + 0.2, 20, 1e9, 0.0001, 0)] == ["0.3", "20", "1e+09", "0.0001", "0"]
+
+
+CASES = json.loads((Path(__file__).parents[2] / "js/fixtures/ticks.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['low']:g} to {case['high']:g}")
+def test_the_ticks_are_those_of_the_live_chart(case):
+    assert ticks(case["low"], case["high"]) == case["ticks"]
+    if case["log"] is not None:
+        assert log_ticks(case["low"], case["high"]) == case["log"]
+
+
+@pytest.mark.parametrize(("missing", "log"), [(math.nan, False), (math.inf, False), (-1.0, True), (0.0, True)])
+def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
+    figure = read(Line("a", ((1, 1.0), (2, 2.0), (3, missing), (4, 2.0), (6, 3.0))), Line("b", ((5, 1.0),)), log=log)
+    path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
+    # Over place 5, which only the other line names, it goes straight on.
+    assert re.sub(r"[^ML]", "", path) == "MLML"
