@@ -161,10 +161,23 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [value for value in ticks(low, high, most) if value > 0]
 
 
-def tick(value: float) -> str:
+def tick(value: float, digits: int = 4) -> str:
     """Return a number at an axis, without the zeros that say nothing: ``0.6``, ``20``, ``1e+09``."""
     size = abs(value)
-    return f"{value:.2g}" if size and (size < 1e-3 or size >= 1e6) else f"{float(f'{value:.4g}'):g}"
+    if size and (size < 1e-3 or size >= 1e6):
+        return f"{value:.{digits - 2}g}"
+    # Rounded first: six digits are written without an exponent, four of a larger number are not.
+    return f"{float(f'{value:.{digits}g}'):.{max(digits, 6)}g}"
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Return the numbers at one axis: with as many digits as it takes to tell them apart."""
+    labels: list[str] = []
+    for digits in range(4, 13):
+        labels = [tick(value, digits) for value in values]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -248,11 +261,12 @@ def _picture(
     )
     ET.SubElement(svg, "title").text = title
     ET.SubElement(svg, "desc").text = _described(lines, x_label)
-    for value in log_ticks(low, high) if log else ticks(low, high):
+    values = log_ticks(low, high) if log else ticks(low, high)
+    for value, label in zip(values, tick_labels(values), strict=True):
         y = up(value)
         where = {"x1": f"{_LEFT:g}", "x2": f"{_WIDTH - _RIGHT:g}", "y1": f"{y:g}", "y2": f"{y:g}"}
         ET.SubElement(svg, "line", {"class": "flw-grid", "stroke": "#9e9e9e", "stroke-opacity": "0.5", **where})
-        _words(svg, tick(value), _LEFT - 6, y + 4, "end")
+        _words(svg, label, _LEFT - 6, y + 4, "end")
     for value in ticks(left, right, 9):
         if value == int(value) or left == right:
             _words(svg, tick(value), across(value), _HEIGHT - 8, "middle")

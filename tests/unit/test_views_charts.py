@@ -19,6 +19,7 @@ from flare_widgets.views.charts import (
     line_chart,
     log_ticks,
     tick,
+    tick_labels,
     ticks,
 )
 
@@ -197,3 +198,11 @@ def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     # Over place 5, which only the other line names, it goes straight on.
     assert re.sub(r"[^ML]", "", path) == "MLML"
+
+
+def test_ticks_have_as_many_digits_as_tell_them_apart():
+    # The same numbers as in js/src/lib/numbers.test.ts.
+    assert tick_labels([12345.2, 12345.4, 12345.6]) == ["12345.2", "12345.4", "12345.6"]
+    assert tick_labels([0.98766, 0.98768, 0.9877]) == ["0.98766", "0.98768", "0.9877"]
+    assert tick_labels([1.72e308, 1.74e308]) == ["1.72e+308", "1.74e+308"]
+    assert tick_labels([0, 0.5, 1]) == ["0", "0.5", "1"]

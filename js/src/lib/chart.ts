@@ -12,7 +12,7 @@
 import uPlot from "uplot";
 import { h, setText, show } from "./dom";
 import { lookOf, swatch } from "./marks";
-import { shown, tick } from "./numbers";
+import { shown, tick, tickLabels } from "./numbers";
 import { type Scale, scaleOf } from "./scale";
 import { clean } from "./text";
 
@@ -128,12 +128,12 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
         y: { range: () => [0, 1] },
       },
       axes: [
-        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => at.map(tick), ticks: { show: false } },
+        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => tickLabels(at), ticks: { show: false } },
         {
           ...axis,
           size: (_, labels) => 18 + 6.5 * Math.max(4, ...(labels ?? []).map(({ length }) => length)),
           splits: () => scale.ticks.map((value) => scale.place(value) ?? 0),
-          values: () => scale.ticks.map(tick),
+          values: () => tickLabels(scale.ticks),
           ticks: { show: false },
         },
       ],

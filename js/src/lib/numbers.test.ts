@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { shown, tick } from "./numbers";
+import { shown, tick, tickLabels } from "./numbers";
 
 describe("numbers", () => {
   it.each([
@@ -23,4 +23,11 @@ describe("numbers", () => {
     [Number.MAX_VALUE, "1.8e+308"],
     [0, "0"],
   ])("are short at an axis: %d", (value, words) => expect(tick(value)).toBe(words));
+
+  it("have as many digits at an axis as tell them apart", () => {
+    expect(tickLabels([12345.2, 12345.4, 12345.6])).toEqual(["12345.2", "12345.4", "12345.6"]);
+    expect(tickLabels([0.98766, 0.98768, 0.9877])).toEqual(["0.98766", "0.98768", "0.9877"]);
+    expect(tickLabels([1.72e308, 1.74e308])).toEqual(["1.72e+308", "1.74e+308"]);
+    expect(tickLabels([0, 0.5, 1])).toEqual(["0", "0.5", "1"]);
+  });
 });

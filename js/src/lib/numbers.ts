@@ -8,9 +8,19 @@ export function shown(value: number): string {
 }
 
 /** A number at an axis, without the zeros that say nothing: `0.6`, `20`, `1e+09`. */
-export function tick(value: number): string {
+export function tick(value: number, digits = 4): string {
   const size = Math.abs(value);
-  return size !== 0 && (size < 1e-3 || size >= 1e6) ? exponent(value, 2) : String(Number(value.toPrecision(4)));
+  return size !== 0 && (size < 1e-3 || size >= 1e6) ? exponent(value, digits - 2) : String(Number(value.toPrecision(digits)));
+}
+
+/** The numbers at one axis: with as many digits as it takes to tell them apart. */
+export function tickLabels(values: readonly number[]): string[] {
+  let labels: string[] = [];
+  for (let digits = 4; digits <= 12; digits++) {
+    labels = values.map((value) => tick(value, digits));
+    if (new Set(labels).size === labels.length) break;
+  }
+  return labels;
 }
 
 /** As Python's `.2g` writes it: no zeros behind the point that say nothing, an exponent of two digits if any. */
