@@ -23,6 +23,7 @@ from .dispatch import Dispatcher
 from .facts import Fact, Failed, Meta, Missed, Status, Trouble
 from .fold import fold
 from .inquiry import Inquiry
+from .jobs import JobsTable, JobsWatch
 from .polling import Polling
 from .watch import Watch, WatchState
 from .watched_job import WatchedJob
@@ -70,6 +71,7 @@ class Monitor:
         self._listed: list[WatchedJob] = []
         self._system: Polling[dict[str, list[Fact]]] | None = None
         self._system_due = 0.0
+        self._table = JobsTable(session, self._wake)
         self._woken = False
         self._lost = False  # whether the session is connecting again
         self._resting_until = 0.0
@@ -102,10 +104,17 @@ class Monitor:
                 watch._follow(job.snapshot, job.meta)
             job.watches.append(watch)
             job.due["status"] = 0.0
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-                self._thread.start()
+            self._start_thread()
         self._wake()
+        return watch
+
+    def watch_jobs(self) -> JobsWatch:
+        """Begin to watch all jobs of the session's study, as a list of them; returns at once."""
+        watch = JobsWatch(self._table, self._dispatcher)
+        with self._changed:
+            self._table.watches.append(watch)
+            self._start_thread()
+        self._table.refresh()
         return watch
 
     def pause(self) -> None:
@@ -119,16 +128,24 @@ class Monitor:
         with self._changed:
             for job in self._jobs.values():
                 job.due.clear()
-        self._wake()
+        self._table.refresh()
 
     def close(self) -> None:
         """Stop all watches."""
         with self._changed:
+            tables = list(self._table.watches)
             watches = [w for job in self._jobs.values() for w in job.watches]
+        for table in tables:
+            table.stop()
         for watch in watches:
             watch.stop()
 
     # -- the thread ----------------------------------------------------------------------------------------
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            self._thread.start()
 
     def _wake(self) -> None:
         with self._changed:
@@ -149,6 +166,7 @@ class Monitor:
             if not self._paused:
                 self._ask(jobs)
             self._tell(jobs)
+            self._tend_table(jobs)
         except Exception:  # whatever it was: a job must not be thought to be watched when it is not
             log.exception("a mistake in the monitor; it goes on")
             self._resting_until = time.monotonic() + _AFTER_MISTAKE
@@ -162,7 +180,7 @@ class Monitor:
                     del self._jobs[job_id]
                     for polling in job.under_way.values():
                         polling.cancel()
-            if not self._jobs:
+            if not self._table.drop_ended() and not self._jobs:
                 self._thread = None
                 return False
             if not self._woken:
@@ -179,6 +197,7 @@ class Monitor:
                 due += [job.due.get(name, 0.0) for name in self._wanted(job) if name not in job.under_way]
             if self._system is None and self._wants_system():
                 due.append(self._system_due)
+            due += self._table.until_due(now)
         if not due:
             return None
         wait = max(0.0, max(min(due), self._resting_until) - now)
@@ -191,6 +210,7 @@ class Monitor:
             for job in jobs:
                 if job.failures:
                     job.due.clear()
+            self._table.refresh()
         self._lost = lost
 
     def _wanted(self, job: WatchedJob) -> list[str]:
@@ -321,6 +341,17 @@ class Monitor:
             watching, final = job.watching, job.final
             for watch in watching:
                 watch._follow(job.snapshot, job.meta, final=final, beside=watching if final else ())
+
+    def _tend_table(self, jobs: Iterable[WatchedJob]) -> None:
+        """Bring those up to date who watch all jobs."""
+        if not self._table.watches:
+            return
+        news = self._table.advance(self._paused, self._ahead)
+        seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
+        rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
+        if self._table.with_rounds(rounds) or news:
+            for watch in list(self._table.watches):
+                watch.notify()
 
     def _inquire(self, jobs: Iterable[WatchedJob]) -> None:
         """Have it found out why a job does not come along: of one at a time, and of each now and then."""

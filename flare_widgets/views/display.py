@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..monitoring import Monitor
+from .compare import CompareView
+from .comparison import MOST_JOBS
 from .job import JobView, Watch
 from .job_actions import JobSession
+from .jobs import Below, JobsView
 
 
 def show_job(
@@ -24,5 +30,37 @@ def show_job(
         The view, already displayed. Displaying it again shows it in another place too.
     """
     view = JobView(watch, session, folder=folder, keep=keep)
+    view.show()
+    return view
+
+
+def show_jobs(monitor: Monitor) -> JobsView:
+    """Show all jobs of a session's study in the caller's cell: live in a notebook, as a table in a terminal.
+
+    Parameters
+    ----------
+    monitor
+        The session's monitor.
+
+    Returns
+    -------
+    JobsView
+        The view, already displayed.
+    """
+
+    def open_job(job_id: str) -> Below:
+        watch = monitor.watch(job_id)
+        return JobView(watch, monitor.session, keep=True), watch.stop
+
+    def compare(job_ids: Sequence[str]) -> Below:
+        watches = [monitor.watch(job_id) for job_id in job_ids[:MOST_JOBS]]
+
+        def end() -> None:
+            for watch in watches:
+                watch.stop()
+
+        return CompareView(watches, keep=True), end
+
+    view = JobsView(monitor, open_job, compare)
     view.show()
     return view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from .job_picture import JobPicture, picture
 
 _HERE = Path(__file__).parent
 _SITE_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
+_PROCESS_GLYPHS = {"running": "●", "paused": "❙❙", "slow": "◔", "killed": "✕", "down": "○"}
 _MOST_SITES = 200
 
 
@@ -76,6 +77,44 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             made_at=times.show(now),
             common=times.common,
             notes=[clean(note, 500) for note in notes],
+        )
+    )
+
+
+def faults_html(
+    title: str, rows: Sequence[Mapping[str, Any]], now: float, ended: bool, zone: tzinfo | None = None
+) -> str:
+    """Return the processes of a local federation as HTML for a saved notebook.
+
+    Parameters
+    ----------
+    title
+        What the federation is called.
+    rows
+        ``name, state, words, since`` of each process.
+    now
+        The time the form is made, in seconds since the epoch.
+    ended
+        Whether the federation has ended.
+    zone
+        The time zone to show times in; this machine's when not given.
+    """
+    times = _Times([row["since"] for row in rows] + ([] if ended else [now]), zone)
+    root, style = _style("faults-static.css")
+    return (
+        _environment()
+        .get_template("faults.html.j2")
+        .render(
+            root=root,
+            style=style,
+            title=clean(title, 64),
+            ended=ended,
+            rows=[
+                {**row, "since": times.show(row["since"]), "glyph": _PROCESS_GLYPHS.get(row["state"], "○")}
+                for row in rows
+            ],
+            made_at=times.show(now),
+            common=times.common,
         )
     )
 

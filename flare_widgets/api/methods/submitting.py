@@ -52,6 +52,7 @@ class SubmitMethods(Methods):
         OutcomeUnknown
             The answer was lost, and the server could not be asked what became of the job; says how to find out.
         """
+        self._check_may_change("submit_job")
         link = self._link()
         # The user's own token may be of an older job with other content: that the server shall compare.
         ours = token is None and link.dialect.submit_tokens and largest_file <= _TOKEN_FILE

@@ -61,7 +61,7 @@ function open(name: string, traits: Record<string, unknown> = {}) {
   };
   const seen = (selector: string): string => (find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? ""));
   const button = (label: string): HTMLElement => {
-    const found = [...el.querySelectorAll("button")].find((b) => b.textContent?.split(":")[0] === label && !b.closest("[hidden]"));
+    const found = [...el.querySelectorAll("button")].find((b) => b.textContent?.split(" (")[0] === label && !b.closest("[hidden]"));
     if (!found) throw new Error(`no button ${label}`);
     return found;
   };

@@ -206,7 +206,7 @@ class Button {
 
   draw(action: Action, underWay: boolean): void {
     setText(this.#label, action.label);
-    setText(this.#why, action.reason ? `: not possible, ${action.reason}` : "");
+    setText(this.#why, action.reason ? ` (not possible: ${action.reason})` : "");
     const grey = action.reason !== "" || underWay;
     if (grey) this.element.setAttribute("aria-disabled", "true");
     else this.element.removeAttribute("aria-disabled");

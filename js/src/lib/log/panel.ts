@@ -79,8 +79,8 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
         selected: isSelected(line),
       })),
     keyOf: String,
-    role: "list",
-    rowRole: "listitem",
+    role: "listbox",
+    rowRole: "option",
     label: "log lines",
     stick: true,
     onStick: (atEnd) => followed(atEnd),
@@ -95,12 +95,13 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
       return true;
     },
   });
+  list.element.setAttribute("aria-multiselectable", "true");
   const tools = h(
     "div",
     { class: "flw-log-tools", role: "toolbar", "aria-label": "log" },
     who,
     h("span", { class: "flw-log-levels", role: "group", "aria-label": "levels" }, ...levels.map(({ element }) => element)),
-    h("span", { class: "flw-log-find" }, field, count, previous, next),
+    h("span", { class: "flw-log-find" }, field, previous, next, count),
     h("span", { class: "flw-log-do" }, follow, copy),
   );
   // JupyterLab takes keys for its notebook before we see them, except below this attribute.

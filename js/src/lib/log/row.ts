@@ -25,11 +25,12 @@ export function logRow(factsOf: (line: number) => LineFacts): RowPart<number> {
   let drawn = "";
   return {
     element,
-    draw(line) {
+    draw(line, { active }) {
       const facts = factsOf(line);
       const { level: grade, text: raw, query, current, selected } = facts;
       element.classList.toggle("flw-log-current", current);
       element.classList.toggle("flw-log-selected", selected);
+      element.setAttribute("aria-selected", String(selected || active));
       const key = `${line}\n${grade}\n${query}\n${raw}`;
       if (key === drawn) return;
       drawn = key;
