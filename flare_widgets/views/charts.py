@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Line:
     name
         What the legend says. Hostile text.
     points
-        Pairs of place and value. What is not finite is left out.
+        Pairs of place and value. Where a value is not finite, the line has a gap.
     bold
         Whether it is the one that the others are compared with.
     """
@@ -98,7 +99,7 @@ def line_chart(
     x_label
         What the places are.
     log
-        Whether the values are on a logarithmic scale; values that are not above 0 are left out then.
+        Whether the values are on a logarithmic scale; values that are not above 0 are gaps then.
     mark
         A point to mark.
     more
@@ -113,7 +114,8 @@ def line_chart(
     figure = ET.Element("figure", {"class": "flw-chart"})
     ET.SubElement(figure, "figcaption").text = clean(title)
     if points:
-        _picture(figure, shown, points, clean(title), clean(x_label), log, mark)
+        gaps = [_gaps(line.points, log) for line in lines[:MOST_LINES]]
+        _picture(figure, shown, gaps, points, clean(title), clean(x_label), log, mark)
     _legend(figure, shown, len(lines) - len(shown) + more)
     notes = []
     if mark is not None:
@@ -133,14 +135,17 @@ def line_chart(
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Return at most `most` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten."""
-    if not low < high or not math.isfinite(high - low):
+    if not low < high:
         return [low]
-    power = 10.0 ** math.floor(math.log10(max((high - low) / most, _LOWEST)))
+    if not math.isfinite(high - low):
+        return [low, high]
+    power = float(f"1e{math.floor(math.log10(max((high - low) / most, _LOWEST)))}")
     for factor in (1, 2, 5, 10, 20):
         step = factor * power
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first < most:
-            return [float(f"{n * step:.12g}") for n in range(first, last + 1)]
+            # Numbers that are very near to one another are the same when they are rounded.
+            return sorted({float(f"{n * step:.12g}") for n in range(first, last + 1)})
     return [low]
 
 
@@ -148,18 +153,31 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Return at most `most` numbers from `low` to `high`, both above 0: powers of ten, or what lies between them."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     stride = max(1, math.ceil((last - first) / most))
-    for factors in ((1, 2, 5), (1, 3), (1,)):
-        powers = range(first, last + 1, stride)
-        found = [f * 10.0**p for p in powers if -300 < p < 300 for f in factors if low <= f * 10.0**p <= high]
+    for factors in ((1, 2, 5), (1, 3), (1,)) if stride == 1 else ((1,),):
+        powers = [float(f"1e{p}") for p in range(first, last + 1, stride) if -300 < p < 300]
+        found = [f * power for power in powers for f in factors if low <= f * power <= high]
         if 2 <= len(found) <= most:
             return [float(f"{value:.6g}") for value in found]
     return [value for value in ticks(low, high, most) if value > 0]
 
 
-def tick(value: float) -> str:
+def tick(value: float, digits: int = 4) -> str:
     """Return a number at an axis, without the zeros that say nothing: ``0.6``, ``20``, ``1e+09``."""
     size = abs(value)
-    return f"{value:.2g}" if size and (size < 1e-3 or size >= 1e6) else f"{float(f'{value:.4g}'):g}"
+    if size and (size < 1e-3 or size >= 1e6):
+        return f"{value:.{digits - 2}g}"
+    # Rounded first: six digits are written without an exponent, four of a larger number are not.
+    return f"{float(f'{value:.{digits}g}'):.{max(digits, 6)}g}"
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Return the numbers at one axis: with as many digits as it takes to tell them apart."""
+    labels: list[str] = []
+    for digits in range(4, 13):
+        labels = [tick(value, digits) for value in values]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -177,6 +195,12 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 def _drawable(points: Iterable[tuple[float, float]], log: bool) -> tuple[tuple[float, float], ...]:
     kept = {x: y for x, y in points if math.isfinite(x) and math.isfinite(y) and (not log or y > 0)}
     return tuple(sorted(kept.items()))
+
+
+def _gaps(points: Iterable[tuple[float, float]], log: bool) -> list[float]:
+    """Return the places that have no value to draw."""
+    points = [point for point in points if math.isfinite(point[0])]
+    return sorted({x for x, _ in points} - {x for x, _ in _drawable(points, log)})
 
 
 def _range(values: Sequence[float], log: bool) -> tuple[float, float]:
@@ -210,6 +234,7 @@ class _Scale:
 def _picture(
     figure: ET.Element,
     lines: Sequence[Line],
+    gaps: Sequence[Sequence[float]],
     points: Sequence[tuple[float, float]],
     title: str,
     x_label: str,
@@ -236,28 +261,33 @@ def _picture(
     )
     ET.SubElement(svg, "title").text = title
     ET.SubElement(svg, "desc").text = _described(lines, x_label)
-    for value in log_ticks(low, high) if log else ticks(low, high):
+    values = log_ticks(low, high) if log else ticks(low, high)
+    for value, label in zip(values, tick_labels(values), strict=True):
         y = up(value)
         where = {"x1": f"{_LEFT:g}", "x2": f"{_WIDTH - _RIGHT:g}", "y1": f"{y:g}", "y2": f"{y:g}"}
         ET.SubElement(svg, "line", {"class": "flw-grid", "stroke": "#9e9e9e", "stroke-opacity": "0.5", **where})
-        _words(svg, tick(value), _LEFT - 6, y + 4, "end")
+        _words(svg, label, _LEFT - 6, y + 4, "end")
     for value in ticks(left, right, 9):
         if value == int(value) or left == right:
             _words(svg, tick(value), across(value), _HEIGHT - 8, "middle")
     # The important ones last, above the others.
     for index, line in sorted(enumerate(lines), key=lambda item: (item[1].bold, -item[0])):
-        _line(svg, index, line, across, up)
+        _line(svg, index, line, gaps[index], across, up)
     if mark is not None:
         where = {"cx": f"{across(mark.x):g}", "cy": f"{up(mark.y):g}", "r": "8"}
         look = {"class": "flw-best", "fill": "none", "stroke": "currentColor", "stroke-width": "1.5"}
         ET.SubElement(svg, "circle", {**where, **look})
 
 
-def _line(svg: ET.Element, index: int, line: Line, across: _Scale, up: _Scale) -> None:
-    places = [(across(x), up(y)) for x, y in _thinned(line.points)]
+def _line(svg: ET.Element, index: int, line: Line, gaps: Sequence[float], across: _Scale, up: _Scale) -> None:
+    points = _thinned(line.points)
+    places = [(across(x), up(y)) for x, y in points]
     group = ET.SubElement(svg, "g", _coloured(index))
     if len(places) > 1:
-        path = "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
+        # How many gaps lie before each point: a line goes on where that stays the same.
+        before = [bisect.bisect(gaps, x) for x, _ in points]
+        steps = zip(places, before, [-1, *before], strict=False)
+        path = "".join(f"{'L' if gap == last else 'M'}{x:g} {y:g}" for (x, y), gap, last in steps)
         ET.SubElement(group, "path", {"d": path, **_stroke(index, line.bold)})
     stride = math.ceil(len(places) / _MOST_MARKS) or 1
     size = 1.1 if line.bold else 0.8

@@ -19,6 +19,7 @@ from flare_widgets.views.charts import (
     line_chart,
     log_ticks,
     tick,
+    tick_labels,
     ticks,
 )
 
@@ -179,3 +180,29 @@ def test_ticks_are_round_and_inside():
     assert log_ticks(0.5, 2000) == [1, 10, 100, 1000]
     assert log_ticks(1.5, 6) == [2, 5]
     assert [tick(v) for v in (0.1 + 0.2, 20, 1e9, 0.0001, 0)] == ["0.3", "20", "1e+09", "0.0001", "0"]
+
+
+CASES = json.loads((Path(__file__).parents[2] / "js/fixtures/ticks.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['low']:g} to {case['high']:g}")
+def test_the_ticks_are_those_of_the_live_chart(case):
+    assert ticks(case["low"], case["high"]) == case["ticks"]
+    if case["log"] is not None:
+        assert log_ticks(case["low"], case["high"]) == case["log"]
+
+
+@pytest.mark.parametrize(("missing", "log"), [(math.nan, False), (math.inf, False), (-1.0, True), (0.0, True)])
+def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
+    figure = read(Line("a", ((1, 1.0), (2, 2.0), (3, missing), (4, 2.0), (6, 3.0))), Line("b", ((5, 1.0),)), log=log)
+    path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
+    # Over place 5, which only the other line names, it goes straight on.
+    assert re.sub(r"[^ML]", "", path) == "MLML"
+
+
+def test_ticks_have_as_many_digits_as_tell_them_apart():
+    # The same numbers as in js/src/lib/numbers.test.ts.
+    assert tick_labels([12345.2, 12345.4, 12345.6]) == ["12345.2", "12345.4", "12345.6"]
+    assert tick_labels([0.98766, 0.98768, 0.9877]) == ["0.98766", "0.98768", "0.9877"]
+    assert tick_labels([1.72e308, 1.74e308]) == ["1.72e+308", "1.74e+308"]
+    assert tick_labels([0, 0.5, 1]) == ["0", "0.5", "1"]

@@ -63,11 +63,18 @@ describe("a chart", () => {
     expect(new Set(looks).size).toBe(12);
   });
 
-  it("leaves out what a logarithmic scale has no place for, and says so", () => {
+  it("has a gap where a logarithmic scale has no place for a value, and says so", () => {
     const lines = [{ name: "loss", points: [[1, 10], [2, 0], [3, 0.1], [4, Number.NaN]] as const }];
     open.draw({ label: "loss", xLabel: "round", lines, log: true });
     expect(note()).toBe("1 value is not above 0: a logarithmic scale has no place for it");
-    expect(plot().getAttribute("aria-valuemax")).toBe("3");
+    // The round is there and its value is told, though the line has a gap.
+    press("Home");
+    press("ArrowRight");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 2, loss 0.000");
+    press("End");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 4, loss –");
+    press("Escape");
+    expect(legend()).toEqual(["loss 0.100"]);
   });
 
   it("does not fill the page with two hundred names", () => {

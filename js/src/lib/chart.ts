@@ -12,12 +12,16 @@
 import uPlot from "uplot";
 import { h, setText, show } from "./dom";
 import { lookOf, swatch } from "./marks";
-import { shown, tick } from "./numbers";
+import { shown, tick, tickLabels } from "./numbers";
+import { type Scale, scaleOf } from "./scale";
 import { clean } from "./text";
 
 export interface ChartLine {
   readonly name: string;
-  /** In any order; the last of several at one place counts. What is not finite is left out. */
+  /**
+   * In any order; the last of several at one place counts. Where a value is not finite, the line has a gap; where
+   * another line has a place that this one does not name, it goes straight on.
+   */
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Drawn thick: what the others are compared with. */
   readonly bold?: boolean;
@@ -29,7 +33,7 @@ export interface ChartPicture {
   /** What the places along the bottom are: `round`. */
   readonly xLabel: string;
   readonly lines: readonly ChartLine[];
-  /** Whether the values are on a logarithmic scale; those that are not above 0 are left out then. */
+  /** Whether the values are on a logarithmic scale; those that are not above 0 are gaps then. */
   readonly log?: boolean;
   /** A point to mark, and why: `best`. */
   readonly mark?: { readonly x: number; readonly y: number; readonly words: string };
@@ -53,7 +57,8 @@ const MOST_MARKS = 30;
 const MOST_SPOKEN = 6;
 /** CSS pixels from a line within which the pointer is taken to mean it. */
 const NEAR = 30;
-const INCREMENTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000, 1_000_000];
+/** Steps along the bottom: whole numbers, for there is no half a round. */
+const INCREMENTS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
 
 type Columns = [number[], ...(number | null | undefined)[][]];
 
@@ -75,6 +80,7 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
 
   let picture: ChartPicture | undefined;
   let columns: Columns = [[]];
+  let scale: Scale = scaleOf([], false);
   let entries: Entry[] = [];
   let drawing: uPlot | undefined;
   let kind = "";
@@ -86,12 +92,16 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
   function draw(next: ChartPicture): void {
     picture = { ...next, lines: next.lines.map((line) => ({ ...line, name: clean(line.name, 60) })) };
     const { lines, log = false } = picture;
-    columns = aligned(lines, log);
+    columns = aligned(lines);
+    const [xs, ...rows] = columns;
+    scale = scaleOf([...rows.flat(), picture.mark?.y].filter((y) => typeof y === "number"), log);
+    // uPlot is given places, not values: its arithmetic ends long before that of numbers does.
+    const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? scale.place(y) : y)))];
     const nextKind = JSON.stringify([log, picture.xLabel, next.more ?? 0, lines.map(({ name, bold }) => [name, bold === true])]);
     plot.setAttribute("aria-label", clean(next.label));
     if (pointed !== null && pointed >= columns[0].length) pointed = null;
     if (drawing && kind === nextKind) {
-      drawing.setData(columns as uPlot.AlignedData);
+      drawing.setData(places as uPlot.AlignedData);
     } else {
       kind = nextKind;
       entries = lines.slice(0, MOST_NAMED).map(entry);
@@ -99,12 +109,12 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
       legend.replaceChildren(...entries.map(({ element }) => element));
       if (more > 0) legend.append(h("li", { class: "flw-legend-item" }, `and ${more} more`));
       drawing?.destroy();
-      drawing = new uPlot(options(lines, log), columns as uPlot.AlignedData, plot);
+      drawing = new uPlot(options(lines), places as uPlot.AlignedData, plot);
     }
     tell();
   }
 
-  function options(lines: readonly ChartLine[], log: boolean): uPlot.Options {
+  function options(lines: readonly ChartLine[]): uPlot.Options {
     const axis = { stroke: ink, font: "11px system-ui, sans-serif", grid: { stroke: gridColour, width: 1 } };
     return {
       width: plot.clientWidth || 300,
@@ -114,16 +124,16 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
       focus: { alpha: 1 },
       cursor: { y: false, drag: { x: false, y: false }, focus: { prox: NEAR }, points: { size: 7 } },
       scales: {
-        x: { time: false, range: (_, low, high) => (low === high ? [low - 0.5, high + 0.5] : [low, high]) },
-        y: log ? { distr: 3, log: 10 } : {},
+        x: { time: false, range: () => ends(columns[0]) },
+        y: { range: () => [0, 1] },
       },
       axes: [
-        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => at.map(tick), ticks: { show: false } },
+        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => tickLabels(at), ticks: { show: false } },
         {
           ...axis,
-          size: 54,
-          space: 26,
-          values: (_, at) => at.map((value: number | null) => (value === null ? "" : tick(value))),
+          size: (_, labels) => 18 + 6.5 * Math.max(4, ...(labels ?? []).map(({ length }) => length)),
+          splits: () => scale.ticks.map((value) => scale.place(value) ?? 0),
+          values: () => tickLabels(scale.ticks),
           ticks: { show: false },
         },
       ],
@@ -152,16 +162,18 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
 
   function drawMarks(u: uPlot): void {
     const { ctx, bbox } = u;
-    const scale = uPlot.pxRatio;
+    const ratio = uPlot.pxRatio;
     ctx.save();
     ctx.beginPath();
     // A mark may reach a little over the edge, or the first and the last would be cut in half.
-    ctx.rect(bbox.left - 6 * scale, bbox.top - 6 * scale, bbox.width + 12 * scale, bbox.height + 12 * scale);
+    ctx.rect(bbox.left - 6 * ratio, bbox.top - 6 * ratio, bbox.width + 12 * ratio, bbox.height + 12 * ratio);
     ctx.clip();
     const stamp = (x: number, y: number, paint: () => void): void => {
+      const place = scale.place(y);
+      if (place === null) return;
       ctx.save();
-      ctx.translate(u.valToPos(x, "x", true), u.valToPos(y, "y", true));
-      ctx.scale(scale, scale);
+      ctx.translate(u.valToPos(x, "x", true), u.valToPos(place, "y", true));
+      ctx.scale(ratio, ratio);
       paint();
       ctx.restore();
     };
@@ -181,7 +193,7 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
       });
     });
     const mark = picture?.mark;
-    if (mark && markable(mark)) {
+    if (mark && Number.isFinite(mark.x)) {
       ctx.strokeStyle = getComputedStyle(element.parentElement ?? element).color;
       ctx.lineWidth = 1.5;
       ctx.setLineDash([]);
@@ -193,9 +205,6 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     }
     ctx.restore();
   }
-
-  const markable = ({ x, y }: { x: number; y: number }): boolean =>
-    Number.isFinite(x) && Number.isFinite(y) && (!picture?.log || y > 0);
 
   // A canvas knows no CSS variables: the colours are those that elements of the page have at the time.
   function colour(index: number): string {
@@ -312,20 +321,24 @@ function entry(line: ChartLine, index: number): Entry {
   return { element, sample, value };
 }
 
-/** All lines over the places of any: where a line has no point, the line goes straight on. */
-function aligned(lines: readonly ChartLine[], log: boolean): Columns {
-  const maps = lines.map(({ points }) => new Map(points.filter(([x, y]) => drawable(x, y, log))));
+/** All lines over the places of any: null is a gap, and over what is undefined a line goes straight on. */
+function aligned(lines: readonly ChartLine[]): Columns {
+  const maps = lines.map(
+    ({ points }) => new Map(points.filter(([x]) => Number.isFinite(x)).map(([x, y]) => [x, Number.isFinite(y) ? y : null])),
+  );
   const xs = [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
   return [xs, ...maps.map((map) => xs.map((x) => map.get(x)))];
 }
 
-function drawable(x: number, y: number, log: boolean): boolean {
-  return Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0);
+/** From where to where the places reach; a single one stands in the middle. */
+function ends(xs: readonly number[]): [low: number, high: number] {
+  const [low, high] = [xs[0] ?? 0, xs.at(-1) ?? 0];
+  return low === high ? [low - 0.5, high + 0.5] : [low, high];
 }
 
 /** Says how many values a logarithmic scale has no place for. */
 function hiddenWords({ lines, log = false }: ChartPicture): string {
-  const left = lines.flatMap(({ points }) => points).filter(([x, y]) => drawable(x, y, false) && !drawable(x, y, log));
+  const left = log ? lines.flatMap(({ points }) => points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y <= 0) : [];
   if (!left.length) return "";
   return left.length === 1
     ? "1 value is not above 0: a logarithmic scale has no place for it"
