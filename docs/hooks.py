@@ -1,0 +1,137 @@
+"""What the site shows that is not written in a page: it is made of the code, the README and the changelog.
+
+A page says where by a comment, ``<!-- made: NAME -->``, which GitHub does not show.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_MADE = re.compile(r"^<!-- made: ([\w-]+) -->$", re.MULTILINE)
+_INFO = re.compile(r"^(\s*```\w+) no-run$", re.MULTILINE)
+_DRAWING = re.compile(r"^!\[(.*)\]\((images/[\w-]+\.svg)\)$", re.MULTILINE)
+_LINK = re.compile(r"(\]\()(?!https?:|#)([^)\s]+)(\))")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put in what is made, take off what only the tests read, and draw drawings in the colours of the page."""
+    markdown = _MADE.sub(lambda match: MADE[match[1]](), markdown)
+    markdown = _DRAWING.sub(lambda match: _drawing(match[2], match[1]), markdown)
+    return _INFO.sub(r"\1", markdown)
+
+
+def verbs() -> str:
+    """Every verb of ``%flare``, from its declaration."""
+    from flare_widgets.magics.cell import CELL
+    from flare_widgets.magics.verbs import GROUPS
+
+    parts = []
+    for group, members in GROUPS.items():
+        parts.append(f"## {group}")
+        parts += [_verb(verb.name, f"%flare {verb.name}", verb.help(), verb.changes) for verb in members]
+    parts += ["## Jobs written in cells", _verb("cell", "%%flare", CELL.help(), False)]
+    return "\n\n".join(parts)
+
+
+def commands() -> str:
+    """Every command of the command line, from its declaration."""
+    from flare_widgets.cli import COMMANDS, parser
+
+    subparsers = next(a.choices for a in parser()._actions if isinstance(a.choices, dict))
+    return "\n\n".join(
+        f"## `flare-widgets {command.name}`\n\n"
+        + _fenced(subparsers[command.name].format_help().partition("\nExit codes:")[0])
+        for command in COMMANDS
+    )
+
+
+def exit_codes() -> str:
+    """What the exit codes of the command line mean."""
+    from flare_widgets.cli.command import ExitCode
+
+    return _table(("code", "meaning"), ((str(code.value), code.meaning) for code in ExitCode))
+
+
+def settings() -> str:
+    """The table of settings."""
+    from flare_widgets.config import settings_table
+
+    return settings_table()
+
+
+def bench() -> str:
+    """The table that ``make bench`` wrote into the README."""
+    _, _, rest = (ROOT / "README.md").read_text().partition("<!-- bench -->\n")
+    return rest.partition("<!-- /bench -->")[0]
+
+
+def watching() -> str:
+    """What the README of the benchmarks says about watching."""
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    return "## Watching" + text.partition("\n## Watching")[2]
+
+
+def changelog() -> str:
+    """The changelog."""
+    return _page("CHANGELOG.md")
+
+
+def contributing() -> str:
+    """The page for contributors."""
+    return _page("CONTRIBUTING.md")
+
+
+MADE: dict[str, Callable[[], str]] = {
+    "verbs": verbs,
+    "commands": commands,
+    "exit-codes": exit_codes,
+    "settings": settings,
+    "bench": bench,
+    "watching": watching,
+    "changelog": changelog,
+    "contributing": contributing,
+}
+"""What can be made, by the name that pages say."""
+
+
+def _verb(name: str, title: str, help_: str, changes: bool) -> str:
+    note = "*Changes something: refused in read-only mode.*\n\n" if changes else ""
+    return f"### `{title}` {{#{name}}}\n\n{note}{_fenced(help_)}"
+
+
+def _fenced(text: str) -> str:
+    return f"```text\n{text.strip()}\n```"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _page(name: str) -> str:
+    """A Markdown file of the repository, without its title; its links are relative to the repository's root."""
+    body = (ROOT / name).read_text().partition("\n")[2]
+    return _LINK.sub(lambda match: _from_docs(match), body)
+
+
+def _from_docs(match: re.Match[str]) -> str:
+    target = match[2]
+    if target.startswith("docs/"):
+        return f"{match[1]}{target.removeprefix('docs/')}{match[3]}"
+    pages = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
+    return f"{match[1]}{pages.get(target, target)}{match[3]}"
+
+
+def _drawing(file: str, words: str) -> str:
+    """A drawing as part of the page, where it has the page's text colour, light or dark."""
+    svg = (ROOT / "docs" / file).read_text()
+    svg = re.sub(r"<style>.*?</style>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"\n\s*", "\n", svg[svg.index("<svg") :]).replace("\n\n", "\n")
+    return f'<figure class="drawing" aria-label="{html.escape(words)}">{svg}</figure>'
