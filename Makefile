@@ -26,7 +26,7 @@ test: lint bundle-check browser  ## run every test
 	$(MAKE) --no-print-directory old-servers
 
 docs: $(READY)  ## build the documentation site into out/site; a warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 unit: $(READY)  ## run only the tests that need neither a federation nor a browser
 	$(BIN)/pytest tests/unit
