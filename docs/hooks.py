@@ -1,27 +1,37 @@
 """What the site shows that is not written in a page: it is made of the code, the README and the changelog.
 
-A page says where by a comment, ``<!-- made: NAME -->``, which GitHub does not show.
+A page says where by a comment, which GitHub does not show: ``<!-- made: NAME -->``, and ``<!-- screenshot: NAME -->``
+for a picture in ``docs/screenshots``, NAME.png, beside which there may be a NAME-dark.png. Without the picture the page
+does without.
 """
 
 from __future__ import annotations
 
+import argparse
 import html
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flare_widgets.magics.parsing import Verb
 
 ROOT = Path(__file__).resolve().parents[1]
 
 _MADE = re.compile(r"^<!-- made: ([\w-]+) -->$", re.MULTILINE)
 _INFO = re.compile(r"^(\s*```\w+) no-run$", re.MULTILINE)
+_SCREENSHOT = re.compile(r"^<!-- screenshot: ([\w-]+) -->$", re.MULTILINE)
 _DRAWING = re.compile(r"^!\[(.*)\]\((images/[\w-]+\.svg)\)$", re.MULTILINE)
+_CODE = re.compile(r"(%%?flare(?: [a-z]+)?(?: [A-Z]+)?|%config [\w.]+(?: = \S*[^\s.;,])?|(?<!\w)--[a-z-]+)")
 _LINK = re.compile(r"(\]\()(?!https?:|#)([^)\s]+)(\))")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put in what is made, take off what only the tests read, and draw drawings in the colours of the page."""
     markdown = _MADE.sub(lambda match: MADE[match[1]](), markdown)
+    markdown = _SCREENSHOT.sub(lambda match: _screenshot(match[1]), markdown)
     markdown = _DRAWING.sub(lambda match: _drawing(match[2], match[1]), markdown)
     return _INFO.sub(r"\1", markdown)
 
@@ -34,8 +44,8 @@ def verbs() -> str:
     parts = []
     for group, members in GROUPS.items():
         parts.append(f"## {group}")
-        parts += [_verb(verb.name, f"%flare {verb.name}", verb.help(), verb.changes) for verb in members]
-    parts += ["## Jobs written in cells", _verb("cell", "%%flare", CELL.help(), False)]
+        parts += [_verb(verb, verb.name) for verb in members]
+    parts += ["## Jobs written in cells", _verb(CELL, CELL.name)]
     return "\n\n".join(parts)
 
 
@@ -100,9 +110,38 @@ MADE: dict[str, Callable[[], str]] = {
 """What can be made, by the name that pages say."""
 
 
-def _verb(name: str, title: str, help_: str, changes: bool) -> str:
-    note = "*Changes something: refused in read-only mode.*\n\n" if changes else ""
-    return f"### `{title}` {{#{name}}}\n\n{note}{_fenced(help_)}"
+def _verb(verb: Verb, anchor: str) -> str:
+    """A verb as a part of the page: its usage, what it does, examples, and what it takes."""
+    # Of the help, what stands before the examples, in paragraphs.
+    help_ = (inspect.getdoc(verb.run) or "").partition("Examples:")[0].strip()
+    parts = [f"### `{verb.parser.prog}` {{#{anchor}}}", _fenced(verb.parser.format_usage().removeprefix("usage: "))]
+    parts += [_text(" ".join(paragraph.split())) for paragraph in help_.split("\n\n")]
+    if verb.changes:
+        parts.append("*Changes something: refused in read-only mode.*")
+    if verb.examples:
+        parts.append(_table(("example", ""), ((f"`{line}`", _text(words)) for line, words in verb.examples)))
+    if rows := [_option(action) for action in verb.parser._actions]:
+        parts.append(_table(("takes", ""), rows))
+    return "\n\n".join(parts)
+
+
+def _option(action: argparse.Action) -> tuple[str, str]:
+    value = action.metavar or ("" if action.choices is None else "{" + ",".join(map(str, action.choices)) + "}")
+    if action.nargs == 0:
+        value = ""
+    elif not value:
+        value = action.dest.upper()
+    *others, last = action.option_strings or [""]
+    shown = [*others, f"{last} {value}".strip()]
+    return ", ".join(f"`{word}`" for word in shown), _text((action.help or "").replace("%%", "%"))
+
+
+def _text(words: str) -> str:
+    """Plain words as Markdown: lines of ``%flare`` and options are code, and nothing else is markup."""
+    parts = _CODE.split(words)
+    parts[0::2] = [re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", part) for part in parts[0::2]]
+    parts[1::2] = [f"`{part}`" for part in parts[1::2]]
+    return "".join(parts)
 
 
 def _fenced(text: str) -> str:
@@ -118,7 +157,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _page(name: str) -> str:
     """A Markdown file of the repository, without its title; its links are relative to the repository's root."""
     body = (ROOT / name).read_text().partition("\n")[2]
-    return _LINK.sub(lambda match: _from_docs(match), body)
+    return _LINK.sub(_from_docs, body)
 
 
 def _from_docs(match: re.Match[str]) -> str:
@@ -127,6 +166,15 @@ def _from_docs(match: re.Match[str]) -> str:
         return f"{match[1]}{target.removeprefix('docs/')}{match[3]}"
     pages = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
     return f"{match[1]}{pages.get(target, target)}{match[3]}"
+
+
+def _screenshot(name: str) -> str:
+    """The picture of a view, for light pages and for dark ones; nothing where there is none."""
+    files = {"light": f"screenshots/{name}.png", "dark": f"screenshots/{name}-dark.png"}
+    there = {scheme: file for scheme, file in files.items() if (ROOT / "docs" / file).is_file()}
+    both = len(there) == len(files)
+    words = f"The view: {name}"
+    return "\n".join(f"![{words}]({file}{f'#only-{scheme}' if both else ''})" for scheme, file in there.items())
 
 
 def _drawing(file: str, words: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -110,12 +111,25 @@ def test_the_pages_say_what_the_declarations_say(site: Path) -> None:
     assert 'class="drawing"' in (site / "architecture.html").read_text()
 
 
+def test_each_verb_has_its_examples_and_all_that_it_takes(site: Path) -> None:
+    magics = (site / "magics.html").read_text()
+    for verb in VERBS.values():
+        part = magics.partition(f'id="{verb.name}"')[2].partition("<h3")[0]
+        for line, _ in verb.examples:
+            assert f"<code>{html.escape(line, quote=False)}</code>" in part, line
+        for flag in verb.parser._option_string_actions:
+            assert f"{flag}</code>" in part or f"{flag} " in part, (verb.name, flag)
+        assert ("refused in read-only mode" in part) == verb.changes
+
+
 def test_the_reference_has_the_sections_of_docstrings_and_no_roles(site: Path) -> None:
     for page in (site / "reference").glob("*.html"):
         assert not re.search(r":(?:class|meth|func|attr|data):", page.read_text()), page
     session = (site / "reference" / "session.html").read_text()
     assert "flare_widgets.api.Session.submit_job" in session
     assert "Raises:" in session
+    # Parameters with one description for both have their own types.
+    assert re.search(r"<b>timeout</b>.{0,300}?float", re.sub(r"\s+", " ", session))
 
 
 def test_nothing_of_the_build_is_left_in_the_pages(site: Path) -> None:
