@@ -19,7 +19,8 @@ class Option:
         What ``argparse.ArgumentParser.add_argument`` takes.
     completes
         What a value of it is, for tab completion: ``jobs``, ``sites``, ``targets`` (the server and the sites),
-        ``kits``, ``studies``, ``sessions``, ``verbs``, ``folders`` or ``files``; empty for what cannot be known.
+        ``kits``, ``studies``, ``sessions``, ``federations``, ``verbs``, ``folders`` or ``files``; empty for what cannot
+        be known.
     """
 
     flags: tuple[str, ...]
@@ -125,7 +126,7 @@ SITES = option(
     "-n",
     "--sites",
     type=number_or_names,
-    default=2,
+    default=None,
     metavar="SITES",
     help="how many sites, or their names with commas between them (default: 2)",
 )
@@ -139,3 +140,4 @@ USERS = option(
     metavar="USER=ROLE,...",
     help="who else gets a startup kit; roles: project_admin, org_admin, lead, member",
 )
+FEDERATION = option("--name", default=None, metavar="NAME", help="what to call it: several may run side by side")

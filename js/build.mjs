@@ -5,7 +5,7 @@ import { build } from "esbuild";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-const views = ["job"];
+const views = ["job", "faults"];
 
 /** Bundles style sheets in which `.flw-view` stands for the class that the form's own sheet is written for. */
 const scopedStyle = {

@@ -77,7 +77,8 @@ def command(*options: Option) -> Callable[[Callable[..., int]], CliCommand]:
 WHERE = (
     option(
         "--kit", default=None, metavar="KIT",
-        help="the startup kit: its folder, or its name among those at hand (default: $FLARE_WIDGETS_KIT)",
+        help="the startup kit: its folder, or its name among those at hand (default: $FLARE_WIDGETS_KIT, or the "
+        "admin's of the only federation on this machine)",
     ),
     option("--study", default=None, metavar="STUDY", help="the study (default: $FLARE_WIDGETS_STUDY, or default)"),
 )  # fmt: skip
@@ -95,9 +96,11 @@ def connected(kit: str | None, study: str | None) -> Iterator[ManagedSession]:
     from ..manager.kits import kit_folders
 
     settings = FlareWidgets()
-    word = kit or settings.kit
+    word = kit or settings.kit or _local_kit()
     if not word:
-        raise ConfigError("which startup kit? Give --kit KIT, or set FLARE_WIDGETS_KIT")
+        raise ConfigError(
+            "which startup kit? Give --kit KIT, or set FLARE_WIDGETS_KIT; flare-widgets up starts a federation here"
+        )
     manager = SessionManager()
     manager.read_only = settings.read_only
     try:
@@ -109,6 +112,17 @@ def connected(kit: str | None, study: str | None) -> Iterator[ManagedSession]:
         )
     finally:
         manager.close_all()
+
+
+def _local_kit() -> str:
+    """The admin's kit of the only federation on this machine; empty when there is none, or more than one."""
+    from ..federation import FederationError, LocalFederation
+
+    try:
+        running = [up for up in LocalFederation.list_running() if up.in_default_place]
+    except FederationError:  # not installed here
+        return ""
+    return str(running[0].admin_kit) if len(running) == 1 else ""
 
 
 def say(text: str) -> None:

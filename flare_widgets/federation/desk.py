@@ -74,11 +74,14 @@ class State:
         The server first, then the sites in the order they joined.
     answers
         Of the last orders, by their names.
+    held
+        Whether a process has the federation; if not, it ends soon.
     """
 
     supervisor: int
     processes: tuple[ProcessState, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
+    held: bool = True
 
 
 def write_state(folder: Path, state: State) -> None:
@@ -94,6 +97,7 @@ def read_state(folder: Path) -> State | None:
             said["supervisor"],
             tuple(ProcessState(**one) for one in said["processes"]),
             tuple((name, answer) for name, answer in said["answers"]),
+            said["held"],
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -21,13 +21,8 @@ from .desk import ProcessState
 if TYPE_CHECKING:
     from .local import LocalFederation
 
-#: What can be done, with what it is called on a button and what it means.
-FAULTS = {
-    "kill": ("Kill", "end it at once, with the jobs it runs"),
-    "pause": ("Pause", "let it stand still"),
-    "slow": ("Slow down", "let it run for a fifth of the time"),
-    "back": ("Bring back", "undo what was done to it"),
-}
+#: What can be done, and what it is called on a button.
+FAULTS = {"kill": "Kill", "pause": "Pause", "slow": "Slow down", "back": "Bring back"}
 
 _WORDS = {
     "running": "runs",

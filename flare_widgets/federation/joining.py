@@ -68,15 +68,20 @@ def leave(folder: Path, site: str, say: Say) -> None:
     from flare_widgets.api import new_secure_session
 
     say(f"shutting {site} down")
-    # Asked, so that the server knows that it has left; a site that does not hear is ended anyway.
     state = desk.read_state(folder)
-    if state and any(one.name == site and one.state in ("running", "slow") for one in state.processes):
-        with (
-            contextlib.suppress(FlareError),
-            new_secure_session(ADMIN, str(folder / KITS / ADMIN), timeout=_LEAVING) as session,
-        ):
-            session.shutdown("client", [site])
-            _await_end(folder, site)
+    alive = state is not None and any(one.name == site and one.pid is not None for one in state.processes)
+    # A server that does not answer cannot be told; then the site ends without a word.
+    with (
+        contextlib.suppress(FlareError),
+        new_secure_session(ADMIN, str(folder / KITS / ADMIN), timeout=_LEAVING) as session,
+    ):
+        if alive:
+            with contextlib.suppress(FlareError):  # the server refuses while the site has a job
+                session.shutdown("client", [site], wait=False)
+                _await_end(folder, site)
+        _forget(folder, site)
+        if site in {client.name for client in session.get_system_info().client_info}:
+            session.remove_client(site)  # the word of one that leaves does not always arrive
     _forget(folder, site)
     say(f"{site} has left")
 
@@ -91,6 +96,7 @@ def _await_end(folder: Path, site: str) -> None:
 
 
 def _forget(folder: Path, site: str) -> None:
+    """End what is left of a site, and its kit with its key. May be called again."""
     with contextlib.suppress(FederationError):  # it was never started, or the federation has ended
         desk.ask(folder, {"remove": site})
     shutil.rmtree(folder / KITS / site, ignore_errors=True)

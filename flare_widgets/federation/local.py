@@ -133,17 +133,11 @@ class LocalFederation:
         """
         _check_usable()
         description, folder = registry.pick(name, registry.running())
+        federation = cls(progress=progress, scheme=description.scheme, users=description.users)
         registry.hold(folder)
-        federation = cls(
-            1,
-            progress=progress,
-            scheme=description.scheme,
-            users=description.users,
-            name=description.name,
-            keep=description.linger,
-        )
         control = Attached(description.federation, folder)
         federation._run = Run(control, description.port, folder, forgotten=False)
+        federation._name, federation._keep = description.name, description.linger
         federation._sites = federation.site_names
         return federation
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import desk
 from .errors import FederationError
+from .folders import KITS, default_root
 from .processes import find
+from .provision import ADMIN
 
 _DESCRIPTION = "federation.json"
 
@@ -61,6 +62,10 @@ class RunningFederation:
         Its folder.
     started_at
         When it was up, in seconds since the epoch.
+    keep
+        How long it goes on when nobody has it any more, in seconds.
+    held
+        Whether a process has it. If not, its kernel is gone, and it ends soon unless it is attached.
     """
 
     name: str
@@ -68,6 +73,18 @@ class RunningFederation:
     port: int
     folder: Path
     started_at: float
+    keep: float = 0.0
+    held: bool = True
+
+    @property
+    def in_default_place(self) -> bool:
+        """Whether it is where federations are for which no folder was chosen."""
+        return self.folder.resolve().parent == default_root().resolve()
+
+    @property
+    def admin_kit(self) -> Path:
+        """The startup kit of its project admin."""
+        return self.folder / KITS / ADMIN
 
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(self.sites)}, on port {self.port}, in {self.folder}"
@@ -100,7 +117,15 @@ def running() -> list[tuple[Description, RunningFederation]]:
             description, state = read_description(folder), desk.read_state(folder)
             if description and state and description.federation == process.federation:
                 sites = tuple(one.name for one in state.processes if not one.is_server)
-                up = RunningFederation(description.name, sites, description.port, folder, description.started_at)
+                up = RunningFederation(
+                    description.name,
+                    sites,
+                    description.port,
+                    folder,
+                    description.started_at,
+                    description.linger,
+                    state.held,
+                )
                 found.append((description, up))
     return sorted(found, key=lambda pair: pair[0].started_at)
 
@@ -150,8 +175,3 @@ def free_name(wanted: str | None) -> str:
         number += 1
         name = f"local-{number}"
     return name
-
-
-def now() -> float:
-    """The time, for a description."""
-    return time.time()

@@ -138,6 +138,7 @@ class Supervisor:
             created = _created(order["hold"])
             if created is not None:
                 self._holders[order["hold"]] = created
+                self._left_at = None
         if "keep" in order:
             self._keep = True
             self._linger = order.get("linger", 0.0)
@@ -164,7 +165,7 @@ class Supervisor:
 
     def _say(self) -> None:
         processes = tuple(member.state for member in self._members.values())
-        state = desk.State(os.getpid(), processes, tuple(self._answers))
+        state = desk.State(os.getpid(), processes, tuple(self._answers), self._left_at is None)
         if state != self._said:
             with contextlib.suppress(OSError):  # the user may have removed the folder
                 desk.write_state(self._folder, state)

@@ -21,7 +21,7 @@ from ..monitoring.watch import Watch
 from ..options import option
 from ..views.display import show_job
 from ..views.job import JobView
-from .parsing import Verb
+from .parsing import Verb, without_comment
 from .progress import Progress, transfer
 from .state import State
 
@@ -62,7 +62,13 @@ CELL = Verb(
     [
         option("--name", default="cell-job", help="the job's name (default: cell-job)"),
         option("--rounds", type=int, default=3, metavar="N", help="how many rounds (default: 3)"),
-        option("--sites", default="", metavar="A,B", help="the sites that train (default: all that are connected)"),
+        option(
+            "--sites",
+            default="",
+            metavar="A,B",
+            completes="sites",
+            help="the sites that train (default: all that are connected)",
+        ),
         option("--min-sites", type=int, metavar="N", help="how many must answer in a round (default: all that train)"),
         option("--framework", choices=FRAMEWORKS, help="default: what the code imports, else numpy"),
         option(
@@ -109,7 +115,7 @@ def run_cell(
         The view; with ``--wait`` how the job ended; with ``--dry-run`` the job folder; None when help was wanted.
     """
     try:
-        words = shlex.split(line)
+        words = shlex.split(without_comment(line))
     except ValueError as error:
         raise UsageError(f"%%flare: {str(error).lower()} in: {line.strip()}") from None
     if "-h" in words or "--help" in words:

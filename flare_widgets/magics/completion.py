@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ..api import TargetType
 from ..text import SHORT_ID, clean
+from .cell import CELL
 from .parsing import Verb
 from .state import State
 from .verbs import VERBS
@@ -23,6 +24,7 @@ _PRIORITY = 1000.0  # before Jedi, which is slow and has nothing to say here
 _PATIENCE = 0.25  # seconds for what the server was never asked before, and for looking for kits
 _MOST = 200
 _LINE = re.compile(r"(?:^|=)\s*%flare(?P<rest>\s.*)$")
+_CELL = re.compile(r"^%%flare(?P<rest>\s.*)$")
 
 
 class Candidate(NamedTuple):
@@ -55,18 +57,26 @@ def complete(line: str, verbs: Mapping[str, Verb], values: Values) -> Completion
     values
         What values there are.
     """
-    found = _LINE.search(line)
+    in_cell = _CELL.match(line)
+    found = in_cell or _LINE.search(line)
     if found is None:
         return None
     before, fragment = _split(found["rest"])
+    if in_cell:
+        return _arguments(CELL, before, fragment, values)
     if not before:
         return _of(fragment, [Candidate(verb.name, "verb") for verb in verbs.values()])
     verb = verbs.get(before[0])
     if verb is None:
         return _of(fragment, [])
+    return _arguments(verb, before[1:], fragment, values)
+
+
+def _arguments(verb: Verb, before: list[str], fragment: str, values: Values) -> Completions:
+    """How the arguments of a verb may go on."""
     actions = verb.parser._actions
     flags = {flag: action for action in actions for flag in action.option_strings}
-    position, waiting = _read(before[1:], flags)
+    position, waiting = _read(before, flags)
     if waiting is not None:
         return _values_of(waiting, fragment, values)
     flag, equals, value = fragment.partition("=")
@@ -179,6 +189,8 @@ def values_in(state: State) -> Values:
             return studies()
         if kind == "sessions":
             return [Candidate(name, "session") for name in state.manager.sessions]
+        if kind == "federations":
+            return [Candidate(name, "federation") for name in state.federations]
         if kind == "verbs":
             return [Candidate(name, "verb") for name in VERBS]
         if kind == "kits":

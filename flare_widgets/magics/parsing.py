@@ -97,7 +97,7 @@ def parse(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any] | N
         The line makes no sense; the message is one line, with a suggestion.
     """
     try:
-        words = shlex.split(line)
+        words = shlex.split(without_comment(line))
     except ValueError as e:
         raise UsageError(f"%flare: {str(e).lower()} in: {line.strip()}") from None
     if not words or words[0] in ("-h", "--help"):
@@ -124,6 +124,22 @@ def help_all(groups: Mapping[str, Iterable[Verb]]) -> str:
         lines += ["", heading, *(f"  %flare {v.name:<{width}}  {v.summary}" for v in verbs)]
     lines += ["", "%flare VERB -h tells more. Every verb returns a value: job = %flare submit FOLDER"]
     return "\n".join(lines)
+
+
+def without_comment(line: str) -> str:
+    """Return a line without the comment at its end: a ``#`` that stands alone, not in quotes, and what follows.
+
+    IPython does not do that for magics, and people copy lines with comments.
+    """
+    quote = ""
+    for i, character in enumerate(line):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "#" and not (line[:i][-1:] + line[i + 1 : i + 2]).strip():
+            return line[:i]
+    return line
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:

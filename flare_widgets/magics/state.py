@@ -18,7 +18,7 @@ _CONNECT = "%flare connect KIT, or %flare up for a federation on this machine"
 
 
 class State:
-    """The sessions, the settings, and the federation that was started.
+    """The sessions, the settings, and the federations that were started.
 
     Parameters
     ----------
@@ -29,16 +29,21 @@ class State:
     ----------
     manager
         The sessions.
-    federation
-        The one that ``%flare up`` started, None while there is none.
     """
 
     def __init__(self, config: FlareWidgets) -> None:
         self.config = config
         self.manager = SessionManager()
-        self.federation: LocalFederation | None = None
+        self._federations: dict[str, LocalFederation] = {}
         self.manager.read_only = config.read_only
         config.observe(lambda change: setattr(self.manager, "read_only", change.new), "read_only")
+
+    @property
+    def federations(self) -> dict[str, LocalFederation]:
+        """The local federations that are up, by their names."""
+        for name in [name for name, federation in self._federations.items() if not federation.running]:
+            del self._federations[name]
+        return self._federations
 
     @property
     def current(self) -> ManagedSession:
@@ -86,7 +91,7 @@ class State:
     @property
     def kit_places(self) -> list[str | Path]:
         """The folders in which startup kits are looked for, besides around the notebook."""
-        own = [self.federation.folder / "kits"] if self.federation is not None and self.federation.running else []
+        own = [federation.folder / "kits" for federation in self.federations.values()]
         return [*self.config.kit_folders, *own]
 
     def kits_at_hand(self, seconds: float = 2.0) -> list[Path]:

@@ -129,7 +129,7 @@ def test_an_interrupt_ends_the_watching_only(federation: LocalFederation, ours: 
     ours.abort_job(job_id)
 
 
-@pytest.mark.parametrize("name", ["demo", "lab", "check", "jobs", "submit", "monitor"])
+@pytest.mark.parametrize("name", ["demo", "lab", "check", "jobs", "submit", "monitor", "up", "down"])
 def test_every_command_explains_itself(name: str) -> None:
     done = run(name, "--help")
     assert done.returncode == 0

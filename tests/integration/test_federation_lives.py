@@ -144,11 +144,12 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
         wait_until(lambda: watch.snapshot.round is not None and watch.snapshot.round >= 1)
         paused = federation.pause("lyon-1")
         assert paused.state == "paused"
-        assert status(paused.pid) == psutil.STATUS_STOPPED
+        # A signal takes a moment.
+        wait_until(lambda: status(paused.pid) == psutil.STATUS_STOPPED, 5)
         # Its job's processes stand still with it, and nobody else's.
         children = psutil.Process(paused.pid).children(recursive=True)
         assert children
-        assert {child.status() for child in children} == {psutil.STATUS_STOPPED}
+        wait_until(lambda: {child.status() for child in children} == {psutil.STATUS_STOPPED}, 5)
         assert status(federation.states["site-2"].pid) != psutil.STATUS_STOPPED
         wait_until(lambda: watch.snapshot.silent_sites == ("lyon-1",), 60)
         assert "silent: lyon-1" in describe(watch.snapshot, time.time()) or "lyon-1 silent" in describe(
@@ -158,7 +159,7 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
             federation.pause("lyon-1")
 
         assert federation.bring_back("lyon-1").state == "running"
-        assert status(paused.pid) != psutil.STATUS_STOPPED
+        wait_until(lambda: status(paused.pid) != psutil.STATUS_STOPPED, 5)
         there = watch.snapshot.round or 0
         wait_until(lambda: watch.snapshot.round is not None and watch.snapshot.round > there, 60)
         session.abort_job(job)
@@ -176,6 +177,7 @@ def test_a_slow_site_gets_a_fifth_of_the_time(federation: LocalFederation) -> No
     assert 0.5 < sum(looks) / len(looks) < 0.95
     federation.bring_back("site-2")
     assert federation.states["site-2"].state == "running"
+    wait_until(lambda: status(slow.pid) != psutil.STATUS_STOPPED, 5)
     looks = []
     for _ in range(40):
         looks.append(status(slow.pid) == psutil.STATUS_STOPPED)

@@ -38,7 +38,7 @@ def offered(line: str) -> tuple[str, list[str]] | None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "flare", "%flare", "x = flare ", "print('%flare x')  # ", "%%flare ", "%flared x"]
+    "line", ["", "flare", "%flare", "x = flare ", "print('%flare x')  # ", "%%flared ", "x = %%flare ", "%flared x"]
 )
 def test_other_lines_are_left_alone(line: str) -> None:
     assert offered(line) is None
@@ -83,6 +83,12 @@ def test_verbs(before: str) -> None:
 )
 def test_what_may_come_next(line: str, fragment: str, words: list[str]) -> None:
     assert offered(f"%flare {line}") == (fragment, words)
+
+
+def test_the_cell_magic() -> None:
+    assert offered("%%flare --dry") == ("--dry", ["--dry-run"])
+    assert offered("%%flare --framework sk") == ("sk", ["sklearn"])
+    assert offered("%%flare ") == ("", [*offered("%%flare --")[1]])  # type: ignore[index]
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

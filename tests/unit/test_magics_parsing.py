@@ -7,7 +7,7 @@ import re
 import pytest
 from IPython.core.error import UsageError
 
-from flare_widgets.magics.parsing import help_all, parse
+from flare_widgets.magics.parsing import help_all, parse, without_comment
 from flare_widgets.magics.verbs import GROUPS, VERBS
 
 PROMISED = (
@@ -25,11 +25,13 @@ def test_every_verb_that_was_promised_exists() -> None:
 @pytest.mark.parametrize(
     ("line", "verb", "arguments"),
     [
-        ("up", "up", {"sites": 2}),
+        ("up", "up", {"sites": None, "name": None, "keep": 0.0}),
         ("up -n 3", "up", {"sites": 3}),
         ("up --sites=hospital-a,hospital-b", "up", {"sites": ["hospital-a", "hospital-b"]}),
         ("up --users ada@x=lead,bob@x=member", "up", {"users": {"ada@x": "lead", "bob@x": "member"}}),
-        ("down", "down", {"yes": False}),
+        ("up --keep", "up", {"keep": 600.0}),
+        ("up --keep 60", "up", {"keep": 60.0}),
+        ("down", "down", {"name": None, "all": False, "yes": False}),
         ("connect", "connect", {"kit": None, "name": None, "study": None, "timeout": None}),
         (
             "connect 'my kits/admin' --study heart --name h --timeout 3",
@@ -117,6 +119,25 @@ def test_every_example_is_one(verb: str, line: str) -> None:
     found, arguments = parse(VERBS, line.partition("%flare ")[2])
     assert found.name == verb
     assert arguments is not None
+    commented = parse(VERBS, f"{line.partition('%flare ')[2]}  # as one's notes say")
+    assert commented == (found, arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("up   # a server's sites", "up   "),
+        ("# nothing", ""),
+        ("up #", "up "),
+        ("grep server '# x' a", "grep server '# x' a"),
+        ('grep server "it\'s # x"', 'grep server "it\'s # x"'),
+        ("cat server a#b", "cat server a#b"),
+        ("grep server #define", "grep server #define"),
+        ("monitor", "monitor"),
+    ],
+)
+def test_comments_are_left_out(line: str, rest: str) -> None:
+    assert without_comment(line) == rest
 
 
 def test_what_changes_something_is_known() -> None:

@@ -4,7 +4,7 @@ Docstrings are the help that users read. One module a family; a new verb is decl
 """
 
 from ..parsing import Verb
-from . import federation, general, jobs, logs, sessions, shell, studies, system
+from . import faults, federation, general, jobs, logs, sessions, shell, studies, system
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Sessions": (
@@ -55,6 +55,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "A federation on this machine": (
         federation.up,
         federation.down,
+        faults.faults,
     ),
     "More": (
         general.config,

@@ -19,7 +19,7 @@ from ...views.tables import JobTable
 from ...views.values import Facts
 from ..asking import confirm
 from ..parsing import verb
-from ..progress import Progress, during, transfer
+from ..progress import Progress, attended, transfer
 from ..state import State
 
 _FIRST_FACTS = 6.0  # a little more than a command may take
@@ -134,7 +134,7 @@ def clone(state: State, job: str | None) -> str:
         again = %flare clone 76b8
     """
     managed = state.current
-    job_id = managed.session.clone_job(state.job(job))
+    job_id = attended("cloning", managed.session.clone_job, state.job(job))
     managed.remember_job(job_id)
     return job_id
 
@@ -143,14 +143,15 @@ def clone(state: State, job: str | None) -> str:
 def abort(state: State, job: str | None, yes: bool) -> str:
     """End a job before its time, and return what the server says. It asks first.
 
+    The job's status follows in a few seconds.
+
     Examples:
         %flare abort
         %flare abort 76b8 --yes
     """
     job_id = state.job(job)
     confirm(state, f"Abort {_described(state, job_id)}?", yes)
-    with during("aborting", "aborted: the status follows in a few seconds"):
-        return state.session.abort_job(job_id)
+    return attended("aborting", state.session.abort_job, job_id)
 
 
 @verb(JOB, YES, changes=True)
@@ -164,7 +165,7 @@ def delete(state: State, job: str | None, yes: bool) -> Facts:
     managed = state.current
     job_id = state.job(job)
     confirm(state, f"Delete {_described(state, job_id)}, with its results, for good?", yes)
-    said = Facts(managed.session.delete_job(job_id))
+    said = Facts(attended("deleting", managed.session.delete_job, job_id))
     managed.jobs = tuple(known for known in managed.jobs if known["job_id"] != job_id)
     if managed.last_job == job_id:
         managed.last_job = None

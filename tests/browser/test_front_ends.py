@@ -1,0 +1,127 @@
+"""The job view where people have notebooks beside JupyterLab: Notebook 7, Voila, marimo, and an exported page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from app_server import free_port, serving
+from job_panel import JobPanel
+from lab_page import NotebookPage
+from lab_server import LabServer
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import ExecutePreprocessor
+from playwright.sync_api import Browser, Page, Route, expect
+
+SETUP = """
+from flare_widgets.views.display import show_job
+from scripted import ScriptedSession, ScriptedWatch
+watch, session = ScriptedWatch(), ScriptedSession()
+"""
+RUN = "watch.say('RUNNING')"
+SHOW = "view = show_job(watch, session)"
+# What the user does reaches the job, and what becomes of the job reaches the user.
+OBEY = """
+import threading, time
+def obey():
+    while not session.count('abort_job'):
+        time.sleep(0.05)
+    watch.say('FINISHED:ABORTED')
+threading.Thread(target=obey, daemon=True).start()
+"""
+
+
+def abort_and_see_the_end(panel: JobPanel) -> None:
+    panel.expect_status("RUNNING")
+    expect(panel.sites).to_have_count(3)
+    panel.button("Abort").click()
+    panel.button("Yes, abort").click()
+    panel.expect_status("FINISHED:ABORTED")
+
+
+@pytest.fixture
+def outside(chromium: Browser) -> Iterator[Page]:
+    """A tab that reaches this machine and nothing else: other front ends ask for things that are not ours."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    context.set_default_timeout(30_000)
+
+    def local_only(route: Route) -> None:
+        here = re.match(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]", route.request.url)
+        route.continue_() if here else route.abort()
+
+    page = context.new_page()
+    page.route(re.compile("^https?:"), local_only)
+    yield page
+    context.close()
+
+
+def write(folder: Path, *cells: str) -> Path:
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    path = folder / "job.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
+    write(tmp_path, SETUP, RUN, SHOW, OBEY)
+    port = free_port()
+    arguments = [
+        *("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
+        *("--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}"),
+        *("--ServerApp.disable_check_xsrf=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
+    ]
+    with serving("notebook", arguments, port, tmp_path, "/api/status") as base:
+        notebook = NotebookPage(outside, lab)
+        outside.goto(f"{base}/notebooks/job.ipynb")
+        notebook.wait_until_ready()
+        for cell in range(4):
+            notebook.run(cell)
+        panel = JobPanel(notebook.outputs(2))
+        abort_and_see_the_end(panel)
+        panel.expect_static("FINISHED:ABORTED")
+
+
+def test_voila(outside: Page, tmp_path: Path) -> None:
+    path = write(tmp_path, SETUP, RUN, SHOW, OBEY)
+    port = free_port()
+    arguments = [str(path), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    with serving("voila", arguments, port, tmp_path, "/voila/static/voila.js") as base:
+        outside.goto(base)
+        panel = JobPanel(outside.locator("body"))
+        expect(panel.live).to_be_visible(timeout=60_000)
+        abort_and_see_the_end(panel)
+
+
+def test_marimo(outside: Page, tmp_path: Path) -> None:
+    cell = f"{SETUP}\n{RUN}\n{OBEY}\nfrom flare_widgets.views.job import JobView\nimport marimo as mo\n"
+    cell += "shown = mo.ui.anywidget(JobView(watch, session))\nshown\n"
+    body = "".join(f"    {line}\n" for line in cell.splitlines())
+    app = tmp_path / "app.py"
+    app.write_text(f"import marimo\napp = marimo.App()\n\n@app.cell\ndef _():\n{body}    return\n", encoding="utf-8")
+    port = free_port()
+    arguments = ["run", str(app), "--headless", "--host=127.0.0.1", f"--port={port}", "--no-token"]
+    with serving("marimo", arguments, port, tmp_path) as base:
+        outside.goto(base)
+        panel = JobPanel(outside.locator("body"))
+        expect(panel.live).to_be_visible(timeout=60_000)
+        abort_and_see_the_end(panel)
+
+
+def test_an_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> None:
+    end = "watch.say('FINISHED:COMPLETED', duration=61.5)"
+    notebook = nbformat.read(write(tmp_path, SETUP, RUN, SHOW, end), as_version=4)
+    ExecutePreprocessor(timeout=60).preprocess(notebook, {"metadata": {"path": str(Path(__file__).parent)}})
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    path = tmp_path / "job.html"
+    path.write_text(page, encoding="utf-8")
+    outside.goto(path.as_uri(), wait_until="domcontentloaded")
+    panel = JobPanel(outside.locator("body"))
+    panel.expect_static("FINISHED:COMPLETED")
+    expect(panel.elapsed).to_have_text("ran 1:01")
+    expect(panel.sites).to_have_count(3)
