@@ -7,16 +7,11 @@ does without.
 
 from __future__ import annotations
 
-import argparse
 import html
-import inspect
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from flare_widgets.magics.parsing import Verb
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,16 +32,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def verbs() -> str:
-    """Every verb of ``%flare``, from its declaration."""
-    from flare_widgets.magics.cell import CELL
-    from flare_widgets.magics.verbs import GROUPS
+    """Every verb of ``%flare``, from its declaration; the page has a title of its own."""
+    from flare_widgets.magics.reference import reference
 
-    parts = []
-    for group, members in GROUPS.items():
-        parts.append(f"## {group}")
-        parts += [_verb(verb, verb.name) for verb in members]
-    parts += ["## Jobs written in cells", _verb(CELL, CELL.name)]
-    return "\n\n".join(parts)
+    return reference().partition("\n")[2]
 
 
 def commands() -> str:
@@ -108,40 +97,6 @@ MADE: dict[str, Callable[[], str]] = {
     "contributing": contributing,
 }
 """What can be made, by the name that pages say."""
-
-
-def _verb(verb: Verb, anchor: str) -> str:
-    """A verb as a part of the page: its usage, what it does, examples, and what it takes."""
-    # Of the help, what stands before the examples, in paragraphs.
-    help_ = (inspect.getdoc(verb.run) or "").partition("Examples:")[0].strip()
-    parts = [f"### `{verb.parser.prog}` {{#{anchor}}}", _fenced(verb.parser.format_usage().removeprefix("usage: "))]
-    parts += [_text(" ".join(paragraph.split())) for paragraph in help_.split("\n\n")]
-    if verb.changes:
-        parts.append("*Changes something: refused in read-only mode.*")
-    if verb.examples:
-        parts.append(_table(("example", ""), ((f"`{line}`", _text(words)) for line, words in verb.examples)))
-    if rows := [_option(action) for action in verb.parser._actions]:
-        parts.append(_table(("takes", ""), rows))
-    return "\n\n".join(parts)
-
-
-def _option(action: argparse.Action) -> tuple[str, str]:
-    value = action.metavar or ("" if action.choices is None else "{" + ",".join(map(str, action.choices)) + "}")
-    if action.nargs == 0:
-        value = ""
-    elif not value:
-        value = action.dest.upper()
-    *others, last = action.option_strings or [""]
-    shown = [*others, f"{last} {value}".strip()]
-    return ", ".join(f"`{word}`" for word in shown), _text((action.help or "").replace("%%", "%"))
-
-
-def _text(words: str) -> str:
-    """Plain words as Markdown: lines of ``%flare`` and options are code, and nothing else is markup."""
-    parts = _CODE.split(words)
-    parts[0::2] = [re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", part) for part in parts[0::2]]
-    parts[1::2] = [f"`{part}`" for part in parts[1::2]]
-    return "".join(parts)
 
 
 def _fenced(text: str) -> str:
