@@ -1,6 +1,6 @@
 """What the site needs our docstrings to say differently: they are written to be read in a terminal.
 
-Sphinx's roles, as ``:class:`.Session```, become the code they name. Parameters that share a description, as
+Sphinx's roles, as ``:class:`.Session```, become the code they name, and the colons before a drawing go. Parameters that share a description, as
 ``study, timeout``, become one each, for otherwise all of them were shown with the first one's type.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 import griffe
 
 _ROLE = re.compile(r":(?:class|func|meth|attr|data|exc|mod):`(?:~|\.)?([^`]+)`")
+_COLONS = re.compile(r"^::\n", re.MULTILINE)
 _SHARED = re.compile(r"^(\w+(?:, \w+)+)\n((?: {4}.*\n?|\n(?= {4}))+)", re.MULTILINE)
 
 
@@ -26,7 +27,7 @@ class Readable(griffe.Extension):
 
 def for_the_site(text: str) -> str:
     """Return a docstring as the site can show it."""
-    return _SHARED.sub(_apart, _ROLE.sub(r"`\1`", text))
+    return _SHARED.sub(_apart, _COLONS.sub("", _ROLE.sub(r"`\1`", text)))
 
 
 def _apart(match: re.Match[str]) -> str:

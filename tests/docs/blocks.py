@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 
 #: What may follow the three backticks. Blocks without a word, and indented ones, are what a program says.
-INFO = {"", "text", "json", "python", "python no-run", "shell"}
+INFO = {"", "text", "json", "python", "python no-run", "shell", "shell no-run"}
 
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -43,7 +43,7 @@ def pages() -> list[Path]:
 
 def name(page: Path) -> str:
     """What a page is called in the list of tests."""
-    return str(page.relative_to(DOCS))
+    return str(page.relative_to(DOCS if page.is_relative_to(DOCS) else ROOT))
 
 
 def blocks(page: Path) -> list[Block]:

@@ -17,7 +17,8 @@ from flare_widgets.magics.cell import CELL
 from flare_widgets.magics.parsing import parse
 from flare_widgets.magics.verbs import VERBS
 
-PAGES = pytest.mark.parametrize("page", pages(), ids=name)
+READ = [*pages(), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
+PAGES = pytest.mark.parametrize("page", READ, ids=name)
 
 
 def _of(page: Path, *languages: str) -> list[Block]:
@@ -56,6 +57,13 @@ def test_lines_of_the_magic_parse(page: Path) -> None:
 def test_verbs_named_in_the_text_are_verbs(page: Path) -> None:
     for verb in re.findall(r"`%flare (\w+)", page.read_text()):
         assert verb in VERBS or verb == "VERB", verb
+
+
+@PAGES
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    """As they are read on GitHub; that they and their anchors are right in the site, its build checks."""
+    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", page.read_text()):
+        assert (page.parent / target).exists(), target
 
 
 @PAGES

@@ -126,6 +126,7 @@ def test_each_verb_has_its_examples_and_all_that_it_takes(site: Path) -> None:
 def test_the_reference_has_the_sections_of_docstrings_and_no_roles(site: Path) -> None:
     for page in (site / "reference").glob("*.html"):
         assert not re.search(r":(?:class|meth|func|attr|data):", page.read_text()), page
+        assert "<p>::</p>" not in page.read_text(), page
     session = (site / "reference" / "session.html").read_text()
     assert "flare_widgets.api.Session.submit_job" in session
     assert "Raises:" in session
