@@ -1,7 +1,7 @@
 """What the site needs our docstrings to say differently: they are written to be read in a terminal.
 
-Sphinx's roles, as ``:class:`.Session```, become the code they name, and the colons before a drawing go. Parameters that share a description, as
-``study, timeout``, become one each, for otherwise all of them were shown with the first one's type.
+Sphinx's roles, as ``:class:`.Session```, become the code they name, and the colons before a drawing go. Parameters that
+share a description, as ``study, timeout``, become one each, for otherwise all were shown with the first one's type.
 """
 
 from __future__ import annotations

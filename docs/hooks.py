@@ -19,8 +19,8 @@ _MADE = re.compile(r"^<!-- made: ([\w-]+) -->$", re.MULTILINE)
 _INFO = re.compile(r"^(\s*```\w+) no-run$", re.MULTILINE)
 _SCREENSHOT = re.compile(r"^<!-- screenshot: ([\w-]+) -->$", re.MULTILINE)
 _DRAWING = re.compile(r"^!\[(.*)\]\((images/[\w-]+\.svg)\)$", re.MULTILINE)
-_CODE = re.compile(r"(%%?flare(?: [a-z]+)?(?: [A-Z]+)?|%config [\w.]+(?: = \S*[^\s.;,])?|(?<!\w)--[a-z-]+)")
-_LINK = re.compile(r"(\]\()(?!https?:|#)([^)\s]+)(\))")
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]+)?\)")
+_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -110,17 +110,19 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _page(name: str) -> str:
-    """A Markdown file of the repository, without its title; its links are relative to the repository's root."""
-    body = (ROOT / name).read_text().partition("\n")[2]
-    return _LINK.sub(_from_docs, body)
+    """A Markdown file of the repository's root, without its title, with links as they are from ``docs``."""
+    return from_docs((ROOT / name).read_text().partition("\n")[2])
 
 
-def _from_docs(match: re.Match[str]) -> str:
-    target = match[2]
-    if target.startswith("docs/"):
-        return f"{match[1]}{target.removeprefix('docs/')}{match[3]}"
-    pages = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
-    return f"{match[1]}{pages.get(target, target)}{match[3]}"
+def from_docs(text: str) -> str:
+    """Have the links of a text lead to the pages of the site; what is no page of it is no link."""
+
+    def link(match: re.Match[str]) -> str:
+        words, target, anchor = match[1], match[2], match[3] or ""
+        page = _PAGES.get(target, target.removeprefix("docs/") if target.startswith("docs/") else "")
+        return f"[{words}]({page}{anchor})" if page else words
+
+    return _LINK.sub(link, text)
 
 
 def _screenshot(name: str) -> str:
