@@ -114,6 +114,13 @@ LAST = option(
 )
 NAMED = option("--name", default=None, metavar="PREFIX", help="only jobs whose name begins so")
 FOLDER = option("folder", metavar="FOLDER", completes="folders", help="the job folder, the one with meta.json")
+FOLDER_OR_FORM = option(
+    "folder",
+    nargs="?",
+    metavar="FOLDER",
+    completes="folders",
+    help="the job folder, the one with meta.json; a form to pick one if left out",
+)
 TOKEN = option(
     "--token", default=None, help="a word of yours: submitting the same job again with it gives the same job"
 )

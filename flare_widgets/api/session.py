@@ -78,7 +78,10 @@ class Session(BlockingMethods, SessionMethods[Job]):
     """
 
     read_only: bool = False
-    """Whether commands that may change something on the server or a site are refused; may be set at any time."""
+    """Whether commands that may change something on the server or a site are refused; may be set at any time.
+
+    So is :meth:`do_command`, whose line may be any.
+    """
 
     def __init__(
         self,

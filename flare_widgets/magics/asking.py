@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from IPython.core.error import StdinNotImplementedError, UsageError
+from IPython.core.interactiveshell import InteractiveShell
 
 from .state import State
+
+
+def live(state: State, show: Callable[[], object]) -> Callable[[], object] | None:
+    """Return `show`, which shows a live view that has no end of its own, or None where it would be of no use.
+
+    That is in a terminal, where views are switched off, and in a notebook that is executed without a person: nobody
+    would see it live, and what it leaves when the kernel ends is lost.
+    """
+    kernel = getattr(InteractiveShell.instance(), "kernel", None) if InteractiveShell.initialized() else None
+    # Who runs a notebook without a screen tells the kernel that nobody can be asked.
+    somebody = kernel is not None and bool(getattr(kernel, "_allow_stdin", False))
+    return show if somebody and state.config.views else None
 
 
 def confirm(state: State, question: str, yes: bool) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
+import concurrent.futures
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
+from IPython.core.error import UsageError
 from IPython.display import DisplayHandle, display
 
 from ..text import size
 
 _PATIENCE = 1.0
 _INTERVAL = 0.2
+_LOOK = 0.25
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Progress:
@@ -50,18 +57,41 @@ class Progress:
             self._show(text)
 
 
-@contextlib.contextmanager
-def during(words: str, done: str) -> Iterator[None]:
-    """Say `words` while a block runs that takes a while, and `done` at its end, with how long it took."""
-    progress = Progress(patience=0)
-    progress.say(words)
-    began = time.monotonic()
+def attended(words: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call what may take longer than a second, and say how long it has taken until it returns.
+
+    It runs in a worker, so that the words, and an interrupt, come from the caller's thread.
+
+    Parameters
+    ----------
+    words
+        What is being done: ``restarting site-1``.
+    function
+        What does it; called with the other arguments.
+
+    Raises
+    ------
+    UsageError
+        It was interrupted: what was begun is not undone.
+    """
+    outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(function(*args, **kwargs))
+        except BaseException as e:
+            outcome.set_exception(e)
+
+    progress, began = Progress(), time.monotonic()
+    threading.Thread(target=work, name="flare-verb", daemon=True).start()
     try:
-        yield
-    except BaseException:
-        progress.end(f"{words}: not done")
-        raise
-    progress.end(f"{done} ({time.monotonic() - began:.1f} s)")
+        while not concurrent.futures.wait([outcome], _LOOK).done:
+            progress.say(f"{words}: {time.monotonic() - began:.0f} s")
+    except KeyboardInterrupt:
+        raise UsageError(f"stopped waiting; {words} may go on nevertheless") from None
+    how = "done" if outcome.exception() is None else "failed"
+    progress.end(f"{words}: {how} after {time.monotonic() - began:.1f} s")
+    return outcome.result()
 
 
 def transfer(progress: Progress, verb: str) -> Callable[[int, int], None]:

@@ -13,7 +13,10 @@ from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import describe
 from ..text import SHORT_ID
 from .job_actions import JobActions, JobSession
+from .job_metrics import MetricsJson
+from .job_picture import picture
 from .live import LiveView
+from .log import LogFeed
 from .static_html import job_html
 
 _STATIC = Path(__file__).parent / "static"
@@ -64,26 +67,38 @@ class JobView(LiveView):
     snapshot : dict
         The newest snapshot as :meth:`JobSnapshot.to_json` writes it, without what is long past
         (:meth:`JobSnapshot.recent`).
+    picture : dict
+        The rest of what is drawn of it, in words: a :class:`.JobPicture`.
+    metrics : list of dict
+        Its metrics over the rounds, see :class:`.Metric`.
     sentence : str
         The same in one sentence, as of `sent_at`: what a screen reader hears.
     actions : list of dict
         What the view offers to do, and how it stands with that: see :meth:`.Actions.to_json`.
+    has_log : bool
+        Whether the logs of the job can be asked for, see :class:`.LogFeed`.
     """
 
     _esm = _STATIC / "job.js"
     _css = _STATIC / "job.css"
 
     snapshot = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True)
+    metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    has_log = traitlets.Bool().tag(sync=True)
 
     def __init__(
         self, watch: Watch, session: JobSession | None = None, *, folder: str | None = None, keep: bool = False
     ) -> None:
         self._watch = watch
+        self._metrics = MetricsJson()
         self._keep = keep
         self._actions: JobActions | None = None
+        self._log: LogFeed | None = None
         if session is not None:
+            self._log = LogFeed(watch.job_id, session.start, lambda: watch.snapshot, self.send)
             self._actions = JobActions(session, watch.job_id, lambda: watch.snapshot, self._acted, folder)
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
@@ -101,10 +116,13 @@ class JobView(LiveView):
         return str(self._watch.snapshot)
 
     def _facts(self) -> dict[str, Any]:
-        snapshot = self._watch.snapshot
+        snapshot, now = self._watch.snapshot, time.time()
         return {
             "snapshot": snapshot.recent().to_json(),
-            "sentence": describe(snapshot, time.time()),
+            "picture": picture(snapshot, now).to_json(),
+            "metrics": self._metrics(snapshot),
+            "sentence": describe(snapshot, now),
+            "has_log": self._log is not None and not self._frozen,
             "actions": [] if self._frozen or self._actions is None else self._actions.to_json(),
         }
 
@@ -131,10 +149,13 @@ class JobView(LiveView):
 
     def _release(self) -> None:
         self._unsubscribe()
+        if self._log is not None:
+            self._log.close()
 
     def _wish(self, wish: dict[str, Any]) -> None:
-        if self._actions is not None and not self._frozen:
-            self._actions.wish(wish)
+        if self._actions is None or self._log is None or self._frozen:
+            return
+        self._actions.wish(wish) or self._log.wish(wish)
 
     def _acted(self) -> None:
         if not self._frozen:

@@ -17,6 +17,10 @@ from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import clock
 from ..text import clean
 from .job_life import GLYPHS, Step, steps, tone
+from .job_metrics import charts
+from .job_picture import GLYPHS as CELL_GLYPHS
+from .job_picture import WORDS as CELL_WORDS
+from .job_picture import JobPicture, picture
 
 _HERE = Path(__file__).parent
 _SITE_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
@@ -27,8 +31,8 @@ _MOST_SITES = 200
 def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
     """Return a job as HTML for a saved notebook.
 
-    It reads well without its style too (GitHub strips that): headline, facts, an ordered list of the steps and
-    a list of the sites.
+    It reads well without its style too (GitHub strips that): headline, facts, an ordered list of the steps, what
+    went wrong, a table of sites and rounds.
 
     Parameters
     ----------
@@ -47,6 +51,9 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
         moments += [snapshot.facts_at, now]
     times = _Times([at for at in moments if at is not None], zone)
     root, style = _style("job-static.css")
+    drawn = picture(snapshot, now)
+    # Where there is a matrix, it names the sites; only who could not be deployed to is told besides.
+    sites = [site for site in snapshot.sites if drawn.matrix is None or site.state == "failed"]
     return (
         _environment()
         .get_template("job.html.j2")
@@ -60,8 +67,10 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             job_id=clean(snapshot.job_id),
             facts=_facts(snapshot, now),
             steps=[_step(step, times) for step in life],
-            sites=[_site(site) for site in snapshot.sites[:_MOST_SITES]],
-            more_sites=max(0, len(snapshot.sites) - _MOST_SITES),
+            sites=[_site(site) for site in sites[:_MOST_SITES]],
+            more_sites=max(0, len(sites) - _MOST_SITES),
+            **_picture(drawn, _seen(snapshot, now)),
+            charts=charts(snapshot),
             ended=snapshot.ended,
             trouble="" if snapshot.ended else clean(snapshot.trouble),
             facts_at=None if snapshot.facts_at is None else times.show(snapshot.facts_at),
@@ -111,10 +120,7 @@ def faults_html(
 
 
 def _facts(snapshot: JobSnapshot, now: float) -> list[str]:
-    # A picture of a job that has not ended shows the run time as of the server's last answer: the time at which
-    # the picture was made says nothing about the job.
-    seen = now if snapshot.facts_at is None else snapshot.facts_at
-    elapsed = snapshot.elapsed(seen)
+    elapsed = snapshot.elapsed(_seen(snapshot, now))
     if elapsed is None:
         facts = ["no run time known" if snapshot.ended else "not running yet"]
     else:
@@ -124,6 +130,40 @@ def _facts(snapshot: JobSnapshot, now: float) -> list[str]:
     if snapshot.study:
         facts.append(f"study {clean(snapshot.study)}")
     return facts
+
+
+def _seen(snapshot: JobSnapshot, now: float) -> float:
+    # A picture of a job that has not ended shows times as of the server's last answer: the time at which the
+    # picture was made says nothing about the job.
+    return now if snapshot.facts_at is None else snapshot.facts_at
+
+
+def _picture(drawn: JobPicture, seen: float) -> dict[str, Any]:
+    progress, matrix = drawn.progress, drawn.matrix
+    return {
+        "progress": None
+        if progress is None
+        else {
+            "words": progress.words,
+            "percent": None if progress.done is None else int(100 * progress.done),
+            "left": progress.left(seen),
+        },
+        "fault": drawn.fault,
+        "troubles": drawn.troubles,
+        "unknown": drawn.unknown,
+        "matrix": None
+        if matrix is None
+        else {
+            "rounds": matrix.rounds,
+            "rows": [
+                (row.site, [(code, CELL_GLYPHS[code], CELL_WORDS[code]) for code in row.cells], row.now(seen))
+                for row in matrix.rows
+            ],
+            "earlier": matrix.earlier,
+            "more": matrix.more,
+        },
+        "details": [(detail.term, detail.now(seen)) for detail in drawn.details],
+    }
 
 
 def _step(step: Step, times: _Times) -> dict[str, Any]:

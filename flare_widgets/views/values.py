@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..text import clean, columns, said
@@ -14,7 +14,24 @@ _WIDEST = 200
 _LONGEST_LINE = 2000
 
 
-class Listing(list[dict[str, Any]]):
+class MayBeLive:
+    """A value that a cell shows as a live view, when there is one; assigned to a name, it is only the value.
+
+    Attributes
+    ----------
+    live
+        Shows the view; None when the value's own forms are to be shown.
+    """
+
+    live: Callable[[], object] | None = None
+
+    def _ipython_display_(self) -> None:
+        if self.live is None:
+            raise NotImplementedError  # by which IPython goes on to the other forms
+        self.live()
+
+
+class Listing(MayBeLive, list[dict[str, Any]]):
     """Rows as plain dicts, shown as a table.
 
     Parameters

@@ -74,6 +74,8 @@ class ScriptedSession:
         The commands' lines.
     answers
         By the command's first word, what is answered: a result, an exception, or a function of the line.
+    logs
+        By the participant's name, its log of the job; none of whoever is not here.
     sent
         Bytes of a download so far; it is finished when `whole` is set.
     """
@@ -85,7 +87,11 @@ class ScriptedSession:
             "abort_job": "Abort signal has been sent.",
             "clone_job": "1a2b3c4d-5f0e-4c7e-9f61-0d3c5f2f8a11",
             "delete_job": {},
+            "ls": self._ls,
+            "tail": self._tail,
+            "get_job_log": lambda line: {"logs": {}},
         }
+        self.logs: dict[str, bytes] = {}
         self.sent = 1_000_000
         self.whole = threading.Event()
 
@@ -94,6 +100,23 @@ class ScriptedSession:
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         threading.Thread(target=self._answer, args=(command.line, future)).start()
         return future
+
+    def log(self, target: str, *records: str) -> None:
+        """Have a participant log records: a level and words each."""
+        lines = [f"2026-11-23 19:00:45,046 - Trainer - {record.replace(' ', ' - ', 1)}\n" for record in records]
+        self.logs[target] = self.logs.get(target, b"") + "".join(lines).encode()
+
+    def _ls(self, line: str) -> str:
+        _, target, _, path = line.split()
+        if target not in self.logs:
+            return f"ls: cannot access '{path}': No such file or directory\n"
+        return f"-rw-r--r-- 1 flare flare {len(self.logs[target])} Nov 23 19:00 {path}\n"
+
+    def _tail(self, line: str) -> str:
+        _, target, offset, path = line.split()
+        if target not in self.logs:
+            return f"tail: cannot open '{path}' for reading: No such file or directory\n"
+        return self.logs[target][int(offset.removeprefix("-c+")) - 1 :].decode()
 
     def count(self, verb: str) -> int:
         """How often a command was given."""

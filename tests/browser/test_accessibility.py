@@ -8,9 +8,14 @@ import pytest
 from axe import serious
 from job_panel import JobPanel
 from lab_page import NotebookPage
+from playwright.sync_api import expect
 
-JOB = "from flare_widgets.views.display import show_job\nfrom scripted import ScriptedWatch\nwatch = ScriptedWatch()\n"
-SHOW = "view = show_job(watch, watch.abort)"
+JOB = (
+    "from flare_widgets.views.display import show_job\n"
+    "from scripted import ScriptedSession, ScriptedWatch\n"
+    "watch, session = ScriptedWatch(), ScriptedSession()\n"
+)
+SHOW = "view = show_job(watch, session)"
 
 
 @pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
@@ -37,6 +42,14 @@ def test_the_job_view(themed: NotebookPage) -> None:
     panel = JobPanel(themed.outputs(0))
     themed.run_code("watch.say('RUNNING')")
     panel.expect_status("RUNNING")
+    assert serious(panel.live) == []
+    panel.live.get_by_role("button", name="Log", exact=True).click()
+    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server begins it when the job runs")
+    assert serious(panel.live) == []
+    themed.run_code("session.log('server', 'INFO begun', 'WARNING slow', 'ERROR broken')")
+    expect(panel.live.locator(".flw-log-line")).to_have_count(3)
+    panel.live.locator(".flw-list").focus()
+    themed.page.keyboard.press("Shift+ArrowUp")
     assert serious(panel.live) == []
     panel.button("Abort").click()
     assert serious(panel.live) == []

@@ -134,7 +134,7 @@ def test_what_the_role_forbids_is_grey_and_says_why(bench, pictures):
     expect(panel.words).to_have_text([f"Abort: {why}"])
     expect(panel.button("Yes, abort")).to_have_count(0)
     expect(
-        panel.live.get_by_role("button", name=re.compile("^Abort.*not possible, with FLARE's default policy"))
+        panel.live.get_by_role("button", name=re.compile("^Abort.*not possible: with FLARE's default policy"))
     ).to_be_visible()
     bench.screenshot(bench.cell(1), pictures and pictures / "lab-grey.png")
     bench.run_code("assert session.asked == []")

@@ -120,6 +120,9 @@ def test_submit_wait_and_what_is_left_of_a_job(shell: InteractiveShell, tmp_path
     end = flare(shell, "wait --timeout 120")
     assert isinstance(end, JobSnapshot)
     assert (end.job_id, end.status) == (job, "FINISHED:COMPLETED")
+    shown = said(shell, "%flare wait")
+    assert "FINISHED:COMPLETED" in shown
+    assert "JobSnapshot(" not in shown  # told as a person would
     assert flare(shell, f"meta {job[:12]}")["status"] == "FINISHED:COMPLETED"
     assert flare(shell, "meta short-one")["job_id"] == job
     listed = flare(shell, "jobs --name short")
@@ -159,6 +162,20 @@ def test_clone_and_abort_by_name(shell: InteractiveShell, tmp_path: Path) -> Non
     for job in (first, second):
         assert "bort" in flare(shell, f"abort {job[:13]} --yes")
     assert {flare(shell, f"meta {job}")["status"] for job in (first, second)} == {"FINISHED:ABORTED"}
+
+
+def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) -> None:
+    other = flare(shell, f"submit '{write_job(tmp_path, 'another')}'")
+    flare(shell, "wait --timeout 120")
+    view = flare(shell, f"compare {finished.job_id} {other[:12]}")
+    assert [job["job_id"] for job in view.jobs] == [finished.job_id, other]
+    said(shell, "%config FlareWidgets.views = False")
+    told = flare(shell, f"compare another {finished.job_id}")
+    said(shell, "%config FlareWidgets.views = True")
+    assert "another" in told
+    assert "FINISHED:COMPLETED" in told
+    assert "two to 8 different jobs, not 1" in refused(shell, "compare another another")
+    assert "no job of this study" in refused(shell, "compare another nonsense")
 
 
 def test_waiting_ends_in_time_or_by_an_interrupt_and_the_session_goes_on(
@@ -368,7 +385,7 @@ def test_confirmation_can_be_turned_off(
 def test_read_only_mode_reads_and_changes_nothing(
     shell: InteractiveShell, federation: LocalFederation, running: str, tmp_path: Path
 ) -> None:
-    before = [(row["job_id"], row["status"]) for row in flare(shell, "jobs")]
+    before = [row["job_id"] for row in flare(shell, "jobs")]
     said(shell, "%config FlareWidgets.read_only = True")
     try:
         for line in (
@@ -390,7 +407,8 @@ def test_read_only_mode_reads_and_changes_nothing(
         flare(shell, "close")
         flare(shell, "use admin@localhost")
         assert flare(shell, "status").client_info
-        assert [(row["job_id"], row["status"]) for row in flare(shell, "jobs")] == before
+        assert [row["job_id"] for row in flare(shell, "jobs")] == before
+        assert flare(shell, f"meta {running}")["status"] == "RUNNING"
     finally:
         said(shell, "%config FlareWidgets.read_only = False")
     assert flare(shell, "use admin@localhost").read_only is False

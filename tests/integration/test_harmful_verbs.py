@@ -55,7 +55,7 @@ def test_they_do_what_they_say(shell: InteractiveShell, tmp_path: Path) -> None:
     wait_until(lambda: connected(shell) == {"site-1", "site-2"})
 
     flare(shell, "restart site-1 --yes")
-    assert "restarted (" in said(shell, "%flare restart client site-2 --yes")
+    assert "restarting site-2: done after" in said(shell, "%flare restart client site-2 --yes")
     wait_until(lambda: connected(shell) == {"site-1", "site-2"})
 
     # After the server was restarted, the verbs work with a new session of the same name.

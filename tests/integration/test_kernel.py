@@ -17,6 +17,7 @@ from flare_widgets.api import Session
 from flare_widgets.federation import LocalFederation
 
 _LONG = 60
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Kernel:
@@ -31,9 +32,11 @@ class Kernel:
         Returns
         -------
         dict
-            ``text``, all that was shown; ``asked``, the questions; ``status`` and the error's ``ename, evalue``.
+            ``text``, all that was shown; ``types``, the MIME types of each display; ``asked``, the questions;
+            ``status`` and the error's ``ename, evalue``.
         """
         asked: list[str] = []
+        types: list[set[str]] = []
 
         def on_input(message: dict[str, Any]) -> None:
             asked.append(message["content"]["prompt"])
@@ -47,11 +50,12 @@ class Kernel:
                 shown.append(content["text"])
             elif message["msg_type"] in ("display_data", "update_display_data", "execute_result"):
                 shown.append(content["data"].get("text/plain", ""))
+                types.append(set(content["data"]))
 
         reply = self.client.execute_interactive(
             code, allow_stdin=answer is not None, stdin_hook=on_input, output_hook=on_output, timeout=_LONG
         )["content"]
-        return {"text": "\n".join(shown), "asked": asked, **reply}
+        return {"text": "\n".join(shown), "types": types, "asked": asked, **reply}
 
     def complete(self, code: str) -> tuple[list[str], str, float]:
         """The completions at the end of the code, the text they take the place of, and the seconds it took."""
@@ -135,6 +139,34 @@ def test_a_person_is_asked(kernel: Kernel, waiting: str) -> None:
     done = kernel.run(f"%flare abort {waiting}", answer="n")
     assert done["asked"] == [f"Abort in-the-queue {waiting[:8]}, which is SUBMITTED? [y/N] "]
     assert (done["status"], done["ename"], done["evalue"]) == ("error", "UsageError", "not done")
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [("jobs", "in-the-queue"), ("status", "site-1"), ("sessions", "admin@nvidia.com")],
+)
+def test_a_person_gets_a_live_view(kernel: Kernel, waiting: str, verb: str, words: str) -> None:
+    done = kernel.run(f"%flare {verb}", answer="")
+    assert done["status"] == "ok"
+    (types,) = done["types"]
+    assert types == {WIDGET, "text/html", "text/plain"}
+    assert words in done["text"]
+    assigned = kernel.run(f"value = %flare {verb}", answer="")
+    assert (assigned["status"], assigned["types"]) == ("ok", [])
+
+
+def test_submit_without_a_folder_is_a_form(kernel: Kernel) -> None:
+    done = kernel.run("%flare submit", answer="")
+    assert done["status"] == "ok"
+    assert done["types"][0] == {WIDGET, "text/html", "text/plain"}
+
+
+@pytest.mark.parametrize("verb", ["jobs", "status", "sessions"])
+def test_without_a_person_there_is_the_plain_form(kernel: Kernel, waiting: str, verb: str) -> None:
+    assert kernel.run(f"%flare {verb}")["types"] == [{"text/html", "text/plain"}]
+    kernel.run("%config FlareWidgets.views = False")
+    assert kernel.run(f"%flare {verb}", answer="")["types"] == [{"text/html", "text/plain"}]
+    kernel.run("%config FlareWidgets.views = True")
 
 
 @pytest.mark.parametrize("verb", ["abort {job}", "delete {job}", "shutdown all", "restart all", "disable site-1"])

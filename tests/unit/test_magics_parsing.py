@@ -71,7 +71,7 @@ def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object
         ("xyzzy", "%flare help lists the verbs"),
         ("monitor --wiat", "did you mean '--wait'?"),
         ("monitor a b", "does not know 'b'"),
-        ("submit", "required: FOLDER"),
+        ("compare", "required: JOB"),
         ("up --site 3", "did you mean '--sites'?"),
         ("up --sites a,,b", "it takes names with commas between them, unlike 'a,,b'"),
         ("up --users ada", "it takes NAME=VALUE with commas between them, unlike 'ada'"),

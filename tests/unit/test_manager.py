@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import kits
 import pytest
 from servers import FlareServer
 
-from flare_widgets.errors import ConfigError, InvalidArgumentError, NoConnection
+from flare_widgets.errors import ConfigError, InvalidArgumentError, NoConnection, ReadOnlySession
 from flare_widgets.manager import SessionManager, find_kits, resolve_kit
 from flare_widgets.manager.kits import kit_folders
 from flare_widgets.manager.sessions import default_name, free_name
@@ -136,6 +137,35 @@ def test_jobs_are_remembered_for_completion(manager: SessionManager, kit: Path) 
     managed.remember_job("1")
     assert managed.last_job == "1"
     assert [job["job_id"] for job in managed.jobs] == ["1", "3", "2"]
+
+
+def test_a_session_that_only_reads_sends_nothing_that_changes(
+    manager: SessionManager, kit: Path, server: tuple[FlareServer, int], tmp_path: Path
+) -> None:
+    before = manager.open(kit, "before").session
+    manager.read_only = True
+    after = manager.open(kit, "after").session
+    job = tmp_path / "job"
+    (job / "app").mkdir(parents=True)
+    (job / "meta.json").write_text("{}")
+    for session in (before, after):
+        for change in (
+            lambda s: s.abort_job("76b8"),
+            lambda s: s.delete_job("76b8"),
+            lambda s: s.clone_job("76b8"),
+            lambda s: s.shutdown("all", wait=False),
+            lambda s: s.disable_client("site-1"),
+            lambda s: s.submit_job(str(job)),
+            lambda s: asyncio.run(s.aio.abort_job("76b8")),
+        ):
+            with pytest.raises(ReadOnlySession, match="this session only reads: set its read_only to False"):
+                change(session)
+        assert "only reads" in str(session.do_command("abort_job 76b8")["details"])
+        session.list_jobs()
+    assert {line.split()[0] for line in server[0].lines} <= {"_cert_login", "list_jobs"}
+    manager.read_only = False
+    before.abort_job("76b8")
+    assert server[0].lines[-1] == "abort_job 76b8"
 
 
 def test_sessions_are_closed_when_the_process_ends(kit: Path, server: tuple[FlareServer, int]) -> None:

@@ -29,6 +29,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         jobs.delete,
         jobs.download,
         jobs.components,
+        jobs.compare,
     ),
     "The server and the sites": (
         system.status,

@@ -11,18 +11,22 @@ from ...api import MonitorReturnCode
 from ...errors import JobTimeout
 from ...monitoring import JobSnapshot, Watch
 from ...monitoring.text import describe, label
-from ...options import FOLDER, JOB, LAST, NAMED, TOKEN, WAIT_LIMIT, YES, option
+from ...options import FOLDER_OR_FORM, JOB, LAST, NAMED, TOKEN, WAIT_LIMIT, YES, option
 from ...text import clean
-from ...views.display import show_job
+from ...views.compare import CompareView
+from ...views.comparison import MOST_JOBS
+from ...views.display import show_job, show_jobs, show_submit
 from ...views.job import JobView
+from ...views.submit import SubmitForm
 from ...views.tables import JobTable
-from ...views.values import Facts
-from ..asking import confirm
+from ...views.values import Facts, Words
+from ..asking import confirm, live
 from ..parsing import verb
-from ..progress import Progress, during, transfer
+from ..progress import Progress, attended, transfer
 from ..state import State
 
 _FIRST_FACTS = 6.0  # a little more than a command may take
+_FETCHING = 60.0  # for the metrics of jobs that have ended
 _TICK = 1.0  # seconds between two renewals without news: the clock in the line goes on
 
 
@@ -33,7 +37,9 @@ _TICK = 1.0  # seconds between two renewals without news: the clock in the line 
     option("--oldest", action="store_true", help="oldest first"),
 )
 def jobs(state: State, limit: int, name: str | None, id: str | None, oldest: bool) -> JobTable:
-    """List the jobs of the session's study, newest first.
+    """List the jobs of the session's study, newest first: a live table to sort, filter, open, compare and abort.
+
+    With an option, and in a notebook that is run without a person, it is a plain table as of now.
 
     Examples:
         %flare jobs
@@ -43,21 +49,28 @@ def jobs(state: State, limit: int, name: str | None, id: str | None, oldest: boo
     """
     managed = state.current
     listed = managed.session.list_jobs(reverse=not oldest, limit=limit, name_prefix=name, id_prefix=id)
+    table = JobTable(listed)
     if not (limit or name or id or oldest):
         managed.remember_jobs(listed)
-    return JobTable(listed)
+        table.live = live(state, lambda: show_jobs(managed.monitor))
+    return table
 
 
-@verb(FOLDER, TOKEN, changes=True)
-def submit(state: State, folder: str, token: str | None) -> str:
+@verb(FOLDER_OR_FORM, TOKEN, changes=True)
+def submit(state: State, folder: str | None, token: str | None) -> str | SubmitForm:
     """Submit a job folder and return the job's id. Nothing is written into the folder.
 
+    Without a folder it shows a form: pick one, see what will be sent and what is wrong with it, and submit.
+
     Examples:
+        %flare submit               a form
         %flare submit jobs/hello-numpy
         job = %flare submit jobs/hello-numpy
         job = %flare submit {folder}        the value of a variable
     """
     managed = state.current
+    if folder is None:
+        return show_submit(managed.session, managed.monitor)
     progress = Progress()
     job_id = managed.session.submit_job(folder, token, progress=transfer(progress, "sending"))
     managed.remember_job(job_id, Path(folder).name)
@@ -134,7 +147,7 @@ def clone(state: State, job: str | None) -> str:
         again = %flare clone 76b8
     """
     managed = state.current
-    job_id = managed.session.clone_job(state.job(job))
+    job_id = attended("cloning", managed.session.clone_job, state.job(job))
     managed.remember_job(job_id)
     return job_id
 
@@ -143,14 +156,15 @@ def clone(state: State, job: str | None) -> str:
 def abort(state: State, job: str | None, yes: bool) -> str:
     """End a job before its time, and return what the server says. It asks first.
 
+    The job's status follows in a few seconds.
+
     Examples:
         %flare abort
         %flare abort 76b8 --yes
     """
     job_id = state.job(job)
     confirm(state, f"Abort {_described(state, job_id)}?", yes)
-    with during("aborting", "aborted: the status follows in a few seconds"):
-        return state.session.abort_job(job_id)
+    return attended("aborting", state.session.abort_job, job_id)
 
 
 @verb(JOB, YES, changes=True)
@@ -164,7 +178,7 @@ def delete(state: State, job: str | None, yes: bool) -> Facts:
     managed = state.current
     job_id = state.job(job)
     confirm(state, f"Delete {_described(state, job_id)}, with its results, for good?", yes)
-    said = Facts(managed.session.delete_job(job_id))
+    said = Facts(attended("deleting", managed.session.delete_job, job_id))
     managed.jobs = tuple(known for known in managed.jobs if known["job_id"] != job_id)
     if managed.last_job == job_id:
         managed.last_job = None
@@ -213,6 +227,26 @@ def components(state: State, job: str | None) -> list[str]:
     return state.session.list_job_components(state.job(job))
 
 
+@verb(option("jobs", nargs="+", metavar="JOB", completes="jobs", help=f"two to {MOST_JOBS} jobs: ids or names"))
+def compare(state: State, jobs: list[str]) -> CompareView | Words:
+    """Show jobs beside each other: status, rounds, time, the best of each metric, and the metrics over the rounds.
+
+    Jobs that run are followed; the metrics of those that have ended are fetched from their results.
+
+    Examples:
+        %flare compare 76b8 1a2b
+        %flare compare baseline tuned       by their names
+    """
+    managed = state.current
+    ids = list(dict.fromkeys(managed.find_job(job) for job in jobs))
+    if not 2 <= len(ids) <= MOST_JOBS:
+        raise UsageError(f"%flare compare takes two to {MOST_JOBS} different jobs, not {len(ids)}")
+    watches = [managed.monitor.watch(job_id) for job_id in ids]
+    attended("fetching what the jobs that have ended left", _wait_for_ended, watches, _FETCHING)
+    view = CompareView(watches)
+    return view if state.config.views else Words(repr(view))
+
+
 def _watch(state: State, job: str | None) -> Watch:
     managed = state.current
     job_id = state.job(job)
@@ -220,6 +254,15 @@ def _watch(state: State, job: str | None) -> Watch:
     watch.wait_for_facts(_FIRST_FACTS)  # an unknown job is told now, not in a view
     managed.remember_job(job_id, watch.snapshot.name)
     return watch
+
+
+def _wait_for_ended(watches: list[Watch], timeout: float) -> None:
+    """Wait until all is known of the jobs that have ended, but not for those that run."""
+    until = time.monotonic() + timeout
+    for watch in watches:
+        watch.wait_for_facts(max(0.0, until - time.monotonic()))
+        if watch.snapshot.ended:
+            watch.wait(max(0.0, until - time.monotonic()))
 
 
 def _told(watch: Watch) -> JobSnapshot:

@@ -15,6 +15,7 @@ from ...options import JOB, count, option
 from ...text import clean, said
 from ...views.values import Facts, Texts
 from ..parsing import verb
+from ..progress import attended
 from ..state import State
 
 _PAUSE = 1.5  # seconds between two looks at a log
@@ -59,7 +60,7 @@ def logs(
 
     chosen("")  # refuses a bad pattern before anything is asked
     if not follow:
-        found = session.get_job_logs(job_id, site)
+        found = attended("fetching the log", session.get_job_logs, job_id, site)
         texts = {str(name): chosen(text) for name, text in found["logs"].items() if isinstance(text, str)}
         return Texts(texts, found.get("unavailable"))
     texts = {}
@@ -88,7 +89,7 @@ def errors(state: State, job: str | None, site: str | None, reset: bool) -> Fact
     session, job_id = state.session, state.job(job)
     if reset:
         session.reset_errors(job_id)
-    return Facts(session.show_errors(job_id, *_whom(site)))
+    return Facts(attended("asking for errors", session.show_errors, job_id, *_whom(site)))
 
 
 @verb(JOB, _FROM)
@@ -100,7 +101,7 @@ def stats(state: State, job: str | None, site: str | None) -> Facts:
         %flare stats 76b8 --site server
         figures = %flare stats      by site, by part: figures["server"]["ServerRunner"]
     """
-    return Facts(state.session.show_stats(state.job(job), *_whom(site)))
+    return Facts(attended("asking for figures", state.session.show_stats, state.job(job), *_whom(site)))
 
 
 class _Quiet(Texts):

@@ -13,8 +13,10 @@ from ...errors import NoConnection, ServerIdentityError
 from ...manager import ManagedSession, find_kits, resolve_kit
 from ...options import OFFLINE, STEP, STUDY, TIMEOUT, option
 from ...text import clean
+from ...views.display import show_sessions
 from ...views.kit import KitCheckup
 from ...views.values import Listing
+from ..asking import live
 from ..parsing import verb
 from ..progress import Progress
 from ..state import State
@@ -103,6 +105,8 @@ def close(state: State, name: str | None, all: bool) -> api.Session | list[api.S
 def sessions(state: State) -> Listing:
     """List the sessions: whose each is, with which server, in which study, and how it stands with it.
 
+    In a notebook it stays live, to choose the current one and to close them.
+
     Examples:
         %flare sessions
     """
@@ -111,7 +115,9 @@ def sessions(state: State) -> Listing:
         "state": "state",
     }  # fmt: skip
     rows = [_row(managed, managed.name == state.manager.current) for managed in state.manager.sessions.values()]
-    return Listing(rows, headings, "No session. %flare connect KIT opens one, %flare up starts a federation here")
+    listing = Listing(rows, headings, "No session. %flare connect KIT opens one, %flare up starts a federation here")
+    listing.live = live(state, lambda: show_sessions(state.manager))
+    return listing
 
 
 @verb(_NAME)

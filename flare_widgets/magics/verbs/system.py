@@ -11,11 +11,12 @@ from ...api import Session, TargetType
 from ...errors import FlareError
 from ...options import YES, option, seconds
 from ...text import clean
+from ...views.display import show_system
 from ...views.system import SystemStatus
 from ...views.values import Facts, Listing
-from ..asking import confirm
+from ..asking import confirm, live
 from ..parsing import verb
-from ..progress import during
+from ..progress import attended
 from ..state import State
 
 _WHOM = option(
@@ -35,7 +36,9 @@ _HOW_LONG = option("--timeout", type=seconds, default=60.0, metavar="S", help="s
 
 @verb()
 def status(state: State) -> SystemStatus:
-    """Tell who is connected: the server, the sites, the running jobs.
+    """Tell who is connected: the server, the sites, the running jobs, and what is wrong with them.
+
+    In a notebook it stays live, and unfolds what can be done to the server and the sites.
 
     Examples:
         %flare status
@@ -44,7 +47,9 @@ def status(state: State) -> SystemStatus:
     managed = state.current
     info = managed.session.get_system_info()
     managed.remember_sites(info.client_info)
-    return SystemStatus(managed.session, info, time.time())
+    told = SystemStatus(managed.session, info, time.time())
+    told.live = live(state, lambda: show_system(managed.session, managed.monitor))
+    return told
 
 
 @verb(
@@ -76,12 +81,12 @@ def sites(state: State, jobs: bool, env: bool) -> Listing:
         headings["jobs"] = "runs"
         for row in rows.values():
             row["jobs"] = []
-        for told in managed.session.get_client_job_status() or []:
+        for told in attended("asking each site", managed.session.get_client_job_status) or []:
             row = rows.setdefault(str(told.get("client_name")), {"name": told.get("client_name"), "jobs": []})
             row["jobs"].append(told.get("job_id") or str(told.get("status")).replace("_", " "))
     if env and rows:
         headings |= {"workspace": "folder", "secure_mode": "secure", "root_url": "server"}
-        for told in managed.session.get_client_env():
+        for told in attended("asking each site", managed.session.get_client_env):
             rows.setdefault(str(told.get("site_name")), {"name": told.get("site_name")}).update(told)
     return Listing(rows.values(), headings, "No site is connected")
 
@@ -94,7 +99,7 @@ def resources(state: State, targets: list[str]) -> Facts:
         %flare resources
         %flare resources site-1 site-2
     """
-    return Facts(_asked(state.session.report_resources, targets))
+    return Facts(attended("asking for resources", _asked, state.session.report_resources, targets))
 
 
 @verb(_WHOM)
@@ -105,7 +110,7 @@ def versions(state: State, targets: list[str]) -> Facts:
         %flare versions
         %flare versions server
     """
-    return Facts(_asked(state.session.report_version, targets))
+    return Facts(attended("asking for versions", _asked, state.session.report_version, targets))
 
 
 @verb(_WHAT, _NO_WAIT, _HOW_LONG, YES, changes=True)
@@ -123,12 +128,15 @@ def restart(state: State, targets: list[str], no_wait: bool, timeout: float, yes
     managed = state.current
     confirm(state, f"Restart {_said(kind, names)} of {managed.session.kit.address}{_running(managed.session)}?", yes)
     kit, study = managed.session.kit.root, managed.session.study
-    with during(f"restarting {_said(kind, names)}", "restarted"):
+
+    def do() -> Facts:
         answer = managed.session.restart(kind, names, wait=not no_wait, timeout=timeout)
         if managed.session.closed:
             state.manager.close(managed.name)
             state.manager.open(kit, managed.name, study=study, timeout=timeout)
-    return Facts(answer)
+        return Facts(answer)
+
+    return attended(f"restarting {_said(kind, names)}", do)
 
 
 @verb(_WHAT, _NO_WAIT, _HOW_LONG, YES, changes=True)
@@ -145,8 +153,8 @@ def shutdown(state: State, targets: list[str], no_wait: bool, timeout: float, ye
     kind, names = _target(targets)
     managed = state.current
     confirm(state, f"Shut down {_said(kind, names)} of {managed.session.kit.address}{_running(managed.session)}?", yes)
-    with during(f"shutting down {_said(kind, names)}", "shut down"):
-        answer = managed.session.shutdown(kind, names, wait=not no_wait, timeout=timeout)
+    shut_down = managed.session.shutdown
+    answer = attended(f"shutting down {_said(kind, names)}", shut_down, kind, names, wait=not no_wait, timeout=timeout)
     if managed.session.closed:
         state.manager.close(managed.name)
     return Facts(answer)
@@ -161,7 +169,7 @@ def disable(state: State, site: str, yes: bool) -> Facts:
     """
     session = state.session
     confirm(state, f"Shut {clean(site)} out of {session.kit.address}{_running(session)}?", yes)
-    return Facts(session.disable_client(site))
+    return Facts(attended(f"shutting out {clean(site)}", session.disable_client, site))
 
 
 @verb(_SITE, changes=True)

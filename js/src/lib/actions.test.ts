@@ -191,7 +191,7 @@ describe("a grey action", () => {
     expect(abort.disabled).toBe(false);
     expect(abort.getAttribute("aria-disabled")).toBe("true");
     expect(abort.title).toBe("your role member may not abort jobs");
-    expect(abort.textContent).toContain("not possible, your role member may not abort jobs");
+    expect(abort.textContent).toContain("not possible: your role member may not abort jobs");
     expect(words()).toEqual([]);
     abort.click();
     expect(words()).toEqual(["Abort: your role member may not abort jobs"]);

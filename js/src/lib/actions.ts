@@ -206,7 +206,7 @@ class Button {
 
   draw(action: Action, underWay: boolean): void {
     setText(this.#label, action.label);
-    setText(this.#why, action.reason ? `: not possible, ${action.reason}` : "");
+    setText(this.#why, action.reason ? ` (not possible: ${action.reason})` : "");
     const grey = action.reason !== "" || underWay;
     if (grey) this.element.setAttribute("aria-disabled", "true");
     else this.element.removeAttribute("aria-disabled");
@@ -249,6 +249,9 @@ class Line {
   }
 }
 
+/** JupyterLab takes keys for its notebook before we see them, except below this attribute. */
+const SHIELD = { "data-lm-suppress-shortcuts": "true" } as const;
+
 /** The question before something is done. */
 class Question {
   readonly element: HTMLElement;
@@ -266,7 +269,7 @@ class Question {
     this.#field.className = "flw-typed";
     this.#field.autocomplete = "off";
     this.#field.spellcheck = false;
-    this.element = h("div", { class: "flw-confirm", role: "group" }, this.#text, this.#field, this.#yes, this.#no);
+    this.element = h("div", { class: "flw-confirm", role: "group", ...SHIELD }, this.#text, this.#field, this.#yes, this.#no);
     this.#yes.addEventListener("click", yes);
     this.#no.addEventListener("click", () => answered(false, ""));
     this.#field.addEventListener("input", () => this.#grey());

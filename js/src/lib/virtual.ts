@@ -216,7 +216,7 @@ export function virtualList<Row>(options: VirtualOptions<Row>): VirtualList<Row>
 
   element.addEventListener("focus", () => {
     // Not for a click, which is on a row of its own.
-    if (active < 0 && element.matches(":focus-visible")) activate(0);
+    if (active < 0 && element.matches(":focus-visible")) activate(following ? rows.length - 1 : 0);
   });
 
   element.addEventListener("scroll", () => {
