@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         new_insecure_session,
         new_secure_session,
     )
+    from .authoring import NotebookEnv
     from .federation import LocalFederation
     from .kit import StartupKit
     from .monitoring import JobSnapshot, Monitor
@@ -35,6 +36,7 @@ __all__ = [
     "LocalFederation",
     "Monitor",
     "MonitorReturnCode",
+    "NotebookEnv",
     "Session",
     "StartupKit",
     "__version__",
@@ -53,6 +55,7 @@ _HOMES = {
     "LocalFederation": "federation",
     "Monitor": "monitoring",
     "MonitorReturnCode": "api",
+    "NotebookEnv": "authoring",
     "Session": "api",
     "StartupKit": "kit",
     "connect": "api",

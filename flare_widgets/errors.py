@@ -17,6 +17,7 @@ messages that say what to do next.
     ├── SessionClosed
     │   └── SessionExpired
     ├── AuthenticationError, AuthorizationError
+    ├── ReadOnlySession                the session only reads, and the command would change something
     ├── InvalidArgumentError, InvalidJobDefinition, InvalidTarget
     ├── SubmitTokenConflict, SubmitTokenJobDeleted
     ├── JobNotFound, JobNotRunning, JobNotDone, JobTimeout
@@ -94,6 +95,10 @@ class AuthenticationError(FlareError):
 
 class AuthorizationError(FlareError):
     """The user's role does not permit the command."""
+
+
+class ReadOnlySession(FlareError):
+    """The session only reads (:attr:`.Session.read_only`), and the command may change something. Nothing was sent."""
 
 
 class InvalidArgumentError(FlareError):

@@ -2,10 +2,11 @@
 // NAME-static.css for the HTML that stays in a saved notebook. The output is committed and must not depend on
 // the machine or the folder it was built in, so that CI can build again and compare.
 import { build } from "esbuild";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-const views = ["job"];
+const views = ["compare", "faults", "job", "jobs", "system", "submit", "session"];
 
 /** Bundles style sheets in which `.flw-view` stands for the class that the form's own sheet is written for. */
 const scopedStyle = {
@@ -29,7 +30,9 @@ await build({
   entryPoints: views.flatMap((view) => [
     { in: `src/${view}/index.ts`, out: view },
     { in: `src/${view}/live.css`, out: view },
-    { in: `src/${view}/static.css`, out: `${view}-static` },
+    ...(existsSync(new URL(`src/${view}/static.css`, import.meta.url))
+      ? [{ in: `src/${view}/static.css`, out: `${view}-static` }]
+      : []),
   ]),
   outdir: "../flare_widgets/views/static",
   bundle: true,

@@ -78,6 +78,15 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
         """The state with its reason and since when; see :attr:`.Session.status`."""
         return self.session.status
 
+    @property
+    def read_only(self) -> bool:
+        """Whether commands that may change something are refused; see :attr:`.Session.read_only`."""
+        return self.session.read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self.session.read_only = value
+
     def subscribe(self, listener: Callable[[SessionStatus], None]) -> Callable[[], None]:
         """Call `listener(status)` in a thread, not in a loop, at each change; see :meth:`.Session.subscribe`."""
         return self.session.subscribe(listener)
@@ -131,6 +140,9 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
 
     def _log_in_again(self, link: Link) -> None:
         self.session._log_in_again(link)
+
+    def _check_may_change(self, what: str) -> None:
+        self.session._check_may_change(what)
 
     def _command_timeout(self) -> float | None:
         return self.session._command_timeout()

@@ -19,7 +19,7 @@ from . import disk
 
 SIGNATURES, SUBMITTER = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
-_META_FILES = ("meta.json", "meta.conf", "meta.yml", "meta.yaml")
+META_FILES = ("meta.json", "meta.conf", "meta.yml", "meta.yaml")
 _PIECE = 1 << 20
 
 
@@ -37,7 +37,7 @@ def check_job_folder(folder: Path) -> None:
         if not folder.is_dir():
             what = "is not a folder" if folder.exists() else "does not exist"
             raise InvalidJobDefinition(f"{folder} {what}: give the path of a job folder")
-        if not any((folder / name).is_file() for name in _META_FILES):
+        if not any((folder / name).is_file() for name in META_FILES):
             raise InvalidJobDefinition(
                 f"{folder} is not a job: it has no meta.json. Export a job there with recipe.export(), "
                 "or give the folder that contains meta.json"
@@ -49,9 +49,17 @@ def check_job_folder(folder: Path) -> None:
         raise InvalidJobDefinition(f"{e.filename or folder} cannot be read: {e.strerror}") from e
 
 
+def files_of(folder: Path) -> Iterator[tuple[str, int]]:
+    """Return the files of a job folder that are sent: the path below it, with slashes, and the size in bytes."""
+    for root, _, files in _walk(folder):
+        for name in files:
+            if name not in (SIGNATURES, SUBMITTER):
+                yield (root / name).relative_to(folder).as_posix(), (root / name).stat().st_size
+
+
 def largest_file(folder: Path) -> int:
     """Return how many bytes the largest file of a job folder has."""
-    return max(((root / name).stat().st_size for root, _, files in _walk(folder) for name in files), default=0)
+    return max((size for _, size in files_of(folder)), default=0)
 
 
 def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], None] | None = None) -> None:
@@ -143,7 +151,7 @@ def _check_entry(path: Path) -> None:
 
 
 def _size(folder: Path) -> int:
-    return sum((root / name).stat().st_size for root, _, files in _walk(folder) for name in files)
+    return sum(size for _, size in files_of(folder))
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:

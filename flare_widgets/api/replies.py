@@ -90,6 +90,8 @@ def _check_meta(line: str, meta: dict[str, Any]) -> None:
         if info == _NO_CLIENTS:
             raise errors.NoClientsAvailable(_NO_CLIENTS)
         raise errors.InvalidTarget(info)
+    if status == "job_running" and " " in info:
+        raise errors.JobNotDone(info)  # of the system: a sentence, in place of a job's id
     kind, text = _BY_STATUS.get(str(status), (errors.InternalError, f"{said(status, 100)}: {{info}}"))
     raise kind(text.replace("{info}", info))
 

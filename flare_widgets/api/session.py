@@ -26,9 +26,11 @@ from ..errors import (
     FLCommunicationError,
     NoConnection,
     OutcomeUnknown,
+    ReadOnlySession,
     SessionClosed,
 )
 from ..kit import StartupKit
+from ..text import clean
 from ..wire import hci, loop
 from ..wire.connection import Connection
 from ..wire.link import Link, NotSent, Unanswered
@@ -73,6 +75,12 @@ class Session(BlockingMethods, SessionMethods[Job]):
         The startup kit cannot be used.
     ValueError
         The study's name is not permitted.
+    """
+
+    read_only: bool = False
+    """Whether commands that may change something on the server or a site are refused; may be set at any time.
+
+    So is :meth:`do_command`, whose line may be any.
     """
 
     def __init__(
@@ -265,6 +273,13 @@ class Session(BlockingMethods, SessionMethods[Job]):
     def _handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> Job:
         return Job(self, job_id, known)
 
+    def _check_may_change(self, what: str) -> None:
+        if self.read_only:
+            raise ReadOnlySession(
+                f"{clean(what)} may change something, and this session only reads: set its read_only to False "
+                "(in a notebook, %config FlareWidgets.read_only = False) to permit it"
+            )
+
     def _command_timeout(self) -> float | None:
         return self._timeout
 
@@ -273,6 +288,8 @@ class Session(BlockingMethods, SessionMethods[Job]):
 
     async def _send(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
         """Send a command, again if need be and if it may be, and return the answer and over which link it came."""
+        if command.effect is not Effect.READ:
+            self._check_may_change(command.line.split(" ", 1)[0])
         timeout = self._timeout or COMMAND_TIMEOUT
         deadline = time.monotonic() + timeout
         logged_in_again = False

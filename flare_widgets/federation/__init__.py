@@ -3,8 +3,17 @@
 Nothing here imports ``nvflare``: the federation runs in processes of its own.
 """
 
+from .desk import ProcessState
 from .errors import FederationError, FederationNotInstalled
 from .local import LocalFederation
 from .processes import end_orphans
+from .registry import RunningFederation
 
-__all__ = ["FederationError", "FederationNotInstalled", "LocalFederation", "end_orphans"]
+__all__ = [
+    "FederationError",
+    "FederationNotInstalled",
+    "LocalFederation",
+    "ProcessState",
+    "RunningFederation",
+    "end_orphans",
+]

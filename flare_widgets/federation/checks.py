@@ -16,6 +16,9 @@ LOGS = "logs"
 #: More than this is not teaching: a site costs about 80 MB of memory and a second of processor time to start.
 MAX_SITES = 64
 
+#: How long a federation may go on when nobody has it any more, in seconds.
+LONGEST_KEEP = 24 * 3600.0
+
 #: The ways to reach a server.
 SCHEMES = ("http", "tcp", "grpc")
 
@@ -121,6 +124,25 @@ def check_users(users: object, reserved: str) -> dict[str, str]:
         if role not in ROLES:
             raise ValueError(f"The role of {name} must be one of {', '.join(ROLES)}, not {role!r}.")
     return dict(users)
+
+
+def check_name(name: object) -> str | None:
+    """``name`` of a federation, or a ValueError; None for any that is free."""
+    if name is None:
+        return None
+    if not isinstance(name, str) or not _SITE_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise ValueError(
+            f"{name!r} cannot be a federation's name: use letters, digits, '-' and '_', beginning with a letter or a "
+            "digit."
+        )
+    return name
+
+
+def check_keep(keep: object) -> float:
+    """``keep`` as a number of seconds, or a ValueError."""
+    if isinstance(keep, (int, float)) and not isinstance(keep, bool) and 0 <= keep <= LONGEST_KEEP:
+        return float(keep)
+    raise ValueError(f"keep must be a number of seconds from 0 to {LONGEST_KEEP:.0f} (a day), not {keep!r}.")
 
 
 def check_timeout(start_timeout: object) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import processes
+from . import desk, processes
 from .checks import LOGS
 from .environment import child_environment, own_module, server_command, site_command
 from .folders import KITS
@@ -21,6 +21,7 @@ from .processes import SUPERVISOR
 
 #: How long a supervisor may take to end everything, in seconds. It takes about one, two if a process resists.
 _ENDING = 8.0
+_LOOK = 0.05
 
 
 class Ended(NamedTuple):
@@ -39,9 +40,11 @@ class Control:
         The federation's identity.
     folder
         The federation's folder.
+    keep_open
+        File descriptors that the supervisor shall keep for as long as it lives: the server's port.
     """
 
-    def __init__(self, federation: str, folder: Path) -> None:
+    def __init__(self, federation: str, folder: Path, keep_open: Sequence[int] = ()) -> None:
         self._federation = federation
         self._folder = folder
         self._owner = os.getpid()
@@ -67,6 +70,7 @@ class Control:
                     stderr=log,
                     # Jupyter interrupts and kills the kernel's whole process group: not this.
                     start_new_session=True,
+                    pass_fds=keep_open,
                 )
         except BaseException:
             self._orders.close()
@@ -96,16 +100,21 @@ class Control:
     def start_server(self) -> None:
         """Start the FL server."""
         kit = self._folder / KITS / "server"
-        self._order({"start": [self._member("server", kit, server_command(kit))]})
+        self._order({"start": [_member(self._folder, "server", kit, server_command(kit))]})
 
     def start_sites(self, names: Sequence[str]) -> None:
         """Start the sites."""
-        kits = {name: self._folder / KITS / name for name in names}
-        self._order({"start": [self._member(name, kit, site_command(kit, name)) for name, kit in kits.items()]})
+        self._order({"start": [site_order(self._folder, name) for name in names]})
 
-    def keep(self) -> None:
-        """The federation is up: what crashes from now on shall be started again."""
-        self._order({"keep": True})
+    def keep(self, linger: float = 0.0) -> None:
+        """The federation is up: what crashes from now on shall be started again.
+
+        Parameters
+        ----------
+        linger
+            How long it shall go on when the user's process is gone, in seconds.
+        """
+        self._order({"keep": True, "linger": linger})
 
     def read(self, timeout: float) -> None:
         """Take in what the supervisor reports, waiting up to ``timeout`` seconds for something."""
@@ -145,11 +154,55 @@ class Control:
         if self._process.returncode != 0:  # it was killed, here or by somebody else: do its work
             processes.end(self._federation)
 
-    def _member(self, name: str, kit: Path, command: list[str]) -> dict[str, object]:
-        return {"name": name, "kit": str(kit), "command": command, "log": str(self.log(name))}
-
     def _order(self, order: dict[str, object]) -> None:
         waiting = memoryview((json.dumps(order) + "\n").encode())
         with contextlib.suppress(BrokenPipeError):  # the supervisor has ended, which shows in its exit code
             while waiting:
                 waiting = waiting[self._orders.write(waiting) or 0 :]
+
+
+class Attached:
+    """The wire to the supervisor of a federation that another process has started.
+
+    Parameters
+    ----------
+    federation
+        The federation's identity.
+    folder
+        The federation's folder.
+    """
+
+    def __init__(self, federation: str, folder: Path) -> None:
+        self._federation = federation
+        self._folder = folder
+
+    @property
+    def running(self) -> bool:
+        """Whether the supervisor is there, and the server not down for good."""
+        state = desk.read_state(self._folder)
+        if state is None or not processes.is_supervisor(state.supervisor, self._federation):
+            return False
+        return not any(one.is_server and one.state == "down" for one in state.processes)
+
+    def close(self) -> None:
+        """End the federation and wait for its end. May be called again."""
+        state = desk.read_state(self._folder)
+        if state is None or not processes.is_supervisor(state.supervisor, self._federation):
+            return
+        desk.leave_order(self._folder, {"stop": True})
+        deadline = time.monotonic() + _ENDING
+        while processes.is_supervisor(state.supervisor, self._federation):
+            if time.monotonic() > deadline:
+                processes.end(self._federation)
+                return
+            time.sleep(_LOOK)
+
+
+def site_order(folder: Path, name: str) -> dict[str, object]:
+    """What a supervisor is told to start for a site."""
+    kit = folder / KITS / name
+    return _member(folder, name, kit, site_command(kit, name))
+
+
+def _member(folder: Path, name: str, kit: Path, command: list[str]) -> dict[str, object]:
+    return {"name": name, "kit": str(kit), "command": command, "log": str(folder / LOGS / f"{name}.log")}

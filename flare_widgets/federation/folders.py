@@ -5,6 +5,8 @@ next start. One federation is::
 
     20261123-221908-3f9c0a51d2b7/
       kits/         what the provisioner made: server/, site-1/, ..., admin@nvidia.com/
+      authority/    the certificate authority's key, by which more sites can join; gone when the federation ends
+      federation.json, state.json, orders/    what it is, how its processes are, what is wanted of it
       logs/         what each process wrote to its console, and the provisioner and the supervisor
       storage/      the server's jobs
       alive         touched by the supervisor: tells other starts that the folder is in use
@@ -28,6 +30,7 @@ from .checks import LOGS, breaks_commands
 from .errors import FederationError
 
 ALIVE = "alive"
+AUTHORITY = "authority"
 KITS = "kits"
 PROVISION = "provision"
 STORAGE = "storage"
@@ -118,10 +121,16 @@ def make(federation: str, folder: Path | None) -> Path:
 
 def keep_logs_only(folder: Path) -> None:
     """Take back a federation whose start failed, so that its folder can be used again."""
-    for part in (KITS, PROVISION, STORAGE):
+    for part in (KITS, PROVISION, STORAGE, AUTHORITY, "orders"):
         shutil.rmtree(folder / part, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        (folder / ALIVE).unlink(missing_ok=True)
+    for file in (ALIVE, "federation.json", "state.json"):
+        with contextlib.suppress(OSError):
+            (folder / file).unlink(missing_ok=True)
+
+
+def forget_authority(folder: Path) -> None:
+    """Remove the key of the certificate authority: with the federation ended, nobody can join it any more."""
+    shutil.rmtree(folder / AUTHORITY, ignore_errors=True)
 
 
 def prune(live: Collection[str] = ()) -> list[Path]:

@@ -31,6 +31,11 @@ class Port:
         if not sys.platform.startswith("linux"):
             self._socket.close()
 
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The file descriptors that keep the port; a process that inherits them keeps it too."""
+        return (self._socket.fileno(),) if self._socket.fileno() >= 0 else ()
+
     def release(self) -> None:
         """Let others have the port."""
         self._socket.close()

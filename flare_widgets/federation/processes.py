@@ -63,6 +63,19 @@ def _read(process: psutil.Process) -> Marked | None:
     return Marked(process.pid, federation, SUPERVISOR in environment) if federation else None
 
 
+def is_supervisor(pid: int, federation: str) -> bool:
+    """Whether this process is the supervisor of this federation, which it may have been long ago."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+    except psutil.Error:
+        return False
+    return _read(process) == Marked(pid, federation, True)
+
+
 def orphaned(found: Iterable[Marked]) -> set[str]:
     """The federations that have processes, but nobody who watches over them. Pure."""
     everyone = tuple(found)

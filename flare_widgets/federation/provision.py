@@ -3,6 +3,7 @@
 Run as a process of its own, so that nvflare is never imported into the user's::
 
     provision.main([folder, port, scheme, users, site, site, ...])
+    provision.main(["--join", folder, port, scheme, site])
 """
 
 from __future__ import annotations
@@ -15,17 +16,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .folders import KITS, PROVISION, STORAGE
+from .folders import AUTHORITY, KITS, PROVISION, STORAGE
 
 ADMIN = "admin@nvidia.com"
 _ORG = "nvidia"
 _PROJECT = "local"
 
+# Where nvflare's provisioner keeps the certificates it has made, in its workspace.
+_STATE = "state"
+_CERTIFICATES = "cert.json"
+
 
 def main(arguments: Sequence[str]) -> int:
     """Provision into ``folder/kits``; the exit code of the process."""
-    folder, port, scheme, users, *sites = arguments
     os.umask(0o077)
+    if arguments[0] == "--join":
+        _, folder, port, scheme, site = arguments
+        provision_site(Path(folder), int(port), scheme, site)
+        return 0
+    folder, port, scheme, users, *sites = arguments
     provision(Path(folder), int(port), scheme, sites, json.loads(users))
     return 0
 
@@ -49,8 +58,39 @@ def provision(folder: Path, port: int, scheme: str, sites: Sequence[str], users:
     workspace = folder / PROVISION
     made = _run_provisioner(workspace, folder / STORAGE, port, scheme, sites, users)
     made.rename(folder / KITS)
-    # With the kits made, nobody needs the key of their certificate authority any more.
+    _keep_authority(workspace, folder / AUTHORITY)
     shutil.rmtree(workspace)
+
+
+def provision_site(folder: Path, port: int, scheme: str, site: str) -> None:
+    """Make the startup kit of one more site, by the certificate authority of the others.
+
+    Parameters
+    ----------
+    folder
+        The federation's folder; the kit comes to ``kits`` in it.
+    port, scheme
+        As of the server.
+    site
+        The new site's name.
+    """
+    workspace = folder / f"{PROVISION}-{site}"
+    try:
+        state = workspace / _PROJECT / _STATE
+        state.mkdir(mode=0o700, parents=True)
+        shutil.copyfile(folder / AUTHORITY / _CERTIFICATES, state / _CERTIFICATES)
+        made = _run_provisioner(workspace, workspace / STORAGE, port, scheme, [site], {})
+        (made / site).rename(folder / KITS / site)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _keep_authority(workspace: Path, authority: Path) -> None:
+    """Keep what makes more certificates, and nothing else: the state also has everybody's keys."""
+    state = json.loads((workspace / _PROJECT / _STATE / _CERTIFICATES).read_text())
+    authority.mkdir(mode=0o700, exist_ok=True)
+    kept = {name: value for name, value in state.items() if isinstance(value, str)}
+    (authority / _CERTIFICATES).write_text(json.dumps(kept))
 
 
 def _run_provisioner(

@@ -13,9 +13,9 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from . import folders
+from . import folders, registry
 from .checks import LOGS
-from .control import Control
+from .control import Attached, Control
 from .environment import child_environment, own_module
 from .errors import FederationError
 from .folders import KITS
@@ -41,25 +41,29 @@ Say = Callable[[str], None]
 
 
 class Run:
-    """One life of a federation. Closed when forgotten, and when the interpreter ends.
+    """One life of a federation.
 
     Parameters
     ----------
     control
         The supervisor.
     port
-        The server's port.
+        The number of the server's port.
     folder
         The federation's folder.
+    forgotten
+        Whether to close it when it is forgotten, and when the interpreter ends.
     """
 
-    def __init__(self, control: Control, port: Port, folder: Path) -> None:
+    def __init__(self, control: Control | Attached, port: int, folder: Path, *, forgotten: bool = True) -> None:
         self._control = control
         #: The server's port.
-        self.port = port.number
+        self.port = port
         #: The federation's folder.
         self.folder = folder
-        self._finalizer = weakref.finalize(self, _close, control, port)
+        self._finalizer = weakref.finalize(self, control.close)
+        if not forgotten:
+            self._finalizer.detach()
 
     @property
     def running(self) -> bool:
@@ -68,14 +72,8 @@ class Run:
 
     def close(self) -> None:
         """End it. May be called again."""
-        self._finalizer()
-
-
-def _close(control: Control, port: Port) -> None:
-    try:
-        control.close()
-    finally:
-        port.release()
+        self._finalizer.detach()
+        self._control.close()
 
 
 class _PortTaken(FederationError):
@@ -90,6 +88,8 @@ def bring_up(
     *,
     scheme: str = "http",
     users: Mapping[str, str] | None = None,
+    name: str = "local",
+    linger: float = 0.0,
 ) -> Run:
     """Start a federation, and wait until it is ready.
 
@@ -107,6 +107,10 @@ def bring_up(
         How the server is reached.
     users
         The roles of users besides the project admin, by name.
+    name
+        What the federation is called.
+    linger
+        How long it goes on when nobody has it any more, in seconds.
 
     Returns
     -------
@@ -123,12 +127,16 @@ def bring_up(
     try:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return _Start(federation, folder, sites, scheme, users or {}, say, deadline).run()
+                run = _Start(federation, folder, sites, scheme, users or {}, say, deadline).run(linger)
             except _PortTaken:
                 if attempt == _ATTEMPTS:
                     raise
                 say("the port was taken by another process: trying another one")
                 folders.keep_logs_only(folder)
+                continue
+            facts = registry.Description(federation, name, run.port, scheme, dict(users or {}), linger, time.time())
+            registry.describe(folder, facts)
+            return run
         raise AssertionError("unreachable")
     except BaseException:
         folders.keep_logs_only(folder)
@@ -157,17 +165,16 @@ class _Start:
         self._deadline = deadline
         self._port = Port()
 
-    def run(self) -> Run:
+    def run(self, linger: float) -> Run:
         """All steps, one after the other."""
         try:
             self._say("provisioning")
             self._provision()
             self._say(f"starting server on port {self._port.number}")
-            control = Control(self._federation, self._folder)
-        except BaseException:
-            self._port.release()
-            raise
-        run = Run(control, self._port, self._folder)
+            control = Control(self._federation, self._folder, self._port.held)
+        finally:
+            self._port.release()  # the supervisor has it from now on
+        run = Run(control, self._port.number, self._folder, forgotten=linger == 0)
         try:
             control.start_server()
             self._await_server(control)
@@ -175,7 +182,7 @@ class _Start:
             self._say(f"starting {len(self._sites)} site{'s' if len(self._sites) > 1 else ''}")
             control.start_sites(self._sites)
             self._await_sites(control)
-            control.keep()
+            control.keep(linger)
         except BaseException:
             run.close()
             raise
@@ -229,7 +236,7 @@ class _Start:
         while len(connected) < len(self._sites):
             self._check(control)
             try:
-                answer = _connected_sites(kit)
+                answer = connected_sites(kit)
                 trouble = None
             except ImportError:
                 raise
@@ -261,14 +268,14 @@ class _Start:
         log = self._log(name)
         return FederationError(
             f"The local federation did not start in time: {what}. Give it longer with start_timeout=..., "
-            f"or read the logs in {log.parent}.{_last_lines(log)}"
+            f"or read the logs in {log.parent}.{last_lines(log)}"
         )
 
     def _log(self, name: str) -> Path:
         return self._folder / LOGS / f"{name}.log"
 
 
-def _connected_sites(admin_kit: Path) -> set[str]:
+def connected_sites(admin_kit: Path) -> set[str]:
     """Ask the server, as the project admin, which sites are connected to it."""
     from flare_widgets.api import new_secure_session
 
@@ -294,7 +301,7 @@ def _listens(pid: int | None, port: int) -> bool:
 
 
 def _failure(what: str, code: int | None, log: Path) -> FederationError:
-    return FederationError(f"{what} ({_in_words(code)}). The whole log: {log}{_last_lines(log)}")
+    return FederationError(f"{what} ({_in_words(code)}). The whole log: {log}{last_lines(log)}")
 
 
 def _in_words(code: int | None) -> str:
@@ -309,7 +316,7 @@ def _in_words(code: int | None) -> str:
         return f"killed by signal {-code}"
 
 
-def _last_lines(log: Path) -> str:
+def last_lines(log: Path) -> str:
     try:
         text = log.read_text(errors="replace")
     except OSError:

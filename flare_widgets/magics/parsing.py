@@ -5,30 +5,20 @@ from __future__ import annotations
 import argparse
 import difflib
 import inspect
+import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 
-
-@dataclass(frozen=True)
-class Option:
-    """One argument of a verb: what ``argparse.ArgumentParser.add_argument`` takes."""
-
-    flags: tuple[str, ...]
-    settings: Mapping[str, Any]
-
-
-def option(*flags: str, **settings: Any) -> Option:
-    """Declare an argument of a verb."""
-    return Option(flags, settings)
+from ..options import Option, add_options
 
 
 @dataclass
 class Verb:
-    """A word after ``%flare``.
+    """A word after ``%flare``; made by :func:`verb`.
 
     Attributes
     ----------
@@ -36,11 +26,17 @@ class Verb:
         The word.
     run
         ``run(state, **arguments)``; its docstring is the help, its first line the summary.
+    options
+        What it takes.
+    changes
+        Whether it may change something on the server, on a site or of a federation: then it is refused in read-only
+        mode.
     """
 
     name: str
     run: Callable[..., Any]
     options: Sequence[Option] = ()
+    changes: bool = False
     parser: _Parser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,17 +47,31 @@ class Verb:
             add_help=False,
             allow_abbrev=False,
         )
-        for o in self.options:
-            self.parser.add_argument(*o.flags, **o.settings)
+        add_options(self.parser, self.options)
 
     @property
     def summary(self) -> str:
         """The first line of the help."""
         return (inspect.getdoc(self.run) or "").partition("\n")[0]
 
+    @property
+    def examples(self) -> list[tuple[str, str]]:
+        """The examples in the help: the line, and what is said about it."""
+        found = []
+        for line in (inspect.getdoc(self.run) or "").partition("Examples:")[2].splitlines():
+            if "%flare" in line:
+                example, *words = re.split(r"\s{2,}", line.strip(), maxsplit=1)
+                found.append((example, "".join(words)))
+        return found
+
     def help(self) -> str:
         """Return the whole help."""
         return self.parser.format_help()
+
+
+def verb(*options: Option, changes: bool = False) -> Callable[[Callable[..., Any]], Verb]:
+    """Declare a function as a verb; its name, without an underscore at the end, is the word."""
+    return lambda run: Verb(run.__name__.rstrip("_"), run, options, changes)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,39 +97,49 @@ def parse(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any] | N
         The line makes no sense; the message is one line, with a suggestion.
     """
     try:
-        words = shlex.split(line)
+        words = shlex.split(without_comment(line))
     except ValueError as e:
         raise UsageError(f"%flare: {str(e).lower()} in: {line.strip()}") from None
-    if not words:
+    if not words or words[0] in ("-h", "--help"):
         return None, None
     name, *rest = words
-    if name in ("help", "-h", "--help"):
-        return (_find(verbs, rest[0]) if rest else None), None
-    verb = _find(verbs, name)
+    found = find(verbs, name)
     if "-h" in rest or "--help" in rest:
-        return verb, None
-    return verb, vars(verb.parser.parse_args(rest))
+        return found, None
+    return found, vars(found.parser.parse_intermixed_args(rest))
 
 
-def help_all(verbs: Mapping[str, Verb]) -> str:
-    """Return the list of verbs."""
-    width = max(map(len, verbs))
-    lines = [f"  %flare {v.name:<{width}}  {v.summary}" for v in verbs.values()]
-    return "\n".join(
-        [
-            "NVIDIA FLARE in a notebook:",
-            "",
-            *lines,
-            "",
-            "%flare VERB -h tells more. Every verb returns a value: job = %flare submit FOLDER",
-        ]
-    )
-
-
-def _find(verbs: Mapping[str, Verb], name: str) -> Verb:
+def find(verbs: Mapping[str, Verb], name: str) -> Verb:
+    """Return the verb of a name; UsageError, with a suggestion, when there is none."""
     if name in verbs:
         return verbs[name]
     raise UsageError(f"%flare does not know {name!r}{_suggest(name, list(verbs))}. %flare help lists the verbs")
+
+
+def help_all(groups: Mapping[str, Iterable[Verb]]) -> str:
+    """Return the list of verbs, by what they are about."""
+    width = max(len(v.name) for verbs in groups.values() for v in verbs)
+    lines = ["NVIDIA FLARE in a notebook:"]
+    for heading, verbs in groups.items():
+        lines += ["", heading, *(f"  %flare {v.name:<{width}}  {v.summary}" for v in verbs)]
+    lines += ["", "%flare VERB -h tells more. Every verb returns a value: job = %flare submit FOLDER"]
+    return "\n".join(lines)
+
+
+def without_comment(line: str) -> str:
+    """Return a line without the comment at its end: a ``#`` that stands alone, not in quotes, and what follows.
+
+    IPython does not do that for magics, and people copy lines with comments.
+    """
+    quote = ""
+    for i, character in enumerate(line):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "#" and not (line[:i][-1:] + line[i + 1 : i + 2]).strip():
+            return line[:i]
+    return line
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:

@@ -2,44 +2,77 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from IPython.core.error import UsageError
 
 from ..api import Session
+from ..config import FlareWidgets
 from ..federation import LocalFederation
 from ..kit import StartupKit
+from ..manager import ManagedSession, SessionManager
+from ..manager.kits import kit_folders
 from ..monitoring import Monitor
+
+_CONNECT = "%flare connect KIT, or %flare up for a federation on this machine"
 
 
 class State:
-    """One session with its monitor, one federation, the last job.
+    """The sessions, the settings, and the federations that were started.
+
+    Parameters
+    ----------
+    config
+        The settings.
 
     Attributes
     ----------
-    federation
-        The one that ``%flare up`` started, None while there is none.
-    last_job
-        The job submitted, cloned or watched last.
+    manager
+        The sessions.
     """
 
-    def __init__(self) -> None:
-        self.federation: LocalFederation | None = None
-        self.last_job: str | None = None
-        self._session: Session | None = None
-        self._monitor: Monitor | None = None
+    def __init__(self, config: FlareWidgets) -> None:
+        self.config = config
+        self.manager = SessionManager()
+        self._federations: dict[str, LocalFederation] = {}
+        self.manager.read_only = config.read_only
+        config.observe(lambda change: setattr(self.manager, "read_only", change.new), "read_only")
 
     @property
-    def session(self) -> Session:
-        """The session.
+    def federations(self) -> dict[str, LocalFederation]:
+        """The local federations that are up, by their names."""
+        for name in [name for name, federation in self._federations.items() if not federation.running]:
+            del self._federations[name]
+        return self._federations
+
+    @property
+    def current(self) -> ManagedSession:
+        """The session that verbs work with, with its name and its monitor.
 
         Raises
         ------
         UsageError
-            There is none.
+            There is none, or it has ended.
         """
-        if self._session is None or self._session.closed:
-            why = "there is no session" if self._session is None else "the session has ended"
-            raise UsageError(f"{why}: %flare connect KIT, or %flare up for a federation on this machine")
-        return self._session
+        managed = self.manager.current_session
+        if managed is None:
+            others = list(self.manager.sessions)
+            if others:
+                raise UsageError(f"no session is current: %flare use NAME ({', '.join(others)})")
+            raise UsageError(f"there is no session: {_CONNECT}")
+        if managed.session.closed:
+            raise UsageError(f"the session {managed.name} has ended: {_CONNECT}")
+        return managed
+
+    @property
+    def session(self) -> Session:
+        """The session that verbs work with; errors as of :attr:`current`."""
+        return self.current.session
+
+    @property
+    def monitor(self) -> Monitor:
+        """Its monitor."""
+        return self.current.monitor
 
     @property
     def kit(self) -> StartupKit:
@@ -50,46 +83,37 @@ class State:
         UsageError
             There was none.
         """
-        if self._session is None:
-            raise UsageError("which startup kit? Give its folder: %flare check KIT")
-        return self._session.kit
+        managed = self.manager.current_session
+        if managed is None:
+            raise UsageError("which startup kit? Give its folder: %flare check KIT (%flare kits lists those at hand)")
+        return managed.session.kit
 
     @property
-    def monitor(self) -> Monitor:
-        """The session's monitor."""
-        session = self.session
-        if self._monitor is None or self._monitor.session is not session:
-            self._monitor = Monitor(session)
-        return self._monitor
+    def kit_places(self) -> list[str | Path]:
+        """The folders in which startup kits are looked for, besides around the notebook."""
+        own = [federation.folder / "kits" for federation in self.federations.values()]
+        return [*self.config.kit_folders, *own]
 
-    def use(self, session: Session) -> None:
-        """Make `session` the one that verbs work with; the one before is closed."""
-        self.close_session()
-        self._session = session
-        self.last_job = None
+    def kits_at_hand(self, seconds: float = 2.0) -> list[Path]:
+        """Return the folders of the startup kits that a name may mean."""
+        return kit_folders(self.kit_places, Path.cwd(), seconds)
 
-    def close_session(self) -> Session | None:
-        """Close the session, if there is one, and return it."""
-        session, self._session = self._session, None
-        if self._monitor is not None:
-            self._monitor.close()
-            self._monitor = None
-        if session is not None:
-            session.close()
-        return session
+    def job(self, word: str | None) -> str:
+        """Return the id of a job.
 
-    def job(self, prefix: str | None) -> str:
-        """Return the id of the job whose id begins with `prefix`; the last job's when that is None.
+        Parameters
+        ----------
+        word
+            Its id, the beginning of its id, or its name; None for the last job.
 
         Raises
         ------
         UsageError
             No job was named, and none was submitted or watched before.
         JobNotFound
-            No job, or more than one, has such an id.
+            No job, or more than one, has such an id or name.
         """
-        if prefix is None:
-            if self.last_job is None:
-                raise UsageError("which job? Give its id (%flare jobs lists them)")
-            return self.last_job
-        return self.session.job(prefix).id
+        managed = self.current
+        if word is None and managed.last_job is None:
+            raise UsageError("which job? Give its id (%flare jobs lists them)")
+        return managed.find_job(word)

@@ -3,6 +3,7 @@
 from .evidence import gather
 from .failure import Evidence, Failure, LogText, explain
 from .fold import fold, fold_meta
+from .jobs import JobsSnapshot, JobsWatch, ListedJob
 from .monitor import Monitor
 from .parts import SiteDeployment, StatusChange
 from .snapshot import JobSnapshot
@@ -12,6 +13,9 @@ __all__ = [
     "Evidence",
     "Failure",
     "JobSnapshot",
+    "JobsSnapshot",
+    "JobsWatch",
+    "ListedJob",
     "LogText",
     "Monitor",
     "SiteDeployment",

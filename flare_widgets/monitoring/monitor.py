@@ -23,7 +23,9 @@ from .dispatch import Dispatcher
 from .facts import Fact, Failed, Meta, Missed, Status, Trouble
 from .fold import fold
 from .inquiry import Inquiry
+from .jobs import JobsTable, JobsWatch
 from .polling import Polling
+from .system_watch import SystemWatch
 from .watch import Watch, WatchState
 from .watched_job import WatchedJob
 
@@ -36,7 +38,6 @@ THREAD_NAME = "flare-monitor"
 _ACTIVITY = 2.0  # seconds between two questions to a site what it does, where the log may not be read
 _ACTIVITY_HUNG = 15.0  # ... when it did not answer, or nobody may ask it
 _SYSTEM = 10.0  # as often as sites report to the server
-_SAME_CLOCK = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
 _LOST = 0.5  # seconds between two looks at a session that is connecting again; nothing is sent for them
 _MAX_BACKOFF = 8.0  # seconds between two looks at a job whose server does not answer
 _AFTER_MISTAKE = 5.0  # seconds until the next look after a mistake of our own
@@ -70,6 +71,8 @@ class Monitor:
         self._listed: list[WatchedJob] = []
         self._system: Polling[dict[str, list[Fact]]] | None = None
         self._system_due = 0.0
+        self._systems: set[SystemWatch] = set()
+        self._table = JobsTable(session, self._wake)
         self._woken = False
         self._lost = False  # whether the session is connecting again
         self._resting_until = 0.0
@@ -102,11 +105,29 @@ class Monitor:
                 watch._follow(job.snapshot, job.meta)
             job.watches.append(watch)
             job.due["status"] = 0.0
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-                self._thread.start()
+            self._start_thread()
         self._wake()
         return watch
+
+    def watch_jobs(self) -> JobsWatch:
+        """Begin to watch all jobs of the session's study, as a list of them; returns at once."""
+        watch = JobsWatch(self._table, self._dispatcher)
+        with self._changed:
+            self._table.watches.append(watch)
+            self._start_thread()
+        self._table.refresh()
+        return watch
+
+    def watch_system(self) -> SystemWatch:
+        """Return a watch of the server and its sites, that asks nothing before :meth:`.SystemWatch.resume`."""
+
+        def join(watch: SystemWatch) -> None:
+            with self._changed:
+                self._systems.add(watch)
+                self._start_thread()
+            self._wake()
+
+        return SystemWatch(self.session, join)
 
     def pause(self) -> None:
         """Ask the server nothing more, until :meth:`resume`; watches stay."""
@@ -119,16 +140,27 @@ class Monitor:
         with self._changed:
             for job in self._jobs.values():
                 job.due.clear()
-        self._wake()
+        self._table.refresh()
 
     def close(self) -> None:
         """Stop all watches."""
         with self._changed:
+            tables = list(self._table.watches)
             watches = [w for job in self._jobs.values() for w in job.watches]
+            systems = list(self._systems)
+        for table in tables:
+            table.stop()
         for watch in watches:
             watch.stop()
+        for system in systems:
+            system.stop()
 
     # -- the thread ----------------------------------------------------------------------------------------
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            self._thread.start()
 
     def _wake(self) -> None:
         with self._changed:
@@ -142,13 +174,16 @@ class Monitor:
     def _turn(self) -> None:
         """Take what has arrived, ask for what is due, and tell the watches; never waits."""
         with self._changed:
-            jobs = list(self._jobs.values())
+            jobs, systems = list(self._jobs.values()), list(self._systems)
         try:
-            self._notice_return(jobs)
+            self._notice_return(jobs, systems)
             self._receive(jobs)
             if not self._paused:
                 self._ask(jobs)
             self._tell(jobs)
+            for system in systems:
+                system.turn(self._wake)
+            self._tend_table(jobs)
         except Exception:  # whatever it was: a job must not be thought to be watched when it is not
             log.exception("a mistake in the monitor; it goes on")
             self._resting_until = time.monotonic() + _AFTER_MISTAKE
@@ -162,7 +197,8 @@ class Monitor:
                     del self._jobs[job_id]
                     for polling in job.under_way.values():
                         polling.cancel()
-            if not self._jobs:
+            self._systems = {system for system in self._systems if not system.rests}
+            if not self._table.drop_ended() and not self._jobs and not self._systems:
                 self._thread = None
                 return False
             if not self._woken:
@@ -179,18 +215,23 @@ class Monitor:
                 due += [job.due.get(name, 0.0) for name in self._wanted(job) if name not in job.under_way]
             if self._system is None and self._wants_system():
                 due.append(self._system_due)
+            due += [at for system in self._systems if (at := system.due()) is not None]
+            due += self._table.until_due(now)
         if not due:
             return None
         wait = max(0.0, max(min(due), self._resting_until) - now)
         return min(wait, _LOST) if self._lost else wait
 
-    def _notice_return(self, jobs: Iterable[WatchedJob]) -> None:
+    def _notice_return(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
         """Ask at once when the session is connected again, instead of when the next look was due."""
         lost = self.session.state is SessionState.RECONNECTING
         if self._lost and not lost:
             for job in jobs:
                 if job.failures:
                     job.due.clear()
+            for system in systems:
+                system.look_again()
+            self._table.refresh()
         self._lost = lost
 
     def _wanted(self, job: WatchedJob) -> list[str]:
@@ -322,6 +363,17 @@ class Monitor:
             for watch in watching:
                 watch._follow(job.snapshot, job.meta, final=final, beside=watching if final else ())
 
+    def _tend_table(self, jobs: Iterable[WatchedJob]) -> None:
+        """Bring those up to date who watch all jobs."""
+        if not self._table.watches:
+            return
+        news = self._table.advance(self._paused, self._ahead)
+        seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
+        rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
+        if self._table.with_rounds(rounds) or news:
+            for watch in list(self._table.watches):
+                watch.notify()
+
     def _inquire(self, jobs: Iterable[WatchedJob]) -> None:
         """Have it found out why a job does not come along: of one at a time, and of each now and then."""
         now = time.monotonic()
@@ -392,8 +444,7 @@ class Monitor:
 
     @property
     def _ahead(self) -> float:
-        offset = self.session.clock_offset or 0.0
-        return offset if abs(offset) > _SAME_CLOCK else 0.0
+        return sources.ahead(self.session)
 
 
 def _list() -> Any:

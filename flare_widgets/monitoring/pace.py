@@ -19,6 +19,7 @@ USUAL = 1.0
 
 _SLOW = 5.0  # seconds, at most, between two looks at a job that runs
 _SLOWEST = 15.0  # ... at one that waits for its sites
+_LIST, _LIST_IDLE = 2.5, 6.0  # seconds between two lists of all jobs, while any runs or waits and while none does
 _SHARE = 0.05  # of the time, at most, that the server may be busy with our looks at one job
 _PER_ROUND = 10  # looks in a round that takes long
 
@@ -41,6 +42,19 @@ def interval(snapshot: JobSnapshot, now: float, took: float) -> float:
 def gather(pause: float) -> float:
     """Return how many seconds a look may come early, to share a list with others: half of its `pause`."""
     return pause / 2
+
+
+def list_interval(active: bool, took: float) -> float:
+    """Return how many seconds to wait before all jobs are listed again for those who look at a table of them.
+
+    Parameters
+    ----------
+    active
+        Whether any job waits or runs.
+    took
+        How long the last list took: many jobs are listed less often.
+    """
+    return max(_LIST if active else _LIST_IDLE, took / _SHARE)
 
 
 def use_list(jobs: int, stored: int | None) -> bool:

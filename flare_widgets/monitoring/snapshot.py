@@ -343,6 +343,12 @@ class JobSnapshot:
     def __str__(self) -> str:
         return describe(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show it, as what a cell returns, as a person would tell it: not field by field."""
+        from .summary import summary  # which imports this module
+
+        printer.text(str(self) if cycle or not self.ended else summary(self))
+
     def _when(self, wanted: Any) -> float | None:
         return next((s.at for s in self.timeline if wanted(s.status)), None)
 

@@ -25,6 +25,7 @@ from typing import Any
 from ..api import commands
 from ..api.commands import Command
 from ..api.info import SystemInfo
+from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, NoConnection
 from ..text import clean
 from . import job_files, job_meta
@@ -38,6 +39,7 @@ LOG = "log.json"
 _TRUNCATED = "... output truncated to last"
 _NO_FILE = ("tail: cannot open", "cat: ", "ls: cannot access")
 _LISTED = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
+_SAME_CLOCK = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
 _OVERLAP = 300  # characters by which a log is known again: a record of usual length, with its time
 _ROTATED = re.compile(r"log\.json\.(\d{1,3})")
 
@@ -301,6 +303,12 @@ def clock_of(meta: dict[str, Any], ahead: float) -> Clock:
     """Return how the server's times relate to ours, from a job's meta; the same zone as here if it does not tell."""
     zone = job_meta.zone_offset(meta)
     return Clock(ahead, job_meta.our_zone() if zone is None else zone)
+
+
+def ahead(session: Session) -> float:
+    """Return the seconds by which the server's clock is ahead of ours, where that matters."""
+    offset = session.clock_offset or 0.0
+    return offset if abs(offset) > _SAME_CLOCK else 0.0
 
 
 def sites_of(snapshot: JobSnapshot) -> list[str]:

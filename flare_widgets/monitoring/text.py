@@ -5,6 +5,7 @@ The same sentence everywhere, told for the time it is read at. Nothing in a snap
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
 MOST_NAMED = 4
 """Sites that are named one by one; of more of them only those in trouble are, the others are counted."""
 
+_USUAL = 10  # rounds from which it is told what a task usually takes
 _UNTRIED = 30.0  # seconds after which a server that has not once tried to start a job is odd: it tries within one
 _NAME, _SITE, _METRIC, _REASON = 60, 40, 30, 120  # characters
 _DONE = {"submitted": "done"}  # the matrix tells of results, the sentence of sites
-_GROUPS = {
+GROUPS = {
     "rounds": "rounds",
     "metrics": "metrics",
     "activity": "work of the sites",
     "system": "connected sites",
     "failure": "cause of the failure",
 }
+"""What each group of facts is called, see :class:`.Freshness`."""
 
 
 def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
@@ -104,7 +107,7 @@ def unknown(snapshot: JobSnapshot, now: float) -> list[str]:
         The time the words are for.
     """
     return [
-        f"{_GROUPS.get(group.group, clean(group.group, _NAME))} {_since(group, now)} ({clean(group.missing, _REASON)})"
+        f"{GROUPS.get(group.group, clean(group.group, _NAME))} {_since(group, now)} ({clean(group.missing, _REASON)})"
         for group in snapshot.freshness
         if group.missing and _is_missed(snapshot, group.group)
     ]
@@ -213,19 +216,22 @@ def _doing(snapshot: JobSnapshot, seen: float) -> dict[str, str]:
     for task in snapshot.tasks:
         if task.round is None:
             doing[task.site] = "failed" if task.failed else "waiting" if task.returned_at is not None else "working"
-    for site, row in snapshot.matrix(seen).items():
+    # The last rounds tell what a task usually takes; a long job has had a great many tasks.
+    since = (snapshot.round or 0) - _USUAL
+    tasks = tuple(task for task in snapshot.tasks if task.round is not None and task.round >= since)
+    for site, row in dataclasses.replace(snapshot, tasks=tasks).matrix(seen).items():
         cell = None if snapshot.round is None else row.get(snapshot.round)
         if cell is not None:
             late = f" ({clock(seen - cell.since)})" if cell.state == "late" and cell.since is not None else ""
             doing[site] = _DONE.get(cell.state, cell.state) + late
-    for site, age in _silent(snapshot).items():
+    for site, age in silent_for(snapshot).items():
         if doing.get(site) != "failed":
             doing[site] = f"silent for {ago(age)}"
     return doing
 
 
-def _silent(snapshot: JobSnapshot) -> dict[str, float]:
-    """The sites that the server had not heard of for too long when it was last asked, and for how many seconds."""
+def silent_for(snapshot: JobSnapshot) -> dict[str, float]:
+    """Return the sites that the server had not heard of for too long when last asked, and for how many seconds."""
     from .snapshot import SILENT_AFTER  # which imports this module
 
     asked = snapshot.fresh("system").at

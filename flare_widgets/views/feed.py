@@ -45,9 +45,11 @@ class Feed:
         Sends a message to all browsers: a widget's `send`.
     name
         Tells the feeds of one widget from one another.
+    most
+        Messages a second at most; fewer for one that is not the only thing its widget sends.
     """
 
-    def __init__(self, send: Callable[[Message], None], name: str = "rows") -> None:
+    def __init__(self, send: Callable[[Message], None], name: str = "rows", most: float = MOST_MESSAGES) -> None:
         self._send = send
         self._name = name
         self._lock = threading.Lock()
@@ -57,7 +59,7 @@ class Feed:
         self._tokens: list[str] = []
         self._whole: Iterator[Message] = iter(())
         self._followed = False
-        self._updates = Coalescer(self._send_next, 1 / MOST_MESSAGES)
+        self._updates = Coalescer(self._send_next, 1 / most)
 
     @property
     def rows(self) -> dict[str, Any]:

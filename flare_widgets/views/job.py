@@ -13,6 +13,8 @@ from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import describe
 from ..text import SHORT_ID
 from .job_actions import JobActions, JobSession
+from .job_metrics import MetricsJson
+from .job_picture import picture
 from .live import LiveView
 from .log import LogFeed
 from .static_html import job_html
@@ -65,6 +67,10 @@ class JobView(LiveView):
     snapshot : dict
         The newest snapshot as :meth:`JobSnapshot.to_json` writes it, without what is long past
         (:meth:`JobSnapshot.recent`).
+    picture : dict
+        The rest of what is drawn of it, in words: a :class:`.JobPicture`.
+    metrics : list of dict
+        Its metrics over the rounds, see :class:`.Metric`.
     sentence : str
         The same in one sentence, as of `sent_at`: what a screen reader hears.
     actions : list of dict
@@ -77,6 +83,8 @@ class JobView(LiveView):
     _css = _STATIC / "job.css"
 
     snapshot = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True)
+    metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     has_log = traitlets.Bool().tag(sync=True)
@@ -85,6 +93,7 @@ class JobView(LiveView):
         self, watch: Watch, session: JobSession | None = None, *, folder: str | None = None, keep: bool = False
     ) -> None:
         self._watch = watch
+        self._metrics = MetricsJson()
         self._keep = keep
         self._actions: JobActions | None = None
         self._log: LogFeed | None = None
@@ -107,10 +116,12 @@ class JobView(LiveView):
         return str(self._watch.snapshot)
 
     def _facts(self) -> dict[str, Any]:
-        snapshot = self._watch.snapshot
+        snapshot, now = self._watch.snapshot, time.time()
         return {
             "snapshot": snapshot.recent().to_json(),
-            "sentence": describe(snapshot, time.time()),
+            "picture": picture(snapshot, now).to_json(),
+            "metrics": self._metrics(snapshot),
+            "sentence": describe(snapshot, now),
             "has_log": self._log is not None and not self._frozen,
             "actions": [] if self._frozen or self._actions is None else self._actions.to_json(),
         }

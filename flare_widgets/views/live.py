@@ -34,6 +34,9 @@ class LiveView(anywidget.AnyWidget):
         This machine's clock when the facts were sent, for a browser whose clock differs.
     """
 
+    _most_messages = _MOST_MESSAGES
+    """Fewer for a view that sends other messages too."""
+
     sent_at = traitlets.Float().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -44,7 +47,7 @@ class LiveView(anywidget.AnyWidget):
         self._frozen = False
         super().__init__(sent_at=time.time(), **self._facts(), **traits)
         self.on_msg(self._on_message)
-        self._updates = Coalescer(self._update, 1 / _MOST_MESSAGES)
+        self._updates = Coalescer(self._update, 1 / self._most_messages)
         # A kernel that is shut down meanwhile still has the time to leave the static form.
         atexit.register(self.freeze)
 

@@ -60,6 +60,18 @@ class Outputs:
         shown_by, self._shown_by = self._shown_by, None
         return shown_by is not None and shown_by == _cell()
 
+    def take(self, handle: DisplayHandle, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """Show data in an output that something else was shown in. May be called from any thread."""
+        with self._lock:
+            self._handles.append(handle)
+            final = self._final
+        _update(handle, data if final is None else final, metadata if final is None else {})
+
+    def leave(self, handle: DisplayHandle) -> None:
+        """Have nothing more to do with an output: something else is shown there now."""
+        with self._lock:
+            self._handles = [known for known in self._handles if known is not handle]
+
     def replace(self, data: dict[str, str]) -> None:
         """Put data in place of everything shown so far. May be called from any thread; never prints."""
         with self._lock:
@@ -67,6 +79,36 @@ class Outputs:
             handles = list(self._handles)
         for handle in handles:
             _update(handle, data)
+
+
+class Slot:
+    """Room below a view, in each of its cells, for another view that is not known yet."""
+
+    def __init__(self) -> None:
+        self._handles: list[DisplayHandle] = []
+        self._holder: Outputs | None = None
+
+    def show(self) -> None:
+        """Keep room in the caller's cell. In a terminal there is none to keep."""
+        if InteractiveShell.initialized() and _in_a_kernel():
+            nothing = {"text/plain": "", "text/html": ""}
+            self._handles.append(display(nothing, raw=True, display_id=True))  # type: ignore[no-untyped-call]
+
+    def fill(self, outputs: Outputs, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """Show a view there, in place of the one before. May be called from any thread.
+
+        Parameters
+        ----------
+        outputs
+            The outputs of the view, which these become some of.
+        data, metadata
+            What it shows.
+        """
+        before, self._holder = self._holder, outputs
+        for handle in self._handles:
+            if before is not None:
+                before.leave(handle)
+            outputs.take(handle, data, metadata)
 
 
 def _cell() -> object:
@@ -84,9 +126,9 @@ def _in_a_kernel() -> bool:
     return getattr(InteractiveShell.instance(), "kernel", None) is not None
 
 
-def _update(handle: DisplayHandle, data: dict[str, str]) -> None:
+def _update(handle: DisplayHandle, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
     try:
-        handle.update(data, raw=True)  # type: ignore[no-untyped-call]
+        handle.update(data, metadata=metadata or {}, raw=True)  # type: ignore[no-untyped-call]
     except Exception:
         # The kernel is on its way out, or a front end's hook failed. Nobody else must fail for it.
         log.warning("an output could not be replaced by its static form", exc_info=True)

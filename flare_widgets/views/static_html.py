@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,22 @@ from ..monitoring.snapshot import JobSnapshot
 from ..monitoring.text import clock
 from ..text import clean
 from .job_life import GLYPHS, Step, steps, tone
+from .job_metrics import charts
+from .job_picture import GLYPHS as CELL_GLYPHS
+from .job_picture import WORDS as CELL_WORDS
+from .job_picture import JobPicture, picture
 
 _HERE = Path(__file__).parent
 _SITE_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
+_PROCESS_GLYPHS = {"running": "●", "paused": "❙❙", "slow": "◔", "killed": "✕", "down": "○"}
 _MOST_SITES = 200
 
 
 def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
     """Return a job as HTML for a saved notebook.
 
-    It reads well without its style too (GitHub strips that): headline, facts, an ordered list of the steps and
-    a list of the sites.
+    It reads well without its style too (GitHub strips that): headline, facts, an ordered list of the steps, what
+    went wrong, a table of sites and rounds.
 
     Parameters
     ----------
@@ -46,6 +51,9 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
         moments += [snapshot.facts_at, now]
     times = _Times([at for at in moments if at is not None], zone)
     root, style = _style("job-static.css")
+    drawn = picture(snapshot, now)
+    # Where there is a matrix, it names the sites; only who could not be deployed to is told besides.
+    sites = [site for site in snapshot.sites if drawn.matrix is None or site.state == "failed"]
     return (
         _environment()
         .get_template("job.html.j2")
@@ -59,8 +67,10 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             job_id=clean(snapshot.job_id),
             facts=_facts(snapshot, now),
             steps=[_step(step, times) for step in life],
-            sites=[_site(site) for site in snapshot.sites[:_MOST_SITES]],
-            more_sites=max(0, len(snapshot.sites) - _MOST_SITES),
+            sites=[_site(site) for site in sites[:_MOST_SITES]],
+            more_sites=max(0, len(sites) - _MOST_SITES),
+            **_picture(drawn, _seen(snapshot, now)),
+            charts=charts(snapshot),
             ended=snapshot.ended,
             trouble="" if snapshot.ended else clean(snapshot.trouble),
             facts_at=None if snapshot.facts_at is None else times.show(snapshot.facts_at),
@@ -71,11 +81,46 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
     )
 
 
+def faults_html(
+    title: str, rows: Sequence[Mapping[str, Any]], now: float, ended: bool, zone: tzinfo | None = None
+) -> str:
+    """Return the processes of a local federation as HTML for a saved notebook.
+
+    Parameters
+    ----------
+    title
+        What the federation is called.
+    rows
+        ``name, state, words, since`` of each process.
+    now
+        The time the form is made, in seconds since the epoch.
+    ended
+        Whether the federation has ended.
+    zone
+        The time zone to show times in; this machine's when not given.
+    """
+    times = _Times([row["since"] for row in rows] + ([] if ended else [now]), zone)
+    root, style = _style("faults-static.css")
+    return (
+        _environment()
+        .get_template("faults.html.j2")
+        .render(
+            root=root,
+            style=style,
+            title=clean(title, 64),
+            ended=ended,
+            rows=[
+                {**row, "since": times.show(row["since"]), "glyph": _PROCESS_GLYPHS.get(row["state"], "○")}
+                for row in rows
+            ],
+            made_at=times.show(now),
+            common=times.common,
+        )
+    )
+
+
 def _facts(snapshot: JobSnapshot, now: float) -> list[str]:
-    # A picture of a job that has not ended shows the run time as of the server's last answer: the time at which
-    # the picture was made says nothing about the job.
-    seen = now if snapshot.facts_at is None else snapshot.facts_at
-    elapsed = snapshot.elapsed(seen)
+    elapsed = snapshot.elapsed(_seen(snapshot, now))
     if elapsed is None:
         facts = ["no run time known" if snapshot.ended else "not running yet"]
     else:
@@ -85,6 +130,40 @@ def _facts(snapshot: JobSnapshot, now: float) -> list[str]:
     if snapshot.study:
         facts.append(f"study {clean(snapshot.study)}")
     return facts
+
+
+def _seen(snapshot: JobSnapshot, now: float) -> float:
+    # A picture of a job that has not ended shows times as of the server's last answer: the time at which the
+    # picture was made says nothing about the job.
+    return now if snapshot.facts_at is None else snapshot.facts_at
+
+
+def _picture(drawn: JobPicture, seen: float) -> dict[str, Any]:
+    progress, matrix = drawn.progress, drawn.matrix
+    return {
+        "progress": None
+        if progress is None
+        else {
+            "words": progress.words,
+            "percent": None if progress.done is None else int(100 * progress.done),
+            "left": progress.left(seen),
+        },
+        "fault": drawn.fault,
+        "troubles": drawn.troubles,
+        "unknown": drawn.unknown,
+        "matrix": None
+        if matrix is None
+        else {
+            "rounds": matrix.rounds,
+            "rows": [
+                (row.site, [(code, CELL_GLYPHS[code], CELL_WORDS[code]) for code in row.cells], row.now(seen))
+                for row in matrix.rows
+            ],
+            "earlier": matrix.earlier,
+            "more": matrix.more,
+        },
+        "details": [(detail.term, detail.now(seen)) for detail in drawn.details],
+    }
 
 
 def _step(step: Step, times: _Times) -> dict[str, Any]:

@@ -1,17 +1,46 @@
-"""Who is connected, in words."""
+"""The server and its sites: as text, as static HTML, and live."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import traitlets
 
 from ..api.info import SystemInfo
 from ..api.session import Session
-from ..text import clean
+from ..monitoring.system import Connected, SystemSnapshot, fold_system
+from ..monitoring.system_text import describe_system, sentence
+from ..monitoring.system_watch import SystemWatch
+from .live import LiveView
+from .lookers import Lookers
+from .static_system import system_html
+from .system_actions import SystemActions
+from .values import MayBeLive
 
-_SILENT = 25.0  # seconds: sites report every 10, so two reports are missing
+__all__ = ["SystemStatus", "SystemView"]
+
+_STATIC = Path(__file__).parent / "static"
 
 
-class SystemStatus(SystemInfo):
+class Controls(Protocol):
+    """What a view needs of what can be done to the server and to sites; see :class:`.SystemActions`."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    @property
+    def outcomes(self) -> list[str]: ...
+
+    def offer(self, name: str) -> None: ...
+
+    def wish(self, message: dict[str, Any]) -> bool: ...
+
+    def to_json(self) -> dict[str, list[dict[str, Any]]]: ...
+
+
+class SystemStatus(MayBeLive, SystemInfo):
     """What ``Session.get_system_info`` returns, shown as a person would say it.
 
     Parameters
@@ -22,37 +51,113 @@ class SystemStatus(SystemInfo):
         The answer.
     now
         When it came, in seconds since the epoch.
+
+    Attributes
+    ----------
+    snapshot : SystemSnapshot
+        The same as the system view draws it.
     """
 
     def __init__(self, session: Session, info: SystemInfo, now: float) -> None:
         super().__init__(info.server_info, info.client_info, info.job_info)
-        self._text = describe_system(session, info, now)
+        kit = session.kit
+        who = SystemSnapshot(
+            address=kit.address,
+            study=session.study,
+            username=kit.username,
+            role=kit.role,
+            organization=kit.organization,
+        )
+        self.snapshot = fold_system(who, [Connected(info, now)])
+        self._now = now
 
     def __repr__(self) -> str:
-        return self._text
+        return describe_system(self.snapshot, self._now)
+
+    def _repr_html_(self) -> str:
+        return system_html(self.snapshot, self._now)
 
 
-def describe_system(session: Session, info: SystemInfo, now: float) -> str:
-    """Return the session, the server, the sites and the running jobs, a line each."""
-    kit = session.kit
-    who = ", ".join(filter(None, (clean(kit.role), clean(kit.organization))))
-    lines = [f"{clean(kit.username)}  {who}  →  {kit.address}  study {session.study}"]
-    started = info.server_info.start_time
-    since = f", up since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(started))}" if started else ""
-    rows = [("server", f"connected{since}")]
-    for site in sorted(info.client_info, key=lambda c: c.name):
-        age = None if site.last_connect_time is None else max(0.0, now - site.last_connect_time)
-        if age is None:
-            words = "connected"
-        elif age > _SILENT:
-            words = f"silent for {age:.0f} s"
+class SystemView(LiveView):
+    """The server and its sites, drawn live wherever it is displayed.
+
+    The server is asked only while somebody can see the view. It becomes static when the session is closed, and when
+    the kernel ends.
+
+    Parameters
+    ----------
+    watch
+        Who knows the system.
+    session
+        Who may act on it; without one nothing is offered.
+
+    Attributes
+    ----------
+    snapshot : dict
+        The newest snapshot as :meth:`.SystemSnapshot.to_json` writes it.
+    sentence : str
+        The same in one sentence, as of `sent_at`: what a screen reader hears.
+    actions : dict
+        By what was unfolded (``server``, or a site's name) what can be done to it; see :meth:`.Actions.to_json`.
+    """
+
+    _esm = _STATIC / "system.js"
+    _css = _STATIC / "system.css"
+
+    snapshot = traitlets.Dict().tag(sync=True)
+    sentence = traitlets.Unicode().tag(sync=True)
+    actions = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, watch: SystemWatch, session: Session | None = None) -> None:
+        self._watch = watch
+        self._controls: Controls | None = None if session is None else SystemActions(session, watch, self._news)
+        self._lookers = Lookers(self._looked_at)
+        self._unsubscribe = watch.subscribe(lambda _: self._request())
+        super().__init__()
+        # Something may have happened between the first look and the subscription.
+        self._request()
+
+    def _facts(self) -> dict[str, Any]:
+        snapshot = self._watch.snapshot
+        return {
+            "snapshot": snapshot.to_json(),
+            "sentence": sentence(snapshot, time.time()),
+            "actions": {} if self._controls is None or self._frozen else self._controls.to_json(),
+        }
+
+    def _forms(self) -> dict[str, str]:
+        snapshot, now = self._watch.snapshot, time.time()
+        outcomes = [] if self._controls is None else self._controls.outcomes
+        return {
+            "text/plain": "\n".join([describe_system(snapshot, now), *(f"  {words}" for words in outcomes)]),
+            "text/html": system_html(snapshot, now, outcomes=outcomes),
+        }
+
+    def _done(self) -> bool:
+        # Who shuts the server down wants to see what came of it.
+        return self._watch.done and not (self._controls is not None and self._controls.busy)
+
+    def _release(self) -> None:
+        self._unsubscribe()
+        self._lookers.close()
+        self._watch.stop()
+
+    def _wish(self, wish: dict[str, Any]) -> None:
+        if self._frozen or self._lookers.note(wish):
+            return
+        if wish["kind"] == "unfold" and isinstance(wish.get("name"), str):
+            if self._controls is not None:
+                self._controls.offer(wish["name"])
+        elif wish["kind"] == "details":
+            self._watch.ask_details()
+        elif self._controls is not None:
+            self._controls.wish(wish)
+
+    def _news(self) -> None:
+        self._request()
+
+    def _looked_at(self, by_somebody: bool) -> None:
+        if by_somebody:
+            self._watch.resume()
         else:
-            words = f"connected, heard of {age:.0f} s ago"
-        rows.append((clean(site.name, 60), words))
-    if not info.client_info:
-        rows.append(("sites", "none is connected"))
-    rows += [("job", f"{clean(job.job_id)} is running ({clean(job.app_name, 60)})") for job in info.job_info]
-    if not info.job_info:
-        rows.append(("jobs", "none is running"))
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(lines + [f"  {name:<{width}}  {words}" for name, words in rows])
+            self._watch.pause()

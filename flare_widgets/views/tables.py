@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..api import forms
+from .values import MayBeLive
 
 _NONE = "No jobs yet. %flare submit FOLDER submits one"
 
 
-class JobTable(list[dict[str, Any]]):
+class JobTable(MayBeLive, list[dict[str, Any]]):
     """Jobs as ``Session.list_jobs`` returns them, drawn as a table."""
 
     def __repr__(self) -> str:

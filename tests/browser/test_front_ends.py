@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +11,18 @@ import nbformat
 import pytest
 from app_server import free_port, serving
 from job_panel import JobPanel
+from jobs_panel import JobsPanel
 from lab_page import NotebookPage
 from lab_server import LabServer
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 from playwright.sync_api import Browser, Page, Route, expect
 
-SETUP = (
-    "from flare_widgets.views.display import show_job\n"
-    "from scripted import ScriptedSession, ScriptedWatch\n"
-    "watch, session = ScriptedWatch(), ScriptedSession()"
-)
+SETUP = """
+from flare_widgets.views.display import show_job
+from scripted import ScriptedSession, ScriptedWatch
+watch, session = ScriptedWatch(), ScriptedSession()
+"""
 RUN = "watch.say('RUNNING')"
 SHOW = "view = show_job(watch, session)"
 # What the user does reaches the job, and what becomes of the job reaches the user.
@@ -68,23 +70,48 @@ def write(folder: Path, *cells: str) -> Path:
     return path
 
 
-def test_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
-    write(tmp_path, SETUP, RUN, SHOW, OBEY)
+@contextlib.contextmanager
+def notebook_7(outside: Page, lab: LabServer, folder: Path) -> Iterator[NotebookPage]:
+    """The notebook of a folder, open in Notebook 7."""
     port = free_port()
     arguments = [
         *("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
-        *("--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}"),
+        *("--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"),
         *("--ServerApp.disable_check_xsrf=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
     ]
-    with serving("notebook", arguments, port, tmp_path, "/api/status") as base:
+    with serving("notebook", arguments, port, folder, "/api/status") as base:
         notebook = NotebookPage(outside, lab)
         outside.goto(f"{base}/notebooks/job.ipynb")
         notebook.wait_until_ready()
+        yield notebook
+
+
+def test_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
+    write(tmp_path, SETUP, RUN, SHOW, OBEY)
+    with notebook_7(outside, lab, tmp_path) as notebook:
         for cell in range(4):
             notebook.run(cell)
         panel = JobPanel(notebook.outputs(2))
         abort_and_see_the_end(panel)
         panel.expect_static("FINISHED:ABORTED")
+
+
+def test_the_table_in_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
+    """Keys reach the table and not the notebook, and a job stands within the table's view."""
+    write(
+        tmp_path,
+        "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+        "monitor = ScriptedMonitor(12)\nview = JobsView(monitor, monitor.open_job)\nview.show()",
+    )
+    with notebook_7(outside, lab, tmp_path) as notebook:
+        notebook.run(0)
+        table = JobsPanel(notebook.outputs(0))
+        table.search.focus()
+        for key in ("ArrowDown", "ArrowDown", "Shift+ArrowDown"):
+            outside.keyboard.press(key)
+        expect(table.marked).to_have_text("2 selected")
+        outside.keyboard.press("Enter")
+        expect(table.below.locator(".flw-job")).to_contain_text("brats-segmentation")
 
 
 def test_voila(outside: Page, tmp_path: Path) -> None:

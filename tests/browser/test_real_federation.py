@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from job_panel import JobPanel
 from jobs import write_job
+from jobs_panel import JobsPanel
 from lab_page import NotebookPage, mime_types
 from lab_server import LabServer
 from playwright.sync_api import expect
@@ -78,3 +79,32 @@ def test_the_abort_button_aborts_a_running_job_while_a_cell_blocks(
     notebook.interrupt()
     with connect(federation.admin_kit) as session:
         assert [job["status"] for job in session.list_jobs(name_prefix="endless")] == ["FINISHED:ABORTED"]
+
+
+def test_the_table_shows_opens_and_aborts_a_real_job(
+    notebook: NotebookPage, federation: LocalFederation, tmp_path: Path
+) -> None:
+    folder = write_job(tmp_path, "endless", wait=True)
+    notebook.create(
+        "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"
+        f"from flare_widgets.views.display import show_jobs\nsession = connect('{federation.admin_kit}')",
+        "view = show_jobs(Monitor(session))",
+    )
+    notebook.run(0)
+    notebook.run(1)
+    table = JobsPanel(notebook.outputs(1))
+    expect(table.root.locator(".flw-nothing")).to_have_text("No jobs yet. %flare submit FOLDER, or the lesson 01.")
+    notebook.run_code(f"job = session.submit_job('{folder}')")
+    expect(table.row(1)).to_contain_text("running", timeout=JOB_PATIENCE)
+    expect(table.row(1)).to_contain_text("admin@nvidia.com"[:5])
+    table.row(1).locator(".flw-job-name").click()
+    opened = JobPanel(table.below)
+    opened.expect_status("RUNNING")
+    table.row(1).locator(".flw-col-status").click()
+    table.button("abort").click()
+    table.confirm.get_by_role("button", name="Yes, abort it").click()
+    expect(table.row(1)).to_contain_text("aborted", timeout=JOB_PATIENCE)
+    opened.expect_status("FINISHED:ABORTED")
+    notebook.run_code("view.freeze()")
+    expect(notebook.outputs(1).locator("table.flw-jobs")).to_contain_text("FINISHED:ABORTED")
+    notebook.run_code("session.close()")

@@ -68,7 +68,7 @@ def wait_until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def connected(federation: LocalFederation) -> set[str]:
-    return starting._connected_sites(federation.admin_kit)
+    return starting.connected_sites(federation.admin_kit)
 
 
 def write_slow_job(folder: Path) -> Path:

@@ -163,7 +163,8 @@ def test_the_extension_loads_twice_and_keeps_its_session(
     assert flare(connected, "status").client_info
 
 
-def test_up_and_down(shell: InteractiveShell) -> None:
+def test_up_and_down(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # no other federation is picked up
     with capture_output() as captured:
         federation = flare(shell, "up -n 1")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ class World:
         self.somebody_answers = False
         self.answers: Iterator[set[str] | Exception] = iter(())
 
-    def control(self, federation: str, folder: Path) -> World:
+    def control(self, federation: str, folder: Path, keep_open: Sequence[int] = ()) -> World:
         self.done.append("supervisor")
         self.folder = folder
         self.pids = {}
@@ -40,7 +40,7 @@ class World:
     def start_sites(self, names: tuple[str, ...]) -> None:
         self.done.append("sites")
 
-    def keep(self) -> None:
+    def keep(self, linger: float = 0.0) -> None:
         self.done.append("keep")
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(starting._Start, "_provision", lambda _: None)
     monkeypatch.setattr(starting, "_listens", lambda pid, port: pid is not None and world.listening)
     monkeypatch.setattr(starting, "answers", lambda port: world.somebody_answers)
-    monkeypatch.setattr(starting, "_connected_sites", world.connected)
+    monkeypatch.setattr(starting, "connected_sites", world.connected)
     monkeypatch.setattr(starting, "_FIRST_ASK", 0.0)
     return world
 

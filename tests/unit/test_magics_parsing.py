@@ -1,43 +1,66 @@
-"""``%flare``'s words: what is understood, what is refused, and how."""
+"""``%flare``'s words: what is understood, what is refused, and how; and that help teaches."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from IPython.core.error import UsageError
 
-from flare_widgets.magics.parsing import help_all, parse
-from flare_widgets.magics.verbs import VERBS
+from flare_widgets.magics.parsing import help_all, parse, without_comment
+from flare_widgets.magics.verbs import GROUPS, VERBS
 
-ISSUE_VERBS = {"up", "down", "connect", "check", "close", "status", "jobs", "submit", "monitor", "clone", "abort"}
+PROMISED = (
+    "connect close sessions use kits check status sites jobs submit monitor wait meta logs errors stats clone abort "
+    "delete download components studies study ls cat tail head grep pwd resources versions restart shutdown disable "
+    "enable up down config help"
+)
 
 
 def test_every_verb_that_was_promised_exists() -> None:
-    assert set(VERBS) == ISSUE_VERBS
+    assert set(VERBS) >= set(PROMISED.split())
+    assert all(name == verb.name for name, verb in VERBS.items())
 
 
 @pytest.mark.parametrize(
     ("line", "verb", "arguments"),
     [
-        ("up", "up", {"sites": 2}),
+        ("up", "up", {"sites": None, "name": None, "keep": 0.0}),
         ("up -n 3", "up", {"sites": 3}),
-        ("up --sites=4", "up", {"sites": 4}),
-        ("down", "down", {}),
+        ("up --sites=hospital-a,hospital-b", "up", {"sites": ["hospital-a", "hospital-b"]}),
+        ("up --users ada@x=lead,bob@x=member", "up", {"users": {"ada@x": "lead", "bob@x": "member"}}),
+        ("up --keep", "up", {"keep": 600.0}),
+        ("up --keep 60", "up", {"keep": 60.0}),
+        ("down", "down", {"name": None, "all": False, "yes": False}),
+        ("connect", "connect", {"kit": None, "name": None, "study": None, "timeout": None}),
         (
-            "connect 'my kits/admin' --study heart",
+            "connect 'my kits/admin' --study heart --name h --timeout 3",
             "connect",
-            {"kit": "my kits/admin", "study": "heart", "timeout": 10.0},
+            {"kit": "my kits/admin", "study": "heart", "timeout": 3.0, "name": "h"},
         ),
-        ("jobs", "jobs", {"limit": 0}),
-        ("submit jobs/hello", "submit", {"folder": "jobs/hello"}),
-        ("monitor", "monitor", {"job": None, "wait": False, "keep": False}),
-        ("monitor 76b8 --wait", "monitor", {"job": "76b8", "wait": True, "keep": False}),
-        ("monitor -k", "monitor", {"job": None, "wait": False, "keep": True}),
+        ("close", "close", {"name": None, "all": False}),
+        ("jobs", "jobs", {"limit": 0, "name": None, "id": None, "oldest": False}),
+        ("jobs -m 5", "jobs", {"limit": 5}),
+        ("submit jobs/hello", "submit", {"folder": "jobs/hello", "token": None}),
+        ("monitor", "monitor", {"job": None, "wait": False, "keep": False, "text": False}),
+        ("monitor --wait 76b8", "monitor", {"job": "76b8", "wait": True}),
         ("abort -y", "abort", {"job": None, "yes": True}),
+        ("abort --force", "abort", {"job": None, "yes": True}),
+        ("logs 76b8 --site site-1 -f --level error", "logs", {"site": "site-1", "follow": True, "level": "ERROR"}),
+        ("ls site-1 -al startup", "ls", {"target": "site-1", "path": "startup", "all": True, "long": True}),
+        ("ls site-1", "ls", {"target": "site-1", "path": None, "all": False, "long": False}),
+        ("tail server -n 5", "tail", {"target": "server", "file": "log.txt", "lines": 5}),
+        ("restart client site-1", "restart", {"targets": ["client", "site-1"], "no_wait": False}),
+        ("resources", "resources", {"targets": []}),
+        ("study register heart --site-org o:s", "study", {"action": "register", "name": "heart", "site_org": ["o:s"]}),
+        ("help monitor", "help", {"word": "monitor"}),
     ],
 )
 def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object]) -> None:
     found, got = parse(VERBS, line)
-    assert (found.name, got) == (verb, arguments)
+    assert found.name == verb
+    assert got is not None
+    assert {**got, **arguments} == got
 
 
 @pytest.mark.parametrize(
@@ -46,12 +69,19 @@ def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object
         ("sumbit hello", "did you mean 'submit'?"),
         ("montior", "did you mean 'monitor'?"),
         ("xyzzy", "%flare help lists the verbs"),
-        ("help sumbit", "did you mean 'submit'?"),
         ("monitor --wiat", "did you mean '--wait'?"),
         ("monitor a b", "does not know 'b'"),
-        ("submit", "required: FOLDER"),
-        ("up -n two", "invalid int value: 'two'"),
+        ("compare", "required: JOB"),
         ("up --site 3", "did you mean '--sites'?"),
+        ("up --sites a,,b", "it takes names with commas between them, unlike 'a,,b'"),
+        ("up --users ada", "it takes NAME=VALUE with commas between them, unlike 'ada'"),
+        ("jobs -n -1", "it takes a number from 0 on, unlike '-1'"),
+        ("jobs -n many", "it takes a number from 0 on, unlike 'many'"),
+        ("check --timeout 0", "it takes a number of seconds above 0, unlike '0'"),
+        ("check --timeout nan", "it takes a number of seconds above 0, unlike 'nan'"),
+        ("wait --timeout -1", "it takes a number of seconds from 0 (no limit) on, unlike '-1'"),
+        ("logs --level LOUD", "invalid choice: 'LOUD'"),
+        ("study heart", "invalid choice: 'heart'"),
         ("submit 'hello", "no closing quotation"),
     ],
 )
@@ -63,18 +93,54 @@ def test_lines_that_do_not_are_refused_in_one_line(line: str, words: str) -> Non
     assert str(error.value).startswith("%flare")
 
 
-@pytest.mark.parametrize("line", ["", "help", "-h", "--help"])
+@pytest.mark.parametrize("line", ["", "-h", "--help"])
 def test_help_lists_all_verbs(line: str) -> None:
     assert parse(VERBS, line) == (None, None)
-    text = help_all(VERBS)
-    assert all(f"%flare {verb}" in text for verb in VERBS)
+    text = help_all(GROUPS)
+    assert all(f"%flare {verb} " in text for verb in VERBS)
+    assert all(heading in text for heading in GROUPS)
 
 
-@pytest.mark.parametrize("verb", sorted(ISSUE_VERBS))
-def test_every_verb_explains_itself(verb: str) -> None:
-    for line in (f"help {verb}", f"{verb} -h", f"{verb} --help"):
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_explains_itself_with_examples(verb: str) -> None:
+    for line in (f"{verb} -h", f"{verb} x --help"):
         found, arguments = parse(VERBS, line)
         assert found is VERBS[verb]
         assert arguments is None
-    assert VERBS[verb].summary.endswith(".")
+    assert re.fullmatch(r"[A-Z].*\.", VERBS[verb].summary)
     assert VERBS[verb].summary in VERBS[verb].help()
+    assert VERBS[verb].examples
+    for option in VERBS[verb].options:
+        assert option.settings.get("help"), option.flags
+
+
+@pytest.mark.parametrize(("verb", "line"), [(verb.name, line) for verb in VERBS.values() for line, _ in verb.examples])
+def test_every_example_is_one(verb: str, line: str) -> None:
+    found, arguments = parse(VERBS, line.partition("%flare ")[2])
+    assert found.name == verb
+    assert arguments is not None
+    commented = parse(VERBS, f"{line.partition('%flare ')[2]}  # as one's notes say")
+    assert commented == (found, arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("up   # a server's sites", "up   "),
+        ("# nothing", ""),
+        ("up #", "up "),
+        ("grep server '# x' a", "grep server '# x' a"),
+        ('grep server "it\'s # x"', 'grep server "it\'s # x"'),
+        ("cat server a#b", "cat server a#b"),
+        ("grep server #define", "grep server #define"),
+        ("monitor", "monitor"),
+    ],
+)
+def test_comments_are_left_out(line: str, rest: str) -> None:
+    assert without_comment(line) == rest
+
+
+def test_what_changes_something_is_known() -> None:
+    changing = {name for name, verb in VERBS.items() if verb.changes}
+    assert changing >= {"submit", "clone", "abort", "delete", "restart", "shutdown", "disable", "enable", "up", "down"}
+    assert not changing & {"status", "jobs", "monitor", "wait", "meta", "logs", "ls", "download", "connect", "check"}

@@ -80,3 +80,9 @@ def test_what_is_new() -> None:
         NewFailure(failed),
     ]
     assert changes(second, dataclasses.replace(second, trouble="x")) == []
+
+
+def test_a_list_is_asked_for_less_often_when_nothing_runs_or_it_takes_long() -> None:
+    assert pace.list_interval(active=True, took=0.01) == 2.5
+    assert pace.list_interval(active=False, took=0.01) == 6.0
+    assert pace.list_interval(active=True, took=1.0) == pytest.approx(20.0)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from flare_widgets.api import ClientInfo, JobInfo, ServerInfo, SystemInfo
-from flare_widgets.views.system import SystemStatus, describe_system
+from flare_widgets.monitoring.system_text import describe_system
+from flare_widgets.views.system import SystemStatus
 from flare_widgets.views.tables import JobTable
 
 JOB = {
@@ -83,10 +84,11 @@ def test_the_system_in_words() -> None:
         [ClientInfo("site-2", 1958.0), ClientInfo("site-1", 1997.0)],
         [JobInfo("76b8d043", "app")],
     )
-    lines = describe_system(_session(), info, now=2000.0).splitlines()
+    lines = repr(SystemStatus(_session(), info, now=2000.0)).splitlines()
     assert lines[0] == "ann@h.org  lead, h  →  server:8002  study default"
-    assert lines[1].startswith("  server  connected, up since ")
-    assert lines[2:] == [
+    assert lines[1].startswith("  ! site-2 has been silent for 42 s")
+    assert lines[2].startswith("  server  connected, up since ")
+    assert lines[3:] == [
         "  site-1  connected, heard of 3 s ago",
         "  site-2  silent for 42 s",
         "  job     76b8d043 is running (app)",
@@ -94,7 +96,7 @@ def test_the_system_in_words() -> None:
 
 
 def test_an_empty_system_says_so() -> None:
-    text = describe_system(_session(role="", organization=""), SystemInfo(ServerInfo("stopped", None), [], []), 0)
+    text = repr(SystemStatus(_session(role="", organization=""), SystemInfo(ServerInfo("stopped", None), [], []), 0))
     assert "sites   none is connected" in text
     assert "jobs    none is running" in text
 
@@ -103,5 +105,5 @@ def test_the_status_is_the_answer_itself() -> None:
     info = SystemInfo(ServerInfo("stopped", None), [ClientInfo(HOSTILE, None)], [])
     status = SystemStatus(_session(), info, now=0)
     assert status.client_info == info.client_info
-    assert repr(status) == describe_system(_session(), info, now=0)
+    assert repr(status) == describe_system(status.snapshot, now=0)
     assert "\x1b" not in repr(status)

@@ -128,7 +128,7 @@ def test_news_come_in_one_message_with_their_time():
     (update,) = view.comm.updates
     assert update["snapshot"]["name"] == "renamed"
     assert update["sentence"].startswith("renamed 76b8d043  RUNNING")
-    assert update.keys() == {"snapshot", "sentence", "sent_at"}
+    assert update.keys() == {"snapshot", "picture", "sentence", "sent_at"}
 
 
 def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():

@@ -75,6 +75,10 @@ class Methods(abc.ABC):
         """Have the session log in again before the next command, if it still uses that link. Blocks."""
 
     @abc.abstractmethod
+    def _check_may_change(self, what: str) -> None:
+        """Raise ReadOnlySession if the session only reads."""
+
+    @abc.abstractmethod
     def _command_timeout(self) -> float | None:
         """Return what the user set; None for the defaults."""
 

@@ -17,6 +17,7 @@ from ...errors import FlareError, NoConnection, OutcomeUnknown, ServerIdentityEr
 from ...wire import hci
 from ...wire.link import Link
 from .. import commands
+from ..job_folder import TOKEN_FILE
 from ..transfer import NotSubmitted
 from .base import Methods
 
@@ -24,7 +25,7 @@ log = logging.getLogger("flare_widgets.api")
 
 _RESOLVE = 30.0  # seconds after a lost answer in which the session must be connected again
 _UPLOADS = 3  # at most
-_TOKEN_FILE = 10 << 20  # bytes of the largest file that a job with a submit token may have (job_submit_token.py)
+
 
 Upload = Callable[[Link, "str | None"], hci.Reply]
 """Sends the job folder over a link, under a submit token if there is one; returns the server's answer."""
@@ -52,9 +53,10 @@ class SubmitMethods(Methods):
         OutcomeUnknown
             The answer was lost, and the server could not be asked what became of the job; says how to find out.
         """
+        self._check_may_change("submit_job")
         link = self._link()
         # The user's own token may be of an older job with other content: that the server shall compare.
-        ours = token is None and link.dialect.submit_tokens and largest_file <= _TOKEN_FILE
+        ours = token is None and link.dialect.submit_tokens and largest_file <= TOKEN_FILE
         token = str(uuid.uuid4()) if ours else token
         safe = token is not None and link.dialect.submit_tokens
         logged_in_again = False

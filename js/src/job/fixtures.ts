@@ -5,6 +5,9 @@ import { type JobSnapshot, readSnapshot } from "./snapshot";
 export interface Case {
   readonly now: number;
   readonly snapshot: Readonly<Record<string, unknown>>;
+  readonly picture: Readonly<Record<string, unknown>>;
+  readonly metrics: readonly unknown[];
+  readonly facts: readonly string[];
   readonly text: string;
   readonly tone: string;
   readonly steps: readonly unknown[];

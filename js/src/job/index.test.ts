@@ -43,9 +43,9 @@ const ABORT = {
 
 /** The view of one of the fixtures, at the moment the fixture is for. */
 function open(name: string, traits: Record<string, unknown> = {}) {
-  const { snapshot, text, now } = fixture(name);
+  const { snapshot, picture, text, now } = fixture(name);
   vi.setSystemTime(now * 1000);
-  const model = new FakeModel({ snapshot, sentence: text, sent_at: now, actions: [ABORT], ...traits });
+  const model = new FakeModel({ snapshot, picture, sentence: text, sent_at: now, actions: [ABORT], ...traits });
   const widget = jobWidget();
   const stop = widget.initialize({ model });
   const host = (): { el: HTMLElement; close: () => void } => {
@@ -140,9 +140,9 @@ describe("a running job", () => {
   });
 
   it("survives a host that cannot reach the kernel", () => {
-    const { snapshot, text, now } = fixture("running");
+    const { snapshot, picture, text, now } = fixture("running");
     vi.spyOn(console, "debug").mockReturnValue();
-    const model = new FakeModel({ snapshot, sentence: text, sent_at: now, actions: [ABORT] });
+    const model = new FakeModel({ snapshot, picture, sentence: text, sent_at: now, actions: [ABORT] });
     model.send = () => {
       throw new Error("comm is closed");
     };

@@ -3,17 +3,23 @@ import { readActions } from "../lib/actions";
 import { KernelClock } from "../lib/clock";
 import { type Model, type RenderContext, listen } from "../lib/host";
 import { clean } from "../lib/text";
+import { type Metric, readMetrics } from "./metrics";
+import { readPicture } from "./picture";
 import { readSnapshot } from "./snapshot";
 import { type JobFacts, jobView } from "./view";
 
 /** Characters of the sentence; a screen reader takes minutes for more. */
 const MOST_WORDS = 1000;
 
+const TRAITS = ["snapshot", "picture", "metrics", "sent_at", "actions", "has_log"];
+
 const browserNow = (): number => Date.now() / 1000;
 
 /** Called once for each model; all its views share one idea of the kernel's clock. */
 export default function jobWidget() {
   const clock = new KernelClock(browserNow);
+  const unfolded = new Map<string, boolean>();
+  const chosen = new Map<string, string>();
 
   function initialize({ model }: { model: Model }): () => void {
     clock.atLeast(model.get("sent_at"));
@@ -32,18 +38,27 @@ export default function jobWidget() {
       kernelNow: () => clock.now(),
       browserNow,
       tell: (wish) => tell(model, wish),
+      unfolded,
+      chosen,
     });
+    let sent: unknown;
+    let metrics: readonly Metric[] = [];
+    const newestMetrics = (): readonly Metric[] => {
+      const value = model.get("metrics");
+      if (value !== sent) [sent, metrics] = [value, readMetrics(value)];
+      return metrics;
+    };
     const facts = (): JobFacts => ({
       job: readSnapshot(model.get("snapshot")),
+      picture: readPicture(model.get("picture")),
+      metrics: newestMetrics(),
       sentence: clean(String(model.get("sentence") ?? ""), MOST_WORDS),
       actions: readActions(model.get("actions")),
       hasLog: model.get("has_log") === true,
     });
     const stop = [
       // The time may be set before or after the snapshot it came with, hence it draws too.
-      listen(model, ["change:snapshot", "change:sent_at", "change:actions", "change:has_log"], () =>
-        view.draw(facts()),
-      ),
+      listen(model, TRAITS.map((name) => `change:${name}`), () => view.draw(facts())),
       listen(model, ["msg:custom"], (message) => view.takeLog(message)),
     ];
     view.draw(facts());

@@ -20,7 +20,7 @@ const GOOD_ENDS = new Set(["FINISHED:COMPLETED", "FINISHED_OK"]);
 const QUIET_ENDS = new Set(["FINISHED", "FINISHED:ABORTED", "FINISHED:ABANDONED", "ABORTED", "ABANDONED"]);
 
 /** Which way a job in this status goes: what colours its pill. */
-export function tone(job: JobSnapshot): Tone {
+export function tone(job: Pick<JobSnapshot, "status" | "ended">): Tone {
   if (job.ended) {
     if (GOOD_ENDS.has(job.status)) return "done";
     return QUIET_ENDS.has(job.status) ? "stopped" : "failed";

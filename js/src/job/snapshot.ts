@@ -4,7 +4,7 @@
  * `readSnapshot` is the only door: behind it every text is printable and bounded and every number is a number,
  * whatever a server said.
  */
-import { clean } from "../lib/text";
+import { list, number, record, text } from "../lib/read";
 
 export interface StatusChange {
   readonly status: string;
@@ -70,20 +70,4 @@ export function elapsed(job: JobSnapshot, now: number): number | null {
 /** Seconds since the server last answered about this job, null before its first answer. */
 export function age(job: JobSnapshot, now: number): number | null {
   return job.factsAt === null ? null : Math.max(0, now - job.factsAt);
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function list(value: unknown): Record<string, unknown>[] {
-  return Array.isArray(value) ? value.map(record) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? clean(value) : "";
-}
-
-function number(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
 }

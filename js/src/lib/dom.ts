@@ -13,6 +13,7 @@ interface Attributes {
   readonly [aria: `aria-${string}`]: string | undefined;
   readonly [data: `data-${string}`]: string | undefined;
   readonly datetime?: string;
+  readonly scope?: "col" | "row";
 }
 
 /** Make an element. */

@@ -78,6 +78,21 @@ describe("Feed", () => {
     expect(table()).toEqual({ a: "1", b: "2", c: "3" });
   });
 
+  it("shows the beginning of its first table before the rest has come, but no later one in parts", () => {
+    const { feed, part, patch, table, told } = open();
+    feed.start();
+    part(3, [["a", 1]], 0, 2);
+    expect(feed.known).toBe(true);
+    expect(table()).toEqual({ a: "1" });
+    part(3, [["b", 2]], 1, 2);
+    expect(told).toHaveBeenCalledTimes(2);
+    patch(5, []);
+    part(5, [["c", 3]], 0, 2);
+    expect(table()).toEqual({ a: "1", b: "2" });
+    part(5, [], 1, 2);
+    expect(table()).toEqual({ c: "3" });
+  });
+
   it("asks again when a part of the whole is missing", () => {
     const { feed, part, asked, table } = open();
     feed.start();
@@ -85,7 +100,7 @@ describe("Feed", () => {
     part(3, [["c", 3]], 2, 3);
     expect(asked).toHaveLength(2);
     expect(asked[0]?.token).not.toBe(asked[1]?.token);
-    expect(table()).toEqual({});
+    expect(table()).toEqual({ a: "1" });
   });
 
   it("is not troubled by the whole that another browser asked for", () => {

@@ -15,6 +15,8 @@ interface FeedOptions<Row> {
 const PATIENCE = [2, 4, 8, 16, 30] as const;
 /** Seconds that a patch may come later than the news of it. */
 const LATE = 2;
+/** The number of the table while none has come as a whole. */
+const NONE = -1;
 /** Patches kept for after the whole has come; who misses more asks once more. */
 const MOST_EARLY = 200;
 
@@ -29,7 +31,7 @@ export class Feed<Row> {
   readonly #name: string;
   readonly #listeners = new Set<() => void>();
   #rows = new Map<string, Row>();
-  #seq = 0;
+  #seq = NONE;
   #token = "";
   #tried = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -48,7 +50,7 @@ export class Feed<Row> {
     return this.#rows;
   }
 
-  /** Whether a table has come yet. */
+  /** Whether a table has come yet; at first perhaps only its beginning. */
   get known(): boolean {
     return this.#known;
   }
@@ -117,8 +119,17 @@ export class Feed<Row> {
     }
     for (const [key, value] of pairs(raw["set"])) whole.rows.set(key, this.#options.read(key, value));
     whole.next++;
-    if (whole.next === raw["parts"]) this.#finish(whole.rows, seq);
-    else this.#askAgainLater();
+    if (whole.next === raw["parts"]) {
+      this.#finish(whole.rows, seq);
+      return;
+    }
+    this.#askAgainLater();
+    if (this.#seq === NONE) {
+      // The first rows of a long table are worth more than all of them later.
+      this.#rows = whole.rows;
+      this.#known = true;
+      this.#tell();
+    }
   }
 
   #finish(rows: Map<string, Row>, seq: number): void {

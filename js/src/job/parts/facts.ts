@@ -1,20 +1,25 @@
-/** Second line: how long it has been running, and whose it is. */
+/** Second line: how far it is, how long it has been running, and whose it is. */
 import { h, setText, show } from "../../lib/dom";
 import { duration } from "../../lib/text";
+import type { Progress } from "../picture";
 import { type JobSnapshot, elapsed } from "../snapshot";
+import { progressParts } from "./progress";
 
 export interface Facts {
   readonly element: HTMLElement;
-  draw(job: JobSnapshot, now: number): void;
+  draw(job: JobSnapshot, progress: Progress | null, now: number): void;
 }
 
 export function facts(): Facts {
+  const far = progressParts();
   const time = h("span", { class: "flw-elapsed" });
   const submitter = h("span");
   const study = h("span");
   return {
-    element: h("div", { class: "flw-facts" }, time, submitter, study),
-    draw(job, now) {
+    element: h("div", { class: "flw-facts" }, far.element, time, far.left, submitter, study),
+    draw(job, progress, now) {
+      // Without news nobody knows whether it goes on.
+      far.draw(progress, job.trouble && job.factsAt !== null ? job.factsAt : now);
       setText(time, timeWords(job, now));
       show(submitter, job.submitter !== "");
       setText(submitter, `submitted by ${job.submitter}`);

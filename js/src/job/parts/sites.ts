@@ -1,4 +1,4 @@
-/** Fourth line: where the job goes, and whether it got there. */
+/** Where the job goes, and whether it got there; beside a matrix, which names the sites, only who did not. */
 import { h, show, spoken, whenChanged } from "../../lib/dom";
 import type { JobSnapshot, SiteDeployment } from "../snapshot";
 
@@ -9,20 +9,26 @@ const GLYPHS: Readonly<Record<SiteDeployment["state"], string>> = { waiting: "â—
 
 export interface Sites {
   readonly element: HTMLElement;
-  draw(job: JobSnapshot): void;
+  draw(job: JobSnapshot, besideMatrix: boolean): void;
 }
 
 export function sites(): Sites {
   const element = h("ul", { class: "flw-sites", role: "list", "aria-label": "sites" });
-  const draw = whenChanged(({ all, ended }: { all: readonly SiteDeployment[]; ended: boolean }) => {
+  const draw = whenChanged(({ all, coming }: { all: readonly SiteDeployment[]; coming: boolean }) => {
     const { shown, rest } = choose(all);
     const items = shown.map(chip);
     if (rest) items.push(h("li", { class: "flw-more" }, rest));
-    if (!all.length && !ended) items.push(h("li", { class: "flw-more" }, "sites: known once deployed"));
+    if (!all.length && coming) items.push(h("li", { class: "flw-more" }, "sites: known once deployed"));
     element.replaceChildren(...items);
     show(element, items.length > 0);
   });
-  return { element, draw: (job) => draw({ all: job.sites, ended: job.ended }) };
+  return {
+    element,
+    draw(job, besideMatrix) {
+      const all = besideMatrix ? job.sites.filter(({ state }) => state === "failed") : job.sites;
+      draw({ all, coming: !job.ended && !besideMatrix });
+    },
+  };
 }
 
 /** The sites to draw one by one, failures first when there are too many, and a sentence about the others. */

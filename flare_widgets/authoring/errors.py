@@ -1,0 +1,33 @@
+"""What can go wrong before a job is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import FlareError
+
+if TYPE_CHECKING:
+    from .checks import Problem
+
+
+class CellError(FlareError, ValueError):
+    """The cell's code cannot work at a site. Nothing was sent.
+
+    Attributes
+    ----------
+    problems
+        What is wrong, in the order of the lines.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class RecipeError(FlareError):
+    """FLARE's recipe did not make a job of what it was given. Nothing was sent."""
+
+
+class AuthoringNotInstalled(FlareError, ImportError):
+    """A package that is needed to make a job is not installed here."""

@@ -1,0 +1,261 @@
+"""A cell's client code made into a job folder, by one of FLARE's recipes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidArgumentError
+from .arguments import command_line, plain
+from .checks import check_code, classes, definitions, guess_framework
+from .errors import AuthoringNotInstalled, CellError, RecipeError
+from .export import OUTCOME
+
+#: What a cell can be written for, each with the recipe of FedAvg that FLARE has for it.
+FRAMEWORKS = ("numpy", "pytorch", "sklearn")
+
+# The names of the files that the code comes to: the client's, and what the server needs to build a model.
+_SCRIPT = "client.py"
+_MODEL = "cell_model"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+#: The folder ``flare_widgets`` is imported from.
+_ROOT = str(Path(__file__).resolve().parents[2])
+_EXPORT = "import sys; sys.path.append({root!r}); from {module} import main; sys.exit(main())"
+
+# Making a job takes one to three seconds, most of them to import nvflare.
+_LONGEST = 120.0
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """A job that a cell asks for.
+
+    Attributes
+    ----------
+    code
+        The client code: what each site runs.
+    name
+        The job's name.
+    rounds
+        How many rounds of federated averaging.
+    sites
+        The sites that shall train; empty for all.
+    min_sites
+        How many sites must answer in each round.
+    framework
+        ``numpy``, ``pytorch`` or ``sklearn``; empty to go by what the code imports.
+    model
+        What training starts from. For numpy an array or a list of numbers. For sklearn a dict of parameters, which
+        the sites receive in the first round. For pytorch the name of a class in the code; if it is empty and the
+        code has one class, that.
+    arguments
+        What the script gets on its command line, by name: see :func:`.command_line`.
+    key_metric, key_metric_mode
+        The metric by which the best model is chosen, and whether ``max`` or ``min`` of it is best; empty for the
+        recipe's own.
+    """
+
+    code: str
+    name: str = "cell-job"
+    rounds: int = 3
+    sites: Sequence[str] = ()
+    min_sites: int = 1
+    framework: str = ""
+    model: Any = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    key_metric: str = ""
+    key_metric_mode: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A job folder that was made.
+
+    Attributes
+    ----------
+    folder
+        The folder, which has the job's name.
+    framework
+        What it was made for.
+    warnings
+        What FLARE thinks of the job: mostly that an argument looks like a password.
+    """
+
+    folder: Path
+    framework: str
+    warnings: tuple[str, ...] = ()
+
+
+def write_job(job: CellJob, parent: Path, *, first_line: int = 1, notebook: Collection[str] = ()) -> Written:
+    """Make the folder of a job from client code.
+
+    Everything that can be told without running the code is told before anything is written.
+
+    Parameters
+    ----------
+    job
+        What is asked for.
+    parent
+        Where the folder comes to; it gets the job's name. A job folder of this name that is there already is
+        replaced, so that a cell may run again; any other folder is not.
+    first_line, notebook
+        See :func:`.check_code`.
+
+    Raises
+    ------
+    CellError
+        The code cannot work.
+    InvalidArgumentError
+        Something that was asked for is not possible.
+    AuthoringNotInstalled
+        A package that is needed here is not installed.
+    RecipeError
+        FLARE's recipe refused, and says why.
+    OSError
+        The folder cannot be written.
+    """
+    problems = check_code(job.code, first_line=first_line, notebook=notebook)
+    if problems:
+        raise CellError(problems)
+    framework = _checked(job)
+    specification = _specification(job, framework)
+    _check_installed(framework)
+    target = Path(parent).expanduser().absolute() / job.name
+    if target.exists() and not (target / "meta.json").is_file():
+        raise InvalidArgumentError(f"{str(target)!r} is there already and no job folder: choose another name or folder")
+    with tempfile.TemporaryDirectory(prefix="flare-widgets-cell-") as folder:
+        made, warnings = _run_recipe(specification, job.code, Path(folder))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        shutil.move(made, target)
+    return Written(target, framework, warnings)
+
+
+def _checked(job: CellJob) -> str:
+    """The framework, once all that a user may get wrong was looked at."""
+    framework = job.framework or guess_framework(job.code)
+    if framework not in FRAMEWORKS:
+        raise InvalidArgumentError(f"the framework must be one of {', '.join(FRAMEWORKS)}, not {framework!r}")
+    if not _NAME.fullmatch(job.name):
+        raise InvalidArgumentError(
+            f"{job.name!r} cannot be the name of a job: use letters, digits, '-', '_' and '.', 64 at most"
+        )
+    if job.rounds < 1:
+        raise InvalidArgumentError(f"a job has at least one round, not {job.rounds}")
+    bad = [site for site in job.sites if not _SITE.fullmatch(site) or site in ("server", "all")]
+    if bad:
+        raise InvalidArgumentError(f"{bad[0]!r} cannot be the name of a site")
+    if len(set(job.sites)) < len(job.sites):
+        raise InvalidArgumentError("a site is named twice")
+    if job.min_sites < 1 or (job.sites and job.min_sites > len(job.sites)):
+        most = f"{len(job.sites)}, as many as were named" if job.sites else "all there are"
+        raise InvalidArgumentError(f"the least number of sites must be from 1 to {most}, not {job.min_sites}")
+    return framework
+
+
+def _specification(job: CellJob, framework: str) -> dict[str, Any]:
+    more = {"key_metric": job.key_metric, "key_metric_mode": job.key_metric_mode}
+    specification = {
+        "framework": framework,
+        "name": job.name,
+        "rounds": job.rounds,
+        "sites": [*job.sites],
+        "min_sites": job.min_sites,
+        "script": _SCRIPT,
+        "arguments": command_line(job.arguments),
+        "more": {name: value for name, value in more.items() if value},
+        "server_files": [],
+        "folder": "job",
+    }
+    if framework == "pytorch":
+        specification["model"] = {"class_path": f"{_MODEL}.{_model_class(job)}", "args": {}}
+        specification["server_files"] = [f"{_MODEL}.py"]
+        return specification
+    model = plain("the model", job.model)
+    if framework == "sklearn":
+        if model is not None and not isinstance(model, dict):
+            raise InvalidArgumentError("the model for sklearn is a dict of parameters that the sites start from")
+        # The class that keeps such a model is not on the list of those that FLARE 2.9 permits jobs without code of
+        # their own. A job for all sites has code at the server, too; with sites named, the server's part would not.
+        specification["server_files"] = [_SCRIPT] if job.sites else []
+    elif not isinstance(model, list) or not model:
+        raise InvalidArgumentError(
+            "the model for numpy is an array or a list of numbers that training starts from: "
+            "give one with --model, the name of a variable or such as [0,0]"
+        )
+    specification["model"] = model
+    return specification
+
+
+def _model_class(job: CellJob) -> str:
+    there = classes(job.code)
+    if job.model is None and len(there) == 1:
+        return there[0]
+    if not isinstance(job.model, str) or job.model not in there:
+        among = f"there are {', '.join(there)}" if there else "there is none"
+        raise InvalidArgumentError(f"the model for pytorch is the name of a class in the cell ({among}): --model NAME")
+    return job.model
+
+
+def _check_installed(framework: str) -> None:
+    if importlib.util.find_spec("nvflare") is None:
+        raise AuthoringNotInstalled(
+            f"a job is made by FLARE's recipes, and NVIDIA FLARE is not installed in {sys.prefix}: "
+            'pip install "flare-widgets[local]"'
+        )
+    package, name = {"pytorch": ("torch", "torch"), "sklearn": ("joblib", "scikit-learn")}.get(framework, ("", ""))
+    if package and importlib.util.find_spec(package) is None:
+        raise AuthoringNotInstalled(
+            f"FLARE's recipe for {framework} needs {package}, here as well as at the sites, and it is not installed "
+            f"in {sys.prefix}: pip install {name}"
+        )
+
+
+def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, tuple[str, ...]]:
+    (folder / _SCRIPT).write_text(code, encoding="utf-8")
+    if specification["framework"] == "pytorch":
+        (folder / f"{_MODEL}.py").write_text(definitions(code), encoding="utf-8")
+    command = [sys.executable, "-c", _EXPORT.format(root=_ROOT, module=f"{__package__}.export")]
+    scripts = str(Path(sys.executable).parent)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            input=json.dumps(specification),
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST,
+            # The recipe asks whether there is a python3, which it writes into the job, on the PATH.
+            env={**os.environ, "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")])},
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RecipeError(f"FLARE's recipe had not made the job after {_LONGEST:g} seconds") from None
+    try:
+        outcome = json.loads((folder / OUTCOME).read_text())
+    except (OSError, ValueError):
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise RecipeError(f"FLARE's recipe failed (exit code {done.returncode}): {last}") from None
+    if "error" in outcome:
+        if "missing" in outcome:
+            raise AuthoringNotInstalled(
+                f"FLARE's recipe for {specification['framework']} needs a package that is not installed in "
+                f"{sys.prefix}: {outcome['missing'] or outcome['error']}"
+            )
+        raise RecipeError(f"FLARE's recipe refused: {outcome['error']}")
+    return folder / specification["folder"] / specification["name"], tuple(outcome["warnings"])

@@ -1,0 +1,217 @@
+"""FLARE's recipes run from a notebook: an execution environment that is our session."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..api import Session, connect
+from ..errors import InvalidArgumentError, JobTimeout, SessionClosed
+from .errors import AuthoringNotInstalled
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class FedJob(Protocol):
+        """What of ``nvflare.job_config.api.FedJob`` is used."""
+
+        name: str
+
+        def export_job(self, folder: str) -> None:
+            """Write the job folder, named after the job, into a folder."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """The notebook that environments run in.
+
+    Attributes
+    ----------
+    session
+        Returns the current session; raises, with what to do, when there is none.
+    show
+        Shows what is happening to a job of a session, in the cell that runs.
+    """
+
+    session: Callable[[], Session]
+    show: Callable[[Session, str], object]
+
+
+_host: Host | None = None
+
+
+def set_host(host: Host | None) -> None:
+    """Say what the notebook offers; called when ``%flare`` is loaded, and with None when it goes."""
+    global _host
+    _host = host
+
+
+class NotebookEnv:
+    """Where ``recipe.execute`` runs a job: on the notebook's current session, with a live view in the cell.
+
+    An execution environment of FLARE's recipe API, like its ``SimEnv``, ``PocEnv`` and ``ProdEnv``. ``execute`` (or,
+    from nvflare 2.8 on, ``run``) returns FLARE's own ``Run`` at once, and the view follows the job; the ``Run``'s
+    ``get_status()``, ``get_result(timeout)`` and ``abort()`` go over the same session.
+
+    Parameters
+    ----------
+    session
+        The session to use. It stays open. When not given, the current one of ``%flare``, at the time of each use.
+    kit
+        Instead of a session: a startup kit to log in with, the folder or its ``startup`` folder. The session that is
+        opened belongs to the environment, and is closed by :meth:`stop`, which ``Run.get_result`` calls.
+    study
+        The study of such a session.
+    show
+        Whether a view of the job is shown, where there is a notebook to show it in.
+    download_to
+        Where results come to; the current folder when not given.
+    extra
+        Properties for recipes that ask for them with ``get_extra_prop``.
+
+    Raises
+    ------
+    AuthoringNotInstalled
+        NVIDIA FLARE, whose recipes this is for, is not installed.
+    InvalidArgumentError
+        Both a session and a kit were given.
+
+    Notes
+    -----
+    FLARE's ``Run`` logs what goes wrong as a warning and returns None, for every environment. With nvflare 2.7 and
+    2.8, ``recipe.execute`` is the same; 2.7 has no ``recipe.run``.
+
+    Examples
+    --------
+    >>> recipe = NumpyFedAvgRecipe(model=[0.0, 0.0], min_clients=2, train_script="client.py")  # doctest: +SKIP
+    >>> run = recipe.execute(NotebookEnv())  # doctest: +SKIP
+    >>> run.get_result()  # doctest: +SKIP
+    '/home/ada/2f7c...'
+    """
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        kit: str | Path | None = None,
+        study: str = "default",
+        show: bool = True,
+        download_to: str | Path | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        if session is not None and kit is not None:
+            raise InvalidArgumentError("give NotebookEnv a session or a kit, not both")
+        _register(type(self))
+        self.extra = dict(extra or {})
+        self._given = session
+        self._kit = kit
+        self._study = study
+        self._show = show
+        self._download_to = download_to
+        self._own: Session | None = None
+        self._used: Session | None = None
+
+    # -- what FLARE's recipes and Run call -----------------------------------------------------------------
+
+    def get_extra_prop(self, prop_name: str, default: Any = None) -> Any:
+        """Return a property that was given as `extra`."""
+        return self.extra.get(prop_name, default)
+
+    def deploy(self, job: FedJob) -> str:
+        """Submit a job, show it, and return its id."""
+        session = self._session()
+        with tempfile.TemporaryDirectory(prefix="flare-widgets-recipe-") as folder:
+            job.export_job(folder)
+            _warn_of_missing_scripts(job)
+            job_id = session.submit_job(str(Path(folder) / job.name))
+        self._used = session
+        if self._show and _host is not None:
+            _host.show(session, job_id)
+        return job_id
+
+    def get_job_status(self, job_id: str) -> str | None:
+        """Return the status of a job."""
+        return self._session().get_job_status(job_id)
+
+    def abort_job(self, job_id: str) -> None:
+        """End a job before its time."""
+        self._session().abort_job(job_id)
+
+    def get_job_result(self, job_id: str, timeout: float = 0.0) -> str | None:
+        """Wait for the end of a job, download its result and return the folder; None if it is not over in time.
+
+        An interrupt ends the waiting, not the job.
+        """
+        session = self._session()
+        try:
+            session.wait_for_job(job_id, timeout=timeout)
+        except JobTimeout:
+            return None
+        return session.download_job_result(job_id, None if self._download_to is None else str(self._download_to))
+
+    def stop(self, clean_up: bool = False) -> None:  # noqa: ARG002  # FLARE's signature
+        """Close the session that this environment opened, if it did; a session of others stays open.
+
+        Parameters
+        ----------
+        clean_up
+            Of no effect: there is no workspace besides the downloaded result, which is the user's.
+        """
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
+
+    # -- sessions ------------------------------------------------------------------------------------------
+
+    def _session(self) -> Session:
+        if self._given is not None:
+            return self._given
+        if self._kit is not None:
+            if self._own is None or self._own.closed:
+                self._own = connect(self._kit, study=self._study)
+            return self._own
+        # The session that a job was submitted with, also when another has become the current one.
+        if self._used is not None and not self._used.closed:
+            return self._used
+        if _host is None:
+            raise SessionClosed(
+                "NotebookEnv has no session: %load_ext flare_widgets and %flare connect KIT, or give it a session or "
+                "a kit: NotebookEnv(kit=...)"
+            )
+        return _host.session()
+
+    def __repr__(self) -> str:
+        of = self._given or self._own or self._kit or "the current session"
+        return f"<NotebookEnv: {of}>"
+
+
+def _register(kind: type) -> None:
+    """Make it an ``ExecEnv`` in FLARE's eyes, which asks ``isinstance`` in some recipes."""
+    if importlib.util.find_spec("nvflare") is None:
+        raise AuthoringNotInstalled(
+            f"NotebookEnv is for FLARE's recipes, and NVIDIA FLARE is not installed in {sys.prefix}: "
+            'pip install "flare-widgets[local]"'
+        )
+    from nvflare.recipe.spec import ExecEnv
+
+    ExecEnv.register(kind)
+
+
+def _warn_of_missing_scripts(job: object) -> None:
+    """As FLARE's own environments do; a script that is not here is taken to be at the sites."""
+    with contextlib.suppress(ImportError):  # before 2.7.2
+        from nvflare.recipe.utils import collect_non_local_scripts
+
+        for script in collect_non_local_scripts(job):
+            warnings.warn(
+                f"{script!r} is not in {os.getcwd()}, so it is not in the job: every site must have it",  # noqa: PTH109
+                stacklevel=5,
+            )

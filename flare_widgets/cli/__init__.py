@@ -1,0 +1,80 @@
+"""The command line, ``flare-widgets``: what a script or a terminal wants of what ``%flare`` does in a notebook.
+
+What a command is asked for goes to standard output, everything else to standard error. The exit code is one of
+:class:`.ExitCode`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+
+from ..errors import (
+    AuthenticationError,
+    AuthorizationError,
+    FlareError,
+    FLCommunicationError,
+    JobTimeout,
+    NoConnection,
+    ReadOnlySession,
+)
+from ..federation import FederationError
+from ..options import add_options
+from . import federation, jobs, kits, notebooks
+from .command import CliCommand, ExitCode, complain
+
+COMMANDS: tuple[CliCommand, ...] = (
+    *notebooks.COMMANDS,
+    *kits.COMMANDS,
+    *jobs.COMMANDS,
+    *federation.COMMANDS,
+)
+
+_EPILOG = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the glyphs still has the words
+    command: CliCommand = options.command
+    given = {name: value for name, value in vars(options).items() if name != "command"}
+    try:
+        return int(command.run(**given))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # whoever read it has had enough
+        sys.stdout = None  # else Python complains at its end
+        return ExitCode.DONE
+    except (FlareError, FederationError, ValueError, OSError) as e:
+        complain(" ".join(str(e).split()) or type(e).__name__)
+        return exit_code(e)
+
+
+def exit_code(error: Exception) -> ExitCode:
+    """Return the exit code of an error."""
+    if isinstance(error, (AuthenticationError, AuthorizationError, FLCommunicationError, ReadOnlySession)):
+        return ExitCode.NOT_PERMITTED
+    if isinstance(error, NoConnection):
+        return ExitCode.NO_CONNECTION
+    return ExitCode.TIMEOUT if isinstance(error, (JobTimeout, TimeoutError)) else ExitCode.FAILED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="flare-widgets", description="NVIDIA FLARE in a notebook.", epilog=_EPILOG)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description,
+            epilog=_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_options(sub, command.options)
+        sub.set_defaults(command=command)
+    return parser

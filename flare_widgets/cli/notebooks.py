@@ -1,0 +1,63 @@
+"""Lessons: run without a screen, or opened in JupyterLab."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ..options import option
+from .command import ExitCode, command, complain
+
+LESSON = Path("notebooks", "01_quickstart.ipynb")
+
+_LESSON = option("lesson", type=Path, nargs="?", default=LESSON, help=f"the notebook (default: {LESSON})")
+
+
+@command(_LESSON, option("--out", type=Path, default=Path("out"), help="where the results go (default: out)"))
+def demo(lesson: Path, out: Path) -> int:
+    """Run a lesson for real, without a screen, and show what its job did."""
+    missing = [name for name in ("nbclient", "nbconvert", "ipykernel", "nvflare") if not _installed(name)]
+    if missing:
+        return _fail(f"the demo needs {', '.join(missing)}: pip install 'flare-widgets[local]' jupyterlab")
+    if not lesson.is_file():
+        return _no_notebook(lesson)
+    from ..demo import run
+
+    return run(lesson, out)
+
+
+@command(_LESSON)
+def lab(lesson: Path) -> int:
+    """Open JupyterLab on a lesson."""
+    if not _installed("jupyterlab"):
+        return _fail("JupyterLab is not installed: pip install 'flare-widgets[local]' jupyterlab")
+    if not lesson.is_file():
+        return _no_notebook(lesson)
+    # The environment's own programs first: FLARE starts its processes with the Python it finds on the path.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    # JupyterLab refuses to run as root unless told; in a container one often is.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    line = [sys.executable, "-m", "jupyterlab", *root, str(lesson)]
+    try:
+        return subprocess.call(line, env={**os.environ, "PATH": path})
+    except KeyboardInterrupt:
+        return ExitCode.DONE
+
+
+COMMANDS = (demo, lab)
+
+
+def _no_notebook(lesson: Path) -> int:
+    return _fail(f"there is no notebook {lesson}: run this in a clone of flare-widgets, or name one")
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def _fail(message: str) -> int:
+    complain(message)
+    return ExitCode.FAILED

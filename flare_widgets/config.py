@@ -1,0 +1,144 @@
+"""What a user configures once: by an IPython profile, by the environment, or while working."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import traitlets
+from traitlets.config import Config, Configurable
+
+from .errors import ConfigError
+
+PREFIX = "FLARE_WIDGETS_"
+
+
+class Setting(NamedTuple):
+    """A row of the table of settings."""
+
+    name: str
+    value: Any
+    default: Any
+    source: str
+    variable: str
+    meaning: str
+
+
+class FlareWidgets(Configurable):
+    """The settings of flare-widgets.
+
+    A setting is, in this order: what was set while working (``%config FlareWidgets.study = "heart"``), what the
+    environment says (``FLARE_WIDGETS_STUDY=heart``), what the IPython profile says (``c.FlareWidgets.study = "heart"``
+    in ``ipython_config.py``), the default.
+
+    Parameters
+    ----------
+    environ
+        The environment; the process's own when not given.
+    **kwargs
+        As of ``traitlets.config.Configurable``: `parent` or `config`.
+
+    Raises
+    ------
+    ConfigError
+        The environment or the profile has a value that is none; names it.
+    """
+
+    kit = traitlets.Unicode(
+        "", help="the startup kit to connect with when none is named: its folder, or the name of one that is found"
+    ).tag(config=True)
+    kit_folders = traitlets.List(
+        traitlets.Unicode(),
+        help=f"folders in which kits are looked for (in the environment, '{os.pathsep}' between them)",
+    ).tag(config=True)
+    study = traitlets.Unicode("default", help="the study to work in").tag(config=True)
+    timeout = traitlets.Float(10.0, help="seconds to keep trying to connect").tag(config=True)
+    poll_interval = traitlets.Float(
+        0.0, help="seconds between two looks at a watched job; 0 for as often as something may have changed"
+    ).tag(config=True)
+    download_folder = traitlets.Unicode(
+        "", help="where results go when no folder is named; the startup kit's own when empty"
+    ).tag(config=True)
+    read_only = traitlets.Bool(False, help="refuse everything that would change the server or a site").tag(config=True)
+    confirm = traitlets.Bool(True, help="ask before something is destroyed").tag(config=True)
+    views = traitlets.Bool(True, help="show live views; otherwise text").tag(config=True)
+
+    def __init__(self, environ: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        self._sources: dict[str, str] = {}
+        self._source = "profile"
+        try:
+            super().__init__(**kwargs)
+        except traitlets.TraitError as e:
+            raise ConfigError(f"the IPython profile: {e}") from None
+        self._take_environment(os.environ if environ is None else environ)
+        self._source = "%config"
+
+    def settings(self) -> list[Setting]:
+        """Return the table of settings, with where each value comes from."""
+        return [
+            Setting(
+                name,
+                getattr(self, name),
+                trait.default(),
+                self._sources.get(name, "default"),
+                PREFIX + name.upper(),
+                trait.help,
+            )
+            for name, trait in self.traits(config=True).items()
+        ]
+
+    def _take_environment(self, environ: Mapping[str, str]) -> None:
+        for name, trait in self.traits(config=True).items():
+            variable = PREFIX + name.upper()
+            text = environ.get(variable, "")
+            if not text:
+                continue
+            self._source = f"environment: {variable}"
+            try:
+                value = _folders(text) if name == "kit_folders" else trait.from_string(text)
+                setattr(self, name, value)
+            except (traitlets.TraitError, ValueError) as e:
+                words = str(e).replace("%r", repr(text))  # as traitlets has it
+                raise ConfigError(f"the environment has {variable}={text}: {words}") from None
+            self._sources[name] = self._source
+
+    @traitlets.observe(traitlets.All)
+    def _note(self, change: Any) -> None:
+        if change.name in self.trait_names(config=True):
+            self._sources[change.name] = self._source
+
+    @traitlets.validate("study")
+    def _a_study(self, proposal: Any) -> str:
+        from .api.commands import STUDY
+
+        if not STUDY.fullmatch(proposal.value):
+            raise traitlets.TraitError(
+                f"study: {proposal.value!r} is no name of a study: it has lowercase letters, digits, _ and -"
+            )
+        return str(proposal.value)
+
+    @traitlets.validate("timeout")
+    def _above_zero(self, proposal: Any) -> float:
+        if not 0 < proposal.value < math.inf:
+            raise traitlets.TraitError(f"timeout: {proposal.value:g} is not a number of seconds above 0")
+        return float(proposal.value)
+
+    @traitlets.validate("poll_interval")
+    def _from_zero(self, proposal: Any) -> float:
+        if not 0 <= proposal.value < math.inf:
+            raise traitlets.TraitError(f"poll_interval: {proposal.value:g} is not a number of seconds from 0 on")
+        return float(proposal.value)
+
+
+def settings_table() -> str:
+    """Return the settings as a table in Markdown: what the documentation shows."""
+    rows = FlareWidgets(environ={}, config=Config()).settings()
+    lines = ["| setting | default | environment | meaning |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{r.name}` | `{r.default!r}` | `{r.variable}` | {r.meaning} |" for r in rows]
+    return "\n".join(lines)
+
+
+def _folders(text: str) -> list[str]:
+    return [folder for folder in text.split(os.pathsep) if folder]

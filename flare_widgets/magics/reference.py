@@ -1,0 +1,73 @@
+"""The reference of ``%flare``, in Markdown, from the declarations that also make the help and the completion."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+
+from .cell import CELL
+from .parsing import Verb
+from .verbs import GROUPS
+
+
+def reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb = CELL) -> str:
+    """Return the reference: a chapter a group, a section a verb with its arguments and examples.
+
+    Parameters
+    ----------
+    groups
+        The verbs by what they are about.
+    cell
+        What ``%%flare`` is.
+    """
+    lines = [
+        "# `%flare`",
+        "",
+        "`%load_ext flare_widgets` brings it. Every verb returns a value: `job = %flare submit FOLDER`. `{name}` and "
+        "`$name` stand for the values of variables. `JOB` is a job's id, the beginning of it, or its name.",
+    ]
+    for heading, verbs in groups.items():
+        lines += ["", f"## {heading}"]
+        for verb in verbs:
+            lines += ["", *_section(f"%flare {verb.name}", verb)]
+    lines += ["", "## Jobs written in cells", "", *_section("%%flare", cell)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, verb: Verb) -> list[str]:
+    text, _, examples = (inspect.getdoc(verb.run) or "").partition("Examples:")
+    lines = [f"### `{title}`", "", text.strip()]
+    if verb.changes:
+        lines += ["", "It may change something: refused in read-only mode."]
+    arguments = [action for action in verb.parser._actions if action.help is not argparse.SUPPRESS]
+    if arguments:
+        lines += ["", "| argument | meaning |", "| --- | --- |"]
+        lines += [f"| {_name(action)} | {_cell(str(action.help or '').replace('%%', '%'))} |" for action in arguments]
+    if examples.strip():
+        lines += ["", "```python", *map(_example, inspect.cleandoc("\n" + examples).splitlines()), "```"]
+    return lines
+
+
+def _example(line: str) -> str:
+    """An example as it may be copied: what is said about it is a comment."""
+    if "%flare" not in line:
+        return line
+    example, *words = re.split(r"(\s{2,})", line, maxsplit=1)
+    return f"{example}{words[0]}# {words[1]}" if words else line
+
+
+def _name(action: argparse.Action) -> str:
+    value = action.metavar or (None if action.choices is None else "|".join(map(str, action.choices)))
+    if not action.option_strings:
+        word = str(value or action.dest)
+        return f"`{word}`" if action.nargs not in ("?", "*") else f"`[{word}]`"
+    if action.nargs == 0:
+        return ", ".join(f"`{flag}`" for flag in action.option_strings)
+    word = str(value or action.dest.upper())
+    return ", ".join(f"`{flag} {_cell(word)}`" for flag in action.option_strings)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

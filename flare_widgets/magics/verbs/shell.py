@@ -1,0 +1,107 @@
+"""Looking at the files of the server and of sites. All of it needs the right to `shell_commands` there."""
+
+from __future__ import annotations
+
+from IPython.core.error import UsageError
+
+from ...options import count, option
+from ...views.values import Words
+from ..parsing import verb
+from ..state import State
+
+_TARGET = option("target", metavar="TARGET", completes="targets", help="server, or the name of a site")
+_FILE = option(
+    "file", metavar="FILE", help="below the folder it runs in; a job's files are in the folder named after its id"
+)
+_LINES = option("-n", "--lines", type=count, default=None, metavar="N", help="how many lines (default: 10)")
+
+
+@verb(
+    _TARGET,
+    option("path", nargs="?", metavar="PATH", help="below the folder it runs in; that folder itself if left out"),
+    option("-l", "--long", action="store_true", help="sizes, times and rights too"),
+    option("-a", "--all", action="store_true", help="hidden files too"),
+    option("-R", "--recursive", action="store_true", help="what is in folders too"),
+    option("-t", "--newest", action="store_true", help="newest first"),
+    option("-S", "--largest", action="store_true", help="largest first"),
+)
+def ls(
+    state: State, target: str, path: str | None, long: bool, all: bool, recursive: bool, newest: bool, largest: bool
+) -> Words:
+    """List a folder of the server or of a site.
+
+    Examples:
+        %flare ls server
+        %flare ls site-1 -al startup
+        %flare ls server {job}          the files of a running job
+    """
+    letters = "".join(letter for letter, on in zip("laRtS", (long, all, recursive, newest, largest), strict=True) if on)
+    return Words(state.session.ls_target(target, f"-{letters}" if letters else None, path))
+
+
+@verb(_TARGET, _FILE)
+def cat(state: State, target: str, file: str) -> Words:
+    """Show a text file of the server or of a site.
+
+    Examples:
+        %flare cat server startup/fed_server.json
+        text = %flare cat site-1 log.txt
+    """
+    return Words(state.session.cat_target(target, None, file))
+
+
+@verb(_TARGET, option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"), _LINES)
+def tail(state: State, target: str, file: str, lines: int | None) -> Words:
+    """Show the end of a text file of the server or of a site.
+
+    Examples:
+        %flare tail site-1                  the site's own log
+        %flare tail server {job}/log.txt -n 50
+    """
+    return Words(state.session.tail_target(target, _n(lines), file))
+
+
+@verb(_TARGET, option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"), _LINES)
+def head(state: State, target: str, file: str, lines: int | None) -> Words:
+    """Show the beginning of a text file of the server or of a site.
+
+    Examples:
+        %flare head server
+        %flare head site-1 log.txt -n 30
+    """
+    return Words(state.session.head_target(target, _n(lines), file))
+
+
+@verb(
+    _TARGET,
+    option("pattern", metavar="PATTERN", help="what to look for: a basic regular expression"),
+    option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"),
+    option("-n", "--line-number", action="store_true", help="with the lines' numbers"),
+    option("-i", "--ignore-case", action="store_true", help="whether letters are large or small does not matter"),
+)
+def grep(state: State, target: str, pattern: str, file: str, line_number: bool, ignore_case: bool) -> Words:
+    """Show the lines of a text file of the server or of a site that match.
+
+    Examples:
+        %flare grep server ERROR
+        %flare grep site-1 "Got task" log.txt -n
+    """
+    if not pattern:
+        raise UsageError("%flare grep: which pattern?")
+    letters = "".join(letter for letter, on in zip("ni", (line_number, ignore_case), strict=True) if on)
+    return Words(state.session.grep_target(target, f"-{letters}" if letters else None, pattern, file))
+
+
+@verb(_TARGET)
+def pwd(state: State, target: str) -> str:
+    """Tell the folder that the server or a site runs in.
+
+    Examples:
+        %flare pwd server
+        folder = %flare pwd site-1
+    """
+    return state.session.get_working_directory(target).rstrip("\n")
+
+
+def _n(lines: int | None) -> str | None:
+    return None if lines is None else f"-n{lines}"

@@ -1,0 +1,150 @@
+"""What is given to a verb or a command: each argument declared once, for ``%flare`` and for ``flare-widgets``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument.
+
+    Attributes
+    ----------
+    flags, settings
+        What ``argparse.ArgumentParser.add_argument`` takes.
+    completes
+        What a value of it is, for tab completion: ``jobs``, ``sites``, ``targets`` (the server and the sites),
+        ``kits``, ``studies``, ``sessions``, ``federations``, ``verbs``, ``folders`` or ``files``; empty for what cannot
+        be known.
+    """
+
+    flags: tuple[str, ...]
+    settings: Mapping[str, Any]
+    completes: str = ""
+
+
+def option(*flags: str, completes: str = "", **settings: Any) -> Option:
+    """Declare an argument; parameters as the attributes of :class:`Option`."""
+    return Option(flags, settings, completes)
+
+
+def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
+    """Have a parser take options."""
+    for each in options:
+        action = parser.add_argument(*each.flags, **each.settings)
+        action.completes = each.completes  # type: ignore[attr-defined]
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds above 0."""
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"it takes a number of seconds above 0, unlike {text!r}")
+    return value
+
+
+def limit(text: str) -> float:
+    """Read a number of seconds; 0 for as long as it takes."""
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"it takes a number of seconds from 0 (no limit) on, unlike {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number from 0 on."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"it takes a number from 0 on, unlike {text!r}")
+    return int(text)
+
+
+def names(text: str) -> list[str]:
+    """Read names with commas between them."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"it takes names with commas between them, unlike {text!r}")
+    return found
+
+
+def number_or_names(text: str) -> int | list[str]:
+    """Read how many there shall be, or what they shall be called."""
+    return int(text) if text.lstrip("-").isdecimal() else names(text)
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Read ``name=value`` with commas between them."""
+    found: dict[str, str] = {}
+    for entry in text.split(","):
+        name, _, value = entry.partition("=")
+        found[name.strip()] = value.strip()
+    if not all(found) or not all(found.values()):
+        raise argparse.ArgumentTypeError(f"it takes NAME=VALUE with commas between them, unlike {text!r}")
+    return found
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+JOB = option(
+    "job",
+    nargs="?",
+    metavar="JOB",
+    completes="jobs",
+    help="the job's id, the beginning of it, or its name; the last job if left out",
+)
+YES = option("-y", "--yes", "--force", action="store_true", help="do not ask")
+KIT = option(
+    "kit", metavar="KIT", completes="kits", help="the startup kit: its folder, or the name of one of %%flare kits"
+)
+STUDY = option("--study", default=None, completes="studies", help="the study to work in (default: as configured)")
+TIMEOUT = option(
+    "--timeout", type=seconds, default=None, metavar="S", help="seconds to keep trying (default: as configured)"
+)
+LAST = option(
+    "-n", "--limit", "-m", "--max", type=count, default=0, metavar="N", help="how many at most (default: all)"
+)
+NAMED = option("--name", default=None, metavar="PREFIX", help="only jobs whose name begins so")
+FOLDER = option("folder", metavar="FOLDER", completes="folders", help="the job folder, the one with meta.json")
+FOLDER_OR_FORM = option(
+    "folder",
+    nargs="?",
+    metavar="FOLDER",
+    completes="folders",
+    help="the job folder, the one with meta.json; a form to pick one if left out",
+)
+TOKEN = option(
+    "--token", default=None, help="a word of yours: submitting the same job again with it gives the same job"
+)
+OFFLINE = option("--offline", action="store_true", help="look at the kit only, not at the server")
+STEP = option("--timeout", type=seconds, default=5.0, metavar="S", help="seconds for each step (default: 5)")
+WAIT_LIMIT = option(
+    "--timeout", type=limit, default=0.0, metavar="S", help="seconds to wait at most (default: no limit)"
+)
+SITES = option(
+    "-n",
+    "--sites",
+    type=number_or_names,
+    default=None,
+    metavar="SITES",
+    help="how many sites, or their names with commas between them (default: 2)",
+)
+SCHEME = option(
+    "--scheme", choices=("http", "tcp", "grpc"), default="http", help="how the server is reached (default: http)"
+)
+USERS = option(
+    "--users",
+    type=pairs,
+    default=None,
+    metavar="USER=ROLE,...",
+    help="who else gets a startup kit; roles: project_admin, org_admin, lead, member",
+)
+FEDERATION = option("--name", default=None, metavar="NAME", help="what to call it: several may run side by side")

@@ -1,0 +1,116 @@
+/** The whole view against a model as anywidget gives it. */
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Listener, Model } from "../lib/host";
+import faultsWidget from "./index";
+
+class FakeModel implements Model {
+  readonly sent: unknown[] = [];
+  readonly listeners = new Map<string, Set<Listener>>();
+
+  constructor(readonly traits: Record<string, unknown>) {}
+
+  get(name: string): unknown {
+    return this.traits[name];
+  }
+  on(event: string, listener: Listener): void {
+    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(listener));
+  }
+  off(event: string, listener: Listener): void {
+    this.listeners.get(event)?.delete(listener);
+  }
+  send(content: unknown): void {
+    this.sent.push(content);
+  }
+  receive(traits: Record<string, unknown>): void {
+    Object.assign(this.traits, traits);
+    for (const name of Object.keys(traits)) for (const listener of this.listeners.get(`change:${name}`) ?? []) listener(0);
+  }
+  get listening(): number {
+    return [...this.listeners.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+}
+
+const action = (what: string, label: string, who: string, reason = ""): Record<string, unknown> => ({
+  ...{ name: `${what} ${who}`, label, danger: false, reason, confirm: "", type: "", yes: "Yes", no: "No" },
+  ...{ cancels: false, state: "ready", words: "", progress: null, turn: 0 },
+});
+
+function row(name: string, state = "running", words = "runs"): Record<string, unknown> {
+  const back = state === "running" ? "nothing was done to it" : "";
+  const actions = [action("pause", "Pause", name), action("back", "Bring back", name, back)];
+  return { name, state, words, since: 1000, actions };
+}
+
+function open(rows: unknown, sentence = "local: 2 run") {
+  const model = new FakeModel({ title: "local", rows, sentence, sent_at: 1065 });
+  const widget = faultsWidget();
+  const stop = widget.initialize({ model });
+  const el = document.createElement("div");
+  document.body.append(el);
+  const close = widget.render({ model, el });
+  return { model, el, close, stop };
+}
+
+const lines = (el: HTMLElement): HTMLElement[] => [...el.querySelectorAll<HTMLElement>(".flw-process")];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.setSystemTime(1_065_000);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  document.body.replaceChildren();
+});
+
+it("has a row for each process, in words, with what can be done", () => {
+  const { el } = open([row("server"), row("site-1", "paused", "stands still")], "local: site-1 stands still, 1 runs");
+  const [server, site] = lines(el);
+  expect(server?.textContent).toContain("server● runsfor 1:05");
+  expect(site?.querySelector(".flw-process-state")?.textContent).toBe("❙❙ stands still");
+  expect(site?.querySelector('[role="group"]')?.getAttribute("aria-label")).toBe("site-1");
+  const grey = server?.querySelector('button[data-action="back server"]');
+  expect(grey?.getAttribute("aria-disabled")).toBe("true");
+  expect(site?.querySelector('button[data-action="back site-1"]')?.hasAttribute("aria-disabled")).toBe(false);
+});
+
+it("sends what a button is for, once, and not what is grey", () => {
+  const { el, model } = open([row("site-1")]);
+  const press = (name: string): void => el.querySelector<HTMLElement>(`button[data-action="${name}"]`)?.click();
+  press("pause site-1");
+  press("pause site-1");
+  press("back site-1");
+  expect(model.sent.filter((one) => (one as { kind: string }).kind === "act")).toEqual([
+    { kind: "act", action: "pause site-1" },
+  ]);
+});
+
+it("asks once a second how things are, and no more when it is closed", () => {
+  const { model, close, stop } = open([row("site-1")]);
+  const looks = (): number => model.sent.filter((one) => (one as { kind: string }).kind === "look").length;
+  vi.advanceTimersByTime(5100);
+  expect(looks()).toBeGreaterThanOrEqual(4);
+  expect(looks()).toBeLessThanOrEqual(6);
+  close();
+  stop();
+  const before = looks();
+  vi.advanceTimersByTime(5000);
+  expect(looks()).toBe(before);
+  expect(model.listening).toBe(0);
+});
+
+it("keeps the rows that stay, and tells a screen reader what happens", () => {
+  const { el, model } = open([row("server"), row("site-1")]);
+  const [server] = lines(el);
+  model.receive({ rows: [row("server"), row("site-2", "killed", "was killed")], sentence: "local: site-2 was killed, 1 runs" });
+  expect(lines(el)[0]).toBe(server);
+  expect(lines(el).map((one) => one.dataset["state"])).toEqual(["running", "killed"]);
+  expect(el.querySelector('[role="status"]')?.textContent).toBe("local: site-2 was killed, 1 runs");
+});
+
+it("makes nothing of nonsense, and no markup of names", () => {
+  const { el } = open([{ name: "<img src=x>\u202e", state: "exploded", words: 7, since: "x", actions: "y" }, null]);
+  expect(el.querySelector("img")).toBeNull();
+  expect(lines(el)[0]?.querySelector(".flw-process-name")?.textContent).toBe("<img src=x>\uFFFD");
+  expect(lines(el)[0]?.dataset["state"]).toBe("down");
+  expect(open("nothing").el.querySelectorAll(".flw-process")).toHaveLength(0);
+});

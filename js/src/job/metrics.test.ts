@@ -1,0 +1,131 @@
+/** The metrics of the job view: words, chart, choice, fold. The canvas is one that does nothing. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { stubCanvas } from "../lib/stub-canvas";
+import { fixture } from "./fixtures";
+import { type Metric, readMetrics } from "./metrics";
+import { metricCharts } from "./parts/metrics";
+
+const metric = (name: string, values: readonly number[], more: object = {}): object => ({
+  name,
+  words: `${name} in words`,
+  lines: [
+    { name: "all together", bold: true, points: values.map((value, n) => [n + 1, value]) },
+    { name: "hospital-a", bold: false, points: values.map((value, n) => [n + 1, value]) },
+  ],
+  more: 0,
+  best: null,
+  every: 1,
+  drawable: values.length > 1,
+  ...more,
+});
+
+let memory: Map<string, boolean>;
+let chosen: Map<string, string>;
+
+function open(...metrics: object[]) {
+  const part = metricCharts(memory, chosen);
+  document.body.append(part.element);
+  const draw = (...next: object[]): void => part.draw(readMetrics(next));
+  draw(...metrics);
+  const one = <E extends HTMLElement = HTMLElement>(selector: string): E | null => part.element.querySelector<E>(selector);
+  return { part, draw, one, label: () => one("[role=slider]")?.getAttribute("aria-label") ?? null };
+}
+
+beforeEach(() => {
+  memory = new Map();
+  chosen = new Map();
+  stubCanvas();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  document.body.replaceChildren();
+});
+
+describe("metrics", () => {
+  it("have no section while there are none", () => {
+    expect(open().part.element.hidden).toBe(true);
+  });
+
+  it("are words until there is a line to draw", () => {
+    const { one, draw } = open(metric("accuracy", [0.4]));
+    expect(one(".flw-metric-words")?.textContent).toBe("accuracy in words");
+    expect(one("canvas")).toBeNull();
+    expect(one("input")?.closest("[hidden]")).not.toBeNull();
+    draw(metric("accuracy", [0.4, 0.5]));
+    expect(one("canvas")).not.toBeNull();
+    expect(one(".flw-metric-words")?.classList.contains("flw-spoken")).toBe(true);
+  });
+
+  it("are drawn as the kernel sent them", () => {
+    const part = metricCharts(memory, chosen);
+    part.draw(readMetrics(fixture("rounds").metrics));
+    expect(part.element.textContent).toContain("best: round 4, 0.612");
+    part.dispose();
+  });
+
+  it("can be chosen among, and the choice is remembered", () => {
+    const { one, label, draw } = open(metric("accuracy", [1, 2]), metric("loss", [3, 4]));
+    const select = one<HTMLSelectElement>("select")!;
+    expect([...select.options].map(({ text }) => text)).toEqual(["accuracy", "loss"]);
+    select.value = "loss";
+    select.dispatchEvent(new Event("change"));
+    expect(label()).toBe("loss by round");
+    draw(metric("accuracy", [1, 2, 3]), metric("loss", [3, 4, 5]));
+    expect(label()).toBe("loss by round");
+    expect(open(metric("accuracy", [1, 2]), metric("loss", [3, 4])).label()).toBe("loss by round");
+    // A metric that is gone is not waited for.
+    expect(open(metric("accuracy", [1, 2])).label()).toBe("accuracy by round");
+  });
+
+  it("have a logarithmic scale where a value is above 0", () => {
+    const { one, draw } = open(metric("loss", [3, 0]));
+    const box = one<HTMLInputElement>("input")!;
+    box.checked = true;
+    box.dispatchEvent(new Event("change"));
+    expect(one(".flw-chart-note")?.textContent).toContain("2 values are not above 0");
+    draw(metric("loss", [-3, -2]));
+    expect(box.disabled).toBe(true);
+    expect(one(".flw-chart-note")?.textContent).toBe("");
+  });
+
+  it("are not drawn while folded, and that is remembered", () => {
+    const { one, draw } = open(metric("accuracy", [1, 2]));
+    one("button")!.click();
+    expect(one("canvas")).toBeNull();
+    draw(metric("accuracy", [1, 2, 3]));
+    expect(one("canvas")).toBeNull();
+    expect(open(metric("accuracy", [1, 2])).one("canvas")).toBeNull();
+    one("button")!.click();
+    expect(one("[role=slider]")?.getAttribute("aria-valuemax")).toBe("3");
+  });
+
+  it("cost nothing when nothing is new", () => {
+    const { part } = open();
+    const list: readonly Metric[] = readMetrics([metric("accuracy", [1, 2])]);
+    part.draw(list);
+    const drawn = vi.spyOn(Element.prototype, "setAttribute");
+    part.draw(list);
+    expect(drawn).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["markup", "<img src=x onerror=alert(1)>"],
+    ["control and direction characters", "\u001b[31m\u202e\u0000"],
+    ["a long text", "n".repeat(1_000_000)],
+  ])("are text and bounded, whatever a site calls them: %s", (_, words) => {
+    const hostile = (n: number): object => metric(`${n}${words}`, [1, 2], { words, lines: [{ name: words, points: [[1, 1], [2, 2]] }] });
+    const { part, one } = open(hostile(1), hostile(2));
+    expect(one("img")).toBeNull();
+    expect(part.element.textContent).not.toMatch(/[\u001b\u202e\u0000]/u);
+    expect(part.element.outerHTML.length).toBeLessThan(8000);
+  });
+
+  it.each([null, 1, "x", [null], [{ lines: 7 }], [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], drawable: true }]])(
+    "survive what no kernel sends: %j",
+    (value) => {
+      const part = metricCharts(memory, chosen);
+      expect(() => part.draw(readMetrics(value))).not.toThrow();
+      part.dispose();
+    },
+  );
+});

@@ -1,0 +1,43 @@
+/** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job_metrics.py, whose words these are. */
+import { list, number, record, text } from "../lib/read";
+
+export interface MetricLine {
+  readonly name: string;
+  readonly points: readonly (readonly [round: number, value: number])[];
+  readonly bold: boolean;
+}
+
+export interface Metric {
+  readonly name: string;
+  readonly words: string;
+  readonly lines: readonly MetricLine[];
+  readonly more: number;
+  readonly best: readonly [round: number, value: number] | null;
+  readonly every: number;
+  readonly drawable: boolean;
+}
+
+const SENTENCE = 1000;
+
+/** Read what `Metric.to_json()` wrote, of each metric. */
+export function readMetrics(value: unknown): Metric[] {
+  return list(value).map((raw) => ({
+    name: text(raw["name"]),
+    words: text(raw["words"], SENTENCE),
+    lines: list(raw["lines"]).map(({ name, points, bold }) => ({
+      name: text(name),
+      points: (Array.isArray(points) ? points : []).map(pair).filter((point) => point !== null),
+      bold: bold === true,
+    })),
+    more: number(raw["more"]) ?? 0,
+    best: pair(raw["best"]),
+    every: number(raw["every"]) ?? 1,
+    drawable: raw["drawable"] === true,
+  }));
+}
+
+function pair(value: unknown): readonly [number, number] | null {
+  const raw = record(value);
+  const [x, y] = [number(raw["0"]), number(raw["1"])];
+  return x === null || y === null ? null : [x, y];
+}

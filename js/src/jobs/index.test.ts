@@ -1,0 +1,207 @@
+/** The whole table against a model as anywidget gives it. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Listener, Model } from "../lib/host";
+import { NOW } from "./fixtures";
+import jobsWidget from "./index";
+
+type Sent = Record<string, unknown>;
+
+class FakeModel implements Model {
+  readonly sent: Sent[] = [];
+  readonly listeners = new Map<string, Set<Listener>>();
+  widget_manager: unknown;
+
+  constructor(readonly traits: Record<string, unknown>) {}
+
+  get(name: string): unknown {
+    return this.traits[name];
+  }
+  on(event: string, listener: Listener): void {
+    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(listener));
+  }
+  off(event: string, listener: Listener): void {
+    this.listeners.get(event)?.delete(listener);
+  }
+  send(content: unknown): void {
+    this.sent.push(content as Sent);
+  }
+  fire(event: string, value?: unknown): void {
+    for (const listener of this.listeners.get(event) ?? []) listener(value);
+  }
+  receive(traits: Record<string, unknown>): void {
+    Object.assign(this.traits, traits);
+    for (const name of Object.keys(traits)) this.fire(`change:${name}`);
+  }
+  get listening(): number {
+    return [...this.listeners.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+}
+
+const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, state: "ready", turn: 0 }));
+
+const rowsOf = (count: number): [string, unknown][] =>
+  Array.from({ length: count }, (_, i) => [
+    `id-${i}`,
+    { name: `job-${i}`, status: i ? "FINISHED:COMPLETED" : "RUNNING", ended: i > 0, submitted_at: NOW - i, submitter: "ann" },
+  ]);
+
+/** The table with so many jobs. */
+function open(count: number, traits: Record<string, unknown> = {}) {
+  vi.setSystemTime(NOW * 1000);
+  const model = new FakeModel({ study: "default", facts_at: NOW, sent_at: NOW, trouble: "", seq: 0, below: "", actions: ACTIONS, ...traits });
+  const widget = jobsWidget();
+  const stop = widget.initialize({ model });
+  const el = document.createElement("div");
+  document.body.append(el);
+  const close = widget.render({ model, el });
+  const token = model.sent.find(({ kind }) => kind === "resync")?.["token"];
+  if (count >= 0) {
+    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 0, set: rowsOf(count), to: [token], part: 0, parts: 1 });
+  }
+  const find = (selector: string): HTMLElement => {
+    const found = el.querySelector<HTMLElement>(selector);
+    if (!found) throw new Error(`nothing matches ${selector}`);
+    return found;
+  };
+  const patch = (seq: number, set: unknown[], removed: string[] = []): void =>
+    model.fire("msg:custom", { kind: "rows", feed: "rows", seq, set, removed });
+  const press = (key: string, more: KeyboardEventInit = {}): void => {
+    find(".flw-list").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+  };
+  const names = (): (string | null)[] => [...el.querySelectorAll(".flw-job-name")].map(({ textContent }) => textContent);
+  const text = (selector: string): string => (find(selector).hidden ? "" : (find(selector).textContent ?? ""));
+  return { model, el, find, patch, press, names, text, close, stop };
+}
+
+/** Tell the views that they are in sight, or not. */
+let sight: (isIntersecting: boolean) => void = () => {};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal(
+    "IntersectionObserver",
+    class {
+      constructor(callback: (entries: { isIntersecting: boolean }[]) => void) {
+        sight = (isIntersecting) => callback([{ isIntersecting }]);
+      }
+      observe(): void {
+        sight(true);
+      }
+      disconnect(): void {}
+    },
+  );
+  for (const name of ["offsetHeight", "clientHeight"] as const) {
+    vi.spyOn(HTMLElement.prototype, name, "get").mockReturnValue(392);
+  }
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  document.body.replaceChildren();
+});
+
+describe("the table of jobs", () => {
+  it("asks, and says so until there is an answer", () => {
+    const { text, model } = open(-1);
+    expect(text(".flw-nothing")).toBe("Asking for the jobs…");
+    expect(model.sent.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["resync", "clock", "seen"]));
+  });
+
+  it("says what to do when there are none", () => {
+    expect(open(0).text(".flw-nothing")).toBe("No jobs yet. %flare submit FOLDER, or the lesson 01.");
+  });
+
+  it("has few elements whatever the number of jobs", () => {
+    const few = open(20).el.querySelectorAll("*").length;
+    const { el, find, names } = open(10_000);
+    expect(el.querySelectorAll("*").length).toBeLessThan(few + 20);
+    expect(find(".flw-list").getAttribute("aria-rowcount")).toBe("10001");
+    expect(names()).toContain("job-0");
+    expect(names()).not.toContain("job-100");
+  });
+
+  it("follows patches", () => {
+    const { patch, names, text } = open(3);
+    patch(1, [["new", { name: "newcomer", status: "SUBMITTED", submitted_at: NOW + 1 }]], ["id-1"]);
+    expect(names().sort()).toEqual(["job-0", "job-2", "newcomer"]);
+    expect(text(".flw-counts")).toBe("3 jobs, 1 running, 1 waiting");
+  });
+
+  it("tells the kernel which jobs a wish is about", () => {
+    const { press, model, find } = open(5);
+    press("ArrowDown");
+    press("Shift+ArrowDown");
+    press("ArrowDown", { shiftKey: true });
+    find('button[data-action="delete"]').click();
+    expect(find(".flw-confirm").textContent).toContain("job-1 id-1");
+    [...find(".flw-confirm").querySelectorAll("button")].find(({ textContent }) => textContent?.startsWith("Yes"))?.click();
+    expect(model.sent.at(-1)).toEqual({ kind: "act", action: "delete", arguments: { jobs: ["id-1"] } });
+  });
+
+  it("opens by Enter and shows the widget that the kernel names", async () => {
+    const { press, model, find, text } = open(2);
+    const child = document.createElement("em");
+    const remove = vi.fn();
+    model.widget_manager = { get_model: async (id: string) => id, create_view: async () => ({ el: child, remove }) };
+    press("ArrowDown");
+    press("Enter");
+    expect(model.sent.at(-1)).toMatchObject({ action: "open", arguments: { jobs: ["id-0"] } });
+    model.receive({ below: "IPY_MODEL_abc" });
+    await vi.waitFor(() => expect(find(".flw-child").contains(child)).toBe(true));
+    find(".flw-shut").click();
+    expect(model.sent.at(-1)).toEqual({ kind: "shut" });
+    model.receive({ below: "" });
+    expect(remove).toHaveBeenCalled();
+    expect(text(".flw-below")).toBe("");
+  });
+
+  it("says so where a widget cannot stand within another one", async () => {
+    const { model, text } = open(2);
+    model.receive({ below: "IPY_MODEL_abc" });
+    await vi.waitFor(() => expect(text(".flw-child-words")).toContain("cannot be shown here"));
+  });
+
+  it("says how old it is, and stops counting what nobody knows", () => {
+    const { model, text, el } = open(1);
+    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["id-0", { name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 }]] });
+    const time = (): string => el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent ?? "";
+    expect(time()).toBe("1:00");
+    vi.advanceTimersByTime(5000);
+    expect(time()).toBe("1:05");
+    expect(text(".flw-fresh")).toBe("updated 5 s ago");
+    model.receive({ trouble: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
+    vi.advanceTimersByTime(3000);
+    expect(time()).toBe("1:00");
+    expect(text(".flw-jobs-trouble")).toBe("no connection to server:8002, trying again (1). What is shown is as of 8 s ago");
+  });
+
+  it("keeps saying that somebody looks", () => {
+    const { model } = open(1);
+    const seen = (): number => model.sent.filter(({ kind }) => kind === "seen").length;
+    const before = seen();
+    vi.advanceTimersByTime(31_000);
+    expect(seen()).toBe(before + 2);
+    sight(false);
+    vi.advanceTimersByTime(60_000);
+    expect(seen()).toBe(before + 2);
+    sight(true);
+    expect(seen()).toBe(before + 3);
+  });
+
+  it.each(["name", "status", "submitter", "study"])("shows a hostile %s as text", (field) => {
+    const { model, el } = open(0);
+    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["x", { [field]: "<img src=x onerror=alert(1)>\u202e" }]] });
+    expect(el.querySelector("img")).toBeNull();
+    expect(el.textContent?.toLowerCase()).toContain("<img src=x onerror=alert(1)>");
+    expect(el.textContent).not.toContain("\u202e");
+  });
+
+  it("leaves nothing running behind", () => {
+    const { close, stop, model, el } = open(5);
+    close();
+    stop();
+    expect(model.listening).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(el.querySelector(".flw-jobs")).toBeNull();
+  });
+});

@@ -1,0 +1,91 @@
+/** The browser's half of flare_widgets.views.jobs.JobsView: its traits, rows and messages, joined to the view. */
+import { readActions } from "../lib/actions";
+import { KernelClock } from "../lib/clock";
+import { h } from "../lib/dom";
+import { Feed } from "../lib/feed";
+import { type Model, type RenderContext, listen } from "../lib/host";
+import { clean } from "../lib/text";
+import { childView } from "./child";
+import { type ListedJob, readJob } from "./job";
+import { jobsView } from "./view";
+import { whileSeen } from "./visible";
+
+const browserNow = (): number => Date.now() / 1000;
+/** Seconds between two words to the kernel that somebody looks; it stops asking the server when it hears none. */
+const STILL_HERE = 15;
+
+/** Called once for each model; all its views share the rows and one idea of the kernel's clock. */
+export default function jobsWidget() {
+  const clock = new KernelClock(browserNow);
+  let feed: Feed<ListedJob> | undefined;
+
+  function initialize({ model }: { model: Model }): () => void {
+    const rows = new Feed<ListedJob>({ read: readJob, send: (message) => tell(model, message) });
+    feed = rows;
+    clock.atLeast(model.get("sent_at"));
+    const stop = [
+      listen(model, ["change:sent_at"], () => clock.sample(model.get("sent_at"))),
+      listen(model, ["change:seq"], () => rows.expect(model.get("seq"))),
+      listen(model, ["msg:custom"], (message) => {
+        if (rows.receive(message)) return;
+        const { kind, now } = (message ?? {}) as { kind?: unknown; now?: unknown };
+        if (kind === "clock") clock.sample(now);
+      }),
+    ];
+    rows.start();
+    return () => {
+      stop.forEach((undo) => undo());
+      rows.dispose();
+    };
+  }
+
+  function render({ model, el }: RenderContext): () => void {
+    const view = jobsView({
+      kernelNow: () => clock.now(),
+      browserNow,
+      tell: (wish, jobs) => tell(model, { ...wish, arguments: { jobs } }),
+    });
+    const below = childView(model, () => tell(model, { kind: "shut" }));
+    let rows: readonly ListedJob[] | undefined = feed?.known ? [...feed.rows.values()] : undefined;
+    const draw = (): void => {
+      const factsAt = model.get("facts_at");
+      view.draw({
+        jobs: rows,
+        study: clean(String(model.get("study") ?? "")),
+        factsAt: typeof factsAt === "number" && factsAt > 0 ? factsAt : null,
+        trouble: clean(String(model.get("trouble") ?? ""), 500),
+        ended: model.get("ended") === true,
+        actions: readActions(model.get("actions")),
+      });
+    };
+    const stop = [
+      listen(model, ["change:facts_at", "change:sent_at", "change:trouble", "change:actions", "change:ended"], draw),
+      listen(model, ["change:below"], () => below.draw(model.get("below"))),
+      feed?.subscribe(() => {
+        rows = [...(feed?.rows.values() ?? [])];
+        draw();
+      }),
+      whileSeen(el, STILL_HERE, () => tell(model, { kind: "seen" })),
+    ];
+    draw();
+    el.append(h("div", {}, view.element, below.element));
+    below.draw(model.get("below"));
+    tell(model, { kind: "clock" });
+    return () => {
+      stop.forEach((undo) => undo?.());
+      below.dispose();
+      view.dispose();
+    };
+  }
+
+  return { initialize, render };
+}
+
+/** Send the kernel a message. Without a kernel it goes nowhere, and the age that is shown says the rest. */
+function tell(model: Model, content: unknown): void {
+  try {
+    model.send(content);
+  } catch (error) {
+    console.debug("flare-widgets: the kernel cannot be reached", error);
+  }
+}

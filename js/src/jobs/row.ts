@@ -1,0 +1,133 @@
+/** One row of the table. */
+import { GLYPHS } from "../job/life";
+import { copyText } from "../lib/copy";
+import { h, setText } from "../lib/dom";
+import { SHORT_ID, ago, duration } from "../lib/text";
+import { exactMoment, isoMoment } from "../lib/time";
+import type { Place, RowPart } from "../lib/virtual";
+import { type ListedJob, elapsed } from "./job";
+
+/** Pixels; live.css has the same. */
+export const ROW_HEIGHT = 30;
+
+export interface RowContext {
+  /** The kernel's clock, in seconds. */
+  readonly now: () => number;
+  readonly isSelected: (id: string) => boolean;
+  readonly say: (words: string) => void;
+  /** A row was clicked. */
+  readonly pick: (index: number, how: { toggle: boolean; extend: boolean }) => void;
+  readonly open: (index: number) => void;
+}
+
+export function jobRow(context: RowContext): RowPart<ListedJob> {
+  // The list is one stop for the Tab key: what is in a row can be had by the keys of the list too.
+  const box = h("input", { class: "flw-box", tabindex: "-1" });
+  box.type = "checkbox";
+  const name = h("button", { class: "flw-job-name", type: "button", tabindex: "-1" });
+  const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
+  const word = h("span", { class: "flw-status-word" });
+  const status = cell("flw-col-status", glyph, word);
+  const time = cell("flw-col-time");
+  const moment = h("time");
+  const submitter = cell("flw-col-submitter");
+  const study = cell("flw-col-study");
+  const id = h("button", { class: "flw-job-id", type: "button", tabindex: "-1" });
+  const element = h(
+    "div",
+    { class: "flw-row" },
+    cell("flw-col-box", box),
+    cell("flw-col-name", name),
+    status,
+    time,
+    cell("flw-col-submitted", moment),
+    submitter,
+    study,
+    cell("flw-col-id", id),
+  );
+  let job: ListedJob | undefined;
+  let index = -1;
+
+  box.addEventListener("click", (event) => {
+    event.stopPropagation();
+    context.pick(index, { toggle: !event.shiftKey, extend: event.shiftKey });
+  });
+  name.addEventListener("click", (event) => {
+    if (event.shiftKey || event.ctrlKey || event.metaKey) return; // a click on the row
+    event.stopPropagation();
+    context.open(index);
+  });
+  id.addEventListener("click", async (event) => {
+    event.stopPropagation();
+    const copied = await copyText(job?.id ?? "");
+    context.say(copied ? "id copied" : "the browser does not let this page copy");
+    id.classList.toggle("flw-copied", copied);
+    setTimeout(() => id.classList.remove("flw-copied"), 1500);
+  });
+  element.addEventListener("click", (event) => {
+    context.pick(index, { toggle: event.ctrlKey || event.metaKey, extend: event.shiftKey });
+  });
+  element.addEventListener("dblclick", () => context.open(index));
+
+  function draw(next: ListedJob, place: Place): void {
+    const now = context.now();
+    const selected = context.isSelected(next.id);
+    job = next;
+    index = place.index;
+    element.setAttribute("aria-selected", String(selected));
+    element.classList.toggle("flw-odd", index % 2 === 1);
+    element.dataset["tone"] = next.tone;
+    if (box.checked !== selected) box.checked = selected;
+    setLabel(box, `select ${next.name || "job"} ${next.id.slice(0, SHORT_ID)}`);
+    setText(name, next.name || "job");
+    setTitle(name, `${next.name}: open it below`);
+    setText(glyph, GLYPHS[next.tone]);
+    setText(word, next.word);
+    setTitle(status, next.status);
+    setText(time, timeWords(next, now));
+    if (next.submittedAt === null) {
+      setText(moment, "–");
+      setTitle(moment, "");
+      moment.removeAttribute("datetime");
+    } else {
+      setText(moment, ago(Math.max(0, now - next.submittedAt)));
+      setTitle(moment, exactMoment(next.submittedAt));
+      moment.dateTime = isoMoment(next.submittedAt);
+    }
+    setText(submitter, next.submitter || "–");
+    setTitle(submitter, next.submitter || "the server was asked for the submitters of the newest jobs only");
+    setText(study, next.study || "–");
+    setTitle(study, next.study);
+    setText(id, next.id.slice(0, SHORT_ID));
+    setTitle(id, `${next.id}: click to copy`);
+    setLabel(id, `copy job id ${next.id}`);
+  }
+
+  return { element, draw };
+}
+
+/** What the time column says: the round of a job that runs, how long it ran, or how long it waits. */
+export function timeWords(job: ListedJob, now: number): string {
+  const seconds = elapsed(job, now);
+  const time = seconds === null ? "" : duration(seconds);
+  if (job.round !== null) {
+    const round = `round ${job.round}${job.totalRounds === null ? "" : `/${job.totalRounds}`}`;
+    return time ? `${round}, ${time}` : round;
+  }
+  if (job.tone === "waiting" && job.submittedAt !== null) {
+    return `waits ${duration(Math.max(0, now - job.submittedAt))}`;
+  }
+  return time || "–";
+}
+
+function cell(name: string, ...children: (Node | string)[]): HTMLElement {
+  return h("div", { class: `flw-cell ${name}`, role: "gridcell" }, ...children);
+}
+
+function setTitle(element: HTMLElement, title: string): void {
+  if (element.title !== title) element.title = title;
+}
+
+function setLabel(element: HTMLElement, label: string): void {
+  if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
+}

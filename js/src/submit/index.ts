@@ -1,0 +1,50 @@
+/** The browser's half of flare_widgets.views.submit.SubmitForm: its traits and messages, joined to the view. */
+import { readActions } from "../lib/actions";
+import { type Model, type RenderContext, listen } from "../lib/host";
+import { readJob, readPlace, readSubmitted, readWho } from "./facts";
+import { type SubmitFacts, submitView } from "./view";
+
+const TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as const;
+
+export default {
+  render({ model, el }: RenderContext): () => void {
+    const view = submitView({ now: () => Date.now() / 1000, tell: (wish) => tell(model, { ...wish }) });
+    const facts = (): SubmitFacts => ({
+      who: readWho(model.get("session_facts")),
+      place: readPlace(model.get("place")),
+      job: readJob(model.get("job")),
+      actions: readActions(model.get("actions")),
+      submitted: readSubmitted(model.get("submitted")),
+    });
+    // Drawn once for all traits that change together.
+    let due = false;
+    const soon = (): void => {
+      if (due) return;
+      due = true;
+      queueMicrotask(() => {
+        due = false;
+        view.draw(facts());
+      });
+    };
+    const undo = listen(
+      model,
+      TRAITS.map((name) => `change:${name}`),
+      soon,
+    );
+    view.draw(facts());
+    el.append(view.element);
+    return () => {
+      undo();
+      view.dispose();
+    };
+  },
+};
+
+/** Send the kernel a wish. Without a kernel it goes nowhere. */
+function tell(model: Model, wish: Record<string, unknown>): void {
+  try {
+    model.send(wish);
+  } catch (error) {
+    console.debug("flare-widgets: the kernel cannot be reached", error);
+  }
+}

@@ -1,0 +1,28 @@
+"""A local federation that does what it is told. Imported by the kernels of the browser tests; nothing is started."""
+
+from __future__ import annotations
+
+import time
+
+from flare_widgets.federation.desk import ProcessState
+from flare_widgets.federation.faults import FAULTS, why_not, words
+from flare_widgets.views.faults import ProcessRow
+
+_STATES = {"kill": "killed", "pause": "paused", "slow": "slow", "back": "running"}
+
+
+class ScriptedBoard:
+    """What the faults view needs of a federation."""
+
+    title = "clinics"
+    faults = FAULTS
+
+    def __init__(self, *names: str) -> None:
+        self.states = {name: ProcessState(name, "running", 1, time.time() - 65, 1) for name in names}
+
+    def rows(self) -> list[ProcessRow]:
+        return [ProcessRow(one.name, one.state, words(one), one.since, why_not(one)) for one in self.states.values()]
+
+    def inject(self, what: str, who: str) -> str:
+        self.states[who] = ProcessState(who, _STATES[what], 1, time.time(), 1)
+        return words(self.states[who])

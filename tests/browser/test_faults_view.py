@@ -1,0 +1,70 @@
+"""The faults view in a real JupyterLab, on a federation that does what it is told (``scripted_faults.py``)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lab_page import NotebookPage
+from playwright.sync_api import Locator, expect
+
+SETUP = (
+    "from flare_widgets.views.faults import FaultsView\n"
+    "from scripted_faults import ScriptedBoard\n"
+    "board = ScriptedBoard('server', 'hospital-a', 'hospital-b')"
+)
+SHOW = "view = FaultsView(board)\nview.show()"
+
+
+@pytest.fixture
+def view(bench: NotebookPage) -> Locator:
+    bench.fill(SETUP, SHOW)
+    bench.run(0)
+    bench.run(1)
+    found = bench.outputs(1).locator(".flw-faults.flw-live")
+    expect(found.locator(".flw-process")).to_have_count(3)
+    return found
+
+
+def row(view: Locator, name: str) -> Locator:
+    return view.locator(".flw-process").filter(has=view.page.locator(".flw-process-name", has_text=name))
+
+
+def button(view: Locator, who: str, label: str) -> Locator:
+    return row(view, who).get_by_role("button", name=re.compile(f"^{label}\\b"))
+
+
+def test_a_site_is_paused_and_brought_back_by_mouse(view: Locator) -> None:
+    state = row(view, "hospital-a").locator(".flw-process-state")
+    expect(state).to_contain_text("runs")
+    expect(button(view, "hospital-a", "Bring back")).to_have_attribute("aria-disabled", "true")
+    button(view, "hospital-a", "Pause").click()
+    expect(state).to_contain_text("stands still")
+    expect(view.locator(".flw-head")).to_contain_text("hospital-a stands still, 2 run")
+    expect(button(view, "hospital-a", "Pause")).to_have_attribute("title", "it stands still already")
+    button(view, "hospital-a", "Bring back").click()
+    expect(state).to_contain_text("runs")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("runs")
+
+
+def test_by_keyboard_and_the_focus_stays(view: Locator) -> None:
+    kill = button(view, "hospital-b", "Kill")
+    kill.focus()
+    view.page.keyboard.press("Enter")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("was killed")
+    expect(kill).to_be_focused()
+    for _ in range(3):
+        view.page.keyboard.press("Tab")
+    expect(button(view, "hospital-b", "Bring back")).to_be_focused()
+    view.page.keyboard.press("Enter")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("runs")
+
+
+def test_what_happens_elsewhere_shows_and_the_end_leaves_the_static_form(view: Locator, bench: NotebookPage) -> None:
+    bench.run_code("board.inject('slow', 'server')")
+    expect(row(view, "server").locator(".flw-process-state")).to_contain_text("runs for a fifth of the time")
+    bench.run_code("board.states.clear()")
+    static = bench.outputs(1).locator(".flw-faults:not(.flw-live)")
+    expect(static).to_contain_text("As it was last seen.")
+    expect(static).to_contain_text("runs for a fifth of the time")
+    expect(bench.outputs(1).locator("button")).to_have_count(0)

@@ -1,0 +1,110 @@
+"""Rounds, sites, failures and details of a job in a real JupyterLab, live and static."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from job_panel import JobPanel
+from lab_page import NotebookPage
+from playwright.sync_api import Locator, expect
+
+SETUP = """
+import time
+from flare_widgets.monitoring.failure import Failure
+from flare_widgets.monitoring.parts import Round, SiteTask
+from flare_widgets.views.display import show_job
+from scripted import ScriptedWatch
+watch = ScriptedWatch()
+began = time.time()
+def task(site, number, returned):
+    return SiteTask(f"{site}-{number}-{returned}", site, "train", number, began, returned, "OK")
+def round(number, *tasks):
+    watch.say(
+        first_round=0,
+        total_rounds=4,
+        rounds=tuple(Round(n, began + 5 * n - 15) for n in range(number + 1)),
+        tasks=watch.snapshot.tasks + tuple(task(site, number, returned) for site, returned in tasks),
+    )
+"""
+FAILURE = """
+Failure("site-2 failed in round 2: ValueError: shapes", "code", site="site-2", file="client.py", line=41,
+        function="train", code="loss = np.dot(x, w)", log=("first line", "last line"), log_of="site-2",
+        next_step="mend client.py")
+"""
+
+
+@pytest.fixture
+def shown(bench: NotebookPage) -> NotebookPage:
+    bench.fill(SETUP, "view = show_job(watch)")
+    bench.run(0)
+    bench.run(1)
+    bench.run_code("watch.say('RUNNING')")
+    return bench
+
+
+def rows(form: Locator) -> Locator:
+    return form.locator(".flw-matrix tbody tr")
+
+
+def test_rounds_come_in(shown: NotebookPage) -> None:
+    panel = JobPanel(shown.outputs(1))
+    expect(panel.live.get_by_role("progressbar")).to_be_hidden()
+    expect(panel.sites).to_have_count(3)
+    shown.run_code("round(0, ('site-1', None), ('site-2', began + 1))")
+    expect(panel.live.locator(".flw-round")).to_have_text("round 1 of 4")
+    expect(rows(panel.live)).to_have_count(2)
+    expect(rows(panel.live).nth(1)).to_contain_text("waiting for site-1")
+    expect(panel.sites).to_have_count(0)
+    # Time passes without a message.
+    now = rows(panel.live).nth(0).locator(".flw-now")
+    expect(now).to_have_text(re.compile(r"^working on round 1 for \d+ s$"))
+    before = now.inner_text()
+    expect(now).not_to_have_text(before)
+    expect(panel.live.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "12")
+    shown.run_code("round(1, ('site-1', None), ('site-2', None))")
+    expect(panel.live.get_by_role("columnheader")).to_have_text(["site", "round 1", "round 2", "now"])
+    expect(panel.live.locator(".flw-left")).to_contain_text("left")
+
+
+def test_the_details_unfold_by_keyboard(shown: NotebookPage) -> None:
+    panel = JobPanel(shown.outputs(1))
+    button = panel.live.get_by_role("button", name="Details")
+    expect(panel.live.locator("dl")).to_have_count(0)
+    button.focus()
+    shown.page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(panel.live.locator("dd").first).to_have_text("76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11")
+    expect(button).to_be_focused()
+    shown.page.keyboard.press("Space")
+    expect(panel.live.locator("dl")).to_have_count(0)
+
+
+def test_a_failure_is_told_and_stands_in_the_saved_notebook(shown: NotebookPage) -> None:
+    panel = JobPanel(shown.outputs(1))
+    shown.run_code(f"watch.say(failure={FAILURE.strip()})")
+    card = panel.live.locator(".flw-fault")
+    expect(card.locator(".flw-fault-what")).to_have_text("! site-2 failed in round 2: ValueError: shapes")
+    expect(card).to_contain_text("client.py, line 41, in train")
+    log = card.get_by_role("button", name="last 2 lines of the log of site-2")
+    log.click()
+    expect(card.locator("pre").last).to_have_text("first line\nlast line")
+    shown.run_code("round(0, ('site-1', began), ('site-2', None))")
+    shown.run_code("watch.say('FINISHED:EXECUTION_EXCEPTION', duration=12.5)")
+    panel.expect_static("FINISHED:EXECUTION_EXCEPTION")
+    expect(panel.static.locator(".flw-fault-loud")).to_contain_text("Next: mend client.py")
+    expect(rows(panel.static)).to_have_text(["site-1■", "site-2✕failed in round 1"])
+    expect(panel.static.locator(".flw-round")).to_have_text("0 of 4 rounds")
+    panel.static.get_by_text("last 2 lines").click()
+    expect(panel.static.locator("details pre")).to_be_visible()
+
+
+def test_nothing_moves_while_a_round_goes_on(shown: NotebookPage) -> None:
+    panel = JobPanel(shown.outputs(1))
+    shown.run_code("round(0, ('site-1', None), ('site-2', None))")
+    expect(rows(panel.live)).to_have_count(2)
+    height = panel.live.evaluate("e => e.offsetHeight")
+    for returned in ("('site-1', began), ('site-2', None)", "('site-1', began), ('site-2', began)"):
+        shown.run_code(f"round(1, {returned})")
+    expect(rows(panel.live).nth(0)).to_contain_text("done with round 2")
+    assert panel.live.evaluate("e => e.offsetHeight") == height

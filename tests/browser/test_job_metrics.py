@@ -1,0 +1,170 @@
+"""The metrics of a job in a real JupyterLab: the chart by mouse and keyboard, and what a saved notebook keeps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from axe import serious
+from job_panel import JobPanel
+from lab_page import NotebookPage, mime_types
+from playwright.sync_api import Locator, expect
+
+SETUP = """
+from flare_widgets.monitoring.parts import Best, KeyMetric, Point, Round, Series
+from flare_widgets.views.display import show_job
+from scripted import ScriptedWatch
+watch = ScriptedWatch()
+
+def metric(name, rounds, first=0.4, sites=('', 'hospital-a', 'hospital-b')):
+    return [Series(name, site, tuple(Point(n, first + n / 20 + i / 50) for n in range(rounds)))
+            for i, site in enumerate(sites)]
+
+def learn(rounds, best=None, extra=()):
+    watch.say(metrics=(*metric('accuracy', rounds), *metric('loss', rounds, -0.1, ('', 'hospital-a')), *extra),
+              rounds=tuple(Round(n, watch.snapshot.facts_at + n) for n in range(rounds)), first_round=0, total_rounds=8,
+              key_metric=KeyMetric('accuracy'), best=None if best is None else Best(best, 0.4 + best / 20))
+"""
+SHOW = "view = show_job(watch)"
+
+
+@pytest.fixture
+def shown(bench: NotebookPage) -> NotebookPage:
+    """A notebook whose second cell shows a running job without metrics."""
+    bench.fill(SETUP, SHOW, "view")
+    bench.run(0)
+    bench.run(1)
+    bench.run_code("watch.say('RUNNING')")
+    return bench
+
+
+@pytest.fixture
+def panel(shown: NotebookPage) -> JobPanel:
+    panel = JobPanel(shown.outputs(1))
+    panel.expect_status("RUNNING")
+    return panel
+
+
+def legend(view: Locator) -> Locator:
+    return view.locator(".flw-legend-item")
+
+
+def ink(plot: Locator) -> int:
+    """How many pixels of the canvas are painted."""
+    count: int = plot.locator("canvas").evaluate(
+        """canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
+             .filter((value, index) => index % 4 === 3 && value > 0).length"""
+    )
+    return count
+
+
+def test_a_single_value_is_told_and_two_are_drawn(shown: NotebookPage, panel: JobPanel) -> None:
+    expect(panel.live.get_by_role("button", name="Metrics")).to_have_count(0)
+    shown.run_code("learn(1)")
+    expect(panel.live.locator(".flw-metric-words")).to_have_text(
+        "all together 0.400, hospital-a 0.420, hospital-b 0.440 in round 1"
+    )
+    expect(panel.live.locator("canvas")).to_have_count(0)
+    shown.run_code("learn(2)")
+    expect(panel.live.locator("canvas")).to_have_count(1)
+    expect(legend(panel.live)).to_have_text(["all together 0.450", "hospital-a 0.470", "hospital-b 0.490"])
+
+
+def test_the_values_under_the_pointer(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
+    shown.run_code("learn(6, best=4)")
+    plot = panel.live.get_by_role("slider", name="accuracy by round")
+    expect(plot).to_be_visible()
+    shown.page.wait_for_function("e => e.clientWidth > 300", arg=plot.element_handle())
+    assert ink(plot) > 2000
+    note = panel.live.locator(".flw-chart-note")
+    expect(note).to_have_text("◯ best: round 5, 0.600")
+    over = plot.locator(".u-over")
+    box = over.bounding_box()
+    assert box is not None
+    height = panel.live.bounding_box()["height"]
+    shown.page.mouse.move(box["x"] + 0.41 * box["width"], box["y"] + box["height"] / 2)
+    expect(legend(panel.live)).to_have_text(["all together 0.500", "hospital-a 0.520", "hospital-b 0.540"])
+    expect(note).to_have_text("round 3 · ◯ best: round 5, 0.600")
+    shown.screenshot(shown.cell(1), pictures and pictures / "metrics-hover.png")
+    assert panel.live.bounding_box()["height"] == height
+    panel.live.get_by_role("button", name="Metrics").hover()
+    expect(legend(panel.live).first).to_have_text("all together 0.650")
+
+
+def test_the_keyboard_reads_the_chart(shown: NotebookPage, panel: JobPanel) -> None:
+    shown.run_code("learn(6, best=4)")
+    plot = panel.live.get_by_role("slider", name="accuracy by round")
+    plot.focus()
+    shown.page.keyboard.press("Home")
+    expect(plot).to_have_attribute("aria-valuetext", re.compile(r"^round 1, all together 0\.400, hospital-a 0\.420"))
+    shown.page.keyboard.press("ArrowRight")
+    expect(legend(panel.live).first).to_have_text("all together 0.450")
+    # The focus and the place stay where they are when news comes.
+    shown.run_code("learn(7, best=4)")
+    expect(plot).to_have_attribute("aria-valuemax", "7")
+    expect(plot).to_be_focused()
+    expect(legend(panel.live).first).to_have_text("all together 0.450")
+    shown.page.keyboard.press("Escape")
+    expect(legend(panel.live).first).to_have_text("all together 0.700")
+
+
+def test_metric_scale_and_fold_are_chosen_and_remembered(
+    shown: NotebookPage, panel: JobPanel, pictures: Path | None
+) -> None:
+    shown.run_code("learn(6)")
+    choice = panel.live.get_by_role("combobox", name="metric")
+    choice.select_option("loss")
+    expect(panel.live.get_by_role("slider", name="loss by round")).to_be_visible()
+    expect(legend(panel.live)).to_have_text(["all together 0.150", "hospital-a 0.170"])
+    box = panel.live.get_by_role("checkbox", name="logarithmic scale")
+    box.focus()
+    shown.page.keyboard.press("Space")
+    expect(panel.live.locator(".flw-chart-note")).to_have_text(re.compile(r"^\d values? (is|are) not above 0"))
+    shown.screenshot(shown.cell(1), pictures and pictures / "metrics-log.png")
+    # A second view of the same job begins as the user left the first.
+    shown.run(2)
+    other = JobPanel(shown.outputs(2)).live
+    expect(other.get_by_role("slider", name="loss by round")).to_be_visible()
+    expect(other.get_by_role("checkbox", name="logarithmic scale")).to_be_checked()
+
+    heading = panel.live.get_by_role("button", name="Metrics")
+    heading.focus()
+    shown.page.keyboard.press("Enter")
+    expect(panel.live.locator("canvas")).to_have_count(0)
+    shown.run_code("learn(7)")
+    expect(panel.live.locator("canvas")).to_have_count(0)
+    shown.page.keyboard.press("Enter")
+    expect(panel.live.get_by_role("slider", name="loss by round")).to_have_attribute("aria-valuemax", "7")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [1280, 620])
+def test_fits_and_stays_in_the_saved_notebook(
+    shown: NotebookPage, panel: JobPanel, pictures: Path | None, theme: str, width: int
+) -> None:
+    shown.page.set_viewport_size({"width": width, "height": 900})
+    shown.theme(f"JupyterLab {theme}")
+    try:
+        shown.run_code("learn(6, best=4, extra=metric('<img src=x onerror=alert(1)>', 3))")
+        expect(panel.live.locator("canvas")).to_be_visible()
+        shown.screenshot(shown.cell(1), pictures and pictures / f"metrics-{theme}-{width}-live.png")
+        assert panel.live.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert serious(panel.live) == []
+        shown.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+        panel.expect_static("FINISHED:COMPLETED")
+        svg = panel.static.locator(".flw-chart svg[role=img]").first
+        expect(svg).to_be_visible()
+        expect(legend(panel.static).first).to_have_text("all together 0.650")
+        expect(panel.static.locator(".flw-chart-note").first).to_have_text("◯ best: round 5, 0.600")
+        assert panel.static.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert serious(panel.static) == []
+        label = svg.locator("text").first.bounding_box()
+        assert label is not None
+        assert label["height"] > 8
+        panel.static.get_by_text("2 more metrics").click()
+        expect(panel.static.locator("figcaption").last).to_have_text("<img src=x onerror=alert(1)> by round")
+        shown.screenshot(shown.cell(1), pictures and pictures / f"metrics-{theme}-{width}-static.png")
+        assert mime_types(shown.save(), 1) == [["text/html", "text/plain"]]
+    finally:
+        shown.theme("JupyterLab Light")

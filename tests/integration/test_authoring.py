@@ -1,0 +1,218 @@
+"""Jobs written in cells, and FLARE's recipes run from a notebook, on a real federation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from common import ADMIN
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from flare_widgets import NotebookEnv
+from flare_widgets.api import new_secure_session
+from flare_widgets.federation import LocalFederation
+from flare_widgets.monitoring import JobSnapshot
+from flare_widgets.views.job import JobView
+
+NUMPY = """\
+import argparse
+
+import numpy as np
+import nvflare.client as flare
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--step", type=float)
+parser.add_argument("--label")
+arguments = parser.parse_args()
+
+flare.init()
+while flare.is_running():
+    model = flare.receive()
+    params = {"numpy_key": model.params["numpy_key"] + arguments.step}
+    print("label is", repr(arguments.label))
+    flare.send(flare.FLModel(params=params, metrics={"loss": 1.0 / (1 + model.current_round)}))
+"""
+
+SKLEARN = """\
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import SGDClassifier
+from sklearn.preprocessing import StandardScaler
+import nvflare.client as flare
+
+flare.init()
+x, y = load_breast_cancer(return_X_y=True)
+x = StandardScaler().fit_transform(x)
+number = int(flare.get_site_name().split("-")[-1])
+mine = np.arange(len(y)) % 2 == number - 1
+learner = SGDClassifier(loss="log_loss", random_state=0)
+while flare.is_running():
+    model = flare.receive()
+    learner.set_params(alpha=model.params.get("alpha", 0.001))
+    learner.partial_fit(x[mine][:1], y[mine][:1], classes=[0, 1])
+    if "coef" in model.params:
+        learner.coef_, learner.intercept_ = model.params["coef"].copy(), model.params["intercept"].copy()
+        accuracy = learner.score(x, y)
+    else:
+        accuracy = 0.5
+    learner.partial_fit(x[mine], y[mine])
+    flare.send(flare.FLModel(
+        params={"coef": learner.coef_, "intercept": learner.intercept_},
+        params_type=flare.ParamsType.FULL,
+        metrics={"accuracy": float(accuracy)},
+        meta={"NUM_STEPS_CURRENT_ROUND": int(mine.sum())},
+    ))
+"""
+
+# After FLARE's hello-numpy: each site adds one to every number.
+HELLO = """\
+import nvflare.client as flare
+
+flare.init()
+while flare.is_running():
+    model = flare.receive()
+    flare.send(flare.FLModel(
+        params={"numpy_key": model.params["numpy_key"] + 1},
+        metrics={"weight_mean": float(model.params["numpy_key"].mean())},
+    ))
+"""
+
+
+@pytest.fixture
+def shell(federation: LocalFederation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    monkeypatch.chdir(tmp_path)
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.extension_manager.load_extension("flare_widgets")
+    shell.run_line_magic("flare", f"connect '{federation.admin_kit}'")
+    yield shell
+    shell.extension_manager.unload_extension("flare_widgets")
+    InteractiveShell.clear_instance()
+
+
+def cell(shell: InteractiveShell, line: str, code: str) -> Any:
+    with capture_output():
+        return shell.run_cell_magic("flare", line, code)
+
+
+def test_a_cell_for_numpy_runs_to_its_end(shell: InteractiveShell, federation: LocalFederation) -> None:
+    shell.user_ns.update(start=np.zeros(2), step=1.5)
+    line = "--name steps --rounds 2 --model start --arg step --arg 'label=it\"s' --wait"
+    end = cell(shell, f"{line} --key-metric loss --key-metric-mode min", NUMPY)
+    assert isinstance(end, JobSnapshot)
+    assert end.status == "FINISHED:COMPLETED", end.failure
+    assert end.name == "steps"
+    with new_secure_session(ADMIN, str(federation.admin_kit)) as session:
+        result = Path(session.download_job_result(end.job_id, str(Path.cwd())))
+    # Two rounds of a step of one and a half, which came by the command line, as did the quote.
+    assert np.load(result / "workspace" / "models" / "server.npy").tolist() == [3.0, 3.0]
+
+
+def test_a_cell_for_sklearn_runs_to_its_end_at_the_sites_it_names(shell: InteractiveShell) -> None:
+    shell.user_ns["settings"] = {"alpha": 0.0005}
+    end = cell(shell, "--name cancer --rounds 3 --sites site-2,site-1 --model settings --wait", SKLEARN)
+    assert end.status == "FINISHED:COMPLETED", end.failure
+    accuracy = [point.value for series in end.metrics for point in series.points if series.name == "accuracy"]
+    assert max(accuracy) > 0.9
+
+
+def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
+    with capture_output():
+        before = shell.run_line_magic("flare", "jobs -n 1")
+    folder = cell(shell, "--name dry --model [0,0] --arg step=2 --dry-run", NUMPY)
+    assert folder == Path.cwd() / "jobs" / "dry"
+    assert json.loads((folder / "meta.json").read_text())["min_clients"] == 2
+    assert cell(shell, "--name dry --model [0,0] --dry-run elsewhere", NUMPY) == Path.cwd() / "elsewhere" / "dry"
+    with capture_output():
+        assert shell.run_line_magic("flare", "jobs -n 1") == before
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("--model [0]", "x = (", "line 2: '(' was never closed: x = ("),
+        ("--model [0]", NUMPY.replace("flare.send", "print"), "has no flare.send()"),
+        ("--model [0]", NUMPY + "print(secret)\n", "line 18: 'secret' is a variable of this notebook"),
+        ("--model [0] --sites site-9,site-1", NUMPY, "'site-9' is not connected to the server; connected are site-1"),
+        ("--model [0] --arg nothing", NUMPY, "the notebook has no variable 'nothing'"),
+        ("--model thing", NUMPY, "the model is a object, which does not travel in a job"),
+        ("--model [0] --arg 'label=two words'", NUMPY, "does not arrive unchanged"),
+        ("--modle [0]", NUMPY, "it does not know '--modle'; did you mean '--model'?"),
+        ("--model [0] --min-sites 0", NUMPY, "from 1 to all there are, not 0"),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_nothing_is_sent(
+    shell: InteractiveShell, line: str, code: str, words: str
+) -> None:
+    shell.user_ns.update(secret=1, thing=object())
+    with capture_output():
+        before = shell.run_line_magic("flare", "jobs -n 1")
+    with pytest.raises(UsageError) as caught:
+        cell(shell, line, code)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with capture_output():
+        assert shell.run_line_magic("flare", "jobs -n 1") == before
+
+
+def test_without_a_session_only_a_dry_run_works(shell: InteractiveShell) -> None:
+    with capture_output():
+        shell.run_line_magic("flare", "close")
+    with pytest.raises(UsageError, match="no session"):
+        cell(shell, "--model [0]", NUMPY)
+    assert (cell(shell, "--model [0] --dry-run", NUMPY) / "meta.json").is_file()
+
+
+def test_hello_numpy_by_flares_own_recipe(shell: InteractiveShell, federation: LocalFederation) -> None:
+    from nvflare.app_common.np.recipes.fedavg import NumpyFedAvgRecipe
+    from nvflare.recipe.run import Run
+    from nvflare.recipe.spec import ExecEnv
+
+    Path("client.py").write_text(HELLO)
+    recipe = NumpyFedAvgRecipe(
+        name="hello-numpy",
+        model=[[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+        min_clients=2,
+        num_rounds=2,
+        train_script="client.py",
+    )
+    environment = NotebookEnv(download_to="results")
+    assert isinstance(environment, ExecEnv)
+    with capture_output() as shown:
+        run = recipe.execute(environment)
+    assert type(run) is Run
+    assert any(
+        "hello-numpy" in str(output.data) or run.get_job_id()[:8] in str(output.data) for output in shown.outputs
+    )
+    assert run.get_status() in ("SUBMITTED", "APPROVED", "DISPATCHED", "RUNNING")
+    assert environment.get_job_result(run.get_job_id(), timeout=0.5) is None
+    # The magics know the job, too.
+    with capture_output():
+        view = shell.run_line_magic("flare", "monitor")
+    assert isinstance(view, JobView)
+    assert view.snapshot["job_id"] == run.get_job_id()
+
+    result = run.get_result()
+    assert run.get_status() == "FINISHED:COMPLETED"
+    assert Path(result).parent.resolve() == Path("results").resolve()
+    expected = (np.arange(1, 10).reshape(3, 3) + 2).tolist()
+    assert np.load(Path(result) / "workspace" / "models" / "server.npy").tolist() == expected
+    # The session was the notebook's, and stays.
+    with capture_output():
+        shell.run_line_magic("flare", "status")
+
+    # A session of its own is closed at the end, and a job can be aborted.
+    own = NotebookEnv(kit=federation.admin_kit, show=False)
+    run = recipe.execute(own)
+    run.abort()
+    assert own._own is not None
+    session = own._own
+    assert session.wait_for_job(run.get_job_id(), timeout=60)["status"] == "FINISHED:ABORTED"
+    own.stop()
+    assert session.closed

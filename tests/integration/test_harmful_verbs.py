@@ -1,0 +1,79 @@
+"""The verbs that end or shut out processes, against a federation of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from common import wait_until
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from jobs import write_job
+from shells import flare, said
+
+from flare_widgets.api import Session
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A shell with a federation of two sites."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.extension_manager.load_extension("flare_widgets")
+    try:
+        flare(shell, "up")
+        yield shell
+    finally:
+        flare(shell, "down --all --yes")
+        shell.extension_manager.unload_extension("flare_widgets")
+        InteractiveShell.clear_instance()
+
+
+def connected(shell: InteractiveShell) -> set[str]:
+    return {row["name"] for row in flare(shell, "sites")}
+
+
+def test_they_do_what_they_say(shell: InteractiveShell, tmp_path: Path) -> None:
+    session: Session = flare(shell, "use admin@localhost")
+
+    # A running job is in the way of a restart, and the server says so in a sentence.
+    job = flare(shell, f"submit '{write_job(tmp_path, 'in-the-way', wait=True)}'")
+    wait_until(lambda: flare(shell, "meta")["status"] == "RUNNING")
+    with pytest.raises(UsageError, match=r"^There are still jobs running"):
+        flare(shell, "restart site-1 --yes")
+    flare(shell, f"abort {job} --yes")
+    wait_until(lambda: not flare(shell, "status").job_info)
+
+    flare(shell, "disable site-2 --yes")
+    wait_until(lambda: connected(shell) == {"site-1"})
+    flare(shell, "enable site-2")
+    wait_until(lambda: connected(shell) == {"site-1", "site-2"})
+
+    flare(shell, "restart site-1 --yes")
+    assert "restarting site-2: done after" in said(shell, "%flare restart client site-2 --yes")
+    wait_until(lambda: connected(shell) == {"site-1", "site-2"})
+
+    # After the server was restarted, the verbs work with a new session of the same name.
+    started = flare(shell, "status").server_info.start_time
+    flare(shell, "restart all --yes")
+    assert session.closed
+    assert [row["name"] for row in flare(shell, "sessions") if row["current"]] == ["admin@localhost"]
+    assert flare(shell, "status").server_info.start_time != started
+    wait_until(lambda: connected(shell) == {"site-1", "site-2"})
+
+    with pytest.raises(UsageError, match="stands alone"):
+        flare(shell, "shutdown server site-1 --yes")
+    with pytest.raises(UsageError, match="still running"):
+        flare(shell, "shutdown server --yes")
+    flare(shell, "shutdown client --yes")
+    assert connected(shell) == set()
+    assert "No site is connected" in said(shell, "%flare sites")
+    flare(shell, "shutdown server --yes")
+    assert flare(shell, "sessions") == []
+    with pytest.raises(UsageError, match="there is no session"):
+        flare(shell, "status")

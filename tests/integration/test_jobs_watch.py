@@ -1,0 +1,175 @@
+"""All jobs of a study being watched and handled by their table, on a real federation."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import comm
+import pytest
+from comm.base_comm import BaseComm
+from common import ADMIN, LEAD, MEMBER, Finished, wait_until
+from fragile import Fragile
+from jobs import write_job
+from oracle import Oracle
+
+from flare_widgets.api import Session, connect
+from flare_widgets.federation import LocalFederation
+from flare_widgets.monitoring import JobsWatch, ListedJob, Monitor
+from flare_widgets.views.jobs import JobsView
+
+
+class Sent(BaseComm):
+    """A comm that keeps what a browser would get."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.rows: dict[str, Any] = {}
+        super().__init__(*args, **kwargs)
+
+    def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+        data = json.loads(json.dumps(data)) or {}
+        message = data.get("content", {}) if data.get("method") == "custom" else {}
+        if message.get("kind") == "rows":
+            for key in message.get("removed", []):
+                self.rows.pop(key, None)
+            self.rows.update(message["set"])
+
+
+@pytest.fixture
+def session(federation: LocalFederation) -> Iterator[Session]:
+    with connect(federation.admin_kit) as session:
+        yield session
+
+
+@pytest.fixture
+def watch(session: Session) -> Iterator[JobsWatch]:
+    monitor = Monitor(session)
+    watch = monitor.watch_jobs()
+    wait_until(lambda: watch.snapshot.facts_at)
+    yield watch
+    monitor.close()
+
+
+@pytest.fixture
+def view(session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsView]:
+    monkeypatch.setattr(comm, "create_comm", Sent)
+    monitor = Monitor(session)
+    view = JobsView(monitor)
+    view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
+    yield view
+    view.freeze()
+    monitor.close()
+
+
+def _job(watch: JobsWatch, job_id: str) -> ListedJob | None:
+    return next((job for job in watch.snapshot.jobs if job.job_id == job_id), None)
+
+
+def _wish(view: JobsView, action: str, *jobs: str) -> None:
+    view._handle_custom_msg({"kind": "act", "action": action, "arguments": {"jobs": list(jobs)}}, [])
+
+
+def _course(view: JobsView, action: str) -> dict[str, Any]:
+    return next(offer for offer in view.actions if offer["name"] == action)
+
+
+def test_a_job_appears_runs_ends_and_disappears(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
+    seen: list[str] = []
+    job = session.submit_job(str(write_job(tmp_path, "to-be-seen")))
+    watch.subscribe(lambda _: seen.append(getattr(_job(watch, job), "status", "gone")))
+    watch.refresh()
+    wait_until(lambda: (found := _job(watch, job)) and found.submitter == ADMIN)
+    wait_until(lambda: (found := _job(watch, job)) and found.ended)
+    found, meta = _job(watch, job), session.get_job_meta(job)
+    assert found is not None
+    assert (found.name, found.study, found.status) == ("to-be-seen", "default", "FINISHED:COMPLETED")
+    assert found.submitted_at == meta["submit_time"]
+    assert found.duration is not None
+    assert found.duration > 0
+    session.delete_job(job)
+    watch.refresh()
+    wait_until(lambda: _job(watch, job) is None)
+    assert seen[-1] == "gone"
+
+
+def test_it_says_what_nvflares_client_says(oracle: Oracle, finished: Finished, watch: JobsWatch) -> None:
+    theirs = {job["job_id"]: job for job in oracle("list_jobs")["value"]}
+    wait_until(lambda: {job.job_id for job in watch.snapshot.jobs} == set(theirs))
+    assert [job.job_id for job in watch.snapshot.jobs] == [j["job_id"] for j in reversed(oracle("list_jobs")["value"])]
+    for job in watch.snapshot.jobs:
+        assert (job.name, job.status) == (theirs[job.job_id]["job_name"], theirs[job.job_id]["status"])
+
+
+def test_the_start_of_a_running_job_is_the_servers(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
+    job = session.submit_job(str(write_job(tmp_path, "long", wait=True)))
+    try:
+        watch.refresh()
+        wait_until(lambda: (found := _job(watch, job)) and found.started_at)
+        found = _job(watch, job)
+        assert found is not None
+        looks = watch.snapshot.facts_at
+        wait_until(lambda: watch.snapshot.facts_at != looks)
+        assert _job(watch, job) == found  # no news, so nothing is sent
+    finally:
+        session.abort_job(job)
+
+
+def test_the_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_path: Path) -> None:
+    rows = view.comm.rows
+    job = session.submit_job(str(write_job(tmp_path, "handled", wait=True)))
+    view._watch.refresh()
+    wait_until(lambda: rows.get(job, {}).get("status") == "RUNNING")
+    _wish(view, "delete", job)
+    wait_until(lambda: _course(view, "delete")["state"] == "failed")
+    assert "running" in _course(view, "delete")["words"]
+    _wish(view, "abort", job)
+    wait_until(lambda: rows[job]["status"] == "FINISHED:ABORTED")
+    assert session.get_job_status(job) == "FINISHED:ABORTED"
+    _wish(view, "clone", job)
+    wait_until(lambda: _course(view, "clone")["state"] == "done")
+    copy = wait_until(lambda: next((i for i, row in rows.items() if row["name"] == "handled" and i != job), None))
+    _wish(view, "abort", copy)
+    wait_until(lambda: rows[copy]["ended"])
+    _wish(view, "delete", job, copy)
+    wait_until(lambda: job not in rows and copy not in rows)
+    assert {job, copy}.isdisjoint(listed["job_id"] for listed in session.list_jobs())
+
+
+@pytest.mark.parametrize(("user", "word"), [(LEAD, "refused"), (MEMBER, "reason")])
+def test_who_may_not_handle_a_job_is_told(
+    federation: LocalFederation, finished: Finished, monkeypatch: pytest.MonkeyPatch, user: str, word: str
+) -> None:
+    """What is greyed is what the server refuses."""
+    monkeypatch.setattr(comm, "create_comm", Sent)
+    with connect(federation.kit(user)) as session:
+        monitor = Monitor(session)
+        view = JobsView(monitor)
+        try:
+            wait_until(lambda: view._feed.rows.get(finished.job_id, {}).get("submitter") == ADMIN)
+            if word == "refused":
+                assert "delete" in view._feed.rows[finished.job_id]["refused"]
+            else:
+                assert "may not delete" in _course(view, "delete")["reason"]
+            with pytest.raises(Exception, match=r"[Nn]ot authorized|permission|may not"):
+                session.delete_job(finished.job_id)
+        finally:
+            view.freeze()
+            monitor.close()
+
+
+def test_a_lost_server_is_said_within_five_seconds(fragile: Fragile) -> None:
+    with connect(fragile.kit) as session:
+        monitor = Monitor(session)
+        watch = monitor.watch_jobs()
+        try:
+            wait_until(lambda: watch.snapshot.facts_at and not watch.snapshot.trouble)
+            fragile.server().kill()  # it is started again after some seconds
+            start = time.monotonic()
+            wait_until(lambda: watch.snapshot.trouble, 10)
+            assert time.monotonic() - start < 5
+            wait_until(lambda: not watch.snapshot.trouble, 60)
+        finally:
+            monitor.close()

@@ -1,0 +1,331 @@
+"""What is told about a cell before a job is made of it, and what travels in the job."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flare_widgets.authoring import (
+    AuthoringNotInstalled,
+    CellError,
+    CellJob,
+    NotebookEnv,
+    RecipeError,
+    check_code,
+    command_line,
+    plain,
+    write_job,
+)
+from flare_widgets.authoring.arguments import literal
+from flare_widgets.authoring.checks import definitions, guess_framework
+from flare_widgets.authoring.notebook_env import Host, set_host
+from flare_widgets.errors import InvalidArgumentError, SessionClosed
+
+CLIENT = """\
+import numpy as np
+import nvflare.client as flare
+
+flare.init()
+while flare.is_running():
+    model = flare.receive()
+    flare.send(flare.FLModel(params=model.params))
+"""
+
+NET = """\
+import argparse
+
+import torch
+from torch import nn
+import nvflare.client as flare
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+
+def main():
+    flare.init()
+    flare.send(flare.receive())
+
+main()
+"""
+
+needs_nvflare = pytest.mark.skipif(importlib.util.find_spec("nvflare") is None, reason="needs the extra 'local'")
+
+
+def told(code: str, **more: Any) -> list[str]:
+    return [str(problem) for problem in check_code(code, **more)]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        CLIENT,
+        CLIENT.replace("import nvflare.client as flare", "from nvflare import client as flare"),
+        CLIENT.replace("import nvflare.client as flare", "import nvflare.client")
+        .replace("flare.", "nvflare.client.")
+        # the first replacement doubles what the import line said
+        .replace("import nvnvflare.client.client", "import nvflare.client"),
+        "from nvflare.client import init, receive, send as answer\ninit()\nanswer(receive())\n",
+        "from nvflare.client import *\ninit()\nsend(receive())\n",
+        "import nvflare.client.lightning as flare\ntrainer = object()\nflare.patch(trainer)\n",
+        "import nvflare.client as flare\n@flare.train\ndef f(model):\n    return model\nflare.init()\nf()\n",
+    ],
+)
+def test_what_uses_the_client_api_in_any_spelling_is_right(code: str) -> None:
+    assert told(code) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        ("init", "the cell has no flare.init(): begin with flare.init(), which connects the code to its site"),
+        ("receive", "the cell has no flare.receive(): without flare.receive() the site never gets the model"),
+        ("send", "the cell has no flare.send(): without flare.send() the server never gets what the site has learned"),
+    ],
+)
+def test_a_forgotten_call_is_told(call: str, why: str) -> None:
+    assert told(CLIENT.replace(f"flare.{call}(", "print(")) == [why]
+
+
+def test_code_without_the_client_api_is_told_how_to_begin() -> None:
+    (words,) = told("print('flare.init() flare.receive() flare.send()')")
+    assert "does not use FLARE's Client API: begin with import nvflare.client as flare" in words
+    assert told("# import nvflare.client as flare\nx = 1") == [words]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("x = 1\ny = (", "line 3: '(' was never closed: y = ("),
+        ("x = 1\n\n%pip install torch\n", "line 4: '%pip install torch' is for notebooks"),
+        ("!ls\n", "line 2: '!ls' is for notebooks"),
+        ("def f():\nreturn 1\n", "line 3: expected an indented block"),
+    ],
+)
+def test_syntax_errors_have_the_line_of_the_cell(code: str, words: str) -> None:
+    (problem,) = told(code, first_line=2)
+    assert problem.startswith(words)
+
+
+def test_variables_of_the_notebook_are_told_apart_from_typing_errors() -> None:
+    code = CLIENT + "print(rate, modle)\nprint(rate)\n"
+    assert told(code, first_line=2, notebook={"rate", "model"}) == [
+        "line 9: 'rate' is a variable of this notebook, which sites do not have: define it in the cell, or pass it "
+        "with --arg rate and read it with argparse",
+        "line 9: 'modle' is not defined in the cell",
+    ]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(a, *b, c=1, **d):\n    return a, b, c, d\n",
+        "f = lambda x: [y for y in x if (z := y)]\nprint(z)\n",
+        "try:\n    import torch as t\nexcept ImportError as e:\n    t = e\n",
+        "import os.path\nprint(os, __name__, __file__, print)\n",
+        "for i, (j, *k) in []:\n    print(i, j, k)\n",
+        "def g():\n    global later\n    later = 1\nprint(later)\n",
+        "with open('x') as file:\n    print(file)\nclass A:\n    b = 1\n    c = b\nprint(A)\n",
+        "match []:\n    case [1, *rest]:\n        print(rest)\n    case {'a': x, **others} as whole:\n"
+        "        print(x, others, whole)\n",
+        "from math import *\nprint(sqrt(2))\n",
+    ],
+)
+def test_what_is_bound_anywhere_is_not_called_undefined(code: str) -> None:
+    assert told(CLIENT + code) == []
+
+
+def test_the_framework_is_guessed_by_imports() -> None:
+    assert guess_framework(CLIENT) == "numpy"
+    assert guess_framework(CLIENT + "from sklearn.linear_model import SGDClassifier") == "sklearn"
+    assert guess_framework(NET) == "pytorch"
+    assert guess_framework(CLIENT + "import torchvision_lookalike") == "numpy"
+
+
+def test_definitions_do_nothing() -> None:
+    kept = definitions(NET)
+    assert "class Net" in kept
+    assert "import torch" in kept
+    assert "nvflare" not in kept
+    assert not [line for line in kept.splitlines() if line.startswith("main()")]
+
+
+def test_arguments_are_words_that_arrive_unchanged() -> None:
+    arguments = {"rate": 0.1, "n": 3, "fast": True, "name": "a'b\"c$d", "minus": "-x", "empty": "", "default": None}
+    line = command_line(arguments)
+    assert line == "--rate=0.1 --n=3 --fast=true --name=a'b\"c$d --minus=-x --empty="
+    # Just as FLARE's runner of scripts does it.
+    assert len(line.split()) == 6
+    assert command_line({"x": np.float64(0.5), "y": np.int64(3)}) == "--x=0.5 --y=3"
+
+
+@pytest.mark.parametrize(
+    "value", ["two words", "a\nb", "{site}", "${secret:X}", [1], {"a": 1}, object(), math.nan, b"x"]
+)
+def test_arguments_that_would_not_arrive_are_refused(value: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="argument text"):
+        command_line({"text": value})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "x=1", "1x"])
+def test_names_of_arguments_are_checked(name: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="cannot be the name"):
+        command_line({name: 1})
+
+
+def test_plain_values() -> None:
+    value = {"coef": np.zeros((1, 2)), "n": np.int64(2), "names": ("a", None), "flag": np.True_}
+    assert plain("it", value) == {"coef": [[0.0, 0.0]], "n": 2, "names": ["a", None], "flag": True}
+    assert json.loads(json.dumps(plain("it", value))) == plain("it", value)
+    for bad in (lambda: 1, {1: 2}, [math.inf], np.array([object()])):
+        with pytest.raises(InvalidArgumentError, match="the model"):
+            plain("the model", bad)
+
+
+def test_literals() -> None:
+    assert [literal(text) for text in ("0.1", "[0,0]", "true", "abc", '"1"', "")] == [0.1, [0, 0], True, "abc", "1", ""]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"framework": "jax"}, "must be one of numpy, pytorch, sklearn"),
+        ({"name": "../evil"}, "cannot be the name of a job"),
+        ({"name": ""}, "cannot be the name of a job"),
+        ({"rounds": 0}, "at least one round"),
+        ({"sites": ["a", "a"]}, "named twice"),
+        ({"sites": ["a/b"]}, "cannot be the name of a site"),
+        ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, as many as were named"),
+        ({"min_sites": 0}, "from 1 to all"),
+        ({"model": None}, "give one with --model"),
+        ({"model": 3}, "an array or a list of numbers"),
+        ({"framework": "sklearn", "model": [1]}, "a dict of parameters"),
+        ({"framework": "pytorch", "model": "Nest"}, "name of a class in the cell (there is none)"),
+        ({"code": NET, "model": "Nest"}, "name of a class in the cell (there are Net)"),
+        ({"arguments": {"a": "b c"}}, "does not arrive unchanged"),
+    ],
+)
+def test_what_is_not_possible_is_refused_before_anything_is_written(
+    more: Mapping[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        write_job(CellJob(**{"code": CLIENT, "model": [0, 0], **more}), tmp_path / "jobs")
+    assert words in str(caught.value)
+    assert not (tmp_path / "jobs").exists()
+
+
+def test_wrong_code_is_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(CellError) as caught:
+        write_job(CellJob("import nvflare.client as flare\nflare.init()\n"), tmp_path)
+    assert len(caught.value.problems) == 2
+    assert str(caught.value).count(";") == 1
+
+
+@pytest.mark.parametrize(
+    ("framework", "missing", "words"),
+    [
+        ("numpy", "nvflare", 'pip install "flare-widgets[local]"'),
+        ("sklearn", "joblib", "pip install scikit-learn"),
+        ("pytorch", "torch", "needs torch, here as well as at the sites"),
+    ],
+)
+def test_what_is_not_installed_is_named(
+    framework: str, missing: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == missing else find("json" if name == "nvflare" else name, *more),
+    )
+    code, model = (NET, None) if framework == "pytorch" else (CLIENT, [0] if framework == "numpy" else {})
+    with pytest.raises(AuthoringNotInstalled) as caught:
+        write_job(CellJob(code, framework=framework, model=model), tmp_path)
+    assert words in str(caught.value)
+    if missing == "nvflare":
+        with pytest.raises(AuthoringNotInstalled, match="flare-widgets"):
+            NotebookEnv()
+
+
+@needs_nvflare
+def test_the_folder_of_a_job_for_numpy_and_once_more(tmp_path: Path) -> None:
+    job = CellJob(
+        CLIENT, "twice", 4, ["lyon", "turin"], 2, model=np.zeros(2), arguments={"rate": 0.1}, key_metric="loss"
+    )
+    written = write_job(job, tmp_path)
+    assert written.folder == tmp_path / "twice"
+    assert written.framework == "numpy"
+    meta = json.loads((written.folder / "meta.json").read_text())
+    assert meta["name"] == "twice"
+    assert meta["min_clients"] == 2
+    assert {site for sites in meta["deploy_map"].values() for site in sites} == {"server", "lyon", "turin"}
+    for script in written.folder.rglob("client.py"):
+        assert script.read_text() == CLIENT
+    assert len([*written.folder.rglob("client.py")]) == 2
+    server = (written.folder / "app_server" / "config" / "config_fed_server.json").read_text()
+    assert '"num_rounds": 4' in server
+    assert '"key_metric": "loss"' in server
+    client = (written.folder / "app_lyon" / "config" / "config_fed_client.json").read_text()
+    assert '"--rate=0.1"' in client
+
+    # Again: the old one is replaced, but only a job folder is.
+    (written.folder / "stale").touch()
+    assert write_job(job, tmp_path).folder == written.folder
+    assert not (written.folder / "stale").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    with pytest.raises(InvalidArgumentError, match="no job folder"):
+        write_job(CellJob(CLIENT, "mine", model=[0]), tmp_path)
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+@needs_nvflare
+def test_what_the_recipe_refuses_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"FLARE's recipe refused: .*key_metric_mode"):
+        write_job(CellJob(CLIENT, model=[0], key_metric_mode="most"), tmp_path)
+
+
+@needs_nvflare
+def test_an_environment_without_a_session_says_what_to_do() -> None:
+    set_host(None)
+    environment = NotebookEnv(extra={"a": 1})
+    assert environment.get_extra_prop("a") == 1
+    assert environment.get_extra_prop("b", 2) == 2
+    with pytest.raises(SessionClosed, match="%flare connect KIT"):
+        environment.get_job_status("x")
+    environment.stop()
+
+
+@needs_nvflare
+def test_an_environment_asks_the_host_for_the_session_of_now() -> None:
+    class Session:
+        closed = False
+
+        def get_job_status(self, job_id: str) -> str:
+            return f"status of {job_id}"
+
+    sessions: list[Session] = []
+
+    def current() -> Any:
+        sessions.append(Session())
+        return sessions[-1]
+
+    set_host(Host(current, lambda session, job: None))
+    try:
+        environment = NotebookEnv()
+        assert sessions == []
+        assert environment.get_job_status("x") == "status of x"
+        assert environment.get_job_status("x") == "status of x"
+        assert len(sessions) == 2
+    finally:
+        set_host(None)
+    with pytest.raises(InvalidArgumentError, match="not both"):
+        NotebookEnv(current(), kit="kit")

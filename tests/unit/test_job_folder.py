@@ -1,0 +1,240 @@
+"""What is wrong with a job folder, found out before it is sent; nvflare's own validator is the oracle."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nvflare.private.fed.server.job_meta_validator import JobMetaValidator
+
+from flare_widgets.api import job_folder
+from flare_widgets.api.job_folder import is_job_folder, problems, read_job_folder
+
+GOOD: dict[str, Any] = {"name": "hello", "resource_spec": {}, "min_clients": 1, "deploy_map": {"app": ["@ALL"]}}
+
+
+def make(root: Path, meta: Any = None, *, apps: tuple[str, ...] = ("app",), name: str = "job", **files: str) -> Path:
+    folder = root / name
+    for app in apps:
+        (folder / app / "config").mkdir(parents=True)
+        for side in ("server", "client"):
+            (folder / app / "config" / f"config_fed_{side}.json").write_text("{}")
+    folder.mkdir(exist_ok=True)
+    (folder / "meta.json").write_text(meta if isinstance(meta, str) else json.dumps(GOOD if meta is None else meta))
+    return folder
+
+
+def errors(folder: Path, connected: tuple[str, ...] | None = None) -> list[str]:
+    return [p.words for p in problems(read_job_folder(folder), connected) if p.severity == "error"]
+
+
+def warnings(folder: Path, connected: tuple[str, ...] | None = None) -> list[str]:
+    return [p.words for p in problems(read_job_folder(folder), connected) if p.severity == "warning"]
+
+
+def refused_by_nvflare(folder: Path) -> str:
+    """Why nvflare's server would refuse the folder; empty when it would not."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in [folder, *sorted(folder.rglob("*"))]:
+            archive.write(path, path.relative_to(folder.parent))
+    try:
+        valid, why, _ = JobMetaValidator().validate(folder.name, buffer.getvalue())
+    except Exception as e:
+        return f"{type(e).__name__}: {e}"
+    return "" if valid else why
+
+
+def with_map(deploy_map: Any, **meta: Any) -> dict[str, Any]:
+    return {**GOOD, "deploy_map": deploy_map, **meta}
+
+
+ACCEPTED: dict[str, Any] = {
+    "everywhere": GOOD,
+    "in small letters": with_map({"app": ["@all"]}),
+    "a name alone": with_map({"app": "@ALL"}),
+    "named sites": with_map({"app": ["server", "site-1", "site-2"]}),
+    "targets": with_map({"app": {"targets": ["server", "site-1"]}}),
+    "sites": with_map({"app": {"sites": ["server", "site-1"]}}),
+    "a list with maps": with_map({"app": [{"sites": ["server"]}, "site-1", {"targets": ["site-2"]}]}),
+    "without min_clients": {"name": "hello", "deploy_map": {"app": ["@ALL"]}},
+    "min_clients as text": {**GOOD, "min_clients": "2"},
+    "mandatory everywhere": {**GOOD, "mandatory_clients": ["site-1"]},
+    "mandatory": with_map({"app": ["server", "site-1"]}, mandatory_clients=["site-1"]),
+    "no name": {"deploy_map": {"app": ["@ALL"]}},
+}
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "not JSON": (
+        '{"name": "x",\n "deploy_map": }',
+        "meta.json is not valid JSON: Expecting value in line 2, column 16",
+    ),
+    "no map": ("[1, 2]", "meta.json must hold a map"),
+    "empty": ("{}", "meta.json has no deploy_map"),
+    "no deploy_map": ({"name": "x"}, "meta.json has no deploy_map"),
+    "an empty deploy_map": (with_map({}), "meta.json has no deploy_map"),
+    "a deploy_map that is none": (with_map(["app"]), "meta.json has no deploy_map"),
+    "no sites": (with_map({"app": []}), "the deploy_map names no site"),
+    "sites that are none": (with_map({"app": 3}), "the deploy_map must give a list of sites for app 'app'"),
+    "lists in lists": (with_map({"app": [["@ALL"]]}), "the deploy_map must give a list of sites for app 'app'"),
+    "a map without sites": (with_map({"app": {"places": ["x"]}}), "the deploy_map must give a list of sites"),
+    "@ALL and others": (with_map({"app": ["@ALL", "site-1"]}), "@ALL must stand alone"),
+    "no server": (with_map({"app": ["site-1"]}), "no app for the server"),
+    "a site twice": (with_map({"app": ["server", "site-1", "site-1"]}), "more than one app goes to site-1"),
+    "an app that does not exist": (with_map({"other": ["@ALL"]}), "app 'other' in the deploy_map does not exist"),
+    "min_clients 0": ({**GOOD, "min_clients": 0}, "min_clients is 0: it must be a number of sites from 1 on"),
+    "min_clients no number": ({**GOOD, "min_clients": "two"}, "min_clients is 'two'"),
+    "min_clients a list": ({**GOOD, "min_clients": [2]}, "min_clients is [2]"),
+    "min_clients too many": ({**GOOD, "min_clients": 1_000_001}, "min_clients is 1000001"),
+    "more clients than named": (
+        with_map({"app": ["server", "site-1"]}, min_clients=2),
+        "min_clients is 2, but the deploy_map has only 1 site",
+    ),
+    "mandatory not deployed": (
+        with_map({"app": ["server", "site-1"]}, mandatory_clients=["site-9"]),
+        "mandatory_clients has site-9, which the deploy_map does not",
+    ),
+    "resource_spec": ({**GOOD, "resource_spec": [1]}, "resource_spec must be a map"),
+}
+
+
+@pytest.mark.parametrize("meta", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_the_server_takes_is_not_called_wrong(tmp_path: Path, meta: Any) -> None:
+    folder = make(tmp_path, meta)
+    assert refused_by_nvflare(folder) == ""
+    assert errors(folder) == []
+
+
+@pytest.mark.parametrize(("meta", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_the_server_refuses_is_said_before(tmp_path: Path, meta: Any, words: str) -> None:
+    folder = make(tmp_path, meta)
+    assert refused_by_nvflare(folder) != ""
+    found = errors(folder)
+    assert found, "the server would refuse it, and nobody says so"
+    assert words in found[0]
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_a_configuration_that_is_missing(tmp_path: Path, side: str) -> None:
+    folder = make(tmp_path)
+    config = folder / "app" / "config" / f"config_fed_{side}.json"
+    config.rename(config.with_suffix(".yml"))
+    if side == "client":  # the server's, nvflare reads too
+        assert refused_by_nvflare(folder) == ""
+    assert errors(folder) == []
+    config.with_suffix(".yml").unlink()
+    assert refused_by_nvflare(folder) != ""
+    (words,) = errors(folder)
+    assert words.endswith(f"but has no config/config_fed_{side}.json")
+
+
+def test_a_server_only_app_needs_no_client_configuration(tmp_path: Path) -> None:
+    folder = make(tmp_path, with_map({"app": ["server"], "other": ["site-1"]}), apps=("app", "other"))
+    (folder / "app/config/config_fed_client.json").unlink()
+    (folder / "other/config/config_fed_server.json").unlink()
+    assert refused_by_nvflare(folder) == ""
+    assert errors(folder) == []
+
+
+def test_what_will_be_sent(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (folder / "app" / "custom").mkdir()
+    (folder / "app" / "custom" / "train.py").write_text("x" * 1000)
+    job = read_job_folder(folder)
+    assert [f.name for f in job.files] == [
+        "app/config/config_fed_client.json",
+        "app/config/config_fed_server.json",
+        "app/custom/train.py",
+        "meta.json",
+    ]
+    assert job.count == 4
+    assert job.size == sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    assert (job.largest.name, job.largest.size) == ("app/custom/train.py", 1000)
+    assert (job.name, job.min_clients, job.apps[0].custom) == ("hello", 1, True)
+    assert json.loads(json.dumps(job.to_json()))["apps"][0]["sites"] == ["@ALL"]
+
+
+def test_what_is_no_job_says_so(tmp_path: Path) -> None:
+    assert "has no meta.json" in errors(tmp_path)[0]
+    assert "does not exist" in errors(tmp_path / "nothing")[0]
+    spaced = make(tmp_path, name="my job")
+    assert "the job folder's name 'my job' is not permitted" in errors(spaced)[0]
+    linked = make(tmp_path, name="linked")
+    (linked / "app" / "data").symlink_to(tmp_path)
+    assert "is a symbolic link" in errors(linked)[0]
+    assert not is_job_folder(tmp_path)
+    assert is_job_folder(linked)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(tmp_path)
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise PermissionError(13, "Permission denied", "meta.json")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert errors(folder) == ["meta.json cannot be read: Permission denied"]
+
+
+def test_meta_that_only_the_server_can_read(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (folder / "meta.json").rename(folder / "meta.yml")
+    assert errors(folder) == []
+    assert warnings(folder) == ["its meta is not JSON, so it cannot be checked here: only the server will"]
+
+
+def test_sites_that_are_not_there(tmp_path: Path) -> None:
+    folder = make(tmp_path, with_map({"app": ["server", "site-1", "site-9"]}, min_clients=2))
+    assert warnings(folder) == []
+    assert warnings(folder, ("site-1", "site-9")) == []
+    assert warnings(folder, ("site-1", "site-2")) == [
+        "site-9 is not connected, or not known to the server",
+        "it needs 2 sites and 1 of its sites are connected: it will wait for the others",
+    ]
+    everywhere = make(tmp_path, {**GOOD, "min_clients": 3, "mandatory_clients": ["site-3"]}, name="everywhere")
+    assert warnings(everywhere, ("site-1", "site-2")) == [
+        "site-3 is not connected, or not known to the server",
+        "it needs 3 sites and 2 of its sites are connected: it will wait for the others",
+    ]
+
+
+def test_large_files_and_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_folder, "TOKEN_FILE", 1000)
+    monkeypatch.setattr(job_folder, "_LARGE", 1500)
+    folder = make(tmp_path)
+    (folder / "app" / "__pycache__").mkdir()
+    (folder / "app" / "__pycache__" / "x.pyc").write_text("x" * 600)
+    (folder / "weights.bin").write_text("x" * 1001)
+    found = warnings(folder)
+    assert found[0] == "__pycache__ is sent too (600 B): remove what the job does not need"
+    assert found[1].startswith("weights.bin has 1.0 kB. A job with a file of more than 10 MiB is sent without")
+    assert found[2].endswith("are sent to the server, and from there to each site")
+
+
+def test_an_app_that_goes_nowhere(tmp_path: Path) -> None:
+    folder = make(tmp_path, apps=("app", "forgotten"))
+    assert warnings(folder) == ["forgotten: has a config folder like an app, but the deploy_map sends it nowhere"]
+
+
+def test_hostile_words_are_cleaned(tmp_path: Path) -> None:
+    evil = "<b>\x1b[31m\u202e"
+    folder = make(tmp_path, with_map({evil: [evil, "server"]}, min_clients=evil, mandatory_clients=[evil + "2", 3]))
+    for problem in problems(read_job_folder(folder), ()):
+        assert "\x1b" not in problem.words
+        assert "\u202e" not in problem.words
+
+
+def test_a_meta_of_great_depth_is_only_wrong(tmp_path: Path) -> None:
+    assert len(errors(make(tmp_path, "[" * 100_000))) == 1
+
+
+def test_many_files_are_counted_not_listed(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    for number in range(400):
+        (folder / f"{number}.txt").write_text("x")
+    job = read_job_folder(folder)
+    assert (job.count, len(job.files)) == (403, 300)

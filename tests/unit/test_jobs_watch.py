@@ -1,0 +1,231 @@
+"""All jobs being watched: what is read of a list, what is asked and when, and what is said of trouble."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from scripted_session import ScriptedSession
+
+from flare_widgets.api import SessionState
+from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
+from flare_widgets.monitoring import Monitor
+from flare_widgets.monitoring import jobs as watching
+from flare_widgets.monitoring.jobs import JobsSnapshot, ListedJob, read_list
+
+NOW = 1_795_000_000.0
+
+
+def entry(job_id="a", status="RUNNING", **more):
+    return {
+        "job_id": job_id,
+        "job_name": "hello",
+        "status": status,
+        "submit_time": "2026-11-18T11:06:40+00:00",
+        "duration": "0:01:00",
+        "study": "default",
+        **more,
+    }
+
+
+def test_a_list_is_read_newest_first():
+    jobs = read_list([entry("old"), entry("new", submit_time="2026-11-18T11:06:50+00:00")], {}, {}, NOW)
+    assert [job.job_id for job in jobs] == ["new", "old"]
+    assert jobs[1] == ListedJob("old", "hello", "default", "", "RUNNING", NOW, NOW - 60)
+
+
+def test_the_start_of_a_running_job_is_no_news_at_each_look():
+    (first,) = read_list([entry()], {}, {}, NOW)
+    (again,) = read_list([entry(duration="0:01:02.5")], {"a": first}, {}, NOW + 3)
+    assert again == first
+    (later,) = read_list([entry(duration="0:00:01")], {"a": first}, {}, NOW + 3)
+    assert later.started_at == NOW + 2
+
+
+def test_who_submitted_it_stands_in_the_details():
+    details = {"a": {"submitter_name": "ann@h.org", "submitter_org": "h", "submit_time": NOW + 5.25}}
+    (job,) = read_list([entry(status="FINISHED:COMPLETED")], {}, details, NOW, ahead=2.0)
+    assert (job.submitter, job.submitter_organization, job.submitted_at) == ("ann@h.org", "h", NOW + 3.25)
+    assert (job.duration, job.started_at, job.ended) == (60.0, None, True)
+
+
+@pytest.mark.parametrize("field", ["job_id", "job_name", "status", "submit_time", "duration", "study"])
+@pytest.mark.parametrize("value", [None, 5, [], {}, "\x1b[31m", "x" * 100_000, float("nan")])
+def test_an_entry_of_any_shape_is_read_or_left_out(field, value):
+    jobs = read_list([entry("b"), entry(**{field: value}), None, "job", 7], {}, {"a": {field: value}}, NOW)
+    assert "b" in {job.job_id for job in jobs}
+    for job in jobs:
+        assert max(map(len, (job.job_id, job.name, job.status, job.study))) <= 1000
+        assert job.to_json()["ended"] in (True, False)
+
+
+def test_what_is_not_known_is_not_sent():
+    assert ListedJob("a", name="x", round=None).to_json() == {"job_id": "a", "name": "x", "ended": False}
+
+
+class Watcher:
+    """A monitor of a scripted session, and what a watch of its jobs was told."""
+
+    def __init__(self, *jobs, monkeypatch=None, **kwargs):
+        self.session = ScriptedSession(*jobs, **kwargs)
+        self.session.answers["list_jobs"] = self.answer
+        self.monitor = Monitor(self.session)
+        self.told = threading.Condition()
+        self.snapshots = []
+        self.lists = 0
+        self.watch = self.monitor.watch_jobs()
+        self.watch.subscribe(self.take)
+
+    def answer(self, words):
+        if "-d" in words:
+            return [{**meta, "submitter_name": "ann"} for meta in self.session.metas.values()]
+        self.lists += 1
+        return [entry(job, meta["status"]) for job, meta in self.session.metas.items()]
+
+    def take(self, snapshot):
+        with self.told:
+            self.snapshots.append(snapshot)
+            self.told.notify_all()
+
+    def wait_for(self, condition, seconds=15):
+        with self.told:
+            assert self.told.wait_for(lambda: condition(self.watch.snapshot), seconds), self.watch.snapshot
+
+
+@pytest.fixture
+def watcher(monkeypatch):
+    monkeypatch.setattr(watching.pace, "_LIST", 0.05)
+    monkeypatch.setattr(watching.pace, "_LIST_IDLE", 0.05)
+    watcher = Watcher("a", "b")
+    yield watcher
+    watcher.monitor.close()
+
+
+def test_jobs_appear_change_and_disappear(watcher):
+    watcher.wait_for(lambda s: {j.job_id for j in s.jobs} == {"a", "b"} and all(j.submitter for j in s.jobs))
+    watcher.session.end("a")
+    watcher.wait_for(lambda s: any(j.job_id == "a" and j.ended for j in s.jobs))
+    watcher.session.metas["c"] = {"job_id": "c", "status": "SUBMITTED"}
+    watcher.wait_for(lambda s: any(j.job_id == "c" and j.submitter == "ann" for j in s.jobs))
+    del watcher.session.metas["a"]
+    watcher.wait_for(lambda s: {j.job_id for j in s.jobs} == {"b", "c"})
+    details = [line for line in watcher.session.sent if "-d" in line or line.startswith("get_job_meta")]
+    assert len(details) == 2  # once for the first two, once for the new one
+
+
+def test_nobody_asks_while_nobody_looks(watcher):
+    watcher.wait_for(lambda s: s.facts_at)
+    watcher.watch.pause()
+    time.sleep(0.15)
+    before = watcher.lists
+    time.sleep(0.3)
+    assert watcher.lists == before
+    watcher.watch.resume()
+    watcher.wait_for(lambda s: watcher.lists > before)
+
+
+def test_one_question_serves_all_who_look(watcher):
+    others = [watcher.monitor.watch_jobs() for _ in range(5)]
+    watcher.wait_for(lambda s: s.facts_at)
+    start, before = time.monotonic(), watcher.lists
+    watcher.wait_for(lambda s: watcher.lists >= before + 3)
+    assert watcher.lists - before <= (time.monotonic() - start) / 0.05 + 2
+    assert all(watch.snapshot is watcher.watch.snapshot for watch in others)
+
+
+def test_the_thread_ends_with_the_last_watch(watcher):
+    watcher.wait_for(lambda s: s.facts_at)
+    thread = watcher.monitor._thread
+    watcher.watch.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert watcher.watch.done
+    again = watcher.monitor.watch_jobs()
+    assert watcher.monitor._thread is not None
+    again.stop()
+
+
+def test_a_lost_connection_is_said_and_what_was_known_stays(watcher):
+    watcher.wait_for(lambda s: s.facts_at)
+
+    def lost(_):
+        raise NoConnection("no answer")
+
+    watcher.session.answers["list_jobs"] = lost
+    watcher.wait_for(lambda s: s.trouble == "no connection to server:8002, trying again (1)")
+    assert len(watcher.watch.snapshot.jobs) == 2
+    known_at = watcher.watch.snapshot.facts_at
+    watcher.session.answers["list_jobs"] = watcher.answer
+    watcher.wait_for(lambda s: not s.trouble)
+    assert watcher.watch.snapshot.facts_at > known_at
+
+
+def test_a_session_that_connects_again_is_noticed_before_the_next_list_is_due(monkeypatch):
+    monkeypatch.setattr(watching, "_LOOK", 0.1)
+    watcher = Watcher("a")
+    watcher.session.status = SimpleNamespace(reason="gone")
+    try:
+        watcher.wait_for(lambda s: s.facts_at)
+        start = time.monotonic()
+        watcher.session.state = SessionState.RECONNECTING
+        watcher.wait_for(lambda s: "no connection" in s.trouble, 2)
+        assert time.monotonic() - start < 2
+    finally:
+        watcher.monitor.close()
+
+
+def test_a_server_that_does_not_answer_is_called_silent(monkeypatch):
+    import concurrent.futures
+
+    monkeypatch.setattr(watching, "_SILENT", 0.2)
+    watcher = Watcher("a")
+    try:
+        watcher.wait_for(lambda s: s.facts_at)
+        never = concurrent.futures.Future()
+        watcher.session.answers["list_jobs"] = lambda _: never
+        watcher.watch.refresh()
+        watcher.wait_for(lambda s: "server:8002 has not answered for" in s.trouble, 5)
+        never.set_result([])
+        watcher.wait_for(lambda s: not s.trouble and not s.jobs)
+    finally:
+        watcher.monitor.close()
+
+
+@pytest.mark.parametrize("error", [SessionClosed("the session has ended"), AuthorizationError("you may not list jobs")])
+def test_where_nobody_may_ask_the_watch_ends(watcher, error):
+    watcher.wait_for(lambda s: s.facts_at)
+
+    def refuse(_):
+        raise error
+
+    watcher.session.answers["list_jobs"] = refuse
+    watcher.wait_for(lambda s: str(error) in s.trouble)
+    watcher.wait_for(lambda _: watcher.watch.done)
+
+
+def test_a_listener_that_fails_hurts_nobody(watcher, caplog):
+    watcher.watch.subscribe(lambda _: 1 / 0)
+    late = []
+    end = watcher.watch.subscribe(late.append)
+    watcher.wait_for(lambda s: len(watcher.snapshots) > 3)
+    assert late
+    end()
+    end()
+
+
+def test_rounds_come_from_those_who_watch_a_job():
+    table = watching.JobsTable(ScriptedSession(), lambda: None)
+    table.snapshot = JobsSnapshot((ListedJob("a", status="RUNNING"), ListedJob("b", status="FINISHED")), NOW)
+    assert table.with_rounds({"a": (3, 10), "b": (1, None)})
+    assert [(j.round, j.total_rounds) for j in table.snapshot.jobs] == [(3, 10), (None, None)]
+    assert not table.with_rounds({"a": (3, 10)})
+    assert table.with_rounds({})
+
+
+def test_many_new_jobs_are_asked_about_by_one_list_and_few_one_by_one():
+    (command,) = next(watching._ask([f"j{i}" for i in range(30)], 30))
+    assert command.line.split() == ["list_jobs", "-d", "-r", "-m", "30"]
+    asked = next(watching._ask(["x"], 1000))
+    assert [command.line for command in asked] == ["get_job_meta x"]

@@ -1,0 +1,197 @@
+"""Folding what the server says about itself and its sites; the words for it; the forms of it."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flare_widgets.api.info import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.monitoring.facts import Learned, Missed, Trouble
+from flare_widgets.monitoring.system import (
+    Connected,
+    Details,
+    Disabled,
+    Doing,
+    Listed,
+    Site,
+    SiteJob,
+    SystemSnapshot,
+    fold_system,
+)
+from flare_widgets.monitoring.system_text import describe_system, sentence, troubles
+from flare_widgets.views.static_system import system_html
+
+FIXTURES = Path(__file__).parents[2] / "js" / "fixtures"
+T = 1_795_000_000.0
+EVIL = "<script>alert(1)</script>\x1b[31m\u202e"
+EMPTY = SystemSnapshot(address="server:8002", study="default", username="ann@h.org", role="lead", organization="h")
+
+
+def info(*sites: str, jobs: tuple[str, ...] = (), at: float = T, start: float = T - 100) -> SystemInfo:
+    return SystemInfo(
+        ServerInfo("started", start),
+        [ClientInfo(site, at - 3) for site in sites],
+        [JobInfo(job, "app") for job in jobs],
+    )
+
+
+def connected(*sites: str, at: float = T, **facts: Any) -> Connected:
+    return Connected(info(*sites, at=at, **facts), at)
+
+
+def test_the_fixtures_of_the_front_end_are_what_this_half_says() -> None:
+    made = runpy.run_path(str(FIXTURES / "make_system.py"))["cases"]()
+    written = json.loads((FIXTURES / "system.json").read_text(encoding="utf-8"))
+    assert json.loads(json.dumps(made)) == written, "run js/fixtures/make_system.py, then the front-end tests"
+
+
+def test_times_are_ours() -> None:
+    snapshot = fold_system(EMPTY, [Connected(info("a", at=T + 60), T, ahead=60.0)])
+    assert snapshot.sites == (Site("a", last_seen=T - 3),)
+    assert snapshot.started_at == T - 160
+
+
+def test_since_is_known_of_who_came_while_one_looked() -> None:
+    first = fold_system(EMPTY, [connected("a")])
+    both = fold_system(first, [connected("a", "b", at=T + 3), connected("a", "b", at=T + 6)])
+    assert [(s.name, s.since) for s in both.sites] == [("a", None), ("b", T + 3)]
+    back = fold_system(both, [connected("a", at=T + 9), connected("a", "b", at=T + 12)])
+    assert back.site("b") == Site("b", last_seen=T + 9, since=T + 12)
+
+
+def test_a_site_that_vanishes_is_not_forgotten() -> None:
+    snapshot = fold_system(EMPTY, [connected("a", "b"), connected("a", at=T + 600)])
+    gone = snapshot.site("b")
+    assert gone is not None
+    assert not gone.connected
+    assert gone.last_seen == T - 3
+    assert [words.split(".")[0] for words in troubles(snapshot, T + 601)] == ["b is not connected any more"]
+
+
+def test_what_sites_run_is_taken_by_name() -> None:
+    entries = (
+        {"client_name": "a", "job_id": "j1", "app_name": "app", "status": "started"},
+        {"client_name": "a", "job_id": "j2", "app_name": "app", "status": "starting"},
+        {"client_name": "b", "status": "no_reply"},
+        {"client_name": "c", "status": "no_jobs"},
+        {"client_name": 7, "job_id": [], "status": None},
+    )
+    snapshot = fold_system(EMPTY, [connected("a", "b", "c", "d"), Doing(entries)])
+    assert [(s.name, len(s.jobs), s.answers) for s in snapshot.sites] == [
+        ("a", 2, True),
+        ("b", 0, False),
+        ("c", 0, True),
+        ("d", 0, True),
+    ]
+    answered = fold_system(snapshot, [Doing(({"client_name": "b", "status": "no_jobs"},))])
+    assert answered.site("b") == Site("b", last_seen=T - 3)
+
+
+def test_a_zombie_is_one_that_stays_so() -> None:
+    listed = ({"job_id": "j1", "job_name": "hello", "status": "RUNNING"}, {"job_id": "j2", "status": "SUBMITTED"})
+    once = fold_system(EMPTY, [connected("a"), Listed(listed, T)])
+    assert troubles(once, T + 10) == []  # it may have been starting, or ending, when it was listed
+    twice = fold_system(once, [connected("a", at=T + 20), Listed(listed, T + 20)])
+    assert [words[:24] for words in troubles(twice, T + 20)] == ["job hello j1 is RUNNING "]
+    assert fold_system(twice, [Listed((), T + 30)]).zombies == ()
+    assert fold_system(twice, [connected("a", jobs=("j1",))]).zombies == ()
+
+
+def test_disabled_sites_are_named_also_when_never_seen() -> None:
+    snapshot = fold_system(EMPTY, [connected("a"), Disabled(frozenset({"b"}))])
+    assert [(s.name, s.connected, s.disabled) for s in snapshot.sites] == [("a", True, False), ("b", False, True)]
+    assert fold_system(snapshot, [Disabled(frozenset())]).sites == (Site("a", last_seen=T - 3),)
+    back = fold_system(snapshot, [connected("a", "b")]).site("b")
+    assert back is not None
+    assert not back.disabled
+
+
+def test_details_and_what_is_missing_of_them() -> None:
+    details = Details({"server": "2.9.0", "a": "2.8.3"}, {"a": "2 GPUs"}, T, "silent sites were not asked")
+    snapshot = fold_system(EMPTY, [connected("a", "b"), details])
+    assert (snapshot.version, snapshot.details_at) == ("2.9.0", T)
+    assert snapshot.details_missing == "silent sites were not asked"
+    assert "versions of FLARE differ: 2.9.0 on server; 2.8.3 on a" in troubles(snapshot, T)[0]
+    refused = fold_system(snapshot, [Details({}, {}, T + 9, "versions: not permitted to your role")])
+    assert (refused.details_at, refused.version) == (T, "2.9.0")
+
+
+def test_trouble_lasts_until_the_next_answer_and_stops_the_ages() -> None:
+    lost = fold_system(EMPTY, [connected("a"), Trouble("no connection to server:8002, trying again (1)", T + 5)])
+    assert troubles(lost, T + 100) == ["no connection to server:8002, trying again (1)"]
+    assert "not reachable, last heard of 100 s ago" in describe_system(lost, T + 100)
+    assert fold_system(lost, [connected("a", at=T + 101)]).trouble == ""
+
+
+def test_groups_that_are_missing() -> None:
+    snapshot = fold_system(EMPTY, [Missed("jobs of sites", "no answer", T), Missed("disabled sites", "x", T)])
+    assert snapshot.missing == (("disabled sites", "x"), ("jobs of sites", "no answer"))
+    assert fold_system(snapshot, [Learned("disabled sites", T)]).missing == (("jobs of sites", "no answer"),)
+
+
+def test_silent_sites_are_not_asked() -> None:
+    snapshot = fold_system(EMPTY, [connected("a", "b"), connected("a", "b", at=T + 2)])
+    assert snapshot.asked(T) == ["a", "b"]
+    assert snapshot.asked(T + 100) == []
+
+
+@pytest.mark.parametrize("nonsense", [None, "x", -1.0, float("nan"), 1e300, True])
+def test_times_that_are_none_are_not_known(nonsense: Any) -> None:
+    broken = SystemInfo(ServerInfo("x", nonsense), [ClientInfo("a", nonsense), ClientInfo(nonsense, T)], [])
+    snapshot = fold_system(EMPTY, [Connected(broken, T)])
+    if nonsense is not True:
+        assert snapshot.started_at is None
+        assert snapshot.sites[0].last_seen is None
+    assert describe_system(snapshot, T)
+    json.dumps(snapshot.to_json(), allow_nan=False)
+
+
+def test_the_sentence_counts() -> None:
+    snapshot = fold_system(EMPTY, [connected("a", "b", jobs=("j1",))])
+    assert sentence(snapshot, T) == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problem"
+    assert sentence(snapshot, T + 60).endswith("2 problems")
+
+
+class Words(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.words = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not {name for name, _ in attrs if name.startswith("on") or name in ("src", "href")}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_hostile_words_are_only_text_in_every_form() -> None:
+    job = SiteJob(EVIL, EVIL, EVIL)
+    site = Site(EVIL, last_seen=T, since=T, jobs=(job,), version=EVIL, resources=EVIL)
+    snapshot = SystemSnapshot(
+        *([EVIL] * 5), started_at=T, jobs=(job,), sites=(site,), facts_at=T, trouble=EVIL, version=EVIL, resources=EVIL
+    )
+    text = describe_system(snapshot, T)
+    page = system_html(snapshot, T, outcomes=[EVIL])
+    for form in (text, page, sentence(snapshot, T)):
+        assert "\x1b" not in form
+        assert "\u202e" not in form
+    parsed = Words(page)
+    assert parsed.tags == {"div", "style", "strong", "span", "p", "ul", "li", "time"}
+    assert parsed.words.count("<script>alert(1)</script>") >= 8
+
+
+def test_the_static_form_says_it_is_none_and_as_of_when() -> None:
+    snapshot = fold_system(EMPTY, [connected("a", "b", jobs=("76b8d043-5f0e",))])
+    page = Words(system_html(snapshot, T + 3600, outcomes=["b was restarted"])).words
+    assert "silent" not in page  # nobody knows what the site did in that hour
+    assert "Not live: a picture made at" in page
+    assert "2 sites connected, 1 job running" in page
+    assert "b was restarted" in page

@@ -1,0 +1,198 @@
+"""The watch of a system: what it asks, when, and what it makes of answers that do not come."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from scripted_session import ScriptedSession
+
+from flare_widgets.api import SessionState
+from flare_widgets.api.info import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
+from flare_widgets.monitoring import Monitor, system_watch
+from flare_widgets.monitoring.system_watch import SystemWatch
+
+
+class Scripted(ScriptedSession):
+    """A server with two sites; one of them runs the job."""
+
+    def __init__(self) -> None:
+        super().__init__("j1")
+        self.study = "default"
+        for name, value in {"username": "ann@h.org", "role": "lead", "organization": "h"}.items():
+            setattr(self.kit, name, value)
+        self.disabled = '{"disabled_clients": ["site-3"]}'
+        self.answers["check_status"] = self._status
+        self.answers["cat"] = lambda _: self.disabled
+        self.answers["report_version"] = lambda words: {n: {"version": "2.9.0"} for n in (words[2:] or ["server"])}
+        self.answers["report_resources"] = lambda words: dict.fromkeys(words[2:] or ["server"], "unlimited")
+
+    def _status(self, words: list[str]) -> Any:
+        if words[1] == "client":
+            running = {"client_name": "site-1", "job_id": "j1", "app_name": "app", "status": "started"}
+            return [running, *({"client_name": n, "status": "no_jobs"} for n in words[2:] if n != "site-1")]
+        clients = [ClientInfo(name, time.time()) for name in self.sites]
+        return SystemInfo(ServerInfo("started", 1.0), clients, [JobInfo(job, "app") for job in sorted(self.running)])
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    monkeypatch.setattr(system_watch, "_PACES", {"who": 0.02, "doing": 0.02, "disabled": 0.02, "jobs": 0.02})
+    monkeypatch.setattr(system_watch, "_SHARE", 1.0)
+    return Scripted()
+
+
+@pytest.fixture
+def watch(session: Scripted) -> Iterator[SystemWatch]:
+    monitor = Monitor(session)  # type: ignore[arg-type]
+    yield monitor.watch_system()
+    monitor.close()
+
+
+def until(watch: SystemWatch, condition: Any, seconds: float = 10) -> None:
+    """Wait until the snapshot is so."""
+    heard = threading.Event()
+    stop = watch.subscribe(lambda snapshot: heard.set() if condition(snapshot) else None)
+    try:
+        assert condition(watch.snapshot) or heard.wait(seconds), watch.snapshot
+    finally:
+        stop()
+
+
+def test_nothing_is_asked_before_somebody_looks_nor_afterwards(session: Scripted, watch: SystemWatch) -> None:
+    assert session.sent == []
+    watch.resume()
+    until(watch, lambda s: s.facts_at is not None and s.site("site-3") is not None)
+    watch.pause()
+    end = time.monotonic() + 10
+    while any(t.name == "flare-monitor" for t in threading.enumerate()):
+        assert time.monotonic() < end, "the thread goes on though there is nothing to ask"
+        time.sleep(0.01)
+    count = len(session.sent)
+    watch.resume()
+    assert session.wait_for(lambda: len(session.sent) > count)
+
+
+def test_what_is_asked_ends_up_in_the_snapshot(session: Scripted, watch: SystemWatch) -> None:
+    watch.resume()
+    until(watch, lambda s: s.site("site-3") is not None and s.site("site-1").jobs)
+    snapshot = watch.snapshot
+    assert [(s.name, s.connected, s.disabled) for s in snapshot.sites] == [
+        ("site-1", True, False),
+        ("site-2", True, False),
+        ("site-3", False, True),
+    ]
+    assert (snapshot.username, snapshot.role, snapshot.study) == ("ann@h.org", "lead", "default")
+    assert not session.counts().get("report_version")
+
+
+def test_a_job_that_nobody_runs_is_found(session: Scripted, watch: SystemWatch) -> None:
+    session.running.clear()
+    watch.resume()
+    until(watch, lambda s: s.zombies and s.zombies[0].seen > s.zombies[0].since)
+    assert watch.snapshot.zombies[0].job_id == "j1"
+
+
+def test_details_are_asked_once_when_wanted(session: Scripted, watch: SystemWatch) -> None:
+    watch.resume()
+    until(watch, lambda s: s.facts_at is not None)
+    watch.ask_details()
+    until(watch, lambda s: s.details_at is not None)
+    assert (watch.snapshot.version, watch.snapshot.sites[0].version) == ("2.9.0", "2.9.0")
+    assert watch.snapshot.resources == "unlimited"
+    asked = session.counts()["report_version"]
+    until(watch, lambda s: session.counts()["check_status"] > 8)
+    assert session.counts()["report_version"] == asked == 2
+
+
+def test_what_is_not_permitted_is_said_and_not_asked_again(session: Scripted, watch: SystemWatch) -> None:
+    def refuse(_: list[str]) -> Any:
+        raise AuthorizationError("no")
+
+    session.answers.update(cat=refuse, report_version=refuse)
+    watch.resume()
+    until(watch, lambda s: dict(s.missing).get("disabled sites") == "not permitted to your role")
+    watch.ask_details()
+    until(watch, lambda s: s.details_at is not None)
+    assert watch.snapshot.details_missing == "versions: not permitted to your role"
+    assert watch.snapshot.resources == "unlimited"
+    until(watch, lambda s: session.counts()["list_jobs"] > 3)
+    assert session.counts()["cat"] == 1
+
+
+def test_a_server_that_does_not_answer_is_trouble_until_it_does(session: Scripted, watch: SystemWatch) -> None:
+    watch.resume()
+    until(watch, lambda s: s.facts_at is not None)
+    answers = dict(session.answers)
+
+    def lost(_: list[str]) -> Any:
+        raise NoConnection("cannot connect to server")
+
+    session.answers.update(dict.fromkeys(answers, lost))
+    until(watch, lambda s: s.trouble.startswith("no connection to server:8002, trying again ("))
+    count = len(session.sent)
+    assert session.wait_for(lambda: len(session.sent) > count + 2)
+    # Only one thing is asked of a server that does not answer.
+    assert {line.split()[0] for line in session.sent[count + 2 :]} == {"check_status"}
+    session.answers.update(answers)
+    until(watch, lambda s: not s.trouble)
+
+
+def test_a_session_that_is_connecting_again_is_told_at_once(session: Scripted, watch: SystemWatch) -> None:
+    watch.resume()
+    until(watch, lambda s: s.facts_at is not None)
+    session.status = SimpleNamespace(reason="the connection was reset")  # type: ignore[attr-defined]
+    session.state = SessionState.RECONNECTING
+    until(watch, lambda s: s.trouble)
+    session.state = SessionState.READY
+    until(watch, lambda s: not s.trouble)
+
+
+def test_a_closed_session_ends_it(session: Scripted, watch: SystemWatch) -> None:
+    def closed(_: list[str]) -> Any:
+        raise SessionClosed("the session was closed")
+
+    ended = threading.Event()
+    watch.subscribe(lambda _: ended.set() if watch.done else None)
+    session.answers["check_status"] = closed
+    watch.resume()
+    assert ended.wait(10)
+    assert watch.snapshot.trouble == "the session was closed"
+    count = len(session.sent)
+    watch.resume()
+    watch.ask_details()
+    assert not session.wait_for(lambda: len(session.sent) > count, 0.2)
+
+
+def test_stopping_cancels_what_is_under_way_and_tells(session: Scripted, watch: SystemWatch) -> None:
+    never: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    session.answers["check_status"] = lambda _: never
+    ended = threading.Event()
+    watch.subscribe(lambda _: ended.set() if watch.done else None)
+    watch.resume()
+    assert session.wait_for(lambda: len(session.sent) == 1)
+    watch.stop()
+    assert ended.wait(10)
+    assert never.cancelled()
+
+
+def test_answers_that_are_nonsense_hurt_nothing(session: Scripted, watch: SystemWatch) -> None:
+    session.answers["cat"] = lambda _: "cat: disabled_clients.json: No such file or directory"
+    session.answers["list_jobs"] = lambda _: ["x", 3]
+    watch.resume()
+    until(watch, lambda s: session.counts().get("cat", 0) > 2 and session.counts().get("list_jobs", 0) > 2)
+    assert [s.name for s in watch.snapshot.sites] == ["site-1", "site-2"]
+
+
+def test_an_answer_from_elsewhere_is_taken_at_once(session: Scripted, watch: SystemWatch) -> None:
+    heard = []
+    watch.subscribe(heard.append)
+    watch.learn(session._status(["check_status", "server"]))
+    assert [s.name for s in watch.snapshot.sites] == ["site-1", "site-2"]
+    assert heard == [watch.snapshot]

@@ -1,0 +1,208 @@
+"""Charts of the static forms: read back as XML, as a browser would."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from flare_widgets.views.charts import (
+    DASHES,
+    MOST_LINES,
+    SHAPES,
+    Line,
+    Mark,
+    line_chart,
+    log_ticks,
+    tick,
+    tick_labels,
+    ticks,
+)
+
+ALL = Line("all together", ((1, 0.4), (2, 0.612), (3, 0.607)), bold=True)
+SITE = Line("hospital-a", ((1, 0.41), (3, 0.59)))
+
+
+def read(*lines: Line, **options) -> ET.Element:
+    return ET.fromstring(line_chart(lines, title=options.pop("title", "accuracy"), **options))
+
+
+def text(element: ET.Element) -> str:
+    return " ".join(" ".join(element.itertext()).split())
+
+
+def test_has_the_facts_in_words_too():
+    figure = read(ALL, SITE, mark=Mark(2, 0.612, "best"))
+    assert [text(item) for item in figure.iter("li")] == ["all together 0.607", "hospital-a 0.590"]
+    assert figure.findtext("p") == "◯ best: round 2, 0.612"
+    svg = figure.find("svg")
+    assert svg.findtext("title") == svg.get("aria-label") == "accuracy"
+    assert svg.findtext("desc") == (
+        "all together: 0.400 in round 1, 0.607 in round 3; hospital-a: 0.410 in round 1, 0.590 in round 3"
+    )
+    assert [t.text for t in svg.iter("text")] == ["0.4", "0.45", "0.5", "0.55", "0.6", "1", "2", "3"]
+
+
+def test_draws_each_point_where_its_value_is():
+    figure = read(Line("a", ((1, 0.0), (2, 5.0), (3, 10.0))))
+    path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
+    places = [tuple(map(float, place.split())) for place in path[1:].split("L")]
+    (x1, y1), (x2, y2), (x3, y3) = places
+    assert x2 - x1 == pytest.approx(x3 - x2, abs=0.2)
+    assert y1 - y2 == pytest.approx(y2 - y3, abs=0.2)
+    assert y1 > y3
+    labels = {t.text: float(t.get("y")) for t in figure.iter("text") if t.get("text-anchor") == "end"}
+    assert labels["0"] == pytest.approx(y1 + 4, abs=0.2)
+    assert labels["10"] == pytest.approx(y3 + 4, abs=0.2)
+
+
+def test_a_logarithmic_scale_has_equal_steps_for_equal_factors():
+    figure = read(Line("loss", ((1, 100.0), (2, 10.0), (3, 1.0), (4, 0.0))), log=True)
+    path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
+    ys = [float(place.split()[1]) for place in path[1:].split("L")]
+    assert len(ys) == 3
+    assert ys[1] - ys[0] == pytest.approx(ys[2] - ys[1], abs=0.2)
+    assert "logarithmic scale" in figure.findtext("p")
+
+
+def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
+    figure = read(*(Line(f"s{n}", ((1, n), (2, n)), bold=n == 0) for n in range(MOST_LINES)))
+    looks = {
+        tuple((p.get("d"), p.get("stroke-dasharray")) for p in item.find("svg").iter("path"))
+        for item in figure.iter("li")
+    }
+    assert len(looks) == MOST_LINES
+    groups = list(figure.find("svg").iter("g"))
+    assert groups[-1].find("path").get("stroke-width") == "3"
+
+
+def test_looks_as_the_live_chart_does():
+    marks = (Path(__file__).parents[2] / "js/src/lib/marks.ts").read_text(encoding="utf-8")
+    shapes = re.search(r"SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
+    dashes = re.search(r"DASHES: .*? = (\[.*\]);", marks)
+    assert re.findall(r'"(.*?)"', shapes[1]) == list(SHAPES)
+    assert [" ".join(map(str, dash)) for dash in json.loads(dashes[1])] == list(DASHES)
+
+
+def test_more_lines_than_can_be_told_apart_are_counted():
+    figure = read(*(Line(f"site-{n}", ((1, n), (2, n))) for n in range(200)))
+    items = [text(item) for item in figure.iter("li")]
+    assert len(items) == MOST_LINES + 1
+    assert items[-1] == f"and {200 - MOST_LINES} more, not drawn"
+
+
+def test_a_long_line_keeps_its_peaks_and_stays_small():
+    points = tuple((n, 1000.0 if n == 54_321 else n % 7) for n in range(100_000))
+    chart = line_chart([Line("a", points)], title="t")
+    assert len(chart) < 20_000
+    path = next(p for p in ET.fromstring(chart).find("svg").iter("path") if p.get("fill") == "none").get("d")
+    ys = [float(place.split()[1]) for place in path[1:].split("L")]
+    assert min(ys) < 20
+    assert sorted(ys)[1] > 100
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</title></svg><svg onload=alert(1)>",
+    "]]><!--",
+    "javascript:alert(1)",
+    "\x1b[31m\x00\u202e\u2066\n",
+    "\ud800",
+    "{{7*7}}{% raw %}",
+    "n" * 1_000_000,
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=lambda words: repr(words[:20]))
+def test_hostile_words_stay_text(words):
+    markup = line_chart([Line(words, ((1, 1), (2, 2)))], title=words, x_label=words, mark=Mark(1, 1, words))
+    figure = ET.fromstring(markup)  # well-formed: nothing broke out of its element
+    assert {element.tag for element in figure.iter()} <= {
+        *(
+            "figure",
+            "figcaption",
+            "svg",
+            "title",
+            "desc",
+            "line",
+            "text",
+            "g",
+            "path",
+            "circle",
+            "ul",
+            "li",
+            "span",
+            "p",
+        )
+    }
+    attributes = {name for element in figure.iter() for name in element.attrib}
+    assert not any(name.startswith("on") or "href" in name or name == "style" for name in attributes)
+    assert len(markup) < 20_000
+    assert "\x1b" not in markup
+    assert "\u202e" not in markup
+    assert "\x00" not in markup
+    markup.encode()
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        (math.nan, math.inf, -math.inf),
+        (0.0,),
+        (1.0, 1.0),
+        (-1e308, 1e308),
+        (1e-320, 1e308),
+        (5e-324, 5e-324),
+        (1.7e308, 1.7976931348623157e308),
+        (-3.0, 0.0),
+    ],
+)
+def test_any_number_gives_a_picture_or_says_that_there_is_none(values, log):
+    figure = read(Line("a", tuple(enumerate(values))), log=log)
+    places = [f for e in figure.iter() for k in ("x", "y", "x1", "y1", "cx", "cy") if (f := e.get(k)) is not None]
+    assert all(-1 <= float(place) <= 600 for place in places)
+    drawn = [v for v in values if math.isfinite(v) and (v > 0 or not log)]
+    assert (figure.find("svg") is not None) is bool(drawn)
+    assert ("no values" in (figure.findtext("p") or "")) is not bool(drawn)
+
+
+def test_ticks_are_round_and_inside():
+    assert ticks(0, 10) == [0, 5, 10]
+    assert ticks(0.39, 0.62) == [0.4, 0.45, 0.5, 0.55, 0.6]
+    assert ticks(-1, 1) == [-1, -0.5, 0, 0.5, 1]
+    assert log_ticks(0.5, 2000) == [1, 10, 100, 1000]
+    assert log_ticks(1.5, 6) == [2, 5]
+    assert [tick(v) for v in (0.1 + 0.2, 20, 1e9, 0.0001, 0)] == ["0.3", "20", "1e+09", "0.0001", "0"]
+
+
+CASES = json.loads((Path(__file__).parents[2] / "js/fixtures/ticks.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['low']:g} to {case['high']:g}")
+def test_the_ticks_are_those_of_the_live_chart(case):
+    assert ticks(case["low"], case["high"]) == case["ticks"]
+    if case["log"] is not None:
+        assert log_ticks(case["low"], case["high"]) == case["log"]
+
+
+@pytest.mark.parametrize(("missing", "log"), [(math.nan, False), (math.inf, False), (-1.0, True), (0.0, True)])
+def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
+    figure = read(Line("a", ((1, 1.0), (2, 2.0), (3, missing), (4, 2.0), (6, 3.0))), Line("b", ((5, 1.0),)), log=log)
+    path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
+    # Over place 5, which only the other line names, it goes straight on.
+    assert re.sub(r"[^ML]", "", path) == "MLML"
+
+
+def test_ticks_have_as_many_digits_as_tell_them_apart():
+    # The same numbers as in js/src/lib/numbers.test.ts.
+    assert tick_labels([12345.2, 12345.4, 12345.6]) == ["12345.2", "12345.4", "12345.6"]
+    assert tick_labels([0.98766, 0.98768, 0.9877]) == ["0.98766", "0.98768", "0.9877"]
+    assert tick_labels([1.72e308, 1.74e308]) == ["1.72e+308", "1.74e+308"]
+    assert tick_labels([0, 0.5, 1]) == ["0", "0.5", "1"]

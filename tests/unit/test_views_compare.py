@@ -1,0 +1,223 @@
+"""Jobs beside each other: what is compared, the picture of it, and the forms."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import math
+import random
+import re
+import time
+from dataclasses import replace
+
+import comm
+import pytest
+from test_views_jobs import RecordingComm
+
+from flare_widgets.monitoring.parts import Freshness, KeyMetric, Point, Round, Series, StatusChange
+from flare_widgets.monitoring.snapshot import JobSnapshot
+from flare_widgets.views import compare as comparing
+from flare_widgets.views.compare import CompareView, compare, comparison_html, comparison_text
+from flare_widgets.views.comparison import compare_snapshots, comparison_rows
+from flare_widgets.views.outputs import Outputs
+
+NOW = 1000.0
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
+
+
+def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
+    series = (
+        Series("accuracy", "", tuple(Point(n, v) for n, v in enumerate((0.5, 0.8, 0.7)))),
+        Series("loss", "", tuple(Point(n, v) for n, v in enumerate((2.0, 1.0, 1.5)))),
+        Series("accuracy", "site-1", (Point(0, 99.0),)),
+    )
+    return replace(
+        JobSnapshot(job_id, name),
+        **{
+            "status": "FINISHED:COMPLETED",
+            "duration": 61.0,
+            "workflow": "FedAvg",
+            "rounds": tuple(Round(n) for n in range(3)),
+            "first_round": 0,
+            "total_rounds": 3,
+            "metrics": series,
+            **facts,
+        },
+    )
+
+
+def test_the_best_of_each_metric_is_found_by_what_is_better():
+    comparison = compare_snapshots([job(), job("b", "other")], NOW)
+    assert comparison.metrics == ("accuracy", "loss")
+    assert comparison.smaller == ("loss",)
+    line = comparison.jobs[0].lines["accuracy"]
+    assert (line.best, line.best_round, line.points) == (0.8, 2, ((1, 0.5), (2, 0.8), (3, 0.7)))
+    assert comparison.best("accuracy") == (2, 0.8)
+    assert comparison.best("nothing") is None
+    assert (comparison.jobs[0].lines["loss"].best, comparison.jobs[0].lines["loss"].best_round) == (1.0, 2)
+
+
+def test_the_jobs_own_word_for_what_is_better_counts_most():
+    odd = job(key_metric=KeyMetric("accuracy", "min"))
+    comparison = compare_snapshots([odd, job("b")], NOW)
+    assert "accuracy" in comparison.smaller
+    assert comparison.jobs[1].lines["accuracy"].best == 0.5
+
+
+def test_the_table():
+    headings, rows = comparison_rows(
+        compare_snapshots([job(), job("bbbbbbbb-2", total_rounds=9, status="RUNNING")], NOW)
+    )
+    assert headings == ["job", "status", "workflow", "sites", "rounds", "time", "best accuracy", "best loss"]
+    assert rows[0] == [
+        "fedavg aaaaaaaa",
+        "✓ FINISHED:COMPLETED",
+        "FedAvg",
+        "–",
+        "3/3",
+        "1:01",
+        "0.800 (round 2)",
+        "1.000 (round 2)",
+    ]
+    assert rows[1][:2] == ["fedavg bbbbbbbb", "● RUNNING"]
+    assert rows[1][4] == "3/9"
+
+
+def test_what_differs_is_said():
+    assert compare_snapshots([job(), job("b")], NOW).differences == ()
+    assert compare_snapshots([job(), job("b", workflow="Cyclic", duration=5.0)], NOW).differences == ("workflow",)
+
+
+def test_a_job_without_metrics_says_why():
+    missing = Freshness("metrics", None, "your role may not read the log", 5.0)
+    comparison = compare_snapshots([job(), job("b", "mute", metrics=(), freshness=(missing,))], NOW)
+    assert comparison.jobs[1].trouble == "no metrics: your role may not read the log"
+    assert comparison_rows(comparison)[1][1][-2:] == ["–", "–"]
+    assert "mute: no metrics: your role may not read the log" in comparison_text(comparison)
+
+
+def test_numbers_that_are_none_are_left_out():
+    wild = job(metrics=(Series("accuracy", "", (Point(0, math.nan), Point(1, math.inf), Point(2, 1.0))),))
+    comparison = compare_snapshots([wild, job("b")], NOW)
+    assert comparison.jobs[0].lines["accuracy"].points == ((3, 1.0),)
+
+
+def test_a_long_run_is_thinned_out_but_keeps_its_best():
+    values = [random.Random(1).random() for _ in range(50_000)]
+    long = job(metrics=(Series("accuracy", "", tuple(Point(n, v) for n, v in enumerate(values))),))
+    line = compare_snapshots([long, job("b")], NOW).jobs[0].lines["accuracy"]
+    assert len(line.points) <= 2000
+    assert line.best == max(values)
+
+
+class _Elements(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.words = set(), set(), ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.words += data
+
+
+def test_hostile_words_are_only_text():
+    hostile = JobSnapshot(
+        HOSTILE,
+        HOSTILE,
+        status=HOSTILE,
+        workflow=HOSTILE,
+        trouble=HOSTILE,
+        metrics=(Series(HOSTILE, "", (Point(0, 1.0),)),),
+    )
+    comparison = compare_snapshots([hostile, hostile], NOW)
+    page = comparison_html(comparison, NOW)
+    elements = _Elements(re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL))
+    assert "script" not in elements.tags
+    assert not [name for name in elements.attributes if name.startswith("on") or name in ("src", "href")]
+    assert "<script>alert(1)</script>" in elements.words
+    assert "\u202e" not in page
+    assert "\x1b" not in comparison_text(comparison) + page
+    assert all("\x1b" not in metric for metric in comparison.metrics)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+
+
+class FakeWatch:
+    """A watch that knows what the test tells it."""
+
+    def __init__(self, snapshot):
+        self.job_id, self.snapshot, self.done = snapshot.job_id, snapshot, snapshot.ended
+        self.listeners = []
+
+    def subscribe(self, listener):
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener) if listener in self.listeners else None
+
+    def learn(self, snapshot):
+        self.snapshot, self.done = snapshot, snapshot.ended
+        for listener in list(self.listeners):
+            listener(snapshot)
+
+
+def running(job_id):
+    return job(job_id, status="RUNNING", duration=None, timeline=(StatusChange("RUNNING", 900.0, True),))
+
+
+def test_the_view_follows_its_jobs_and_leaves_its_static_form(recorded, monkeypatch):
+    replaced = []
+    monkeypatch.setattr(Outputs, "replace", lambda self, static: replaced.append(static))
+    watches = [FakeWatch(running("a")), FakeWatch(running("b"))]
+    view = CompareView(watches)
+    assert [row[1] for row in view.rows] == ["● RUNNING", "● RUNNING"]
+    assert view.metrics[0]["metric"] == "accuracy"
+    assert view.metrics[0]["lines"] == [[[1, 0.5], [2, 0.8], [3, 0.7]]] * 2
+    assert view.metrics[0]["best"] == {"x": 2, "y": 0.8, "words": "best"}
+    json.dumps(view.get_state(["jobs", "headings", "rows", "metrics", "differences"]), allow_nan=False)
+    watches[0].learn(job("a"))
+    end = time.monotonic() + 5
+    while view.rows[0][1] != "✓ FINISHED:COMPLETED":
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert replaced == []
+    watches[1].learn(job("b"))
+    assert len(replaced) == 1
+    assert "<svg" in replaced[0]["text/html"]
+    assert [watch.listeners for watch in watches] == [[], []]
+
+
+def test_a_view_that_is_kept_stays_when_all_jobs_have_ended(recorded, monkeypatch):
+    replaced = []
+    monkeypatch.setattr(Outputs, "replace", lambda self, static: replaced.append(static))
+    view = CompareView([FakeWatch(job("a")), FakeWatch(job("b"))], keep=True)
+    assert replaced == []
+    view.freeze()
+    assert len(replaced) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_too_few_and_too_many_jobs_are_refused(count):
+    with pytest.raises(ValueError, match=f"two to 8 jobs to compare, not {count}"):
+        CompareView([FakeWatch(job(str(n))) for n in range(count)])
+
+
+def test_jobs_are_watched_once_each(recorded):
+    watched = []
+
+    class FakeMonitor:
+        def watch(self, job_id):
+            watched.append(job_id)
+            return FakeWatch(running(job_id))
+
+    compare(FakeMonitor(), ["a", "b", "a"]).freeze()
+    assert watched == ["a", "b"]
+    with pytest.raises(ValueError, match="different jobs"):
+        compare(FakeMonitor(), ["a", "a"])
+    assert watched == ["a", "b"]
+    assert comparing.MOST_JOBS == 8

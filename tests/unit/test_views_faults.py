@@ -1,0 +1,140 @@
+"""The view of a local federation's processes, without a federation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from IPython.utils.capture import capture_output
+
+from flare_widgets.errors import InvalidArgumentError
+from flare_widgets.federation.desk import ProcessState
+from flare_widgets.federation.faults import FAULTS, why_not, words
+from flare_widgets.views.faults import FaultsView, ProcessRow, describe
+
+
+class Board:
+    """A federation that does what it is told."""
+
+    title = "clinics"
+    faults: Mapping[str, str] = FAULTS
+
+    def __init__(self, *names: str) -> None:
+        self.states = {name: ProcessState(name, "running", 1, time.time() - 65, 1) for name in names}
+        self.done: list[tuple[str, str]] = []
+        self.refuses = ""
+
+    def rows(self) -> list[ProcessRow]:
+        return [ProcessRow(one.name, one.state, words(one), one.since, why_not(one)) for one in self.states.values()]
+
+    def inject(self, what: str, who: str) -> str:
+        if self.refuses:
+            raise InvalidArgumentError(self.refuses)
+        self.done.append((what, who))
+        state = {"kill": "killed", "pause": "paused", "slow": "slow", "back": "running"}[what]
+        self.states[who] = ProcessState(who, state, 1, time.time(), 1)
+        return words(self.states[who])
+
+
+def wait_until(done: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 5
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def act(view: FaultsView, what: str, who: str) -> None:
+    view._wish({"kind": "act", "action": f"{what} {who}"})
+
+
+def action(view: FaultsView, what: str, who: str) -> dict[str, object]:
+    row = next(row for row in view.rows if row["name"] == who)
+    return next(one for one in row["actions"] if one["name"] == f"{what} {who}")  # type: ignore[no-any-return]
+
+
+def test_a_wish_is_done_and_shown() -> None:
+    board = Board("server", "site-1")
+    view = FaultsView(board)
+    assert [(row["name"], row["state"], row["words"]) for row in view.rows] == [
+        ("server", "running", "runs"),
+        ("site-1", "running", "runs"),
+    ]
+    assert view.sentence == "clinics: 2 run"
+    assert action(view, "back", "site-1")["reason"] == "nothing was done to it"
+    act(view, "back", "site-1")  # grey
+    act(view, "pause", "site-9")  # nobody
+    act(view, "explode", "site-1")
+    act(view, "pause", "site-1")
+    wait_until(lambda: view.rows[1]["state"] == "paused")
+    assert board.done == [("pause", "site-1")]
+    assert view.sentence == "clinics: site-1 stands still, 1 runs"
+    wait_until(lambda: action(view, "pause", "site-1")["state"] == "done")
+    assert action(view, "pause", "site-1")["reason"] == "it stands still already"
+    assert action(view, "back", "site-1")["reason"] == ""
+    view.freeze()
+
+
+def test_what_fails_is_said_in_its_row() -> None:
+    board = Board("server", "site-1")
+    board.refuses = "site-1: it has just left"
+    view = FaultsView(board)
+    act(view, "kill", "site-1")
+    wait_until(lambda: action(view, "kill", "site-1")["state"] == "failed")
+    assert action(view, "kill", "site-1")["words"] == "kill failed: site-1: it has just left"
+    view.freeze()
+
+
+def test_it_looks_when_it_is_asked_and_follows_who_comes_and_goes() -> None:
+    board = Board("server", "site-1")
+    view = FaultsView(board)
+    board.states["site-2"] = ProcessState("site-2", "running", 1, 0.0, 1)
+    del board.states["site-1"]
+    view._wish({"kind": "look"})
+    wait_until(lambda: [row["name"] for row in view.rows] == ["server", "site-2"])
+    assert action(view, "pause", "site-2")["reason"] == ""
+    view.freeze()
+
+
+def test_a_federation_that_has_ended_leaves_what_was_seen_last() -> None:
+    board = Board("server", "site-1")
+    view = FaultsView(board)
+    board.inject("kill", "site-1")
+    view._wish({"kind": "look"})
+    wait_until(lambda: view.rows[1]["state"] == "killed")
+    with capture_output() as shown:
+        view.show()
+    assert "site-1 was killed" in repr(view) or "was killed" in shown.stdout
+    board.states.clear()
+    view._wish({"kind": "look"})
+    wait_until(lambda: view.sentence == "clinics: has ended")
+    html = view._forms()["text/html"]
+    assert "was killed" in html
+    assert "As it was last seen." in html
+    assert all(row["actions"] == [] for row in view.rows)
+
+
+def test_hostile_names_are_harmless() -> None:
+    board = Board("server")
+    board.states["<script>\u202e"] = ProcessState("<script>\u202e", "down", None, 0.0, 1)
+    view = FaultsView(board)
+    html = view._forms()["text/html"]
+    assert "<script>" not in html.partition("</style>")[2]
+    assert "\u202e" not in html + view._forms()["text/plain"]
+    view.freeze()
+
+
+def test_one_sentence() -> None:
+    board = Board("server", "a", "b")
+    assert describe("x", board.rows()) == "x: 3 run"
+    board.inject("slow", "a")
+    board.inject("kill", "server")
+    assert describe("x", board.rows()) == "x: server was killed, a runs for a fifth of the time, 1 runs"
+    assert describe("x", []) == "x: has ended"
+
+
+def test_every_fault_makes_sense_in_some_state_and_back_undoes_each() -> None:
+    states = [ProcessState("a", state, 1, 0.0, 1) for state in ("running", "paused", "slow", "killed", "down")]
+    assert [why_not(state)["back"] for state in states] == ["nothing was done to it", "", "", "", ""]
+    for what in ("kill", "pause", "slow"):
+        assert why_not(states[0])[what] == ""
+        assert why_not(states[3])[what] != "" != why_not(states[4])[what]

@@ -1,0 +1,125 @@
+"""What a job's view draws of its metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from flare_widgets.monitoring.parts import Best, KeyMetric, Point, Round, Series
+from flare_widgets.monitoring.snapshot import JobSnapshot
+from flare_widgets.views.job_metrics import MOST_METRICS, MOST_SITES, MetricsJson, charts, metrics
+from flare_widgets.views.static_html import job_html
+
+T = 1795442615.0
+
+
+def series(name: str, site: str, *values: float, begin: int = 0) -> Series:
+    return Series(name, site, tuple(Point(begin + n, value) for n, value in enumerate(values)))
+
+
+def job(*found: Series, **facts) -> JobSnapshot:
+    rounds = tuple(Round(n, T + n) for n in range(3))
+    return JobSnapshot("id", status="RUNNING", first_round=0, rounds=rounds, metrics=found, facts_at=T, **facts)
+
+
+def test_the_key_metric_comes_first_and_rounds_count_from_1():
+    loss, sites = series("loss", "", 3, 2, 1), series("accuracy", "b", 0.3, 0.4)
+    snapshot = job(
+        loss, series("accuracy", "", 0.4, 0.6, 0.5), sites, key_metric=KeyMetric("accuracy"), best=Best(1, 0.6)
+    )
+    first, second = metrics(snapshot)
+    assert (first.name, second.name) == ("accuracy", "loss")
+    assert [(line.name, line.bold) for line in first.lines] == [("all together", True), ("b", False)]
+    assert first.lines[0].points == ((1, 0.4), (2, 0.6), (3, 0.5))
+    assert first.best == (2, 0.6)
+    assert first.words == "all together 0.500 (round 3), b 0.400 (round 2); best in round 2: 0.600"
+    assert second.best is None
+
+
+def test_the_best_of_a_job_that_names_no_key_metric_is_of_the_one_that_stands_for_it():
+    [only] = metrics(job(series("accuracy", "", 0.4, 0.6), best=Best(1, 0.6)))
+    assert only.best == (2, 0.6)
+
+
+def test_one_point_is_told_in_words_and_two_are_drawn():
+    [metric] = metrics(job(series("accuracy", "", 0.4), series("accuracy", "a", 0.3)))
+    assert not metric.drawable
+    assert metric.words == "all together 0.400, a 0.300 in round 1"
+    html = job_html(job(series("accuracy", "", 0.4)), T)
+    assert "accuracy: all together 0.400 in round 1" in html
+    assert "<svg" not in html
+    assert metrics(job(series("accuracy", "", 0.4, 0.5)))[0].drawable
+    assert "accuracy by round" in job_html(job(series("accuracy", "", 0.4, 0.5)), T)
+
+
+def test_a_job_without_metrics_has_no_room_for_them():
+    assert metrics(job(Series("accuracy", "", ()))) == ()
+    assert "flw-metrics" not in job_html(job(), T)
+
+
+def test_a_large_job_stays_small():
+    values = tuple(0.5 + n / 10_000 for n in range(1000))
+    found = [series(f"m{m}", f"site-{s:03}" if s else "", *values) for m in range(14) for s in range(61)]
+    snapshot = job(*found, key_metric=KeyMetric("m0"), best=Best(777, values[777]))
+    drawn = metrics(snapshot)
+    assert len(drawn) == MOST_METRICS
+    assert {len(metric.lines) for metric in drawn} == {MOST_SITES + 1}
+    assert {metric.more for metric in drawn} == {60 - MOST_SITES}
+    assert len(json.dumps([metric.to_json() for metric in drawn])) < 800_000
+    # The newest and the best round are there however few are.
+    points = dict(drawn[0].lines[0].points)
+    assert points[1000] == values[999]
+    assert points[778] == values[777]
+    assert drawn[0].every == 20
+    [first, *_] = charts(snapshot)
+    assert f"and {60 - 11} more, not drawn" in first["svg"]
+    assert len(job_html(snapshot, T)) < 800_000
+
+
+def test_are_made_again_only_when_they_are_others():
+    made = MetricsJson()
+    before = job(series("accuracy", "", 0.4, 0.6))
+    first = made(before)
+    assert made(dataclasses.replace(before, facts_at=T + 1, trouble="lost")) is first
+    assert made(dataclasses.replace(before, best=Best(1, 0.6)))[0]["best"] == (2, 0.6)
+    assert made(dataclasses.replace(before, first_round=1))[0]["lines"][0]["points"] == ((0, 0.4), (1, 0.6))
+    assert made(dataclasses.replace(before, metrics=(series("loss", "", 1),)))[0]["name"] == "loss"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_left_out(value):
+    [metric] = metrics(job(series("accuracy", "", 0.4, value, 0.6), best=Best(1, value)))
+    assert metric.lines[0].points == ((1, 0.4), (3, 0.6))
+    assert metric.best is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "</svg></style><script>",
+        "javascript:alert(1)",
+        "</p><style>*{display:none}</style>",
+        "\x1b[31m\x00\u202e\u2066",
+        "{{7*7}}",
+        "n" * 1_000_000,
+    ],
+    ids=lambda words: repr(words[:20]),
+)
+def test_hostile_names_stay_text_in_every_form(words):
+    snapshot = job(series(words, "", 1, 2), series(words, words, 1, 2), series(words + "2", words, 3))
+    html = job_html(snapshot, T)
+    assert len(html) < 60_000
+    body = html.split("</style>", 1)[1]
+    for markup in ("<script", "<img", 'onerror=alert(1)>"', "<style", "\x1b", "\u202e", "\x00"):
+        assert markup not in body
+    for chart in charts(snapshot):
+        if chart["svg"]:
+            ET.fromstring(chart["svg"])
+    sent = json.dumps([metric.to_json() for metric in metrics(snapshot)])
+    assert len(sent) < 3000

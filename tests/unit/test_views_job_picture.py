@@ -1,0 +1,224 @@
+"""What is drawn of a job, and that every form of the view says it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import runpy
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flare_widgets.monitoring.parts import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
+from flare_widgets.monitoring.snapshot import JobSnapshot
+from flare_widgets.monitoring.text import describe
+from flare_widgets.views.job_picture import Detail, Progress, Row, picture
+from flare_widgets.views.static_html import job_html
+
+MADE = runpy.run_path(str(Path(__file__).parents[2] / "js" / "fixtures" / "make_job.py"))
+CASES: dict[str, tuple[JobSnapshot, float]] = MADE["CASES"]
+T: float = MADE["T"]
+JOB = JobSnapshot(
+    "76b8d043-5f0e",
+    name="hello-numpy",
+    status="RUNNING",
+    timeline=(StatusChange("SUBMITTED", T, True), StatusChange("RUNNING", T + 1, True)),
+    sites=tuple(SiteDeployment(name, "deployed") for name in ("server", "a", "b", "c", "d")),
+    facts_at=T + 60,
+    first_round=0,
+    total_rounds=4,
+    rounds=(Round(0, T + 2, T + 20), Round(1, T + 20)),
+)
+
+
+class Text(HTMLParser):
+    """The text of a page, blocks apart, without its style."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._style = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
+        self._style = tag == "style"
+        if tag not in ("span", "strong", "time", "code", "s"):
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._style = False
+        if tag not in ("span", "strong", "time", "code", "s"):
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._style:
+            self.parts.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+def task(site: str, number: int, sent: float, returned: float | None = None, code: str = "OK") -> SiteTask:
+    return SiteTask(
+        f"{site}-{number}", site, "train", number, T + sent, None if returned is None else T + returned, code
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])
+def test_the_static_form_says_all_there_is(name: str) -> None:
+    snapshot, now = CASES[name]
+    # As of the server's last word: a picture knows no more.
+    now = snapshot.facts_at if snapshot.facts_at is not None and not snapshot.ended else now
+    said = Text(job_html(snapshot, now)).text
+    for fact in MADE["facts"](snapshot, now):
+        assert fact in said
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])
+def test_the_line_of_text_says_what_matters(name: str) -> None:
+    snapshot, now = CASES[name]
+    drawn, said = picture(snapshot, now), describe(snapshot, now)
+    assert snapshot.job_id[:8] in said
+    assert snapshot.status in said
+    if drawn.fault:
+        assert drawn.fault.sentence in said
+    if drawn.progress:
+        assert f"round {snapshot.rounds_begun}/{snapshot.total_rounds}" in said
+    if drawn.matrix and len(drawn.matrix.rows) <= 4:
+        busy = [row for row in drawn.matrix.rows if not snapshot.ended or row.words.startswith("failed")]
+        assert all(re.search(rf"\b{row.site} (working|done|late|silent|waiting|failed)", said) for row in busy)
+    assert all(words in said for words in drawn.unknown)
+
+
+def test_the_static_form_of_a_running_job_is_as_of_the_servers_last_word() -> None:
+    snapshot = replace(JOB, tasks=(task("a", 1, 21), task("b", 1, 21, 30)))
+    said = Text(job_html(snapshot, T + 5000)).text
+    assert "working on round 2 for 39 s" in said
+    assert "waiting for a" in said
+
+
+def test_nothing_hostile_gets_into_the_static_form() -> None:
+    snapshot, now = CASES["hostile"]
+    page = job_html(snapshot, now)
+    assert page.count("<style>") == 1
+    assert not re.search("[\x1b\x07\u202e\u2066]", html.unescape(page))
+
+
+def test_a_megabyte_in_every_field_makes_no_long_page() -> None:
+    big = "x" * 1_000_000
+    snapshot = JobSnapshot(
+        big,
+        name=big,
+        study=big,
+        submitter=big,
+        status="RUNNING",
+        workflow=big,
+        rounds=(Round(0, T),),
+        tasks=(SiteTask(big, big, big, 0, T),),
+        sites=(SiteDeployment(big, big, big),),
+        freshness=(Freshness(big, T, big, T + 1),),
+        facts_at=T,
+    )
+    assert len(job_html(snapshot, T)) < 30_000
+    assert len(json.dumps(picture(snapshot, T).to_json())) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("facts", "words", "done"),
+    [
+        ({}, "round 2 of 4", 0.25),
+        ({"tasks": (task("a", 1, 21), task("b", 1, 21, 30))}, "round 2 of 4", 0.375),
+        ({"rounds": JOB.rounds[:1]}, "round 1 of 4", 0.25),
+        ({"total_rounds": None}, "round 2", None),
+        ({"total_rounds": 0}, "round 2 of 0", None),
+        ({"total_rounds": 1}, "round 2 of 1", 1.0),
+        ({"status": "FINISHED:ABORTED"}, "1 of 4 rounds", 0.25),
+        ({"status": "FINISHED:COMPLETED", "total_rounds": 2}, "2 of 2 rounds", 1.0),
+        ({"status": "FINISHED:COMPLETED", "total_rounds": None}, "2 rounds", None),
+    ],
+)
+def test_how_far_it_is(facts: dict[str, Any], words: str, done: float | None) -> None:
+    if "status" in facts:
+        facts["timeline"] = (*JOB.timeline, StatusChange(facts["status"], T + 60, True))
+    progress = picture(replace(JOB, **facts), T + 60).progress
+    assert progress is not None
+    assert (progress.words, progress.done) == (words, done)
+
+
+def test_no_round_no_progress_no_matrix() -> None:
+    drawn = picture(replace(JOB, rounds=()), T + 60)
+    assert drawn.progress is None
+    assert drawn.matrix is None
+
+
+def test_time_left_is_told_until_it_is_over() -> None:
+    assert Progress("x", 0.5, T + 85.9).left(T) == "about 1:25 left"
+    assert Progress("x", 0.5, T + 0.9).left(T) == ""
+    assert Progress("x", 0.5, None).left(T) == ""
+    assert picture(replace(JOB, trouble="gone"), T + 90).progress == Progress("round 2 of 4", 0.25, None)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        ([task("a", 1, 21)], {"a": "working on round 2", "b": "waiting for its turn"}),
+        ([task("a", 1, 21), task("b", 1, 21, 30)], {"b": "waiting for a"}),
+        ([task(s, 1, 21) for s in "abc"] + [task("d", 1, 21, 30)], {"d": "waiting for a, b and 1 more"}),
+        ([task(s, 1, 21, 30) for s in "abcd"], {"a": "done with round 2"}),
+        ([task("a", 1, 21, 30, "EXECUTION_EXCEPTION")], {"a": "failed in round 2"}),
+    ],
+)
+def test_what_each_site_does(tasks: list[SiteTask], words: dict[str, str]) -> None:
+    matrix = picture(replace(JOB, tasks=tuple(tasks)), T + 40).matrix
+    assert matrix is not None
+    said = {row.site: row.words for row in matrix.rows}
+    assert {site: said[site] for site in words} == words
+
+
+def test_a_site_that_did_not_finish() -> None:
+    end = (*JOB.timeline, StatusChange("FINISHED:ABORTED", T + 60, True))
+    snapshot = replace(JOB, tasks=(task("a", 1, 21),), status="FINISHED:ABORTED", timeline=end)
+    matrix = picture(snapshot, T + 70).matrix
+    assert matrix is not None
+    assert matrix.rows[0] == Row("a", " u", "did not finish round 2")
+
+
+def test_a_silent_site_is_said_to_be() -> None:
+    snapshot = replace(
+        JOB,
+        tasks=(task("a", 1, 21),),
+        activity=(SiteActivity("a", (), T + 58, T + 10), SiteActivity("b", (), T + 58, T + 20)),
+        freshness=(Freshness("system", T + 60),),
+    )
+    drawn = picture(snapshot, T + 61)
+    assert drawn.matrix is not None
+    assert drawn.matrix.rows[0].now(T + 61) == "silent: not heard of for 51 s"
+    assert drawn.troubles == ("a, b are silent: the server has not heard of them for up to 50 s",)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "x for 0 s"), (59.9, "x for 59 s"), (61, "x for 1:01"), (-5, "x for 0 s")]
+)
+def test_for_how_long(seconds: float, words: str) -> None:
+    assert Row("a", "w", "x", T).now(T + seconds) == words
+    assert Row("a", "w", "x").now(T) == "x"
+
+
+def test_the_age_of_a_detail() -> None:
+    assert Detail("rounds", "known", T).now(T + 5.9) == "known, as of 5 s ago"
+    assert Detail("rounds", "known").now(T) == "known"
+
+
+def test_of_a_large_job_what_fits_is_drawn() -> None:
+    snapshot = MADE["many"](200, 1000)
+    tasks = tuple(SiteTask(f"t{n}", f"site-{n % 200:03}", "train", n // 200, T, T + 1, "OK") for n in range(200_000))
+    snapshot = replace(snapshot, tasks=tasks)
+    drawn = picture(snapshot, T + 30_000)
+    assert drawn.matrix is not None
+    assert (len(drawn.matrix.rows), drawn.matrix.more, drawn.matrix.earlier) == (40, 160, 976)
+    assert len(json.dumps(drawn.to_json())) < 20_000

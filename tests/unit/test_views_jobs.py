@@ -1,0 +1,304 @@
+"""The table of jobs without a notebook: its comm records what it would send."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import threading
+import time
+from types import SimpleNamespace
+
+import comm
+import pytest
+from comm.base_comm import BaseComm
+
+from flare_widgets.errors import JobNotDone
+from flare_widgets.monitoring.jobs import JobsSnapshot, ListedJob
+from flare_widgets.views.jobs import NONE, JobsView, jobs_html, jobs_text
+from flare_widgets.views.live import LiveView
+from flare_widgets.views.outputs import Outputs
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
+NOW = 1_795_000_000.0
+RUNNING = ListedJob("aaaaaaaa-1", "hello", "default", "ann@h.org", "RUNNING", NOW - 60, NOW - 50)
+ENDED = ListedJob("bbbbbbbb-2", "bye", "default", "bob@g.org", "FINISHED:COMPLETED", NOW - 90, duration=15.0)
+
+
+class RecordingComm(BaseComm):
+    """A comm that keeps what is sent over it."""
+
+    def __init__(self, *args, **kwargs):
+        self.sent = []
+        super().__init__(*args, **kwargs)
+
+    def publish_msg(self, msg_type, data=None, **_):
+        self.sent.append(json.loads(json.dumps(data)))
+
+    @property
+    def rows(self):
+        messages = [data["content"] for data in self.sent if data and data.get("method") == "custom"]
+        return [message for message in messages if message["kind"] == "rows"]
+
+
+@pytest.fixture(autouse=True)
+def recorded(monkeypatch):
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    data = []
+    monkeypatch.setattr(Outputs, "replace", lambda self, static: data.append(static))
+    return data
+
+
+class FakeMonitor:
+    """A monitor, its session and its watch in one."""
+
+    def __init__(self, *jobs, role="project_admin"):
+        self.session = self
+        self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="server:8002")
+        self.study, self.closed, self.done, self.paused = "default", False, False, False
+        self.snapshot = JobsSnapshot(jobs, NOW)
+        self.listeners = []
+        self.acted = []
+        self.refreshed = 0
+
+    def watch_jobs(self):
+        return self
+
+    def subscribe(self, listener):
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener) if listener in self.listeners else None
+
+    def pause(self):
+        self.paused = True
+
+    def resume(self):
+        self.paused = False
+
+    def refresh(self):
+        self.refreshed += 1
+
+    def stop(self):
+        self.done = True
+
+    def abort_job(self, job_id):
+        self.acted.append(("abort", job_id))
+
+    def delete_job(self, job_id):
+        if job_id == RUNNING.job_id:
+            raise JobNotDone("it is running")
+        self.acted.append(("delete", job_id))
+
+    def learn(self, *jobs, **facts):
+        self.snapshot = JobsSnapshot(jobs, **{"facts_at": NOW + 3, **facts})
+        told = [threading.Thread(target=listener, args=(self.snapshot,)) for listener in list(self.listeners)]
+        for thread in told:
+            thread.start()
+        for thread in told:
+            thread.join(10)
+
+
+class Note(LiveView):
+    """A view to be shown below."""
+
+    def _forms(self):
+        return {"text/plain": "a note", "text/html": "<p>a note</p>"}
+
+
+def act(view, action, *jobs):
+    view._handle_custom_msg({"kind": "act", "action": action, "arguments": {"jobs": list(jobs)}}, [])
+
+
+def state(view, action):
+    return next(entry for entry in view._offers.to_json() if entry["name"] == action)
+
+
+def wait_for(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+def test_the_rows_are_no_trait_and_come_when_they_are_asked_for():
+    view = JobsView(FakeMonitor(RUNNING, ENDED))
+    traits = {name: value for name, value in view.get_state().items() if not name.startswith("_")}
+    assert "hello" not in json.dumps(traits, default=str)
+    view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
+    wait_for(lambda: view.comm.rows)
+    (message,) = view.comm.rows
+    assert [key for key, _ in message["set"]] == ["aaaaaaaa-1", "bbbbbbbb-2"]
+    assert message["set"][1][1] == {
+        "name": "bye",
+        "study": "default",
+        "submitter": "bob@g.org",
+        "status": "FINISHED:COMPLETED",
+        "submitted_at": NOW - 90,
+        "duration": 15.0,
+        "ended": True,
+    }
+
+
+def test_a_look_without_news_sends_no_rows():
+    monitor = FakeMonitor(RUNNING, ENDED)
+    view = JobsView(monitor)
+    view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
+    wait_for(lambda: view.comm.rows)
+    for _ in range(5):
+        monitor.learn(RUNNING, ENDED)
+    time.sleep(0.15)
+    assert len(view.comm.rows) == 1
+    assert view.facts_at == NOW + 3
+    monitor.learn(ENDED)
+    wait_for(lambda: len(view.comm.rows) == 2)
+    assert view.comm.rows[-1]["removed"] == ["aaaaaaaa-1"]
+    monitor.learn(ENDED)  # at the next look a browser is told of what it may have missed
+    wait_for(lambda: view.seq == 1)
+
+
+def test_trouble_is_a_trait():
+    monitor = FakeMonitor(RUNNING)
+    view = JobsView(monitor)
+    monitor.learn(RUNNING, trouble="no connection", facts_at=NOW)
+    wait_for(lambda: view.trouble == "no connection")
+    assert view.facts_at == NOW
+
+
+def test_who_may_not_is_told_before():
+    view = JobsView(FakeMonitor(RUNNING, ENDED, role="member"))
+    assert "your role member may not abort jobs" in state(view, "abort")["reason"]
+    lead = JobsView(FakeMonitor(RUNNING, ENDED, role="lead"))
+    assert state(lead, "abort")["reason"] == ""
+    rows = lead._feed.rows
+    assert "refused" not in rows["aaaaaaaa-1"]
+    assert rows["bbbbbbbb-2"]["refused"] == ["abort", "clone", "delete", "download"]
+
+
+def test_several_jobs_are_aborted_and_the_list_is_asked_for():
+    monitor = FakeMonitor(RUNNING, ENDED)
+    view = JobsView(monitor)
+    act(view, "abort", "aaaaaaaa-1", "bbbbbbbb-2", "aaaaaaaa-1")
+    wait_for(lambda: state(view, "abort")["state"] == "done")
+    assert monitor.acted == [("abort", "aaaaaaaa-1"), ("abort", "bbbbbbbb-2")]
+    assert state(view, "abort")["words"] == "abort requested for hello aaaaaaaa, bye bbbbbbbb"
+    assert monitor.refreshed
+
+
+def test_what_fails_for_one_job_is_said_and_done_for_the_others():
+    monitor = FakeMonitor(RUNNING, ENDED)
+    view = JobsView(monitor)
+    act(view, "delete", "aaaaaaaa-1", "bbbbbbbb-2")
+    wait_for(lambda: state(view, "delete")["state"] == "done")
+    assert state(view, "delete")["words"] == "deleted bye bbbbbbbb; not hello aaaaaaaa: it is running"
+    act(view, "delete", "aaaaaaaa-1")
+    wait_for(lambda: state(view, "delete")["state"] == "failed")
+    assert state(view, "delete")["words"] == "delete failed: it is running"
+
+
+@pytest.mark.parametrize("jobs", [[], ["not-listed"], [None, 5], "aaaaaaaa-1", {"a": 1}, None])
+def test_only_jobs_of_the_table_are_touched(jobs):
+    monitor = FakeMonitor(RUNNING)
+    view = JobsView(monitor)
+    view._handle_custom_msg({"kind": "act", "action": "abort", "arguments": {"jobs": jobs}}, [])
+    wait_for(lambda: state(view, "abort")["state"] == "failed")
+    assert monitor.acted == []
+
+
+def test_a_job_is_shown_below_and_given_up_when_another_one_is():
+    ended, notes = [], []
+
+    def open_job(job_id):
+        notes.append(Note())
+        return notes[-1], lambda: ended.append(job_id)
+
+    view = JobsView(FakeMonitor(RUNNING, ENDED), open_job)
+    act(view, "open", "aaaaaaaa-1")
+    wait_for(lambda: notes and view.below == f"IPY_MODEL_{notes[0].model_id}")
+    assert "a note" in repr(view)
+    act(view, "open", "bbbbbbbb-2")
+    wait_for(lambda: len(notes) == 2 and view.below == f"IPY_MODEL_{notes[1].model_id}")
+    assert ended == ["aaaaaaaa-1"]
+    view._handle_custom_msg({"kind": "shut"}, [])
+    wait_for(lambda: view.below == "")
+    assert ended == ["aaaaaaaa-1", "bbbbbbbb-2"]
+    assert "a note" not in repr(view)
+
+
+def test_nothing_is_offered_that_cannot_be_done():
+    names = [entry["name"] for entry in JobsView(FakeMonitor())._offers.to_json()]
+    assert names == ["abort", "clone", "download", "delete"]
+
+
+def test_it_stops_asking_when_nobody_looks_and_begins_again():
+    monitor = FakeMonitor(RUNNING)
+    view = JobsView(monitor)
+    monitor.learn(RUNNING)
+    assert not monitor.paused
+    view._seen_at -= 60
+    monitor.learn(RUNNING)
+    assert monitor.paused
+    view._handle_custom_msg({"kind": "seen"}, [])
+    assert not monitor.paused
+
+
+def test_it_freezes_when_the_session_is_over(replaced):
+    monitor = FakeMonitor(RUNNING)
+    view = JobsView(monitor)
+    monitor.done = True
+    monitor.learn(RUNNING, trouble="the session has ended")
+    wait_for(lambda: replaced)
+    assert "the session has ended" in replaced[0]["text/plain"]
+    assert view.ended
+    assert monitor.listeners == []
+
+
+def test_the_text_says_what_and_when():
+    lines = jobs_text(JobsSnapshot((RUNNING, ENDED), NOW)).splitlines()
+    assert lines[1].startswith("hello  RUNNING ")
+    assert lines[1].split()[-1] == "aaaaaaaa"
+    assert "0:00:50" in lines[1]
+    assert lines[-1].startswith("2 jobs (1 running, 1 ended), as of 20")
+
+
+def test_an_empty_table_says_what_to_do():
+    assert NONE in jobs_text(JobsSnapshot((), NOW))
+    assert NONE in html.unescape(jobs_html(JobsSnapshot((), NOW)))
+    assert jobs_text(JobsSnapshot()) == "the server has not answered yet"
+    assert jobs_text(JobsSnapshot(trouble="no connection")) == "no connection"
+
+
+def test_the_newest_200_stand_for_all():
+    jobs = tuple(ListedJob(f"{i:08x}", f"job-{i}", status="FINISHED", submitted_at=NOW - i) for i in range(1000))
+    text = jobs_text(JobsSnapshot(jobs, NOW))
+    assert "job-199" in text
+    assert "job-200" not in text
+    assert "800 more" in text
+    assert "%flare jobs" in text
+    assert jobs_html(JobsSnapshot(jobs, NOW)).count("<tr>") < 210
+
+
+class _Elements(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.words = set(), set(), ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.words += data
+
+
+@pytest.mark.parametrize("field", ["job_id", "name", "study", "submitter", "status"])
+def test_hostile_jobs_are_only_text(field):
+    snapshot = JobsSnapshot((ListedJob(**{"job_id": "a", "submitted_at": 1e18, field: HOSTILE}),), NOW, HOSTILE)
+    assert "\x1b" not in jobs_text(snapshot)
+    assert "\u202e" not in jobs_text(snapshot)
+    page = _Elements(jobs_html(snapshot))
+    assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
+    assert page.attributes <= {"class", "scope", "style", "title", "colspan"}
+    assert "<script>alert(1)</script>" in page.words
