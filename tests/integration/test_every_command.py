@@ -279,7 +279,7 @@ def test_a_study_lives_the_same_life(ours: Session, oracle: Oracle) -> None:
     assert {"NAME"} == {s["value"]["name"] for s in mine if "value" in s and "name" in s["value"]}
 
 
-def test_a_site_is_removed_disabled_and_enabled(ours: Session, oracle: Oracle) -> None:
+def test_a_site_is_disabled_and_enabled(ours: Session, oracle: Oracle) -> None:
     """Last, since the site takes a while to come back."""
 
     def connected() -> list[str]:
@@ -303,11 +303,6 @@ def test_a_site_is_removed_disabled_and_enabled(ours: Session, oracle: Oracle) -
         mine = outcome(lambda: ours.enable_client("site-1"))
         assert told(mine, "site-1") == told(oracle("enable_client", "site-2"), "site-2")
         until(lambda: connected() == SITES)
-    assert ours.remove_client("site-1") is None
-    assert connected() == ["site-2"]
-    assert oracle("remove_client", "site-2")["value"] is None
-    assert connected() == []
-    until(lambda: connected() == SITES)
 
 
 async def ticking(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, int]:
@@ -350,6 +345,11 @@ def test_a_federation_is_restarted_and_shut_down(tmp_path: Path, monkeypatch: py
             assert started()[1]["site-1"] > after[1]["site-1"]
             assert outcome(lambda: session.shutdown("server"))["error"] == "ClientsStillRunning"
             # A site that is ended before its first heartbeat sends that all the same: the server takes it for back.
+            # Nor does the server know the organisation of one that it takes back after it was removed, which is why
+            # that is not done in the federation that the other tests share.
+            assert session.remove_client("site-1") is None
+            assert session.get_connected_client_list() == []
+            wait_until(lambda: [c.name for c in session.get_connected_client_list()] == ["site-1"])
             heard = started()[1]["site-1"]
             wait_until(lambda: started()[1]["site-1"] > heard, 30)
             assert session.shutdown("client", ["site-1"])["status"] == "ok"
