@@ -82,7 +82,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown != message:
             known = [flag for action in self._actions for flag in action.option_strings]
             raise UsageError(
-                f"{self.prog}: it does not know {unknown.split()[0]!r}{_suggest(unknown.split()[0], known)}. "
+                f"{self.prog}: it does not know {unknown.split()[0]!r}{_suggest(unknown.split()[0], known)} "
                 f"{self.prog} -h tells what it takes"
             )
         raise UsageError(f"{self.prog}: {message}. {self.prog} -h tells what it takes")
@@ -113,7 +113,7 @@ def find(verbs: Mapping[str, Verb], name: str) -> Verb:
     """Return the verb of a name; UsageError, with a suggestion, when there is none."""
     if name in verbs:
         return verbs[name]
-    raise UsageError(f"%flare does not know {name!r}{_suggest(name, list(verbs))}. %flare help lists the verbs")
+    raise UsageError(f"%flare does not know {name!r}{_suggest(name, list(verbs))} %flare help lists the verbs")
 
 
 def help_all(groups: Mapping[str, Iterable[Verb]]) -> str:
@@ -144,4 +144,4 @@ def without_comment(line: str) -> str:
 
 def _suggest(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."

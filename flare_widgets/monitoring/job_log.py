@@ -138,7 +138,7 @@ class JobLog:
         if isinstance(error, AuthorizationError):
             self._refused(error)
         elif error is not None:
-            self._missed(error)
+            self._missed(error, ended)
         elif self._way is _Way.LIST:
             self._listed(answer, ended)
         elif self._way is _Way.TAIL:
@@ -235,7 +235,8 @@ class JobLog:
             self.words = (
                 "the server has no log of this job"
                 if self.target == SERVER
-                else f"{self._who} has no log of this job: it stopped without leaving one, or removed it. {self._there}"
+                else f"{self._who} has no log of this job: it stopped without leaving one, or removed it. "
+                f"Its administrator can look for {self._job}/{LOG} there"
             )
 
     def _refused(self, error: AuthorizationError) -> None:
@@ -255,8 +256,12 @@ class JobLog:
         else:
             self.words = f"you may not read the server's log: {why}"
 
-    def _missed(self, error: FlareError) -> None:
+    def _missed(self, error: FlareError, ended: bool) -> None:
         why = clean(" ".join(str(error).split()), 300) or type(error).__name__
+        if ended and self.dear and not isinstance(error, NoConnection):
+            self.state = LogState.OVER if self.lines else LogState.NONE
+            self.words = f"the server does not have this log any more: {why}"
+            return
         self.state = LogState.LIVE if self.lines else LogState.WAITING
         if isinstance(error, NoConnection) and self.target == SERVER:
             self.words = f"no answer, trying again: {why}"

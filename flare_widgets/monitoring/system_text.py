@@ -122,7 +122,7 @@ def _named(names: list[str]) -> str:
 def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
     """Return who asks whom, what is wrong, and the server, the sites and the jobs, a line each."""
     now = time.time() if now is None else now
-    who = ", ".join(filter(None, (clean(snapshot.role), clean(snapshot.organization))))
+    who = ", ".join(filter(None, (clean(snapshot.role).replace("_", " "), clean(snapshot.organization))))
     user = f"{clean(snapshot.username)}  {who}" if who else clean(snapshot.username)
     lines = [f"{user}  →  {clean(snapshot.address)}  study {clean(snapshot.study)}"]
     lines += [f"  ! {words}" for words in troubles(snapshot, now)]

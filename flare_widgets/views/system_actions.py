@@ -9,7 +9,7 @@ from typing import Any
 
 from ..api import Session, commands
 from ..api.info import TargetType
-from ..errors import AuthorizationError, FlareError
+from ..errors import FlareError
 from ..monitoring.system import SystemSnapshot
 from ..monitoring.system_watch import SystemWatch
 from ..text import clean
@@ -20,8 +20,6 @@ SERVER = "server"
 
 _PATIENCE = 90.0  # seconds for processes to come back, or to end
 _PAUSE = 0.5
-_REPORTS = 12.0  # seconds in which each site reports once
-_REFUSED = "is not authorized for"  # in a site's answer
 _NAMEABLE = re.compile(r"[A-Za-z0-9._-]+")  # what FLARE takes for a target
 
 
@@ -168,29 +166,13 @@ class SystemActions:
         return outcome
 
     def _restart_site(self, doing: Doing, name: str) -> str:
-        began = time.monotonic()
-        before = self._heard_of(name)
-        said = self._session.start(commands.restart(TargetType.CLIENT, [name])).result()
-        answer = (said.get("client_status") or {}).get(name)
-        if isinstance(answer, str) and _REFUSED in answer:
-            # Sites judge by a policy of their own, and the server passes their answer on as a success.
-            raise AuthorizationError(clean(answer, 300))
         doing.say("asked; waiting until it is back")
-        left = False
-        while (passed := time.monotonic() - began) < _PATIENCE:
-            time.sleep(_PAUSE)
-            seen = self._heard_of(name)
-            left = left or seen is None
-            # It mostly signs off and on between two looks; then it is a report of the new process that tells.
-            if seen is not None and (left or (passed > _REPORTS and seen != before)):
-                self._watch.look_again()
-                return f"{clean(name, 60)} was restarted and is connected again"
-        return f"{clean(name, 60)} was told to restart, but is not back after {_PATIENCE:.0f} s"
-
-    def _heard_of(self, name: str) -> float | None:
-        """When the server last heard of a site; None when it is not connected."""
-        clients = self._session.get_system_info().client_info
-        return next((c.last_connect_time or 0.0 for c in clients if c.name == name), None)
+        try:
+            self._session.restart(TargetType.CLIENT, [name], timeout=_PATIENCE)
+        except TimeoutError:
+            return f"{clean(name, 60)} was told to restart, but is not back after {_PATIENCE:.0f} s"
+        self._watch.look_again()
+        return f"{clean(name, 60)} was restarted and is connected again"
 
     def _restart_all(self, doing: Doing) -> str:
         """Restart everything and wait, in the session there is: it logs in again by itself."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flare_widgets.errors import AuthorizationError, NoConnection
+from flare_widgets.errors import AuthorizationError, InternalError, NoConnection
 from flare_widgets.monitoring import job_log
 from flare_widgets.monitoring.job_log import JobLog, LogState
 
@@ -183,7 +183,7 @@ class TestNoLog:
         assert folder.log.state is LogState.NONE
         assert folder.log.words == (
             "site-1 has no log of this job: it stopped without leaving one, or removed it. "
-            f"Its administrator can read {JOB}/log.txt there"
+            f"Its administrator can look for {JOB}/log.txt there"
         )
         assert folder.log.ask() is None
 
@@ -248,6 +248,16 @@ class TestTheEnd:
         assert len(folder.log.lines) == 1
         assert "put this log away with the results" in folder.log.words
         assert "%flare download 76b8d043 fetches both" in folder.log.words
+
+    def test_a_server_that_does_not_have_it_any_more(self):
+        log = JobLog(JOB, "server")
+        log.take("ls: cannot access 'log.txt': No such file or directory\n", None, True)
+        log.take(None, NoConnection("away"), True)
+        assert log.state is LogState.WAITING
+        assert log.troubled
+        log.take(None, InternalError("no workspace"), True)
+        assert log.state is LogState.NONE
+        assert log.words == "the server does not have this log any more: no workspace"
 
     def test_a_stored_log_that_is_cut_says_so(self):
         folder = Folder("server")

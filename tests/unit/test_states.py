@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from test_methods import OurSession, reply
 
-from flare_widgets.api import AsyncSession, InternalError, NoConnection
+from flare_widgets.api import AsyncSession, AuthorizationError, InternalError, NoConnection
 from flare_widgets.api.commands import Command
 from flare_widgets.wire import hci
 
@@ -133,3 +133,15 @@ def test_without_waiting_nobody_looks(method: str, target: str) -> None:
     assert len(session.sent) == 1
     # As with nvflare: a session outlives a restart that is not waited for, but not its server.
     assert session.left == (method == "shutdown" and target != "client")
+
+
+@pytest.mark.parametrize("method", ["restart", "shutdown"])
+def test_a_site_that_refuses_is_not_waited_for(method: str) -> None:
+    session = Watched(SAME)
+    session._answer = {
+        **SAME,
+        "meta": {**SAME["meta"], "client_status": {"site-1": "user 'm' is not authorized for 'x'"}},
+    }
+    with pytest.raises(AuthorizationError, match="site-1: user 'm' is not authorized"):
+        getattr(session, method)("client", ["site-1"], timeout=0.2)
+    assert getattr(session, method)("client", ["site-1"], wait=False)["client_status"]

@@ -6,8 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from ...errors import FlareError, JobNotDone, NoConnection
+from ...errors import AuthorizationError, FlareError, JobNotDone, NoConnection
 from ...kit import StartupKit
+from ...text import clean
 from ...wire.connection import Connection
 from .. import commands
 from ..faces import method
@@ -56,6 +57,8 @@ class StateMethods(Methods):
         ------
         JobNotDone
             Jobs are running: the server refuses.
+        AuthorizationError
+            The server, or having been waited for a site, refuses: the role may not.
         TimeoutError
             It is not back in time; nothing is undone.
         """
@@ -66,6 +69,7 @@ class StateMethods(Methods):
         result = await self._run(command)
         if not wait:
             return result
+        _check_refusals(result)
         if target_type == TargetType.CLIENT:
             names = set(client_names or registered)
             await self._wait_for_sites(self.kit, {k: v for k, v in registered.items() if k in names}, timeout)
@@ -111,6 +115,8 @@ class StateMethods(Methods):
             Jobs are running: the server refuses.
         ClientsStillRunning
             Sites are connected: the server refuses to go alone.
+        AuthorizationError
+            The server, or having been waited for a site, refuses: the role may not.
         TimeoutError
             It is not gone in time; nothing is undone.
         """
@@ -120,6 +126,7 @@ class StateMethods(Methods):
         result = await self._run(command)
         if target_type == TargetType.CLIENT:
             if wait:
+                _check_refusals(result)
                 await self._wait_for_sites_gone(self.kit, set(client_names or ()), timeout)
             return result
         kit = self.kit
@@ -224,6 +231,14 @@ class StateMethods(Methods):
                     return
             await self._sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
         raise TimeoutError(f"{failure} after {timeout:g} s ({reason})")
+
+
+def _check_refusals(result: dict[str, Any]) -> None:
+    """Raise what a site said that judged the user by a policy of its own: the server passes it on as a success."""
+    answers = result.get("client_status")
+    for site, answer in answers.items() if isinstance(answers, dict) else ():
+        if isinstance(answer, str) and "not authorized" in answer.lower():
+            raise AuthorizationError(f"{clean(str(site), 60)}: {clean(answer, 300)}")
 
 
 def _seconds(timeout: Any) -> float:

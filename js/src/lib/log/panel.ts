@@ -95,20 +95,23 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
       return true;
     },
   });
+  const grade = h("span", { role: "group", "aria-label": "levels" }, ...levels.map(({ element }) => element));
+  const find = h("span", {}, field, previous, next, count);
+  const handle = h("span", { class: "flw-log-do" }, follow, copy);
   list.element.setAttribute("aria-multiselectable", "true");
   const tools = h(
     "div",
     { class: "flw-log-tools", role: "toolbar", "aria-label": "log" },
     who,
-    h("span", { class: "flw-log-levels", role: "group", "aria-label": "levels" }, ...levels.map(({ element }) => element)),
-    h("span", { class: "flw-log-find" }, field, previous, next, count),
-    h("span", { class: "flw-log-do" }, follow, copy),
+    grade,
+    find,
   );
   // JupyterLab takes keys for its notebook before we see them, except below this attribute.
   const body = h("div", { class: "flw-log-body", "data-lm-suppress-shortcuts": "true" }, tools, earlier, list.element, words);
-  const element = h("section", { class: "flw-log", "aria-label": "log" }, fold, body);
+  const element = h("section", { class: "flw-log", "aria-label": "log" }, h("div", { class: "flw-log-head" }, fold, handle), body);
   body.id = id;
   show(body, false);
+  show(handle, false);
 
   // -- who looks -------------------------------------------------------------------------------------------
 
@@ -132,7 +135,7 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
     fold.setAttribute("aria-expanded", String(!body.hidden));
     setText(arrow, body.hidden ? "▸" : "▾");
     look();
-    if (!body.hidden) redraw();
+    redraw();
   });
 
   // -- what they want to see -------------------------------------------------------------------------------
@@ -265,6 +268,8 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
   }
 
   function redraw(): void {
+    // What works on lines is of no use without any.
+    for (const part of [grade, find, handle]) show(part, !body.hidden && buffer.length > 0);
     if (body.hidden) return;
     if (anchor >= 0 && anchor < buffer.first) anchor = -1;
     list.setRows(buffer.shown);
