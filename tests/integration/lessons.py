@@ -20,10 +20,13 @@ class Promise:
         Regular expressions by the tag of the cell in whose output they must be found.
     views
         How many of its cells leave the picture of a job that has ended.
+    charts
+        The titles of the charts that its pictures have.
     """
 
     seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
     views: int = 0
+    charts: tuple[str, ...] = ()
 
 
 PROMISES = {
@@ -33,12 +36,13 @@ PROMISES = {
             "alone": (r"office-a alone reads (6|7)\d%", r"office-b alone reads (6|7)\d%"),
             # Who was alone knows nothing of three digits; together there is none that is not known.
             "together": (
-                r"office-a alone .*( 0%){3}",
+                r"office-a alone .*( +0%){3}",
                 r"office-b alone( +0%){3}",
                 r"both together( +[4-9]\d%| +100%){11}",
             ),
         },
         views=1,
+        charts=("accuracy by round",),
     ),
     "03_the_flare_api": Promise(
         {
@@ -72,19 +76,19 @@ PROMISES = {
         {
             "who": (r"lea@example\.org.* lead ", r"max@example\.org.* member ", r"admin@nvidia\.com.* project_admin "),
             "lead-unasked": (r"There is nobody to ask",),
-            "lead-refused": (r"lea@example\.org|lead|not authorized|permitted",),
-            "lead-others": (r"lea@example\.org|lead|not authorized|permitted",),
-            "member-refused": (r"max@example\.org|member|not authorized|permitted",),
+            "lead-refused": (r"your role does not permit 'register_study'",),
+            "lead-others": (r"your role does not permit 'delete_job'",),
+            "member-refused": (r"your role does not permit 'clone_job'",),
             "read-only": (r"%flare abort may change something, and the read-only mode is on",),
             "study": (r"heart",),
             "study-jobs": (r"heart-job(?s:(?!lea-job).)*$",),
-            "not-in-study": (r"heart",),
+            "not-in-study": (r"max@example\.org.*is not mapped to study 'heart'",),
         },
         views=2,
     ),
     "06_your_own_federation": Promise(
         {
-            "kits": (r"ada@example\.org.* lead ",),
+            "kits": (r"hospital-net +ada@example\.org +lead ",),
             "check": (r"login +ok +ada@example\.org is let in",),
             "sessions": (r"hospital-net .*lead", r"▸ +sandbox .*project_admin"),
             "next-day": (r"first-steps \w{8}  FINISHED:COMPLETED",),
@@ -98,7 +102,8 @@ PROMISES = {
             "compare": (r"careful", r"more-passes", r"bold"),
             # By accuracy it is as good as the others, by its loss it gets worse.
             "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-passes +loss"),
-        }
+        },
+        charts=("loss over the rounds; less is better", "accuracy over the rounds; more is better"),
     ),
 }
 """By the lesson's name."""
@@ -145,6 +150,8 @@ def check(lesson: Path, notebook: Any) -> None:
         if output.output_type in ("display_data", "execute_result") and "FINISHED:" in output.data.get("text/html", "")
     ]
     assert len(pictures) >= promise.views, len(pictures)
+    for title in promise.charts:
+        assert any(f"<title>{title}" in data["text/html"] for data in pictures), title
     for cell in code:
         for output in cell.outputs:
             assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), cell.source
