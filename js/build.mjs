@@ -7,6 +7,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const views = ["compare", "faults", "job", "jobs", "system", "submit", "session"];
+/** Views of one moment: they have a static form only. */
+const pictures = ["kit"];
 
 /** Bundles style sheets in which `.flw-view` stands for the class that the form's own sheet is written for. */
 const scopedStyle = {
@@ -27,13 +29,16 @@ const scopedStyle = {
 
 await build({
   absWorkingDir: fileURLToPath(new URL(".", import.meta.url)),
-  entryPoints: views.flatMap((view) => [
-    { in: `src/${view}/index.ts`, out: view },
-    { in: `src/${view}/live.css`, out: view },
-    ...(existsSync(new URL(`src/${view}/static.css`, import.meta.url))
-      ? [{ in: `src/${view}/static.css`, out: `${view}-static` }]
-      : []),
-  ]),
+  entryPoints: [
+    ...views.flatMap((view) => [
+      { in: `src/${view}/index.ts`, out: view },
+      { in: `src/${view}/live.css`, out: view },
+      ...(existsSync(new URL(`src/${view}/static.css`, import.meta.url))
+        ? [{ in: `src/${view}/static.css`, out: `${view}-static` }]
+        : []),
+    ]),
+    ...pictures.map((picture) => ({ in: `src/${picture}/static.css`, out: `${picture}-static` })),
+  ],
   outdir: "../flare_widgets/views/static",
   bundle: true,
   format: "esm",
