@@ -34,7 +34,7 @@ class SystemPanel:
         return self.row(name).locator("button.flw-row-line")
 
     def button(self, name: str, label: str) -> Locator:
-        return self.row(name).get_by_role("button", name=re.compile(rf"^{label}( ?: not possible.*)?$"))
+        return self.row(name).get_by_role("button", name=re.compile(rf"^{label}( \(not possible: .*\))?$"))
 
 
 @pytest.fixture
