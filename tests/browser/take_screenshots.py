@@ -6,20 +6,24 @@ of it in JupyterLab. With ``SCREENSHOTS`` set to a folder, narrow pictures of th
 
 from __future__ import annotations
 
-import contextlib
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from job_panel import JobPanel
 from lab_page import NotebookPage
-from playwright.sync_api import Locator, expect
+from lab_server import LabServer
+from playwright.sync_api import Locator, ViewportSize, expect
 
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
 THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
-WIDE, NARROW = 1280, 620
+# As high as the highest view: a picture of what is scrolled out of sight shows what is on top of it.
+WIDE: ViewportSize = {"width": 1280, "height": 1500}
+NARROW: ViewportSize = {"width": 480, "height": 1900}
 MOST_BYTES = 150_000
-PATIENCE = 120_000
+PATIENCE = 240_000
 
 SETUP = """\
 %load_ext flare_widgets
@@ -28,6 +32,8 @@ import numpy as np
 from flare_widgets.views.display import show_session
 start = np.zeros(8)
 federation = %flare up --sites hospital-a,hospital-b,hospital-c --users ada@example.org=lead --name clinics
+"""
+CONNECT = """\
 shutil.copytree(federation.kit('ada@example.org'), 'kits/ada@example.org')
 os.chmod('kits/ada@example.org/startup/client.key', 0o644)
 research = %flare connect kits/ada@example.org --name research
@@ -77,9 +83,10 @@ FLARE = "%%flare --model start --key-metric accuracy"
 
 CELLS = [
     SETUP,
-    f"{FLARE} --name readmission-slow --rounds 12 --arg rate=0.15 -w\n{CLIENT}",
-    f"{FLARE} --name readmission-fast --rounds 12 --arg rate=0.9 -w\n{CLIENT}",
-    f"{FLARE} --name readmission-v2 --rounds 5 -w\n{BROKEN}",
+    CONNECT,
+    f"{FLARE} --name readmission-slow --rounds 8 --arg rate=0.15\n{CLIENT}",
+    f"{FLARE} --name readmission-fast --rounds 8 --arg rate=0.9\n{CLIENT}",
+    f"{FLARE} --name readmission-v2 --rounds 5\n{BROKEN}",
     f"{FLARE} --name readmission --rounds 20 --arg rate=0.3 --arg seconds=3\n{CLIENT}",
     "%flare jobs",
     "%flare compare readmission-slow readmission-fast",
@@ -91,30 +98,47 @@ CELLS = [
     "%flare check kits/ada@example.org",
     "%flare faults",
 ]
-DONE, _, FAILED, RUNNING, JOBS, COMPARE, SYSTEM, BADGE, SWITCHER, _, SUBMIT, KIT, FAULTS = range(1, len(CELLS))
+DONE, FAST, FAILED, RUNNING, JOBS, COMPARE, SYSTEM, BADGE, SWITCHER, _, SUBMIT, KIT, FAULTS = range(2, len(CELLS))
 
 
-@pytest.mark.timeout(600)
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """A JupyterLab in a folder whose path can be seen in pictures."""
+    folder = Path(tempfile.gettempdir(), "notebooks")
+    folder.mkdir()
+    try:
+        server = LabServer(folder, tmp_path_factory.mktemp("home"))
+        yield server
+        server.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.timeout(900)
 def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
     notebook.page.set_default_timeout(PATIENCE)
+    notebook.page.set_viewport_size(WIDE)
     notebook.create(*CELLS)
     notebook.command("application:toggle-left-area")
     # The cell that submits is run when the others stand, so that its job still runs when all pictures are taken.
     for index in [i for i in range(len(CELLS)) if i != RUNNING]:
         notebook.run(index)
+        if index in (DONE, FAST, FAILED):
+            expect(JobPanel(output(notebook, index)).static).to_be_visible(timeout=PATIENCE)
     notebook.run(RUNNING)
     expect(output(notebook, RUNNING).locator(".flw-round")).to_contain_text("round 4", timeout=PATIENCE)
+    form = output(notebook, SUBMIT)
+    form.get_by_role("button", name="jobs").click()
+    form.get_by_role("button", name="stroke-risk").click()
     for theme, suffix in THEMES.items():
         notebook.theme(theme)
         for name in [*VIEWS]:
             take(notebook, name, DOCS / f"{name}{suffix}.png")
-    if pictures:
-        for theme, suffix in THEMES.items():
-            notebook.theme(theme)
-            with narrow(notebook):
-                for name in [*VIEWS]:
-                    take(notebook, name, pictures / f"{name}{suffix}-narrow.png")
     notebook.theme("JupyterLab Light")
+    if pictures:
+        notebook.page.set_viewport_size(NARROW)
+        for name in [*VIEWS]:
+            take(notebook, name, pictures / f"{name}-narrow.png")
     taken = sorted(DOCS.glob("*.png"))
     assert [file.name for file in taken if file.stat().st_size > MOST_BYTES] == []
 
@@ -130,7 +154,7 @@ VIEWS = {
     "system": (SYSTEM, ".flw-row >> nth=3", ".flw-system"),
     "session": (BADGE, ".flw-session-row", ".flw-session"),
     "sessions": (SWITCHER, ".flw-session-row >> nth=1", ".flw-session"),
-    "submit": (SUBMIT, ".flw-submit", ".flw-submit"),
+    "submit": (SUBMIT, "text=goes to", ".flw-submit"),
     "kit": (KIT, ".flw-checks", ".flw-kit"),
     "faults": (FAULTS, ".flw-process >> nth=3", ".flw-faults"),
 }
@@ -152,12 +176,3 @@ def take(notebook: NotebookPage, name: str, file: Path) -> None:
     expect(found.locator(sign).first).to_be_visible()
     notebook.page.mouse.move(2, 2)
     notebook.screenshot(found.locator(root).first, file)
-
-
-@contextlib.contextmanager
-def narrow(notebook: NotebookPage) -> Iterator[None]:
-    before = notebook.page.viewport_size
-    notebook.page.set_viewport_size({"width": NARROW, "height": 900})
-    yield
-    assert before
-    notebook.page.set_viewport_size(before)
