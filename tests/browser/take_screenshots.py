@@ -169,10 +169,11 @@ def take(notebook: NotebookPage, name: str, file: Path) -> None:
     found = output(notebook, index)
     found.scroll_into_view_if_needed()
     if index == RUNNING:
-        fold = JobPanel(found).live.get_by_role("button", name="Log", exact=True)
-        if fold.get_attribute("aria-expanded") != str(name == "job-log").lower():
-            fold.click()
-            fold.blur()
+        for part, wanted in {"Log": name == "job-log", "Metrics": name != "job-log"}.items():
+            fold = JobPanel(found).live.get_by_role("button", name=part, exact=True)
+            if fold.get_attribute("aria-expanded") != str(wanted).lower():
+                fold.click()
+                fold.blur()
     expect(found.locator(sign).first).to_be_visible()
     notebook.page.mouse.move(2, 2)
     notebook.screenshot(found.locator(root).first, file)

@@ -104,6 +104,8 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     if (pointed !== null && pointed >= columns[0].length) pointed = null;
     if (drawing && kind === nextKind) {
       drawing.setData(places as uPlot.AlignedData);
+      // uPlot sees the same range, 0 to 1, and would keep the labels of the values before.
+      drawing.redraw(true, true);
     } else {
       kind = nextKind;
       entries = lines.slice(0, MOST_NAMED).map(entry);
