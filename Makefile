@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHELL := /bin/bash
 
-.PHONY: demo lab docs test unit lint bundle bundle-check browser bench old-servers matrix wheel clean help
+.PHONY: demo lab docs screenshots test unit lint bundle bundle-check browser bench old-servers matrix wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
 .PRECIOUS: .matrix/%/.ready
@@ -27,6 +27,9 @@ test: lint bundle-check browser  ## run every test
 
 docs: $(READY)  ## build the documentation site into out/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from a real run: 4 minutes
+	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
 unit: $(READY)  ## run only the tests that need neither a federation nor a browser
 	$(BIN)/pytest tests/unit
