@@ -6,10 +6,10 @@ import os
 import re
 import signal
 
-import pytest
 from job_panel import JobPanel
 from jobs_panel import JobsPanel
 from lab_page import NotebookPage
+from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, expect
 
 JOB = (
@@ -94,7 +94,8 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     assert notebook.page.locator(".flw-live").get_by_text(re.compile("asking|loading", re.I)).count() == 0
 
 
-def test_a_restarted_kernel_leaves_the_static_forms(notebook):
+def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_known(notebook):
+    """JupyterLab drops what a kernel says while it is restarted: the static forms it leaves do not arrive."""
     notebook.create(JOB, "view = show_job(watch, session)", JOBS)
     for index in range(3):
         notebook.run(index)
@@ -102,6 +103,85 @@ def test_a_restarted_kernel_leaves_the_static_forms(notebook):
     expect(table.rows.first).to_be_visible()
     notebook.command("notebook:restart-kernel", wait=False)
     notebook.page.locator(".jp-Dialog button.jp-mod-accept").click()
-    job.expect_static("RUNNING")
-    expect(table.root).to_have_count(0)
-    expect(notebook.outputs(2).locator("table.flw-jobs")).to_contain_text("brats-segmentation")
+    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED)
+    is_grey(job.grey_button("Abort"))
+    expect(table.root.locator(".flw-jobs-trouble")).to_contain_text(ENDED)
+    notebook.wait_until_ready()
+    # The restarted kernel knows nothing of the views, and must not be taken for theirs.
+    notebook.run_code("pass")
+    expect(job.live.locator(".flw-doubt")).to_have_text(re.compile(r"^([6-9]|\d\d) s ago$"))
+    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED)
+
+    saved = notebook.save()
+    assert "application/vnd.jupyter.widget-view+json" in saved.cells[1].outputs[0].data
+    # Without widgets (nbconvert, GitHub): what was known, and when. With them: JupyterLab's word, none of ours.
+    page, _ = HTMLExporter().from_notebook_node(saved)
+    assert "Not live: a picture made at" in page
+    assert "brats-segmentation" in page
+    notebook.open(notebook.name)
+    expect(notebook.outputs(1)).to_contain_text("Error displaying widget")
+    expect(notebook.page.locator(".flw-live")).to_have_count(0)
+    notebook.run(0)
+    notebook.run(1)
+    job.expect_status("RUNNING")
+    expect(job.button("Abort")).to_be_visible()
+
+
+def test_thirty_views_stay_responsive_and_leave_nothing_behind(notebook):
+    count = 30
+    notebook.create(
+        JOB + f"\nwatches = [ScriptedWatch() for _ in range({count})]\nfor w in watches: w.say('RUNNING')",
+        *(f"show_job(watches[{i}], session)" for i in range(count)),
+    )
+    # Before anything of ours is loaded: which timers are set in this page, and not ended.
+    notebook.page.evaluate(
+        """() => {
+          const { setInterval: set, clearInterval: clear } = window, mine = new Map();
+          window.__timers = mine;
+          window.setInterval = (f, ms, ...rest) => {
+            const id = set.call(window, f, ms, ...rest);
+            if (new Error().stack.includes('blob:')) mine.set(id, ms);
+            return id;
+          };
+          window.clearInterval = id => { mine.delete(id); clear.call(window, id); };
+          window.__messages = 0;
+          const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+          kernel.anyMessage.connect(() => { window.__messages++ });
+        }"""
+    )
+    notebook.command("notebook:run-all-cells")
+    live = notebook.page.locator(".flw-job.flw-live")
+    last = JobPanel(notebook.outputs(count))
+    last.live.scroll_into_view_if_needed()
+    last.expect_status("RUNNING")
+    assert live.count() > 10, "JupyterLab draws only what is near, but that is several"
+    assert notebook.page.evaluate("() => window.__timers.size") >= live.count()
+
+    # All are told as fast as they can be for two seconds: none is sent more than 20 messages a second.
+    before = notebook.page.evaluate("() => window.__messages")
+    took = notebook.page.evaluate(
+        """code => new Promise(resolve => {
+          const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+          const slow = []; let last = performance.now(), going = true;
+          const frame = now => { slow.push(now - last); last = now; if (going) requestAnimationFrame(frame) };
+          requestAnimationFrame(frame);
+          kernel.requestExecute({ code, silent: true }).done.then(() => { going = false; resolve(Math.max(...slow)) });
+        })""",
+        "import time\nend = time.monotonic() + 2\nn = 0\n"
+        "while time.monotonic() < end:\n    n += 1\n    for w in watches: w.say(wait=False, submitter=f'ada {n}')\n"
+        "    time.sleep(0.01)\n"
+        "for w in watches: w.say(submitter='the last one')",
+    )
+    expect(last.live).to_contain_text("the last one")
+    sent = notebook.page.evaluate("() => window.__messages") - before
+    assert sent < 20 * 4 * count, f"{sent} messages"
+    assert took < 2000, f"the page stood still for {took:.0f} ms"
+
+    # A click is still answered, of the last one and of the first one.
+    last.button("Abort").click()
+    last.button("Yes, abort").click()
+    expect(last.words).to_have_text([re.compile("^abort requested")])
+    notebook.command("docmanager:save")
+    notebook.command("application:close")
+    expect(notebook.page.locator(".jp-NotebookPanel")).to_have_count(0)
+    notebook.page.wait_for_function("() => window.__timers.size === 0")
