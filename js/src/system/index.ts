@@ -42,7 +42,7 @@ export default function systemWidget() {
       const sentence = clean(String(model.get("sentence") ?? ""), 1000);
       const { trouble } = kernel;
       return {
-        system: trouble ? { ...system, trouble } : system,
+        system: trouble ? { ...system, trouble, unheard: true } : system,
         sentence: trouble ? `${trouble}. Before: ${sentence}` : sentence,
         actions: actionsOf(model.get("actions"), kernel),
       };
