@@ -187,3 +187,158 @@ def test_thirty_views_stay_responsive_and_leave_nothing_behind(notebook):
     notebook.command("application:close")
     expect(notebook.page.locator(".jp-NotebookPanel")).to_have_count(0)
     notebook.page.wait_for_function("() => window.__timers.size === 0")
+
+
+def open_all(notebook: NotebookPage, *cells: str) -> None:
+    notebook.fill(*cells)
+    for index in range(len(cells)):
+        notebook.run(index)
+
+
+def tab_to(notebook: NotebookPage, target: Locator) -> None:
+    """Go on with the Tab key until something has the focus."""
+    for _ in range(40):
+        if target.evaluate("element => element.getRootNode().activeElement === element"):
+            return
+        notebook.page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to {target}")
+
+
+def test_a_job_is_handled_by_keys_alone(bench):
+    open_all(bench, JOB, "view = show_job(watch, session, keep=True)")
+    job, keyboard = JobPanel(bench.outputs(1)), bench.page.keyboard
+    job.expect_status("RUNNING")
+    # From the first thing in the view on, by Tab only, to each of the others.
+    job.live.locator("button").first.focus()
+    fold = job.live.get_by_role("button", name="Log", exact=True)
+    tab_to(bench, fold)
+    keyboard.press("Space")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    tab_to(bench, job.button("Clone"))
+    keyboard.press("Enter")
+    expect(job.words).to_have_text([re.compile("^cloned as")])
+    tab_to(bench, job.button("Abort"))
+    keyboard.press("Space")
+    expect(job.button("Keep running")).to_be_focused()
+    keyboard.press("Shift+Tab")
+    keyboard.press("Space")
+    expect(job.words).to_contain_text([re.compile("abort requested")])
+    bench.run_code("watch.say('FINISHED:ABORTED'); session.whole.set()")
+    job.expect_status("FINISHED:ABORTED")
+    job.live.locator("button").first.focus()
+    tab_to(bench, job.button("Download"))
+    keyboard.press("Enter")
+    expect(job.words).to_contain_text([re.compile("^downloaded into")])
+    tab_to(bench, job.button("Delete"))
+    keyboard.press("Enter")
+    expect(job.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_be_visible()
+    keyboard.press("Shift+Tab")
+    expect(job.button("Yes, delete")).to_be_focused()
+    keyboard.press("Enter")
+    expect(job.words).to_contain_text([re.compile("^deleted: ")])
+    bench.run_code(
+        "assert [line.split()[0] for line in session.asked if line.split()[0] not in ('ls', 'tail', 'get_job_log')]"
+        " == ['clone_job', 'abort_job', 'download_job', 'delete_job'], session.asked"
+    )
+
+
+def test_two_views_of_one_job_agree(bench):
+    """Two views, not one shown twice: each has questions and words of its own, both the same facts."""
+    open_all(bench, JOB, "one = show_job(watch, session)", "two = show_job(watch, session)")
+    one, two = JobPanel(bench.outputs(1)), JobPanel(bench.outputs(2))
+    for panel in (one, two):
+        panel.expect_status("RUNNING")
+    one.button("Abort").click()
+    expect(two.button("Abort")).to_be_visible()
+    one.button("Yes, abort").click()
+    expect(one.words).to_have_text([re.compile("^abort requested")])
+    expect(two.words).to_have_count(0)
+    bench.run_code("watch.say('FINISHED:ABORTED', duration=2.0)")
+    for panel in (one, two):
+        panel.expect_static("FINISHED:ABORTED")
+
+
+BAD = "".join(
+    [
+        "<script>window.pwned++</script>",
+        "<img src=x onerror=window.pwned++>",
+        "<a href='javascript:window.pwned++'>x</a>",
+        "<style>*{display:none!important}</style>",
+        "'\"><svg onload=window.pwned++>",
+        "\x1b[31;1mred\x1b[2J\x1b]8;;http://x\x07link",
+        "\u202eevil\u2066\u200b\x00\x08\r\n",
+        "{{7*7}}{% raw %}${7*7}",
+    ]
+)
+
+
+def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
+    """Every field that a server or a site can set says something bad."""
+    cells = (
+        "import builtins, dataclasses\\n" + JOB,
+        f"bad = {''.join(BAD[:-2])!r}\\nlong = {'W' * 10!r} * 100_000\\npoo = {BAD[-1]!r}\\n"
+        "from flare_widgets.monitoring.snapshot import SiteDeployment\\n"
+        "from flare_widgets.monitoring.parts import Point, Round, Series\\n"
+        "evil = [bad, long, marks]\\n"
+        "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\\n"
+        "facts = dict(name=bad, submitter=long, study=marks, workflow=bad, trouble=bad,\\n"
+        "  rounds=(Round(0, 1.0, 2.0),), first_round=0, total_rounds=3,\\n"
+        "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\\n"
+        "watch = ScriptedWatch(**{**facts, 'sites': sites})",
+        "view = show_job(watch, session, keep=True)",
+        "from flare_widgets.views.jobs import JobsView\\nfrom scripted_jobs import ScriptedMonitor\\n"
+        "monitor = ScriptedMonitor(6)\\n"
+        "jobs = [dataclasses.replace(j, name=e, submitter=e, study=e, status=s) for j, e, s in\\n"
+        "  zip(monitor.snapshot.jobs, evil * 2, ('RUNNING', 'FINISHED:COMPLETED', bad, 'SUBMITTED', long, marks))]\\n"
+        "monitor.say(jobs=tuple(jobs), trouble=bad)\\n"
+        "table = JobsView(monitor, monitor.open_job, monitor.compare)\\ntable.show()",
+        "from flare_widgets.views.compare import CompareView\\n"
+        "both = CompareView([ScriptedWatch(job_id=i, **facts) for i in ('a', 'b')], keep=True) if False else None\\n"
+        "w = [ScriptedWatch(**facts), ScriptedWatch(**{**facts, 'name': long})]\\n"
+        "both = CompareView(w, keep=True)\\nboth.show()",
+        "from scripted_system import ScriptedSystem, show\\nfrom flare_widgets.monitoring.system import SiteJob\\n"
+        "system = ScriptedSystem(bad, long, marks)\\n"
+        "system_view, admin = show(system)\\n"
+        "system.say(trouble=bad, address=bad, username=long, version=bad, resources=long,\\n"
+        "  jobs=tuple(SiteJob(e, e, e) for e in evil),\\n"
+        "  sites=tuple(dataclasses.replace(s, version=s.name, resources=s.name) for s in system.snapshot.sites))",
+    )
+    bench.page.evaluate("() => { window.pwned = 0 }")
+    dialogs: list[str] = []
+    bench.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    open_all(bench, *cells)
+    roots = [(2, "job"), (3, "jobs"), (4, "compare"), (5, "system")]
+
+    def nothing_is_wrong(form: str) -> None:
+        for index, kind in roots:
+            root = bench.outputs(index).locator(f".flw-{kind}").first
+            root.scroll_into_view_if_needed()
+            expect(root).to_be_visible()
+            where = f"{form} {kind}"
+            assert root.locator("img, script, iframe, a[href^='javascript'], svg[onload]").count() == 0, where
+            text = root.inner_text()
+            assert "<script>window.pwned++</script>" in text or "<script>" in text, where
+            assert not re.search("[\\x00-\\x08\\x1b\\u202a-\\u202e\\u2066-\\u2069]", text), where
+            assert len(text) < 30_000, where
+            wide = root.evaluate(
+                "e => e.scrollWidth - e.clientWidth + Math.max(0, e.getBoundingClientRect().right - innerWidth)"
+            )
+            assert wide <= 1, f"{where} is {wide} pixels too wide"
+            bench.screenshot(bench.cell(index), pictures and pictures / f"hostile-{form}-{kind}.png")
+        assert bench.page.evaluate("() => window.pwned") == 0
+        assert dialogs == []
+
+    nothing_is_wrong("live")
+    bench.run_code("for v in (view, table, both, system_view): v.freeze()")
+    for index, kind in roots:
+        expect(bench.outputs(index).locator(f".flw-{kind}.flw-live")).to_have_count(0)
+    nothing_is_wrong("static")
+    # And as a page of its own, without JupyterLab's sanitizer.
+    saved = bench.save()
+    page, _ = HTMLExporter().from_notebook_node(saved)
+    for index, _ in roots:
+        for output in saved.cells[index].outputs:
+            html = output.get("data", {}).get("text/html", "")
+            assert "<script" not in html.lower()
+            assert not re.search(r"<[^>]+\\son\\w+\\s*=", html)
+    assert "&lt;script&gt;" in page

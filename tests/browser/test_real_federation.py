@@ -22,7 +22,11 @@ LESSON = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 JOB_PATIENCE = 90_000
 
 
-@pytest.fixture
+EVIL = "<img src=x onerror=pwned()><script>pwned()</script>'\"&amp;\u202egnp.\u0007\x1b[31m{{7*7}}"
+EVIL_SHOWN = "<img src=x onerror=pwned()><script>pwned()</script>'\"&amp;\ufffdgnp.\ufffd\ufffd[31m{{7*7}}"
+
+
+@pytest.fixture(scope="module")
 def federation() -> Iterator[LocalFederation]:
     with LocalFederation(2) as federation:
         yield federation
@@ -108,3 +112,65 @@ def test_the_table_shows_opens_and_aborts_a_real_job(
     notebook.run_code("view.freeze()")
     expect(notebook.outputs(1).locator("table.flw-jobs")).to_contain_text("FINISHED:ABORTED")
     notebook.run_code("session.close()")
+
+
+@pytest.fixture
+def three_views(notebook: NotebookPage, federation: LocalFederation, tmp_path: Path) -> NotebookPage:
+    """A notebook with a job that runs until it is aborted, the table of the jobs, and the system."""
+    folder = write_job(tmp_path, "lasting", wait=True)
+    notebook.create(
+        "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"
+        "from flare_widgets.views.display import show_job, show_jobs, show_system\n"
+        f"session = connect('{federation.admin_kit}')\nmonitor = Monitor(session)\n"
+        f"job = session.submit_job('{folder}')",
+        "view = show_job(monitor.watch(job), session)",
+        "table = show_jobs(monitor)",
+        "system = show_system(session, monitor)",
+    )
+    for index in range(4):
+        notebook.run(index)
+    notebook.page.set_viewport_size({"width": 1280, "height": 1600})
+    JobPanel(notebook.outputs(1)).expect_status("RUNNING")
+    expect(JobsPanel(notebook.outputs(2)).rows.first).to_be_visible()
+    expect(notebook.outputs(3).locator(".flw-system.flw-live")).to_be_visible()
+    return notebook
+
+
+@pytest.mark.parametrize("fault", ["pause", "kill"])
+def test_a_lost_connection_is_said_and_all_views_recover(
+    three_views: NotebookPage, federation: LocalFederation, fault: str, pictures: Path | None
+) -> None:
+    notebook = three_views
+    job, table = JobPanel(notebook.outputs(1)), JobsPanel(notebook.outputs(2))
+    system = notebook.outputs(3).locator(".flw-system.flw-live")
+    import time
+
+    began = time.monotonic()
+    getattr(federation, fault)("server")
+    try:
+        notebook.page.wait_for_timeout(200)
+        for name, loc in (
+            ("job", job.live.locator(".flw-trouble")),
+            ("jobs", table.root.locator(".flw-jobs-trouble")),
+            ("system", system.locator(".flw-troubles")),
+        ):
+            expect(loc).to_be_visible(timeout=30000)
+            print(fault, name, round(time.monotonic() - began, 1), loc.inner_text())
+            print(
+                job.live.inner_text().split(chr(10))[:9],
+                table.root.locator(".flw-fresh").inner_text(),
+                system.locator(".flw-fresh").inner_text(),
+            )
+        notebook.screenshot(notebook.page.locator(".jp-Notebook"), pictures and pictures / f"lost-{fault}.png")
+    finally:
+        began = time.monotonic()
+        federation.bring_back("server")
+    for name, loc in (
+        ("job", job.live.locator(".flw-trouble")),
+        ("jobs", table.root.locator(".flw-jobs-trouble")),
+        ("system", system.locator(".flw-troubles")),
+    ):
+        expect(loc).to_be_hidden(timeout=60000)
+        print(fault, "back", name, round(time.monotonic() - began, 1))
+    notebook.run_code("session.abort_job(job)")
+    print(job.live.count(), notebook.outputs(1).all_inner_texts())
