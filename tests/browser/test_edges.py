@@ -275,32 +275,31 @@ BAD = "".join(
 def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
     """Every field that a server or a site can set says something bad."""
     cells = (
-        "import builtins, dataclasses\\n" + JOB,
-        f"bad = {''.join(BAD[:-2])!r}\\nlong = {'W' * 10!r} * 100_000\\npoo = {BAD[-1]!r}\\n"
-        "from flare_widgets.monitoring.snapshot import SiteDeployment\\n"
-        "from flare_widgets.monitoring.parts import Point, Round, Series\\n"
-        "evil = [bad, long, marks]\\n"
-        "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\\n"
-        "facts = dict(name=bad, submitter=long, study=marks, workflow=bad, trouble=bad,\\n"
-        "  rounds=(Round(0, 1.0, 2.0),), first_round=0, total_rounds=3,\\n"
-        "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\\n"
+        "import dataclasses\n" + JOB,
+        f"bad, long, marks = {BAD!r}, 'W' * 1_000_000, 'x' + '\\u0301' * 500\n"
+        "from flare_widgets.monitoring.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.parts import Point, Round, Series\n"
+        "evil = [bad, long, marks]\n"
+        "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\n"
+        "facts = dict(name=bad, submitter=long, study=marks, workflow=bad, trouble=bad,\n"
+        "  rounds=(Round(0, 1.0, 2.0),), first_round=0, total_rounds=3,\n"
+        "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\n"
         "watch = ScriptedWatch(**{**facts, 'sites': sites})",
         "view = show_job(watch, session, keep=True)",
-        "from flare_widgets.views.jobs import JobsView\\nfrom scripted_jobs import ScriptedMonitor\\n"
-        "monitor = ScriptedMonitor(6)\\n"
-        "jobs = [dataclasses.replace(j, name=e, submitter=e, study=e, status=s) for j, e, s in\\n"
-        "  zip(monitor.snapshot.jobs, evil * 2, ('RUNNING', 'FINISHED:COMPLETED', bad, 'SUBMITTED', long, marks))]\\n"
-        "monitor.say(jobs=tuple(jobs), trouble=bad)\\n"
-        "table = JobsView(monitor, monitor.open_job, monitor.compare)\\ntable.show()",
-        "from flare_widgets.views.compare import CompareView\\n"
-        "both = CompareView([ScriptedWatch(job_id=i, **facts) for i in ('a', 'b')], keep=True) if False else None\\n"
-        "w = [ScriptedWatch(**facts), ScriptedWatch(**{**facts, 'name': long})]\\n"
-        "both = CompareView(w, keep=True)\\nboth.show()",
-        "from scripted_system import ScriptedSystem, show\\nfrom flare_widgets.monitoring.system import SiteJob\\n"
-        "system = ScriptedSystem(bad, long, marks)\\n"
-        "system_view, admin = show(system)\\n"
-        "system.say(trouble=bad, address=bad, username=long, version=bad, resources=long,\\n"
-        "  jobs=tuple(SiteJob(e, e, e) for e in evil),\\n"
+        "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+        "monitor = ScriptedMonitor(6)\n"
+        "jobs = [dataclasses.replace(j, name=e, submitter=e, study=e, status=s) for j, e, s in\n"
+        "  zip(monitor.snapshot.jobs, evil * 2, ('RUNNING', 'FINISHED:COMPLETED', bad, 'SUBMITTED', long, marks))]\n"
+        "monitor.say(jobs=tuple(jobs), trouble=bad)\n"
+        "table = JobsView(monitor, monitor.open_job, monitor.compare)\ntable.show()",
+        "from flare_widgets.views.compare import CompareView\n"
+        "w = [ScriptedWatch(**facts), ScriptedWatch(**{**facts, 'name': long})]\n"
+        "both = CompareView(w, keep=True)\nboth.show()",
+        "from scripted_system import ScriptedSystem, show\nfrom flare_widgets.monitoring.system import SiteJob\n"
+        "system = ScriptedSystem(bad, long, marks)\n"
+        "system_view, admin = show(system)\n"
+        "system.say(trouble=bad, address=bad, username=long, version=bad, resources=long,\n"
+        "  jobs=tuple(SiteJob(e, e, e) for e in evil),\n"
         "  sites=tuple(dataclasses.replace(s, version=s.name, resources=s.name) for s in system.snapshot.sites))",
     )
     bench.page.evaluate("() => { window.pwned = 0 }")
@@ -317,8 +316,8 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
             where = f"{form} {kind}"
             assert root.locator("img, script, iframe, a[href^='javascript'], svg[onload]").count() == 0, where
             text = root.inner_text()
-            assert "<script>window.pwned++</script>" in text or "<script>" in text, where
-            assert not re.search("[\\x00-\\x08\\x1b\\u202a-\\u202e\\u2066-\\u2069]", text), where
+            assert "<script>" in text, where
+            assert not re.search("[\x00-\x08\x1b\u202a-\u202e\u2066-\u2069]", text), where
             assert len(text) < 30_000, where
             wide = root.evaluate(
                 "e => e.scrollWidth - e.clientWidth + Math.max(0, e.getBoundingClientRect().right - innerWidth)"
@@ -340,5 +339,5 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
         for output in saved.cells[index].outputs:
             html = output.get("data", {}).get("text/html", "")
             assert "<script" not in html.lower()
-            assert not re.search(r"<[^>]+\\son\\w+\\s*=", html)
+            assert not re.search(r"<[^>]+\son\w+\s*=", html)
     assert "&lt;script&gt;" in page
