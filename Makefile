@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHELL := /bin/bash
 
-.PHONY: demo lab docs test unit lint bundle bundle-check browser bench old-servers matrix wheel clean help
+.PHONY: demo lab docs screenshots test unit lint bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
 .PRECIOUS: .matrix/%/.ready
@@ -27,6 +27,9 @@ test: lint bundle-check browser  ## run every test
 
 docs: $(READY)  ## build the documentation site into out/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from a real run: 4 minutes
+	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
 unit: $(READY)  ## run only the tests that need neither a federation nor a browser
 	$(BIN)/pytest tests/unit
@@ -67,6 +70,18 @@ matrix-%: .matrix/%/.ready
 	@$(PYTHON) -m venv .matrix/$*
 	@.matrix/$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@.matrix/$*/bin/python -m pip install --quiet --editable '.[local,grpc]' 'nvflare==$*' 'pytest>=8.2' 'pytest-timeout>=2.3'
+	@touch $@
+
+# The oldest that the views work in: tested by hand, and before a release.
+browser-oldest: browser .matrix/oldest-lab/.ready  ## run the main browser tests in JupyterLab 4.2 with ipykernel 6
+	.matrix/oldest-lab/bin/pytest tests/browser/test_job_view.py tests/browser/test_jobs_view.py
+
+.matrix/oldest-lab/.ready: pyproject.toml
+	@echo "setting up .matrix/oldest-lab: half a minute"
+	@$(PYTHON) -m venv .matrix/oldest-lab
+	@.matrix/oldest-lab/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@.matrix/oldest-lab/bin/python -m pip install --quiet --editable . 'jupyterlab==4.2.*' 'ipykernel==6.31.*' \
+	  'pytest>=8.2' 'pytest-timeout>=2.3' playwright
 	@touch $@
 
 wheel: bundle $(READY)  ## build the wheel and the sdist

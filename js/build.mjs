@@ -3,10 +3,13 @@
 // the machine or the folder it was built in, so that CI can build again and compare.
 import { build } from "esbuild";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const views = ["compare", "faults", "job", "jobs", "system", "submit", "session"];
+/** Views of one moment: they have a static form only. */
+const pictures = ["kit"];
 
 /** Bundles style sheets in which `.flw-view` stands for the class that the form's own sheet is written for. */
 const scopedStyle = {
@@ -25,17 +28,33 @@ const scopedStyle = {
   },
 };
 
-await build({
+/** What a live sheet is for, beside the view of its name: the jobs view draws jobs and comparisons itself. */
+const within = { jobs: ["jobs", "below", "job", "compare"] };
+
+/**
+ * Binds a live sheet to its view: a sheet reaches the whole page, and a notebook has several views. By `:where`, which
+ * leaves the weight of the rules as it is.
+ */
+function bound(css, view) {
+  const roots = (within[view] ?? [view]).map((name) => `.flw-${name}`).join(",");
+  return css.replaceAll(/\.flw-live(?![\w-])/g, `.flw-live:where(${roots})`);
+}
+
+const { outputFiles } = await build({
   absWorkingDir: fileURLToPath(new URL(".", import.meta.url)),
-  entryPoints: views.flatMap((view) => [
-    { in: `src/${view}/index.ts`, out: view },
-    { in: `src/${view}/live.css`, out: view },
-    ...(existsSync(new URL(`src/${view}/static.css`, import.meta.url))
-      ? [{ in: `src/${view}/static.css`, out: `${view}-static` }]
-      : []),
-  ]),
+  entryPoints: [
+    ...views.flatMap((view) => [
+      { in: `src/${view}/index.ts`, out: view },
+      { in: `src/${view}/live.css`, out: view },
+      ...(existsSync(new URL(`src/${view}/static.css`, import.meta.url))
+        ? [{ in: `src/${view}/static.css`, out: `${view}-static` }]
+        : []),
+    ]),
+    ...pictures.map((picture) => ({ in: `src/${picture}/static.css`, out: `${picture}-static` })),
+  ],
   outdir: "../flare_widgets/views/static",
   bundle: true,
+  write: false,
   format: "esm",
   // What anywidget's hosts run on: every browser since autumn 2022 has AbortSignal and container queries.
   target: ["es2022", "chrome111", "firefox113", "safari16.4"],
@@ -45,3 +64,7 @@ await build({
   legalComments: "none",
   logLevel: "info",
 });
+for (const { path, text } of outputFiles) {
+  const name = basename(path, ".css");
+  await writeFile(path, views.includes(name) ? bound(text, name) : text);
+}

@@ -34,6 +34,7 @@ from ..errors import (
 from ..kit import Finding, KitReport, StartupKit
 from ..wire.states import SessionState, SessionStatus
 from .aio import AsyncSession
+from .callbacks import basic_cb_with_print
 from .checkup import check_kit
 from .forms import JobList
 from .info import APIStatus, ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
@@ -88,6 +89,7 @@ __all__ = [
     "SystemInfo",
     "TargetType",
     "TransferCancelled",
+    "basic_cb_with_print",
     "check_kit",
     "connect",
     "connect_async",

@@ -137,7 +137,8 @@ def write_job(job: CellJob, parent: Path, *, first_line: int = 1, notebook: Coll
     if target.exists() and not (target / "meta.json").is_file():
         raise InvalidArgumentError(f"{str(target)!r} is there already and no job folder: choose another name or folder")
     with tempfile.TemporaryDirectory(prefix="flare-widgets-cell-") as folder:
-        made, warnings = _run_recipe(specification, job.code, Path(folder))
+        # Empty lines in place of those before, so that a traceback counts lines as the notebook does.
+        made, warnings = _run_recipe(specification, "\n" * (first_line - 1) + job.code, Path(folder))
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             shutil.rmtree(target)

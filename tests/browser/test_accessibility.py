@@ -1,4 +1,8 @@
-"""Every view, checked by axe-core in both themes."""
+"""Every view, checked by axe-core in both themes.
+
+The session switcher, the submit form, the kit check and the metrics are checked in the tests of their own, in all their
+states.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 from axe import serious
 from job_panel import JobPanel
+from jobs_panel import JobsPanel
 from lab_page import NotebookPage
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 JOB = (
     "from flare_widgets.views.display import show_job\n"
@@ -58,3 +63,110 @@ def test_the_job_view(themed: NotebookPage) -> None:
     themed.run_code("watch.say('FINISHED:EXECUTION_EXCEPTION', duration=61.5)")
     panel.expect_static("FINISHED:EXECUTION_EXCEPTION")
     assert serious(panel.static) == []
+
+
+def shown(notebook: NotebookPage, *cells: str) -> Locator:
+    """Run these cells, and return the outputs of the last one."""
+    notebook.fill(*cells)
+    for index in range(len(cells)):
+        notebook.run(index)
+    return notebook.outputs(len(cells) - 1)
+
+
+def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
+    table = JobsPanel(
+        shown(
+            themed,
+            "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+            "monitor = ScriptedMonitor(12)",
+            "view = JobsView(monitor, monitor.open_job, monitor.compare)\nview.show()",
+        )
+    )
+    expect(table.rows.first).to_be_visible()
+    assert serious(table.root) == []
+    table.row(2).locator(".flw-job-name").click()
+    expect(JobPanel(table.below).live).to_be_visible()
+    assert serious(table.root) == []
+    assert serious(table.below) == []
+    table.row(2).locator(".flw-col-status").click()
+    table.button("abort").click()
+    expect(table.confirm).to_be_visible()
+    assert serious(table.root) == []
+    table.confirm.get_by_role("button", name="No").click()
+    table.row(3).locator(".flw-col-status").click(modifiers=["Control"])
+    table.button("compare").click()
+    compared = table.below.locator(".flw-compare")
+    expect(compared.locator("canvas")).to_be_visible()
+    assert serious(compared) == []
+    themed.run_code("monitor.say(trouble='the connection to server:8002 was lost; trying again (2)')")
+    expect(table.root).to_contain_text("the connection to server:8002 was lost")
+    assert serious(table.root) == []
+    themed.run_code("view.freeze()")
+    expect(table.root).to_have_count(0)
+    assert serious(themed.outputs(1).first) == []
+
+
+def test_the_system_view(themed: NotebookPage) -> None:
+    output = shown(
+        themed,
+        "from scripted_system import ScriptedSystem, show\nsystem = ScriptedSystem('hospital-a', 'hospital-b')",
+        "view, admin = show(system)",
+    )
+    live = output.locator(".flw-system.flw-live")
+    expect(live.locator(".flw-row")).to_have_count(3)
+    assert serious(live) == []
+    live.locator("button.flw-row-line").nth(1).click()
+    expect(live.locator(".flw-detail").nth(2)).to_have_text("2.9.0")
+    assert serious(live) == []
+    themed.run_code("system.say(jobs=())")
+    live.get_by_role("button", name="Shut down", exact=True).first.click()
+    expect(live.get_by_role("textbox")).to_be_focused()
+    assert serious(live) == []
+    themed.run_code("import time; system.change('hospital-b', last_seen=time.time() - 100)")
+    expect(live.locator(".flw-troubles li")).to_have_count(1)
+    themed.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 70)")
+    expect(live).to_contain_text("no connection to server:8002")
+    assert serious(live) == []
+    themed.run_code("view.freeze()")
+    static = output.locator(".flw-system:not(.flw-live)")
+    expect(static).to_be_visible()
+    assert serious(static) == []
+
+
+def test_the_session_badge(themed: NotebookPage) -> None:
+    output = shown(
+        themed,
+        "from flare_widgets.views.display import show_session\nfrom scripted_sessions import Sessions\n"
+        "world = Sessions('heart', days=12)",
+        "badge = show_session(world.manager['heart'].session)",
+    )
+    live = output.locator(".flw-session.flw-live")
+    expect(live).to_contain_text("the certificate expires in 12 days")
+    assert serious(live) == []
+    themed.run_code("world.stop()")
+    expect(live).to_contain_text("no connection for")
+    assert serious(live) == []
+    themed.run_code("world.manager.close_all()")
+    static = output.locator(".flw-session:not(.flw-live)")
+    expect(static).to_contain_text("closed")
+    assert serious(static) == []
+
+
+def test_the_faults_view(themed: NotebookPage) -> None:
+    output = shown(
+        themed,
+        "from flare_widgets.views.faults import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
+        "board = ScriptedBoard('server', 'hospital-a', 'hospital-b', 'hospital-c')",
+        "view = FaultsView(board)\nview.show()",
+    )
+    live = output.locator(".flw-faults.flw-live")
+    expect(live.locator(".flw-process")).to_have_count(4)
+    assert serious(live) == []
+    for fault, site in (("pause", "hospital-a"), ("kill", "hospital-b"), ("slow", "hospital-c")):
+        themed.run_code(f"board.inject('{fault}', '{site}')")
+    expect(live.locator(".flw-process-state", has_text="runs for a fifth of the time")).to_be_visible()
+    assert serious(live) == []
+    themed.run_code("board.states.clear()")
+    static = output.locator(".flw-faults:not(.flw-live)")
+    expect(static).to_contain_text("As it was last seen.")
+    assert serious(static) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from jobs import write_job
 from jobs_panel import JobsPanel
 from lab_page import NotebookPage, mime_types
 from lab_server import LabServer
+from nbconvert import HTMLExporter
 from playwright.sync_api import expect
 
 from flare_widgets.api import connect
@@ -22,7 +25,11 @@ LESSON = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 JOB_PATIENCE = 90_000
 
 
-@pytest.fixture
+EVIL = "<img src=x onerror=pwned()><script>pwned()</script>'\"&amp;\u202egnp.\u0007\x1b[31m{{7*7}}"
+EVIL_SHOWN = "<img src=x onerror=pwned()><script>pwned()</script>'\"&amp;\ufffdgnp.\ufffd\ufffd[31m{{7*7}}"
+
+
+@pytest.fixture(scope="module")
 def federation() -> Iterator[LocalFederation]:
     with LocalFederation(2) as federation:
         yield federation
@@ -107,4 +114,94 @@ def test_the_table_shows_opens_and_aborts_a_real_job(
     opened.expect_status("FINISHED:ABORTED")
     notebook.run_code("view.freeze()")
     expect(notebook.outputs(1).locator("table.flw-jobs")).to_contain_text("FINISHED:ABORTED")
+    notebook.run_code("session.close()")
+
+
+@pytest.fixture
+def three_views(notebook: NotebookPage, federation: LocalFederation, tmp_path: Path) -> NotebookPage:
+    """A notebook with a job that runs until it is aborted, the table of the jobs, and the system."""
+    folder = write_job(tmp_path, "lasting", wait=True)
+    notebook.create(
+        "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"
+        "from flare_widgets.views.display import show_job, show_jobs, show_system\n"
+        f"session = connect('{federation.admin_kit}')\nmonitor = Monitor(session)\n"
+        f"job = session.submit_job('{folder}')",
+        "view = show_job(monitor.watch(job), session)",
+        "table = show_jobs(monitor)",
+        "system = show_system(session, monitor)",
+    )
+    for index in range(4):
+        notebook.run(index)
+    notebook.page.set_viewport_size({"width": 1280, "height": 1600})
+    JobPanel(notebook.outputs(1)).expect_status("RUNNING")
+    expect(JobsPanel(notebook.outputs(2)).rows.first).to_be_visible()
+    expect(notebook.outputs(3).locator(".flw-system.flw-live")).to_be_visible()
+    return notebook
+
+
+def test_a_server_that_stands_still_is_said_and_all_views_recover(
+    three_views: NotebookPage, federation: LocalFederation, pictures: Path | None
+) -> None:
+    notebook = three_views
+    job, table = JobPanel(notebook.outputs(1)), JobsPanel(notebook.outputs(2))
+    system = notebook.outputs(3).locator(".flw-system.flw-live")
+    troubles = [
+        job.live.locator(".flw-trouble"),
+        table.root.locator(".flw-jobs-trouble"),
+        system.locator(".flw-troubles"),
+    ]
+    federation.pause("server")
+    try:
+        for trouble in troubles:
+            expect(trouble).to_contain_text("no connection to localhost")
+        expect(job.status).to_have_css("text-decoration-line", "line-through")
+        expect(table.root.locator(".flw-fresh")).to_have_text(re.compile(r"^as of \d+ s ago$"))
+        expect(system.locator(".flw-word").first).to_have_css("text-decoration-line", "line-through")
+        notebook.screenshot(notebook.page.locator(".jp-Notebook"), pictures and pictures / "lost.png")
+    finally:
+        federation.bring_back("server")
+    for trouble in troubles:
+        expect(trouble).to_be_hidden()
+    expect(job.status).to_have_css("text-decoration-line", "none")
+    # What comes next is seen in each of them.
+    notebook.run_code("session.abort_job(job)")
+    job.expect_static("FINISHED:ABORTED")
+    expect(table.row(1)).to_contain_text("aborted")
+    expect(system.locator(".flw-elapsed").first).to_contain_text("no job is running")
+
+
+def test_a_real_job_with_a_hostile_name_is_only_a_name(
+    notebook: NotebookPage, federation: LocalFederation, tmp_path: Path
+) -> None:
+    """The server takes any name: it is that of meta.json."""
+    folder = write_job(tmp_path, "hostile")
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**meta, "name": EVIL}))
+    with connect(federation.admin_kit) as session:
+        job_id = session.submit_job(folder)
+        assert session.get_job_meta(job_id)["name"] == EVIL
+    notebook.create(
+        "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"
+        "from flare_widgets.views.display import show_job, show_jobs\n"
+        "from flare_widgets.views.compare import CompareView\n"
+        f"session = connect('{federation.admin_kit}')\nmonitor = Monitor(session)\njob = {job_id!r}",
+        "view = show_job(monitor.watch(job), session)",
+        "table = show_jobs(monitor)",
+        "both = CompareView([monitor.watch(job), monitor.watch(job)])\nboth.show()",
+    )
+    notebook.page.evaluate("() => { window.pwned = () => { window.__pwned = true } }")
+    for index in range(4):
+        notebook.run(index)
+    JobPanel(notebook.outputs(1)).expect_static("FINISHED:COMPLETED")
+    table = JobsPanel(notebook.outputs(2))
+    expect(table.row(1).locator(".flw-job-name")).to_have_text(EVIL_SHOWN)
+    notebook.run_code("both.freeze(); table.freeze()")
+    for index, kind in enumerate(("job", "jobs", "compare"), 1):
+        output = notebook.outputs(index)
+        expect(output.locator(f".flw-{kind}:not(.flw-live)").first).to_contain_text(EVIL_SHOWN[:40])
+        expect(output.locator("img, script")).to_have_count(0)
+    page, _ = HTMLExporter().from_notebook_node(notebook.save())
+    assert "<img src=x" not in page
+    assert "pwned()&lt;/script&gt;" in page
+    assert not notebook.page.evaluate("() => window.__pwned")
     notebook.run_code("session.close()")

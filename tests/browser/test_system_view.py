@@ -34,7 +34,7 @@ class SystemPanel:
         return self.row(name).locator("button.flw-row-line")
 
     def button(self, name: str, label: str) -> Locator:
-        return self.row(name).get_by_role("button", name=re.compile(rf"^{label}( ?: not possible.*)?$"))
+        return self.row(name).get_by_role("button", name=re.compile(rf"^{label}( \(not possible: .*\))?$"))
 
 
 @pytest.fixture
@@ -177,6 +177,24 @@ def test_other_roles_see_why_not(bench):
         button = panel.button("hospital-a", label)
         expect(button).to_have_attribute("aria-disabled", "true")
         expect(button).to_have_attribute("title", re.compile("your role member may not"))
+
+
+def test_it_does_not_change_the_look_of_other_views(shown, panel):
+    """A style sheet reaches the whole page; both of these have lines, folds and signs."""
+    shown.fill(
+        *CELLS,
+        "from flare_widgets.views.display import show_job\nfrom scripted import ScriptedSession, ScriptedWatch\n"
+        "watch = ScriptedWatch()\nview = show_job(watch, ScriptedSession())",
+    )
+    shown.run(2)
+    log = shown.outputs(2).get_by_role("button", name="Log", exact=True)
+    expect(log).to_be_visible()
+    style = "e => { const s = getComputedStyle(e); return [s.color, s.display, s.transition, e.offsetHeight] }"
+    before = [log.evaluate(style), shown.outputs(2).locator(".flw-head").evaluate(style)]
+    shown.run(0)
+    shown.run(1)
+    expect(panel.rows).to_have_count(3)
+    assert [log.evaluate(style), shown.outputs(2).locator(".flw-head").evaluate(style)] == before
 
 
 def test_hostile_names_stay_text(shown, panel, pictures):

@@ -113,3 +113,17 @@ def test_what_is_no_startup_kit_is_an_error_of_the_api(tmp_path: Path) -> None:
             flare_api.new_secure_session("x", location)
         with pytest.raises(ours):
             new_secure_session("x", location)  # type: ignore[arg-type]
+
+
+def test_the_callback_of_the_examples_prints_what_nvflares_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    metas = [{"status": status, "job_id": "x"} for status in ("SUBMITTED", *["RUNNING"] * 5, "FINISHED:COMPLETED")]
+
+    def printed(callback: Callable[..., bool]) -> tuple[str, dict[str, int]]:
+        counter = {"count": 0}
+        assert all(callback(None, "x", dict(meta), cb_run_counter=counter) for meta in metas)
+        return capsys.readouterr().out, counter
+
+    check_parameters(api.basic_cb_with_print, flare_api.basic_cb_with_print)
+    ours, theirs = printed(api.basic_cb_with_print), printed(flare_api.basic_cb_with_print)
+    assert ours == theirs
+    assert ours[1] == {"count": 7}

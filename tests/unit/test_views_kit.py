@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+
+import pytest
 
 from flare_widgets.kit import Finding, KitReport
-from flare_widgets.views.kit import KitCheckup
+from flare_widgets.views.kit import KitCheckup, next_steps, picture
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
 REPORT = KitReport(
@@ -21,7 +24,7 @@ REPORT = KitReport(
 
 def test_every_finding_is_a_row_in_words() -> None:
     html = KitCheckup.of(REPORT)._repr_html_()
-    assert html.count("<tr>") == 1 + len(REPORT.findings)
+    assert html.count("<tr ") == 1 + len(REPORT.findings)
     for finding in REPORT.findings:
         assert f">{finding.name}</th>" in html
         assert re.search(rf"</span> (<strong>)?{finding.outcome}", html)
@@ -43,4 +46,71 @@ def test_it_is_still_a_report() -> None:
     assert isinstance(checkup, KitReport)
     assert checkup.findings == REPORT.findings
     assert not checkup.ok
-    assert repr(checkup) == repr(REPORT)
+    assert repr(checkup).startswith(repr(REPORT))
+
+
+def html_words(report: KitReport) -> str:
+    """The words of the HTML form, as a reader without its style has them."""
+    html = re.sub(r"<style>.*?</style>", "", KitCheckup.of(report)._repr_html_(), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+@pytest.mark.parametrize("report", [REPORT, KitReport("kits/me", (Finding("login", "ok", "you are let in"),))])
+def test_both_forms_tell_the_same(report: KitReport) -> None:
+    text, words = " ".join(repr(KitCheckup.of(report)).split()), html_words(report)
+    for finding in report.findings:
+        assert f"{finding.name} {finding.outcome} {finding.sentence}" in text
+        assert finding.sentence in words
+    for step in next_steps(report):
+        assert " ".join(step).strip() in text
+        assert " ".join(step).strip() in words
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "tone", "verdict", "steps"),
+    [
+        ({"chain": "ok", "login": "ok"}, "ok", "no problem", [("Log in:", "%flare connect 'my kit'")]),
+        (
+            {"chain": "ok", "login": "skipped"},
+            "ok",
+            "no problem",
+            [("The way to the server is not checked yet:", "%flare check 'my kit'")],
+        ),
+        (
+            {"role": "warning", "clock": "warning", "login": "ok"},
+            "warning",
+            "2 warnings",
+            [
+                ("See to the role and clock when you can: it works as it is.", ""),
+                ("Log in:", "%flare connect 'my kit'"),
+            ],
+        ),
+        (
+            {"dates": "failed", "role": "warning", "chain": "failed", "login": "skipped"},
+            "failed",
+            "2 problems",
+            [
+                ("Solve the problem with the dates first: others may come of it.", ""),
+                ("Then check again:", "%flare check 'my kit'"),
+            ],
+        ),
+    ],
+)
+def test_the_verdict_and_what_to_do_next(outcomes: dict, tone: str, verdict: str, steps: list) -> None:
+    report = KitReport("my kit", tuple(Finding(name, outcome, "so") for name, outcome in outcomes.items()))
+    drawn = picture(report)
+    assert (drawn["tone"], drawn["verdict"], drawn["steps"]) == (tone, verdict, steps)
+
+
+def test_a_hostile_kit_is_only_text() -> None:
+    place = f"kits/{HOSTILE}/$(reboot)"
+    html = KitCheckup.of(
+        KitReport(place, (Finding("folder", "failed", 'x" onload="alert(1)' + "y" * 10**6),))
+    )._repr_html_()
+    assert len(html) < 20_000
+    assert "<script" not in html
+    assert 'x" onload' not in html
+    assert not set(html) & {"\x1b", "\u202e"}
+    ((_, command),) = next_steps(KitReport(place, (Finding("login", "ok", ""),)))
+    assert command.startswith("%flare connect 'kits/")
+    assert command.endswith("$(reboot)'")

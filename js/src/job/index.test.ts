@@ -115,8 +115,11 @@ describe("a running job", () => {
   });
 
   it("calls old facts stale, in words", () => {
-    const { seen, find } = open("running");
-    vi.advanceTimersByTime(10_000);
+    const { model, seen, find, now } = open("running");
+    vi.advanceTimersByTime(6000);
+    // The kernel is there, it only has no news.
+    model.fire("msg:custom", { kind: "clock", now: now + 6 });
+    vi.advanceTimersByTime(4000);
     expect(seen(".flw-fresh")).toBe("! last heard of 11 s ago");
     expect(find(".flw-fresh").className).toContain("flw-stale");
   });
@@ -187,13 +190,14 @@ describe("an ended job", () => {
 
   it("becomes one while it is looked at", () => {
     const { model, seen, find, snapshot } = open("running");
-    expect(vi.getTimerCount()).toBe(1);
+    expect(vi.getTimerCount()).toBe(2);
     const end = fixture("completed");
     model.receive({ snapshot: end.snapshot, sent_at: end.now, actions: [] });
     expect(snapshot["status"]).toBe("RUNNING");
     expect(seen(".flw-word")).toBe("FINISHED:COMPLETED");
     expect(seen(".flw-elapsed")).toBe("ran 2:30");
     expect(find(".flw-job").dataset["tone"]).toBe("done");
+    model.fire("change");
     expect(vi.getTimerCount()).toBe(0);
   });
 

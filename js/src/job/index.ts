@@ -2,6 +2,7 @@
 import { readActions } from "../lib/actions";
 import { KernelClock } from "../lib/clock";
 import { type Model, type RenderContext, listen } from "../lib/host";
+import { doable, watchKernel } from "../lib/kernel";
 import { clean } from "../lib/text";
 import { type Metric, readMetrics } from "./metrics";
 import { readPicture } from "./picture";
@@ -48,15 +49,27 @@ export default function jobWidget() {
       if (value !== sent) [sent, metrics] = [value, readMetrics(value)];
       return metrics;
     };
-    const facts = (): JobFacts => ({
-      job: readSnapshot(model.get("snapshot")),
-      picture: readPicture(model.get("picture")),
-      metrics: newestMetrics(),
-      sentence: clean(String(model.get("sentence") ?? ""), MOST_WORDS),
-      actions: readActions(model.get("actions")),
-      hasLog: model.get("has_log") === true,
+    const kernel = watchKernel(model, {
+      ask: () => tell(model, { kind: "clock" }),
+      changed: () => view.draw(facts()),
+      needed: () => !readSnapshot(model.get("snapshot")).ended || readActions(model.get("actions")).length > 0,
     });
+    const facts = (): JobFacts => {
+      const job = readSnapshot(model.get("snapshot"));
+      const sentence = clean(String(model.get("sentence") ?? ""), MOST_WORDS);
+      // How a job ended does not change any more, whoever is gone.
+      const trouble = job.ended ? "" : kernel.trouble;
+      return {
+        job: trouble ? { ...job, trouble } : job,
+        picture: readPicture(model.get("picture")),
+        metrics: newestMetrics(),
+        sentence: trouble ? `${trouble}. Before: ${sentence}` : sentence,
+        actions: doable(readActions(model.get("actions")), kernel),
+        hasLog: model.get("has_log") === true,
+      };
+    };
     const stop = [
+      kernel.dispose,
       // The time may be set before or after the snapshot it came with, hence it draws too.
       listen(model, TRAITS.map((name) => `change:${name}`), () => view.draw(facts())),
       listen(model, ["msg:custom"], (message) => view.takeLog(message)),

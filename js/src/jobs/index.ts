@@ -4,6 +4,7 @@ import { KernelClock } from "../lib/clock";
 import { h } from "../lib/dom";
 import { Feed } from "../lib/feed";
 import { type Model, type RenderContext, listen } from "../lib/host";
+import { doable, watchKernel } from "../lib/kernel";
 import { clean } from "../lib/text";
 import { childView } from "./child";
 import { type ListedJob, readJob } from "./job";
@@ -47,18 +48,25 @@ export default function jobsWidget() {
     });
     const below = childView(model, () => tell(model, { kind: "shut" }));
     let rows: readonly ListedJob[] | undefined = feed?.known ? [...feed.rows.values()] : undefined;
+    const kernel = watchKernel(model, {
+      ask: () => tell(model, { kind: "clock" }),
+      changed: () => draw(),
+      needed: () => model.get("ended") !== true,
+    });
     const draw = (): void => {
       const factsAt = model.get("facts_at");
+      const ended = model.get("ended") === true;
       view.draw({
         jobs: rows,
         study: clean(String(model.get("study") ?? "")),
         factsAt: typeof factsAt === "number" && factsAt > 0 ? factsAt : null,
-        trouble: clean(String(model.get("trouble") ?? ""), 500),
-        ended: model.get("ended") === true,
-        actions: readActions(model.get("actions")),
+        trouble: (ended ? "" : kernel.trouble) || clean(String(model.get("trouble") ?? ""), 500),
+        ended,
+        actions: doable(readActions(model.get("actions")), kernel),
       });
     };
     const stop = [
+      kernel.dispose,
       listen(model, ["change:facts_at", "change:sent_at", "change:trouble", "change:actions", "change:ended"], draw),
       listen(model, ["change:below"], () => below.draw(model.get("below"))),
       feed?.subscribe(() => {

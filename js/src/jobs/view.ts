@@ -192,7 +192,10 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
 
   function open(index: number): void {
     const job = shown[index];
-    if (job) tell({ kind: "act", action: "open" }, [job.id]);
+    // As by the button, which may be grey, and then says why.
+    const why = facts?.actions.find(({ name }) => name === "open")?.reason;
+    if (job && why) voice.say(why);
+    else if (job) tell({ kind: "act", action: "open" }, [job.id]);
   }
 
   function press(action: string): void {
@@ -252,7 +255,8 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
     show(tools, jobs.length > 0);
     list.setRows(shown);
     const none = jobs.length === 0;
-    setText(nothing, facts?.jobs === undefined ? "Asking for the jobs…" : none ? EMPTY : "No job fits the filter.");
+    const asking = facts?.trouble ? "The jobs are not known." : "Asking for the jobs…";
+    setText(nothing, facts?.jobs === undefined ? asking : none ? EMPTY : "No job fits the filter.");
     show(nothing, shown.length === 0);
     drawCounts(jobs);
     drawSelection();

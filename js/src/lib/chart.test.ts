@@ -42,6 +42,19 @@ describe("a chart", () => {
     expect(plot().getAttribute("aria-valuetext")).toBe("round 3, all together 0.607, hospital-a 0.590");
   });
 
+  it("has the labels of the values it shows, also when they have changed", async () => {
+    const labels = async (...values: number[]): Promise<unknown[]> => {
+      calls.length = 0;
+      open.draw({ label: "loss", xLabel: "round", lines: [{ name: "loss", points: values.map((y, x) => [x + 1, y] as const) }] });
+      await new Promise((resolve) => setTimeout(resolve));
+      return calls.filter(([name]) => name === "fillText").map(([, text]) => text);
+    };
+    expect(await labels(0.5, 0.6, 0.7)).toContain("0.6");
+    const later = await labels(0.5, 40, 80);
+    expect(later).toContain("40");
+    expect(later).not.toContain("0.6");
+  });
+
   it("is read by arrow keys", () => {
     open.draw(PICTURE);
     press("Home");

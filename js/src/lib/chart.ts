@@ -55,6 +55,8 @@ const MOST_NAMED = 12;
 const MOST_MARKS = 30;
 /** Lines whose values a screen reader is told at each step. */
 const MOST_SPOKEN = 6;
+/** CSS pixels from the middle of the marked point to the outside of its ring, and a little. */
+const MARK = 10;
 /** CSS pixels from a line within which the pointer is taken to mean it. */
 const NEAR = 30;
 /** Steps along the bottom: whole numbers, for there is no half a round. */
@@ -102,6 +104,8 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     if (pointed !== null && pointed >= columns[0].length) pointed = null;
     if (drawing && kind === nextKind) {
       drawing.setData(places as uPlot.AlignedData);
+      // uPlot sees the same range, 0 to 1, and would keep the labels of the values before.
+      drawing.redraw(true, true);
     } else {
       kind = nextKind;
       entries = lines.slice(0, MOST_NAMED).map(entry);
@@ -119,6 +123,8 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     return {
       width: plot.clientWidth || 300,
       height,
+      // Room for a mark at the edge; below and on the left there are the axes.
+      padding: [MARK, MARK, null, null],
       legend: { show: false },
       // Nothing grows pale: a line that the pointer is near is named instead.
       focus: { alpha: 1 },
@@ -166,7 +172,8 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     ctx.save();
     ctx.beginPath();
     // A mark may reach a little over the edge, or the first and the last would be cut in half.
-    ctx.rect(bbox.left - 6 * ratio, bbox.top - 6 * ratio, bbox.width + 12 * ratio, bbox.height + 12 * ratio);
+    const over = MARK * ratio;
+    ctx.rect(bbox.left - over, bbox.top - over, bbox.width + 2 * over, bbox.height + 2 * over);
     ctx.clip();
     const stamp = (x: number, y: number, paint: () => void): void => {
       const place = scale.place(y);

@@ -2,6 +2,7 @@
 import { type Action, readActions } from "../lib/actions";
 import { KernelClock } from "../lib/clock";
 import { type Model, type RenderContext, listen } from "../lib/host";
+import { type Kernel, doable, watchKernel } from "../lib/kernel";
 import { record } from "../lib/plain";
 import { clean } from "../lib/text";
 import { whileVisible } from "../lib/visible";
@@ -35,11 +36,17 @@ export default function systemWidget() {
       unfolded: (name) => tell(model, { kind: "unfold", name }),
       tell: (wish) => tell(model, { ...wish }),
     });
-    const facts = (): SystemFacts => ({
-      system: readSystem(model.get("snapshot")),
-      sentence: clean(String(model.get("sentence") ?? ""), 1000),
-      actions: actionsOf(model.get("actions")),
-    });
+    const kernel = watchKernel(model, { ask: () => tell(model, { kind: "clock" }), changed: () => view.draw(facts()) });
+    const facts = (): SystemFacts => {
+      const system = readSystem(model.get("snapshot"));
+      const sentence = clean(String(model.get("sentence") ?? ""), 1000);
+      const { trouble } = kernel;
+      return {
+        system: trouble ? { ...system, trouble, unheard: true } : system,
+        sentence: trouble ? `${trouble}. Before: ${sentence}` : sentence,
+        actions: actionsOf(model.get("actions"), kernel),
+      };
+    };
     const undo = listen(model, ["change:snapshot", "change:actions", "change:sent_at"], () => view.draw(facts()));
     view.draw(facts());
     el.append(view.element);
@@ -47,6 +54,7 @@ export default function systemWidget() {
     tell(model, { kind: "clock" });
     return () => {
       undo();
+      kernel.dispose();
       visible.dispose();
       view.dispose();
     };
@@ -55,8 +63,9 @@ export default function systemWidget() {
   return { initialize, render };
 }
 
-function actionsOf(value: unknown): ReadonlyMap<string, readonly Action[]> {
-  return new Map(Object.entries(record(value)).map(([name, actions]) => [clean(name), readActions(actions)]));
+function actionsOf(value: unknown, kernel: Kernel): ReadonlyMap<string, readonly Action[]> {
+  const all = Object.entries(record(value));
+  return new Map(all.map(([name, actions]) => [clean(name), doable(readActions(actions), kernel)]));
 }
 
 /** Send the kernel a wish. Without a kernel it goes nowhere, and the ages in the view say so. */

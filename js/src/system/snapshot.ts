@@ -38,6 +38,8 @@ export interface SystemSnapshot {
   readonly resources: string;
   readonly factsAt: number | null;
   readonly trouble: string;
+  /** The trouble is between this page and the kernel: nothing is known against the server. */
+  readonly unheard: boolean;
   readonly detailsAt: number | null;
   readonly detailsMissing: string;
   readonly missing: readonly (readonly [string, string])[];
@@ -78,6 +80,7 @@ export function readSystem(value: unknown): SystemSnapshot {
     resources: text(raw["resources"], 300),
     factsAt: number(raw["facts_at"]),
     trouble: text(raw["trouble"], 400),
+    unheard: false,
     detailsAt: number(raw["details_at"]),
     detailsMissing: text(raw["details_missing"], 400),
     missing: Array.isArray(raw["missing"])

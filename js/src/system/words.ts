@@ -26,7 +26,9 @@ export function age(seconds: number): string {
 
 export function serverState(system: SystemSnapshot, now: number): State {
   if (system.factsAt === null) return { tone: system.trouble ? "warn" : "unknown", words: "no answer yet" };
-  if (system.trouble) return { tone: "bad", words: `not reachable, last heard of ${age(now - system.factsAt)} ago` };
+  const heard = `last heard of ${age(now - system.factsAt)} ago`;
+  if (system.unheard) return { tone: "unknown", words: heard };
+  if (system.trouble) return { tone: "bad", words: `not reachable, ${heard}` };
   return { tone: "good", words: "connected" };
 }
 

@@ -1,4 +1,4 @@
-/** Last line: what went wrong, and what can be done. Its height is kept, so that nothing jumps. */
+/** Last line: what went wrong, and what can be done; not there when there is neither. */
 import { type Action, type ActionBarOptions, actionBar } from "../../lib/actions";
 import { h, setText, show } from "../../lib/dom";
 import type { JobSnapshot } from "../snapshot";
@@ -22,8 +22,7 @@ export function foot(options: ActionBarOptions): Foot {
       const hadFocus = element.contains(activeElement);
       bar.draw(actions, now);
       show(bar.element, actions.length > 0);
-      // An ended job that nothing can be done to has nothing to say here.
-      show(element, !job.ended || actions.length > 0);
+      show(element, trouble.textContent !== "" || actions.length > 0);
       // The focus must not fall out of the view when what it is on disappears.
       if (hadFocus && !actions.length) element.parentElement?.focus({ preventScroll: true });
     },

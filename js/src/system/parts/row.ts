@@ -37,7 +37,7 @@ export interface Row {
 let count = 0;
 
 export function row(key: string, { askDetails, unfolded, controls }: RowOptions): Row {
-  const fold = h("span", { class: "flw-fold", "aria-hidden": "true" }, "▸");
+  const fold = h("span", { class: "flw-row-fold", "aria-hidden": "true" }, "▸");
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
   const name = h("strong", { class: "flw-row-name" });
   const word = h("span", { class: "flw-row-state" });

@@ -1,0 +1,48 @@
+"""A callback to begin with, for ``Session.monitor_job``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_IN_FULL = 3  # so many times while the job runs; then a dot
+
+
+def basic_cb_with_print(
+    session: Session,  # noqa: ARG001  # the FLARE API's signature
+    job_id: str,  # noqa: ARG001
+    job_meta: dict[str, Any],
+    *cb_args: Any,  # noqa: ARG001
+    **cb_kwargs: Any,
+) -> bool:
+    """Print a job's meta: of a running job three times, then a dot for each look; else always.
+
+    The callback of the FLARE API's examples. It prints in the thread that waits, so into the cell that waits.
+
+    Parameters
+    ----------
+    session, job_id, job_meta, *cb_args
+        As ``Session.monitor_job`` passes them.
+    **cb_kwargs
+        ``cb_run_counter``, a dict whose ``count`` it counts up.
+
+    Returns
+    -------
+    bool
+        True: the watching goes on until the job has ended.
+
+    Examples
+    --------
+    >>> session.monitor_job(job_id, cb=basic_cb_with_print, cb_run_counter={"count": 0})  # doctest: +SKIP
+    """
+    counter = cb_kwargs["cb_run_counter"]
+    if job_meta["status"] != "RUNNING":
+        print(f"\n{job_meta}")  # noqa: T201
+    elif counter["count"] < _IN_FULL:
+        print(job_meta)  # noqa: T201
+    else:
+        print(".", end="")  # noqa: T201
+    counter["count"] += 1
+    return True

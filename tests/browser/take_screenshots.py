@@ -1,0 +1,179 @@
+"""`make screenshots`: a picture of every view in both themes, from a real run, into docs/screenshots.
+
+A federation of three hospitals, jobs that have ended well and badly and one that runs, and a person who looks at all
+of it in JupyterLab. With ``SCREENSHOTS`` set to a folder, narrow pictures of the same go there, to look at.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from job_panel import JobPanel
+from lab_page import NotebookPage
+from lab_server import LabServer
+from playwright.sync_api import Locator, ViewportSize, expect
+
+DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
+THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
+# As high as the highest view: a picture of what is scrolled out of sight shows what is on top of it.
+WIDE: ViewportSize = {"width": 1280, "height": 1500}
+NARROW: ViewportSize = {"width": 480, "height": 1900}
+MOST_BYTES = 150_000
+PATIENCE = 240_000
+
+SETUP = """\
+%load_ext flare_widgets
+import os, shutil
+import numpy as np
+from flare_widgets.views.display import show_session
+start = np.zeros(8)
+federation = %flare up --sites hospital-a,hospital-b,hospital-c --users ada@example.org=lead --name clinics
+"""
+CONNECT = """\
+shutil.copytree(federation.kit('ada@example.org'), 'kits/ada@example.org')
+os.chmod('kits/ada@example.org/startup/client.key', 0o644)
+research = %flare connect kits/ada@example.org --name research
+"""
+
+# A regression that each hospital can only learn a part of; what it tells of each round is how good the model is there.
+CLIENT = """\
+import argparse
+import time
+
+import numpy as np
+import nvflare.client as flare
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--rate", type=float, default=0.2)
+parser.add_argument("--seconds", type=float, default=0.3)
+options = parser.parse_args()
+
+flare.init()
+site = "abc".index(flare.get_site_name()[-1])
+random = np.random.default_rng(site)
+patients = random.normal(0.3 * site, 1, size=(600, 8))
+ill = patients @ np.linspace(-2, 2, 8) + random.normal(scale=1 + 0.6 * site, size=600) > 0.5
+while flare.is_running():
+    model = flare.receive()
+    name, weights = next(iter(model.params.items()))
+    risk = 1 / (1 + np.exp(-patients @ weights))
+    metrics = {
+        "accuracy": float(np.mean((risk > 0.5) == ill)),
+        "loss": float(-np.mean(np.where(ill, np.log(risk + 1e-9), np.log(1 - risk + 1e-9)))),
+    }
+    print(f"round {model.current_round}: " + ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
+    some = random.choice(600, 40)
+    weights = weights - options.rate * patients[some].T @ (risk[some] - ill[some]) / 40
+    time.sleep(options.seconds * (1 + 0.3 * site))
+    flare.send(flare.FLModel(params={name: weights}, metrics=metrics, meta={"NUM_STEPS_CURRENT_ROUND": 1}))
+"""
+# One hospital's data lack a column: what happens often.
+BROKEN = CLIENT.replace(
+    "    risk =",
+    """\
+    if model.current_round == 2 and site == 1:
+        raise KeyError("column 'blood_pressure' is not in the table")
+    risk =""",
+)
+FLARE = "%%flare --model start --key-metric accuracy"
+
+CELLS = [
+    SETUP,
+    CONNECT,
+    f"{FLARE} --name readmission-slow --rounds 8 --arg rate=0.15\n{CLIENT}",
+    f"{FLARE} --name readmission-fast --rounds 8 --arg rate=0.9\n{CLIENT}",
+    f"{FLARE} --name readmission-v2 --rounds 5\n{BROKEN}",
+    f"{FLARE} --name readmission --rounds 20 --arg rate=0.3 --arg seconds=3\n{CLIENT}",
+    "%flare jobs",
+    "%flare compare readmission-slow readmission-fast",
+    "%flare status",
+    "badge = show_session(research)",
+    "%flare sessions",
+    f"{FLARE} --name stroke-risk --dry-run jobs\n{CLIENT}",
+    "form = %flare submit",
+    "%flare check kits/ada@example.org",
+    "%flare faults",
+]
+DONE, FAST, FAILED, RUNNING, JOBS, COMPARE, SYSTEM, BADGE, SWITCHER, _, SUBMIT, KIT, FAULTS = range(2, len(CELLS))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """A JupyterLab in a folder whose path can be seen in pictures."""
+    folder = Path(tempfile.gettempdir(), "notebooks")
+    folder.mkdir()
+    try:
+        server = LabServer(folder, tmp_path_factory.mktemp("home"))
+        yield server
+        server.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.timeout(900)
+def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
+    notebook.page.set_default_timeout(PATIENCE)
+    notebook.page.set_viewport_size(WIDE)
+    notebook.create(*CELLS)
+    notebook.command("application:toggle-left-area")
+    # The cell that submits is run when the others stand, so that its job still runs when all pictures are taken.
+    for index in [i for i in range(len(CELLS)) if i != RUNNING]:
+        notebook.run(index)
+        if index in (DONE, FAST, FAILED):
+            expect(JobPanel(output(notebook, index)).static).to_be_visible(timeout=PATIENCE)
+    notebook.run(RUNNING)
+    expect(output(notebook, RUNNING).locator(".flw-round")).to_contain_text("round 4", timeout=PATIENCE)
+    form = output(notebook, SUBMIT)
+    form.get_by_role("button", name="jobs").click()
+    form.get_by_role("button", name="stroke-risk").click()
+    for theme, suffix in THEMES.items():
+        notebook.theme(theme)
+        for name in [*VIEWS]:
+            take(notebook, name, DOCS / f"{name}{suffix}.png")
+    notebook.theme("JupyterLab Light")
+    if pictures:
+        notebook.page.set_viewport_size(NARROW)
+        for name in [*VIEWS]:
+            take(notebook, name, pictures / f"{name}-narrow.png")
+    taken = sorted(DOCS.glob("*.png"))
+    assert [file.name for file in taken if file.stat().st_size > MOST_BYTES] == []
+
+
+#: The pictures: the cell they are of, what is seen when it can be taken, and what belongs to the picture.
+VIEWS = {
+    "job": (RUNNING, "canvas", ".flw-job"),
+    "job-log": (RUNNING, ".flw-log-line", ".flw-job"),
+    "job-done": (DONE, ".flw-chart-picture", ".flw-job"),
+    "job-failed": (FAILED, ".flw-fault", ".flw-job"),
+    "jobs": (JOBS, ".flw-job-name >> nth=3", ".flw-jobs"),
+    "compare": (COMPARE, "canvas, .flw-chart-picture", ".flw-compare"),
+    "system": (SYSTEM, ".flw-row >> nth=3", ".flw-system"),
+    "session": (BADGE, ".flw-session-row", ".flw-session"),
+    "sessions": (SWITCHER, ".flw-session-row >> nth=1", ".flw-session"),
+    "submit": (SUBMIT, "text=goes to", ".flw-submit"),
+    "kit": (KIT, ".flw-checks", ".flw-kit"),
+    "faults": (FAULTS, ".flw-process >> nth=3", ".flw-faults"),
+}
+
+
+def output(notebook: NotebookPage, index: int) -> Locator:
+    return notebook.cell(index).locator(".jp-OutputArea")
+
+
+def take(notebook: NotebookPage, name: str, file: Path) -> None:
+    index, sign, root = VIEWS[name]
+    found = output(notebook, index)
+    found.scroll_into_view_if_needed()
+    if index == RUNNING:
+        for part, wanted in {"Log": name == "job-log", "Metrics": name != "job-log"}.items():
+            fold = JobPanel(found).live.get_by_role("button", name=part, exact=True)
+            if fold.get_attribute("aria-expanded") != str(wanted).lower():
+                fold.click()
+                fold.blur()
+    expect(found.locator(sign).first).to_be_visible()
+    notebook.page.mouse.move(2, 2)
+    notebook.screenshot(found.locator(root).first, file)

@@ -1,0 +1,108 @@
+"""The check of a startup kit in a real JupyterLab, in all its states."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from axe import serious
+from contrast import contrasts
+from lab_page import NotebookPage, mime_types
+from playwright.sync_api import Locator, expect
+from test_system_view import overflowing
+
+HOSTILE = "<img src=x onerror=window.pwned++><script>window.pwned++</script>\u202e\x1b[2J"
+FINDINGS = (
+    "from flare_widgets.kit import Finding, KitReport\nfrom flare_widgets.views.kit import KitCheckup\n"
+    f"evil = {HOSTILE!r}\n"
+    "KitCheckup.of(KitReport(evil, tuple(Finding('dates', outcome, evil + 'long' * 400 + outcome)\n"
+    "    for outcome in ('failed', 'warning', 'skipped', 'ok'))))"
+)
+REPORT = (
+    "from flare_widgets.kit import Finding, KitReport\nfrom flare_widgets.views.kit import KitCheckup\n"
+    "findings = [Finding('folder', 'ok', 'kits/ada is a user\\'s startup kit')]\n"
+    "KitCheckup.of(KitReport('kits/ada@example.org', tuple([*findings, *{more}])))"
+)
+STATES = {
+    "ok": ("[Finding('login', 'ok', 'ada is let in')]", "no problem", "%flare connect kits/ada@example.org"),
+    "warning": (
+        "[Finding('key permissions', 'warning', 'client.key is open. Close it: chmod 600 client.key'),"
+        " Finding('login', 'skipped', 'not checked: the network was left out')]",
+        "1 warning",
+        "%flare check kits/ada@example.org",
+    ),
+    "failed": (
+        "[Finding('dates', 'failed', 'client.crt expired on 2026-01-01. Ask your project admin for a new kit'),"
+        " Finding('login', 'skipped', 'not checked')]",
+        "1 problem",
+        "%flare check kits/ada@example.org",
+    ),
+}
+
+
+def shown(bench: NotebookPage, code: str) -> Locator:
+    bench.fill(code)
+    bench.run(0)
+    view = bench.outputs(0).locator(".flw-kit")
+    expect(view).to_be_visible()
+    return view
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("state", STATES)
+def test_it_says_how_the_kit_is_and_what_is_next(
+    bench: NotebookPage, theme: str, state: str, pictures: Path | None
+) -> None:
+    findings, verdict, command = STATES[state]
+    bench.theme(theme)
+    view = shown(bench, REPORT.format(more=findings))
+    expect(view.locator(".flw-pill .flw-word")).to_have_text(verdict)
+    expect(view.locator(".flw-kit-steps code")).to_have_text(command)
+    rows = view.get_by_role("table").get_by_role("row")
+    expect(rows.first).to_be_visible()
+    # A glyph and a word for each outcome.
+    for row in rows.all()[1:]:
+        words = row.get_by_role("cell").first.inner_text().split()
+        assert words in (["✓", "ok"], ["⚠", "warning"], ["✕", "failed"], ["–", "skipped"])
+    found = contrasts(view)
+    assert len(found) > 8, found
+    assert not {text: ratio for text, ratio in found.items() if ratio < 4.5}
+    assert serious(view) == []
+    bench.screenshot(view, pictures and pictures / f"kit-{state}-{theme.split()[-1].lower()}.png")
+    bench.theme("JupyterLab Light")
+
+
+def test_a_narrow_output_has_it_all_and_is_still_a_table(bench: NotebookPage, pictures: Path | None) -> None:
+    view = shown(bench, REPORT.format(more=STATES["failed"][0]))
+    bench.command("application:toggle-left-area")
+    bench.page.set_viewport_size({"width": 420, "height": 900})
+    assert view.bounding_box()["width"] < 340
+    assert overflowing(view) == []
+    row = view.get_by_role("row").filter(has=bench.page.get_by_role("rowheader", name="dates"))
+    name, outcome, sentence = (row.locator("th, td").nth(i).bounding_box() for i in range(3))
+    assert name["x"] < outcome["x"]
+    assert sentence["y"] >= outcome["y"] + outcome["height"] - 1
+    assert serious(view) == []
+    bench.screenshot(view, pictures and pictures / "kit-narrow.png")
+    bench.command("application:toggle-left-area")
+
+
+def test_hostile_certificates_stay_text(bench: NotebookPage) -> None:
+    bench.page.evaluate("() => { window.pwned = 0 }")
+    view = shown(bench, FINDINGS)
+    expect(view.locator("img, script")).to_have_count(0)
+    expect(view).to_contain_text("<img src=x onerror=window.pwned++>")
+    assert overflowing(view) == []
+    assert "\u202e" not in view.inner_text()
+    assert bench.page.evaluate("() => window.pwned") == 0
+
+
+def test_a_saved_notebook_has_it_in_html_and_in_text(bench: NotebookPage) -> None:
+    shown(bench, REPORT.format(more=STATES["warning"][0]))
+    saved = bench.save()
+    assert mime_types(saved, 0) == [["text/html", "text/plain"]]
+    data = json.loads(json.dumps(saved.cells[0].outputs[0].data))
+    for words in ("1 warning, 1 not checked", "Close it: chmod 600 client.key", "%flare check kits/ada@example.org"):
+        assert words in data["text/html"]
+        assert words in data["text/plain"]

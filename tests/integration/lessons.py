@@ -1,0 +1,158 @@
+"""What each lesson promises: what must be in its outputs when it has been run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a lesson says that one will see.
+
+    Attributes
+    ----------
+    seen
+        Regular expressions by the tag of the cell in whose output they must be found.
+    views
+        How many of its cells leave the picture of a job that has ended.
+    charts
+        The titles of the charts that its pictures have.
+    """
+
+    seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    views: int = 0
+    charts: tuple[str, ...] = ()
+
+
+PROMISES = {
+    "01_quickstart": Promise(views=2),
+    "02_a_real_model": Promise(
+        {
+            "alone": (r"office-a alone reads (6|7)\d%", r"office-b alone reads (6|7)\d%"),
+            # Who was alone knows nothing of three digits; together there is none that is not known.
+            "together": (
+                r"office-a alone .*( +0%){3}",
+                r"office-b alone( +0%){3}",
+                r"both together( +[4-9]\d%| +100%){11}",
+            ),
+        },
+        views=1,
+        charts=("accuracy by round",),
+    ),
+    "03_the_flare_api": Promise(
+        {
+            "documentation": (r"was submitted\n", r"'status': 'RUNNING'", r"'status': 'FINISHED:COMPLETED'"),
+            "own-callback": (r"ENDED_BY_CB .*'RUNNING'\]",),
+            "aborted": (r"FINISHED:ABORTED",),
+            "not-found": (r"no-such-job",),
+            "happened": (r"status RUNNING\n", r"round 4: accuracy 0\.80", r"status FINISHED:COMPLETED\n", r"the end"),
+        }
+    ),
+    "04_when_things_go_wrong": Promise(
+        {
+            "refused": (r"has no flare\.send\(\)", r"line 7: 'learning_rate' is a variable of this notebook"),
+            "failure": (
+                r"FINISHED:EXECUTION_EXCEPTION",
+                # The line as the notebook counts it.
+                r"hospital-b failed in round 2, in client\.py line 12: ValueError: shapes \(10,2\) and \(3,\)",
+                r"Next: Correct client\.py line 12",
+            ),
+            "log": (r"hospital-b\]?\n?.*not available",),
+            "components": (r"ERRORLOG_hospital-b",),
+            "paused": (r"'hospital-b'.*'paused'",),
+            "silence": (r"steady \w{8}  RUNNING", r"rounds begun: (\d) \(and \1 when"),
+            "lost-key": (r"files +failed .*client\.key is missing", r"key match +skipped", r"host +skipped"),
+            "edited": (r"role +ok", r"host +failed"),
+            "refused-kit": (r"client\.key is missing",),
+        },
+        views=2,
+    ),
+    "05_roles_security_studies": Promise(
+        {
+            "who": (r"lea@example\.org.* lead ", r"max@example\.org.* member ", r"admin@nvidia\.com.* project_admin "),
+            "lead-unasked": (r"There is nobody to ask",),
+            "lead-refused": (r"your role does not permit 'register_study'",),
+            "lead-others": (r"your role does not permit 'delete_job'",),
+            "member-refused": (r"your role does not permit 'clone_job'",),
+            "read-only": (r"%flare abort may change something, and the read-only mode is on",),
+            "study": (r"heart",),
+            "study-jobs": (r"heart-job(?s:(?!lea-job).)*$",),
+            "not-in-study": (r"max@example\.org.*is not mapped to study 'heart'",),
+        },
+        views=2,
+    ),
+    "06_your_own_federation": Promise(
+        {
+            "kits": (r"hospital-net +ada@example\.org +lead ",),
+            "check": (r"login +ok +ada@example\.org is let in",),
+            "sessions": (r"hospital-net .*lead", r"▸ +sandbox .*project_admin"),
+            "next-day": (r"first-steps \w{8}  FINISHED:COMPLETED",),
+            "server-is-down": (r"UsageError: .+",),
+            "down-check": (r"port +failed",),
+        },
+        views=1,
+    ),
+    "07_comparing_runs": Promise(
+        {
+            "compare": (r"careful", r"more-passes", r"bold"),
+            # By accuracy it is as good as the others, by its loss it gets worse.
+            "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-passes +loss"),
+        },
+        charts=("loss over the rounds; less is better", "accuracy over the rounds; more is better"),
+    ),
+}
+"""By the lesson's name."""
+
+
+def tagged(notebook: Any, tag: str) -> Any:
+    """Return the cell that has a tag; there must be one."""
+    (cell,) = (cell for cell in notebook.cells if tag in cell.metadata.get("tags", ()))
+    return cell
+
+
+def text_of(cell: Any) -> str:
+    """Return what a cell has printed, returned, and failed with."""
+    parts = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            parts.append(output.text)
+        elif output.output_type == "error":
+            parts.append(f"{output.ename}: {output.evalue}")
+        else:
+            parts.append(output.data.get("text/plain", ""))
+    return _COLOUR.sub("", "\n".join(parts))
+
+
+def check(lesson: Path, notebook: Any) -> None:
+    """Check what a lesson that was run promises."""
+    promise = PROMISES[lesson.stem]
+    for tag, patterns in promise.seen.items():
+        text = text_of(tagged(notebook, tag))
+        for pattern in patterns:
+            assert re.search(pattern, text), f"{lesson.stem}, {tag}: {pattern!r} is not in\n{text}"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        # A lesson's error is one that is announced, and one that is announced comes; for each the words are known.
+        expected = "raises-exception" in cell.metadata.get("tags", ())
+        failed = any(output.output_type == "error" for output in cell.outputs) or "UsageError" in text_of(cell)
+        assert failed == expected, cell.source + text_of(cell)
+        assert not expected or set(cell.metadata.tags) & set(promise.seen), f"nothing is checked of: {cell.source}"
+    # The saved notebook still shows the jobs, without kernel, widget manager or network.
+    pictures = [
+        output.data
+        for cell in code
+        for output in cell.outputs
+        if output.output_type in ("display_data", "execute_result") and "FINISHED:" in output.data.get("text/html", "")
+    ]
+    assert len(pictures) >= promise.views, len(pictures)
+    for title in promise.charts:
+        assert any(f"<title>{title}" in data["text/html"] for data in pictures), title
+    for cell in code:
+        for output in cell.outputs:
+            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), cell.source
+    assert "widgets" not in notebook.metadata
