@@ -68,6 +68,7 @@ PROMISES = {
             "silence": (r"steady \w{8}  RUNNING", r"rounds begun: (\d) \(and \1 when"),
             "lost-key": (r"files +failed .*client\.key is missing", r"key match +skipped", r"host +skipped"),
             "edited": (r"role +ok", r"host +failed"),
+            "good-kit": (r"no problem", r"login +ok"),
             "refused-kit": (r"client\.key is missing",),
         },
         views=2,

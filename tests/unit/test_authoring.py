@@ -272,6 +272,10 @@ def test_the_folder_of_a_job_for_numpy_and_once_more(tmp_path: Path) -> None:
     assert len([*written.folder.rglob("client.py")]) == 2
     server = (written.folder / "app_server" / "config" / "config_fed_server.json").read_text()
     assert '"num_rounds": 4' in server
+    # From a cell, so that a traceback counts the lines as the notebook does.
+    write_job(job, tmp_path, first_line=2)
+    for script in written.folder.rglob("client.py"):
+        assert script.read_text() == "\n" + CLIENT
     assert '"key_metric": "loss"' in server
     client = (written.folder / "app_lyon" / "config" / "config_fed_client.json").read_text()
     assert '"--rate=0.1"' in client
