@@ -12,7 +12,7 @@ from ..text import SHORT_ID, clean
 _COLUMNS = ("job_name", "status", "submit_time", "duration", "study", "job_id")
 _HEADINGS = ("name", "status", "submitted", "duration", "study", "id")
 _MOST_ROWS = 200
-_LEFT = ' style="text-align: left"'
+_LEFT = ' style="text-align: left; overflow-wrap: anywhere"'
 
 
 class Shown(Protocol):

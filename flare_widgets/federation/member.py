@@ -114,7 +114,9 @@ class Member:
         elif action in (Action.START, Action.GIVE_UP):
             self._process = None
             self._since = time.time()
-            self._report("ended", name=self.name, code=code)
+            # Who was killed on purpose has not ended for those who started it: it can be brought back.
+            if self._fault != "killed":
+                self._report("ended", name=self.name, code=code)
             if action is Action.START:
                 self.start()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from html.parser import HTMLParser
 
 from job_panel import JobPanel
 from jobs_panel import JobsPanel
@@ -272,6 +273,20 @@ BAD = "".join(
 )
 
 
+def dangerous(html: str) -> list[str]:
+    """What would run in this HTML: scripts, handlers of events, links with code."""
+    found: list[str] = []
+
+    class Look(HTMLParser):
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            found.extend([tag] if tag in ("script", "img", "iframe") else [])
+            found.extend(f"{tag} {name}" for name, _ in attributes if name.startswith("on"))
+            found.extend(f"{tag} {value}" for _, value in attributes if (value or "").startswith("javascript:"))
+
+    Look().feed(html)
+    return found
+
+
 def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
     """Every field that a server or a site can set says something bad."""
     cells = (
@@ -338,6 +353,5 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
     for index, _ in roots:
         for output in saved.cells[index].outputs:
             html = output.get("data", {}).get("text/html", "")
-            assert "<script" not in html.lower()
-            assert not re.search(r"<[^>]+\son\w+\s*=", html)
+            assert dangerous(html) == []
     assert "&lt;script&gt;" in page
