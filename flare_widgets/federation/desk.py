@@ -56,6 +56,9 @@ class ProcessState:
     since: float
     starts: int
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(f"{self.name}: {self.state}")
+
     @property
     def is_server(self) -> bool:
         """Whether it is the server."""
