@@ -56,7 +56,7 @@ class ProcessState:
     since: float
     starts: int
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         printer.text(f"{self.name}: {self.state}")
 
     @property
