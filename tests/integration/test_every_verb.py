@@ -308,7 +308,19 @@ def test_disable_and_enable(shell: InteractiveShell, federation: LocalFederation
 # -- studies -------------------------------------------------------------------------------------------------
 
 
-def test_studies(shell: InteractiveShell, federation: LocalFederation) -> None:
+@pytest.fixture
+def untouched(shell: InteractiveShell, tmp_path: Path) -> Iterator[LocalFederation]:
+    """A federation in which no site was disabled: FLARE does not know the organisation of one that came back."""
+    with LocalFederation(2, folder=tmp_path / "federation", users={LEAD: "lead"}) as federation:
+        flare(shell, f"connect '{federation.admin_kit}' --name untouched")
+        try:
+            yield federation
+        finally:
+            flare(shell, "close untouched")
+            flare(shell, "use admin@localhost")
+
+
+def test_studies(shell: InteractiveShell, untouched: LocalFederation) -> None:
     assert "which sites?" in refused(shell, "study register heart")
     made = flare(shell, "study register heart --site-org nvidia:site-1,site-2")
     try:
@@ -322,13 +334,13 @@ def test_studies(shell: InteractiveShell, federation: LocalFederation) -> None:
         flare(shell, "study remove-site heart --site-org nvidia:site-2")
         assert flare(shell, "study show heart")["sites"] == ["site-1"]
         flare(shell, "study add-site heart --site-org nvidia:site-2")
-        session = flare(shell, f"connect '{federation.admin_kit}' --study heart")
+        session = flare(shell, f"connect '{untouched.admin_kit}' --study heart --name in-heart")
         assert session.study == "heart"
-        assert [row["name"] for row in flare(shell, "sessions") if row["current"]] == ["admin@localhost/heart"]
+        assert [row["name"] for row in flare(shell, "sessions") if row["current"]] == ["in-heart"]
         assert flare(shell, "jobs") == []
         flare(shell, "close")
     finally:
-        flare(shell, "use admin@localhost")
+        flare(shell, "use untouched")
         flare(shell, "study remove heart --yes")
     assert "heart" not in {row["name"] for row in flare(shell, "studies")}
 
