@@ -64,7 +64,7 @@ PROMISES = {
             ),
             "log": (r"hospital-b\]?\n?.*not available",),
             "components": (r"ERRORLOG_hospital-b",),
-            "paused": (r"'hospital-b'.*'paused'",),
+            "paused": (r"hospital-b: paused",),
             "silence": (r"steady \w{8}  RUNNING", r"rounds begun: (\d) \(and \1 when"),
             "lost-key": (r"files +failed .*client\.key is missing", r"key match +skipped", r"host +skipped"),
             "edited": (r"role +ok", r"host +failed"),
