@@ -98,7 +98,6 @@ class ScriptedAdmin:
     def __init__(self, system: ScriptedSystem) -> None:
         self.system = system
         self.done: list[str] = []
-        self.away = 0
         seen = system.snapshot
         self.kit = SimpleNamespace(
             username=seen.username, organization=seen.organization, role=seen.role, address=seen.address
@@ -108,22 +107,21 @@ class ScriptedAdmin:
         self.done.append(command.line)
         verb, *_, name = command.line.split()
         answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        if verb == "restart":
-            self.away = 2
-            answer.set_result({"client_status": {name: "Restart the client..."}})
-            return answer
         out = verb == "disable_client"
         self.system.change(name, disabled=out, connected=not out, jobs=())
         answer.set_result({})
         return answer
+
+    def restart(self, kind: str, names: list[str] | None, timeout: float) -> dict[str, Any]:
+        self.done.append(f"restart {kind} {' '.join(names or ())}")
+        return {}
 
     def shutdown(self, kind: str, names: list[str] | None, timeout: float) -> dict[str, Any]:
         self.done.append(f"shutdown {kind} {' '.join(names or ())}")
         raise TimeoutError
 
     def get_system_info(self) -> SystemInfo:
-        self.away -= 1
-        clients = [] if self.away == 0 else [ClientInfo(site.name, time.time()) for site in self.system.snapshot.sites]
+        clients = [ClientInfo(site.name, time.time()) for site in self.system.snapshot.sites]
         return SystemInfo(ServerInfo("started", 0.0), clients, [])
 
 
