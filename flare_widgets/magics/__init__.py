@@ -9,10 +9,14 @@ from IPython.core.error import UsageError
 from IPython.core.extensions import ExtensionManager
 from IPython.core.interactiveshell import InteractiveShell
 
+from ..api import Session
 from ..errors import ConfigError
+from ..views.display import show_session
 from . import completion
+from .asking import live
 from .cell import offer
 from .flare import FlareMagics
+from .state import State
 
 _ATTRIBUTE = "_flare_widgets_magics"
 """Where a shell keeps its magics: there they also outlive a reload of this package."""
@@ -39,6 +43,7 @@ def load(shell: InteractiveShell) -> None:
         configurables.append(magics.state.config)
     completion.register(shell, magics.state)
     offer(magics.state)
+    _show_sessions_as_badges(shell, magics.state)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -52,6 +57,8 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[kind].pop("flare", None)
     completion.unregister(shell)
     offer(None)
+    formatter: Any = shell.display_formatter
+    formatter.ipython_display_formatter.pop(Session, None)
     if magics is None:
         return
     if magics.state.config in shell.configurables:
@@ -59,6 +66,19 @@ def unload(shell: InteractiveShell) -> None:
     if not _reloading():
         magics.state.manager.close_all()
         delattr(shell, _ATTRIBUTE)
+
+
+def _show_sessions_as_badges(shell: InteractiveShell, state: State) -> None:
+    """Have a session at a cell's end shown as a badge, where a person looks; elsewhere as its text."""
+
+    def show(session: Session) -> None:
+        badge = live(state, lambda: show_session(session))
+        if badge is None:
+            raise NotImplementedError  # by which IPython goes on to the other forms
+        badge()
+
+    formatter: Any = shell.display_formatter
+    formatter.ipython_display_formatter.for_type(Session, show)
 
 
 def _reloading() -> bool:

@@ -155,6 +155,13 @@ def test_a_person_gets_a_live_view(kernel: Kernel, waiting: str, verb: str, word
     assert (assigned["status"], assigned["types"]) == ("ok", [])
 
 
+def test_a_session_is_a_badge_where_a_person_looks(kernel: Kernel) -> None:
+    shown = kernel.run("%flare use admin@localhost", answer="")
+    assert shown["types"] == [{WIDGET, "text/html", "text/plain"}]
+    assert "admin@nvidia.com" in shown["text"]
+    assert kernel.run("%flare use admin@localhost")["types"] == [{"text/plain"}]
+
+
 def test_submit_without_a_folder_is_a_form(kernel: Kernel) -> None:
     done = kernel.run("%flare submit", answer="")
     assert done["status"] == "ok"

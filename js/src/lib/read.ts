@@ -1,14 +1,21 @@
-/** Reading what the kernel sent: whatever it is, behind these a text is printable and bounded, a number a number. */
+/** Plain data from a kernel, whose texts a server or a site wrote: read so that every field is what it should be. */
 import { clean } from "./text";
 
-export function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+export type Plain = Readonly<Record<string, unknown>>;
+
+export function record(value: unknown): Plain {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Plain) : {};
 }
 
-export function list(value: unknown): Record<string, unknown>[] {
+export function list(value: unknown): Plain[] {
   return Array.isArray(value) ? value.map(record) : [];
 }
 
+export function texts(value: unknown, limit?: number): string[] {
+  return Array.isArray(value) ? value.map((item) => text(item, limit)) : [];
+}
+
+/** A text, printable and bounded; empty when it is none. */
 export function text(value: unknown, limit?: number): string {
   return typeof value === "string" ? clean(value, limit) : "";
 }
