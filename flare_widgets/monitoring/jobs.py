@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ..errors import AuthorizationError, FlareError, NoConnection, SessionClosed
 from ..wire.states import SessionState
 from . import job_meta, pace
 from .dispatch import Dispatcher, Lane
+from .listeners import Listeners
 from .polling import Polling
 from .sources import Answer
 
@@ -179,8 +179,7 @@ class JobsWatch:
     def __init__(self, table: JobsTable, dispatcher: Dispatcher) -> None:
         self._table = table
         self._lane = Lane(dispatcher, self._tell)
-        self._lock = threading.Lock()
-        self._listeners: list[Callable[[JobsSnapshot], None]] = []
+        self._listeners = Listeners[JobsSnapshot]()
         self._paused = False
         self._done = False
 
@@ -201,15 +200,7 @@ class JobsWatch:
 
     def subscribe(self, listener: Callable[[JobsSnapshot], None]) -> Callable[[], None]:
         """Have `listener` called at every new snapshot; return what ends that (and may be called twice)."""
-        with self._lock:
-            self._listeners.append(listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     def pause(self) -> None:
         """Want no news, until :meth:`resume`. The server is not asked while nobody wants any."""
@@ -236,13 +227,7 @@ class JobsWatch:
         self._lane.request()
 
     def _tell(self) -> None:
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            try:
-                listener(self.snapshot)
-            except Exception:
-                log.exception("a view of the jobs failed")
+        self._listeners.tell(self.snapshot)
 
 
 class JobsTable:

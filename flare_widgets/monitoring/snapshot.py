@@ -46,7 +46,6 @@ SILENT_AFTER = 25.0
 _UNSCHEDULED = Scheduling()
 _LATE = 3.0  # times the median of what a task took before
 _LATE_AT_LEAST = 10.0  # seconds
-_MOST, _MOST_EVENTS = 500, 20  # tasks and metrics, and events, of a recent snapshot
 _RECENT = 5  # rounds from which the time of the next ones is estimated
 
 
@@ -301,23 +300,6 @@ class JobSnapshot:
     def series(self, name: str, site: str = "") -> Series | None:
         """Return a metric of a site, or of all together."""
         return next((s for s in self.metrics if (s.name, s.site) == (name, site)), None)
-
-    def recent(self) -> JobSnapshot:
-        """Return the same without what is long past: for who draws only the present, and is told every second.
-
-        Kept are the last rounds with their tasks, the tasks that are not done, the last values of each metric, and
-        the last events.
-        """
-        rounds = self.rounds[-_RECENT - 1 :]
-        since = self.rounds[-2].number if len(self.rounds) > 1 else 0
-        return dataclasses.replace(
-            self,
-            rounds=rounds,
-            first_round=self.rounds[0].number if self.first_round is None and rounds else self.first_round,
-            tasks=tuple(t for t in self.tasks if t.returned_at is None or t.round is None or t.round >= since)[-_MOST:],
-            metrics=tuple(dataclasses.replace(s, points=s.points[-2:]) for s in self.metrics[:_MOST]),
-            events=self.events[-_MOST_EVENTS:],
-        )
 
     # -- as data -------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from ..errors import AuthorizationError, FlareError, NoConnection, SessionClosed
 from ..text import clean
 from . import sources
 from .facts import Learned, Missed, Trouble
+from .listeners import Listeners
 from .polling import Polling
 from .sources import Answer, why_not
 from .system import Connected, Details, Disabled, Doing, Listed, SystemFact, SystemSnapshot, fold_system
@@ -82,8 +83,8 @@ class SystemWatch:
         self.done = False
         self._end_told = False
         self._join = join
-        self._lock = threading.Lock()
-        self._listeners: list[Callable[[SystemSnapshot], None]] = []
+        self._lock = threading.Lock()  # answers come from the monitor's thread, and from whoever got one
+        self._listeners = Listeners[SystemSnapshot]()
         self._looking = False
         self._details_wanted = False
         self._due: dict[str, float] = {}
@@ -94,15 +95,7 @@ class SystemWatch:
 
     def subscribe(self, listener: Callable[[SystemSnapshot], None]) -> Callable[[], None]:
         """Have `listener` called at every new snapshot, on the monitor's thread; return what ends that."""
-        with self._lock:
-            self._listeners.append(listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     def resume(self) -> None:
         """Ask the server, from now on."""
@@ -241,13 +234,7 @@ class SystemWatch:
             self.snapshot = fold_system(self.snapshot, facts)
 
     def _tell(self) -> None:
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            try:
-                listener(self.snapshot)
-            except Exception:
-                log.exception("a listener to the state of the system failed")
+        self._listeners.tell(self.snapshot)
 
 
 def _who(ahead: float) -> SystemPoll:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,8 +66,7 @@ class JobView(LiveView):
     Attributes
     ----------
     snapshot : dict
-        The newest snapshot as :meth:`JobSnapshot.to_json` writes it, without what is long past
-        (:meth:`JobSnapshot.recent`).
+        Status, times and sites of the newest snapshot, as :meth:`JobSnapshot.to_json` writes them.
     picture : dict
         The rest of what is drawn of it, in words: a :class:`.JobPicture`.
     metrics : list of dict
@@ -118,7 +118,7 @@ class JobView(LiveView):
     def _facts(self) -> dict[str, Any]:
         snapshot, now = self._watch.snapshot, time.time()
         return {
-            "snapshot": snapshot.recent().to_json(),
+            "snapshot": _life(snapshot),
             "picture": picture(snapshot, now).to_json(),
             "metrics": self._metrics(snapshot),
             "sentence": describe(snapshot, now),
@@ -163,3 +163,13 @@ class JobView(LiveView):
         elif self._actions is not None and not self._actions.busy():
             # What was under way when the view froze: what came of it is said in the form it left.
             self._outputs.replace(self._forms())
+
+
+def _life(snapshot: JobSnapshot) -> dict[str, Any]:
+    """What the browser counts on by itself; the rest comes drawn up."""
+    plain = ("job_id", "name", "study", "submitter", "status", "duration", "facts_at", "trouble", "ended")
+    return {
+        **{name: getattr(snapshot, name) for name in plain},
+        "timeline": [dataclasses.asdict(step) for step in snapshot.timeline],
+        "sites": [dataclasses.asdict(site) for site in snapshot.sites],
+    }

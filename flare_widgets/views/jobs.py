@@ -21,10 +21,10 @@ from . import rights
 from .actions import Action, Actions, Doing
 from .feed import Feed
 from .live import LiveView
+from .lookers import Lookers
 
 _STATIC = Path(__file__).parent / "static"
 _FIRST_LIST = 3.0  # seconds that a new view waits for the server's first answer, so that its static form has something
-_LEASE = 45.0  # seconds after which nobody is thought to look any more; who looks says so every 15
 _ROWS = 10  # messages a second with rows; as many are left for the traits
 _MOST_JOBS = 1000  # of one wish
 _COMMANDS = {"abort": "abort_job", "clone": "clone_job", "delete": "delete_job", "download": "download_job"}
@@ -107,11 +107,12 @@ class JobsView(LiveView):
         self._open_job, self._compare = open_job, compare
         self._below: Below | None = None
         self._refused: dict[tuple[str, str], list[str]] = {}
-        self._seen_at = time.monotonic()
         self._came = threading.Event()
         self._offers = Actions(self._offered(), self._request)
         self._feed = Feed(self.send, most=_ROWS)
         self._watch = monitor.watch_jobs()
+        self._lookers = Lookers(self._looked_at)
+        self._lookers.expect()
         super().__init__()
         self._unsubscribe = self._watch.subscribe(self._on_snapshot)
         self._on_snapshot(self._watch.snapshot)  # another view may have had it asked for
@@ -146,6 +147,7 @@ class JobsView(LiveView):
 
     def _release(self) -> None:
         self._unsubscribe()
+        self._lookers.close()
         self._feed.close()
         self._watch.stop()
         _end(self._below)
@@ -153,8 +155,6 @@ class JobsView(LiveView):
     def _on_snapshot(self, snapshot: JobsSnapshot) -> None:
         if snapshot.facts_at is not None or snapshot.trouble:
             self._came.set()
-        if time.monotonic() - self._seen_at > _LEASE:
-            self._watch.pause()
         self._feed.replace({job.job_id: self._row(job) for job in snapshot.jobs})
         self._request()
 
@@ -177,13 +177,16 @@ class JobsView(LiveView):
     # -- the user's wishes ---------------------------------------------------------------------------------
 
     def _wish(self, wish: dict[str, Any]) -> None:
-        if self._feed.receive(wish) or self._offers.wish(wish):
+        if self._feed.receive(wish) or self._offers.wish(wish) or self._lookers.note(wish):
             return
-        if wish["kind"] == "seen":
-            self._seen_at = time.monotonic()
-            self._watch.resume()
-        elif wish["kind"] == "shut":
+        if wish["kind"] == "shut":
             self._put_below(None)
+
+    def _looked_at(self, by_somebody: bool) -> None:
+        if by_somebody:
+            self._watch.resume()
+        else:
+            self._watch.pause()
 
     def _offered(self) -> list[Action]:
         def may(command: str) -> Callable[[], str]:

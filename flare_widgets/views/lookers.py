@@ -52,6 +52,10 @@ class Lookers:
         self._review()
         return True
 
+    def expect(self) -> None:
+        """Count one that has not spoken yet, for as long as a word counts: a view was made and will be shown."""
+        self.note({"kind": "visible", "display": "", "on": True})
+
     def close(self) -> None:
         """Nobody looks any more."""
         with self._lock:

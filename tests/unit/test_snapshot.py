@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flare_widgets.monitoring.fold import fold_meta
-from flare_widgets.monitoring.parts import Point, Round, Series, SiteDeployment, SiteTask, StatusChange
+from flare_widgets.monitoring.parts import SiteDeployment, StatusChange
 from flare_widgets.monitoring.snapshot import SCHEMA, JobSnapshot
 from flare_widgets.monitoring.text import clean, clock, describe, label
 
@@ -310,25 +310,3 @@ def test_what_is_long_is_cut() -> None:
     assert clean("x" * 500) == "x" * 199 + "…"
     assert clean("x" * 200) == "x" * 200
     assert clean("abcdef", limit=4) == "abc…"
-
-
-def test_what_is_long_past_is_left_out_for_who_draws_the_present() -> None:
-    rounds = tuple(Round(n, 100.0 + n, None) for n in range(3, 2003))
-    tasks = tuple(
-        SiteTask(f"{n}-{site}", f"site-{site}", "train", n, 100.0 + n, 100.5 + n if n < 2002 else None, "OK")
-        for n in range(3, 2003)
-        for site in range(10)
-    )
-    points = tuple(Point(n, float(n)) for n in range(3, 2003))
-    job = dataclasses.replace(
-        folded(RUNNING), rounds=rounds, tasks=tasks, total_rounds=3000, metrics=(Series("accuracy", "", points),)
-    )
-    recent = job.recent()
-    assert len(json.dumps(recent.to_json())) < 20_000 < len(json.dumps(job.to_json())) // 50
-    now = 2110.0
-    assert describe(recent, now) == describe(job, now)
-    assert (recent.rounds_begun, recent.round, recent.remaining(now)) == (2000, 2002, job.remaining(now))
-    assert {site: row[2002] for site, row in recent.matrix(now).items()} == {
-        site: row[2002] for site, row in job.matrix(now).items()
-    }
-    assert folded(RUNNING).recent() == folded(RUNNING)

@@ -235,11 +235,13 @@ def test_it_stops_asking_when_nobody_looks_and_begins_again():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.learn(RUNNING)
-    assert not monitor.paused
-    view._seen_at -= 60
-    monitor.learn(RUNNING)
+    assert not monitor.paused  # somebody is about to look
+    looked = {"kind": "visible", "display": "one"}
+    view._handle_custom_msg({**looked, "on": True}, [])
+    view._lookers._until.pop("")  # its time is over
+    view._handle_custom_msg({**looked, "on": False}, [])
     assert monitor.paused
-    view._handle_custom_msg({"kind": "seen"}, [])
+    view._handle_custom_msg({**looked, "on": True}, [])
     assert not monitor.paused
 
 

@@ -3,7 +3,7 @@ import { chart } from "../lib/chart";
 import { h, setText, show, whenChanged } from "../lib/dom";
 import { type RenderContext, listen } from "../lib/host";
 import { swatch } from "../lib/marks";
-import { clean } from "../lib/text";
+import { list, text, texts } from "../lib/read";
 import { readMetrics } from "./metrics";
 
 const TRAITS = ["jobs", "headings", "rows", "metrics", "differences"] as const;
@@ -82,18 +82,13 @@ function render({ model, el }: RenderContext): () => void {
 }
 
 function notesOf(jobs: unknown, differences: readonly string[], metrics: number): string[] {
-  const troubles = (Array.isArray(jobs) ? jobs : []).flatMap((job: unknown) => {
-    const { label, trouble } = (job ?? {}) as Record<string, unknown>;
-    return typeof trouble === "string" && trouble ? [`${clean(String(label))}: ${clean(trouble, 500)}`] : [];
-  });
+  const troubles = list(jobs).flatMap(({ label, trouble }) =>
+    text(trouble) ? [`${text(label)}: ${text(trouble, 500)}`] : [],
+  );
   if (metrics === 0 && troubles.length === 0) troubles.push("No metrics yet.");
   return differences.length ? [...troubles, `They differ in: ${differences.join(", ")}.`] : troubles;
 }
 
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.map((text) => (typeof text === "string" ? clean(text) : "")) : [];
-}
-
 function rowsOf(value: unknown): string[][] {
-  return Array.isArray(value) ? value.map(texts) : [];
+  return Array.isArray(value) ? value.map((row) => texts(row)) : [];
 }

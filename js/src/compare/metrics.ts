@@ -1,5 +1,5 @@
 /** The metrics of the jobs: what `CompareView.metrics` says, read with care. */
-import { clean } from "../lib/text";
+import { list, number, pairs, record, text } from "../lib/read";
 
 export interface Metric {
   readonly name: string;
@@ -11,30 +11,14 @@ export interface Metric {
 }
 
 export function readMetrics(value: unknown): Metric[] {
-  return list(value).map((entry) => {
-    const raw = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
-    const { x, y, words } = (raw["best"] ?? {}) as Record<string, unknown>;
+  return list(value).map((raw) => {
+    const { x, y, words } = record(raw["best"]);
+    const [at, best] = [number(x), number(y)];
     return {
       name: text(raw["metric"]),
       smaller: raw["smaller"] === true,
-      lines: list(raw["lines"]).map((line) => list(line).filter(isPoint)),
-      best: isNumber(x) && isNumber(y) ? { x, y, words: text(words) } : undefined,
+      lines: Array.isArray(raw["lines"]) ? raw["lines"].map(pairs) : [],
+      best: at !== null && best !== null ? { x: at, y: best, words: text(words) } : undefined,
     };
   });
-}
-
-function isPoint(value: unknown): value is [number, number] {
-  return Array.isArray(value) && isNumber(value[0]) && isNumber(value[1]);
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? clean(value) : "";
 }

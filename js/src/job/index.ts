@@ -1,7 +1,7 @@
 /** The browser's half of flare_widgets.views.job.JobView: its traits and messages, joined to the view. */
 import { readActions } from "../lib/actions";
-import { KernelClock } from "../lib/clock";
-import { type Model, type RenderContext, listen } from "../lib/host";
+import { KernelClock, browserNow } from "../lib/clock";
+import { type Model, type RenderContext, listen, tell } from "../lib/host";
 import { doable, watchKernel } from "../lib/kernel";
 import { clean } from "../lib/text";
 import { type Metric, readMetrics } from "./metrics";
@@ -14,25 +14,13 @@ const MOST_WORDS = 1000;
 
 const TRAITS = ["snapshot", "picture", "metrics", "sent_at", "actions", "has_log"];
 
-const browserNow = (): number => Date.now() / 1000;
-
 /** Called once for each model; all its views share one idea of the kernel's clock. */
 export default function jobWidget() {
-  const clock = new KernelClock(browserNow);
+  const clock = new KernelClock();
   const unfolded = new Map<string, boolean>();
   const chosen = new Map<string, string>();
 
-  function initialize({ model }: { model: Model }): () => void {
-    clock.atLeast(model.get("sent_at"));
-    const stop = [
-      listen(model, ["change:sent_at"], () => clock.sample(model.get("sent_at"))),
-      listen(model, ["msg:custom"], (message) => {
-        const { kind, now } = (message ?? {}) as { kind?: unknown; now?: unknown };
-        if (kind === "clock") clock.sample(now);
-      }),
-    ];
-    return () => stop.forEach((undo) => undo());
-  }
+  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(model);
 
   function render({ model, el }: RenderContext): () => void {
     const view = jobView({
@@ -85,13 +73,4 @@ export default function jobWidget() {
   }
 
   return { initialize, render };
-}
-
-/** Send the kernel a wish. Without a kernel it goes nowhere, and the view says by itself that nobody answers. */
-function tell(model: Model, message: { readonly kind: string }): void {
-  try {
-    model.send(message);
-  } catch (error) {
-    console.debug("flare-widgets: the kernel cannot be reached", error);
-  }
 }

@@ -54,7 +54,7 @@ export function steps(job: JobSnapshot): Step[] {
     const next = ORDINARY.indexOf((seen.at(-1)?.status ?? "") as (typeof ORDINARY)[number]) + 1;
     const known = new Set(result.map((done) => done.label));
     for (const status of ORDINARY.slice(next)) {
-      const label = stepLabel(status);
+      const label = statusWord(status);
       if (!known.has(label)) result.push({ label, place: "ahead", at: null, exact: false });
     }
   }
@@ -62,11 +62,11 @@ export function steps(job: JobSnapshot): Step[] {
 }
 
 function step(change: StatusChange, place: Step["place"]): Step {
-  return { label: stepLabel(change.status), place, at: change.at, exact: change.exact };
+  return { label: statusWord(change.status), place, at: change.at, exact: change.exact };
 }
 
-/** `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
-function stepLabel(status: string): string {
+/** A status as it is read: `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
+export function statusWord(status: string): string {
   const word = status.startsWith("FINISHED:") ? status.slice("FINISHED:".length) : status;
   return (word || status).toLowerCase().replaceAll("_", " ");
 }

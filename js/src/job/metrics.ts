@@ -1,5 +1,5 @@
 /** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job_metrics.py, whose words these are. */
-import { list, number, record, text } from "../lib/read";
+import { list, number, pair, pairs, text } from "../lib/read";
 
 export interface MetricLine {
   readonly name: string;
@@ -26,7 +26,7 @@ export function readMetrics(value: unknown): Metric[] {
     words: text(raw["words"], SENTENCE),
     lines: list(raw["lines"]).map(({ name, points, bold }) => ({
       name: text(name),
-      points: (Array.isArray(points) ? points : []).map(pair).filter((point) => point !== null),
+      points: pairs(points),
       bold: bold === true,
     })),
     more: number(raw["more"]) ?? 0,
@@ -34,10 +34,4 @@ export function readMetrics(value: unknown): Metric[] {
     every: number(raw["every"]) ?? 1,
     drawable: raw["drawable"] === true,
   }));
-}
-
-function pair(value: unknown): readonly [number, number] | null {
-  const raw = record(value);
-  const [x, y] = [number(raw["0"]), number(raw["1"])];
-  return x === null || y === null ? null : [x, y];
 }

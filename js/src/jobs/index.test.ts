@@ -104,7 +104,7 @@ describe("the table of jobs", () => {
   it("asks, and says so until there is an answer", () => {
     const { text, model } = open(-1);
     expect(text(".flw-nothing")).toBe("Asking for the jobs…");
-    expect(model.sent.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["resync", "clock", "seen"]));
+    expect(model.sent.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["resync", "clock", "visible"]));
   });
 
   it("says what to do when there are none", () => {
@@ -175,17 +175,18 @@ describe("the table of jobs", () => {
     expect(text(".flw-jobs-trouble")).toBe("no connection to server:8002, trying again (1). What is shown is as of 8 s ago");
   });
 
-  it("keeps saying that somebody looks", () => {
-    const { model } = open(1);
-    const seen = (): number => model.sent.filter(({ kind }) => kind === "seen").length;
-    const before = seen();
-    vi.advanceTimersByTime(31_000);
-    expect(seen()).toBe(before + 2);
+  it("tells the kernel whether somebody looks", () => {
+    const { model, close } = open(1);
+    const told = (): unknown[] => model.sent.filter(({ kind }) => kind === "visible").map(({ on }) => on);
+    expect(told()).toEqual([true]);
+    vi.advanceTimersByTime(41_000);
+    expect(told()).toEqual([true, true, true]);
     sight(false);
     vi.advanceTimersByTime(60_000);
-    expect(seen()).toBe(before + 2);
+    expect(told().slice(3)).toEqual([false]);
     sight(true);
-    expect(seen()).toBe(before + 3);
+    close();
+    expect(told().slice(4)).toEqual([true, false]);
   });
 
   it.each(["name", "status", "submitter", "study"])("shows a hostile %s as text", (field) => {

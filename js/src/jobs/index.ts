@@ -1,37 +1,29 @@
 /** The browser's half of flare_widgets.views.jobs.JobsView: its traits, rows and messages, joined to the view. */
 import { readActions } from "../lib/actions";
-import { KernelClock } from "../lib/clock";
+import { KernelClock, browserNow } from "../lib/clock";
 import { h } from "../lib/dom";
 import { Feed } from "../lib/feed";
-import { type Model, type RenderContext, listen } from "../lib/host";
+import { type Model, type RenderContext, listen, tell } from "../lib/host";
 import { doable, watchKernel } from "../lib/kernel";
 import { clean } from "../lib/text";
+import { tellSight } from "../lib/visible";
 import { childView } from "./child";
 import { type ListedJob, readJob } from "./job";
 import { jobsView } from "./view";
-import { whileSeen } from "./visible";
 
-const browserNow = (): number => Date.now() / 1000;
-/** Seconds between two words to the kernel that somebody looks; it stops asking the server when it hears none. */
-const STILL_HERE = 15;
 
 /** Called once for each model; all its views share the rows and one idea of the kernel's clock. */
 export default function jobsWidget() {
-  const clock = new KernelClock(browserNow);
+  const clock = new KernelClock();
   let feed: Feed<ListedJob> | undefined;
 
   function initialize({ model }: { model: Model }): () => void {
     const rows = new Feed<ListedJob>({ read: readJob, send: (message) => tell(model, message) });
     feed = rows;
-    clock.atLeast(model.get("sent_at"));
     const stop = [
-      listen(model, ["change:sent_at"], () => clock.sample(model.get("sent_at"))),
+      clock.follow(model),
       listen(model, ["change:seq"], () => rows.expect(model.get("seq"))),
-      listen(model, ["msg:custom"], (message) => {
-        if (rows.receive(message)) return;
-        const { kind, now } = (message ?? {}) as { kind?: unknown; now?: unknown };
-        if (kind === "clock") clock.sample(now);
-      }),
+      listen(model, ["msg:custom"], (message) => rows.receive(message)),
     ];
     rows.start();
     return () => {
@@ -73,7 +65,7 @@ export default function jobsWidget() {
         rows = [...(feed?.rows.values() ?? [])];
         draw();
       }),
-      whileSeen(el, STILL_HERE, () => tell(model, { kind: "seen" })),
+      tellSight(model, el),
     ];
     draw();
     el.append(h("div", {}, view.element, below.element));
@@ -87,13 +79,4 @@ export default function jobsWidget() {
   }
 
   return { initialize, render };
-}
-
-/** Send the kernel a message. Without a kernel it goes nowhere, and the age that is shown says the rest. */
-function tell(model: Model, content: unknown): void {
-  try {
-    model.send(content);
-  } catch (error) {
-    console.debug("flare-widgets: the kernel cannot be reached", error);
-  }
 }

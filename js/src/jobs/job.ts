@@ -1,6 +1,6 @@
 /** A job of the list: the TypeScript half of ListedJob in flare_widgets/monitoring/jobs.py. */
-import { type Tone, tone } from "../job/life";
-import { clean } from "../lib/text";
+import { type Tone, statusWord, tone } from "../job/life";
+import { number, record, text, texts } from "../lib/read";
 
 export interface ListedJob {
   readonly id: string;
@@ -23,7 +23,7 @@ export interface ListedJob {
 
 /** Read what `ListedJob.to_json()` wrote: behind this door texts are printable and numbers are numbers. */
 export function readJob(id: string, value: unknown): ListedJob {
-  const raw = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  const raw = record(value);
   const status = text(raw["status"]);
   const ended = raw["ended"] === true;
   return {
@@ -32,7 +32,7 @@ export function readJob(id: string, value: unknown): ListedJob {
     study: text(raw["study"]),
     submitter: text(raw["submitter"]),
     status,
-    word: statusWord(status),
+    word: statusWord(status) || "unknown",
     tone: tone({ status, ended }),
     ended,
     submittedAt: number(raw["submitted_at"]),
@@ -40,7 +40,7 @@ export function readJob(id: string, value: unknown): ListedJob {
     duration: number(raw["duration"]),
     round: number(raw["round"]),
     totalRounds: number(raw["total_rounds"]),
-    refused: Array.isArray(raw["refused"]) ? raw["refused"].map(text) : [],
+    refused: texts(raw["refused"]),
   };
 }
 
@@ -48,17 +48,4 @@ export function readJob(id: string, value: unknown): ListedJob {
 export function elapsed(job: ListedJob, now: number): number | null {
   if (job.duration !== null) return job.duration;
   return job.startedAt === null ? null : Math.max(0, now - job.startedAt);
-}
-
-function statusWord(status: string): string {
-  const word = status.startsWith("FINISHED:") ? status.slice("FINISHED:".length) : status;
-  return (word || status).toLowerCase().replaceAll("_", " ") || "unknown";
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? clean(value) : "";
-}
-
-function number(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
 }

@@ -3,7 +3,7 @@
  * came of them. The browser's half of flare_widgets/views/actions.py, whose `Actions.to_json` is the trait `actions`.
  */
 import { h, setText, show } from "./dom";
-import { clean } from "./text";
+import { list, number, text } from "./read";
 
 export interface Action {
   readonly name: string;
@@ -34,25 +34,22 @@ const STATES = ["ready", "asked", "running", "done", "failed"] as const;
 
 /** Read the trait `actions`: behind this door all is printable and bounded. */
 export function readActions(value: unknown): Action[] {
-  return (Array.isArray(value) ? value : []).map((entry: unknown) => {
-    const raw = typeof entry === "object" && entry !== null ? (entry as Record<string, unknown>) : {};
-    const text = (key: string): string => (typeof raw[key] === "string" ? clean(raw[key], 500) : "");
-    const number = (key: string): number | null =>
-      typeof raw[key] === "number" && Number.isFinite(raw[key]) ? raw[key] : null;
+  return list(value).map((raw) => {
+    const words = (key: string): string => text(raw[key], 500);
     return {
-      name: text("name"),
-      label: text("label"),
+      name: words("name"),
+      label: words("label"),
       danger: raw["danger"] === true,
-      reason: text("reason"),
-      confirm: text("confirm"),
-      type: text("type"),
-      yes: text("yes") || "Yes",
-      no: text("no") || "No",
+      reason: words("reason"),
+      confirm: words("confirm"),
+      type: words("type"),
+      yes: words("yes") || "Yes",
+      no: words("no") || "No",
       cancels: raw["cancels"] === true,
       state: STATES.find((state) => state === raw["state"]) ?? "ready",
-      words: text("words"),
-      progress: number("progress"),
-      turn: number("turn") ?? 0,
+      words: words("words"),
+      progress: number(raw["progress"]),
+      turn: number(raw["turn"]) ?? 0,
     };
   });
 }

@@ -1,3 +1,8 @@
+import { type Model, listen } from "./host";
+
+/** The browser's clock, in seconds since the epoch. */
+export const browserNow = (): number => Date.now() / 1000;
+
 /**
  * The kernel's clock, as well as a browser can know it.
  *
@@ -13,7 +18,7 @@ export class KernelClock {
   #guess = 0;
 
   /** @param now the browser's clock, in seconds since the epoch */
-  constructor(now: () => number = () => Date.now() / 1000) {
+  constructor(now: () => number = browserNow) {
     this.#now = now;
   }
 
@@ -30,6 +35,19 @@ export class KernelClock {
     if (!isTime(sentAt)) return;
     this.#offsets.push(this.#now() - sentAt);
     if (this.#offsets.length > KernelClock.WINDOW) this.#offsets.shift();
+  }
+
+  /** Follow the times in what a model's kernel sends; the returned function ends that. */
+  follow(model: Model): () => void {
+    this.atLeast(model.get("sent_at"));
+    const stop = [
+      listen(model, ["change:sent_at"], () => this.sample(model.get("sent_at"))),
+      listen(model, ["msg:custom"], (message) => {
+        const { kind, now } = (message ?? {}) as { kind?: unknown; now?: unknown };
+        if (kind === "clock") this.sample(now);
+      }),
+    ];
+    return () => stop.forEach((undo) => undo());
   }
 
   /** What the kernel's clock shows now. */

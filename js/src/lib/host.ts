@@ -20,3 +20,12 @@ export function listen(model: Model, events: readonly string[], listener: Listen
     for (const event of events) model.off(event, listener);
   };
 }
+
+/** Send the kernel a message. Without a kernel it goes nowhere, and the ages in a view say so. */
+export function tell(model: Model, message: unknown): void {
+  try {
+    model.send(message);
+  } catch (error) {
+    console.debug("flare-widgets: the kernel cannot be reached", error);
+  }
+}

@@ -23,3 +23,14 @@ export function text(value: unknown, limit?: number): string {
 export function number(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
+
+/** A point of a line; null when either number is none. */
+export function pair(value: unknown): readonly [number, number] | null {
+  const [x, y] = Array.isArray(value) ? [number(value[0]), number(value[1])] : [null, null];
+  return x === null || y === null ? null : [x, y];
+}
+
+/** The points of a line, without those that are none. */
+export function pairs(value: unknown): (readonly [number, number])[] {
+  return (Array.isArray(value) ? value : []).map(pair).filter((point) => point !== null);
+}

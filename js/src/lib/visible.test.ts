@@ -55,9 +55,9 @@ it("assures that somebody looks while somebody does", () => {
 
 it("takes its leave when the view is removed, and is silent then", () => {
   const heard: boolean[] = [];
-  const visible = whileVisible(document.createElement("div"), (on) => heard.push(on));
+  const end = whileVisible(document.createElement("div"), (on) => heard.push(on));
   seen(true);
-  visible.dispose();
+  end();
   vi.advanceTimersByTime(60_000);
   turn("hidden");
   turn("visible");

@@ -1,5 +1,5 @@
 /** A session as plain data and in words. The rules are those of flare_widgets/views/session_words.py. */
-import { list, number, text } from "../lib/plain";
+import { list, number, text } from "../lib/read";
 
 export interface SessionFacts {
   readonly name: string;

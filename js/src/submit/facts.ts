@@ -1,5 +1,5 @@
 /** What the submit form shows: the TypeScript half of flare_widgets/views/submit.py and folders.py. */
-import { list, number, record, text, texts } from "../lib/plain";
+import { list, number, record, text, texts } from "../lib/read";
 
 export interface Folder {
   readonly id: number;

@@ -1,6 +1,7 @@
 /** The browser's half of flare_widgets.views.submit.SubmitForm: its traits and messages, joined to the view. */
 import { readActions } from "../lib/actions";
-import { type Model, type RenderContext, listen } from "../lib/host";
+import { browserNow } from "../lib/clock";
+import { type RenderContext, listen, tell } from "../lib/host";
 import { readJob, readPlace, readSubmitted, readWho } from "./facts";
 import { type SubmitFacts, submitView } from "./view";
 
@@ -8,7 +9,7 @@ const TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as cons
 
 export default {
   render({ model, el }: RenderContext): () => void {
-    const view = submitView({ now: () => Date.now() / 1000, tell: (wish) => tell(model, { ...wish }) });
+    const view = submitView({ now: browserNow, tell: (wish) => tell(model, { ...wish }) });
     const facts = (): SubmitFacts => ({
       who: readWho(model.get("session_facts")),
       place: readPlace(model.get("place")),
@@ -39,12 +40,3 @@ export default {
     };
   },
 };
-
-/** Send the kernel a wish. Without a kernel it goes nowhere. */
-function tell(model: Model, wish: Record<string, unknown>): void {
-  try {
-    model.send(wish);
-  } catch (error) {
-    console.debug("flare-widgets: the kernel cannot be reached", error);
-  }
-}

@@ -43,6 +43,7 @@ class Kernel {
 }
 
 const HEIGHT = 288;
+const opened: LogPanel[] = [];
 
 function open(prepare: (kernel: Kernel) => void = () => {}) {
   const kernel = new Kernel();
@@ -50,6 +51,7 @@ function open(prepare: (kernel: Kernel) => void = () => {}) {
   const heard: string[] = [];
   const panel = logPanel({ tell: (request) => kernel.asked.push(request), announce: (words) => heard.push(words) });
   kernel.panel = panel;
+  opened.push(panel);
   document.body.append(panel.element);
   panel.draw({ targets: ["server", "site-1"], jobId: "76b8d043", ended: false });
   const find = <T extends HTMLElement = HTMLElement>(selector: string): T => panel.element.querySelector<T>(selector)!;
@@ -78,12 +80,16 @@ function open(prepare: (kernel: Kernel) => void = () => {}) {
 
 beforeEach(() => {
   vi.useFakeTimers();
+  // What is not hidden is in sight.
+  vi.stubGlobal("IntersectionObserver", undefined);
   // A document without a layout: the list must believe that it has a height.
   vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(HEIGHT);
   vi.spyOn(HTMLElement.prototype, "offsetWidth", "get").mockReturnValue(600);
   vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(HEIGHT);
 });
 afterEach(() => {
+  opened.splice(0).forEach((panel) => panel.dispose());
+  vi.unstubAllGlobals();
   vi.restoreAllMocks();
   vi.useRealTimers();
   document.body.replaceChildren();

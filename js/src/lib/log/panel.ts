@@ -3,6 +3,7 @@ import { copyText } from "../copy";
 import { h, setText, show, whenChanged } from "../dom";
 import { clean } from "../text";
 import { virtualList } from "../virtual";
+import { whileVisible } from "../visible";
 import { plain } from "./ansi";
 import { LEVELS, type Level, placeOf } from "./buffer";
 import { SIGNS, logRow } from "./row";
@@ -115,19 +116,14 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
 
   // -- who looks -------------------------------------------------------------------------------------------
 
-  let inSight = true;
-  const sight =
-    typeof IntersectionObserver === "undefined"
-      ? undefined
-      : new IntersectionObserver((entries) => {
-          inSight = entries.at(-1)?.isIntersecting ?? inSight;
-          look();
-        });
-  sight?.observe(body);
-  document.addEventListener("visibilitychange", look);
+  let inSight = false;
+  const unseen = whileVisible(body, (on) => {
+    inSight = on;
+    look();
+  });
 
   function look(): void {
-    source.look(!body.hidden && inSight && document.visibilityState !== "hidden");
+    source.look(!body.hidden && inSight);
   }
 
   fold.addEventListener("click", () => {
@@ -319,9 +315,8 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
     },
     take: (message) => source.take(message),
     dispose() {
+      unseen();
       source.dispose();
-      sight?.disconnect();
-      document.removeEventListener("visibilitychange", look);
       clearTimeout(typing);
       list.dispose();
       element.remove();
