@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHELL := /bin/bash
 
+# A file's tests stay together, and share a federation and a JupyterLab with others of the same worker. The longest
+# come first, as they are listed, so that no worker is left alone with them.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
 .PHONY: demo lab docs screenshots test unit lint bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
@@ -22,7 +26,7 @@ lab: $(READY)  ## open JupyterLab on the first lesson
 	@$(BIN)/flare-widgets lab
 
 test: lint bundle-check browser  ## run every test
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 	$(MAKE) --no-print-directory old-servers
 
 docs: $(READY)  ## build the documentation site into out/site; a warning is an error
@@ -32,7 +36,7 @@ screenshots: browser $(READY)  ## take the pictures of the views in docs/screens
 	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
 unit: $(READY)  ## run only the tests that need neither a federation nor a browser
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit $(SIDE_BY_SIDE)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ from ..views.job import JobView
 from .parsing import Verb, without_comment
 from .progress import Progress, transfer
 from .state import State
+from .watching import shown
 
 # The cell's first line is the magic's own.
 _FIRST_LINE = 2
@@ -140,21 +141,15 @@ def run_cell(
         _warn(written.warnings)
         job_id = state.session.submit_job(str(written.folder), progress=transfer(progress, "sending"))
     progress.end(f"sent a job for {written.framework}: {job_id}")
-    watch, view = _show(state, state.session, job_id)
-    if not wait:
-        return view
-    try:
-        watch.wait()
-    except KeyboardInterrupt:
-        raise UsageError("stopped waiting; the job goes on, and so does its view") from None
-    return watch.snapshot
+    return shown(state, state.session, _watch(state, state.session, job_id), wait=wait)
 
 
 def host(state: State) -> Host:
     """Return what a notebook offers to ``NotebookEnv``."""
 
     def show(session: Session, job_id: str) -> JobView:
-        return _show(state, session, job_id)[1]
+        watch = _watch(state, session, job_id)
+        return show_job(watch, session, folder=state.config.download_folder or None)
 
     return Host(lambda: state.session, show)
 
@@ -164,15 +159,14 @@ def offer(state: State | None) -> None:
     set_host(None if state is None else host(state))
 
 
-def _show(state: State, session: Session, job_id: str) -> tuple[Watch, JobView]:
-    """Show a job in the calling cell: one of the current session, or of another that the user has."""
+def _watch(state: State, session: Session, job_id: str) -> Watch:
+    """Watch a job: one of the current session, or of another that the user has."""
     if session is state.session:
         monitor = state.monitor
         state.current.remember_job(job_id)
     else:
         monitor = Monitor(session)
-    watch = monitor.watch(job_id)
-    return watch, show_job(watch, session, folder=state.config.download_folder or None)
+    return monitor.watch(job_id)
 
 
 def _job(state: State, variables: Mapping[str, Any], options: dict[str, Any], cell: str, dry_run: bool) -> CellJob:

@@ -9,8 +9,8 @@ import pytest
 from axe import serious
 from contrast import contrasts
 from lab_page import NotebookPage, mime_types
+from layout import overflowing
 from playwright.sync_api import Locator, expect
-from test_system_view import overflowing
 
 HOSTILE = "<img src=x onerror=window.pwned++><script>window.pwned++</script>\u202e\x1b[2J"
 FINDINGS = (

@@ -10,8 +10,8 @@ from axe import serious
 from contrast import contrasts
 from job_panel import JobPanel
 from lab_page import NotebookPage
+from layout import overflowing
 from playwright.sync_api import Locator, expect
-from test_system_view import overflowing
 
 SETUP = (
     "import os, pathlib, tempfile\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from contrast import contrasts
 from lab_page import NotebookPage, mime_types
+from layout import overflowing
 from playwright.sync_api import Locator, expect
 
 SETUP = "from scripted_system import ScriptedSystem, show\nsystem = ScriptedSystem('hospital-a', 'hospital-b')"
@@ -286,17 +287,3 @@ def test_fits_the_output_it_is_in(shown, panel, width, pictures):
         assert panel.live.bounding_box()["width"] < 340
     shown.screenshot(shown.cell(1), pictures and pictures / f"system-{width}.png")
     shown.command("application:toggle-left-area")
-
-
-def overflowing(view: Locator) -> list[str]:
-    found: list[str] = view.evaluate(
-        """view => {
-          const outer = view.getBoundingClientRect();
-          return [...view.querySelectorAll('*:not(.flw-spoken)')].filter(part => {
-            const box = part.getBoundingClientRect();
-            const outside = box.right > outer.right + 1 || box.left < outer.left - 1;
-            return outside && box.width > 0 && !part.closest('.flw-spoken');
-          }).map(part => part.className);
-        }"""
-    )
-    return found

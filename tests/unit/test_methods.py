@@ -266,7 +266,7 @@ REFUSED: list[tuple[Any, ...]] = [
     ("show_stats", JOB, "client", "site-1"),
     ("reset_errors", ""),
     ("reset_errors", None),
-    ("do_app_command", JOB, "t", {"x": object()}),
+    ("do_app_command", JOB, "t", {"x": object}),
     *[(m, *a) for m in ("register_study", "add_study_site", "remove_study_site") for a in [
         (5, ["s"]), ("", ["s"]), ("x",), ("x", []), ("x", "s"), ("x", [""]), ("x", [5]), ("x", ["s"], ["o:s"]),
         ("x", None, "o:s"), ("x", None, [""]), ("x", None, [5]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html.parser
 import json
 import math
 import random
@@ -12,7 +11,7 @@ from dataclasses import replace
 
 import comm
 import pytest
-from test_views_jobs import RecordingComm
+from recording import Elements, RecordingComm
 
 from flare_widgets.monitoring.parts import Freshness, KeyMetric, Point, Round, Series, StatusChange
 from flare_widgets.monitoring.snapshot import JobSnapshot
@@ -110,20 +109,6 @@ def test_a_long_run_is_thinned_out_but_keeps_its_best():
     assert line.best == max(values)
 
 
-class _Elements(html.parser.HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.words = set(), set(), ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes.update(name for name, _ in attrs)
-
-    def handle_data(self, data):
-        self.words += data
-
-
 def test_hostile_words_are_only_text():
     hostile = JobSnapshot(
         HOSTILE,
@@ -135,7 +120,7 @@ def test_hostile_words_are_only_text():
     )
     comparison = compare_snapshots([hostile, hostile], NOW)
     page = comparison_html(comparison, NOW)
-    elements = _Elements(re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL))
+    elements = Elements(re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL))
     assert "script" not in elements.tags
     assert not [name for name in elements.attributes if name.startswith("on") or name in ("src", "href")]
     assert "<script>alert(1)</script>" in elements.words

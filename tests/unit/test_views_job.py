@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import comm
 import pytest
-from comm.base_comm import BaseComm
 from job_session import FakeSession
+from recording import RecordingComm
 
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.snapshot import JobSnapshot, StatusChange
@@ -57,26 +57,6 @@ class FakeWatch:
         for thread in told:
             thread.join(10)
             assert not thread.is_alive()
-
-
-class RecordingComm(BaseComm):
-    """A comm that keeps what is sent over it."""
-
-    def __init__(self, *args, **kwargs):
-        self.sent = []
-        super().__init__(*args, **kwargs)
-
-    def publish_msg(self, msg_type, data=None, **_):
-        # As the kernel does: what cannot be JSON fails here.
-        self.sent.append(json.loads(json.dumps(data)))
-
-    @property
-    def updates(self):
-        return [data["state"] for data in self.sent if data and data.get("method") == "update"]
-
-    @property
-    def answers(self):
-        return [data["content"] for data in self.sent if data and data.get("method") == "custom"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import comm
 import pytest
-from comm.base_comm import BaseComm
+from recording import Elements, RecordingComm
 
 from flare_widgets.errors import JobNotDone
 from flare_widgets.monitoring.jobs import JobsSnapshot, ListedJob
@@ -22,22 +22,6 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
 NOW = 1_795_000_000.0
 RUNNING = ListedJob("aaaaaaaa-1", "hello", "default", "ann@h.org", "RUNNING", NOW - 60, NOW - 50)
 ENDED = ListedJob("bbbbbbbb-2", "bye", "default", "bob@g.org", "FINISHED:COMPLETED", NOW - 90, duration=15.0)
-
-
-class RecordingComm(BaseComm):
-    """A comm that keeps what is sent over it."""
-
-    def __init__(self, *args, **kwargs):
-        self.sent = []
-        super().__init__(*args, **kwargs)
-
-    def publish_msg(self, msg_type, data=None, **_):
-        self.sent.append(json.loads(json.dumps(data)))
-
-    @property
-    def rows(self):
-        messages = [data["content"] for data in self.sent if data and data.get("method") == "custom"]
-        return [message for message in messages if message["kind"] == "rows"]
 
 
 @pytest.fixture(autouse=True)
@@ -281,26 +265,12 @@ def test_the_newest_200_stand_for_all():
     assert jobs_html(JobsSnapshot(jobs, NOW)).count("<tr>") < 210
 
 
-class _Elements(html.parser.HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.words = set(), set(), ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes.update(name for name, _ in attrs)
-
-    def handle_data(self, data):
-        self.words += data
-
-
 @pytest.mark.parametrize("field", ["job_id", "name", "study", "submitter", "status"])
 def test_hostile_jobs_are_only_text(field):
     snapshot = JobsSnapshot((ListedJob(**{"job_id": "a", "submitted_at": 1e18, field: HOSTILE}),), NOW, HOSTILE)
     assert "\x1b" not in jobs_text(snapshot)
     assert "\u202e" not in jobs_text(snapshot)
-    page = _Elements(jobs_html(snapshot))
+    page = Elements(jobs_html(snapshot))
     assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert page.attributes <= {"class", "scope", "style", "title", "colspan"}
     assert "<script>alert(1)</script>" in page.words

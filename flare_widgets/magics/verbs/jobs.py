@@ -7,15 +7,13 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
-from ...api import MonitorReturnCode
-from ...errors import JobTimeout
 from ...monitoring import JobSnapshot, Watch
-from ...monitoring.text import describe, label
+from ...monitoring.text import label
 from ...options import FOLDER_OR_FORM, JOB, LAST, NAMED, TOKEN, WAIT_LIMIT, YES, option
 from ...text import clean
 from ...views.compare import CompareView
 from ...views.comparison import MOST_JOBS
-from ...views.display import show_job, show_jobs, show_submit
+from ...views.display import show_jobs, show_submit
 from ...views.job import JobView
 from ...views.submit import SubmitForm
 from ...views.tables import JobTable
@@ -24,10 +22,9 @@ from ..asking import confirm, live
 from ..parsing import verb
 from ..progress import Progress, attended, transfer
 from ..state import State
+from ..watching import FIRST_FACTS, follow, shown
 
-_FIRST_FACTS = 6.0  # a little more than a command may take
 _FETCHING = 60.0  # for the metrics of jobs that have ended
-_TICK = 1.0  # seconds between two renewals without news: the clock in the line goes on
 
 
 @verb(
@@ -100,17 +97,7 @@ def monitor(state: State, job: str | None, wait: bool, keep: bool, text: bool) -
         end = %flare monitor --wait
         now = %flare monitor --text     how it is now, in a line
     """
-    watch = _watch(state, job)
-    if text or not state.config.views:
-        return _follow(watch, 0.0) if wait else _told(watch)
-    view = show_job(watch, state.session, folder=state.config.download_folder or None, keep=keep)
-    if not wait:
-        return view
-    try:
-        watch.wait()
-    except KeyboardInterrupt:
-        raise UsageError("stopped waiting; the job goes on, and so does its view") from None
-    return watch.snapshot
+    return shown(state, state.session, _watch(state, job), wait=wait, keep=keep, text=text)
 
 
 @verb(JOB, WAIT_LIMIT)
@@ -124,7 +111,7 @@ def wait(state: State, job: str | None, timeout: float) -> JobSnapshot:
         %flare wait 76b8 --timeout 600
         end = %flare wait           end.status, end.duration, end.metrics, end.failure
     """
-    return _follow(_watch(state, job), timeout)
+    return follow(_watch(state, job), timeout)
 
 
 @verb(JOB)
@@ -251,7 +238,7 @@ def _watch(state: State, job: str | None) -> Watch:
     managed = state.current
     job_id = state.job(job)
     watch = managed.monitor.watch(job_id)
-    watch.wait_for_facts(_FIRST_FACTS)  # an unknown job is told now, not in a view
+    watch.wait_for_facts(FIRST_FACTS)  # an unknown job is told now, not in a view
     managed.remember_job(job_id, watch.snapshot.name)
     return watch
 
@@ -263,29 +250,6 @@ def _wait_for_ended(watches: list[Watch], timeout: float) -> None:
         watch.wait_for_facts(max(0.0, until - time.monotonic()))
         if watch.snapshot.ended:
             watch.wait(max(0.0, until - time.monotonic()))
-
-
-def _told(watch: Watch) -> JobSnapshot:
-    try:
-        return watch.snapshot
-    finally:
-        watch.stop()
-
-
-def _follow(watch: Watch, timeout: float) -> JobSnapshot:
-    until = time.monotonic() + timeout if timeout else float("inf")
-    progress = Progress(patience=0)
-    try:
-        while watch.wait(max(0.0, min(_TICK, until - time.monotonic()))) is MonitorReturnCode.TIMEOUT:
-            progress.say(describe(watch.snapshot))
-            if time.monotonic() >= until:
-                raise JobTimeout(f"job {watch.job_id} did not end within {timeout:g} s; it goes on")
-    except KeyboardInterrupt:
-        raise UsageError("stopped waiting; the job goes on. %flare wait waits again") from None
-    finally:
-        watch.stop()
-    progress.end(describe(watch.snapshot))
-    return watch.snapshot
 
 
 def _described(state: State, job_id: str) -> str:

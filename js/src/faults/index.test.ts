@@ -1,34 +1,7 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { Listener, Model } from "../lib/host";
+import { FakeModel } from "../lib/fake-model";
 import faultsWidget from "./index";
-
-class FakeModel implements Model {
-  readonly sent: unknown[] = [];
-  readonly listeners = new Map<string, Set<Listener>>();
-
-  constructor(readonly traits: Record<string, unknown>) {}
-
-  get(name: string): unknown {
-    return this.traits[name];
-  }
-  on(event: string, listener: Listener): void {
-    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(listener));
-  }
-  off(event: string, listener: Listener): void {
-    this.listeners.get(event)?.delete(listener);
-  }
-  send(content: unknown): void {
-    this.sent.push(content);
-  }
-  receive(traits: Record<string, unknown>): void {
-    Object.assign(this.traits, traits);
-    for (const name of Object.keys(traits)) for (const listener of this.listeners.get(`change:${name}`) ?? []) listener(0);
-  }
-  get listening(): number {
-    return [...this.listeners.values()].reduce((sum, { size }) => sum + size, 0);
-  }
-}
 
 const action = (what: string, label: string, who: string, reason = ""): Record<string, unknown> => ({
   ...{ name: `${what} ${who}`, label, danger: false, reason, confirm: "", type: "", yes: "Yes", no: "No" },

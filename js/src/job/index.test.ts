@@ -1,40 +1,8 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Listener, Model } from "../lib/host";
+import { FakeModel } from "../lib/fake-model";
 import { fixture } from "./fixtures";
 import jobWidget from "./index";
-
-class FakeModel implements Model {
-  readonly sent: unknown[] = [];
-  readonly listeners = new Map<string, Set<Listener>>();
-
-  constructor(readonly traits: Record<string, unknown>) {}
-
-  get(name: string): unknown {
-    return this.traits[name];
-  }
-  on(event: string, listener: Listener): void {
-    const listeners = this.listeners.get(event) ?? new Set();
-    this.listeners.set(event, listeners.add(listener));
-  }
-  off(event: string, listener: Listener): void {
-    this.listeners.get(event)?.delete(listener);
-  }
-  send(content: unknown): void {
-    this.sent.push(content);
-  }
-  fire(event: string, value?: unknown): void {
-    for (const listener of this.listeners.get(event) ?? []) listener(value);
-  }
-  /** What a message of the kernel does. */
-  receive(traits: Record<string, unknown>): void {
-    Object.assign(this.traits, traits);
-    for (const name of Object.keys(traits)) this.fire(`change:${name}`);
-  }
-  get listening(): number {
-    return [...this.listeners.values()].reduce((sum, { size }) => sum + size, 0);
-  }
-}
 
 const ABORT = {
   ...{ name: "abort", label: "Abort", danger: true, reason: "", confirm: "Abort this job?", type: "" },

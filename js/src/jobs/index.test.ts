@@ -1,40 +1,13 @@
 /** The whole table against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Listener, Model } from "../lib/host";
+import { FakeModel } from "../lib/fake-model";
 import { NOW } from "./fixtures";
 import jobsWidget from "./index";
 
 type Sent = Record<string, unknown>;
 
-class FakeModel implements Model {
-  readonly sent: Sent[] = [];
-  readonly listeners = new Map<string, Set<Listener>>();
+class TableModel extends FakeModel<Sent> {
   widget_manager: unknown;
-
-  constructor(readonly traits: Record<string, unknown>) {}
-
-  get(name: string): unknown {
-    return this.traits[name];
-  }
-  on(event: string, listener: Listener): void {
-    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(listener));
-  }
-  off(event: string, listener: Listener): void {
-    this.listeners.get(event)?.delete(listener);
-  }
-  send(content: unknown): void {
-    this.sent.push(content as Sent);
-  }
-  fire(event: string, value?: unknown): void {
-    for (const listener of this.listeners.get(event) ?? []) listener(value);
-  }
-  receive(traits: Record<string, unknown>): void {
-    Object.assign(this.traits, traits);
-    for (const name of Object.keys(traits)) this.fire(`change:${name}`);
-  }
-  get listening(): number {
-    return [...this.listeners.values()].reduce((sum, { size }) => sum + size, 0);
-  }
 }
 
 const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, state: "ready", turn: 0 }));
@@ -48,7 +21,7 @@ const rowsOf = (count: number): [string, unknown][] =>
 /** The table with so many jobs. */
 function open(count: number, traits: Record<string, unknown> = {}) {
   vi.setSystemTime(NOW * 1000);
-  const model = new FakeModel({ study: "default", facts_at: NOW, sent_at: NOW, trouble: "", seq: 0, below: "", actions: ACTIONS, ...traits });
+  const model = new TableModel({ study: "default", facts_at: NOW, sent_at: NOW, trouble: "", seq: 0, below: "", actions: ACTIONS, ...traits });
   const widget = jobsWidget();
   const stop = widget.initialize({ model });
   const el = document.createElement("div");

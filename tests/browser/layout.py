@@ -1,0 +1,20 @@
+"""How a view lies on the page."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator
+
+
+def overflowing(view: Locator) -> list[str]:
+    """The classes of what reaches out of a view to the left or right."""
+    found: list[str] = view.evaluate(
+        """view => {
+          const outer = view.getBoundingClientRect();
+          return [...view.querySelectorAll('*:not(.flw-spoken)')].filter(part => {
+            const box = part.getBoundingClientRect();
+            const outside = box.right > outer.right + 1 || box.left < outer.left - 1;
+            return outside && box.width > 0 && !part.closest('.flw-spoken');
+          }).map(part => part.className);
+        }"""
+    )
+    return found

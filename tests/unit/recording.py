@@ -1,0 +1,48 @@
+"""What the tests of views share: a comm that records, and a page taken apart."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+
+from comm.base_comm import BaseComm
+
+
+class RecordingComm(BaseComm):
+    """A comm that keeps what is sent over it."""
+
+    def __init__(self, *args, **kwargs):
+        self.sent = []
+        super().__init__(*args, **kwargs)
+
+    def publish_msg(self, msg_type, data=None, **_):
+        # As the kernel does: what cannot be JSON fails here.
+        self.sent.append(json.loads(json.dumps(data)))
+
+    @property
+    def updates(self):
+        return [data["state"] for data in self.sent if data and data.get("method") == "update"]
+
+    @property
+    def answers(self):
+        return [data["content"] for data in self.sent if data and data.get("method") == "custom"]
+
+    @property
+    def rows(self):
+        return [message for message in self.answers if message["kind"] == "rows"]
+
+
+class Elements(html.parser.HTMLParser):
+    """The elements, the names of attributes and the words of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.words = set(), set(), ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.words += data
