@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
-from .monitoring import JobSnapshot
 from .monitoring.console import LiveLine
 
 _CELL_TIMEOUT = 300
@@ -107,11 +107,20 @@ class _Told:
     def __init__(self) -> None:
         self._line = LiveLine(sys.stdout, indent="  ")
         self._ended = self._over = False
+        self._views: dict[str, dict[str, Any]] = {}
 
-    def __call__(self, snapshot: JobSnapshot) -> None:
-        if not self._over:  # else it is another view of the same job
-            self._line.show(snapshot)
-            self._ended = snapshot.ended
+    def __call__(self, view: str, state: Mapping[str, Any]) -> None:
+        """Take what a job view is told: the traits of :class:`.JobView`, those that have changed."""
+        traits = self._views.setdefault(view, {})
+        traits.update(state)
+        if self._over or not {"snapshot", "picture", "sentence"} <= traits.keys():
+            return  # another view of the same job, or no job view
+        job, picture = traits["snapshot"], traits["picture"]
+        progress = (picture["progress"] or {}).get("words")
+        self._line.tell(
+            traits["sentence"], (job["status"], progress, bool(picture["fault"]), bool(picture["troubles"]))
+        )
+        self._ended = job["ended"]
 
     def pause(self) -> None:
         """Let others print; the line stays, as part of the story."""
@@ -127,9 +136,8 @@ class _Client(NotebookClient):
         self._told = told
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        state = msg["content"].get("data", {}).get("state", {}) if msg["msg_type"] == "comm_msg" else {}
-        if "snapshot" in state:
-            self._told(JobSnapshot.from_json(state["snapshot"]))
+        if msg["msg_type"] in ("comm_open", "comm_msg"):
+            self._told(msg["content"]["comm_id"], msg["content"].get("data", {}).get("state", {}))
         return super().process_message(msg, cell, cell_index)
 
 

@@ -79,6 +79,11 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
         return self.session.status
 
     @property
+    def silence(self) -> float:
+        """Seconds since the server was last heard; see :attr:`.Session.silence`."""
+        return self.session.silence
+
+    @property
     def read_only(self) -> bool:
         """Whether commands that may change something are refused; see :attr:`.Session.read_only`."""
         return self.session.read_only

@@ -168,6 +168,15 @@ class Session(BlockingMethods, SessionMethods[Job]):
         """The state, with its reason in words (the last trouble, how it came back) and since when it is so."""
         return self._connection.life.status
 
+    @property
+    def silence(self) -> float:
+        """Seconds since the server was last heard, while connected; else 0.
+
+        A server that is there gives a sign every 2.5 seconds, at least. One that does not may hang, or the network may
+        have gone; when it owes an answer too, the connection is given up after 12 seconds, and made again.
+        """
+        return self._connection.silence
+
     def subscribe(self, listener: Callable[[SessionStatus], None]) -> Callable[[], None]:
         """Call `listener(status)` now, and whenever the session's status changes.
 

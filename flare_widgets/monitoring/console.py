@@ -45,11 +45,15 @@ class LiveLine:
 
     def show(self, snapshot: JobSnapshot, now: float | None = None) -> None:
         """Show how it is now."""
-        line = self._indent + describe(snapshot, now)
+        self.tell(describe(snapshot, now), _news(snapshot))
+
+    def tell(self, sentence: str, news: tuple[object, ...]) -> None:
+        """Show a sentence about it; where lines cannot be written over, only when there is other news in it."""
+        line = self._indent + sentence
         if self._terminal:
             # Not the last column: there, many a terminal goes to the next line.
             self._write_over(fit(line, _room(self._file) - 1))
-        elif self._told != (news := _news(snapshot)):
+        elif self._told != news:
             self._told = news
             self.say(line)
 

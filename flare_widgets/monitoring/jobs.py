@@ -13,7 +13,6 @@ from ..api import commands
 from ..api.info import is_terminal
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, NoConnection, SessionClosed
-from ..wire.states import SessionState
 from . import job_meta, pace
 from .dispatch import Dispatcher, Lane
 from .listeners import Listeners
@@ -27,8 +26,6 @@ MOST_DETAILS = 1000
 
 _SAME_START = 3.0  # seconds by which two ways to learn when a job started may differ
 _MOST_LISTED = 100_000
-_LOOK = 2.0  # seconds between two looks at whether the session is still connected; nothing is sent for them
-_SILENT = 2.5  # seconds after which a server that has not answered is said to be silent
 _AFTER_MISTAKE = 5.0
 _MAX_BACKOFF = 4.0
 
@@ -247,8 +244,6 @@ class JobsTable:
         self.watches: list[JobsWatch] = []
         self._session = session
         self._due = 0.0  # on the monotonic clock
-        self._began: float | None = None  # when the question was sent that is not answered yet
-        self._took = 0.0
         self._failures = 0
         self._listing: Polling[Answer] | None = None
         self._asking: Polling[list[dict[str, Any]]] | None = None
@@ -267,31 +262,27 @@ class JobsTable:
             for polling in (self._listing, self._asking):
                 if polling is not None:
                     polling.cancel()
-            self._listing = self._asking = self._began = None
+            self._listing = self._asking = None
         return bool(self.watches)
 
-    def until_due(self, now: float) -> list[float]:
+    def until_due(self) -> list[float]:
         """Return when something is to be done next (on the monotonic clock)."""
-        if not self._wanted:
-            return []
-        if self._listing is None:
-            return [min(self._due, now + _LOOK) if self._due > now else self._due]
-        late = (self._began or now) + self._patience
-        return [late if late > now else now + _LOOK]
+        return [self._due] if self.wanted and self._listing is None else []
 
-    def advance(self, paused: bool, ahead: float) -> bool:
-        """Take what has arrived and ask for what is due; return whether there is anything new."""
+    def advance(self, paused: bool, ahead: float, lost: str = "") -> bool:
+        """Take what has arrived and ask for what is due; return whether there is anything new.
+
+        `lost` says so when nobody answers now.
+        """
         before = self.snapshot
         now = time.monotonic()
         self._receive(now, ahead)
-        if self._wanted and not paused and self._listing is None and (self._due <= now or self._just_lost):
-            self._began = now
+        if self.wanted and not paused and self._listing is None and self._due <= now:
             self._listing = Polling(self._session, _list(), self.wake)
             self._listing.start()
             self._receive(now, ahead)  # of a session without a connection the answer is known at once
-        late = self._listing is not None and now - (self._began or now) >= self._patience
-        if late and not self._failures:
-            self._say(f"{self._session.kit.address} has not answered for {now - (self._began or now):.0f} s")
+        if lost and not self._failures:
+            self._say(lost)
         return self.snapshot != before
 
     def with_rounds(self, rounds: Mapping[str, tuple[int, int | None]]) -> bool:
@@ -309,16 +300,9 @@ class JobsTable:
         return True
 
     @property
-    def _wanted(self) -> bool:
+    def wanted(self) -> bool:
+        """Whether anybody wants news."""
         return any(not watch.paused and not watch.done for watch in self.watches)
-
-    @property
-    def _patience(self) -> float:
-        return max(_SILENT, 3 * self._took)
-
-    @property
-    def _just_lost(self) -> bool:
-        return self._session.state is SessionState.RECONNECTING and not self._failures
 
     def _receive(self, now: float, ahead: float) -> None:
         if self._listing is not None:
@@ -332,11 +316,11 @@ class JobsTable:
                 self._listing, self._due = None, now + _AFTER_MISTAKE
             else:
                 if over and answer is not None:
-                    self._took, self._listing, self._failures = self._listing.took, None, 0
+                    took, self._listing, self._failures = self._listing.took, None, 0
                     self._entries = answer.value
                     self._learn(answer.now, ahead)
                     active = any(not job.ended for job in self.snapshot.jobs)
-                    self._due = now + pace.list_interval(active, self._took)
+                    self._due = now + pace.list_interval(active, took)
                     self._ask_details()
         if self._asking is not None:
             try:

@@ -16,7 +16,6 @@ from typing import Any
 from ..api import commands
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
-from ..wire.states import SessionState
 from . import inquiry, pace, sources
 from .aftermath import Aftermath
 from .dispatch import Dispatcher
@@ -24,7 +23,7 @@ from .facts import Fact, Failed, Meta, Missed, Status, Trouble
 from .fold import fold
 from .inquiry import Inquiry
 from .jobs import JobsTable, JobsWatch
-from .polling import Polling
+from .polling import Polling, loss
 from .system_watch import SystemWatch
 from .watch import Watch, WatchState
 from .watched_job import WatchedJob
@@ -38,7 +37,7 @@ THREAD_NAME = "flare-monitor"
 _ACTIVITY = 2.0  # seconds between two questions to a site what it does, where the log may not be read
 _ACTIVITY_HUNG = 15.0  # ... when it did not answer, or nobody may ask it
 _SYSTEM = 10.0  # as often as sites report to the server
-_LOST = 0.5  # seconds between two looks at a session that is connecting again; nothing is sent for them
+_LOOK = 0.5  # seconds between two looks at whether the server is still heard; nothing is sent for them
 _MAX_BACKOFF = 8.0  # seconds between two looks at a job whose server does not answer
 _AFTER_MISTAKE = 5.0  # seconds until the next look after a mistake of our own
 _HISTORIES = 2  # histories of ended jobs that are fetched at the same time
@@ -74,7 +73,7 @@ class Monitor:
         self._systems: set[SystemWatch] = set()
         self._table = JobsTable(session, self._wake)
         self._woken = False
-        self._lost = False  # whether the session is connecting again
+        self._lost = ""  # in words, that the session is connecting again, or the server silent
         self._resting_until = 0.0
 
     def watch(self, job_id: str, cb: Callable[..., bool] | None = None, *cb_args: Any, **cb_kwargs: Any) -> Watch:
@@ -176,13 +175,13 @@ class Monitor:
         with self._changed:
             jobs, systems = list(self._jobs.values()), list(self._systems)
         try:
-            self._notice_return(jobs, systems)
+            self._notice_loss(jobs, systems)
             self._receive(jobs)
             if not self._paused:
                 self._ask(jobs)
             self._tell(jobs)
             for system in systems:
-                system.turn(self._wake)
+                system.turn(self._wake, self._lost)
             self._tend_table(jobs)
         except Exception:  # whatever it was: a job must not be thought to be watched when it is not
             log.exception("a mistake in the monitor; it goes on")
@@ -216,18 +215,26 @@ class Monitor:
             if self._system is None and self._wants_system():
                 due.append(self._system_due)
             due += [at for system in self._systems if (at := system.due()) is not None]
-            due += self._table.until_due(now)
-        if not due:
-            return None
-        wait = max(0.0, max(min(due), self._resting_until) - now)
-        return min(wait, _LOST) if self._lost else wait
+            due += self._table.until_due()
+            if self._attended():
+                due.append(now + _LOOK)
+        return max(0.0, max(min(due), self._resting_until) - now) if due else None
 
-    def _notice_return(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
-        """Ask at once when the session is connected again, instead of when the next look was due."""
-        lost = self.session.state is SessionState.RECONNECTING
+    def _attended(self) -> bool:
+        """Whether anybody wants to know at once that the server is lost."""
+        jobs, systems = self._jobs.values(), self._systems
+        return self._table.wanted or any(map(self._wanted, jobs)) or any(system.looking for system in systems)
+
+    def _notice_loss(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
+        """Say that the server is lost; ask at once when it is back, instead of when the next look was due."""
+        lost = loss(self.session)
+        if lost:
+            for job in jobs:
+                if job.watching and not job.snapshot.ended and not job.failures:
+                    self._learn(job, [Trouble(lost, time.time())])
         if self._lost and not lost:
             for job in jobs:
-                if job.failures:
+                if job.snapshot.trouble:
                     job.due.clear()
             for system in systems:
                 system.look_again()
@@ -367,7 +374,7 @@ class Monitor:
         """Bring those up to date who watch all jobs."""
         if not self._table.watches:
             return
-        news = self._table.advance(self._paused, self._ahead)
+        news = self._table.advance(self._paused, self._ahead, self._lost)
         seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
         rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
         if self._table.with_rounds(rounds) or news:

@@ -16,6 +16,17 @@ from .sources import Answer
 
 T = TypeVar("T")
 
+_SILENT = 3.5  # seconds; a server that is there is heard every 2.5 (wire/watch.py)
+
+
+def loss(session: Session) -> str:
+    """Return in words that there is no connection, or a server that has not been heard for too long; else nothing."""
+    if session.state is SessionState.RECONNECTING:
+        return f"no connection to {session.kit.address}, trying again"
+    if session.silence < _SILENT:
+        return ""
+    return f"{session.kit.address} has not answered for {session.silence:.0f} s"
+
 
 class Polling(Generic[T]):
     """A poll that is under way.

@@ -136,6 +136,11 @@ class SystemWatch:
     # -- the monitor's thread ------------------------------------------------------------------------------
 
     @property
+    def looking(self) -> bool:
+        """Whether somebody looks."""
+        return self._looking
+
+    @property
     def rests(self) -> bool:
         """Whether there is nothing to ask and no answer to wait for."""
         wanted = not self._end_told if self.done else self._looking or self._details_wanted
@@ -146,8 +151,11 @@ class SystemWatch:
         at = min((self._due.get(name, 0.0) for name in self._wanted()), default=_NEVER)
         return None if at == _NEVER else at
 
-    def turn(self, wake: Callable[[], None]) -> None:
-        """Take what has arrived and ask for what is due; never waits. `wake` is called when an answer has come."""
+    def turn(self, wake: Callable[[], None], lost: str = "") -> None:
+        """Take what has arrived and ask for what is due; never waits.
+
+        `wake` is called when an answer has come; `lost` says so when nobody answers now.
+        """
         if self.done:
             for polling in self._under_way.values():
                 polling.cancel()
@@ -160,6 +168,8 @@ class SystemWatch:
         now = time.monotonic()
         for name, polling in list(self._under_way.items()):
             self._receive(name, polling)
+        if lost and self._looking and not self._failures:
+            self._learn([Trouble(clean(lost, 300), time.time())])
         for name in list(self._wanted()):
             if self._due.get(name, 0.0) <= now:
                 polling = Polling(self.session, self._poll(name), wake)

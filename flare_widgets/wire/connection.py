@@ -69,6 +69,12 @@ class Connection:
         """See :attr:`.Link.clock_offset`; of the last link."""
         return None if self._link is None else self._link.clock_offset
 
+    @property
+    def silence(self) -> float:
+        """See :attr:`.Link.silence`; 0 while there is no link."""
+        link = self._link
+        return 0.0 if link is None or link.lost is not None else link.silence
+
     async def open(self, timeout: float, *, patient: bool = True) -> Link:
         """Return a link that works, opening one or waiting for one if need be.
 

@@ -19,7 +19,7 @@ from ..text import said
 from . import cell as cells
 from . import dialect as dialects
 from . import hci, login, transports
-from .watch import Watch
+from .watch import HEARTBEAT, Watch
 
 log = logging.getLogger("flare_widgets.wire")
 
@@ -157,6 +157,11 @@ class Link:
             await link.drop()
             raise
         return link
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the server was last heard; while it is there, it is heard every three."""
+        return time.monotonic() - self._transport.heard_at
 
     async def execute(
         self,
@@ -411,6 +416,7 @@ class Link:
     async def _watch(self) -> None:
         """Find out when a server that looks connected is gone: it hangs, or the network ate the connection."""
         watch = Watch()
+        beat_at = 0.0
         while self.lost is None:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._doubted.wait(), watch.tick)
@@ -418,15 +424,14 @@ class Link:
             if self._doubted.is_set() or watch.doubts(asked, self._transport.heard_at):
                 await self._probe(watch)
                 self._doubted.clear()
+            elif self.silence > HEARTBEAT and beat_at <= self._transport.heard_at:
+                beat_at = time.monotonic()
+                self._ping()
 
     async def _probe(self, watch: Watch) -> None:
         """Ask the server for a sign of life; without one in time, the link is lost."""
         began = time.monotonic()
-        self._cell.ping()
-        # A hung server also stops reading, so the sending is not waited for. Nor is it given up: it may have taken
-        # frames of others along. It ends with the transport.
-        self._asking = asyncio.get_running_loop().create_task(self._flush(), name="flare-ping")
-        self._asking.add_done_callback(_look_at)
+        self._ping()
         while self.lost is None and self._transport.heard_at <= began:
             patience = watch.patience(any(request.precious for request in self._waiting.values()))
             if time.monotonic() > began + patience:
@@ -434,6 +439,13 @@ class Link:
                 await self._transport.close()
                 return
             await asyncio.sleep(_LOOK)
+
+    def _ping(self) -> None:
+        self._cell.ping()
+        # A hung server also stops reading, so the sending is not waited for. Nor is it given up: it may have taken
+        # frames of others along. It ends with the transport.
+        self._asking = asyncio.get_running_loop().create_task(self._flush(), name="flare-ping")
+        self._asking.add_done_callback(_look_at)
 
     def _forget(self) -> None:
         """Forget what others could act as the user with."""

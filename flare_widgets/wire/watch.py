@@ -16,6 +16,10 @@ TICK = 1.0
 SLEPT = 5.0
 """Seconds a look may come late until the machine must have slept."""
 
+HEARTBEAT = 1.5
+"""Seconds after which a silent server is asked for a sign in any case, so that silence for longer means something.
+The sign is a frame of some bytes, that no command of the server takes part in."""
+
 SILENCE = 10.0
 """Seconds that a server may be silent while it owes an answer, until it is asked for a sign."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -164,16 +165,31 @@ def test_who_may_not_handle_a_job_is_told(
             monitor.close()
 
 
-def test_a_lost_server_is_said_within_five_seconds(fragile: Fragile) -> None:
+@contextlib.contextmanager
+def _killed(fragile: Fragile) -> Iterator[None]:
+    fragile.server().kill()  # it is started again after some seconds
+    yield
+
+
+@pytest.mark.parametrize(("lose", "words"), [(_killed, "no connection to"), (Fragile.hung, "has not answered for")])
+def test_a_lost_server_is_said_within_five_seconds(fragile: Fragile, tmp_path: Path, lose: Any, words: str) -> None:
     with connect(fragile.kit) as session:
         monitor = Monitor(session)
-        watch = monitor.watch_jobs()
+        system = monitor.watch_system()
+        system.resume()
+        job_id = session.submit_job(str(write_job(tmp_path, "waits-for-two-sites")))
+        watches = [monitor.watch_jobs(), system, monitor.watch(job_id)]
         try:
-            wait_until(lambda: watch.snapshot.facts_at and not watch.snapshot.trouble)
-            fragile.server().kill()  # it is started again after some seconds
-            start = time.monotonic()
-            wait_until(lambda: watch.snapshot.trouble, 10)
-            assert time.monotonic() - start < 5
-            wait_until(lambda: not watch.snapshot.trouble, 60)
+            wait_until(lambda: all(watch.snapshot.facts_at and not watch.snapshot.trouble for watch in watches))
+            said: dict[Any, str] = {}
+            for watch in watches:
+                watch.subscribe(lambda s: said.setdefault(type(s), s.trouble) if s.trouble else None)
+            with lose(fragile):
+                start = time.monotonic()
+                wait_until(lambda: len(said) == 3, 10)
+                assert time.monotonic() - start < 5
+            assert [words in each for each in said.values()] == [True] * 3
+            wait_until(lambda: not any(watch.snapshot.trouble for watch in watches), 60)
+            session.delete_job(job_id)
         finally:
             monitor.close()

@@ -81,6 +81,7 @@ class ScriptedSession:
         self.kit = SimpleNamespace(address="server:8002")
         self.clock_offset = 0.0
         self.state = SessionState.READY
+        self.silence = 0.0
         self.sent: list[str] = []
         self.metas: dict[str, dict[str, Any]] = {
             job: {"job_id": job, "name": job, "status": status, "start_time": start_time} for job in job_ids

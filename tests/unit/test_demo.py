@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import comm
 import pytest
+from recording import RecordingComm
 from test_monitoring_text import ROUND, ended, running, submitted
 
 from flare_widgets.demo import _Told
+from flare_widgets.views.job import JobView
 
 
-def test_a_job_is_told_by_status_and_round_and_its_end_once(capsys: pytest.CaptureFixture[str]) -> None:
+def sent(snapshot: Any) -> dict[str, Any]:
+    """What a browser is told of a job."""
+    watch = SimpleNamespace(job_id=snapshot.job_id, snapshot=snapshot, done=False, subscribe=lambda _: lambda: None)
+    state: dict[str, Any] = JobView(watch).comm.sent[0]["state"]
+    return state
+
+
+def test_a_job_is_told_by_status_and_round_and_its_end_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
     told = _Told()
-    told(submitted())
-    told(submitted())
+    told("button", {"description": "another widget"})
+    told("view", sent(submitted()))
+    told("view", sent(submitted()))
     told.pause()  # the cell that began to watch has ended
-    told(running(rounds=running().rounds[:1]))
-    told(running())
-    told(running(facts_at=running().facts_at + 1))
-    told(ended())
-    told(ended())  # the last facts about it
+    told("view", sent(running(rounds=running().rounds[:1])))
+    told("view", sent(running()))
+    told("view", {"snapshot": sent(running(facts_at=running().facts_at + 1))["snapshot"]})  # nothing else has changed
+    told("view", sent(ended()))
+    told("view", sent(ended()))  # the last facts about it
     told.pause()
-    told(ended())  # another view of the same job
+    told("second view", sent(ended()))
     lines = [line.split("  ")[1:4] for line in capsys.readouterr().out.splitlines()]
     assert [words[1] for words in lines] == ["SUBMITTED", "RUNNING", "RUNNING", "FINISHED:COMPLETED"]
     assert [words[2] for words in lines[1:]] == ["round 1/10", ROUND, ROUND]

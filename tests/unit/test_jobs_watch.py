@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 import time
 from types import SimpleNamespace
@@ -162,8 +163,7 @@ def test_a_lost_connection_is_said_and_what_was_known_stays(watcher):
     assert watcher.watch.snapshot.facts_at > known_at
 
 
-def test_a_session_that_connects_again_is_noticed_before_the_next_list_is_due(monkeypatch):
-    monkeypatch.setattr(watching, "_LOOK", 0.1)
+def test_a_session_that_connects_again_is_noticed_before_the_next_list_is_due():
     watcher = Watcher("a")
     watcher.session.status = SimpleNamespace(reason="gone")
     try:
@@ -176,17 +176,17 @@ def test_a_session_that_connects_again_is_noticed_before_the_next_list_is_due(mo
         watcher.monitor.close()
 
 
-def test_a_server_that_does_not_answer_is_called_silent(monkeypatch):
-    import concurrent.futures
-
-    monkeypatch.setattr(watching, "_SILENT", 0.2)
+def test_a_server_that_gives_no_sign_is_called_silent_and_asked_at_once_when_it_does():
     watcher = Watcher("a")
     try:
         watcher.wait_for(lambda s: s.facts_at)
         never = concurrent.futures.Future()
         watcher.session.answers["list_jobs"] = lambda _: never
         watcher.watch.refresh()
-        watcher.wait_for(lambda s: "server:8002 has not answered for" in s.trouble, 5)
+        watcher.session.silence = 4.2
+        watcher.wait_for(lambda s: s.trouble == "server:8002 has not answered for 4 s", 2)
+        assert len(watcher.watch.snapshot.jobs) == 1
+        watcher.session.silence = 0.0
         never.set_result([])
         watcher.wait_for(lambda s: not s.trouble and not s.jobs)
     finally:

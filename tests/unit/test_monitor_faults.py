@@ -302,6 +302,17 @@ def test_a_lost_connection_is_said_and_what_was_known_stays(make: Make) -> None:
     assert watch.state is WatchState.WATCHING
 
 
+def test_a_server_that_gives_no_sign_is_said_to_be_silent_though_no_look_is_due(make: Make) -> None:
+    session = ScriptedSession("job")
+    watch = make(session, poll_interval=60).watch("job")
+    seen = Seen(watch)
+    seen.wait(lambda s: s.status == "RUNNING")
+    session.silence = 4.2
+    assert seen.wait(lambda s: s.trouble).trouble == "server:8002 has not answered for 4 s"
+    session.silence = 0.0
+    assert seen.wait(lambda s: not s.trouble).status == "RUNNING"
+
+
 @pytest.mark.parametrize(
     "error", [SessionClosed("the session was closed"), JobNotFound("gone"), AuthorizationError("no")]
 )

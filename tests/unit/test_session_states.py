@@ -19,7 +19,7 @@ from servers import FlareServer
 
 from flare_widgets.api import NoConnection, OutcomeUnknown, Session, SessionClosed, SessionState, SessionStatus, connect
 from flare_widgets.kit import StartupKit
-from flare_widgets.wire import loop, watch
+from flare_widgets.wire import link, loop, watch
 from flare_widgets.wire.connection import Connection
 from flare_widgets.wire.link import Link
 from flare_widgets.wire.states import FOLLOWING, NOTIFIER, Life
@@ -163,6 +163,29 @@ class TestWatch:
 
     def test_more_patience_when_more_is_at_stake(self) -> None:
         assert Watch.patience(True) > Watch.patience(False)
+
+
+def test_the_silence_of_a_server_is_known_though_nothing_is_asked(
+    kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(watch, "TICK", 0.05)
+    with connect(kit, timeout=5) as session:
+        # It is heard again and again, so that silence stays short for many times the time it may last.
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            assert session.silence < 1
+            time.sleep(0.02)
+        asked = len(server.lines)
+        server.alive = False
+        wait_until(lambda: session.silence > 1)
+        server.alive = True
+        assert session.state is SessionState.READY  # nothing was owed, so nothing is given up
+        session.list_jobs()
+        assert session.silence < 1
+        assert len(server.lines) == asked + 1
+        session.close()
+        assert session.silence == 0
 
 
 def test_a_server_that_gives_no_sign_is_given_up_and_found_again(kit: Path, server: FlareServer) -> None:

@@ -144,6 +144,18 @@ def test_a_server_that_does_not_answer_is_trouble_until_it_does(session: Scripte
     until(watch, lambda s: not s.trouble)
 
 
+def test_a_server_that_gives_no_sign_is_trouble_though_nothing_is_due(
+    session: Scripted, watch: SystemWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system_watch, "_PACES", dict.fromkeys(system_watch._PACES, 60.0))
+    watch.resume()
+    until(watch, lambda s: s.facts_at is not None)
+    session.silence = 4.2
+    until(watch, lambda s: s.trouble == "server:8002 has not answered for 4 s", 2)
+    session.silence = 0.0
+    until(watch, lambda s: not s.trouble, 2)
+
+
 def test_a_session_that_is_connecting_again_is_told_at_once(session: Scripted, watch: SystemWatch) -> None:
     watch.resume()
     until(watch, lambda s: s.facts_at is not None)
