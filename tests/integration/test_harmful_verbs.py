@@ -38,6 +38,11 @@ def connected(shell: InteractiveShell) -> set[str]:
     return {row["name"] for row in flare(shell, "sites")}
 
 
+def heard(shell: InteractiveShell) -> dict[str, float]:
+    """When the server last heard of each site."""
+    return {client.name: client.last_connect_time for client in flare(shell, "status").client_info}
+
+
 def _restarted(shell: InteractiveShell, site: str) -> bool:
     try:
         flare(shell, f"restart {site} --yes")
@@ -76,6 +81,9 @@ def test_they_do_what_they_say(shell: InteractiveShell, tmp_path: Path) -> None:
     assert [row["name"] for row in flare(shell, "sessions") if row["current"]] == ["admin@localhost"]
     assert flare(shell, "status").server_info.start_time != started
     wait_until(lambda: connected(shell) == {"site-1", "site-2"})
+    # The server goes on listing a site that was shut down before its first heartbeat.
+    at = heard(shell)
+    wait_until(lambda: all(heard(shell)[site] > at[site] for site in at))
 
     with pytest.raises(UsageError, match="stands alone"):
         flare(shell, "shutdown server site-1 --yes")
