@@ -11,6 +11,7 @@ LEASE = 60.0
 """Seconds for which a browser's word counts; one that is there repeats it three times as often."""
 
 _MOST = 100  # displays of one view
+_EXPECTED = ""  # a display that is to come; its own name is not known yet
 
 
 class Lookers:
@@ -45,6 +46,7 @@ class Lookers:
             return False
         display = str(wish.get("display"))[:100]
         with self._lock:
+            self._until.pop(_EXPECTED, None)  # it has spoken
             if wish.get("on") is True and not self._closed and len(self._until) < _MOST:
                 self._until[display] = time.monotonic() + self._lease
             else:
@@ -54,7 +56,7 @@ class Lookers:
 
     def expect(self) -> None:
         """Count one that has not spoken yet, for as long as a word counts: a view was made and will be shown."""
-        self.note({"kind": "visible", "display": "", "on": True})
+        self.note({"kind": "visible", "display": _EXPECTED, "on": True})
 
     def close(self) -> None:
         """Nobody looks any more."""

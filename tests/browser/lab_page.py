@@ -20,8 +20,10 @@ _READY = """() => {
 _OPEN = "() => window.jupyterapp?.shell?.currentWidget?.context?.isReady"
 
 # evaluate() has no timeout, and some of Lab's promises never settle: note the outcome and wait for the note.
-_COMMAND = """([id, args, note]) => {
+# The cell is made the active one at the same moment: Lab follows the focus, which may yet be on its way elsewhere.
+_COMMAND = """([id, args, note, cell]) => {
   window[note] = null;
+  if (cell !== null) window.jupyterapp.shell.currentWidget.content.activeCellIndex = cell;
   window.jupyterapp.commands.execute(id, args).then(
     () => { window[note] = 'ok' }, error => { window[note] = String(error) });
 }"""
@@ -89,18 +91,19 @@ class NotebookPage:
         """Wait until the kernel is connected and idle."""
         self.page.wait_for_function(_READY, timeout=60_000)
 
-    def command(self, name: str, args: dict[str, Any] | None = None, *, wait: bool = True) -> None:
-        """Run one of JupyterLab's commands."""
+    def command(
+        self, name: str, args: dict[str, Any] | None = None, *, cell: int | None = None, wait: bool = True
+    ) -> None:
+        """Run one of JupyterLab's commands; on a cell, if it is one of those."""
         note = f"__outcome_of_{name}"
-        self.page.evaluate(_COMMAND, [name, args or {}, note])
+        self.page.evaluate(_COMMAND, [name, args or {}, note, cell])
         if wait:
             self.page.wait_for_function("note => window[note] !== null", arg=note, timeout=60_000)
             assert self.page.evaluate("note => window[note]", note) == "ok"
 
     def run(self, index: int, *, wait: bool = True) -> None:
         """Run one cell; it must not fail. Without `wait`, only begin."""
-        self._activate(index)
-        self.command("notebook:run-cell", wait=wait)
+        self.command("notebook:run-cell", cell=index, wait=wait)
         if wait:
             self._must_not_have_failed(index)
 
@@ -131,8 +134,7 @@ class NotebookPage:
 
     def clear(self, index: int) -> None:
         """Remove the outputs of a cell."""
-        self._activate(index)
-        self.command("notebook:clear-cell-output")
+        self.command("notebook:clear-cell-output", cell=index)
 
     def cell(self, index: int) -> Locator:
         """One cell."""
@@ -186,9 +188,6 @@ class NotebookPage:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             locator.screenshot(path=path)
-
-    def _activate(self, index: int) -> None:
-        self.page.evaluate("index => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = index }", index)
 
     def _must_not_have_failed(self, index: int) -> None:
         error = self.cell(index).locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']")

@@ -232,9 +232,10 @@ def test_narrow(bench, table, width, pictures):
 
 
 def test_stops_asking_when_nobody_looks(bench, table):
-    bench.run_code("view._seen_at -= 100; monitor.say(); assert monitor.paused")
-    seen = "for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);"
-    table.root.evaluate(f"async root => {{ root.style.display = 'none'; {seen} root.style.display = '' }}")
+    eventually(bench, "not monitor.paused")
+    table.root.evaluate("root => { root.closest('.jp-OutputArea').style.display = 'none' }")
+    eventually(bench, "monitor.paused")
+    table.root.evaluate("root => { root.closest('.jp-OutputArea').style.display = '' }")
     eventually(bench, "not monitor.paused")
 
 

@@ -222,7 +222,6 @@ def test_it_stops_asking_when_nobody_looks_and_begins_again():
     assert not monitor.paused  # somebody is about to look
     looked = {"kind": "visible", "display": "one"}
     view._handle_custom_msg({**looked, "on": True}, [])
-    view._lookers._until.pop("")  # its time is over
     view._handle_custom_msg({**looked, "on": False}, [])
     assert monitor.paused
     view._handle_custom_msg({**looked, "on": True}, [])
