@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHELL := /bin/bash
 
-# A file's tests stay together, and share a federation and a JupyterLab with others of the same worker. The longest
-# come first, as they are listed, so that no worker is left alone with them.
+# A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: demo lab docs screenshots test unit lint bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help

@@ -96,7 +96,7 @@ PROMISES = {
         {
             "kits": (r"hospital-net +ada@example\.org +lead ",),
             "check": (r"login +ok +ada@example\.org is let in",),
-            "sessions": (r"hospital-net .*lead", r"▸ +sandbox .*project_admin"),
+            "sessions": (r"hospital-net .*lead", r"▸ +sandbox .*project[_ ]admin"),
             "next-day": (r"first-steps \w{8}  FINISHED:COMPLETED",),
             "server-is-down": (r"UsageError: .+",),
             "down-check": (r"port +failed",),
