@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeVar
 from ..api import commands
 from ..api.commands import Command
 from ..api.transfer import Progress
-from ..kit import StartupKit
 from ..monitoring.snapshot import JobSnapshot
 from ..text import SHORT_ID, clean
 from . import rights
@@ -18,12 +17,8 @@ from .actions import Action, Actions, Doing
 T = TypeVar("T")
 
 
-class JobSession(Protocol):
+class JobSession(rights.Asker, Protocol):
     """What a view of a job needs of a session."""
-
-    @property
-    def kit(self) -> StartupKit:
-        """Whose session it is."""
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it."""
@@ -60,7 +55,6 @@ class JobActions(Actions):
         folder: str | None = None,
     ) -> None:
         self._session = session
-        self._user = rights.User.of(session.kit)
         self._job = job_id
         self._snapshot = snapshot
         self._folder = folder
@@ -139,7 +133,7 @@ class JobActions(Actions):
     def _no(self, command: str) -> str:
         if self.deleted:
             return "the job was deleted"
-        return rights.why_not(self._user, command, submitter=self._snapshot().submitter or None)
+        return rights.refusal(self._session, command, submitter=self._snapshot().submitter or None)
 
 
 def _cloned(job_id: str) -> str:

@@ -190,7 +190,7 @@ class JobsView(LiveView):
 
     def _offered(self) -> list[Action]:
         def may(command: str) -> Callable[[], str]:
-            return lambda: self._over() or rights.why_not(self._user, command)
+            return lambda: self._over() or rights.refusal(self._session, command)
 
         offers = []
         if self._open_job is not None:

@@ -8,6 +8,7 @@ of ``default_authz`` in the templates FLARE provisions with (2.7 to 2.9), and of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..kit import StartupKit
 from ..text import clean
@@ -69,6 +70,22 @@ _WORDS = {
 """What a command does, and to what."""
 
 
+_CHANGING = frozenset(
+    ("abort_job", "clone_job", "delete_job", "submit_job", "restart", "shutdown", "disable_client", "enable_client")
+)
+"""The commands among them that a session which only reads refuses by itself."""
+
+
+class Asker(Protocol):
+    """What of a session says what it may do."""
+
+    read_only: bool
+
+    @property
+    def kit(self) -> StartupKit:
+        """Whom the server takes the user for."""
+
+
 @dataclass(frozen=True)
 class User:
     """Whom the server takes the user for: what the certificate in the startup kit says.
@@ -125,6 +142,21 @@ def why_not(
     if condition == _OUR_SITES and not _same(site_organization, user.organization):
         return _refused(user, f"{verb} only {what} of your organization ({organization})")
     return ""
+
+
+def refusal(session: Asker, command: str, *, submitter: str | None = None) -> str:
+    """Return why a session will not do something, or probably be refused it, in words; empty when it may.
+
+    Parameters
+    ----------
+    session
+        Whose command it would be: it may be one that only reads.
+    command, submitter
+        See :func:`why_not`.
+    """
+    if session.read_only and command in _CHANGING:
+        return "this session only reads: FlareWidgets.read_only is on"
+    return why_not(User.of(session.kit), command, submitter=submitter)
 
 
 def _refused(user: User, may: str) -> str:

@@ -21,7 +21,7 @@ from .actions import Action, Actions, Doing
 from .folders import Listing, look
 from .live import LiveView
 from .outputs import Slot
-from .rights import User, why_not
+from .rights import refusal
 from .static_submit import submit_html
 
 _STATIC = Path(__file__).parent / "static"
@@ -73,7 +73,6 @@ class SubmitForm(LiveView):
         opened: Callable[[str], LiveView | None] = lambda _: None,
     ) -> None:
         self._session = session
-        self._user = User.of(session.kit)
         self._opened = opened
         self._slot = Slot()
         self._jobs: list[dict[str, Any]] = []
@@ -213,7 +212,7 @@ class SubmitForm(LiveView):
             self._session.start(commands.get_system_info()).add_done_callback(note)
 
     def _grey(self) -> str:
-        if refused := why_not(self._user, "submit_job"):
+        if refused := refusal(self._session, "submit_job"):
             return refused
         if self._session.closed:
             return "the session has ended: connect again"

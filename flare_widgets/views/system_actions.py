@@ -14,7 +14,7 @@ from ..monitoring.system import SystemSnapshot
 from ..monitoring.system_watch import SystemWatch
 from ..text import clean
 from .actions import Action, Actions, Doing
-from .rights import User, why_not
+from .rights import refusal
 
 SERVER = "server"
 
@@ -40,7 +40,6 @@ class SystemActions:
         self._session = session
         self._watch = watch
         self._changed = changed
-        self._user = User.of(session.kit)
         self._kit_host = session.kit.address.rpartition(":")[0].strip("[]") or SERVER
         self._of: dict[str, Actions] = {}
 
@@ -143,7 +142,7 @@ class SystemActions:
     def _grey(self, command: str, name: str = "", *, connected: bool = True) -> str:
         """Why a command is not possible now; empty when it is."""
         snapshot: SystemSnapshot = self._watch.snapshot
-        if refused := why_not(self._user, command):
+        if refused := refusal(self._session, command):
             return refused
         if self._watch.done:
             return "the session has ended"

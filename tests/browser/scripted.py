@@ -81,6 +81,7 @@ class ScriptedSession:
     """
 
     def __init__(self, role: str = "project_admin", name: str = "admin@nvidia.com") -> None:
+        self.read_only = False
         self.kit = SimpleNamespace(username=name, organization="nvidia", role=role)
         self.asked: list[str] = []
         self.answers: dict[str, Any] = {

@@ -48,6 +48,7 @@ class ScriptedMonitor:
     """A monitor, its session and its watch of the jobs in one."""
 
     def __init__(self, count: int = 12, role: str = "project_admin") -> None:
+        self.read_only = False
         self.kit = SimpleNamespace(username="admin@nvidia.com", organization="nvidia", role=role, address="server:8002")
         self.session: Any = self
         self.study, self.closed, self.done = "default", False, False

@@ -23,6 +23,7 @@ class ScriptedServer:
     """A session that takes jobs, as slowly as it is told."""
 
     def __init__(self, role: str = "lead") -> None:
+        self.read_only = False
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="server.example.org:8002")
         self.study = "default"
         self.closed = False

@@ -99,6 +99,7 @@ class ScriptedAdmin:
         self.system = system
         self.done: list[str] = []
         seen = system.snapshot
+        self.read_only = False
         self.kit = SimpleNamespace(
             username=seen.username, organization=seen.organization, role=seen.role, address=seen.address
         )

@@ -17,6 +17,7 @@ class FakeSession:
     """
 
     def __init__(self, role="project_admin", name="admin@nvidia.com"):
+        self.read_only = False
         self.kit = SimpleNamespace(username=name, organization="nvidia", role=role)
         self.asked = []
         self.downloads = []

@@ -78,6 +78,7 @@ class ScriptedSession:
     """
 
     def __init__(self, *job_ids: str, status: str = "RUNNING", start_time: str = "2026-11-18T00:00:00+00:00") -> None:
+        self.read_only = False
         self.kit = SimpleNamespace(address="server:8002")
         self.clock_offset = 0.0
         self.state = SessionState.READY

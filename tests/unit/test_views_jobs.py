@@ -41,6 +41,7 @@ class FakeMonitor:
 
     def __init__(self, *jobs, role="project_admin"):
         self.session = self
+        self.read_only = False
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="server:8002")
         self.study, self.closed, self.done, self.paused = "default", False, False, False
         self.snapshot = JobsSnapshot(jobs, NOW)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from flare_widgets.views.rights import User, why_not
+from flare_widgets.api import TargetType, commands
+from flare_widgets.views.rights import User, refusal, why_not
 
 nvflare = pytest.importorskip("nvflare", reason="FLARE itself is the oracle")
 
@@ -67,6 +69,32 @@ def test_it_says_why():
         f"{default} lead may restart only sites of your organization (nvidia)"
     )
     assert why_not(User(ME, OURS, "lead"), "get_job_log") == f"{default} lead may not read the stored logs of jobs"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("abort_job", commands.abort_job("j")),
+        ("clone_job", commands.clone_job("j")),
+        ("delete_job", commands.delete_job("j")),
+        ("restart", commands.restart(TargetType.SERVER)),
+        ("shutdown", commands.shutdown(TargetType.SERVER)),
+        ("disable_client", commands.disable_client("site-1")),
+        ("enable_client", commands.enable_client("site-1")),
+        ("tail", commands.read_file("tail", "server", None, "log.txt")),
+        ("list_jobs", commands.list_jobs()),
+        ("get_job_meta", commands.get_job_meta("j")),
+        ("check_status", commands.get_system_info()),
+    ],
+)
+def test_a_session_that_only_reads_says_so_of_what_it_refuses(name, command):
+    session = SimpleNamespace(kit=SimpleNamespace(username=ME, organization=OURS, role="project_admin"))
+    session.read_only = False
+    assert refusal(session, name) == ""
+    session.read_only = True
+    assert bool(refusal(session, name)) == (command.effect is not commands.Effect.READ)
+    assert refusal(session, "submit_job") == "this session only reads: FlareWidgets.read_only is on"
+    assert refusal(session, "download_job") == ""
 
 
 def test_what_is_not_known_is_for_the_server_to_decide():
