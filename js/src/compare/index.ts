@@ -2,6 +2,7 @@
 import { chart } from "../lib/chart";
 import { h, setText, show, whenChanged } from "../lib/dom";
 import { type RenderContext, listen } from "../lib/host";
+import { kernelNote } from "../lib/kernel-note";
 import { swatch } from "../lib/marks";
 import { list, text, texts } from "../lib/read";
 import { readMetrics } from "./metrics";
@@ -71,11 +72,13 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   choice.addEventListener("change", draw);
+  const kernel = kernelNote(model, element, () => {});
   const stop = listen(model, TRAITS.map((name) => `change:${name}`), draw);
   el.append(element);
   draw();
   return () => {
     stop();
+    kernel.dispose();
     picture.dispose();
     element.remove();
   };

@@ -1,6 +1,8 @@
 /** The browser's half of flare_widgets.views.faults.FaultsView: its traits and messages, joined to the view. */
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";
+import { doable } from "../lib/kernel";
+import { kernelNote } from "../lib/kernel-note";
 import { clean } from "../lib/text";
 import { readRows } from "./rows";
 import { type FaultsFacts, faultsView } from "./view";
@@ -15,10 +17,11 @@ export default function faultsWidget() {
 
   function render({ model, el }: RenderContext): () => void {
     const view = faultsView({ kernelNow: () => clock.now(), browserNow, tell: (wish) => tell(model, wish) });
+    const kernel = kernelNote(model, view.element, () => view.draw(facts()));
     const facts = (): FaultsFacts => ({
       title: clean(String(model.get("title") ?? ""), 64),
       sentence: clean(String(model.get("sentence") ?? ""), MOST_WORDS),
-      rows: readRows(model.get("rows")),
+      rows: readRows(model.get("rows")).map((row) => ({ ...row, actions: doable(row.actions, kernel) })),
     });
     const stop = listen(model, ["change:rows", "change:sentence"], () => view.draw(facts()));
     view.draw(facts());
@@ -26,6 +29,7 @@ export default function faultsWidget() {
     tell(model, { kind: "clock" });
     return () => {
       stop();
+      kernel.dispose();
       view.dispose();
     };
   }

@@ -2,6 +2,8 @@
 import { type Action, readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";
+import { type Kernel, doable } from "../lib/kernel";
+import { kernelNote } from "../lib/kernel-note";
 import { record } from "../lib/read";
 import { clean } from "../lib/text";
 import { sessionsView } from "./view";
@@ -22,12 +24,13 @@ export default function sessionWidget() {
       tell: (wish) => tell(model, { ...wish }),
       use: (name) => tell(model, { kind: "use", name }),
     });
+    const kernel = kernelNote(model, view.element, () => draw());
     const draw = (): void =>
       view.draw({
         sessions: readSessions(model.get("sessions")),
         current: clean(String(model.get("current") ?? "")),
-        switches: model.get("switches") === true,
-        actions: actionsOf(model.get("actions")),
+        switches: model.get("switches") === true && !kernel.ended,
+        actions: actionsOf(model.get("actions"), kernel),
         sentence: clean(String(model.get("sentence") ?? ""), 1000),
       });
     const undo = listen(
@@ -40,6 +43,7 @@ export default function sessionWidget() {
     tell(model, { kind: "clock" });
     return () => {
       undo();
+      kernel.dispose();
       view.dispose();
     };
   }
@@ -47,6 +51,7 @@ export default function sessionWidget() {
   return { initialize, render };
 }
 
-function actionsOf(value: unknown): ReadonlyMap<string, readonly Action[]> {
-  return new Map(Object.entries(record(value)).map(([name, actions]) => [clean(name), readActions(actions)]));
+function actionsOf(value: unknown, kernel: Kernel): ReadonlyMap<string, readonly Action[]> {
+  const all = Object.entries(record(value));
+  return new Map(all.map(([name, actions]) => [clean(name), doable(readActions(actions), kernel)]));
 }

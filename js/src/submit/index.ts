@@ -2,6 +2,8 @@
 import { readActions } from "../lib/actions";
 import { browserNow } from "../lib/clock";
 import { type RenderContext, listen, tell } from "../lib/host";
+import { doable } from "../lib/kernel";
+import { kernelNote } from "../lib/kernel-note";
 import { readJob, readPlace, readSubmitted, readWho } from "./facts";
 import { type SubmitFacts, submitView } from "./view";
 
@@ -10,11 +12,12 @@ const TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as cons
 export default {
   render({ model, el }: RenderContext): () => void {
     const view = submitView({ now: browserNow, tell: (wish) => tell(model, { ...wish }) });
+    const kernel = kernelNote(model, view.element, () => soon());
     const facts = (): SubmitFacts => ({
       who: readWho(model.get("session_facts")),
       place: readPlace(model.get("place")),
       job: readJob(model.get("job")),
-      actions: readActions(model.get("actions")),
+      actions: doable(readActions(model.get("actions")), kernel),
       submitted: readSubmitted(model.get("submitted")),
     });
     // Drawn once for all traits that change together.
@@ -36,6 +39,7 @@ export default {
     el.append(view.element);
     return () => {
       undo();
+      kernel.dispose();
       view.dispose();
     };
   },
