@@ -1,0 +1,101 @@
+"""The submit form on a real federation: what it says of a folder, and that the job it sends is the folder's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from common import LEAD, MEMBER, wait_until
+from jobs import state, write_job
+
+from flare_widgets.api import Session, connect
+from flare_widgets.federation import LocalFederation
+from flare_widgets.views.submit import SubmitForm
+
+
+@pytest.fixture
+def session(federation: LocalFederation) -> Iterator[Session]:
+    with connect(federation.kit(LEAD)) as session:
+        yield session
+
+
+def tell(form: SubmitForm, kind: str, **wish: Any) -> None:
+    """Send what the browser would."""
+    form._on_message(None, {"kind": kind, **wish}, [])
+
+
+def submit(form: SubmitForm) -> dict[str, Any]:
+    (action,) = form._facts()["actions"]
+    return dict(action)
+
+
+def choose(form: SubmitForm, folder: Path) -> dict[str, Any]:
+    """Go to a folder by its number in the list, as a click does, and return what is said of it."""
+    number = next(f["id"] for f in form._facts()["place"]["folders"] if f["name"] == folder.name)
+    tell(form, "go", id=number)
+    return dict(wait_until(lambda: (job := form._facts()["job"]).get("path") == str(folder) and job, 10))
+
+
+def test_a_chosen_folder_is_sent_as_it_is(session: Session, tmp_path: Path) -> None:
+    folder = write_job(tmp_path, "from-the-form", ballast=200_000)
+    before = state(folder)
+    opened: list[str] = []
+    form = SubmitForm(session, tmp_path, lambda job_id: opened.append(job_id))
+    assert submit(form)["reason"] == "choose a job folder first"
+    job = choose(form, folder)
+    assert job["name"] == "from-the-form"
+    assert job["size"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert job["problems"] == []
+    assert submit(form)["reason"] == ""
+    tell(form, "act", action="submit")
+    wait_until(lambda: submit(form)["state"] not in ("asked", "running"), 60)
+    ((sent,), (told,)) = form._facts()["submitted"], opened
+    assert sent["job_id"] == told
+    meta = session.get_job_meta(told)
+    assert (meta["name"], meta["submitter_name"], meta["study"]) == ("from-the-form", LEAD, session.study)
+    assert state(folder) == before
+    assert f"submitted from-the-form as {told}" in form._forms()["text/plain"]
+    form.freeze()
+    session.wait_for_job(told, timeout=120, poll_interval=0.2)
+
+
+def test_what_is_wrong_with_a_folder_is_said_and_nothing_is_sent(session: Session, tmp_path: Path) -> None:
+    broken, large = write_job(tmp_path, "broken"), write_job(tmp_path, "large")
+    (broken / "meta.json").write_text("{")
+    meta = json.loads((large / "meta.json").read_text())
+    (large / "meta.json").write_text(json.dumps({**meta, "min_clients": 5}))
+    count = len(session.list_jobs())
+    form = SubmitForm(session, tmp_path)
+    assert [p["severity"] for p in choose(form, broken)["problems"]] == ["error"]
+    assert submit(form)["reason"] == "mend what is wrong with the folder first, then look again"
+    tell(form, "act", action="submit")
+    assert submit(form)["state"] == "ready"
+
+    # Mended meanwhile, it is looked at again.
+    (broken / "meta.json").write_text(json.dumps({**meta, "name": "broken"}))
+    tell(form, "again")
+    wait_until(lambda: submit(form)["reason"] == "", 10)
+
+    tell(form, "back")
+    wait_until(lambda: not form._facts()["job"], 10)
+    choose(form, large)
+    # Who is connected is known by now: too few for this one. It may be sent all the same, and waits for more.
+    problems = wait_until(lambda: form._facts()["job"]["problems"], 10)
+    assert [p["severity"] for p in problems] == ["warning"]
+    assert "5" in problems[0]["words"]
+    assert submit(form)["reason"] == ""
+    assert len(session.list_jobs()) == count
+    form.freeze()
+
+
+def test_who_may_not_submit_sees_why(federation: LocalFederation, tmp_path: Path) -> None:
+    folder = write_job(tmp_path, "not-mine-to-send")
+    with connect(federation.kit(MEMBER)) as member:
+        form = SubmitForm(member, folder)
+        assert "your role member may not submit jobs" in submit(form)["reason"]
+    with connect(federation.kit(LEAD)) as lead:
+        lead.read_only = True
+        assert "only reads" in submit(SubmitForm(lead, folder))["reason"]
