@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..api import commands
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
 from . import inquiry, pace, sources
@@ -21,6 +20,7 @@ from .aftermath import Aftermath
 from .dispatch import Dispatcher
 from .facts import Fact, Failed, Meta, Missed, Status, Trouble
 from .fold import fold
+from .gathering import Gathering
 from .inquiry import Inquiry
 from .jobs import JobsTable, JobsWatch
 from .polling import Polling, loss
@@ -65,9 +65,7 @@ class Monitor:
         self._thread: threading.Thread | None = None
         self._dispatcher = Dispatcher()
         self._paused = False
-        self._stored: int | None = None
-        self._listing: Polling[list[Any]] | None = None
-        self._listed: list[WatchedJob] = []
+        self._gathering = Gathering(session, self._wake)
         self._system: Polling[dict[str, list[Fact]]] | None = None
         self._system_due = 0.0
         self._systems: set[SystemWatch] = set()
@@ -245,7 +243,7 @@ class Monitor:
         """The names of the sources that a job is to be asked from."""
         if not job.watching or (job.snapshot.ended and not job.needs_meta):
             return []
-        names = [] if job in self._listed else ["status"]
+        names = [] if job in self._gathering.jobs else ["status"]
         if job.details and job.snapshot.status == "RUNNING":
             if job.rounds.readable:
                 names.append("rounds")
@@ -281,13 +279,10 @@ class Monitor:
 
     def _ask_status(self, jobs: Iterable[WatchedJob], due: list[WatchedJob]) -> None:
         """Ask how each job is, by whichever commands cost the server least."""
-        by_list = [job for job in jobs if self._may_be_listed(job)] if due and self._listing is None else []
-        if any(job in by_list for job in due) and pace.use_list(len(by_list), self._stored):
-            self._listed = by_list
-            self._listing = Polling(self.session, _list(), self._wake)
-            self._listing.start()
+        if due:
+            self._gathering.begin([job for job in jobs if self._may_be_listed(job)], due)
         for job in due:
-            if job not in self._listed:
+            if job not in self._gathering.jobs:
                 self._start(job, "status", sources.status(job.snapshot.job_id, self._ahead))
 
     def _may_be_listed(self, job: WatchedJob) -> bool:
@@ -405,25 +400,16 @@ class Monitor:
         self._learn(job, [Trouble(f"{what}, trying again ({job.failures})", time.time())])
 
     def _receive_list(self) -> None:
-        if self._listing is None:
+        gathered = self._gathering.receive()
+        if gathered is None:
             return
-        listed, jobs = self._listing, self._listed
-        try:
-            over, found = listed.advance()
-        except FlareError as e:
-            self._listing, self._listed = None, []
-            for job in jobs:
-                self._refused(job, e)
-            return
-        if not over:
-            return
-        self._listing, self._listed = None, []
-        entries = {str(entry.get("job_id")): entry for entry in found or []}
-        self._stored = len(entries)
         now, wall = time.monotonic(), time.time()
-        for job in jobs:
-            status = str(entries.get(job.snapshot.job_id, {}).get("status") or "")
-            job.due["status"] = now + self._pause(job, "status", listed.took, [])
+        for job in gathered.jobs:
+            if gathered.error is not None:
+                self._refused(job, gathered.error)
+                continue
+            status = gathered.statuses.get(job.snapshot.job_id, "")
+            job.due["status"] = now + self._pause(job, "status", gathered.took, [])
             if status == job.snapshot.status:
                 job.failures = 0
                 self._learn(job, [Status(status, wall)])
@@ -452,10 +438,3 @@ class Monitor:
     @property
     def _ahead(self) -> float:
         return sources.ahead(self.session)
-
-
-def _list() -> Any:
-    (answer,) = yield [commands.list_jobs()]
-    if answer.error is not None:
-        raise answer.error
-    return answer.value

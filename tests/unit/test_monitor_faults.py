@@ -110,7 +110,7 @@ def test_commands_a_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: 
     watches = [simulation.monitor.watch(name) for name in names]
     for watch in watches:
         watch.details = details
-    simulation.monitor._stored = jobs
+    simulation.monitor._gathering.stored = jobs
     simulation.run(60)  # what is known after the first minute need not be asked again
     simulation.session.sent.clear()
     simulation.run(60)
