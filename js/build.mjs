@@ -7,7 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const views = ["compare", "faults", "job", "jobs", "system", "submit", "session"];
+const views = ["compare", "faults", "job", "jobs", "question", "session", "submit", "system"];
 /** Views of one moment: they have a static form only. */
 const pictures = ["kit"];
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
+from ..views.question import QuestionView
 from .state import State
+
+_SHOWN = 3.0  # seconds until a front end that can be heard while the cell runs must have shown a view
 
 
 def live(state: State, show: Callable[[], object]) -> Callable[[], object] | None:
@@ -16,14 +19,11 @@ def live(state: State, show: Callable[[], object]) -> Callable[[], object] | Non
     That is in a terminal, where views are switched off, and in a notebook that is executed without a person: nobody
     would see it live, and what it leaves when the kernel ends is lost.
     """
-    kernel = getattr(InteractiveShell.instance(), "kernel", None) if InteractiveShell.initialized() else None
-    # Who runs a notebook without a screen tells the kernel that nobody can be asked.
-    somebody = kernel is not None and bool(getattr(kernel, "_allow_stdin", False))
-    return show if somebody and state.config.views else None
+    return show if _somebody_looks(state) else None
 
 
 def confirm(state: State, question: str, yes: bool) -> None:
-    """Ask before something is destroyed.
+    """Ask before something is destroyed: by a view, or by the kernel's prompt where a click would not be heard.
 
     Parameters
     ----------
@@ -42,8 +42,19 @@ def confirm(state: State, question: str, yes: bool) -> None:
     if yes or not state.config.confirm:
         return
     try:
-        answer = input(f"{question} [y/N] ")
+        agreed = QuestionView(question).ask(_SHOWN) if _somebody_looks(state) else None
+        if agreed is None:
+            agreed = input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except (StdinNotImplementedError, EOFError):
         raise UsageError(f"{question} There is nobody to ask: say --yes to do it without") from None
-    if answer.strip().lower() not in ("y", "yes"):
+    except KeyboardInterrupt:
+        agreed = False
+    if not agreed:
         raise UsageError("not done")
+
+
+def _somebody_looks(state: State) -> bool:
+    """Whether there is a front end that shows views, with a person before it."""
+    kernel = getattr(InteractiveShell.instance(), "kernel", None) if InteractiveShell.initialized() else None
+    # Who runs a notebook without a screen tells the kernel that nobody can be asked.
+    return kernel is not None and bool(getattr(kernel, "_allow_stdin", False)) and state.config.views

@@ -226,6 +226,13 @@ def _offset(when: datetime) -> str:
 
 
 @functools.cache
+def question_html(question: str, answer: str) -> str:
+    """Return a question that was asked in a notebook, and what was answered, as HTML for a saved notebook."""
+    root, style = _style("question-static.css")
+    template = _environment().get_template("question.html.j2")
+    return template.render(root=root, style=style, question=question, answer=answer)
+
+
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),

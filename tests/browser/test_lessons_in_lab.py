@@ -25,10 +25,10 @@ def test_a_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, l
         if cell.cell_type != "code":
             continue
         notebook.run(index, wait=False)
-        question = notebook.cell(index).locator(".jp-Stdin-input")
+        question = notebook.cell(index).locator(".flw-question.flw-live")
         ended = notebook.cell(index).locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:"))
         ended.or_(question).wait_for(timeout=_LONGEST)
         if question.count():
-            question.press("Enter")
+            question.get_by_role("button", name="No", exact=True).click()
             ended.wait_for(timeout=_LONGEST)
     check(lesson, notebook.save(), person=True)

@@ -1,0 +1,64 @@
+"""A question that a cell waits for the answer to, by mouse and by keyboard, in a real JupyterLab."""
+
+from __future__ import annotations
+
+import pytest
+from axe import serious
+from contrast import contrasts
+from lab_page import NotebookPage, mime_types
+from playwright.sync_api import Locator, expect
+
+ASK = (
+    "from flare_widgets.views.question import QuestionView\n"
+    "print('agreed:', QuestionView('Delete hello 76b8d043, which is FINISHED:COMPLETED, for good?').ask(60))"
+)
+
+
+@pytest.fixture
+def question(bench: NotebookPage) -> Locator:
+    bench.fill(ASK)
+    bench.run(0, wait=False)
+    question = bench.cell(0).locator(".flw-question.flw-live")
+    expect(question).to_be_visible()
+    return question
+
+
+def answered(bench: NotebookPage, agreed: bool) -> None:
+    expect(bench.outputs(0).filter(has_text="agreed:")).to_have_text(f"agreed: {agreed}")
+    left = bench.cell(0).locator(".flw-question:not(.flw-live)")
+    expect(left).to_contain_text("→ Yes, do it" if agreed else "→ No")
+    assert mime_types(bench.save(), 0)[0] == ["text/html", "text/plain"]
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_by_mouse_while_the_cell_waits(bench: NotebookPage, question: Locator, agreed: bool) -> None:
+    assert bench.running_cells() == [0]
+    question.get_by_role("button", name="Yes, do it" if agreed else "No", exact=True).click()
+    answered(bench, agreed)
+
+
+@pytest.mark.parametrize(("keys", "agreed"), [(["Enter"], False), (["Escape"], False), (["Shift+Tab", "Enter"], True)])
+def test_by_keyboard_from_where_the_focus_is(
+    bench: NotebookPage, question: Locator, keys: list[str], agreed: bool
+) -> None:
+    expect(question.get_by_role("button", name="No", exact=True)).to_be_focused()
+    for key in keys:
+        bench.page.keyboard.press(key)
+    answered(bench, agreed)
+
+
+def test_an_interrupt_is_no_answer(bench: NotebookPage, question: Locator) -> None:
+    bench.interrupt()
+    expect(bench.cell(0).locator(".flw-question:not(.flw-live)")).to_contain_text("not answered here")
+    expect(question).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_every_word_can_be_read(bench: NotebookPage, question: Locator, theme: str) -> None:
+    bench.theme(theme)
+    poor = {text: ratio for text, ratio in contrasts(question).items() if ratio < 4.5}
+    bench.theme("JupyterLab Light")
+    assert poor == {}
+    assert serious(question) == []
+    question.get_by_role("button", name="No", exact=True).click()
+    answered(bench, False)

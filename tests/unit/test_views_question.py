@@ -1,0 +1,84 @@
+"""A question in a view: who is heard, what is answered, and what stays."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import comm
+import pytest
+from recording import Elements, RecordingComm
+
+from flare_widgets.views.outputs import Outputs
+from flare_widgets.views.question import QuestionView
+
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
+
+
+@pytest.fixture(autouse=True)
+def left(monkeypatch):
+    """What stands in place of the views in the end."""
+    found = []
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
+    return found
+
+
+def asked(view, *messages, patience=20):
+    """Ask, while a front end sends messages, and return what was answered."""
+
+    def send():
+        for message in messages:
+            view._handle_custom_msg(message, [])
+
+    browser = threading.Thread(target=send)
+    browser.start()
+    answer = view.ask(patience)
+    browser.join(10)
+    return answer
+
+
+@pytest.mark.parametrize(("answer", "words"), [(True, "Delete it? → Yes, do it"), (False, "Delete it? → No")])
+def test_the_first_answer_counts_and_stays(left, answer, words):
+    view = QuestionView("Delete it?")
+    messages = [{"kind": "clock"}, {"kind": "answer", "yes": answer}, {"kind": "answer", "yes": not answer}]
+    assert asked(view, *messages) is answer
+    assert [form["text/plain"] for form in left] == [words]
+    assert words.partition(" → ")[2] in left[0]["text/html"]
+
+
+def test_where_nobody_is_heard_it_is_not_waited_for(left):
+    began = time.monotonic()
+    assert QuestionView("Delete it?").ask(0.2) is None
+    assert time.monotonic() - began < 5
+    assert "not answered here" in left[0]["text/plain"]
+
+
+@pytest.mark.parametrize("wish", [{"kind": "answer"}, {"kind": "answer", "yes": "true"}, {"kind": "answer", "yes": 1}])
+def test_only_yes_or_no_is_an_answer(wish):
+    assert asked(QuestionView("Delete it?"), wish, {"kind": "answer", "yes": False}) is False
+
+
+def test_an_interrupt_leaves_the_static_form(left):
+    view = QuestionView("Delete it?")
+
+    class Interrupted(threading.Event):
+        def wait(self, timeout=None):
+            raise KeyboardInterrupt
+
+    view._answered = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        asked(view, {"kind": "clock"})
+    assert "not answered here" in left[0]["text/plain"]
+    view._handle_custom_msg({"kind": "answer", "yes": True}, [])  # too late
+    assert view.answer is None
+
+
+def test_hostile_words_are_only_text(left):
+    view = QuestionView(HOSTILE)
+    assert asked(view, {"kind": "answer", "yes": False}) is False
+    assert "\x1b" not in left[0]["text/plain"]
+    assert "\u202e" not in left[0]["text/plain"]
+    page = Elements(left[0]["text/html"])
+    assert "script" not in page.tags
+    assert "<script>alert(1)</script>" in page.words
