@@ -97,8 +97,10 @@ CELLS = [
     "form = %flare submit",
     "%flare check kits/ada@example.org",
     "%flare faults",
+    "%flare delete readmission-v2",
 ]
-DONE, FAST, FAILED, RUNNING, JOBS, COMPARE, SYSTEM, BADGE, SWITCHER, _, SUBMIT, KIT, FAULTS = range(2, len(CELLS))
+DONE, FAST, FAILED, RUNNING, JOBS, COMPARE, SYSTEM, BADGE, SWITCHER = range(2, 11)
+SUBMIT, KIT, FAULTS, QUESTION = range(12, len(CELLS))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
     notebook.create(*CELLS)
     notebook.command("application:toggle-left-area")
     # The cell that submits is run when the others stand, so that its job still runs when all pictures are taken.
-    for index in [i for i in range(len(CELLS)) if i != RUNNING]:
+    for index in [i for i in range(len(CELLS)) if i not in (RUNNING, QUESTION)]:
         notebook.run(index)
         if index in (DONE, FAST, FAILED):
             expect(JobPanel(output(notebook, index)).static).to_be_visible(timeout=PATIENCE)
@@ -134,6 +136,14 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
         notebook.theme(theme)
         for name in [*VIEWS]:
             take(notebook, name, DOCS / f"{name}{suffix}.png")
+    # The last, since its cell waits.
+    notebook.run(QUESTION, wait=False)
+    for theme, suffix in THEMES.items():
+        notebook.theme(theme)
+        question = output(notebook, QUESTION).locator(".flw-question.flw-live")
+        expect(question).to_be_visible()
+        notebook.screenshot(question, DOCS / f"question{suffix}.png")
+    question.get_by_role("button", name="No", exact=True).click()
     notebook.theme("JupyterLab Light")
     if pictures:
         notebook.page.set_viewport_size(NARROW)
