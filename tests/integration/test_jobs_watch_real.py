@@ -120,7 +120,7 @@ def test_the_start_of_a_running_job_is_the_servers(session: Session, watch: Jobs
 
 def test_the_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_path: Path) -> None:
     rows = view.comm.rows
-    job = session.submit_job(str(write_job(tmp_path, "handled-by-the-table", wait=True)))
+    job = session.submit_job(str(write_job(tmp_path, "handled-in-table", wait=True)))
     view._watch.refresh()
     wait_until(lambda: rows.get(job, {}).get("status") == "RUNNING")
     _wish(view, "delete", job)
@@ -132,7 +132,7 @@ def test_the_table_aborts_clones_and_deletes(session: Session, view: JobsView, t
     _wish(view, "clone", job)
     wait_until(lambda: _course(view, "clone")["state"] == "done")
     copy = wait_until(
-        lambda: next((i for i, row in rows.items() if row["name"] == "handled-by-the-table" and i != job), None)
+        lambda: next((i for i, row in rows.items() if row["name"] == "handled-in-table" and i != job), None)
     )
     # A job that is aborted while FLARE starts it may run all the same, even when it was deleted.
     wait_until(lambda: rows[copy]["status"] == "RUNNING")
