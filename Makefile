@@ -77,7 +77,7 @@ matrix-%: .matrix/%/.ready
 
 # The oldest that the views work in: tested by hand, and before a release.
 browser-oldest: browser .matrix/oldest-lab/.ready  ## run the main browser tests in JupyterLab 4.2 with ipykernel 6
-	.matrix/oldest-lab/bin/pytest tests/browser/test_job_view.py tests/browser/test_jobs_view.py
+	.matrix/oldest-lab/bin/pytest tests/browser/test_job_view.py tests/browser/test_jobs_view.py tests/browser/test_question.py
 
 .matrix/oldest-lab/.ready: pyproject.toml
 	@echo "setting up .matrix/oldest-lab: half a minute"
