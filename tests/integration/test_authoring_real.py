@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,39 @@ while flare.is_running():
     flare.send(flare.FLModel(params=params, metrics={"loss": 1.0 / (1 + model.current_round)}))
 """
 
+PYTORCH = """
+import nvflare.client as flare
+import torch
+from torch import nn
+
+
+class Line(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(1, 1)
+
+    def forward(self, x):
+        return self.line(x)
+
+
+flare.init()
+x = torch.linspace(-1, 1, 50).unsqueeze(1)
+y = 3 * x + 2
+net = Line()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.3)
+while flare.is_running():
+    model = flare.receive()
+    if model is None:
+        break
+    net.load_state_dict(model.params)
+    loss = nn.functional.mse_loss(net(x), y)
+    metrics = {"loss": loss.item()}
+    for _ in range(20):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(net(x), y).backward()
+        optimizer.step()
+    flare.send(flare.FLModel(params=net.state_dict(), metrics=metrics, meta={"NUM_STEPS_CURRENT_ROUND": 20}))
+"""
 SKLEARN = """\
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -120,6 +154,14 @@ def test_a_cell_for_sklearn_runs_to_its_end_at_the_sites_it_names(shell: Interac
     assert end.status == "FINISHED:COMPLETED", end.failure
     accuracy = [point.value for series in end.metrics for point in series.points if series.name == "accuracy"]
     assert max(accuracy) > 0.9
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is large: install it to test this too")
+def test_a_cell_for_pytorch_runs_to_its_end(shell: InteractiveShell) -> None:
+    end = cell(shell, "--name line --rounds 2 --model Line --wait", PYTORCH)
+    assert end.status == "FINISHED:COMPLETED", end.failure
+    (loss,) = (series for series in end.metrics if series.name == "loss" and not series.site)
+    assert loss.points[-1].value < 0.01
 
 
 def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
