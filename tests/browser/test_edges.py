@@ -97,6 +97,36 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     assert notebook.page.locator(".flw-live").get_by_text(re.compile("asking|loading", re.I)).count() == 0
 
 
+def test_a_killed_kernel_is_said_by_each_of_the_other_views(notebook, pictures):
+    notebook.create(
+        "from flare_widgets.views.compare import CompareView\nfrom scripted import ScriptedWatch\n"
+        "both = CompareView([ScriptedWatch(), ScriptedWatch()], keep=True)\nboth.show()",
+        "from flare_widgets.views.faults import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
+        "faults = FaultsView(ScriptedBoard('server', 'hospital-a'))\nfaults.show()",
+        "from scripted_submit import ScriptedServer, make_jobs, show\nimport pathlib, tempfile\n"
+        "root = pathlib.Path(tempfile.mkdtemp()).resolve()\nmake_jobs(root)\n"
+        "form = show(ScriptedServer(), str(root / 'jobs' / 'hello'))",
+        "from flare_widgets.views.display import show_sessions\nfrom scripted_sessions import Sessions\n"
+        "world = Sessions('hospital-a', 'hospital-b')\nswitcher = show_sessions(world.manager)",
+    )
+    views = []
+    for index, kind in enumerate(("compare", "faults", "submit", "session")):
+        notebook.run(index)
+        views.append(notebook.outputs(index).locator(f".flw-{kind}.flw-live"))
+        expect(views[-1]).to_be_visible()
+    kill_kernel(notebook)
+    for view in views:
+        expect(view.get_by_role("alert")).to_have_text(ENDED, timeout=GONE_WITHIN)
+    dismiss(notebook)
+    _, faults, form, switcher = views
+    for view, said in ((faults, ".flw-process-state"), (switcher, ".flw-session-state")):
+        expect(view.locator(said).first).to_have_css("text-decoration-line", "line-through")
+    for view, verb in ((faults, "Kill"), (form, "Submit"), (switcher, "Close")):
+        is_grey(view.get_by_role("button", name=re.compile(f"^{verb}")).first)
+    for index in range(4):
+        notebook.screenshot(notebook.cell(index), pictures and pictures / f"kernel-killed-other-{index}.png")
+
+
 def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_known(notebook):
     """JupyterLab drops what a kernel says while it is restarted: the static forms it leaves do not arrive."""
     notebook.create(JOB, "view = show_job(watch, session)", JOBS)

@@ -8,7 +8,7 @@ import { type Kernel, watchKernel } from "./kernel";
  * @param changed called when what can be done has changed with the kernel
  */
 export function kernelNote(model: Model, view: HTMLElement, changed: () => void): Kernel {
-  const line = h("p", { class: "flw-stale", role: "alert" });
+  const line = h("p", { class: "flw-stale flw-gone-words", role: "alert" });
   show(line, false);
   view.prepend(line);
   const kernel = watchKernel(model, {
@@ -16,6 +16,7 @@ export function kernelNote(model: Model, view: HTMLElement, changed: () => void)
     changed: () => {
       setText(line, kernel.trouble);
       show(line, kernel.trouble !== "");
+      view.classList.toggle("flw-gone", kernel.trouble !== "");
       changed();
     },
   });
