@@ -82,7 +82,8 @@ def test_exit_codes(federation: LocalFederation, ours: Session, tmp_path: Path) 
         (4, "your role does not permit", ("submit", write_job(tmp_path, "no"), "--kit", federation.kit(MEMBER))),
     ]
     for code, words, arguments in cases:
-        done = run(*arguments)
+        # A federation that runs on this machine would do without being named: here none is known.
+        done = run(*arguments, XDG_CACHE_HOME=str(tmp_path / "cache"))
         assert (done.returncode, done.stdout) == (code, ""), (arguments, done.stderr)
         assert words in done.stderr
         assert "Traceback" not in done.stderr
