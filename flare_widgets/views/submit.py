@@ -167,8 +167,8 @@ class SubmitForm(LiveView):
             case {"kind": "type", "path": str() as typed} if typed.strip() and "\0" not in typed:
                 # From the place shown: that is what a user sees beside the field.
                 place = self._listing.place.path
-                path = os.path.expanduser(typed.strip())  # noqa: PTH111 - an unknown user's is no error, but not there
-                self._soon(Path(os.path.abspath(place / path)))  # noqa: PTH100
+                at = os.path.expanduser(typed.strip())  # noqa: PTH111 - an unknown user's is no error, but not there
+                self._soon(Path(os.path.abspath(place / at)))  # noqa: PTH100
             case {"kind": "again" | "back"} if self._actions.busy("submit"):
                 pass  # what is being sent stays in sight until it is
             case {"kind": "again"}:

@@ -185,9 +185,7 @@ class TestChoosing:
         say(form, "type", path="~/deep")
         until(lambda: form.place["path"] == str(tmp_path / "deep") and not form.job)
 
-    @pytest.mark.parametrize(
-        "typed", ["nowhere", "~nosuchuser/jobs", "x" * 5000, "\ud800", "\udcff", "hello/meta.json", "a\nb"]
-    )
+    @pytest.mark.parametrize("typed", ["nowhere", "~nosuchuser/jobs", "x" * 5000, "\ud800", "hello/meta.json", "a\nb"])
     def test_a_path_that_leads_nowhere_leaves_the_place_and_says_why(self, world, hello, tmp_path, typed):
         form = SubmitForm(world, tmp_path)
         say(form, "type", path=typed)
