@@ -227,6 +227,8 @@ def _meta(file: Path) -> dict[str, Any]:
         raise _Invalid(f"meta.json is not valid JSON: {e.msg} in line {e.lineno}, column {e.colno}") from None
     except UnicodeDecodeError:
         raise _Invalid("meta.json is not text in UTF-8") from None
+    except ValueError:  # Python's limit, against numbers that take minutes to read
+        raise _Invalid("meta.json has a number with thousands of digits") from None
     except RecursionError:
         raise _Invalid("meta.json is nested too deeply") from None
     except OSError as e:

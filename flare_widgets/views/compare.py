@@ -41,6 +41,8 @@ class CompareView(LiveView):
         ``metric``, whether less is better (``smaller``), the points of each job (``lines``) and which is the ``best``.
     differences : list of str
         The facts in which the jobs differ.
+    ended : bool
+        Whether there will be no news: all jobs have ended, or the view was frozen.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class CompareView(LiveView):
     rows = traitlets.List(traitlets.List()).tag(sync=True)
     metrics = traitlets.List(traitlets.Dict()).tag(sync=True)
     differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    ended = traitlets.Bool().tag(sync=True)
 
     def __init__(self, watches: Sequence[Watch], *, keep: bool = False) -> None:
         if not 2 <= len(watches) <= MOST_JOBS:
@@ -79,6 +82,7 @@ class CompareView(LiveView):
             "rows": rows,
             "metrics": [_metric(comparison, metric) for metric in comparison.metrics],
             "differences": list(comparison.differences),
+            "ended": self._frozen or self._over(),
         }
 
     def _forms(self) -> dict[str, str]:
@@ -86,7 +90,10 @@ class CompareView(LiveView):
         return {"text/plain": comparison_text(comparison), "text/html": comparison_html(comparison, time.time())}
 
     def _done(self) -> bool:
-        return not self._keep and all(watch.done for watch in self._watches)
+        return not self._keep and self._over()
+
+    def _over(self) -> bool:
+        return all(watch.done for watch in self._watches)
 
     def _release(self) -> None:
         for unsubscribe in self._unsubscribe:

@@ -43,15 +43,18 @@ def look(path: Path) -> Place:
         with os.scandir(path) as entries:
             names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
     except OSError as e:
-        return Place(path, problem=f"{path} cannot be read: {e.strerror}")
+        return Place(path, problem=f"{clean(str(path), 300)} cannot be read: {e.strerror}")
+    except ValueError:  # what is typed in a browser need not be a path
+        return Place(path, problem=f"{clean(str(path), 300)} cannot be read: it is no path")
     shown = names[:_MOST]
-    return Place(path, tuple((name, _is_job(path / name)) for name in shown), len(names) - len(shown))
+    return Place(path, tuple((name, is_job(path / name)) for name in shown), len(names) - len(shown))
 
 
-def _is_job(path: Path) -> bool:
+def is_job(path: Path) -> bool:
+    """Return whether a folder looks like a job's; one that cannot be read does not."""
     try:
         return is_job_folder(path)
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -225,7 +225,6 @@ def _offset(when: datetime) -> str:
     return f"UTC{text[:3]}:{text[3:5]}"
 
 
-@functools.cache
 def question_html(question: str, answer: str) -> str:
     """Return a question that was asked in a notebook, and what was answered, as HTML for a saved notebook."""
     root, style = _style("question-static.css")
@@ -233,6 +232,7 @@ def question_html(question: str, answer: str) -> str:
     return template.render(root=root, style=style, question=question, answer=answer)
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),

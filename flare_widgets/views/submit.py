@@ -14,11 +14,11 @@ from typing import Any
 import traitlets
 
 from ..api import commands
-from ..api.job_folder import JobFolder, Problem, is_job_folder, problems, read_job_folder
+from ..api.job_folder import JobFolder, Problem, problems, read_job_folder
 from ..api.session import Session
 from ..text import SHORT_ID, clean, size
 from .actions import Action, Actions, Doing
-from .folders import Listing, look
+from .folders import Listing, is_job, look
 from .live import LiveView
 from .outputs import Slot
 from .rights import refusal
@@ -80,7 +80,7 @@ class SubmitForm(LiveView):
         self._connected: tuple[str, ...] | None = None
         self._looks = 0
         start = Path(os.path.abspath(Path(folder or ".").expanduser()))  # noqa: PTH100 - a link must stay one
-        chosen = start if folder is not None and is_job_folder(start) else None
+        chosen = start if folder is not None and is_job(start) else None
         self._listing = Listing(look(start if chosen is None else start.parent))
         if chosen is not None:
             self._folder = read_job_folder(chosen)
@@ -93,6 +93,8 @@ class SubmitForm(LiveView):
             cancels=True,
         )
         self._actions = Actions([submit], self._request)
+        # A session that is over says so at once, and the form ends before it has the means to unsubscribe.
+        self._end_with_session: Callable[[], None] = lambda: None
         super().__init__()
         self._end_with_session = session.subscribe(lambda _: self._request())
         self._ask_who_is_connected()
@@ -116,7 +118,8 @@ class SubmitForm(LiveView):
     def _job_json(self, folder: JobFolder) -> dict[str, Any]:
         found = folder.to_json()
         del found["remarks"]
-        return {**found, "problems": [{"severity": p.severity, "words": p.words} for p in self._problems(folder)]}
+        wrong = [{"severity": p.severity, "words": p.words} for p in self._problems(folder)]
+        return {**_printable(found), "problems": wrong}
 
     def _problems(self, folder: JobFolder) -> tuple[Problem, ...]:
         return problems(folder, self._connected)
@@ -164,7 +167,8 @@ class SubmitForm(LiveView):
             case {"kind": "type", "path": str() as typed} if typed.strip() and "\0" not in typed:
                 # From the place shown: that is what a user sees beside the field.
                 place = self._listing.place.path
-                self._soon(Path(os.path.abspath(place / Path(typed.strip()).expanduser())))  # noqa: PTH100
+                at = os.path.expanduser(typed.strip())  # noqa: PTH111 - an unknown user's is no error, but not there
+                self._soon(Path(os.path.abspath(place / at)))  # noqa: PTH100
             case {"kind": "again" | "back"} if self._actions.busy("submit"):
                 pass  # what is being sent stays in sight until it is
             case {"kind": "again"}:
@@ -184,11 +188,8 @@ class SubmitForm(LiveView):
         threading.Thread(target=self._look, args=(path, turn), name="flare-folders", daemon=True).start()
 
     def _look(self, path: Path, turn: int) -> None:
-        try:
-            job = read_job_folder(path) if is_job_folder(path) else None
-            listing = Listing(look(path)) if job is None else None
-        except OSError as e:
-            job, listing = JobFolder(str(path), path.name, obstacle=f"{path} cannot be read: {e.strerror}"), None
+        job = read_job_folder(path) if is_job(path) else None
+        listing = Listing(look(path)) if job is None else None
         with self._state_lock:
             if turn != self._looks or self._actions.busy("submit"):
                 return
@@ -251,6 +252,15 @@ def describe_form(
         lines += [f"  {'✕' if p.severity == 'error' else '!'} {p.words}" for p in wrong]
     lines += [f"  submitted {job['name']} as {job['job_id']}" for job in jobs]
     return "\n".join(lines)
+
+
+def _printable(value: Any) -> Any:
+    """Return what was found in a folder with all words fit to be sent: a file's name may be no text at all."""
+    if isinstance(value, str):
+        return clean(value, 500)
+    if isinstance(value, dict):
+        return {key: _printable(each) for key, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _with_problem(place: Any, problem: str) -> Any:

@@ -139,7 +139,7 @@ class SystemActions:
             ),
         ]
 
-    def _grey(self, command: str, name: str = "", *, connected: bool = True) -> str:
+    def _grey(self, command: str, name: str | None = None, *, connected: bool = True) -> str:
         """Why a command is not possible now; empty when it is."""
         snapshot: SystemSnapshot = self._watch.snapshot
         if refused := refusal(self._session, command):
@@ -148,10 +148,10 @@ class SystemActions:
             return "the session has ended"
         if snapshot.trouble:
             return "the server does not answer now"
-        if name and not _NAMEABLE.fullmatch(name):
+        if name is not None and not _NAMEABLE.fullmatch(name):
             return "FLARE's commands cannot name it"
-        site = snapshot.site(name) if name else None
-        if name and connected and (site is None or not site.connected):
+        site = None if name is None else snapshot.site(name)
+        if name is not None and connected and (site is None or not site.connected):
             return "it is not connected"
         if connected and snapshot.jobs:
             return "jobs are running, and FLARE refuses it until they have ended: abort them, or wait"
@@ -170,7 +170,8 @@ class SystemActions:
             self._session.restart(TargetType.CLIENT, [name], timeout=_PATIENCE)
         except TimeoutError:
             return f"{clean(name, 60)} was told to restart, but is not back after {_PATIENCE:.0f} s"
-        self._watch.look_again()
+        finally:
+            self._watch.look_again()
         return f"{clean(name, 60)} was restarted and is connected again"
 
     def _restart_all(self, doing: Doing) -> str:

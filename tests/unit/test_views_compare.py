@@ -171,8 +171,10 @@ def test_the_view_follows_its_jobs_and_leaves_its_static_form(recorded, monkeypa
         assert time.monotonic() < end
         time.sleep(0.01)
     assert replaced == []
+    assert not view.ended
     watches[1].learn(job("b"))
     assert len(replaced) == 1
+    assert view.ended
     assert "<svg" in replaced[0]["text/html"]
     assert [watch.listeners for watch in watches] == [[], []]
 
@@ -180,7 +182,14 @@ def test_the_view_follows_its_jobs_and_leaves_its_static_form(recorded, monkeypa
 def test_a_view_that_is_kept_stays_when_all_jobs_have_ended(recorded, monkeypatch):
     replaced = []
     monkeypatch.setattr(Outputs, "replace", lambda self, static: replaced.append(static))
-    view = CompareView([FakeWatch(job("a")), FakeWatch(job("b"))], keep=True)
+    watches = [FakeWatch(job("a")), FakeWatch(running("b"))]
+    view = CompareView(watches, keep=True)
+    assert not view.ended
+    watches[1].learn(job("b"))
+    end = time.monotonic() + 5
+    while not view.ended:
+        assert time.monotonic() < end
+        time.sleep(0.01)
     assert replaced == []
     view.freeze()
     assert len(replaced) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from flare_widgets.monitoring.snapshot import JobSnapshot, SiteDeployment, StatusChange
 from flare_widgets.text import clean
-from flare_widgets.views.static_html import job_html
+from flare_widgets.views.static_html import _environment, job_html
 
 CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
 BERLIN = timezone(timedelta(hours=1))
@@ -51,6 +51,10 @@ class Page(html.parser.HTMLParser):
 def page(name: str, zone=BERLIN) -> Page:
     case = CASES[name]
     return Page(job_html(JobSnapshot.from_json(case["snapshot"]), case["now"], zone))
+
+
+def test_templates_are_read_once_for_all_forms():
+    assert _environment().get_template("job.html.j2") is _environment().get_template("job.html.j2")
 
 
 @pytest.mark.parametrize("name", CASES)

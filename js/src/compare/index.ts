@@ -72,7 +72,7 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   choice.addEventListener("change", draw);
-  const kernel = kernelNote(model, element, () => {});
+  const kernel = kernelNote(model, element, () => {}, () => model.get("ended") !== true);
   const stop = listen(model, TRAITS.map((name) => `change:${name}`), draw);
   el.append(element);
   draw();

@@ -1,7 +1,7 @@
 /** The browser's half of flare_widgets.views.faults.FaultsView: its traits and messages, joined to the view. */
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { doable } from "../lib/kernel";
+import { before, doable } from "../lib/kernel";
 import { kernelNote } from "../lib/kernel-note";
 import { clean } from "../lib/text";
 import { readRows } from "./rows";
@@ -17,12 +17,22 @@ export default function faultsWidget() {
 
   function render({ model, el }: RenderContext): () => void {
     const view = faultsView({ kernelNow: () => clock.now(), browserNow, tell: (wish) => tell(model, wish) });
-    const kernel = kernelNote(model, view.element, () => view.draw(facts()));
-    const facts = (): FaultsFacts => ({
-      title: clean(String(model.get("title") ?? ""), 64),
-      sentence: clean(String(model.get("sentence") ?? ""), MOST_WORDS),
-      rows: readRows(model.get("rows")).map((row) => ({ ...row, actions: doable(row.actions, kernel) })),
-    });
+    const kernel = kernelNote(
+      model,
+      view.element,
+      () => view.draw(facts()),
+      // In a federation that has ended nothing can be done.
+      () => readRows(model.get("rows")).some(({ actions }) => actions.length > 0),
+    );
+    const facts = (): FaultsFacts => {
+      const sentence = clean(String(model.get("sentence") ?? ""), MOST_WORDS);
+      return {
+        title: clean(String(model.get("title") ?? ""), 64),
+        sentence,
+        label: before(kernel.trouble, sentence),
+        rows: readRows(model.get("rows")).map((row) => ({ ...row, actions: doable(row.actions, kernel) })),
+      };
+    };
     const stop = listen(model, ["change:rows", "change:sentence"], () => view.draw(facts()));
     view.draw(facts());
     el.append(view.element);

@@ -8,8 +8,10 @@ import { GLYPHS, type Row } from "./rows";
 
 export interface FaultsFacts {
   readonly title: string;
-  /** All of it in one sentence: what a screen reader hears. */
+  /** All of it in one sentence. */
   readonly sentence: string;
+  /** The same as it is true now: what a screen reader hears. */
+  readonly label: string;
   readonly rows: readonly Row[];
 }
 
@@ -51,7 +53,7 @@ export function faultsView({ kernelNow, browserNow, tell }: FaultsViewOptions): 
   function draw(next: FaultsFacts): void {
     const before = latest;
     latest = next;
-    element.setAttribute("aria-label", next.sentence);
+    element.setAttribute("aria-label", next.label);
     setText(title, next.title);
     setText(about, next.sentence.replace(`${next.title}: `, ""));
     keep(next.rows);

@@ -2,7 +2,7 @@
 import { readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { doable, watchKernel } from "../lib/kernel";
+import { before, doable, watchKernel } from "../lib/kernel";
 import { clean } from "../lib/text";
 import { type Metric, readMetrics } from "./metrics";
 import { readPicture } from "./picture";
@@ -51,7 +51,7 @@ export default function jobWidget() {
         job: trouble ? { ...job, trouble } : job,
         picture: readPicture(model.get("picture")),
         metrics: newestMetrics(),
-        sentence: trouble ? `${trouble}. Before: ${sentence}` : sentence,
+        sentence: before(trouble, sentence),
         actions: doable(readActions(model.get("actions")), kernel),
         hasLog: model.get("has_log") === true,
       };

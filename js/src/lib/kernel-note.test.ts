@@ -15,21 +15,24 @@ const SESSION = { name: "one", username: "ann", role: "lead", organization: "h",
 const JOB = { path: "/jobs/hello", name: "hello", files: [], count: 0, size: 0, apps: [], problems: [] };
 
 const VIEWS = {
-  compare: { widget: compareWidget, traits: {}, button: "" },
+  compare: { widget: compareWidget, traits: {}, button: "", over: { ended: true } },
   faults: {
     widget: faultsWidget(),
     traits: { title: "local", rows: [{ name: "server", state: "running", actions: [act("kill server")] }] },
     button: 'button[data-action="kill server"]',
+    over: { rows: [{ name: "server", state: "running", actions: [] }] },
   },
   session: {
     widget: sessionWidget(),
     traits: { sessions: [SESSION], current: "one", switches: true, actions: { one: [act("close one")] } },
     button: 'button[data-action="close one"]',
+    over: { sessions: [{ ...SESSION, state: "closed" }], switches: false, actions: {} },
   },
   submit: {
     widget: submitWidget,
     traits: { place: { path: "/jobs" }, job: JOB, actions: [act("submit")] },
     button: 'button[data-action="submit"]',
+    over: { actions: [] },
   },
 };
 
@@ -39,14 +42,24 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-it.each(Object.entries(VIEWS))("the %s view says that its kernel is gone, greys what it offers, and takes it back", async (_, view) => {
-  const model = Object.assign(new FakeModel({ sent_at: 0, ...view.traits }), {
+type Shown = (typeof VIEWS)[keyof typeof VIEWS];
+
+function open({ widget, traits }: Shown, more: Record<string, unknown> = {}) {
+  const model = Object.assign(new FakeModel({ sent_at: 0, ...traits, ...more }), {
     widget_manager: { kernel: { status: "idle", connectionStatus: "connected" } },
   });
   const el = document.createElement("div");
   document.body.append(el);
-  const close = view.widget.render({ model, el });
-  const line = el.querySelector<HTMLElement>('[role="alert"]');
+  const close = widget.render({ model, el });
+  const end = (): void => {
+    model.widget_manager.kernel.status = "dead";
+    model.fire("comm_live_update");
+  };
+  return { model, el, close, end, line: el.querySelector<HTMLElement>('[role="alert"]') };
+}
+
+it.each(Object.entries(VIEWS))("the %s view says that its kernel is gone, greys what it offers, and takes it back", async (_, view) => {
+  const { model, el, close, end, line } = open(view);
   const grey = (): boolean | undefined =>
     view.button === "" ? undefined : el.querySelector(view.button)?.getAttribute("aria-disabled") === "true";
   if (view.button) expect(el.querySelector(view.button)).not.toBeNull();
@@ -58,12 +71,14 @@ it.each(Object.entries(VIEWS))("the %s view says that its kernel is gone, greys 
   expect(line?.textContent).toBe("the kernel does not answer: it is busy, or has ended");
   if (view.button) expect(grey()).toBe(false); // it may yet hear
 
-  model.widget_manager.kernel.status = "dead";
-  model.fire("comm_live_update");
+  end();
   await Promise.resolve();
   expect(line?.hidden).toBe(false);
   expect(line?.textContent).toBe("the kernel has ended, and this view with it: run the cell again");
-  if (view.button) expect(grey()).toBe(true);
+  if (view.button) {
+    expect(grey()).toBe(true);
+    expect(el.querySelector<HTMLElement>(view.button)?.title).toBe("the kernel has ended");
+  }
 
   model.fire("msg:custom", {});
   await Promise.resolve();
@@ -71,4 +86,53 @@ it.each(Object.entries(VIEWS))("the %s view says that its kernel is gone, greys 
   if (view.button) expect(grey()).toBe(false);
   close();
   expect(model.listening).toBe(0);
+});
+
+it.each(Object.entries(VIEWS))("the %s view is left in peace when it has nothing more to come", (_, view) => {
+  const { model, end, line } = open(view, view.over);
+  model.sent.length = 0;
+  vi.advanceTimersByTime(60_000);
+  end();
+  vi.advanceTimersByTime(60_000);
+  expect(model.sent).not.toContainEqual({ kind: "clock" });
+  expect(line?.hidden).toBe(true);
+});
+
+it.each(Object.entries(VIEWS))("the %s view asks no more once it has nothing more to come", (_, view) => {
+  const { model } = open(view);
+  model.receive(view.over);
+  model.fire("change");
+  model.sent.length = 0;
+  vi.advanceTimersByTime(60_000);
+  expect(model.sent).not.toContainEqual({ kind: "clock" });
+});
+
+it.each(["faults", "session"] as const)("the %s view's label does not claim that it still is so", (name) => {
+  const { el, end } = open(VIEWS[name], { sentence: "all is well" });
+  const label = (): string | null | undefined => el.querySelector("[role=group]")?.getAttribute("aria-label");
+  expect(label()).toBe("all is well");
+  end();
+  expect(label()).toBe("the kernel has ended, and this view with it: run the cell again. Before: all is well");
+});
+
+it("leaves the switcher its names and buttons, which say why they do nothing", () => {
+  const other = { ...SESSION, name: "two" };
+  const { el, model, end } = open(VIEWS.session, { sessions: [SESSION, other] });
+  const use = [...el.querySelectorAll<HTMLElement>(".flw-session-use")];
+  const sent = (): unknown[] => model.sent.filter((wish) => (wish as { kind: string }).kind === "use");
+  use[1]?.click();
+  expect(sent()).toEqual([{ kind: "use", name: "two" }]);
+  end();
+  expect(use.map((button) => [button.hidden, button.getAttribute("aria-disabled"), button.title])).toEqual(
+    Array(2).fill([false, "true", "the kernel has ended"]),
+  );
+  expect(use[1]?.getAttribute("aria-label")).toBe("Use two (not possible: the kernel has ended)");
+  use[1]?.click();
+  expect(sent()).toHaveLength(1);
+  expect(el.querySelector('[role="status"]')?.textContent).toBe("the kernel has ended");
+  const names = [...el.querySelectorAll<HTMLElement>(".flw-session-name")];
+  expect(names.map((name) => [name.textContent, name.hidden])).toEqual([
+    ["one", false],
+    ["two", false],
+  ]);
 });

@@ -6,8 +6,9 @@ import { type Kernel, watchKernel } from "./kernel";
 /**
  * @param view where the line is put
  * @param changed called when what can be done has changed with the kernel
+ * @param needed whether anything depends on the kernel still
  */
-export function kernelNote(model: Model, view: HTMLElement, changed: () => void): Kernel {
+export function kernelNote(model: Model, view: HTMLElement, changed: () => void, needed = (): boolean => true): Kernel {
   const line = h("p", { class: "flw-stale flw-gone-words", role: "alert" });
   show(line, false);
   view.prepend(line);
@@ -19,6 +20,7 @@ export function kernelNote(model: Model, view: HTMLElement, changed: () => void)
       view.classList.toggle("flw-gone", kernel.trouble !== "");
       changed();
     },
+    needed,
   });
   return kernel;
 }

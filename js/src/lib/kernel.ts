@@ -19,6 +19,7 @@ export const HASTE = 2;
 const SILENT = "the kernel does not answer: it is busy, or has ended";
 const UNREACHABLE = "the connection to the kernel is lost";
 const ENDED = "the kernel has ended, and this view with it: run the cell again";
+const GREY = "the kernel has ended";
 
 const GONE: ReadonlySet<unknown> = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
@@ -122,11 +123,22 @@ export function watchKernel(model: Model, { ask, changed, needed = () => true }:
   };
 }
 
+/** Why nothing can be done with this kernel; empty when it can. */
+export function whyGrey({ ended }: Kernel): string {
+  return ended ? GREY : "";
+}
+
 /** The actions as they can be done with this kernel: none, when it has ended. */
-export function doable(actions: readonly Action[], { ended }: Kernel): readonly Action[] {
-  if (!ended) return actions;
+export function doable(actions: readonly Action[], kernel: Kernel): readonly Action[] {
+  const reason = whyGrey(kernel);
+  if (!reason) return actions;
   // What was under way, nobody will tell the end of.
-  return actions.map((action) => ({ ...action, reason: "the kernel has ended", state: "ready", words: "", progress: null }));
+  return actions.map((action) => ({ ...action, reason, state: "ready", words: "", progress: null }));
+}
+
+/** What a view says of itself, as it is true while there is such trouble: it was so. */
+export function before(trouble: string, sentence: string): string {
+  return trouble ? `${trouble}. Before: ${sentence}` : sentence;
 }
 
 /** What JupyterLab and Notebook say of the kernel; other hosts say nothing. */

@@ -2,7 +2,7 @@
 import { type Action, readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { type Kernel, doable } from "../lib/kernel";
+import { type Kernel, before, doable, whyGrey } from "../lib/kernel";
 import { kernelNote } from "../lib/kernel-note";
 import { record } from "../lib/read";
 import { clean } from "../lib/text";
@@ -24,14 +24,21 @@ export default function sessionWidget() {
       tell: (wish) => tell(model, { ...wish }),
       use: (name) => tell(model, { kind: "use", name }),
     });
-    const kernel = kernelNote(model, view.element, () => draw());
+    const switches = (): boolean => model.get("switches") === true;
+    const kernel = kernelNote(
+      model,
+      view.element,
+      () => draw(),
+      () => switches() || readSessions(model.get("sessions")).some(({ state }) => state !== "closed"),
+    );
     const draw = (): void =>
       view.draw({
         sessions: readSessions(model.get("sessions")),
         current: clean(String(model.get("current") ?? "")),
-        switches: model.get("switches") === true && !kernel.ended,
+        switches: switches(),
+        grey: whyGrey(kernel),
         actions: actionsOf(model.get("actions"), kernel),
-        sentence: clean(String(model.get("sentence") ?? ""), 1000),
+        sentence: before(kernel.trouble, clean(String(model.get("sentence") ?? ""), 1000)),
       });
     const undo = listen(
       model,

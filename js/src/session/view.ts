@@ -8,6 +8,8 @@ export interface SessionsFacts {
   readonly sessions: readonly SessionFacts[];
   readonly current: string;
   readonly switches: boolean;
+  /** Why no other can be made the current one; empty when one can. */
+  readonly grey: string;
   readonly actions: ReadonlyMap<string, readonly Action[]>;
   /** What a screen reader hears. */
   readonly sentence: string;
@@ -73,7 +75,10 @@ export function sessionsView({ kernelNow, browserNow, tell, use }: SessionsViewO
     const state = h("span");
     const warning = h("span", { class: "flw-session-warning" });
     const pick = h("button", { class: "flw-button flw-session-use", type: "button" }, "Use");
-    pick.addEventListener("click", () => use(key));
+    pick.addEventListener("click", () => {
+      if (latest?.grey) voice.say(latest.grey);
+      else use(key);
+    });
     const bar: ActionBar = actionBar({ tell, announce: voice.say, clock: browserNow });
     const row = h(
       "li",
@@ -116,10 +121,12 @@ export function sessionsView({ kernelNow, browserNow, tell, use }: SessionsViewO
         show(warning, warning.textContent !== "");
         // The current one keeps its button, grey, so that the focus stays where it is.
         show(pick, facts.switches && session.state !== "closed");
-        pick.classList.toggle("flw-grey", isCurrent);
-        if (isCurrent) pick.setAttribute("aria-disabled", "true");
+        const grey = isCurrent || facts.grey !== "";
+        pick.classList.toggle("flw-grey", grey);
+        if (grey) pick.setAttribute("aria-disabled", "true");
         else pick.removeAttribute("aria-disabled");
-        pick.setAttribute("aria-label", `Use ${session.name}`);
+        pick.title = facts.grey;
+        pick.setAttribute("aria-label", `Use ${session.name}${facts.grey && ` (not possible: ${facts.grey})`}`);
         const actions = facts.actions.get(session.name) ?? [];
         bar.draw(actions, browserNow());
         show(bar.element, actions.length > 0);

@@ -12,7 +12,13 @@ const TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as cons
 export default {
   render({ model, el }: RenderContext): () => void {
     const view = submitView({ now: browserNow, tell: (wish) => tell(model, { ...wish }) });
-    const kernel = kernelNote(model, view.element, () => soon());
+    const kernel = kernelNote(
+      model,
+      view.element,
+      () => soon(),
+      // Without its session the form offers nothing.
+      () => readActions(model.get("actions")).length > 0,
+    );
     const facts = (): SubmitFacts => ({
       who: readWho(model.get("session_facts")),
       place: readPlace(model.get("place")),

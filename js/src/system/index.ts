@@ -2,7 +2,7 @@
 import { type Action, readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { type Kernel, doable, watchKernel } from "../lib/kernel";
+import { type Kernel, before, doable, watchKernel } from "../lib/kernel";
 import { record } from "../lib/read";
 import { clean } from "../lib/text";
 import { tellSight } from "../lib/visible";
@@ -30,7 +30,7 @@ export default function systemWidget() {
       const { trouble } = kernel;
       return {
         system: trouble ? { ...system, trouble, unheard: true } : system,
-        sentence: trouble ? `${trouble}. Before: ${sentence}` : sentence,
+        sentence: before(trouble, sentence),
         actions: actionsOf(model.get("actions"), kernel),
       };
     };

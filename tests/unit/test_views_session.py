@@ -1,0 +1,288 @@
+"""The badge of a session and the switcher of all: real sessions, with a server that nearly is one."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+
+import comm
+import kits
+import pytest
+from recording import Elements, RecordingComm
+from servers import FlareServer
+
+from flare_widgets.api import SessionState
+from flare_widgets.manager import SessionManager
+from flare_widgets.views.outputs import Outputs
+from flare_widgets.views.session import SessionBadge, SessionSwitcher
+
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
+NONE = "No session. %flare connect KIT opens one."
+
+
+@pytest.fixture(autouse=True)
+def replaced(monkeypatch):
+    """What stands in place of the views in the end."""
+    found = []
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
+    return found
+
+
+@pytest.fixture
+def port():
+    with FlareServer().running() as port:
+        yield port
+
+
+@pytest.fixture
+def kit(tmp_path, port):
+    return kits.write_kit(tmp_path / "ada", host="127.0.0.1", port=port)
+
+
+@pytest.fixture
+def manager():
+    manager = SessionManager()
+    yield manager
+    manager.close_all()
+
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)
+    return found
+
+
+def say(view, kind, **more):
+    """Send what a browser would."""
+    view._handle_custom_msg({"kind": kind, **more}, [])
+
+
+def states(view):
+    return {session["name"]: session["state"] for session in view.sessions}
+
+
+class Scripted:
+    """A session whose words are a test's."""
+
+    def __init__(self, word="x", state=SessionState.READY, closed=False):
+        expires = kits.NOW + timedelta(days=300)
+        self.kit = SimpleNamespace(
+            username=word, role=word, organization=word, address=f"{word}:8002", expires_at=expires
+        )
+        self.study, self.closed = word, closed
+        self.status = SimpleNamespace(state=state, reason=word, since=time.time() - 300)
+        self.listeners = []
+
+    def subscribe(self, listener):
+        # As a session does: it tells at once how it stands, too.
+        self.listeners.append(listener)
+        listener(self.status)
+        return lambda: self.listeners.remove(listener)
+
+
+class TestBadge:
+    def test_whose_it_is_with_which_server_and_how_it_stands(self, manager, kit, port):
+        session = manager.open(kit, study="heart").session
+        badge = SessionBadge(session)
+        (facts,) = badge.sessions
+        assert {key: facts[key] for key in ("username", "role", "organization", "address", "study", "state")} == {
+            "username": "ada@example.org",
+            "role": "lead",
+            "organization": "example",
+            "address": f"127.0.0.1:{port}",
+            "study": "heart",
+            "state": "ready",
+        }
+        assert (badge.switches, badge.actions) == (False, {})
+        assert badge.sentence.startswith(
+            f"ada@example.org  lead, example  →  127.0.0.1:{port}  study heart  ready for "
+        )
+        assert repr(badge).startswith("ada@example.org  lead, example")
+        say(badge, "clock")
+        assert badge.comm.answers[-1]["kind"] == "clock"
+
+    def test_it_tells_of_a_lost_connection_and_of_its_return(self, tmp_path, manager):
+        server = FlareServer()
+        with server.running() as port:
+            session = manager.open(kits.write_kit(tmp_path / "ada", host="127.0.0.1", port=port)).session
+            badge = SessionBadge(session)
+            assert badge.sessions[0]["state"] == "ready"
+        until(lambda: badge.sessions[0]["state"] == "reconnecting")
+        assert badge.sessions[0]["reason"]
+        assert "no connection for" in badge.sentence
+        with server.running(port):
+            until(lambda: badge.sessions[0]["state"] == "ready")
+            session.close()
+
+    def test_a_closed_session_leaves_its_static_form(self, manager, kit, replaced):
+        session = manager.open(kit).session
+        badge = SessionBadge(session)
+        assert replaced == []
+        session.close()
+        until(lambda: replaced)
+        assert "closed 0 s ago: it was closed" in replaced[0]["text/plain"]
+        assert "it was closed" in replaced[0]["text/html"]
+        assert badge.sessions[0]["state"] == "closed"
+
+    def test_a_session_that_was_closed_before_is_static_at_once(self, replaced):
+        session = Scripted(state=SessionState.CLOSED, closed=True)
+        badge = SessionBadge(session)
+        assert len(replaced) == 1
+        assert badge.sessions[0]["state"] == "closed"
+        assert "application/vnd.jupyter.widget-view+json" not in badge._repr_mimebundle_()[0]
+
+    @pytest.mark.parametrize(
+        ("days", "words"), [(300, ""), (5, "the certificate expires in 5 days"), (-1, "the certificate has expired")]
+    )
+    def test_a_certificate_that_ends_soon_is_said(self, days, words):
+        session = Scripted()
+        session.kit.expires_at = kits.NOW + timedelta(days=days, hours=1)
+        badge = SessionBadge(session)
+        assert badge.sessions[0]["expires_at"] == session.kit.expires_at.timestamp()
+        for text in (badge.sentence, repr(badge), badge._forms()["text/html"]):
+            assert words in text
+            assert ("the certificate" in text) == bool(words)
+        badge.freeze()
+        assert session.listeners == []
+
+
+class TestSwitcher:
+    def test_all_are_there_and_the_current_one_is_marked(self, manager, kit):
+        assert SessionSwitcher(manager).sentence == "no session, current: none"
+        manager.open(kit, "one")
+        manager.open(kit, "two", study="heart")
+        switcher = SessionSwitcher(manager)
+        assert states(switcher) == {"one": "ready", "two": "ready"}
+        assert (switcher.switches, switcher.current) == (True, "two")
+        assert switcher.sentence == "2 sessions, current: two"
+        assert [line[:5] for line in repr(switcher).splitlines()] == ["  one", "▸ two"]
+        rows = switcher._forms()["text/html"].partition("</style>")[2].split("<li")
+        (current,) = [row for row in rows if "flw-session-current" in row]
+        assert "two" in current
+
+    def test_it_follows_what_comes_and_goes(self, manager, kit):
+        switcher = SessionSwitcher(manager)
+        assert repr(switcher) == NONE
+        first = manager.open(kit, "one")
+        until(lambda: states(switcher) == {"one": "ready"} and switcher.current == "one")
+        manager.open(kit, "two")
+        until(lambda: switcher.sentence == "2 sessions, current: two")
+        assert set(switcher.actions) == {"one", "two"}
+        first.session.close()  # behind the manager's back: it is there still, and closed
+        until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
+        manager.close_all()
+        until(lambda: switcher.sentence == "no session, current: none")
+        assert (switcher.actions, switcher._listening) == ({}, {})
+
+    def test_another_is_made_the_current_one_by_a_click(self, manager, kit):
+        manager.open(kit, "one")
+        manager.open(kit, "two")
+        switcher = SessionSwitcher(manager)
+        say(switcher, "use", name="one")
+        assert manager.current == "one"
+        until(lambda: switcher.current == "one")
+
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            {"kind": "use"},
+            {"kind": "use", "name": "three"},
+            {"kind": "use", "name": ["one"]},
+            {"kind": "act", "action": "close three"},
+            {"kind": "act", "action": {}},
+            {"kind": "cancel", "action": "close one"},
+        ],
+    )
+    def test_nonsense_does_nothing(self, manager, kit, wish):
+        manager.open(kit, "one")
+        manager.open(kit, "two")
+        switcher = SessionSwitcher(manager)
+        switcher._handle_custom_msg(wish, [])
+        assert (list(manager.sessions), manager.current) == (["one", "two"], "two")
+
+    def test_one_is_closed_after_a_question(self, manager, kit):
+        first = manager.open(kit, "one")
+        manager.open(kit, "two")
+        switcher = SessionSwitcher(manager)
+        (close,) = until(lambda: switcher.actions.get("one"))
+        assert (close["label"], close["yes"], close["reason"]) == ("Close", "Log out", "")
+        assert close["confirm"] == "Log out of one? Its jobs go on."
+        say(switcher, "act", action="close one")
+        until(lambda: states(switcher) == {"two": "ready"})
+        assert first.session.closed
+        assert (list(manager.sessions), manager.current, set(switcher.actions)) == (["two"], "two", {"two"})
+        # Another one of that name is not taken for it.
+        manager.open(kit, "one")
+        until(lambda: "one" in switcher.actions)
+        assert (switcher.actions["one"][0]["state"], switcher.actions["one"][0]["words"]) == ("ready", "")
+
+    def test_after_the_current_one_is_closed_none_is(self, manager, kit):
+        manager.open(kit, "one")
+        manager.open(kit, "two")
+        switcher = SessionSwitcher(manager)
+        say(switcher, "act", action="close two")
+        until(lambda: switcher.sentence == "1 session, current: none")
+        assert switcher.current == ""
+
+    def test_what_fails_is_told(self, manager, kit, monkeypatch):
+        manager.open(kit, "one")
+        switcher = SessionSwitcher(manager)
+
+        def fail(name):
+            raise OSError("the disk is full")
+
+        monkeypatch.setattr(manager, "close", fail)
+        say(switcher, "act", action="close one")
+        until(lambda: [one["state"] for one in switcher.actions.get("one", [])] == ["failed"])
+        assert switcher.actions["one"][0]["words"] == "close failed: OSError: the disk is full"
+
+    def test_frozen_it_is_a_picture(self, manager, kit, replaced):
+        manager.open(kit, "one")
+        manager.open(kit, "two")
+        switcher = SessionSwitcher(manager)
+        switcher.freeze()
+        assert "▸ two" in replaced[0]["text/plain"]
+        assert switcher.actions == {}
+        say(switcher, "use", name="one")
+        say(switcher, "act", action="close one")
+        manager.open(kit, "three")
+        assert (list(manager.sessions), manager.current) == (["one", "two", "three"], "three")
+        assert (set(states(switcher)), switcher._listening) == ({"one", "two"}, {})
+
+
+class TestHostile:
+    class Manager(SimpleNamespace):
+        def observe(self, *_):
+            pass
+
+        unobserve = observe
+
+    @pytest.mark.parametrize("word", [HOSTILE, "a\nb", "x" * 10_000])
+    @pytest.mark.parametrize("state", list(SessionState))
+    def test_what_certificates_and_servers_say_is_only_text(self, word, state):
+        session = Scripted(word, state)
+        managed = {word: SimpleNamespace(session=session)}
+        for view in (SessionBadge(session), SessionSwitcher(self.Manager(sessions=managed, current=word))):
+            view.freeze()
+            json.dumps(view.get_state(), default=str, ensure_ascii=False, allow_nan=False).encode()
+            forms = view._forms()
+            page = Elements(forms["text/html"].partition("</style>")[2])
+            assert "script" not in page.tags
+            assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
+            for text in (page.words, forms["text/plain"], view.sentence):
+                text.encode()
+                assert not {"\u202e", "\x1b"} & set(text)
+                assert len(text) < 3000
+            assert "\n" not in view.sentence
+
+    def test_a_name_in_a_question_is_only_text(self):
+        managed = {HOSTILE: SimpleNamespace(session=Scripted())}
+        switcher = SessionSwitcher(self.Manager(sessions=managed, current=""))
+        (close,) = until(lambda: switcher.actions.get(HOSTILE))
+        assert close["confirm"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
+        switcher.freeze()

@@ -1,0 +1,444 @@
+"""The submit form without a server: what it says of a folder, and what becomes of what is sent."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import threading
+import time
+from types import SimpleNamespace
+
+import comm
+import pytest
+from recording import Elements, RecordingComm
+
+from flare_widgets.api.info import ClientInfo, ServerInfo, SystemInfo
+from flare_widgets.errors import InvalidJobDefinition, TransferCancelled
+from flare_widgets.views.outputs import Outputs
+from flare_widgets.views.submit import SubmitForm
+
+HOSTILE = "<script>alert(1)<b>\u202e\x1b[31m"
+
+
+class World:
+    """A session that takes jobs, as slowly as it is told.
+
+    Attributes
+    ----------
+    sent
+        The folders that were submitted.
+    fails
+        What is raised at the end of an upload.
+    """
+
+    def __init__(self, role="lead", connected=("site-1", "site-2")):
+        self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="fl.example.org:8002")
+        self.study, self.read_only, self.closed = "heart", False, False
+        self.sent, self.listeners, self.fails = [], [], None
+        self.connected = connected
+        self.half_way, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def subscribe(self, listener):
+        # As a session does: it tells at once how it stands, too.
+        self.listeners.append(listener)
+        listener(None)
+        return lambda: self.listeners.remove(listener)
+
+    def close(self):
+        self.closed = True
+        for listener in list(self.listeners):
+            listener(None)
+
+    def start(self, command):
+        answer = concurrent.futures.Future()
+        clients = [ClientInfo(name, 1.0) for name in self.connected]
+        answer.set_result(SystemInfo(ServerInfo("started", 1.0), clients, []))
+        return answer
+
+    def submit_job(self, path, *, progress):
+        progress(0, 0)
+        progress(1_000_000, 4_000_000)
+        self.half_way.set()
+        while not self.go_on.wait(0.005):
+            if progress(1_000_000, 4_000_000) is False:
+                raise TransferCancelled("the upload was cancelled: the job was not submitted")
+        if self.fails:
+            raise self.fails
+        self.sent.append(path)
+        return f"{len(self.sent)}6b8d043-5f0e-4c7e"
+
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.002)
+    return found
+
+
+def make_job(folder, *, deploy_map=None, **meta):
+    """Write a job of one app for all."""
+    config = folder / "app" / "config"
+    config.mkdir(parents=True)
+    for side in ("server", "client"):
+        (config / f"config_fed_{side}.json").write_text("{}")
+    meta = {"name": folder.name, "min_clients": 1, "deploy_map": deploy_map or {"app": ["@ALL"]}, **meta}
+    (folder / "meta.json").write_text(json.dumps(meta))
+    return folder
+
+
+def say(form, kind, **more):
+    """Send what a browser would."""
+    form._handle_custom_msg({"kind": kind, **more}, [])
+
+
+def submit(form):
+    """How it stands with the action, now: its trait may follow a moment later."""
+    (action,) = form._facts()["actions"]
+    return action
+
+
+def go(form, name):
+    """Go to a folder by its number in the list, as a click does."""
+    say(form, "go", id=next(folder["id"] for folder in form.place["folders"] if folder["name"] == name))
+
+
+def traits(form):
+    """All that a browser is told, as a message of it is written."""
+    return json.dumps(form.get_state(), default=str, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.fixture(autouse=True)
+def replaced(monkeypatch):
+    """What stands in place of the forms in the end."""
+    found = []
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_thread_dies(monkeypatch):
+    """Fail when a thread ends by an exception: it would be printed into some cell."""
+    died = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: died.append(args.exc_value))
+    yield
+    assert died == []
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def hello(tmp_path):
+    return make_job(tmp_path / "hello")
+
+
+class TestChoosing:
+    def test_it_begins_where_it_is_told_and_shows_the_folders(self, world, hello, tmp_path):
+        (tmp_path / "notes").mkdir()
+        (tmp_path / ".hidden").mkdir()
+        (tmp_path / "file.txt").write_text("x")
+        form = SubmitForm(world, tmp_path)
+        assert form.session_facts == {"username": "ann@h.org", "address": "fl.example.org:8002", "study": "heart"}
+        assert [(f["name"], f["job"]) for f in form.place["folders"]] == [("hello", True), ("notes", False)]
+        assert form.place["crumbs"][-1]["name"] == tmp_path.name
+        assert (form.job, submit(form)["reason"]) == ({}, "choose a job folder first")
+
+    def test_without_a_folder_it_begins_in_the_working_directory(self, world, hello, monkeypatch):
+        monkeypatch.chdir(hello)
+        # Though it is a job's: nobody has chosen it.
+        form = SubmitForm(world)
+        assert (form.place["path"], form.job) == (str(hello), {})
+
+    def test_a_job_folder_is_chosen_at_once_and_its_neighbours_are_listed(self, world, hello):
+        form = SubmitForm(world, hello)
+        assert (form.job["name"], form.job["path"]) == ("hello", str(hello))
+        assert [f["name"] for f in form.place["folders"]] == ["hello"]
+
+    def test_a_click_goes_into_a_folder_and_chooses_a_job(self, world, tmp_path):
+        make_job(tmp_path / "jobs" / "one")
+        form = SubmitForm(world, tmp_path)
+        go(form, "jobs")
+        until(lambda: form.place["path"] == str(tmp_path / "jobs"))
+        go(form, "one")
+        until(lambda: form.job)
+        assert submit(form)["reason"] == ""
+        say(form, "back")
+        until(lambda: not form.job)
+        assert form.place["path"] == str(tmp_path / "jobs")
+        up = form.place["crumbs"][-2]
+        say(form, "go", id=up["id"])
+        until(lambda: form.place["path"] == str(tmp_path))
+
+    def test_what_is_typed_is_looked_for_from_the_place_shown(self, world, hello, tmp_path, monkeypatch):
+        (tmp_path / "deep").mkdir()
+        monkeypatch.setenv("HOME", str(tmp_path))
+        form = SubmitForm(world, tmp_path / "deep")
+        say(form, "type", path="  ../hello ")
+        until(lambda: form.job.get("path") == str(hello))
+        say(form, "back")
+        say(form, "type", path="~/deep")
+        until(lambda: form.place["path"] == str(tmp_path / "deep") and not form.job)
+
+    @pytest.mark.parametrize("typed", ["nowhere", "~nosuchuser/jobs", "x" * 5000, "\ud800", "hello/meta.json", "a\nb"])
+    def test_a_path_that_leads_nowhere_leaves_the_place_and_says_why(self, world, hello, tmp_path, typed):
+        form = SubmitForm(world, tmp_path)
+        say(form, "type", path=typed)
+        until(lambda: form.place["problem"])
+        assert "cannot be read" in form.place["problem"]
+        assert (form.place["path"], form.job) == (str(tmp_path), {})
+        assert [f["name"] for f in form.place["folders"]] == ["hello"]
+        traits(form)
+        go(form, "hello")
+        until(lambda: form.job)
+
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            {"kind": "go"},
+            {"kind": "go", "id": 0},
+            {"kind": "go", "id": "1"},
+            {"kind": "go", "id": [1]},
+            {"kind": "type"},
+            {"kind": "type", "path": 3},
+            {"kind": "type", "path": " "},
+            {"kind": "type", "path": "/\0"},
+            {"kind": "again"},
+            {"kind": "act", "action": []},
+            {"kind": "cancel", "action": "submit"},
+        ],
+    )
+    def test_nonsense_does_nothing(self, world, tmp_path, wish):
+        form = SubmitForm(world, tmp_path)
+        before = form.place
+        form._handle_custom_msg(wish, [])
+        form.freeze()
+        assert (form.place, form.job, world.sent) == (before, {}, [])
+
+    def test_the_clock_is_answered(self, world, tmp_path):
+        form = SubmitForm(world, tmp_path)
+        say(form, "clock")
+        assert form.comm.answers[-1]["kind"] == "clock"
+
+
+class TestWhatIsSaid:
+    def test_what_will_be_sent(self, world, hello):
+        (hello / "app" / "custom").mkdir()
+        (hello / "app" / "custom" / "net.py").write_bytes(b"x" * 1000)
+        form = SubmitForm(world, hello)
+        total = sum(file.stat().st_size for file in hello.rglob("*") if file.is_file())
+        assert (form.job["count"], form.job["size"]) == (4, total)
+        assert {"name": "app/custom/net.py", "size": 1000} in form.job["files"]
+        (app,) = form.job["apps"]
+        assert (app["name"], list(app["sites"]), app["custom"]) == ("app", ["@ALL"], True)
+        assert form.job["problems"] == []
+        assert f"4 files, {total / 1000:.1f} kB" in repr(form)
+
+    def test_an_error_greys_submit_until_it_is_mended_and_looked_at_again(self, world, hello):
+        meta = (hello / "meta.json").read_text()
+        (hello / "meta.json").write_text("{")
+        form = SubmitForm(world, hello)
+        (problem,) = form.job["problems"]
+        assert problem["severity"] == "error"
+        assert problem["words"].startswith("meta.json is not valid JSON")
+        assert submit(form)["reason"] == "mend what is wrong with the folder first, then look again"
+        assert f"✕ {problem['words']}" in repr(form)
+        say(form, "act", action="submit")
+        assert (submit(form)["state"], world.sent) == ("ready", [])
+        (hello / "meta.json").write_text(meta)
+        say(form, "again")
+        until(lambda: form.job["problems"] == [])
+        assert submit(form)["reason"] == ""
+
+    def test_a_warning_does_not(self, world, tmp_path):
+        form = SubmitForm(world, make_job(tmp_path / "large", min_clients=5))
+        # Who is connected is asked for, and may be known only later.
+        (problem,) = until(lambda: form.job["problems"])
+        assert problem["severity"] == "warning"
+        assert "it needs 5 sites and 2 of its sites are connected" in problem["words"]
+        assert submit(form)["reason"] == ""
+
+    def test_a_folder_that_has_gone_is_left_with_the_reason(self, world, hello, tmp_path):
+        form = SubmitForm(world, hello)
+        hello.rename(tmp_path / "away")
+        say(form, "again")
+        until(lambda: not form.job)
+        assert "cannot be read" in form.place["problem"]
+
+    def test_who_may_not_submit_sees_why(self, hello):
+        form = SubmitForm(World(role="member"), hello)
+        assert submit(form)["reason"] == "with FLARE's default policy, your role member may not submit jobs"
+
+    def test_a_session_that_only_reads(self, world, hello):
+        world.read_only = True
+        form = SubmitForm(world, hello)
+        assert submit(form)["reason"] == "this session only reads: FlareWidgets.read_only is on"
+        say(form, "act", action="submit")
+        assert (submit(form)["state"], world.sent) == ("ready", [])
+        world.read_only = False
+        say(form, "act", action="submit")
+        until(lambda: submit(form)["state"] == "done")
+
+
+class TestSubmitting:
+    def test_the_folder_is_sent_as_it_is_and_the_job_is_opened(self, world, hello):
+        before = sorted((str(path), path.stat().st_mtime_ns) for path in hello.rglob("*"))
+        opened = []
+        form = SubmitForm(world, hello, opened.append)
+        say(form, "act", action="submit")
+        until(lambda: submit(form)["state"] == "done")
+        assert (world.sent, opened) == ([str(hello)], ["16b8d043-5f0e-4c7e"])
+        assert submit(form)["words"] == "submitted as job 16b8d043"
+        (job,) = until(lambda: form.submitted)
+        assert (job["job_id"], job["name"]) == ("16b8d043-5f0e-4c7e", "hello")
+        assert sorted((str(path), path.stat().st_mtime_ns) for path in hello.rglob("*")) == before
+        say(form, "act", action="submit")
+        until(lambda: len(form.submitted) == 2)
+        assert [one["job_id"][0] for one in form.submitted] == ["2", "1"]
+
+    def test_it_says_how_far_it_is_and_is_not_sent_twice(self, world, hello):
+        world.go_on.clear()
+        form = SubmitForm(world, hello)
+        say(form, "act", action="submit")
+        assert world.half_way.wait(10)
+        until(lambda: form.actions[0]["progress"] == 0.25)
+        assert (submit(form)["state"], submit(form)["words"]) == ("running", "sending 1.0 MB of 4.0 MB")
+        say(form, "act", action="submit")
+        world.go_on.set()
+        until(lambda: submit(form)["state"] == "done")
+        assert world.sent == [str(hello)]
+
+    def test_what_is_being_sent_stays_in_sight(self, world, hello, tmp_path):
+        world.go_on.clear()
+        form = SubmitForm(world, hello)
+        say(form, "act", action="submit")
+        assert world.half_way.wait(10)
+        say(form, "back")
+        say(form, "again")
+        say(form, "type", path=str(tmp_path))
+        until(lambda: not any(thread.name == "flare-folders" for thread in threading.enumerate()))
+        assert form._facts()["job"]["name"] == "hello"
+        world.go_on.set()
+        until(lambda: submit(form)["state"] == "done")
+        assert form._facts()["submitted"][0]["name"] == "hello"
+
+    def test_it_can_be_cancelled_and_begun_again(self, world, hello):
+        world.go_on.clear()
+        form = SubmitForm(world, hello)
+        assert submit(form)["cancels"]
+        say(form, "act", action="submit")
+        assert world.half_way.wait(10)
+        say(form, "cancel", action="submit")
+        until(lambda: submit(form)["state"] == "ready")
+        assert submit(form)["words"] == "the upload was cancelled: the job was not submitted"
+        assert (world.sent, form._facts()["submitted"]) == ([], [])
+        world.go_on.set()
+        say(form, "act", action="submit")
+        until(lambda: submit(form)["state"] == "done")
+
+    def test_a_refusal_is_told_and_forgotten_with_the_folder(self, world, hello):
+        world.fails = InvalidJobDefinition("the server does not like it")
+        form = SubmitForm(world, hello)
+        say(form, "act", action="submit")
+        until(lambda: submit(form)["state"] == "failed")
+        assert submit(form)["words"] == "submit failed: the server does not like it"
+        assert form._facts()["submitted"] == []
+        say(form, "back")
+        until(lambda: not form.job and submit(form)["state"] == "ready")
+        assert submit(form)["words"] == ""
+
+    def test_a_job_whose_view_fails_is_submitted_all_the_same(self, world, hello, caplog):
+        def opened(job_id):
+            raise OSError("no view today")
+
+        form = SubmitForm(world, hello, opened)
+        say(form, "act", action="submit")
+        until(lambda: submit(form)["state"] == "done")
+        assert len(form._facts()["submitted"]) == 1
+        assert "could not be shown" in caplog.text
+
+
+class TestTheEnd:
+    def test_with_the_session_it_leaves_what_was_submitted(self, world, hello, replaced):
+        form = SubmitForm(world, hello)
+        say(form, "act", action="submit")
+        until(lambda: submit(form)["state"] == "done")
+        assert replaced == []
+        world.close()
+        (left,) = replaced
+        assert "submitted hello as 16b8d043-5f0e-4c7e" in left["text/plain"]
+        assert "16b8d043" in left["text/html"]
+        assert (form.actions, world.listeners) == ([], [])
+        say(form, "act", action="submit")
+        say(form, "back")
+        assert (len(world.sent), form.job["name"]) == (1, "hello")
+
+    def test_not_while_a_job_is_being_sent(self, world, hello, replaced):
+        world.go_on.clear()
+        form = SubmitForm(world, hello)
+        say(form, "act", action="submit")
+        assert world.half_way.wait(10)
+        world.close()
+        assert replaced == []
+        world.go_on.set()
+        until(lambda: replaced)
+        assert "submitted hello" in replaced[0]["text/plain"]
+
+    def test_a_session_that_has_ended_before(self, world, hello, replaced):
+        world.closed = True
+        form = SubmitForm(world, hello)
+        assert len(replaced) == 1
+        assert form.actions == []
+
+
+class TestHostile:
+    def check(self, form):
+        traits(form)
+        forms = form._forms()
+        page = Elements(forms["text/html"].partition("</style>")[2])
+        assert not {"script", "b"} & page.tags
+        for text in (page.words, forms["text/plain"]):
+            text.encode()
+            assert not {"\u202e", "\x1b"} & set(text)
+
+    @pytest.mark.parametrize("name", [HOSTILE.replace("/", "_"), "a\nb", os.fsdecode(b"\xff\xfe"), "x" * 255, "-rf"])
+    def test_the_names_of_folders_and_files_are_only_text(self, world, tmp_path, name):
+        job = make_job(tmp_path / name, deploy_map={"app": ["@ALL"]})
+        (job / "app" / name).write_text("x")
+        form = SubmitForm(world, tmp_path)
+        (folder,) = form.place["folders"]
+        assert folder["name"].isprintable()
+        traits(form)
+        # It is gone to by a number, whatever it is called.
+        say(form, "go", id=folder["id"])
+        until(lambda: form.job)
+        self.check(form)
+
+    @pytest.mark.parametrize("word", [HOSTILE, "\ud800", "x" * 100_000])
+    def test_what_a_meta_says_is_only_text(self, world, tmp_path, word):
+        job = make_job(tmp_path / "job", name=word, min_clients=word, mandatory_clients=[word])
+        meta = json.loads((job / "meta.json").read_text())
+        (job / "meta.json").write_text(json.dumps({**meta, "deploy_map": {word.replace("/", "_"): [word]}}))
+        form = SubmitForm(world, job)
+        assert form.job["problems"]
+        self.check(form)
+
+    @pytest.mark.parametrize("meta", ["1" * 5000, '{"min_clients": ' + "1" * 5000 + "}", "[" * 100_000, "NaN", "\0"])
+    def test_a_meta_that_is_none_is_said_to_be_none(self, world, hello, meta):
+        (hello / "meta.json").write_text(meta)
+        form = SubmitForm(world, hello)
+        assert submit(form)["reason"] == "mend what is wrong with the folder first, then look again"
+        assert form.job["problems"][0]["words"].startswith("meta.json")
+        self.check(form)
+
+    def test_a_job_id_of_the_servers_is_only_text(self, world, hello):
+        world.submit_job = lambda path, *, progress: HOSTILE
+        form = SubmitForm(world, hello)
+        say(form, "act", action="submit")
+        until(lambda: submit(form)["state"] == "done")
+        self.check(form)

@@ -1,0 +1,466 @@
+"""What can be done to a server and to its sites from the system view, without a server."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import comm
+import pytest
+from recording import Elements, RecordingComm
+
+from flare_widgets.api.info import ClientInfo, ServerInfo, SystemInfo
+from flare_widgets.errors import AuthorizationError, JobNotDone, NoConnection
+from flare_widgets.monitoring.system import Site, SiteJob, SystemSnapshot
+from flare_widgets.views import system_actions
+from flare_widgets.views.outputs import Outputs
+from flare_widgets.views.system import SystemView
+from flare_widgets.views.system_actions import SystemActions
+
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
+
+
+class World:
+    """A session and its watch in one: a server with sites that does what it is told, or what a test says.
+
+    Attributes
+    ----------
+    asked
+        What was asked of the server, in order.
+    answers
+        What `get_system_info` returns or raises, one after the other; the last one for ever.
+    fails
+        What is raised by anything else that is asked.
+    """
+
+    def __init__(self, *sites, role="project_admin", address="fl.example.org:8002"):
+        self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address=address)
+        self.read_only, self.done, self.fails = False, False, None
+        self.asked, self.learned, self.looks, self.listeners = [], [], 0, []
+        self.go_on = threading.Event()
+        self.go_on.set()
+        now = time.time()
+        self.snapshot = SystemSnapshot(
+            address=address, sites=tuple(Site(name, last_seen=now) for name in sites), facts_at=now
+        )
+        self.answers = [self.info(1.0, *sites)]
+
+    @staticmethod
+    def info(started, *sites):
+        return SystemInfo(ServerInfo("started", started), [ClientInfo(name, 1.0) for name in sites], [])
+
+    def know(self, **news):
+        self.snapshot = replace(self.snapshot, **news)
+
+    def site(self, name, **news):
+        self.know(sites=tuple(replace(s, **news) if s.name == name else s for s in self.snapshot.sites))
+
+    # -- the session
+
+    def start(self, command):
+        future = concurrent.futures.Future()
+        self.asked.append(command.line)
+        future.set_exception(self.fails) if self.fails else future.set_result({})
+        return future
+
+    def restart(self, kind, names=None, *, timeout):
+        self._do(f"restart {kind} {names}")
+
+    def shutdown(self, kind, names=None, *, timeout):
+        self._do(f"shutdown {kind} {names}")
+
+    def get_system_info(self):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _do(self, what):
+        self.asked.append(what)
+        assert self.go_on.wait(10)
+        if self.fails:
+            raise self.fails
+
+    # -- the watch
+
+    def look_again(self):
+        self.looks += 1
+
+    def learn(self, info):
+        self.learned.append(info)
+
+    def subscribe(self, listener):
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def resume(self):
+        pass
+
+    def pause(self):
+        pass
+
+    def stop(self):
+        self.done = True
+
+
+class Desk:
+    """The actions of a world, for the server and for each site, and what was told of them."""
+
+    def __init__(self, world, *names):
+        self.told = []
+        self.actions = SystemActions(world, world, lambda: self.told.append(None))
+        for name in names:
+            self.actions.offer(name)
+
+    def one(self, name):
+        (found,) = [a for actions in self.actions.to_json().values() for a in actions if a["name"] == name]
+        return found
+
+    def offered(self, name):
+        return [action["label"] for action in self.actions.to_json()[name]]
+
+    def act(self, name, **more):
+        return self.actions.wish({"kind": "act", "action": name, **more})
+
+    def done(self, name, **more):
+        """Do it to the end; how it stands then, and in which words."""
+        self.act(name, **more)
+        until(lambda: not self.actions.busy)
+        return self.one(name)["state"], self.one(name)["words"]
+
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.002)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(system_actions, "_PAUSE", 0.001)
+
+
+class TestOffers:
+    def test_nothing_before_it_is_unfolded_and_nothing_for_who_is_not_there(self):
+        desk = Desk(World("site-1"))
+        assert desk.actions.to_json() == {}
+        desk.actions.offer("site-9")
+        assert desk.actions.to_json() == {}
+        assert not desk.told
+        assert not desk.act("restart site-1", typed="site-1")
+        desk.actions.offer("site-1")
+        desk.actions.offer("server")
+        assert len(desk.told) == 2
+        assert set(desk.actions.to_json()) == {"site-1", "server"}
+
+    def test_a_site_can_be_disabled_or_enabled_whichever_makes_sense(self):
+        world = World("site-1")
+        desk = Desk(world, "server", "site-1")
+        assert desk.offered("server") == ["Restart server and sites", "Shut down server and sites"]
+        assert desk.offered("site-1") == ["Restart", "Shut down", "Disable"]
+        world.site("site-1", disabled=True, connected=False)
+        assert desk.offered("site-1") == ["Restart", "Shut down", "Enable"]
+
+    def test_unfolding_again_keeps_what_came_of_it(self):
+        desk = Desk(World("site-1"), "site-1")
+        desk.done("disable site-1", typed="site-1")
+        desk.actions.offer("site-1")
+        assert desk.one("disable site-1")["words"] == "site-1 is disabled"
+
+    @pytest.mark.parametrize("role", ["project_admin", "org_admin", "lead", "a role of their own"])
+    def test_who_may(self, role):
+        desk = Desk(World("site-1", role=role), "server", "site-1")
+        reasons = {a["reason"] for name in ("server", "site-1") for a in desk.actions.to_json()[name]}
+        assert reasons == {""}
+
+    def test_who_may_not_sees_why(self):
+        desk = Desk(World("site-1", role="member"), "server", "site-1")
+        default = "with FLARE's default policy, your role member may not"
+        assert desk.one("restart server")["reason"] == f"{default} restart sites"
+        assert desk.one("stop site-1")["reason"] == f"{default} shut down sites"
+        assert desk.one("disable site-1")["reason"] == f"{default} disable sites"
+
+    def test_a_session_that_only_reads_greys_all_as_long_as_it_does(self):
+        world = World("site-1", "site-2")
+        world.site("site-2", disabled=True, connected=False)
+        desk = Desk(world, "server", "site-1", "site-2")
+        world.read_only = True
+        reasons = [a["reason"] for actions in desk.actions.to_json().values() for a in actions]
+        assert reasons == ["this session only reads: FlareWidgets.read_only is on"] * 8
+        desk.act("stop server", typed="fl.example.org")
+        desk.act("enable site-2")
+        assert not desk.actions.busy
+        assert world.asked == []
+        world.read_only = False
+        assert desk.one("restart server")["reason"] == ""
+
+
+class TestGrey:
+    def reasons(self, world):
+        desk = Desk(world, "server", "site-1")
+        return {a["name"]: a["reason"] for actions in desk.actions.to_json().values() for a in actions}
+
+    def test_while_jobs_run_flare_refuses_but_a_site_can_be_shut_out(self):
+        world = World("site-1")
+        world.know(jobs=(SiteJob("j1"),))
+        reasons = self.reasons(world)
+        assert reasons.pop("disable site-1") == ""
+        assert all(reason.startswith("jobs are running") for reason in reasons.values())
+
+    def test_a_site_that_has_gone_can_be_shut_out_still(self):
+        world = World("site-1")
+        world.site("site-1", connected=False)
+        reasons = self.reasons(world)
+        assert reasons["restart site-1"] == reasons["stop site-1"] == "it is not connected"
+        assert reasons["disable site-1"] == reasons["restart server"] == ""
+
+    def test_a_server_that_is_not_heard_and_a_session_that_is_over(self):
+        world = World("site-1")
+        world.know(trouble="no connection to fl.example.org:8002, trying again (2)")
+        assert set(self.reasons(world).values()) == {"the server does not answer now"}
+        world.done = True
+        assert set(self.reasons(world).values()) == {"the session has ended"}
+
+    def test_a_wish_that_comes_too_late_is_refused_and_says_so_to_the_browser(self):
+        world = World("site-1")
+        desk = Desk(world, "site-1")
+        world.know(jobs=(SiteJob("j1"),))
+        assert desk.act("restart site-1", typed="site-1")
+        assert (desk.one("restart site-1")["state"], desk.one("restart site-1")["turn"]) == ("ready", 1)
+        assert world.asked == []
+
+
+class TestTyped:
+    @pytest.mark.parametrize("typed", [{}, {"typed": ""}, {"typed": "site-2"}, {"typed": True}, {"typed": ["site-1"]}])
+    @pytest.mark.parametrize("action", ["restart", "stop", "disable"])
+    def test_another_word_does_nothing(self, action, typed):
+        world = World("site-1")
+        desk = Desk(world, "site-1")
+        assert desk.one(f"{action} site-1")["type"] == "site-1"
+        assert desk.act(f"{action} site-1", **typed)
+        assert not desk.actions.busy
+        assert (desk.one(f"{action} site-1")["turn"], world.asked, world.looks) == (1, [], 0)
+
+    @pytest.mark.parametrize(
+        ("address", "word"),
+        [("fl.example.org:8002", "fl.example.org"), ("[::1]:8002", "::1"), ("127.0.0.1:8002", "127.0.0.1")],
+    )
+    def test_for_the_server_it_is_its_host(self, address, word):
+        world = World(address=address)
+        desk = Desk(world, "server")
+        assert [a["type"] for a in desk.actions.to_json()["server"]] == [word, word]
+        assert all(f"Type {word} to do it" in a["confirm"] for a in desk.actions.to_json()["server"])
+        desk.act("stop server", typed="server")
+        assert world.asked == []
+        assert desk.done("stop server", typed=word)[0] == "done"
+
+    def test_what_destroys_nothing_is_not_asked_about(self):
+        world = World("site-1")
+        world.site("site-1", disabled=True)
+        enable = Desk(world, "site-1").one("enable site-1")
+        assert (enable["type"], enable["confirm"], enable["danger"]) == ("", "", False)
+
+
+class TestDoing:
+    def test_a_site_is_disabled_and_enabled(self):
+        world = World("site-1", "site-2")
+        desk = Desk(world, "site-1")
+        assert desk.done("disable site-1", typed="site-1") == ("done", "site-1 is disabled")
+        world.site("site-1", disabled=True, connected=False)
+        # What came of it is still said, though it is not offered any more.
+        assert desk.one("disable site-1")["words"] == "site-1 is disabled"
+        assert desk.done("enable site-1") == ("done", "site-1 is enabled: it may connect again")
+        assert world.asked == ["disable_client site-1", "enable_client site-1"]
+        assert world.looks == 2
+        assert desk.actions.outcomes == ["site-1 is disabled", "site-1 is enabled: it may connect again"]
+
+    def test_a_site_is_restarted_and_waited_for(self):
+        world = World("site-1")
+        world.go_on.clear()
+        desk = Desk(world, "site-1")
+        desk.act("restart site-1", typed="site-1")
+        until(lambda: world.asked)
+        assert desk.one("restart site-1")["words"] == "asked; waiting until it is back"
+        assert desk.actions.busy
+        desk.act("restart site-1", typed="site-1")  # a second click
+        world.go_on.set()
+        until(lambda: not desk.actions.busy)
+        assert desk.one("restart site-1")["words"] == "site-1 was restarted and is connected again"
+        assert world.asked == ["restart client ['site-1']"]
+        assert world.looks == 1
+
+    def test_a_site_and_all_are_shut_down(self):
+        world = World("site-1")
+        desk = Desk(world, "server", "site-1")
+        assert desk.done("stop site-1", typed="site-1") == ("done", "site-1 was shut down")
+        assert desk.done("stop server", typed="fl.example.org") == ("done", "the server and its sites were shut down")
+        assert world.asked == ["shutdown client ['site-1']", "shutdown all None"]
+        assert world.looks == 2
+
+    @pytest.mark.parametrize(
+        ("action", "words"),
+        [
+            ("restart", "site-1 was told to restart, but is not back after 90 s"),
+            ("stop", "site-1 was told to shut down, but not gone after 90 s"),
+        ],
+    )
+    def test_what_takes_too_long_is_said_and_looked_at_again(self, action, words):
+        world = World("site-1")
+        world.fails = TimeoutError()
+        desk = Desk(world, "site-1")
+        assert desk.done(f"{action} site-1", typed="site-1") == ("done", words)
+        assert world.looks == 1
+
+    @pytest.mark.parametrize("action", ["restart", "stop", "disable"])
+    def test_a_refusal_is_told_in_the_servers_words_and_can_be_tried_again(self, action):
+        world = World("site-1")
+        world.fails = AuthorizationError("user ann@h.org is not authorized for it")
+        desk = Desk(world, "site-1")
+        state, words = desk.done(f"{action} site-1", typed="site-1")
+        assert state == "failed"
+        assert words.endswith(" failed: user ann@h.org is not authorized for it")
+        world.fails = None
+        assert desk.done(f"{action} site-1", typed="site-1")[0] == "done"
+        assert len(world.asked) == 2
+
+
+class TestRestartOfAll:
+    def test_it_waits_for_another_server_and_for_each_of_its_sites(self):
+        world = World("site-1", "site-2")
+        world.answers = [
+            world.info(1.0, "site-1", "site-2"),
+            world.info(1.0, "site-1", "site-2"),  # the old one, which has not ended yet
+            NoConnection("cannot connect"),
+            world.info(2.0),
+            world.info(2.0, "site-2"),
+            world.info(2.0, "site-1", "site-2"),
+        ]
+        desk = Desk(world, "server")
+        assert desk.done("restart server", typed="fl.example.org") == (
+            "done",
+            "the server and all its sites were restarted and are connected again",
+        )
+        assert world.asked == ["restart server"]
+        assert [len(info.client_info) for info in world.learned] == [0, 1, 2]
+
+    def test_it_says_how_far_it_is_and_what_is_missing_in_the_end(self, monkeypatch):
+        monkeypatch.setattr(system_actions, "_PATIENCE", 0.3)
+        world = World("site-1", "site-2")
+        world.answers = [world.info(1.0, "site-1", "site-2"), world.info(2.0, "site-1")]
+        desk = Desk(world, "server")
+        desk.act("restart server", typed="fl.example.org")
+        until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["words"])
+        until(lambda: not desk.actions.busy)
+        assert "but not everything is back after" in desk.one("restart server")["words"]
+
+    def test_a_server_that_refuses_is_not_waited_for(self):
+        world = World("site-1")
+        world.fails = JobNotDone("there are still running jobs: abort them first")
+        desk = Desk(world, "server")
+        assert desk.done("restart server", typed="fl.example.org") == (
+            "failed",
+            "restart server and sites failed: there are still running jobs: abort them first",
+        )
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "site 1; shutdown all", "a\nshutdown all", "-\udcff", "", "ü"])
+def test_a_site_that_cannot_be_named_to_flare_is_never_named_to_it(name):
+    world = World(name, "site-1")
+    desk = Desk(world, name)
+    assert {a["reason"] for a in desk.actions.to_json()[name]} == {"FLARE's commands cannot name it"}
+    for action in ("restart", "stop", "disable", "enable"):
+        desk.act(f"{action} {name}", typed=name)
+    assert not desk.actions.busy
+    assert world.asked == []
+
+
+class TestInTheView:
+    @pytest.fixture(autouse=True)
+    def replaced(self, monkeypatch):
+        found = []
+        monkeypatch.setattr(comm, "create_comm", RecordingComm)
+        monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
+        return found
+
+    def say(self, view, kind, **more):
+        view._handle_custom_msg({"kind": kind, **more}, [])
+
+    def test_unfolding_brings_the_actions_and_a_wish_goes_through(self):
+        world = World("site-1")
+        view = SystemView(world, world)
+        assert view.actions == {}
+        self.say(view, "unfold", name="site-1")
+        until(lambda: view.actions)
+        assert [a["name"] for a in view.actions["site-1"]] == ["restart site-1", "stop site-1", "disable site-1"]
+        self.say(view, "act", action="disable site-1", typed="site-1")
+        until(lambda: view.actions["site-1"][2]["state"] == "done")
+        assert world.asked == ["disable_client site-1"]
+        self.say(view, "clock")
+        assert view.comm.answers[-1]["kind"] == "clock"
+        view.freeze()
+
+    def test_who_shuts_the_server_down_sees_what_came_of_it(self, replaced):
+        world = World("site-1")
+        world.go_on.clear()
+        view = SystemView(world, world)
+        self.say(view, "unfold", name="server")
+        self.say(view, "act", action="stop server", typed="fl.example.org")
+        until(lambda: world.asked)
+        world.done = True  # the session has ended with the server
+        for listener in list(world.listeners):
+            listener(world.snapshot)
+        assert replaced == []
+        world.go_on.set()
+        until(lambda: replaced)
+        assert "the server and its sites were shut down" in replaced[0]["text/plain"]
+        assert "the server and its sites were shut down" in replaced[0]["text/html"]
+        assert view.actions == {}
+
+    @pytest.mark.parametrize("session", [None, "frozen"])
+    def test_nothing_is_done_without_a_session_or_after_the_end(self, session):
+        world = World("site-1")
+        view = SystemView(world, None if session is None else world)
+        if session:
+            self.say(view, "unfold", name="site-1")
+            view.freeze()
+        self.say(view, "unfold", name="site-1")
+        self.say(view, "act", action="disable site-1", typed="site-1")
+        assert (view.actions, world.asked) == ({}, [])
+
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            {"kind": "unfold"},
+            {"kind": "unfold", "name": ["site-1"]},
+            {"kind": "act"},
+            {"kind": "act", "action": {}},
+            {"kind": "cancel", "action": "restart site-1"},
+        ],
+    )
+    def test_nonsense_does_nothing(self, wish):
+        world = World("site-1")
+        view = SystemView(world, world)
+        view._handle_custom_msg(wish, [])
+        assert (view.actions, world.asked) == ({}, [])
+        view.freeze()
+
+    def test_hostile_names_are_only_text(self):
+        world = World(HOSTILE)
+        view = SystemView(world, world)
+        self.say(view, "unfold", name=HOSTILE)
+        until(lambda: view.actions)
+        (actions,) = view.actions.values()
+        assert json.dumps(view.get_state(), default=str, ensure_ascii=False).encode()
+        said = " ".join(f"{a['confirm']} {a['words']} {a['reason']}" for a in actions)
+        assert not {"\u202e", "\x1b"} & set(said)
+        view.freeze()
+        forms = view._forms()
+        page = Elements(forms["text/html"].partition("</style>")[2])
+        assert "script" not in page.tags
+        assert "<script>alert(1)</script>" in page.words
+        assert not {"\u202e", "\x1b"} & set(page.words + forms["text/plain"])
