@@ -19,6 +19,9 @@ MAX_DEPTH = 64
 
 CHANNEL, TOPIC, EXPIRED_TOPIC = "hci_channel", "command", "SESSION_EXPIRED"
 
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # pairs are one character, once read
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -93,9 +96,20 @@ def decode(text: Any) -> Reply:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
         raise ProtocolError("the reply to a command has no data")
     _check_depth(envelope)
+    if _ESCAPED_SURROGATE.search(text):
+        envelope = _printable(envelope)
     items = tuple(item for item in envelope["data"] if isinstance(item, dict))
     meta = envelope.get("meta")
     return Reply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
+
+
+def _printable(value: Any) -> Any:
+    """Return the value with each half of a surrogate pair replaced: JSON can spell it, but nobody could pass it on."""
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(each) for key, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list) else value
 
 
 def _check_depth(value: Any) -> None:

@@ -35,6 +35,25 @@ def test_a_command_with_everything() -> None:
     assert sent["meta"] == {"cmd_timeout": 3.5, "cmd_props": {"a": [1]}}
 
 
+@pytest.mark.parametrize(
+    ("escaped", "read"),
+    [
+        (r"a\ud800b", "a\ufffdb"),
+        (r"\uDFFF", "\ufffd"),
+        (r"\ud83d\ude00", "\U0001f600"),
+        (r"\\\\ud800", r"\\ud800"),
+    ],
+)
+def test_what_json_can_spell_but_nobody_could_pass_on_is_replaced(escaped: str, read: str) -> None:
+    text = (
+        f'{{"data": [{{"type": "string", "data": "{escaped}"}}], "meta": {{"jobs": [{{"{escaped}": "{escaped}"}}]}}}}'
+    )
+    reply = hci.decode(text)
+    assert reply.items[0]["data"] == read
+    assert reply.meta == {"jobs": [{read: read}]}
+    json.dumps(reply.meta, ensure_ascii=False).encode()
+
+
 @given(st.text(), st.none() | st.text(), st.none() | st.floats(0.1, 100))
 def test_it_says_what_nvflares_own_client_would(line: str, token: str | None, timeout: float | None) -> None:
     theirs = Connection()
