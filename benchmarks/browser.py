@@ -7,8 +7,10 @@ the browser tests do, and no federation: the jobs are scripted (``tests/browser/
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -107,14 +109,11 @@ def measure(notebook: NotebookPage, count: int, seconds: float) -> dict[str, flo
     return found
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--long", action="store_true", help="also 100 and 30,000 jobs")
-    counts = (100, 1_000, 10_000, 30_000) if parser.parse_args().long else (1_000, 10_000)
+@contextlib.contextmanager
+def opened() -> Iterator[NotebookPage]:
+    """Open an empty notebook in a JupyterLab of its own, until the end of the block."""
     if CHROMIUM is None:
         sys.exit("no Chromium found: install one, or set CHROMIUM to its path")
-    columns = []
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         lab = LabServer(Path(root), Path(home))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -122,11 +121,20 @@ def main() -> None:
             with tab(browser, lab) as (page, _):
                 notebook = NotebookPage(page, lab)
                 notebook.create("")
-                columns = [measure(notebook, count, 3.0) for count in counts]
+                yield notebook
                 notebook.shut_down_kernels()
         finally:
             browser.close()
             lab.close()
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true", help="also 100 and 30,000 jobs")
+    counts = (100, 1_000, 10_000, 30_000) if parser.parse_args().long else (1_000, 10_000)
+    with opened() as notebook:
+        columns = [measure(notebook, count, 3.0) for count in counts]
     print(f"| jobs | {' | '.join(f'{count:,}' for count in counts)} |")
     print(f"|---|{'---:|' * len(counts)}")
     for title in columns[0]:

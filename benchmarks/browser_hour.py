@@ -9,16 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import tempfile
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
+from playwright.sync_api import CDPSession
 
-from conftest import ARGUMENTS, CHROMIUM, tab
-from lab_page import NotebookPage
-from lab_server import LabServer
-from playwright.sync_api import CDPSession, sync_playwright
+from .browser import NotebookPage, opened
 
 SETUP = """
 import json, threading, time
@@ -107,20 +101,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="how much of the hour")
     parser.add_argument("--a-second", type=float, default=20, help="seconds of the hour that go by in one of ours")
     options = parser.parse_args()
-    if CHROMIUM is None:
-        sys.exit("no Chromium found: install one, or set CHROMIUM to its path")
-    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        lab = LabServer(Path(root), Path(home))
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        try:
-            with tab(browser, lab) as (page, _):
-                notebook = NotebookPage(page, lab)
-                notebook.create("")
-                rows = measure(notebook, options.minutes, options.a_second)
-                notebook.shut_down_kernels()
-        finally:
-            browser.close()
-            lab.close()
+    with opened() as notebook:
+        rows = measure(notebook, options.minutes, options.a_second)
     print("| minutes | page, MB | nodes | listeners | kernel, MB | threads |")
     print(f"|{'---:|' * 6}")
     for row in rows:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from ..api import commands
 from ..api.session import Session
 from ..errors import FlareError
 from . import pace
 from .polling import Polling
-from .sources import Answer
+from .sources import Answer, listing
 from .watched_job import WatchedJob
 
 
@@ -60,35 +58,28 @@ class Gathering:
         self.stored: int | None = None
         self._session = session
         self._arrived = arrived
-        self._listing: Polling[list[Any]] | None = None
+        self._listing: Polling[Answer] | None = None
 
     def begin(self, jobs: Sequence[WatchedJob], due: Sequence[WatchedJob]) -> None:
         """Ask for `jobs`, unless none of them is due, or a question for each costs the server less."""
         if self._listing is None and any(job in jobs for job in due) and pace.use_list(len(jobs), self.stored):
             self.jobs = jobs
-            self._listing = Polling(self._session, _list(), self._arrived)
+            self._listing = Polling(self._session, listing(), self._arrived)
             self._listing.start()
 
     def receive(self) -> Gathered | None:
         """Return what came of the list, once; None while there is nothing."""
         if self._listing is None:
             return None
-        listing, jobs = self._listing, self.jobs
+        polling, jobs = self._listing, self.jobs
         try:
-            over, found = listing.advance()
+            over, answer = polling.advance()
         except FlareError as e:
             self._listing, self.jobs = None, ()
             return Gathered(jobs, error=e)
-        if not over:
+        if not over or answer is None:
             return None
         self._listing, self.jobs = None, ()
-        statuses = {str(entry.get("job_id")): str(entry.get("status") or "") for entry in found or []}
+        statuses = {str(entry.get("job_id")): str(entry.get("status") or "") for entry in answer.value or []}
         self.stored = len(statuses)
-        return Gathered(jobs, statuses, listing.took)
-
-
-def _list() -> Generator[list[Any], Sequence[Answer], Any]:
-    (answer,) = yield [commands.list_jobs()]
-    if answer.error is not None:
-        raise answer.error
-    return answer.value
+        return Gathered(jobs, statuses, polling.took)

@@ -17,7 +17,7 @@ from . import job_meta, pace
 from .dispatch import Dispatcher, Lane
 from .listeners import Listeners
 from .polling import Polling
-from .sources import Answer
+from .sources import Answer, listing
 
 log = logging.getLogger("flare_widgets.monitoring")
 
@@ -278,7 +278,7 @@ class JobsTable:
         now = time.monotonic()
         self._receive(now, ahead)
         if self.wanted and not paused and self._listing is None and self._due <= now:
-            self._listing = Polling(self._session, _list(), self.wake)
+            self._listing = Polling(self._session, listing(), self.wake)
             self._listing.start()
             self._receive(now, ahead)  # of a session without a connection the answer is known at once
         if lost and not self._failures:
@@ -362,13 +362,6 @@ class JobsTable:
 
     def _say(self, trouble: str) -> None:
         self.snapshot = dataclasses.replace(self.snapshot, trouble=trouble)
-
-
-def _list() -> Generator[list[Any], Sequence[Answer], Answer]:
-    (answer,) = yield [commands.list_jobs()]
-    if answer.error is not None:
-        raise answer.error
-    return answer
 
 
 def _ask(new: Sequence[str], stored: int) -> Generator[list[Any], Sequence[Answer], list[dict[str, Any]]]:

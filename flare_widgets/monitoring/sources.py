@@ -99,6 +99,14 @@ def status(job_id: str, ahead: float) -> Poll:
     return [Meta(answer.value, answer.now, ahead)]
 
 
+def listing() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answer]:
+    """Return the server's list of all jobs of the study. Raises why there is none."""
+    (answer,) = yield [commands.list_jobs()]
+    if answer.error is not None:
+        raise answer.error
+    return answer
+
+
 def system(
     job_ids: Sequence[str], ahead: float
 ) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Fact]]]:

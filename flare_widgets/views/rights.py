@@ -155,7 +155,7 @@ def refusal(session: Asker, command: str, *, submitter: str | None = None) -> st
         See :func:`why_not`.
     """
     if session.read_only and command in _CHANGING:
-        return "this session only reads: FlareWidgets.read_only is on"
+        return "this session only reads (read_only is on)"
     return why_not(User.of(session.kit), command, submitter=submitter)
 
 

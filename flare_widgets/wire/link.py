@@ -160,7 +160,7 @@ class Link:
 
     @property
     def silence(self) -> float:
-        """Seconds since the server was last heard; while it is there, it is heard every three."""
+        """Seconds since the server was last heard; one that is there is heard every 2.5."""
         return time.monotonic() - self._transport.heard_at
 
     async def execute(

@@ -10,6 +10,7 @@ import pytest
 from contrast import contrasts
 from job_panel import JobPanel
 from lab_page import NotebookPage, mime_types
+from layout import overflowing
 from playwright.sync_api import expect
 
 SETUP = (
@@ -278,17 +279,7 @@ def test_fits_the_output_it_is_in(shown, running, width, pictures):
     shown.command("application:toggle-left-area")
     shown.page.set_viewport_size({"width": width, "height": 900})
     running.button("Abort").click()
-    overflowing = running.live.evaluate(
-        """view => {
-          const outer = view.getBoundingClientRect();
-          return [...view.querySelectorAll('*:not(.flw-spoken)')].filter(part => {
-            const box = part.getBoundingClientRect();
-            const outside = box.right > outer.right + 1 || box.left < outer.left - 1;
-            return outside && box.width > 0 && !part.closest('.flw-spoken');
-          }).map(part => part.className);
-        }"""
-    )
-    assert overflowing == []
+    assert overflowing(running.live) == []
     if width < 500:
         assert running.live.bounding_box()["width"] < 340
     shown.screenshot(shown.cell(1), pictures and pictures / f"lab-{width}.png")

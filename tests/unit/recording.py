@@ -5,7 +5,10 @@ from __future__ import annotations
 import html.parser
 import json
 
+import comm
 from comm.base_comm import BaseComm
+
+from flare_widgets.views.outputs import Outputs
 
 
 class RecordingComm(BaseComm):
@@ -30,6 +33,14 @@ class RecordingComm(BaseComm):
     @property
     def rows(self):
         return [message for message in self.answers if message["kind"] == "rows"]
+
+
+def record(monkeypatch):
+    """Have views send into the void, and return what they leave in their place in the end, as it comes."""
+    left = []
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    monkeypatch.setattr(Outputs, "replace", lambda self, static: left.append(static))
+    return left
 
 
 class Elements(html.parser.HTMLParser):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-import comm
 import pytest
-from recording import Elements, RecordingComm
+from recording import Elements, record
 
-from flare_widgets.views.outputs import Outputs
 from flare_widgets.views.question import QuestionView
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
@@ -18,10 +16,7 @@ HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
 @pytest.fixture(autouse=True)
 def left(monkeypatch):
     """What stands in place of the views in the end."""
-    found = []
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
-    return found
+    return record(monkeypatch)
 
 
 def asked(view, *messages, patience=20):

@@ -93,7 +93,7 @@ def test_a_session_that_only_reads_says_so_of_what_it_refuses(name, command):
     assert refusal(session, name) == ""
     session.read_only = True
     assert bool(refusal(session, name)) == (command.effect is not commands.Effect.READ)
-    assert refusal(session, "submit_job") == "this session only reads: FlareWidgets.read_only is on"
+    assert refusal(session, "submit_job") == "this session only reads (read_only is on)"
     assert refusal(session, "download_job") == ""
 
 

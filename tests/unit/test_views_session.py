@@ -7,15 +7,13 @@ import time
 from datetime import timedelta
 from types import SimpleNamespace
 
-import comm
 import kits
 import pytest
-from recording import Elements, RecordingComm
+from recording import Elements, record
 from servers import FlareServer
 
 from flare_widgets.api import SessionState
 from flare_widgets.manager import SessionManager
-from flare_widgets.views.outputs import Outputs
 from flare_widgets.views.session import SessionBadge, SessionSwitcher
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
@@ -25,10 +23,7 @@ NONE = "No session. %flare connect KIT opens one."
 @pytest.fixture(autouse=True)
 def replaced(monkeypatch):
     """What stands in place of the views in the end."""
-    found = []
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
-    return found
+    return record(monkeypatch)
 
 
 @pytest.fixture

@@ -9,13 +9,11 @@ import threading
 import time
 from types import SimpleNamespace
 
-import comm
 import pytest
-from recording import Elements, RecordingComm
+from recording import Elements, record
 
 from flare_widgets.api.info import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import InvalidJobDefinition, TransferCancelled
-from flare_widgets.views.outputs import Outputs
 from flare_widgets.views.submit import SubmitForm
 
 HOSTILE = "<script>alert(1)<b>\u202e\x1b[31m"
@@ -113,10 +111,7 @@ def traits(form):
 @pytest.fixture(autouse=True)
 def replaced(monkeypatch):
     """What stands in place of the forms in the end."""
-    found = []
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
-    return found
+    return record(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -277,7 +272,7 @@ class TestWhatIsSaid:
     def test_a_session_that_only_reads(self, world, hello):
         world.read_only = True
         form = SubmitForm(world, hello)
-        assert submit(form)["reason"] == "this session only reads: FlareWidgets.read_only is on"
+        assert submit(form)["reason"] == "this session only reads (read_only is on)"
         say(form, "act", action="submit")
         assert (submit(form)["state"], world.sent) == ("ready", [])
         world.read_only = False

@@ -191,7 +191,7 @@ class TestOffers:
         desk = Desk(world, "server", "site-1", "site-2")
         world.read_only = True
         reasons = [a["reason"] for actions in desk.actions.to_json().values() for a in actions]
-        assert reasons == ["this session only reads: FlareWidgets.read_only is on"] * 8
+        assert reasons == ["this session only reads (read_only is on)"] * 8
         desk.act("stop server", typed="fl.example.org")
         desk.act("enable site-2")
         assert not desk.actions.busy
