@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.compare.CompareView. */
+/** The browser's half of flare_widgets.views.compare.view.CompareView. */
 import { chart } from "../lib/chart";
 import { h, setText, show, whenChanged } from "../lib/dom";
 import { type RenderContext, listen } from "../lib/host";

@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.faults.FaultsView: its traits and messages, joined to the view. */
+/** The browser's half of flare_widgets.views.faults.view.FaultsView: its traits and messages, joined to the view. */
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";
 import { before, doable } from "../lib/kernel";

@@ -5,7 +5,7 @@ import { clean } from "../lib/text";
 const STATES = ["running", "paused", "slow", "killed", "down"] as const;
 export type State = (typeof STATES)[number];
 
-/** The same as in flare_widgets/views/static_html.py. */
+/** The same as in flare_widgets/views/core/html.py. */
 export const GLYPHS: Readonly<Record<State, string>> = {
   running: "●",
   paused: "❙❙",

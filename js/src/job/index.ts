@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.job.JobView: its traits and messages, joined to the view. */
+/** The browser's half of flare_widgets.views.job.view.JobView: its traits and messages, joined to the view. */
 import { readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";

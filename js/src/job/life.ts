@@ -1,6 +1,6 @@
 /**
  * A job's life as it is drawn: which way it is going, and its steps. The same rules as
- * flare_widgets/views/job_life.py; js/fixtures holds both to them.
+ * flare_widgets/views/job/timeline.py; js/fixtures holds both to them.
  */
 import type { JobSnapshot, StatusChange } from "./snapshot";
 

@@ -1,4 +1,4 @@
-/** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job_metrics.py, whose words these are. */
+/** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job/metrics.py, whose words these are. */
 import { list, number, pair, pairs, text } from "../lib/read";
 
 export interface MetricLine {

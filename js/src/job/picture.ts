@@ -1,5 +1,5 @@
 /**
- * What is drawn of a job beside its status and times: the TypeScript half of flare_widgets/views/job_picture.py,
+ * What is drawn of a job beside its status and times: the TypeScript half of flare_widgets/views/job/view_model.py,
  * whose words these are. `readPicture` is the only door.
  */
 import { list, number, record, text } from "../lib/read";

@@ -1,5 +1,5 @@
 /**
- * What is known about a job: the TypeScript half of flare_widgets/monitoring/snapshot.py.
+ * What is known about a job: the TypeScript half of flare_widgets/monitoring/job/snapshot.py.
  *
  * `readSnapshot` is the only door: behind it every text is printable and bounded and every number is a number,
  * whatever a server said.

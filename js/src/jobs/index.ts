@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.jobs.JobsView: its traits, rows and messages, joined to the view. */
+/** The browser's half of flare_widgets.views.jobs.view.JobsView: its traits, rows and messages, joined to the view. */
 import { readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { h } from "../lib/dom";

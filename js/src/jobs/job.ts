@@ -1,4 +1,4 @@
-/** A job of the list: the TypeScript half of ListedJob in flare_widgets/monitoring/jobs.py. */
+/** A job of the list: the TypeScript half of ListedJob in flare_widgets/monitoring/job_list/watch.py. */
 import { type Tone, statusWord, tone } from "../job/life";
 import { number, record, text, texts } from "../lib/read";
 

@@ -1,6 +1,6 @@
 /**
  * What a view offers to do: buttons that ask before they destroy, say why they are grey, how far they are and what
- * came of them. The browser's half of flare_widgets/views/actions.py, whose `Actions.to_json` is the trait `actions`.
+ * came of them. The browser's half of flare_widgets/views/core/actions.py, whose `Actions.to_json` is the trait `actions`.
  */
 import { h, setText, show } from "./dom";
 import { list, number, text } from "./read";

@@ -1,5 +1,5 @@
 /**
- * Rows of a table, kept the same as in the kernel by patches: the other half of flare_widgets/views/feed.py, which
+ * Rows of a table, kept the same as in the kernel by patches: the other half of flare_widgets/views/core/row_sync.py, which
  * tells what the messages are. One feed serves all views of a model in this page.
  */
 

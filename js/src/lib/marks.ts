@@ -1,6 +1,6 @@
 /**
  * How the lines of a chart are told apart without their colours: by a dash pattern and the shape of their marks.
- * The same looks as in flare_widgets/views/charts.py.
+ * The same looks as in flare_widgets/views/core/svg_chart.py.
  */
 
 /** Shapes around the origin, about nine units wide; a path of SVG, which a canvas can draw too. */

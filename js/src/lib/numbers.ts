@@ -1,4 +1,4 @@
-/** Numbers as they are shown. The rules are those of `number` in flare_widgets/monitoring/text.py. */
+/** Numbers as they are shown. The rules are those of `number` in flare_widgets/monitoring/job/format.py. */
 
 /** A metric's value in a few characters: `0.607`, `12346`, `1.2e-07`. */
 export function shown(value: number): string {

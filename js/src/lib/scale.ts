@@ -1,5 +1,5 @@
 /**
- * The scale of a chart's values, pure: the same ranges and ticks as in flare_widgets/views/charts.py, so that a chart
+ * The scale of a chart's values, pure: the same ranges and ticks as in flare_widgets/views/core/svg_chart.py, so that a chart
  * looks alike live and saved (js/fixtures/ticks.json holds both to it). No value that a site can send is too large,
  * too small or too near to another.
  */

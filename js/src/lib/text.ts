@@ -1,4 +1,4 @@
-/** Words and numbers as they are shown. The rules are those of flare_widgets/monitoring/text.py. */
+/** Words and numbers as they are shown. The rules are those of flare_widgets/monitoring/job/format.py. */
 
 /** How many characters of a job id are shown. */
 export const SHORT_ID = 8;

@@ -46,7 +46,7 @@ export function whileVisible(element: HTMLElement, tell: (visible: boolean) => v
 
 let displays = 0;
 
-/** Keep a model's kernel told whether this display of it is in sight (flare_widgets/views/lookers.py hears it). */
+/** Keep a model's kernel told whether this display of it is in sight (flare_widgets/views/core/visibility.py hears it). */
 export function tellSight(model: Model, element: HTMLElement): () => void {
   const display = `${Date.now()}-${Math.random()}-${++displays}`;
   return whileVisible(element, (on) => tell(model, { kind: "visible", display, on }));

@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.question.QuestionView: the cell waits for what is answered here. */
+/** The browser's half of flare_widgets.views.core.confirm.QuestionView: the cell waits for what is answered here. */
 import { h } from "../lib/dom";
 import { type RenderContext, tell } from "../lib/host";
 import { kernelNote } from "../lib/kernel-note";

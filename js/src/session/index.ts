@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.session: a badge of one session, or a switcher of all. */
+/** The browser's half of flare_widgets.views.session.view: a badge of one session, or a switcher of all. */
 import { type Action, readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";

@@ -1,4 +1,4 @@
-/** A session as plain data and in words. The rules are those of flare_widgets/views/session_words.py. */
+/** A session as plain data and in words. The rules are those of flare_widgets/views/session/view_model.py. */
 import { list, number, text } from "../lib/read";
 
 export interface SessionFacts {

@@ -1,4 +1,4 @@
-/** What the submit form shows: the TypeScript half of flare_widgets/views/submit.py and folders.py. */
+/** What the submit form shows: the TypeScript half of flare_widgets/views/submit/view.py and folders.py. */
 import { list, number, record, text, texts } from "../lib/read";
 
 export interface Folder {
@@ -103,7 +103,7 @@ function folders(value: unknown): Folder[] {
   return list(value).map(({ id, name, job }) => ({ id: number(id) ?? 0, name: text(name), job: job === true }));
 }
 
-/** Bytes as `812 B`, `1.2 MB`: as flare_widgets.text.size writes them. */
+/** Bytes as `812 B`, `1.2 MB`: as flare_widgets.formatting.text.size writes them. */
 export function bytes(count: number): string {
   let value = count;
   for (const unit of ["B", "kB", "MB"]) {

@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.submit.SubmitForm: its traits and messages, joined to the view. */
+/** The browser's half of flare_widgets.views.submit.view.SubmitForm: its traits and messages, joined to the view. */
 import { readActions } from "../lib/actions";
 import { browserNow } from "../lib/clock";
 import { type RenderContext, listen, tell } from "../lib/host";

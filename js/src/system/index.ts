@@ -1,4 +1,4 @@
-/** The browser's half of flare_widgets.views.system.SystemView: its traits and messages, joined to the view. */
+/** The browser's half of flare_widgets.views.system.view.SystemView: its traits and messages, joined to the view. */
 import { type Action, readActions } from "../lib/actions";
 import { KernelClock, browserNow } from "../lib/clock";
 import { type Model, type RenderContext, listen, tell } from "../lib/host";

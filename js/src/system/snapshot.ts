@@ -1,4 +1,4 @@
-/** What is known about the server and its sites: the TypeScript half of flare_widgets/monitoring/system.py. */
+/** What is known about the server and its sites: the TypeScript half of flare_widgets/monitoring/system/snapshot.py. */
 import { list, number, record, text } from "../lib/read";
 
 export interface SiteJob {

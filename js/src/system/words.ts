@@ -1,4 +1,4 @@
-/** The server and its sites in words. The rules are those of flare_widgets/monitoring/system_text.py. */
+/** The server and its sites in words. The rules are those of flare_widgets/monitoring/system/format.py. */
 import { SHORT_ID, clean } from "../lib/text";
 import { type Site, type SiteJob, type SystemSnapshot, silence } from "./snapshot";
 

@@ -1,6 +1,6 @@
 /**
  * The lines of one log that this browser has, and what of them is shown. Pure: knows neither the document nor the
- * kernel. The Python half is flare_widgets/views/log.py, whose messages `readBatch` reads.
+ * kernel. The Python half is flare_widgets/views/job/log.py, whose messages `readBatch` reads.
  */
 import { clean } from "../text";
 import { plain } from "./ansi";

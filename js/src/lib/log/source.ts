@@ -1,4 +1,4 @@
-/** Asks the kernel for a log, for as long as somebody looks at it: see flare_widgets/views/log.py. */
+/** Asks the kernel for a log, for as long as somebody looks at it: see flare_widgets/views/job/log.py. */
 import { type Batch, LogBuffer, readBatch } from "./buffer";
 
 export interface LogRequest {
