@@ -33,16 +33,16 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def verbs() -> str:
     """Every verb of ``%flare``, from its declaration; the page has a title of its own."""
-    from flare_widgets.magics.reference import reference
+    from flare_widgets.magics.reference import format_reference
 
-    return reference().partition("\n")[2]
+    return format_reference().partition("\n")[2]
 
 
 def commands() -> str:
     """Every command of the command line, from its declaration."""
-    from flare_widgets.cli import COMMANDS, parser
+    from flare_widgets.cli import COMMANDS, make_parser
 
-    subparsers = next(a.choices for a in parser()._actions if isinstance(a.choices, dict))
+    subparsers = next(a.choices for a in make_parser()._actions if isinstance(a.choices, dict))
     return "\n\n".join(
         f"## `flare-widgets {command.name}`\n\n"
         + _fenced(subparsers[command.name].format_help().partition("\nExit codes:")[0])

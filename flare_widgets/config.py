@@ -12,7 +12,7 @@ from traitlets.config import Config, Configurable
 
 from .errors import ConfigError
 
-PREFIX = "FLARE_WIDGETS_"
+ENV_PREFIX = "FLARE_WIDGETS_"
 
 
 class Setting(NamedTuple):
@@ -72,7 +72,7 @@ class FlareWidgets(Configurable):
             super().__init__(**kwargs)
         except traitlets.TraitError as e:
             raise ConfigError(f"the IPython profile: {e}") from None
-        self._take_environment(os.environ if environ is None else environ)
+        self._apply_environment(os.environ if environ is None else environ)
         self._source = "%config"
 
     def settings(self) -> list[Setting]:
@@ -83,21 +83,21 @@ class FlareWidgets(Configurable):
                 getattr(self, name),
                 trait.default(),
                 self._sources.get(name, "default"),
-                PREFIX + name.upper(),
+                ENV_PREFIX + name.upper(),
                 trait.help,
             )
             for name, trait in self.traits(config=True).items()
         ]
 
-    def _take_environment(self, environ: Mapping[str, str]) -> None:
+    def _apply_environment(self, environ: Mapping[str, str]) -> None:
         for name, trait in self.traits(config=True).items():
-            variable = PREFIX + name.upper()
+            variable = ENV_PREFIX + name.upper()
             text = environ.get(variable, "")
             if not text:
                 continue
             self._source = f"environment: {variable}"
             try:
-                value = _folders(text) if name == "kit_folders" else trait.from_string(text)
+                value = _split_folders(text) if name == "kit_folders" else trait.from_string(text)
                 setattr(self, name, value)
             except (traitlets.TraitError, ValueError) as e:
                 words = str(e).replace("%r", repr(text))  # as traitlets has it
@@ -105,28 +105,28 @@ class FlareWidgets(Configurable):
             self._sources[name] = self._source
 
     @traitlets.observe(traitlets.All)
-    def _note(self, change: Any) -> None:
+    def _record_source(self, change: Any) -> None:
         if change.name in self.trait_names(config=True):
             self._sources[change.name] = self._source
 
     @traitlets.validate("study")
-    def _a_study(self, proposal: Any) -> str:
-        from .api.commands import STUDY
+    def _validate_study(self, proposal: Any) -> str:
+        from .api.commands import STUDY_NAME_PATTERN
 
-        if not STUDY.fullmatch(proposal.value):
+        if not STUDY_NAME_PATTERN.fullmatch(proposal.value):
             raise traitlets.TraitError(
                 f"study: {proposal.value!r} is no name of a study: it has lowercase letters, digits, _ and -"
             )
         return str(proposal.value)
 
     @traitlets.validate("timeout")
-    def _above_zero(self, proposal: Any) -> float:
+    def _validate_timeout(self, proposal: Any) -> float:
         if not 0 < proposal.value < math.inf:
             raise traitlets.TraitError(f"timeout: {proposal.value:g} is not a number of seconds above 0")
         return float(proposal.value)
 
     @traitlets.validate("poll_interval")
-    def _from_zero(self, proposal: Any) -> float:
+    def _validate_poll_interval(self, proposal: Any) -> float:
         if not 0 <= proposal.value < math.inf:
             raise traitlets.TraitError(f"poll_interval: {proposal.value:g} is not a number of seconds from 0 on")
         return float(proposal.value)
@@ -140,5 +140,5 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-def _folders(text: str) -> list[str]:
+def _split_folders(text: str) -> list[str]:
     return [folder for folder in text.split(os.pathsep) if folder]

@@ -21,9 +21,9 @@ from nbconvert.exporters import HTMLExporter
 
 from .monitoring.console import LiveLine
 
-_CELL_TIMEOUT = 300
-_EXPECTED = "FINISHED:COMPLETED"
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CELL_TIMEOUT_S = 300
+_EXPECTED_STATUS = "FINISHED:COMPLETED"
+_ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(lesson: Path, out: Path) -> int:
@@ -46,45 +46,45 @@ def run(lesson: Path, out: Path) -> int:
     folder.mkdir(parents=True)
     notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
     executed, page = folder / lesson.name, folder / f"{lesson.stem}.html"
-    _say(f"{lesson}: a real federation on this machine, a real job")
+    _echo(f"{lesson}: a real federation on this machine, a real job")
     started = time.monotonic()
-    failure = _execute(notebook, folder)
+    failure = _execute_notebook(notebook, folder)
     nbformat.write(notebook, executed)  # type: ignore[no-untyped-call]
-    page.write_text(_html(notebook), encoding="utf-8")
-    status = _final_status(notebook)
-    _say("")
+    page.write_text(_render_html(notebook), encoding="utf-8")
+    status = _read_final_status(notebook)
+    _echo("")
     if failure:
-        _say(failure)
-    _say(f"final status: {status or 'unknown'}, after {time.monotonic() - started:.0f} s in all")
-    _say(f"the executed notebook: {executed}")
-    _say(f"the same as a page:    {page}")
+        _echo(failure)
+    _echo(f"final status: {status or 'unknown'}, after {time.monotonic() - started:.0f} s in all")
+    _echo(f"the executed notebook: {executed}")
+    _echo(f"the same as a page:    {page}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
-        _say("make lab opens the lesson in JupyterLab")
-    return 0 if status == _EXPECTED and not failure else 1
+        _echo("make lab opens the lesson in JupyterLab")
+    return 0 if status == _EXPECTED_STATUS and not failure else 1
 
 
-def _execute(notebook: Any, folder: Path) -> str:
+def _execute_notebook(notebook: Any, folder: Path) -> str:
     """Execute a notebook in `folder`; return why it failed, empty when it did not."""
 
     def on_cell_start(cell: Any, **_: Any) -> None:
         heading = headings.get(cell.id)
         if heading:
-            _say(f"\n{heading}")
+            _echo(f"\n{heading}")
 
     def on_cell_executed(cell: Any, **_: Any) -> None:
-        told.pause()
+        told.end_line()
         if "show-in-demo" in cell.metadata.get("tags", ()):
             for output in cell.outputs:
                 if output.output_type == "stream":
-                    _say("  " + output.text.rstrip("\n").replace("\n", "\n  "))
+                    _echo("  " + output.text.rstrip("\n").replace("\n", "\n  "))
 
-    headings = _headings(notebook)
-    told = _Told()
+    headings = _find_headings(notebook)
+    told = _JobViewPrinter()
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    client = _Client(
+    client = _ListeningClient(
         notebook,
         told,
-        timeout=_CELL_TIMEOUT,
+        timeout=_CELL_TIMEOUT_S,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         # Stored widget state would make the page fetch a widget manager from the internet.
@@ -97,51 +97,51 @@ def _execute(notebook: Any, folder: Path) -> str:
     try:
         client.execute(env={**os.environ, "PATH": path})
     except CellExecutionError as e:
-        return _COLOUR.sub("", str(e))
+        return _ANSI_COLOR_PATTERN.sub("", str(e))
     return ""
 
 
-class _Told:
+class _JobViewPrinter:
     """Tells how a job comes along while a cell is executed."""
 
     def __init__(self) -> None:
         self._line = LiveLine(sys.stdout, indent="  ")
-        self._ended = self._over = False
-        self._views: dict[str, dict[str, Any]] = {}
+        self._has_job_ended = self._is_finished = False
+        self._traits_by_view: dict[str, dict[str, Any]] = {}
 
-    def __call__(self, view: str, state: Mapping[str, Any]) -> None:
+    def __call__(self, comm_id: str, state: Mapping[str, Any]) -> None:
         """Take what a job view is told: the traits of :class:`.JobView`, those that have changed."""
-        traits = self._views.setdefault(view, {})
+        traits = self._traits_by_view.setdefault(comm_id, {})
         traits.update(state)
-        if self._over or not {"snapshot", "picture", "sentence"} <= traits.keys():
+        if self._is_finished or not {"snapshot", "picture", "sentence"} <= traits.keys():
             return  # another view of the same job, or no job view
         job, picture = traits["snapshot"], traits["picture"]
         progress = (picture["progress"] or {}).get("words")
-        self._line.tell(
+        self._line.update(
             traits["sentence"], (job["status"], progress, bool(picture["fault"]), bool(picture["troubles"]))
         )
-        self._ended = job["ended"]
+        self._has_job_ended = job["ended"]
 
-    def pause(self) -> None:
+    def end_line(self) -> None:
         """Let others print; the line stays, as part of the story."""
-        self._line.keep()
-        self._over = self._ended
+        self._line.end_line()
+        self._is_finished = self._has_job_ended
 
 
-class _Client(NotebookClient):
+class _ListeningClient(NotebookClient):
     """A notebook client that listens to what job views are told."""
 
-    def __init__(self, notebook: Any, told: _Told, **settings: Any) -> None:
+    def __init__(self, notebook: Any, printer: _JobViewPrinter, **settings: Any) -> None:
         super().__init__(notebook, **settings)
-        self._told = told
+        self._printer = printer
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         if msg["msg_type"] in ("comm_open", "comm_msg"):
-            self._told(msg["content"]["comm_id"], msg["content"].get("data", {}).get("state", {}))
+            self._printer(msg["content"]["comm_id"], msg["content"].get("data", {}).get("state", {}))
         return super().process_message(msg, cell, cell_index)
 
 
-def _headings(notebook: Any) -> dict[str, str]:
+def _find_headings(notebook: Any) -> dict[str, str]:
     """Return the heading above each code cell that follows one."""
     found, heading = {}, ""
     for cell in notebook.cells:
@@ -153,7 +153,7 @@ def _headings(notebook: Any) -> dict[str, str]:
     return found
 
 
-def _final_status(notebook: Any) -> str:
+def _read_final_status(notebook: Any) -> str:
     for cell in notebook.cells:
         if "final-status" in cell.metadata.get("tags", ()):
             for output in cell.get("outputs", ()):
@@ -163,12 +163,12 @@ def _final_status(notebook: Any) -> str:
     return ""
 
 
-def _html(notebook: Any) -> str:
+def _render_html(notebook: Any) -> str:
     exporter = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="")  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook)
     # What is left of the links to scripts elsewhere: the page must be whole without the internet.
     return re.sub(r'<script src="">\s*</script>', "", str(body))
 
 
-def _say(text: str) -> None:
+def _echo(text: str) -> None:
     print(text, flush=True)  # noqa: T201

@@ -24,46 +24,46 @@ class Option:
     """
 
     flags: tuple[str, ...]
-    settings: Mapping[str, Any]
+    kwargs: Mapping[str, Any]
     completes: str = ""
 
 
-def option(*flags: str, completes: str = "", **settings: Any) -> Option:
+def option(*flags: str, completes: str = "", **kwargs: Any) -> Option:
     """Declare an argument; parameters as the attributes of :class:`Option`."""
-    return Option(flags, settings, completes)
+    return Option(flags, kwargs, completes)
 
 
 def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
     """Have a parser take options."""
     for each in options:
-        action = parser.add_argument(*each.flags, **each.settings)
+        action = parser.add_argument(*each.flags, **each.kwargs)
         action.completes = each.completes  # type: ignore[attr-defined]
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Read a number of seconds above 0."""
-    value = _number(text)
+    value = _parse_number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"it takes a number of seconds above 0, unlike {text!r}")
     return value
 
 
-def limit(text: str) -> float:
+def parse_time_limit(text: str) -> float:
     """Read a number of seconds; 0 for as long as it takes."""
-    value = _number(text)
+    value = _parse_number(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"it takes a number of seconds from 0 (no limit) on, unlike {text!r}")
     return value
 
 
-def count(text: str) -> int:
+def parse_count(text: str) -> int:
     """Read a whole number from 0 on."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"it takes a number from 0 on, unlike {text!r}")
     return int(text)
 
 
-def names(text: str) -> list[str]:
+def parse_names(text: str) -> list[str]:
     """Read names with commas between them."""
     found = [name.strip() for name in text.split(",")]
     if not all(found):
@@ -71,12 +71,12 @@ def names(text: str) -> list[str]:
     return found
 
 
-def number_or_names(text: str) -> int | list[str]:
+def parse_number_or_names(text: str) -> int | list[str]:
     """Read how many there shall be, or what they shall be called."""
-    return int(text) if text.lstrip("-").isdecimal() else names(text)
+    return int(text) if text.lstrip("-").isdecimal() else parse_names(text)
 
 
-def pairs(text: str) -> dict[str, str]:
+def parse_pairs(text: str) -> dict[str, str]:
     """Read ``name=value`` with commas between them."""
     found: dict[str, str] = {}
     for entry in text.split(","):
@@ -87,7 +87,7 @@ def pairs(text: str) -> dict[str, str]:
     return found
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -107,12 +107,12 @@ KIT = option(
 )
 STUDY = option("--study", default=None, completes="studies", help="the study to work in (default: as configured)")
 TIMEOUT = option(
-    "--timeout", type=seconds, default=None, metavar="S", help="seconds to keep trying (default: as configured)"
+    "--timeout", type=parse_seconds, default=None, metavar="S", help="seconds to keep trying (default: as configured)"
 )
-LAST = option(
-    "-n", "--limit", "-m", "--max", type=count, default=0, metavar="N", help="how many at most (default: all)"
+LIMIT = option(
+    "-n", "--limit", "-m", "--max", type=parse_count, default=0, metavar="N", help="how many at most (default: all)"
 )
-NAMED = option("--name", default=None, metavar="PREFIX", help="only jobs whose name begins so")
+NAME_PREFIX = option("--name", default=None, metavar="PREFIX", help="only jobs whose name begins so")
 FOLDER = option("folder", metavar="FOLDER", completes="folders", help="the job folder, the one with meta.json")
 FOLDER_OR_FORM = option(
     "folder",
@@ -125,14 +125,16 @@ TOKEN = option(
     "--token", default=None, help="a word of yours: submitting the same job again with it gives the same job"
 )
 OFFLINE = option("--offline", action="store_true", help="look at the kit only, not at the server")
-STEP = option("--timeout", type=seconds, default=5.0, metavar="S", help="seconds for each step (default: 5)")
-WAIT_LIMIT = option(
-    "--timeout", type=limit, default=0.0, metavar="S", help="seconds to wait at most (default: no limit)"
+STEP_TIMEOUT = option(
+    "--timeout", type=parse_seconds, default=5.0, metavar="S", help="seconds for each step (default: 5)"
+)
+WAIT_TIMEOUT = option(
+    "--timeout", type=parse_time_limit, default=0.0, metavar="S", help="seconds to wait at most (default: no limit)"
 )
 SITES = option(
     "-n",
     "--sites",
-    type=number_or_names,
+    type=parse_number_or_names,
     default=None,
     metavar="SITES",
     help="how many sites, or their names with commas between them (default: 2)",
@@ -142,7 +144,7 @@ SCHEME = option(
 )
 USERS = option(
     "--users",
-    type=pairs,
+    type=parse_pairs,
     default=None,
     metavar="USER=ROLE,...",
     help="who else gets a startup kit; roles: project_admin, org_admin, lead, member",

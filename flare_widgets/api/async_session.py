@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..kit import StartupKit
 from ..wire import hci, loop
-from ..wire.connection import Link
+from ..wire.connection import Connection
 from ..wire.session_state import SessionState, SessionStatus
 from .commands import Command
 from .job import AsyncJob
 from .session_methods import SessionMethods
-from .session_methods.sync_async import AwaitingMethods
+from .session_methods.sync_async import AsyncSessionCore
 
 if TYPE_CHECKING:
     from .session import Session
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
+class AsyncSession(AsyncSessionCore, SessionMethods[AsyncJob]):
     """A session for code that awaits. Made by :func:`flare_widgets.connect_async`, or as :attr:`.Session.aio`.
 
     Every method of :class:`.Session` that has something to wait for is a coroutine here, with the same parameters,
@@ -106,11 +106,11 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
 
     async def try_connect(self, timeout: float) -> None:
         """Connect and log in; see :meth:`.Session.try_connect`."""
-        await loop.in_worker(self.session.try_connect, timeout)
+        await loop.run_in_worker(self.session.try_connect, timeout)
 
     async def close(self) -> None:
         """Log out and close. May be called at any time, more than once."""
-        await loop.in_worker(self.session.close)
+        await loop.run_in_worker(self.session.close)
 
     async def __aenter__(self) -> AsyncSession:
         return self
@@ -123,31 +123,31 @@ class AsyncSession(AwaitingMethods, SessionMethods[AsyncJob]):
     def __repr__(self) -> str:
         return repr(self.session).replace("Session", "AsyncSession", 1)
 
-    async def _run(self, command: Command[T]) -> T:
+    async def _run_command(self, command: Command[T]) -> T:
         self.session._check_process()
-        return await self._io(self.session._execute(command))
+        return await self._run_on_io_thread(self.session._send_command(command))
 
-    async def _ask(self, command: Command[Any]) -> hci.Reply:
+    async def _request(self, command: Command[Any]) -> hci.CommandReply:
         self.session._check_process()
-        return (await self._io(self.session._send(command)))[1]
+        return (await self._run_on_io_thread(self.session._send_with_retry(command)))[1]
 
-    def _ask_over(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
-        return self.session._ask_over(command)
+    def _request_blocking(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
+        return self.session._request_blocking(command)
 
-    async def _end(self) -> None:
+    async def _close_session(self) -> None:
         await self.close()
 
-    def _handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> AsyncJob:
+    def _create_job_handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> AsyncJob:
         return AsyncJob(self, job_id, known)
 
-    def _link(self, timeout: float | None = None) -> Link:
-        return self.session._link(timeout)
+    def _open_connection(self, timeout: float | None = None) -> Connection:
+        return self.session._open_connection(timeout)
 
-    def _log_in_again(self, link: Link) -> None:
+    def _log_in_again(self, link: Connection) -> None:
         self.session._log_in_again(link)
 
-    def _check_may_change(self, what: str) -> None:
-        self.session._check_may_change(what)
+    def _check_writable(self, what: str) -> None:
+        self.session._check_writable(what)
 
     def _command_timeout(self) -> float | None:
         return self.session._command_timeout()

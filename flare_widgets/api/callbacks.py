@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .session import Session
 
-_IN_FULL = 3  # so many times while the job runs; then a dot
+_MAX_FULL_PRINTS = 3  # so many times while the job runs; then a dot
 
 
 def basic_cb_with_print(
@@ -40,7 +40,7 @@ def basic_cb_with_print(
     counter = cb_kwargs["cb_run_counter"]
     if job_meta["status"] != "RUNNING":
         print(f"\n{job_meta}")  # noqa: T201
-    elif counter["count"] < _IN_FULL:
+    elif counter["count"] < _MAX_FULL_PRINTS:
         print(job_meta)  # noqa: T201
     else:
         print(".", end="")  # noqa: T201

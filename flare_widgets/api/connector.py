@@ -57,7 +57,7 @@ def new_secure_session(
     if auto_login_max_tries is not None and not 0 <= auto_login_max_tries <= _MAX_LOGIN_TRIES:
         raise ValueError(f"auto_login_max_tries is out of range: [0, {_MAX_LOGIN_TRIES}]")
     session = Session(username, startup_kit_location, debug=debug, study=study)
-    return _opened(session, timeout, command_timeout)
+    return _connect_or_close(session, timeout, command_timeout)
 
 
 def new_insecure_session(
@@ -73,7 +73,7 @@ def new_insecure_session(
     startup_kit_location, debug, timeout, study
         See :func:`new_secure_session`, also for the errors. The user is the one in the kit's certificate.
     """
-    return _opened(Session("", startup_kit_location, secure_mode=False, debug=debug, study=study), timeout)
+    return _connect_or_close(Session("", startup_kit_location, secure_mode=False, debug=debug, study=study), timeout)
 
 
 def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0, allow_clear: bool = False) -> Session:
@@ -99,7 +99,7 @@ def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0, a
 
 def connect_async(
     kit: str | Path, *, study: str = "default", timeout: float = 10.0, allow_clear: bool = False
-) -> Opening:
+) -> ConnectContext:
     """Open a session for code that awaits: by ``async with connect_async(kit) as session``, or ``await`` alone.
 
     Nothing happens until it is awaited or entered. Cancelling that leaves nothing open.
@@ -111,7 +111,7 @@ def connect_async(
 
     Returns
     -------
-    Opening
+    ConnectContext
         Await it for the :class:`.AsyncSession`, which you close, or enter it: then leaving closes the session.
 
     Examples
@@ -119,10 +119,10 @@ def connect_async(
     >>> async with flare_widgets.connect_async("kits/admin@nvidia.com") as session:  # doctest: +SKIP
     ...     print(await session.get_system_info())
     """
-    return Opening(functools.partial(connect, kit, study=study, timeout=timeout, allow_clear=allow_clear))
+    return ConnectContext(functools.partial(connect, kit, study=study, timeout=timeout, allow_clear=allow_clear))
 
 
-class Opening:
+class ConnectContext:
     """A session that is to be opened by ``await`` or ``async with``; made by :func:`connect_async`."""
 
     def __init__(self, connect: Callable[[], Session]) -> None:
@@ -130,10 +130,10 @@ class Opening:
         self._session: AsyncSession | None = None
 
     def __await__(self) -> Generator[Any, Any, AsyncSession]:
-        return self._opened().__await__()
+        return self._open().__await__()
 
     async def __aenter__(self) -> AsyncSession:
-        self._session = await self._opened()
+        self._session = await self._open()
         return self._session
 
     async def __aexit__(
@@ -142,12 +142,12 @@ class Opening:
         if self._session is not None:
             await self._session.close()
 
-    async def _opened(self) -> AsyncSession:
+    async def _open(self) -> AsyncSession:
         # In a worker: a kit is files, and many signatures to check.
-        return AsyncSession(await loop.in_worker(self._connect))
+        return AsyncSession(await loop.run_in_worker(self._connect))
 
 
-def _opened(session: Session, timeout: float, command_timeout: float | None = None) -> Session:
+def _connect_or_close(session: Session, timeout: float, command_timeout: float | None = None) -> Session:
     try:
         if command_timeout is not None:
             session.set_timeout(command_timeout)

@@ -9,65 +9,65 @@ from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from . import commands, job_table
 from .commands import LOG_FILE
-from .dual import Awaiting, Blocking, attribute, method
+from .dual import AsyncMixin, SyncMixin, dual_method, dual_property
 from .models import TargetType, is_terminal
-from .session_methods import HandleMethods, JobMethods, LogMethods, RunningJobMethods
-from .session_methods.monitor import check_interval, status_in
-from .transfer.upload import Progress
+from .session_methods import JobHandleMethods, JobMethods, LogMethods, MonitorMethods
+from .session_methods.monitor import check_poll_interval, read_status
+from .transfer.upload import ProgressCallback
 
 if TYPE_CHECKING:
     from ..monitoring.job.snapshot import JobSnapshot
     from .async_session import AsyncSession
     from .session import Session
 
-J = TypeVar("J", bound="Handle[Any]")
+J = TypeVar("J", bound="JobHandle[Any]")
 M = TypeVar("M", bound=Mapping[str, Any])
 
-_POLL = 2.0  # seconds between two looks, as with the FLARE API's wait_for_job
+_POLL_INTERVAL_S = 2.0  # seconds between two looks, as with the FLARE API's wait_for_job
 
 #: A job's meta calls some things by other names than a list of jobs.
-_IN_META = {"job_name": "name", "submit_time": "submit_time_iso"}
-_KEPT = ("job_name", "status", "submit_time", "duration", "study")
+_META_KEYS = {"job_name": "name", "submit_time": "submit_time_iso"}
+_KEPT_FIELDS = ("job_name", "status", "submit_time", "duration", "study")
 
 
-class _Memory:
+class _LastSeen:
     """What the server said last about a job: to be shown, never returned."""
 
-    __slots__ = ("at", "facts")
+    __slots__ = ("meta", "seen_at")
 
     def __init__(self, job_id: str) -> None:
-        self.facts: dict[str, Any] = {"job_id": job_id}
-        self.at: float | None = None
+        self.meta: dict[str, Any] = {"job_id": job_id}
+        self.seen_at: float | None = None
 
-    def note(self, said: M) -> M:
-        found = {key: said.get(_IN_META.get(key, key), said.get(key)) for key in _KEPT}
-        self.facts = {**self.facts, **{key: value for key, value in found.items() if value is not None}}
-        self.at = time.time()
-        return said
+    def record(self, meta: M) -> M:
+        found = {key: meta.get(_META_KEYS.get(key, key), meta.get(key)) for key in _KEPT_FIELDS}
+        self.meta = {**self.meta, **{key: value for key, value in found.items() if value is not None}}
+        self.seen_at = time.time()
+        return meta
 
 
-class Handle(abc.ABC, Generic[J]):
+class JobHandle(abc.ABC, Generic[J]):
     """What both faces of a handle have.
 
     It is no more than the session and the job's id: cheap to make, and equal to every other handle of its face on
     the same job of the same server.
     """
 
-    __slots__ = ("__weakref__", "_id", "_memory", "_session")
+    __slots__ = ("__weakref__", "_id", "_last_seen", "_session")
 
-    def __init__(self, session: HandleMethods[J], job_id: str, known: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, session: JobHandleMethods[J], job_id: str, listed_meta: Mapping[str, Any] | None = None) -> None:
         self._session = session
         self._id = job_id
-        self._memory = _Memory(job_id)
-        if known is not None:
-            self._memory.note(known)
+        self._last_seen = _LastSeen(job_id)
+        if listed_meta is not None:
+            self._last_seen.record(listed_meta)
 
     @property
     def id(self) -> str:
         """The job's id."""
         return self._id
 
-    @attribute
+    @dual_property
     async def meta(self) -> dict[str, Any]:
         """What the server stores about the job, asked now.
 
@@ -76,24 +76,24 @@ class Handle(abc.ABC, Generic[J]):
         JobNotFound
             There is no such job.
         """
-        return self._memory.note(await self._session._run(commands.get_job_meta(self._id)))
+        return self._last_seen.record(await self._session._run_command(commands.get_job_meta(self._id)))
 
-    @attribute
+    @dual_property
     async def status(self) -> str | None:
         """The job's status, asked now: ``SUBMITTED``, ``RUNNING``, ``FINISHED:COMPLETED``, ..."""
-        meta = self._memory.note(await self._session._run(commands.get_job_meta(self._id)))
+        meta = self._last_seen.record(await self._session._run_command(commands.get_job_meta(self._id)))
         status = meta.get("status")
         return status if isinstance(status, str) else None
 
-    @attribute
+    @dual_property
     async def name(self) -> str:
         """The job's name. It never changes: the server is asked only when it has not said it yet."""
-        if "job_name" not in self._memory.facts:
-            self._memory.note(await self._session._run(commands.get_job_meta(self._id)))
-        return str(self._memory.facts.get("job_name") or "")
+        if "job_name" not in self._last_seen.meta:
+            self._last_seen.record(await self._session._run_command(commands.get_job_meta(self._id)))
+        return str(self._last_seen.meta.get("job_name") or "")
 
-    @method
-    async def wait(self, timeout: float = 0.0, poll_interval: float = _POLL) -> dict[str, Any]:
+    @dual_method
+    async def wait(self, timeout: float = 0.0, poll_interval: float = _POLL_INTERVAL_S) -> dict[str, Any]:
         """Wait until the job ends and return its final meta. In code that may await, so does ``await job``.
 
         Parameters
@@ -110,22 +110,22 @@ class Handle(abc.ABC, Generic[J]):
         """
 
         async def note(meta: dict[str, Any]) -> bool:
-            self._memory.note(meta)
+            self._last_seen.record(meta)
             return True
 
         return await self._session._wait_for_end(self._id, timeout, poll_interval, note)
 
-    @method
+    @dual_method
     async def abort(self) -> str:
         """End the job before its time, and return what the server says; see :meth:`.Session.abort_job`."""
         return await JobMethods.abort_job(self._session, self._id)
 
-    @method
+    @dual_method
     async def clone(self) -> J:
         """Submit the content of the job again and return the handle on the new job."""
-        return self._session._handle(await JobMethods.clone_job(self._session, self._id))
+        return self._session._create_job_handle(await JobMethods.clone_job(self._session, self._id))
 
-    @method
+    @dual_method
     async def delete(self) -> dict[str, Any]:
         """Remove the job and its results from the server for good.
 
@@ -136,8 +136,8 @@ class Handle(abc.ABC, Generic[J]):
         """
         return await JobMethods.delete_job(self._session, self._id)
 
-    @method
-    async def download(self, destination: str | None = None, *, progress: Progress | None = None) -> str:
+    @dual_method
+    async def download(self, destination: str | None = None, *, progress: ProgressCallback | None = None) -> str:
         """Download the finished job and its results, and return the new folder.
 
         Parameters
@@ -154,12 +154,12 @@ class Handle(abc.ABC, Generic[J]):
         """
         return await JobMethods.download_job_result(self._session, self._id, destination, progress=progress)
 
-    @method
+    @dual_method
     async def components(self) -> list[str]:
         """Return the names of what sites sent in addition to the results; see :meth:`.Session.list_job_components`."""
         return await JobMethods.list_job_components(self._session, self._id)
 
-    @method
+    @dual_method
     async def logs(
         self,
         target: str = TargetType.SERVER,
@@ -188,7 +188,7 @@ class Handle(abc.ABC, Generic[J]):
             self._session, self._id, target, tail_lines, grep_pattern, log_file_name=log_file_name
         )
 
-    @method
+    @dual_method
     async def stats(self, target_type: str = TargetType.ALL, targets: list[str] | None = None) -> dict[str, Any]:
         """Return what the parts of the running job say about themselves.
 
@@ -209,9 +209,9 @@ class Handle(abc.ABC, Generic[J]):
         JobNotRunning, JobNotFound
             The job's processes are not up yet, or gone.
         """
-        return await RunningJobMethods.show_stats(self._session, self._id, target_type, targets)
+        return await MonitorMethods.show_stats(self._session, self._id, target_type, targets)
 
-    @method
+    @dual_method
     async def errors(self, target_type: str = TargetType.ALL, targets: list[str] | None = None) -> dict[str, Any]:
         """Return the errors that the parts of the running job remember; arguments and errors as in :meth:`stats`.
 
@@ -220,9 +220,9 @@ class Handle(abc.ABC, Generic[J]):
         dict
             By the target's name, by the part's name, its errors; see :meth:`.Session.show_errors`.
         """
-        return await RunningJobMethods.show_errors(self._session, self._id, target_type, targets)
+        return await MonitorMethods.show_errors(self._session, self._id, target_type, targets)
 
-    async def changes(self, poll_interval: float = _POLL) -> AsyncIterator[dict[str, Any]]:
+    async def changes(self, poll_interval: float = _POLL_INTERVAL_S) -> AsyncIterator[dict[str, Any]]:
         """Yield the job's meta now, and whenever its status has changed, until it has ended.
 
         On either face for code that may await: ``async for meta in job.changes(): ...``
@@ -232,11 +232,11 @@ class Handle(abc.ABC, Generic[J]):
         poll_interval
             Seconds between two looks.
         """
-        check_interval(poll_interval)
-        session, last = self._awaiting(), ""
+        check_poll_interval(poll_interval)
+        session, last = self._async_session(), ""
         while True:
-            meta = self._memory.note(await session._run(commands.get_job_meta(self._id)))
-            status = status_in(meta)
+            meta = self._last_seen.record(await session._run_command(commands.get_job_meta(self._id)))
+            status = read_status(meta)
             if status != last:
                 last = status
                 yield meta
@@ -245,29 +245,29 @@ class Handle(abc.ABC, Generic[J]):
             await session._sleep(poll_interval)
 
     def __eq__(self, other: object) -> bool:
-        return self._key() == other._key() if isinstance(other, Handle) else NotImplemented
+        return self._key() == other._key() if isinstance(other, JobHandle) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        return job_table.job_text(type(self).__name__, self._id, *self._known())
+        return job_table.format_job_text(type(self).__name__, self._id, *self._get_last_seen())
 
     def _repr_html_(self) -> str:
-        return job_table.job_html(self._id, *self._known())
+        return job_table.format_job_html(self._id, *self._get_last_seen())
 
     def _key(self) -> tuple[Any, ...]:
         return type(self), self._session.kit.address, self._id
 
-    def _known(self) -> tuple[Mapping[str, Any], float | None]:
-        return self._memory.facts, self._memory.at
+    def _get_last_seen(self) -> tuple[Mapping[str, Any], float | None]:
+        return self._last_seen.meta, self._last_seen.seen_at
 
     @abc.abstractmethod
-    def _awaiting(self) -> AsyncSession:
+    def _async_session(self) -> AsyncSession:
         """Return the session of the other face, or of this one, whose methods are awaited."""
 
 
-class Job(Blocking, Handle["Job"]):
+class Job(SyncMixin, JobHandle["Job"]):
     """A job of a :class:`.Session`; made by :meth:`.Session.job` and :meth:`.Session.jobs`.
 
     Examples
@@ -289,7 +289,7 @@ class Job(Blocking, Handle["Job"]):
     def aio(self) -> AsyncJob:
         """The same job for code that awaits: ``await job.aio.logs()``."""
         twin = AsyncJob(self._session.aio, self._id)
-        twin._memory = self._memory
+        twin._last_seen = self._last_seen
         return twin
 
     def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> JobSnapshot:
@@ -322,18 +322,18 @@ class Job(Blocking, Handle["Job"]):
             The session was closed meanwhile.
         """
         # An import upwards, when asked: users look for this beside wait, but monitoring needs the API.
-        from ..monitoring.console import follow
+        from ..monitoring.console import watch_job
 
-        return follow(self._session, self._id, timeout, file)
+        return watch_job(self._session, self._id, timeout, file)
 
     def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
         return self.aio.__await__()
 
-    def _awaiting(self) -> AsyncSession:
+    def _async_session(self) -> AsyncSession:
         return self._session.aio
 
 
-class AsyncJob(Awaiting, Handle["AsyncJob"]):
+class AsyncJob(AsyncMixin, JobHandle["AsyncJob"]):
     """A job of an :class:`.AsyncSession`: its methods are coroutines, and so are its attributes.
 
     Examples
@@ -351,5 +351,5 @@ class AsyncJob(Awaiting, Handle["AsyncJob"]):
     def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
         return self.wait().__await__()
 
-    def _awaiting(self) -> AsyncSession:
+    def _async_session(self) -> AsyncSession:
         return self._session

@@ -14,20 +14,20 @@ from typing import TypeVar
 
 from ..errors import FlareError
 from ..kit import Finding, KitReport, Settings, StartupKit
-from ..kit.checks import Draft, examine
+from ..kit.checks import PartialKit, run_checks
 from ..kit.report import Outcome
 from ..wire import loop
-from ..wire.connection import Link
-from ..wire.transports.probe import Visit, knock
+from ..wire.connection import Connection
+from ..wire.transports.probe import ProbeConnection, connect_any
 from ..wire.transports.resolve import resolve
 
 T = TypeVar("T")
 
-SKEW = 10.0
+MAX_CLOCK_SKEW_S = 10.0
 """Seconds by which two clocks may differ. Ages and run times on the screen compare the server's with ours."""
 
 _HOST, _PORT, _TLS, _IDENTITY, _LOGIN, _CLOCK = ("host", "port", "TLS", "server identity", "login", "clock")
-_NETWORK = (_HOST, _PORT, _TLS, _IDENTITY, _LOGIN, _CLOCK)
+_NETWORK_CHECKS = (_HOST, _PORT, _TLS, _IDENTITY, _LOGIN, _CLOCK)
 
 
 def check_kit(
@@ -66,31 +66,32 @@ def check_kit(
     --------
     >>> print(check_kit("kits/admin@nvidia.com"))  # doctest: +SKIP
     """
-    draft = Draft(location) if now is None else Draft(location, now)
-    findings = examine(draft)
+    draft = PartialKit(location) if now is None else PartialKit(location, now)
+    findings = run_checks(draft)
     if not network:
-        findings += [Finding(name, "skipped", "not checked: the network was left out") for name in _NETWORK]
+        findings += [Finding(name, "skipped", "not checked: the network was left out") for name in _NETWORK_CHECKS]
     elif draft.settings is None:
         why = "it is not known where the server is, because of the problems above"
-        findings += [Finding(name, "skipped", f"not checked: {why}") for name in _NETWORK]
+        findings += [Finding(name, "skipped", f"not checked: {why}") for name in _NETWORK_CHECKS]
     else:
         bad = [f.name for f in findings if f.outcome == "failed"]
-        kit = None if bad else StartupKit.of(draft)
-        found = _Probe(draft.settings, kit, timeout, progress).run()
+        kit = None if bad else StartupKit.from_partial(draft)
+        found = _NetworkCheck(draft.settings, kit, timeout, progress).run()
         findings += [
-            found.get(name) or Finding(name, "skipped", f"not checked: {_why_not(found, bad)}") for name in _NETWORK
+            found.get(name) or Finding(name, "skipped", f"not checked: {_skip_reason(found, bad)}")
+            for name in _NETWORK_CHECKS
         ]
     return KitReport(str(location), tuple(findings))
 
 
-def _why_not(found: dict[str, Finding], bad: list[str]) -> str:
-    failed = next((n for n in _NETWORK if n in found and found[n].outcome == "failed"), None)
+def _skip_reason(findings: dict[str, Finding], failed_checks: list[str]) -> str:
+    failed = next((n for n in _NETWORK_CHECKS if n in findings and findings[n].outcome == "failed"), None)
     if failed is not None:
         return f"the step before failed ({failed})"
-    return f"nobody connects with this kit before its own problems are solved ({', '.join(bad)})"
+    return f"nobody connects with this kit before its own problems are solved ({', '.join(failed_checks)})"
 
 
-class _Probe:
+class _NetworkCheck:
     """The steps over the network up to the first that fails. Only the steps themselves run on the I/O loop."""
 
     def __init__(
@@ -104,49 +105,49 @@ class _Probe:
         self._kit = kit
         self._timeout = timeout
         self._progress = progress
-        self._found: dict[str, Finding] = {}
+        self._findings: dict[str, Finding] = {}
 
     def run(self) -> dict[str, Finding]:
         """Return the findings, by name, of the steps that were made."""
         settings = self._settings
-        addresses = self._step(_HOST, lambda: resolve(settings))
+        addresses = self._run_step(_HOST, lambda: resolve(settings))
         if addresses is None:
-            return self._found
-        self._ok(_HOST, f"'{settings.host}' has the address {', '.join(addresses[:4])}")
-        visit = self._step(_PORT, lambda: knock(settings, addresses))
+            return self._findings
+        self._add_ok(_HOST, f"'{settings.host}' has the address {', '.join(addresses[:4])}")
+        visit = self._run_step(_PORT, lambda: connect_any(settings, addresses))
         if visit is None:
-            return self._found
-        self._ok(_PORT, f"port {settings.port} answers at {visit.address}")
+            return self._findings
+        self._add_ok(_PORT, f"port {settings.port} answers at {visit.address}")
         try:
-            if self._kit is not None and self._secure(self._kit, visit):
-                self._meet(self._kit)
+            if self._kit is not None and self._check_tls(self._kit, visit):
+                self._check_identity_and_login(self._kit)
         finally:
             visit.close()
-        return self._found
+        return self._findings
 
-    def _secure(self, kit: StartupKit, visit: Visit) -> bool:
+    def _check_tls(self, kit: StartupKit, probe: ProbeConnection) -> bool:
         if kit.connection_security == "clear":
-            self._add(_TLS, "skipped", "not checked: the kit asks for a connection without TLS")
+            self._add_finding(_TLS, "skipped", "not checked: the kit asks for a connection without TLS")
             return True
-        version = self._step(_TLS, lambda: visit.handshake(kit))
+        version = self._run_step(_TLS, lambda: probe.handshake(kit))
         if version is None:
             return False
-        self._ok(_TLS, f"{version}, with a certificate from a root that the kit trusts")
+        self._add_ok(_TLS, f"{version}, with a certificate from a root that the kit trusts")
         return True
 
-    def _meet(self, kit: StartupKit) -> None:
-        link = self._step(_IDENTITY, lambda: Link.greet(kit))
+    def _check_identity_and_login(self, kit: StartupKit) -> None:
+        link = self._run_step(_IDENTITY, lambda: Connection.connect(kit))
         if link is None:
             return
         try:
-            nonce = self._step(_IDENTITY, link.challenge)
+            nonce = self._run_step(_IDENTITY, link.challenge)
             if nonce is None:
                 return
-            self._ok(_IDENTITY, f"it has proved to be '{kit.server_identity}'")
+            self._add_ok(_IDENTITY, f"it has proved to be '{kit.server_identity}'")
             self._compare_clocks(link.clock_offset)
-            if self._step(_LOGIN, lambda: self._log_in(link, nonce)):
+            if self._run_step(_LOGIN, lambda: self._log_in(link, nonce)):
                 version = link.registration.server_version
-                self._ok(
+                self._add_ok(
                     _LOGIN,
                     f"{kit.username} is let in to project '{kit.project_name}'"
                     + (f"; the server runs nvflare {version}" if version else ""),
@@ -155,7 +156,7 @@ class _Probe:
             loop.run(link.close())
 
     @staticmethod
-    async def _log_in(link: Link, nonce: str) -> bool:
+    async def _log_in(link: Connection, nonce: str) -> bool:
         await link.register(nonce)
         await link.login("default")
         return True
@@ -167,31 +168,32 @@ class _Probe:
         is only in http, in whole seconds, and the time in later messages includes the server's work.
         """
         if offset is None:
-            self._add(_CLOCK, "skipped", "not checked: the server does not tell its time")
-        elif abs(offset) <= SKEW:
-            self._ok(_CLOCK, f"the server's clock and this machine's agree ({abs(offset):.1f} s apart)")
+            self._add_finding(_CLOCK, "skipped", "not checked: the server does not tell its time")
+        elif abs(offset) <= MAX_CLOCK_SKEW_S:
+            self._add_ok(_CLOCK, f"the server's clock and this machine's agree ({abs(offset):.1f} s apart)")
         else:
             way = "behind" if offset > 0 else "ahead of"
-            self._add(
+            self._add_finding(
                 _CLOCK,
                 "warning",
-                f"this machine's clock is {_span(abs(offset))} {way} the server's, so ages and run times are shown "
+                f"this machine's clock is {_format_duration(abs(offset))} {way} the server's, so ages and run "
+                f"times are shown "
                 "wrong and certificates may be refused. Set the clock that is wrong; NTP keeps it right",
             )
 
-    def _step(self, name: str, work: Callable[[], Awaitable[T]]) -> T | None:
+    def _run_step(self, name: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """Return the outcome of a step; None, after noting why, when it failed."""
         if self._progress is not None:
             self._progress(f"checking: {name}")
         try:
-            return loop.run(_within(self._timeout, work))
+            return loop.run(_run_with_timeout(self._timeout, work))
         except asyncio.TimeoutError:
-            self._add(name, "failed", self._silence(name))
+            self._add_finding(name, "failed", self._timeout_message(name))
         except FlareError as e:
-            self._add(name, "failed", str(e))
+            self._add_finding(name, "failed", str(e))
         return None
 
-    def _silence(self, name: str) -> str:
+    def _timeout_message(self, name: str) -> str:
         within = f"within {self._timeout:g} s"
         if name == _HOST:
             return f"the name server said nothing about '{self._settings.host}' {within}. Check your network or VPN"
@@ -200,19 +202,19 @@ class _Probe:
             "Is the FL server running, and is there a firewall between?"
         )
 
-    def _ok(self, name: str, sentence: str) -> None:
-        self._found[name] = Finding(name, "ok", sentence)
+    def _add_ok(self, name: str, sentence: str) -> None:
+        self._findings[name] = Finding(name, "ok", sentence)
 
-    def _add(self, name: str, outcome: Outcome, sentence: str) -> None:
-        self._found[name] = Finding(name, outcome, sentence)
+    def _add_finding(self, name: str, outcome: Outcome, sentence: str) -> None:
+        self._findings[name] = Finding(name, outcome, sentence)
 
 
-async def _within(timeout: float, work: Callable[[], Awaitable[T]]) -> T:
+async def _run_with_timeout(timeout: float, work: Callable[[], Awaitable[T]]) -> T:
     # Called here and not before: an interrupt may come before the loop gets to this line.
     return await asyncio.wait_for(work(), timeout)
 
 
-def _span(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

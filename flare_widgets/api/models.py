@@ -63,7 +63,7 @@ class ServerInfo:
     start_time: float | None
 
     def __str__(self) -> str:
-        return f"status: {self.status}, start_time: {_when(self.start_time)}"
+        return f"status: {self.status}, start_time: {_format_time(self.start_time)}"
 
 
 @dataclass
@@ -82,7 +82,7 @@ class ClientInfo:
     last_connect_time: float | None
 
     def __str__(self) -> str:
-        return f"{self.name} (last_connect_time: {_when(self.last_connect_time)})"
+        return f"{self.name} (last_connect_time: {_format_time(self.last_connect_time)})"
 
 
 @dataclass
@@ -120,15 +120,15 @@ class SystemInfo:
     __repr__ = __str__
 
 
-_LEGACY_ENDED = frozenset({"FINISHED_OK", "FINISHED_EXCEPTION", "ABORTED", "ABANDONED", "FAILED"})
+_LEGACY_END_STATUSES = frozenset({"FINISHED_OK", "FINISHED_EXCEPTION", "ABORTED", "ABANDONED", "FAILED"})
 
 
 def is_terminal(status: str) -> bool:
     """Whether a job in this status has ended (FLARE's rule: ``FINISHED...``, and a few words of old servers)."""
-    return status.startswith("FINISHED") or status in _LEGACY_ENDED
+    return status.startswith("FINISHED") or status in _LEGACY_END_STATUSES
 
 
-def _when(seconds: float | None) -> str:
+def _format_time(seconds: float | None) -> str:
     try:
         return "unknown" if seconds is None else time.asctime(time.localtime(seconds))
     except (TypeError, ValueError, OverflowError, OSError):  # what the server says need not be a time

@@ -10,28 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..formatting.text import clean
+from ..formatting.text import sanitize
 from ..kit import StartupKit
 
 _ANY, _NONE = "any", "none"
-_MINE, _OUR_JOBS, _OUR_SITES = "n:submitter", "o:submitter", "o:site"
+_OWN_JOBS, _ORG_JOBS, _ORG_SITES = "n:submitter", "o:submitter", "o:site"
 
 _POLICY = {
     "org_admin": {
-        "manage_job": _OUR_JOBS,
-        "download_job": _OUR_JOBS,
+        "manage_job": _ORG_JOBS,
+        "download_job": _ORG_JOBS,
         "view": _ANY,
-        "operate": _OUR_SITES,
-        "shell_commands": _OUR_SITES,
+        "operate": _ORG_SITES,
+        "shell_commands": _ORG_SITES,
     },
     "lead": {
         "submit_job": _ANY,
-        "clone_job": _MINE,
-        "manage_job": _MINE,
-        "download_job": _MINE,
+        "clone_job": _OWN_JOBS,
+        "manage_job": _OWN_JOBS,
+        "download_job": _OWN_JOBS,
         "view": _ANY,
-        "operate": _OUR_SITES,
-        "shell_commands": _OUR_SITES,
+        "operate": _ORG_SITES,
+        "shell_commands": _ORG_SITES,
         "byoc": _ANY,
     },
     "member": {"view": _ANY},
@@ -47,9 +47,9 @@ _CATEGORIES = {
     ),
     "shell_commands": ("cat", "grep", "head", "ls", "pwd", "tail"),
 }
-_RIGHT_OF = {command: right for right, commands in _CATEGORIES.items() for command in commands}
+_RIGHT_BY_COMMAND = {command: right for right, commands in _CATEGORIES.items() for command in commands}
 
-_WORDS = {
+_VERB_AND_OBJECT = {
     "abort_job": ("abort", "jobs"),
     "clone_job": ("clone", "jobs"),
     "delete_job": ("delete", "jobs"),
@@ -70,13 +70,13 @@ _WORDS = {
 """What a command does, and to what."""
 
 
-_CHANGING = frozenset(
+_MUTATING_COMMANDS = frozenset(
     ("abort_job", "clone_job", "delete_job", "submit_job", "restart", "shutdown", "disable_client", "enable_client")
 )
 """The commands among them that a session which only reads refuses by itself."""
 
 
-class Asker(Protocol):
+class PermissionSource(Protocol):
     """What of a session says what it may do."""
 
     read_only: bool
@@ -101,12 +101,12 @@ class User:
     role: str
 
     @classmethod
-    def of(cls, kit: StartupKit) -> User:
+    def from_kit(cls, kit: StartupKit) -> User:
         """Return the user that a startup kit is of."""
         return cls(kit.username, kit.organization, kit.role)
 
 
-def why_not(
+def denial_reason(
     user: User,
     command: str,
     *,
@@ -130,21 +130,21 @@ def why_not(
     policy = _POLICY.get(user.role.strip().lower())
     if policy is None:
         return ""  # the project admin; or a role of a policy that we do not know
-    verb, what = _WORDS.get(command, (f"use {command} on", "anything"))
-    organization = clean(user.organization) or "your own"
-    condition = policy.get(_RIGHT_OF.get(command, command), _NONE)
+    verb, what = _VERB_AND_OBJECT.get(command, (f"use {command} on", "anything"))
+    organization = sanitize(user.organization) or "your own"
+    condition = policy.get(_RIGHT_BY_COMMAND.get(command, command), _NONE)
     if condition == _NONE:
-        return _refused(user, f"not {verb} {what}")
-    if condition == _MINE and not _same(submitter, user.name):
-        return _refused(user, f"{verb} only {what} you submitted; this one is of {clean(submitter or '')}")
-    if condition == _OUR_JOBS and not _same(submitter_organization, user.organization):
-        return _refused(user, f"{verb} only {what} of your organization ({organization})")
-    if condition == _OUR_SITES and not _same(site_organization, user.organization):
-        return _refused(user, f"{verb} only {what} of your organization ({organization})")
+        return _denial_message(user, f"not {verb} {what}")
+    if condition == _OWN_JOBS and not _matches(submitter, user.name):
+        return _denial_message(user, f"{verb} only {what} you submitted; this one is of {sanitize(submitter or '')}")
+    if condition == _ORG_JOBS and not _matches(submitter_organization, user.organization):
+        return _denial_message(user, f"{verb} only {what} of your organization ({organization})")
+    if condition == _ORG_SITES and not _matches(site_organization, user.organization):
+        return _denial_message(user, f"{verb} only {what} of your organization ({organization})")
     return ""
 
 
-def refusal(session: Asker, command: str, *, submitter: str | None = None) -> str:
+def session_denial_reason(session: PermissionSource, command: str, *, submitter: str | None = None) -> str:
     """Return why a session will not do something, or probably be refused it, in words; empty when it may.
 
     Parameters
@@ -152,17 +152,17 @@ def refusal(session: Asker, command: str, *, submitter: str | None = None) -> st
     session
         Whose command it would be: it may be one that only reads.
     command, submitter
-        See :func:`why_not`.
+        See :func:`disabled_reasons`.
     """
-    if session.read_only and command in _CHANGING:
+    if session.read_only and command in _MUTATING_COMMANDS:
         return "this session only reads (read_only is on)"
-    return why_not(User.of(session.kit), command, submitter=submitter)
+    return denial_reason(User.from_kit(session.kit), command, submitter=submitter)
 
 
-def _refused(user: User, may: str) -> str:
-    return f"with FLARE's default policy, your role {clean(user.role)} may {may}"
+def _denial_message(user: User, permission: str) -> str:
+    return f"with FLARE's default policy, your role {sanitize(user.role)} may {permission}"
 
 
-def _same(known: str | None, own: str) -> bool:
+def _matches(known: str | None, own: str) -> bool:
     # As FLARE compares them: not by case, nor by how words are spaced. What is not known is the server's to decide.
     return known is None or known.lower().split() == own.lower().split()

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import errors
-from ..formatting.text import said
-from ..wire.hci import Reply
+from ..formatting.text import sanitize_lines
+from ..wire.hci import CommandReply
 from .models import APIStatus
 
-_BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
+_ERROR_BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
     "invalid_job_def": (errors.InvalidJobDefinition, "invalid job definition: {info}"),
     "not_authenticated": (errors.AuthenticationError, "the server does not know this user any more: {info}"),
     "syntax_error": (errors.InternalError, "syntax error: {info}"),
@@ -30,7 +30,7 @@ _BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
     "no_reply": (errors.NoReply, "{info}"),
 }
 
-_BY_KEYWORD = (
+_STATUS_BY_KEYWORD = (
     ("session_inactive", APIStatus.ERROR_INACTIVE_SESSION),
     ("wrong server", APIStatus.ERROR_SERVER_CONNECTION),
     ("Failed to communicate", APIStatus.ERROR_SERVER_CONNECTION),
@@ -42,7 +42,7 @@ _BY_KEYWORD = (
 _NO_CLIENTS = "no clients available"
 
 
-def check(line: str, reply: Reply, needs_meta: bool = True) -> dict[str, Any]:
+def check_reply(line: str, reply: CommandReply, needs_meta: bool = True) -> dict[str, Any]:
     """Return the answer's ``meta`` if the command succeeded.
 
     Parameters
@@ -70,7 +70,7 @@ def check(line: str, reply: Reply, needs_meta: bool = True) -> dict[str, Any]:
 
 def _check_meta(line: str, meta: dict[str, Any]) -> None:
     status = meta.get("status", "ok")
-    info = said(meta.get("info") or "")
+    info = sanitize_lines(meta.get("info") or "")
     if status == "ok":
         return
     if status == "submit_token_conflict":
@@ -92,11 +92,11 @@ def _check_meta(line: str, meta: dict[str, Any]) -> None:
         raise errors.InvalidTarget(info)
     if status == "job_running" and " " in info:
         raise errors.JobNotDone(info)  # of the system: a sentence, in place of a job's id
-    kind, text = _BY_STATUS.get(str(status), (errors.InternalError, f"{said(status, 100)}: {{info}}"))
+    kind, text = _ERROR_BY_STATUS.get(str(status), (errors.InternalError, f"{sanitize_lines(status, 100)}: {{info}}"))
     raise kind(text.replace("{info}", info))
 
 
-def _check_text(line: str, reply: Reply) -> None:
+def _check_text(line: str, reply: CommandReply) -> None:
     if not reply.items:
         raise errors.InternalError(f"the server answered nothing to '{_verb(line)}'")
     status = api_status(reply)
@@ -104,21 +104,21 @@ def _check_text(line: str, reply: Reply) -> None:
     if status is APIStatus.ERROR_INACTIVE_SESSION:
         raise errors.SessionClosed("the session is closed on the server; open a new one")
     if status is APIStatus.ERROR_SERVER_CONNECTION:
-        raise errors.NoConnection(f"the server could not do '{_verb(line)}': {said(text, 300)}")
+        raise errors.NoConnection(f"the server could not do '{_verb(line)}': {sanitize_lines(text, 300)}")
     if status is APIStatus.ERROR_INVALID_CLIENT:
-        raise errors.InvalidTarget(said(text, 300))
+        raise errors.InvalidTarget(sanitize_lines(text, 300))
     if status is APIStatus.ERROR_AUTHORIZATION:
         raise _not_authorized(line, "")
 
 
-def api_status(reply: Reply) -> APIStatus:
+def api_status(reply: CommandReply) -> APIStatus:
     """Return what the text of an answer says: to FLARE, anything is a success that has none of its keywords."""
     if not reply.items:
         return APIStatus.ERROR_RUNTIME
     if reply.texts("success"):
         return APIStatus.SUCCESS
     text = "\n".join(reply.texts("string", "error"))
-    return next((status for keyword, status in _BY_KEYWORD if keyword in text), APIStatus.SUCCESS)
+    return next((status for keyword, status in _STATUS_BY_KEYWORD if keyword in text), APIStatus.SUCCESS)
 
 
 def _not_authorized(line: str, info: str) -> errors.AuthorizationError:

@@ -29,31 +29,31 @@ from ..errors import (
     ReadOnlySession,
     SessionClosed,
 )
-from ..formatting.text import clean
+from ..formatting.text import sanitize
 from ..kit import StartupKit
 from ..wire import hci, loop
-from ..wire.connection import Link, NotSent, Unanswered
-from ..wire.reconnecting import Connection
+from ..wire.connection import Connection, NotSent, ReplyTimeout
+from ..wire.reconnecting import ReconnectingConnection
 from ..wire.session_state import SessionState, SessionStatus
 from . import commands
 from .async_session import AsyncSession
 from .commands import Command, Effect
 from .job import Job
 from .session_methods import SessionMethods
-from .session_methods.core import COMMAND_TIMEOUT
-from .session_methods.sync_async import BlockingMethods
+from .session_methods.core import COMMAND_TIMEOUT_S
+from .session_methods.sync_async import SyncSessionCore
 
 log = logging.getLogger("flare_widgets.api")
 
 T = TypeVar("T")
 
-_BACKOFF = 0.5
-_GRACE = 1.0  # seconds a command has for its answer at least, however long it waited for a connection
-_CLOSE = 0.05  # seconds close() waits for the farewell; the I/O thread finishes it
-_LAST_WORDS = 0.1  # the same at the end of the process, when the I/O thread ends too
+_RETRY_DELAY_S = 0.5
+_MIN_REPLY_TIMEOUT_S = 1.0  # seconds a command has for its answer at least, however long it waited for a connection
+_CLOSE_TIMEOUT_S = 0.05  # seconds close() waits for the farewell; the I/O thread finishes it
+_EXIT_TIMEOUT_S = 0.1  # the same at the end of the process, when the I/O thread ends too
 
 
-class Session(BlockingMethods, SessionMethods[Job]):
+class Session(SyncSessionCore, SessionMethods[Job]):
     """A session of one user with one server. Made by :func:`.new_secure_session` or :func:`flare_widgets.connect`.
 
     Parameters
@@ -91,7 +91,7 @@ class Session(BlockingMethods, SessionMethods[Job]):
         debug: bool = False,
         study: str = "default",
     ) -> None:
-        if not isinstance(study, str) or not commands.STUDY.fullmatch(study):
+        if not isinstance(study, str) or not commands.STUDY_NAME_PATTERN.fullmatch(study):
             raise ValueError(
                 f"study name {study!r} contains unsupported characters. "
                 "Use only lowercase letters, numbers, underscores, and hyphens"
@@ -111,11 +111,11 @@ class Session(BlockingMethods, SessionMethods[Job]):
                 )
             log.warning("the connection to %s is without TLS: others can read along and act as you", self.kit.address)
         self.debug = debug
-        self._connection = Connection(self.kit, study)
+        self._connection = ReconnectingConnection(self.kit, study)
         self._timeout: float | None = None
         self._pid = os.getpid()
         # Also when the session is forgotten, or the process ends, the server is told.
-        self._farewell = weakref.finalize(self, _farewell, self._connection, self._pid, _LAST_WORDS)
+        self._finalizer = weakref.finalize(self, _close_connection, self._connection, self._pid, _EXIT_TIMEOUT_S)
 
     @property
     def kit(self) -> StartupKit:
@@ -148,7 +148,7 @@ class Session(BlockingMethods, SessionMethods[Job]):
 
         One that the server ended for being idle has not: its next command logs in again.
         """
-        return self._connection.closed
+        return self._connection.is_closed
 
     @property
     def aio(self) -> AsyncSession:
@@ -161,12 +161,12 @@ class Session(BlockingMethods, SessionMethods[Job]):
     @property
     def state(self) -> SessionState:
         """How it stands with the session: connecting, ready, reconnecting, expired or closed."""
-        return self._connection.life.state
+        return self._connection.state_machine.state
 
     @property
     def status(self) -> SessionStatus:
         """The state, with its reason in words (the last trouble, how it came back) and since when it is so."""
-        return self._connection.life.status
+        return self._connection.state_machine.status
 
     @property
     def silence(self) -> float:
@@ -192,7 +192,7 @@ class Session(BlockingMethods, SessionMethods[Job]):
             Ends the subscription; so does the end of the session, after it has been told.
         """
         self._check_process()
-        return self._connection.life.subscribe(listener)
+        return self._connection.state_machine.subscribe(listener)
 
     @property
     def clock_offset(self) -> float | None:
@@ -225,10 +225,10 @@ class Session(BlockingMethods, SessionMethods[Job]):
         """
         if os.getpid() == self._pid:
             # At once, whatever the I/O thread has to do: who sees close() return sees the session closed.
-            self._connection.life.move(SessionState.CLOSED, "it was closed")
+            self._connection.state_machine.transition_to(SessionState.CLOSED, "it was closed")
             self._kit = self._kit.without_key()
-        if self._farewell.detach() is not None:
-            _farewell(self._connection, self._pid, _CLOSE)
+        if self._finalizer.detach() is not None:
+            _close_connection(self._connection, self._pid, _CLOSE_TIMEOUT_S)
 
     def set_timeout(self, value: float) -> None:
         """Set how long commands may take, here and on the server.
@@ -251,7 +251,7 @@ class Session(BlockingMethods, SessionMethods[Job]):
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it; for monitors and views. Cancelling the future gives it up."""
         self._check_process()
-        return loop.start(self._execute(command))
+        return loop.start(self._send_command(command))
 
     def __enter__(self) -> Session:
         return self
@@ -264,85 +264,91 @@ class Session(BlockingMethods, SessionMethods[Job]):
     def __repr__(self) -> str:
         return f"<Session {self.username} → {self.kit.address}, study {self.study}, {self.state.value}>"
 
-    async def _run(self, command: Command[T]) -> T:
+    async def _run_command(self, command: Command[T]) -> T:
         self._check_process()
-        return await self._io(self._execute(command))
+        return await self._run_on_io_thread(self._send_command(command))
 
-    async def _ask(self, command: Command[Any]) -> hci.Reply:
+    async def _request(self, command: Command[Any]) -> hci.CommandReply:
         self._check_process()
-        return (await self._io(self._send(command)))[1]
+        return (await self._run_on_io_thread(self._send_with_retry(command)))[1]
 
-    def _ask_over(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
+    def _request_blocking(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
         self._check_process()
-        return loop.run(self._send(command))
+        return loop.run(self._send_with_retry(command))
 
-    async def _end(self) -> None:
+    async def _close_session(self) -> None:
         self.close()
 
-    def _handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> Job:
+    def _create_job_handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> Job:
         return Job(self, job_id, known)
 
-    def _check_may_change(self, what: str) -> None:
+    def _check_writable(self, what: str) -> None:
         if self.read_only:
             raise ReadOnlySession(
-                f"{clean(what)} may change something, and this session only reads: set its read_only to False "
+                f"{sanitize(what)} may change something, and this session only reads: set its read_only to False "
                 "(in a notebook, %config FlareWidgets.read_only = False) to permit it"
             )
 
     def _command_timeout(self) -> float | None:
         return self._timeout
 
-    async def _execute(self, command: Command[T]) -> T:
-        return command.answer((await self._send(command))[1])
+    async def _send_command(self, command: Command[T]) -> T:
+        return command.parse_reply((await self._send_with_retry(command))[1])
 
-    async def _send(self, command: Command[Any]) -> tuple[Link, hci.Reply]:
+    async def _send_with_retry(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
         """Send a command, again if need be and if it may be, and return the answer and over which link it came."""
         if command.effect is not Effect.READ:
-            self._check_may_change(command.line.split(" ", 1)[0])
-        timeout = self._timeout or COMMAND_TIMEOUT
+            self._check_writable(command.line.split(" ", 1)[0])
+        timeout = self._timeout or COMMAND_TIMEOUT_S
         deadline = time.monotonic() + timeout
         logged_in_again = False
         for attempt in itertools.count(1):
-            link = await self._connection.open(max(deadline - time.monotonic(), _GRACE / 10), patient=False)
-            left = max(deadline - time.monotonic(), min(timeout, _GRACE))
+            link = await self._connection.open(
+                max(deadline - time.monotonic(), _MIN_REPLY_TIMEOUT_S / 10), wait_for_ready=False
+            )
+            left = max(deadline - time.monotonic(), min(timeout, _MIN_REPLY_TIMEOUT_S))
             try:
                 reply = await link.execute(
                     command.line,
                     left,
                     cmd_timeout=self._timeout,
                     props=command.props,
-                    precious=command.effect is not Effect.READ,
+                    non_idempotent=command.effect is not Effect.READ,
                 )
             except NotSent:
                 continue
             except NoConnection as e:
-                self._connection.check()  # the end of the session says more than what came of it
-                lost = isinstance(e, Unanswered) or link.lost is not None
+                self._connection.raise_if_ended()  # the end of the session says more than what came of it
+                lost = isinstance(e, ReplyTimeout) or link.lost_error is not None
                 if lost and command.effect is Effect.WRITE:
-                    raise _unknown(command, e) from None
-                pause = 0.0 if link.lost is not None and command.effect is Effect.READ else _BACKOFF * min(attempt, 8)
-                if attempt >= command.attempts or time.monotonic() + pause > deadline:
+                    raise _outcome_unknown(command, e) from None
+                pause = (
+                    0.0
+                    if link.lost_error is not None and command.effect is Effect.READ
+                    else _RETRY_DELAY_S * min(attempt, 8)
+                )
+                if attempt >= command.max_attempts or time.monotonic() + pause > deadline:
                     raise
                 await asyncio.sleep(pause)
                 continue
             except FlareError:
-                self._connection.check()
+                self._connection.raise_if_ended()
                 raise
-            if hci.session_inactive(reply) and not logged_in_again:
+            if hci.is_session_inactive(reply) and not logged_in_again:
                 # Nothing was done, so this may be repeated, whatever the command does.
-                self._connection.renew(link, "the server does not know the session any more")
+                self._connection.mark_expired(link, "the server does not know the session any more")
                 logged_in_again = True
                 continue
             return link, reply
         raise AssertionError("not reached")
 
-    def _link(self, timeout: float | None = None) -> Link:
+    def _open_connection(self, timeout: float | None = None) -> Connection:
         self._check_process()
-        return loop.run(self._connection.open(timeout or self._timeout or COMMAND_TIMEOUT, patient=False))
+        return loop.run(self._connection.open(timeout or self._timeout or COMMAND_TIMEOUT_S, wait_for_ready=False))
 
-    def _log_in_again(self, link: Link) -> None:
+    def _log_in_again(self, link: Connection) -> None:
         async def renew() -> None:
-            self._connection.renew(link, "the server does not know the session any more")
+            self._connection.mark_expired(link, "the server does not know the session any more")
 
         loop.run(renew())
 
@@ -351,17 +357,17 @@ class Session(BlockingMethods, SessionMethods[Job]):
             raise SessionClosed("this session belongs to the process that forked this one; open a new one here")
 
 
-def _unknown(command: Command[Any], error: NoConnection) -> OutcomeUnknown:
+def _outcome_unknown(command: Command[Any], error: NoConnection) -> OutcomeUnknown:
     verb = command.line.split(" ", 1)[0]
-    return OutcomeUnknown(f"{error}. Whether '{verb}' was done is not known. {command.find_out}")
+    return OutcomeUnknown(f"{error}. Whether '{verb}' was done is not known. {command.recovery_hint}")
 
 
-def _farewell(connection: Connection, pid: int, wait: float) -> None:
+def _close_connection(connection: ReconnectingConnection, pid: int, timeout: float) -> None:
     if os.getpid() != pid:
         return
     future = loop.start(connection.close())
-    if loop.is_current():
+    if loop.is_io_thread():
         return
     # What is left after that (a server that does not answer the farewell) the I/O thread finishes alone.
     with contextlib.suppress(concurrent.futures.TimeoutError, concurrent.futures.CancelledError, Exception):
-        future.result(wait)
+        future.result(timeout)

@@ -4,22 +4,22 @@ The only room besides ``federation`` that needs ``nvflare``, which is imported i
 jobs that others have made needs none of it.
 """
 
-from .arguments import command_line, plain
-from .checks import Problem, check_code
+from .arguments import format_arguments, to_plain_data
+from .checks import CodeProblem, check_code
 from .errors import AuthoringNotInstalled, CellError, RecipeError
-from .jobs import CellJob, Written, write_job
+from .jobs import CellJob, WrittenJob, write_job
 from .notebook_env import NotebookEnv
 
 __all__ = [
     "AuthoringNotInstalled",
     "CellError",
     "CellJob",
+    "CodeProblem",
     "NotebookEnv",
-    "Problem",
     "RecipeError",
-    "Written",
+    "WrittenJob",
     "check_code",
-    "command_line",
-    "plain",
+    "format_arguments",
+    "to_plain_data",
     "write_job",
 ]

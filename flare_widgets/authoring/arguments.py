@@ -10,14 +10,14 @@ from typing import Any
 
 from ..errors import InvalidArgumentError
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 # The sites' FLARE splits a script's arguments at white space, without regard to quotes, and puts its own values in
 # place of braces and ${...}: what contains these would arrive as something else.
-_CHANGED_ON_THE_WAY = re.compile(r"[\s{}]|\$\{")
+_UNSAFE_VALUE_PATTERN = re.compile(r"[\s{}]|\$\{")
 
 
-def command_line(arguments: Mapping[str, Any]) -> str:
+def format_arguments(arguments: Mapping[str, Any]) -> str:
     """Return a script's arguments as FLARE's recipes take them: ``--rate=0.1 --fast=true``.
 
     Parameters
@@ -31,10 +31,12 @@ def command_line(arguments: Mapping[str, Any]) -> str:
     InvalidArgumentError
         A name or a value cannot be passed.
     """
-    return " ".join(f"--{_name(name)}={_word(name, value)}" for name, value in arguments.items() if value is not None)
+    return " ".join(
+        f"--{_check_name(name)}={_format_value(name, value)}" for name, value in arguments.items() if value is not None
+    )
 
 
-def plain(what: str, value: Any) -> Any:
+def to_plain_data(label: str, value: Any) -> Any:
     """Return a value as plain data that JSON can hold: arrays become lists, numbers stay exact.
 
     Parameters
@@ -54,25 +56,25 @@ def plain(what: str, value: Any) -> Any:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidArgumentError(f"{what} contains {value}, which a job's configuration cannot hold")
+            raise InvalidArgumentError(f"{label} contains {value}, which a job's configuration cannot hold")
         return float(value)
     if isinstance(value, (list, tuple)):
-        return [plain(what, item) for item in value]
+        return [to_plain_data(label, item) for item in value]
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise InvalidArgumentError(f"{what} has keys that are no strings")
-        return {key: plain(what, item) for key, item in value.items()}
+            raise InvalidArgumentError(f"{label} has keys that are no strings")
+        return {key: to_plain_data(label, item) for key, item in value.items()}
     if callable(getattr(value, "tolist", None)):
         listed = value.tolist()
         if type(listed) is not type(value):
-            return plain(what, listed)
+            return to_plain_data(label, listed)
     raise InvalidArgumentError(
-        f"{what} is a {type(value).__name__}, which does not travel in a job: only numbers, strings, true and false, "
+        f"{label} is a {type(value).__name__}, which does not travel in a job: only numbers, strings, true and false, "
         "lists and dicts of them, and arrays do"
     )
 
 
-def literal(text: str) -> Any:
+def parse_literal(text: str) -> Any:
     """Return what a word of a command line means: a JSON value where it is one, else the word itself."""
     try:
         return json.loads(text)
@@ -80,20 +82,20 @@ def literal(text: str) -> Any:
         return text
 
 
-def _name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+def _check_name(name: str) -> str:
+    if not _NAME_PATTERN.fullmatch(name):
         raise InvalidArgumentError(f"{name!r} cannot be the name of an argument: use letters, digits, '_' and '-'")
     return name
 
 
-def _word(name: str, value: Any) -> str:
-    value = plain(f"the argument {name}", value)
+def _format_value(name: str, value: Any) -> str:
+    value = to_plain_data(f"the argument {name}", value)
     if isinstance(value, (list, dict)):
         raise InvalidArgumentError(
             f"the argument {name} is a {type(value).__name__}: only strings, numbers, true and false can be one"
         )
     word = value if isinstance(value, str) else json.dumps(value)
-    if _CHANGED_ON_THE_WAY.search(word):
+    if _UNSAFE_VALUE_PATTERN.search(word):
         raise InvalidArgumentError(
             f"the argument {name} contains a space, a brace or a line's end, which does not arrive unchanged: "
             "FLARE splits a script's arguments at spaces, whatever the quotes"

@@ -13,23 +13,23 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 #: The module of the Client API, and those of its faces for frameworks, whose ``patch`` does all the rest.
-CLIENT_API = "nvflare.client"
+CLIENT_API_MODULE = "nvflare.client"
 
 # What stands for receiving and sending: the decorators of the Client API, and patched trainers.
-_BOTH = frozenset({"train", "evaluate", "patch"})
+_RECEIVE_AND_SEND_NAMES = frozenset({"train", "evaluate", "patch"})
 
-_WHY = {
+_MISSING_CALL_HINTS = {
     "init": "begin with flare.init(), which connects the code to its site",
     "receive": "without flare.receive() the site never gets the model",
     "send": "without flare.send() the server never gets what the site has learned",
 }
 
 # What every script has besides the builtins.
-_SCRIPT = frozenset({"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__loader__", "__package__"})
+_SCRIPT_NAMES = frozenset({"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__loader__", "__package__"})
 
 
 @dataclass(frozen=True)
-class Problem:
+class CodeProblem:
     """Something that will not work at a site.
 
     Attributes
@@ -41,13 +41,13 @@ class Problem:
     """
 
     line: int | None
-    words: str
+    message: str
 
     def __str__(self) -> str:
-        return self.words if self.line is None else f"line {self.line}: {self.words}"
+        return self.message if self.line is None else f"line {self.line}: {self.message}"
 
 
-def check_code(code: str, *, first_line: int = 1, notebook: Collection[str] = ()) -> list[Problem]:
+def check_code(code: str, *, first_line: int = 1, notebook_names: Collection[str] = ()) -> list[CodeProblem]:
     """Tell what will not work at a site.
 
     Parameters
@@ -67,9 +67,9 @@ def check_code(code: str, *, first_line: int = 1, notebook: Collection[str] = ()
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError) as error:
-        return [_syntax(error, code, first_line)]
+        return [_make_syntax_problem(error, code, first_line)]
     return sorted(
-        [*_missing_calls(tree), *_unknown_names(tree, first_line, notebook)],
+        [*_find_missing_calls(tree), *_find_unknown_names(tree, first_line, notebook_names)],
         key=lambda problem: problem.line or 0,
     )
 
@@ -85,12 +85,12 @@ def guess_framework(code: str) -> str:
     return "sklearn" if "sklearn" in roots else "numpy"
 
 
-def classes(code: str) -> list[str]:
+def list_classes(code: str) -> list[str]:
     """Return the names of the classes that code defines, in its order. The code must be free of syntax errors."""
     return [node.name for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
 
 
-def definitions(code: str) -> str:
+def extract_definitions(code: str) -> str:
     """Return what code only defines: its imports, classes and functions, without what it does.
 
     What the server needs to build a model that is defined in client code, which it must not run. The code must be
@@ -100,27 +100,27 @@ def definitions(code: str) -> str:
         node
         for node in ast.parse(code).body
         if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-        or (isinstance(node, (ast.Import, ast.ImportFrom)) and not _of_client_api(node))
+        or (isinstance(node, (ast.Import, ast.ImportFrom)) and not _imports_client_api(node))
     ]
     return "\n\n".join(ast.unparse(node) for node in kept) + "\n"
 
 
-def _syntax(error: SyntaxError | ValueError, code: str, first_line: int) -> Problem:
+def _make_syntax_problem(error: SyntaxError | ValueError, code: str, first_line: int) -> CodeProblem:
     number = getattr(error, "lineno", None)
     if number is None:  # null bytes
-        return Problem(None, f"the cell is no Python program: {error}")
+        return CodeProblem(None, f"the cell is no Python program: {error}")
     lines = code.splitlines()
     text = lines[number - 1].strip() if 0 < number <= len(lines) else ""
     words = f"{getattr(error, 'msg', error)}: {text[:80]}" if text else str(getattr(error, "msg", error))
     if text.startswith(("%", "!")):
         words = f"{text[:40]!r} is for notebooks: sites run the cell as a plain Python program"
-    return Problem(number + first_line - 1, words)
+    return CodeProblem(number + first_line - 1, words)
 
 
-def _missing_calls(tree: ast.Module) -> Iterator[Problem]:
-    used = _client_api_names(tree)
+def _find_missing_calls(tree: ast.Module) -> Iterator[CodeProblem]:
+    used = _find_client_api_names(tree)
     if used is None:
-        yield Problem(
+        yield CodeProblem(
             None,
             "the cell does not use FLARE's Client API: begin with import nvflare.client as flare, then "
             "flare.init(), flare.receive() and flare.send()",
@@ -128,12 +128,12 @@ def _missing_calls(tree: ast.Module) -> Iterator[Problem]:
         return
     if "patch" in used:
         return
-    for name, why in _WHY.items():
-        if name not in used and (name == "init" or not used & _BOTH):
-            yield Problem(None, f"the cell has no flare.{name}(): {why}")
+    for name, why in _MISSING_CALL_HINTS.items():
+        if name not in used and (name == "init" or not used & _RECEIVE_AND_SEND_NAMES):
+            yield CodeProblem(None, f"the cell has no flare.{name}(): {why}")
 
 
-def _client_api_names(tree: ast.Module) -> set[str] | None:
+def _find_client_api_names(tree: ast.Module) -> set[str] | None:
     """The names of the Client API that are used, whatever they are called here; None if it is not imported."""
     modules: set[str] = set()  # what stands for the module: a name, or a dotted one
     used: set[str] = set()
@@ -149,69 +149,69 @@ def _client_api_names(tree: ast.Module) -> set[str] | None:
                     used.add(alias.name)
                     modules.add(alias.asname or alias.name)
                     if alias.name == "*":
-                        used |= {*_WHY}
+                        used |= {*_MISSING_CALL_HINTS}
     if not modules:
         return None
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and _dotted(node.value) in modules:
+        if isinstance(node, ast.Attribute) and _dotted_name(node.value) in modules:
             used.add(node.attr)
     return used
 
 
 def _is_client_api(module: str) -> bool:
-    return module == CLIENT_API or module.startswith(f"{CLIENT_API}.")
+    return module == CLIENT_API_MODULE or module.startswith(f"{CLIENT_API_MODULE}.")
 
 
-def _of_client_api(node: ast.Import | ast.ImportFrom) -> bool:
-    return any(_is_client_api(name) for name in _modules(node))
+def _imports_client_api(node: ast.Import | ast.ImportFrom) -> bool:
+    return any(_is_client_api(name) for name in _module_names(node))
 
 
-def _dotted(node: ast.expr) -> str:
+def _dotted_name(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value)}.{node.attr}"
+        return f"{_dotted_name(node.value)}.{node.attr}"
     return ""
 
 
 def _imported_modules(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from _modules(node)
+            yield from _module_names(node)
 
 
-def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+def _module_names(node: ast.Import | ast.ImportFrom) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [f"{node.module}.{alias.name}" for alias in node.names] if node.module and not node.level else []
 
 
-def _unknown_names(tree: ast.Module, first_line: int, notebook: Collection[str]) -> Iterator[Problem]:
+def _find_unknown_names(tree: ast.Module, first_line: int, notebook_names: Collection[str]) -> Iterator[CodeProblem]:
     """Names that are read and bound nowhere in the program.
 
     Knows nothing of scopes: a name that is bound in one function and read in another is none of these. So what it
     says is wrong for sure, whatever it does not say.
     """
-    bound = _bound_names(tree)
+    bound = _find_bound_names(tree)
     if "*" in bound:  # import *: anything may have come with it
         return
-    known = bound | _SCRIPT | set(dir(builtins))
+    known = bound | _SCRIPT_NAMES | set(dir(builtins))
     told: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id not in known and node.id not in told:
             told.add(node.id)
             line = node.lineno + first_line - 1
-            if node.id in notebook:
-                yield Problem(
+            if node.id in notebook_names:
+                yield CodeProblem(
                     line,
                     f"{node.id!r} is a variable of this notebook, which sites do not have: define it in the cell, or "
                     f"pass it with --arg {node.id} and read it with argparse",
                 )
             else:
-                yield Problem(line, f"{node.id!r} is not defined in the cell")
+                yield CodeProblem(line, f"{node.id!r} is not defined in the cell")
 
 
-def _bound_names(tree: ast.Module) -> set[str]:
+def _find_bound_names(tree: ast.Module) -> set[str]:
     bound: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):

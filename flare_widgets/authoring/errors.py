@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import FlareError
 
 if TYPE_CHECKING:
-    from .checks import Problem
+    from .checks import CodeProblem
 
 
 class CellError(FlareError, ValueError):
@@ -20,7 +20,7 @@ class CellError(FlareError, ValueError):
         What is wrong, in the order of the lines.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[CodeProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
 

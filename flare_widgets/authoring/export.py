@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-OUTCOME = "outcome.json"
+OUTCOME_FILE = "outcome.json"
 
 
 def main() -> int:
@@ -29,17 +29,17 @@ def main() -> int:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", message="(?i).*secret.*")
         try:
-            _export(specification)
+            _export_job(specification)
             outcome: dict[str, Any] = {"warnings": [" ".join(str(one.message).split()) for one in caught]}
         except ImportError as error:
             outcome = {"error": str(error), "missing": (error.name or "").split(".")[0]}
         except Exception as error:  # whatever a recipe says
             outcome = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
-    Path(OUTCOME).write_text(json.dumps(outcome))
+    Path(OUTCOME_FILE).write_text(json.dumps(outcome))
     return 1 if "error" in outcome else 0
 
 
-def _export(specification: dict[str, Any]) -> None:
+def _export_job(specification: dict[str, Any]) -> None:
     make, settings = _RECIPES[specification["framework"]](specification)
     settings |= {
         "name": specification["name"],
@@ -50,7 +50,7 @@ def _export(specification: dict[str, Any]) -> None:
         **specification["more"],
     }
     sites: dict[str, dict[str, Any]] = {name: {} for name in specification["sites"]}
-    assign = _per_site() if sites else None
+    assign = _find_per_site_setter() if sites else None
     if sites and assign is None:
         settings["per_site_config"] = sites
     known = inspect.signature(make).parameters
@@ -67,7 +67,7 @@ def _export(specification: dict[str, Any]) -> None:
     recipe.export(specification["folder"])
 
 
-def _per_site() -> Callable[[Any, dict[str, dict[str, Any]]], None] | None:
+def _find_per_site_setter() -> Callable[[Any, dict[str, dict[str, Any]]], None] | None:
     """How sites are assigned from 2.9 on; before, the recipe's constructor does it."""
     try:
         from nvflare.recipe.utils import set_per_site_config
@@ -76,22 +76,22 @@ def _per_site() -> Callable[[Any, dict[str, dict[str, Any]]], None] | None:
     return set_per_site_config  # type: ignore[no-any-return]  # has no types
 
 
-def _numpy(specification: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+def _numpy_recipe(specification: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
     from nvflare.app_common.np.recipes.fedavg import NumpyFedAvgRecipe
 
     return NumpyFedAvgRecipe, {"model": specification["model"]}
 
 
-def _sklearn(specification: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+def _sklearn_recipe(specification: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
     from nvflare.app_opt.sklearn.recipes.fedavg import SklearnFedAvgRecipe
 
     return SklearnFedAvgRecipe, {"model_params": specification["model"]}
 
 
-def _pytorch(specification: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+def _pytorch_recipe(specification: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
     from nvflare.app_opt.pt.recipes.fedavg import FedAvgRecipe
 
     return FedAvgRecipe, {"model": specification["model"]}
 
 
-_RECIPES = {"numpy": _numpy, "sklearn": _sklearn, "pytorch": _pytorch}
+_RECIPES = {"numpy": _numpy_recipe, "sklearn": _sklearn_recipe, "pytorch": _pytorch_recipe}

@@ -16,27 +16,27 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidArgumentError
-from .arguments import command_line, plain
-from .checks import check_code, classes, definitions, guess_framework
+from .arguments import format_arguments, to_plain_data
+from .checks import check_code, extract_definitions, guess_framework, list_classes
 from .errors import AuthoringNotInstalled, CellError, RecipeError
-from .export import OUTCOME
+from .export import OUTCOME_FILE
 
 #: What a cell can be written for, each with the recipe of FedAvg that FLARE has for it.
 FRAMEWORKS = ("numpy", "pytorch", "sklearn")
 
 # The names of the files that the code comes to: the client's, and what the server needs to build a model.
-_SCRIPT = "client.py"
-_MODEL = "cell_model"
+_SCRIPT_FILE = "client.py"
+_MODEL_MODULE = "cell_model"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SITE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 #: The folder ``flare_widgets`` is imported from.
-_ROOT = str(Path(__file__).resolve().parents[2])
-_EXPORT = "import sys; sys.path.append({root!r}); from {module} import main; sys.exit(main())"
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+_EXPORT_CODE = "import sys; sys.path.append({root!r}); from {module} import main; sys.exit(main())"
 
 # Making a job takes one to three seconds, most of them to import nvflare.
-_LONGEST = 120.0
+_EXPORT_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class CellJob:
         the sites receive in the first round. For pytorch the name of a class in the code; if it is empty and the
         code has one class, that.
     arguments
-        What the script gets on its command line, by name: see :func:`.command_line`.
+        What the script gets on its command line, by name: see :func:`.format_arguments`.
     key_metric, key_metric_mode
         The metric by which the best model is chosen, and whether ``max`` or ``min`` of it is best; empty for the
         recipe's own.
@@ -81,7 +81,7 @@ class CellJob:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenJob:
     """A job folder that was made.
 
     Attributes
@@ -99,7 +99,9 @@ class Written:
     warnings: tuple[str, ...] = ()
 
 
-def write_job(job: CellJob, parent: Path, *, first_line: int = 1, notebook: Collection[str] = ()) -> Written:
+def write_job(
+    job: CellJob, parent_folder: Path, *, first_line: int = 1, notebook_names: Collection[str] = ()
+) -> WrittenJob:
     """Make the folder of a job from client code.
 
     Everything that can be told without running the code is told before anything is written.
@@ -127,13 +129,13 @@ def write_job(job: CellJob, parent: Path, *, first_line: int = 1, notebook: Coll
     OSError
         The folder cannot be written.
     """
-    problems = check_code(job.code, first_line=first_line, notebook=notebook)
+    problems = check_code(job.code, first_line=first_line, notebook_names=notebook_names)
     if problems:
         raise CellError(problems)
-    framework = _checked(job)
-    specification = _specification(job, framework)
+    framework = _check_job(job)
+    specification = _make_specification(job, framework)
     _check_installed(framework)
-    target = Path(parent).expanduser().absolute() / job.name
+    target = Path(parent_folder).expanduser().absolute() / job.name
     if target.exists() and not (target / "meta.json").is_file():
         raise InvalidArgumentError(f"{str(target)!r} is there already and no job folder: choose another name or folder")
     with tempfile.TemporaryDirectory(prefix="flare-widgets-cell-") as folder:
@@ -143,21 +145,21 @@ def write_job(job: CellJob, parent: Path, *, first_line: int = 1, notebook: Coll
         if target.exists():
             shutil.rmtree(target)
         shutil.move(made, target)
-    return Written(target, framework, warnings)
+    return WrittenJob(target, framework, warnings)
 
 
-def _checked(job: CellJob) -> str:
+def _check_job(job: CellJob) -> str:
     """The framework, once all that a user may get wrong was looked at."""
     framework = job.framework or guess_framework(job.code)
     if framework not in FRAMEWORKS:
         raise InvalidArgumentError(f"the framework must be one of {', '.join(FRAMEWORKS)}, not {framework!r}")
-    if not _NAME.fullmatch(job.name):
+    if not _NAME_PATTERN.fullmatch(job.name):
         raise InvalidArgumentError(
             f"{job.name!r} cannot be the name of a job: use letters, digits, '-', '_' and '.', 64 at most"
         )
     if job.rounds < 1:
         raise InvalidArgumentError(f"a job has at least one round, not {job.rounds}")
-    bad = [site for site in job.sites if not _SITE.fullmatch(site) or site in ("server", "all")]
+    bad = [site for site in job.sites if not _SITE_PATTERN.fullmatch(site) or site in ("server", "all")]
     if bad:
         raise InvalidArgumentError(f"{bad[0]!r} cannot be the name of a site")
     if len(set(job.sites)) < len(job.sites):
@@ -168,7 +170,7 @@ def _checked(job: CellJob) -> str:
     return framework
 
 
-def _specification(job: CellJob, framework: str) -> dict[str, Any]:
+def _make_specification(job: CellJob, framework: str) -> dict[str, Any]:
     more = {"key_metric": job.key_metric, "key_metric_mode": job.key_metric_mode}
     specification = {
         "framework": framework,
@@ -176,23 +178,23 @@ def _specification(job: CellJob, framework: str) -> dict[str, Any]:
         "rounds": job.rounds,
         "sites": [*job.sites],
         "min_sites": job.min_sites,
-        "script": _SCRIPT,
-        "arguments": command_line(job.arguments),
+        "script": _SCRIPT_FILE,
+        "arguments": format_arguments(job.arguments),
         "more": {name: value for name, value in more.items() if value},
         "server_files": [],
         "folder": "job",
     }
     if framework == "pytorch":
-        specification["model"] = {"class_path": f"{_MODEL}.{_model_class(job)}", "args": {}}
-        specification["server_files"] = [f"{_MODEL}.py"]
+        specification["model"] = {"class_path": f"{_MODEL_MODULE}.{_find_model_class(job)}", "args": {}}
+        specification["server_files"] = [f"{_MODEL_MODULE}.py"]
         return specification
-    model = plain("the model", job.model)
+    model = to_plain_data("the model", job.model)
     if framework == "sklearn":
         if model is not None and not isinstance(model, dict):
             raise InvalidArgumentError("the model for sklearn is a dict of parameters that the sites start from")
         # The class that keeps such a model is not on the list of those that FLARE 2.9 permits jobs without code of
         # their own. A job for all sites has code at the server, too; with sites named, the server's part would not.
-        specification["server_files"] = [_SCRIPT] if job.sites else []
+        specification["server_files"] = [_SCRIPT_FILE] if job.sites else []
     elif not isinstance(model, list) or not model:
         raise InvalidArgumentError(
             "the model for numpy is an array or a list of numbers that training starts from: "
@@ -202,8 +204,8 @@ def _specification(job: CellJob, framework: str) -> dict[str, Any]:
     return specification
 
 
-def _model_class(job: CellJob) -> str:
-    there = classes(job.code)
+def _find_model_class(job: CellJob) -> str:
+    there = list_classes(job.code)
     if job.model is None and len(there) == 1:
         return there[0]
     if not isinstance(job.model, str) or job.model not in there:
@@ -227,10 +229,10 @@ def _check_installed(framework: str) -> None:
 
 
 def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, tuple[str, ...]]:
-    (folder / _SCRIPT).write_text(code, encoding="utf-8")
+    (folder / _SCRIPT_FILE).write_text(code, encoding="utf-8")
     if specification["framework"] == "pytorch":
-        (folder / f"{_MODEL}.py").write_text(definitions(code), encoding="utf-8")
-    command = [sys.executable, "-c", _EXPORT.format(root=_ROOT, module=f"{__package__}.export")]
+        (folder / f"{_MODEL_MODULE}.py").write_text(extract_definitions(code), encoding="utf-8")
+    command = [sys.executable, "-c", _EXPORT_CODE.format(root=_PACKAGE_ROOT, module=f"{__package__}.export")]
     scripts = str(Path(sys.executable).parent)
     try:
         done = subprocess.run(
@@ -239,16 +241,16 @@ def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple
             input=json.dumps(specification),
             capture_output=True,
             text=True,
-            timeout=_LONGEST,
+            timeout=_EXPORT_TIMEOUT_S,
             # The recipe asks whether there is a python3, which it writes into the job, on the PATH.
             env={**os.environ, "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")])},
             start_new_session=True,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RecipeError(f"FLARE's recipe had not made the job after {_LONGEST:g} seconds") from None
+        raise RecipeError(f"FLARE's recipe had not made the job after {_EXPORT_TIMEOUT_S:g} seconds") from None
     try:
-        outcome = json.loads((folder / OUTCOME).read_text())
+        outcome = json.loads((folder / OUTCOME_FILE).read_text())
     except (OSError, ValueError):
         last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
         raise RecipeError(f"FLARE's recipe failed (exit code {done.returncode}): {last}") from None

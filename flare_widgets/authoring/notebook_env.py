@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Host:
+class NotebookHost:
     """The notebook that environments run in.
 
     Attributes
@@ -41,14 +41,14 @@ class Host:
         Shows what is happening to a job of a session, in the cell that runs.
     """
 
-    session: Callable[[], Session]
-    show: Callable[[Session, str], object]
+    get_session: Callable[[], Session]
+    show_job: Callable[[Session, str], object]
 
 
-_host: Host | None = None
+_host: NotebookHost | None = None
 
 
-def set_host(host: Host | None) -> None:
+def set_host(host: NotebookHost | None) -> None:
     """Say what the notebook offers; called when ``%flare`` is loaded, and with None when it goes."""
     global _host
     _host = host
@@ -58,8 +58,8 @@ class NotebookEnv:
     """Where ``recipe.execute`` runs a job: on the notebook's current session, with a live view in the cell.
 
     An execution environment of FLARE's recipe API, like its ``SimEnv``, ``PocEnv`` and ``ProdEnv``. ``execute`` (or,
-    from nvflare 2.8 on, ``run``) returns FLARE's own ``Run`` at once, and the view follows the job; the ``Run``'s
-    ``get_status()``, ``get_result(timeout)`` and ``abort()`` go over the same session.
+    from nvflare 2.8 on, ``run``) returns FLARE's own ``Run`` at once, and the view follows the job; the
+    ``Run``'s ``get_status()``, ``get_result(timeout)`` and ``abort()`` go over the same session.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ class NotebookEnv:
 
     Notes
     -----
-    FLARE's ``Run`` logs what goes wrong as a warning and returns None, for every environment. With nvflare 2.7 and
-    2.8, ``recipe.execute`` is the same; 2.7 has no ``recipe.run``.
+    FLARE's ``Run`` logs what goes wrong as a warning and returns None, for every environment. With
+    nvflare 2.7 and 2.8, ``recipe.execute`` is the same; 2.7 has no ``recipe.run``.
 
     Examples
     --------
@@ -109,15 +109,15 @@ class NotebookEnv:
     ) -> None:
         if session is not None and kit is not None:
             raise InvalidArgumentError("give NotebookEnv a session or a kit, not both")
-        _register(type(self))
+        _register_exec_env(type(self))
         self.extra = dict(extra or {})
-        self._given = session
+        self._user_session = session
         self._kit = kit
         self._study = study
-        self._show = show
+        self._should_show = show
         self._download_to = download_to
-        self._own: Session | None = None
-        self._used: Session | None = None
+        self._own_session: Session | None = None
+        self._last_session: Session | None = None
 
     # -- what FLARE's recipes and Run call -----------------------------------------------------------------
 
@@ -127,30 +127,30 @@ class NotebookEnv:
 
     def deploy(self, job: FedJob) -> str:
         """Submit a job, show it, and return its id."""
-        session = self._session()
+        session = self._get_session()
         with tempfile.TemporaryDirectory(prefix="flare-widgets-recipe-") as folder:
             job.export_job(folder)
             _warn_of_missing_scripts(job)
             job_id = session.submit_job(str(Path(folder) / job.name))
-        self._used = session
-        if self._show and _host is not None:
-            _host.show(session, job_id)
+        self._last_session = session
+        if self._should_show and _host is not None:
+            _host.show_job(session, job_id)
         return job_id
 
     def get_job_status(self, job_id: str) -> str | None:
         """Return the status of a job."""
-        return self._session().get_job_status(job_id)
+        return self._get_session().get_job_status(job_id)
 
     def abort_job(self, job_id: str) -> None:
         """End a job before its time."""
-        self._session().abort_job(job_id)
+        self._get_session().abort_job(job_id)
 
     def get_job_result(self, job_id: str, timeout: float = 0.0) -> str | None:
         """Wait for the end of a job, download its result and return the folder; None if it is not over in time.
 
         An interrupt ends the waiting, not the job.
         """
-        session = self._session()
+        session = self._get_session()
         try:
             session.wait_for_job(job_id, timeout=timeout)
         except JobTimeout:
@@ -165,35 +165,35 @@ class NotebookEnv:
         clean_up
             Of no effect: there is no workspace besides the downloaded result, which is the user's.
         """
-        own, self._own = self._own, None
+        own, self._own_session = self._own_session, None
         if own is not None:
             own.close()
 
     # -- sessions ------------------------------------------------------------------------------------------
 
-    def _session(self) -> Session:
-        if self._given is not None:
-            return self._given
+    def _get_session(self) -> Session:
+        if self._user_session is not None:
+            return self._user_session
         if self._kit is not None:
-            if self._own is None or self._own.closed:
-                self._own = connect(self._kit, study=self._study)
-            return self._own
+            if self._own_session is None or self._own_session.closed:
+                self._own_session = connect(self._kit, study=self._study)
+            return self._own_session
         # The session that a job was submitted with, also when another has become the current one.
-        if self._used is not None and not self._used.closed:
-            return self._used
+        if self._last_session is not None and not self._last_session.closed:
+            return self._last_session
         if _host is None:
             raise SessionClosed(
                 "NotebookEnv has no session: %load_ext flare_widgets and %flare connect KIT, or give it a session or "
                 "a kit: NotebookEnv(kit=...)"
             )
-        return _host.session()
+        return _host.get_session()
 
     def __repr__(self) -> str:
-        of = self._given or self._own or self._kit or "the current session"
+        of = self._user_session or self._own_session or self._kit or "the current session"
         return f"<NotebookEnv: {of}>"
 
 
-def _register(kind: type) -> None:
+def _register_exec_env(env_class: type) -> None:
     """Make it an ``ExecEnv`` in FLARE's eyes, which asks ``isinstance`` in some recipes."""
     if importlib.util.find_spec("nvflare") is None:
         raise AuthoringNotInstalled(
@@ -202,7 +202,7 @@ def _register(kind: type) -> None:
         )
     from nvflare.recipe.spec import ExecEnv
 
-    ExecEnv.register(kind)
+    ExecEnv.register(env_class)
 
 
 def _warn_of_missing_scripts(job: object) -> None:

@@ -23,7 +23,7 @@ from ..errors import (
 from ..federation import FederationError
 from ..options import add_options
 from . import federation, jobs, kits, notebooks
-from .command import CliCommand, ExitCode, complain
+from .command import CliCommand, ExitCode, print_error
 
 COMMANDS: tuple[CliCommand, ...] = (
     *notebooks.COMMANDS,
@@ -37,7 +37,7 @@ _EPILOG = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the glyphs still has the words
     command: CliCommand = options.command
@@ -50,11 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # else Python complains at its end
         return ExitCode.DONE
     except (FlareError, FederationError, ValueError, OSError) as e:
-        complain(" ".join(str(e).split()) or type(e).__name__)
-        return exit_code(e)
+        print_error(" ".join(str(e).split()) or type(e).__name__)
+        return exit_code_for(e)
 
 
-def exit_code(error: Exception) -> ExitCode:
+def exit_code_for(error: Exception) -> ExitCode:
     """Return the exit code of an error."""
     if isinstance(error, (AuthenticationError, AuthorizationError, FLCommunicationError, ReadOnlySession)):
         return ExitCode.NOT_PERMITTED
@@ -63,7 +63,7 @@ def exit_code(error: Exception) -> ExitCode:
     return ExitCode.TIMEOUT if isinstance(error, (JobTimeout, TimeoutError)) else ExitCode.FAILED
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="flare-widgets", description="NVIDIA FLARE in a notebook.", epilog=_EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

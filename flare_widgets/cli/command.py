@@ -74,7 +74,7 @@ def command(*options: Option) -> Callable[[Callable[..., int]], CliCommand]:
     return lambda run: CliCommand(run.__name__.rstrip("_"), run, options)
 
 
-WHERE = (
+CONNECT_OPTIONS = (
     option(
         "--kit", default=None, metavar="KIT",
         help="the startup kit: its folder, or its name among those at hand (default: $FLARE_WIDGETS_KIT, or the "
@@ -88,15 +88,15 @@ JSON = option("--json", action="store_true", dest="as_json", help="print JSON")
 
 
 @contextlib.contextmanager
-def connected(kit: str | None, study: str | None) -> Iterator[ManagedSession]:
-    """Connect as the options :data:`WHERE` and the environment say, for as long as the block lasts."""
+def open_session(kit: str | None, study: str | None) -> Iterator[ManagedSession]:
+    """Connect as the options :data:`CONNECT_OPTIONS` and the environment say, for as long as the block lasts."""
     # Not at the top: who wants help, or JupyterLab, need not wait for cryptography.
     from ..config import FlareWidgets
     from ..manager import SessionManager, resolve_kit
-    from ..manager.kits import kit_folders
+    from ..manager.kits import find_kit_folders
 
     settings = FlareWidgets()
-    word = kit or settings.kit or _local_kit()
+    word = kit or settings.kit or _find_local_admin_kit()
     if not word:
         raise ConfigError(
             "which startup kit? Give --kit KIT, or set FLARE_WIDGETS_KIT; flare-widgets up starts a federation here"
@@ -105,7 +105,7 @@ def connected(kit: str | None, study: str | None) -> Iterator[ManagedSession]:
     manager.read_only = settings.read_only
     try:
         yield manager.open(
-            resolve_kit(word, kit_folders(settings.kit_folders, ".")),
+            resolve_kit(word, find_kit_folders(settings.kit_folders, ".")),
             study=study or settings.study,
             timeout=settings.timeout,
             poll_interval=settings.poll_interval or None,
@@ -114,49 +114,49 @@ def connected(kit: str | None, study: str | None) -> Iterator[ManagedSession]:
         manager.close_all()
 
 
-def _local_kit() -> str:
+def _find_local_admin_kit() -> str:
     """The admin's kit of the only federation on this machine; empty when there is none, or more than one."""
     from ..federation import FederationError, LocalFederation
 
     try:
-        running = [up for up in LocalFederation.list_running() if up.in_default_place]
+        running = [up for up in LocalFederation.list_running() if up.is_in_default_folder]
     except FederationError:  # not installed here
         return ""
     return str(running[0].admin_kit) if len(running) == 1 else ""
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """Print what was asked for."""
     print(text, flush=True)  # noqa: T201
 
 
-def say_json(value: Any) -> None:
+def echo_json(value: Any) -> None:
     """Print what was asked for, for a program."""
-    say(json.dumps(value, indent=2))
+    echo(json.dumps(value, indent=2))
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Print what went wrong."""
     print(f"flare-widgets: {message}", file=sys.stderr)  # noqa: T201
 
 
-class Line:
+class StatusLine:
     """A line on standard error that is written over: how far something is. Where there is no terminal, nothing."""
 
     def __init__(self) -> None:
-        self._length = 0
-        self._terminal = sys.stderr.isatty()
+        self._shown_chars = 0
+        self._is_terminal = sys.stderr.isatty()
 
-    def say(self, text: str) -> None:
+    def update(self, text: str) -> None:
         """Show `text` in place of what was said before."""
-        if self._terminal:
-            sys.stderr.write(f"\r{text[:79].ljust(self._length)}")
+        if self._is_terminal:
+            sys.stderr.write(f"\r{text[:79].ljust(self._shown_chars)}")
             sys.stderr.flush()
-            self._length = min(len(text), 79)
+            self._shown_chars = min(len(text), 79)
 
     def clear(self) -> None:
         """Take the line away."""
-        self.say("")
-        if self._terminal:
+        self.update("")
+        if self._is_terminal:
             sys.stderr.write("\r")
             sys.stderr.flush()

@@ -6,10 +6,10 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..federation import LocalFederation, RunningFederation
-from ..options import FEDERATION, SCHEME, SITES, USERS, limit, option
-from .command import JSON, ExitCode, Line, command, say, say_json
+from ..options import FEDERATION, SCHEME, SITES, USERS, option, parse_time_limit
+from .command import JSON, ExitCode, StatusLine, command, echo, echo_json
 
-_DAY = 86400.0
+_DAY_S = 86400.0
 
 
 @command(
@@ -17,7 +17,13 @@ _DAY = 86400.0
     FEDERATION,
     SCHEME,
     USERS,
-    option("--keep", type=limit, default=_DAY, metavar="S", help="seconds until it ends by itself (default: a day)"),
+    option(
+        "--keep",
+        type=parse_time_limit,
+        default=_DAY_S,
+        metavar="S",
+        help="seconds until it ends by itself (default: a day)",
+    ),
     JSON,
 )
 def up(
@@ -38,22 +44,22 @@ def up(
         flare-widgets up --sites hospital-a,hospital-b --name clinics
         flare-widgets up --json | jq -r .admin_kit
     """
-    found = [up for up in LocalFederation.list_running() if _is_meant(up, name)]
+    found = [up for up in LocalFederation.list_running() if _is_selected(up, name)]
     if not found:
         if keep <= 0:
             raise ConfigError("--keep takes seconds above 0: with 0 it would end with the command")
-        line = Line()
+        line = StatusLine()
         try:
             federation = LocalFederation(
-                2 if sites is None else sites, progress=line.say, name=name, scheme=scheme, users=users, keep=keep
+                2 if sites is None else sites, progress=line.update, name=name, scheme=scheme, users=users, keep=keep
             ).start()
         finally:
             line.clear()
         found = [up for up in LocalFederation.list_running() if up.name == federation.name]
     if as_json:
-        say_json(_facts(found[0]))
+        echo_json(_to_json(found[0]))
     else:
-        say(f"{found[0]}\nIts admin's startup kit: {found[0].admin_kit}")
+        echo(f"{found[0]}\nIts admin's startup kit: {found[0].admin_kit}")
     return ExitCode.DONE
 
 
@@ -70,30 +76,34 @@ def down(name: str | None, all: bool, as_json: bool) -> int:
         flare-widgets down clinics
         flare-widgets down --all
     """
-    running = [up for up in LocalFederation.list_running() if all or _is_meant(up, name)]
+    running = [up for up in LocalFederation.list_running() if all or _is_selected(up, name)]
     names = [up.name for up in running] if all or len(running) == 1 else [name]
     ended = [LocalFederation.attach(each) for each in names]
     for federation in ended:
         federation.stop()
     if as_json:
-        say_json([_facts(up) for up in running if up.name in {federation.name for federation in ended}])
+        echo_json([_to_json(up) for up in running if up.name in {federation.name for federation in ended}])
     else:
-        say("\n".join(f"{federation.name} has ended" for federation in ended) or "no federation is running")
+        echo("\n".join(f"{federation.name} has ended" for federation in ended) or "no federation is running")
     return ExitCode.DONE
 
 
 COMMANDS = (up, down)
 
 
-def _is_meant(up: RunningFederation, name: str | None) -> bool:
-    return up.in_default_place and up.keep > 0 if name is None else up.name == name
+def _is_selected(federation: RunningFederation, name: str | None) -> bool:
+    return (
+        federation.is_in_default_folder and federation.keep_alive_seconds > 0
+        if name is None
+        else federation.name == name
+    )
 
 
-def _facts(up: RunningFederation) -> dict[str, Any]:
+def _to_json(federation: RunningFederation) -> dict[str, Any]:
     return {
-        "name": up.name,
-        "sites": list(up.sites),
-        "port": up.port,
-        "folder": str(up.folder),
-        "admin_kit": str(up.admin_kit),
+        "name": federation.name,
+        "sites": list(federation.sites),
+        "port": federation.port,
+        "folder": str(federation.folder),
+        "admin_kit": str(federation.admin_kit),
     }

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ..formatting.text import size
-from ..options import FOLDER, LAST, NAMED, TOKEN, WAIT_LIMIT, option
-from .command import JSON, WHERE, ExitCode, Line, command, connected, say, say_json
+from ..formatting.text import format_size
+from ..options import FOLDER, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIMEOUT, option
+from .command import CONNECT_OPTIONS, JSON, ExitCode, StatusLine, command, echo, echo_json, open_session
 
 if TYPE_CHECKING:
     from ..api import Session
 
-_COMPLETED = "FINISHED:COMPLETED"
+_COMPLETED_STATUS = "FINISHED:COMPLETED"
 
 
-@command(LAST, NAMED, *WHERE, JSON)
+@command(LIMIT, NAME_PREFIX, *CONNECT_OPTIONS, JSON)
 def jobs(limit: int, name: str | None, kit: str | None, study: str | None, as_json: bool) -> int:
     """List the jobs of a study, newest first.
 
@@ -25,16 +25,16 @@ def jobs(limit: int, name: str | None, kit: str | None, study: str | None, as_js
     """
     from ..api import job_table
 
-    with connected(kit, study) as managed:
+    with open_session(kit, study) as managed:
         listed = managed.session.list_jobs(reverse=True, limit=limit, name_prefix=name)
     if as_json:
-        say_json(listed)
+        echo_json(listed)
     else:
-        say(job_table.text_table(listed) if listed else "no jobs")
+        echo(job_table.format_text_table(listed) if listed else "no jobs")
     return ExitCode.DONE
 
 
-@command(FOLDER, TOKEN, option("--monitor", action="store_true", help="watch it until it ends"), *WHERE, JSON)
+@command(FOLDER, TOKEN, option("--monitor", action="store_true", help="watch it until it ends"), *CONNECT_OPTIONS, JSON)
 def submit(folder: str, token: str | None, monitor: bool, kit: str | None, study: str | None, as_json: bool) -> int:
     """Submit a job folder and print the job's id.
 
@@ -43,31 +43,31 @@ def submit(folder: str, token: str | None, monitor: bool, kit: str | None, study
         flare-widgets submit jobs/hello-numpy --monitor
         job=$(flare-widgets submit jobs/hello-numpy)
     """
-    line = Line()
+    line = StatusLine()
 
     def progress(done: int, total: int) -> None:
-        line.say(f"sending {size(done)} of {size(total)}" if total else "preparing")
+        line.update(f"sending {format_size(done)} of {format_size(total)}" if total else "preparing")
 
-    with connected(kit, study) as managed:
+    with open_session(kit, study) as managed:
         try:
             job_id = managed.session.submit_job(folder, token, progress=progress)
         finally:
             line.clear()
         if monitor:
             if not as_json:
-                say(job_id)
-            return _watched(managed.session, job_id, 0.0, as_json)
+                echo(job_id)
+            return _watch_until_ended(managed.session, job_id, 0.0, as_json)
     if as_json:
-        say_json({"job_id": job_id})
+        echo_json({"job_id": job_id})
     else:
-        say(job_id)
+        echo(job_id)
     return ExitCode.DONE
 
 
 @command(
     option("job", nargs="?", metavar="JOB", help="the job's id, its beginning, or its name (default: the newest)"),
-    WAIT_LIMIT,
-    *WHERE,
+    WAIT_TIMEOUT,
+    *CONNECT_OPTIONS,
     JSON,
 )
 def monitor(job: str | None, timeout: float, kit: str | None, study: str | None, as_json: bool) -> int:
@@ -80,17 +80,17 @@ def monitor(job: str | None, timeout: float, kit: str | None, study: str | None,
         flare-widgets monitor
         flare-widgets monitor 76b8 --timeout 600 --json
     """
-    with connected(kit, study) as managed:
-        return _watched(managed.session, managed.find_job(job), timeout, as_json)
+    with open_session(kit, study) as managed:
+        return _watch_until_ended(managed.session, managed.find_job_id(job), timeout, as_json)
 
 
 COMMANDS = (jobs, submit, monitor)
 
 
-def _watched(session: Session, job_id: str, timeout: float, as_json: bool) -> int:
-    from ..monitoring.console import follow
+def _watch_until_ended(session: Session, job_id: str, timeout: float, as_json: bool) -> int:
+    from ..monitoring.console import watch_job
 
-    snapshot = follow(session, job_id, timeout, sys.stderr if as_json else sys.stdout)
+    snapshot = watch_job(session, job_id, timeout, sys.stderr if as_json else sys.stdout)
     if as_json:
-        say_json(snapshot.to_json())
-    return ExitCode.DONE if snapshot.status == _COMPLETED else ExitCode.FAILED
+        echo_json(snapshot.to_json())
+    return ExitCode.DONE if snapshot.status == _COMPLETED_STATUS else ExitCode.FAILED

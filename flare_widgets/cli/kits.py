@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..options import OFFLINE, STEP, option
-from .command import JSON, ExitCode, command, say, say_json
+from ..options import OFFLINE, STEP_TIMEOUT, option
+from .command import JSON, ExitCode, command, echo, echo_json
 
 
 @command(
     option("kit", metavar="KIT", help="the startup kit: its folder, or the startup folder in it"),
     OFFLINE,
-    STEP,
+    STEP_TIMEOUT,
     JSON,
 )
 def check(kit: str, offline: bool, timeout: float, as_json: bool) -> int:
@@ -24,9 +24,9 @@ def check(kit: str, offline: bool, timeout: float, as_json: bool) -> int:
 
     report = check_kit(kit, not offline, timeout)
     if as_json:
-        say_json(report.to_json())
+        echo_json(report.to_json())
     else:
-        say(str(report))
+        echo(str(report))
     return ExitCode.DONE if report.ok else ExitCode.FAILED
 
 

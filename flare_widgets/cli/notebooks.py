@@ -9,21 +9,23 @@ import sys
 from pathlib import Path
 
 from ..options import option
-from .command import ExitCode, command, complain
+from .command import ExitCode, command, print_error
 
-LESSON = Path("notebooks", "01_quickstart.ipynb")
+DEFAULT_LESSON = Path("notebooks", "01_quickstart.ipynb")
 
-_LESSON = option("lesson", type=Path, nargs="?", default=LESSON, help=f"the notebook (default: {LESSON})")
+_LESSON = option(
+    "lesson", type=Path, nargs="?", default=DEFAULT_LESSON, help=f"the notebook (default: {DEFAULT_LESSON})"
+)
 
 
 @command(_LESSON, option("--out", type=Path, default=Path("out"), help="where the results go (default: out)"))
 def demo(lesson: Path, out: Path) -> int:
     """Run a lesson for real, without a screen, and show what its job did."""
-    missing = [name for name in ("nbclient", "nbconvert", "ipykernel", "nvflare") if not _installed(name)]
+    missing = [name for name in ("nbclient", "nbconvert", "ipykernel", "nvflare") if not _is_installed(name)]
     if missing:
         return _fail(f"the demo needs {', '.join(missing)}: pip install 'flare-widgets[local]' jupyterlab")
     if not lesson.is_file():
-        return _no_notebook(lesson)
+        return _fail_missing_notebook(lesson)
     from ..demo import run
 
     return run(lesson, out)
@@ -32,10 +34,10 @@ def demo(lesson: Path, out: Path) -> int:
 @command(_LESSON)
 def lab(lesson: Path) -> int:
     """Open JupyterLab on a lesson."""
-    if not _installed("jupyterlab"):
+    if not _is_installed("jupyterlab"):
         return _fail("JupyterLab is not installed: pip install 'flare-widgets[local]' jupyterlab")
     if not lesson.is_file():
-        return _no_notebook(lesson)
+        return _fail_missing_notebook(lesson)
     # The environment's own programs first: FLARE starts its processes with the Python it finds on the path.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # JupyterLab refuses to run as root unless told; in a container one often is.
@@ -50,14 +52,14 @@ def lab(lesson: Path) -> int:
 COMMANDS = (demo, lab)
 
 
-def _no_notebook(lesson: Path) -> int:
+def _fail_missing_notebook(lesson: Path) -> int:
     return _fail(f"there is no notebook {lesson}: run this in a clone of flare-widgets, or name one")
 
 
-def _installed(name: str) -> bool:
+def _is_installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
 def _fail(message: str) -> int:
-    complain(message)
+    print_error(message)
     return ExitCode.FAILED

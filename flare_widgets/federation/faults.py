@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: What can be done, and what it is called on a button.
 FAULTS = {"kill": "Kill", "pause": "Pause", "slow": "Slow down", "back": "Bring back"}
 
-_WORDS = {
+_STATE_TEXTS = {
     "running": "runs",
     "paused": "stands still",
     "slow": "runs for a fifth of the time",
@@ -33,7 +33,7 @@ _WORDS = {
 }
 
 
-def inject(federation: LocalFederation, what: str, who: str) -> ProcessState:
+def inject(federation: LocalFederation, fault: str, process: str) -> ProcessState:
     """Do something to a site or to the server.
 
     Parameters
@@ -57,34 +57,34 @@ def inject(federation: LocalFederation, what: str, who: str) -> ProcessState:
     FederationError
         The federation does not run.
     """
-    if what not in FAULTS:
-        raise InvalidArgumentError(f"{what!r} is no fault{_suggest(what, [*FAULTS])}; there are {', '.join(FAULTS)}")
+    if fault not in FAULTS:
+        raise InvalidArgumentError(f"{fault!r} is no fault{_suggest(fault, [*FAULTS])}; there are {', '.join(FAULTS)}")
     states = federation.states
-    if who not in states:
+    if process not in states:
         raise InvalidArgumentError(
-            f"the federation has no {who!r}{_suggest(who, [*states])}; there are {', '.join(states)}"
+            f"the federation has no {process!r}{_suggest(process, [*states])}; there are {', '.join(states)}"
         )
-    reason = why_not(states[who])[what]
+    reason = disabled_reasons(states[process])[fault]
     if reason:
-        raise InvalidArgumentError(f"{who}: {reason}")
-    return federation._inject(what, who)
+        raise InvalidArgumentError(f"{process}: {reason}")
+    return federation._request_fault(fault, process)
 
 
-def why_not(process: ProcessState) -> dict[str, str]:
+def disabled_reasons(state: ProcessState) -> dict[str, str]:
     """Why a fault makes no sense for a process now, for each fault; empty when it does. Pure."""
-    gone = process.state in ("killed", "down")
+    gone = state.state in ("killed", "down")
     dead = "it does not run: bring it back first" if gone else ""
     return {
         "kill": "it does not run" if gone else "",
-        "pause": dead or ("it stands still already" if process.state == "paused" else ""),
-        "slow": dead or ("it is slow already" if process.state == "slow" else ""),
-        "back": "nothing was done to it" if process.state == "running" else "",
+        "pause": dead or ("it stands still already" if state.state == "paused" else ""),
+        "slow": dead or ("it is slow already" if state.state == "slow" else ""),
+        "back": "nothing was done to it" if state.state == "running" else "",
     }
 
 
-def words(process: ProcessState) -> str:
+def state_text(state: ProcessState) -> str:
     """How a process is, in words: ``stands still``. Pure."""
-    return _WORDS.get(process.state, process.state)
+    return _STATE_TEXTS.get(state.state, state.state)
 
 
 def _suggest(word: str, known: list[str]) -> str:

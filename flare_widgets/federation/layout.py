@@ -27,24 +27,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import FederationError
-from .validation import LOGS, breaks_commands
+from .validation import LOGS, is_unsafe_path
 
-ALIVE = "alive"
+ALIVE_FILE = "alive"
 AUTHORITY = "authority"
 KITS = "kits"
 PROVISION = "provision"
 STORAGE = "storage"
 
 #: What is kept: nothing older than a week, nothing beyond the newest ten ...
-KEEP_SECONDS = 7 * 24 * 3600.0
-KEEP_NEWEST = 10
+MAX_AGE_S = 7 * 24 * 3600.0
+MAX_KEPT_FOLDERS = 10
 # ... but nothing that was used a moment ago, since it may be just being started by another process.
-_SURELY_IDLE = 3600.0
+_MIN_IDLE_S = 3600.0
 
-_NAME = re.compile(r"\d{8}-\d{6}-(?P<federation>[0-9a-f]{12})")
+_NAME_PATTERN = re.compile(r"\d{8}-\d{6}-(?P<federation>[0-9a-f]{12})")
 
 
-class Entry(NamedTuple):
+class FolderEntry(NamedTuple):
     """A federation's folder, as the decision to remove it sees it."""
 
     name: str
@@ -56,27 +56,27 @@ def default_root() -> Path:
 
     The user's cache folder, or one under the temporary folder if that cannot be used.
     """
-    for candidate in (_cache() / "flare-widgets" / "federations", _temporary()):
-        if not breaks_commands(candidate) and _make_private(candidate):
+    for candidate in (_cache_folder() / "flare-widgets" / "federations", _temporary_folder()):
+        if not is_unsafe_path(candidate) and _make_private(candidate):
             return candidate
     raise FederationError(
-        f"No folder for the local federation: neither {_cache()} nor {_temporary()} can be used; "
+        f"No folder for the local federation: neither {_cache_folder()} nor {_temporary_folder()} can be used; "
         "give one with folder=..."
     )
 
 
-def _cache() -> Path:
+def _cache_folder() -> Path:
     named = os.environ.get("XDG_CACHE_HOME", "")
     if named and Path(named).is_absolute():
         return Path(named)
     try:
         home = Path.home()
     except RuntimeError:  # no HOME and no entry in the password database, as in some containers
-        return _temporary()
+        return _temporary_folder()
     return home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
 
 
-def _temporary() -> Path:
+def _temporary_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"flare-widgets-{os.getuid()}"
 
 
@@ -95,7 +95,7 @@ def _make_private(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
-def make(federation: str, folder: Path | None) -> Path:
+def make_folder(federation_id: str, folder: Path | None) -> Path:
     """Make the folder of a federation that is about to start.
 
     Parameters
@@ -111,11 +111,11 @@ def make(federation: str, folder: Path | None) -> Path:
         The folder, readable by this user only.
     """
     if folder is None:
-        folder = default_root() / f"{time.strftime('%Y%m%d-%H%M%S')}-{federation}"
+        folder = default_root() / f"{time.strftime('%Y%m%d-%H%M%S')}-{federation_id}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)  # mkdir leaves an existing folder as it was
     (folder / LOGS).mkdir(mode=0o700, exist_ok=True)
-    (folder / ALIVE).touch()
+    (folder / ALIVE_FILE).touch()
     return folder
 
 
@@ -123,17 +123,17 @@ def keep_logs_only(folder: Path) -> None:
     """Take back a federation whose start failed, so that its folder can be used again."""
     for part in (KITS, PROVISION, STORAGE, AUTHORITY, "orders"):
         shutil.rmtree(folder / part, ignore_errors=True)
-    for file in (ALIVE, "federation.json", "state.json"):
+    for file in (ALIVE_FILE, "federation.json", "state.json"):
         with contextlib.suppress(OSError):
             (folder / file).unlink(missing_ok=True)
 
 
-def forget_authority(folder: Path) -> None:
+def remove_authority(folder: Path) -> None:
     """Remove the key of the certificate authority: with the federation ended, nobody can join it any more."""
     shutil.rmtree(folder / AUTHORITY, ignore_errors=True)
 
 
-def prune(live: Collection[str] = ()) -> list[Path]:
+def prune(running_ids: Collection[str] = ()) -> list[Path]:
     """Remove the folders of old federations under :func:`default_root`.
 
     Parameters
@@ -148,7 +148,7 @@ def prune(live: Collection[str] = ()) -> list[Path]:
     """
     root = default_root()
     removed = []
-    for name in outdated(_entries(root), now=time.time(), live=live):
+    for name in find_outdated(_list_entries(root), now=time.time(), running_ids=running_ids):
         # Somebody may be reading a log in it, or another start be removing it too: what cannot go now, goes
         # later.
         shutil.rmtree(root / name, ignore_errors=True)
@@ -156,16 +156,16 @@ def prune(live: Collection[str] = ()) -> list[Path]:
     return removed
 
 
-def _entries(root: Path) -> Iterable[Entry]:
+def _list_entries(root: Path) -> Iterable[FolderEntry]:
     for folder in root.iterdir():
         try:
-            alive = folder / ALIVE
-            yield Entry(folder.name, (alive if alive.exists() else folder).stat().st_mtime)
+            alive = folder / ALIVE_FILE
+            yield FolderEntry(folder.name, (alive if alive.exists() else folder).stat().st_mtime)
         except OSError:
             continue
 
 
-def outdated(entries: Iterable[Entry], *, now: float, live: Collection[str] = ()) -> list[str]:
+def find_outdated(entries: Iterable[FolderEntry], *, now: float, running_ids: Collection[str] = ()) -> list[str]:
     """Which folders are no longer worth keeping. Pure.
 
     Parameters
@@ -184,12 +184,12 @@ def outdated(entries: Iterable[Entry], *, now: float, live: Collection[str] = ()
     """
     ours = []
     for entry in entries:
-        match = _NAME.fullmatch(entry.name)
-        if match and match["federation"] not in live:
+        match = _NAME_PATTERN.fullmatch(entry.name)
+        if match and match["federation"] not in running_ids:
             ours.append(entry)
     ours.sort(key=lambda entry: entry.last_used, reverse=True)
     return [
         entry.name
         for position, entry in enumerate(ours)
-        if now - entry.last_used > KEEP_SECONDS or (position >= KEEP_NEWEST and now - entry.last_used > _SURELY_IDLE)
+        if now - entry.last_used > MAX_AGE_S or (position >= MAX_KEPT_FOLDERS and now - entry.last_used > _MIN_IDLE_S)
     ]

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from . import faults, layout, mailbox, processes, registry, validation
 from .errors import FederationError, FederationNotInstalled
 from .mailbox import ProcessState
-from .membership import join, leave
+from .membership import add_site, remove_site
 from .provision import ADMIN
 from .registry import RunningFederation
-from .startup import Run, bring_up
-from .supervisor_client import Attached
+from .startup import FederationHandle, start_federation
+from .supervisor_client import AttachedSupervisor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -89,16 +89,16 @@ class LocalFederation:
         name: str | None = None,
         keep: float = 0,
     ) -> None:
-        self._sites = validation.site_names(sites)
+        self._sites = validation.check_sites(sites)
         self._chosen_folder = None if folder is None else validation.check_folder(Path(folder))
         self._start_timeout = validation.check_timeout(start_timeout)
         self._scheme = validation.check_scheme(scheme)
         self._users = validation.check_users(users, ADMIN)
-        self._chosen_name = validation.check_name(name)
+        self._chosen_name = validation.check_federation_name(name)
         self._name = self._chosen_name
-        self._keep = validation.check_keep(keep)
+        self._keep_alive_seconds = validation.check_keep_alive(keep)
         self._progress = progress
-        self._run: Run | None = None
+        self._handle: FederationHandle | None = None
 
     @classmethod
     def list_running(cls) -> list[RunningFederation]:
@@ -109,8 +109,8 @@ class LocalFederation:
         list of RunningFederation
             With ``name``, ``sites``, ``port``, ``folder`` and ``started_at``; the oldest first.
         """
-        _check_usable()
-        return [up for _, up in registry.running()]
+        _check_supported()
+        return [up for _, up in registry.list_running()]
 
     @classmethod
     def attach(cls, name: str | None = None, *, progress: Callable[[str], None] | None = None) -> Self:
@@ -131,13 +131,13 @@ class LocalFederation:
         FederationError
             There is none of this name, or more than one: says which there are.
         """
-        _check_usable()
-        description, folder = registry.pick(name, registry.running())
+        _check_supported()
+        description, folder = registry.pick_federation(name, registry.list_running())
         federation = cls(progress=progress, scheme=description.scheme, users=description.users)
-        registry.hold(folder)
-        control = Attached(description.federation, folder)
-        federation._run = Run(control, description.port, folder, forgotten=False)
-        federation._name, federation._keep = description.name, description.linger
+        registry.lease(folder)
+        control = AttachedSupervisor(description.federation, folder)
+        federation._handle = FederationHandle(control, description.port, folder, close_on_gc=False)
+        federation._name, federation._keep_alive_seconds = description.name, description.linger
         federation._sites = federation.site_names
         return federation
 
@@ -149,13 +149,13 @@ class LocalFederation:
     @property
     def site_names(self) -> tuple[str, ...]:
         """The names of the sites, those that joined later included."""
-        states = self._states() if self._run is not None else None
+        states = self._read_states() if self._handle is not None else None
         return self._sites if not states else tuple(one.name for one in states if not one.is_server)
 
     @property
     def running(self) -> bool:
         """Whether the federation is up."""
-        return self._run is not None and self._run.running
+        return self._handle is not None and self._handle.running
 
     @property
     def admin_kit(self) -> Path:
@@ -181,30 +181,30 @@ class LocalFederation:
                 f"This federation has no user {user!r}, only {', '.join((ADMIN, *self._users))}: "
                 "name who else shall be in it with users={...}."
             )
-        return self._started().folder / layout.KITS / user
+        return self._require_started().folder / layout.KITS / user
 
     @property
     def folder(self) -> Path:
         """The federation's folder, which stays when the federation has ended."""
-        if self._run is None and self._chosen_folder is not None:
+        if self._handle is None and self._chosen_folder is not None:
             return self._chosen_folder
-        return self._started().folder
+        return self._require_started().folder
 
     @property
     def logs(self) -> dict[str, Path]:
         """What the server and each site wrote to their console, a file each; they stay when it has ended."""
-        folder = self._started().folder / validation.LOGS
+        folder = self._require_started().folder / validation.LOGS
         return {name: folder / f"{name}.log" for name in ("server", *self.site_names)}
 
     @property
     def port(self) -> int:
         """The port of this machine that the server listens on."""
-        return self._started().port
+        return self._require_started().port
 
-    def _started(self) -> Run:
-        if self._run is None:
+    def _require_started(self) -> FederationHandle:
+        if self._handle is None:
             raise FederationError("The federation has not been started: call start() first.")
-        return self._run
+        return self._handle
 
     def __repr__(self) -> str:
         # Cheap on purpose, as it is shown without being asked for: looks at one process and a file, and asks nobody.
@@ -212,7 +212,7 @@ class LocalFederation:
         names = ", ".join(sites) if len(sites) <= 5 else f"{len(sites)} sites"
         if self.running:
             return f"<LocalFederation {names}: running on port {self.port}>"
-        return f"<LocalFederation {names}: {'not started' if self._run is None else 'stopped'}>"
+        return f"<LocalFederation {names}: {'not started' if self._handle is None else 'stopped'}>"
 
     def start(self) -> Self:
         """Start the federation and wait until all sites are connected and the admin can log in.
@@ -234,32 +234,32 @@ class LocalFederation:
         """
         if self.running:
             return self
-        _check_usable()
+        _check_supported()
         if self._chosen_folder is not None:
             validation.check_folder(self._chosen_folder)
         self.stop()
         began = time.monotonic()
-        _clean_up_after_others(self._say)
+        _remove_leftovers(self._report_status)
         deadline = began + self._start_timeout
-        self._name = registry.free_name(self._chosen_name)
-        self._run = bring_up(
+        self._name = registry.pick_free_name(self._chosen_name)
+        self._handle = start_federation(
             self._sites,
             self._chosen_folder,
-            self._say,
+            self._report_status,
             deadline,
             scheme=self._scheme,
             users=self._users,
             name=self._name,
-            linger=self._keep,
+            keep_alive_seconds=self._keep_alive_seconds,
         )
-        self._say(f"ready in {time.monotonic() - began:.1f} s")
+        self._report_status(f"ready in {time.monotonic() - began:.1f} s")
         return self
 
     def stop(self) -> None:
         """End the federation with everything it runs, jobs included. Does nothing if it is not running."""
-        if self._run is not None:
+        if self._handle is not None:
             self._sites = self.site_names
-            self._run.close()
+            self._handle.close()
 
     # -- sites come and go ---------------------------------------------------------------------------------
 
@@ -282,9 +282,9 @@ class LocalFederation:
         FederationError
             The federation does not run, or the site does not connect in time, and is removed again.
         """
-        run = self._up()
-        sites = validation.site_names([*self.site_names, name])
-        join(run.folder, run.port, self._scheme, sites[-1], self._say, time.monotonic() + timeout)
+        run = self._require_running()
+        sites = validation.check_sites([*self.site_names, name])
+        add_site(run.folder, run.port, self._scheme, sites[-1], self._report_status, time.monotonic() + timeout)
         self._sites = self.site_names
 
     def remove_site(self, name: str) -> None:
@@ -299,13 +299,13 @@ class LocalFederation:
         FederationError
             The federation does not run.
         """
-        run = self._up()
+        run = self._require_running()
         sites = self.site_names
         if name not in sites:
             raise ValueError(f"This federation has no site {name!r}, only {', '.join(sites)}.")
         if len(sites) == 1:
             raise ValueError(f"{name} is the last site: end the federation with stop() instead.")
-        leave(run.folder, name, self._say)
+        remove_site(run.folder, name, self._report_status)
         self._sites = self.site_names
 
     # -- faults --------------------------------------------------------------------------------------------
@@ -319,35 +319,35 @@ class LocalFederation:
         FederationError
             The federation does not run.
         """
-        self._up()
-        return {one.name: one for one in self._states() or ()}
+        self._require_running()
+        return {one.name: one for one in self._read_states() or ()}
 
-    def kill(self, who: str) -> ProcessState:
+    def kill(self, process: str) -> ProcessState:
         """Kill a site or the ``server`` with the jobs it runs, and leave it dead; see :mod:`.faults`."""
-        return faults.inject(self, "kill", who)
+        return faults.inject(self, "kill", process)
 
-    def pause(self, who: str) -> ProcessState:
+    def pause(self, process: str) -> ProcessState:
         """Let a site or the ``server`` stand still: silent, but connected; see :mod:`.faults`."""
-        return faults.inject(self, "pause", who)
+        return faults.inject(self, "pause", process)
 
-    def slow_down(self, who: str) -> ProcessState:
+    def slow_down(self, process: str) -> ProcessState:
         """Let a site or the ``server`` run for a fifth of the time only; see :mod:`.faults`."""
-        return faults.inject(self, "slow", who)
+        return faults.inject(self, "slow", process)
 
-    def bring_back(self, who: str) -> ProcessState:
+    def bring_back(self, process: str) -> ProcessState:
         """Undo what was done to a site or the ``server``; see :mod:`.faults`."""
-        return faults.inject(self, "back", who)
+        return faults.inject(self, "back", process)
 
-    def _inject(self, what: str, who: str) -> ProcessState:
-        state = mailbox.ask(self._up().folder, {"fault": what, "who": who})
-        return next(one for one in state.processes if one.name == who)
+    def _request_fault(self, fault: str, process: str) -> ProcessState:
+        state = mailbox.send_request(self._require_running().folder, {"fault": fault, "who": process})
+        return next(one for one in state.processes if one.name == process)
 
-    def _states(self) -> tuple[ProcessState, ...] | None:
-        state = mailbox.read_state(self._started().folder)
+    def _read_states(self) -> tuple[ProcessState, ...] | None:
+        state = mailbox.read_state(self._require_started().folder)
         return None if state is None else state.processes
 
-    def _up(self) -> Run:
-        run = self._started()
+    def _require_running(self) -> FederationHandle:
+        run = self._require_started()
         if not run.running:
             raise FederationError("The federation has ended: start() starts a new one.")
         return run
@@ -356,16 +356,16 @@ class LocalFederation:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
 
-    def _say(self, sentence: str) -> None:
+    def _report_status(self, message: str) -> None:
         if self._progress is not None:
-            self._progress(sentence)
+            self._progress(message)
 
 
-def _check_usable() -> None:
+def _check_supported() -> None:
     """Refuse, with what to do about it, where a federation cannot run."""
     if os.name != "posix":
         raise FederationError("The local federation needs Linux or macOS (on Windows: WSL).")
@@ -377,9 +377,9 @@ def _check_usable() -> None:
         )
 
 
-def _clean_up_after_others(say: Callable[[str], None]) -> None:
+def _remove_leftovers(on_status: Callable[[str], None]) -> None:
     """End what killed supervisors have left, and remove old federations' folders."""
     ended = processes.end_orphans()
     if ended:
-        say(f"ended {ended} left-over process{'es' if ended > 1 else ''} of an earlier federation")
-    layout.prune(processes.live(processes.find()))
+        on_status(f"ended {ended} left-over process{'es' if ended > 1 else ''} of an earlier federation")
+    layout.prune(processes.supervised_ids(processes.find_processes()))

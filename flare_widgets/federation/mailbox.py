@@ -22,14 +22,14 @@ from typing import Any
 
 from .errors import FederationError
 
-_ORDERS = "orders"
-_STATE = "state.json"
+_REQUESTS_FOLDER = "orders"
+_STATE_FILE = "state.json"
 
 # The supervisor looks four times a second; slow machines shall not matter.
-_ANSWER = 15.0
-_LOOK = 0.03
+_REPLY_TIMEOUT_S = 15.0
+_POLL_INTERVAL_S = 0.03
 
-_numbers = itertools.count()
+_sequence_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ProcessState:
 
 
 @dataclass(frozen=True)
-class State:
+class FederationState:
     """What ``state.json`` says.
 
     Attributes
@@ -87,16 +87,16 @@ class State:
     held: bool = True
 
 
-def write_state(folder: Path, state: State) -> None:
+def write_state(folder: Path, state: FederationState) -> None:
     """Say how things are; readers see the old state or the new one, never a part."""
-    _write(folder / _STATE, asdict(state))
+    _write_json(folder / _STATE_FILE, asdict(state))
 
 
-def read_state(folder: Path) -> State | None:
+def read_state(folder: Path) -> FederationState | None:
     """What the supervisor said last; None when it has not said anything yet."""
     try:
-        said = json.loads((folder / _STATE).read_text())
-        return State(
+        said = json.loads((folder / _STATE_FILE).read_text())
+        return FederationState(
             said["supervisor"],
             tuple(ProcessState(**one) for one in said["processes"]),
             tuple((name, answer) for name, answer in said["answers"]),
@@ -106,11 +106,11 @@ def read_state(folder: Path) -> State | None:
         return None
 
 
-def take_orders(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+def poll_requests(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """Take what was left, the oldest first: each order with its name."""
     orders = []
     with contextlib.suppress(OSError):
-        for file in sorted((folder / _ORDERS).glob("*.json")):
+        for file in sorted((folder / _REQUESTS_FOLDER).glob("*.json")):
             with contextlib.suppress(OSError, ValueError):
                 order = json.loads(file.read_text())
                 if isinstance(order, dict):
@@ -119,16 +119,16 @@ def take_orders(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     return orders
 
 
-def leave_order(folder: Path, order: dict[str, Any]) -> str:
+def post_request(folder: Path, request: dict[str, Any]) -> str:
     """Leave an order and return its name, without waiting for the answer."""
-    desk = folder / _ORDERS
+    desk = folder / _REQUESTS_FOLDER
     desk.mkdir(mode=0o700, exist_ok=True)
-    name = f"{time.time_ns()}-{os.getpid()}-{next(_numbers)}"
-    _write(desk / f"{name}.json", order)
+    name = f"{time.time_ns()}-{os.getpid()}-{next(_sequence_numbers)}"
+    _write_json(desk / f"{name}.json", request)
     return name
 
 
-def ask(folder: Path, order: dict[str, Any], timeout: float = _ANSWER) -> State:
+def send_request(folder: Path, request: dict[str, Any], timeout_s: float = _REPLY_TIMEOUT_S) -> FederationState:
     """Leave an order and wait until it is done.
 
     Returns
@@ -141,8 +141,8 @@ def ask(folder: Path, order: dict[str, Any], timeout: float = _ANSWER) -> State:
     FederationError
         It was refused, or nobody answers: the federation has ended, or its supervisor hangs.
     """
-    name = leave_order(folder, order)
-    deadline = time.monotonic() + timeout
+    name = post_request(folder, request)
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         state = read_state(folder)
         if state is not None:
@@ -151,14 +151,14 @@ def ask(folder: Path, order: dict[str, Any], timeout: float = _ANSWER) -> State:
                     if words:
                         raise FederationError(words)
                     return state
-            if not _exists(state.supervisor):
+            if not _is_process_alive(state.supervisor):
                 break
-        time.sleep(_LOOK)
-    (folder / _ORDERS / f"{name}.json").unlink(missing_ok=True)
+        time.sleep(_POLL_INTERVAL_S)
+    (folder / _REQUESTS_FOLDER / f"{name}.json").unlink(missing_ok=True)
     raise FederationError("The local federation does not answer: it has ended. Start it again.")
 
 
-def _exists(pid: int) -> bool:
+def _is_process_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -168,7 +168,7 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _write(file: Path, value: Any) -> None:
+def _write_json(file: Path, value: Any) -> None:
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     beside.write_text(json.dumps(value))
     beside.replace(file)

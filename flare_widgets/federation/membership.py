@@ -12,22 +12,22 @@ from pathlib import Path
 
 from ..errors import FlareError
 from . import mailbox
-from .environment import child_environment, own_module
+from .environment import make_child_environment, module_command
 from .errors import FederationError
 from .layout import KITS
-from .processes import MARKER
+from .processes import FEDERATION_VARIABLE
 from .provision import ADMIN
-from .startup import connected_sites, last_lines
-from .supervisor_client import site_order
+from .startup import fetch_connected_sites, format_log_tail
+from .supervisor_client import site_spec
 from .validation import LOGS
 
-_ASK = 0.25
-_LEAVING = 10.0
+_POLL_INTERVAL_S = 0.25
+_LEAVE_TIMEOUT_S = 10.0
 
-Say = Callable[[str], None]
+StatusCallback = Callable[[str], None]
 
 
-def join(folder: Path, port: int, scheme: str, site: str, say: Say, deadline: float) -> None:
+def add_site(folder: Path, port: int, scheme: str, site: str, on_status: StatusCallback, deadline: float) -> None:
     """Provision a site, start it, and wait until it is connected.
 
     Parameters
@@ -46,77 +46,77 @@ def join(folder: Path, port: int, scheme: str, site: str, say: Say, deadline: fl
     FederationError
         It does not come; nothing is left of it but its log.
     """
-    say(f"provisioning {site}")
+    on_status(f"provisioning {site}")
     shutil.rmtree(folder / KITS / site, ignore_errors=True)  # of a site of this name that has left
     _provision(folder, port, scheme, site, deadline)
-    say(f"starting {site}")
+    on_status(f"starting {site}")
     try:
-        mailbox.ask(folder, {"start": [site_order(folder, site)]})
-        while site not in _connected(folder):
+        mailbox.send_request(folder, {"start": [site_spec(folder, site)]})
+        while site not in _try_fetch_connected_sites(folder):
             if time.monotonic() > deadline:
                 log = folder / LOGS / f"{site}.log"
-                raise FederationError(f"{site} did not connect to the server in time.{last_lines(log)}")
-            time.sleep(_ASK)
+                raise FederationError(f"{site} did not connect to the server in time.{format_log_tail(log)}")
+            time.sleep(_POLL_INTERVAL_S)
     except BaseException:
-        _forget(folder, site)
+        _remove_leftovers(folder, site)
         raise
-    say(f"{site} connected")
+    on_status(f"{site} connected")
 
 
-def leave(folder: Path, site: str, say: Say) -> None:
+def remove_site(folder: Path, site: str, on_status: StatusCallback) -> None:
     """Shut a site down, as an admin would, and remove it from the federation."""
     from flare_widgets.api import new_secure_session
 
-    say(f"shutting {site} down")
+    on_status(f"shutting {site} down")
     state = mailbox.read_state(folder)
     alive = state is not None and any(one.name == site and one.pid is not None for one in state.processes)
     # A server that does not answer cannot be told; then the site ends without a word.
     with (
         contextlib.suppress(FlareError),
-        new_secure_session(ADMIN, str(folder / KITS / ADMIN), timeout=_LEAVING) as session,
+        new_secure_session(ADMIN, str(folder / KITS / ADMIN), timeout=_LEAVE_TIMEOUT_S) as session,
     ):
         if alive:
             with contextlib.suppress(FlareError):  # the server refuses while the site has a job
                 session.shutdown("client", [site], wait=False)
-                _await_end(folder, site)
-        _forget(folder, site)
+                _wait_for_end(folder, site)
+        _remove_leftovers(folder, site)
         if site in {client.name for client in session.get_system_info().client_info}:
             session.remove_client(site)  # the word of one that leaves does not always arrive
-    _forget(folder, site)
-    say(f"{site} has left")
+    _remove_leftovers(folder, site)
+    on_status(f"{site} has left")
 
 
-def _await_end(folder: Path, site: str) -> None:
-    deadline = time.monotonic() + _LEAVING
+def _wait_for_end(folder: Path, site: str) -> None:
+    deadline = time.monotonic() + _LEAVE_TIMEOUT_S
     while time.monotonic() < deadline:
         state = mailbox.read_state(folder)
         if state and any(one.name == site and one.pid is None for one in state.processes):
             return
-        time.sleep(_ASK)
+        time.sleep(_POLL_INTERVAL_S)
 
 
-def _forget(folder: Path, site: str) -> None:
+def _remove_leftovers(folder: Path, site: str) -> None:
     """End what is left of a site, and its kit with its key. May be called again."""
     with contextlib.suppress(FederationError):  # it was never started, or the federation has ended
-        mailbox.ask(folder, {"remove": site})
+        mailbox.send_request(folder, {"remove": site})
     shutil.rmtree(folder / KITS / site, ignore_errors=True)
 
 
-def _connected(folder: Path) -> set[str]:
+def _try_fetch_connected_sites(folder: Path) -> set[str]:
     try:
-        return connected_sites(folder / KITS / ADMIN)
+        return fetch_connected_sites(folder / KITS / ADMIN)
     except FlareError:  # a server that is slow, or that a fault has hit
         return set()
 
 
 def _provision(folder: Path, port: int, scheme: str, site: str, deadline: float) -> None:
     log = folder / LOGS / "provision.log"
-    environment = child_environment("", os.environ)
-    del environment[MARKER]  # see the first provisioning: it would look like an orphan
+    environment = make_child_environment("", os.environ)
+    del environment[FEDERATION_VARIABLE]  # see the first provisioning: it would look like an orphan
     with log.open("ab") as output:
         try:
             code = subprocess.run(
-                own_module("provision", "--join", str(folder), str(port), scheme, site),
+                module_command("provision", "--join", str(folder), str(port), scheme, site),
                 env=environment,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -129,4 +129,4 @@ def _provision(folder: Path, port: int, scheme: str, site: str, deadline: float)
         except subprocess.TimeoutExpired:
             raise FederationError(f"{site} was not provisioned in time.") from None
     if code != 0:
-        raise FederationError(f"The provisioner of NVIDIA FLARE failed for {site}.{last_lines(log)}")
+        raise FederationError(f"The provisioner of NVIDIA FLARE failed for {site}.{format_log_tail(log)}")

@@ -7,7 +7,7 @@ import socket
 import sys
 
 
-class Port:
+class ReservedPort:
     """A port of this machine, kept for a federation.
 
     Between finding a free port and the server's listening there lie two seconds, in which another process
@@ -32,7 +32,7 @@ class Port:
             self._socket.close()
 
     @property
-    def held(self) -> tuple[int, ...]:
+    def file_descriptors(self) -> tuple[int, ...]:
         """The file descriptors that keep the port; a process that inherits them keeps it too."""
         return (self._socket.fileno(),) if self._socket.fileno() >= 0 else ()
 
@@ -41,8 +41,8 @@ class Port:
         self._socket.close()
 
 
-def answers(number: int) -> bool:
+def is_port_open(port: int) -> bool:
     """Whether anybody listens on this port of this machine."""
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", number)) == 0
+        return probe.connect_ex(("127.0.0.1", port)) == 0

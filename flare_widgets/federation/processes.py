@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     import psutil
 
 #: The environment variable that names the federation a process belongs to.
-MARKER = "FLARE_WIDGETS_FEDERATION"
+FEDERATION_VARIABLE = "FLARE_WIDGETS_FEDERATION"
 
 #: Set, in addition, for the one process that watches over the federation.
-SUPERVISOR = "FLARE_WIDGETS_SUPERVISOR"
+SUPERVISOR_VARIABLE = "FLARE_WIDGETS_SUPERVISOR"
 
 
 @dataclass(frozen=True)
-class Marked:
+class FederationProcess:
     """A running process that belongs to a federation."""
 
     pid: int
-    federation: str
-    supervisor: bool
+    federation_id: str
+    is_supervisor: bool
 
 
-def find() -> list[Marked]:
+def find_processes() -> list[FederationProcess]:
     """This user's running processes that belong to a federation, whichever it is."""
-    return [marked for process in _all() if (marked := _read(process))]
+    return [marked for process in _iter_processes() if (marked := _identify(process))]
 
 
-def _all() -> Iterator[psutil.Process]:
+def _iter_processes() -> Iterator[psutil.Process]:
     import psutil
 
     # Not psutil.process_iter: that remembers processes, and for a reused process id shows who had it before.
@@ -50,7 +50,7 @@ def _all() -> Iterator[psutil.Process]:
             yield psutil.Process(pid)
 
 
-def _read(process: psutil.Process) -> Marked | None:
+def _identify(process: psutil.Process) -> FederationProcess | None:
     import psutil
 
     try:
@@ -59,11 +59,11 @@ def _read(process: psutil.Process) -> Marked | None:
         environment = process.environ()
     except (psutil.Error, OSError):  # ended meanwhile, a zombie, or not ours to see
         return None
-    federation = environment.get(MARKER)
-    return Marked(process.pid, federation, SUPERVISOR in environment) if federation else None
+    federation = environment.get(FEDERATION_VARIABLE)
+    return FederationProcess(process.pid, federation, SUPERVISOR_VARIABLE in environment) if federation else None
 
 
-def is_supervisor(pid: int, federation: str) -> bool:
+def is_supervisor(pid: int, federation_id: str) -> bool:
     """Whether this process is the supervisor of this federation, which it may have been long ago."""
     import psutil
 
@@ -73,18 +73,18 @@ def is_supervisor(pid: int, federation: str) -> bool:
             return False
     except psutil.Error:
         return False
-    return _read(process) == Marked(pid, federation, True)
+    return _identify(process) == FederationProcess(pid, federation_id, True)
 
 
-def orphaned(found: Iterable[Marked]) -> set[str]:
+def orphaned_ids(processes: Iterable[FederationProcess]) -> set[str]:
     """The federations that have processes, but nobody who watches over them. Pure."""
-    everyone = tuple(found)
-    return {one.federation for one in everyone} - {one.federation for one in everyone if one.supervisor}
+    everyone = tuple(processes)
+    return {one.federation_id for one in everyone} - {one.federation_id for one in everyone if one.is_supervisor}
 
 
-def live(found: Iterable[Marked]) -> set[str]:
+def supervised_ids(processes: Iterable[FederationProcess]) -> set[str]:
     """The federations that are watched over. Pure."""
-    return {one.federation for one in found if one.supervisor}
+    return {one.federation_id for one in processes if one.is_supervisor}
 
 
 def end_orphans() -> int:
@@ -95,15 +95,15 @@ def end_orphans() -> int:
     int
         How many processes were ended.
     """
-    suspects = orphaned(find())
+    suspects = orphaned_ids(find_processes())
     if suspects:
         # A list of processes is not read in one instant: a federation that was being started meanwhile may
         # show a process but not yet its supervisor. In a second list, it does.
-        suspects &= orphaned(find())
-    return sum(end(federation) for federation in sorted(suspects))
+        suspects &= orphaned_ids(find_processes())
+    return sum(end_processes(federation) for federation in sorted(suspects))
 
 
-def end(federation: str, *, grace: float = 1.0, limit: float = 10.0) -> int:
+def end_processes(federation_id: str, *, grace_s: float = 1.0, timeout_s: float = 10.0) -> int:
     """End every process of a federation: ask, wait shortly, kill; until none is left.
 
     The calling process and its ancestors are spared, wherever they belong.
@@ -129,28 +129,28 @@ def end(federation: str, *, grace: float = 1.0, limit: float = 10.0) -> int:
     began = time.monotonic()
     quiet = 0
     # Twice nothing, since a process that is just replacing its program shows no environment for a moment.
-    while quiet < 2 and time.monotonic() - began < limit:
-        running = [process for process in _belonging(federation, asked) if process.pid not in spared]
+    while quiet < 2 and time.monotonic() - began < timeout_s:
+        running = [process for process in _find_belonging(federation_id, asked) if process.pid not in spared]
         quiet = 0 if running else quiet + 1
         for process in running:
             with contextlib.suppress(psutil.Error):
                 if process not in asked:
                     asked[process] = time.monotonic()
                     process.terminate()
-                elif time.monotonic() - asked[process] > grace:
+                elif time.monotonic() - asked[process] > grace_s:
                     process.kill()
         time.sleep(0.03)
     return len(asked)
 
 
-def _belonging(federation: str, known: Container[psutil.Process]) -> list[psutil.Process]:
+def _find_belonging(federation_id: str, known: Container[psutil.Process]) -> list[psutil.Process]:
     """The federation's processes, also those that hide it: descendants with an environment of their own."""
     import psutil
 
     processes: dict[int, psutil.Process] = {}
     parents: dict[int, int] = {}
     roots = set()
-    for process in _all():
+    for process in _iter_processes():
         try:
             if process.status() == psutil.STATUS_ZOMBIE:  # has ended; only its parent can make it disappear
                 continue
@@ -158,9 +158,9 @@ def _belonging(federation: str, known: Container[psutil.Process]) -> list[psutil
         except (psutil.Error, OSError):
             continue
         processes[process.pid] = process
-        marked = _read(process)
+        marked = _identify(process)
         # Those found before stay found: once its parent has ended, a descendant is nobody's child any more.
-        if process in known or (marked and marked.federation == federation):
+        if process in known or (marked and marked.federation_id == federation_id):
             roots.add(process.pid)
     return [processes[pid] for pid in with_descendants(roots, parents) if pid in processes]
 

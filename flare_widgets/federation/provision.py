@@ -23,8 +23,8 @@ _ORG = "nvidia"
 _PROJECT = "local"
 
 # Where nvflare's provisioner keeps the certificates it has made, in its workspace.
-_STATE = "state"
-_CERTIFICATES = "cert.json"
+_STATE_FOLDER = "state"
+_CERTIFICATES_FILE = "cert.json"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,7 +58,7 @@ def provision(folder: Path, port: int, scheme: str, sites: Sequence[str], users:
     workspace = folder / PROVISION
     made = _run_provisioner(workspace, folder / STORAGE, port, scheme, sites, users)
     made.rename(folder / KITS)
-    _keep_authority(workspace, folder / AUTHORITY)
+    _save_authority(workspace, folder / AUTHORITY)
     shutil.rmtree(workspace)
 
 
@@ -76,21 +76,21 @@ def provision_site(folder: Path, port: int, scheme: str, site: str) -> None:
     """
     workspace = folder / f"{PROVISION}-{site}"
     try:
-        state = workspace / _PROJECT / _STATE
+        state = workspace / _PROJECT / _STATE_FOLDER
         state.mkdir(mode=0o700, parents=True)
-        shutil.copyfile(folder / AUTHORITY / _CERTIFICATES, state / _CERTIFICATES)
+        shutil.copyfile(folder / AUTHORITY / _CERTIFICATES_FILE, state / _CERTIFICATES_FILE)
         made = _run_provisioner(workspace, workspace / STORAGE, port, scheme, [site], {})
         (made / site).rename(folder / KITS / site)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
 
 
-def _keep_authority(workspace: Path, authority: Path) -> None:
+def _save_authority(workspace: Path, authority: Path) -> None:
     """Keep what makes more certificates, and nothing else: the state also has everybody's keys."""
-    state = json.loads((workspace / _PROJECT / _STATE / _CERTIFICATES).read_text())
+    state = json.loads((workspace / _PROJECT / _STATE_FOLDER / _CERTIFICATES_FILE).read_text())
     authority.mkdir(mode=0o700, exist_ok=True)
     kept = {name: value for name, value in state.items() if isinstance(value, str)}
-    (authority / _CERTIFICATES).write_text(json.dumps(kept))
+    (authority / _CERTIFICATES_FILE).write_text(json.dumps(kept))
 
 
 def _run_provisioner(
@@ -111,10 +111,12 @@ def _run_provisioner(
 
         def build(self, project: Any, ctx: Any) -> None:
             server = project.get_server()
-            _edit(Path(ctx.get_kit_dir(server)) / "fed_server.json", lambda config: _listen_locally(config, port))
+            _edit_json(
+                Path(ctx.get_kit_dir(server)) / "fed_server.json", lambda config: _bind_to_localhost(config, port)
+            )
             resources = Path(ctx.get_local_dir(server)) / "resources.json"
             shutil.copyfile(f"{resources}.default", resources)
-            _edit(resources, lambda config: _store_in(config, storage))
+            _edit_json(resources, lambda config: _set_storage(config, storage))
 
     project = Project(_PROJECT, "A federation on one machine")
     project.set_server("server", _ORG, {"fed_learn_port": port, "default_host": "localhost"})
@@ -136,7 +138,7 @@ def _run_provisioner(
     return Path(made)
 
 
-def _listen_locally(config: dict[str, Any], port: int) -> None:
+def _bind_to_localhost(config: dict[str, Any], port: int) -> None:
     """Let the server be reached from this machine only: by default, it listens on every network."""
     if "overseer_agent" in config:
         return  # before 2.8, it always does, and without the name its overseer knows, it would not serve
@@ -144,7 +146,7 @@ def _listen_locally(config: dict[str, Any], port: int) -> None:
         server["service"]["target"] = f"localhost:{port}"
 
 
-def _store_in(config: dict[str, Any], storage: Path) -> None:
+def _set_storage(config: dict[str, Any], storage: Path) -> None:
     """Give the server a storage of its own: by default, all servers of a machine share one in /tmp."""
     config["snapshot_persistor"]["args"]["storage"]["args"]["root_dir"] = str(storage / "snapshots")
     for component in config["components"]:
@@ -152,7 +154,7 @@ def _store_in(config: dict[str, Any], storage: Path) -> None:
             component["args"]["uri_root"] = str(storage / "jobs")
 
 
-def _edit(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def _edit_json(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
     config = json.loads(file.read_text())
     change(config)
     file.write_text(json.dumps(config, indent=2))

@@ -11,14 +11,14 @@ from pathlib import Path
 from . import mailbox
 from .errors import FederationError
 from .layout import KITS, default_root
-from .processes import find
+from .processes import find_processes
 from .provision import ADMIN
 
-_DESCRIPTION = "federation.json"
+_DESCRIPTION_FILE = "federation.json"
 
 
 @dataclass(frozen=True)
-class Description:
+class FederationDescription:
     """What a federation is, as its folder says; what changes while it runs is on the desk.
 
     Attributes
@@ -73,11 +73,11 @@ class RunningFederation:
     port: int
     folder: Path
     started_at: float
-    keep: float = 0.0
-    held: bool = True
+    keep_alive_seconds: float = 0.0
+    is_leased: bool = True
 
     @property
-    def in_default_place(self) -> bool:
+    def is_in_default_folder(self) -> bool:
         """Whether it is where federations are for which no folder was chosen."""
         return self.folder.resolve().parent == default_root().resolve()
 
@@ -90,32 +90,32 @@ class RunningFederation:
         return f"{self.name}: {', '.join(self.sites)}, on port {self.port}, in {self.folder}"
 
 
-def describe(folder: Path, description: Description) -> None:
+def write_description(folder: Path, description: FederationDescription) -> None:
     """Leave a description in a federation's folder."""
-    (folder / _DESCRIPTION).write_text(json.dumps(asdict(description)))
+    (folder / _DESCRIPTION_FILE).write_text(json.dumps(asdict(description)))
 
 
-def read_description(folder: Path) -> Description | None:
+def read_description(folder: Path) -> FederationDescription | None:
     """What a folder says about the federation in it; None when it says nothing (yet)."""
     try:
-        return Description(**json.loads((folder / _DESCRIPTION).read_text()))
+        return FederationDescription(**json.loads((folder / _DESCRIPTION_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def running() -> list[tuple[Description, RunningFederation]]:
+def list_running() -> list[tuple[FederationDescription, RunningFederation]]:
     """This user's federations that are up, in the order they were started."""
     import psutil
 
     found = []
-    for process in find():
-        if not process.supervisor:
+    for process in find_processes():
+        if not process.is_supervisor:
             continue
         # A supervisor works in its federation's folder, wherever that is.
         with contextlib.suppress(psutil.Error, OSError):
             folder = Path(psutil.Process(process.pid).cwd())
             description, state = read_description(folder), mailbox.read_state(folder)
-            if description and state and description.federation == process.federation:
+            if description and state and description.federation == process.federation_id:
                 sites = tuple(one.name for one in state.processes if not one.is_server)
                 up = RunningFederation(
                     description.name,
@@ -130,7 +130,9 @@ def running() -> list[tuple[Description, RunningFederation]]:
     return sorted(found, key=lambda pair: pair[0].started_at)
 
 
-def pick(name: str | None, found: list[tuple[Description, RunningFederation]]) -> tuple[Description, Path]:
+def pick_federation(
+    name: str | None, federations: list[tuple[FederationDescription, RunningFederation]]
+) -> tuple[FederationDescription, Path]:
     """The federation of this name, or the only one there is. Pure.
 
     Raises
@@ -138,23 +140,23 @@ def pick(name: str | None, found: list[tuple[Description, RunningFederation]]) -
     FederationError
         There is none, or more than one; says which there are.
     """
-    fitting = [(description, up.folder) for description, up in found if name is None or up.name == name]
+    fitting = [(description, up.folder) for description, up in federations if name is None or up.name == name]
     if len(fitting) == 1:
         return fitting[0]
-    names = ", ".join(up.name for _, up in found)
-    if not found:
+    names = ", ".join(up.name for _, up in federations)
+    if not federations:
         raise FederationError("No local federation is running: start one with LocalFederation(...).start().")
     if not fitting:
         raise FederationError(f"No local federation of the name {name!r} is running; there are: {names}.")
     raise FederationError(f"Which local federation? There are: {names}.")
 
 
-def hold(folder: Path) -> None:
+def lease(folder: Path) -> None:
     """Say that this process wants the federation, so that it does not end when others leave it."""
-    mailbox.ask(folder, {"hold": os.getpid()})
+    mailbox.send_request(folder, {"hold": os.getpid()})
 
 
-def free_name(wanted: str | None) -> str:
+def pick_free_name(requested: str | None) -> str:
     """A name that no running federation has: the one that is wanted, or ``local``, ``local-2``, ...
 
     Raises
@@ -162,14 +164,15 @@ def free_name(wanted: str | None) -> str:
     FederationError
         The wanted name is taken.
     """
-    taken = {up.name for _, up in running()}
-    if wanted is not None:
-        if wanted in taken:
+    taken = {up.name for _, up in list_running()}
+    if requested is not None:
+        if requested in taken:
             raise FederationError(
-                f"A local federation of the name {wanted!r} is running: LocalFederation.attach({wanted!r}) gets it, "
+                f"A local federation of the name {requested!r} is running: "
+                f"LocalFederation.attach({requested!r}) gets it, "
                 "or choose another name."
             )
-        return wanted
+        return requested
     number, name = 1, "local"
     while name in taken:
         number += 1

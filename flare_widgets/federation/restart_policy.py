@@ -14,14 +14,14 @@ SHUTDOWN_FILE = "shutdown.fl"
 RESTART_FILE = "restart.fl"
 
 #: How long a process that was told to end may take, in seconds. Its own clean-up waits for up to 6.
-PATIENCE = 8.0
+END_TIMEOUT_S = 8.0
 
 #: A process that crashes this often, within so many seconds, will crash again.
-MOST_RESTARTS = 5
-RESTARTS_WITHIN = 300.0
+MAX_RESTARTS = 5
+RESTART_WINDOW_S = 300.0
 
 
-class Action(enum.Enum):
+class RestartAction(enum.Enum):
     """What the supervisor does with a process."""
 
     NOTHING = "it runs, or is ending as it was told"
@@ -32,14 +32,14 @@ class Action(enum.Enum):
 
 def decide(
     *,
-    running: bool,
-    keep: bool,
-    shutdown: bool,
-    restart: bool,
-    told_since: float | None,
-    starts: Sequence[float],
+    is_running: bool,
+    should_restart: bool,
+    shutdown_requested: bool,
+    restart_requested: bool,
+    end_requested_at: float | None,
+    start_times: Sequence[float],
     now: float,
-) -> Action:
+) -> RestartAction:
     """What to do with one process.
 
     Parameters
@@ -50,19 +50,19 @@ def decide(
         Whether the federation is up. While it is being started, a process that ends is a failure to report.
     shutdown, restart
         Whether it has left a note that an admin wants it to shut down, or to restart.
-    told_since
+    end_requested_at
         When the note was first seen.
     starts
         When it was started, each time.
     now
         The time, on the same clock.
     """
-    if running:
-        overdue = told_since is not None and now - told_since > PATIENCE
-        return Action.KILL if overdue else Action.NOTHING
-    if not keep or shutdown:
-        return Action.GIVE_UP
-    if restart:
-        return Action.START
-    recent = [start for start in starts if now - start < RESTARTS_WITHIN]
-    return Action.START if len(recent) <= MOST_RESTARTS else Action.GIVE_UP
+    if is_running:
+        overdue = end_requested_at is not None and now - end_requested_at > END_TIMEOUT_S
+        return RestartAction.KILL if overdue else RestartAction.NOTHING
+    if not should_restart or shutdown_requested:
+        return RestartAction.GIVE_UP
+    if restart_requested:
+        return RestartAction.START
+    recent = [start for start in start_times if now - start < RESTART_WINDOW_S]
+    return RestartAction.START if len(recent) <= MAX_RESTARTS else RestartAction.GIVE_UP

@@ -14,33 +14,33 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import layout, registry
-from .environment import child_environment, own_module
+from .environment import make_child_environment, module_command
 from .errors import FederationError
 from .layout import KITS
-from .ports import Port, answers
-from .processes import MARKER
+from .ports import ReservedPort, is_port_open
+from .processes import FEDERATION_VARIABLE
 from .provision import ADMIN
-from .supervisor_client import Attached, Control
+from .supervisor_client import AttachedSupervisor, SupervisorClient
 from .validation import LOGS
 
 # How often to look whether the server listens, and to ask it for its sites; which need at least a second.
-_LOOK = 0.05
-_ASK = 0.25
-_FIRST_ASK = 1.0
+_POLL_INTERVAL_S = 0.05
+_SITE_POLL_INTERVAL_S = 0.25
+_FIRST_SITE_POLL_DELAY_S = 1.0
 
 # How long one question may take. It takes a twentieth of a second, or for ever: when a client is quick, the
 # server of NVIDIA FLARE 2.9 may drop its first message (it says it is ready before it is).
-_ANSWER = 5.0
+_SITE_POLL_TIMEOUT_S = 5.0
 
-_ATTEMPTS = 3
-_LOG_LINES = 15
+_MAX_ATTEMPTS = 3
+_MAX_LOG_LINES = 15
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
-Say = Callable[[str], None]
+StatusCallback = Callable[[str], None]
 
 
-class Run:
+class FederationHandle:
     """One life of a federation.
 
     Parameters
@@ -55,42 +55,44 @@ class Run:
         Whether to close it when it is forgotten, and when the interpreter ends.
     """
 
-    def __init__(self, control: Control | Attached, port: int, folder: Path, *, forgotten: bool = True) -> None:
-        self._control = control
+    def __init__(
+        self, client: SupervisorClient | AttachedSupervisor, port: int, folder: Path, *, close_on_gc: bool = True
+    ) -> None:
+        self._client = client
         #: The server's port.
         self.port = port
         #: The federation's folder.
         self.folder = folder
-        self._finalizer = weakref.finalize(self, control.close)
-        if not forgotten:
+        self._finalizer = weakref.finalize(self, client.close)
+        if not close_on_gc:
             self._finalizer.detach()
 
     @property
     def running(self) -> bool:
         """Whether the federation is up."""
-        return self._control.running
+        return self._client.running
 
     def close(self) -> None:
         """End it. May be called again."""
         self._finalizer.detach()
-        self._control.close()
+        self._client.close()
 
 
 class _PortTaken(FederationError):
     """Somebody else listens on the port we have chosen."""
 
 
-def bring_up(
+def start_federation(
     sites: Sequence[str],
-    chosen: Path | None,
-    say: Say,
+    chosen_folder: Path | None,
+    on_status: StatusCallback,
     deadline: float,
     *,
     scheme: str = "http",
     users: Mapping[str, str] | None = None,
     name: str = "local",
-    linger: float = 0.0,
-) -> Run:
+    keep_alive_seconds: float = 0.0,
+) -> FederationHandle:
     """Start a federation, and wait until it is ready.
 
     Parameters
@@ -114,7 +116,7 @@ def bring_up(
 
     Returns
     -------
-    Run
+    FederationHandle
         The running federation.
 
     Raises
@@ -123,19 +125,23 @@ def bring_up(
         If it does not come up. Like after an interrupt, nothing is left then but the logs.
     """
     federation = secrets.token_hex(6)
-    folder = layout.make(federation, chosen)
+    folder = layout.make_folder(federation, chosen_folder)
     try:
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
-                run = _Start(federation, folder, sites, scheme, users or {}, say, deadline).run(linger)
+                run = _StartAttempt(federation, folder, sites, scheme, users or {}, on_status, deadline).run(
+                    keep_alive_seconds
+                )
             except _PortTaken:
-                if attempt == _ATTEMPTS:
+                if attempt == _MAX_ATTEMPTS:
                     raise
-                say("the port was taken by another process: trying another one")
+                on_status("the port was taken by another process: trying another one")
                 layout.keep_logs_only(folder)
                 continue
-            facts = registry.Description(federation, name, run.port, scheme, dict(users or {}), linger, time.time())
-            registry.describe(folder, facts)
+            facts = registry.FederationDescription(
+                federation, name, run.port, scheme, dict(users or {}), keep_alive_seconds, time.time()
+            )
+            registry.write_description(folder, facts)
             return run
         raise AssertionError("unreachable")
     except BaseException:
@@ -143,62 +149,62 @@ def bring_up(
         raise
 
 
-class _Start:
+class _StartAttempt:
     """One attempt to start a federation."""
 
     def __init__(
         self,
-        federation: str,
+        federation_id: str,
         folder: Path,
         sites: Sequence[str],
         scheme: str,
         users: Mapping[str, str],
-        say: Say,
+        on_status: StatusCallback,
         deadline: float,
     ) -> None:
-        self._federation = federation
+        self._federation_id = federation_id
         self._folder = folder
         self._sites = sites
         self._scheme = scheme
         self._users = users
-        self._say = say
+        self._on_status = on_status
         self._deadline = deadline
-        self._port = Port()
+        self._port = ReservedPort()
 
-    def run(self, linger: float) -> Run:
+    def run(self, keep_alive_seconds: float) -> FederationHandle:
         """All steps, one after the other."""
         try:
-            self._say("provisioning")
+            self._on_status("provisioning")
             self._provision()
-            self._say(f"starting server on port {self._port.number}")
-            control = Control(self._federation, self._folder, self._port.held)
+            self._on_status(f"starting server on port {self._port.number}")
+            control = SupervisorClient(self._federation_id, self._folder, self._port.file_descriptors)
         finally:
             self._port.release()  # the supervisor has it from now on
-        run = Run(control, self._port.number, self._folder, forgotten=linger == 0)
+        run = FederationHandle(control, self._port.number, self._folder, close_on_gc=keep_alive_seconds == 0)
         try:
             control.start_server()
-            self._await_server(control)
+            self._wait_for_server(control)
             # Not before: a site that finds no server waits for one to four seconds before it tries again.
-            self._say(f"starting {len(self._sites)} site{'s' if len(self._sites) > 1 else ''}")
+            self._on_status(f"starting {len(self._sites)} site{'s' if len(self._sites) > 1 else ''}")
             control.start_sites(self._sites)
-            self._await_sites(control)
-            control.keep(linger)
+            self._wait_for_sites(control)
+            control.mark_ready(keep_alive_seconds)
         except BaseException:
             run.close()
             raise
         return run
 
     def _provision(self) -> None:
-        log = self._log("provision")
+        log = self._log_file("provision")
         # Not marked as the federation's, since without a supervisor it would look like an orphan to other
         # starts.
-        environment = child_environment(self._federation, os.environ)
-        del environment[MARKER]
+        environment = make_child_environment(self._federation_id, os.environ)
+        del environment[FEDERATION_VARIABLE]
         users = json.dumps(dict(self._users))
         with log.open("ab") as output:
             try:
                 code = subprocess.run(
-                    own_module(
+                    module_command(
                         "provision", str(self._folder), str(self._port.number), self._scheme, users, *self._sites
                     ),
                     env=environment,
@@ -211,32 +217,34 @@ class _Start:
                     check=False,
                 ).returncode
             except subprocess.TimeoutExpired:
-                raise self._late("the provisioner had not finished", "provision") from None
+                raise self._timeout_error("the provisioner had not finished", "provision") from None
         if code != 0:
-            raise _failure("The provisioner of NVIDIA FLARE failed", code, log)
+            raise _process_error("The provisioner of NVIDIA FLARE failed", code, log)
 
-    def _await_server(self, control: Control) -> None:
-        while not (control.pids and _listens(control.pids["server"], self._port.number)):
-            self._check(control)
+    def _wait_for_server(self, client: SupervisorClient) -> None:
+        while not (client.pids and _is_process_listening(client.pids["server"], self._port.number)):
+            self._check_processes(client)
             # Asked again, since it may have begun to listen between the two questions.
-            if answers(self._port.number) and not _listens(control.pids.get("server"), self._port.number):
+            if is_port_open(self._port.number) and not _is_process_listening(
+                client.pids.get("server"), self._port.number
+            ):
                 raise _PortTaken(f"Port {self._port.number} was taken by another process while the server started.")
             if time.monotonic() > self._deadline:
-                raise self._late("the server did not listen", "server")
-            control.read(_LOOK)
+                raise self._timeout_error("the server did not listen", "server")
+            client.read_reports(_POLL_INTERVAL_S)
 
-    def _await_sites(self, control: Control) -> None:
+    def _wait_for_sites(self, client: SupervisorClient) -> None:
         kit = self._folder / KITS / ADMIN
         connected: set[str] = set()
         trouble: Exception | None = None
-        patience = time.monotonic() + _FIRST_ASK
+        patience = time.monotonic() + _FIRST_SITE_POLL_DELAY_S
         while time.monotonic() < patience:
-            self._check(control)
-            control.read(_LOOK)
+            self._check_processes(client)
+            client.read_reports(_POLL_INTERVAL_S)
         while len(connected) < len(self._sites):
-            self._check(control)
+            self._check_processes(client)
             try:
-                answer = connected_sites(kit)
+                answer = fetch_connected_sites(kit)
                 trouble = None
             except ImportError:
                 raise
@@ -245,45 +253,47 @@ class _Start:
             for name in self._sites:
                 if name in answer and name not in connected:
                     connected.add(name)
-                    self._say(f"{name} connected ({len(connected)} of {len(self._sites)})")
+                    self._on_status(f"{name} connected ({len(connected)} of {len(self._sites)})")
             if len(connected) == len(self._sites):
                 return
             if time.monotonic() > self._deadline:
                 if trouble is not None:
-                    raise self._late(f"the admin could not log in ({trouble})", "server") from trouble
+                    raise self._timeout_error(f"the admin could not log in ({trouble})", "server") from trouble
                 missing = [name for name in self._sites if name not in connected]
-                raise self._late(f"{_enumerate(missing)} had not connected to the server", missing[0])
-            control.read(_ASK)
+                raise self._timeout_error(f"{_join_names(missing)} had not connected to the server", missing[0])
+            client.read_reports(_SITE_POLL_INTERVAL_S)
 
-    def _check(self, control: Control) -> None:
+    def _check_processes(self, client: SupervisorClient) -> None:
         """Fail if a process has ended: during the start, none does without a reason."""
-        control.read(0.0)
-        if control.ended:
-            name, code = control.ended[0]
-            raise _failure(f"{name} ended while the federation was being started", code, self._log(name))
-        if control.exit_code is not None:
-            raise _failure("The local federation's supervisor ended", control.exit_code, self._log("supervisor"))
+        client.read_reports(0.0)
+        if client.ended_processes:
+            name, code = client.ended_processes[0]
+            raise _process_error(f"{name} ended while the federation was being started", code, self._log_file(name))
+        if client.exit_code is not None:
+            raise _process_error(
+                "The local federation's supervisor ended", client.exit_code, self._log_file("supervisor")
+            )
 
-    def _late(self, what: str, name: str) -> FederationError:
-        log = self._log(name)
+    def _timeout_error(self, reason: str, name: str) -> FederationError:
+        log = self._log_file(name)
         return FederationError(
-            f"The local federation did not start in time: {what}. Give it longer with start_timeout=..., "
-            f"or read the logs in {log.parent}.{last_lines(log)}"
+            f"The local federation did not start in time: {reason}. Give it longer with start_timeout=..., "
+            f"or read the logs in {log.parent}.{format_log_tail(log)}"
         )
 
-    def _log(self, name: str) -> Path:
+    def _log_file(self, name: str) -> Path:
         return self._folder / LOGS / f"{name}.log"
 
 
-def connected_sites(admin_kit: Path) -> set[str]:
+def fetch_connected_sites(admin_kit: Path) -> set[str]:
     """Ask the server, as the project admin, which sites are connected to it."""
     from flare_widgets.api import new_secure_session
 
-    with new_secure_session(ADMIN, str(admin_kit), timeout=_ANSWER) as session:
+    with new_secure_session(ADMIN, str(admin_kit), timeout=_SITE_POLL_TIMEOUT_S) as session:
         return {client.name for client in session.get_system_info().client_info}
 
 
-def _listens(pid: int | None, port: int) -> bool:
+def _is_process_listening(pid: int | None, port: int) -> bool:
     """Whether this process listens on this port."""
     import psutil
 
@@ -297,14 +307,14 @@ def _listens(pid: int | None, port: int) -> bool:
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:  # a system that does not tell: then any answer must do
-        return answers(port)
+        return is_port_open(port)
 
 
-def _failure(what: str, code: int | None, log: Path) -> FederationError:
-    return FederationError(f"{what} ({_in_words(code)}). The whole log: {log}{last_lines(log)}")
+def _process_error(message: str, code: int | None, log: Path) -> FederationError:
+    return FederationError(f"{message} ({_describe_exit_code(code)}). The whole log: {log}{format_log_tail(log)}")
 
 
-def _in_words(code: int | None) -> str:
+def _describe_exit_code(code: int | None) -> str:
     """An exit code as a reader understands it. Pure."""
     if code is None:
         return "exit code unknown"
@@ -316,16 +326,16 @@ def _in_words(code: int | None) -> str:
         return f"killed by signal {-code}"
 
 
-def last_lines(log: Path) -> str:
+def format_log_tail(log: Path) -> str:
     try:
         text = log.read_text(errors="replace")
     except OSError:
         return ""
-    lines = _COLOUR.sub("", text).rstrip().splitlines()[-_LOG_LINES:]
+    lines = _ANSI_COLOR_PATTERN.sub("", text).rstrip().splitlines()[-_MAX_LOG_LINES:]
     return "\nIt ends with:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
 
 
-def _enumerate(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     """Names in a sentence; a few of them, if they are many. Pure."""
     shown = [*names] if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -39,79 +39,79 @@ from pathlib import Path
 from typing import Any
 
 from . import mailbox
-from .layout import ALIVE, forget_authority
-from .managed_process import Member
-from .processes import MARKER, end
+from .layout import ALIVE_FILE, remove_authority
+from .managed_process import ManagedProcess
+from .processes import FEDERATION_VARIABLE, end_processes
 
-_TICK = 0.25
-_SLOW_TICK = 0.05  # while a process is slowed down: its periods are half a second
-_TOUCH_EVERY = 600.0
-_MOST_ANSWERS = 50
+_POLL_INTERVAL_S = 0.25
+_SLOW_POLL_INTERVAL_S = 0.05  # while a process is slowed down: its periods are half a second
+_TOUCH_INTERVAL_S = 600.0
+_MAX_REPLIES = 50
 
 
 class Supervisor:
     """The loop: orders, the members' state, and the question whether anybody wants the federation still."""
 
-    def __init__(self, parent: int, folder: Path) -> None:
-        self._parent = parent
+    def __init__(self, parent_pid: int, folder: Path) -> None:
+        self._parent_pid = parent_pid
         self._folder = folder
-        self._members: dict[str, Member] = {}
-        self._keep = False
-        self._stop = False
+        self._processes: dict[str, ManagedProcess] = {}
+        self._should_restart = False
+        self._should_stop = False
         self._unread = b""
-        self._pipe = True
-        self._linger = 0.0
-        self._holders: dict[int, float] = {}  # when each was created, since process ids are used again
-        self._left_at: float | None = None
-        self._answers: list[tuple[str, str]] = []
-        self._said: mailbox.State | None = None
+        self._is_pipe_open = True
+        self._keep_alive_seconds = 0.0
+        self._leases: dict[int, float] = {}  # when each was created, since process ids are used again
+        self._unleased_since: float | None = None
+        self._replies: list[tuple[str, str]] = []
+        self._written_state: mailbox.FederationState | None = None
 
     def run(self) -> None:
         """Look after the members until it is time to end."""
         touched = time.monotonic()
-        while not self._stop and self._wanted():
-            self._listen()
-            for name, order in mailbox.take_orders(self._folder):
-                self._answers = [*self._answers[1 - _MOST_ANSWERS :], (name, self._answer(order))]
-            for member in self._members.values():
-                member.look_after(keep=self._keep)
-                member.beat()
-            self._say()
-            if time.monotonic() - touched > _TOUCH_EVERY:
+        while not self._should_stop and self._is_in_use():
+            self._read_pipe()
+            for name, order in mailbox.poll_requests(self._folder):
+                self._replies = [*self._replies[1 - _MAX_REPLIES :], (name, self._handle_request(order))]
+            for member in self._processes.values():
+                member.supervise(should_restart=self._should_restart)
+                member.run_duty_cycle()
+            self._write_state()
+            if time.monotonic() - touched > _TOUCH_INTERVAL_S:
                 touched = time.monotonic()
                 with contextlib.suppress(OSError):  # the user may have removed the folder
-                    (self._folder / ALIVE).touch()
+                    (self._folder / ALIVE_FILE).touch()
 
     def stop(self, *_: object) -> None:
         """Leave the loop at the next occasion; also the handler of signals."""
-        self._stop = True
+        self._should_stop = True
 
     def end(self) -> None:
         """End every process of the federation."""
-        for member in self._members.values():
+        for member in self._processes.values():
             member.reap()
-            member.release()
-        end(os.environ[MARKER])
-        for member in self._members.values():
+            member.resume()
+        end_processes(os.environ[FEDERATION_VARIABLE])
+        for member in self._processes.values():
             member.reap()
-        forget_authority(self._folder)
+        remove_authority(self._folder)
 
-    def _wanted(self) -> bool:
+    def _is_in_use(self) -> bool:
         """Whether somebody has the federation, or had it a moment ago."""
         # A notebook that forgets the object still has the federation, if that shall outlive it anyway.
-        parent = os.getppid() == self._parent and (self._pipe or self._linger > 0)
-        self._holders = {pid: since for pid, since in self._holders.items() if _created(pid) == since}
-        if parent or self._holders:
-            self._left_at = None
+        parent = os.getppid() == self._parent_pid and (self._is_pipe_open or self._keep_alive_seconds > 0)
+        self._leases = {pid: since for pid, since in self._leases.items() if _read_creation_time(pid) == since}
+        if parent or self._leases:
+            self._unleased_since = None
             return True
-        if self._left_at is None:
-            self._left_at = time.monotonic()
-        return time.monotonic() - self._left_at < self._linger
+        if self._unleased_since is None:
+            self._unleased_since = time.monotonic()
+        return time.monotonic() - self._unleased_since < self._keep_alive_seconds
 
-    def _listen(self) -> None:
+    def _read_pipe(self) -> None:
         """Wait for a tick, and read what comes by the pipe meanwhile."""
-        tick = _SLOW_TICK if any(member.slow for member in self._members.values()) else _TICK
-        if not self._pipe:
+        tick = _SLOW_POLL_INTERVAL_S if any(member.is_slow for member in self._processes.values()) else _POLL_INTERVAL_S
+        if not self._is_pipe_open:
             time.sleep(tick)
             return
         readable, _, _ = select.select([sys.stdin], [], [], tick)
@@ -119,60 +119,60 @@ class Supervisor:
             return
         received = os.read(sys.stdin.fileno(), 65536)
         if not received:
-            self._pipe = False
+            self._is_pipe_open = False
         *lines, self._unread = (self._unread + received).split(b"\n")
         for line in lines:
-            self._obey(json.loads(line))
+            self._apply_request(json.loads(line))
 
-    def _answer(self, order: dict[str, Any]) -> str:
+    def _handle_request(self, request: dict[str, Any]) -> str:
         try:
-            self._obey(order)
+            self._apply_request(request)
         except Exception as error:  # the federation shall not end because of an order that makes no sense
             return str(error) or type(error).__name__
         return ""
 
-    def _obey(self, order: dict[str, Any]) -> None:
-        if "stop" in order:
+    def _apply_request(self, request: dict[str, Any]) -> None:
+        if "stop" in request:
             self.stop()
-        if "hold" in order:
-            created = _created(order["hold"])
+        if "hold" in request:
+            created = _read_creation_time(request["hold"])
             if created is not None:
-                self._holders[order["hold"]] = created
-                self._left_at = None
-        if "keep" in order:
-            self._keep = True
-            self._linger = order.get("linger", 0.0)
-            for member in self._members.values():
-                if member.ended:  # in the last moment of the start, too late to be noticed by who waited for it
+                self._leases[request["hold"]] = created
+                self._unleased_since = None
+        if "keep" in request:
+            self._should_restart = True
+            self._keep_alive_seconds = request.get("linger", 0.0)
+            for member in self._processes.values():
+                if member.has_ended:  # in the last moment of the start, too late to be noticed by who waited for it
                     member.start()
-        for wanted in order.get("start", ()):
-            member = Member(wanted, _report)
-            self._members[member.name] = member
+        for wanted in request.get("start", ()):
+            member = ManagedProcess(wanted, _write_event)
+            self._processes[member.name] = member
             member.start()
-        if "remove" in order:
-            self._member(order["remove"]).kill()
-            del self._members[order["remove"]]
-        if "fault" in order:
-            member = self._member(order["who"])
+        if "remove" in request:
+            self._find_process(request["remove"]).kill()
+            del self._processes[request["remove"]]
+        if "fault" in request:
+            member = self._find_process(request["who"])
             {"kill": member.kill, "pause": member.pause, "slow": member.slow_down, "back": member.bring_back}[
-                order["fault"]
+                request["fault"]
             ]()
 
-    def _member(self, name: str) -> Member:
-        if name not in self._members:
-            raise ValueError(f"The federation has no {name}, only {', '.join(self._members)}.")
-        return self._members[name]
+    def _find_process(self, name: str) -> ManagedProcess:
+        if name not in self._processes:
+            raise ValueError(f"The federation has no {name}, only {', '.join(self._processes)}.")
+        return self._processes[name]
 
-    def _say(self) -> None:
-        processes = tuple(member.state for member in self._members.values())
-        state = mailbox.State(os.getpid(), processes, tuple(self._answers), self._left_at is None)
-        if state != self._said:
+    def _write_state(self) -> None:
+        processes = tuple(member.state for member in self._processes.values())
+        state = mailbox.FederationState(os.getpid(), processes, tuple(self._replies), self._unleased_since is None)
+        if state != self._written_state:
             with contextlib.suppress(OSError):  # the user may have removed the folder
                 mailbox.write_state(self._folder, state)
-                self._said = state
+                self._written_state = state
 
 
-def _created(pid: int) -> float | None:
+def _read_creation_time(pid: int) -> float | None:
     """When a process was created; None if it has ended."""
     import psutil
 
@@ -183,8 +183,8 @@ def _created(pid: int) -> float | None:
         return None
 
 
-def _report(event: str, **facts: object) -> None:
-    line = json.dumps({"event": event, **facts}) + "\n"
+def _write_event(event: str, **fields: object) -> None:
+    line = json.dumps({"event": event, **fields}) + "\n"
     # Nobody reads any more once the federation is up, or the reader is gone: what cannot be said, is not.
     with contextlib.suppress(OSError):
         os.write(sys.stdout.fileno(), line.encode())
@@ -203,5 +203,5 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         supervisor.end()
         with contextlib.suppress(OSError):
-            (Path(folder) / ALIVE).touch()
+            (Path(folder) / ALIVE_FILE).touch()
     return 0

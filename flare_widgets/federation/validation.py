@@ -17,7 +17,7 @@ LOGS = "logs"
 MAX_SITES = 64
 
 #: How long a federation may go on when nobody has it any more, in seconds.
-LONGEST_KEEP = 24 * 3600.0
+MAX_KEEP_ALIVE_S = 24 * 3600.0
 
 #: The ways to reach a server.
 SCHEMES = ("http", "tcp", "grpc")
@@ -26,24 +26,24 @@ SCHEMES = ("http", "tcp", "grpc")
 ROLES = ("project_admin", "org_admin", "lead", "member")
 
 #: Narrower than nvflare's own rule too: the name is a folder's, and stands in command lines and log lines.
-_USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,}")
+_USER_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,}")
 
 # Narrower than nvflare's own rule, which accepts a leading dash that its admin commands then take for an
 # option.
-_SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SITE_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 # The common name of a certificate holds 64 characters.
-_LONGEST_NAME = 63
+_MAX_NAME_CHARS = 63
 
 # "server" is a participant already; the others are words that admin commands use for a group of participants.
-_RESERVED = frozenset({"server", "client", "admin", "all"})
+_RESERVED_NAMES = frozenset({"server", "client", "admin", "all"})
 
 # NVIDIA FLARE builds the command line of a job process as one string, unquoted, and splits it like a shell,
 # comments included: such a path would break every job, long after the federation looked healthy.
-_BREAKS_COMMANDS = re.compile(r"[\s\"'\\#]")
+_UNSAFE_PATH_PATTERN = re.compile(r"[\s\"'\\#]")
 
 
-def site_names(sites: int | Sequence[str]) -> tuple[str, ...]:
+def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
     """The names of the sites that ``sites`` asks for.
 
     Parameters
@@ -66,13 +66,13 @@ def site_names(sites: int | Sequence[str]) -> tuple[str, ...]:
     if isinstance(sites, (str, bytes)):
         raise ValueError(f"sites must be a number or a list of names; for a single site, give [{sites!r}].")
     if isinstance(sites, int):
-        _check_count(sites)
+        _check_site_count(sites)
         return tuple(f"site-{number}" for number in range(1, sites + 1))
     names = tuple(sites)
-    _check_count(len(names))
+    _check_site_count(len(names))
     seen: set[str] = set()
     for name in names:
-        _check_name(name)
+        _check_site_name(name)
         # Each site is a folder, and macOS does not tell "Berlin" from "berlin".
         if name.lower() in seen:
             raise ValueError(f"Each site needs a name of its own, but {name!r} is used twice.")
@@ -80,25 +80,25 @@ def site_names(sites: int | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _check_count(count: int) -> None:
+def _check_site_count(count: int) -> None:
     if not 1 <= count <= MAX_SITES:
         raise ValueError(f"A local federation has between 1 and {MAX_SITES} sites, not {count}.")
 
 
-def _check_name(name: object) -> None:
+def _check_site_name(name: object) -> None:
     if not isinstance(name, str):
         raise ValueError(f"A site's name must be a string, not {name!r}.")
-    if not _SITE_NAME.fullmatch(name):
+    if not _SITE_NAME_PATTERN.fullmatch(name):
         raise ValueError(
             f"{name!r} cannot be a site's name: use letters, digits, '-' and '_', beginning with a letter or a digit."
         )
-    if len(name) > _LONGEST_NAME:
-        raise ValueError(f"{name!r} cannot be a site's name: it is longer than {_LONGEST_NAME} characters.")
-    if name.lower() in _RESERVED:
+    if len(name) > _MAX_NAME_CHARS:
+        raise ValueError(f"{name!r} cannot be a site's name: it is longer than {_MAX_NAME_CHARS} characters.")
+    if name.lower() in _RESERVED_NAMES:
         raise ValueError(f"{name!r} cannot be a site's name: NVIDIA FLARE uses it for something else.")
 
 
-def check_users(users: object, reserved: str) -> dict[str, str]:
+def check_users(users: object, admin_name: str) -> dict[str, str]:
     """``users`` as a dict of role by name, or a ValueError.
 
     Parameters
@@ -114,9 +114,9 @@ def check_users(users: object, reserved: str) -> dict[str, str]:
         raise ValueError(
             f"users must be a dict of a role by name, such as {{'ada@example.org': 'lead'}}, not {users!r}."
         )
-    seen = {reserved.lower()}
+    seen = {admin_name.lower()}
     for name, role in users.items():
-        if not isinstance(name, str) or not _USER_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        if not isinstance(name, str) or not _USER_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
             raise ValueError(f"{name!r} cannot be a user's name: it must be like an e-mail address, ada@example.org.")
         if name.lower() in seen:
             raise ValueError(f"Each user needs a name of its own, but {name!r} is used twice.")
@@ -126,11 +126,11 @@ def check_users(users: object, reserved: str) -> dict[str, str]:
     return dict(users)
 
 
-def check_name(name: object) -> str | None:
+def check_federation_name(name: object) -> str | None:
     """``name`` of a federation, or a ValueError; None for any that is free."""
     if name is None:
         return None
-    if not isinstance(name, str) or not _SITE_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+    if not isinstance(name, str) or not _SITE_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
         raise ValueError(
             f"{name!r} cannot be a federation's name: use letters, digits, '-' and '_', beginning with a letter or a "
             "digit."
@@ -138,11 +138,11 @@ def check_name(name: object) -> str | None:
     return name
 
 
-def check_keep(keep: object) -> float:
+def check_keep_alive(keep: object) -> float:
     """``keep`` as a number of seconds, or a ValueError."""
-    if isinstance(keep, (int, float)) and not isinstance(keep, bool) and 0 <= keep <= LONGEST_KEEP:
+    if isinstance(keep, (int, float)) and not isinstance(keep, bool) and 0 <= keep <= MAX_KEEP_ALIVE_S:
         return float(keep)
-    raise ValueError(f"keep must be a number of seconds from 0 to {LONGEST_KEEP:.0f} (a day), not {keep!r}.")
+    raise ValueError(f"keep must be a number of seconds from 0 to {MAX_KEEP_ALIVE_S:.0f} (a day), not {keep!r}.")
 
 
 def check_timeout(start_timeout: object) -> float:
@@ -161,9 +161,9 @@ def check_scheme(scheme: object) -> str:
     return scheme
 
 
-def breaks_commands(path: str | Path) -> bool:
+def is_unsafe_path(path: str | Path) -> bool:
     """Whether NVIDIA FLARE would fail to start jobs with this path in a command line."""
-    return _BREAKS_COMMANDS.search(str(path)) is not None
+    return _UNSAFE_PATH_PATTERN.search(str(path)) is not None
 
 
 def check_folder(folder: Path) -> Path:
@@ -175,7 +175,7 @@ def check_folder(folder: Path) -> Path:
         A folder that does not exist yet, or is empty but for the logs of a start that failed.
     """
     absolute = folder.expanduser().absolute()
-    if breaks_commands(absolute):
+    if is_unsafe_path(absolute):
         raise ValueError(
             f"The folder {str(absolute)!r} cannot be used: NVIDIA FLARE cannot run jobs under a path "
             "that contains spaces, quotes, backslashes or '#'."

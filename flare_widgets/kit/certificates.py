@@ -23,7 +23,7 @@ def sign_digest(key: rsa.RSAPrivateKey, digest: bytes) -> bytes:
     return key.sign(digest, _PSS, Prehashed(hashes.SHA256()))
 
 
-def verify(certificate: x509.Certificate, content: bytes, signature: bytes) -> bool:
+def verify_signature(certificate: x509.Certificate, content: bytes, signature: bytes) -> bool:
     """Whether `signature` over `content` was made by the owner of `certificate` (the rules of `sign`)."""
     try:
         key = certificate.public_key()
@@ -35,7 +35,7 @@ def verify(certificate: x509.Certificate, content: bytes, signature: bytes) -> b
     return True
 
 
-def leads_to_root(chain: Sequence[x509.Certificate], root: x509.Certificate) -> bool:
+def chains_to_root(chain: Sequence[x509.Certificate], root: x509.Certificate) -> bool:
     """Whether each certificate of `chain` (leaf first) was issued by the next, and the last one by `root`."""
     for cert, issuer in zip(chain, [*chain[1:], root], strict=True):
         if cert == root:

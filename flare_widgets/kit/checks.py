@@ -22,31 +22,31 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from ..errors import ConfigError, InvalidCertChain
-from .certificates import leads_to_root, sign, subject, verify
-from .files import ASK, find_startup, parse_certificates, read, read_json, read_key
+from .certificates import chains_to_root, sign, subject, verify_signature
+from .files import ASK_ADMIN, find_startup, parse_certificates, read_file, read_json, read_key
 from .report import Finding
-from .settings import FILE, Settings, SettingsReader
+from .settings import SETTINGS_FILE, Settings, SettingsReader
 
-SOON = timedelta(days=30)
+EXPIRY_WARNING = timedelta(days=30)
 """A certificate that ends earlier than this is warned of: project admins are rarely quicker."""
 
-_SIGNATURES = "signature.json"
-_SIGNING_ROOT = "rootCA.pem"
+_SIGNATURE_FILE = "signature.json"
+_SIGNING_ROOT_FILE = "rootCA.pem"
 
 
 @dataclass(frozen=True)
-class Remark:
+class Note:
     """What does not make a kit unusable."""
 
     outcome: Literal["warning", "skipped"]
     sentence: str
 
 
-Run = Generator[ConfigError | Remark, None, str]
+CheckRun = Generator[ConfigError | Note, None, str]
 
 
 @dataclass
-class Draft:
+class PartialKit:
     """A kit as far as it could be read; None is what could not.
 
     Attributes
@@ -73,7 +73,7 @@ class Draft:
     root_certificate: x509.Certificate | None = None
 
 
-_UNKNOWN = {
+_MISSING_REASONS = {
     "startup": "no startup kit was found",
     "settings": "fed_admin.json cannot be used",
     "chain": "the user's certificate could not be read",
@@ -97,34 +97,34 @@ class Check:
     """
 
     name: str
-    run: Callable[[Draft], Run]
+    run: Callable[[PartialKit], CheckRun]
     needs: Sequence[str] = ()
 
-    def impossible(self, draft: Draft) -> str:
+    def skip_reason(self, kit: PartialKit) -> str:
         """Say why the check cannot run; empty when it can."""
-        return next((_UNKNOWN[part] for part in self.needs if getattr(draft, part) is None), "")
+        return next((_MISSING_REASONS[part] for part in self.needs if getattr(kit, part) is None), "")
 
 
-def first_error(draft: Draft) -> ConfigError | None:
+def find_first_error(kit: PartialKit) -> ConfigError | None:
     """Run the checks up to the first one that makes the kit unusable, and return why."""
     for check in CHECKS:
-        for remark in check.run(draft):
+        for remark in check.run(kit):
             if isinstance(remark, ConfigError):
                 return remark
     return None
 
 
-def examine(draft: Draft) -> list[Finding]:
+def run_checks(kit: PartialKit) -> list[Finding]:
     """Run every check that can be run, and tell the outcome of each."""
-    return [_find(check, draft) for check in CHECKS]
+    return [_run_check(check, kit) for check in CHECKS]
 
 
-def _find(check: Check, draft: Draft) -> Finding:
-    why = check.impossible(draft)
+def _run_check(check: Check, kit: PartialKit) -> Finding:
+    why = check.skip_reason(kit)
     if why:
         return Finding(check.name, "skipped", f"not checked: {why}")
-    said: list[ConfigError | Remark] = []
-    run = check.run(draft)
+    said: list[ConfigError | Note] = []
+    run = check.run(kit)
     while True:
         try:
             said.append(next(run))
@@ -133,165 +133,169 @@ def _find(check: Check, draft: Draft) -> Finding:
             break
     if any(isinstance(remark, ConfigError) for remark in said):
         return Finding(
-            check.name, "failed", _joined(str(r) if isinstance(r, ConfigError) else r.sentence for r in said)
+            check.name, "failed", _join_sentences(str(r) if isinstance(r, ConfigError) else r.sentence for r in said)
         )
     for outcome in ("warning", "skipped"):
-        sentences = [r.sentence for r in said if isinstance(r, Remark) and r.outcome == outcome]
+        sentences = [r.sentence for r in said if isinstance(r, Note) and r.outcome == outcome]
         if sentences:
-            return Finding(check.name, outcome, _joined(sentences))
+            return Finding(check.name, outcome, _join_sentences(sentences))
     return Finding(check.name, "ok", fine)
 
 
-def _joined(sentences: Iterable[str]) -> str:
+def _join_sentences(sentences: Iterable[str]) -> str:
     """Several sentences as one text; whom to ask is said once, at the end."""
     told = list(sentences)
-    facts = [sentence.removesuffix(f". {ASK}") for sentence in told]
-    return ". ".join([*facts, *([ASK] if facts != told else [])])
+    facts = [sentence.removesuffix(f". {ASK_ADMIN}") for sentence in told]
+    return ". ".join([*facts, *([ASK_ADMIN] if facts != told else [])])
 
 
-def _folder(draft: Draft) -> Run:
+def _check_folder(kit: PartialKit) -> CheckRun:
     try:
-        draft.startup = find_startup(draft.location)
+        kit.startup = find_startup(kit.location)
     except ConfigError as e:
         yield e
         return ""
-    return f"{draft.startup.parent} is a user's startup kit"
+    return f"{kit.startup.parent} is a user's startup kit"
 
 
-def _signature(draft: Draft) -> Run:
+def _check_signature(kit: PartialKit) -> CheckRun:
     """The root signs the kits of 2.7; of later ones (2.8.3 and 2.9.0) only those for special kinds of computing.
 
     The root is the file of that name, whatever ``fed_admin.json`` says: it is not yet known to be genuine.
     """
-    assert draft.startup is not None
-    file = draft.startup / _SIGNATURES
+    assert kit.startup is not None
+    file = kit.startup / _SIGNATURE_FILE
     if not file.exists():
         return "the kit is not signed; newer versions of FLARE sign only special ones"
     try:
-        signature = read_json(file).get(FILE)
-        root = parse_certificates(read(draft.startup / _SIGNING_ROOT), draft.startup / _SIGNING_ROOT)[0]
-        content = read(draft.startup / FILE)
+        signature = read_json(file).get(SETTINGS_FILE)
+        root = parse_certificates(read_file(kit.startup / _SIGNING_ROOT_FILE), kit.startup / _SIGNING_ROOT_FILE)[0]
+        content = read_file(kit.startup / SETTINGS_FILE)
     except ConfigError as e:
         yield e
         return ""
     if not isinstance(signature, str):
-        yield ConfigError(f"{file} has no signature of {FILE}: the startup kit was tampered with. {ASK}")
+        yield ConfigError(f"{file} has no signature of {SETTINGS_FILE}: the startup kit was tampered with. {ASK_ADMIN}")
         return ""
     try:
-        genuine = verify(root, content, base64.b64decode(signature))
+        genuine = verify_signature(root, content, base64.b64decode(signature))
     except ValueError:
         genuine = False
     if not genuine:
-        yield ConfigError(f"{draft.startup / FILE} is not as it was signed: it was changed, or is damaged. {ASK}")
-    return f"{FILE} is as the federation's root signed it"
+        yield ConfigError(
+            f"{kit.startup / SETTINGS_FILE} is not as it was signed: it was changed, or is damaged. {ASK_ADMIN}"
+        )
+    return f"{SETTINGS_FILE} is as the federation's root signed it"
 
 
-def _settings(draft: Draft) -> Run:
-    assert draft.startup is not None
-    reader = SettingsReader(draft.startup)
-    draft.settings = reader.read()
+def _check_settings(kit: PartialKit) -> CheckRun:
+    assert kit.startup is not None
+    reader = SettingsReader(kit.startup)
+    kit.settings = reader.read()
     yield from reader.problems
-    settings = draft.settings
+    settings = kit.settings
     if settings is None:
         return ""
     return (
-        f"{FILE} is valid: project '{settings.project_name}', server '{settings.server_identity}' "
+        f"{SETTINGS_FILE} is valid: project '{settings.project_name}', server '{settings.server_identity}' "
         f"at {settings.address}, {settings.scheme} with {settings.connection_security}"
     )
 
 
-def _files(draft: Draft) -> Run:
-    settings = draft.settings
+def _check_files(kit: PartialKit) -> CheckRun:
+    settings = kit.settings
     assert settings is not None
     try:
-        draft.certificate = read(settings.certificate_file)
-        draft.chain = parse_certificates(draft.certificate, settings.certificate_file)
+        kit.certificate = read_file(settings.certificate_file)
+        kit.chain = parse_certificates(kit.certificate, settings.certificate_file)
     except ConfigError as e:
         yield e
     try:
-        draft.root_certificate = parse_certificates(read(settings.root_file), settings.root_file)[0]
+        kit.root_certificate = parse_certificates(read_file(settings.root_file), settings.root_file)[0]
     except ConfigError as e:
         yield e
     try:
-        draft.key = read_key(settings.key_file)
+        kit.key = read_key(settings.key_file)
     except ConfigError as e:
         yield e
-    return f"{', '.join(file.name for file in _three(settings))} are there and readable"
+    return f"{', '.join(file.name for file in _credential_files(settings))} are there and readable"
 
 
-def _dates(draft: Draft) -> Run:
-    settings, now = draft.settings, draft.now
+def _check_dates(kit: PartialKit) -> CheckRun:
+    settings, now = kit.settings, kit.now
     assert settings is not None
-    assert draft.chain is not None
-    certificates = [(c, settings.certificate_file) for c in draft.chain]
-    if draft.root_certificate is not None:
-        certificates.append((draft.root_certificate, settings.root_file))
+    assert kit.chain is not None
+    certificates = [(c, settings.certificate_file) for c in kit.chain]
+    if kit.root_certificate is not None:
+        certificates.append((kit.root_certificate, settings.root_file))
     if settings.custom_root_file is not None:
         try:
-            custom = parse_certificates(read(settings.custom_root_file), settings.custom_root_file)[0]
+            custom = parse_certificates(read_file(settings.custom_root_file), settings.custom_root_file)[0]
             certificates.append((custom, settings.custom_root_file))
         except ConfigError as e:
             yield e
     for cert, file in certificates:
         begins, ends = cert.not_valid_before_utc, cert.not_valid_after_utc
         if now > ends:
-            yield InvalidCertChain(f"{file} expired on {_moment(ends)}. {ASK}")
+            yield InvalidCertChain(f"{file} expired on {_format_utc(ends)}. {ASK_ADMIN}")
         elif now < begins:
             yield InvalidCertChain(
-                f"{file} is valid only from {_moment(begins)}. "
-                f"It is {_moment(now)} by this machine's clock: check the clock"
+                f"{file} is valid only from {_format_utc(begins)}. "
+                f"It is {_format_utc(now)} by this machine's clock: check the clock"
             )
-        elif ends - now < SOON:
-            yield Remark("warning", f"{file} expires on {_moment(ends)}, {_left(ends - now)}. {ASK}")
+        elif ends - now < EXPIRY_WARNING:
+            yield Note(
+                "warning", f"{file} expires on {_format_utc(ends)}, {_format_time_left(ends - now)}. {ASK_ADMIN}"
+            )
     first, file = min(certificates, key=lambda pair: pair[0].not_valid_after_utc)
-    left = _left(first.not_valid_after_utc - now)
-    return f"all certificates are valid; {file.name} expires first, on {_moment(first.not_valid_after_utc)}, {left}"
+    left = _format_time_left(first.not_valid_after_utc - now)
+    return f"all certificates are valid; {file.name} expires first, on {_format_utc(first.not_valid_after_utc)}, {left}"
 
 
-def _chain(draft: Draft) -> Run:
-    settings, root = draft.settings, draft.root_certificate
+def _check_chain(kit: PartialKit) -> CheckRun:
+    settings, root = kit.settings, kit.root_certificate
     assert settings is not None
-    assert draft.chain is not None
+    assert kit.chain is not None
     assert root is not None
-    if not leads_to_root(draft.chain, root):
+    if not chains_to_root(kit.chain, root):
         yield InvalidCertChain(
             f"{settings.certificate_file} was not issued by {settings.root_file}: "
-            f"they belong to different federations. {ASK}"
+            f"they belong to different federations. {ASK_ADMIN}"
         )
     issuer = subject(root, NameOID.COMMON_NAME) or root.subject.rfc4514_string()
     return f"{settings.certificate_file.name} leads to {settings.root_file.name}, the root '{issuer[:100]}'"
 
 
-def _pair(draft: Draft) -> Run:
-    settings = draft.settings
+def _check_key_match(kit: PartialKit) -> CheckRun:
+    settings = kit.settings
     assert settings is not None
-    assert draft.chain is not None
-    assert draft.key is not None
+    assert kit.chain is not None
+    assert kit.key is not None
     probe = b"flare-widgets"
     try:
-        fits = verify(draft.chain[0], probe, sign(draft.key, probe))
+        fits = verify_signature(kit.chain[0], probe, sign(kit.key, probe))
     except ValueError:  # a key whose numbers do not belong together cannot sign
         fits = False
     if not fits:
         yield InvalidCertChain(
-            f"{settings.key_file} does not fit {settings.certificate_file}: they are not a pair. {ASK}"
+            f"{settings.key_file} does not fit {settings.certificate_file}: they are not a pair. {ASK_ADMIN}"
         )
     return f"{settings.key_file.name} is the private key of {settings.certificate_file.name}"
 
 
-def _permissions(draft: Draft) -> Run:
-    assert draft.settings is not None
-    file = draft.settings.key_file
+def _check_key_permissions(kit: PartialKit) -> CheckRun:
+    assert kit.settings is not None
+    file = kit.settings.key_file
     if os.name != "posix":
-        yield Remark("skipped", "not checked: this system has no Unix file permissions")
+        yield Note("skipped", "not checked: this system has no Unix file permissions")
         return ""
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
     except (OSError, ValueError):
-        yield Remark("skipped", f"not checked: {file.name} could not be looked at")
+        yield Note("skipped", f"not checked: {file.name} could not be looked at")
         return ""
     if mode & 0o077:
-        yield Remark(
+        yield Note(
             "warning",
             f"{file} is open to other users of this machine (mode {mode:03o}), and whoever has it is you. "
             f"Close it: chmod 600 {shlex.quote(str(file))}",
@@ -299,65 +303,65 @@ def _permissions(draft: Draft) -> Run:
     return f"only you may read {file.name} (mode {mode:03o})"
 
 
-def _name(draft: Draft) -> Run:
-    assert draft.settings is not None
-    assert draft.chain is not None
-    name = subject(draft.chain[0], NameOID.COMMON_NAME)
+def _check_name(kit: PartialKit) -> CheckRun:
+    assert kit.settings is not None
+    assert kit.chain is not None
+    name = subject(kit.chain[0], NameOID.COMMON_NAME)
     if not name:
-        file = draft.settings.certificate_file
-        yield InvalidCertChain(f"{file} names no user (no common name in its subject). {ASK}")
+        file = kit.settings.certificate_file
+        yield InvalidCertChain(f"{file} names no user (no common name in its subject). {ASK_ADMIN}")
     return f"you are '{name[:100]}'"
 
 
-def _organization(draft: Draft) -> Run:
-    assert draft.chain is not None
-    organization = subject(draft.chain[0], NameOID.ORGANIZATION_NAME)
+def _check_organization(kit: PartialKit) -> CheckRun:
+    assert kit.chain is not None
+    organization = subject(kit.chain[0], NameOID.ORGANIZATION_NAME)
     if not organization:
-        yield Remark(
-            "warning", f"the certificate names no organisation, so policies for one do not apply to you. {ASK}"
+        yield Note(
+            "warning", f"the certificate names no organisation, so policies for one do not apply to you. {ASK_ADMIN}"
         )
     return f"your organisation is '{organization[:100]}'"
 
 
-def _role(draft: Draft) -> Run:
-    assert draft.chain is not None
-    role = subject(draft.chain[0], NameOID.UNSTRUCTURED_NAME)
+def _check_role(kit: PartialKit) -> CheckRun:
+    assert kit.chain is not None
+    role = subject(kit.chain[0], NameOID.UNSTRUCTURED_NAME)
     if not role:
-        yield Remark("warning", f"the certificate gives you no role, so the server may refuse your commands. {ASK}")
+        yield Note("warning", f"the certificate gives you no role, so the server may refuse your commands. {ASK_ADMIN}")
     return f"your role is '{role[:100]}'"
 
 
-def _three(settings: Settings) -> tuple[Path, Path, Path]:
+def _credential_files(settings: Settings) -> tuple[Path, Path, Path]:
     return settings.certificate_file, settings.key_file, settings.root_file
 
 
-def _moment(when: datetime) -> str:
+def _format_utc(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
-def _left(time: timedelta) -> str:
+def _format_time_left(time: timedelta) -> str:
     if time.days < 1:
         return "in less than a day"
     return "in 1 day" if time.days == 1 else f"in {time.days} days"
 
 
 # Each after what it depends on itself, so that the first one missing is the reason.
-_STARTUP = ["startup"]
-_SETTINGS = [*_STARTUP, "settings"]
-_CHAIN = [*_SETTINGS, "chain"]
+_NEEDS_STARTUP = ["startup"]
+_NEEDS_SETTINGS = [*_NEEDS_STARTUP, "settings"]
+_NEEDS_CHAIN = [*_NEEDS_SETTINGS, "chain"]
 
 CHECKS = (
-    Check("folder", _folder),
+    Check("folder", _check_folder),
     # Before anything else is believed.
-    Check("signature", _signature, _STARTUP),
-    Check("settings", _settings, _STARTUP),
-    Check("files", _files, _SETTINGS),
-    Check("dates", _dates, _CHAIN),
-    Check("chain", _chain, [*_CHAIN, "root_certificate"]),
-    Check("key match", _pair, [*_CHAIN, "key"]),
-    Check("key permissions", _permissions, _SETTINGS),
-    Check("name", _name, _CHAIN),
-    Check("organisation", _organization, _CHAIN),
-    Check("role", _role, _CHAIN),
+    Check("signature", _check_signature, _NEEDS_STARTUP),
+    Check("settings", _check_settings, _NEEDS_STARTUP),
+    Check("files", _check_files, _NEEDS_SETTINGS),
+    Check("dates", _check_dates, _NEEDS_CHAIN),
+    Check("chain", _check_chain, [*_NEEDS_CHAIN, "root_certificate"]),
+    Check("key match", _check_key_match, [*_NEEDS_CHAIN, "key"]),
+    Check("key permissions", _check_key_permissions, _NEEDS_SETTINGS),
+    Check("name", _check_name, _NEEDS_CHAIN),
+    Check("organisation", _check_organization, _NEEDS_CHAIN),
+    Check("role", _check_role, _NEEDS_CHAIN),
 )
 """In the order in which the first problem says most."""

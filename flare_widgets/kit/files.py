@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ..errors import ConfigError, InvalidCertChain
 
-ASK = "Ask your project admin for a new startup kit"
+ASK_ADMIN = "Ask your project admin for a new startup kit"
 
-_MAX_FILE = 1 << 20
+_MAX_FILE_BYTES = 1 << 20
 
 
 def find_startup(location: str | Path) -> Path:
@@ -53,32 +53,32 @@ def find_startup(location: str | Path) -> Path:
     )
 
 
-def read(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
     """Return what is in a file of a kit; ConfigError says in one sentence why that cannot be."""
     try:
         with file.open("rb") as f:
-            data = f.read(_MAX_FILE + 1)
+            data = f.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{file} is missing: the startup kit is incomplete. {ASK}") from None
+        raise ConfigError(f"{file} is missing: the startup kit is incomplete. {ASK_ADMIN}") from None
     except PermissionError:
         raise ConfigError(f"{file} cannot be read: permission denied. Run as its owner, or chmod it") from None
     except OSError as e:
         raise ConfigError(f"{file} cannot be read: {e.strerror}") from e
     except ValueError:  # a NUL, or half a character, in a name that fed_admin.json gives
-        raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name. {ASK}") from None
-    if not data or len(data) > _MAX_FILE:
-        raise ConfigError(f"{file} is {'empty' if not data else 'too large to be what it should be'}. {ASK}")
+        raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name. {ASK_ADMIN}") from None
+    if not data or len(data) > _MAX_FILE_BYTES:
+        raise ConfigError(f"{file} is {'empty' if not data else 'too large to be what it should be'}. {ASK_ADMIN}")
     return data
 
 
 def read_json(file: Path) -> dict[str, Any]:
     """Return the JSON object in a file; errors as in :func:`read`."""
     try:
-        value = json.loads(read(file))
+        value = json.loads(read_file(file))
     except (ValueError, RecursionError) as e:
-        raise ConfigError(f"{file} is not valid JSON: {e}. {ASK}") from None
+        raise ConfigError(f"{file} is not valid JSON: {e}. {ASK_ADMIN}") from None
     if not isinstance(value, dict):
-        raise ConfigError(f"{file} is not a JSON object. {ASK}")
+        raise ConfigError(f"{file} is not a JSON object. {ASK_ADMIN}")
     return value
 
 
@@ -91,7 +91,7 @@ def parse_certificates(data: bytes, file: Path) -> list[x509.Certificate]:
             _ = (certificate.subject, certificate.issuer)
         return chain
     except (ValueError, TypeError, x509.InvalidVersion):
-        raise InvalidCertChain(f"{file} is not a certificate (PEM). {ASK}") from None
+        raise InvalidCertChain(f"{file} is not a certificate (PEM). {ASK_ADMIN}") from None
 
 
 def read_key(file: Path) -> rsa.RSAPrivateKey:
@@ -99,11 +99,11 @@ def read_key(file: Path) -> rsa.RSAPrivateKey:
     try:
         # Validating an RSA key takes 40 ms, twice the rest of a connect. What matters, that the key signs what
         # the certificate verifies, is checked by signing something in 1 ms.
-        key = load_pem_private_key(read(file), password=None, unsafe_skip_rsa_key_validation=True)
+        key = load_pem_private_key(read_file(file), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        raise ConfigError(f"{file} is encrypted with a password: FLARE needs it without one. {ASK}") from None
+        raise ConfigError(f"{file} is encrypted with a password: FLARE needs it without one. {ASK_ADMIN}") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError(f"{file} is not a private key (PEM). {ASK}") from None
+        raise ConfigError(f"{file} is not a private key (PEM). {ASK_ADMIN}") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ConfigError(f"{file} is not an RSA key, the only kind FLARE uses. {ASK}")
+        raise ConfigError(f"{file} is not an RSA key, the only kind FLARE uses. {ASK_ADMIN}")
     return key

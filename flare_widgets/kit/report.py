@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ..formatting.text import clean
+from ..formatting.text import sanitize
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
 
 GLYPHS: dict[Outcome, str] = {"ok": "✓", "warning": "⚠", "failed": "✕", "skipped": "–"}
 """A sign for each outcome; the word always stands beside it."""
 
-_LONGEST = 1200
+_MAX_SENTENCE = 1200
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Finding:
     sentence: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sentence", clean(" ".join(self.sentence.split()), _LONGEST))
+        object.__setattr__(self, "sentence", sanitize(" ".join(self.sentence.split()), _MAX_SENTENCE))
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,19 +56,19 @@ class KitReport:
     @property
     def ok(self) -> bool:
         """Whether nothing failed; there may be warnings, and checks that were skipped."""
-        return not self.having("failed")
+        return not self.with_outcome("failed")
 
     @property
     def headline(self) -> str:
         """The kit and the verdict in one line."""
-        failed, warned = len(self.having("failed")), len(self.having("warning"))
-        skipped = len(self.having("skipped"))
-        verdict = _count(failed, "problem") if failed else "no problem"
-        more = [_count(warned, "warning")] if warned else []
+        failed, warned = len(self.with_outcome("failed")), len(self.with_outcome("warning"))
+        skipped = len(self.with_outcome("skipped"))
+        verdict = _pluralize(failed, "problem") if failed else "no problem"
+        more = [_pluralize(warned, "warning")] if warned else []
         more += [f"{skipped} not checked"] if skipped else []
-        return ", ".join([f"{clean(self.location)}: {verdict}", *more])
+        return ", ".join([f"{sanitize(self.location)}: {verdict}", *more])
 
-    def having(self, outcome: Outcome) -> tuple[Finding, ...]:
+    def with_outcome(self, outcome: Outcome) -> tuple[Finding, ...]:
         """Return the findings with this outcome."""
         return tuple(f for f in self.findings if f.outcome == outcome)
 
@@ -86,8 +86,8 @@ class KitReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""
-        return {"location": clean(self.location), "ok": self.ok, "findings": [asdict(f) for f in self.findings]}
+        return {"location": sanitize(self.location), "ok": self.ok, "findings": [asdict(f) for f in self.findings]}
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _pluralize(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

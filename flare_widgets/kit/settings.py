@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .files import ASK, read_json
+from .files import ASK_ADMIN, read_json
 
 SCHEMES = frozenset(["http", "https", "tcp", "stcp", "atcp", "satcp", "grpc", "grpcs", "agrpc", "agrpcs"])
 SECURITY_MODES = frozenset({"mtls", "tls", "clear"})
 
-FILE = "fed_admin.json"
-_CUSTOM_ROOT = "customRootCA.pem"
-_USUAL_PORT = 8002
+SETTINGS_FILE = "fed_admin.json"
+_CUSTOM_ROOT_FILE = "customRootCA.pem"
+_DEFAULT_PORT = 8002
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,19 @@ class SettingsReader:
     def __init__(self, startup: Path) -> None:
         self.problems: list[ConfigError] = []
         self._startup = startup
-        self._file = startup / FILE
+        self._file = startup / SETTINGS_FILE
         self._admin: Mapping[str, Any] = {}
 
     def read(self) -> Settings | None:
         """Return the settings; None when there are problems."""
         try:
-            self._admin = _admin_section(self._startup)
+            self._admin = _read_admin_section(self._startup)
         except ConfigError as e:
             self.problems.append(e)
             return None
         root = self._startup.parent
         security = self._one_of("connection_security", SECURITY_MODES, "mtls")
-        custom_root = self._startup / _CUSTOM_ROOT
+        custom_root = self._startup / _CUSTOM_ROOT_FILE
         settings = Settings(
             root=root,
             startup=self._startup,
@@ -116,7 +116,7 @@ class SettingsReader:
         value = self._admin.get(key, default)
         if isinstance(value, str) and value:
             return value
-        self.problems.append(ConfigError(f"{self._file}: '{key}' is missing. {ASK}"))
+        self.problems.append(ConfigError(f"{self._file}: '{key}' is missing. {ASK_ADMIN}"))
         return ""
 
     def _one_of(self, key: str, known: frozenset[str], default: str) -> str:
@@ -124,23 +124,25 @@ class SettingsReader:
         if value and value not in known:
             expected = ", ".join(sorted(known))
             what = f"unknown {key} '{value}'"
-            self.problems.append(ConfigError(f"{self._file}: {what}, expected one of {expected}. {ASK}"))
+            self.problems.append(ConfigError(f"{self._file}: {what}, expected one of {expected}. {ASK_ADMIN}"))
         return value
 
     def _port(self) -> int:
-        port = self._admin.get("port", _USUAL_PORT)
+        port = self._admin.get("port", _DEFAULT_PORT)
         if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-            self.problems.append(ConfigError(f"{self._file}: port {port!r} is not a number from 1 to 65535. {ASK}"))
-            return _USUAL_PORT
+            self.problems.append(
+                ConfigError(f"{self._file}: port {port!r} is not a number from 1 to 65535. {ASK_ADMIN}")
+            )
+            return _DEFAULT_PORT
         return port
 
 
-def _admin_section(startup: Path) -> dict[str, Any]:
+def _read_admin_section(startup: Path) -> dict[str, Any]:
     """``fed_admin.json`` with the user's own ``local/resources.json`` over it, as nvflare reads them."""
-    file = startup / FILE
+    file = startup / SETTINGS_FILE
     admin = read_json(file).get("admin")
     if not isinstance(admin, dict):
-        raise ConfigError(f"{file}: the section 'admin' is missing. {ASK}")
+        raise ConfigError(f"{file}: the section 'admin' is missing. {ASK_ADMIN}")
     for name in ("resources.json", "resources.json.default"):
         own_file = startup.parent / "local" / name
         if own_file.exists():

@@ -16,7 +16,7 @@ from .certificates import sign, sign_digest, subject
 from .report import KitReport
 from .settings import Settings
 
-_FORGOTTEN = "the session is closed and has forgotten the user's key; open a new one"
+_CLOSED_MESSAGE = "the session is closed and has forgotten the user's key; open a new one"
 
 
 @dataclass(frozen=True)
@@ -62,30 +62,30 @@ class StartupKit(Settings):
         InvalidCertChain
             The certificate is expired, not yet valid, does not fit the key or does not lead to the root.
         """
-        draft = checks.Draft(location) if now is None else checks.Draft(location, now)
-        error = checks.first_error(draft)
+        draft = checks.PartialKit(location) if now is None else checks.PartialKit(location, now)
+        error = checks.find_first_error(draft)
         if error is not None:
             raise error
-        return cls.of(draft)
+        return cls.from_partial(draft)
 
     @classmethod
-    def of(cls, draft: checks.Draft) -> StartupKit:
+    def from_partial(cls, partial: checks.PartialKit) -> StartupKit:
         """Return the kit of a draft that has passed the checks."""
-        assert draft.settings is not None
-        assert draft.certificate is not None
-        assert draft.chain is not None
-        assert draft.root_certificate is not None
-        assert draft.key is not None
-        leaf = draft.chain[0]
+        assert partial.settings is not None
+        assert partial.certificate is not None
+        assert partial.chain is not None
+        assert partial.root_certificate is not None
+        assert partial.key is not None
+        leaf = partial.chain[0]
         return cls(
-            **vars(draft.settings),
+            **vars(partial.settings),
             username=subject(leaf, NameOID.COMMON_NAME),
             organization=subject(leaf, NameOID.ORGANIZATION_NAME),
             role=subject(leaf, NameOID.UNSTRUCTURED_NAME),
-            certificate=draft.certificate,
+            certificate=partial.certificate,
             expires_at=leaf.not_valid_after_utc,
-            root_certificate=draft.root_certificate,
-            _key=draft.key,
+            root_certificate=partial.root_certificate,
+            _key=partial.key,
         )
 
     @staticmethod
@@ -114,13 +114,13 @@ class StartupKit(Settings):
     def sign(self, content: bytes) -> bytes:
         """Sign `content` with the user's key, the way FLARE verifies it."""
         if self._key is None:
-            raise SessionClosed(_FORGOTTEN)
+            raise SessionClosed(_CLOSED_MESSAGE)
         return sign(self._key, content)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign what has the SHA-256 `digest`: the same signature as of :meth:`sign`, for what is too large for it."""
         if self._key is None:
-            raise SessionClosed(_FORGOTTEN)
+            raise SessionClosed(_CLOSED_MESSAGE)
         return sign_digest(self._key, digest)
 
     def without_key(self) -> StartupKit:

@@ -13,12 +13,12 @@ from ..api import Session
 from ..errors import ConfigError
 from ..views.display import show_session
 from . import completion
-from .cell import offer
+from .cell import set_notebook_host
 from .flare import FlareMagics
-from .prompt import live
-from .state import State
+from .prompt import show_if_interactive
+from .state import MagicsState
 
-_ATTRIBUTE = "_flare_widgets_magics"
+_SHELL_ATTRIBUTE = "_flare_widgets_magics"
 """Where a shell keeps its magics: there they also outlive a reload of this package."""
 
 
@@ -30,20 +30,20 @@ def load(shell: InteractiveShell) -> None:
     UsageError
         The profile or the environment has a setting that is none; nothing was registered.
     """
-    magics = getattr(shell, _ATTRIBUTE, None)
+    magics = getattr(shell, _SHELL_ATTRIBUTE, None)
     if magics is None:
         try:
             magics = FlareMagics(shell)
         except ConfigError as e:
             raise UsageError(f"flare_widgets was not loaded: {e}") from e
-        setattr(shell, _ATTRIBUTE, magics)
+        setattr(shell, _SHELL_ATTRIBUTE, magics)
     shell.register_magics(magics)
     configurables: list[Any] = shell.configurables  # where %config looks
     if magics.state.config not in configurables:
         configurables.append(magics.state.config)
     completion.register(shell, magics.state)
-    offer(magics.state)
-    _show_sessions_as_badges(shell, magics.state)
+    set_notebook_host(magics.state)
+    _register_session_formatter(shell, magics.state)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -52,27 +52,27 @@ def unload(shell: InteractiveShell) -> None:
     Its sessions are closed, unless the extension is loaded again at once, as by ``%reload_ext``. A federation it
     started runs on until the kernel ends.
     """
-    magics = getattr(shell, _ATTRIBUTE, None)
+    magics = getattr(shell, _SHELL_ATTRIBUTE, None)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("flare", None)
     completion.unregister(shell)
-    offer(None)
+    set_notebook_host(None)
     formatter: Any = shell.display_formatter
     formatter.ipython_display_formatter.pop(Session, None)
     if magics is None:
         return
     if magics.state.config in shell.configurables:
         shell.configurables.remove(magics.state.config)
-    if not _reloading():
+    if not _is_reloading():
         magics.state.manager.close_all()
-        delattr(shell, _ATTRIBUTE)
+        delattr(shell, _SHELL_ATTRIBUTE)
 
 
-def _show_sessions_as_badges(shell: InteractiveShell, state: State) -> None:
+def _register_session_formatter(shell: InteractiveShell, state: MagicsState) -> None:
     """Have a session at a cell's end shown as a badge, where a person looks; elsewhere as its text."""
 
     def show(session: Session) -> None:
-        badge = live(state, lambda: show_session(session))
+        badge = show_if_interactive(state, lambda: show_session(session))
         if badge is None:
             raise NotImplementedError  # by which IPython goes on to the other forms
         badge()
@@ -81,7 +81,7 @@ def _show_sessions_as_badges(shell: InteractiveShell, state: State) -> None:
     formatter.ipython_display_formatter.for_type(Session, show)
 
 
-def _reloading() -> bool:
+def _is_reloading() -> bool:
     """Whether the shell unloads the extension only to load it again: IPython does not tell, but its stack does."""
     frame: Any = sys._getframe()
     while frame is not None:

@@ -13,18 +13,18 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, context_
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..api import TargetType
-from ..formatting.text import SHORT_ID, clean
-from .cell import CELL
+from ..formatting.text import SHORT_ID, sanitize
+from .cell import CELL_MAGIC
 from .parsing import Verb
-from .state import State
+from .state import MagicsState
 from .verbs import VERBS
 
-_IDENTIFIER = "flare_widgets"
-_PRIORITY = 1000.0  # before Jedi, which is slow and has nothing to say here
-_PATIENCE = 0.25  # seconds for what the server was never asked before, and for looking for kits
-_MOST = 200
-_LINE = re.compile(r"(?:^|=)\s*%flare(?P<rest>\s.*)$")
-_CELL = re.compile(r"^%%flare(?P<rest>\s.*)$")
+_MATCHER_ID = "flare_widgets"
+_MATCHER_PRIORITY = 1000.0  # before Jedi, which is slow and has nothing to say here
+_TIMEOUT_S = 0.25  # seconds for what the server was never asked before, and for looking for kits
+_MAX_CANDIDATES = 200
+_LINE_MAGIC_PATTERN = re.compile(r"(?:^|=)\s*%flare(?P<rest>\s.*)$")
+_CELL_MAGIC_PATTERN = re.compile(r"^%%flare(?P<rest>\s.*)$")
 
 
 class Candidate(NamedTuple):
@@ -41,11 +41,11 @@ class Completions(NamedTuple):
     candidates: list[Candidate]
 
 
-Values = Callable[[str, str], Iterable[Candidate]]
+ValueSource = Callable[[str, str], Iterable[Candidate]]
 """Returns what a value of some kind (see :attr:`.Option.completes`) may be, given what was typed of it."""
 
 
-def complete(line: str, verbs: Mapping[str, Verb], values: Values) -> Completions | None:
+def complete(line: str, verbs: Mapping[str, Verb], value_source: ValueSource) -> Completions | None:
     """Return how a line may go on; None when it is none of ``%flare``.
 
     Parameters
@@ -57,44 +57,44 @@ def complete(line: str, verbs: Mapping[str, Verb], values: Values) -> Completion
     values
         What values there are.
     """
-    in_cell = _CELL.match(line)
-    found = in_cell or _LINE.search(line)
+    in_cell = _CELL_MAGIC_PATTERN.match(line)
+    found = in_cell or _LINE_MAGIC_PATTERN.search(line)
     if found is None:
         return None
-    before, fragment = _split(found["rest"])
+    before, fragment = _split_line(found["rest"])
     if in_cell:
-        return _arguments(CELL, before, fragment, values)
+        return _complete_arguments(CELL_MAGIC, before, fragment, value_source)
     if not before:
-        return _of(fragment, [Candidate(verb.name, "verb") for verb in verbs.values()])
+        return _match_candidates(fragment, [Candidate(verb.name, "verb") for verb in verbs.values()])
     verb = verbs.get(before[0])
     if verb is None:
-        return _of(fragment, [])
-    return _arguments(verb, before[1:], fragment, values)
+        return _match_candidates(fragment, [])
+    return _complete_arguments(verb, before[1:], fragment, value_source)
 
 
-def _arguments(verb: Verb, before: list[str], fragment: str, values: Values) -> Completions:
+def _complete_arguments(verb: Verb, words: list[str], fragment: str, value_source: ValueSource) -> Completions:
     """How the arguments of a verb may go on."""
     actions = verb.parser._actions
     flags = {flag: action for action in actions for flag in action.option_strings}
-    position, waiting = _read(before, flags)
+    position, waiting = _parse_words(words, flags)
     if waiting is not None:
-        return _values_of(waiting, fragment, values)
+        return _complete_value(waiting, fragment, value_source)
     flag, equals, value = fragment.partition("=")
     if equals and flag in flags:
-        inner = _values_of(flags[flag], value, values)
+        inner = _complete_value(flags[flag], value, value_source)
         return Completions(inner.fragment, inner.candidates)
     options = [Candidate(flag, "option") for flag in flags if flag.startswith("--")] + [Candidate("--help", "option")]
     if fragment.startswith("-"):
-        return _of(fragment, options)
-    positional = _positional(actions, position)
+        return _match_candidates(fragment, options)
+    positional = _find_positional(actions, position)
     if positional is not None:
-        completions = _values_of(positional, fragment, values)
+        completions = _complete_value(positional, fragment, value_source)
         if completions.candidates or fragment:
             return completions
-    return _of(fragment, [] if fragment else options)
+    return _match_candidates(fragment, [] if fragment else options)
 
 
-def _split(text: str) -> tuple[list[str], str]:
+def _split_line(text: str) -> tuple[list[str], str]:
     """The whole words of a line, and the one that is being typed, as it is typed."""
     starts = [0]
     quote = ""
@@ -112,7 +112,7 @@ def _split(text: str) -> tuple[list[str], str]:
         return text[: starts[-1]].split(), fragment
 
 
-def _read(words: list[str], flags: Mapping[str, argparse.Action]) -> tuple[int, argparse.Action | None]:
+def _parse_words(words: list[str], flags: Mapping[str, argparse.Action]) -> tuple[int, argparse.Action | None]:
     """How many words stand alone, and which option waits for its value."""
     alone, waiting = 0, None
     for word in words:
@@ -125,40 +125,40 @@ def _read(words: list[str], flags: Mapping[str, argparse.Action]) -> tuple[int, 
     return alone, waiting
 
 
-def _positional(actions: list[argparse.Action], position: int) -> argparse.Action | None:
+def _find_positional(actions: list[argparse.Action], position: int) -> argparse.Action | None:
     places = [action for action in actions if not action.option_strings]
     if position < len(places):
         return places[position]
     return places[-1] if places and places[-1].nargs in ("*", "+") else None
 
 
-def _values_of(action: argparse.Action, fragment: str, values: Values) -> Completions:
+def _complete_value(action: argparse.Action, fragment: str, value_source: ValueSource) -> Completions:
     if action.choices is not None:
-        return _of(fragment, [Candidate(str(choice)) for choice in action.choices])
+        return _match_candidates(fragment, [Candidate(str(choice)) for choice in action.choices])
     kind = getattr(action, "completes", "")
     if not kind:
-        return _of(fragment, [])
+        return _match_candidates(fragment, [])
     # Of names with commas between them, the last one.
     several = "," in str(action.metavar or "") and "," in fragment
     last = fragment.rpartition(",")[2] if several else fragment
-    return _of(last, values(kind, last))
+    return _match_candidates(last, value_source(kind, last))
 
 
-def _of(fragment: str, candidates: Iterable[Candidate]) -> Completions:
+def _match_candidates(fragment: str, candidates: Iterable[Candidate]) -> Completions:
     typed = fragment.lstrip("'\"")
     fitting = {c.text: c for c in candidates if c.text.startswith(typed)}
     quoted = [Candidate(shlex.quote(c.text), c.kind) if " " in c.text else c for c in fitting.values()]
-    return Completions(fragment, quoted[:_MOST])
+    return Completions(fragment, quoted[:_MAX_CANDIDATES])
 
 
-def values_in(state: State) -> Values:
+def make_value_source(state: MagicsState) -> ValueSource:
     """Return what values there are now: as of the last answers of the server, quickly."""
 
     def jobs() -> Iterable[Candidate]:
         managed = state.manager.current_session
         for job in managed.jobs if managed is not None else ():
-            yield Candidate(clean(job["job_id"])[:SHORT_ID], clean(job["job_name"], 40) or "job")
-        names = dict.fromkeys(clean(job["job_name"]) for job in managed.jobs) if managed is not None else {}
+            yield Candidate(sanitize(job["job_id"])[:SHORT_ID], sanitize(job["job_name"], 40) or "job")
+        names = dict.fromkeys(sanitize(job["job_name"]) for job in managed.jobs) if managed is not None else {}
         yield from (Candidate(name, "job") for name in names if name)
 
     def sites() -> Iterable[Candidate]:
@@ -171,14 +171,14 @@ def values_in(state: State) -> Values:
         return [Candidate(name, "study") for name in dict.fromkeys(["default", *known])]
 
     def kits(fragment: str) -> Iterable[Candidate]:
-        found = state.kits_at_hand(_PATIENCE)
+        found = state.find_kit_folders(_TIMEOUT_S)
         names = [kit.name for kit in found]
         yield from (Candidate(name, "kit") for name in names if names.count(name) == 1)
-        yield from paths(fragment, only_folders=True)
+        yield from list_paths(fragment, only_folders=True)
 
     def values(kind: str, fragment: str) -> Iterable[Candidate]:
         if kind in ("jobs", "sites", "targets", "studies") and state.manager.current_session is not None:
-            state.manager.current_session.recall(_PATIENCE)
+            state.manager.current_session.refresh_completions(_TIMEOUT_S)
         if kind == "jobs":
             return jobs()
         if kind == "sites":
@@ -195,12 +195,12 @@ def values_in(state: State) -> Values:
             return [Candidate(name, "verb") for name in VERBS]
         if kind == "kits":
             return kits(fragment)
-        return paths(fragment, only_folders=kind == "folders")
+        return list_paths(fragment, only_folders=kind == "folders")
 
     return values
 
 
-def paths(fragment: str, *, only_folders: bool) -> Iterable[Candidate]:
+def list_paths(fragment: str, *, only_folders: bool) -> Iterable[Candidate]:
     """Return the files and folders whose path begins so, as it is typed; hidden ones when asked for."""
     typed = fragment.lstrip("'\"")
     parent, _, name = typed.rpartition("/")
@@ -219,10 +219,10 @@ def paths(fragment: str, *, only_folders: bool) -> Iterable[Candidate]:
         return
 
 
-def register(shell: InteractiveShell, state: State) -> None:
+def register(shell: InteractiveShell, state: MagicsState) -> None:
     """Have a shell complete ``%flare``; once, however often it is called."""
     unregister(shell)
-    values = values_in(state)
+    values = make_value_source(state)
 
     def matcher(context: CompletionContext) -> dict[str, Any]:
         found = complete(context.text_until_cursor, VERBS, values)
@@ -235,10 +235,10 @@ def register(shell: InteractiveShell, state: State) -> None:
             "suppress": True,
         }
 
-    shell.Completer.custom_matchers.append(context_matcher(identifier=_IDENTIFIER, priority=_PRIORITY)(matcher))
+    shell.Completer.custom_matchers.append(context_matcher(identifier=_MATCHER_ID, priority=_MATCHER_PRIORITY)(matcher))
 
 
 def unregister(shell: InteractiveShell) -> None:
     """Have a shell complete ``%flare`` no longer."""
     matchers = shell.Completer.custom_matchers
-    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _IDENTIFIER]
+    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _MATCHER_ID]

@@ -15,12 +15,12 @@ from ..config import FlareWidgets
 from ..errors import FlareError
 from ..federation import FederationError
 from .cell import run_cell
-from .parsing import help_all, parse
-from .state import State
+from .parsing import format_verb_list, parse_line
+from .state import MagicsState
 from .verbs import GROUPS, VERBS
 
 #: What a verb fails with when its arguments, the server or this machine are to blame, not the verb.
-EXPECTED = (FlareError, FederationError, traitlets.TraitError, ValueError, SyntaxError, OSError)
+USER_ERRORS = (FlareError, FederationError, traitlets.TraitError, ValueError, SyntaxError, OSError)
 
 
 @magics_class
@@ -29,28 +29,28 @@ class FlareMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self.state = State(FlareWidgets(parent=shell))
+        self.state = MagicsState(FlareWidgets(parent=shell))
 
     @line_magic
     def flare(self, line: str) -> Any:
         """Work with NVIDIA FLARE. ``%flare help`` lists the verbs."""
-        verb, arguments = parse(VERBS, line)
+        verb, arguments = parse_line(VERBS, line)
         if arguments is None:
-            print(help_all(GROUPS) if verb is None else verb.help())  # noqa: T201
+            print(format_verb_list(GROUPS) if verb is None else verb.help())  # noqa: T201
             return None
-        if verb.changes:
-            self._check_may_change(f"%flare {verb.name}")
-        with _one_line():
+        if verb.is_mutating:
+            self._check_writable(f"%flare {verb.name}")
+        with _translate_errors():
             return verb.run(self.state, **arguments)
 
     @cell_magic("flare")  # type: ignore[arg-type]  # its types know no name
     def flare_cell(self, line: str, cell: str) -> Any:
         """Make the cell's client code a federated job. ``%%flare -h`` tells more."""
         assert self.shell is not None
-        with _one_line():
+        with _translate_errors():
             return run_cell(self.state, self.shell.user_ns, line, cell)
 
-    def _check_may_change(self, what: str) -> None:
+    def _check_writable(self, what: str) -> None:
         if self.state.config.read_only:
             raise UsageError(
                 f"{what} may change something, and the read-only mode is on: "
@@ -59,11 +59,11 @@ class FlareMagics(Magics):
 
 
 @contextlib.contextmanager
-def _one_line() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except UsageError:
         raise
-    except EXPECTED as e:
+    except USER_ERRORS as e:
         # IPython shows a UsageError as one line; the cause stays reachable for %tb and for code.
         raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e

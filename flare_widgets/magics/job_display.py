@@ -12,15 +12,15 @@ from ..monitoring import JobSnapshot, Watch
 from ..monitoring.job.format import describe
 from ..views.display import show_job
 from ..views.job.view import JobView
-from .progress import Progress
-from .state import State
+from .progress import ProgressLine
+from .state import MagicsState
 
-FIRST_FACTS = 6.0  # seconds to wait for the first answer about a job: a little more than a command may take
-_TICK = 1.0  # seconds between two renewals without news: the clock in the line goes on
+FIRST_UPDATE_TIMEOUT_S = 6.0  # seconds to wait for the first answer about a job: a little more than a command may take
+_REFRESH_INTERVAL_S = 1.0  # seconds between two renewals without news: the clock in the line goes on
 
 
-def shown(
-    state: State, session: Session, watch: Watch, *, wait: bool, keep: bool = False, text: bool = False
+def display_job(
+    state: MagicsState, session: Session, watch: Watch, *, wait: bool, stay_live: bool = False, as_text: bool = False
 ) -> JobView | JobSnapshot:
     """Show a job in the calling cell: its view, or where the settings or `text` say so, a line.
 
@@ -44,9 +44,9 @@ def shown(
     UsageError
         The waiting was interrupted; the job goes on, and so does its view.
     """
-    if text or not state.config.views:
-        return follow(watch, 0.0) if wait else told(watch)
-    view = show_job(watch, session, folder=state.config.download_folder or None, keep=keep)
+    if as_text or not state.config.views:
+        return wait_until_ended(watch, 0.0) if wait else read_once(watch)
+    view = show_job(watch, session, folder=state.config.download_folder or None, stay_live=stay_live)
     if not wait:
         return view
     try:
@@ -56,16 +56,16 @@ def shown(
     return watch.snapshot
 
 
-def told(watch: Watch) -> JobSnapshot:
+def read_once(watch: Watch) -> JobSnapshot:
     """Return what is known now, and watch no more."""
     try:
-        watch.wait_for_facts(FIRST_FACTS)
+        watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)
         return watch.snapshot
     finally:
         watch.stop()
 
 
-def follow(watch: Watch, timeout: float) -> JobSnapshot:
+def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
     """Wait until a job ends, telling in a line how it is, and return what is known of it.
 
     Raises
@@ -75,16 +75,16 @@ def follow(watch: Watch, timeout: float) -> JobSnapshot:
     JobTimeout
         It did not end within `timeout` seconds (0 for no limit); likewise.
     """
-    until = time.monotonic() + timeout if timeout else float("inf")
-    progress = Progress(patience=0)
+    until = time.monotonic() + timeout_s if timeout_s else float("inf")
+    progress = ProgressLine(show_after_s=0)
     try:
-        while watch.wait(max(0.0, min(_TICK, until - time.monotonic()))) is MonitorReturnCode.TIMEOUT:
-            progress.say(describe(watch.snapshot))
+        while watch.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic()))) is MonitorReturnCode.TIMEOUT:
+            progress.update(describe(watch.snapshot))
             if time.monotonic() >= until:
-                raise JobTimeout(f"job {watch.job_id} did not end within {timeout:g} s; it goes on")
+                raise JobTimeout(f"job {watch.job_id} did not end within {timeout_s:g} s; it goes on")
     except KeyboardInterrupt:
         raise UsageError("stopped waiting; the job goes on. %flare wait waits again") from None
     finally:
         watch.stop()
-    progress.end(describe(watch.snapshot))
+    progress.finish(describe(watch.snapshot))
     return watch.snapshot

@@ -36,7 +36,7 @@ class Verb:
     name: str
     run: Callable[..., Any]
     options: Sequence[Option] = ()
-    changes: bool = False
+    is_mutating: bool = False
     parser: _Parser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,9 +69,9 @@ class Verb:
         return self.parser.format_help()
 
 
-def verb(*options: Option, changes: bool = False) -> Callable[[Callable[..., Any]], Verb]:
+def verb(*options: Option, is_mutating: bool = False) -> Callable[[Callable[..., Any]], Verb]:
     """Declare a function as a verb; its name, without an underscore at the end, is the word."""
-    return lambda run: Verb(run.__name__.rstrip("_"), run, options, changes)
+    return lambda run: Verb(run.__name__.rstrip("_"), run, options, is_mutating)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}. {self.prog} -h tells what it takes")
 
 
-def parse(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any] | None]:
+def parse_line(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any] | None]:
     """Return the verb of a line and its arguments; None as arguments when help is wanted.
 
     Raises
@@ -97,26 +97,26 @@ def parse(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any] | N
         The line makes no sense; the message is one line, with a suggestion.
     """
     try:
-        words = shlex.split(without_comment(line))
+        words = shlex.split(strip_comment(line))
     except ValueError as e:
         raise UsageError(f"%flare: {str(e).lower()} in: {line.strip()}") from None
     if not words or words[0] in ("-h", "--help"):
         return None, None
     name, *rest = words
-    found = find(verbs, name)
+    found = find_verb(verbs, name)
     if "-h" in rest or "--help" in rest:
         return found, None
     return found, vars(found.parser.parse_intermixed_args(rest))
 
 
-def find(verbs: Mapping[str, Verb], name: str) -> Verb:
+def find_verb(verbs: Mapping[str, Verb], name: str) -> Verb:
     """Return the verb of a name; UsageError, with a suggestion, when there is none."""
     if name in verbs:
         return verbs[name]
     raise UsageError(f"%flare does not know {name!r}{_suggest(name, list(verbs))} %flare help lists the verbs")
 
 
-def help_all(groups: Mapping[str, Iterable[Verb]]) -> str:
+def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:
     """Return the list of verbs, by what they are about."""
     width = max(len(v.name) for verbs in groups.values() for v in verbs)
     lines = ["NVIDIA FLARE in a notebook:"]
@@ -126,7 +126,7 @@ def help_all(groups: Mapping[str, Iterable[Verb]]) -> str:
     return "\n".join(lines)
 
 
-def without_comment(line: str) -> str:
+def strip_comment(line: str) -> str:
     """Return a line without the comment at its end: a ``#`` that stands alone, not in quotes, and what follows.
 
     IPython does not do that for magics, and people copy lines with comments.

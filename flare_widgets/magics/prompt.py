@@ -7,22 +7,22 @@ from collections.abc import Callable
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ..views.core.confirm import QuestionView
-from .state import State
+from ..views.core.confirm import ConfirmationView
+from .state import MagicsState
 
-_SHOWN = 3.0  # seconds until a front end that can be heard while the cell runs must have shown a view
+_SHOW_TIMEOUT_S = 3.0  # seconds until a front end that can be heard while the cell runs must have shown a view
 
 
-def live(state: State, show: Callable[[], object]) -> Callable[[], object] | None:
+def show_if_interactive(state: MagicsState, show: Callable[[], object]) -> Callable[[], object] | None:
     """Return `show`, which shows a live view that has no end of its own, or None where it would be of no use.
 
     That is in a terminal, where views are switched off, and in a notebook that is executed without a person: nobody
     would see it live, and what it leaves when the kernel ends is lost.
     """
-    return show if _somebody_looks(state) else None
+    return show if _is_interactive(state) else None
 
 
-def confirm(state: State, question: str, yes: bool) -> None:
+def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
     """Ask before something is destroyed: by a view, or by the kernel's prompt where a click would not be heard.
 
     Parameters
@@ -39,10 +39,10 @@ def confirm(state: State, question: str, yes: bool) -> None:
     UsageError
         The answer is not yes, or there is nobody who could give one, as in a notebook that is executed.
     """
-    if yes or not state.config.confirm:
+    if is_confirmed or not state.config.confirm:
         return
     try:
-        agreed = QuestionView(question).ask(_SHOWN) if _somebody_looks(state) else None
+        agreed = ConfirmationView(question).ask(_SHOW_TIMEOUT_S) if _is_interactive(state) else None
         if agreed is None:
             agreed = input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except (StdinNotImplementedError, EOFError):
@@ -53,7 +53,7 @@ def confirm(state: State, question: str, yes: bool) -> None:
         raise UsageError("not done")
 
 
-def _somebody_looks(state: State) -> bool:
+def _is_interactive(state: MagicsState) -> bool:
     """Whether there is a front end that shows views, with a person before it."""
     kernel = getattr(InteractiveShell.instance(), "kernel", None) if InteractiveShell.initialized() else None
     # Who runs a notebook without a screen tells the kernel that nobody can be asked.

@@ -7,12 +7,12 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 
-from .cell import CELL
+from .cell import CELL_MAGIC
 from .parsing import Verb
 from .verbs import GROUPS
 
 
-def reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb = CELL) -> str:
+def format_reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb = CELL_MAGIC) -> str:
     """Return the reference: a chapter a group, a section a verb with its arguments and examples.
 
     Parameters
@@ -31,26 +31,29 @@ def reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb = CELL) 
     for heading, verbs in groups.items():
         lines += ["", f"## {heading}"]
         for verb in verbs:
-            lines += ["", *_section(f"%flare {verb.name}", verb)]
-    lines += ["", "## Jobs written in cells", "", *_section("%%flare", cell)]
+            lines += ["", *_format_section(f"%flare {verb.name}", verb)]
+    lines += ["", "## Jobs written in cells", "", *_format_section("%%flare", cell)]
     return "\n".join(lines) + "\n"
 
 
-def _section(title: str, verb: Verb) -> list[str]:
+def _format_section(title: str, verb: Verb) -> list[str]:
     text, _, examples = (inspect.getdoc(verb.run) or "").partition("Examples:")
     lines = [f"### `{title}`", "", text.strip()]
-    if verb.changes:
+    if verb.is_mutating:
         lines += ["", "It may change something: refused in read-only mode."]
     arguments = [action for action in verb.parser._actions if action.help is not argparse.SUPPRESS]
     if arguments:
         lines += ["", "| argument | meaning |", "| --- | --- |"]
-        lines += [f"| {_name(action)} | {_cell(str(action.help or '').replace('%%', '%'))} |" for action in arguments]
+        lines += [
+            f"| {_format_name(action)} | {_escape_cell(str(action.help or '').replace('%%', '%'))} |"
+            for action in arguments
+        ]
     if examples.strip():
-        lines += ["", "```python", *map(_example, inspect.cleandoc("\n" + examples).splitlines()), "```"]
+        lines += ["", "```python", *map(_format_example, inspect.cleandoc("\n" + examples).splitlines()), "```"]
     return lines
 
 
-def _example(line: str) -> str:
+def _format_example(line: str) -> str:
     """An example as it may be copied: what is said about it is a comment."""
     if "%flare" not in line:
         return line
@@ -58,7 +61,7 @@ def _example(line: str) -> str:
     return f"{example}{words[0]}# {words[1]}" if words else line
 
 
-def _name(action: argparse.Action) -> str:
+def _format_name(action: argparse.Action) -> str:
     value = action.metavar or (None if action.choices is None else "|".join(map(str, action.choices)))
     if not action.option_strings:
         word = str(value or action.dest)
@@ -66,8 +69,8 @@ def _name(action: argparse.Action) -> str:
     if action.nargs == 0:
         return ", ".join(f"`{flag}`" for flag in action.option_strings)
     word = str(value or action.dest.upper())
-    return ", ".join(f"`{flag} {_cell(word)}`" for flag in action.option_strings)
+    return ", ".join(f"`{flag} {_escape_cell(word)}`" for flag in action.option_strings)
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return text.replace("|", "\\|")

@@ -11,13 +11,13 @@ from ..config import FlareWidgets
 from ..federation import LocalFederation
 from ..kit import StartupKit
 from ..manager import ManagedSession, SessionManager
-from ..manager.kits import kit_folders
+from ..manager.kits import find_kit_folders
 from ..monitoring import Monitor
 
-_CONNECT = "%flare connect KIT, or %flare up for a federation on this machine"
+_CONNECT_HINT = "%flare connect KIT, or %flare up for a federation on this machine"
 
 
-class State:
+class MagicsState:
     """The sessions, the settings, and the federations that were started.
 
     Parameters
@@ -46,7 +46,7 @@ class State:
         return self._federations
 
     @property
-    def current(self) -> ManagedSession:
+    def managed_session(self) -> ManagedSession:
         """The session that verbs work with, with its name and its monitor.
 
         Raises
@@ -59,20 +59,20 @@ class State:
             others = list(self.manager.sessions)
             if others:
                 raise UsageError(f"no session is current: %flare use NAME ({', '.join(others)})")
-            raise UsageError(f"there is no session: {_CONNECT}")
+            raise UsageError(f"there is no session: {_CONNECT_HINT}")
         if managed.session.closed:
-            raise UsageError(f"the session {managed.name} has ended: {_CONNECT}")
+            raise UsageError(f"the session {managed.name} has ended: {_CONNECT_HINT}")
         return managed
 
     @property
     def session(self) -> Session:
         """The session that verbs work with; errors as of :attr:`current`."""
-        return self.current.session
+        return self.managed_session.session
 
     @property
     def monitor(self) -> Monitor:
         """Its monitor."""
-        return self.current.monitor
+        return self.managed_session.monitor
 
     @property
     def kit(self) -> StartupKit:
@@ -89,16 +89,16 @@ class State:
         return managed.session.kit
 
     @property
-    def kit_places(self) -> list[str | Path]:
+    def kit_search_folders(self) -> list[str | Path]:
         """The folders in which startup kits are looked for, besides around the notebook."""
         own = [federation.folder / "kits" for federation in self.federations.values()]
         return [*self.config.kit_folders, *own]
 
-    def kits_at_hand(self, seconds: float = 2.0) -> list[Path]:
+    def find_kit_folders(self, timeout_s: float = 2.0) -> list[Path]:
         """Return the folders of the startup kits that a name may mean."""
-        return kit_folders(self.kit_places, Path.cwd(), seconds)
+        return find_kit_folders(self.kit_search_folders, Path.cwd(), timeout_s)
 
-    def job(self, word: str | None) -> str:
+    def find_job_id(self, id_or_name: str | None) -> str:
         """Return the id of a job.
 
         Parameters
@@ -113,7 +113,7 @@ class State:
         JobNotFound
             No job, or more than one, has such an id or name.
         """
-        managed = self.current
-        if word is None and managed.last_job is None:
+        managed = self.managed_session
+        if id_or_name is None and managed.last_job_id is None:
             raise UsageError("which job? Give its id (%flare jobs lists them)")
-        return managed.find_job(word)
+        return managed.find_job_id(id_or_name)

@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import ConfigError, FlareError
-from ..formatting.text import clean
+from ..formatting.text import sanitize
 from ..kit import StartupKit
 
-_DEPTH = 4  # folders below the one that is looked into
-_MOST_FOLDERS = 3000  # that are looked into in all: the notebook may lie in a home folder
-_MOST_SECONDS = 2.0
-_SETTINGS = "fed_admin.json"
-_NEVER = {"node_modules", "__pycache__", "site-packages", "venv", "startup"}
+_MAX_DEPTH = 4  # folders below the one that is looked into
+_MAX_FOLDERS = 3000  # that are looked into in all: the notebook may lie in a home folder
+_SEARCH_TIMEOUT_S = 2.0
+_SETTINGS_FILE = "fed_admin.json"
+_SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages", "venv", "startup"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FoundKit:
         return self.path.name
 
 
-def find_kits(folders: Iterable[str | Path] = (), around: str | Path | None = None) -> list[FoundKit]:
+def find_kits(folders: Iterable[str | Path] = (), notebook_folder: str | Path | None = None) -> list[FoundKit]:
     """Look for startup kits of users.
 
     Kits of servers and sites are passed over. Hidden folders are not looked into, unless they are given; nor are
@@ -69,11 +69,11 @@ def find_kits(folders: Iterable[str | Path] = (), around: str | Path | None = No
     list of FoundKit
         In the order they were found, each once.
     """
-    return [_look_at(path) for path in kit_folders(folders, around)]
+    return [_read_kit(path) for path in find_kit_folders(folders, notebook_folder)]
 
 
-def kit_folders(
-    folders: Iterable[str | Path] = (), around: str | Path | None = None, seconds: float = _MOST_SECONDS
+def find_kit_folders(
+    folders: Iterable[str | Path] = (), notebook_folder: str | Path | None = None, timeout_s: float = _SEARCH_TIMEOUT_S
 ) -> list[Path]:
     """Return the folders of the startup kits of users, without reading them; arguments as of :func:`find_kits`.
 
@@ -85,18 +85,18 @@ def kit_folders(
         How long to look at most.
     """
     places = [Path(folder).expanduser() for folder in folders]
-    if around is not None:
-        here = Path(around)
+    if notebook_folder is not None:
+        here = Path(notebook_folder)
         places += [here, here.parent / "kits", here.parent / "startup_kits"]
-    budget = _Budget(seconds)
+    budget = _SearchBudget(timeout_s)
     found: dict[str, Path] = {}
     for place in places:
-        for folder in _kits_below(place, budget):
+        for folder in _find_below(place, budget):
             found.setdefault(os.path.realpath(folder), folder)
     return list(found.values())
 
 
-def resolve_kit(word: str, found: Sequence[Path]) -> Path:
+def resolve_kit(path_or_name: str, known_folders: Sequence[Path]) -> Path:
     """Return the kit that a user means: by a path, or by the name of a folder among the kits that were found.
 
     Parameters
@@ -111,68 +111,72 @@ def resolve_kit(word: str, found: Sequence[Path]) -> Path:
     ConfigError
         There is no such path, and not exactly one such kit.
     """
-    path = Path(word).expanduser()
-    if path.exists() or os.sep in word:
+    path = Path(path_or_name).expanduser()
+    if path.exists() or os.sep in path_or_name:
         return path
-    named = [kit for kit in found if kit.name == word] or [kit for kit in found if kit.name.partition("@")[0] == word]
+    named = [kit for kit in known_folders if kit.name == path_or_name] or [
+        kit for kit in known_folders if kit.name.partition("@")[0] == path_or_name
+    ]
     if len(named) == 1:
         return named[0]
     if named:
-        places = ", ".join(clean(str(kit)) for kit in named[:5])
-        raise ConfigError(f"there are {len(named)} startup kits called {clean(word)!r}: {places}. Give the folder")
+        places = ", ".join(sanitize(str(kit)) for kit in named[:5])
+        raise ConfigError(
+            f"there are {len(named)} startup kits called {sanitize(path_or_name)!r}: {places}. Give the folder"
+        )
     return path  # whoever reads it says what is wrong with it
 
 
-class _Budget:
+class _SearchBudget:
     """How much may still be looked at."""
 
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-        self._folders = _MOST_FOLDERS
+    def __init__(self, timeout_s: float) -> None:
+        self._deadline = time.monotonic() + timeout_s
+        self._remaining_folders = _MAX_FOLDERS
 
     def spend(self) -> bool:
         """Whether one folder more may be looked into."""
-        self._folders -= 1
-        return self._folders >= 0 and time.monotonic() < self._until
+        self._remaining_folders -= 1
+        return self._remaining_folders >= 0 and time.monotonic() < self._deadline
 
 
-def _kits_below(place: Path, budget: _Budget) -> Iterator[Path]:
+def _find_below(root: Path, budget: _SearchBudget) -> Iterator[Path]:
     """The kits in a folder, those near first."""
-    level = [place]
-    for depth in range(_DEPTH + 1):
+    level = [root]
+    for depth in range(_MAX_DEPTH + 1):
         below: list[Path] = []
         for folder in level:
             if not budget.spend():
                 return
-            if (folder / "startup" / _SETTINGS).is_file():
+            if (folder / "startup" / _SETTINGS_FILE).is_file():
                 yield folder
-            elif depth == 0 and (folder / _SETTINGS).is_file():
+            elif depth == 0 and (folder / _SETTINGS_FILE).is_file():
                 yield folder.parent if folder.name == "startup" else folder
-            elif depth < _DEPTH:
-                below += _folders_in(folder)
+            elif depth < _MAX_DEPTH:
+                below += _list_subfolders(folder)
         level = below
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def _list_subfolders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             names = [e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith(".")]
     except OSError:
         return []
-    return [folder / name for name in sorted(names) if name not in _NEVER]
+    return [folder / name for name in sorted(names) if name not in _SKIPPED_FOLDERS]
 
 
-def _look_at(path: Path) -> FoundKit:
+def _read_kit(path: Path) -> FoundKit:
     try:
         kit = StartupKit.load(path)
     except (FlareError, OSError) as e:
-        return FoundKit(path, problem=clean(" ".join(str(e).split()), 300))
+        return FoundKit(path, problem=sanitize(" ".join(str(e).split()), 300))
     return FoundKit(
         path,
-        clean(kit.username),
-        clean(kit.organization),
-        clean(kit.role),
-        clean(kit.address),
-        clean(kit.project_name),
+        sanitize(kit.username),
+        sanitize(kit.organization),
+        sanitize(kit.role),
+        sanitize(kit.address),
+        sanitize(kit.project_name),
         kit.expires_at,
     )

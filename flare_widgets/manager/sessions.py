@@ -14,11 +14,11 @@ import traitlets
 
 from ..api import Session, connect
 from ..errors import InvalidArgumentError
-from ..formatting.text import clean
+from ..formatting.text import sanitize
 from ..kit import StartupKit
 from .managed import ManagedSession
 
-_NAME = re.compile(r"[\w][\w.@:+/-]{0,99}")
+_NAME_PATTERN = re.compile(r"[\w][\w.@:+/-]{0,99}")
 
 
 class SessionManager(traitlets.HasTraits):
@@ -51,8 +51,8 @@ class SessionManager(traitlets.HasTraits):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.RLock()
-        self._open: dict[str, ManagedSession] = {}  # what the finalizer sees: it must not see this object
-        weakref.finalize(self, _close, self._open)
+        self._sessions_by_name: dict[str, ManagedSession] = {}  # what the finalizer sees: it must not see this object
+        weakref.finalize(self, _close_sessions, self._sessions_by_name)
 
     def open(
         self,
@@ -88,15 +88,15 @@ class SessionManager(traitlets.HasTraits):
         FlareError
             The session cannot be opened; see :func:`.connect`. Those that are open stay as they are.
         """
-        if name is not None and not _NAME.fullmatch(name):
+        if name is not None and not _NAME_PATTERN.fullmatch(name):
             raise InvalidArgumentError(
-                f"{clean(name, 50)!r} cannot be the name of a session: use letters, digits and . _ - @ : + /"
+                f"{sanitize(name, 50)!r} cannot be the name of a session: use letters, digits and . _ - @ : + /"
             )
         loaded = StartupKit.load(kit)
-        existing = self._existing(loaded, name, study)
+        existing = self._find_existing(loaded, name, study)
         if existing is not None:
             existing.session.try_connect(timeout)
-            self._change(existing.name)
+            self._update_traits(existing.name)
             return existing
         return self.add(connect(kit, study=study, timeout=timeout), name, kit=loaded, poll_interval=poll_interval)
 
@@ -117,14 +117,18 @@ class SessionManager(traitlets.HasTraits):
         """
         kit = kit or session.kit
         with self._lock:
-            if name is not None and (taken := self._open.get(name)) is not None and not taken.session.closed:
+            if (
+                name is not None
+                and (taken := self._sessions_by_name.get(name)) is not None
+                and not taken.session.closed
+            ):
                 session.close()
-                raise _taken(name, taken)
+                raise _name_taken_error(name, taken)
             session.read_only = self.read_only
-            managed = ManagedSession(name or self._free_name(kit, session.study), session, kit, poll_interval)
-            ended = self._open.pop(managed.name, None)
-            self._open[managed.name] = managed
-            self._change(managed.name)
+            managed = ManagedSession(name or self._pick_free_name(kit, session.study), session, kit, poll_interval)
+            ended = self._sessions_by_name.pop(managed.name, None)
+            self._sessions_by_name[managed.name] = managed
+            self._update_traits(managed.name)
         if ended is not None:
             ended.close()
         return managed
@@ -139,7 +143,7 @@ class SessionManager(traitlets.HasTraits):
         """
         with self._lock:
             managed = self[name]
-            self._change(name)
+            self._update_traits(name)
             return managed
 
     def close(self, name: str | None = None) -> ManagedSession:
@@ -154,17 +158,17 @@ class SessionManager(traitlets.HasTraits):
         """
         with self._lock:
             managed = self[self.current if name is None else name]
-            del self._open[managed.name]
-            self._change("" if managed.name == self.current else self.current)
+            del self._sessions_by_name[managed.name]
+            self._update_traits("" if managed.name == self.current else self.current)
         managed.close()
         return managed
 
     def close_all(self) -> list[ManagedSession]:
         """Close all sessions and return them."""
         with self._lock:
-            closed = list(self._open.values())
-            self._open.clear()
-            self._change("")
+            closed = list(self._sessions_by_name.values())
+            self._sessions_by_name.clear()
+            self._update_traits("")
         for managed in closed:
             managed.close()
         return closed
@@ -172,62 +176,62 @@ class SessionManager(traitlets.HasTraits):
     @property
     def current_session(self) -> ManagedSession | None:
         """The session that is worked with; None while there is none."""
-        return self._open.get(self.current)
+        return self._sessions_by_name.get(self.current)
 
     def __getitem__(self, name: str) -> ManagedSession:
         """Return the session of a name; InvalidArgumentError, with a suggestion, when there is none."""
-        found = self._open.get(name)
+        found = self._sessions_by_name.get(name)
         if found is None:
-            raise InvalidArgumentError(_unknown(name, self._open))
+            raise InvalidArgumentError(_describe_unknown_name(name, self._sessions_by_name))
         return found
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._sessions_by_name)
 
     def __bool__(self) -> bool:
         return True  # also one without sessions is a manager
 
     def __repr__(self) -> str:
-        return f"<SessionManager {', '.join(self._open) or 'without sessions'}>"
+        return f"<SessionManager {', '.join(self._sessions_by_name) or 'without sessions'}>"
 
     @traitlets.observe("read_only")
     def _on_read_only(self, change: Any) -> None:
         with self._lock:
-            for managed in self._open.values():
+            for managed in self._sessions_by_name.values():
                 managed.session.read_only = change.new
 
-    def _existing(self, kit: StartupKit, name: str | None, study: str) -> ManagedSession | None:
+    def _find_existing(self, kit: StartupKit, name: str | None, study: str) -> ManagedSession | None:
         with self._lock:
             if name is None:
-                return next((m for m in self._open.values() if m.is_for(kit, study)), None)
-            found = self._open.get(name)
+                return next((m for m in self._sessions_by_name.values() if m.matches(kit, study)), None)
+            found = self._sessions_by_name.get(name)
             if found is None or found.session.closed:
                 return None
-            if not found.is_for(kit, study):
-                raise _taken(name, found)
+            if not found.matches(kit, study):
+                raise _name_taken_error(name, found)
             return found
 
-    def _free_name(self, kit: StartupKit, study: str) -> str:
-        taken = {name for name, managed in self._open.items() if not managed.session.closed}
-        return free_name(default_name(kit.username, kit.host, study), taken)
+    def _pick_free_name(self, kit: StartupKit, study: str) -> str:
+        taken = {name for name, managed in self._sessions_by_name.items() if not managed.session.closed}
+        return pick_free_name(make_default_name(kit.username, kit.host, study), taken)
 
-    def _change(self, current: str) -> None:
+    def _update_traits(self, current: str) -> None:
         with self._lock, self.hold_trait_notifications():
-            self.set_trait("sessions", dict(self._open))
+            self.set_trait("sessions", dict(self._sessions_by_name))
             self.set_trait("current", current)
 
 
-def default_name(username: str, host: str, study: str) -> str:
+def make_default_name(username: str, host: str, study: str) -> str:
     """Return what a session is called when nobody gave it a name: ``admin@fl.example.org``, ``admin@localhost/heart``.
 
     A user's name is mostly an e-mail address, whose host is not the server's.
     """
     user = username.partition("@")[0] or "user"
     name = f"{user}@{host}" + (f"/{study}" if study != "default" else "")
-    return re.sub(r"[^\w.@:+/-]", "-", clean(name, 80)).lstrip(".@:+/-") or "session"
+    return re.sub(r"[^\w.@:+/-]", "-", sanitize(name, 80)).lstrip(".@:+/-") or "session"
 
 
-def free_name(name: str, taken: Iterable[str]) -> str:
+def pick_free_name(name: str, taken: Iterable[str]) -> str:
     """Return `name`, with a number behind it if it is taken."""
     names = set(taken)
     number, free = 1, name
@@ -237,26 +241,26 @@ def free_name(name: str, taken: Iterable[str]) -> str:
     return free
 
 
-def _taken(name: str, managed: ManagedSession) -> InvalidArgumentError:
+def _name_taken_error(name: str, managed: ManagedSession) -> InvalidArgumentError:
     session = managed.session
     return InvalidArgumentError(
-        f"{name!r} is the session of {clean(session.username)} with {session.kit.address}, study {session.study}: "
+        f"{name!r} is the session of {sanitize(session.username)} with {session.kit.address}, study {session.study}: "
         "close it first, or choose another name"
     )
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    names = list(known)
+def _describe_unknown_name(name: str, existing: Iterable[str]) -> str:
+    names = list(existing)
     if not names:
         return "there is no session"
     if not name:
         return f"no session is current; there are {', '.join(names)}"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
-    return f"there is no session {clean(name, 50)!r}: {hint}"
+    return f"there is no session {sanitize(name, 50)!r}: {hint}"
 
 
-def _close(sessions: dict[str, Any]) -> None:
+def _close_sessions(sessions: dict[str, Any]) -> None:
     for managed in sessions.values():
         managed.close()
     sessions.clear()

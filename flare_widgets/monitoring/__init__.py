@@ -1,9 +1,9 @@
 """What is happening to a job: snapshots, the monitor that keeps them fresh, and why a job failed."""
 
-from .diagnosis import Evidence, Failure, LogText, explain
-from .diagnosis.collect import gather
+from .diagnosis import Evidence, Failure, LogText, diagnose
+from .diagnosis.collect import collect_evidence
 from .job.model import SiteDeployment, StatusChange
-from .job.reducer import fold, fold_meta
+from .job.reducer import apply_meta, apply_updates
 from .job.snapshot import JobSnapshot
 from .job.watch import Watch, WatchState
 from .job_list.watch import JobsSnapshot, JobsWatch, ListedJob
@@ -22,8 +22,8 @@ __all__ = [
     "StatusChange",
     "Watch",
     "WatchState",
-    "explain",
-    "fold",
-    "fold_meta",
-    "gather",
+    "apply_meta",
+    "apply_updates",
+    "collect_evidence",
+    "diagnose",
 ]

@@ -14,40 +14,40 @@ log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-callbacks"
 
-_IDLE = 2.0  # seconds after which a thread that has nothing to do ends
+_IDLE_TIMEOUT_S = 2.0  # seconds after which a thread that has nothing to do ends
 
 
-class Dispatcher:
+class CallbackPool:
     """Runs calls one after the other where they belong together, and side by side where they do not."""
 
     def __init__(self) -> None:
         self._queue: collections.deque[Callable[[], None]] = collections.deque()
         self._changed = threading.Condition()
-        self._idle = 0
+        self._idle_threads = 0
 
-    def submit(self, call: Callable[[], None]) -> None:
+    def submit(self, callback: Callable[[], None]) -> None:
         """Have `call` called soon, in another thread."""
         with self._changed:
-            self._queue.append(call)
-            if self._idle >= len(self._queue):
+            self._queue.append(callback)
+            if self._idle_threads >= len(self._queue):
                 self._changed.notify()
                 return
-        threading.Thread(target=self._serve, name=THREAD_NAME, daemon=True).start()
+        threading.Thread(target=self._run_worker, name=THREAD_NAME, daemon=True).start()
 
-    def _serve(self) -> None:
+    def _run_worker(self) -> None:
         while True:
             with self._changed:
-                self._idle += 1
+                self._idle_threads += 1
                 try:
-                    if not self._changed.wait_for(lambda: self._queue, _IDLE):
+                    if not self._changed.wait_for(lambda: self._queue, _IDLE_TIMEOUT_S):
                         return
                     call = self._queue.popleft()
                 finally:
-                    self._idle -= 1
+                    self._idle_threads -= 1
             call()
 
 
-class Lane:
+class SerialExecutor:
     """Calls that belong together: never two at a time, and always with the newest there is.
 
     Parameters
@@ -58,30 +58,30 @@ class Lane:
         What to call; it is called once more whenever :meth:`request` came meanwhile.
     """
 
-    def __init__(self, dispatcher: Dispatcher, call: Callable[[], None]) -> None:
-        self._dispatcher = dispatcher
-        self._call = call
+    def __init__(self, pool: CallbackPool, callback: Callable[[], None]) -> None:
+        self._pool = pool
+        self._callback = callback
         self._lock = threading.Lock()
-        self._wanted = False
-        self._busy = False
+        self._is_requested = False
+        self._is_running = False
 
     def request(self) -> None:
         """Have it called soon, after the call that may be under way."""
         with self._lock:
-            self._wanted = True
-            if self._busy:
+            self._is_requested = True
+            if self._is_running:
                 return
-            self._busy = True
-        self._dispatcher.submit(self._serve)
+            self._is_running = True
+        self._pool.submit(self._run_pending)
 
-    def _serve(self) -> None:
+    def _run_pending(self) -> None:
         while True:
             with self._lock:
-                if not self._wanted:
-                    self._busy = False
+                if not self._is_requested:
+                    self._is_running = False
                     return
-                self._wanted = False
+                self._is_requested = False
             try:
-                self._call()
+                self._callback()
             except BaseException:  # also a callback's sys.exit(): the lane must stay open
                 log.exception("a callback failed")

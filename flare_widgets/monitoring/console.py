@@ -14,13 +14,13 @@ from typing import TextIO
 
 from ..api.session import Session
 from ..errors import InvalidArgumentError, JobTimeout
-from ..formatting.text import columns, fit
-from .job.format import describe, label
+from ..formatting.text import display_width, truncate
+from .job.format import describe, job_label
 from .job.snapshot import JobSnapshot
-from .job.summary import summary
+from .job.summary import summarize
 from .monitor import Monitor
 
-_TICK = 1.0  # seconds between two renewals without news: the clock in the line goes on
+_REFRESH_INTERVAL_S = 1.0  # seconds between two renewals without news: the clock in the line goes on
 
 
 class LiveLine:
@@ -39,43 +39,43 @@ class LiveLine:
     def __init__(self, file: TextIO, indent: str = "") -> None:
         self._file = file
         self._indent = indent
-        self._terminal = file.isatty()
+        self._is_terminal = file.isatty()
         self._shown = ""
-        self._told: tuple[object, ...] | None = None
+        self._printed_key: tuple[object, ...] | None = None
 
     def show(self, snapshot: JobSnapshot, now: float | None = None) -> None:
         """Show how it is now."""
-        self.tell(describe(snapshot, now), _news(snapshot))
+        self.update(describe(snapshot, now), _change_key(snapshot))
 
-    def tell(self, sentence: str, news: tuple[object, ...]) -> None:
+    def update(self, sentence: str, change_key: tuple[object, ...]) -> None:
         """Show a sentence about it; where lines cannot be written over, only when there is other news in it."""
         line = self._indent + sentence
-        if self._terminal:
+        if self._is_terminal:
             # Not the last column: there, many a terminal goes to the next line.
-            self._write_over(fit(line, _room(self._file) - 1))
-        elif self._told != news:
-            self._told = news
-            self.say(line)
+            self._overwrite(truncate(line, _terminal_width(self._file) - 1))
+        elif self._printed_key != change_key:
+            self._printed_key = change_key
+            self.echo(line)
 
-    def keep(self) -> None:
+    def end_line(self) -> None:
         """Leave the line as it is; what is shown next gets a line of its own."""
         if self._shown:
             self._shown = ""
-            self.say("")
+            self.echo("")
 
     def clear(self) -> None:
         """Take the line off a terminal."""
         if self._shown:
-            self._write_over("")
+            self._overwrite("")
             self._write("\r")
 
-    def say(self, text: str) -> None:
+    def echo(self, text: str) -> None:
         """Print something else, after :meth:`keep` or :meth:`clear`."""
         self._write(text + "\n")
 
-    def _write_over(self, line: str) -> None:
+    def _overwrite(self, line: str) -> None:
         if line != self._shown:
-            self._write("\r" + line + " " * (columns(self._shown) - columns(line)))
+            self._write("\r" + line + " " * (display_width(self._shown) - display_width(line)))
             self._shown = line
 
     def _write(self, text: str) -> None:
@@ -85,7 +85,7 @@ class LiveLine:
         self._file.flush()
 
 
-def follow(session: Session, job_id: str, timeout: float = 0.0, file: TextIO | None = None) -> JobSnapshot:
+def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO | None = None) -> JobSnapshot:
     """Watch a job until it ends; see :meth:`.Job.watch`."""
     if timeout < 0:
         raise InvalidArgumentError("timeout must be >= 0")
@@ -101,39 +101,39 @@ def follow(session: Session, job_id: str, timeout: float = 0.0, file: TextIO | N
             if left <= 0:
                 stopped = f"stopped watching after {timeout:g} s"
                 raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
-            changed.wait(min(_TICK, left))
+            changed.wait(min(_REFRESH_INTERVAL_S, left))
             changed.clear()
             snapshot = watch.snapshot
             if not watch.done and (snapshot.facts_at is not None or snapshot.trouble):
                 line.show(snapshot)
         watch.wait()  # raises what made the watch fail
     except (KeyboardInterrupt, JobTimeout):
-        line.keep()
-        line.say(f"{stopped}; {label(watch.snapshot.name, job_id)} goes on")
+        line.end_line()
+        line.echo(f"{stopped}; {job_label(watch.snapshot.name, job_id)} goes on")
         raise
     except BaseException:
-        line.keep()
+        line.end_line()
         raise
     finally:
         watch.stop()
     line.clear()
-    line.say(summary(watch.snapshot))
+    line.echo(summarize(watch.snapshot))
     return watch.snapshot
 
 
-def _news(snapshot: JobSnapshot) -> tuple[object, ...]:
+def _change_key(snapshot: JobSnapshot) -> tuple[object, ...]:
     """What is worth another line in a log."""
     return (
         snapshot.status,
         snapshot.rounds_begun,
         snapshot.failure,
-        snapshot.zombie,
+        snapshot.is_zombie,
         snapshot.scheduling.reason,
         bool(snapshot.trouble),  # its words count the attempts
     )
 
 
-def _room(file: TextIO) -> int:
+def _terminal_width(file: TextIO) -> int:
     """The columns of the terminal that `file` is, as of now."""
     try:
         told = 0 if "COLUMNS" in os.environ else os.get_terminal_size(file.fileno()).columns

@@ -15,18 +15,18 @@ from typing import Any
 
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
-from .callbacks import Dispatcher
+from .callbacks import CallbackPool
 from .diagnosis import stall_check
-from .diagnosis.final_fetch import Aftermath
-from .diagnosis.stall_check import Inquiry
-from .job.reducer import fold
-from .job.updates import Fact, Failed, Meta, Missed, Status, Trouble
+from .diagnosis.final_fetch import FinalFetch
+from .diagnosis.stall_check import StallCheck
+from .job.reducer import apply_updates
+from .job.updates import ConnectionProblem, Diagnosed, GroupUnavailable, JobMeta, ListedStatus, Update
 from .job.watch import Watch, WatchState
 from .job.watched_job import WatchedJob
-from .job_list.watch import JobsTable, JobsWatch
+from .job_list.watch import JobListPoller, JobsWatch
 from .polling import intervals, polls
-from .polling.batch_status import Gathering
-from .polling.pending import Polling, loss
+from .polling.batch_status import BatchStatusPoll
+from .polling.pending import PendingPoll, disconnect_reason
 from .system.watch import SystemWatch
 
 __all__ = ["Monitor", "Watch", "WatchState"]
@@ -35,13 +35,15 @@ log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-monitor"
 
-_ACTIVITY = 2.0  # seconds between two questions to a site what it does, where the log may not be read
-_ACTIVITY_HUNG = 15.0  # ... when it did not answer, or nobody may ask it
-_SYSTEM = 10.0  # as often as sites report to the server
-_LOOK = 0.5  # seconds between two looks at whether the server is still heard; nothing is sent for them
-_MAX_BACKOFF = 8.0  # seconds between two looks at a job whose server does not answer
-_AFTER_MISTAKE = 5.0  # seconds until the next look after a mistake of our own
-_HISTORIES = 2  # histories of ended jobs that are fetched at the same time
+_ACTIVITY_INTERVAL_S = 2.0  # seconds between two questions to a site what it does, where the log may not be read
+_HUNG_ACTIVITY_INTERVAL_S = 15.0  # ... when it did not answer, or nobody may ask it
+_SYSTEM_INTERVAL_S = 10.0  # as often as sites report to the server
+_CONNECTION_CHECK_INTERVAL_S = (
+    0.5  # seconds between two looks at whether the server is still heard; nothing is sent for them
+)
+_MAX_BACKOFF_S = 8.0  # seconds between two looks at a job whose server does not answer
+_INTERNAL_ERROR_DELAY_S = 5.0  # seconds until the next look after a mistake of our own
+_MAX_FINAL_FETCHES = 2  # histories of ended jobs that are fetched at the same time
 
 
 class Monitor:
@@ -64,16 +66,16 @@ class Monitor:
         self._jobs: dict[str, WatchedJob] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._dispatcher = Dispatcher()
+        self._callback_pool = CallbackPool()
         self._paused = False
-        self._gathering = Gathering(session, self._wake)
-        self._system: Polling[dict[str, list[Fact]]] | None = None
+        self._batch_poll = BatchStatusPoll(session, self._wake)
+        self._system_poll: PendingPoll[dict[str, list[Update]]] | None = None
         self._system_due = 0.0
-        self._systems: set[SystemWatch] = set()
-        self._table = JobsTable(session, self._wake)
-        self._woken = False
-        self._lost = ""  # in words, that the session is connecting again, or the server silent
-        self._resting_until = 0.0
+        self._system_watches: set[SystemWatch] = set()
+        self._job_list = JobListPoller(session, self._wake)
+        self._is_woken = False
+        self._disconnect_reason = ""  # in words, that the session is connecting again, or the server silent
+        self._suspended_until = 0.0
 
     def watch(self, job_id: str, cb: Callable[..., bool] | None = None, *cb_args: Any, **cb_kwargs: Any) -> Watch:
         """Begin to watch a job; returns at once.
@@ -95,12 +97,12 @@ class Monitor:
             def callback(session: Session, meta: dict[str, Any]) -> bool:
                 return context.run(cb, session, job_id, meta, *cb_args, **cb_kwargs)
 
-        watch = Watch(job_id, callback, self._dispatcher, self.session)
+        watch = Watch(job_id, callback, self._callback_pool, self.session)
         watch._wake = self._wake
         with self._changed:
             job = self._jobs.setdefault(job_id, WatchedJob(job_id))
             if job.snapshot.facts_at is not None:
-                watch._follow(job.snapshot, job.meta)
+                watch._update(job.snapshot, job.meta)
             job.watches.append(watch)
             job.due["status"] = 0.0
             self._start_thread()
@@ -109,11 +111,11 @@ class Monitor:
 
     def watch_jobs(self) -> JobsWatch:
         """Begin to watch all jobs of the session's study, as a list of them; returns at once."""
-        watch = JobsWatch(self._table, self._dispatcher)
+        watch = JobsWatch(self._job_list, self._callback_pool)
         with self._changed:
-            self._table.watches.append(watch)
+            self._job_list.watches.append(watch)
             self._start_thread()
-        self._table.refresh()
+        self._job_list.refresh()
         return watch
 
     def watch_system(self) -> SystemWatch:
@@ -121,7 +123,7 @@ class Monitor:
 
         def join(watch: SystemWatch) -> None:
             with self._changed:
-                self._systems.add(watch)
+                self._system_watches.add(watch)
                 self._start_thread()
             self._wake()
 
@@ -138,14 +140,14 @@ class Monitor:
         with self._changed:
             for job in self._jobs.values():
                 job.due.clear()
-        self._table.refresh()
+        self._job_list.refresh()
 
     def close(self) -> None:
         """Stop all watches."""
         with self._changed:
-            tables = list(self._table.watches)
+            tables = list(self._job_list.watches)
             watches = [w for job in self._jobs.values() for w in job.watches]
-            systems = list(self._systems)
+            systems = list(self._system_watches)
         for table in tables:
             table.stop()
         for watch in watches:
@@ -162,29 +164,29 @@ class Monitor:
 
     def _wake(self) -> None:
         with self._changed:
-            self._woken = True
+            self._is_woken = True
             self._changed.notify()
 
     def _run(self) -> None:
         while self._wait():
-            self._turn()
+            self._run_once()
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         """Take what has arrived, ask for what is due, and tell the watches; never waits."""
         with self._changed:
-            jobs, systems = list(self._jobs.values()), list(self._systems)
+            jobs, systems = list(self._jobs.values()), list(self._system_watches)
         try:
-            self._notice_loss(jobs, systems)
+            self._detect_disconnect(jobs, systems)
             self._receive(jobs)
             if not self._paused:
-                self._ask(jobs)
-            self._tell(jobs)
+                self._start_due_polls(jobs)
+            self._publish(jobs)
             for system in systems:
-                system.turn(self._wake, self._lost)
-            self._tend_table(jobs)
+                system.run_once(self._wake, self._disconnect_reason)
+            self._update_job_list(jobs)
         except Exception:  # whatever it was: a job must not be thought to be watched when it is not
             log.exception("a mistake in the monitor; it goes on")
-            self._resting_until = time.monotonic() + _AFTER_MISTAKE
+            self._suspended_until = time.monotonic() + _INTERNAL_ERROR_DELAY_S
 
     def _wait(self) -> bool:
         """Wait until something is due or has arrived; False when nothing is watched any more."""
@@ -193,249 +195,266 @@ class Monitor:
                 job.watches = [w for w in job.watches if not w.done]
                 if not job.watches:
                     del self._jobs[job_id]
-                    for polling in job.under_way.values():
+                    for polling in job.pending_polls.values():
                         polling.cancel()
-            self._systems = {system for system in self._systems if not system.rests}
-            if not self._table.drop_ended() and not self._jobs and not self._systems:
+            self._system_watches = {system for system in self._system_watches if not system.is_idle}
+            if not self._job_list.drop_ended() and not self._jobs and not self._system_watches:
                 self._thread = None
                 return False
-            if not self._woken:
-                self._changed.wait(self._until_due())
-            self._woken = False
+            if not self._is_woken:
+                self._changed.wait(self._seconds_until_due())
+            self._is_woken = False
             return True
 
-    def _until_due(self) -> float | None:
+    def _seconds_until_due(self) -> float | None:
         now = time.monotonic()
         # What is paused asks nothing; but a history that is being fetched must not be waited for without end.
-        due = [now + j.aftermath.left for j in self._jobs.values() if j.aftermath is not None and not j.history_known]
+        due = [
+            now + j.final_fetch.seconds_left
+            for j in self._jobs.values()
+            if j.final_fetch is not None and not j.has_history
+        ]
         if not self._paused:
             for job in self._jobs.values():
-                due += [job.due.get(name, 0.0) for name in self._wanted(job) if name not in job.under_way]
-            if self._system is None and self._wants_system():
+                due += [job.due.get(name, 0.0) for name in self._sources_to_poll(job) if name not in job.pending_polls]
+            if self._system_poll is None and self._should_poll_system():
                 due.append(self._system_due)
-            due += [at for system in self._systems if (at := system.due()) is not None]
-            due += self._table.until_due()
-            if self._attended():
-                due.append(now + _LOOK)
-        return max(0.0, max(min(due), self._resting_until) - now) if due else None
+            due += [at for system in self._system_watches if (at := system.next_due()) is not None]
+            due += self._job_list.due_times()
+            if self._has_observers():
+                due.append(now + _CONNECTION_CHECK_INTERVAL_S)
+        return max(0.0, max(min(due), self._suspended_until) - now) if due else None
 
-    def _attended(self) -> bool:
+    def _has_observers(self) -> bool:
         """Whether anybody wants to know at once that the server is lost."""
-        jobs, systems = self._jobs.values(), self._systems
-        return self._table.wanted or any(map(self._wanted, jobs)) or any(system.looking for system in systems)
+        jobs, systems = self._jobs.values(), self._system_watches
+        return (
+            self._job_list.has_observers
+            or any(map(self._sources_to_poll, jobs))
+            or any(system.is_active for system in systems)
+        )
 
-    def _notice_loss(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
+    def _detect_disconnect(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
         """Say that the server is lost; ask at once when it is back, instead of when the next look was due."""
-        lost = loss(self.session)
+        lost = disconnect_reason(self.session)
         if lost:
             for job in jobs:
-                if job.watching and not job.snapshot.ended and not job.failures:
-                    self._learn(job, [Trouble(lost, time.time())])
-        if self._lost and not lost:
+                if job.active_watches and not job.snapshot.ended and not job.retry_count:
+                    self._apply(job, [ConnectionProblem(lost, time.time())])
+        if self._disconnect_reason and not lost:
             for job in jobs:
                 if job.snapshot.trouble:
                     job.due.clear()
             for system in systems:
-                system.look_again()
-            self._table.refresh()
-        self._lost = lost
+                system.refresh()
+            self._job_list.refresh()
+        self._disconnect_reason = lost
 
-    def _wanted(self, job: WatchedJob) -> list[str]:
+    def _sources_to_poll(self, job: WatchedJob) -> list[str]:
         """The names of the sources that a job is to be asked from."""
-        if not job.watching or (job.snapshot.ended and not job.needs_meta):
+        if not job.active_watches or (job.snapshot.ended and not job.needs_meta):
             return []
-        names = [] if job in self._gathering.jobs else ["status"]
-        if job.details and job.snapshot.status == "RUNNING":
-            if job.rounds.readable:
+        names = [] if job in self._batch_poll.jobs else ["status"]
+        if job.needs_details and job.snapshot.status == "RUNNING":
+            if job.log_tail.is_readable:
                 names.append("rounds")
             else:
-                names += polls.sites_of(job.snapshot)
+                names += polls.activity_targets(job.snapshot)
         return names
 
-    def _wants_system(self) -> bool:
-        return any(job.details and job.snapshot.status == "RUNNING" for job in list(self._jobs.values()))
+    def _should_poll_system(self) -> bool:
+        return any(job.needs_details and job.snapshot.status == "RUNNING" for job in list(self._jobs.values()))
 
-    def _ask(self, jobs: Iterable[WatchedJob]) -> None:
+    def _start_due_polls(self, jobs: Iterable[WatchedJob]) -> None:
         now = time.monotonic()
         due: list[WatchedJob] = []
         for job in jobs:
-            for name in self._wanted(job):
-                if name in job.under_way or job.due.get(name, 0.0) > now:
+            for name in self._sources_to_poll(job):
+                if name in job.pending_polls or job.due.get(name, 0.0) > now:
                     continue
                 if name == "status":
                     due.append(job)
                 else:
-                    self._start(job, name, self._poll(job, name))
-        self._ask_status(jobs, due)
-        if self._system is None and self._system_due <= now and self._wants_system():
-            self._system = Polling(
-                self.session, polls.system([j.snapshot.job_id for j in jobs], self._ahead), self._wake
+                    self._start_poll(job, name, self._make_poll(job, name))
+        self._start_status_polls(jobs, due)
+        if self._system_poll is None and self._system_due <= now and self._should_poll_system():
+            self._system_poll = PendingPoll(
+                self.session, polls.poll_system([j.snapshot.job_id for j in jobs], self._clock_offset), self._wake
             )
-            self._system.start()
+            self._system_poll.start()
 
-    def _poll(self, job: WatchedJob, name: str) -> polls.Poll:
+    def _make_poll(self, job: WatchedJob, name: str) -> polls.PollGenerator:
         if name == "rounds":
-            return job.rounds.poll(job.clock(self._ahead))
-        return polls.activity(job.snapshot.job_id, name)
+            return job.log_tail.poll(job.server_clock(self._clock_offset))
+        return polls.poll_activity(job.snapshot.job_id, name)
 
-    def _ask_status(self, jobs: Iterable[WatchedJob], due: list[WatchedJob]) -> None:
+    def _start_status_polls(self, jobs: Iterable[WatchedJob], due: list[WatchedJob]) -> None:
         """Ask how each job is, by whichever commands cost the server least."""
         if due:
-            self._gathering.begin([job for job in jobs if self._may_be_listed(job)], due)
+            self._batch_poll.start_if_cheaper([job for job in jobs if self._can_use_list(job)], due)
         for job in due:
-            if job not in self._gathering.jobs:
-                self._start(job, "status", polls.status(job.snapshot.job_id, self._ahead))
+            if job not in self._batch_poll.jobs:
+                self._start_poll(job, "status", polls.poll_status(job.snapshot.job_id, self._clock_offset))
 
-    def _may_be_listed(self, job: WatchedJob) -> bool:
+    def _can_use_list(self, job: WatchedJob) -> bool:
         """Whether a list would do for a job that is, or will soon be, to be looked at."""
         # Callbacks want the whole meta, and so does a job of which nothing is known yet.
-        if job.needs_meta or job.unlisted or "status" not in self._wanted(job) or "status" in job.under_way:
+        if (
+            job.needs_meta
+            or job.is_unlisted
+            or "status" not in self._sources_to_poll(job)
+            or "status" in job.pending_polls
+        ):
             return False
-        early = intervals.gather(self._pause(job, "status", 0.0, []))
+        early = intervals.early_allowance(self._next_interval(job, "status", 0.0, []))
         soon = job.due.get("status", 0.0) - early <= time.monotonic()
-        return soon and not any(w.has_callback for w in job.watching)
+        return soon and not any(w.has_callback for w in job.active_watches)
 
-    def _start(self, job: WatchedJob, name: str, poll: polls.Poll) -> None:
-        polling: Polling[list[Fact]] = Polling(self.session, poll, self._wake)
-        job.under_way[name] = polling
+    def _start_poll(self, job: WatchedJob, name: str, poll: polls.PollGenerator) -> None:
+        polling: PendingPoll[list[Update]] = PendingPoll(self.session, poll, self._wake)
+        job.pending_polls[name] = polling
         polling.start()
 
     def _receive(self, jobs: Iterable[WatchedJob]) -> None:
         """Take the answers that have come."""
         for job in jobs:
-            facts: list[Fact] = []
-            for name, polling in list(job.under_way.items()):
+            facts: list[Update] = []
+            for name, polling in list(job.pending_polls.items()):
                 try:
                     over, found = polling.advance()
                 except FlareError as e:
-                    del job.under_way[name]
-                    self._refused(job, e)
+                    del job.pending_polls[name]
+                    self._handle_error(job, e)
                     continue
                 except Exception:  # a source met what nobody thought of: the others go on
                     log.exception("the source %s of job %s failed", name, job.snapshot.job_id)
-                    del job.under_way[name]
-                    job.due[name] = time.monotonic() + _AFTER_MISTAKE
+                    del job.pending_polls[name]
+                    job.due[name] = time.monotonic() + _INTERNAL_ERROR_DELAY_S
                     continue
                 if over:
-                    del job.under_way[name]
+                    del job.pending_polls[name]
                     facts += found or []
-                    job.due[name] = time.monotonic() + self._pause(job, name, polling.took, found or [])
+                    job.due[name] = time.monotonic() + self._next_interval(job, name, polling.latency_s, found or [])
             if facts:
-                self._learn(job, facts)
-            if job.aftermath is not None and job.aftermath.over and not job.history_known:
-                job.history_known = True
-                self._learn(job, job.aftermath.facts)
-            if job.inquiry is not None and job.inquiry.over:
-                why, job.inquiry = job.inquiry.found, None
+                self._apply(job, facts)
+            if job.final_fetch is not None and job.final_fetch.is_done and not job.has_history:
+                job.has_history = True
+                self._apply(job, job.final_fetch.updates)
+            if job.stall_check is not None and job.stall_check.is_done:
+                why, job.stall_check = job.stall_check.result, None
                 if why is not None and not job.snapshot.ended:
-                    self._learn(job, [why])
-        self._receive_list()
+                    self._apply(job, [why])
+        self._receive_batch()
         self._receive_system(jobs)
 
-    def _pause(self, job: WatchedJob, name: str, took: float, found: list[Fact]) -> float:
+    def _next_interval(self, job: WatchedJob, name: str, latency_s: float, updates: list[Update]) -> float:
         if name in ("status", "rounds"):
             if self.poll_interval is not None:
                 return self.poll_interval
-            return intervals.interval(job.snapshot, time.time(), took)
-        hung = any(isinstance(fact, Missed) for fact in found)
-        return _ACTIVITY_HUNG if hung else min(_ACTIVITY_HUNG, max(_ACTIVITY, took / 0.05))
+            return intervals.job_interval(job.snapshot, time.time(), latency_s)
+        hung = any(isinstance(fact, GroupUnavailable) for fact in updates)
+        return (
+            _HUNG_ACTIVITY_INTERVAL_S
+            if hung
+            else min(_HUNG_ACTIVITY_INTERVAL_S, max(_ACTIVITY_INTERVAL_S, latency_s / 0.05))
+        )
 
-    def _learn(self, job: WatchedJob, facts: list[Fact]) -> None:
+    def _apply(self, job: WatchedJob, updates: list[Update]) -> None:
         before = job.snapshot
-        metas = [fact.meta for fact in facts if isinstance(fact, Meta)]
+        metas = [fact.meta for fact in updates if isinstance(fact, JobMeta)]
         if metas:
-            job.failures, job.needs_meta, job.meta = 0, False, metas[-1]
-        job.snapshot = fold(before, facts)
+            job.retry_count, job.needs_meta, job.meta = 0, False, metas[-1]
+        job.snapshot = apply_updates(before, updates)
         if job.snapshot.status != before.status:
             job.due.clear()
-            job.inquiry_due = 0.0
+            job.stall_check_due = 0.0
             if before.failure is not None:  # whatever it waited for, it goes on
-                job.snapshot = fold(job.snapshot, [Failed(None, time.time())])
+                job.snapshot = apply_updates(job.snapshot, [Diagnosed(None, time.time())])
 
-    def _tell(self, jobs: Iterable[WatchedJob]) -> None:
+    def _publish(self, jobs: Iterable[WatchedJob]) -> None:
         """Bring every watch up to date, also one that was paused; and have the history of ended jobs fetched."""
-        self._inquire(jobs)
-        fetching = sum(j.aftermath is not None and not j.aftermath.over for j in jobs)
+        self._start_stall_check(jobs)
+        fetching = sum(j.final_fetch is not None and not j.final_fetch.is_done for j in jobs)
         for job in jobs:
-            if job.snapshot.ended and job.details and job.aftermath is None and fetching < _HISTORIES:
+            if job.snapshot.ended and job.needs_details and job.final_fetch is None and fetching < _MAX_FINAL_FETCHES:
                 fetching += 1
-                job.aftermath = Aftermath(
-                    self.session, job.snapshot.job_id, job.meta, job.clock(self._ahead), self._wake
+                job.final_fetch = FinalFetch(
+                    self.session, job.snapshot.job_id, job.meta, job.server_clock(self._clock_offset), self._wake
                 )
-            watching, final = job.watching, job.final
+            watching, final = job.active_watches, job.is_final
             for watch in watching:
-                watch._follow(job.snapshot, job.meta, final=final, beside=watching if final else ())
+                watch._update(job.snapshot, job.meta, is_final=final, siblings=watching if final else ())
 
-    def _tend_table(self, jobs: Iterable[WatchedJob]) -> None:
+    def _update_job_list(self, jobs: Iterable[WatchedJob]) -> None:
         """Bring those up to date who watch all jobs."""
-        if not self._table.watches:
+        if not self._job_list.watches:
             return
-        news = self._table.advance(self._paused, self._ahead, self._lost)
+        news = self._job_list.run_once(self._paused, self._clock_offset, self._disconnect_reason)
         seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
         rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
-        if self._table.with_rounds(rounds) or news:
-            for watch in list(self._table.watches):
+        if self._job_list.update_rounds(rounds) or news:
+            for watch in list(self._job_list.watches):
                 watch.notify()
 
-    def _inquire(self, jobs: Iterable[WatchedJob]) -> None:
+    def _start_stall_check(self, jobs: Iterable[WatchedJob]) -> None:
         """Have it found out why a job does not come along: of one at a time, and of each now and then."""
         now = time.monotonic()
-        if self._paused or any(job.inquiry is not None for job in jobs):
+        if self._paused or any(job.stall_check is not None for job in jobs):
             return
         for job in jobs:
-            if job.details and now >= job.inquiry_due and stall_check.is_due(job.snapshot, time.time()):
-                job.inquiry = Inquiry(self.session, job.meta, self._wake)
-                job.inquiry_due = now + stall_check.PAUSE
+            if job.needs_details and now >= job.stall_check_due and stall_check.is_due(job.snapshot, time.time()):
+                job.stall_check = StallCheck(self.session, job.meta, self._wake)
+                job.stall_check_due = now + stall_check.CHECK_INTERVAL_S
                 return
 
-    def _refused(self, job: WatchedJob, error: FlareError) -> None:
+    def _handle_error(self, job: WatchedJob, error: FlareError) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
             trouble = f"{error}. Nobody watches this job any more" if isinstance(error, SessionClosed) else str(error)
             for watch in list(job.watches):
                 watch._fail(error, trouble)
             return
-        job.failures += 1
-        usual = self.poll_interval or intervals.USUAL
-        job.due["status"] = time.monotonic() + min(usual * 2 ** min(job.failures - 1, 8), _MAX_BACKOFF)
+        job.retry_count += 1
+        usual = self.poll_interval or intervals.NORMAL_INTERVAL_S
+        job.due["status"] = time.monotonic() + min(usual * 2 ** min(job.retry_count - 1, 8), _MAX_BACKOFF_S)
         what = f"no connection to {self.session.kit.address}" if isinstance(error, NoConnection) else str(error)
-        self._learn(job, [Trouble(f"{what}, trying again ({job.failures})", time.time())])
+        self._apply(job, [ConnectionProblem(f"{what}, trying again ({job.retry_count})", time.time())])
 
-    def _receive_list(self) -> None:
-        gathered = self._gathering.receive()
+    def _receive_batch(self) -> None:
+        gathered = self._batch_poll.receive()
         if gathered is None:
             return
         now, wall = time.monotonic(), time.time()
         for job in gathered.jobs:
             if gathered.error is not None:
-                self._refused(job, gathered.error)
+                self._handle_error(job, gathered.error)
                 continue
             status = gathered.statuses.get(job.snapshot.job_id, "")
-            job.due["status"] = now + self._pause(job, "status", gathered.took, [])
+            job.due["status"] = now + self._next_interval(job, "status", gathered.latency_s, [])
             if status == job.snapshot.status:
-                job.failures = 0
-                self._learn(job, [Status(status, wall)])
+                job.retry_count = 0
+                self._apply(job, [ListedStatus(status, wall)])
             else:
                 # What else is new with the new status stands in its meta. A job of another study is not listed.
-                job.needs_meta, job.unlisted = True, not status
+                job.needs_meta, job.is_unlisted = True, not status
                 job.due["status"] = 0.0
 
     def _receive_system(self, jobs: Iterable[WatchedJob]) -> None:
-        if self._system is None:
+        if self._system_poll is None:
             return
         try:
-            over, found = self._system.advance()
+            over, found = self._system_poll.advance()
         except Exception:
             log.exception("the server's own state could not be read")
             over, found = True, None
         if not over:
             return
-        self._system_due = time.monotonic() + max(_SYSTEM, self._system.took / 0.05)
-        self._system = None
+        self._system_due = time.monotonic() + max(_SYSTEM_INTERVAL_S, self._system_poll.latency_s / 0.05)
+        self._system_poll = None
         for job in jobs:
             facts = (found or {}).get(job.snapshot.job_id)
-            if facts and job.details:
-                self._learn(job, facts)
+            if facts and job.needs_details:
+                self._apply(job, facts)
 
     @property
-    def _ahead(self) -> float:
-        return polls.ahead(self.session)
+    def _clock_offset(self) -> float:
+        return polls.significant_clock_offset(self.session)

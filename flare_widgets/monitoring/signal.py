@@ -12,14 +12,14 @@ S = TypeVar("S")
 log = logging.getLogger("flare_widgets")
 
 
-class Listeners(Generic[S]):
+class Signal(Generic[S]):
     """Functions that are called with each new snapshot. All methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[S], None]] = []
 
-    def add(self, listener: Callable[[S], None]) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[S], None]) -> Callable[[], None]:
         """Have `listener` called; return what ends that (and may be called twice)."""
         with self._lock:
             self._listeners.append(listener)
@@ -31,7 +31,7 @@ class Listeners(Generic[S]):
 
         return remove
 
-    def tell(self, snapshot: S) -> None:
+    def publish(self, snapshot: S) -> None:
         """Call all of them, with no lock held. One that fails is logged, and fails nobody else."""
         with self._lock:
             listeners = list(self._listeners)

@@ -8,17 +8,17 @@ from pathlib import Path
 from ..api import Session
 from ..monitoring import Monitor
 from .compare.view import CompareView
-from .compare.view_model import MOST_JOBS
+from .compare.view_model import MAX_JOBS
 from .job.actions import JobSession
-from .job.view import JobView, Watch
-from .jobs.view import Below, JobsView
+from .job.view import JobSource, JobView
+from .jobs.view import JobsView, NestedView
 from .session.view import Manager, SessionBadge, SessionSwitcher
 from .submit.view import SubmitForm
 from .system.view import SystemView
 
 
 def show_job(
-    watch: Watch, session: JobSession | None = None, *, folder: str | None = None, keep: bool = False
+    watch: JobSource, session: JobSession | None = None, *, folder: str | None = None, stay_live: bool = False
 ) -> JobView:
     """Show a job in the caller's cell: live in a notebook, as one line of text in a terminal.
 
@@ -34,7 +34,7 @@ def show_job(
     JobView
         The view, already displayed. Displaying it again shows it in another place too.
     """
-    view = JobView(watch, session, folder=folder, keep=keep)
+    view = JobView(watch, session, folder=folder, stay_live=stay_live)
     view.show()
     return view
 
@@ -60,7 +60,7 @@ def show_system(session: Session, monitor: Monitor) -> SystemView:
         The server could not be asked.
     """
     watch = monitor.watch_system()
-    watch.learn(session.get_system_info())
+    watch.update(session.get_system_info())
     view = SystemView(watch, session)
     view.show()
     return view
@@ -142,18 +142,18 @@ def show_jobs(monitor: Monitor) -> JobsView:
         The view, already displayed.
     """
 
-    def open_job(job_id: str) -> Below:
+    def open_job(job_id: str) -> NestedView:
         watch = monitor.watch(job_id)
-        return JobView(watch, monitor.session, keep=True), watch.stop
+        return JobView(watch, monitor.session, stay_live=True), watch.stop
 
-    def compare(job_ids: Sequence[str]) -> Below:
-        watches = [monitor.watch(job_id) for job_id in job_ids[:MOST_JOBS]]
+    def compare(job_ids: Sequence[str]) -> NestedView:
+        watches = [monitor.watch(job_id) for job_id in job_ids[:MAX_JOBS]]
 
         def end() -> None:
             for watch in watches:
                 watch.stop()
 
-        return CompareView(watches, keep=True), end
+        return CompareView(watches, stay_live=True), end
 
     view = JobsView(monitor, open_job, compare)
     view.show()

@@ -30,15 +30,15 @@ SERVER = "server"
 RETURN_ONLY = "return_only"
 OK = "ok"
 
-_LATEST = 1e11  # seconds since the epoch: what is later is not a time
+_MAX_TIMESTAMP_S = 1e11  # seconds since the epoch: what is later is not a time
 
 
-class State(enum.Enum):
+class CellState(enum.Enum):
     """Where a cell stands."""
 
     NEW = enum.auto()
     """HELLO has not been queued."""
-    GREETING = enum.auto()
+    HELLO_SENT = enum.auto()
     """HELLO was queued; nothing else may be sent before READY."""
     READY = enum.auto()
     """Messages flow."""
@@ -58,7 +58,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Reply:
+class CellReply:
     """The answer to a request.
 
     Attributes
@@ -93,7 +93,7 @@ class Bye:
     """The server is leaving."""
 
 
-Event = Ready | Reply | Message | Bye
+Event = Ready | CellReply | Message | Bye
 
 
 def new_admin_name() -> str:
@@ -119,20 +119,20 @@ class Cell:
 
     def __init__(self, name: str, clock: Callable[[], float] = time.time) -> None:
         self.name = name
-        self.state = State.NEW
+        self.state = CellState.NEW
         self.credentials: dict[str, Any] = {}
         self._clock = clock
         self._outbox: list[bytes] = []
         self._assembler = streams.Assembler()
         self._sequence = itertools.count(1)
-        self._frame_streams = itertools.count(17)
+        self._frame_stream_ids = itertools.count(17)
         self._stream_ids = itertools.count(1)
-        self._sent_streams: dict[int, str] = {}
+        self._pending_streams: dict[int, str] = {}
 
     def hello(self) -> None:
         """Queue the greeting."""
-        self.state = State.GREETING
-        self._greet(FrameType.HELLO)
+        self.state = CellState.HELLO_SENT
+        self._queue_greeting(FrameType.HELLO)
 
     def data_to_send(self) -> list[bytes]:
         """Return the frames queued since the last call, and forget them."""
@@ -146,30 +146,32 @@ class Cell:
     def request(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
         """Queue a core request; return its id. `value` goes out as FOBS, None as no payload."""
         request_id = str(uuid.uuid4())
-        self._send(channel, topic, value, {**(headers or {}), "cn__req_id": request_id, "cn__reply_expected": True})
+        self._queue_message(
+            channel, topic, value, {**(headers or {}), "cn__req_id": request_id, "cn__reply_expected": True}
+        )
         return request_id
 
     def stream(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
         """Queue a streamed request; return its id. `headers` are repeated on every chunk."""
         request_id = str(uuid.uuid4())
-        self._stream(channel, topic, value, headers, request_id)
+        self._queue_stream(channel, topic, value, headers, request_id)
         return request_id
 
     def post(self, channel: str, topic: str, value: Any) -> None:
         """Queue a streamed message that wants no answer."""
-        self._stream(channel, topic, value, None, None)
+        self._queue_stream(channel, topic, value, None, None)
 
     def bye(self) -> None:
         """Queue the farewell; no answer is waited for."""
-        self._send("cellnet.channel", "bye", None, {"cn__reply_expected": False})
+        self._queue_message("cellnet.channel", "bye", None, {"cn__reply_expected": False})
 
     def ping(self) -> None:
         """Queue a question whether the server is there; it answers at once, with a frame that is no event."""
-        self._control(FrameType.PING, None, stream_id=0)
+        self._queue_control_frame(FrameType.PING, None, stream_id=0)
 
-    def forget(self, request_id: str) -> None:
+    def cancel_request(self, request_id: str) -> None:
         """Give up a request. Should its answer still come, it is acknowledged and nobody waits for it."""
-        self._sent_streams = {k: v for k, v in self._sent_streams.items() if v != request_id}
+        self._pending_streams = {k: v for k, v in self._pending_streams.items() if v != request_id}
 
     def receive(self, data: bytes) -> list[Event]:
         """Take the bytes of one frame and return what happened.
@@ -181,38 +183,38 @@ class Cell:
         """
         frame = decode(data)
         if frame.type is FrameType.PING:
-            self._control(FrameType.PONG, None, stream_id=0)
+            self._queue_control_frame(FrameType.PONG, None, stream_id=0)
         elif frame.type is FrameType.HELLO:
-            self._greet(FrameType.READY)
+            self._queue_greeting(FrameType.READY)
         elif frame.type is FrameType.READY:
-            self.state = State.READY
-            return [Ready(_server_time(frame.payload))]
+            self.state = CellState.READY
+            return [Ready(_read_server_time(frame.payload))]
         elif frame.type is FrameType.DATA:
             return self._receive_message(frame.headers, frame.payload)
         return []
 
     def _receive_message(self, headers: dict[str, Any], payload: bytes) -> list[Event]:
-        channel, topic = _text(headers, "cn__channel"), _text(headers, "cn__topic")
+        channel, topic = _header_text(headers, "cn__channel"), _header_text(headers, "cn__topic")
         if channel == streams.CHANNEL:
             return self._receive_stream(topic, headers, payload)
         kind = headers.get("cn__msg_type")
         if kind == "reply":
-            return [_reply(_text(headers, "cn__req_id"), headers, payload, "cn__payload_encoding")]
+            return [_make_reply(_header_text(headers, "cn__req_id"), headers, payload, "cn__payload_encoding")]
         if kind == "return":
             # An undeliverable request comes back, with a list of ids and the reason.
             ids = headers.get("cn__req_id")
-            reason = _text(headers, "cn__return_reason") or "target_unreachable"
-            return [Reply(str(i), reason, "", None) for i in ids] if isinstance(ids, list) else []
+            reason = _header_text(headers, "cn__return_reason") or "target_unreachable"
+            return [CellReply(str(i), reason, "", None) for i in ids] if isinstance(ids, list) else []
         if channel == "cellnet.channel" and topic == "bye":
-            self._answer(headers, OK)
+            self._queue_reply(headers, OK)
             return [Bye()]
         # FLARE's server may ask an admin cell what nvflare's own clients answer. Declining beats silence: the
         # asker need not wait for its timeout.
-        self._answer(headers, "invalid_request")
+        self._queue_reply(headers, "invalid_request")
         return []
 
     def _receive_stream(self, topic: str, headers: dict[str, Any], payload: bytes) -> list[Event]:
-        origin = _text(headers, "cn__origin")
+        origin = _header_text(headers, "cn__origin")
         error = headers.get(streams.ERROR_MESSAGE)
         if topic in (streams.ACK_TOPIC, streams.ERROR_TOPIC) or error:
             # About a stream of ours (ack), or one of theirs that they give up (data with an error).
@@ -224,16 +226,16 @@ class Cell:
             request_id = about.get(streams.REQUEST_ID)
             if not isinstance(request_id, str):
                 stream_id = headers.get(streams.STREAM_ID)
-                request_id = self._sent_streams.get(stream_id) if isinstance(stream_id, int) else None
+                request_id = self._pending_streams.get(stream_id) if isinstance(stream_id, int) else None
             if not request_id:
                 return []
-            self.forget(request_id)
-            return [Reply(request_id, "stream_error", str(error or ""), None)]
+            self.cancel_request(request_id)
+            return [CellReply(request_id, "stream_error", str(error or ""), None)]
         if topic != streams.DATA_TOPIC:
             return []
         blob, ack = self._assembler.receive(origin, headers, payload)
         if ack is not None:
-            self._data(
+            self._queue_data_frame(
                 {
                     **self._envelope(streams.CHANNEL, streams.ACK_TOPIC, origin or SERVER, "none", 0),
                     **ack.headers,
@@ -243,38 +245,44 @@ class Cell:
             )
         if blob is None:
             return []
-        channel = _text(blob.headers, streams.APP_CHANNEL)
+        channel = _header_text(blob.headers, streams.APP_CHANNEL)
         if channel == RETURN_ONLY:
-            self.forget(_text(blob.headers, streams.REQUEST_ID))
-            return [_reply(_text(blob.headers, streams.REQUEST_ID), blob.headers, blob.payload, streams.ENCODING)]
-        value = _decode(blob.payload, _text(blob.headers, streams.ENCODING))
-        return [Message(channel, _text(blob.headers, streams.APP_TOPIC), value)]
+            self.cancel_request(_header_text(blob.headers, streams.REQUEST_ID))
+            return [
+                _make_reply(
+                    _header_text(blob.headers, streams.REQUEST_ID), blob.headers, blob.payload, streams.ENCODING
+                )
+            ]
+        value = _decode_payload(blob.payload, _header_text(blob.headers, streams.ENCODING))
+        return [Message(channel, _header_text(blob.headers, streams.APP_TOPIC), value)]
 
-    def _stream(
+    def _queue_stream(
         self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None, request_id: str | None
     ) -> None:
         stream_id = next(self._stream_ids)
         blob = b"" if value is None else fobs.encode(value)
         encoding = "none" if value is None else "fobs"
-        for stream_headers, payload in streams.chunks(blob, stream_id, channel, topic, encoding, request_id):
+        for stream_headers, payload in streams.split_into_chunks(blob, stream_id, channel, topic, encoding, request_id):
             envelope = self._envelope(streams.CHANNEL, streams.DATA_TOPIC, SERVER, "bytes", len(payload))
-            self._data({**envelope, **(headers or {}), **stream_headers, "cn__reply_expected": False}, payload)
+            self._queue_data_frame(
+                {**envelope, **(headers or {}), **stream_headers, "cn__reply_expected": False}, payload
+            )
         if request_id is not None:
-            self._sent_streams[stream_id] = request_id
+            self._pending_streams[stream_id] = request_id
 
-    def _send(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any]) -> None:
+    def _queue_message(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any]) -> None:
         payload = b"" if value is None else fobs.encode(value)
         encoding = "none" if value is None else "fobs"
-        self._data({**self._envelope(channel, topic, SERVER, encoding, len(payload)), **headers}, payload)
+        self._queue_data_frame({**self._envelope(channel, topic, SERVER, encoding, len(payload)), **headers}, payload)
 
-    def _answer(self, headers: dict[str, Any], code: str) -> None:
+    def _queue_reply(self, headers: dict[str, Any], code: str) -> None:
         if headers.get("cn__reply_expected") is not True:
             return
-        to = _text(headers, "cn__origin") or SERVER
+        to = _header_text(headers, "cn__origin") or SERVER
         envelope = self._envelope(
-            _text(headers, "cn__channel"), _text(headers, "cn__topic"), to, "none", 0, kind="reply"
+            _header_text(headers, "cn__channel"), _header_text(headers, "cn__topic"), to, "none", 0, kind="reply"
         )
-        self._data({**envelope, "cn__req_id": headers.get("cn__req_id"), "cn__return_code": code}, b"")
+        self._queue_data_frame({**envelope, "cn__req_id": headers.get("cn__req_id"), "cn__return_code": code}, b"")
 
     def _envelope(
         self, channel: str, topic: str, to: str, encoding: str, length: int, kind: str = "req"
@@ -297,43 +305,45 @@ class Cell:
             **self.credentials,
         }
 
-    def _data(self, headers: dict[str, Any], payload: bytes) -> None:
-        if self.state is not State.READY:
+    def _queue_data_frame(self, headers: dict[str, Any], payload: bytes) -> None:
+        if self.state is not CellState.READY:
             raise ProtocolError("nothing may be sent before the server is ready")
-        stream_id = next(self._frame_streams)
+        stream_id = next(self._frame_stream_ids)
         frame = Frame(FrameType.DATA, headers, payload, 1, stream_id, next(self._sequence))
         self._outbox.append(encode(frame))
 
-    def _greet(self, kind: FrameType) -> None:
-        self._control(kind, {"endpoint_name": self.name, "timestamp": self._clock(), "fqcn": self.name}, stream_id=1)
+    def _queue_greeting(self, kind: FrameType) -> None:
+        self._queue_control_frame(
+            kind, {"endpoint_name": self.name, "timestamp": self._clock(), "fqcn": self.name}, stream_id=1
+        )
 
-    def _control(self, kind: FrameType, value: Any, stream_id: int) -> None:
+    def _queue_control_frame(self, kind: FrameType, value: Any, stream_id: int) -> None:
         frame = Frame(kind, {}, msgpack.packb(value), 0, stream_id, next(self._sequence))
         self._outbox.append(encode(frame))
 
 
-def _reply(request_id: str, headers: dict[str, Any], payload: bytes, encoding_key: str) -> Reply:
-    code = _text(headers, "cn__return_code") or OK
-    value = _decode(payload, _text(headers, encoding_key))
-    return Reply(request_id, code, _text(headers, "cn__error"), value)
+def _make_reply(request_id: str, headers: dict[str, Any], payload: bytes, encoding_key: str) -> CellReply:
+    code = _header_text(headers, "cn__return_code") or OK
+    value = _decode_payload(payload, _header_text(headers, encoding_key))
+    return CellReply(request_id, code, _header_text(headers, "cn__error"), value)
 
 
-def _decode(payload: bytes, encoding: str) -> Any:
+def _decode_payload(payload: bytes, encoding: str) -> Any:
     if not payload or encoding == "none":
         return None
     return fobs.decode(payload) if encoding == "fobs" else payload
 
 
-def _server_time(greeting: bytes) -> float | None:
+def _read_server_time(greeting: bytes) -> float | None:
     """The time in a greeting. Nothing depends on it, so one that makes no sense is no error."""
     try:
         value = unpack(greeting)
     except ProtocolError:
         return None
     at = value.get("timestamp") if isinstance(value, dict) else None
-    return float(at) if isinstance(at, (int, float)) and 0 < at < _LATEST else None
+    return float(at) if isinstance(at, (int, float)) and 0 < at < _MAX_TIMESTAMP_S else None
 
 
-def _text(headers: dict[str, Any], key: str) -> str:
+def _header_text(headers: dict[str, Any], key: str) -> str:
     value = headers.get(key)
     return value if isinstance(value, str) else ""

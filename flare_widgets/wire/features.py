@@ -3,7 +3,7 @@
 A server of 2.9 tells its version when a client registers, older ones do not. The session token tells the rest: from
 2.8 on it names the study. What is left is 2.7.0 and 2.7.1, whose answers differ in nothing from those of 2.7.2 and
 2.7.3, but which serve downloads on a channel of another name. A server says at once when nobody serves a channel,
-so the newer name is tried first, and after that answer the older one; see :func:`nobody_serves`.
+so the newer name is tried first, and after that answer the older one; see :func:`is_unknown_channel`.
 
 ====================  ====================  ======================  ======================  ======================
 what                  2.7.0, 2.7.1          2.7.2, 2.7.3            2.8                     2.9
@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .cell import Reply
+from .cell import CellReply
 from .login import Registration
 
 #: The study of sessions that ask for none; servers without studies have this one.
@@ -37,12 +37,12 @@ DEFAULT_STUDY = "default"
 
 
 @dataclass(frozen=True)
-class Dialect:
+class ServerFeatures:
     """How a server wants to be spoken to.
 
     Attributes
     ----------
-    upload_prefix
+    upload_key_prefix
         What the keys of an upload begin with.
     download
         Channel and topic of downloads.
@@ -50,21 +50,21 @@ class Dialect:
         Whether the server knows studies.
     cancels
         Whether the server understands that a download is given up; an older one would answer with data.
-    submit_tokens
+    has_submit_tokens
         Whether the server knows a submission by its token, and takes it once however often it comes.
     older
         What the server may speak instead, if nobody serves `download`.
     """
 
-    upload_prefix: str = "Streamer."
-    download: tuple[str, str] = ("download_service__", "download_service__download")
-    studies: bool = True
-    cancels: bool = True
-    submit_tokens: bool = True
-    older: Dialect | None = None
+    upload_key_prefix: str = "Streamer."
+    download_service: tuple[str, str] = ("download_service__", "download_service__download")
+    has_studies: bool = True
+    can_cancel_download: bool = True
+    has_submit_tokens: bool = True
+    fallback: ServerFeatures | None = None
 
     @classmethod
-    def of(cls, registration: Registration, claims: Mapping[str, Any]) -> Dialect:
+    def detect(cls, registration: Registration, claims: Mapping[str, Any]) -> ServerFeatures:
         """Return the dialect of a server.
 
         Parameters
@@ -81,18 +81,18 @@ class Dialect:
         return _SINCE_2_7_2
 
 
-NEWEST = Dialect()
-_SINCE_2_8 = replace(NEWEST, cancels=False)
-_SINCE_2_7_0 = Dialect(
+NEWEST = ServerFeatures()
+_SINCE_2_8 = replace(NEWEST, can_cancel_download=False)
+_SINCE_2_7_0 = ServerFeatures(
     "FileStreamer.",
     ("obj_downloader__", "obj_downloader__download"),
-    studies=False,
-    cancels=False,
-    submit_tokens=False,
+    has_studies=False,
+    can_cancel_download=False,
+    has_submit_tokens=False,
 )
-_SINCE_2_7_2 = replace(_SINCE_2_7_0, download=NEWEST.download, older=_SINCE_2_7_0)
+_SINCE_2_7_2 = replace(_SINCE_2_7_0, download_service=NEWEST.download_service, fallback=_SINCE_2_7_0)
 
 
-def nobody_serves(reply: Reply) -> bool:
+def is_unknown_channel(reply: CellReply) -> bool:
     """Whether a streamed request came to a server that has nobody to serve its channel and topic."""
     return reply.code == "stream_error" and "no callback is registered" in reply.error.lower()

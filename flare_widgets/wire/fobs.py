@@ -20,27 +20,27 @@ from .safe_msgpack import unpack
 HEADERS = "__headers__"
 """The key under which a Shareable keeps its headers."""
 
-_SECTION = struct.Struct(">BBQ")
+_SECTION_HEADER = struct.Struct(">BBQ")
 _MAIN, _TEXT, _BLOB, _FILE = 100, 101, 102, 103
-_ID = 16
+_ID_SIZE = 16
 _MAX_DEPTH = 64
 
 _TYPE, _DATA, _DECOMPOSER = "__fobs_type__", "__fobs_data__", "__fobs_dc__"
 _DATUM_REF = "nvflare.fuel.utils.fobs.datum.DatumRef"
 
 
-def shareable(data: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def make_shareable(data: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return `data` marked as a FLARE ``Shareable``, the dict with headers that FLARE's peers exchange."""
-    return _typed(
+    return _tag_with_class(
         "nvflare.apis.shareable.Shareable",
         {**data, HEADERS: dict(headers or {})},
         "nvflare.fuel.utils.fobs.decomposer.DictDecomposer",
     )
 
 
-def fl_context(identity: str) -> dict[str, Any]:
+def make_fl_context(identity: str) -> dict[str, Any]:
     """Return a ``FLContext`` that says no more than who sends it."""
-    return _typed(
+    return _tag_with_class(
         "nvflare.apis.fl_context.FLContext",
         [None, {"__identity_name__": {"value": identity, "mask": 0}}],
         "nvflare.apis.utils.decomposers.flare_decomposers.ContextDecomposer",
@@ -48,12 +48,12 @@ def fl_context(identity: str) -> dict[str, Any]:
 
 
 def encode(value: Any) -> bytes:
-    """Return `value` as FOBS bytes. `value` is plain data, or made by :func:`shareable` or :func:`fl_context`.
+    """Return `value` as FOBS bytes. `value` is plain data, or made by :func:`shareable` or :func:`make_fl_context`.
 
     Values are never moved to sections of their own (FLARE does that from 10 MB on; we send at most 1 MiB).
     """
     body: bytes = msgpack.packb(value)
-    return _SECTION.pack(_MAIN, 0, len(body)) + body
+    return _SECTION_HEADER.pack(_MAIN, 0, len(body)) + body
 
 
 def decode(data: bytes) -> Any:
@@ -68,10 +68,10 @@ def decode(data: bytes) -> Any:
     datums: dict[str, str | bytes] = {}
     offset = 0
     while offset < len(data):
-        if len(data) - offset < _SECTION.size:
+        if len(data) - offset < _SECTION_HEADER.size:
             raise ProtocolError("FOBS: a section is shorter than its header")
-        marker, _, size = _SECTION.unpack_from(data, offset)
-        offset += _SECTION.size
+        marker, _, size = _SECTION_HEADER.unpack_from(data, offset)
+        offset += _SECTION_HEADER.size
         if size > len(data) - offset:
             raise ProtocolError(f"FOBS: a section says it has {size} bytes, {len(data) - offset} are left")
         section = data[offset : offset + size]
@@ -80,33 +80,33 @@ def decode(data: bytes) -> Any:
             if marker != _MAIN:
                 raise ProtocolError(f"FOBS: the first section has marker {marker}, not {_MAIN}")
             body = section
-        elif marker in (_TEXT, _BLOB, _FILE) and size >= _ID:
-            content = section[_ID:]
-            datums[str(uuid.UUID(bytes=section[:_ID]))] = _utf8(content) if marker == _TEXT else content
+        elif marker in (_TEXT, _BLOB, _FILE) and size >= _ID_SIZE:
+            content = section[_ID_SIZE:]
+            datums[str(uuid.UUID(bytes=section[:_ID_SIZE]))] = _decode_utf8(content) if marker == _TEXT else content
         else:
             raise ProtocolError(f"FOBS: a section has marker {marker} and {size} bytes")
     if body is None:
         raise ProtocolError("FOBS: no bytes")
-    return _plain(unpack(body), datums, 0)
+    return _to_plain(unpack(body), datums, 0)
 
 
-def _typed(name: str, data: Any, decomposer: str) -> dict[str, Any]:
+def _tag_with_class(name: str, data: Any, decomposer: str) -> dict[str, Any]:
     return {_TYPE: name, _DATA: data, _DECOMPOSER: decomposer}
 
 
-def _utf8(content: bytes) -> str:
+def _decode_utf8(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
         raise ProtocolError("FOBS: a text section is not UTF-8") from None
 
 
-def _plain(value: Any, datums: dict[str, str | bytes], depth: int) -> Any:
+def _to_plain(value: Any, datums: dict[str, str | bytes], depth: int) -> Any:
     if depth > _MAX_DEPTH:
         raise ProtocolError(f"FOBS: more than {_MAX_DEPTH} levels")
     if isinstance(value, dict):
         if _TYPE in value:
-            inner = _plain(value.get(_DATA), datums, depth + 1)
+            inner = _to_plain(value.get(_DATA), datums, depth + 1)
             if value[_TYPE] == _DATUM_REF and isinstance(inner, dict):
                 fields = inner.get("data", inner)
                 ref = str(fields.get("datum_id")) if isinstance(fields, dict) else ""
@@ -114,7 +114,7 @@ def _plain(value: Any, datums: dict[str, str | bytes], depth: int) -> Any:
                     raise ProtocolError("FOBS: a reference to a section that is not there")
                 return datums[ref]
             return inner
-        return {k: _plain(v, datums, depth + 1) for k, v in value.items()}
+        return {k: _to_plain(v, datums, depth + 1) for k, v in value.items()}
     if isinstance(value, list):
-        return [_plain(v, datums, depth + 1) for v in value]
+        return [_to_plain(v, datums, depth + 1) for v in value]
     return value

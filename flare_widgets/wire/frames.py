@@ -19,10 +19,10 @@ from .safe_msgpack import unpack
 _PREFIX = struct.Struct(">IHBBHHHH")
 PREFIX_SIZE = _PREFIX.size
 
-MAX_FRAME = 64 << 20
+MAX_FRAME_BYTES = 64 << 20
 """Bytes of the largest frame we accept. The server's own chunks are 1 MiB, its unstreamed messages far smaller."""
 
-MAX_HEADERS = 0xFFFF
+MAX_HEADER_BYTES = 0xFFFF
 """Bytes of headers a frame can carry: their length is a 16-bit field."""
 
 _MAX_HEADER_VALUES = 4096  # FLARE's have about a hundred; those of unfinished streams are kept
@@ -80,8 +80,8 @@ def encode(frame: Frame) -> bytes:
         The headers are longer than a frame can carry.
     """
     headers = msgpack.packb(frame.headers) if frame.headers else b""
-    if len(headers) > MAX_HEADERS:
-        raise ProtocolError(f"{len(headers)} bytes of headers do not fit into a frame ({MAX_HEADERS})")
+    if len(headers) > MAX_HEADER_BYTES:
+        raise ProtocolError(f"{len(headers)} bytes of headers do not fit into a frame ({MAX_HEADER_BYTES})")
     length = PREFIX_SIZE + len(headers) + len(frame.payload)
     prefix = _PREFIX.pack(
         length,
@@ -120,7 +120,7 @@ def decode(data: bytes) -> Frame:
     return Frame(frame_type, headers, data[end:], app_id, stream_id, sequence)
 
 
-def length(prefix: bytes) -> int:
+def read_length(prefix: bytes) -> int:
     """Return how many bytes the frame has that begins with `prefix`, these included.
 
     For transports that carry a stream of bytes, before the rest of the frame is read.
@@ -133,14 +133,14 @@ def length(prefix: bytes) -> int:
     if len(prefix) != PREFIX_SIZE:
         raise ProtocolError(f"the prefix of a frame has {PREFIX_SIZE} bytes, not {len(prefix)}")
     size, header_length, *_ = _PREFIX.unpack(prefix)
-    if size > MAX_FRAME:
-        raise ProtocolError(too_large(size))
+    if size > MAX_FRAME_BYTES:
+        raise ProtocolError(too_large_message(size))
     if PREFIX_SIZE + header_length > size:
         raise ProtocolError(f"a frame says it has {size} bytes ({header_length} of headers)")
     return int(size)
 
 
-def too_large(size: int | None = None) -> str:
+def too_large_message(size: int | None = None) -> str:
     """Return what to say of a frame that is larger than we accept; `size` in bytes, if that is known."""
     has = "has" if size is None else f"says it has {size} bytes,"
-    return f"a frame {has} more than the {MAX_FRAME} bytes we accept"
+    return f"a frame {has} more than the {MAX_FRAME_BYTES} bytes we accept"

@@ -24,7 +24,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # pairs are one character, once
 
 
 @dataclass(frozen=True)
-class Reply:
+class CommandReply:
     """The server's answer to an admin command.
 
     Attributes
@@ -79,7 +79,7 @@ def encode(
     return json.dumps(envelope)
 
 
-def decode(text: Any) -> Reply:
+def decode(text: Any) -> CommandReply:
     """Return the reply in a JSON text.
 
     Raises
@@ -97,19 +97,19 @@ def decode(text: Any) -> Reply:
         raise ProtocolError("the reply to a command has no data")
     _check_depth(envelope)
     if _ESCAPED_SURROGATE.search(text):
-        envelope = _printable(envelope)
+        envelope = _replace_surrogates(envelope)
     items = tuple(item for item in envelope["data"] if isinstance(item, dict))
     meta = envelope.get("meta")
-    return Reply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
+    return CommandReply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
 
 
-def _printable(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     """Return the value with each half of a surrogate pair replaced: JSON can spell it, but nobody could pass it on."""
     if isinstance(value, str):
         return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
-        return {_printable(key): _printable(each) for key, each in value.items()}
-    return [_printable(each) for each in value] if isinstance(value, list) else value
+        return {_replace_surrogates(key): _replace_surrogates(each) for key, each in value.items()}
+    return [_replace_surrogates(each) for each in value] if isinstance(value, list) else value
 
 
 def _check_depth(value: Any) -> None:
@@ -123,12 +123,12 @@ def _check_depth(value: Any) -> None:
         raise ProtocolError(f"the reply to a command has more than {MAX_DEPTH} levels")
 
 
-def session_inactive(reply: Reply) -> bool:
+def is_session_inactive(reply: CommandReply) -> bool:
     """Whether the server did nothing, since it does not know the session any more (``server/login.py``)."""
     return "session_inactive" in reply.texts("error")
 
 
-def join(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """Return a command line of `words`, quoted where the server's parser needs it.
 
     The server splits at blanks unless the line has a quote; then it uses shell rules (``cmd_arg_utils.py``). A

@@ -19,21 +19,21 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
-from ..formatting.text import said
-from ..kit import StartupKit, leads_to_root, subject, verify
+from ..formatting.text import sanitize_lines
+from ..kit import StartupKit, chains_to_root, subject, verify_signature
 from . import fobs, hci
-from .cell import Reply
+from .cell import CellReply
 
-CHANNEL, CHALLENGE, REGISTER = "task", "challenge", "register"
+CHANNEL, CHALLENGE_TOPIC, REGISTER_TOPIC = "task", "challenge", "register"
 
 PROTOCOL_VERSION = 1
 """``federation_protocol_version`` of nvflare 2.9.0, the newest we know."""
 
-SPEAKS_LIKE = "2.9.0"
+NVFLARE_VERSION = "2.9.0"
 """The version of nvflare whose dialect we speak, told to the server when registering."""
 
 
-_MAX_PEM = 64 << 10  # bytes of the server's certificates: a chain has a few, of 2 KiB each
+_MAX_PEM_BYTES = 64 << 10  # bytes of the server's certificates: a chain has a few, of 2 KiB each
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def challenge_headers(kit: StartupKit, nonce: str) -> dict[str, Any]:
     return {"cn": kit.username, "nonce": nonce}
 
 
-def read_challenge(kit: StartupKit, nonce: str, reply: Reply) -> str:
+def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
     """Check the server's proof of identity and return its nonce.
 
     Raises
@@ -73,22 +73,23 @@ def read_challenge(kit: StartupKit, nonce: str, reply: Reply) -> str:
         raise ProtocolError(f"{where} did not answer the challenge")
     if name != kit.server_identity:
         raise ServerIdentityError(
-            f"{where} says it is '{said(name, 100)}', but the startup kit {kit.root} is for '{kit.server_identity}'. "
+            f"{where} says it is '{sanitize_lines(name, 100)}', but the startup kit {kit.root} is for "
+            f"'{kit.server_identity}'. "
             "Check that the kit and the address belong to the same federation"
         )
     try:
-        chain = x509.load_pem_x509_certificates(pem if isinstance(pem, bytes) and len(pem) <= _MAX_PEM else b"")
+        chain = x509.load_pem_x509_certificates(pem if isinstance(pem, bytes) and len(pem) <= _MAX_PEM_BYTES else b"")
     except (ValueError, x509.InvalidVersion):
         raise ProtocolError(f"{where} sent no certificate") from None
     leaf = chain[0]
     problem = ""
-    if not leads_to_root(chain, kit.root_certificate):
+    if not chains_to_root(chain, kit.root_certificate):
         problem = f"its certificate was not issued by {kit.root_file}"
     elif subject(leaf, NameOID.COMMON_NAME) != name:
-        problem = f"its certificate is for '{said(subject(leaf, NameOID.COMMON_NAME), 100)}'"
-    elif not _may_serve(leaf):
+        problem = f"its certificate is for '{sanitize_lines(subject(leaf, NameOID.COMMON_NAME), 100)}'"
+    elif not _is_server_certificate(leaf):
         problem = "its certificate is not made for a server"
-    elif not verify(leaf, (name + nonce).encode(), signature):
+    elif not verify_signature(leaf, (name + nonce).encode(), signature):
         problem = "its signature is wrong, so it does not hold the server's key"
     if problem:
         raise ServerIdentityError(f"{where} could not prove to be '{kit.server_identity}': {problem}")
@@ -103,20 +104,20 @@ def register_request(kit: StartupKit, server_nonce: str) -> tuple[dict[str, Any]
         "client_ip": "",
         "project_name": kit.project_name,
         "federation_protocol_version": PROTOCOL_VERSION,
-        "nvflare_version": SPEAKS_LIKE,
+        "nvflare_version": NVFLARE_VERSION,
     }
-    payload = fobs.shareable(
+    payload = fobs.make_shareable(
         {
             "cert": kit.certificate,
             "cn": kit.username,
             "signature": kit.sign((kit.username + server_nonce).encode()),
         },
-        headers={"__peer_ctx__": fobs.fl_context(kit.username)},
+        headers={"__peer_ctx__": fobs.make_fl_context(kit.username)},
     )
     return headers, payload
 
 
-def read_registration(kit: StartupKit, reply: Reply) -> Registration:
+def read_registration(kit: StartupKit, reply: CellReply) -> Registration:
     """Return what the server gave our cell.
 
     Raises
@@ -130,7 +131,7 @@ def read_registration(kit: StartupKit, reply: Reply) -> Registration:
         why = reply.error or (reply.code if reply.code != "ok" else "it gave no reason")
         raise FLCommunicationError(
             f"the server at {kit.address} refused to register {kit.username} "
-            f"for project '{kit.project_name}': {said(why, 200)}. "
+            f"for project '{kit.project_name}': {sanitize_lines(why, 200)}. "
             "Check that the startup kit was made for this federation and has not been revoked"
         )
     version = answer.get("federation_protocol_version")
@@ -158,10 +159,10 @@ def login_headers(kit: StartupKit, study: str) -> dict[str, Any]:
 
 def login_command(kit: StartupKit) -> str:
     """Return the login command."""
-    return hci.join(["_cert_login", kit.username])
+    return hci.join_words(["_cert_login", kit.username])
 
 
-def read_login(kit: StartupKit, reply: hci.Reply) -> str:
+def read_login(kit: StartupKit, reply: hci.CommandReply) -> str:
     """Return the session's token. It is a bearer secret: whoever has it is the user.
 
     Raises
@@ -177,13 +178,15 @@ def read_login(kit: StartupKit, reply: hci.Reply) -> str:
             words = words.strip() if auth_code else reason.strip()
             # nvflare's own client says "Incorrect user name or password" here; there is no password.
             raise AuthenticationError(
-                f"the server does not accept {kit.username}: {said(words, 200) or 'it gave no reason'}",
+                f"the server does not accept {kit.username}: {sanitize_lines(words, 200) or 'it gave no reason'}",
                 auth_code=auth_code,
             )
     tokens = reply.texts("token")
     if not tokens:
         words = "; ".join(reply.texts("string", "error"))
-        raise AuthenticationError(f"the server did not log {kit.username} in: {said(words, 200) or 'no token'}")
+        raise AuthenticationError(
+            f"the server did not log {kit.username} in: {sanitize_lines(words, 200) or 'no token'}"
+        )
     return tokens[0]
 
 
@@ -196,7 +199,7 @@ def token_claims(token: str) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _may_serve(certificate: x509.Certificate) -> bool:
+def _is_server_certificate(certificate: x509.Certificate) -> bool:
     """Certificates of old provisioning tools say nothing of their use; those that do must permit this one."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value

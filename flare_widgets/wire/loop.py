@@ -21,7 +21,7 @@ _pid = 0
 
 def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     """Run a coroutine on the I/O thread and return its future; cancelling that cancels the coroutine."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _running_loop())
+    return asyncio.run_coroutine_threadsafe(coroutine, _ensure_loop())
 
 
 def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
@@ -34,10 +34,10 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     TimeoutError
         It took longer than `timeout` seconds; it goes on.
     """
-    worker = _worker.get()
+    worker = _current_worker.get()
     future = start(coroutine)
     if worker is not None:
-        worker.waits_for(future)
+        worker.set_future(future)
     try:
         return future.result(timeout)
     except concurrent.futures.CancelledError:
@@ -55,7 +55,7 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         raise
 
 
-async def in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+async def run_in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call what blocks in a worker thread, for a caller in an event loop of its own.
 
     Cancelling makes what `function` waits for in :func:`run` fail, now or the next time (or at its next
@@ -64,7 +64,7 @@ async def in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     worker = _Worker()
 
     def work() -> T:
-        _worker.set(worker)  # in the thread's copy of the context
+        _current_worker.set(worker)  # in the thread's copy of the context
         return function(*args, **kwargs)
 
     task = asyncio.ensure_future(asyncio.to_thread(work))
@@ -78,7 +78,7 @@ async def in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         raise
 
 
-def checkpoint() -> None:
+def check_cancelled() -> None:
     """Give up here if the caller is a worker whose caller was cancelled; for work that may wait for nothing more.
 
     Raises
@@ -86,8 +86,8 @@ def checkpoint() -> None:
     asyncio.CancelledError
         It was.
     """
-    worker = _worker.get()
-    if worker is not None and worker.cancelled():
+    worker = _current_worker.get()
+    if worker is not None and worker.pop_cancelled():
         raise asyncio.CancelledError
 
 
@@ -97,34 +97,34 @@ class _Worker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._future: concurrent.futures.Future[Any] | None = None
-        self._cancelled = False
+        self._is_cancelled = False
 
-    def waits_for(self, future: concurrent.futures.Future[Any]) -> None:
+    def set_future(self, future: concurrent.futures.Future[Any]) -> None:
         with self._lock:
             self._future = future
-        if self.cancelled():
+        if self.pop_cancelled():
             future.cancel()
 
-    def cancelled(self) -> bool:
+    def pop_cancelled(self) -> bool:
         """Whether it was told to give up and has not yet; True only once."""
         with self._lock:
-            cancelled, self._cancelled = self._cancelled, False
+            cancelled, self._is_cancelled = self._is_cancelled, False
         return cancelled
 
     def cancel(self) -> None:
         with self._lock:
-            self._cancelled = self._future is None or not self._future.cancel()
+            self._is_cancelled = self._future is None or not self._future.cancel()
 
 
-_worker: contextvars.ContextVar[_Worker | None] = contextvars.ContextVar("flare_worker", default=None)
+_current_worker: contextvars.ContextVar[_Worker | None] = contextvars.ContextVar("flare_worker", default=None)
 
 
-def is_current() -> bool:
+def is_io_thread() -> bool:
     """Whether the caller runs on the I/O thread, which must not wait for itself."""
     return threading.current_thread().name == THREAD_NAME
 
 
-def _running_loop() -> asyncio.AbstractEventLoop:
+def _ensure_loop() -> asyncio.AbstractEventLoop:
     global _loop, _pid
     with _lock:
         # A forked child inherits the variable, but not the thread.
@@ -132,12 +132,12 @@ def _running_loop() -> asyncio.AbstractEventLoop:
             loop = asyncio.new_event_loop()
             started = threading.Event()
             loop.call_soon(started.set)
-            threading.Thread(target=_serve, args=(loop,), name=THREAD_NAME, daemon=True).start()
+            threading.Thread(target=_run_loop, args=(loop,), name=THREAD_NAME, daemon=True).start()
             started.wait()
             _loop, _pid = loop, os.getpid()
         return _loop
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     loop.run_forever()

@@ -12,18 +12,18 @@ from typing import Any
 
 from ..errors import FlareError, FLCommunicationError, NoConnection, ServerIdentityError, SessionClosed, SessionExpired
 from ..kit import StartupKit
-from .connection import Link
-from .session_state import Life, SessionState
+from .connection import Connection
+from .session_state import SessionState, StateMachine
 
 log = logging.getLogger("flare_widgets.wire")
 
-_RETRY = 0.2  # seconds before an address where nobody listens is tried again while somebody waits
-_BACKOFF, _MAX_BACKOFF = 0.5, 8.0  # the same while nobody does, at first and at most
-_ATTEMPT, _MAX_ATTEMPT = 5.0, 60.0  # seconds that one attempt may take, at first and at most
-_LOGIN = 5.0  # seconds until the server must have answered when an expired session logs in again
+_RETRY_DELAY_S = 0.2  # seconds before an address where nobody listens is tried again while somebody waits
+_MIN_BACKOFF_S, _MAX_BACKOFF_S = 0.5, 8.0  # the same while nobody does, at first and at most
+_ATTEMPT_TIMEOUT_S, _MAX_ATTEMPT_TIMEOUT_S = 5.0, 60.0  # seconds that one attempt may take, at first and at most
+_LOGIN_TIMEOUT_S = 5.0  # seconds until the server must have answered when an expired session logs in again
 
 
-class Connection:
+class ReconnectingConnection:
     """The way to one server, for one user and study. All coroutines run on the I/O loop.
 
     Once it has been open it comes back by itself, until it is closed: a lost link is replaced in the background, and
@@ -45,37 +45,37 @@ class Connection:
     def __init__(self, kit: StartupKit, study: str) -> None:
         self.kit = kit
         self.study = study
-        self.life = Life()
-        self._link: Link | None = None
-        self._opening = asyncio.Lock()
-        self._coming_back: asyncio.Task[None] | None = None
-        self._work: set[asyncio.Task[Any]] = set()  # ends with the session
-        self._endings: set[asyncio.Task[Any]] = set()  # of links; end by themselves
-        self._trouble: FlareError | None = None
+        self.state_machine = StateMachine()
+        self._connection: Connection | None = None
+        self._open_lock = asyncio.Lock()
+        self._reconnect_task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()  # ends with the session
+        self._closing_tasks: set[asyncio.Task[Any]] = set()  # of links; end by themselves
+        self._last_error: FlareError | None = None
         self._lost_at = 0.0
-        self._tries = 0
+        self._attempts = 0
         self._waiters = 0
-        self._hurry = asyncio.Event()
-        self._news = asyncio.Event()
-        self._ended: str | None = None
+        self._retry_now = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._end_reason: str | None = None
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether :meth:`close` was called or the session cannot come back."""
-        return self.life.state is SessionState.CLOSED
+        return self.state_machine.state is SessionState.CLOSED
 
     @property
     def clock_offset(self) -> float | None:
-        """See :attr:`.Link.clock_offset`; of the last link."""
-        return None if self._link is None else self._link.clock_offset
+        """See :attr:`.Connection.clock_offset`; of the last link."""
+        return None if self._connection is None else self._connection.clock_offset
 
     @property
     def silence(self) -> float:
-        """See :attr:`.Link.silence`; 0 while there is no link."""
-        link = self._link
-        return 0.0 if link is None or link.lost is not None else link.silence
+        """See :attr:`.Connection.silence`; 0 while there is no link."""
+        link = self._connection
+        return 0.0 if link is None or link.lost_error is not None else link.silence
 
-    async def open(self, timeout: float, *, patient: bool = True) -> Link:
+    async def open(self, timeout: float, *, wait_for_ready: bool = True) -> Connection:
         """Return a link that works, opening one or waiting for one if need be.
 
         Parameters
@@ -95,143 +95,143 @@ class Connection:
         ServerIdentityError, AuthenticationError, FLCommunicationError
             It is not the server, or it refuses this user.
         """
-        opening = _begin(self._open(patient), self._work)
+        opening = _start_task(self._open(wait_for_ready), self._tasks)
         try:
             return await asyncio.wait_for(opening, timeout)
         except asyncio.TimeoutError:
-            raise self._unreachable(timeout) from None
+            raise self._unreachable_error(timeout) from None
         except asyncio.CancelledError:
-            if not self.closed:
+            if not self.is_closed:
                 raise
         # Out of the handler: what was cancelled would hang on to the error, and the kit with its key on to that.
         del opening
         caller = asyncio.current_task()
         assert caller is not None
-        caller.add_done_callback(_look_at)  # it may have been interrupted just then too
-        self.check()
+        caller.add_done_callback(_retrieve_exception)  # it may have been interrupted just then too
+        self.raise_if_ended()
         raise AssertionError("not reached")
 
-    def renew(self, link: Link, reason: str) -> None:
+    def mark_expired(self, connection: Connection, reason: str) -> None:
         """Have the session log in again before the next command: the server does not know it any more."""
-        if link is self._link and link.lost is None:
-            link.expired = reason
-            self.on_expired(link, reason)
+        if connection is self._connection and connection.lost_error is None:
+            connection.expiry_reason = reason
+            self.on_expired(connection, reason)
 
-    def check(self) -> None:
+    def raise_if_ended(self) -> None:
         """Raise SessionExpired or SessionClosed when the session has ended."""
-        if self._ended is not None:
-            raise SessionExpired(self._ended)
-        if self.closed:
+        if self._end_reason is not None:
+            raise SessionExpired(self._end_reason)
+        if self.is_closed:
             raise SessionClosed("the session is closed; open a new one")
 
     async def close(self) -> None:
         """End the session and forget its secrets. Further use raises SessionClosed."""
-        self.life.move(SessionState.CLOSED, "it was closed")
+        self.state_machine.transition_to(SessionState.CLOSED, "it was closed")
         self.kit = self.kit.without_key()
-        link, self._link = self._link, None
-        for task in self._work:
+        link, self._connection = self._connection, None
+        for task in self._tasks:
             task.cancel()
-        self._coming_back = self._trouble = None
+        self._reconnect_task = self._last_error = None
         if link is not None:
             await link.close()
 
-    def on_expired(self, link: Link, reason: str) -> None:
+    def on_expired(self, connection: Connection, reason: str) -> None:
         """Take note that the server ended the session."""
-        if link is self._link:
-            self.life.move(SessionState.EXPIRED, reason)
+        if connection is self._connection:
+            self.state_machine.transition_to(SessionState.EXPIRED, reason)
 
-    def on_lost(self, link: Link, error: FlareError) -> None:
+    def on_lost(self, connection: Connection, error: FlareError) -> None:
         """Take note that a link is of no more use, and bring back another one."""
-        if link is not self._link or self.closed or self._is_coming_back():
+        if connection is not self._connection or self.is_closed or self._is_reconnecting():
             return
         self._lost_at = time.monotonic()
-        self._trouble = error
+        self._last_error = error
         # An expired session does not ask for a connection; its next command does.
-        if self.life.move(SessionState.RECONNECTING, str(error)):
+        if self.state_machine.transition_to(SessionState.RECONNECTING, str(error)):
             log.info("%s; connecting again", error)
-            self._come_back()
+            self._start_reconnect()
 
-    async def _open(self, patient: bool) -> Link:
-        self.check()
-        if self._link is None:
-            async with self._opening:
-                if self._link is None:
-                    self.check()
-                    link = await self._first(patient)
-                    self._take(link, "")
-                    if link.lost is not None:  # while it was handed over
-                        self.on_lost(link, link.lost)
-        return await self._working()
+    async def _open(self, wait_for_ready: bool) -> Connection:
+        self.raise_if_ended()
+        if self._connection is None:
+            async with self._open_lock:
+                if self._connection is None:
+                    self.raise_if_ended()
+                    link = await self._open_first(wait_for_ready)
+                    self._adopt(link, "")
+                    if link.lost_error is not None:  # while it was handed over
+                        self.on_lost(link, link.lost_error)
+        return await self._wait_until_working()
 
-    async def _first(self, patient: bool) -> Link:
-        self._trouble = None
+    async def _open_first(self, wait_for_ready: bool) -> Connection:
+        self._last_error = None
         while True:
-            self.check()
+            self.raise_if_ended()
             try:
-                return await Link.open(self.kit, self.study, self)
+                return await Connection.open(self.kit, self.study, self)
             except ServerIdentityError:
                 raise
             except NoConnection as e:
-                if not patient:
+                if not wait_for_ready:
                     raise
-                self._trouble = e
-            await asyncio.sleep(_RETRY)
+                self._last_error = e
+            await asyncio.sleep(_RETRY_DELAY_S)
 
-    async def _working(self) -> Link:
+    async def _wait_until_working(self) -> Connection:
         """Wait for a link that works; end early when an attempt shows that waiting does not help."""
-        tries = self._tries
+        tries = self._attempts
         self._waiters += 1
-        self._hurry.set()
+        self._retry_now.set()
         try:
             while True:
-                self.check()
-                link = self._link
-                if link is not None and link.lost is None and link.expired is None:
+                self.raise_if_ended()
+                link = self._connection
+                if link is not None and link.lost_error is None and link.expiry_reason is None:
                     return link
-                if self._tries != tries and self._trouble is not None and _refusal(self._trouble):
-                    raise self._trouble
-                news = self._news
-                self._come_back()
+                if self._attempts != tries and self._last_error is not None and _is_refusal(self._last_error):
+                    raise self._last_error
+                news = self._changed
+                self._start_reconnect()
                 await news.wait()
         finally:
             self._waiters -= 1
 
-    def _come_back(self) -> None:
-        if not self._is_coming_back():
-            self._coming_back = _begin(self._return(), self._work)
+    def _start_reconnect(self) -> None:
+        if not self._is_reconnecting():
+            self._reconnect_task = _start_task(self._reconnect(), self._tasks)
 
-    def _is_coming_back(self) -> bool:
-        return self._coming_back is not None and not self._coming_back.done()
+    def _is_reconnecting(self) -> bool:
+        return self._reconnect_task is not None and not self._reconnect_task.done()
 
-    async def _return(self) -> None:
+    async def _reconnect(self) -> None:
         """Log in again: on the link that is there when only the session expired, on a new one otherwise."""
-        link = self._link
+        link = self._connection
         assert link is not None
-        if link.expired is not None:
-            self.life.move(SessionState.EXPIRED, link.expired)
-        expired = self.life.state is SessionState.EXPIRED
-        why = self.life.status.reason
+        if link.expiry_reason is not None:
+            self.state_machine.transition_to(SessionState.EXPIRED, link.expiry_reason)
+        expired = self.state_machine.state is SessionState.EXPIRED
+        why = self.state_machine.status.reason
         dropped = False
         if expired:
             self._lost_at = time.monotonic()
-            self.life.move(SessionState.CONNECTING, f"logging in again: {why}")
+            self.state_machine.transition_to(SessionState.CONNECTING, f"logging in again: {why}")
         for attempt in itertools.count():
             # Until Python 3.12, asyncio.wait_for can swallow the cancellation of close().
-            if self.closed or self._certificate_has_expired():
+            if self.is_closed or self._end_if_certificate_expired():
                 return
             trouble: FlareError
             try:
-                if attempt == 0 and link.lost is None:
-                    await asyncio.wait_for(link.login(self.study), _LOGIN)
+                if attempt == 0 and link.lost_error is None:
+                    await asyncio.wait_for(link.login(self.study), _LOGIN_TIMEOUT_S)
                     new = link
                 else:
                     if not dropped:
-                        _begin(link.drop(), self._endings)
+                        _start_task(link.abort(), self._closing_tasks)
                         dropped = True
-                    limit = min(_ATTEMPT * 2**attempt, _MAX_ATTEMPT)
-                    new = await asyncio.wait_for(Link.open(self.kit, self.study, self), limit)
-                if new.lost is not None:  # while it was handed over
-                    raise new.lost
+                    limit = min(_ATTEMPT_TIMEOUT_S * 2**attempt, _MAX_ATTEMPT_TIMEOUT_S)
+                    new = await asyncio.wait_for(Connection.open(self.kit, self.study, self), limit)
+                if new.lost_error is not None:  # while it was handed over
+                    raise new.lost_error
             except asyncio.TimeoutError:
                 trouble = NoConnection(f"the server at {self.kit.address} does not answer")
             except FlareError as e:
@@ -243,64 +243,64 @@ class Connection:
                 how = "logged in again" if expired else "connected again"
                 seconds = time.monotonic() - self._lost_at
                 log.info("%s at %s after %.1f s: %s", how, self.kit.address, seconds, why)
-                self._take(new, f"{how} after {seconds:.1f} s: {why}")
+                self._adopt(new, f"{how} after {seconds:.1f} s: {why}")
                 return
-            self._trouble = trouble
-            self._tries += 1
-            if attempt == 0 and link.lost is None and _refusal(trouble):
-                self.life.move(SessionState.EXPIRED, str(trouble))
-                self._tell()
+            self._last_error = trouble
+            self._attempts += 1
+            if attempt == 0 and link.lost_error is None and _is_refusal(trouble):
+                self.state_machine.transition_to(SessionState.EXPIRED, str(trouble))
+                self._notify()
                 return
-            self.life.move(SessionState.RECONNECTING, str(trouble))
-            self._hurry.clear()
-            self._tell()
-            await self._pause(attempt)
+            self.state_machine.transition_to(SessionState.RECONNECTING, str(trouble))
+            self._retry_now.clear()
+            self._notify()
+            await self._wait_before_retry(attempt)
 
-    async def _pause(self, attempt: int) -> None:
+    async def _wait_before_retry(self, attempt: int) -> None:
         """Wait before the next attempt; not for long when somebody waits."""
-        pause = _RETRY if self._waiters else min(_BACKOFF * 2 ** min(attempt, 8), _MAX_BACKOFF)
+        pause = _RETRY_DELAY_S if self._waiters else min(_MIN_BACKOFF_S * 2 ** min(attempt, 8), _MAX_BACKOFF_S)
         try:
-            await asyncio.wait_for(self._hurry.wait(), pause)
+            await asyncio.wait_for(self._retry_now.wait(), pause)
         except asyncio.TimeoutError:
             return
-        await asyncio.sleep(_RETRY / 4)  # however many are in a hurry
+        await asyncio.sleep(_RETRY_DELAY_S / 4)  # however many are in a hurry
 
-    def _take(self, link: Link, how: str) -> None:
+    def _adopt(self, connection: Connection, reason: str) -> None:
         """Use a link from now on."""
-        if self.closed:
-            _begin(link.close(), self._endings)
-            self.check()
-        self._link = link
-        self._trouble = None
-        self.life.move(SessionState.READY, how)
-        self._tell()
+        if self.is_closed:
+            _start_task(connection.close(), self._closing_tasks)
+            self.raise_if_ended()
+        self._connection = connection
+        self._last_error = None
+        self.state_machine.transition_to(SessionState.READY, reason)
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Wake up whoever waits for news."""
-        news, self._news = self._news, asyncio.Event()
+        news, self._changed = self._changed, asyncio.Event()
         news.set()
 
-    def _certificate_has_expired(self) -> bool:
+    def _end_if_certificate_expired(self) -> bool:
         if self.kit.expires_at > datetime.now(timezone.utc):
             return False
-        self._ended = (
+        self._end_reason = (
             f"the session has ended and cannot log in again: the user's certificate in {self.kit.root} expired at "
             f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask the project's admin for a new startup kit"
         )
-        self.life.move(SessionState.CLOSED, self._ended)
-        _begin(self.close(), self._endings)
-        self._tell()
+        self.state_machine.transition_to(SessionState.CLOSED, self._end_reason)
+        _start_task(self.close(), self._closing_tasks)
+        self._notify()
         return True
 
-    def _unreachable(self, timeout: float) -> NoConnection:
-        if self._link is None:
-            if isinstance(self._trouble, NoConnection):
-                return self._trouble  # what was wrong says more than that time is up
+    def _unreachable_error(self, timeout: float) -> NoConnection:
+        if self._connection is None:
+            if isinstance(self._last_error, NoConnection):
+                return self._last_error  # what was wrong says more than that time is up
             return NoConnection(
                 f"no answer from the FL server at {self.kit.address} within {timeout:g} s. "
                 "Is it running, and is there a firewall between?"
             )
-        trouble = str(self._trouble or f"the server at {self.kit.address} does not answer")
+        trouble = str(self._last_error or f"the server at {self.kit.address} does not answer")
         away = time.monotonic() - self._lost_at
         return NoConnection(
             f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}. The session goes "
@@ -308,21 +308,21 @@ class Connection:
         )
 
 
-def _begin(coroutine: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
+def _start_task(coroutine: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
     """Run a coroutine as one of some tasks; asyncio itself keeps no hold on them."""
     task = asyncio.get_running_loop().create_task(coroutine, name="flare-connection")
     tasks.add(task)
     task.add_done_callback(tasks.discard)
-    task.add_done_callback(_look_at)
+    task.add_done_callback(_retrieve_exception)
     return task
 
 
-def _look_at(task: asyncio.Task[Any]) -> None:
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()  # asyncio complains about errors that nobody looked at; the caller may have left
 
 
-def _refusal(error: FlareError) -> bool:
+def _is_refusal(error: FlareError) -> bool:
     """Whether waiting does not help: somebody else answers, or the server does not accept the user.
 
     A server that is just coming up also refuses to register clients, so that is none.

@@ -19,14 +19,14 @@ MAX_DEPTH = 128
 """Values in values."""
 
 # What follows a first byte: bytes of a length field, bytes beside, and values for each unit of the length.
-_PLAIN = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8}
-_PLAIN |= {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
-_BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
-_EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4} | dict.fromkeys(range(0xD4, 0xD9), 0)
-_LISTS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
+_FIXED_WIDTHS = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8}
+_FIXED_WIDTHS |= {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
+_LENGTH_WIDTHS = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+_EXTENSION_WIDTHS = {0xC7: 1, 0xC8: 2, 0xC9: 4} | dict.fromkeys(range(0xD4, 0xD9), 0)
+_CONTAINERS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
-def unpack(data: bytes, most: int = MAX_VALUES) -> Any:
+def unpack(data: bytes, max_values: int = MAX_VALUES) -> Any:
     """Return the msgpack value that `data` holds exactly; extension types are refused.
 
     Parameters
@@ -42,16 +42,16 @@ def unpack(data: bytes, most: int = MAX_VALUES) -> Any:
         The bytes are not one msgpack value, or one with more in it than we accept.
     """
     try:
-        _measure(data, most)
+        _check_limits(data, max_values)
         # strict_map_key: FLARE has maps with integer keys.
         return msgpack.unpackb(data, strict_map_key=False)
     except (ValueError, TypeError, msgpack.UnpackException) as e:
         raise ProtocolError(f"bytes that are not msgpack as we accept it: {e}") from None
 
 
-def _measure(data: bytes, most: int) -> None:
+def _check_limits(data: bytes, max_values: int) -> None:
     """Raise ValueError unless `data` is one value of bounded width and depth, without an extension type."""
-    size, at, left = len(data), 0, most
+    size, at, left = len(data), 0, max_values
     waiting = [1]  # how many values are still to come, at each level
     while waiting:
         if not waiting[-1]:
@@ -69,22 +69,22 @@ def _measure(data: bytes, most: int) -> None:
             inner = (kind & 0x0F) * (2 if kind < 0x90 else 1)
         elif kind < 0xC0:
             at += kind & 0x1F
-        elif kind in _PLAIN:
-            at += _PLAIN[kind]
-        elif kind in _BYTES:
-            end = at + _BYTES[kind]
+        elif kind in _FIXED_WIDTHS:
+            at += _FIXED_WIDTHS[kind]
+        elif kind in _LENGTH_WIDTHS:
+            end = at + _LENGTH_WIDTHS[kind]
             at = end + int.from_bytes(data[at:end], "big")
-        elif kind in _LISTS:
-            width, each = _LISTS[kind]
+        elif kind in _CONTAINERS:
+            width, each = _CONTAINERS[kind]
             inner = int.from_bytes(data[at : at + width], "big") * each
             at += width
         else:
-            code = at + _EXTENSIONS.get(kind, size)
+            code = at + _EXTENSION_WIDTHS.get(kind, size)
             raise ValueError(f"extension type {data[code]}" if code < size else f"a value of the type {kind:#x}")
         if inner:
             left -= inner
             if left < 0:
-                raise ValueError(f"more than {most} values")
+                raise ValueError(f"more than {max_values} values")
             if len(waiting) > MAX_DEPTH:
                 raise ValueError(f"more than {MAX_DEPTH} levels")
             waiting.append(inner)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 log = logging.getLogger("flare_widgets.wire")
 
-NOTIFIER = "flare-notify"
+NOTIFY_THREAD_NAME = "flare-notify"
 """The name of the threads that listeners are called in."""
 
 
@@ -33,7 +33,7 @@ class SessionState(enum.Enum):
 
 
 #: What may follow a state. Each may be followed by itself, with another reason.
-FOLLOWING: dict[SessionState, frozenset[SessionState]] = {
+TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
     SessionState.CONNECTING: frozenset(SessionState),
     SessionState.READY: frozenset(SessionState) - {SessionState.CONNECTING},
     SessionState.RECONNECTING: frozenset({SessionState.RECONNECTING, SessionState.READY, SessionState.CLOSED}),
@@ -64,7 +64,7 @@ class SessionStatus:
 Listener = Callable[[SessionStatus], None]
 
 
-class Life:
+class StateMachine:
     """The status of one session, safe to be read, changed and subscribed to from any thread."""
 
     def __init__(self) -> None:
@@ -82,15 +82,15 @@ class Life:
         """The state of :attr:`status`."""
         return self._status.state
 
-    def move(self, state: SessionState, reason: str = "") -> bool:
+    def transition_to(self, state: SessionState, reason: str = "") -> bool:
         """Go to a state, if it may follow the present one, and return whether that changed anything."""
         with self._lock:
             status = SessionStatus(state, reason)
-            if state not in FOLLOWING[self._status.state] or status == self._status:
+            if state not in TRANSITIONS[self._status.state] or status == self._status:
                 return False
             self._status = status
             for subscription in self._subscriptions:
-                subscription.tell(status)
+                subscription.notify(status)
             if state is SessionState.CLOSED:
                 self._subscriptions.clear()
             return True
@@ -99,7 +99,7 @@ class Life:
         """Tell `listener` the present status and then every change; see :meth:`.Session.subscribe`."""
         subscription = _Subscription(listener)
         with self._lock:
-            subscription.tell(self._status)
+            subscription.notify(self._status)
             if self._status.state is not SessionState.CLOSED:
                 self._subscriptions.append(subscription)
 
@@ -107,7 +107,7 @@ class Life:
             with self._lock:
                 if subscription in self._subscriptions:
                     self._subscriptions.remove(subscription)
-            subscription.end()
+            subscription.stop()
 
         return unsubscribe
 
@@ -122,19 +122,19 @@ class _Subscription:
         self._listener = listener
         # In a notebook, output goes where the context says: to the cell that subscribed.
         self._context = contextvars.copy_context()
-        self._statuses: queue.SimpleQueue[SessionStatus | None] = queue.SimpleQueue()
-        self._ended = False
-        threading.Thread(target=self._run, name=NOTIFIER, daemon=True).start()
+        self._queue: queue.SimpleQueue[SessionStatus | None] = queue.SimpleQueue()
+        self._stopped = False
+        threading.Thread(target=self._run, name=NOTIFY_THREAD_NAME, daemon=True).start()
 
-    def tell(self, status: SessionStatus) -> None:
-        self._statuses.put(status)
+    def notify(self, status: SessionStatus) -> None:
+        self._queue.put(status)
 
-    def end(self) -> None:
-        self._ended = True
-        self._statuses.put(None)
+    def stop(self) -> None:
+        self._stopped = True
+        self._queue.put(None)
 
     def _run(self) -> None:
-        while (status := self._statuses.get()) is not None and not self._ended:
+        while (status := self._queue.get()) is not None and not self._stopped:
             try:
                 self._context.run(self._listener, status)
             except Exception:

@@ -22,22 +22,22 @@ ENCODING, OPTIONAL, CHUNK_SIZE_KEY, WINDOW_KEY = "sm__pe", "sm__op", "sm__cs", "
 _CHUNK, _FINAL, _ACK = 1, 2, 3
 
 CHUNK_SIZE = 1 << 20
-WINDOW = 64 << 20
+WINDOW_SIZE = 64 << 20
 
-MAX_BLOB = 64 << 20
+MAX_BLOB_BYTES = 64 << 20
 """Bytes of the largest blob we assemble. Replies are small; a download's are 5 MiB."""
 
-MAX_HELD = 4 * MAX_BLOB
+MAX_BUFFERED_BYTES = 4 * MAX_BLOB_BYTES
 """Bytes that all unfinished blobs together may have."""
 
-_ACK_EVERY = 4 << 20  # the smallest window any version of the sender uses is 16 MiB
-_MAX_EARLY = 64  # chunks of a blob that may arrive before their turn
+_ACK_INTERVAL_BYTES = 4 << 20  # the smallest window any version of the sender uses is 16 MiB
+_MAX_OUT_OF_ORDER = 64  # chunks of a blob that may arrive before their turn
 _MAX_CHUNKS = 1 << 14  # chunks of a blob: 4 KiB each on average, if it is one of the largest
-_MAX_OPEN = 256  # streams that a peer may leave unfinished
-_REMEMBERED = 1024  # finished streams whose chunks, sent again, still get their acknowledgement
+_MAX_OPEN_STREAMS = 256  # streams that a peer may leave unfinished
+_MAX_FINISHED_STREAMS = 1024  # finished streams whose chunks, sent again, still get their acknowledgement
 
 
-def chunks(
+def split_into_chunks(
     blob: bytes, stream_id: int, channel: str, topic: str, encoding: str, request_id: str | None
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Cut `blob` into the (headers, payload) of its messages.
@@ -45,8 +45,8 @@ def chunks(
     A blob larger than the window would have to wait for acknowledgements; an admin client never has one (an
     upload is a sequence of requests of 1 MiB), so that is refused instead of half supported.
     """
-    if len(blob) > WINDOW:
-        raise ProtocolError(f"a blob of {len(blob)} bytes does not fit into the window of {WINDOW}")
+    if len(blob) > WINDOW_SIZE:
+        raise ProtocolError(f"a blob of {len(blob)} bytes does not fit into the window of {WINDOW_SIZE}")
     count = max(1, -(-len(blob) // CHUNK_SIZE))
     for index in range(count):
         offset = index * CHUNK_SIZE
@@ -61,7 +61,7 @@ def chunks(
             ENCODING: encoding,
             OPTIONAL: False,
             CHUNK_SIZE_KEY: CHUNK_SIZE,
-            WINDOW_KEY: WINDOW,
+            WINDOW_KEY: WINDOW_SIZE,
         }
         if request_id is not None:
             headers[REQUEST_ID] = request_id
@@ -91,14 +91,14 @@ class Ack:
 
 
 @dataclass
-class _Incoming:
+class _IncomingStream:
     headers: dict[str, Any]
-    parts: list[bytes] = field(default_factory=list)
-    early: dict[int, tuple[bool, bytes]] = field(default_factory=dict)
+    chunks: list[bytes] = field(default_factory=list)
+    out_of_order: dict[int, tuple[bool, bytes]] = field(default_factory=dict)
     size: int = 0
-    held: int = 0
+    buffered: int = 0
     acked: int = 0
-    done: bool = False
+    is_done: bool = False
 
 
 class Assembler:
@@ -109,8 +109,8 @@ class Assembler:
     """
 
     def __init__(self) -> None:
-        self._open: OrderedDict[tuple[str, int], _Incoming] = OrderedDict()
-        self._finished: OrderedDict[tuple[str, int], Ack] = OrderedDict()
+        self._open_streams: OrderedDict[tuple[str, int], _IncomingStream] = OrderedDict()
+        self._finished_acks: OrderedDict[tuple[str, int], Ack] = OrderedDict()
 
     def receive(self, origin: str, headers: dict[str, Any], payload: bytes) -> tuple[Blob | None, Ack | None]:
         """Take one chunk; return the blob if that completes it, and the acknowledgement to send, if any.
@@ -124,54 +124,54 @@ class Assembler:
         if not isinstance(stream_id, int) or not isinstance(sequence, int) or sequence < 0:
             raise ProtocolError("a stream chunk without id or sequence number")
         key = (origin, stream_id)
-        if key in self._finished:
-            return None, self._finished[key]
-        stream = self._open.get(key)
+        if key in self._finished_acks:
+            return None, self._finished_acks[key]
+        stream = self._open_streams.get(key)
         if stream is None:
-            if len(self._open) >= _MAX_OPEN:
-                self._open.popitem(last=False)
-            stream = self._open[key] = _Incoming(headers)
+            if len(self._open_streams) >= _MAX_OPEN_STREAMS:
+                self._open_streams.popitem(last=False)
+            stream = self._open_streams[key] = _IncomingStream(headers)
         if sequence == 0:
             stream.headers = headers
         final = headers.get(DATA_TYPE) == _FINAL
-        if sequence > len(stream.parts):
-            if sequence not in stream.early:
-                stream.early[sequence] = (final, payload)
-                stream.held += len(payload)
-        elif sequence == len(stream.parts):
-            stream.held += len(payload)
+        if sequence > len(stream.chunks):
+            if sequence not in stream.out_of_order:
+                stream.out_of_order[sequence] = (final, payload)
+                stream.buffered += len(payload)
+        elif sequence == len(stream.chunks):
+            stream.buffered += len(payload)
             self._append(stream, final, payload)
-            while not stream.done and len(stream.parts) in stream.early:
-                self._append(stream, *stream.early.pop(len(stream.parts)))
-        if stream.held > MAX_BLOB or len(stream.early) > _MAX_EARLY:
-            del self._open[key]
-            raise ProtocolError(f"a stream exceeds {MAX_BLOB} bytes or {_MAX_EARLY} chunks out of order")
-        if len(stream.parts) > _MAX_CHUNKS:
-            del self._open[key]
+            while not stream.is_done and len(stream.chunks) in stream.out_of_order:
+                self._append(stream, *stream.out_of_order.pop(len(stream.chunks)))
+        if stream.buffered > MAX_BLOB_BYTES or len(stream.out_of_order) > _MAX_OUT_OF_ORDER:
+            del self._open_streams[key]
+            raise ProtocolError(f"a stream exceeds {MAX_BLOB_BYTES} bytes or {_MAX_OUT_OF_ORDER} chunks out of order")
+        if len(stream.chunks) > _MAX_CHUNKS:
+            del self._open_streams[key]
             raise ProtocolError(f"a stream exceeds {_MAX_CHUNKS} chunks")
-        if sum(s.held for s in self._open.values()) > MAX_HELD:
-            self._open.clear()
-            raise ProtocolError(f"unfinished streams exceed {MAX_HELD} bytes")
+        if sum(s.buffered for s in self._open_streams.values()) > MAX_BUFFERED_BYTES:
+            self._open_streams.clear()
+            raise ProtocolError(f"unfinished streams exceed {MAX_BUFFERED_BYTES} bytes")
 
-        ack = Ack(stream_id, stream.size, len(stream.parts) - 1)
-        if stream.done:
-            del self._open[key]
-            self._finished[key] = ack
-            if len(self._finished) > _REMEMBERED:
-                self._finished.popitem(last=False)
-            return Blob(stream.headers, b"".join(stream.parts)), ack
-        if stream.size - stream.acked >= _ACK_EVERY or sequence < len(stream.parts) - 1:
+        ack = Ack(stream_id, stream.size, len(stream.chunks) - 1)
+        if stream.is_done:
+            del self._open_streams[key]
+            self._finished_acks[key] = ack
+            if len(self._finished_acks) > _MAX_FINISHED_STREAMS:
+                self._finished_acks.popitem(last=False)
+            return Blob(stream.headers, b"".join(stream.chunks)), ack
+        if stream.size - stream.acked >= _ACK_INTERVAL_BYTES or sequence < len(stream.chunks) - 1:
             stream.acked = stream.size
             return None, ack
         return None, None
 
     def drop(self, origin: str, stream_id: Any) -> dict[str, Any] | None:
         """Forget a stream its sender gave up; return the headers it came with, if it was known."""
-        stream = self._open.pop((origin, stream_id), None) if isinstance(stream_id, int) else None
+        stream = self._open_streams.pop((origin, stream_id), None) if isinstance(stream_id, int) else None
         return None if stream is None else stream.headers
 
     @staticmethod
-    def _append(stream: _Incoming, final: bool, payload: bytes) -> None:
-        stream.parts.append(payload)
+    def _append(stream: _IncomingStream, final: bool, payload: bytes) -> None:
+        stream.chunks.append(payload)
         stream.size += len(payload)
-        stream.done = final
+        stream.is_done = final

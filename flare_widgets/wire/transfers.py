@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InternalError, ProtocolError
-from ..formatting.text import said
+from ..formatting.text import sanitize_lines
 from . import fobs, hci
-from .features import NEWEST, Dialect
+from .features import NEWEST, ServerFeatures
 
 UPLOAD_CHANNEL, UPLOAD_TOPIC, ABORT_TOPIC = "aux_communication", "ObjectStreamer.Request", "ObjectStreamer.Abort"
-UPLOAD_CHUNK = 1 << 20
+UPLOAD_CHUNK_SIZE = 1 << 20
 
 _PREFIX = "ObjectStreamer."
 
@@ -42,20 +42,20 @@ class Upload:
         How the server names what is in a request.
     """
 
-    transaction: str
+    transaction_id: str
     sender: str
     command: str
     name: str
     size: int
-    dialect: Dialect = NEWEST
+    features: ServerFeatures = NEWEST
 
-    def request(self, sequence: int, data: bytes) -> dict[str, Any]:
+    def chunk_request(self, sequence: int, data: bytes) -> dict[str, Any]:
         """Return the payload that carries chunk number `sequence`; the first short one ends the upload."""
-        prefix = self.dialect.upload_prefix
+        prefix = self.features.upload_key_prefix
         headers: dict[str, Any] = {
             f"{_PREFIX}CHANNEL": "hci.upload",
             f"{_PREFIX}TOPIC": "folder",
-            f"{_PREFIX}TX_ID": self.transaction,
+            f"{_PREFIX}TX_ID": self.transaction_id,
             f"{_PREFIX}SEQ": sequence,
             "__topic__": UPLOAD_TOPIC,
             "__peer_props__": {"__identity_name__": self.sender},
@@ -68,25 +68,25 @@ class Upload:
                 "__topic__": "folder",
                 "__channel__": "hci.upload",
             }
-        last = len(data) < UPLOAD_CHUNK
+        last = len(data) < UPLOAD_CHUNK_SIZE
         body = {f"{prefix}data": data, f"{prefix}size": len(data), f"{prefix}eof": last}
-        return fobs.shareable(body, headers)
+        return fobs.make_shareable(body, headers)
 
-    def abort(self) -> dict[str, Any]:
+    def abort_request(self) -> dict[str, Any]:
         """Return the payload that tells the server that no more will come, so that it closes its file.
 
         It then tries the command on the part of the zip it has, which lacks its end and is refused.
         """
         headers = {
-            f"{_PREFIX}TX_ID": self.transaction,
+            f"{_PREFIX}TX_ID": self.transaction_id,
             "__rc__": "TASK_ABORTED",
             "__topic__": ABORT_TOPIC,
             "__peer_props__": {"__identity_name__": self.sender},
         }
-        return fobs.shareable({}, headers)
+        return fobs.make_shareable({}, headers)
 
 
-def read_upload(value: Any) -> hci.Reply | None:
+def read_upload_reply(value: Any) -> hci.CommandReply | None:
     """Return the command's reply if the answer to a chunk carries it, None if the server wants more.
 
     Raises
@@ -99,7 +99,7 @@ def read_upload(value: Any) -> hci.Reply | None:
         raise ProtocolError("the answer to an upload has no headers")
     code = headers.get("__rc__", "OK")
     if code != "OK":
-        raise InternalError(f"the server refused the upload: {said(code, 200)}")
+        raise InternalError(f"the server refused the upload: {sanitize_lines(code, 200)}")
     result = headers.get(f"{_PREFIX}END_RESULT")
     return None if result is None else hci.decode(result)
 
@@ -112,7 +112,7 @@ class RemoteFile:
     reference: str
 
 
-def read_offer(meta: dict[str, Any]) -> list[RemoteFile]:
+def read_file_list(meta: dict[str, Any]) -> list[RemoteFile]:
     """Return the files that the reply to a download command offers.
 
     Raises
@@ -132,24 +132,24 @@ def read_offer(meta: dict[str, Any]) -> list[RemoteFile]:
 
 
 @dataclass(frozen=True)
-class Part:
+class DownloadChunk:
     """The answer to one request of a download: some bytes, or the end."""
 
     data: bytes
-    last: bool
+    is_last: bool
     nonce: str | None = None
     """What a confirmation must repeat; None when the server (before 2.9) expects none."""
 
 
-def download_request(reference: str, received: int) -> dict[str, Any]:
+def download_request(reference: str, received_bytes: int) -> dict[str, Any]:
     """Return the payload that asks for what follows the `received` bytes; asking twice is safe."""
     request: dict[str, Any] = {"ref_id": reference, "confirm_capable": True}
-    if received:
-        request["state"] = {"received_bytes": received}
+    if received_bytes:
+        request["state"] = {"received_bytes": received_bytes}
     return request
 
 
-def read_part(value: Any) -> Part:
+def read_download_chunk(value: Any) -> DownloadChunk:
     """Return what the answer to a download request brings.
 
     Raises
@@ -161,11 +161,13 @@ def read_part(value: Any) -> Part:
         raise ProtocolError("the answer to a download request is not a map")
     status, data = value.get("status"), value.get("data")
     if status == "ok" and isinstance(data, bytes) and data:
-        return Part(data, last=False)
+        return DownloadChunk(data, is_last=False)
     if status == "eof":
         nonce = value.get("confirm_nonce")
-        return Part(b"", last=True, nonce=nonce if value.get("confirm_expected") and isinstance(nonce, str) else None)
-    raise InternalError(f"the server stopped the download: {said(status, 100)}. Start the download again")
+        return DownloadChunk(
+            b"", is_last=True, nonce=nonce if value.get("confirm_expected") and isinstance(nonce, str) else None
+        )
+    raise InternalError(f"the server stopped the download: {sanitize_lines(status, 100)}. Start the download again")
 
 
 def download_confirmation(reference: str, nonce: str) -> dict[str, Any]:

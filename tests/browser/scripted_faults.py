@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flare_widgets.federation.faults import FAULTS, why_not, words
+from flare_widgets.federation.faults import FAULTS, disabled_reasons, state_text
 from flare_widgets.federation.mailbox import ProcessState
 from flare_widgets.views.faults.view import ProcessRow
 
@@ -21,8 +21,11 @@ class ScriptedBoard:
         self.states = {name: ProcessState(name, "running", 1, time.time() - 65, 1) for name in names}
 
     def rows(self) -> list[ProcessRow]:
-        return [ProcessRow(one.name, one.state, words(one), one.since, why_not(one)) for one in self.states.values()]
+        return [
+            ProcessRow(one.name, one.state, state_text(one), one.since, disabled_reasons(one))
+            for one in self.states.values()
+        ]
 
     def inject(self, what: str, who: str) -> str:
         self.states[who] = ProcessState(who, _STATES[what], 1, time.time(), 1)
-        return words(self.states[who])
+        return state_text(self.states[who])

@@ -124,7 +124,7 @@ class ScriptedMonitor:
 
         jobs = {job.job_id: job for job in self.snapshot.jobs}
         return CompareView(
-            [ScriptedWatch(**trained(jobs[i], n)) for n, i in enumerate(job_ids)], keep=True
+            [ScriptedWatch(**trained(jobs[i], n)) for n, i in enumerate(job_ids)], stay_live=True
         ), lambda: None
 
 

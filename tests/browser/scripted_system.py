@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
-from flare_widgets.monitoring.system.snapshot import Connected, Site, SiteJob, SystemSnapshot, fold_system
+from flare_widgets.monitoring.system.snapshot import Site, SiteJob, SystemReport, SystemSnapshot, apply_system_updates
 from flare_widgets.views.system.view import SystemView
 
 JOB = SiteJob("76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11", "app", "started")
@@ -64,8 +64,8 @@ class ScriptedSystem:
     def stop(self) -> None:
         self.done = True
 
-    def learn(self, info: SystemInfo) -> None:
-        news = fold_system(self.snapshot, [Connected(info, time.time())])
+    def update(self, info: SystemInfo) -> None:
+        news = apply_system_updates(self.snapshot, [SystemReport(info, time.time())])
         self.say(**{name: getattr(news, name) for name in ("sites", "jobs", "started_at")})
 
     def say(self, *, wait: bool = True, **facts: Any) -> None:

@@ -101,7 +101,7 @@ def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
     themed.run_code("monitor.say(trouble='the connection to server:8002 was lost; trying again (2)')")
     expect(table.root).to_contain_text("the connection to server:8002 was lost")
     assert serious(table.root) == []
-    themed.run_code("view.freeze()")
+    themed.run_code("view.make_static()")
     expect(table.root).to_have_count(0)
     assert serious(themed.outputs(1).first) == []
 
@@ -127,7 +127,7 @@ def test_the_system_view(themed: NotebookPage) -> None:
     themed.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 70)")
     expect(live).to_contain_text("no connection to server:8002")
     assert serious(live) == []
-    themed.run_code("view.freeze()")
+    themed.run_code("view.make_static()")
     static = output.locator(".flw-system:not(.flw-live)")
     expect(static).to_be_visible()
     assert serious(static) == []

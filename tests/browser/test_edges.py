@@ -100,7 +100,7 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
 def test_a_killed_kernel_is_said_by_each_of_the_other_views(notebook, pictures):
     notebook.create(
         "from flare_widgets.views.compare.view import CompareView\nfrom scripted import ScriptedWatch\n"
-        "both = CompareView([ScriptedWatch(), ScriptedWatch()], keep=True)\nboth.show()",
+        "both = CompareView([ScriptedWatch(), ScriptedWatch()], stay_live=True)\nboth.show()",
         "from flare_widgets.views.faults.view import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
         "faults = FaultsView(ScriptedBoard('server', 'hospital-a'))\nfaults.show()",
         "from scripted_submit import ScriptedServer, make_jobs, show\nimport pathlib, tempfile\n"
@@ -236,7 +236,7 @@ def tab_to(notebook: NotebookPage, target: Locator) -> None:
 
 
 def test_a_job_is_handled_by_keys_alone(bench):
-    open_all(bench, JOB, "view = show_job(watch, session, keep=True)")
+    open_all(bench, JOB, "view = show_job(watch, session, stay_live=True)")
     job, keyboard = JobPanel(bench.outputs(1)), bench.page.keyboard
     job.expect_status("RUNNING")
     # From the first thing in the view on, by Tab only, to each of the others.
@@ -330,7 +330,7 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
         "  rounds=(Round(0, 1.0, 2.0),), first_round=0, total_rounds=3,\n"
         "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\n"
         "watch = ScriptedWatch(**{**facts, 'sites': sites})",
-        "view = show_job(watch, session, keep=True)",
+        "view = show_job(watch, session, stay_live=True)",
         "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
         "monitor = ScriptedMonitor(6)\n"
         "jobs = [dataclasses.replace(j, name=e, submitter=e, study=e, status=s) for j, e, s in\n"
@@ -339,7 +339,7 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
         "table = JobsView(monitor, monitor.open_job, monitor.compare)\ntable.show()",
         "from flare_widgets.views.compare.view import CompareView\n"
         "w = [ScriptedWatch(**facts), ScriptedWatch(**{**facts, 'name': long})]\n"
-        "both = CompareView(w, keep=True)\nboth.show()",
+        "both = CompareView(w, stay_live=True)\nboth.show()",
         "from scripted_system import ScriptedSystem, show\n"
         "from flare_widgets.monitoring.system.snapshot import SiteJob\n"
         "system = ScriptedSystem(bad, long, marks)\n"
@@ -375,7 +375,7 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
         assert dialogs == []
 
     nothing_is_wrong("live")
-    bench.run_code("for v in (view, table, both, system_view): v.freeze()")
+    bench.run_code("for v in (view, table, both, system_view): v.make_static()")
     for index, kind in roots:
         expect(bench.outputs(index).locator(f".flw-{kind}.flw-live")).to_have_count(0)
     nothing_is_wrong("static")

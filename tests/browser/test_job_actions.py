@@ -15,7 +15,7 @@ SETUP = (
     "from scripted import ScriptedSession, ScriptedWatch\n"
     "watch, session = ScriptedWatch(), ScriptedSession()"
 )
-SHOW = "view = show_job(watch, session, keep=True)"
+SHOW = "view = show_job(watch, session, stay_live=True)"
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_delete_asks_and_then_nothing_can_be_done_any_more(bench, ended, picture
     expect(ended.words).to_have_text(["deleted: the job and its results are gone from the server"])
     for label in ("Download", "Clone", "Delete"):
         assert grey(ended.grey_button(label)) == "the job was deleted"
-    bench.run_code("view.freeze()")
+    bench.run_code("view.make_static()")
     expect(ended.static).to_contain_text("deleted: the job and its results are gone from the server")
 
 

@@ -240,7 +240,7 @@ def test_stops_asking_when_nobody_looks(bench, table):
 
 
 def test_a_saved_notebook_keeps_the_table(bench, table):
-    bench.run_code("view.freeze()")
+    bench.run_code("view.make_static()")
     output = bench.outputs(1)
     expect(output.locator("table.flw-jobs")).to_contain_text("brats-segmentation")
     expect(table.root).to_have_count(0)
@@ -270,7 +270,7 @@ def test_compares_jobs_below(bench, table, pictures):
         bench.theme(theme)
         bench.screenshot(compared, pictures and pictures / f"compare-{theme[-5:].strip().lower()}2.png")
         assert serious(compared) == []
-    bench.run_code("view.freeze()")
+    bench.run_code("view.make_static()")
     static = bench.outputs(1).locator(".flw-compare")
     expect(static.locator("figure svg.flw-chart-picture")).to_have_count(2)
     expect(static.locator("figure").first).to_contain_text("accuracy over the rounds; more is better")

@@ -11,8 +11,8 @@ from lab_page import NotebookPage, mime_types
 from playwright.sync_api import Locator, expect
 
 ASK = (
-    "from flare_widgets.views.core.confirm import QuestionView\n"
-    "print('agreed:', QuestionView('Delete hello 76b8d043, which is FINISHED:COMPLETED, for good?').ask(60))"
+    "from flare_widgets.views.core.confirm import ConfirmationView\n"
+    "print('agreed:', ConfirmationView('Delete hello 76b8d043, which is FINISHED:COMPLETED, for good?').ask(60))"
 )
 
 

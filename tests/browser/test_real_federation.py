@@ -114,7 +114,7 @@ def test_the_table_shows_opens_and_aborts_a_real_job(
     table.confirm.get_by_role("button", name="Yes, abort it").click()
     expect(table.row(1)).to_contain_text("aborted", timeout=JOB_PATIENCE)
     opened.expect_status("FINISHED:ABORTED")
-    notebook.run_code("view.freeze()")
+    notebook.run_code("view.make_static()")
     expect(notebook.outputs(1).locator("table.flw-jobs")).to_contain_text("FINISHED:ABORTED")
     notebook.run_code("session.close()")
 
@@ -200,7 +200,7 @@ def test_a_real_job_with_a_hostile_name_is_only_a_name(
     job.expect_static("FINISHED:COMPLETED")
     table = JobsPanel(notebook.outputs(2))
     expect(table.row(1).locator(".flw-job-name")).to_have_text(EVIL_SHOWN)
-    notebook.run_code("both.freeze(); table.freeze()")
+    notebook.run_code("both.make_static(); table.make_static()")
     for index, kind in enumerate(("job", "jobs", "compare"), 1):
         output = notebook.outputs(index)
         expect(output.locator(f".flw-{kind}:not(.flw-live)").first).to_contain_text(EVIL_SHOWN[:30])

@@ -127,7 +127,7 @@ def test_every_word_can_be_read_and_every_part_be_reached(bench, switcher, theme
     expect(switcher.row("hospital-b")).to_contain_text("no connection")
     expect(switcher.row("hospital-a")).to_contain_text("closed")
     check("trouble", switcher.live, 8)
-    bench.run_code("switcher.freeze()")
+    bench.run_code("switcher.make_static()")
     expect(switcher.static).to_be_visible()
     check("static", switcher.static, 8)
     bench.theme("JupyterLab Light")

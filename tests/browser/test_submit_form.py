@@ -214,7 +214,7 @@ def test_hostile_names_stay_text(shown, panel):
     panel.folders.filter(has_text=re.compile("evil")).click()
     expect(panel.chosen.locator(".flw-name")).to_have_text(shown_as)
     expect(panel.problems.nth(1)).to_contain_text(shown_as)
-    shown.run_code("form.freeze()")
+    shown.run_code("form.make_static()")
     expect(panel.static).to_contain_text(shown_as)
     expect(panel.static.locator("img, script")).to_have_count(0)
     assert shown.page.evaluate("() => window.pwned") == 0
@@ -238,7 +238,7 @@ def test_every_word_can_be_read_and_every_part_be_reached(shown, panel, theme, p
     panel.folder("broken").click()
     expect(panel.problems).to_have_count(2)
     check("broken", panel.live, 8)
-    shown.run_code("form.freeze()")
+    shown.run_code("form.make_static()")
     expect(panel.static).to_be_visible()
     check("static", panel.static, 6)
     shown.theme("JupyterLab Light")

@@ -208,7 +208,7 @@ def test_hostile_names_stay_text(shown, panel, pictures):
     shown_as = "<img src=x onerror=window.pwned++><script>window.pwned++</script>\ufffd"
     expect(panel.rows.nth(1).locator(".flw-row-name")).to_have_text(shown_as)
     panel.rows.nth(1).locator("button.flw-row-line").click()
-    shown.run_code("view.freeze()")
+    shown.run_code("view.make_static()")
     expect(panel.static.locator("img, script")).to_have_count(0)
     expect(panel.static).to_contain_text("<img src=x onerror=window.pwned++>")
     assert shown.page.evaluate("() => window.pwned") == 0
@@ -268,7 +268,7 @@ def test_every_word_can_be_read(shown, panel, theme, pictures: Path | None):
     shown.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 70)")
     expect(panel.troubles).to_have_count(3)
     check("lost", 16)
-    shown.run_code("view.freeze()")
+    shown.run_code("view.make_static()")
     expect(panel.static).to_be_visible()
     check("static", 10)
     shown.theme("JupyterLab Light")

@@ -13,8 +13,8 @@ from blocks import INFO, ROOT, Block, blocks, commands, magic_lines, missing_imp
 from IPython.core.inputtransformer2 import TransformerManager
 
 from flare_widgets import cli
-from flare_widgets.magics.cell import CELL
-from flare_widgets.magics.parsing import parse
+from flare_widgets.magics.cell import CELL_MAGIC
+from flare_widgets.magics.parsing import parse_line
 from flare_widgets.magics.verbs import VERBS
 
 READ = [*pages(), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
@@ -45,12 +45,12 @@ def test_python_compiles_and_imports_what_is_there(page: Path) -> None:
 def test_lines_of_the_magic_parse(page: Path) -> None:
     for block in _of(page, "python"):
         for line in magic_lines(block.code):
-            verb, arguments = parse(VERBS, line)
+            verb, arguments = parse_line(VERBS, line)
             assert verb is not None, f"{page}:{block.line}: {line}"
             assert arguments is not None or "-h" in line
         if block.code.startswith("%%flare"):
             words = shlex.split(block.code.partition("\n")[0])[1:]
-            CELL.parser.parse_args(words)
+            CELL_MAGIC.parser.parse_args(words)
 
 
 @PAGES
@@ -81,7 +81,7 @@ def _make(words: list[str]) -> None:
 
 
 def _flare_widgets(words: list[str]) -> None:
-    cli.parser().parse_args(words)
+    cli.make_parser().parse_args(words)
 
 
 def _pip(words: list[str]) -> None:

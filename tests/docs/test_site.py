@@ -120,7 +120,7 @@ def test_each_verb_has_its_examples_and_all_that_it_takes(site: Path) -> None:
             assert line in text, line
         for flag in verb.parser._option_string_actions:
             assert f"<code>{flag}" in part, (verb.name, flag)
-        assert ("refused in read-only mode" in part) == verb.changes
+        assert ("refused in read-only mode" in part) == verb.is_mutating
 
 
 def test_the_reference_has_the_sections_of_docstrings_and_no_roles(site: Path) -> None:

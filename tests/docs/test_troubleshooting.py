@@ -13,7 +13,7 @@ from blocks import DOCS, ROOT
 from flare_widgets import errors
 from flare_widgets.api import kit_check
 from flare_widgets.kit.checks import CHECKS
-from flare_widgets.monitoring.diagnosis.model import KINDS
+from flare_widgets.monitoring.diagnosis.model import FAILURE_KINDS
 
 PAGE = (DOCS / "troubleshooting.md").read_text()
 EXCEPTIONS = [
@@ -32,13 +32,13 @@ def test_each_exception_has_a_part(exception: str) -> None:
 
 def test_each_kind_of_failure_has_a_row() -> None:
     rows = PAGE.partition("## Why a job failed or waits")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `([\w-]+)` \|", rows, re.MULTILINE) == list(KINDS)
+    assert re.findall(r"^\| `([\w-]+)` \|", rows, re.MULTILINE) == list(FAILURE_KINDS)
 
 
 def test_each_check_of_a_kit_has_a_row() -> None:
     rows = PAGE.partition("### What the check-up finds")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `([\w ]+)` \|", rows, re.MULTILINE) == [check.name for check in CHECKS] + list(
-        kit_check._NETWORK
+        kit_check._NETWORK_CHECKS
     )
 
 

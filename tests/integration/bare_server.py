@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flare_widgets.federation import environment, layout, provision
-from flare_widgets.federation.ports import Port
+from flare_widgets.federation.ports import ReservedPort
 
 
 @contextlib.contextmanager
@@ -33,12 +33,12 @@ def bare_server(folder: Path, change: Callable[[Path], Any] | None = None, *, sc
     Path
         The admin's startup kit.
     """
-    port = Port()
+    port = ReservedPort()
     folder.mkdir()
     try:
         subprocess.run(
-            environment.own_module("provision", str(folder), str(port.number), scheme, "{}", "site-1"),
-            env=environment.child_environment("", os.environ),
+            environment.module_command("provision", str(folder), str(port.number), scheme, "{}", "site-1"),
+            env=environment.make_child_environment("", os.environ),
             check=True,
             capture_output=True,
             timeout=60,
@@ -49,7 +49,7 @@ def bare_server(folder: Path, change: Callable[[Path], Any] | None = None, *, sc
         with (folder / "server.log").open("wb") as log:
             server = subprocess.Popen(
                 environment.server_command(kits / "server"),
-                env=environment.child_environment("", os.environ),
+                env=environment.make_child_environment("", os.environ),
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,

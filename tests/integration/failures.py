@@ -26,7 +26,7 @@ from failing_jobs import CASES, REFUSED, WAITING, workflow_job
 
 from flare_widgets.api import InvalidJobDefinition, Session, connect
 from flare_widgets.federation import LocalFederation
-from flare_widgets.monitoring import Evidence, LogText, gather
+from flare_widgets.monitoring import Evidence, LogText, collect_evidence
 
 LEAD = "lead@example.org"
 MEMBER = "member@example.org"
@@ -66,20 +66,20 @@ def failures(federation: LocalFederation, folder: Path) -> dict[str, Evidence]:
                         if "Round 1 started" in session.tail_target("server", "-n200", f"{job}/log.txt"):
                             session.abort_job(job)
                 elif case in WAITING and len(meta.get("schedule_history", ())) > 1:
-                    found[case] = gather(session, meta)
+                    found[case] = collect_evidence(session, meta)
                     session.abort_job(job)
                     del left[case]
                 elif meta["status"].startswith("FINISHED"):
-                    found[case] = gather(session, meta)
+                    found[case] = collect_evidence(session, meta)
                     del left[case]
-        found["aborted-waiting"] = gather(session, session.get_job_meta(jobs["few-sites"]))
+        found["aborted-waiting"] = collect_evidence(session, session.get_job_meta(jobs["few-sites"]))
         for role, user in (("lead", LEAD), ("member", MEMBER)):
             with connect(federation.kit(user)) as other:
                 for case in ("script-exception", "hard-exit", "server-exception", "aborted"):
-                    found[f"{case}-{role}"] = gather(other, other.get_job_meta(jobs[case]))
+                    found[f"{case}-{role}"] = collect_evidence(other, other.get_job_meta(jobs[case]))
         each_process(federation, "site-2", psutil.Process.suspend)
         try:
-            found["script-exception-silent"] = gather(session, session.get_job_meta(jobs["script-exception"]))
+            found["script-exception-silent"] = collect_evidence(session, session.get_job_meta(jobs["script-exception"]))
         finally:
             each_process(federation, "site-2", psutil.Process.resume)
     return found
@@ -153,7 +153,7 @@ class Harm:
             job = self._in_mid_round(session, "restarted")
             self._each("server", psutil.Process.kill)
             wait_until(lambda: self._sites(session) == 2, 90)
-            return gather(session, session.get_job_meta(job))
+            return collect_evidence(session, session.get_job_meta(job))
 
     def site_restarted(self) -> Evidence:
         """Kill a site in mid-round; its successor comes at once and knows nothing of the job."""
@@ -165,7 +165,7 @@ class Harm:
 
             def told() -> Evidence | None:
                 # Of a busy machine's site an answer may be late.
-                evidence = gather(session, session.get_job_meta(job))
+                evidence = collect_evidence(session, session.get_job_meta(job))
                 return evidence if evidence.idle and time.time() > began + 21 else None  # until then it may be starting
 
             evidence: Evidence = wait_until(told, 60)
@@ -181,14 +181,14 @@ class Harm:
             self._each("site-2", psutil.Process.suspend)
             try:
                 began = time.monotonic()
-                found["site-silent"] = gather(session, session.get_job_meta(job))
+                found["site-silent"] = collect_evidence(session, session.get_job_meta(job))
                 self.seconds = time.monotonic() - began
                 meta = session.wait_for_job(job, timeout=120, poll_interval=0.2)
-                found["site-hung"] = gather(session, meta)
+                found["site-hung"] = collect_evidence(session, meta)
             finally:
                 self._each("site-2", psutil.Process.resume)
             wait_until(lambda: self._sites(session) == 2, 60)
-            found["site-lost"] = gather(session, meta)
+            found["site-lost"] = collect_evidence(session, meta)
         return found
 
     def site_refuses(self) -> Evidence:
@@ -202,7 +202,7 @@ class Harm:
             self._each("site-1", psutil.Process.kill)
             wait_until(lambda: self._heard(session, "site-1") > began + 1, 60)
             job = session.submit_job(str(workflow_job(self._folder, "unwelcome")))
-            return gather(session, session.wait_for_job(job, timeout=120, poll_interval=0.2))
+            return collect_evidence(session, session.wait_for_job(job, timeout=120, poll_interval=0.2))
 
     def _in_mid_round(self, session: Session, name: str) -> str:
         folder = workflow_job(self._folder, name, server={"rounds": 200}, client={"seconds": 1.0})

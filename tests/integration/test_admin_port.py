@@ -19,13 +19,13 @@ from bare_server import bare_server, edit
 from flare_widgets.api import connect
 from flare_widgets.errors import NoConnection
 from flare_widgets.federation import provision
-from flare_widgets.federation.ports import Port
+from flare_widgets.federation.ports import ReservedPort
 
 
 @pytest.fixture(scope="module", params=["http", "tcp", "grpc"])
 def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The admin's kit of a federation as a ``project.yml`` with ``admin_port`` makes it: both files name that port."""
-    port = Port()
+    port = ReservedPort()
 
     def change(folder: Path) -> None:
         server, admin = (folder / name / "startup" for name in ("server", provision.ADMIN))

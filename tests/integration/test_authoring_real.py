@@ -253,8 +253,8 @@ def test_hello_numpy_by_flares_own_recipe(shell: InteractiveShell, federation: L
     own = NotebookEnv(kit=federation.admin_kit, show=False)
     run = recipe.execute(own)
     run.abort()
-    assert own._own is not None
-    session = own._own
+    assert own._own_session is not None
+    session = own._own_session
     assert session.wait_for_job(run.get_job_id(), timeout=60)["status"] == "FINISHED:ABORTED"
     own.stop()
     assert session.closed

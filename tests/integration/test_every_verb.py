@@ -18,7 +18,7 @@ from flare_widgets.api import Session
 from flare_widgets.federation import LocalFederation
 from flare_widgets.magics.verbs import VERBS
 from flare_widgets.monitoring import JobSnapshot
-from flare_widgets.views.kit.view import KitCheckup
+from flare_widgets.views.kit.view import PrettyKitReport
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_kits_are_found_and_connected_to_by_name(shell: InteractiveShell, federa
 
 def test_check(shell: InteractiveShell) -> None:
     report = flare(shell, "check")
-    assert isinstance(report, KitCheckup)
+    assert isinstance(report, PrettyKitReport)
     assert report.ok
     assert [f.outcome for f in flare(shell, "check --offline").findings if f.name == "login"] == ["skipped"]
     assert "no such folder" in repr(flare(shell, "check /nowhere"))

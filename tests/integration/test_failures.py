@@ -8,7 +8,7 @@ import pytest
 from failure_sentences import SENTENCES, UNALIGNED, sentence_of
 from failures import everything
 
-from flare_widgets.monitoring import Evidence, Failure, explain
+from flare_widgets.monitoring import Evidence, Failure, diagnose
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Evidence]
 
 @pytest.fixture(scope="module")
 def failed(known: tuple[dict[str, Evidence], float]) -> dict[str, Failure | None]:
-    return {case: explain(evidence) for case, evidence in known[0].items()}
+    return {case: diagnose(evidence) for case, evidence in known[0].items()}
 
 
 def said(failure: Failure | None) -> str:

@@ -42,12 +42,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("lives") / "federation"
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
     subprocess.run([sys.executable, "-c", STARTER, str(folder)], check=True, timeout=90, env=environment)
-    marks = {one.federation for one in processes.find() if one.supervisor and _cwd(one.pid) == folder}
+    marks = {one.federation_id for one in processes.find_processes() if one.is_supervisor and _cwd(one.pid) == folder}
     try:
         yield folder
     finally:
         for mark in marks:
-            processes.end(mark)
+            processes.end_processes(mark)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFeder
     assert listed.sites == ("lyon-1", "site-2") == federation.site_names
     assert listed.port == federation.port
     assert federation.running
-    assert startup.connected_sites(federation.admin_kit) == {"lyon-1", "site-2"}
+    assert startup.fetch_connected_sites(federation.admin_kit) == {"lyon-1", "site-2"}
     assert repr(federation) == f"<LocalFederation lyon-1, site-2: running on port {federation.port}>"
     assert federation.start() is federation
     # Its key of the authority is as private as the others, and has nobody's key besides.

@@ -50,10 +50,10 @@ class Shown:
 
     def __init__(self, session: Session, monitor: Monitor, job_id: str, folder: Path | None = None) -> None:
         watch = monitor.watch(job_id)
-        assert watch.wait_for_facts(20)
-        self.view = JobView(watch, session, folder=None if folder is None else str(folder), keep=True)
+        assert watch.wait_for_first_update(20)
+        self.view = JobView(watch, session, folder=None if folder is None else str(folder), stay_live=True)
         self.messages: list[dict[str, Any]] = []
-        self.view._log._send = self.messages.append
+        self.view._log_feed._send = self.messages.append
 
     def wish(self, **message: Any) -> None:
         self.view._handle_custom_msg(message, [])
@@ -104,7 +104,7 @@ def show(ours: Session, federation: LocalFederation) -> Iterator[Show]:
 
     yield show
     for view in views:
-        view.freeze()
+        view.make_static()
     for monitor, session in made:
         monitor.close()
         if session is not ours:
@@ -160,7 +160,7 @@ def test_a_lead_is_told_before_and_the_servers_answer_decides(
     assert all("your role lead may" in reason and "only jobs you submitted" in reason for reason in reasons.values())
     assert shown.act("clone")["state"] == "ready", "it was done although it is grey"
     # A forecast may be wrong: what the server says then is shown.
-    monkeypatch.setattr(permissions, "why_not", lambda *_, **__: "")
+    monkeypatch.setattr(permissions, "denial_reason", lambda *_, **__: "")
     refused = shown.act("clone")
     assert refused["state"] == "failed"
     assert "not authorized" in refused["words"].lower()

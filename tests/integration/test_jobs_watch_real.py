@@ -61,7 +61,7 @@ def view(session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsView
     view = JobsView(monitor)
     view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
     yield view
-    view.freeze()
+    view.make_static()
     monitor.close()
 
 
@@ -155,15 +155,15 @@ def test_who_may_not_handle_a_job_is_told(
         monitor = Monitor(session)
         view = JobsView(monitor)
         try:
-            wait_until(lambda: view._feed.rows.get(finished.job_id, {}).get("submitter") == ADMIN)
+            wait_until(lambda: view._row_sync.rows.get(finished.job_id, {}).get("submitter") == ADMIN)
             if word == "refused":
-                assert "delete" in view._feed.rows[finished.job_id]["refused"]
+                assert "delete" in view._row_sync.rows[finished.job_id]["refused"]
             else:
                 assert "may not delete" in _course(view, "delete")["reason"]
             with pytest.raises(Exception, match=r"[Nn]ot authorized|permission|may not"):
                 session.delete_job(finished.job_id)
         finally:
-            view.freeze()
+            view.make_static()
             monitor.close()
 
 

@@ -63,15 +63,15 @@ def test_all_is_well(federation: LocalFederation) -> None:
 
 def test_the_server_is_down(stopped: Path) -> None:
     report = check_kit(stopped)
-    assert [finding.name for finding in report.having("failed")] == ["port"]
+    assert [finding.name for finding in report.with_outcome("failed")] == ["port"]
     assert "Is the FL server running?" in report["port"].sentence
-    assert [finding.name for finding in report.having("skipped")] == STEPS[2:]
+    assert [finding.name for finding in report.with_outcome("skipped")] == STEPS[2:]
 
 
 def test_the_port_of_another_federation(federation: LocalFederation, stopped: Path, tmp_path: Path) -> None:
     wrong = Path(shutil.copytree(stopped, tmp_path / "kit"))
     report = check_kit(point_to(wrong, StartupKit.load(federation.admin_kit).port))
-    assert [finding.name for finding in report.having("failed")] == ["TLS"]
+    assert [finding.name for finding in report.with_outcome("failed")] == ["TLS"]
     assert "is not the server of the startup kit" in report["TLS"].sentence
 
 
@@ -79,7 +79,7 @@ def test_the_kit_of_another_project(federation: LocalFederation, kit: Path) -> N
     file = kit / "startup" / "fed_admin.json"
     file.write_text(file.read_text().replace('"local"', '"another"'))
     report = check_kit(kit)
-    assert [finding.name for finding in report.having("failed")] == ["login"]
+    assert [finding.name for finding in report.with_outcome("failed")] == ["login"]
     assert "refused to register" in report["login"].sentence
 
 

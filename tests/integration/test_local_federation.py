@@ -31,19 +31,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     yield cache
     left = [(folder.name, marked(folder)) for folder in (cache / "flare-widgets" / "federations").glob("*")]
     for folder in (cache / "flare-widgets" / "federations").glob("*"):
-        processes.end(folder.name.rpartition("-")[2])
+        processes.end_processes(folder.name.rpartition("-")[2])
     assert not [name for name, pids in left if pids]
 
 
 def marked(folder: Path) -> set[int]:
     """The processes of the federation that lives in this folder."""
     federation = folder.name.rpartition("-")[2]
-    return {one.pid for one in processes.find() if one.federation == federation}
+    return {one.pid for one in processes.find_processes() if one.federation_id == federation}
 
 
 def supervisor_of(folder: Path) -> int:
     federation = folder.name.rpartition("-")[2]
-    (pid,) = [one.pid for one in processes.find() if one.federation == federation and one.supervisor]
+    (pid,) = [one.pid for one in processes.find_processes() if one.federation_id == federation and one.is_supervisor]
     return pid
 
 
@@ -68,7 +68,7 @@ def wait_until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def connected(federation: LocalFederation) -> set[str]:
-    return startup.connected_sites(federation.admin_kit)
+    return startup.fetch_connected_sites(federation.admin_kit)
 
 
 def write_slow_job(folder: Path) -> Path:
@@ -238,13 +238,13 @@ def test_when_the_users_process_ends_so_does_the_federation(then: str) -> None:
 
 
 def test_a_server_that_cannot_start_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    provision = startup._Start._provision
+    provision = startup._StartAttempt._provision
 
-    def corrupt(start: startup._Start) -> None:
+    def corrupt(start: startup._StartAttempt) -> None:
         provision(start)
         (start._folder / "kits" / "server" / "startup" / "fed_server.json").write_text("not JSON")
 
-    monkeypatch.setattr(startup._Start, "_provision", corrupt)
+    monkeypatch.setattr(startup._StartAttempt, "_provision", corrupt)
     federation = LocalFederation(1)
     with pytest.raises(FederationError) as caught:
         federation.start()

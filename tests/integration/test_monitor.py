@@ -146,14 +146,14 @@ def test_one_thread_for_many_watches_and_none_afterwards(monitor: Monitor, waiti
 def test_an_unknown_job_is_told(monitor: Monitor) -> None:
     watch = monitor.watch("11111111-2222-4333-8444-555555555555")
     with pytest.raises(JobNotFound):
-        watch.wait_for_facts(PATIENCE)
+        watch.wait_for_first_update(PATIENCE)
     assert watch.state is WatchState.FAILED
 
 
 def test_the_end_of_the_session_ends_the_watch_and_says_so(federation: LocalFederation, waiting: str) -> None:
     session = connect(federation.admin_kit)
     watch = Monitor(session, poll_interval=0.1).watch(waiting)
-    assert watch.wait_for_facts(PATIENCE)
+    assert watch.wait_for_first_update(PATIENCE)
     session.close()
     with pytest.raises(SessionClosed):
         watch.wait(PATIENCE)

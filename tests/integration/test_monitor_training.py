@@ -19,8 +19,8 @@ from flare_widgets.api import MonitorReturnCode, Session, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobSnapshot, Monitor, WatchState
 from flare_widgets.monitoring.diagnosis import final_fetch
-from flare_widgets.monitoring.polling.pending import Polling
-from flare_widgets.monitoring.polling.polls import Clock, Rounds
+from flare_widgets.monitoring.polling.pending import PendingPoll
+from flare_widgets.monitoring.polling.polls import ServerClock, ServerLogTail
 
 PATIENCE = 120.0
 ROUNDS = 5
@@ -195,7 +195,7 @@ def test_who_comes_in_the_middle_or_after_the_end_knows_all(trained: Trained) ->
     assert history(trained.end["joined"]) == history(trained.end["first"])
     assert history(trained.end["after"]) == history(trained.end["first"])
     for name in ("first", "joined", "after"):
-        assert [f.group for f in trained.end[name].freshness if f.missing] == []
+        assert [f.group for f in trained.end[name].freshness if f.missing_reason] == []
 
 
 def test_a_lead_sees_what_is_shared_and_is_told_the_rest(trained: Trained) -> None:
@@ -204,7 +204,7 @@ def test_a_lead_sees_what_is_shared_and_is_told_the_rest(trained: Trained) -> No
     assert [r.number for r in end.rounds] == list(range(ROUNDS))
     assert {t.site for t in end.tasks if t.returned_at} == {"site-1", "site-2"}
     assert end.series("accuracy", "site-1") is not None
-    assert "not permitted" in end.fresh("metrics").missing
+    assert "not permitted" in end.freshness_of("metrics").missing_reason
 
 
 def test_a_member_sees_what_sites_do_and_is_told_the_rest(trained: Trained) -> None:
@@ -223,13 +223,13 @@ def test_a_member_sees_what_sites_do_and_is_told_the_rest(trained: Trained) -> N
 def test_of_a_large_result_only_the_log_is_asked_for(
     federation: LocalFederation, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(final_fetch, "MOST_RESULT", 1000)
+    monkeypatch.setattr(final_fetch, "MAX_RESULT_BYTES", 1000)
     with connect(federation.admin_kit) as session:
         watch = Monitor(session).watch(trained.job_id)
         assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
         known, end = watch.snapshot, trained.end["first"]
     assert (known.rounds, known.tasks, known.events) == (end.rounds, end.tasks, end.events)
-    assert "download it to see them" in known.fresh("metrics").missing
+    assert "download it to see them" in known.freshness_of("metrics").missing_reason
     assert known.best is not None
     assert known.best.round == ROUNDS - 1
     assert not list(Path(tempfile.gettempdir()).glob(f"flare-widgets-*/{trained.job_id}*"))
@@ -273,10 +273,10 @@ def test_pause_resume_and_stop(federation: LocalFederation, tmp_path: Path) -> N
             monitor.close()
 
 
-def _poll(session: Session, source: Rounds) -> list[int]:
+def _poll(session: Session, source: ServerLogTail) -> list[int]:
     """Poll a source of a real server, and return the rounds it found."""
     arrived = threading.Event()
-    polling: Polling[list[Any]] = Polling(session, source.poll(Clock()), arrived.set)
+    polling: PendingPoll[list[Any]] = PendingPoll(session, source.poll(ServerClock()), arrived.set)
     over, found = polling.start()
     while not over:
         assert arrived.wait(20)
@@ -299,7 +299,7 @@ def test_a_real_server_gives_a_log_to_the_byte(federation: LocalFederation) -> N
         return json.dumps({"asctime": "2026-11-25 16:44:31,934", "message": message}, ensure_ascii=False) + "\n"
 
     with connect(federation.admin_kit) as session:
-        source = Rounds("probe")
+        source = ServerLogTail("probe")
         assert _poll(session, source) == []
         write(line("Zürich 東京 🙂") + line("Round 0 started.") + line("Round 1 started.")[:60])
         assert _poll(session, source) == [0]
@@ -310,4 +310,4 @@ def test_a_real_server_gives_a_log_to_the_byte(federation: LocalFederation) -> N
         write(line("Round 3 started."))
         assert _poll(session, source) == [2, 3]
         assert _poll(session, source) == []
-        assert _poll(session, Rounds("probe")) == [0, 1, 2, 3]
+        assert _poll(session, ServerLogTail("probe")) == [0, 1, 2, 3]

@@ -19,7 +19,7 @@ from bare_server import bare_server, edit, secured_by
 from flare_widgets.api import connect, new_insecure_session
 from flare_widgets.errors import ConfigError, ServerIdentityError
 from flare_widgets.federation import provision
-from flare_widgets.federation.ports import Port
+from flare_widgets.federation.ports import ReservedPort
 
 SCHEMES = ["http", "tcp", "grpc"]
 
@@ -37,7 +37,7 @@ def test_without_tls_only_who_asks_for_it_gets_in(
     with bare_server(tmp_path / "federation", secured_by("clear"), scheme=scheme) as kit:
         with pytest.raises(ConfigError, match="new_insecure_session"):
             connect(kit)
-        with caplog.at_level(logging.WARNING, "flare_widgets"):
+        with caplog.filter_by_level(logging.WARNING, "flare_widgets"):
             talk(kit, allow_clear=True)
         assert ["without TLS" in record.getMessage() for record in caplog.records] == [True]
         with new_insecure_session(kit) as session:
@@ -86,7 +86,7 @@ def test_intermediate_certificates(scheme: str, tmp_path: Path) -> None:
 
 
 def test_a_port_of_its_own_for_admins(tmp_path: Path) -> None:
-    port = Port()
+    port = ReservedPort()
 
     def change(folder: Path) -> None:
         server, admin = (folder / name / "startup" for name in ("server", provision.ADMIN))

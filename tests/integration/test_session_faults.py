@@ -160,13 +160,13 @@ def test_a_server_that_was_killed_is_found_again(fragile: Fragile, session: Sess
     meta = folder / "meta.json"
     meta.write_text(meta.read_text().replace('"min_clients": 2', '"min_clients": 50'))  # so that it is never started
     job = session.submit_job(str(folder))
-    link = session._connection._link
+    link = session._connection._connection
     before = session.get_system_info().server_info.start_time
     killed = fragile.server()
     killed.kill()
     killed.wait(10)
     assert link is not None
-    wait_until(lambda: link.lost is not None, 10)
+    wait_until(lambda: link.lost_error is not None, 10)
     session.set_timeout(0.5)
     began = time.monotonic()
     with pytest.raises(NoConnection, match=r"no connection to .* for \d+ s now.*The session goes on trying"):
@@ -222,10 +222,10 @@ def test_secrets_are_never_shown(
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
-        link = session._connection._link
+        link = session._connection._connection
         assert link is not None
-        assert link._token
-        secrets = [link._token, *link._token.split(":"), link._cell.credentials["__token__"]]
+        assert link._session_token
+        secrets = [link._session_token, *link._session_token.split(":"), link._cell.credentials["__token__"]]
         secrets.append(link._cell.credentials["__token_signature__"])
         shown += [repr(o) + str(o) for o in (session, session.kit, session._connection, link, link.registration)]
         session.set_timeout(1)

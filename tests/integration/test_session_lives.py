@@ -27,7 +27,7 @@ from flare_widgets.api import (
     new_secure_session,
 )
 from flare_widgets.wire import keepalive
-from flare_widgets.wire.session_state import FOLLOWING
+from flare_widgets.wire.session_state import TRANSITIONS
 
 CONNECTING, READY, RECONNECTING = SessionState.CONNECTING, SessionState.READY, SessionState.RECONNECTING
 EXPIRED, CLOSED = SessionState.EXPIRED, SessionState.CLOSED
@@ -60,7 +60,7 @@ class Observed:
         assert time.monotonic() - began < 0.1
         wait_until(lambda: self.statuses[-1].state is CLOSED, 10)
         for before, after in zip(self.statuses, self.statuses[1:], strict=False):
-            assert after.state in FOLLOWING[before.state]
+            assert after.state in TRANSITIONS[before.state]
             assert after.since >= before.since
 
 
@@ -103,8 +103,8 @@ def call() -> Iterator[Callable[..., Future[Any]]]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is a matter of 20 s for the sake of slow lines takes 2."""
-    monkeypatch.setattr(keepalive, "SILENCE", 1.0)
-    monkeypatch.setattr(keepalive, "LONG_PATIENCE", 1.0)
+    monkeypatch.setattr(keepalive, "PROBE_AFTER_S", 1.0)
+    monkeypatch.setattr(keepalive, "LONG_PROBE_TIMEOUT_S", 1.0)
 
 
 def stored(folder: Path, name: str, ballast: int = 0) -> Path:
@@ -265,18 +265,18 @@ class TestANetworkThatGoesAwayWithoutAWord:
     def test_another_commands_time_out_does_not_end_an_upload_on_a_line_that_works(
         self, observed: Observed, direct: Session, tmp_path: Path
     ) -> None:
-        link = observed.session._connection._link
+        link = observed.session._connection._connection
         assert link is not None
 
         def progress(sent: int, size: int) -> None:
-            link._doubted.set()  # as a command does that was not answered in time
+            link._probe_requested.set()  # as a command does that was not answered in time
             time.sleep(0.1)
 
         job = stored(tmp_path, "doubted-upload", ballast=3_000_000)
         job_id = observed.session.submit_job(str(job), progress=progress)
         assert named(direct, "doubted-upload") == [job_id]
         assert observed.was(READY)
-        assert observed.session._connection._link is link
+        assert observed.session._connection._connection is link
 
 
 class TestAServerThatStopsAndContinues:

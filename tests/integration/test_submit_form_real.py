@@ -28,15 +28,15 @@ def tell(form: SubmitForm, kind: str, **wish: Any) -> None:
 
 
 def submit(form: SubmitForm) -> dict[str, Any]:
-    (action,) = form._facts()["actions"]
+    (action,) = form._state()["actions"]
     return dict(action)
 
 
 def choose(form: SubmitForm, folder: Path) -> dict[str, Any]:
     """Go to a folder by its number in the list, as a click does, and return what is said of it."""
-    number = next(f["id"] for f in form._facts()["place"]["folders"] if f["name"] == folder.name)
+    number = next(f["id"] for f in form._state()["place"]["folders"] if f["name"] == folder.name)
     tell(form, "go", id=number)
-    return dict(wait_until(lambda: (job := form._facts()["job"]).get("path") == str(folder) and job, 10))
+    return dict(wait_until(lambda: (job := form._state()["job"]).get("path") == str(folder) and job, 10))
 
 
 def test_a_chosen_folder_is_sent_as_it_is(session: Session, tmp_path: Path) -> None:
@@ -52,13 +52,13 @@ def test_a_chosen_folder_is_sent_as_it_is(session: Session, tmp_path: Path) -> N
     assert submit(form)["reason"] == ""
     tell(form, "act", action="submit")
     wait_until(lambda: submit(form)["state"] not in ("asked", "running"), 60)
-    ((sent,), (told,)) = form._facts()["submitted"], opened
+    ((sent,), (told,)) = form._state()["submitted"], opened
     assert sent["job_id"] == told
     meta = session.get_job_meta(told)
     assert (meta["name"], meta["submitter_name"], meta["study"]) == ("from-the-form", LEAD, session.study)
     assert state(folder) == before
-    assert f"submitted from-the-form as {told}" in form._forms()["text/plain"]
-    form.freeze()
+    assert f"submitted from-the-form as {told}" in form._mimebundle()["text/plain"]
+    form.make_static()
     session.wait_for_job(told, timeout=120, poll_interval=0.2)
 
 
@@ -80,15 +80,15 @@ def test_what_is_wrong_with_a_folder_is_said_and_nothing_is_sent(session: Sessio
     wait_until(lambda: submit(form)["reason"] == "", 10)
 
     tell(form, "back")
-    wait_until(lambda: not form._facts()["job"], 10)
+    wait_until(lambda: not form._state()["job"], 10)
     choose(form, large)
     # Who is connected is known by now: too few for this one. It may be sent all the same, and waits for more.
-    problems = wait_until(lambda: form._facts()["job"]["problems"], 10)
+    problems = wait_until(lambda: form._state()["job"]["problems"], 10)
     assert [p["severity"] for p in problems] == ["warning"]
     assert "5" in problems[0]["words"]
     assert submit(form)["reason"] == ""
     assert len(session.list_jobs()) == count
-    form.freeze()
+    form.make_static()
 
 
 def test_who_may_not_submit_sees_why(federation: LocalFederation, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from jobs import write_job
 from flare_widgets.api import AuthorizationError, Session, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import Monitor
-from flare_widgets.monitoring.system.format import describe_system, site_state, troubles
+from flare_widgets.monitoring.system.format import describe_system, problems, site_state
 from flare_widgets.views.system.view import SystemView
 
 
@@ -41,14 +41,14 @@ def session(own: LocalFederation) -> Iterator[Session]:
 def view(session: Session) -> Iterator[SystemView]:
     """The view of the federation, that somebody looks at."""
     view = view_of(session)
-    wait_until(lambda: len(view._watch.snapshot.here) == 2)
+    wait_until(lambda: len(view._watch.snapshot.connected_sites) == 2)
     yield view
-    view.freeze()
+    view.make_static()
 
 
 def view_of(session: Session) -> SystemView:
     watch = Monitor(session).watch_system()
-    watch.learn(session.get_system_info())
+    watch.update(session.get_system_info())
     view = SystemView(watch, session)
     tell(view, "visible", display="test", on=True)
     return view
@@ -60,7 +60,7 @@ def tell(view: SystemView, kind: str, **wish: Any) -> None:
 
 
 def action(view: SystemView, on: str, name: str) -> dict[str, Any]:
-    return next(a for a in view._facts()["actions"][on] if a["name"] == name)
+    return next(a for a in view._state()["actions"][on] if a["name"] == name)
 
 
 def act(view: SystemView, on: str, name: str, typed: str = "") -> dict[str, Any]:
@@ -87,15 +87,15 @@ def test_a_site_that_hangs_is_said_to_be_silent_and_then_is_not(own: LocalFedera
     site = site_process(own, "site-2")
     site.suspend()
     try:
-        words = wait_until(lambda: [w for w in troubles(view._watch.snapshot, time.time()) if "silent" in w], 45)
+        words = wait_until(lambda: [w for w in problems(view._watch.snapshot, time.time()) if "silent" in w], 45)
         assert words[0].startswith("site-2 has been silent for 2")
         # The server and the other site are still known: the silent one holds up nobody.
         wait_until(lambda: time.time() - view._watch.snapshot.facts_at < 2)
         assert site_state(view._watch.snapshot.site("site-1"), time.time()).words == "connected"
-        wait_until(lambda: "silent for" in view._forms()["text/html"], 10)
+        wait_until(lambda: "silent for" in view._mimebundle()["text/html"], 10)
     finally:
         site.resume()
-    wait_until(lambda: not troubles(view._watch.snapshot, time.time()))
+    wait_until(lambda: not problems(view._watch.snapshot, time.time()))
 
 
 def test_what_sites_run_versions_and_resources(
@@ -116,7 +116,7 @@ def test_what_sites_run_versions_and_resources(
         }
         resources = session.report_resources("all")
         assert {s.name: s.resources for s in snapshot.sites} == {n: r for n, r in resources.items() if n != "server"}
-        assert not [w for w in troubles(snapshot, time.time()) if "versions" in w]
+        assert not [w for w in problems(snapshot, time.time()) if "versions" in w]
     finally:
         session.abort_job(job)
     wait_until(lambda: not view._watch.snapshot.jobs)
@@ -127,11 +127,11 @@ def test_a_site_is_shut_out_and_let_in_again(session: Session, view: SystemView)
     assert act(view, "site-1", "disable site-1", "site-1")["words"] == "site-1 is disabled"
     wait_until(lambda: (s := view._watch.snapshot.site("site-1")).disabled and not s.connected)
     assert "site-1" not in {c.name for c in session.get_connected_client_list()}
-    assert "site-1 is disabled" in troubles(view._watch.snapshot, time.time())[0]
+    assert "site-1 is disabled" in problems(view._watch.snapshot, time.time())[0]
     done = act(view, "site-1", "enable site-1")
     assert done["words"] == "site-1 is enabled: it may connect again"
     wait_until(lambda: view._watch.snapshot.site("site-1").connected, 90)
-    wait_until(lambda: not troubles(view._watch.snapshot, time.time()))
+    wait_until(lambda: not problems(view._watch.snapshot, time.time()))
 
 
 def test_a_site_is_restarted_behind_its_typed_name(own: LocalFederation, view: SystemView) -> None:
@@ -169,12 +169,12 @@ def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) ->
         assert "versions: not permitted to your role" in view._watch.snapshot.details_missing
         assert "resources of site-1: not permitted to your role" in view._watch.snapshot.details_missing
         assert not view._watch.snapshot.site("site-1").resources
-        view.freeze()
+        view.make_static()
 
 
 def test_a_closed_session_leaves_the_static_form(own: LocalFederation) -> None:
     with connect(own.admin_kit) as session:
         view = view_of(session)
         wait_until(lambda: view._watch.snapshot.facts_at)
-    wait_until(lambda: view._frozen)
-    assert "Not live" in view._forms()["text/html"]
+    wait_until(lambda: view._is_static)
+    assert "Not live" in view._mimebundle()["text/html"]

@@ -145,7 +145,7 @@ def test_a_download_whose_link_is_cut_goes_on_over_a_new_one(
 def test_a_download_that_broke_goes_on_at_the_next_call(
     fragile: Fragile, way: Proxy, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "_PAUSES", (0.1, 0.1))
+    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (0.1, 0.1))
     into = tmp_path / "into"
     with connected(fragile, way, tmp_path) as session:
 
@@ -183,7 +183,7 @@ def test_a_download_outlives_the_server_it_began_with(
 def test_a_download_outlives_that_the_server_hangs(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "PATIENCE", (0.5, 20.0))
+    monkeypatch.setattr(download, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
     with contextlib.ExitStack() as stack:
         beats: list[int] = []
 
@@ -342,7 +342,7 @@ def test_a_job_whose_chunk_was_lost_arrives_whole(
 ) -> None:
     job = unstarted(tmp_path, "lost-chunk", 10 * MB)
     opened = losing(monkeypatch, 5 * MB)
-    monkeypatch.setattr(upload, "PATIENCE", (0.5, 20.0))
+    monkeypatch.setattr(upload, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
     told: list[int] = []
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
         job_id = session.submit_job(str(job), progress=lambda done, total: told.append(done))
@@ -370,7 +370,7 @@ def test_a_lost_request_of_a_download_is_asked_again(
     fragile: Fragile, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = losing(monkeypatch, 20_000)
-    monkeypatch.setattr(download, "PATIENCE", (0.5, 20.0))
+    monkeypatch.setattr(download, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
         result = session.download_job_result(stored, str(tmp_path))
     assert [transport.lost for transport in opened] == [1]

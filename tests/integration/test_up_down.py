@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def running() -> list[RunningFederation]:
-    return [up for up in LocalFederation.list_running() if up.in_default_place]
+    return [up for up in LocalFederation.list_running() if up.is_in_default_folder]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import json
 import comm
 from comm.base_comm import BaseComm
 
-from flare_widgets.views.core.output_handles import Outputs
+from flare_widgets.views.core.output_handles import OutputHandles
 
 
 class RecordingComm(BaseComm):
@@ -39,7 +39,7 @@ def record(monkeypatch):
     """Have views send into the void, and return what they leave in their place in the end, as it comes."""
     left = []
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: left.append(static))
+    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: left.append(static))
     return left
 
 

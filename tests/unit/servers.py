@@ -262,6 +262,6 @@ class FlareServer:
 
     def _stream(self, channel: str, topic: str, value: Any, more: dict[str, Any]) -> bytes:
         self._streams += 1
-        ((chunk, payload),) = streams.chunks(fobs.encode(value), self._streams, channel, topic, "fobs", None)
+        ((chunk, payload),) = streams.split_into_chunks(fobs.encode(value), self._streams, channel, topic, "fobs", None)
         envelope = {"cn__channel": streams.CHANNEL, "cn__topic": streams.DATA_TOPIC, "cn__origin": "server"}
         return frames.encode(Frame(FrameType.DATA, {**envelope, **chunk, **more}, payload, 1))

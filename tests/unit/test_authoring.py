@@ -19,13 +19,13 @@ from flare_widgets.authoring import (
     NotebookEnv,
     RecipeError,
     check_code,
-    command_line,
-    plain,
+    format_arguments,
+    to_plain_data,
     write_job,
 )
-from flare_widgets.authoring.arguments import literal
-from flare_widgets.authoring.checks import definitions, guess_framework
-from flare_widgets.authoring.notebook_env import Host, set_host
+from flare_widgets.authoring.arguments import parse_literal
+from flare_widgets.authoring.checks import extract_definitions, guess_framework
+from flare_widgets.authoring.notebook_env import NotebookHost, set_host
 from flare_widgets.errors import InvalidArgumentError, SessionClosed
 
 CLIENT = """\
@@ -117,7 +117,7 @@ def test_syntax_errors_have_the_line_of_the_cell(code: str, words: str) -> None:
 
 def test_variables_of_the_notebook_are_told_apart_from_typing_errors() -> None:
     code = CLIENT + "print(rate, modle)\nprint(rate)\n"
-    assert told(code, first_line=2, notebook={"rate", "model"}) == [
+    assert told(code, first_line=2, notebook_names={"rate", "model"}) == [
         "line 9: 'rate' is a variable of this notebook, which sites do not have: define it in the cell, or pass it "
         "with --arg rate and read it with argparse",
         "line 9: 'modle' is not defined in the cell",
@@ -151,7 +151,7 @@ def test_the_framework_is_guessed_by_imports() -> None:
 
 
 def test_definitions_do_nothing() -> None:
-    kept = definitions(NET)
+    kept = extract_definitions(NET)
     assert "class Net" in kept
     assert "import torch" in kept
     assert "nvflare" not in kept
@@ -160,11 +160,11 @@ def test_definitions_do_nothing() -> None:
 
 def test_arguments_are_words_that_arrive_unchanged() -> None:
     arguments = {"rate": 0.1, "n": 3, "fast": True, "name": "a'b\"c$d", "minus": "-x", "empty": "", "default": None}
-    line = command_line(arguments)
+    line = format_arguments(arguments)
     assert line == "--rate=0.1 --n=3 --fast=true --name=a'b\"c$d --minus=-x --empty="
     # Just as FLARE's runner of scripts does it.
     assert len(line.split()) == 6
-    assert command_line({"x": np.float64(0.5), "y": np.int64(3)}) == "--x=0.5 --y=3"
+    assert format_arguments({"x": np.float64(0.5), "y": np.int64(3)}) == "--x=0.5 --y=3"
 
 
 @pytest.mark.parametrize(
@@ -172,26 +172,33 @@ def test_arguments_are_words_that_arrive_unchanged() -> None:
 )
 def test_arguments_that_would_not_arrive_are_refused(value: object) -> None:
     with pytest.raises(InvalidArgumentError, match="argument text"):
-        command_line({"text": value})
+        format_arguments({"text": value})
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x=1", "1x"])
 def test_names_of_arguments_are_checked(name: str) -> None:
     with pytest.raises(InvalidArgumentError, match="cannot be the name"):
-        command_line({name: 1})
+        format_arguments({name: 1})
 
 
 def test_plain_values() -> None:
     value = {"coef": np.zeros((1, 2)), "n": np.int64(2), "names": ("a", None), "flag": np.True_}
-    assert plain("it", value) == {"coef": [[0.0, 0.0]], "n": 2, "names": ["a", None], "flag": True}
-    assert json.loads(json.dumps(plain("it", value))) == plain("it", value)
+    assert to_plain_data("it", value) == {"coef": [[0.0, 0.0]], "n": 2, "names": ["a", None], "flag": True}
+    assert json.loads(json.dumps(to_plain_data("it", value))) == to_plain_data("it", value)
     for bad in (lambda: 1, {1: 2}, [math.inf], np.array([object()])):
         with pytest.raises(InvalidArgumentError, match="the model"):
-            plain("the model", bad)
+            to_plain_data("the model", bad)
 
 
 def test_literals() -> None:
-    assert [literal(text) for text in ("0.1", "[0,0]", "true", "abc", '"1"', "")] == [0.1, [0, 0], True, "abc", "1", ""]
+    assert [parse_literal(text) for text in ("0.1", "[0,0]", "true", "abc", '"1"', "")] == [
+        0.1,
+        [0, 0],
+        True,
+        "abc",
+        "1",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -322,7 +329,7 @@ def test_an_environment_asks_the_host_for_the_session_of_now() -> None:
         sessions.append(Session())
         return sessions[-1]
 
-    set_host(Host(current, lambda session, job: None))
+    set_host(NotebookHost(current, lambda session, job: None))
     try:
         environment = NotebookEnv()
         assert sessions == []

@@ -11,7 +11,7 @@ import pytest
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
-from flare_widgets.wire.cell import Bye, Cell, Message, Ready, Reply, State, new_admin_name
+from flare_widgets.wire.cell import Bye, Cell, CellReply, CellState, Message, Ready, new_admin_name
 from flare_widgets.wire.frames import Frame, FrameType
 
 NAME = "_admin_name"
@@ -50,14 +50,14 @@ def cell() -> Cell:
 
 def test_the_handshake() -> None:
     cell = Cell(NAME, clock=lambda: 1000.0)
-    assert cell.state is State.NEW
+    assert cell.state is CellState.NEW
     cell.hello()
-    assert cell.state is State.GREETING
+    assert cell.state is CellState.HELLO_SENT
     (hello,) = said(cell)
     assert (hello.type, hello.app_id, hello.stream_id, hello.sequence) == (FrameType.HELLO, 0, 1, 1)
     assert msgpack.unpackb(hello.payload) == {"endpoint_name": NAME, "fqcn": NAME, "timestamp": 1000.0}
     assert hears(cell, FrameType.READY) == [Ready()]
-    assert cell.state is State.READY
+    assert cell.state is CellState.READY
 
 
 def test_nothing_may_be_said_before_the_server_is_ready() -> None:
@@ -152,21 +152,21 @@ def test_counters_go_up(cell: Cell) -> None:
 
 def test_the_reply_to_a_core_request(cell: Cell) -> None:
     request_id = cell.request("task", "challenge", None)
-    payload = fobs.encode(fobs.shareable({"nonce": "n"}))
+    payload = fobs.encode(fobs.make_shareable({"nonce": "n"}))
     (reply,) = hears_message(
         cell, payload, msg_type="reply", req_id=request_id, return_code="ok", payload_encoding="fobs"
     )
-    assert reply == Reply(request_id, "ok", "", {"nonce": "n", fobs.HEADERS: {}})
+    assert reply == CellReply(request_id, "ok", "", {"nonce": "n", fobs.HEADERS: {}})
 
 
 def test_a_reply_that_says_what_went_wrong(cell: Cell) -> None:
     (reply,) = hears_message(cell, msg_type="reply", req_id="r", return_code="unauthenticated", error="no token")
-    assert reply == Reply("r", "unauthenticated", "no token", None)
+    assert reply == CellReply("r", "unauthenticated", "no token", None)
 
 
 def test_a_request_that_could_not_be_delivered_comes_back(cell: Cell) -> None:
     events = hears_message(cell, msg_type="return", req_id=["a", "b"], return_reason="invalid_target")
-    assert events == [Reply("a", "invalid_target", "", None), Reply("b", "invalid_target", "", None)]
+    assert events == [CellReply("a", "invalid_target", "", None), CellReply("b", "invalid_target", "", None)]
     assert hears_message(cell, msg_type="return", req_id="a") == []
 
 
@@ -219,7 +219,7 @@ def test_the_streamed_reply(cell: Cell) -> None:
     assert hears_stream(cell, payload=payload[:5], sq=0, dt=1, cn__return_code="ok", **common) == []
     assert said(cell) == []
     (reply,) = hears_stream(cell, payload=payload[5:], sq=1, dt=2, **common)
-    assert reply == Reply(request_id, "ok", "", "the answer")
+    assert reply == CellReply(request_id, "ok", "", "the answer")
     (ack,) = said(cell)
     assert ack.headers["cn__topic"] == "sm__ACK"
     assert ack.headers["cn__to"] == ack.headers["cn__destination"] == "server"
@@ -257,18 +257,18 @@ def test_the_server_says_something_unasked(cell: Cell) -> None:
 @pytest.mark.parametrize("topic", [streams.ERROR_TOPIC, streams.ACK_TOPIC])
 def test_the_server_gives_up_a_stream_of_ours(cell: Cell, topic: str) -> None:
     request_id = cell.stream("c", "t", "x")
-    assert hears_stream(cell, topic, id=1, em="too slow") == [Reply(request_id, "stream_error", "too slow", None)]
+    assert hears_stream(cell, topic, id=1, em="too slow") == [CellReply(request_id, "stream_error", "too slow", None)]
     assert hears_stream(cell, topic, id=1, em="too slow") == []  # told once
 
 
 def test_the_request_id_in_an_error_counts(cell: Cell) -> None:
     events = hears_stream(cell, streams.ERROR_TOPIC, id=99, em="gone", ri="r")
-    assert events == [Reply("r", "stream_error", "gone", None)]
+    assert events == [CellReply("r", "stream_error", "gone", None)]
 
 
 def test_the_server_gives_up_a_stream_of_its_own(cell: Cell) -> None:
     hears_stream(cell, payload=b"x", id=5, sq=0, dt=1, ch="return_only", ri="r")
-    assert hears_stream(cell, id=5, em="cannot") == [Reply("r", "stream_error", "cannot", None)]
+    assert hears_stream(cell, id=5, em="cannot") == [CellReply("r", "stream_error", "cannot", None)]
     assert hears_stream(cell, payload=b"x", id=5, sq=1, dt=2, ch="return_only", ri="r") == []
 
 
@@ -281,13 +281,13 @@ def test_an_acknowledgement_of_ours_is_no_news(cell: Cell, topic: str) -> None:
 
 
 def test_an_error_of_a_forgotten_request_is_no_news(cell: Cell) -> None:
-    cell.forget(cell.stream("c", "t", "x"))
+    cell.cancel_request(cell.stream("c", "t", "x"))
     assert hears_stream(cell, streams.ERROR_TOPIC, id=1, em="too slow") == []
 
 
 def test_a_late_reply_to_a_forgotten_request_is_still_acknowledged(cell: Cell) -> None:
     request_id = cell.stream("c", "t", "x")
-    cell.forget(request_id)
+    cell.cancel_request(request_id)
     said(cell)
     hears_stream(cell, payload=b"x", id=5, sq=0, dt=2, ch="return_only", ri=request_id)
     assert [f.headers["cn__topic"] for f in said(cell)] == ["sm__ACK"]
@@ -297,11 +297,11 @@ def test_requests_that_were_answered_or_given_up_leave_nothing_behind(cell: Cell
     for number in range(200):
         request_id = cell.stream("c", "t", "x")
         if number % 2:
-            cell.forget(request_id)
+            cell.cancel_request(request_id)
         else:
             hears_stream(cell, payload=b"x", id=1000 + number, sq=0, dt=2, ch="return_only", ri=request_id)
     said(cell)
-    assert cell._sent_streams == {}
+    assert cell._pending_streams == {}
     assert cell.data_to_send() == []
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
-from flare_widgets.wire.cell import Bye, Cell, Message, Ready, Reply
+from flare_widgets.wire.cell import Bye, Cell, CellReply, Message, Ready
 from flare_widgets.wire.frames import Frame, FrameType
 
 FrameParts = tuple[FrameType, dict[str, Any], bytes]
@@ -111,7 +111,7 @@ def check_survives(messages: list[FrameParts]) -> None:
     cell = ready_cell()
     for message in messages:
         for event in events_or_refused(cell, frames.encode(Frame(*message))):
-            assert isinstance(event, (Ready, Reply, Message, Bye))
+            assert isinstance(event, (Ready, CellReply, Message, Bye))
         assert len(cell.data_to_send()) <= 2  # whatever is said to it, a cell does not talk more than it is talked to
 
 

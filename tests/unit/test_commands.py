@@ -15,7 +15,7 @@ from nvflare.fuel.flare_api import flare_api as theirs
 from flare_widgets.api import commands
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import InternalError, InvalidArgumentError, InvalidJobDefinition, JobNotFound, JobNotRunning
-from flare_widgets.wire.hci import Reply
+from flare_widgets.wire.hci import CommandReply
 from flare_widgets.wire.transfers import RemoteFile
 
 
@@ -171,8 +171,8 @@ def test_a_strange_job_id_is_one_word_to_the_server(job_id: str) -> None:
 
 
 def test_only_aborting_is_tried_again() -> None:
-    assert commands.abort_job("j").attempts == 3
-    assert [commands.clone_job("j").attempts, commands.delete_job("j").attempts] == [1, 1]
+    assert commands.abort_job("j").max_attempts == 3
+    assert [commands.clone_job("j").max_attempts, commands.delete_job("j").max_attempts] == [1, 1]
 
 
 def test_a_job_is_submitted_by_the_name_of_its_folder() -> None:
@@ -194,11 +194,11 @@ def test_a_folders_name_is_permitted_when_nvflare_permits_it(name: str) -> None:
 
 @given(st.text(max_size=12) | st.from_regex(r"[a-z0-9_-]{1,66}", fullmatch=True))
 def test_a_study_is_permitted_when_nvflare_permits_it(name: str) -> None:
-    assert bool(commands.STUDY.fullmatch(name)) == (not name_check(name, "study")[0])
+    assert bool(commands.STUDY_NAME_PATTERN.fullmatch(name)) == (not name_check(name, "study")[0])
 
 
-def answered(meta: dict[str, Any]) -> Reply:
-    return Reply(({"type": "success", "data": ""},), {"status": "ok", **meta})
+def answered(meta: dict[str, Any]) -> CommandReply:
+    return CommandReply(({"type": "success", "data": ""},), {"status": "ok", **meta})
 
 
 def test_the_system_that_is_answered() -> None:
@@ -208,7 +208,7 @@ def test_the_system_that_is_answered() -> None:
         "clients": [{"client_name": "site-1", "client_last_conn_time": 13.5, "fqcn": "site-1"}, "junk"],
         "jobs": [{"job_id": "j", "app_name": "app"}],
     }
-    assert commands.get_system_info().answer(answered(meta)) == SystemInfo(
+    assert commands.get_system_info().parse_reply(answered(meta)) == SystemInfo(
         ServerInfo("started", 12.5), [ClientInfo("site-1", 13.5)], [JobInfo("j", "app")]
     )
 
@@ -224,12 +224,12 @@ def test_the_system_that_is_answered() -> None:
     ],
 )
 def test_the_registrations_in_the_table_of_a_server(rows: Any, registered: dict[str, str]) -> None:
-    said = Reply(({"type": "string", "data": "x"}, {"type": "table", "rows": rows}), {"status": "ok"})
-    assert commands.registrations().answer(said) == registered
+    said = CommandReply(({"type": "string", "data": "x"}, {"type": "table", "rows": rows}), {"status": "ok"})
+    assert commands.get_registrations().parse_reply(said) == registered
 
 
 def test_the_jobs_that_are_answered() -> None:
-    assert commands.list_jobs().answer(answered({"jobs": [{"job_id": "a"}, 5, {"job_id": "b"}]})) == [
+    assert commands.list_jobs().parse_reply(answered({"jobs": [{"job_id": "a"}, 5, {"job_id": "b"}]})) == [
         {"job_id": "a"},
         {"job_id": "b"},
     ]
@@ -255,7 +255,7 @@ def test_the_jobs_that_are_answered() -> None:
     ],
 )
 def test_what_is_answered_is_read(command: Any, meta: dict[str, Any], result: Any) -> None:
-    assert command.answer(answered(meta)) == result
+    assert command.parse_reply(answered(meta)) == result
 
 
 @pytest.mark.parametrize(
@@ -271,12 +271,12 @@ def test_what_is_answered_is_read(command: Any, meta: dict[str, Any], result: An
 )
 def test_an_answer_without_a_result_is_an_internal_error(command: Any, meta: dict[str, Any]) -> None:
     with pytest.raises(InternalError, match=r"did not|no room"):
-        command.answer(answered(meta))
+        command.parse_reply(answered(meta))
 
 
 def test_what_went_wrong_is_raised() -> None:
     with pytest.raises(JobNotRunning, match="job j is not running"):
-        commands.abort_job("j").answer(answered({"status": "job_not_running", "info": "j"}))
+        commands.abort_job("j").parse_reply(answered({"status": "job_not_running", "info": "j"}))
 
 
 def test_each_command_is_described() -> None:

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
-from flare_widgets.config import PREFIX, FlareWidgets, settings_table
+from flare_widgets.config import ENV_PREFIX, FlareWidgets, settings_table
 from flare_widgets.errors import ConfigError
 
 
@@ -67,8 +67,8 @@ def test_a_variable_that_says_the_default_is_named_as_its_source() -> None:
 )
 def test_a_bad_variable_is_named(name: str, value: str, words: str) -> None:
     with pytest.raises(ConfigError) as error:
-        settings({PREFIX + name.upper(): value})
-    assert f"the environment has {PREFIX}{name.upper()}={value}: " in str(error.value)
+        settings({ENV_PREFIX + name.upper(): value})
+    assert f"the environment has {ENV_PREFIX}{name.upper()}={value}: " in str(error.value)
     assert words in str(error.value)
 
 

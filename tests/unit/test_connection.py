@@ -83,10 +83,10 @@ def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
 
 def break_off(session: Session, server: FlareServer) -> None:
     """End the connection, and wait until the session has noticed."""
-    link = session._connection._link
+    link = session._connection._connection
     assert link is not None
     server.hang_up()
-    wait_until(lambda: link.lost is not None and not server.sockets)
+    wait_until(lambda: link.lost_error is not None and not server.sockets)
 
 
 def logins(server: FlareServer) -> int:
@@ -310,7 +310,7 @@ def test_a_read_whose_answer_was_lost_is_repeated(session: Session, server: Flar
 def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -> None:
     with server.running() as port:
         session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
-        link = session._connection._link
+        link = session._connection._connection
         assert link is not None
     wait_until(lambda: session.state is SessionState.RECONNECTING)
     session.set_timeout(0.5)

@@ -24,11 +24,11 @@ from test_monitoring_text import DOING, HEAD, JOB, METRIC, ROUND, T, ended, runn
 
 from flare_widgets.api import JobNotFound, JobTimeout
 from flare_widgets.errors import InvalidArgumentError
-from flare_widgets.formatting.text import columns
+from flare_widgets.formatting.text import display_width
 from flare_widgets.monitoring import JobSnapshot, console
-from flare_widgets.monitoring.console import LiveLine, follow
+from flare_widgets.monitoring.console import LiveLine, watch_job
 from flare_widgets.monitoring.job.model import Scheduling
-from flare_widgets.monitoring.job.summary import summary
+from flare_widgets.monitoring.job.summary import summarize
 
 PATIENCE = 20.0
 
@@ -137,15 +137,15 @@ def test_on_a_terminal_the_line_is_written_over(terminal: Callable[[int], Termin
     assert there.screen().lines == [f"{HEAD}  {ROUND}  {METRIC}  2:14, about 1:26 left  {DOING}"]
     line.show(submitted(scheduling=Scheduling(1, T)), T + 5)
     assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  waiting for 0:05"]
-    line.keep()
-    line.keep()
+    line.end_line()
+    line.end_line()
     line.show(ended(), T)
     assert there.screen().lines == [
         "hello-numpy 76b8d043  SUBMITTED  waiting for 0:05",
         f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30",
     ]
     line.clear()
-    line.say("the end")
+    line.echo("the end")
     assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  waiting for 0:05", "the end"]
     assert "\x1b" not in there.raw
 
@@ -158,7 +158,7 @@ def test_on_a_narrow_terminal_the_line_stays_one(terminal: Callable[[int], Termi
     for second in range(3):
         line.show(running(name=name), T + 134 + second)
     (seen,) = there.screen().lines
-    assert 0 < columns(seen) < width
+    assert 0 < display_width(seen) < width
     assert seen.endswith("…")
     assert seen.isprintable()
     assert "\x1b" not in there.raw
@@ -168,7 +168,7 @@ def test_a_terminal_that_became_wider_is_used(terminal: Callable[[int], Terminal
     there = terminal(20)
     line = LiveLine(there.file)
     line.show(ended(), T)
-    assert columns(there.screen().lines[0]) == 19
+    assert display_width(there.screen().lines[0]) == 19
     fcntl.ioctl(there.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     line.show(ended(), T)
     assert there.screen().lines == [f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30"]
@@ -190,7 +190,7 @@ def test_without_a_terminal_there_is_a_line_for_each_change() -> None:
     for attempt in range(5):
         line.show(running(trouble=f"no connection, trying again ({attempt})"), T + 140)
     line.show(running(total_rounds=10, rounds=running().rounds[:2]), T + 140)
-    line.keep()
+    line.end_line()
     line.clear()
     told = file.getvalue()
     assert "\r" not in told
@@ -227,23 +227,23 @@ def test_a_job_is_followed_to_its_summary(
     now = time.time()
     moving = replace(running(), facts_at=now)
     watch = script(submitted(), moving, ended(trouble=""), seen=seen)
-    end = follow(None, JOB, file=there.file)  # type: ignore[arg-type]
+    end = watch_job(None, JOB, file=there.file)  # type: ignore[arg-type]
     assert end is watch.snapshot
     assert watch.stopped
     assert [line.split("  ")[1] for line in shown] == ["SUBMITTED", "RUNNING", "FINISHED:COMPLETED"]
-    assert there.screen().lines == summary(ended()).splitlines()
+    assert there.screen().lines == summarize(ended()).splitlines()
 
 
 def test_the_line_goes_on_without_news(
     script: Callable[..., ScriptedWatch], terminal: Callable[[int], Terminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "_TICK", 0.02)
+    monkeypatch.setattr(console, "_REFRESH_INTERVAL_S", 0.02)
     clock = iter(range(10_000))
     monkeypatch.setattr("flare_widgets.monitoring.job.format.time.time", lambda: T + 134 + next(clock))
     there = terminal(200)
     script(running())
     with pytest.raises(JobTimeout):
-        follow(None, JOB, timeout=0.3, file=there.file)  # type: ignore[arg-type]
+        watch_job(None, JOB, timeout=0.3, file=there.file)  # type: ignore[arg-type]
     assert "2:14" in there.screen().raw
     assert "2:16" in there.raw
 
@@ -252,7 +252,7 @@ def test_there_is_nothing_to_see_before_something_is_known(script: Callable[...,
     file = io.StringIO()
     script(JobSnapshot(JOB), replace(JobSnapshot(JOB), trouble="no connection to fl:8002, trying again (1)"))
     with pytest.raises(JobTimeout, match=r"did not end within 0\.2 s; it goes on"):
-        follow(None, JOB, timeout=0.2, file=file)  # type: ignore[arg-type]
+        watch_job(None, JOB, timeout=0.2, file=file)  # type: ignore[arg-type]
     assert file.getvalue().splitlines() == [
         "job 76b8d043  UNKNOWN  no connection to fl:8002, trying again (1)",
         "stopped watching after 0.2 s; job 76b8d043 goes on",
@@ -265,7 +265,7 @@ def test_what_ends_the_watch_is_raised_and_the_line_stays(
     there = terminal(200)
     watch = script(running(), error=JobNotFound("no such job"), seen=lambda: until(lambda: there.screen().lines))
     with pytest.raises(JobNotFound):
-        follow(None, JOB, file=there.file)  # type: ignore[arg-type]
+        watch_job(None, JOB, file=there.file)  # type: ignore[arg-type]
     assert watch.stopped
     assert there.screen().lines[0].startswith(HEAD)
     assert there.raw.endswith("\n")
@@ -273,7 +273,7 @@ def test_what_ends_the_watch_is_raised_and_the_line_stays(
 
 def test_a_bad_timeout_is_refused_before_anything_is_done() -> None:
     with pytest.raises(InvalidArgumentError, match="timeout must be >= 0"):
-        follow(None, JOB, timeout=-1)  # type: ignore[arg-type]
+        watch_job(None, JOB, timeout=-1)  # type: ignore[arg-type]
 
 
 def test_an_interrupt_leaves_at_once_and_says_that_the_job_goes_on(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_an_interrupt_leaves_at_once_and_says_that_the_job_goes_on(tmp_path: Pat
         "watch = ScriptedWatch(running())\n"
         "console.Monitor = lambda session: type('', (), {'watch': lambda self, job: watch})()\n"
         "try:\n"
-        "    console.follow(None, watch.snapshot.job_id)\n"
+        "    console.watch_job(None, watch.snapshot.job_id)\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted', watch.stopped)\n"
     )

@@ -10,7 +10,7 @@ import pytest
 from recording import RecordingComm
 from test_monitoring_text import ROUND, ended, running, submitted
 
-from flare_widgets.demo import _Told
+from flare_widgets.demo import _JobViewPrinter
 from flare_widgets.views.job.view import JobView
 
 
@@ -25,17 +25,17 @@ def test_a_job_is_told_by_status_and_round_and_its_end_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
-    told = _Told()
+    told = _JobViewPrinter()
     told("button", {"description": "another widget"})
     told("view", sent(submitted()))
     told("view", sent(submitted()))
-    told.pause()  # the cell that began to watch has ended
+    told.end_line()  # the cell that began to watch has ended
     told("view", sent(running(rounds=running().rounds[:1])))
     told("view", sent(running()))
     told("view", {"snapshot": sent(running(facts_at=running().facts_at + 1))["snapshot"]})  # nothing else has changed
     told("view", sent(ended()))
     told("view", sent(ended()))  # the last facts about it
-    told.pause()
+    told.end_line()
     told("second view", sent(ended()))
     lines = [line.split("  ")[1:4] for line in capsys.readouterr().out.splitlines()]
     assert [words[1] for words in lines] == ["SUBMITTED", "RUNNING", "RUNNING", "FINISHED:COMPLETED"]

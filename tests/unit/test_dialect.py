@@ -12,48 +12,53 @@ from flare_widgets.api.transfer import download
 from flare_widgets.errors import NoConnection
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
-from flare_widgets.wire.cell import Reply
+from flare_widgets.wire.cell import CellReply
 from flare_widgets.wire.connection import NoSuchService
-from flare_widgets.wire.features import NEWEST, Dialect, nobody_serves
+from flare_widgets.wire.features import NEWEST, ServerFeatures, is_unknown_channel
 from flare_widgets.wire.login import Registration
 from flare_widgets.wire.transfers import RemoteFile, Upload
 
 OLD_CLAIMS = {"n": "ada", "r": "lead", "o": "example", "s": "id"}
-OLD = Dialect.of(Registration({}), OLD_CLAIMS)
+OLD = ServerFeatures.detect(Registration({}), OLD_CLAIMS)
 
 
 def test_which_server_speaks_which() -> None:
-    v29 = Dialect.of(Registration({}, 1, "2.9.0"), {**OLD_CLAIMS, "study": "default", "ce": 1})
-    v28 = Dialect.of(Registration({}), {**OLD_CLAIMS, "study": "default"})
+    v29 = ServerFeatures.detect(Registration({}, 1, "2.9.0"), {**OLD_CLAIMS, "study": "default", "ce": 1})
+    v28 = ServerFeatures.detect(Registration({}), {**OLD_CLAIMS, "study": "default"})
     assert v29 == NEWEST
-    assert (v28.upload_prefix, v28.studies, v28.cancels, v28.older) == ("Streamer.", True, False, None)
-    assert (OLD.upload_prefix, OLD.studies, OLD.cancels) == ("FileStreamer.", False, False)
-    assert OLD.download == NEWEST.download
-    assert OLD.older is not None
-    assert OLD.older.download == ("obj_downloader__", "obj_downloader__download")
-    assert OLD.older.older is None
+    assert (v28.upload_key_prefix, v28.has_studies, v28.can_cancel_download, v28.fallback) == (
+        "Streamer.",
+        True,
+        False,
+        None,
+    )
+    assert (OLD.upload_key_prefix, OLD.has_studies, OLD.can_cancel_download) == ("FileStreamer.", False, False)
+    assert OLD.download_service == NEWEST.download_service
+    assert OLD.fallback is not None
+    assert OLD.fallback.download_service == ("obj_downloader__", "obj_downloader__download")
+    assert OLD.fallback.fallback is None
 
 
 def test_a_version_from_the_future_is_spoken_to_like_the_newest_known() -> None:
-    assert Dialect.of(Registration({}, 7, "4.0.0"), {}) == NEWEST
+    assert ServerFeatures.detect(Registration({}, 7, "4.0.0"), {}) == NEWEST
 
 
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (Reply("r", "stream_error", "Rx[SID:1] No callback is registered for a/b", None), True),
-        (Reply("r", "stream_error", "read timed out", None), False),
-        (Reply("r", "ok", "no callback is registered", None), False),
-        (Reply("r", "process_exception", "", None), False),
+        (CellReply("r", "stream_error", "Rx[SID:1] No callback is registered for a/b", None), True),
+        (CellReply("r", "stream_error", "read timed out", None), False),
+        (CellReply("r", "ok", "no callback is registered", None), False),
+        (CellReply("r", "process_exception", "", None), False),
     ],
 )
-def test_nobody_serves(reply: Reply, expected: bool) -> None:
-    assert nobody_serves(reply) is expected
+def test_nobody_serves(reply: CellReply, expected: bool) -> None:
+    assert is_unknown_channel(reply) is expected
 
 
 @pytest.mark.parametrize(("dialect", "prefix"), [(NEWEST, "Streamer."), (OLD, "FileStreamer.")])
-def test_the_keys_of_an_upload(dialect: Dialect, prefix: str) -> None:
-    request = fobs.decode(fobs.encode(Upload("tx", "ada", "c", "job.zip", 3, dialect).request(0, b"abc")))
+def test_the_keys_of_an_upload(dialect: ServerFeatures, prefix: str) -> None:
+    request = fobs.decode(fobs.encode(Upload("tx", "ada", "c", "job.zip", 3, dialect).chunk_request(0, b"abc")))
     assert {key for key in request if key != fobs.HEADERS} == {f"{prefix}{key}" for key in ("data", "size", "eof")}
     context = request[fobs.HEADERS]["ObjectStreamer.CTX"]
     assert context[f"{prefix}file_name"] == "job.zip"
@@ -63,8 +68,8 @@ def test_the_keys_of_an_upload(dialect: Dialect, prefix: str) -> None:
 class Link:
     """A link to a server that serves some channels."""
 
-    def __init__(self, dialect: Dialect, *serves: str) -> None:
-        self.dialect = dialect
+    def __init__(self, dialect: ServerFeatures, *serves: str) -> None:
+        self.features = dialect
         self._serves = serves
         self.asked: list[str] = []
         self.posted: list[str] = []
@@ -92,12 +97,12 @@ def test_the_older_channel_is_tried_when_nobody_serves_the_newer(tmp_path: Path)
 
 
 @pytest.mark.parametrize("dialect", [OLD, NEWEST])
-def test_when_no_channel_is_served_that_is_the_error(dialect: Dialect, tmp_path: Path) -> None:
+def test_when_no_channel_is_served_that_is_the_error(dialect: ServerFeatures, tmp_path: Path) -> None:
     link = Link(dialect)
     with pytest.raises(NoConnection, match="nobody there"):
         download.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
     assert len(link.asked) == (1 if dialect is NEWEST else 2)
-    assert link.posted == (["download_service__"] if dialect.cancels else [])
+    assert link.posted == (["download_service__"] if dialect.can_cancel_download else [])
     assert not list(tmp_path.iterdir())
 
 

@@ -7,16 +7,16 @@ import threading
 import pytest
 
 from flare_widgets.monitoring import callbacks
-from flare_widgets.monitoring.callbacks import Dispatcher, Lane
+from flare_widgets.monitoring.callbacks import CallbackPool, SerialExecutor
 
 PATIENCE = 20
 
 
 def test_a_slow_lane_delays_no_other() -> None:
-    dispatcher, release, quick = Dispatcher(), threading.Event(), threading.Event()
-    slow = Lane(dispatcher, lambda: release.wait(PATIENCE) and None)
+    dispatcher, release, quick = CallbackPool(), threading.Event(), threading.Event()
+    slow = SerialExecutor(dispatcher, lambda: release.wait(PATIENCE) and None)
     slow.request()
-    Lane(dispatcher, quick.set).request()
+    SerialExecutor(dispatcher, quick.set).request()
     assert quick.wait(PATIENCE)
     release.set()
 
@@ -37,7 +37,7 @@ def test_never_two_at_a_time_and_the_newest_is_never_missed() -> None:
             if calls == 2:
                 done.set()
 
-    lane = Lane(Dispatcher(), call)
+    lane = SerialExecutor(CallbackPool(), call)
     lane.request()
     assert started.wait(PATIENCE)
     for _ in range(50):
@@ -57,7 +57,7 @@ def test_a_call_that_raises_leaves_the_lane_open(error: BaseException, caplog: p
             raise error
         worked.set()
 
-    lane = Lane(Dispatcher(), call)
+    lane = SerialExecutor(CallbackPool(), call)
     lane.request()
     assert failed.wait(PATIENCE)
     lane.request()
@@ -66,7 +66,7 @@ def test_a_call_that_raises_leaves_the_lane_open(error: BaseException, caplog: p
 
 
 def test_threads_end_when_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "_IDLE", 0.01)
+    monkeypatch.setattr(callbacks, "_IDLE_TIMEOUT_S", 0.01)
     threads: list[threading.Thread] = []
     barrier = threading.Barrier(6)
 
@@ -74,9 +74,9 @@ def test_threads_end_when_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch
         threads.append(threading.current_thread())
         barrier.wait(PATIENCE)
 
-    dispatcher = Dispatcher()
+    dispatcher = CallbackPool()
     for _ in range(5):
-        Lane(dispatcher, call).request()
+        SerialExecutor(dispatcher, call).request()
     barrier.wait(PATIENCE)
     for thread in threads:
         thread.join(PATIENCE)

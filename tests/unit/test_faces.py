@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flare_widgets.api import AsyncJob, AsyncSession, Job, Session
-from flare_widgets.api.dual import Awaiting, Blocking, attribute, drive, method
+from flare_widgets.api.dual import AsyncMixin, SyncMixin, dual_method, dual_property, run_to_completion
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,31 +85,31 @@ class Part:
     async def pause(self) -> None:
         raise NotImplementedError
 
-    @method
+    @dual_method
     async def double(self, number: int, *, plus: int = 0) -> int:
         """Double it."""
         await self.pause()
         return number * 2 + plus
 
-    @method
+    @dual_method
     async def waits(self) -> None:
         try:
             await asyncio.sleep(0)
         finally:
             self.closed.append("waits")
 
-    @attribute
+    @dual_property
     async def size(self) -> int:
         """How large."""
         return await Part.double(self, 21)
 
 
-class Now(Blocking, Part):
+class Now(SyncMixin, Part):
     async def pause(self) -> None:
         pass
 
 
-class Later(Awaiting, Part):
+class Later(AsyncMixin, Part):
     async def pause(self) -> None:
         await asyncio.sleep(0)
 
@@ -145,7 +145,7 @@ def test_an_exception_comes_through_as_it_is() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        drive(fail())
+        run_to_completion(fail())
 
 
 #: What an editor is told: mypy is asked for the types of these, and must find exactly these errors.
@@ -215,7 +215,7 @@ def test_a_worker_that_is_cancelled_gives_up_what_it_waits_for_and_cleans_up() -
             seen.append(loop.run(asyncio.sleep(0, "cleaned up")))
 
     async def main() -> None:
-        task = asyncio.create_task(loop.in_worker(work))
+        task = asyncio.create_task(loop.run_in_worker(work))
         await asyncio.to_thread(waiting.wait, 10)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -240,7 +240,7 @@ def test_a_worker_cancelled_between_two_waits_gives_up_the_next() -> None:
             raise
 
     async def main() -> None:
-        task = asyncio.create_task(loop.in_worker(work))
+        task = asyncio.create_task(loop.run_in_worker(work))
         await asyncio.to_thread(working.wait, 10)
         task.cancel()
         asyncio.get_running_loop().call_later(0.05, go_on.set)
@@ -256,18 +256,18 @@ def test_a_worker_that_waits_for_nothing_more_gives_up_at_its_next_checkpoint() 
     seen: list[str] = []
 
     def work() -> None:
-        loop.checkpoint()
+        loop.check_cancelled()
         working.set()
         go_on.wait(10)
         try:
-            loop.checkpoint()
+            loop.check_cancelled()
             seen.append("done all the same")
         finally:
-            loop.checkpoint()
+            loop.check_cancelled()
             seen.append(loop.run(asyncio.sleep(0, "cleaned up")))
 
     async def main() -> None:
-        task = asyncio.create_task(loop.in_worker(work))
+        task = asyncio.create_task(loop.run_in_worker(work))
         await asyncio.to_thread(working.wait, 10)
         task.cancel()
         asyncio.get_running_loop().call_later(0.05, go_on.set)
@@ -282,6 +282,6 @@ def test_a_worker_returns_and_raises_what_its_function_does() -> None:
     def fail() -> None:
         raise ValueError("mine")
 
-    assert asyncio.run(loop.in_worker(lambda a, b: a + b, 1, b=2)) == 3
+    assert asyncio.run(loop.run_in_worker(lambda a, b: a + b, 1, b=2)) == 3
     with pytest.raises(ValueError, match="mine"):
-        asyncio.run(loop.in_worker(fail))
+        asyncio.run(loop.run_in_worker(fail))

@@ -12,9 +12,9 @@ from failure_sentences import SENTENCES, UNALIGNED, sentence_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring import Evidence, Failure, LogText, explain
-from flare_widgets.monitoring.diagnosis import KINDS
-from flare_widgets.monitoring.logs.records import LINES, WIDTH
+from flare_widgets.monitoring import Evidence, Failure, LogText, diagnose
+from flare_widgets.monitoring.diagnosis import FAILURE_KINDS
+from flare_widgets.monitoring.logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
 
 RECORDINGS = Path(__file__).parent / "recordings_failures"
 
@@ -24,7 +24,7 @@ def recorded(case: str) -> Evidence:
 
 
 def explained(case: str, **changes: Any) -> Failure:
-    failure = explain(dataclasses.replace(recorded(case), **changes))
+    failure = diagnose(dataclasses.replace(recorded(case), **changes))
     assert failure is not None
     return failure
 
@@ -41,16 +41,16 @@ def test_the_sentence(case: str) -> None:
 
 def test_a_site_that_is_silent_for_a_moment_is_no_failure() -> None:
     evidence = recorded("site-silent")
-    assert explain(evidence) is None
+    assert diagnose(evidence) is None
     assert any(m.startswith("site-2's log: no answer in time") for m in evidence.missing)
 
 
 @pytest.mark.parametrize("case", sorted({p.stem for p in RECORDINGS.glob("*.json")} - {"site-silent"}))
 def test_every_recording_makes_a_failure_that_can_be_shown(case: str) -> None:
     failure = explained(case)
-    assert failure.kind in KINDS
-    assert len(failure.log) <= LINES
-    assert all(line.isprintable() and len(line) <= WIDTH for line in failure.log)
+    assert failure.kind in FAILURE_KINDS
+    assert len(failure.log) <= MAX_SHOWN_LINES
+    assert all(line.isprintable() and len(line) <= MAX_SHOWN_CHARS for line in failure.log)
     assert bool(failure.log) == bool(failure.log_of)
     assert failure.next_step.endswith(".") or failure.next_step.endswith(")")
     assert Failure.from_json(json.loads(json.dumps(failure.to_json()))) == failure
@@ -106,11 +106,11 @@ def test_a_site_that_forgot_the_job() -> None:
     # Just after its start, a site may not run it yet.
     evidence = recorded("site-restarted")
     assert evidence.at is not None
-    assert explain(dataclasses.replace(evidence, at=evidence.at - 3600)) is None
+    assert diagnose(dataclasses.replace(evidence, at=evidence.at - 3600)) is None
     # At the end of a job, sites are done before its status changes.
     last = LogText("server", "job", "2026-11-25 16:12:53,132 - ServerRunner - INFO - ABOUT_TO_END_RUN fired")
-    assert explain(dataclasses.replace(evidence, logs=(*evidence.logs, last))) is None
-    assert explain(dataclasses.replace(evidence, logs=())) is None  # one cannot know
+    assert diagnose(dataclasses.replace(evidence, logs=(*evidence.logs, last))) is None
+    assert diagnose(dataclasses.replace(evidence, logs=())) is None  # one cannot know
 
 
 def test_a_restarted_server() -> None:
@@ -121,9 +121,9 @@ def test_a_restarted_server() -> None:
         "FLARE does not go on with such a job, although its status stays RUNNING"
     )
     evidence = recorded("server-restarted")
-    assert explain(dataclasses.replace(evidence, running=(evidence.meta["job_id"],))) is None
-    assert explain(dataclasses.replace(evidence, running=None, server_started=None)) is None
-    assert explain(dataclasses.replace(evidence, server_started=1.0)) is None  # not restarted: the job is just ending
+    assert diagnose(dataclasses.replace(evidence, running=(evidence.meta["job_id"],))) is None
+    assert diagnose(dataclasses.replace(evidence, running=None, server_started=None)) is None
+    assert diagnose(dataclasses.replace(evidence, server_started=1.0)) is None  # not restarted: the job is just ending
 
 
 def test_a_site_that_refuses() -> None:
@@ -252,12 +252,12 @@ def test_several_sites_that_fail_alike_are_named_together() -> None:
 
 
 def test_jobs_that_are_well() -> None:
-    assert explain(Evidence()) is None
-    assert explain(Evidence(meta={"status": "FINISHED:COMPLETED"})) is None
-    assert explain(Evidence(meta={"status": "DISPATCHED"})) is None
-    assert explain(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, at=1010.0)) is None
+    assert diagnose(Evidence()) is None
+    assert diagnose(Evidence(meta={"status": "FINISHED:COMPLETED"})) is None
+    assert diagnose(Evidence(meta={"status": "DISPATCHED"})) is None
+    assert diagnose(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, at=1010.0)) is None
     meta = {"status": "SUBMITTED", "submit_time": 1000.0, "schedule_history": ["2026-11-25 16:12:38: scheduled"]}
-    assert explain(Evidence(meta=meta, at=5000.0)) is None
+    assert diagnose(Evidence(meta=meta, at=5000.0)) is None
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_jobs_that_are_well() -> None:
     ],
 )
 def test_a_job_nobody_looks_at(running: Any, says: str) -> None:
-    failure = explain(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, running=running, at=1045.0))
+    failure = diagnose(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, running=running, at=1045.0))
     assert failure is not None
     assert failure.sentence == f"The server has not even tried to schedule the job for 45 s, {says}"
 
@@ -282,7 +282,7 @@ def test_a_job_that_was_given_up() -> None:
 def test_what_a_part_remembers_while_the_job_runs_is_used() -> None:
     text = "ServerRunner - error: 2026-11-25 16:12:53: [identity=x]: Result from site-2 is bad, error code: EXEC"
     meta = {"status": "FINISHED:EXECUTION_EXCEPTION", "start_time": "2026-11-25T16:12:38+00:00"}
-    failure = explain(Evidence(meta=meta, logs=(LogText("server", "remembered", text),)))
+    failure = diagnose(Evidence(meta=meta, logs=(LogText("server", "remembered", text),)))
     assert failure is not None
     assert failure.site == "site-2"
 
@@ -334,10 +334,10 @@ def test_whatever_is_said_the_report_is_clean(
     evidence = Evidence(
         meta, tuple(logs), (hostile,), hostile, running=tuple(names), idle=tuple(names), server_started=at, at=at
     )
-    failure = explain(evidence)
+    failure = diagnose(evidence)
     if failure is None:
         return
-    assert failure.kind in KINDS
+    assert failure.kind in FAILURE_KINDS
     texts = [*failure.log, *failure.missing, failure.sentence, failure.site, failure.error, failure.file]
     texts += [failure.function, failure.code, failure.log_of, failure.next_step]
     assert all(text.isprintable() and len(text) <= 2000 for text in texts)

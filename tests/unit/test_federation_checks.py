@@ -11,21 +11,21 @@ from flare_widgets.federation import LocalFederation
 from flare_widgets.federation.validation import (
     MAX_SITES,
     ROLES,
-    breaks_commands,
     check_folder,
+    check_sites,
     check_timeout,
     check_users,
-    site_names,
+    is_unsafe_path,
 )
 
 
 def test_a_number_becomes_names() -> None:
-    assert site_names(3) == ("site-1", "site-2", "site-3")
-    assert len(site_names(MAX_SITES)) == MAX_SITES
+    assert check_sites(3) == ("site-1", "site-2", "site-3")
+    assert len(check_sites(MAX_SITES)) == MAX_SITES
 
 
 def test_names_are_kept_in_order() -> None:
-    assert site_names(["Berlin", "lyon_2", "3-b"]) == ("Berlin", "lyon_2", "3-b")
+    assert check_sites(["Berlin", "lyon_2", "3-b"]) == ("Berlin", "lyon_2", "3-b")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_impossible_sites_are_refused_at_once(sites: object, says: str) -> None:
 
 
 def test_the_longest_name() -> None:
-    assert site_names(["x" * 63]) == ("x" * 63,)
+    assert check_sites(["x" * 63]) == ("x" * 63,)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), None, True, "60"])
@@ -83,14 +83,14 @@ def test_a_timeout_becomes_a_float() -> None:
 
 @pytest.mark.parametrize("path", ["/a b", "/a'b", '/a"b', "/a\\b", "/a#b", "/a\tb", "/a\nb"])
 def test_paths_that_break_commands(path: str) -> None:
-    assert breaks_commands(path)
+    assert is_unsafe_path(path)
     with pytest.raises(ValueError, match="cannot run jobs"):
         LocalFederation(folder=Path(path))
 
 
 @pytest.mark.parametrize("path", ["/home/user/.cache/x-1_2", "/tmp/é", "/a:b,c(d)"])
 def test_paths_that_do_not(path: str) -> None:
-    assert not breaks_commands(path)
+    assert not is_unsafe_path(path)
 
 
 def test_a_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

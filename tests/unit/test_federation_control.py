@@ -16,12 +16,12 @@ import pytest
 
 from flare_widgets.federation import layout, processes
 from flare_widgets.federation import supervisor_client as module
-from flare_widgets.federation.restart_policy import MOST_RESTARTS
-from flare_widgets.federation.supervisor_client import Control
+from flare_widgets.federation.restart_policy import MAX_RESTARTS
+from flare_widgets.federation.supervisor_client import SupervisorClient
 
 SLEEP = "import time; time.sleep(60)"
 
-Sites = Callable[..., Control]
+Sites = Callable[..., SupervisorClient]
 
 
 def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
@@ -31,30 +31,30 @@ def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def hear(control: Control, done: Callable[[], bool]) -> None:
+def hear(control: SupervisorClient, done: Callable[[], bool]) -> None:
     """Take in what the supervisor reports until this is so."""
 
     def so() -> bool:
-        control.read(0.02)
+        control.read_reports(0.02)
         return done()
 
     wait_until(so)
 
 
 def marked(federation: str) -> set[int]:
-    return {one.pid for one in processes.find() if one.federation == federation}
+    return {one.pid for one in processes.find_processes() if one.federation_id == federation}
 
 
 @pytest.fixture
 def federation() -> Iterator[str]:
     federation = secrets.token_hex(6)
     yield federation
-    processes.end(federation)
+    processes.end_processes(federation)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, federation: str) -> Path:
-    return layout.make(federation, tmp_path / "federation")
+    return layout.make_folder(federation, tmp_path / "federation")
 
 
 @pytest.fixture
@@ -62,11 +62,11 @@ def start(federation: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Start a supervisor with sites that run the given code."""
     controls = []
 
-    def start(**sites: str) -> Control:
+    def start(**sites: str) -> SupervisorClient:
         monkeypatch.setattr(module, "site_command", lambda _, name: [sys.executable, "-c", sites[name]])
         for name in sites:
             (folder / "kits" / name).mkdir(parents=True)
-        control = Control(federation, folder)
+        control = SupervisorClient(federation, folder)
         controls.append(control)
         control.start_sites([*sites])
         hear(control, lambda: control.pids.keys() == sites.keys())
@@ -92,22 +92,22 @@ def test_start_and_close(start: Sites, federation: str) -> None:
 
 def test_what_processes_say_is_in_their_logs(start: Sites) -> None:
     control = start(a="import sys; print('out'); print('err', file=sys.stderr)")
-    hear(control, lambda: bool(control.ended))
-    assert sorted(control.log("a").read_text().split()) == ["err", "out"]
-    assert control.log("a").stat().st_mode & 0o077 == 0
-    assert control.log("supervisor").read_text() == ""
+    hear(control, lambda: bool(control.ended_processes))
+    assert sorted(control.log_file("a").read_text().split()) == ["err", "out"]
+    assert control.log_file("a").stat().st_mode & 0o077 == 0
+    assert control.log_file("supervisor").read_text() == ""
 
 
 def test_an_end_during_the_start_is_reported(start: Sites, federation: str) -> None:
     control = start(a="raise SystemExit(3)", b="import os; os.kill(os.getpid(), 9)", c=SLEEP)
-    hear(control, lambda: len(control.ended) == 2)
-    assert sorted(control.ended) == [("a", 3), ("b", -9)]
+    hear(control, lambda: len(control.ended_processes) == 2)
+    assert sorted(control.ended_processes) == [("a", 3), ("b", -9)]
     assert len(marked(federation)) == 2
 
 
 def test_a_crash_is_repaired(start: Sites) -> None:
     control = start(a=SLEEP)
-    control.keep()
+    control.mark_ready()
     before = control.pids["a"]
     os.kill(before, signal.SIGKILL)
     hear(control, lambda: control.pids["a"] != before)
@@ -118,16 +118,16 @@ def test_a_crash_in_the_last_moment_of_the_start_is_repaired(start: Sites) -> No
     control = start(a=SLEEP)
     before = control.pids["a"]
     os.kill(before, signal.SIGKILL)
-    hear(control, lambda: bool(control.ended))
-    control.keep()
+    hear(control, lambda: bool(control.ended_processes))
+    control.mark_ready()
     hear(control, lambda: control.pids["a"] != before)
 
 
 def test_crashing_again_and_again_is_not_repaired_for_ever(start: Sites, federation: str) -> None:
     control = start(server="import time; time.sleep(0.3)")
-    control.keep()
-    hear(control, lambda: len(control.ended) == MOST_RESTARTS + 1)
-    control.read(0.5)
+    control.mark_ready()
+    hear(control, lambda: len(control.ended_processes) == MAX_RESTARTS + 1)
+    control.read_reports(0.5)
     assert len(marked(federation)) == 1  # the supervisor, which still says what it knows
     assert not control.running
     assert control.exit_code is None
@@ -138,9 +138,9 @@ def test_shutdown_and_restart_on_an_admins_word(start: Sites, folder: Path, fede
     once = "import pathlib\nif pathlib.Path('again').exists(): import time; time.sleep(60)\n"
     again = once + "pathlib.Path('again').touch()\n" + leave.format("restart.fl")
     control = start(down=f"import time; time.sleep(0.5); {leave.format('shutdown.fl')}", again=again)
-    control.keep()
+    control.mark_ready()
     first = control.pids["again"]
-    hear(control, lambda: len(control.ended) == 2)
+    hear(control, lambda: len(control.ended_processes) == 2)
     hear(control, lambda: control.pids["again"] != first)
     assert not (folder / "kits" / "again" / "restart.fl").exists()
     assert (folder / "kits" / "down" / "shutdown.fl").exists()
@@ -173,10 +173,10 @@ import os, sys, time
 from pathlib import Path
 from flare_widgets.federation import supervisor_client as module
 module.site_command = lambda kit, name: [sys.executable, "-c", "import time; time.sleep(60)"]
-control = module.Control({federation!r}, Path({folder!r}))
+control = module.SupervisorClient({federation!r}, Path({folder!r}))
 control.start_sites(["a"])
 while not control.pids:
-    control.read(0.1)
+    control.read_reports(0.1)
 {then}
 """
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from flare_widgets.federation import FederationError
-from flare_widgets.federation.environment import child_environment, interpreter, own_module, site_command
+from flare_widgets.federation.environment import get_interpreter, make_child_environment, module_command, site_command
 
 
 def test_the_environment_names_the_federation_and_keeps_the_users() -> None:
     user = {"PATH": "/usr/bin", "PYTHONPATH": "/mine", "HF_TOKEN": "x", "FLARE_WIDGETS_FEDERATION": "outer"}
-    result = child_environment("inner", user)
+    result = make_child_environment("inner", user)
     assert result["FLARE_WIDGETS_FEDERATION"] == "inner"
     assert result["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
     assert result["PYTHONPATH"] == "/mine"
@@ -24,13 +24,13 @@ def test_the_environment_names_the_federation_and_keeps_the_users() -> None:
 
 def test_the_notebooks_own_settings_do_not_reach_the_jobs() -> None:
     kernel = {"JPY_PARENT_PID": "1", "FORCE_COLOR": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    assert not kernel.keys() & child_environment("x", kernel).keys()
-    assert child_environment("x", {"MPLBACKEND": "Agg"})["MPLBACKEND"] == "Agg"
+    assert not kernel.keys() & make_child_environment("x", kernel).keys()
+    assert make_child_environment("x", {"MPLBACKEND": "Agg"})["MPLBACKEND"] == "Agg"
 
 
 def test_without_a_path_there_is_no_empty_entry() -> None:
     # An empty entry would mean the current folder.
-    assert child_environment("x", {})["PATH"] == str(Path(sys.executable).parent)
+    assert make_child_environment("x", {})["PATH"] == str(Path(sys.executable).parent)
 
 
 def test_a_sites_command() -> None:
@@ -49,12 +49,12 @@ def test_a_sites_command() -> None:
 def test_an_impossible_interpreter(executable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", executable)
     with pytest.raises(FederationError, match="interpreter"):
-        interpreter()
+        get_interpreter()
 
 
 @pytest.mark.parametrize("module", ["supervisor", "provision"])
 def test_own_modules_start_light_and_from_anywhere(module: str) -> None:
-    command = own_module(module)
+    command = module_command(module)
     command[2] = command[2].replace("sys.exit(main(sys.argv[1:]))", "print(*sys.modules)")
     loaded = subprocess.run(
         command, cwd="/", env={}, capture_output=True, text=True, check=True, timeout=60

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flare_widgets.federation import FederationError, layout
-from flare_widgets.federation.layout import KEEP_NEWEST, KEEP_SECONDS, Entry, outdated
+from flare_widgets.federation.layout import MAX_AGE_S, MAX_KEPT_FOLDERS, FolderEntry, find_outdated
 
 HOUR = 3600.0
 NOW = 1_000_000_000.0
@@ -22,31 +22,31 @@ def name(number: int) -> str:
 
 
 def test_nothing_to_remove() -> None:
-    assert outdated([], now=NOW) == []
+    assert find_outdated([], now=NOW) == []
 
 
 def test_a_week_old_goes() -> None:
-    old, young = Entry(name(1), NOW - KEEP_SECONDS - 1), Entry(name(2), NOW - KEEP_SECONDS + 1)
-    assert outdated([old, young], now=NOW) == [old.name]
+    old, young = FolderEntry(name(1), NOW - MAX_AGE_S - 1), FolderEntry(name(2), NOW - MAX_AGE_S + 1)
+    assert find_outdated([old, young], now=NOW) == [old.name]
 
 
 def test_beyond_the_newest_ten_go_the_least_recently_used() -> None:
-    entries = [Entry(name(n), NOW - 2 * HOUR - n) for n in range(KEEP_NEWEST + 3)]
-    assert outdated(reversed(entries), now=NOW) == [name(n) for n in range(KEEP_NEWEST, KEEP_NEWEST + 3)]
+    entries = [FolderEntry(name(n), NOW - 2 * HOUR - n) for n in range(MAX_KEPT_FOLDERS + 3)]
+    assert find_outdated(reversed(entries), now=NOW) == [name(n) for n in range(MAX_KEPT_FOLDERS, MAX_KEPT_FOLDERS + 3)]
 
 
 def test_what_was_used_just_now_stays_however_many() -> None:
-    assert outdated([Entry(name(n), NOW - n) for n in range(50)], now=NOW) == []
+    assert find_outdated([FolderEntry(name(n), NOW - n) for n in range(50)], now=NOW) == []
 
 
 def test_a_live_federation_keeps_its_folder() -> None:
-    entry = Entry(name(7), NOW - 2 * KEEP_SECONDS)
-    assert outdated([entry], now=NOW, live={f"{7:012x}"}) == []
+    entry = FolderEntry(name(7), NOW - 2 * MAX_AGE_S)
+    assert find_outdated([entry], now=NOW, running_ids={f"{7:012x}"}) == []
 
 
 @pytest.mark.parametrize("foreign", ["thesis", "20261123-000001", "20261123-000001-xyz", f"{name(1)}.bak"])
 def test_what_is_not_ours_stays(foreign: str) -> None:
-    assert outdated([Entry(foreign, 0.0)], now=NOW) == []
+    assert find_outdated([FolderEntry(foreign, 0.0)], now=NOW) == []
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_new_folder_is_private(cache: Path) -> None:
-    folder = layout.make("0123456789ab", None)
+    folder = layout.make_folder("0123456789ab", None)
     assert folder.parent == cache
     assert folder.name.endswith("-0123456789ab")
     assert mode(folder) == mode(folder / "logs") == mode(cache) == 0o700
@@ -69,13 +69,13 @@ def test_a_new_folder_is_private(cache: Path) -> None:
 def test_a_chosen_folder_becomes_private(tmp_path: Path) -> None:
     chosen = tmp_path / "a" / "b"
     chosen.mkdir(parents=True, mode=0o755)
-    assert layout.make("0123456789ab", chosen) == chosen
+    assert layout.make_folder("0123456789ab", chosen) == chosen
     assert mode(chosen) == 0o700
 
 
 def test_pruning(cache: Path) -> None:
-    old, young = layout.make("00000000000a", None), layout.make("00000000000b", None)
-    week_ago = time.time() - KEEP_SECONDS - 60
+    old, young = layout.make_folder("00000000000a", None), layout.make_folder("00000000000b", None)
+    week_ago = time.time() - MAX_AGE_S - 60
     os.utime(old / "alive", (week_ago, week_ago))
     (cache / "mine").mkdir()
     assert layout.prune() == [old]
@@ -83,7 +83,7 @@ def test_pruning(cache: Path) -> None:
 
 
 def test_a_failed_start_leaves_its_logs(cache: Path) -> None:
-    folder = layout.make("00000000000a", None)
+    folder = layout.make_folder("00000000000a", None)
     (folder / "kits" / "server").mkdir(parents=True)
     (folder / "logs" / "server.log").touch()
     layout.keep_logs_only(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flare_widgets.federation import FederationError, FederationNotInstalled, LocalFederation, startup
-from flare_widgets.federation.startup import _enumerate, _failure, _in_words
+from flare_widgets.federation.startup import _describe_exit_code, _join_names, _process_error
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_the_folder_is_looked_at_again_when_it_matters(tmp_path: Path) -> None:
 def test_a_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "federation"
     monkeypatch.setattr(
-        startup, "own_module", lambda *_: [sys.executable, "-c", "raise SystemExit('no certificates today')"]
+        startup, "module_command", lambda *_: [sys.executable, "-c", "raise SystemExit('no certificates today')"]
     )
     with pytest.raises(FederationError) as caught:
         LocalFederation(folder=folder).start()
@@ -90,7 +90,7 @@ def test_a_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_slow_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "own_module", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(startup, "module_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(FederationError, match="did not start in time: the provisioner had not finished"):
         LocalFederation(folder=tmp_path, start_timeout=0.3).start()
 
@@ -107,10 +107,10 @@ def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_exit_codes_in_words() -> None:
-    assert _in_words(1) == "exit code 1"
-    assert _in_words(-signal.SIGKILL) == "killed by SIGKILL"
-    assert _in_words(-250) == "killed by signal 250"
-    assert _in_words(None) == "exit code unknown"
+    assert _describe_exit_code(1) == "exit code 1"
+    assert _describe_exit_code(-signal.SIGKILL) == "killed by SIGKILL"
+    assert _describe_exit_code(-250) == "killed by signal 250"
+    assert _describe_exit_code(None) == "exit code unknown"
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_exit_codes_in_words() -> None:
     [(1, "s0"), (2, "s0 and s1"), (4, "s0, s1, s2 and s3"), (9, "s0, s1, s2 and 6 more")],
 )
 def test_names_in_a_sentence(count: int, text: str) -> None:
-    assert _enumerate([f"s{n}" for n in range(count)]) == text
+    assert _join_names([f"s{n}" for n in range(count)]) == text
 
 
 def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "site-1.log"
     log.write_bytes(b"".join(b"\x1b[38mline %d\x1b[0m \xff\n" % n for n in range(100)))
-    text = str(_failure("site-1 ended", 1, log))
+    text = str(_process_error("site-1 ended", 1, log))
     assert text.startswith(f"site-1 ended (exit code 1). The whole log: {log}\n")
     assert "line 99" in text
     assert "line 85" in text
     assert "line 84" not in text
     assert "\x1b" not in text
-    assert "ends with" not in str(_failure("x", 1, tmp_path / "none.log"))
+    assert "ends with" not in str(_process_error("x", 1, tmp_path / "none.log"))

@@ -8,22 +8,22 @@ import sys
 
 import pytest
 
-from flare_widgets.federation.ports import Port, answers
+from flare_widgets.federation.ports import ReservedPort, is_port_open
 
 
 def test_ports_differ_and_nobody_answers() -> None:
     with contextlib.ExitStack() as stack:
         ports = []
         for _ in range(50):
-            ports.append(Port())
+            ports.append(ReservedPort())
             stack.callback(ports[-1].release)
         assert len({port.number for port in ports}) == 50
-        assert not answers(ports[0].number)
+        assert not is_port_open(ports[0].number)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a port this way")
 def test_a_kept_port_is_for_the_server_only() -> None:
-    port = Port()
+    port = ReservedPort()
     try:
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", port.number))
@@ -31,7 +31,7 @@ def test_a_kept_port_is_for_the_server_only() -> None:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             server.bind(("127.0.0.1", port.number))
             server.listen()
-            assert answers(port.number)
-        assert not answers(port.number)
+            assert is_port_open(port.number)
+        assert not is_port_open(port.number)
     finally:
         port.release()

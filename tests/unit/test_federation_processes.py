@@ -13,18 +13,29 @@ import psutil
 import pytest
 
 from flare_widgets.federation import processes
-from flare_widgets.federation.processes import SUPERVISOR, Marked, live, orphaned, with_descendants
+from flare_widgets.federation.processes import (
+    SUPERVISOR_VARIABLE,
+    FederationProcess,
+    orphaned_ids,
+    supervised_ids,
+    with_descendants,
+)
 
 SLEEP = "import time; time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {SLEEP}"
 
 
 def test_orphans_are_those_without_a_supervisor() -> None:
-    found = [Marked(1, "a", True), Marked(2, "a", False), Marked(3, "b", False), Marked(4, "b", False)]
-    assert orphaned(found) == {"b"}
-    assert live(found) == {"a"}
-    assert orphaned(iter(found)) == {"b"}
-    assert orphaned([]) == set()
+    found = [
+        FederationProcess(1, "a", True),
+        FederationProcess(2, "a", False),
+        FederationProcess(3, "b", False),
+        FederationProcess(4, "b", False),
+    ]
+    assert orphaned_ids(found) == {"b"}
+    assert supervised_ids(found) == {"a"}
+    assert orphaned_ids(iter(found)) == {"b"}
+    assert orphaned_ids([]) == set()
 
 
 def test_descendants() -> None:
@@ -43,7 +54,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def federation(monkeypatch: pytest.MonkeyPatch) -> str:
     federation = secrets.token_hex(6)
     # With a mark of their own, lest a federation that starts beside this test sweeps our orphans, or we its.
-    monkeypatch.setattr(processes, "MARKER", f"FLARE_WIDGETS_TEST_{federation}")
+    monkeypatch.setattr(processes, "FEDERATION_VARIABLE", f"FLARE_WIDGETS_TEST_{federation}")
     return federation
 
 
@@ -54,7 +65,7 @@ def start(federation: str) -> Iterator[Start]:
     def start(code: str, *, session: bool = False, **more: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", code],
-            env={**os.environ, processes.MARKER: federation, **more},
+            env={**os.environ, processes.FEDERATION_VARIABLE: federation, **more},
             start_new_session=session,
             stdout=subprocess.PIPE,
             text=True,
@@ -70,11 +81,11 @@ def start(federation: str) -> Iterator[Start]:
             process.stdout.close()
 
 
-def found(federation: str, count: int) -> list[Marked]:
+def found(federation: str, count: int) -> list[FederationProcess]:
     """The federation's processes, once there are as many: a mark shows when a process has its program."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        ours = [one for one in processes.find() if one.federation == federation]
+        ours = [one for one in processes.find_processes() if one.federation_id == federation]
         if len(ours) == count:
             return ours
         time.sleep(0.02)
@@ -89,10 +100,10 @@ def ended(pid: int) -> bool:
 
 
 def test_finding(federation: str, start: Start) -> None:
-    site, supervisor = start(SLEEP), start(SLEEP, **{SUPERVISOR: "1"})
+    site, supervisor = start(SLEEP), start(SLEEP, **{SUPERVISOR_VARIABLE: "1"})
     assert {*found(federation, 2)} == {
-        Marked(site.pid, federation, False),
-        Marked(supervisor.pid, federation, True),
+        FederationProcess(site.pid, federation, False),
+        FederationProcess(supervisor.pid, federation, True),
     }
 
 
@@ -114,7 +125,7 @@ def test_ending_reaches_every_session_and_every_child(federation: str, start: St
     assert job.stdout
     trainer = int(job.stdout.readline())
     found(federation, 2)
-    assert processes.end(federation) == 3
+    assert processes.end_processes(federation) == 3
     assert found(federation, 0) == []
     assert ended(trainer)
 
@@ -124,7 +135,7 @@ def test_what_ignores_being_asked_is_killed(federation: str, start: Start) -> No
     assert deaf.stdout
     assert deaf.stdout.readline() == "deaf\n"
     began = time.monotonic()
-    assert processes.end(federation, grace=0.2) == 1
+    assert processes.end_processes(federation, grace_s=0.2) == 1
     assert 0.2 < time.monotonic() - began < 5
     assert deaf.wait(5) == -9
 
@@ -137,7 +148,7 @@ def test_what_is_asked_may_still_finish(federation: str, start: Start) -> None:
     )
     assert polite.stdout
     assert polite.stdout.readline() == "ready\n"
-    processes.end(federation, grace=10)
+    processes.end_processes(federation, grace_s=10)
     assert polite.wait(5) == 7
     assert polite.stdout.read() == "saved\n"
 
@@ -146,17 +157,18 @@ def test_the_caller_is_spared(federation: str, start: Start) -> None:
     caller = start(
         "import subprocess, sys, time\n"
         "from flare_widgets.federation import processes\n"
-        f"processes.MARKER = {processes.MARKER!r}\n"
+        f"processes.FEDERATION_VARIABLE = {processes.FEDERATION_VARIABLE!r}\n"
         f"other = subprocess.Popen([sys.executable, '-c', {SLEEP!r}])\n"
-        f"while len([one for one in processes.find() if one.federation == {federation!r}]) < 2: time.sleep(0.02)\n"
-        f"print(processes.end({federation!r}), other.wait(), flush=True)"
+        f"while len([one for one in processes.find_processes() if one.federation_id == "
+        f"{federation!r}]) < 2: time.sleep(0.02)\n"
+        f"print(processes.end_processes({federation!r}), other.wait(), flush=True)"
     )
     assert caller.communicate(timeout=30)[0] == "1 -15\n"
     assert caller.returncode == 0
 
 
 def test_only_orphans_are_swept(federation: str, start: Start) -> None:
-    site, supervisor = start(SLEEP), start(SLEEP, **{SUPERVISOR: "1"})
+    site, supervisor = start(SLEEP), start(SLEEP, **{SUPERVISOR_VARIABLE: "1"})
     found(federation, 2)
     assert processes.end_orphans() == 0
     supervisor.kill()
@@ -166,7 +178,10 @@ def test_only_orphans_are_swept(federation: str, start: Start) -> None:
 
 
 def test_a_federation_that_is_just_starting_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    lists = [[Marked(2, "new", False)], [Marked(1, "new", True), Marked(2, "new", False)]]
-    monkeypatch.setattr(processes, "find", lambda: lists.pop(0))
-    monkeypatch.setattr(processes, "end", lambda *_: pytest.fail("it is not an orphan"))
+    lists = [
+        [FederationProcess(2, "new", False)],
+        [FederationProcess(1, "new", True), FederationProcess(2, "new", False)],
+    ]
+    monkeypatch.setattr(processes, "find_processes", lambda: lists.pop(0))
+    monkeypatch.setattr(processes, "end_processes", lambda *_: pytest.fail("it is not an orphan"))
     assert processes.end_orphans() == 0

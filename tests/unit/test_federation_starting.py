@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flare_widgets.federation import FederationError, startup
-from flare_widgets.federation.startup import Run, bring_up
-from flare_widgets.federation.supervisor_client import Ended
+from flare_widgets.federation.startup import FederationHandle, start_federation
+from flare_widgets.federation.supervisor_client import EndedProcess
 
 
 class World:
@@ -20,7 +20,7 @@ class World:
         self.said: list[str] = []
         self.done: list[str] = []
         self.pids: dict[str, int] = {}
-        self.ended: list[Ended] = []
+        self.ended_processes: list[EndedProcess] = []
         self.running = True
         self.exit_code: int | None = None
         self.listening = True
@@ -40,13 +40,13 @@ class World:
     def start_sites(self, names: tuple[str, ...]) -> None:
         self.done.append("sites")
 
-    def keep(self, linger: float = 0.0) -> None:
+    def mark_ready(self, linger: float = 0.0) -> None:
         self.done.append("keep")
 
     def close(self) -> None:
         self.done.append("close")
 
-    def read(self, timeout: float) -> None:
+    def read_reports(self, timeout: float) -> None:
         pass
 
     def connected(self, kit: Path) -> set[str]:
@@ -56,19 +56,19 @@ class World:
             raise answer
         return answer
 
-    def bring_up(self, folder: Path, seconds: float = 20.0) -> Run:
-        return bring_up(("lyon", "turin"), folder, self.said.append, time.monotonic() + seconds)
+    def bring_up(self, folder: Path, seconds: float = 20.0) -> FederationHandle:
+        return start_federation(("lyon", "turin"), folder, self.said.append, time.monotonic() + seconds)
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(startup, "Control", world.control)
-    monkeypatch.setattr(startup._Start, "_provision", lambda _: None)
-    monkeypatch.setattr(startup, "_listens", lambda pid, port: pid is not None and world.listening)
-    monkeypatch.setattr(startup, "answers", lambda port: world.somebody_answers)
-    monkeypatch.setattr(startup, "connected_sites", world.connected)
-    monkeypatch.setattr(startup, "_FIRST_ASK", 0.0)
+    monkeypatch.setattr(startup, "SupervisorClient", world.control)
+    monkeypatch.setattr(startup._StartAttempt, "_provision", lambda _: None)
+    monkeypatch.setattr(startup, "_is_process_listening", lambda pid, port: pid is not None and world.listening)
+    monkeypatch.setattr(startup, "is_port_open", lambda port: world.somebody_answers)
+    monkeypatch.setattr(startup, "fetch_connected_sites", world.connected)
+    monkeypatch.setattr(startup, "_FIRST_SITE_POLL_DELAY_S", 0.0)
     return world
 
 
@@ -133,7 +133,7 @@ def test_an_interrupt_ends_everything(world: World, tmp_path: Path) -> None:
 
 
 def test_a_process_that_dies_is_reported(world: World, tmp_path: Path) -> None:
-    world.ended.append(Ended("turin", -9))
+    world.ended_processes.append(EndedProcess("turin", -9))
     with pytest.raises(FederationError, match=r"turin ended .* \(killed by SIGKILL\).*turin\.log"):
         world.bring_up(tmp_path)
     assert world.done[-1] == "close"

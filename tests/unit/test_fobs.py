@@ -58,7 +58,7 @@ def test_plain_data_of_nvflare_is_read(value: Any) -> None:
 @given(st.dictionaries(st.text(max_size=8), PLAIN, max_size=4), st.dictionaries(st.text(max_size=8), PLAIN, max_size=4))
 def test_nvflare_reads_our_shareable(data: dict[str, Any], headers: dict[str, Any]) -> None:
     data.pop(fobs.HEADERS, None)
-    theirs = lobs.load_from_bytes(fobs.encode(fobs.shareable(data, headers)))
+    theirs = lobs.load_from_bytes(fobs.encode(fobs.make_shareable(data, headers)))
     assert type(theirs) is Shareable
     assert {k: v for k, v in theirs.items() if k != fobs.HEADERS} == data
     assert theirs[fobs.HEADERS] == headers
@@ -74,7 +74,7 @@ def test_a_shareable_of_nvflare_is_its_data() -> None:
 
 
 def test_nvflare_reads_our_context_of_a_request() -> None:
-    request = fobs.shareable({}, headers={"__peer_ctx__": fobs.fl_context("ada")})
+    request = fobs.make_shareable({}, headers={"__peer_ctx__": fobs.make_fl_context("ada")})
     context = lobs.load_from_bytes(fobs.encode(request)).get_header("__peer_ctx__")
     assert isinstance(context, FLContext)
     assert context.get_identity_name() == "ada"
@@ -109,7 +109,7 @@ def test_any_sections_are_a_value_or_a_protocol_error(sections: list[tuple[int, 
 
 @given(PLAIN, st.data())
 def test_a_damaged_value_is_a_value_or_a_protocol_error(value: Any, data: st.DataObject) -> None:
-    good = fobs.encode(fobs.shareable({"value": value}))
+    good = fobs.encode(fobs.make_shareable({"value": value}))
     at = data.draw(st.integers(0, len(good) - 1))
     assert packed_or_refused(good[:at] + data.draw(st.binary(max_size=4)) + good[at + data.draw(st.integers(0, 4)) :])
 

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring import JobSnapshot, fold
+from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.model import GROUPS, Best, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
-from flare_widgets.monitoring.job.reducer import MOST_EVENTS, MOST_ROUNDS, MOST_SERIES
-from flare_widgets.monitoring.job.snapshot import SILENT_AFTER, UNLOOKED, ZOMBIE_AFTER, Cell
+from flare_widgets.monitoring.job.model import GROUPS, BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
+from flare_widgets.monitoring.job.reducer import MAX_EVENTS, MAX_ROUNDS, MAX_SERIES
+from flare_widgets.monitoring.job.snapshot import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
 from flare_widgets.monitoring.job.updates import (
-    Failed,
-    Learned,
-    LogRead,
-    Measured,
-    Meta,
-    Missed,
-    ServerRuns,
-    Status,
-    Trouble,
+    ConnectionProblem,
+    Diagnosed,
+    GroupRefreshed,
+    GroupUnavailable,
+    JobMeta,
+    ListedStatus,
+    LogOffset,
+    MetricValue,
+    ProcessPresence,
     Workflow,
 )
 
@@ -51,8 +51,8 @@ metas = st.fixed_dictionaries(
     },
 )
 facts = st.one_of(
-    st.builds(Meta, metas, times, st.sampled_from([0.0, 5.0])),
-    st.builds(Status, statuses, times),
+    st.builds(JobMeta, metas, times, st.sampled_from([0.0, 5.0])),
+    st.builds(ListedStatus, statuses, times),
     st.builds(Workflow, st.sampled_from(["", "A", "B"]), st.none() | numbers, st.none() | numbers),
     st.builds(Workflow, key_metric=st.builds(KeyMetric, sites, st.sampled_from(["min", "max"]))),
     st.builds(Round, numbers, maybe_times, maybe_times),
@@ -66,21 +66,23 @@ facts = st.one_of(
         maybe_times,
         st.sampled_from(["", "OK", "EXECUTION_EXCEPTION"]),
     ),
-    st.builds(Measured, st.sampled_from(["acc", "loss"]), sites, st.builds(Point, numbers, values, st.integers(0, 2))),
-    st.builds(Best, numbers, values, st.integers(0, 2)),
+    st.builds(
+        MetricValue, st.sampled_from(["acc", "loss"]), sites, st.builds(Point, numbers, values, st.integers(0, 2))
+    ),
+    st.builds(BestRound, numbers, values, st.integers(0, 2)),
     st.builds(Event, times, st.sampled_from(["round", "error"]), sites, sites),
     st.builds(SiteActivity, sites, st.lists(sites, max_size=2).map(tuple), maybe_times, maybe_times),
-    st.builds(LogRead, st.just("server"), st.just("log.json"), st.integers(0, 10**12)),
-    st.builds(ServerRuns, st.booleans(), times),
-    st.builds(Learned, st.sampled_from(GROUPS[:-1]), times),
-    st.builds(Missed, st.sampled_from(GROUPS[:-1]), sites, times),
-    st.builds(Trouble, sites, times),
-    st.builds(Failed, st.builds(Failure, st.sampled_from(["a", "b"])), times),
+    st.builds(LogOffset, st.just("server"), st.just("log.json"), st.integers(0, 10**12)),
+    st.builds(ProcessPresence, st.booleans(), times),
+    st.builds(GroupRefreshed, st.sampled_from(GROUPS[:-1]), times),
+    st.builds(GroupUnavailable, st.sampled_from(GROUPS[:-1]), sites, times),
+    st.builds(ConnectionProblem, sites, times),
+    st.builds(Diagnosed, st.builds(Failure, st.sampled_from(["a", "b"])), times),
 )
 
 
 def known(*found: Any) -> JobSnapshot:
-    return fold(JobSnapshot(JOB), found)
+    return apply_updates(JobSnapshot(JOB), found)
 
 
 @settings(max_examples=300, deadline=None)
@@ -91,14 +93,14 @@ def test_any_order_makes_the_same_snapshot(found: list[Any], random: Any, cut: i
     random.shuffle(shuffled)
     assert known(*shuffled) == expected
     # In two pieces, with some of them twice.
-    assert fold(fold(JobSnapshot(JOB), shuffled[:cut]), shuffled[cut // 2 :]) == expected
+    assert apply_updates(apply_updates(JobSnapshot(JOB), shuffled[:cut]), shuffled[cut // 2 :]) == expected
 
 
 @settings(deadline=None)
 @given(st.lists(facts, max_size=12))
 def test_folding_again_changes_nothing_and_json_keeps_all(found: list[Any]) -> None:
     once = known(*found)
-    assert fold(once, found) == once
+    assert apply_updates(once, found) == once
     data = json.loads(json.dumps(once.to_json(), allow_nan=False))
     assert JobSnapshot.from_json(data) == once
     assert once.matrix(T + 100) == JobSnapshot.from_json(data).matrix(T + 100)
@@ -108,7 +110,7 @@ def test_folding_again_changes_nothing_and_json_keeps_all(found: list[Any]) -> N
 
 def test_nothing_makes_nothing() -> None:
     before = JobSnapshot(JOB)
-    assert fold(before, []) is before
+    assert apply_updates(before, []) is before
 
 
 def test_what_is_no_fact_is_refused() -> None:
@@ -118,42 +120,49 @@ def test_what_is_no_fact_is_refused() -> None:
 
 def test_memory_is_bounded() -> None:
     many = known(
-        *(Event(T + n, "round", "x") for n in range(MOST_EVENTS * 2)),
-        *(Round(n, T + n) for n in range(MOST_ROUNDS + 10)),
-        *(Measured(f"m{n:05}", "", Point(0, 0.5)) for n in range(MOST_SERIES + 10)),
+        *(Event(T + n, "round", "x") for n in range(MAX_EVENTS * 2)),
+        *(Round(n, T + n) for n in range(MAX_ROUNDS + 10)),
+        *(MetricValue(f"m{n:05}", "", Point(0, 0.5)) for n in range(MAX_SERIES + 10)),
     )
-    assert len(many.events) == MOST_EVENTS
-    assert many.events[-1].at == T + MOST_EVENTS * 2 - 1
-    assert (len(many.rounds), many.rounds[0].number) == (MOST_ROUNDS, 10)
-    assert len(many.metrics) == MOST_SERIES
+    assert len(many.events) == MAX_EVENTS
+    assert many.events[-1].at == T + MAX_EVENTS * 2 - 1
+    assert (len(many.rounds), many.rounds[0].number) == (MAX_ROUNDS, 10)
+    assert len(many.metrics) == MAX_SERIES
 
 
 def test_an_old_answer_does_not_bring_a_job_back() -> None:
-    assert known(Status("FINISHED:COMPLETED", T), Meta({"status": "RUNNING"}, T + 1)).status == "FINISHED:COMPLETED"
+    assert (
+        known(ListedStatus("FINISHED:COMPLETED", T), JobMeta({"status": "RUNNING"}, T + 1)).status
+        == "FINISHED:COMPLETED"
+    )
 
 
 def test_a_later_answer_ends_the_trouble() -> None:
-    trouble = Trouble("no connection", T + 1)
-    assert known(Status("RUNNING", T), trouble).trouble == "no connection"
-    assert known(trouble, Status("RUNNING", T + 2)).trouble == ""
-    assert known(Status("RUNNING", T + 2), trouble).trouble == ""
+    trouble = ConnectionProblem("no connection", T + 1)
+    assert known(ListedStatus("RUNNING", T), trouble).trouble == "no connection"
+    assert known(trouble, ListedStatus("RUNNING", T + 2)).trouble == ""
+    assert known(ListedStatus("RUNNING", T + 2), trouble).trouble == ""
 
 
 def test_a_zombie_is_suspected_only_after_a_while() -> None:
-    running = Meta({"status": "RUNNING", "start_time": "2026-11-18T01:46:41+00:00"}, T)
+    running = JobMeta({"status": "RUNNING", "start_time": "2026-11-18T01:46:41+00:00"}, T)
     asked = T + 5000
-    assert not known(running, ServerRuns(False, asked)).zombie  # it may be about to end
-    assert not known(running, ServerRuns(False, asked), ServerRuns(False, asked + ZOMBIE_AFTER)).zombie
-    late = ServerRuns(False, asked + ZOMBIE_AFTER + 1)
-    assert known(running, ServerRuns(False, asked), late).zombie
-    assert not known(running, ServerRuns(False, asked), late, ServerRuns(True, asked + 10)).zombie
-    assert not known(running, ServerRuns(False, asked), late, Status("FINISHED:COMPLETED", asked + 60)).zombie
+    assert not known(running, ProcessPresence(False, asked)).is_zombie  # it may be about to end
+    assert not known(running, ProcessPresence(False, asked), ProcessPresence(False, asked + ZOMBIE_AFTER)).is_zombie
+    late = ProcessPresence(False, asked + ZOMBIE_AFTER + 1)
+    assert known(running, ProcessPresence(False, asked), late).is_zombie
+    assert not known(running, ProcessPresence(False, asked), late, ProcessPresence(True, asked + 10)).is_zombie
+    assert not known(
+        running, ProcessPresence(False, asked), late, ListedStatus("FINISHED:COMPLETED", asked + 60)
+    ).is_zombie
 
 
 def test_why_a_job_waits() -> None:
     submitted = {"status": "SUBMITTED", "submit_time": T}
-    assert known(Meta(submitted, T)).waits_for(T + UNLOOKED) == ""
-    assert "scheduler has not looked at it for 31 s" in known(Meta(submitted, T)).waits_for(T + UNLOOKED + 1)
+    assert known(JobMeta(submitted, T)).waiting_reason(T + SCHEDULER_IDLE_AFTER_S) == ""
+    assert "scheduler has not looked at it for 31 s" in known(JobMeta(submitted, T)).waiting_reason(
+        T + SCHEDULER_IDLE_AFTER_S + 1
+    )
     tried = {
         **submitted,
         "schedule_count": 2,
@@ -163,32 +172,32 @@ def test_why_a_job_waits() -> None:
             "2026-11-18 01:00:10: connected sites (2) < min_sites (5)",
         ],
     }
-    assert known(Meta(tried, T)).waits_for(T + 500) == "connected sites (2) < min_sites (5)"
-    assert known(Meta({**tried, "status": "RUNNING"}, T)).waits_for(T + 500) == ""
+    assert known(JobMeta(tried, T)).waiting_reason(T + 500) == "connected sites (2) < min_sites (5)"
+    assert known(JobMeta({**tried, "status": "RUNNING"}, T)).waiting_reason(T + 500) == ""
 
 
 def test_the_age_of_a_group_and_why_it_is_missing() -> None:
-    this = known(Learned("rounds", T), Missed("rounds", "not permitted", T + 1))
-    assert this.fresh("rounds").at == T
-    assert this.fresh("rounds").missing == "not permitted"
-    assert fold(this, [Learned("rounds", T + 2)]).fresh("rounds").missing == ""
-    assert this.fresh("metrics").at is None
+    this = known(GroupRefreshed("rounds", T), GroupUnavailable("rounds", "not permitted", T + 1))
+    assert this.freshness_of("rounds").at == T
+    assert this.freshness_of("rounds").missing_reason == "not permitted"
+    assert apply_updates(this, [GroupRefreshed("rounds", T + 2)]).freshness_of("rounds").missing_reason == ""
+    assert this.freshness_of("metrics").at is None
 
 
 def test_a_site_that_the_server_has_not_heard_of_is_silent() -> None:
-    deployed = Meta({"status": "RUNNING", "job_deploy_detail": ["server: OK", "site-1: OK", "site-2: OK"]}, T)
+    deployed = JobMeta({"status": "RUNNING", "job_deploy_detail": ["server: OK", "site-1: OK", "site-2: OK"]}, T)
     seen = [
         SiteActivity("site-1", last_seen=T),
         SiteActivity("site-2", last_seen=T + 20),
         SiteActivity("other", last_seen=T),
     ]
     assert known(deployed, *seen).silent_sites == ()
-    assert known(deployed, *seen, Learned("system", T + SILENT_AFTER)).silent_sites == ()
-    assert known(deployed, *seen, Learned("system", T + SILENT_AFTER + 1)).silent_sites == ("site-1",)
+    assert known(deployed, *seen, GroupRefreshed("system", T + SILENT_AFTER)).silent_sites == ()
+    assert known(deployed, *seen, GroupRefreshed("system", T + SILENT_AFTER + 1)).silent_sites == ("site-1",)
 
 
 def test_the_matrix() -> None:
-    running = Meta({"status": "RUNNING", "job_deploy_detail": ["site-1: OK", "site-2: OK", "site-3: OK"]}, T)
+    running = JobMeta({"status": "RUNNING", "job_deploy_detail": ["site-1: OK", "site-2: OK", "site-3: OK"]}, T)
     tasks = [
         SiteTask("a", "site-1", "train", 0, T, T + 10),
         SiteTask("b", "site-2", "train", 0, T, T + 12),
@@ -199,18 +208,18 @@ def test_the_matrix() -> None:
     ]
     this = known(running, Round(0, T), Round(1, T + 20), *tasks)
     assert this.matrix(T + 25) == {
-        "site-1": {0: Cell("submitted", T + 10, "train"), 1: Cell("working", T + 20, "train")},
-        "site-2": {0: Cell("submitted", T + 12, "train"), 1: Cell("working", T + 30, "train")},
-        "site-3": {0: Cell("failed", T + 5, "train"), 1: Cell("waiting", T + 20)},
+        "site-1": {0: MatrixCell("submitted", T + 10, "train"), 1: MatrixCell("working", T + 20, "train")},
+        "site-2": {0: MatrixCell("submitted", T + 12, "train"), 1: MatrixCell("working", T + 30, "train")},
+        "site-3": {0: MatrixCell("failed", T + 5, "train"), 1: MatrixCell("waiting", T + 20)},
     }
     assert this.matrix(T + 20 + 34)["site-1"][1].state == "late"  # three times what is usual
-    ended = fold(this, [Status("FINISHED:ABORTED", T + 60)])
+    ended = apply_updates(this, [ListedStatus("FINISHED:ABORTED", T + 60)])
     assert ended.matrix(T + 70)["site-1"][1].state == "unfinished"
     assert 1 not in ended.matrix(T + 70)["site-3"]
 
 
 def test_rounds_begun_and_what_remains() -> None:
-    status = Status("RUNNING", T)
+    status = ListedStatus("RUNNING", T)
     this = known(status, Workflow(first_round=5, total_rounds=4), Round(5, T), Round(6, T + 10), Round(7, T + 20))
     assert (this.round, this.rounds_begun, this.total_rounds) == (7, 3, 4)
     assert this.round_end(5) == T + 10

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flare_widgets.errors import ProtocolError
-from flare_widgets.wire.frames import MAX_HEADERS, PREFIX_SIZE, Frame, FrameType, decode, encode, unpack
+from flare_widgets.wire.frames import MAX_HEADER_BYTES, PREFIX_SIZE, Frame, FrameType, decode, encode, unpack
 
 HEADERS = st.dictionaries(
     st.text(max_size=10),
@@ -71,7 +71,7 @@ def test_counters_start_again_at_two_bytes() -> None:
 
 
 def test_headers_that_do_not_fit_are_refused() -> None:
-    fits = "x" * (MAX_HEADERS - 6)  # a map of one, a key of one letter, and the length of the text
+    fits = "x" * (MAX_HEADER_BYTES - 6)  # a map of one, a key of one letter, and the length of the text
     assert len(decode(encode(Frame(FrameType.DATA, {"k": fits}))).headers["k"]) == len(fits)
     with pytest.raises(ProtocolError, match="do not fit into a frame"):
         encode(Frame(FrameType.DATA, {"k": fits + "x"}))

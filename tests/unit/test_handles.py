@@ -29,7 +29,7 @@ from flare_widgets.api import (
     connect,
     connect_async,
 )
-from flare_widgets.api.job import Handle
+from flare_widgets.api.job import JobHandle
 
 IDS = [f"{n}{n}4e28ba-2fa1-41d2-883f-0016d3cca42{n}" for n in (1, 2)]
 IDS.append(IDS[0].replace("28ba", "99ba"))
@@ -255,7 +255,7 @@ def test_many_jobs_are_awaited_at_once_without_a_thread_each(
 ) -> None:
     lives = {f"{n:08}{IDS[0][8:]}": Life("RUNNING", "FINISHED:COMPLETED") for n in range(50)}
     server.commands["get_job_meta"] = lambda line: lives[line.split()[1]](line)
-    monkeypatch.setattr(Handle.wait, "__defaults__", (0.0, 0.01))  # `await job` has no poll_interval
+    monkeypatch.setattr(JobHandle.wait, "__defaults__", (0.0, 0.01))  # `await job` has no poll_interval
     before = threading.active_count()
 
     async def main() -> list[dict[str, Any]]:

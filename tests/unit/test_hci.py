@@ -81,19 +81,19 @@ def test_the_server_accepts_it_as_its_protocol() -> None:
 @example(["x", "#", '"'])
 def test_the_server_reads_the_words_that_were_joined(words: list[str]) -> None:
     words = ["verb", *words]
-    _, arguments, props = parse_command_line(hci.join(words))
+    _, arguments, props = parse_command_line(hci.join_words(words))
     assert arguments == words
     assert props is None
 
 
 def test_a_word_that_needs_no_quotes_gets_none() -> None:
-    assert hci.join(["list_jobs", "-n", "hello-numpy_1.5"]) == "list_jobs -n hello-numpy_1.5"
+    assert hci.join_words(["list_jobs", "-n", "hello-numpy_1.5"]) == "list_jobs -n hello-numpy_1.5"
 
 
 @pytest.mark.parametrize("word", ["a\nb", "a\rb", "a\0b"])
 def test_a_word_that_would_end_the_command_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match="line break"):
-        hci.join(["get_job_meta", word])
+        hci.join_words(["get_job_meta", word])
 
 
 def test_a_reply_with_everything() -> None:
@@ -123,7 +123,7 @@ def test_a_reply_of_nvflares_server_is_read() -> None:
 
 @pytest.mark.parametrize("meta", ["null", '"x"', "[1]"])
 def test_a_meta_that_is_none_is_an_empty_one(meta: str) -> None:
-    assert hci.decode(f'{{"data": [1, "x", null], "meta": {meta}}}') == hci.Reply((), {})
+    assert hci.decode(f'{{"data": [1, "x", null], "meta": {meta}}}') == hci.CommandReply((), {})
 
 
 JSON = st.recursive(

@@ -46,7 +46,7 @@ MAY = {
 #: its report needs the wire, which needs the kit; and for ``watch`` beside ``wait``, where a monitor needs the API.
 EXCEPTIONS = {
     ("kit.startup", "flare_widgets.api.kit_check.check_kit"),
-    ("api.job", "flare_widgets.monitoring.console.follow"),
+    ("api.job", "flare_widgets.monitoring.console.watch_job"),
     ("api.job", "flare_widgets.monitoring.job.snapshot.JobSnapshot"),
 }
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from scripted_session import ScriptedSession
 
-from flare_widgets.monitoring import Failure, JobSnapshot, Monitor, fold_meta
+from flare_widgets.monitoring import Failure, JobSnapshot, Monitor, apply_meta
 from flare_widgets.monitoring.diagnosis import stall_check
 from flare_widgets.monitoring.job.model import Round, SiteTask
 
@@ -25,7 +25,7 @@ FEW = Failure("The job waits: it needs 5 sites, and 2 are connected", "unschedul
 
 
 def known(meta: dict[str, object]) -> JobSnapshot:
-    return fold_meta(JobSnapshot("j"), meta, NOW)
+    return apply_meta(JobSnapshot("j"), meta, NOW)
 
 
 def test_only_a_job_that_does_not_come_along_gives_reason_to_ask() -> None:
@@ -61,8 +61,8 @@ def test_the_answer_is_in_the_snapshot_until_the_job_goes_on(
     monitor: Monitor, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(stall_check, "gather", lambda _, meta: asked.append(meta["status"]))
-    monkeypatch.setattr(stall_check, "explain", lambda _: FEW)
+    monkeypatch.setattr(stall_check, "collect_evidence", lambda _, meta: asked.append(meta["status"]))
+    monkeypatch.setattr(stall_check, "diagnose", lambda _: FEW)
     told, went_on = threading.Event(), threading.Event()
     watch = monitor.watch("j")
     watch.on_failure(lambda snapshot, failure: told.set() if failure == FEW else None)
@@ -83,7 +83,7 @@ def test_an_inquiry_that_fails_leaves_the_watch_as_it_is(
         asked.set()
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(stall_check, "gather", gather)
+    monkeypatch.setattr(stall_check, "collect_evidence", gather)
     watch = monitor.watch("j")
     ended = threading.Event()
     watch.on_end(lambda _: ended.set())

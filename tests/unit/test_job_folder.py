@@ -12,7 +12,7 @@ import pytest
 from nvflare.private.fed.server.job_meta_validator import JobMetaValidator
 
 from flare_widgets.api.transfer import job_folder
-from flare_widgets.api.transfer.job_folder import is_job_folder, problems, read_job_folder
+from flare_widgets.api.transfer.job_folder import find_problems, is_job_folder, read_job_folder
 
 GOOD: dict[str, Any] = {"name": "hello", "resource_spec": {}, "min_clients": 1, "deploy_map": {"app": ["@ALL"]}}
 
@@ -29,11 +29,11 @@ def make(root: Path, meta: Any = None, *, apps: tuple[str, ...] = ("app",), name
 
 
 def errors(folder: Path, connected: tuple[str, ...] | None = None) -> list[str]:
-    return [p.words for p in problems(read_job_folder(folder), connected) if p.severity == "error"]
+    return [p.message for p in find_problems(read_job_folder(folder), connected) if p.severity == "error"]
 
 
 def warnings(folder: Path, connected: tuple[str, ...] | None = None) -> list[str]:
-    return [p.words for p in problems(read_job_folder(folder), connected) if p.severity == "warning"]
+    return [p.message for p in find_problems(read_job_folder(folder), connected) if p.severity == "warning"]
 
 
 def refused_by_nvflare(folder: Path) -> str:
@@ -203,8 +203,8 @@ def test_sites_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_large_files_and_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_folder, "TOKEN_FILE", 1000)
-    monkeypatch.setattr(job_folder, "_LARGE", 1500)
+    monkeypatch.setattr(job_folder, "MAX_TOKEN_FILE_BYTES", 1000)
+    monkeypatch.setattr(job_folder, "_LARGE_JOB_BYTES", 1500)
     folder = make(tmp_path)
     (folder / "app" / "__pycache__").mkdir()
     (folder / "app" / "__pycache__" / "x.pyc").write_text("x" * 600)
@@ -223,9 +223,9 @@ def test_an_app_that_goes_nowhere(tmp_path: Path) -> None:
 def test_hostile_words_are_cleaned(tmp_path: Path) -> None:
     evil = "<b>\x1b[31m\u202e"
     folder = make(tmp_path, with_map({evil: [evil, "server"]}, min_clients=evil, mandatory_clients=[evil + "2", 3]))
-    for problem in problems(read_job_folder(folder), ()):
-        assert "\x1b" not in problem.words
-        assert "\u202e" not in problem.words
+    for problem in find_problems(read_job_folder(folder), ()):
+        assert "\x1b" not in problem.message
+        assert "\u202e" not in problem.message
 
 
 def test_a_meta_of_great_depth_is_only_wrong(tmp_path: Path) -> None:

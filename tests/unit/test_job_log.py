@@ -34,16 +34,18 @@ class Folder:
     def look(self):
         """Ask as a feed does, until an answer says more than how to ask; return how often that was."""
         for count in range(1, 5):
-            command = self.log.ask()
+            command = self.log.next_command()
             if command is None:
                 return count - 1
             self.asked.append(command.line)
             verb = command.line.split()[0]
             if verb in self.refuses:
-                self.log.take(None, AuthorizationError(f"user 'ada' is not authorized for '{verb}'"), self.ended)
+                self.log.handle_answer(
+                    None, AuthorizationError(f"user 'ada' is not authorized for '{verb}'"), self.ended
+                )
             else:
-                self.log.take(self._answer(command.line), None, self.ended)
-            if not self.log.again:
+                self.log.handle_answer(self._answer(command.line), None, self.ended)
+            if not self.log.needs_followup:
                 return count
         raise AssertionError("it asks without end")
 
@@ -112,7 +114,7 @@ def test_what_cannot_be_sent_is_replaced_and_long_lines_are_cut():
 
 
 def test_of_a_long_log_the_end_is_read(folder, monkeypatch):
-    monkeypatch.setattr(viewer, "_MOST_AT_FIRST", 1000)
+    monkeypatch.setattr(viewer, "_MAX_FIRST_READ_BYTES", 1000)
     folder.write(*map(record, range(100)))
     folder.look()
     assert 0 < len(folder.log.lines) < 15
@@ -123,14 +125,14 @@ def test_of_a_long_log_the_end_is_read(folder, monkeypatch):
 
 
 def test_memory_is_bounded_and_numbers_stay(folder, monkeypatch):
-    monkeypatch.setattr(viewer, "_KEPT_LINES", 100)
+    monkeypatch.setattr(viewer, "_MAX_LINES", 100)
     folder.write(*map(record, range(1, 501)))
     folder.look()
     log = folder.log
     assert len(log.lines) == len(log.levels) == 100
-    assert (log.first, log.end) == (401, 501)
+    assert (log.first, log.next_number) == (401, 501)
     assert log.lines[0].endswith("step 401")
-    monkeypatch.setattr(viewer, "_KEPT_CHARACTERS", 1000)
+    monkeypatch.setattr(viewer, "_MAX_CHARS", 1000)
     folder.write(record(501))
     folder.look()
     assert sum(map(len, log.lines)) <= 1000
@@ -185,7 +187,7 @@ class TestNoLog:
             "site-1 has no log of this job: it stopped without leaving one, or removed it. "
             f"Its administrator can look for {JOB}/log.txt there"
         )
-        assert folder.log.ask() is None
+        assert folder.log.next_command() is None
 
     def test_a_site_that_may_not_be_asked(self, folder):
         folder.refuses = {"ls", "tail"}
@@ -204,7 +206,7 @@ class TestNoLog:
     def test_no_answer_keeps_the_lines_and_tries_again(self, folder):
         folder.write(record(1))
         folder.look()
-        folder.log.take(None, NoConnection("site-1 is hung\n\x1b[2J"), False)
+        folder.log.handle_answer(None, NoConnection("site-1 is hung\n\x1b[2J"), False)
         assert len(folder.log.lines) == 1
         assert folder.log.state is LogState.LIVE
         assert folder.log.words.startswith("site-1 cannot be asked for its log: site-1 is hung �[2J.")
@@ -224,7 +226,7 @@ class TestTheEnd:
             folder.look()
         assert folder.log.state is LogState.OVER
         assert folder.log.lines[-1] == "the last words"
-        assert folder.log.ask() is None
+        assert folder.log.next_command() is None
         assert len(folder.asked) == 6
 
     def test_of_the_servers_log_which_it_puts_away(self):
@@ -251,11 +253,11 @@ class TestTheEnd:
 
     def test_a_server_that_does_not_have_it_any_more(self):
         log = JobLog(JOB, "server")
-        log.take("ls: cannot access 'log.txt': No such file or directory\n", None, True)
-        log.take(None, NoConnection("away"), True)
+        log.handle_answer("ls: cannot access 'log.txt': No such file or directory\n", None, True)
+        log.handle_answer(None, NoConnection("away"), True)
         assert log.state is LogState.WAITING
-        assert log.troubled
-        log.take(None, InternalError("no workspace"), True)
+        assert log.has_error
+        log.handle_answer(None, InternalError("no workspace"), True)
         assert log.state is LogState.NONE
         assert log.words == "the server does not have this log any more: no workspace"
 
@@ -292,7 +294,7 @@ def test_a_server_whose_folder_is_barred_is_asked_for_all_of_it():
     folder.stored = record(1)
     folder.look()
     assert len(folder.log.lines) == 1
-    assert folder.log.dear
+    assert folder.log.is_expensive
     folder.stored += record(2)
     folder.look()
     assert [line[-1] for line in folder.log.lines] == ["1", "2"]

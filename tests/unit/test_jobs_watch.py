@@ -47,7 +47,7 @@ def test_the_start_of_a_running_job_is_no_news_at_each_look():
 
 def test_who_submitted_it_stands_in_the_details():
     details = {"a": {"submitter_name": "ann@h.org", "submitter_org": "h", "submit_time": NOW + 5.25}}
-    (job,) = read_list([entry(status="FINISHED:COMPLETED")], {}, details, NOW, ahead=2.0)
+    (job,) = read_list([entry(status="FINISHED:COMPLETED")], {}, details, NOW, clock_offset=2.0)
     assert (job.submitter, job.submitter_organization, job.submitted_at) == ("ann@h.org", "h", NOW + 3.25)
     assert (job.duration, job.started_at, job.ended) == (60.0, None, True)
 
@@ -97,8 +97,8 @@ class Watcher:
 
 @pytest.fixture
 def watcher(monkeypatch):
-    monkeypatch.setattr(watching.intervals, "_LIST", 0.05)
-    monkeypatch.setattr(watching.intervals, "_LIST_IDLE", 0.05)
+    monkeypatch.setattr(watching.intervals, "_LIST_INTERVAL_S", 0.05)
+    monkeypatch.setattr(watching.intervals, "_IDLE_LIST_INTERVAL_S", 0.05)
     watcher = Watcher("a", "b")
     yield watcher
     watcher.monitor.close()
@@ -216,16 +216,16 @@ def test_a_listener_that_fails_hurts_nobody(watcher, caplog):
 
 
 def test_rounds_come_from_those_who_watch_a_job():
-    table = watching.JobsTable(ScriptedSession(), lambda: None)
+    table = watching.JobListPoller(ScriptedSession(), lambda: None)
     table.snapshot = JobsSnapshot((ListedJob("a", status="RUNNING"), ListedJob("b", status="FINISHED")), NOW)
-    assert table.with_rounds({"a": (3, 10), "b": (1, None)})
+    assert table.update_rounds({"a": (3, 10), "b": (1, None)})
     assert [(j.round, j.total_rounds) for j in table.snapshot.jobs] == [(3, 10), (None, None)]
-    assert not table.with_rounds({"a": (3, 10)})
-    assert table.with_rounds({})
+    assert not table.update_rounds({"a": (3, 10)})
+    assert table.update_rounds({})
 
 
 def test_many_new_jobs_are_asked_about_by_one_list_and_few_one_by_one():
-    (command,) = next(watching._ask([f"j{i}" for i in range(30)], 30))
+    (command,) = next(watching._poll_metas([f"j{i}" for i in range(30)], 30))
     assert command.line.split() == ["list_jobs", "-d", "-r", "-m", "30"]
-    asked = next(watching._ask(["x"], 1000))
+    asked = next(watching._poll_metas(["x"], 1000))
     assert [command.line for command in asked] == ["get_job_meta x"]

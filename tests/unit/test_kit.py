@@ -26,7 +26,7 @@ from kits import BAD_KITS, DAY, NOW, BadKit, authority, edit_admin, write_kit
 
 from flare_widgets.api import connect, new_secure_session
 from flare_widgets.errors import ConfigError, FlareError, InvalidCertChain
-from flare_widgets.kit import StartupKit, find_startup, leads_to_root, verify
+from flare_widgets.kit import StartupKit, chains_to_root, find_startup, verify_signature
 from flare_widgets.wire import loop
 
 
@@ -161,7 +161,7 @@ def test_a_chain_over_an_intermediate_authority_is_accepted(tmp_path: Path) -> N
 def test_a_chain_that_includes_the_root_is_accepted() -> None:
     root = authority()
     user = root.issue("leaf")
-    assert leads_to_root([user.certificate, root.certificate], root.certificate)
+    assert chains_to_root([user.certificate, root.certificate], root.certificate)
 
 
 def test_an_expired_intermediate_authority_is_refused(tmp_path: Path) -> None:
@@ -324,11 +324,11 @@ def test_what_the_kit_signs_its_certificate_verifies(kit: Path) -> None:
     loaded = StartupKit.load(kit)
     user = authority().issue(kits.USER).certificate
     signature = loaded.sign(b"content")
-    assert verify(user, b"content", signature)
-    assert not verify(user, b"other content", signature)
-    assert not verify(user, b"content", signature[:-1] + bytes([signature[-1] ^ 1]))
-    assert not verify(user, b"content", b"")
-    assert not verify(authority().issue("somebody else").certificate, b"content", signature)
+    assert verify_signature(user, b"content", signature)
+    assert not verify_signature(user, b"other content", signature)
+    assert not verify_signature(user, b"content", signature[:-1] + bytes([signature[-1] ^ 1]))
+    assert not verify_signature(user, b"content", b"")
+    assert not verify_signature(authority().issue("somebody else").certificate, b"content", signature)
 
 
 def test_nvflare_verifies_what_the_kit_signs_and_the_other_way_round(kit: Path) -> None:
@@ -338,7 +338,7 @@ def test_nvflare_verifies_what_the_kit_signs_and_the_other_way_round(kit: Path) 
     user = authority().issue(kits.USER).certificate
     verify_content(b"content", loaded.sign(b"content"), user.public_key())  # raises if it is wrong
     theirs = sign_content(b"content", load_private_key_file(str(loaded.key_file)), return_str=False)
-    assert verify(user, b"content", theirs)
+    assert verify_signature(user, b"content", theirs)
 
 
 def test_the_key_and_the_certificate_are_not_shown(kit: Path) -> None:

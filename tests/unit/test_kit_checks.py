@@ -46,7 +46,7 @@ def check(kit: Path, **more: Any) -> KitReport:
 
 
 def with_outcome(report: KitReport, outcome: Any) -> set[str]:
-    return {finding.name for finding in report.having(outcome)}
+    return {finding.name for finding in report.with_outcome(outcome)}
 
 
 def sign_kit(kit: Path, key: str = "root", *, leave_out: str = "") -> None:
@@ -76,10 +76,10 @@ def test_what_loading_refuses_the_report_says_in_the_same_words(kit: Path, bad: 
     report = check(kit)
     assert not report.ok
     fact = str(caught.value).split(". Ask your project admin")[0]
-    assert any(fact in finding.sentence for finding in report.having("failed")), report
+    assert any(fact in finding.sentence for finding in report.with_outcome("failed")), report
     assert {finding.name for finding in report.findings} == OWN | NETWORK
     for words in bad.says:
-        assert any(words in finding.sentence for finding in report.having("failed"))
+        assert any(words in finding.sentence for finding in report.with_outcome("failed"))
 
 
 @pytest.mark.parametrize(

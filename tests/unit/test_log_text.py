@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flare_widgets.monitoring.logs.filter import at_level, last_lines, new_part, with_pattern
+from flare_widgets.monitoring.logs.filter import filter_by_level, filter_by_pattern, find_new_text, last_lines
 
 LOG = """\
 a line before the first record
@@ -23,14 +23,14 @@ Traceback (most recent call last):
 )  # fmt: skip
 def test_records_of_a_level_keep_their_tracebacks(level: str, lines: list[int]) -> None:
     every = LOG.splitlines(keepends=True)
-    assert at_level(LOG, level) == "".join(every[i] for i in lines)
+    assert filter_by_level(LOG, level) == "".join(every[i] for i in lines)
 
 
 def test_patterns() -> None:
-    assert with_pattern(LOG, r"MPM - W\w+") == "2026-11-25 19:31:47,000 - MPM - WARNING - hm\n"
-    assert with_pattern(LOG, "nowhere") == ""
+    assert filter_by_pattern(LOG, r"MPM - W\w+") == "2026-11-25 19:31:47,000 - MPM - WARNING - hm\n"
+    assert filter_by_pattern(LOG, "nowhere") == ""
     with pytest.raises(ValueError, match=r"'\(' is no regular expression"):
-        with_pattern(LOG, "(")
+        filter_by_pattern(LOG, "(")
 
 
 def test_last_lines() -> None:
@@ -50,4 +50,4 @@ def test_last_lines() -> None:
     ],
 )
 def test_what_is_new(seen: str, text: str, new: str) -> None:
-    assert new_part(seen, text) == new
+    assert find_new_text(seen, text) == new

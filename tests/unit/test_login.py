@@ -19,7 +19,7 @@ from nvflare.private.fed.utils.identity_utils import IdentityAsserter, IdentityV
 from flare_widgets.errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs, hci, login
-from flare_widgets.wire.cell import Reply
+from flare_widgets.wire.cell import CellReply
 
 NONCE = "our nonce"
 
@@ -29,7 +29,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> StartupKit:
     return StartupKit.load(kits.write_kit(tmp_path_factory.mktemp("kits") / "kit"))
 
 
-def proof(party: Party, name: str = "server", question: str = NONCE, **changes: Any) -> Reply:
+def proof(party: Party, name: str = "server", question: str = NONCE, **changes: Any) -> CellReply:
     """What a server answers to the challenge."""
     from nvflare.lighter.utils import sign_content
 
@@ -40,7 +40,7 @@ def proof(party: Party, name: str = "server", question: str = NONCE, **changes: 
         "signature": sign_content(name + question, party.key, return_str=False),
         **changes,
     }
-    return Reply("id", "ok", "", {k: v for k, v in answer.items() if v is not None})
+    return CellReply("id", "ok", "", {k: v for k, v in answer.items() if v is not None})
 
 
 def test_we_say_who_we_are_and_ask_with_a_nonce(kit: StartupKit) -> None:
@@ -149,7 +149,7 @@ def test_half_an_answer_is_a_protocol_error(kit: StartupKit, changes: dict[str, 
 @pytest.mark.parametrize("value", [None, [], "x", 5, b"x"])
 def test_no_answer_is_a_protocol_error(kit: StartupKit, value: Any) -> None:
     with pytest.raises(ProtocolError, match="did not answer the challenge"):
-        login.read_challenge(kit, NONCE, Reply("id", "ok", "", value))
+        login.read_challenge(kit, NONCE, CellReply("id", "ok", "", value))
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -207,7 +207,7 @@ def test_what_the_server_gave_our_cell(kit: StartupKit) -> None:
         "federation_protocol_version": 1,
         "nvflare_version": "2.9.0",
     }
-    registration = login.read_registration(kit, Reply("id", "ok", "", answer))
+    registration = login.read_registration(kit, CellReply("id", "ok", "", answer))
     assert registration.credentials == {
         "client_name": kits.USER,
         "ssid": "NA",
@@ -218,7 +218,7 @@ def test_what_the_server_gave_our_cell(kit: StartupKit) -> None:
 
 
 def test_old_servers_do_not_say_their_version(kit: StartupKit) -> None:
-    registration = login.read_registration(kit, Reply("id", "ok", "", {"__token__": "t"}))
+    registration = login.read_registration(kit, CellReply("id", "ok", "", {"__token__": "t"}))
     assert (registration.protocol_version, registration.server_version) == (None, "")
     assert registration.credentials["__token_signature__"] == "NA"
 
@@ -226,15 +226,15 @@ def test_old_servers_do_not_say_their_version(kit: StartupKit) -> None:
 @pytest.mark.parametrize(
     ("reply", "says"),
     [
-        (Reply("id", "ok", "", {}), "it gave no reason"),
-        (Reply("id", "ok", "", None), "it gave no reason"),
-        (Reply("id", "ok", "", {"__token__": ""}), "it gave no reason"),
-        (Reply("id", "ok", "", {"__token__": 5}), "it gave no reason"),
-        (Reply("id", "unauthenticated", "", None), "unauthenticated"),
-        (Reply("id", "unauthenticated", "bad certificate", {"__token__": "t"}), "bad certificate"),
+        (CellReply("id", "ok", "", {}), "it gave no reason"),
+        (CellReply("id", "ok", "", None), "it gave no reason"),
+        (CellReply("id", "ok", "", {"__token__": ""}), "it gave no reason"),
+        (CellReply("id", "ok", "", {"__token__": 5}), "it gave no reason"),
+        (CellReply("id", "unauthenticated", "", None), "unauthenticated"),
+        (CellReply("id", "unauthenticated", "bad certificate", {"__token__": "t"}), "bad certificate"),
     ],
 )
-def test_a_refused_registration(kit: StartupKit, reply: Reply, says: str) -> None:
+def test_a_refused_registration(kit: StartupKit, reply: CellReply, says: str) -> None:
     with pytest.raises(FLCommunicationError) as caught:
         login.read_registration(kit, reply)
     for words in (says, kits.USER, kits.PROJECT, kit.address, "Check that the startup kit"):
@@ -243,13 +243,13 @@ def test_a_refused_registration(kit: StartupKit, reply: Reply, says: str) -> Non
 
 def test_credentials_are_not_shown(kit: StartupKit) -> None:
     registration = login.read_registration(
-        kit, Reply("id", "ok", "", {"__token__": "SECRET1", "__token_signature__": "SECRET2"})
+        kit, CellReply("id", "ok", "", {"__token__": "SECRET1", "__token_signature__": "SECRET2"})
     )
     assert "SECRET" not in repr(registration) + str(registration)
 
 
-def items(*pairs: tuple[str, Any]) -> hci.Reply:
-    return hci.Reply(tuple({"type": kind, "data": data} for kind, data in pairs))
+def items(*pairs: tuple[str, Any]) -> hci.CommandReply:
+    return hci.CommandReply(tuple({"type": kind, "data": data} for kind, data in pairs))
 
 
 def test_the_session_token(kit: StartupKit) -> None:

@@ -12,8 +12,8 @@ import pytest
 from servers import FlareServer
 
 from flare_widgets.config import FlareWidgets
-from flare_widgets.magics.completion import Candidate, complete, paths, values_in
-from flare_widgets.magics.state import State
+from flare_widgets.magics.completion import Candidate, complete, list_paths, make_value_source
+from flare_widgets.magics.state import MagicsState
 from flare_widgets.magics.verbs import VERBS
 
 KNOWN = {
@@ -100,11 +100,11 @@ def test_every_option_of_every_verb_is_offered(verb: str) -> None:
 
 
 def test_everything_that_is_declared_can_be_asked_for() -> None:
-    state = State(FlareWidgets(environ={}))
+    state = MagicsState(FlareWidgets(environ={}))
     kinds = {option.completes for verb in VERBS.values() for option in verb.options} - {""}
     assert kinds >= {"jobs", "sites", "targets", "kits", "studies", "sessions", "folders", "verbs"}
     for kind in kinds:
-        assert all(isinstance(candidate, Candidate) for candidate in values_in(state)(kind, "x"))
+        assert all(isinstance(candidate, Candidate) for candidate in make_value_source(state)(kind, "x"))
 
 
 def test_paths_are_completed_as_they_are_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_paths_are_completed_as_they_are_typed(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("HOME", str(tmp_path))
 
     def texts(typed: str, only_folders: bool = True) -> list[str]:
-        return [c.text for c in paths(typed, only_folders=only_folders)]
+        return [c.text for c in list_paths(typed, only_folders=only_folders)]
 
     assert texts("jo") == ["jobs/", "jokes/"]
     assert texts("jo", only_folders=False) == ["job.txt", "jobs/", "jokes/"]
@@ -147,29 +147,29 @@ def answer(**meta: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def state(tmp_path: Path, server: FlareServer) -> Iterator[State]:
-    state = State(FlareWidgets(environ={}))
+def state(tmp_path: Path, server: FlareServer) -> Iterator[MagicsState]:
+    state = MagicsState(FlareWidgets(environ={}))
     with server.running() as port:
         state.manager.open(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port))
         yield state
         state.manager.close_all()
 
 
-def words(state: State, kind: str) -> list[str]:
-    return [c.text for c in values_in(state)(kind, "")]
+def words(state: MagicsState, kind: str) -> list[str]:
+    return [c.text for c in make_value_source(state)(kind, "")]
 
 
-def test_the_server_is_asked_once_for_what_was_never_shown(state: State, server: FlareServer) -> None:
+def test_the_server_is_asked_once_for_what_was_never_shown(state: MagicsState, server: FlareServer) -> None:
     assert words(state, "jobs") == ["76b8d043", "1f00aa00", "hello", "evil\N{REPLACEMENT CHARACTER}[31m"]
     assert words(state, "targets") == ["server", "site-1", "site-2"]
     assert words(state, "studies") == ["default", "heart"]
     assert sum(line.startswith("list_jobs") for line in server.lines) == 1
 
 
-def test_a_server_that_does_not_answer_keeps_nobody_waiting(state: State, server: FlareServer) -> None:
+def test_a_server_that_does_not_answer_keeps_nobody_waiting(state: MagicsState, server: FlareServer) -> None:
     for verb in ("list_jobs", "check_status", "list_studies"):
         server.commands[verb] = lambda line: None
-    state.current.last_job = "x"
+    state.managed_session.last_job_id = "x"
     began = time.monotonic()
     assert words(state, "jobs") == []
     assert words(state, "jobs") == []
@@ -177,7 +177,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_waiting(state: State, server
     assert sum(line.startswith("list_jobs") for line in server.lines) == 1
 
 
-def test_what_the_server_refuses_is_left_out(state: State, server: FlareServer) -> None:
+def test_what_the_server_refuses_is_left_out(state: MagicsState, server: FlareServer) -> None:
     server.commands["list_studies"] = {
         "data": [{"type": "error", "data": "Unknown command list_studies"}],
         "meta": {"status": "syntax_error", "info": "no such command"},
@@ -186,7 +186,7 @@ def test_what_the_server_refuses_is_left_out(state: State, server: FlareServer) 
     assert words(state, "sites") == ["site-1", "site-2"]
 
 
-def test_a_session_that_is_lost_is_not_asked(state: State, server: FlareServer) -> None:
+def test_a_session_that_is_lost_is_not_asked(state: MagicsState, server: FlareServer) -> None:
     state.session.close()
     before = len(server.lines)
     assert words(state, "jobs") == []

@@ -7,7 +7,7 @@ import re
 import pytest
 from IPython.core.error import UsageError
 
-from flare_widgets.magics.parsing import help_all, parse, without_comment
+from flare_widgets.magics.parsing import format_verb_list, parse_line, strip_comment
 from flare_widgets.magics.verbs import GROUPS, VERBS
 
 PROMISED = (
@@ -57,7 +57,7 @@ def test_every_verb_that_was_promised_exists() -> None:
     ],
 )
 def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object]) -> None:
-    found, got = parse(VERBS, line)
+    found, got = parse_line(VERBS, line)
     assert found.name == verb
     assert got is not None
     assert {**got, **arguments} == got
@@ -87,7 +87,7 @@ def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object
 )
 def test_lines_that_do_not_are_refused_in_one_line(line: str, words: str) -> None:
     with pytest.raises(UsageError) as error:
-        parse(VERBS, line)
+        parse_line(VERBS, line)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
     assert str(error.value).startswith("%flare")
@@ -95,8 +95,8 @@ def test_lines_that_do_not_are_refused_in_one_line(line: str, words: str) -> Non
 
 @pytest.mark.parametrize("line", ["", "-h", "--help"])
 def test_help_lists_all_verbs(line: str) -> None:
-    assert parse(VERBS, line) == (None, None)
-    text = help_all(GROUPS)
+    assert parse_line(VERBS, line) == (None, None)
+    text = format_verb_list(GROUPS)
     assert all(f"%flare {verb} " in text for verb in VERBS)
     assert all(heading in text for heading in GROUPS)
 
@@ -104,22 +104,22 @@ def test_help_lists_all_verbs(line: str) -> None:
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_explains_itself_with_examples(verb: str) -> None:
     for line in (f"{verb} -h", f"{verb} x --help"):
-        found, arguments = parse(VERBS, line)
+        found, arguments = parse_line(VERBS, line)
         assert found is VERBS[verb]
         assert arguments is None
     assert re.fullmatch(r"[A-Z].*\.", VERBS[verb].summary)
     assert VERBS[verb].summary in VERBS[verb].help()
     assert VERBS[verb].examples
     for option in VERBS[verb].options:
-        assert option.settings.get("help"), option.flags
+        assert option.kwargs.get("help"), option.flags
 
 
 @pytest.mark.parametrize(("verb", "line"), [(verb.name, line) for verb in VERBS.values() for line, _ in verb.examples])
 def test_every_example_is_one(verb: str, line: str) -> None:
-    found, arguments = parse(VERBS, line.partition("%flare ")[2])
+    found, arguments = parse_line(VERBS, line.partition("%flare ")[2])
     assert found.name == verb
     assert arguments is not None
-    commented = parse(VERBS, f"{line.partition('%flare ')[2]}  # as one's notes say")
+    commented = parse_line(VERBS, f"{line.partition('%flare ')[2]}  # as one's notes say")
     assert commented == (found, arguments)
 
 
@@ -137,10 +137,10 @@ def test_every_example_is_one(verb: str, line: str) -> None:
     ],
 )
 def test_comments_are_left_out(line: str, rest: str) -> None:
-    assert without_comment(line) == rest
+    assert strip_comment(line) == rest
 
 
 def test_what_changes_something_is_known() -> None:
-    changing = {name for name, verb in VERBS.items() if verb.changes}
+    changing = {name for name, verb in VERBS.items() if verb.is_mutating}
     assert changing >= {"submit", "clone", "abort", "delete", "restart", "shutdown", "disable", "enable", "up", "down"}
     assert not changing & {"status", "jobs", "monitor", "wait", "meta", "logs", "ls", "download", "connect", "check"}

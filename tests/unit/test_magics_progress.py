@@ -11,14 +11,14 @@ import time
 import pytest
 from IPython.core.error import UsageError
 
-from flare_widgets.magics.progress import Progress, attended, transfer
+from flare_widgets.magics.progress import ProgressLine, make_transfer_callback, run_with_progress
 
 
 def test_a_transfer_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(Progress, "_show", lambda self, text: said.append(text))
-    monkeypatch.setattr("flare_widgets.magics.progress._INTERVAL", 0.0)
-    tell = transfer(Progress(patience=0), "sending")
+    monkeypatch.setattr(ProgressLine, "_show", lambda self, text: said.append(text))
+    monkeypatch.setattr("flare_widgets.magics.progress._UPDATE_INTERVAL_S", 0.0)
+    tell = make_transfer_callback(ProgressLine(show_after_s=0), "sending")
     for step in [(0, 0), (0, 2_000_000), (1_500_000, 2_000_000), (1_500, 0)]:
         assert tell(*step) is not False  # which would cancel it
     assert said == ["preparing", "sending 0 B of 2.0 MB", "sending 1.5 MB of 2.0 MB", "sending 1.5 kB"]
@@ -29,26 +29,26 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was said, by progress that loses its patience at once."""
     said: list[str] = []
 
-    def show(self: Progress, text: str) -> None:
+    def show(self: ProgressLine, text: str) -> None:
         self._handle = self._handle or object()  # type: ignore[assignment]
         said.append(text)
 
-    monkeypatch.setattr(Progress, "_show", show)
-    monkeypatch.setattr("flare_widgets.magics.progress._LOOK", 0.02)
-    monkeypatch.setattr(Progress.__init__, "__defaults__", (0.05,))
+    monkeypatch.setattr(ProgressLine, "_show", show)
+    monkeypatch.setattr("flare_widgets.magics.progress._POLL_INTERVAL_S", 0.02)
+    monkeypatch.setattr(ProgressLine.__init__, "__defaults__", (0.05,))
     return said
 
 
 def test_what_takes_long_is_told_until_it_is_done(said: list[str]) -> None:
     done = threading.Event()
     threading.Timer(0.5, done.set).start()
-    assert attended("restarting", lambda x, y: done.wait(10) and x + y, 1, y=2) == 3
+    assert run_with_progress("restarting", lambda x, y: done.wait(10) and x + y, 1, y=2) == 3
     assert said[0] == "restarting: 0 s"
     assert re.fullmatch(r"restarting: done after 0\.\d s", said[-1])
 
 
 def test_what_is_done_at_once_needs_no_words(said: list[str]) -> None:
-    assert attended("asking", int, "7") == 7
+    assert run_with_progress("asking", int, "7") == 7
     assert said == []
 
 
@@ -58,7 +58,7 @@ def test_an_error_of_what_was_called_is_the_callers(said: list[str]) -> None:
         raise TimeoutError("it is not back")
 
     with pytest.raises(TimeoutError, match="it is not back"):
-        attended("restarting", fail)
+        run_with_progress("restarting", fail)
     assert re.fullmatch(r"restarting: failed after 0\.\d s", said[-1])
 
 
@@ -67,6 +67,6 @@ def test_an_interrupt_leaves_at_once(said: list[str]) -> None:
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     began = time.monotonic()
     with pytest.raises(UsageError, match="stopped waiting; restarting may go on nevertheless"):
-        attended("restarting", never.wait)
+        run_with_progress("restarting", never.wait)
     assert time.monotonic() - began < 5
     never.set()

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from flare_widgets.magics.reference import reference
+from flare_widgets.magics.reference import format_reference
 from flare_widgets.magics.verbs import GROUPS, VERBS
 
-TEXT = reference()
+TEXT = format_reference()
 
 
 def section(title: str) -> str:
@@ -28,7 +28,7 @@ def test_every_verb_has_a_section_with_all_its_arguments_and_examples(verb: str)
                 assert f"`{flag}" in text
     for example, _ in VERBS[verb].examples:
         assert example in text
-    assert ("read-only mode" in text) == VERBS[verb].changes
+    assert ("read-only mode" in text) == VERBS[verb].is_mutating
 
 
 def test_the_groups_are_its_chapters_in_their_order() -> None:

@@ -14,8 +14,8 @@ from servers import FlareServer
 
 from flare_widgets.errors import ConfigError, InvalidArgumentError, NoConnection, ReadOnlySession
 from flare_widgets.manager import SessionManager, find_kits, resolve_kit
-from flare_widgets.manager.kits import kit_folders
-from flare_widgets.manager.sessions import default_name, free_name
+from flare_widgets.manager.kits import find_kit_folders
+from flare_widgets.manager.sessions import make_default_name, pick_free_name
 
 
 @pytest.fixture
@@ -132,10 +132,10 @@ def test_a_monitor_is_made_once_and_ends_with_its_session(manager: SessionManage
 
 def test_jobs_are_remembered_for_completion(manager: SessionManager, kit: Path) -> None:
     managed = manager.open(kit)
-    managed.remember_jobs([{"job_id": "1", "job_name": "one", "status": "RUNNING"}, {"job_id": "2", "job_name": None}])
-    managed.remember_job("3", "three")
-    managed.remember_job("1")
-    assert managed.last_job == "1"
+    managed.cache_jobs([{"job_id": "1", "job_name": "one", "status": "RUNNING"}, {"job_id": "2", "job_name": None}])
+    managed.set_last_job("3", "three")
+    managed.set_last_job("1")
+    assert managed.last_job_id == "1"
     assert [job["job_id"] for job in managed.jobs] == ["1", "3", "2"]
 
 
@@ -196,12 +196,12 @@ def test_a_forgotten_manager_closes_its_sessions(kit: Path) -> None:
     ],
 )
 def test_default_names(user: str, host: str, study: str, name: str) -> None:
-    assert default_name(user, host, study).lstrip("-") == name
+    assert make_default_name(user, host, study).lstrip("-") == name
 
 
 def test_free_names() -> None:
-    assert free_name("a", []) == "a"
-    assert free_name("a", ["a", "a-2"]) == "a-3"
+    assert pick_free_name("a", []) == "a"
+    assert pick_free_name("a", ["a", "a-2"]) == "a-3"
 
 
 def test_kits_are_found_in_folders_and_around_the_notebook(tmp_path: Path) -> None:
@@ -233,15 +233,15 @@ def test_looking_for_kits_ends_in_a_large_tree(tmp_path: Path) -> None:
         for b in range(100):
             (tmp_path / f"{a:02}" / f"{b:02}").mkdir(parents=True)
     kits.write_kit(tmp_path / "39" / "99" / "kit")
-    assert kit_folders([tmp_path]) == []
+    assert find_kit_folders([tmp_path]) == []
     near = kits.write_kit(tmp_path / "zz")
-    assert kit_folders([tmp_path]) == [near]
+    assert find_kit_folders([tmp_path]) == [near]
 
 
 def test_a_kit_is_named_by_its_path_or_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ada, bob = (kits.write_kit(tmp_path / "kits" / name) for name in ("ada@example.org", "bob@example.org"))
-    found = kit_folders([tmp_path / "kits"])
+    found = find_kit_folders([tmp_path / "kits"])
     assert resolve_kit("bob@example.org", found) == bob
     assert resolve_kit("ada", found) == ada
     assert resolve_kit("kits/ada@example.org", []) == Path("kits/ada@example.org")

@@ -48,12 +48,12 @@ class OurSession(Session):
         self.sent: list[tuple[str, Any]] = []
         self._answer = answer
 
-    async def _ask(self, command: Command[Any]) -> hci.Reply:
+    async def _request(self, command: Command[Any]) -> hci.CommandReply:
         self.sent.append((command.line, command.props))
         return hci.decode(json.dumps(self._answer))
 
-    async def _run(self, command: Command[Any]) -> Any:
-        return command.answer(await self._ask(command))
+    async def _run_command(self, command: Command[Any]) -> Any:
+        return command.parse_reply(await self._request(command))
 
 
 def outcome(session: Any, method: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
@@ -223,7 +223,7 @@ def test_an_answer_is_read_as_nvflare_reads_it(answer: dict[str, Any], call: tup
         from flare_widgets.api import commands
 
         with pytest.raises(InternalError):
-            commands.download_job_components(JOB).answer(hci.decode(json.dumps(answer)))
+            commands.download_job_components(JOB).parse_reply(hci.decode(json.dumps(answer)))
         return
     both(answer, *call)
 
@@ -351,7 +351,7 @@ def test_the_statuses_of_lines_are_nvflares() -> None:
 )
 def test_a_line_that_does_not_get_to_the_server_raises_nothing(error: Exception, status: APIStatus) -> None:
     class Broken(OurSession):
-        async def _ask(self, command: Command[Any]) -> hci.Reply:
+        async def _request(self, command: Command[Any]) -> hci.CommandReply:
             raise error
 
     assert Broken({}).do_command("list_jobs") == {"status": status, "details": str(error)}

@@ -82,14 +82,14 @@ class Simulation:
         end = self.clock.now + seconds
         while self.clock.now < end:
             each(self.clock.now)
-            self.monitor._woken = True
+            self.monitor._is_woken = True
             if not self.monitor._wait():
                 return
-            self.monitor._turn()
-            while self.monitor._woken:  # answers that came at once
-                self.monitor._woken = False
-                self.monitor._turn()
-            pause = self.monitor._until_due()
+            self.monitor._run_once()
+            while self.monitor._is_woken:  # answers that came at once
+                self.monitor._is_woken = False
+                self.monitor._run_once()
+            pause = self.monitor._seconds_until_due()
             self.clock.now += min(1.0, max(0.01, 1.0 if pause is None else pause))
 
 
@@ -109,8 +109,8 @@ def test_commands_a_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: 
     simulation = Simulation(monkeypatch, ScriptedSession(*names))
     watches = [simulation.monitor.watch(name) for name in names]
     for watch in watches:
-        watch.details = details
-    simulation.monitor._gathering.stored = jobs
+        watch.needs_details = details
+    simulation.monitor._batch_poll.stored_count = jobs
     simulation.run(60)  # what is known after the first minute need not be asked again
     simulation.session.sent.clear()
     simulation.run(60)
@@ -129,7 +129,7 @@ def test_where_the_server_stores_many_jobs_each_is_asked_for(monkeypatch: pytest
     session.metas |= {f"old-{n}": {"job_id": f"old-{n}", "status": "FINISHED:COMPLETED"} for n in range(5000)}
     simulation = Simulation(monkeypatch, session)
     for name in ("job-1", "job-2"):
-        simulation.monitor.watch(name).details = False
+        simulation.monitor.watch(name).needs_details = False
     simulation.run(120)
     assert session.counts().get("list_jobs", 0) <= 1
     assert session.counts()["get_job_meta"] > 20
@@ -139,7 +139,7 @@ def test_jobs_that_are_due_at_different_times_share_a_list(monkeypatch: pytest.M
     names = [f"job-{number}" for number in range(20)]
     simulation = Simulation(monkeypatch, ScriptedSession(*names))
     for name in names:
-        simulation.monitor.watch(name).details = False
+        simulation.monitor.watch(name).needs_details = False
         simulation.run(0.7)
     simulation.run(60)
     simulation.session.sent.clear()
@@ -154,7 +154,7 @@ def test_a_job_of_another_study_is_asked_for_alone(monkeypatch: pytest.MonkeyPat
     simulation = Simulation(monkeypatch, session)
     watches = [simulation.monitor.watch(name) for name in names]
     for watch in watches:
-        watch.details = False
+        watch.needs_details = False
     simulation.run(60)
     session.sent.clear()
     simulation.run(60)
@@ -167,7 +167,7 @@ def test_an_ended_job_costs_nothing_any_more(monkeypatch: pytest.MonkeyPatch) ->
     session = ScriptedSession("job")
     simulation = Simulation(monkeypatch, session)
     watch, paused = simulation.monitor.watch("job"), simulation.monitor.watch("job")
-    watch.details = paused.details = False
+    watch.needs_details = paused.needs_details = False
     simulation.run(30)
     paused.pause()
     session.end("job")
@@ -176,7 +176,7 @@ def test_an_ended_job_costs_nothing_any_more(monkeypatch: pytest.MonkeyPatch) ->
     session.sent.clear()
     simulation.run(600)
     assert session.sent == []
-    assert simulation.monitor._until_due() is None
+    assert simulation.monitor._seconds_until_due() is None
     paused.resume()
     simulation.run(1)
     assert paused.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
@@ -189,8 +189,8 @@ def test_many_rounds_leave_memory_threads_and_files_as_they_were(monkeypatch: py
     heard = [0]
     watch.on_round(lambda *_: heard.__setitem__(0, heard[0] + 1))
     folding = importlib.import_module("flare_widgets.monitoring.job.reducer")
-    monkeypatch.setattr(folding, "MOST_ROUNDS", 100)
-    monkeypatch.setattr(folding, "MOST_TASKS", 200)
+    monkeypatch.setattr(folding, "MAX_ROUNDS", 100)
+    monkeypatch.setattr(folding, "MAX_TASKS", 200)
     files, number = session.files["job"], 0
     files.rotate_at = 200_000
 
@@ -247,7 +247,7 @@ def test_a_site_that_hangs_delays_no_other(make: Make) -> None:
     assert session.wait_for(lambda: sum(line.startswith("get_job_meta") for line in session.sent) > begun + 2)
     assert session.sent.count("show_stats job client site-1") == 1  # never more than one under way
     hung.set_exception(NoConnection("no answer"))
-    seen.wait(lambda s: s.fresh("activity").reason == "site-1 does not answer")
+    seen.wait(lambda s: s.freshness_of("activity").reason == "site-1 does not answer")
 
 
 def test_never_more_than_one_look_at_a_job_is_under_way(make: Make) -> None:
@@ -257,16 +257,16 @@ def test_never_more_than_one_look_at_a_job_is_under_way(make: Make) -> None:
     monitor = make(session)
     watches = [monitor.watch("job") for _ in range(5)]
     other = ScriptedSession("other")
-    assert make(other).watch("other").wait_for_facts(PATIENCE)
+    assert make(other).watch("other").wait_for_first_update(PATIENCE)
     assert session.sent == ["get_job_meta job"]
     hung.set_result(session.metas["job"])
-    assert all(watch.wait_for_facts(PATIENCE) for watch in watches)
+    assert all(watch.wait_for_first_update(PATIENCE) for watch in watches)
 
 
 def test_a_slow_server_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     session = ScriptedSession("job", status="DISPATCHED")
     simulation = Simulation(monkeypatch, session)
-    simulation.monitor.watch("job").details = False
+    simulation.monitor.watch("job").needs_details = False
     waiting: list[tuple[float, concurrent.futures.Future[Any]]] = []
 
     def slowly(_: Any) -> concurrent.futures.Future[Any]:
@@ -319,7 +319,7 @@ def test_a_server_that_gives_no_sign_is_said_to_be_silent_though_no_look_is_due(
 def test_what_cannot_be_watched_any_more_ends_the_watch(make: Make, error: Exception) -> None:
     session = ScriptedSession("job")
     watch = make(session).watch("job")
-    assert watch.wait_for_facts(PATIENCE)
+    assert watch.wait_for_first_update(PATIENCE)
 
     def answer(_: Any) -> Any:
         raise error
@@ -350,7 +350,7 @@ def test_a_mistake_in_a_source_stops_neither_the_monitor_nor_other_jobs(
 def test_a_mistake_of_the_monitor_is_logged_and_it_goes_on(
     make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    session, fold, failing = ScriptedSession("job"), monitor_module.fold, threading.Event()
+    session, fold, failing = ScriptedSession("job"), monitor_module.apply_updates, threading.Event()
 
     def broken(*args: Any) -> JobSnapshot:
         if not failing.is_set():
@@ -358,10 +358,10 @@ def test_a_mistake_of_the_monitor_is_logged_and_it_goes_on(
             raise ZeroDivisionError("a mistake")
         return fold(*args)
 
-    monkeypatch.setattr(monitor_module, "fold", broken)
-    monkeypatch.setattr(monitor_module, "_AFTER_MISTAKE", 0.01)
+    monkeypatch.setattr(monitor_module, "apply_updates", broken)
+    monkeypatch.setattr(monitor_module, "_INTERNAL_ERROR_DELAY_S", 0.01)
     watch = make(session).watch("job")
-    assert watch.wait_for_facts(PATIENCE)
+    assert watch.wait_for_first_update(PATIENCE)
     assert "a mistake in the monitor; it goes on" in caplog.text
 
 
@@ -399,18 +399,18 @@ def test_while_a_callback_is_slow_at_the_end_the_monitor_rests(make: Make, pause
     assert called.wait(PATIENCE)
     session.end("job")
     deadline = time.monotonic() + PATIENCE
-    while not watch._final:
+    while not watch._is_final:
         assert time.monotonic() < deadline
         release.wait(0.01)
     if pause:
         watch.pause()  # too late: it has ended
-    turns, turn = [0], monitor._turn
+    turns, turn = [0], monitor._run_once
 
     def counted() -> None:
         turns[0] += 1
         turn()
 
-    monitor._turn = counted  # type: ignore[method-assign]
+    monitor._run_once = counted  # type: ignore[method-assign]
     sent = len(session.sent)
     assert not session.wait_for(lambda: len(session.sent) > sent, 0.3)
     assert turns[0] <= 3
@@ -427,7 +427,7 @@ def test_a_watch_that_is_paused_at_the_end_hears_of_it_when_it_is_resumed(make: 
         return True
 
     paused, other = monitor.watch("job", callback), monitor.watch("job")
-    assert paused.wait_for_facts(PATIENCE)
+    assert paused.wait_for_first_update(PATIENCE)
     paused.pause()
     session.end("job")
     assert other.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
@@ -442,7 +442,7 @@ def test_a_paused_monitor_asks_nothing(make: Make) -> None:
     session = ScriptedSession("job")
     monitor = make(session)
     watch = monitor.watch("job")
-    assert watch.wait_for_facts(PATIENCE)
+    assert watch.wait_for_first_update(PATIENCE)
     monitor.pause()
     session.wait_for(lambda: False, 0.1)  # what was under way
     sent = len(session.sent)
@@ -475,11 +475,11 @@ def test_the_histories_of_many_jobs_are_fetched_two_at_a_time(make: Make, monkey
     for watch in watches:
         assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
         assert watch.snapshot.round == 0
-        assert watch.snapshot.fresh("metrics").missing == "not permitted: not yours"
+        assert watch.snapshot.freshness_of("metrics").missing_reason == "not permitted: not yours"
 
 
 def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flare_widgets.monitoring.diagnosis.final_fetch.PATIENCE", 0.2)
+    monkeypatch.setattr("flare_widgets.monitoring.diagnosis.final_fetch.TIMEOUT_S", 0.2)
     session, release = ScriptedSession("job", status="FINISHED:COMPLETED"), threading.Event()
 
     def download(*_: Any, **__: Any) -> str:
@@ -489,7 +489,7 @@ def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monke
     monkeypatch.setattr(session, "download_job_result", download)
     watch = make(session).watch("job")
     assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
-    assert "did not come within" in watch.snapshot.fresh("metrics").missing
+    assert "did not come within" in watch.snapshot.freshness_of("metrics").missing_reason
     release.set()
 
 
@@ -499,9 +499,9 @@ def test_a_zombie_is_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
     simulation = Simulation(monkeypatch, session)
     watch = simulation.monitor.watch("job")
     simulation.run(15)
-    assert not watch.snapshot.zombie
+    assert not watch.snapshot.is_zombie
     simulation.run(30)
-    assert watch.snapshot.zombie
+    assert watch.snapshot.is_zombie
     session.sent.clear()
     simulation.run(60)
     assert session.counts()["get_job_meta"] <= 5  # it will hardly change

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.formatting.text import columns, fit
+from flare_widgets.formatting.text import display_width, truncate
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.format import ago, describe, number, waited
+from flare_widgets.monitoring.job.format import describe, format_age, format_number, waiting_note
 from flare_widgets.monitoring.job.model import (
-    Best,
+    BestRound,
     Freshness,
     KeyMetric,
     Point,
@@ -26,7 +26,7 @@ from flare_widgets.monitoring.job.model import (
     StatusChange,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.monitoring.job.summary import MOST_SITES, summary
+from flare_widgets.monitoring.job.summary import MAX_SITES, summarize
 
 T = 1_795_000_000.0
 JOB = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
@@ -61,7 +61,7 @@ def running(**known: Any) -> JobSnapshot:
         ),
         metrics=(Series("accuracy", "", (Point(3, 0.59), Point(4, 0.607))),),
         key_metric=KeyMetric("accuracy"),
-        best=Best(4, 0.607),
+        best=BestRound(4, 0.607),
     )
     return replace(snapshot, **known)
 
@@ -112,10 +112,10 @@ def many(count: int, **words: str) -> JobSnapshot:
         (running(), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  {DOING}"),
         (running(total_rounds=None), f"{HEAD}  round 6  {METRIC}  2:14  {DOING}"),
         (running(total_rounds=6), f"{HEAD}  round 6/6  {METRIC}  2:14, about 0:06 left  {DOING}"),
-        (running(best=Best(2, 0.7)), f"{HEAD}  {ROUND}  {METRIC} (best 0.700 in round 3)  {TIMES}  {DOING}"),
+        (running(best=BestRound(2, 0.7)), f"{HEAD}  {ROUND}  {METRIC} (best 0.700 in round 3)  {TIMES}  {DOING}"),
         # The server's log has the mean of a round only where it is the best so far.
         (
-            running(metrics=(Series("accuracy", "", (Point(1, 0.5),)),), best=Best(1, 0.5)),
+            running(metrics=(Series("accuracy", "", (Point(1, 0.5),)),), best=BestRound(1, 0.5)),
             f"{HEAD}  {ROUND}  accuracy 0.500 in round 2  {TIMES}  {DOING}",
         ),
         # Only sites' values: none of them is the job's.
@@ -212,8 +212,8 @@ def test_a_print_is_the_line_of_now() -> None:
 
 
 def test_a_job_that_waits_for_a_time_that_is_not_known() -> None:
-    assert waited(replace(submitted(), timeline=()), T) == "waiting"
-    assert waited(running(), T) == ""
+    assert waiting_note(replace(submitted(), timeline=()), T) == "waiting"
+    assert waiting_note(running(), T) == ""
 
 
 def test_the_summary_of_a_job_that_completed() -> None:
@@ -226,9 +226,9 @@ def test_the_summary_of_a_job_that_completed() -> None:
             Series("a loss", "hospital-b", (Point(9, 0.00001),)),
         ),
         rounds=tuple(Round(n, T + 20 * n) for n in range(10)),
-        best=Best(7, 0.62),
+        best=BestRound(7, 0.62),
     )
-    assert summary(snapshot, T).splitlines() == [
+    assert summarize(snapshot, T).splitlines() == [
         "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
         "10 of 10 rounds, the best was round 8 with accuracy 0.620",
         "",
@@ -246,7 +246,7 @@ def test_the_summary_says_which_round_a_value_is_of_when_they_differ() -> None:
         best=None,
         freshness=(Freshness("metrics", None, "the job keeps no record of metrics", T),),
     )
-    assert summary(snapshot, T).splitlines() == [
+    assert summarize(snapshot, T).splitlines() == [
         "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
         "6 of 10 rounds",
         "",
@@ -267,7 +267,7 @@ def test_the_summary_of_a_job_that_failed() -> None:
         failure=failure("hospital-a failed in round 1: ValueError: x", "mend client.py and submit again."),
         freshness=(Freshness("rounds", None, "no answer: gone", T), Freshness("metrics", None, "none kept", T)),
     )
-    assert summary(snapshot, T).splitlines() == [
+    assert summarize(snapshot, T).splitlines() == [
         "hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION after 3:30",
         "hospital-a failed in round 1: ValueError: x",
         "Next: mend client.py and submit again.",
@@ -278,25 +278,25 @@ def test_the_summary_of_a_job_that_failed() -> None:
 
 
 def test_the_summary_of_a_job_that_has_not_ended() -> None:
-    assert summary(submitted(scheduling=Scheduling(1, T, "no sites")), T + 60).splitlines() == [
+    assert summarize(submitted(scheduling=Scheduling(1, T, "no sites")), T + 60).splitlines() == [
         "hello-numpy 76b8d043  SUBMITTED",
         "waiting for 1:00: no sites",
     ]
     cut_off = running(trouble="no connection", metrics=(), best=None)
-    assert summary(cut_off, T + 170).splitlines() == [
+    assert summarize(cut_off, T + 170).splitlines() == [
         "hello-numpy 76b8d043  RUNNING for 2:14",
         "6 of 10 rounds",
         "no connection; this is as of 36 s ago",
     ]
     aborted = submitted(status="FINISHED:ABORTED")
-    assert summary(aborted, T) == "hello-numpy 76b8d043  FINISHED:ABORTED before it ran"
+    assert summarize(aborted, T) == "hello-numpy 76b8d043  FINISHED:ABORTED before it ran"
 
 
 def test_a_large_table_is_counted() -> None:
     metrics = tuple(Series(f"m{i}", f"site-{n:02}", (Point(1, 0.5),)) for n in range(30) for i in range(8))
-    lines = summary(ended(metrics=metrics), T).splitlines()
+    lines = summarize(ended(metrics=metrics), T).splitlines()
     assert lines[-1] == "... and 10 more sites and 2 more metrics"
-    assert sum(line.startswith("site-") for line in lines) == MOST_SITES
+    assert sum(line.startswith("site-") for line in lines) == MAX_SITES
 
 
 HOSTILE = ["\x1b[2J", "a\rb", "a\nb", "\u202eevil", "\x07", "\x9b31m", "\u2028", "\ud800", "x" * 5000]
@@ -318,7 +318,7 @@ def test_nothing_that_comes_from_outside_harms_a_terminal(hostile: str, status: 
         tasks=(SiteTask(hostile, hostile, hostile, 0, T, T + 1, hostile),),
         metrics=(Series(hostile, "", (Point(0, 1.0),)), Series(hostile, hostile, (Point(0, 1.0),))),
         key_metric=KeyMetric(hostile),
-        best=Best(0, 1.0),
+        best=BestRound(0, 1.0),
         activity=(SiteActivity(hostile, (hostile,), T, T - 100),),
         failure=failure(hostile, hostile),
         freshness=(Freshness("rounds", None, hostile, T), Freshness(hostile, None, hostile, T)),
@@ -326,8 +326,8 @@ def test_nothing_that_comes_from_outside_harms_a_terminal(hostile: str, status: 
     line = describe(snapshot, T + 5)
     assert line.isprintable()
     assert len(line) < 2000
-    assert all(part.isprintable() for part in summary(snapshot, T + 5).split("\n"))
-    assert len(summary(snapshot, T + 5)) < 6000
+    assert all(part.isprintable() for part in summarize(snapshot, T + 5).split("\n"))
+    assert len(summarize(snapshot, T + 5)) < 6000
 
 
 @pytest.mark.parametrize(
@@ -344,12 +344,12 @@ def test_nothing_that_comes_from_outside_harms_a_terminal(hostile: str, status: 
     ],
 )
 def test_numbers(value: float, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h")])
 def test_ages(seconds: float, text: str) -> None:
-    assert ago(seconds) == text
+    assert format_age(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -366,9 +366,9 @@ def test_ages(seconds: float, text: str) -> None:
     ],
 )
 def test_text_is_cut_to_the_columns_there_are(text: str, room: int, fitting: str) -> None:
-    assert fit(text, room) == fitting
+    assert truncate(text, room) == fitting
 
 
 @given(st.text(), st.integers(0, 40))
 def test_what_is_cut_fits(text: str, room: int) -> None:
-    assert columns(fit(text, room)) <= room
+    assert display_width(truncate(text, room)) <= room

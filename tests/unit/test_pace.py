@@ -6,18 +6,18 @@ import dataclasses
 
 import pytest
 
-from flare_widgets.monitoring import JobSnapshot, StatusChange, fold
+from flare_widgets.monitoring import JobSnapshot, StatusChange, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.diff import NewFailure, NewMetric, NewRound, NewStatus, changes
+from flare_widgets.monitoring.job.diff import NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
 from flare_widgets.monitoring.job.model import Point, Round
-from flare_widgets.monitoring.job.updates import Failed, Measured, Status, Workflow
+from flare_widgets.monitoring.job.updates import Diagnosed, ListedStatus, MetricValue, Workflow
 from flare_widgets.monitoring.polling import intervals
 
 T = 1000.0
 
 
 def job(status: str, age: float, *more: object) -> JobSnapshot:
-    return fold(JobSnapshot("job"), [Status(status, T - age), *more])  # type: ignore[list-item]
+    return apply_updates(JobSnapshot("job"), [ListedStatus(status, T - age), *more])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def job(status: str, age: float, *more: object) -> JobSnapshot:
     ],
 )
 def test_where_something_is_about_to_change_one_looks_often(snapshot: JobSnapshot, seconds: float) -> None:
-    assert intervals.interval(snapshot, T, took=0.006) == seconds
+    assert intervals.job_interval(snapshot, T, latency_s=0.006) == seconds
 
 
 def test_a_server_that_slows_down_is_asked_less_often() -> None:
     quick = job("RUNNING", 3)
-    assert intervals.interval(quick, T, took=1.0) == pytest.approx(20)
-    assert intervals.interval(quick, T, took=0.025) == 0.5
+    assert intervals.job_interval(quick, T, latency_s=1.0) == pytest.approx(20)
+    assert intervals.job_interval(quick, T, latency_s=0.025) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -60,30 +60,30 @@ def test_a_server_that_slows_down_is_asked_less_often() -> None:
     ],
 )
 def test_a_list_is_asked_for_where_it_costs_less(jobs: int, stored: int | None, by_list: bool) -> None:
-    assert intervals.use_list(jobs, stored) is by_list
+    assert intervals.should_use_list(jobs, stored) is by_list
 
 
 def test_what_is_new() -> None:
     empty = JobSnapshot("job")
-    first = fold(empty, [Status("RUNNING", T), Round(0, T), Measured("acc", "", Point(0, 0.5))])
-    assert changes(empty, first) == [
+    first = apply_updates(empty, [ListedStatus("RUNNING", T), Round(0, T), MetricValue("acc", "", Point(0, 0.5))])
+    assert diff_snapshots(empty, first) == [
         NewStatus(StatusChange("RUNNING", T, False)),
         NewRound(Round(0, T)),
         NewMetric("acc", "", Point(0, 0.5)),
     ]
-    assert changes(first, first) == []
-    better = Measured("acc", "", Point(0, 0.6, 1))
+    assert diff_snapshots(first, first) == []
+    better = MetricValue("acc", "", Point(0, 0.6, 1))
     failed = Failure("it broke", "unknown")
-    second = fold(first, [Round(1, T + 1), better, Failed(failed, T), Round(0, T, T + 1)])
-    assert changes(first, second) == [
+    second = apply_updates(first, [Round(1, T + 1), better, Diagnosed(failed, T), Round(0, T, T + 1)])
+    assert diff_snapshots(first, second) == [
         NewRound(Round(1, T + 1)),
         NewMetric("acc", "", Point(0, 0.6, 1)),
         NewFailure(failed),
     ]
-    assert changes(second, dataclasses.replace(second, trouble="x")) == []
+    assert diff_snapshots(second, dataclasses.replace(second, trouble="x")) == []
 
 
 def test_a_list_is_asked_for_less_often_when_nothing_runs_or_it_takes_long() -> None:
-    assert intervals.list_interval(active=True, took=0.01) == 2.5
-    assert intervals.list_interval(active=False, took=0.01) == 6.0
-    assert intervals.list_interval(active=True, took=1.0) == pytest.approx(20.0)
+    assert intervals.list_interval(has_active_jobs=True, latency_s=0.01) == 2.5
+    assert intervals.list_interval(has_active_jobs=False, latency_s=0.01) == 6.0
+    assert intervals.list_interval(has_active_jobs=True, latency_s=1.0) == pytest.approx(20.0)

@@ -89,7 +89,7 @@ def test_the_zip_is_what_nvflare_would_have_made(job: Path, kit: StartupKit, tmp
             names = archive.namelist()
             assert len(names) == len(set(names))
             # Signatures are salted, so that no two are the same.
-            return {n: b"" if n.endswith(pack.SIGNATURES) else archive.read(n) for n in names}
+            return {n: b"" if n.endswith(pack.SIGNATURES_FILE) else archive.read(n) for n in names}
 
     assert members(tmp_path / "ours.zip") == members(tmp_path / "theirs.zip")
 
@@ -106,11 +106,11 @@ def test_signatures_of_an_earlier_submission_are_replaced(job: Path, kit: Startu
     from nvflare.lighter.utils import verify_folder_signature
 
     for folder in (job, job / "app"):
-        (folder / pack.SIGNATURES).write_text("old")
-        (folder / pack.SUBMITTER).write_text("old")
+        (folder / pack.SIGNATURES_FILE).write_text("old")
+        (folder / pack.SUBMITTER_FILE).write_text("old")
     pack.pack(job, kit, tmp_path / "job.zip")
     with zipfile.ZipFile(tmp_path / "job.zip") as archive:
-        assert archive.read(f"my-job/app/{pack.SUBMITTER}") == kit.certificate
+        assert archive.read(f"my-job/app/{pack.SUBMITTER_FILE}") == kit.certificate
         archive.extractall(tmp_path / "out")
     assert verify_folder_signature(str(tmp_path / "out" / "my-job"), str(kit.root_file))
 

@@ -12,8 +12,8 @@ from nvflare.fuel.hci.client.api import AdminAPI
 from nvflare.fuel.hci.proto import MetaStatusValue, ReplyKeyword
 
 from flare_widgets import errors
-from flare_widgets.api.reply_errors import check
-from flare_widgets.wire.hci import Reply
+from flare_widgets.api.reply_errors import check_reply
+from flare_widgets.wire.hci import CommandReply
 
 STATUSES = sorted({v for k, v in vars(MetaStatusValue).items() if not k.startswith("_") and isinstance(v, str)})
 KEYWORDS = sorted({v for k, v in vars(ReplyKeyword).items() if not k.startswith("_") and isinstance(v, str)})
@@ -54,7 +54,7 @@ def their_outcome(items: list[Any], meta: dict[str, Any]) -> str:
 
 def our_outcome(items: list[Any], meta: dict[str, Any]) -> str:
     try:
-        check("some_command x", Reply(tuple(items), meta))
+        check_reply("some_command x", CommandReply(tuple(items), meta))
     except errors.FlareError as error:
         return type(error).__name__
     return ""
@@ -111,24 +111,24 @@ def test_each_status_of_nvflare_has_the_same_outcome(status: str) -> None:
 def test_what_is_only_said_in_text_counts(text: str, kind: type[Exception], item: str) -> None:
     for meta in ({}, {"status": "ok"}):
         with pytest.raises(kind):
-            check("x", Reply(({"type": item, "data": text},), meta))
+            check_reply("x", CommandReply(({"type": item, "data": text},), meta))
 
 
 def test_what_is_said_in_text_does_not_count_when_it_succeeded() -> None:
     items = ({"type": "string", "data": "unknown site"}, {"type": "success", "data": ""})
-    assert check("x", Reply(items, {"status": "ok", "a": 1})) == {"status": "ok", "a": 1}
+    assert check_reply("x", CommandReply(items, {"status": "ok", "a": 1})) == {"status": "ok", "a": 1}
 
 
 def test_some_commands_have_no_meta() -> None:
-    reply = Reply(({"type": "success", "data": ""},))
-    assert check("x", reply, needs_meta=False) == {}
+    reply = CommandReply(({"type": "success", "data": ""},))
+    assert check_reply("x", reply, needs_meta=False) == {}
     with pytest.raises(errors.InternalError, match="'some_verb' has no meta"):
-        check("some_verb with arguments", reply)
+        check_reply("some_verb with arguments", reply)
 
 
 def test_a_conflict_says_whose_the_token_is() -> None:
     with pytest.raises(errors.SubmitTokenConflict, match="other content") as caught:
-        check("x", Reply((), {"status": "submit_token_conflict", "job_id": "j"}))
+        check_reply("x", CommandReply((), {"status": "submit_token_conflict", "job_id": "j"}))
     assert caught.value.existing_job_id == "j"
 
 
@@ -141,7 +141,7 @@ def test_a_deleted_job_says_what_is_known() -> None:
         "deleted_time": "yesterday",
     }
     with pytest.raises(errors.SubmitTokenJobDeleted, match="gone") as caught:
-        check("x", Reply((), meta))
+        check_reply("x", CommandReply((), meta))
     assert (caught.value.job_id, caught.value.state, caught.value.deleted_time) == ("j", "DELETED", "yesterday")
 
 
@@ -159,14 +159,14 @@ def test_a_deleted_job_says_what_is_known() -> None:
 )
 def test_what_went_wrong_is_said_in_words(status: str, says: str) -> None:
     with pytest.raises(errors.FlareError) as caught:
-        check("some_verb x", Reply((), {"status": status, "info": "words"}))
+        check_reply("some_verb x", CommandReply((), {"status": status, "info": "words"}))
     assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("braces", ["{info}", "{0}", "{", "%s"])
 def test_braces_in_what_the_server_says_do_no_harm(braces: str) -> None:
     with pytest.raises(errors.JobNotFound) as caught:
-        check("x", Reply((), {"status": "invalid_job_id", "info": braces}))
+        check_reply("x", CommandReply((), {"status": "invalid_job_id", "info": braces}))
     assert braces in str(caught.value)
 
 

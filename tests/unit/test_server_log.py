@@ -11,11 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring import JobSnapshot, fold
+from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job.model import KeyMetric, Point, Round, SiteTask
-from flare_widgets.monitoring.job.updates import Fact, Measured, Workflow
-from flare_widgets.monitoring.logs.facts import MAX_LINE, ServerLog
-from flare_widgets.monitoring.logs.files import read_config, read_round_metrics, read_summary, readable_round_metrics
+from flare_widgets.monitoring.job.updates import MetricValue, Update, Workflow
+from flare_widgets.monitoring.logs.facts import MAX_RECORD_CHARS, ServerLogParser
+from flare_widgets.monitoring.logs.files import (
+    find_round_metrics_path,
+    read_config,
+    read_metrics_summary,
+    read_round_metrics,
+)
 
 RECORDINGS = Path(__file__).parent / "recordings_live"
 NAMES = sorted(path.name.partition(".")[0] for path in RECORDINGS.glob("*.log.json"))
@@ -30,13 +35,13 @@ def text(name: str) -> str:
     return (RECORDINGS / f"{name}.log.json").read_bytes().decode()
 
 
-def facts_of(name: str) -> list[Fact]:
+def facts_of(name: str) -> list[Update]:
     told = config(name)
-    return [*([told] if told else []), *ServerLog(told=told).feed(text(name))]
+    return [*([told] if told else []), *ServerLogParser(workflow=told).feed(text(name))]
 
 
 def learned(name: str) -> JobSnapshot:
-    return fold(JobSnapshot("job"), facts_of(name))
+    return apply_updates(JobSnapshot("job"), facts_of(name))
 
 
 def line(message: str, context: str = "", **more: Any) -> str:
@@ -94,11 +99,13 @@ def test_what_shall_be_small_is_negated_in_the_log_and_not_in_the_snapshot() -> 
     assert before is not None
     assert [round(p.value, 4) for p in before.points] == [0.435, 0.385]
     record = [*read_round_metrics((RECORDINGS / "fed-avg-loss.round_metrics.json").read_text())]
-    record += read_summary((RECORDINGS / "fed-avg-loss.summary.json").read_text())
-    after = fold(known, record).series("loss")
+    record += read_metrics_summary((RECORDINGS / "fed-avg-loss.summary.json").read_text())
+    after = apply_updates(known, record).series("loss")
     assert after is not None
     assert [round(p.value, 4) for p in after.points] == [0.4833, 0.4333, 0.3833]
-    assert fold(known, record) == fold(fold(JobSnapshot("job"), record), facts_of("fed-avg-loss"))
+    assert apply_updates(known, record) == apply_updates(
+        apply_updates(JobSnapshot("job"), record), facts_of("fed-avg-loss")
+    )
 
 
 def test_the_average_of_the_workflow_is_believed_rather_than_the_selectors_mean() -> None:
@@ -151,7 +158,7 @@ def test_a_job_without_rounds() -> None:
 def test_wherever_it_is_cut_the_facts_are_the_same(name: str, data: st.DataObject) -> None:
     whole = text(name)
     cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=12))
-    log, told, found, taken = ServerLog(told=config(name)), config(name), [], ""
+    log, told, found, taken = ServerLogParser(workflow=config(name)), config(name), [], ""
     for cut in sorted([*cuts, len(whole)]):
         # As a source does: what comes after the bytes that were taken.
         found += log.feed(whole[len(taken) : cut])
@@ -161,15 +168,15 @@ def test_wherever_it_is_cut_the_facts_are_the_same(name: str, data: st.DataObjec
 
 
 def test_the_offset_counts_bytes() -> None:
-    log = ServerLog()
+    log = ServerLogParser()
     record = json.dumps({"message": "Zürich 東京"}, ensure_ascii=False) + "\n"
     assert log.feed(record + '{"mess') == []
     assert log.offset == len(record.encode())
 
 
 def test_times_are_moved_to_our_clock() -> None:
-    (this,) = ServerLog(zone=3600, ahead=10).feed(line("Round 4 started."))
-    (plain,) = ServerLog().feed(line("Round 4 started."))
+    (this,) = ServerLogParser(utc_offset=3600, clock_offset=10).feed(line("Round 4 started."))
+    (plain,) = ServerLogParser().feed(line("Round 4 started."))
     assert isinstance(this, Round)
     assert isinstance(plain, Round)
     assert plain.started_at is not None
@@ -178,20 +185,20 @@ def test_times_are_moved_to_our_clock() -> None:
 
 def test_the_code_of_a_result_and_a_failed_task() -> None:
     context = "[identity=p, peer=site-1, peer_run=j, peer_rc=EXECUTION_EXCEPTION, task_name=train, task_id=t1]"
-    log = ServerLog()
+    log = ServerLogParser()
     found = log.feed(
         line("Round 2 started.")
         + line("assigned task to client site-1: name=train, id=t1")
         + line("got result from client site-1 for task: name=train, id=t1")
         + line("finished processing client result", context, levelname="ERROR")
     )
-    known = fold(JobSnapshot("job"), found)
+    known = apply_updates(JobSnapshot("job"), found)
     assert known.matrix(now=0)["site-1"][2].state == "failed"
     assert [e.kind for e in known.events] == ["error"]
 
 
 def test_a_result_that_comes_after_the_next_round_began_belongs_to_its_own() -> None:
-    found = ServerLog().feed(
+    found = ServerLogParser().feed(
         line("Round 0 started.")
         + line("assigned task to client site-1: name=train, id=t1")
         + line("Round 1 started.")
@@ -202,11 +209,11 @@ def test_a_result_that_comes_after_the_next_round_began_belongs_to_its_own() -> 
 
 def test_averages_that_numpy_wrote() -> None:
     message = "Round 3 global metrics: {'auc': np.float64(0.75), 'loss': 1, 'bad': float('nan')}"
-    assert ServerLog().feed(line(message)) == []
+    assert ServerLogParser().feed(line(message)) == []
     message = "Round 3 global metrics: {'auc': np.float64(0.75), 'loss': 1, 'n': '5', 'huge': 1" + "0" * 400 + "}"
-    assert ServerLog().feed(line(message)) == [
-        Measured("auc", "", Point(3, 0.75, 1)),
-        Measured("loss", "", Point(3, 1.0, 1)),
+    assert ServerLogParser().feed(line(message)) == [
+        MetricValue("auc", "", Point(3, 0.75, 1)),
+        MetricValue("loss", "", Point(3, 1.0, 1)),
     ]
 
 
@@ -224,14 +231,14 @@ HOSTILE = [
     '{"message": "Round 1 global metrics: {[]: 1}"}',
     '{"message": "Round 1 global metrics: ' + "{" * 5000 + '}"}',
     "[" * 100_000,
-    "x" * (MAX_LINE + 1),
+    "x" * (MAX_RECORD_CHARS + 1),
     '{"message": "\\ud800", "fl_ctx": "[peer=, peer_rc=, task_id=]"}',
 ]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_lines_are_passed_over(hostile: str) -> None:
-    log = ServerLog()
+    log = ServerLogParser()
     found = log.feed(hostile + "\n" + line("Round 3 started."))
     assert [f.number for f in found if isinstance(f, Round)] == [3]
     assert all(isinstance(f, Round) for f in found)
@@ -240,7 +247,7 @@ def test_hostile_lines_are_passed_over(hostile: str) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        "\n" * MAX_LINE,
+        "\n" * MAX_RECORD_CHARS,
         "peer=a, peer_rc=b, " * 50_000,
         "starting workflow " * 50_000,
         "validation metric " * 50_000,
@@ -252,7 +259,7 @@ def test_hostile_lines_are_passed_over(hostile: str) -> None:
 )
 def test_no_line_can_stall_the_reader(message: str) -> None:
     began = time.process_time()
-    ServerLog().feed(line(message, message))
+    ServerLogParser().feed(line(message, message))
     assert (
         time.process_time() - began < 5
     )  # a slow machine needs a hundredth; going back over it again and again, hours
@@ -261,15 +268,15 @@ def test_no_line_can_stall_the_reader(message: str) -> None:
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_words_make_facts_that_fold(message: str, context: str) -> None:
     words = ("Round 1 started.", f"validation metric 0.5 from client {message}", f"got result from client {message}")
-    found = ServerLog().feed("".join(line(w, context) for w in (message, *words)))
-    known = fold(JobSnapshot("job"), found)
+    found = ServerLogParser().feed("".join(line(w, context) for w in (message, *words)))
+    known = apply_updates(JobSnapshot("job"), found)
     assert JobSnapshot.from_json(json.loads(json.dumps(known.to_json()))) == known
 
 
 def test_names_are_bounded() -> None:
     huge = "x" * 15_000
     context = f"[peer={huge}, peer_rc={huge}, task_id=t]"
-    found = ServerLog().feed(line("Round 0 started.") + line(f"validation metric 1 from client {huge}", context))
+    found = ServerLogParser().feed(line("Round 0 started.") + line(f"validation metric 1 from client {huge}", context))
     assert len(repr(found)) < 2000
 
 
@@ -278,7 +285,7 @@ def test_names_are_bounded() -> None:
 )
 def test_configurations_that_are_none(words: str) -> None:
     assert read_config(words) in (None, Workflow())
-    assert readable_round_metrics(words) is None
+    assert find_round_metrics_path(words) is None
 
 
 @pytest.mark.parametrize(
@@ -293,7 +300,7 @@ def test_configurations_that_are_none(words: str) -> None:
 )
 def test_only_a_readable_record_of_metrics_is_asked_for(file: Any, path: str | None) -> None:
     component = {"path": "a.MetricsArtifactWriter", "args": {"round_file_name": file}}
-    assert readable_round_metrics(json.dumps({"components": [component]})) == path
+    assert find_round_metrics_path(json.dumps({"components": [component]})) == path
 
 
 @pytest.mark.parametrize(
@@ -309,4 +316,4 @@ def test_only_a_readable_record_of_metrics_is_asked_for(file: Any, path: str | N
 )
 def test_hostile_records_of_metrics_say_nothing(record: str) -> None:
     assert list(read_round_metrics(record)) == []
-    assert list(read_summary(record)) == []
+    assert list(read_metrics_summary(record)) == []

@@ -51,10 +51,10 @@ def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
 
 def break_off(session: Session, server: FlareServer) -> None:
     """End the connection, and wait until the session has noticed."""
-    link = session._connection._link
+    link = session._connection._connection
     assert link is not None
     server.hang_up()
-    wait_until(lambda: link.lost is not None and not server.sockets)
+    wait_until(lambda: link.lost_error is not None and not server.sockets)
 
 
 def test_the_time_out_and_the_study_reach_the_server(kit: Path, server: FlareServer) -> None:
@@ -137,9 +137,9 @@ def test_secrets_are_never_shown(
     server.commands["get_job_meta"] = None
     server.commands["clone_job"] = {"data": [{"type": "error", "data": "no"}], "meta": {"status": "internal_error"}}
     with connect(kit, timeout=5) as session:
-        link = session._connection._link
+        link = session._connection._connection
         assert link is not None
-        assert link._token == "the-secret-session-token"
+        assert link._session_token == "the-secret-session-token"
         shown += [repr(o) + str(o) for o in (session, session.kit, session._connection, link, link._cell)]
         shown.append(repr(link.registration))
         session.list_jobs()
@@ -161,10 +161,10 @@ def test_secrets_are_never_shown(
 
 
 def test_the_tokens_are_forgotten_at_the_end(session: Session) -> None:
-    link = session._connection._link
+    link = session._connection._connection
     assert link is not None
     session.close()
-    wait_until(lambda: link._token is None)
+    wait_until(lambda: link._session_token is None)
     assert link._cell.credentials == {}
     assert link.registration.credentials == {}
 

@@ -21,10 +21,10 @@ from flare_widgets.api import NoConnection, OutcomeUnknown, Session, SessionClos
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import connection as link
 from flare_widgets.wire import keepalive, loop
-from flare_widgets.wire.connection import Link
-from flare_widgets.wire.keepalive import Watch
-from flare_widgets.wire.reconnecting import Connection
-from flare_widgets.wire.session_state import FOLLOWING, NOTIFIER, Life
+from flare_widgets.wire.connection import Connection
+from flare_widgets.wire.keepalive import KeepAlive
+from flare_widgets.wire.reconnecting import ReconnectingConnection
+from flare_widgets.wire.session_state import NOTIFY_THREAD_NAME, TRANSITIONS, StateMachine
 
 CONNECTING, READY, RECONNECTING = SessionState.CONNECTING, SessionState.READY, SessionState.RECONNECTING
 EXPIRED, CLOSED = SessionState.EXPIRED, SessionState.CLOSED
@@ -50,37 +50,37 @@ def wait_until(done: Callable[[], Any], seconds: float = 10) -> None:
 
 
 def notifiers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == NOTIFIER]
+    return [thread for thread in threading.enumerate() if thread.name == NOTIFY_THREAD_NAME]
 
 
 class TestLife:
     def test_nothing_follows_the_end(self) -> None:
-        life = Life()
-        assert life.move(CLOSED, "it was closed")
+        life = StateMachine()
+        assert life.transition_to(CLOSED, "it was closed")
         for state in SessionState:
-            assert not life.move(state, "again")
+            assert not life.transition_to(state, "again")
         assert life.status == SessionStatus(CLOSED, "it was closed")
 
     @pytest.mark.parametrize("before", SessionState)
     @pytest.mark.parametrize("after", SessionState)
     def test_only_what_may_follow_does(self, before: SessionState, after: SessionState) -> None:
-        life = Life()
-        life.move(before)
+        life = StateMachine()
+        life.transition_to(before)
         assert life.state is before
-        assert life.move(after, "now") == (after in FOLLOWING[before])
-        assert life.state is (after if after in FOLLOWING[before] else before)
+        assert life.transition_to(after, "now") == (after in TRANSITIONS[before])
+        assert life.state is (after if after in TRANSITIONS[before] else before)
 
     def test_a_session_can_be_closed_in_every_state(self) -> None:
-        assert all(CLOSED in FOLLOWING[state] for state in SessionState if state is not CLOSED)
+        assert all(CLOSED in TRANSITIONS[state] for state in SessionState if state is not CLOSED)
 
     def test_what_is_so_already_is_told_once(self) -> None:
-        life, told = Life(), []
+        life, told = StateMachine(), []
         life.subscribe(told.append)
-        life.move(READY)
-        assert not life.move(READY)
-        assert life.move(RECONNECTING, "why")
-        assert life.move(RECONNECTING, "why else")
-        life.move(CLOSED)
+        life.transition_to(READY)
+        assert not life.transition_to(READY)
+        assert life.transition_to(RECONNECTING, "why")
+        assert life.transition_to(RECONNECTING, "why else")
+        life.transition_to(CLOSED)
         wait_until(lambda: told and told[-1].state is CLOSED)
         assert [(s.state, s.reason) for s in told] == [
             (CONNECTING, ""),
@@ -91,7 +91,7 @@ class TestLife:
         ]
 
     def test_a_slow_or_broken_listener_hurts_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
-        life, told, go_on = Life(), [], threading.Event()
+        life, told, go_on = StateMachine(), [], threading.Event()
 
         def breaks(status: SessionStatus) -> None:
             raise ValueError("mine")
@@ -100,8 +100,8 @@ class TestLife:
         life.subscribe(breaks)
         life.subscribe(told.append)
         for n in range(100):
-            life.move(RECONNECTING, str(n))
-        life.move(CLOSED)
+            life.transition_to(RECONNECTING, str(n))
+        life.transition_to(CLOSED)
         wait_until(lambda: len(told) == 102)
         assert [s.reason for s in told[1:-1]] == [str(n) for n in range(100)]
         assert "mine" in caplog.text
@@ -109,18 +109,18 @@ class TestLife:
         wait_until(lambda: not notifiers())
 
     def test_who_unsubscribes_is_told_no_more_and_leaves_no_thread(self) -> None:
-        life, told = Life(), []
+        life, told = StateMachine(), []
         unsubscribe = life.subscribe(told.append)
         wait_until(lambda: told)
         unsubscribe()
         unsubscribe()
-        life.move(READY)
+        life.transition_to(READY)
         wait_until(lambda: not notifiers())
         assert [s.state for s in told] == [CONNECTING]
 
     def test_who_subscribes_at_the_end_is_told_just_that(self) -> None:
-        life, told = Life(), []
-        life.move(CLOSED)
+        life, told = StateMachine(), []
+        life.transition_to(CLOSED)
         life.subscribe(told.append)
         wait_until(lambda: told and not notifiers())
         assert [s.state for s in told] == [CLOSED]
@@ -129,9 +129,9 @@ class TestLife:
 class TestWatch:
     """Seconds of two clocks, as a test sets them."""
 
-    def watched(self) -> tuple[Watch, list[float]]:
+    def watched(self) -> tuple[KeepAlive, list[float]]:
         clocks = [100.0, 5000.0]
-        return Watch(clock=lambda: clocks[0], wall=lambda: clocks[1]), clocks
+        return KeepAlive(clock=lambda: clocks[0], wall_clock=lambda: clocks[1]), clocks
 
     def advance(self, clocks: list[float], seconds: float) -> None:
         clocks[0] += seconds
@@ -140,37 +140,37 @@ class TestWatch:
     def test_who_owes_nothing_may_be_silent(self) -> None:
         watched, clocks = self.watched()
         for _ in range(100):
-            self.advance(clocks, keepalive.TICK)
-            assert not watched.doubts(None, heard_at=0)
+            self.advance(clocks, keepalive.CHECK_INTERVAL_S)
+            assert not watched.should_probe(None, last_received_at=0)
 
     @pytest.mark.parametrize("slept", [(3600.0, 3600.0), (0.0, 3600.0)])
     def test_a_machine_that_slept_is_noticed_once(self, slept: tuple[float, float]) -> None:
         watched, clocks = self.watched()
         clocks[0] += slept[0] + 1
         clocks[1] += slept[1] + 1
-        assert watched.doubts(None, heard_at=0)
-        self.advance(clocks, keepalive.TICK)
-        assert not watched.doubts(None, heard_at=0)
+        assert watched.should_probe(None, last_received_at=0)
+        self.advance(clocks, keepalive.CHECK_INTERVAL_S)
+        assert not watched.should_probe(None, last_received_at=0)
 
     def test_silence_while_an_answer_is_due(self) -> None:
         watched, clocks = self.watched()
         doubts = []
         for _ in range(12):
-            doubts.append(watched.doubts(100.0, heard_at=101.0))
+            doubts.append(watched.should_probe(100.0, last_received_at=101.0))
             self.advance(clocks, 1.0)
         assert doubts == [False] * 12
-        assert watched.doubts(100.0, heard_at=101.0)
-        assert not watched.doubts(100.0, heard_at=clocks[0])  # it speaks: perhaps a large frame comes
+        assert watched.should_probe(100.0, last_received_at=101.0)
+        assert not watched.should_probe(100.0, last_received_at=clocks[0])  # it speaks: perhaps a large frame comes
 
     def test_more_patience_when_more_is_at_stake(self) -> None:
-        assert Watch.patience(True) > Watch.patience(False)
+        assert KeepAlive.probe_timeout_s(True) > KeepAlive.probe_timeout_s(False)
 
 
 def test_the_silence_of_a_server_is_known_though_nothing_is_asked(
     kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "HEARTBEAT", 0.05)
-    monkeypatch.setattr(keepalive, "TICK", 0.05)
+    monkeypatch.setattr(link, "PING_INTERVAL_S", 0.05)
+    monkeypatch.setattr(keepalive, "CHECK_INTERVAL_S", 0.05)
     with connect(kit, timeout=5) as session:
         # It is heard again and again, so that silence stays short for many times the time it may last.
         end = time.monotonic() + 1.5
@@ -261,7 +261,7 @@ def test_a_submission_that_cannot_be_resolved_says_how_to(
 def test_who_gives_up_while_sending_takes_nothing_of_others_along(kit: Path, server: FlareServer) -> None:
     server.commands["check_status"] = {"meta": {"status": "ok"}, "data": [{"type": "string", "data": "here"}]}
 
-    async def give_up(link: Link) -> Any:
+    async def give_up(link: Connection) -> Any:
         gate, send = asyncio.Event(), link._transport.send
 
         async def send_later(frame: bytes) -> None:
@@ -278,7 +278,7 @@ def test_who_gives_up_while_sending_takes_nothing_of_others_along(kit: Path, ser
         return await second
 
     with connect(kit, timeout=5) as session:
-        assert loop.run(give_up(session._connection._link)).texts("string") == ["here"]
+        assert loop.run(give_up(session._connection._connection)).texts("string") == ["here"]
 
 
 def hang(session: Session, server: FlareServer) -> None:
@@ -314,7 +314,7 @@ def test_closing_takes_no_time_and_forgets_the_secrets(
 ) -> None:
     tasks = loop.run(count_tasks())
     session = connect(kit, timeout=5)
-    link = session._connection._link
+    link = session._connection._connection
     assert link is not None
     bring_about(session, server)
     assert session.state is state
@@ -356,12 +356,12 @@ def test_a_session_that_comes_back_ends_even_if_its_cancellation_is_swallowed(
     """As ``asyncio.wait_for`` does before Python 3.12 when it times out just then."""
     pauses: list[int] = []
 
-    async def pause(self: Connection, attempt: int) -> None:
+    async def pause(self: ReconnectingConnection, attempt: int) -> None:
         pauses.append(attempt)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.05)
 
-    monkeypatch.setattr(Connection, "_pause", pause)
+    monkeypatch.setattr(ReconnectingConnection, "_wait_before_retry", pause)
     tasks = loop.run(count_tasks())
     session = connect(kit, timeout=5)
     lose(session, server)
@@ -377,7 +377,11 @@ def check_secrets(session: Session, kit: Path) -> None:
         gc.collect()
         things = gc.get_objects()
         found: list[Any] = [t for t in things if type(t) is StartupKit and t.root == kit and t._key is not None]
-        found += [t for t in things if type(t) is Link and t._kit.root == kit and (t._token or t._cell.credentials)]
+        found += [
+            t
+            for t in things
+            if type(t) is Connection and t._kit.root == kit and (t._session_token or t._cell.credentials)
+        ]
         return found
 
     wait_until(lambda: not left(), 3)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.job.format import clean, clock, describe, label
+from flare_widgets.monitoring.job.format import describe, format_duration, job_label, sanitize
 from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
-from flare_widgets.monitoring.job.reducer import fold_meta
+from flare_widgets.monitoring.job.reducer import apply_meta
 from flare_widgets.monitoring.job.snapshot import SCHEMA, JobSnapshot
 
 JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
@@ -45,7 +45,7 @@ def folded(*metas: dict[str, Any], at: float = STARTED_AT) -> JobSnapshot:
     """What is known after these answers, one second apart."""
     snapshot = JobSnapshot(JOB)
     for number, meta in enumerate(metas):
-        snapshot = fold_meta(snapshot, meta, at + number)
+        snapshot = apply_meta(snapshot, meta, at + number)
     return snapshot
 
 
@@ -118,14 +118,14 @@ def test_a_job_aborted_before_it_ran() -> None:
 
 def test_folding_the_same_answer_again_changes_only_its_age() -> None:
     for meta in (SUBMITTED, RUNNING, FINISHED, {**SUBMITTED, "status": "DISPATCHED"}):
-        once = fold_meta(JobSnapshot(JOB), meta, 1000.0)
-        again = fold_meta(once, meta, 2000.0)
+        once = apply_meta(JobSnapshot(JOB), meta, 1000.0)
+        again = apply_meta(once, meta, 2000.0)
         assert again == dataclasses.replace(once, facts_at=2000.0)
 
 
 def test_an_answer_ends_the_trouble() -> None:
     troubled = dataclasses.replace(folded(RUNNING), trouble="no answer for 12 s")
-    assert fold_meta(troubled, RUNNING, STARTED_AT).trouble == ""
+    assert apply_meta(troubled, RUNNING, STARTED_AT).trouble == ""
 
 
 def test_a_duration_counts_only_at_the_end() -> None:
@@ -186,7 +186,7 @@ def test_named_sites_wait_until_they_are_deployed() -> None:
         ("site-2", "waiting"),
     ]
     details = ["server: OK", "site-1: deploy failed: no space", "noise", " : ", 5]
-    after = fold_meta(before, {**meta, "job_deploy_detail": details}, 1.0)
+    after = apply_meta(before, {**meta, "job_deploy_detail": details}, 1.0)
     assert after.sites == (
         SiteDeployment("server", "deployed"),
         SiteDeployment("site-1", "failed", "deploy failed: no space"),
@@ -263,7 +263,7 @@ METAS = st.fixed_dictionaries({}, optional={key: JSON | value for key, value in 
 def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[str, Any], float]]) -> None:
     snapshot = JobSnapshot(JOB)
     for meta, now in answers:
-        snapshot = fold_meta(snapshot, meta, now)
+        snapshot = apply_meta(snapshot, meta, now)
     assert snapshot.facts_at == max((now for _, now in answers), default=None)
     statuses = [s.status for s in snapshot.timeline]
     assert len(statuses) == len(set(statuses))
@@ -274,8 +274,8 @@ def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[
 
 
 def test_the_label() -> None:
-    assert label("hello", JOB) == "hello 1b4e28ba"
-    assert label("", JOB) == "job 1b4e28ba"
+    assert job_label("hello", JOB) == "hello 1b4e28ba"
+    assert job_label("", JOB) == "job 1b4e28ba"
 
 
 @pytest.mark.parametrize(
@@ -291,22 +291,22 @@ def test_the_label() -> None:
     ],
 )
 def test_the_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "a\rb", "a\nb", "\u202eevil", "\x07", "\x9b31m", "\u2028", "\ud800"])
 def test_what_could_harm_a_terminal_is_replaced(hostile: str) -> None:
-    assert clean(hostile).isprintable()
-    assert "\N{REPLACEMENT CHARACTER}" in clean(hostile)
+    assert sanitize(hostile).isprintable()
+    assert "\N{REPLACEMENT CHARACTER}" in sanitize(hostile)
     snapshot = folded({**RUNNING, "name": hostile, "status": hostile, "job_deploy_detail": [f"{hostile}: {hostile}"]})
     assert describe(snapshot, now=0).isprintable()
 
 
 def test_what_is_harmless_stays() -> None:
-    assert clean("Zürich 東京 🙂 100 %") == "Zürich 東京 🙂 100 %"
+    assert sanitize("Zürich 東京 🙂 100 %") == "Zürich 東京 🙂 100 %"
 
 
 def test_what_is_long_is_cut() -> None:
-    assert clean("x" * 500) == "x" * 199 + "…"
-    assert clean("x" * 200) == "x" * 200
-    assert clean("abcdef", limit=4) == "abc…"
+    assert sanitize("x" * 500) == "x" * 199 + "…"
+    assert sanitize("x" * 200) == "x" * 200
+    assert sanitize("abcdef", max_length=4) == "abc…"

@@ -9,12 +9,12 @@ import pytest
 from scripted_session import Files, ScriptedSession, record
 
 from flare_widgets.errors import AuthorizationError, CommandError, FlareError, JobNotFound, NoConnection
-from flare_widgets.monitoring import JobSnapshot, fold
+from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job import meta as job_meta
 from flare_widgets.monitoring.job.model import KeyMetric, Round, SiteActivity
-from flare_widgets.monitoring.job.updates import Learned, LogRead, Meta, Missed, ServerRuns
+from flare_widgets.monitoring.job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence
 from flare_widgets.monitoring.polling import polls
-from flare_widgets.monitoring.polling.polls import Answer, Clock, Rounds
+from flare_widgets.monitoring.polling.polls import Answer, ServerClock, ServerLogTail
 
 NOW = 1_795_000_000.0
 
@@ -54,26 +54,26 @@ def refuse(_: Any) -> Any:
 
 
 def test_the_status(session: ScriptedSession) -> None:
-    assert run(polls.status("job", 5.0), session) == [Meta(session.metas["job"], NOW, 5.0)]
+    assert run(polls.poll_status("job", 5.0), session) == [JobMeta(session.metas["job"], NOW, 5.0)]
     session.answers["get_job_meta"] = refuse
     with pytest.raises(AuthorizationError):
-        run(polls.status("job", 0.0), session)
+        run(polls.poll_status("job", 0.0), session)
 
 
 def test_one_question_tells_all_jobs_what_runs(session: ScriptedSession) -> None:
-    found = run(polls.system(["job", "other"], ahead=5.0), session)
-    assert found["job"][0] == ServerRuns(True, NOW)
-    assert found["other"][0] == ServerRuns(False, NOW)
+    found = run(polls.poll_system(["job", "other"], clock_offset=5.0), session)
+    assert found["job"][0] == ProcessPresence(True, NOW)
+    assert found["other"][0] == ProcessPresence(False, NOW)
     assert SiteActivity("site-2", last_seen=-4.0) in found["other"]
     session.answers["check_status"] = refuse
-    assert run(polls.system(["job"], 0.0), session)["job"] == [
-        Missed("system", "not permitted: user is not authorized", NOW)
+    assert run(polls.poll_system(["job"], 0.0), session)["job"] == [
+        GroupUnavailable("system", "not permitted: user is not authorized", NOW)
     ]
 
 
 def test_what_a_site_does(session: ScriptedSession) -> None:
-    assert run(polls.activity("job", "site-1"), session) == [
-        Learned("activity", NOW),
+    assert run(polls.poll_activity("job", "site-1"), session) == [
+        GroupRefreshed("activity", NOW),
         SiteActivity("site-1", ("train",), NOW),
     ]
     assert session.sent == ["show_stats job client site-1"]
@@ -92,8 +92,8 @@ def test_a_site_that_says_nothing(session: ScriptedSession, error: FlareError, r
         raise error
 
     session.answers["show_stats"] = answer
-    expected = [] if reason is None else [Missed("activity", reason, NOW)]
-    assert run(polls.activity("job", "site-1"), session) == expected
+    expected = [] if reason is None else [GroupUnavailable("activity", reason, NOW)]
+    assert run(polls.poll_activity("job", "site-1"), session) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,39 +101,39 @@ def test_a_site_that_says_nothing(session: ScriptedSession, error: FlareError, r
 )
 def test_statistics_of_any_shape(session: ScriptedSession, stats: Any) -> None:
     session.answers["show_stats"] = lambda _: stats
-    assert run(polls.activity("job", "server"), session) == [Learned("activity", NOW)]
+    assert run(polls.poll_activity("job", "server"), session) == [GroupRefreshed("activity", NOW)]
 
 
 def test_scatter_and_gather_tells_its_round(session: ScriptedSession) -> None:
     session.answers["show_stats"] = lambda _: {"server": {"SAG": {"current_round": 2, "num_rounds": 5}}}
-    known = fold(JobSnapshot("job"), run(polls.activity("job", "server"), session))
+    known = apply_updates(JobSnapshot("job"), run(polls.poll_activity("job", "server"), session))
     assert (known.round, known.total_rounds) == (2, 5)
 
 
 def test_a_log_is_read_on_from_where_it_was(session: ScriptedSession, files: Files) -> None:
-    source = Rounds("job")
-    assert rounds_of(run(source.poll(Clock()), session)) == []
+    source = ServerLogTail("job")
+    assert rounds_of(run(source.poll(ServerClock()), session)) == []
     files.write(record("Round 0 started.") + record("Round 1 started.")[:30])
-    assert rounds_of(run(source.poll(Clock()), session)) == [0]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [0]
     files.write(record("Round 1 started.")[30:])
-    found = run(source.poll(Clock()), session)
+    found = run(source.poll(ServerClock()), session)
     assert rounds_of(found) == [1]
-    assert LogRead("server", "log.json", len(files.files["log.json"])) in found
-    assert rounds_of(run(source.poll(Clock()), session)) == []
+    assert LogOffset("server", "log.json", len(files.files["log.json"])) in found
+    assert rounds_of(run(source.poll(ServerClock()), session)) == []
 
 
 def test_each_byte_of_a_log_of_100_mb_is_read_once(session: ScriptedSession, files: Files) -> None:
-    source, written, seen, number = Rounds("job"), 0, [], 0
+    source, written, seen, number = ServerLogTail("job"), 0, [], 0
     filler = record("x" * 50_000) * 19
     while written < 100 << 20:
         text = record(f"Round {number} started.") + filler
         files.write(text)
         written, number = written + len(text), number + 1
-        seen += rounds_of(run(source.poll(Clock()), session))
+        seen += rounds_of(run(source.poll(ServerClock()), session))
     assert seen == list(range(number))
     assert len(files.files) > 5  # it was rotated
     # Beside the log: the end of a record each time, by which the file is known again.
-    assert written <= files.sent <= written + polls._OVERLAP * len(session.sent)
+    assert written <= files.sent <= written + polls._OVERLAP_CHARS * len(session.sent)
 
 
 def test_a_log_that_was_rotated_before_one_looked(session: ScriptedSession, files: Files) -> None:
@@ -141,34 +141,34 @@ def test_a_log_that_was_rotated_before_one_looked(session: ScriptedSession, file
         files.write(record(f"Round {number} started."))
         files.rotate()
     files.write(record("Round 3 started."))
-    assert rounds_of(run(Rounds("job").poll(Clock()), session)) == [0, 1, 2, 3]
+    assert rounds_of(run(ServerLogTail("job").poll(ServerClock()), session)) == [0, 1, 2, 3]
 
 
 def test_files_that_came_and_went_while_one_did_not_look(session: ScriptedSession, files: Files) -> None:
-    source = Rounds("job")
+    source = ServerLogTail("job")
     files.write(record("Round 0 started."))
-    run(source.poll(Clock()), session)
+    run(source.poll(ServerClock()), session)
     for number in range(1, 4):
         files.write(record(f"Round {number} started."))
         files.rotate()
     files.write(record("Round 4 started."))
-    assert rounds_of(run(source.poll(Clock()), session)) == [1, 2, 3, 4]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [1, 2, 3, 4]
     files.write(record("Round 5 started."))
-    assert rounds_of(run(source.poll(Clock()), session)) == [5]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [5]
 
 
 def test_a_log_that_was_cut_off_is_read_anew(session: ScriptedSession, files: Files) -> None:
-    source = Rounds("job")
+    source = ServerLogTail("job")
     files.write(record("Round 0 started.") * 3)
-    run(source.poll(Clock()), session)
+    run(source.poll(ServerClock()), session)
     files.files["log.json"] = record("Round 1 started.").encode()
-    assert rounds_of(run(source.poll(Clock()), session)) == [1]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [1]
     files.write(record("Round 2 started."))
-    assert rounds_of(run(source.poll(Clock()), session)) == [2]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [2]
 
 
 def test_a_connection_that_breaks_loses_nothing(session: ScriptedSession, files: Files) -> None:
-    source, shell = Rounds("job"), session.answers["cat"]
+    source, shell = ServerLogTail("job"), session.answers["cat"]
 
     def broken(_: Any) -> Any:
         raise NoConnection("the line is down")
@@ -178,12 +178,12 @@ def test_a_connection_that_breaks_loses_nothing(session: ScriptedSession, files:
     ).encode()
     files.write(record("Round 0 started.") + record("validation metric 0.5 from client site-1"))
     session.answers["cat"] = broken
-    assert run(source.poll(Clock()), session) == [Missed("rounds", "no answer: the line is down", NOW)]
+    assert run(source.poll(ServerClock()), session) == [GroupUnavailable("rounds", "no answer: the line is down", NOW)]
     session.answers["cat"] = shell
     session.answers["tail"] = broken
-    assert Missed("rounds", "no answer: the line is down", NOW) in run(source.poll(Clock()), session)
+    assert GroupUnavailable("rounds", "no answer: the line is down", NOW) in run(source.poll(ServerClock()), session)
     session.answers["tail"] = shell
-    known = fold(JobSnapshot("job"), run(source.poll(Clock()), session))
+    known = apply_updates(JobSnapshot("job"), run(source.poll(ServerClock()), session))
     assert known.round == 0
     assert known.series("auc", "site-1") is not None
 
@@ -192,32 +192,32 @@ def test_who_may_not_read_files_is_given_the_whole_log(session: ScriptedSession,
     session.answers.update(dict.fromkeys(("tail", "cat", "ls"), refuse))
     text, wide = [""], {"fl_ctx": "[" + "x" * 300 + "]"}
     session.answers["get_job_log"] = lambda _: {"logs": {"server": text[0]}}
-    source = Rounds("job")
+    source = ServerLogTail("job")
     text[0] = record("Zürich", **wide) + record("Round 0 started.", **wide) + record("Round 1 started.")[:20]
-    assert rounds_of(run(source.poll(Clock()), session)) == [0]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [0]
     text[0] = record("Zürich", **wide) + record("Round 0 started.", **wide) + record("Round 1 started.", 1, **wide)
-    assert rounds_of(run(source.poll(Clock()), session)) == [1]
-    assert rounds_of(run(source.poll(Clock()), session)) == []
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [1]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == []
     # Only its end is sent: what is known of it already is passed over.
-    cut = f"{polls._TRUNCATED} 5242880 bytes ...\nhalf a record\n"
+    cut = f"{polls._TRUNCATION_MARKER} 5242880 bytes ...\nhalf a record\n"
     text[0] = cut + record("Round 1 started.", 1, **wide) + record("Round 2 started.", 2, **wide)
-    assert rounds_of(run(source.poll(Clock()), session)) == [2]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [2]
     # Between what was read and that end something is missing: nothing is said to be of the round before.
     text[0] = cut + record("assigned task to client site-1: name=train, id=t1") + record("Round 9 started.", 9)
-    known = fold(JobSnapshot("job"), run(source.poll(Clock()), session))
+    known = apply_updates(JobSnapshot("job"), run(source.poll(ServerClock()), session))
     assert (known.round, known.tasks[0].round) == (9, None)
     # A new file.
     text[0] = record("Round 10 started.", at=10)
-    assert rounds_of(run(source.poll(Clock()), session)) == [10]
+    assert rounds_of(run(source.poll(ServerClock()), session)) == [10]
 
 
 def test_who_may_read_no_log_is_told_so(session: ScriptedSession) -> None:
     session.answers.update(dict.fromkeys(("tail", "cat", "ls", "get_job_log"), refuse))
-    source = Rounds("job")
-    (missed,) = run(source.poll(Clock()), session)
+    source = ServerLogTail("job")
+    (missed,) = run(source.poll(ServerClock()), session)
     assert missed.group == "rounds"
     assert missed.reason == "not permitted: user is not authorized; sites are asked what they do instead"
-    assert not source.readable
+    assert not source.is_readable
 
 
 def test_a_record_of_metrics_that_can_be_read_is_read_when_it_grew(session: ScriptedSession, files: Files) -> None:
@@ -228,23 +228,25 @@ def test_a_record_of_metrics_that_can_be_read_is_read_when_it_grew(session: Scri
     files.files["app_server/config/config_fed_server.json"] = json.dumps(config).encode()
     line = {"round": 0, "aggregated_metrics": [{"name": "loss", "value": 0.5}]}
     files.files["metrics/round_metrics.json"] = json.dumps(line).encode()
-    source = Rounds("job")
-    known = fold(JobSnapshot("job"), run(source.poll(Clock()), session))
+    source = ServerLogTail("job")
+    known = apply_updates(JobSnapshot("job"), run(source.poll(ServerClock()), session))
     assert (known.total_rounds, known.key_metric, known.workflow) == (7, KeyMetric("loss", "min"), "FedAvg")
     series = known.series("loss")
     assert series is not None
     assert [(p.round, p.value) for p in series.points] == [(0, 0.5)]
-    assert known.fresh("metrics").at == NOW
-    assert not any(isinstance(f, Learned) and f.group == "metrics" for f in run(source.poll(Clock()), session))
+    assert known.freshness_of("metrics").at == NOW
+    assert not any(
+        isinstance(f, GroupRefreshed) and f.group == "metrics" for f in run(source.poll(ServerClock()), session)
+    )
 
 
 def test_words_of_an_error_are_made_harmless() -> None:
-    assert polls.why_not(CommandError("\x1b[2J")) == "\N{REPLACEMENT CHARACTER}[2J"
-    assert polls.why_not(CommandError("")) == "CommandError"
+    assert polls.error_reason(CommandError("\x1b[2J")) == "\N{REPLACEMENT CHARACTER}[2J"
+    assert polls.error_reason(CommandError("")) == "CommandError"
 
 
 def test_the_zone_of_a_server_is_learned_from_its_schedule() -> None:
     # 1,795,000,000 is 11:06:40 in UTC.
     meta = {"last_schedule_time": 1_795_000_000.4, "schedule_history": ["2026-11-18 06:06:40: scheduled"]}
-    assert polls.clock_of(meta, 3.0) == Clock(3.0, -5 * 3600.0)
-    assert polls.clock_of({}, 3.0) == Clock(3.0, job_meta.our_zone())
+    assert polls.server_clock(meta, 3.0) == ServerClock(3.0, -5 * 3600.0)
+    assert polls.server_clock({}, 3.0) == ServerClock(3.0, job_meta.local_utc_offset())

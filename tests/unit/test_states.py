@@ -48,12 +48,12 @@ class Watched(OurSession):
         self.left = True
         self._kit = None
 
-    async def _look(self, kit: Any, command: Command[Any]) -> Any:
+    async def _query_server(self, kit: Any, command: Command[Any]) -> Any:
         assert kit == "the kit, with its key"
         seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(seen, Exception):
             raise seen
-        return command.answer(hci.decode(json.dumps(seen)))
+        return command.parse_reply(hci.decode(json.dumps(seen)))
 
 
 class WatchedLater(AsyncSession):
@@ -65,16 +65,16 @@ class WatchedLater(AsyncSession):
     async def close(self) -> None:
         self.session.close()
 
-    async def _run(self, command: Any) -> Any:
-        return await self.session._run(command)
+    async def _run_command(self, command: Any) -> Any:
+        return await self.session._run_command(command)
 
-    async def _look(self, kit: Any, command: Command[Any]) -> Any:
-        return await self.session._look(kit, command)
+    async def _query_server(self, kit: Any, command: Command[Any]) -> Any:
+        return await self.session._query_server(kit, command)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flare_widgets.api.session_methods.lifecycle._PAUSE", 0.01)
+    monkeypatch.setattr("flare_widgets.api.session_methods.lifecycle._POLL_INTERVAL_S", 0.01)
 
 
 AWAY = NoConnection("away")

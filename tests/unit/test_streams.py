@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import streams
-from flare_widgets.wire.streams import Ack, Assembler, Blob, chunks
+from flare_widgets.wire.streams import Ack, Assembler, Blob, split_into_chunks
 
 ORIGIN = "server"
 Chunk = tuple[dict[str, Any], bytes]
@@ -155,13 +155,13 @@ def test_any_chunks_are_taken_or_a_protocol_error(sent: list[Chunk]) -> None:
 
 def test_a_blob_that_is_too_large_is_refused_before_it_is_whole() -> None:
     mib = 1 << 20
-    fits = streams.MAX_BLOB // mib
+    fits = streams.MAX_BLOB_BYTES // mib
     assembler = Assembler()
     sent = cut([bytes(mib)] * (fits + 2))
     feed(assembler, sent[:fits])
     with pytest.raises(ProtocolError, match="a stream exceeds"):
         assembler.receive(ORIGIN, *sent[fits])
-    assert len(assembler._open) == 0
+    assert len(assembler._open_streams) == 0
 
 
 def test_chunks_that_come_too_early_are_bounded() -> None:
@@ -172,7 +172,7 @@ def test_chunks_that_come_too_early_are_bounded() -> None:
 
 
 def test_chunks_that_come_early_and_are_large_are_bounded() -> None:
-    big = bytes(streams.MAX_BLOB // 4)
+    big = bytes(streams.MAX_BLOB_BYTES // 4)
     with pytest.raises(ProtocolError, match="a stream exceeds"):
         feed(Assembler(), list(reversed(cut([b"", *[big] * 5]))))
 
@@ -181,33 +181,33 @@ def test_unfinished_streams_are_bounded_in_number() -> None:
     assembler = Assembler()
     for stream_id in range(1000):
         assembler.receive(ORIGIN, *cut([b"a", b"b"], stream_id)[0])
-    assert len(assembler._open) == 256
+    assert len(assembler._open_streams) == 256
     assert feed(assembler, [cut([b"a", b"b"], 999)[1]])[0][0].payload == b"ab"  # the newest are kept
     assert feed(assembler, [cut([b"a", b"b"], 0)[1]])[0] == []
 
 
 def test_unfinished_streams_are_bounded_in_bytes_together() -> None:
     assembler = Assembler()
-    large = bytes(streams.MAX_BLOB - 1)
+    large = bytes(streams.MAX_BLOB_BYTES - 1)
     for stream_id in range(4):
         assembler.receive(ORIGIN, *cut([large, b""], stream_id)[0])
     with pytest.raises(ProtocolError, match="unfinished streams exceed"):
         assembler.receive(ORIGIN, *cut([large, b""], 4)[0])
-    assert len(assembler._open) == 0
+    assert len(assembler._open_streams) == 0
 
 
 def test_finished_streams_are_not_remembered_for_ever() -> None:
     assembler = Assembler()
     for stream_id in range(3000):
         feed(assembler, cut([b"x"], stream_id))
-    assert len(assembler._finished) == 1024
+    assert len(assembler._finished_acks) == 1024
 
 
 @pytest.mark.parametrize("size", [0, 1, streams.CHUNK_SIZE, streams.CHUNK_SIZE + 1, 3 * streams.CHUNK_SIZE])
 def test_what_is_cut_is_put_together_again(size: int) -> None:
     blob = bytes(range(256)) * (size // 256 + 1)
     blob = blob[:size]
-    sent = list(chunks(blob, 9, "channel", "topic", "fobs", "request"))
+    sent = list(split_into_chunks(blob, 9, "channel", "topic", "fobs", "request"))
     assert len(sent) == max(1, -(-size // streams.CHUNK_SIZE))
     assert [h["sm__dt"] for h, _ in sent] == [1] * (len(sent) - 1) + [2]
     assert [h["sm__os"] for h, _ in sent] == [n * streams.CHUNK_SIZE for n in range(len(sent))]
@@ -218,10 +218,10 @@ def test_what_is_cut_is_put_together_again(size: int) -> None:
 
 
 def test_without_a_request_there_is_no_request_id() -> None:
-    ((headers, _),) = chunks(b"x", 1, "c", "t", "bytes", None)
+    ((headers, _),) = split_into_chunks(b"x", 1, "c", "t", "bytes", None)
     assert "sm__ri" not in headers
 
 
 def test_a_blob_beyond_the_window_is_refused() -> None:
     with pytest.raises(ProtocolError, match="does not fit into the window"):
-        next(chunks(bytes(streams.WINDOW + 1), 1, "c", "t", "bytes", None))
+        next(split_into_chunks(bytes(streams.WINDOW_SIZE + 1), 1, "c", "t", "bytes", None))

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
-from flare_widgets.monitoring.job.updates import Learned, Missed, Trouble
-from flare_widgets.monitoring.system.format import describe_system, sentence, troubles
+from flare_widgets.monitoring.job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
+from flare_widgets.monitoring.system.format import describe_system, problems, summarize_system
 from flare_widgets.monitoring.system.snapshot import (
-    Connected,
-    Details,
-    Disabled,
-    Doing,
-    Listed,
+    DisabledSites,
+    JobListReport,
     Site,
+    SiteDetails,
     SiteJob,
+    SiteJobsReport,
+    SystemReport,
     SystemSnapshot,
-    fold_system,
+    apply_system_updates,
 )
 from flare_widgets.views.system.html import system_html
 
@@ -40,8 +40,8 @@ def info(*sites: str, jobs: tuple[str, ...] = (), at: float = T, start: float = 
     )
 
 
-def connected(*sites: str, at: float = T, **facts: Any) -> Connected:
-    return Connected(info(*sites, at=at, **facts), at)
+def connected(*sites: str, at: float = T, **facts: Any) -> SystemReport:
+    return SystemReport(info(*sites, at=at, **facts), at)
 
 
 def test_the_fixtures_of_the_front_end_are_what_this_half_says() -> None:
@@ -51,26 +51,26 @@ def test_the_fixtures_of_the_front_end_are_what_this_half_says() -> None:
 
 
 def test_times_are_ours() -> None:
-    snapshot = fold_system(EMPTY, [Connected(info("a", at=T + 60), T, ahead=60.0)])
+    snapshot = apply_system_updates(EMPTY, [SystemReport(info("a", at=T + 60), T, clock_offset=60.0)])
     assert snapshot.sites == (Site("a", last_seen=T - 3),)
     assert snapshot.started_at == T - 160
 
 
 def test_since_is_known_of_who_came_while_one_looked() -> None:
-    first = fold_system(EMPTY, [connected("a")])
-    both = fold_system(first, [connected("a", "b", at=T + 3), connected("a", "b", at=T + 6)])
+    first = apply_system_updates(EMPTY, [connected("a")])
+    both = apply_system_updates(first, [connected("a", "b", at=T + 3), connected("a", "b", at=T + 6)])
     assert [(s.name, s.since) for s in both.sites] == [("a", None), ("b", T + 3)]
-    back = fold_system(both, [connected("a", at=T + 9), connected("a", "b", at=T + 12)])
+    back = apply_system_updates(both, [connected("a", at=T + 9), connected("a", "b", at=T + 12)])
     assert back.site("b") == Site("b", last_seen=T + 9, since=T + 12)
 
 
 def test_a_site_that_vanishes_is_not_forgotten() -> None:
-    snapshot = fold_system(EMPTY, [connected("a", "b"), connected("a", at=T + 600)])
+    snapshot = apply_system_updates(EMPTY, [connected("a", "b"), connected("a", at=T + 600)])
     gone = snapshot.site("b")
     assert gone is not None
     assert not gone.connected
     assert gone.last_seen == T - 3
-    assert [words.split(".")[0] for words in troubles(snapshot, T + 601)] == ["b is not connected any more"]
+    assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is not connected any more"]
 
 
 def test_what_sites_run_is_taken_by_name() -> None:
@@ -81,69 +81,75 @@ def test_what_sites_run_is_taken_by_name() -> None:
         {"client_name": "c", "status": "no_jobs"},
         {"client_name": 7, "job_id": [], "status": None},
     )
-    snapshot = fold_system(EMPTY, [connected("a", "b", "c", "d"), Doing(entries)])
+    snapshot = apply_system_updates(EMPTY, [connected("a", "b", "c", "d"), SiteJobsReport(entries)])
     assert [(s.name, len(s.jobs), s.answers) for s in snapshot.sites] == [
         ("a", 2, True),
         ("b", 0, False),
         ("c", 0, True),
         ("d", 0, True),
     ]
-    answered = fold_system(snapshot, [Doing(({"client_name": "b", "status": "no_jobs"},))])
+    answered = apply_system_updates(snapshot, [SiteJobsReport(({"client_name": "b", "status": "no_jobs"},))])
     assert answered.site("b") == Site("b", last_seen=T - 3)
 
 
 def test_a_zombie_is_one_that_stays_so() -> None:
     listed = ({"job_id": "j1", "job_name": "hello", "status": "RUNNING"}, {"job_id": "j2", "status": "SUBMITTED"})
-    once = fold_system(EMPTY, [connected("a"), Listed(listed, T)])
-    assert troubles(once, T + 10) == []  # it may have been starting, or ending, when it was listed
-    twice = fold_system(once, [connected("a", at=T + 20), Listed(listed, T + 20)])
-    assert [words[:24] for words in troubles(twice, T + 20)] == ["job hello j1 is RUNNING "]
-    assert fold_system(twice, [Listed((), T + 30)]).zombies == ()
-    assert fold_system(twice, [connected("a", jobs=("j1",))]).zombies == ()
+    once = apply_system_updates(EMPTY, [connected("a"), JobListReport(listed, T)])
+    assert problems(once, T + 10) == []  # it may have been starting, or ending, when it was listed
+    twice = apply_system_updates(once, [connected("a", at=T + 20), JobListReport(listed, T + 20)])
+    assert [words[:24] for words in problems(twice, T + 20)] == ["job hello j1 is RUNNING "]
+    assert apply_system_updates(twice, [JobListReport((), T + 30)]).zombies == ()
+    assert apply_system_updates(twice, [connected("a", jobs=("j1",))]).zombies == ()
 
 
 def test_disabled_sites_are_named_also_when_never_seen() -> None:
-    snapshot = fold_system(EMPTY, [connected("a"), Disabled(frozenset({"b"}))])
+    snapshot = apply_system_updates(EMPTY, [connected("a"), DisabledSites(frozenset({"b"}))])
     assert [(s.name, s.connected, s.disabled) for s in snapshot.sites] == [("a", True, False), ("b", False, True)]
-    assert fold_system(snapshot, [Disabled(frozenset())]).sites == (Site("a", last_seen=T - 3),)
-    back = fold_system(snapshot, [connected("a", "b")]).site("b")
+    assert apply_system_updates(snapshot, [DisabledSites(frozenset())]).sites == (Site("a", last_seen=T - 3),)
+    back = apply_system_updates(snapshot, [connected("a", "b")]).site("b")
     assert back is not None
     assert not back.disabled
 
 
 def test_details_and_what_is_missing_of_them() -> None:
-    details = Details({"server": "2.9.0", "a": "2.8.3"}, {"a": "2 GPUs"}, T, "silent sites were not asked")
-    snapshot = fold_system(EMPTY, [connected("a", "b"), details])
+    details = SiteDetails({"server": "2.9.0", "a": "2.8.3"}, {"a": "2 GPUs"}, T, "silent sites were not asked")
+    snapshot = apply_system_updates(EMPTY, [connected("a", "b"), details])
     assert (snapshot.version, snapshot.details_at) == ("2.9.0", T)
     assert snapshot.details_missing == "silent sites were not asked"
-    assert "versions of FLARE differ: 2.9.0 on server; 2.8.3 on a" in troubles(snapshot, T)[0]
-    refused = fold_system(snapshot, [Details({}, {}, T + 9, "versions: not permitted to your role")])
+    assert "versions of FLARE differ: 2.9.0 on server; 2.8.3 on a" in problems(snapshot, T)[0]
+    refused = apply_system_updates(snapshot, [SiteDetails({}, {}, T + 9, "versions: not permitted to your role")])
     assert (refused.details_at, refused.version) == (T, "2.9.0")
 
 
 def test_trouble_lasts_until_the_next_answer_and_stops_the_ages() -> None:
-    lost = fold_system(EMPTY, [connected("a"), Trouble("no connection to server:8002, trying again (1)", T + 5)])
-    assert troubles(lost, T + 100) == ["no connection to server:8002, trying again (1)"]
+    lost = apply_system_updates(
+        EMPTY, [connected("a"), ConnectionProblem("no connection to server:8002, trying again (1)", T + 5)]
+    )
+    assert problems(lost, T + 100) == ["no connection to server:8002, trying again (1)"]
     assert "not reachable, last heard of 100 s ago" in describe_system(lost, T + 100)
-    assert fold_system(lost, [connected("a", at=T + 101)]).trouble == ""
+    assert apply_system_updates(lost, [connected("a", at=T + 101)]).trouble == ""
 
 
 def test_groups_that_are_missing() -> None:
-    snapshot = fold_system(EMPTY, [Missed("jobs of sites", "no answer", T), Missed("disabled sites", "x", T)])
+    snapshot = apply_system_updates(
+        EMPTY, [GroupUnavailable("jobs of sites", "no answer", T), GroupUnavailable("disabled sites", "x", T)]
+    )
     assert snapshot.missing == (("disabled sites", "x"), ("jobs of sites", "no answer"))
-    assert fold_system(snapshot, [Learned("disabled sites", T)]).missing == (("jobs of sites", "no answer"),)
+    assert apply_system_updates(snapshot, [GroupRefreshed("disabled sites", T)]).missing == (
+        ("jobs of sites", "no answer"),
+    )
 
 
 def test_silent_sites_are_not_asked() -> None:
-    snapshot = fold_system(EMPTY, [connected("a", "b"), connected("a", "b", at=T + 2)])
-    assert snapshot.asked(T) == ["a", "b"]
-    assert snapshot.asked(T + 100) == []
+    snapshot = apply_system_updates(EMPTY, [connected("a", "b"), connected("a", "b", at=T + 2)])
+    assert snapshot.reachable_sites(T) == ["a", "b"]
+    assert snapshot.reachable_sites(T + 100) == []
 
 
 @pytest.mark.parametrize("nonsense", [None, "x", -1.0, float("nan"), 1e300, True])
 def test_times_that_are_none_are_not_known(nonsense: Any) -> None:
     broken = SystemInfo(ServerInfo("x", nonsense), [ClientInfo("a", nonsense), ClientInfo(nonsense, T)], [])
-    snapshot = fold_system(EMPTY, [Connected(broken, T)])
+    snapshot = apply_system_updates(EMPTY, [SystemReport(broken, T)])
     if nonsense is not True:
         assert snapshot.started_at is None
         assert snapshot.sites[0].last_seen is None
@@ -152,9 +158,12 @@ def test_times_that_are_none_are_not_known(nonsense: Any) -> None:
 
 
 def test_the_sentence_counts() -> None:
-    snapshot = fold_system(EMPTY, [connected("a", "b", jobs=("j1",))])
-    assert sentence(snapshot, T) == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problem"
-    assert sentence(snapshot, T + 60).endswith("2 problems")
+    snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("j1",))])
+    assert (
+        summarize_system(snapshot, T)
+        == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problem"
+    )
+    assert summarize_system(snapshot, T + 60).endswith("2 problems")
 
 
 class Words(HTMLParser):
@@ -180,7 +189,7 @@ def test_hostile_words_are_only_text_in_every_form() -> None:
     )
     text = describe_system(snapshot, T)
     page = system_html(snapshot, T, outcomes=[EVIL])
-    for form in (text, page, sentence(snapshot, T)):
+    for form in (text, page, summarize_system(snapshot, T)):
         assert "\x1b" not in form
         assert "\u202e" not in form
     parsed = Words(page)
@@ -189,7 +198,7 @@ def test_hostile_words_are_only_text_in_every_form() -> None:
 
 
 def test_the_static_form_says_it_is_none_and_as_of_when() -> None:
-    snapshot = fold_system(EMPTY, [connected("a", "b", jobs=("76b8d043-5f0e",))])
+    snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("76b8d043-5f0e",))])
     page = Words(system_html(snapshot, T + 3600, outcomes=["b was restarted"])).words
     assert "silent" not in page  # nobody knows what the site did in that hour
     assert "Not live: a picture made at" in page

@@ -44,8 +44,8 @@ class Scripted(ScriptedSession):
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Scripted:
-    monkeypatch.setattr(system_watch, "_PACES", {"who": 0.02, "doing": 0.02, "disabled": 0.02, "jobs": 0.02})
-    monkeypatch.setattr(system_watch, "_SHARE", 1.0)
+    monkeypatch.setattr(system_watch, "_INTERVALS_S", {"who": 0.02, "doing": 0.02, "disabled": 0.02, "jobs": 0.02})
+    monkeypatch.setattr(system_watch, "_MAX_SERVER_SHARE", 1.0)
     return Scripted()
 
 
@@ -103,7 +103,7 @@ def test_a_job_that_nobody_runs_is_found(session: Scripted, watch: SystemWatch) 
 def test_details_are_asked_once_when_wanted(session: Scripted, watch: SystemWatch) -> None:
     watch.resume()
     until(watch, lambda s: s.facts_at is not None)
-    watch.ask_details()
+    watch.request_details()
     until(watch, lambda s: s.details_at is not None)
     assert (watch.snapshot.version, watch.snapshot.sites[0].version) == ("2.9.0", "2.9.0")
     assert watch.snapshot.resources == "unlimited"
@@ -119,7 +119,7 @@ def test_what_is_not_permitted_is_said_and_not_asked_again(session: Scripted, wa
     session.answers.update(cat=refuse, report_version=refuse)
     watch.resume()
     until(watch, lambda s: dict(s.missing).get("disabled sites") == "not permitted to your role")
-    watch.ask_details()
+    watch.request_details()
     until(watch, lambda s: s.details_at is not None)
     assert watch.snapshot.details_missing == "versions: not permitted to your role"
     assert watch.snapshot.resources == "unlimited"
@@ -148,7 +148,7 @@ def test_a_server_that_does_not_answer_is_trouble_until_it_does(session: Scripte
 def test_a_server_that_gives_no_sign_is_trouble_though_nothing_is_due(
     session: Scripted, watch: SystemWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(system_watch, "_PACES", dict.fromkeys(system_watch._PACES, 60.0))
+    monkeypatch.setattr(system_watch, "_INTERVALS_S", dict.fromkeys(system_watch._INTERVALS_S, 60.0))
     watch.resume()
     until(watch, lambda s: s.facts_at is not None)
     session.silence = 4.2
@@ -179,7 +179,7 @@ def test_a_closed_session_ends_it(session: Scripted, watch: SystemWatch) -> None
     assert watch.snapshot.trouble == "the session was closed"
     count = len(session.sent)
     watch.resume()
-    watch.ask_details()
+    watch.request_details()
     assert not session.wait_for(lambda: len(session.sent) > count, 0.2)
 
 
@@ -206,6 +206,6 @@ def test_answers_that_are_nonsense_hurt_nothing(session: Scripted, watch: System
 def test_an_answer_from_elsewhere_is_taken_at_once(session: Scripted, watch: SystemWatch) -> None:
     heard = []
     watch.subscribe(heard.append)
-    watch.learn(session._status(["check_status", "server"]))
+    watch.update(session._status(["check_status", "server"]))
     assert [s.name for s in watch.snapshot.sites] == ["site-1", "site-2"]
     assert heard == [watch.snapshot]

@@ -20,7 +20,7 @@ from flare_widgets.api.transfer import download, upload
 from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
-from flare_widgets.wire.connection import Unanswered
+from flare_widgets.wire.connection import ReplyTimeout
 from flare_widgets.wire.features import NEWEST
 from flare_widgets.wire.transfers import RemoteFile
 
@@ -36,7 +36,7 @@ class FakeLink:
         What was sent, as (topic, value).
     """
 
-    dialect = NEWEST
+    features = NEWEST
 
     def __init__(self, answer: Callable[[Any], Any]) -> None:
         self._answer = answer
@@ -220,7 +220,7 @@ def test_who_cancels_when_the_job_is_there_gets_it(job: Path, kit: StartupKit) -
 def test_an_upload_can_be_cancelled_while_the_server_hangs(
     job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch, last: bool
 ) -> None:
-    monkeypatch.setattr(upload, "_BEAT", 0.05)
+    monkeypatch.setattr(upload, "_PROGRESS_INTERVAL_S", 0.05)
     calls: list[tuple[int, int]] = []
     hangs_at = 2 if last else 1
 
@@ -246,7 +246,7 @@ def test_after_a_lost_chunk_the_upload_begins_again_as_another_one(job: Path, ki
     """The server would append a chunk that it gets twice."""
     requests: list[Any] = []
     accept = accepts(requests)
-    lost = [Unanswered("no answer")]
+    lost = [ReplyTimeout("no answer")]
 
     def answer(request: Any) -> Any:
         if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 1 and lost:
@@ -266,7 +266,7 @@ def test_after_a_lost_chunk_the_upload_begins_again_as_another_one(job: Path, ki
         assert archive.testzip() is None
 
 
-@pytest.mark.parametrize(("failure", "attempts"), [(Unanswered("no answer."), 3), (NoConnection("lost."), 1)])
+@pytest.mark.parametrize(("failure", "attempts"), [(ReplyTimeout("no answer."), 3), (NoConnection("lost."), 1)])
 def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
     job: Path, kit: StartupKit, failure: NoConnection, attempts: int
 ) -> None:
@@ -276,7 +276,7 @@ def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
     assert len({v[fobs.HEADERS]["ObjectStreamer.TX_ID"] for _, v in link.asked}) == attempts
 
 
-@pytest.mark.parametrize("failure", [Unanswered("no answer"), NoConnection("lost")])
+@pytest.mark.parametrize("failure", [ReplyTimeout("no answer"), NoConnection("lost")])
 def test_a_last_chunk_without_an_answer_is_not_sent_again(job: Path, kit: StartupKit, failure: NoConnection) -> None:
     link = FakeLink(lambda request: failure if request["Streamer.eof"] else OK)
     with pytest.raises(NoConnection) as caught:
@@ -441,8 +441,8 @@ LARGE = {
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a lost server."""
-    monkeypatch.setattr(download, "_PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(download, "_OVERLAP", 30)
+    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(download, "_OVERLAP_BYTES", 30)
 
 
 def unpacked(folder: Path, files: dict[str, bytes]) -> bool:
@@ -459,7 +459,7 @@ def requests(server: Server) -> list[tuple[str, int]]:
 
 
 def test_a_request_that_was_not_answered_is_asked_again(tmp_path: Path) -> None:
-    server = Server(LARGE, fails_at=10, failure=Unanswered("no answer"))
+    server = Server(LARGE, fails_at=10, failure=ReplyTimeout("no answer"))
     folder = download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     assert unpacked(folder, LARGE)
     asked = requests(server)
@@ -616,7 +616,7 @@ def test_a_download_that_broke_before_it_had_anything_of_worth_leaves_nothing(tm
 
 @pytest.mark.usefixtures("hasty")
 def test_a_download_can_be_cancelled_while_its_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_PAUSES", (60.0,))
+    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (60.0,))
     server = Server(LARGE, fails_at=40, failure=NoConnection("lost"))
     again = lambda: pytest.fail("too early")  # noqa: E731
     progress = lambda done, total: len(server.link.asked) < 40  # noqa: E731

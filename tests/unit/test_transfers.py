@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flare_widgets.errors import InternalError, ProtocolError
 from flare_widgets.wire import fobs, hci, transfers
-from flare_widgets.wire.transfers import Part, RemoteFile, Upload
+from flare_widgets.wire.transfers import DownloadChunk, RemoteFile, Upload
 
 OK = {fobs.HEADERS: {"__rc__": "OK"}}
 Refusal = ProtocolError | InternalError
@@ -29,7 +29,7 @@ def some(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
 
 def test_the_first_chunk_of_an_upload_says_what_comes() -> None:
     upload = Upload("tx", "ada", "the command", "job.zip", 5)
-    assert fobs.decode(fobs.encode(upload.request(0, b"hello"))) == {
+    assert fobs.decode(fobs.encode(upload.chunk_request(0, b"hello"))) == {
         "Streamer.data": b"hello",
         "Streamer.size": 5,
         "Streamer.eof": True,
@@ -53,33 +53,33 @@ def test_the_first_chunk_of_an_upload_says_what_comes() -> None:
 
 def test_only_a_full_chunk_means_that_more_comes() -> None:
     upload = Upload("tx", "ada", "c", "job.zip", 5)
-    later = fobs.decode(fobs.encode(upload.request(1, bytes(transfers.UPLOAD_CHUNK))))
+    later = fobs.decode(fobs.encode(upload.chunk_request(1, bytes(transfers.UPLOAD_CHUNK_SIZE))))
     assert later["Streamer.eof"] is False
     assert "ObjectStreamer.CTX" not in later[fobs.HEADERS]
-    assert fobs.decode(fobs.encode(upload.request(1, b"")))["Streamer.eof"] is True
+    assert fobs.decode(fobs.encode(upload.chunk_request(1, b"")))["Streamer.eof"] is True
 
 
 def test_what_a_server_answers_to_a_chunk() -> None:
-    assert transfers.read_upload(OK) is None
+    assert transfers.read_upload_reply(OK) is None
     reply = json.dumps({"data": [{"type": "success", "data": ""}], "meta": {"job_id": "j"}})
-    done = transfers.read_upload({fobs.HEADERS: {"__rc__": "OK", "ObjectStreamer.END_RESULT": reply}})
+    done = transfers.read_upload_reply({fobs.HEADERS: {"__rc__": "OK", "ObjectStreamer.END_RESULT": reply}})
     assert done is not None
     assert done.meta == {"job_id": "j"}
 
 
 def test_a_refused_chunk() -> None:
     with pytest.raises(InternalError, match="refused the upload: MISSING_PEER_CONTEXT"):
-        transfers.read_upload({fobs.HEADERS: {"__rc__": "MISSING_PEER_CONTEXT"}})
+        transfers.read_upload_reply({fobs.HEADERS: {"__rc__": "MISSING_PEER_CONTEXT"}})
 
 
 @given(some({fobs.HEADERS: some({"__rc__": st.just("OK") | ANYTHING, "ObjectStreamer.END_RESULT": ANYTHING})}))
 def test_any_answer_to_a_chunk_is_read_or_refused(value: Any) -> None:
-    assert isinstance(outcome(lambda: transfers.read_upload(value)), hci.Reply | None | Refusal)
+    assert isinstance(outcome(lambda: transfers.read_upload_reply(value)), hci.CommandReply | None | Refusal)
 
 
 def test_an_offer_of_files() -> None:
     meta = {"files": [["meta.json", "r1"], ["job.zip", "r2", "more"]], "tx_id": "t"}
-    assert transfers.read_offer(meta) == [RemoteFile("meta.json", "r1"), RemoteFile("job.zip", "r2")]
+    assert transfers.read_file_list(meta) == [RemoteFile("meta.json", "r1"), RemoteFile("job.zip", "r2")]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_offer_of_files() -> None:
 )
 def test_an_offer_that_makes_no_sense(meta: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError, match="the server offers"):
-        transfers.read_offer(meta)
+        transfers.read_file_list(meta)
 
 
 def test_what_is_asked_for() -> None:
@@ -98,15 +98,18 @@ def test_what_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("value", "part"),
     [
-        ({"status": "ok", "data": b"x"}, Part(b"x", last=False)),
-        ({"status": "eof"}, Part(b"", last=True)),
-        ({"status": "eof", "confirm_nonce": "n"}, Part(b"", last=True)),
-        ({"status": "eof", "confirm_expected": True, "confirm_nonce": "n"}, Part(b"", last=True, nonce="n")),
-        ({"status": "eof", "confirm_expected": True, "confirm_nonce": 5}, Part(b"", last=True)),
+        ({"status": "ok", "data": b"x"}, DownloadChunk(b"x", is_last=False)),
+        ({"status": "eof"}, DownloadChunk(b"", is_last=True)),
+        ({"status": "eof", "confirm_nonce": "n"}, DownloadChunk(b"", is_last=True)),
+        (
+            {"status": "eof", "confirm_expected": True, "confirm_nonce": "n"},
+            DownloadChunk(b"", is_last=True, nonce="n"),
+        ),
+        ({"status": "eof", "confirm_expected": True, "confirm_nonce": 5}, DownloadChunk(b"", is_last=True)),
     ],
 )
-def test_what_a_server_sends(value: Any, part: Part) -> None:
-    assert transfers.read_part(value) == part
+def test_what_a_server_sends(value: Any, part: DownloadChunk) -> None:
+    assert transfers.read_download_chunk(value) == part
 
 
 @pytest.mark.parametrize(
@@ -114,17 +117,17 @@ def test_what_a_server_sends(value: Any, part: Part) -> None:
 )
 def test_what_a_server_cannot_serve(value: Any) -> None:
     with pytest.raises(InternalError, match=r"stopped the download.*Start the download again"):
-        transfers.read_part(value)
+        transfers.read_download_chunk(value)
 
 
 @given(some({"status": st.sampled_from(["ok", "eof"]) | ANYTHING, "data": ANYTHING, "confirm_expected": ANYTHING}))
 def test_any_part_is_read_or_refused(value: Any) -> None:
-    assert isinstance(outcome(lambda: transfers.read_part(value)), Part | Refusal)
+    assert isinstance(outcome(lambda: transfers.read_download_chunk(value)), DownloadChunk | Refusal)
 
 
 @given(some({"files": ANYTHING | st.lists(st.lists(st.text(max_size=3), max_size=3), max_size=3)}))
 def test_any_offer_is_read_or_refused(meta: Any) -> None:
-    assert isinstance(outcome(lambda: transfers.read_offer(meta if isinstance(meta, dict) else {})), list | Refusal)
+    assert isinstance(outcome(lambda: transfers.read_file_list(meta if isinstance(meta, dict) else {})), list | Refusal)
 
 
 def outcome(read: Callable[[], Any]) -> Any:
@@ -137,7 +140,7 @@ def outcome(read: Callable[[], Any]) -> Any:
 
 def test_an_upload_is_given_up_by_name() -> None:
     upload = Upload("tx", "ada", "c", "job.zip", 5)
-    assert fobs.decode(fobs.encode(upload.abort())) == {
+    assert fobs.decode(fobs.encode(upload.abort_request())) == {
         fobs.HEADERS: {
             "ObjectStreamer.TX_ID": "tx",
             "__rc__": "TASK_ABORTED",

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from servers import hangs_up, plain, says, silent, tls
 
 from flare_widgets.errors import ConfigError, FlareError, NoConnection, ProtocolError, ServerIdentityError
-from flare_widgets.federation.ports import Port
+from flare_widgets.federation.ports import ReservedPort
 from flare_widgets.kit import SCHEMES, StartupKit
 from flare_widgets.wire import frames, transports
 from flare_widgets.wire.frames import Frame, FrameType
 from flare_widgets.wire.transports import TransportClosed
 from flare_widgets.wire.transports.tcp import TcpTransport
-from flare_widgets.wire.transports.tls import is_for
+from flare_widgets.wire.transports.tls import matches_host
 
 BOTH = pytest.mark.parametrize("scheme", ["tcp", "grpc"])
 
@@ -51,12 +51,12 @@ def open_at(tmp_path: Path) -> Callable[..., Any]:
 
 
 def test_every_scheme_of_a_kit_has_a_transport() -> None:
-    assert set(transports._SCHEMES) == SCHEMES
+    assert set(transports._CONNECTORS) == SCHEMES
 
 
 @BOTH
 def test_nobody_listens(scheme: str, open_at: Callable[..., Any]) -> None:
-    port = Port()
+    port = ReservedPort()
     error = open_at(port.number, scheme=scheme)
     port.release()
     assert type(error) is NoConnection
@@ -135,9 +135,9 @@ def test_grpc_without_grpcio(open_at: Callable[..., Any], monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(("host", "expected"), [("a.example", True), ("A.example.", True), ("b.example", False)])
 def test_hosts_of_a_certificate(host: str, expected: bool) -> None:
-    assert is_for(kits.authority().issue("a.example").certificate, host) is expected
-    assert is_for(kits.authority().issue("*.example").certificate, "x.example")
-    assert not is_for(kits.authority().issue("*.example").certificate, "x.y.example")
+    assert matches_host(kits.authority().issue("a.example").certificate, host) is expected
+    assert matches_host(kits.authority().issue("*.example").certificate, "x.example")
+    assert not matches_host(kits.authority().issue("*.example").certificate, "x.y.example")
 
 
 # frames on a stream of bytes
@@ -173,7 +173,7 @@ async def _all(transport: TcpTransport) -> list[bytes]:
             return found
 
 
-@pytest.mark.parametrize("size", [0, 15, frames.MAX_FRAME + 1, 2**32 - 1])
+@pytest.mark.parametrize("size", [0, 15, frames.MAX_FRAME_BYTES + 1, 2**32 - 1])
 def test_a_frame_too_large_or_too_small_is_refused_before_it_is_read(size: int) -> None:
     prefix = struct.pack(">IHBBHHHH", size, 0, 1, 0, 0, 1, 1, 1)
 
@@ -189,7 +189,7 @@ def test_a_frame_too_large_or_too_small_is_refused_before_it_is_read(size: int) 
 @given(st.binary(max_size=20))
 def test_any_bytes_are_a_prefix_or_an_error(data: bytes) -> None:
     with contextlib.suppress(ProtocolError):
-        assert frames.PREFIX_SIZE <= frames.length(data) <= frames.MAX_FRAME
+        assert frames.PREFIX_SIZE <= frames.read_length(data) <= frames.MAX_FRAME_BYTES
 
 
 def test_a_tcp_server_that_hangs_up_or_does_not_listen(tmp_path: Path) -> None:

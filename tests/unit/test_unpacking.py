@@ -197,7 +197,7 @@ def test_a_full_disk_is_not_the_servers_fault(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("name", ["meta.json", "job.zip", "workspace.zip", "ERRORLOG_site-1", "a b+c@d.txt", "_x"])
 def test_a_plain_name_is_safe(name: str) -> None:
-    assert unpack.safe_name(name) == name
+    assert unpack.check_file_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -224,13 +224,13 @@ def test_a_plain_name_is_safe(name: str) -> None:
 )
 def test_any_other_name_is_not(name: str) -> None:
     with pytest.raises(InternalError, match="unsafe name"):
-        unpack.safe_name(name)
+        unpack.check_file_name(name)
 
 
 @given(st.text())
 def test_a_safe_name_stays_in_its_folder(name: str) -> None:
     try:
-        safe = unpack.safe_name(name)
+        safe = unpack.check_file_name(name)
     except InternalError:
         return
     assert (Path("/folder") / safe).resolve().parent == Path("/folder")
@@ -264,10 +264,10 @@ def test_a_list_of_members_that_would_not_fit_into_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = make_zip(tmp_path / "r.zip", *[(f"member-{n}", b"") for n in range(1000)])
-    monkeypatch.setattr(unpack, "MAX_DIRECTORY", 40_000)
+    monkeypatch.setattr(unpack, "MAX_CENTRAL_DIRECTORY_BYTES", 40_000)
     with pytest.raises(InternalError, match="list of members"):
         unpack.unpack(archive, tmp_path / "out")
-    monkeypatch.setattr(unpack, "MAX_DIRECTORY", 80_000)
+    monkeypatch.setattr(unpack, "MAX_CENTRAL_DIRECTORY_BYTES", 80_000)
     unpack.unpack(archive, tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 1000
 
@@ -290,13 +290,13 @@ def test_progress_is_told_while_a_large_member_is_unpacked(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["con", "NUL.txt", "Com1", "lpt9.log", "a:b", "what?", "a.", "a ", "aux .x"])
 def test_names_that_windows_understands_otherwise(name: str) -> None:
-    assert unpack._harmful_here([name], windows=True)
-    assert not unpack._harmful_here([name], windows=False)
+    assert unpack._is_unsafe_on_this_os([name], is_windows=True)
+    assert not unpack._is_unsafe_on_this_os([name], is_windows=False)
 
 
 @pytest.mark.parametrize("name", ["console", "nully.txt", "a.b", ".hidden", "com10", "a b", "auxiliary.py"])
 def test_names_that_windows_takes_as_they_are(name: str) -> None:
-    assert not unpack._harmful_here([name], windows=True)
+    assert not unpack._is_unsafe_on_this_os([name], is_windows=True)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

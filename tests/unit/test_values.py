@@ -77,7 +77,7 @@ def test_the_limits() -> None:
         with pytest.raises(ProtocolError, match=says):
             unpack(data)
     with pytest.raises(ProtocolError, match="more than 3 values"):
-        unpack(msgpack.packb({"a": 1, "b": 2}), most=3)
+        unpack(msgpack.packb({"a": 1, "b": 2}), max_values=3)
 
 
 @pytest.mark.parametrize(

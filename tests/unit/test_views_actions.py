@@ -27,7 +27,7 @@ class Desk:
         return described[0] if name is None else next(d for d in described if d["name"] == name)
 
     def act(self, name="go", **more):
-        return self.actions.wish({"kind": "act", "action": name, **more})
+        return self.actions.handle_message({"kind": "act", "action": name, **more})
 
     def until(self, *states):
         end = time.monotonic() + 10
@@ -43,7 +43,7 @@ def future():
 
 
 def test_what_the_browser_gets():
-    action = Action("delete", "Delete", work=print, danger=True, confirm="Delete it?", type="it", no="Keep it")
+    action = Action("delete", "Delete", run=print, danger=True, confirm="Delete it?", type="it", no="Keep it")
     assert Desk(action).one() == {
         "name": "delete",
         "label": "Delete",
@@ -63,7 +63,7 @@ def test_what_the_browser_gets():
 
 class TestStart:
     def test_success(self, future):
-        desk = Desk(Action("go", "Go", start=lambda _: future, outcome=lambda said: f"gone: {said}"))
+        desk = Desk(Action("go", "Go", start=lambda _: future, describe_result=lambda said: f"gone: {said}"))
         assert desk.act()
         assert desk.one()["state"] == "asked"
         future.set_result("far away")
@@ -127,7 +127,7 @@ class TestWork:
             assert go_on.wait(10)
             return "there"
 
-        desk = Desk(Action("go", "Go", work=work))
+        desk = Desk(Action("go", "Go", run=work))
         desk.act()
         assert desk.one()["state"] == "asked"
         go_on.set()
@@ -138,7 +138,7 @@ class TestWork:
         go_on = threading.Event()
 
         def work(doing):
-            tell = doing.transfer("received")
+            tell = doing.progress_callback("received")
             assert tell(0, 0) is True
             assert tell(1_500_000, 0) is True
             assert desk.one()["words"] == "received 1.5 MB"
@@ -147,7 +147,7 @@ class TestWork:
             assert go_on.wait(10)
             return "there"
 
-        desk = Desk(Action("go", "Go", work=work))
+        desk = Desk(Action("go", "Go", run=work))
         desk.act()
         end = time.monotonic() + 10
         while desk.one()["progress"] != 0.5:
@@ -162,16 +162,16 @@ class TestWork:
         begun = threading.Event()
 
         def work(doing):
-            tell = doing.transfer("received")
+            tell = doing.progress_callback("received")
             begun.set()
             while tell(1, 0):
                 time.sleep(0.005)
             raise TransferCancelled("the download was cancelled: nothing was kept")
 
-        desk = Desk(Action("go", "Go", work=work, cancels=True))
+        desk = Desk(Action("go", "Go", run=work, cancels=True))
         desk.act()
         assert begun.wait(10)
-        assert desk.actions.wish({"kind": "cancel", "action": "go"})
+        assert desk.actions.handle_message({"kind": "cancel", "action": "go"})
         ended = desk.until("ready")
         assert ended["words"] == "the download was cancelled: nothing was kept"
         assert "cancelling…" in [told["words"] for told in desk.told]
@@ -185,16 +185,16 @@ class TestWork:
             assert go_on.wait(10)
             return ""
 
-        desk = Desk(Action("go", "Go", work=work))
+        desk = Desk(Action("go", "Go", run=work))
         desk.act()
-        desk.actions.wish({"kind": "cancel", "action": "go"})
+        desk.actions.handle_message({"kind": "cancel", "action": "go"})
         go_on.set()
         desk.until("done")
         assert not doings[0].cancelled
 
     def test_arguments_reach_it(self):
         seen = []
-        desk = Desk(Action("go", "Go", work=lambda doing: seen.append(doing.arguments["site"]) or "ok"))
+        desk = Desk(Action("go", "Go", run=lambda doing: seen.append(doing.arguments["site"]) or "ok"))
         desk.act(arguments={"site": "site-1"})
         desk.until("done")
         assert seen == ["site-1"]
@@ -203,7 +203,7 @@ class TestWork:
 class TestRefused:
     def test_what_is_not_possible_is_not_done_although_it_was_clicked(self):
         done = []
-        desk = Desk(Action("go", "Go", start=done.append, why_not=lambda: "the job has ended"))
+        desk = Desk(Action("go", "Go", start=done.append, disabled_reason=lambda: "the job has ended"))
         desk.act()
         assert not done
         assert desk.one()["reason"] == "the job has ended"
@@ -229,19 +229,19 @@ class TestRefused:
     )
     def test_other_messages_are_not_for_it(self, nonsense):
         desk = Desk(Action("go", "Go", start=pytest.fail))
-        assert not desk.actions.wish(nonsense)
+        assert not desk.actions.handle_message(nonsense)
         assert desk.told == []
 
     def test_arguments_that_are_none(self):
         seen = []
-        desk = Desk(Action("go", "Go", work=lambda doing: seen.append(dict(doing.arguments)) or ""))
+        desk = Desk(Action("go", "Go", run=lambda doing: seen.append(dict(doing.arguments)) or ""))
         desk.act(arguments="rm -rf")
         desk.until("done")
         assert seen == [{}]
 
 
 def test_hostile_words_are_cleaned_and_bounded(future):
-    desk = Desk(Action("go", "Go", start=lambda _: future, why_not=lambda: "\x1b[2Jno\n\u202e"))
+    desk = Desk(Action("go", "Go", start=lambda _: future, disabled_reason=lambda: "\x1b[2Jno\n\u202e"))
     assert desk.one()["reason"] == "�[2Jno �"
     desk = Desk(Action("go", "Go", start=lambda _: future))
     desk.act()

@@ -11,23 +11,23 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from flare_widgets.views.core.svg_chart import (
-    DASHES,
-    MOST_LINES,
-    SHAPES,
-    Line,
-    Mark,
+    DASH_PATTERNS,
+    MARKER_SHAPES,
+    MAX_LINES,
+    ChartLine,
+    ChartMark,
+    format_tick,
     line_chart,
     log_ticks,
-    tick,
     tick_labels,
     ticks,
 )
 
-ALL = Line("all together", ((1, 0.4), (2, 0.612), (3, 0.607)), bold=True)
-SITE = Line("hospital-a", ((1, 0.41), (3, 0.59)))
+ALL = ChartLine("all together", ((1, 0.4), (2, 0.612), (3, 0.607)), bold=True)
+SITE = ChartLine("hospital-a", ((1, 0.41), (3, 0.59)))
 
 
-def read(*lines: Line, **options) -> ET.Element:
+def read(*lines: ChartLine, **options) -> ET.Element:
     return ET.fromstring(line_chart(lines, title=options.pop("title", "accuracy"), **options))
 
 
@@ -36,7 +36,7 @@ def text(element: ET.Element) -> str:
 
 
 def test_has_the_facts_in_words_too():
-    figure = read(ALL, SITE, mark=Mark(2, 0.612, "best"))
+    figure = read(ALL, SITE, mark=ChartMark(2, 0.612, "best"))
     assert [text(item) for item in figure.iter("li")] == ["all together 0.607", "hospital-a 0.590"]
     assert figure.findtext("p") == "◯ best: round 2, 0.612"
     svg = figure.find("svg")
@@ -48,7 +48,7 @@ def test_has_the_facts_in_words_too():
 
 
 def test_draws_each_point_where_its_value_is():
-    figure = read(Line("a", ((1, 0.0), (2, 5.0), (3, 10.0))))
+    figure = read(ChartLine("a", ((1, 0.0), (2, 5.0), (3, 10.0))))
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     places = [tuple(map(float, place.split())) for place in path[1:].split("L")]
     (x1, y1), (x2, y2), (x3, y3) = places
@@ -61,7 +61,7 @@ def test_draws_each_point_where_its_value_is():
 
 
 def test_a_logarithmic_scale_has_equal_steps_for_equal_factors():
-    figure = read(Line("loss", ((1, 100.0), (2, 10.0), (3, 1.0), (4, 0.0))), log=True)
+    figure = read(ChartLine("loss", ((1, 100.0), (2, 10.0), (3, 1.0), (4, 0.0))), log_scale=True)
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     ys = [float(place.split()[1]) for place in path[1:].split("L")]
     assert len(ys) == 3
@@ -70,12 +70,12 @@ def test_a_logarithmic_scale_has_equal_steps_for_equal_factors():
 
 
 def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
-    figure = read(*(Line(f"s{n}", ((1, n), (2, n)), bold=n == 0) for n in range(MOST_LINES)))
+    figure = read(*(ChartLine(f"s{n}", ((1, n), (2, n)), bold=n == 0) for n in range(MAX_LINES)))
     looks = {
         tuple((p.get("d"), p.get("stroke-dasharray")) for p in item.find("svg").iter("path"))
         for item in figure.iter("li")
     }
-    assert len(looks) == MOST_LINES
+    assert len(looks) == MAX_LINES
     groups = list(figure.find("svg").iter("g"))
     assert groups[-1].find("path").get("stroke-width") == "3"
 
@@ -84,20 +84,20 @@ def test_looks_as_the_live_chart_does():
     marks = (Path(__file__).parents[2] / "js/src/lib/marks.ts").read_text(encoding="utf-8")
     shapes = re.search(r"SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
     dashes = re.search(r"DASHES: .*? = (\[.*\]);", marks)
-    assert re.findall(r'"(.*?)"', shapes[1]) == list(SHAPES)
-    assert [" ".join(map(str, dash)) for dash in json.loads(dashes[1])] == list(DASHES)
+    assert re.findall(r'"(.*?)"', shapes[1]) == list(MARKER_SHAPES)
+    assert [" ".join(map(str, dash)) for dash in json.loads(dashes[1])] == list(DASH_PATTERNS)
 
 
 def test_more_lines_than_can_be_told_apart_are_counted():
-    figure = read(*(Line(f"site-{n}", ((1, n), (2, n))) for n in range(200)))
+    figure = read(*(ChartLine(f"site-{n}", ((1, n), (2, n))) for n in range(200)))
     items = [text(item) for item in figure.iter("li")]
-    assert len(items) == MOST_LINES + 1
-    assert items[-1] == f"and {200 - MOST_LINES} more, not drawn"
+    assert len(items) == MAX_LINES + 1
+    assert items[-1] == f"and {200 - MAX_LINES} more, not drawn"
 
 
 def test_a_long_line_keeps_its_peaks_and_stays_small():
     points = tuple((n, 1000.0 if n == 54_321 else n % 7) for n in range(100_000))
-    chart = line_chart([Line("a", points)], title="t")
+    chart = line_chart([ChartLine("a", points)], title="t")
     assert len(chart) < 20_000
     path = next(p for p in ET.fromstring(chart).find("svg").iter("path") if p.get("fill") == "none").get("d")
     ys = [float(place.split()[1]) for place in path[1:].split("L")]
@@ -120,7 +120,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: repr(words[:20]))
 def test_hostile_words_stay_text(words):
-    markup = line_chart([Line(words, ((1, 1), (2, 2)))], title=words, x_label=words, mark=Mark(1, 1, words))
+    markup = line_chart([ChartLine(words, ((1, 1), (2, 2)))], title=words, x_label=words, mark=ChartMark(1, 1, words))
     figure = ET.fromstring(markup)  # well-formed: nothing broke out of its element
     assert {element.tag for element in figure.iter()} <= {
         *(
@@ -165,7 +165,7 @@ def test_hostile_words_stay_text(words):
     ],
 )
 def test_any_number_gives_a_picture_or_says_that_there_is_none(values, log):
-    figure = read(Line("a", tuple(enumerate(values))), log=log)
+    figure = read(ChartLine("a", tuple(enumerate(values))), log_scale=log)
     places = [f for e in figure.iter() for k in ("x", "y", "x1", "y1", "cx", "cy") if (f := e.get(k)) is not None]
     assert all(-1 <= float(place) <= 600 for place in places)
     drawn = [v for v in values if math.isfinite(v) and (v > 0 or not log)]
@@ -179,7 +179,7 @@ def test_ticks_are_round_and_inside():
     assert ticks(-1, 1) == [-1, -0.5, 0, 0.5, 1]
     assert log_ticks(0.5, 2000) == [1, 10, 100, 1000]
     assert log_ticks(1.5, 6) == [2, 5]
-    assert [tick(v) for v in (0.1 + 0.2, 20, 1e9, 0.0001, 0)] == ["0.3", "20", "1e+09", "0.0001", "0"]
+    assert [format_tick(v) for v in (0.1 + 0.2, 20, 1e9, 0.0001, 0)] == ["0.3", "20", "1e+09", "0.0001", "0"]
 
 
 CASES = json.loads((Path(__file__).parents[2] / "js/fixtures/ticks.json").read_text(encoding="utf-8"))
@@ -194,7 +194,11 @@ def test_the_ticks_are_those_of_the_live_chart(case):
 
 @pytest.mark.parametrize(("missing", "log"), [(math.nan, False), (math.inf, False), (-1.0, True), (0.0, True)])
 def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
-    figure = read(Line("a", ((1, 1.0), (2, 2.0), (3, missing), (4, 2.0), (6, 3.0))), Line("b", ((5, 1.0),)), log=log)
+    figure = read(
+        ChartLine("a", ((1, 1.0), (2, 2.0), (3, missing), (4, 2.0), (6, 3.0))),
+        ChartLine("b", ((5, 1.0),)),
+        log_scale=log,
+    )
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     # Over place 5, which only the other line names, it goes straight on.
     assert re.sub(r"[^ML]", "", path) == "MLML"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from flare_widgets.views.core.throttle import Coalescer
+from flare_widgets.views.core.throttle import Throttle
 
 
 class Sender:
@@ -29,7 +29,7 @@ class Sender:
 
 def test_the_first_request_is_served_at_once_and_here():
     send = Sender()
-    Coalescer(send, 60).request()
+    Throttle(send, 60).request()
     assert send.threads == [threading.current_thread()]
 
 
@@ -43,7 +43,7 @@ def test_a_flood_becomes_few_calls_and_the_last_request_is_served():
             done.set()
 
     interval = 0.05
-    coalescer = Coalescer(send, interval)
+    coalescer = Throttle(send, interval)
     start = time.monotonic()
     for state in range(1, 5001):
         coalescer.request()
@@ -56,7 +56,7 @@ def test_a_flood_becomes_few_calls_and_the_last_request_is_served():
 
 def test_a_lone_request_soon_after_another_is_not_lost():
     send = Sender()
-    coalescer = Coalescer(send, 0.05)
+    coalescer = Throttle(send, 0.05)
     coalescer.request()
     coalescer.request()
     send.wait_for(2)
@@ -65,7 +65,7 @@ def test_a_lone_request_soon_after_another_is_not_lost():
 
 def test_after_close_nothing_is_sent():
     send = Sender()
-    coalescer = Coalescer(send, 0.02)
+    coalescer = Throttle(send, 0.02)
     coalescer.request()
     coalescer.request()
     timer = coalescer._timer
@@ -90,7 +90,7 @@ def test_two_threads_never_send_at_once():
         running.release()
         count()
 
-    coalescer = Coalescer(send, 0.001)
+    coalescer = Throttle(send, 0.001)
 
     def flood():
         for _ in range(200):
@@ -114,7 +114,7 @@ def test_a_sender_that_fails_is_asked_again():
         if len(calls) == 1:
             raise RuntimeError("first")
 
-    coalescer = Coalescer(send, 0)
+    coalescer = Throttle(send, 0)
     with pytest.raises(RuntimeError, match="first"):
         coalescer.request()
     coalescer.request()
@@ -128,7 +128,7 @@ def test_a_sender_that_has_more_is_called_again_after_the_interval():
         send()
         return len(send.times) < 4
 
-    Coalescer(send_some, 0.02).request()
+    Throttle(send_some, 0.02).request()
     send.wait_for(4)
     assert all(later - earlier >= 0.015 for earlier, later in zip(send.times, send.times[1:], strict=False))
     time.sleep(0.08)

@@ -18,7 +18,7 @@ from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.compare import view as comparing
 from flare_widgets.views.compare.view import CompareView, compare, comparison_html, comparison_text
 from flare_widgets.views.compare.view_model import compare_snapshots, comparison_rows
-from flare_widgets.views.core.output_handles import Outputs
+from flare_widgets.views.core.output_handles import OutputHandles
 
 NOW = 1000.0
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
@@ -48,7 +48,7 @@ def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
 def test_the_best_of_each_metric_is_found_by_what_is_better():
     comparison = compare_snapshots([job(), job("b", "other")], NOW)
     assert comparison.metrics == ("accuracy", "loss")
-    assert comparison.smaller == ("loss",)
+    assert comparison.lower_is_better == ("loss",)
     line = comparison.jobs[0].lines["accuracy"]
     assert (line.best, line.best_round, line.points) == (0.8, 2, ((1, 0.5), (2, 0.8), (3, 0.7)))
     assert comparison.best("accuracy") == (2, 0.8)
@@ -59,7 +59,7 @@ def test_the_best_of_each_metric_is_found_by_what_is_better():
 def test_the_jobs_own_word_for_what_is_better_counts_most():
     odd = job(key_metric=KeyMetric("accuracy", "min"))
     comparison = compare_snapshots([odd, job("b")], NOW)
-    assert "accuracy" in comparison.smaller
+    assert "accuracy" in comparison.lower_is_better
     assert comparison.jobs[1].lines["accuracy"].best == 0.5
 
 
@@ -157,7 +157,7 @@ def running(job_id):
 
 def test_the_view_follows_its_jobs_and_leaves_its_static_form(recorded, monkeypatch):
     replaced = []
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: replaced.append(static))
+    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
     watches = [FakeWatch(running("a")), FakeWatch(running("b"))]
     view = CompareView(watches)
     assert [row[1] for row in view.rows] == ["● RUNNING", "● RUNNING"]
@@ -181,9 +181,9 @@ def test_the_view_follows_its_jobs_and_leaves_its_static_form(recorded, monkeypa
 
 def test_a_view_that_is_kept_stays_when_all_jobs_have_ended(recorded, monkeypatch):
     replaced = []
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: replaced.append(static))
+    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
     watches = [FakeWatch(job("a")), FakeWatch(running("b"))]
-    view = CompareView(watches, keep=True)
+    view = CompareView(watches, stay_live=True)
     assert not view.ended
     watches[1].learn(job("b"))
     end = time.monotonic() + 5
@@ -191,7 +191,7 @@ def test_a_view_that_is_kept_stays_when_all_jobs_have_ended(recorded, monkeypatc
         assert time.monotonic() < end
         time.sleep(0.01)
     assert replaced == []
-    view.freeze()
+    view.make_static()
     assert len(replaced) == 1
 
 
@@ -209,9 +209,9 @@ def test_jobs_are_watched_once_each(recorded):
             watched.append(job_id)
             return FakeWatch(running(job_id))
 
-    compare(FakeMonitor(), ["a", "b", "a"]).freeze()
+    compare(FakeMonitor(), ["a", "b", "a"]).make_static()
     assert watched == ["a", "b"]
     with pytest.raises(ValueError, match="different jobs"):
         compare(FakeMonitor(), ["a", "a"])
     assert watched == ["a", "b"]
-    assert comparing.MOST_JOBS == 8
+    assert comparing.MAX_JOBS == 8

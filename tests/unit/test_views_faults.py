@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from IPython.utils.capture import capture_output
 
 from flare_widgets.errors import InvalidArgumentError
-from flare_widgets.federation.faults import FAULTS, why_not, words
+from flare_widgets.federation.faults import FAULTS, disabled_reasons, state_text
 from flare_widgets.federation.mailbox import ProcessState
 from flare_widgets.views.faults.view import FaultsView, ProcessRow, describe
 
@@ -25,7 +25,10 @@ class Board:
         self.refuses = ""
 
     def rows(self) -> list[ProcessRow]:
-        return [ProcessRow(one.name, one.state, words(one), one.since, why_not(one)) for one in self.states.values()]
+        return [
+            ProcessRow(one.name, one.state, state_text(one), one.since, disabled_reasons(one))
+            for one in self.states.values()
+        ]
 
     def inject(self, what: str, who: str) -> str:
         if self.refuses:
@@ -33,7 +36,7 @@ class Board:
         self.done.append((what, who))
         state = {"kill": "killed", "pause": "paused", "slow": "slow", "back": "running"}[what]
         self.states[who] = ProcessState(who, state, 1, time.time(), 1)
-        return words(self.states[who])
+        return state_text(self.states[who])
 
 
 def wait_until(done: Callable[[], object]) -> None:
@@ -44,7 +47,7 @@ def wait_until(done: Callable[[], object]) -> None:
 
 
 def act(view: FaultsView, what: str, who: str) -> None:
-    view._wish({"kind": "act", "action": f"{what} {who}"})
+    view._handle_message({"kind": "act", "action": f"{what} {who}"})
 
 
 def action(view: FaultsView, what: str, who: str) -> dict[str, object]:
@@ -71,7 +74,7 @@ def test_a_wish_is_done_and_shown() -> None:
     wait_until(lambda: action(view, "pause", "site-1")["state"] == "done")
     assert action(view, "pause", "site-1")["reason"] == "it stands still already"
     assert action(view, "back", "site-1")["reason"] == ""
-    view.freeze()
+    view.make_static()
 
 
 def test_what_fails_is_said_in_its_row() -> None:
@@ -81,7 +84,7 @@ def test_what_fails_is_said_in_its_row() -> None:
     act(view, "kill", "site-1")
     wait_until(lambda: action(view, "kill", "site-1")["state"] == "failed")
     assert action(view, "kill", "site-1")["words"] == "kill failed: site-1: it has just left"
-    view.freeze()
+    view.make_static()
 
 
 def test_it_looks_when_it_is_asked_and_follows_who_comes_and_goes() -> None:
@@ -89,25 +92,25 @@ def test_it_looks_when_it_is_asked_and_follows_who_comes_and_goes() -> None:
     view = FaultsView(board)
     board.states["site-2"] = ProcessState("site-2", "running", 1, 0.0, 1)
     del board.states["site-1"]
-    view._wish({"kind": "look"})
+    view._handle_message({"kind": "look"})
     wait_until(lambda: [row["name"] for row in view.rows] == ["server", "site-2"])
     assert action(view, "pause", "site-2")["reason"] == ""
-    view.freeze()
+    view.make_static()
 
 
 def test_a_federation_that_has_ended_leaves_what_was_seen_last() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
     board.inject("kill", "site-1")
-    view._wish({"kind": "look"})
+    view._handle_message({"kind": "look"})
     wait_until(lambda: view.rows[1]["state"] == "killed")
     with capture_output() as shown:
         view.show()
     assert "site-1 was killed" in repr(view) or "was killed" in shown.stdout
     board.states.clear()
-    view._wish({"kind": "look"})
+    view._handle_message({"kind": "look"})
     wait_until(lambda: view.sentence == "clinics: has ended")
-    html = view._forms()["text/html"]
+    html = view._mimebundle()["text/html"]
     assert "was killed" in html
     assert "As it was last seen." in html
     assert all(row["actions"] == [] for row in view.rows)
@@ -117,10 +120,10 @@ def test_hostile_names_are_harmless() -> None:
     board = Board("server")
     board.states["<script>\u202e"] = ProcessState("<script>\u202e", "down", None, 0.0, 1)
     view = FaultsView(board)
-    html = view._forms()["text/html"]
+    html = view._mimebundle()["text/html"]
     assert "<script>" not in html.partition("</style>")[2]
-    assert "\u202e" not in html + view._forms()["text/plain"]
-    view.freeze()
+    assert "\u202e" not in html + view._mimebundle()["text/plain"]
+    view.make_static()
 
 
 def test_one_sentence() -> None:
@@ -134,7 +137,7 @@ def test_one_sentence() -> None:
 
 def test_every_fault_makes_sense_in_some_state_and_back_undoes_each() -> None:
     states = [ProcessState("a", state, 1, 0.0, 1) for state in ("running", "paused", "slow", "killed", "down")]
-    assert [why_not(state)["back"] for state in states] == ["nothing was done to it", "", "", "", ""]
+    assert [disabled_reasons(state)["back"] for state in states] == ["nothing was done to it", "", "", "", ""]
     for what in ("kill", "pause", "slow"):
-        assert why_not(states[0])[what] == ""
-        assert why_not(states[3])[what] != "" != why_not(states[4])[what]
+        assert disabled_reasons(states[0])[what] == ""
+        assert disabled_reasons(states[3])[what] != "" != disabled_reasons(states[4])[what]

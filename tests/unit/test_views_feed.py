@@ -9,14 +9,14 @@ import time
 import pytest
 
 from flare_widgets.views.core import row_sync as feeds
-from flare_widgets.views.core.row_sync import Feed
+from flare_widgets.views.core.row_sync import RowSync
 
 
 class Browser:
     """The other half of a feed, as js/src/lib/feed.ts is."""
 
     def __init__(self, feed_name="rows"):
-        self.feed = Feed(self.receive, feed_name)
+        self.feed = RowSync(self.receive, feed_name)
         self.name = feed_name
         self.messages, self.times = [], []
         self.table, self.seq, self.parts = None, None, []
@@ -31,7 +31,7 @@ class Browser:
             self.came.notify_all()
 
     def ask(self, token="t"):
-        assert self.feed.receive({"kind": "resync", "feed": self.name, "token": token})
+        assert self.feed.handle_message({"kind": "resync", "feed": self.name, "token": token})
 
     def wait_for(self, table):
         with self.came:
@@ -111,7 +111,7 @@ def test_a_flood_becomes_at_most_twenty_messages_a_second():
             browser.ask(f"t{i}")  # a browser gone mad as well
         time.sleep(0.0005)
     browser.wait_for(browser.feed.rows)
-    assert len(browser.messages) <= (browser.times[-1] - start) * feeds.MOST_MESSAGES + 2
+    assert len(browser.messages) <= (browser.times[-1] - start) * feeds.MAX_MESSAGES_PER_S + 2
     assert i > 300
 
 
@@ -166,14 +166,14 @@ def test_two_browsers_that_ask_together_get_one_whole():
 )
 def test_messages_for_others_are_left_to_them(content):
     browser = Browser()
-    assert not browser.feed.receive(content)
+    assert not browser.feed.handle_message(content)
     assert browser.messages == []
 
 
 @pytest.mark.parametrize("token", [None, 5, "", "x" * 1000, ["t"]])
 def test_a_question_without_a_proper_token_gets_no_answer(token):
     browser = Browser()
-    assert browser.feed.receive({"kind": "resync", "feed": "rows", "token": token})
+    assert browser.feed.handle_message({"kind": "resync", "feed": "rows", "token": token})
     assert browser.messages == []
 
 

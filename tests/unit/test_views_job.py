@@ -15,7 +15,7 @@ from recording import RecordingComm
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
-from flare_widgets.views.core.output_handles import Outputs
+from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.job.view import JobView
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -68,7 +68,7 @@ def recorded(monkeypatch):
 def replaced(monkeypatch):
     """What was put in place of a view's outputs."""
     data = []
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: data.append(static))
+    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: data.append(static))
     return data
 
 
@@ -207,14 +207,14 @@ def test_freeze_is_done_once_and_when_it_returns_it_is_done(monkeypatch):
         assert go_on.wait(10)
         done.append(data)
 
-    monkeypatch.setattr(Outputs, "replace", slow)
+    monkeypatch.setattr(OutputHandles, "replace", slow)
     watch = FakeWatch()
     view = JobView(watch)
-    first = threading.Thread(target=view.freeze)
+    first = threading.Thread(target=view.make_static)
     first.start()
     assert entered.wait(10)
     seen = []
-    second = threading.Thread(target=lambda: (view.freeze(), seen.append(len(done))))
+    second = threading.Thread(target=lambda: (view.make_static(), seen.append(len(done))))
     second.start()
     go_on.set()
     first.join(10)
@@ -227,7 +227,7 @@ def test_after_the_freeze_nothing_is_sent():
     watch = FakeWatch()
     view = JobView(watch)
     listener = watch.listeners[0]
-    view.freeze()
+    view.make_static()
     view.comm.sent.clear()
     watch.snapshot = COMPLETED
     listener(COMPLETED)
@@ -264,7 +264,7 @@ def test_the_bundle_is_cheap():
 def test_a_closed_widget_still_has_its_static_forms():
     view = JobView(FakeWatch())
     view.close()
-    assert "RUNNING" in view._forms()["text/html"]
+    assert "RUNNING" in view._mimebundle()["text/html"]
 
 
 def test_the_browser_can_ask_for_the_time():
@@ -308,7 +308,7 @@ class TestActions:
         }
 
     def test_what_an_ended_job_offers(self, session):
-        view = JobView(FakeWatch(COMPLETED), session, keep=True)
+        view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
         reasons = {name: one["reason"] for name, one in by_name(view).items()}
         assert reasons == {"download": "", "clone": "", "abort": "the job has ended", "delete": ""}
 
@@ -324,7 +324,7 @@ class TestActions:
     )
     def test_what_each_role_is_offered(self, role, name, grey):
         watch = FakeWatch(replace(COMPLETED, submitter="ada@example.org"))
-        view = JobView(watch, FakeSession(role, name), keep=True)
+        view = JobView(watch, FakeSession(role, name), stay_live=True)
         assert {action for action, one in by_name(view).items() if one["reason"]} == grey
 
     def test_abort(self, view, session):
@@ -372,19 +372,19 @@ class TestActions:
         assert by_name(view)["clone"]["words"] == words
 
     def test_delete(self, session):
-        view = JobView(FakeWatch(COMPLETED), session, keep=True)
+        view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
         assert "gone for good" in by_name(view)["delete"]["confirm"]
         act(view, "delete")
         assert session.asked[0][0] == "delete_job 76b8d043-5f0e"
         session.answer({"job_id": "76b8d043-5f0e"})
         wait_for(lambda: by_name(view)["delete"]["state"] == "done")
         assert {one["reason"] for name, one in by_name(view).items() if name != "abort"} == {"the job was deleted"}
-        html = view._forms()["text/html"]
+        html = view._mimebundle()["text/html"]
         assert "deleted: the job and its results are gone from the server" in html
         assert "%flare download" not in html
 
     def test_download(self, session):
-        view = JobView(FakeWatch(COMPLETED), session, folder="/data", keep=True)
+        view = JobView(FakeWatch(COMPLETED), session, folder="/data", stay_live=True)
         act(view, "download")
         wait_for(lambda: by_name(view)["download"]["words"] == "received 1.0 MB")
         assert by_name(view)["delete"]["reason"] == "it is being downloaded"
@@ -399,16 +399,16 @@ class TestActions:
         act(view, "abort")
 
     def test_after_the_freeze_nothing_is_done(self, view, session):
-        view.freeze()
+        view.make_static()
         act(view, "abort")
         assert session.asked == []
         assert view.actions == []
 
     def test_what_was_under_way_at_the_freeze_is_said_in_the_static_form(self, session, replaced):
-        view = JobView(FakeWatch(COMPLETED), session, keep=True)
+        view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
         act(view, "download")
         wait_for(lambda: session.downloads)
-        view.freeze()
+        view.make_static()
         assert "downloaded into" not in replaced[-1]["text/html"]
         session.go_on.set()
         wait_for(lambda: len(replaced) == 2)
@@ -416,17 +416,17 @@ class TestActions:
 
     def test_a_view_that_is_kept_stays_live_until_it_is_frozen(self, session, replaced):
         watch = FakeWatch()
-        view = JobView(watch, session, keep=True)
+        view = JobView(watch, session, stay_live=True)
         watch.learn(COMPLETED)
         wait_for(lambda: view.snapshot["ended"])
         assert replaced == []
         assert WIDGET in view._repr_mimebundle_()[0]
-        view.freeze()
+        view.make_static()
         assert len(replaced) == 1
         assert watch.listeners == []
 
     def test_the_static_form_of_an_ended_job_names_the_commands(self, view, watch, replaced):
-        assert "%flare" not in view._forms()["text/html"]
+        assert "%flare" not in view._mimebundle()["text/html"]
         watch.learn(COMPLETED)
         assert "%flare download 76b8d043 fetches its results" in replaced[0]["text/html"]
 

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from flare_widgets.monitoring.job.model import Best, KeyMetric, Point, Round, Series
+from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.html import job_html
-from flare_widgets.views.job.metrics import MOST_METRICS, MOST_SITES, MetricsJson, charts, metrics
+from flare_widgets.views.job.metrics import MAX_METRICS, MAX_SITES, MetricsJsonCache, build_charts, build_metrics
 
 T = 1795442615.0
 
@@ -29,9 +29,9 @@ def job(*found: Series, **facts) -> JobSnapshot:
 def test_the_key_metric_comes_first_and_rounds_count_from_1():
     loss, sites = series("loss", "", 3, 2, 1), series("accuracy", "b", 0.3, 0.4)
     snapshot = job(
-        loss, series("accuracy", "", 0.4, 0.6, 0.5), sites, key_metric=KeyMetric("accuracy"), best=Best(1, 0.6)
+        loss, series("accuracy", "", 0.4, 0.6, 0.5), sites, key_metric=KeyMetric("accuracy"), best=BestRound(1, 0.6)
     )
-    first, second = metrics(snapshot)
+    first, second = build_metrics(snapshot)
     assert (first.name, second.name) == ("accuracy", "loss")
     assert [(line.name, line.bold) for line in first.lines] == [("all together", True), ("b", False)]
     assert first.lines[0].points == ((1, 0.4), (2, 0.6), (3, 0.5))
@@ -41,58 +41,58 @@ def test_the_key_metric_comes_first_and_rounds_count_from_1():
 
 
 def test_the_best_of_a_job_that_names_no_key_metric_is_of_the_one_that_stands_for_it():
-    [only] = metrics(job(series("accuracy", "", 0.4, 0.6), best=Best(1, 0.6)))
+    [only] = build_metrics(job(series("accuracy", "", 0.4, 0.6), best=BestRound(1, 0.6)))
     assert only.best == (2, 0.6)
 
 
 def test_one_point_is_told_in_words_and_two_are_drawn():
-    [metric] = metrics(job(series("accuracy", "", 0.4), series("accuracy", "a", 0.3)))
+    [metric] = build_metrics(job(series("accuracy", "", 0.4), series("accuracy", "a", 0.3)))
     assert not metric.drawable
     assert metric.words == "all together 0.400, a 0.300 in round 1"
     html = job_html(job(series("accuracy", "", 0.4)), T)
     assert "accuracy: all together 0.400 in round 1" in html
     assert "<svg" not in html
-    assert metrics(job(series("accuracy", "", 0.4, 0.5)))[0].drawable
+    assert build_metrics(job(series("accuracy", "", 0.4, 0.5)))[0].drawable
     assert "accuracy by round" in job_html(job(series("accuracy", "", 0.4, 0.5)), T)
 
 
 def test_a_job_without_metrics_has_no_room_for_them():
-    assert metrics(job(Series("accuracy", "", ()))) == ()
+    assert build_metrics(job(Series("accuracy", "", ()))) == ()
     assert "flw-metrics" not in job_html(job(), T)
 
 
 def test_a_large_job_stays_small():
     values = tuple(0.5 + n / 10_000 for n in range(1000))
     found = [series(f"m{m}", f"site-{s:03}" if s else "", *values) for m in range(14) for s in range(61)]
-    snapshot = job(*found, key_metric=KeyMetric("m0"), best=Best(777, values[777]))
-    drawn = metrics(snapshot)
-    assert len(drawn) == MOST_METRICS
-    assert {len(metric.lines) for metric in drawn} == {MOST_SITES + 1}
-    assert {metric.more for metric in drawn} == {60 - MOST_SITES}
+    snapshot = job(*found, key_metric=KeyMetric("m0"), best=BestRound(777, values[777]))
+    drawn = build_metrics(snapshot)
+    assert len(drawn) == MAX_METRICS
+    assert {len(metric.lines) for metric in drawn} == {MAX_SITES + 1}
+    assert {metric.more for metric in drawn} == {60 - MAX_SITES}
     assert len(json.dumps([metric.to_json() for metric in drawn])) < 800_000
     # The newest and the best round are there however few are.
     points = dict(drawn[0].lines[0].points)
     assert points[1000] == values[999]
     assert points[778] == values[777]
     assert drawn[0].every == 20
-    [first, *_] = charts(snapshot)
+    [first, *_] = build_charts(snapshot)
     assert f"and {60 - 11} more, not drawn" in first["svg"]
     assert len(job_html(snapshot, T)) < 800_000
 
 
 def test_are_made_again_only_when_they_are_others():
-    made = MetricsJson()
+    made = MetricsJsonCache()
     before = job(series("accuracy", "", 0.4, 0.6))
     first = made(before)
     assert made(dataclasses.replace(before, facts_at=T + 1, trouble="lost")) is first
-    assert made(dataclasses.replace(before, best=Best(1, 0.6)))[0]["best"] == (2, 0.6)
+    assert made(dataclasses.replace(before, best=BestRound(1, 0.6)))[0]["best"] == (2, 0.6)
     assert made(dataclasses.replace(before, first_round=1))[0]["lines"][0]["points"] == ((0, 0.4), (1, 0.6))
     assert made(dataclasses.replace(before, metrics=(series("loss", "", 1),)))[0]["name"] == "loss"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_left_out(value):
-    [metric] = metrics(job(series("accuracy", "", 0.4, value, 0.6), best=Best(1, value)))
+    [metric] = build_metrics(job(series("accuracy", "", 0.4, value, 0.6), best=BestRound(1, value)))
     assert metric.lines[0].points == ((1, 0.4), (3, 0.6))
     assert metric.best is None
 
@@ -118,8 +118,8 @@ def test_hostile_names_stay_text_in_every_form(words):
     body = html.split("</style>", 1)[1]
     for markup in ("<script", "<img", 'onerror=alert(1)>"', "<style", "\x1b", "\u202e", "\x00"):
         assert markup not in body
-    for chart in charts(snapshot):
+    for chart in build_charts(snapshot):
         if chart["svg"]:
             ET.fromstring(chart["svg"])
-    sent = json.dumps([metric.to_json() for metric in metrics(snapshot)])
+    sent = json.dumps([metric.to_json() for metric in build_metrics(snapshot)])
     assert len(sent) < 3000

@@ -17,7 +17,7 @@ from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.job.model import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.html import job_html
-from flare_widgets.views.job.view_model import Detail, Progress, Row, picture
+from flare_widgets.views.job.view_model import Detail, JobProgress, MatrixRow, build_view_model
 
 MADE = runpy.run_path(str(Path(__file__).parents[2] / "js" / "fixtures" / "make_job.py"))
 CASES: dict[str, tuple[JobSnapshot, float]] = MADE["CASES"]
@@ -82,7 +82,7 @@ def test_the_static_form_says_all_there_is(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])
 def test_the_line_of_text_says_what_matters(name: str) -> None:
     snapshot, now = CASES[name]
-    drawn, said = picture(snapshot, now), describe(snapshot, now)
+    drawn, said = build_view_model(snapshot, now), describe(snapshot, now)
     assert snapshot.job_id[:8] in said
     assert snapshot.status in said
     if drawn.fault:
@@ -125,7 +125,7 @@ def test_a_megabyte_in_every_field_makes_no_long_page() -> None:
         facts_at=T,
     )
     assert len(job_html(snapshot, T)) < 30_000
-    assert len(json.dumps(picture(snapshot, T).to_json())) < 10_000
+    assert len(json.dumps(build_view_model(snapshot, T).to_json())) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -145,22 +145,22 @@ def test_a_megabyte_in_every_field_makes_no_long_page() -> None:
 def test_how_far_it_is(facts: dict[str, Any], words: str, done: float | None) -> None:
     if "status" in facts:
         facts["timeline"] = (*JOB.timeline, StatusChange(facts["status"], T + 60, True))
-    progress = picture(replace(JOB, **facts), T + 60).progress
+    progress = build_view_model(replace(JOB, **facts), T + 60).progress
     assert progress is not None
     assert (progress.words, progress.done) == (words, done)
 
 
 def test_no_round_no_progress_no_matrix() -> None:
-    drawn = picture(replace(JOB, rounds=()), T + 60)
+    drawn = build_view_model(replace(JOB, rounds=()), T + 60)
     assert drawn.progress is None
     assert drawn.matrix is None
 
 
 def test_time_left_is_told_until_it_is_over() -> None:
-    assert Progress("x", 0.5, T + 85.9).left(T) == "about 1:25 left"
-    assert Progress("x", 0.5, T + 0.9).left(T) == ""
-    assert Progress("x", 0.5, None).left(T) == ""
-    assert picture(replace(JOB, trouble="gone"), T + 90).progress == Progress("round 2 of 4", 0.25, None)
+    assert JobProgress("x", 0.5, T + 85.9).remaining_text(T) == "about 1:25 left"
+    assert JobProgress("x", 0.5, T + 0.9).remaining_text(T) == ""
+    assert JobProgress("x", 0.5, None).remaining_text(T) == ""
+    assert build_view_model(replace(JOB, trouble="gone"), T + 90).progress == JobProgress("round 2 of 4", 0.25, None)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_time_left_is_told_until_it_is_over() -> None:
     ],
 )
 def test_what_each_site_does(tasks: list[SiteTask], words: dict[str, str]) -> None:
-    matrix = picture(replace(JOB, tasks=tuple(tasks)), T + 40).matrix
+    matrix = build_view_model(replace(JOB, tasks=tuple(tasks)), T + 40).matrix
     assert matrix is not None
     said = {row.site: row.words for row in matrix.rows}
     assert {site: said[site] for site in words} == words
@@ -183,9 +183,9 @@ def test_what_each_site_does(tasks: list[SiteTask], words: dict[str, str]) -> No
 def test_a_site_that_did_not_finish() -> None:
     end = (*JOB.timeline, StatusChange("FINISHED:ABORTED", T + 60, True))
     snapshot = replace(JOB, tasks=(task("a", 1, 21),), status="FINISHED:ABORTED", timeline=end)
-    matrix = picture(snapshot, T + 70).matrix
+    matrix = build_view_model(snapshot, T + 70).matrix
     assert matrix is not None
-    assert matrix.rows[0] == Row("a", " u", "did not finish round 2")
+    assert matrix.rows[0] == MatrixRow("a", " u", "did not finish round 2")
 
 
 def test_a_silent_site_is_said_to_be() -> None:
@@ -195,9 +195,9 @@ def test_a_silent_site_is_said_to_be() -> None:
         activity=(SiteActivity("a", (), T + 58, T + 10), SiteActivity("b", (), T + 58, T + 20)),
         freshness=(Freshness("system", T + 60),),
     )
-    drawn = picture(snapshot, T + 61)
+    drawn = build_view_model(snapshot, T + 61)
     assert drawn.matrix is not None
-    assert drawn.matrix.rows[0].now(T + 61) == "silent: not heard of for 51 s"
+    assert drawn.matrix.rows[0].text_at(T + 61) == "silent: not heard of for 51 s"
     assert drawn.troubles == ("a, b are silent: the server has not heard of them for up to 50 s",)
 
 
@@ -205,20 +205,20 @@ def test_a_silent_site_is_said_to_be() -> None:
     ("seconds", "words"), [(0, "x for 0 s"), (59.9, "x for 59 s"), (61, "x for 1:01"), (-5, "x for 0 s")]
 )
 def test_for_how_long(seconds: float, words: str) -> None:
-    assert Row("a", "w", "x", T).now(T + seconds) == words
-    assert Row("a", "w", "x").now(T) == "x"
+    assert MatrixRow("a", "w", "x", T).text_at(T + seconds) == words
+    assert MatrixRow("a", "w", "x").text_at(T) == "x"
 
 
 def test_the_age_of_a_detail() -> None:
-    assert Detail("rounds", "known", T).now(T + 5.9) == "known, as of 5 s ago"
-    assert Detail("rounds", "known").now(T) == "known"
+    assert Detail("rounds", "known", T).text_at(T + 5.9) == "known, as of 5 s ago"
+    assert Detail("rounds", "known").text_at(T) == "known"
 
 
 def test_of_a_large_job_what_fits_is_drawn() -> None:
     snapshot = MADE["many"](200, 1000)
     tasks = tuple(SiteTask(f"t{n}", f"site-{n % 200:03}", "train", n // 200, T, T + 1, "OK") for n in range(200_000))
     snapshot = replace(snapshot, tasks=tasks)
-    drawn = picture(snapshot, T + 30_000)
+    drawn = build_view_model(snapshot, T + 30_000)
     assert drawn.matrix is not None
     assert (len(drawn.matrix.rows), drawn.matrix.more, drawn.matrix.earlier) == (40, 160, 976)
     assert len(json.dumps(drawn.to_json())) < 20_000

@@ -15,8 +15,8 @@ from recording import Elements, RecordingComm
 from flare_widgets.errors import JobNotDone
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 from flare_widgets.views.core.live_view import LiveView
-from flare_widgets.views.core.output_handles import Outputs
-from flare_widgets.views.jobs.view import NONE, JobsView, jobs_html, jobs_text
+from flare_widgets.views.core.output_handles import OutputHandles
+from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_html, jobs_text
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
 NOW = 1_795_000_000.0
@@ -32,7 +32,7 @@ def recorded(monkeypatch):
 @pytest.fixture
 def replaced(monkeypatch):
     data = []
-    monkeypatch.setattr(Outputs, "replace", lambda self, static: data.append(static))
+    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: data.append(static))
     return data
 
 
@@ -88,7 +88,7 @@ class FakeMonitor:
 class Note(LiveView):
     """A view to be shown below."""
 
-    def _forms(self):
+    def _mimebundle(self):
         return {"text/plain": "a note", "text/html": "<p>a note</p>"}
 
 
@@ -97,7 +97,7 @@ def act(view, action, *jobs):
 
 
 def state(view, action):
-    return next(entry for entry in view._offers.to_json() if entry["name"] == action)
+    return next(entry for entry in view._actions.to_json() if entry["name"] == action)
 
 
 def wait_for(condition):
@@ -156,7 +156,7 @@ def test_who_may_not_is_told_before():
     assert "your role member may not abort jobs" in state(view, "abort")["reason"]
     lead = JobsView(FakeMonitor(RUNNING, ENDED, role="lead"))
     assert state(lead, "abort")["reason"] == ""
-    rows = lead._feed.rows
+    rows = lead._row_sync.rows
     assert "refused" not in rows["aaaaaaaa-1"]
     assert rows["bbbbbbbb-2"]["refused"] == ["abort", "clone", "delete", "download"]
 
@@ -212,7 +212,7 @@ def test_a_job_is_shown_below_and_given_up_when_another_one_is():
 
 
 def test_nothing_is_offered_that_cannot_be_done():
-    names = [entry["name"] for entry in JobsView(FakeMonitor())._offers.to_json()]
+    names = [entry["name"] for entry in JobsView(FakeMonitor())._actions.to_json()]
     assert names == ["abort", "clone", "download", "delete"]
 
 
@@ -249,8 +249,8 @@ def test_the_text_says_what_and_when():
 
 
 def test_an_empty_table_says_what_to_do():
-    assert NONE in jobs_text(JobsSnapshot((), NOW))
-    assert NONE in html.unescape(jobs_html(JobsSnapshot((), NOW)))
+    assert NO_JOBS_TEXT in jobs_text(JobsSnapshot((), NOW))
+    assert NO_JOBS_TEXT in html.unescape(jobs_html(JobsSnapshot((), NOW)))
     assert jobs_text(JobsSnapshot()) == "the server has not answered yet"
     assert jobs_text(JobsSnapshot(trouble="no connection")) == "no connection"
 

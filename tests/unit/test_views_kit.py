@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from flare_widgets.kit import Finding, KitReport
-from flare_widgets.views.kit.view import KitCheckup, next_steps, picture
+from flare_widgets.views.kit.view import PrettyKitReport, next_steps, template_context
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
 REPORT = KitReport(
@@ -23,7 +23,7 @@ REPORT = KitReport(
 
 
 def test_every_finding_is_a_row_in_words() -> None:
-    html = KitCheckup.of(REPORT)._repr_html_()
+    html = PrettyKitReport.of(REPORT)._repr_html_()
     assert html.count("<tr ") == 1 + len(REPORT.findings)
     for finding in REPORT.findings:
         assert f">{finding.name}</th>" in html
@@ -32,7 +32,7 @@ def test_every_finding_is_a_row_in_words() -> None:
 
 
 def test_nothing_becomes_markup() -> None:
-    html = KitCheckup.of(REPORT)._repr_html_()
+    html = PrettyKitReport.of(REPORT)._repr_html_()
     assert "<script" not in html
     assert "<b>" not in html
     assert "&lt;script&gt;" in html
@@ -42,7 +42,7 @@ def test_nothing_becomes_markup() -> None:
 
 
 def test_it_is_still_a_report() -> None:
-    checkup = KitCheckup.of(REPORT)
+    checkup = PrettyKitReport.of(REPORT)
     assert isinstance(checkup, KitReport)
     assert checkup.findings == REPORT.findings
     assert not checkup.ok
@@ -51,13 +51,13 @@ def test_it_is_still_a_report() -> None:
 
 def html_words(report: KitReport) -> str:
     """The words of the HTML form, as a reader without its style has them."""
-    html = re.sub(r"<style>.*?</style>", "", KitCheckup.of(report)._repr_html_(), flags=re.DOTALL)
+    html = re.sub(r"<style>.*?</style>", "", PrettyKitReport.of(report)._repr_html_(), flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 @pytest.mark.parametrize("report", [REPORT, KitReport("kits/me", (Finding("login", "ok", "you are let in"),))])
 def test_both_forms_tell_the_same(report: KitReport) -> None:
-    text, words = " ".join(repr(KitCheckup.of(report)).split()), html_words(report)
+    text, words = " ".join(repr(PrettyKitReport.of(report)).split()), html_words(report)
     for finding in report.findings:
         assert f"{finding.name} {finding.outcome} {finding.sentence}" in text
         assert finding.sentence in words
@@ -98,13 +98,13 @@ def test_both_forms_tell_the_same(report: KitReport) -> None:
 )
 def test_the_verdict_and_what_to_do_next(outcomes: dict, tone: str, verdict: str, steps: list) -> None:
     report = KitReport("my kit", tuple(Finding(name, outcome, "so") for name, outcome in outcomes.items()))
-    drawn = picture(report)
+    drawn = template_context(report)
     assert (drawn["tone"], drawn["verdict"], drawn["steps"]) == (tone, verdict, steps)
 
 
 def test_a_hostile_kit_is_only_text() -> None:
     place = f"kits/{HOSTILE}/$(reboot)"
-    html = KitCheckup.of(
+    html = PrettyKitReport.of(
         KitReport(place, (Finding("folder", "failed", 'x" onload="alert(1)' + "y" * 10**6),))
     )._repr_html_()
     assert len(html) < 20_000

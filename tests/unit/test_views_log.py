@@ -56,7 +56,7 @@ class Server:
     def ask(self, target="server", since=1, epoch=0):
         """Ask as the browser does, and return the answer."""
         count = len(self.sent)
-        assert self.feed.wish({"kind": "log", "target": target, "since": since, "epoch": epoch})
+        assert self.feed.handle_message({"kind": "log", "target": target, "since": since, "epoch": epoch})
         end = time.monotonic() + 10
         while len(self.sent) == count:
             assert time.monotonic() < end, "no answer"
@@ -73,7 +73,7 @@ def server():
 
 @pytest.fixture
 def at_any_time(monkeypatch):
-    monkeypatch.setattr(views_log, "_PACE", 0.0)
+    monkeypatch.setattr(views_log, "_READ_INTERVAL_S", 0.0)
 
 
 def test_the_first_answer_has_the_lines(server):
@@ -148,7 +148,7 @@ def test_a_browser_that_comes_later_gets_it_from_the_start(server):
 
 
 def test_lines_that_are_gone_are_not_promised(server, at_any_time, monkeypatch):
-    monkeypatch.setattr("flare_widgets.monitoring.logs.viewer._KEPT_LINES", 10)
+    monkeypatch.setattr("flare_widgets.monitoring.logs.viewer._MAX_LINES", 10)
     server.files["server"] = b"".join(b"%d\n" % n for n in range(1, 101))
     answer = server.ask()
     assert (answer["first"], answer["kept_from"], answer["lines"][0]) == (91, 91, "91")
@@ -164,12 +164,12 @@ def test_each_participant_has_a_log_of_its_own(server):
 def test_few_logs_are_kept(server):
     for name in ("server", "site-1", "site-2", "a", "b", "c", "d"):
         server.ask(name)
-    assert list(server.feed._readings) == ["a", "b", "c", "d"]
+    assert list(server.feed._open_logs) == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize("target", ["site-9", "", None, 7, "-n", "server; reboot", ["server"]])
 def test_only_participants_are_asked(server, target):
-    assert server.feed.wish({"kind": "log", "target": target, "since": 1, "epoch": 0})
+    assert server.feed.handle_message({"kind": "log", "target": target, "since": 1, "epoch": 0})
     assert server.asked == []
 
 
@@ -182,7 +182,7 @@ def test_nonsense_as_a_number(server, since):
 
 
 def test_other_messages_are_not_for_it(server):
-    assert not server.feed.wish({"kind": "act", "action": "abort"})
+    assert not server.feed.handle_message({"kind": "act", "action": "abort"})
 
 
 def test_no_answer_is_told_and_not_asked_again_at_once(server):
@@ -198,7 +198,7 @@ def test_no_answer_is_told_and_not_asked_again_at_once(server):
 def test_two_browsers_at_a_time_cost_one_look(server):
     server.hold.clear()
     for _ in range(3):
-        server.feed.wish({"kind": "log", "target": "server", "since": 1, "epoch": 0})
+        server.feed.handle_message({"kind": "log", "target": "server", "since": 1, "epoch": 0})
     assert len(server.asked) == 1
     server.hold.set()
     end = time.monotonic() + 10
@@ -210,7 +210,7 @@ def test_two_browsers_at_a_time_cost_one_look(server):
 
 def test_after_the_end_nothing_is_sent(server):
     server.hold.clear()
-    server.feed.wish({"kind": "log", "target": "server", "since": 1, "epoch": 0})
+    server.feed.handle_message({"kind": "log", "target": "server", "since": 1, "epoch": 0})
     server.feed.close()
     server.hold.set()
     time.sleep(0.2)

@@ -8,7 +8,7 @@ import time
 import pytest
 from recording import Elements, record
 
-from flare_widgets.views.core.confirm import QuestionView
+from flare_widgets.views.core.confirm import ConfirmationView
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
 
@@ -35,7 +35,7 @@ def asked(view, *messages, patience=20):
 
 @pytest.mark.parametrize(("answer", "words"), [(True, "Delete it? → Yes, do it"), (False, "Delete it? → No")])
 def test_the_first_answer_counts_and_stays(left, answer, words):
-    view = QuestionView("Delete it?")
+    view = ConfirmationView("Delete it?")
     messages = [{"kind": "clock"}, {"kind": "answer", "yes": answer}, {"kind": "answer", "yes": not answer}]
     assert asked(view, *messages) is answer
     assert [form["text/plain"] for form in left] == [words]
@@ -44,18 +44,18 @@ def test_the_first_answer_counts_and_stays(left, answer, words):
 
 def test_where_nobody_is_heard_it_is_not_waited_for(left):
     began = time.monotonic()
-    assert QuestionView("Delete it?").ask(0.2) is None
+    assert ConfirmationView("Delete it?").ask(0.2) is None
     assert time.monotonic() - began < 5
     assert "not answered here" in left[0]["text/plain"]
 
 
 @pytest.mark.parametrize("wish", [{"kind": "answer"}, {"kind": "answer", "yes": "true"}, {"kind": "answer", "yes": 1}])
 def test_only_yes_or_no_is_an_answer(wish):
-    assert asked(QuestionView("Delete it?"), wish, {"kind": "answer", "yes": False}) is False
+    assert asked(ConfirmationView("Delete it?"), wish, {"kind": "answer", "yes": False}) is False
 
 
 def test_an_interrupt_leaves_the_static_form(left):
-    view = QuestionView("Delete it?")
+    view = ConfirmationView("Delete it?")
 
     class Interrupted(threading.Event):
         def wait(self, timeout=None):
@@ -70,7 +70,7 @@ def test_an_interrupt_leaves_the_static_form(left):
 
 
 def test_hostile_words_are_only_text(left):
-    view = QuestionView(HOSTILE)
+    view = ConfirmationView(HOSTILE)
     assert asked(view, {"kind": "answer", "yes": False}) is False
     assert "\x1b" not in left[0]["text/plain"]
     assert "\u202e" not in left[0]["text/plain"]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from flare_widgets.api import TargetType, commands
-from flare_widgets.api.permissions import User, refusal, why_not
+from flare_widgets.api.permissions import User, denial_reason, session_denial_reason
 
 nvflare = pytest.importorskip("nvflare", reason="FLARE itself is the oracle")
 
@@ -46,7 +46,7 @@ def asked_flare(policy, role, command, submitter, submitter_organization, site_o
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_says_what_flare_would_say(policy, role, command):
     for submitter, their_organization, site in itertools.product((ME, OTHER), (OURS, THEIRS), (OURS, THEIRS)):
-        words = why_not(
+        words = denial_reason(
             User(ME, OURS, role),
             command,
             submitter=submitter,
@@ -58,17 +58,19 @@ def test_it_says_what_flare_would_say(policy, role, command):
 
 def test_it_says_why():
     default = "with FLARE's default policy, your role"
-    assert why_not(User(ME, OURS, "member"), "abort_job") == f"{default} member may not abort jobs"
-    assert why_not(User(ME, OURS, "lead"), "delete_job", submitter=OTHER) == (
+    assert denial_reason(User(ME, OURS, "member"), "abort_job") == f"{default} member may not abort jobs"
+    assert denial_reason(User(ME, OURS, "lead"), "delete_job", submitter=OTHER) == (
         f"{default} lead may delete only jobs you submitted; this one is of {OTHER}"
     )
-    assert why_not(User(ME, OURS, "org_admin"), "abort_job", submitter_organization=THEIRS) == (
+    assert denial_reason(User(ME, OURS, "org_admin"), "abort_job", submitter_organization=THEIRS) == (
         f"{default} org_admin may abort only jobs of your organization (nvidia)"
     )
-    assert why_not(User(ME, OURS, "lead"), "restart", site_organization=THEIRS) == (
+    assert denial_reason(User(ME, OURS, "lead"), "restart", site_organization=THEIRS) == (
         f"{default} lead may restart only sites of your organization (nvidia)"
     )
-    assert why_not(User(ME, OURS, "lead"), "get_job_log") == f"{default} lead may not read the stored logs of jobs"
+    assert (
+        denial_reason(User(ME, OURS, "lead"), "get_job_log") == f"{default} lead may not read the stored logs of jobs"
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,27 +92,27 @@ def test_it_says_why():
 def test_a_session_that_only_reads_says_so_of_what_it_refuses(name, command):
     session = SimpleNamespace(kit=SimpleNamespace(username=ME, organization=OURS, role="project_admin"))
     session.read_only = False
-    assert refusal(session, name) == ""
+    assert session_denial_reason(session, name) == ""
     session.read_only = True
-    assert bool(refusal(session, name)) == (command.effect is not commands.Effect.READ)
-    assert refusal(session, "submit_job") == "this session only reads (read_only is on)"
-    assert refusal(session, "download_job") == ""
+    assert bool(session_denial_reason(session, name)) == (command.effect is not commands.Effect.READ)
+    assert session_denial_reason(session, "submit_job") == "this session only reads (read_only is on)"
+    assert session_denial_reason(session, "download_job") == ""
 
 
 def test_what_is_not_known_is_for_the_server_to_decide():
-    assert why_not(User(ME, OURS, "lead"), "abort_job") == ""
-    assert why_not(User(ME, OURS, "org_admin"), "abort_job", submitter=OTHER) == ""
-    assert why_not(User(ME, OURS, "lead"), "tail") == ""
-    assert why_not(User(ME, OURS, "radiologist"), "abort_job", submitter=OTHER) == ""
-    assert why_not(User(ME, OURS, ""), "abort_job", submitter=OTHER) == ""
+    assert denial_reason(User(ME, OURS, "lead"), "abort_job") == ""
+    assert denial_reason(User(ME, OURS, "org_admin"), "abort_job", submitter=OTHER) == ""
+    assert denial_reason(User(ME, OURS, "lead"), "tail") == ""
+    assert denial_reason(User(ME, OURS, "radiologist"), "abort_job", submitter=OTHER) == ""
+    assert denial_reason(User(ME, OURS, ""), "abort_job", submitter=OTHER) == ""
 
 
 def test_names_are_compared_as_flare_compares_them():
-    assert why_not(User("Ada@Example.org", OURS, "Lead"), "abort_job", submitter=ME) == ""
+    assert denial_reason(User("Ada@Example.org", OURS, "Lead"), "abort_job", submitter=ME) == ""
 
 
 def test_hostile_names_are_cleaned():
-    words = why_not(User(ME, OURS, "lead"), "abort_job", submitter="\x1b[2J\u202e" + "x" * 5000)
+    words = denial_reason(User(ME, OURS, "lead"), "abort_job", submitter="\x1b[2J\u202e" + "x" * 5000)
     assert "\x1b" not in words
     assert "\u202e" not in words
     assert len(words) < 400

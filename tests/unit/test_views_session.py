@@ -139,10 +139,10 @@ class TestBadge:
         session.kit.expires_at = kits.NOW + timedelta(days=days, hours=1)
         badge = SessionBadge(session)
         assert badge.sessions[0]["expires_at"] == session.kit.expires_at.timestamp()
-        for text in (badge.sentence, repr(badge), badge._forms()["text/html"]):
+        for text in (badge.sentence, repr(badge), badge._mimebundle()["text/html"]):
             assert words in text
             assert ("the certificate" in text) == bool(words)
-        badge.freeze()
+        badge.make_static()
         assert session.listeners == []
 
 
@@ -156,7 +156,7 @@ class TestSwitcher:
         assert (switcher.switches, switcher.current) == (True, "two")
         assert switcher.sentence == "2 sessions, current: two"
         assert [line[:5] for line in repr(switcher).splitlines()] == ["  one", "▸ two"]
-        rows = switcher._forms()["text/html"].partition("</style>")[2].split("<li")
+        rows = switcher._mimebundle()["text/html"].partition("</style>")[2].split("<li")
         (current,) = [row for row in rows if "flw-session-current" in row]
         assert "two" in current
 
@@ -172,7 +172,7 @@ class TestSwitcher:
         until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
         manager.close_all()
         until(lambda: switcher.sentence == "no session, current: none")
-        assert (switcher.actions, switcher._listening) == ({}, {})
+        assert (switcher.actions, switcher._subscriptions) == ({}, {})
 
     def test_another_is_made_the_current_one_by_a_click(self, manager, kit):
         manager.open(kit, "one")
@@ -240,14 +240,14 @@ class TestSwitcher:
         manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
-        switcher.freeze()
+        switcher.make_static()
         assert "▸ two" in replaced[0]["text/plain"]
         assert switcher.actions == {}
         say(switcher, "use", name="one")
         say(switcher, "act", action="close one")
         manager.open(kit, "three")
         assert (list(manager.sessions), manager.current) == (["one", "two", "three"], "three")
-        assert (set(states(switcher)), switcher._listening) == ({"one", "two"}, {})
+        assert (set(states(switcher)), switcher._subscriptions) == ({"one", "two"}, {})
 
 
 class TestHostile:
@@ -263,9 +263,9 @@ class TestHostile:
         session = Scripted(word, state)
         managed = {word: SimpleNamespace(session=session)}
         for view in (SessionBadge(session), SessionSwitcher(self.Manager(sessions=managed, current=word))):
-            view.freeze()
+            view.make_static()
             json.dumps(view.get_state(), default=str, ensure_ascii=False, allow_nan=False).encode()
-            forms = view._forms()
+            forms = view._mimebundle()
             page = Elements(forms["text/html"].partition("</style>")[2])
             assert "script" not in page.tags
             assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
@@ -280,4 +280,4 @@ class TestHostile:
         switcher = SessionSwitcher(self.Manager(sessions=managed, current=""))
         (close,) = until(lambda: switcher.actions.get(HOSTILE))
         assert close["confirm"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
-        switcher.freeze()
+        switcher.make_static()

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flare_widgets.formatting.text import clean
+from flare_widgets.formatting.text import sanitize
 from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment, StatusChange
-from flare_widgets.views.core.html import _environment, job_html
+from flare_widgets.views.core.html import job_html, template_environment
 
 CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
 BERLIN = timezone(timedelta(hours=1))
@@ -54,7 +54,7 @@ def page(name: str, zone=BERLIN) -> Page:
 
 
 def test_templates_are_read_once_for_all_forms():
-    assert _environment().get_template("job.html.j2") is _environment().get_template("job.html.j2")
+    assert template_environment().get_template("job.html.j2") is template_environment().get_template("job.html.j2")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -79,22 +79,22 @@ def test_says_what_the_snapshot_says(name):
     """The same facts as in the live form (whose tests read the same file) and in the text form."""
     case, text = CASES[name], page(name).text
     snapshot = case["snapshot"]
-    assert (clean(snapshot["status"]) or "UNKNOWN") in text
-    assert (clean(snapshot["name"]) or "job") in text
-    assert clean(snapshot["job_id"]) in text
-    assert clean(snapshot["submitter"]) in text
+    assert (sanitize(snapshot["status"]) or "UNKNOWN") in text
+    assert (sanitize(snapshot["name"]) or "job") in text
+    assert sanitize(snapshot["job_id"]) in text
+    assert sanitize(snapshot["submitter"]) in text
     for step in case["steps"]:
         assert step["label"] in text
     for site in snapshot["sites"]:
         # Beside a matrix of the sites, who was deployed to is among the details.
         if snapshot["rounds"] and site["state"] != "failed":
             listed = text[text.index(f"{site['state']}") :]
-            assert clean(site["name"], 60) in listed or len(snapshot["sites"]) > 40
+            assert sanitize(site["name"], 60) in listed or len(snapshot["sites"]) > 40
         else:
-            assert f"{clean(site['name'])} {site['state']}" in text
-        assert clean(site["detail"]) in text
+            assert f"{sanitize(site['name'])} {site['state']}" in text
+        assert sanitize(site["detail"]) in text
     if not snapshot["ended"]:
-        assert clean(snapshot["trouble"]) in text
+        assert sanitize(snapshot["trouble"]) in text
 
 
 def test_hostile_text_arrives_as_text():

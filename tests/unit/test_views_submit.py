@@ -94,7 +94,7 @@ def say(form, kind, **more):
 
 def submit(form):
     """How it stands with the action, now: its trait may follow a moment later."""
-    (action,) = form._facts()["actions"]
+    (action,) = form._state()["actions"]
     return action
 
 
@@ -212,7 +212,7 @@ class TestChoosing:
         form = SubmitForm(world, tmp_path)
         before = form.place
         form._handle_custom_msg(wish, [])
-        form.freeze()
+        form.make_static()
         assert (form.place, form.job, world.sent) == (before, {}, [])
 
     def test_the_clock_is_answered(self, world, tmp_path):
@@ -317,10 +317,10 @@ class TestSubmitting:
         say(form, "again")
         say(form, "type", path=str(tmp_path))
         until(lambda: not any(thread.name == "flare-folders" for thread in threading.enumerate()))
-        assert form._facts()["job"]["name"] == "hello"
+        assert form._state()["job"]["name"] == "hello"
         world.go_on.set()
         until(lambda: submit(form)["state"] == "done")
-        assert form._facts()["submitted"][0]["name"] == "hello"
+        assert form._state()["submitted"][0]["name"] == "hello"
 
     def test_it_can_be_cancelled_and_begun_again(self, world, hello):
         world.go_on.clear()
@@ -331,7 +331,7 @@ class TestSubmitting:
         say(form, "cancel", action="submit")
         until(lambda: submit(form)["state"] == "ready")
         assert submit(form)["words"] == "the upload was cancelled: the job was not submitted"
-        assert (world.sent, form._facts()["submitted"]) == ([], [])
+        assert (world.sent, form._state()["submitted"]) == ([], [])
         world.go_on.set()
         say(form, "act", action="submit")
         until(lambda: submit(form)["state"] == "done")
@@ -342,7 +342,7 @@ class TestSubmitting:
         say(form, "act", action="submit")
         until(lambda: submit(form)["state"] == "failed")
         assert submit(form)["words"] == "submit failed: the server does not like it"
-        assert form._facts()["submitted"] == []
+        assert form._state()["submitted"] == []
         say(form, "back")
         until(lambda: not form.job and submit(form)["state"] == "ready")
         assert submit(form)["words"] == ""
@@ -354,7 +354,7 @@ class TestSubmitting:
         form = SubmitForm(world, hello, opened)
         say(form, "act", action="submit")
         until(lambda: submit(form)["state"] == "done")
-        assert len(form._facts()["submitted"]) == 1
+        assert len(form._state()["submitted"]) == 1
         assert "could not be shown" in caplog.text
 
 
@@ -394,7 +394,7 @@ class TestTheEnd:
 class TestHostile:
     def check(self, form):
         traits(form)
-        forms = form._forms()
+        forms = form._mimebundle()
         page = Elements(forms["text/html"].partition("</style>")[2])
         assert not {"script", "b"} & page.tags
         for text in (page.words, forms["text/plain"]):

@@ -16,7 +16,7 @@ from recording import Elements, RecordingComm
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, JobNotDone, NoConnection
 from flare_widgets.monitoring.system.snapshot import Site, SiteJob, SystemSnapshot
-from flare_widgets.views.core.output_handles import Outputs
+from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.system import actions as system_actions
 from flare_widgets.views.system.actions import SystemActions
 from flare_widgets.views.system.view import SystemView
@@ -87,10 +87,10 @@ class World:
 
     # -- the watch
 
-    def look_again(self):
+    def refresh(self):
         self.looks += 1
 
-    def learn(self, info):
+    def update(self, info):
         self.learned.append(info)
 
     def subscribe(self, listener):
@@ -114,7 +114,7 @@ class Desk:
         self.told = []
         self.actions = SystemActions(world, world, lambda: self.told.append(None))
         for name in names:
-            self.actions.offer(name)
+            self.actions.add_actions_for(name)
 
     def one(self, name):
         (found,) = [a for actions in self.actions.to_json().values() for a in actions if a["name"] == name]
@@ -124,12 +124,12 @@ class Desk:
         return [action["label"] for action in self.actions.to_json()[name]]
 
     def act(self, name, **more):
-        return self.actions.wish({"kind": "act", "action": name, **more})
+        return self.actions.handle_message({"kind": "act", "action": name, **more})
 
     def done(self, name, **more):
         """Do it to the end; how it stands then, and in which words."""
         self.act(name, **more)
-        until(lambda: not self.actions.busy)
+        until(lambda: not self.actions.is_busy)
         return self.one(name)["state"], self.one(name)["words"]
 
 
@@ -142,19 +142,19 @@ def until(condition):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(system_actions, "_PAUSE", 0.001)
+    monkeypatch.setattr(system_actions, "_POLL_INTERVAL_S", 0.001)
 
 
 class TestOffers:
     def test_nothing_before_it_is_unfolded_and_nothing_for_who_is_not_there(self):
         desk = Desk(World("site-1"))
         assert desk.actions.to_json() == {}
-        desk.actions.offer("site-9")
+        desk.actions.add_actions_for("site-9")
         assert desk.actions.to_json() == {}
         assert not desk.told
         assert not desk.act("restart site-1", typed="site-1")
-        desk.actions.offer("site-1")
-        desk.actions.offer("server")
+        desk.actions.add_actions_for("site-1")
+        desk.actions.add_actions_for("server")
         assert len(desk.told) == 2
         assert set(desk.actions.to_json()) == {"site-1", "server"}
 
@@ -169,7 +169,7 @@ class TestOffers:
     def test_unfolding_again_keeps_what_came_of_it(self):
         desk = Desk(World("site-1"), "site-1")
         desk.done("disable site-1", typed="site-1")
-        desk.actions.offer("site-1")
+        desk.actions.add_actions_for("site-1")
         assert desk.one("disable site-1")["words"] == "site-1 is disabled"
 
     @pytest.mark.parametrize("role", ["project_admin", "org_admin", "lead", "a role of their own"])
@@ -194,7 +194,7 @@ class TestOffers:
         assert reasons == ["this session only reads (read_only is on)"] * 8
         desk.act("stop server", typed="fl.example.org")
         desk.act("enable site-2")
-        assert not desk.actions.busy
+        assert not desk.actions.is_busy
         assert world.asked == []
         world.read_only = False
         assert desk.one("restart server")["reason"] == ""
@@ -243,7 +243,7 @@ class TestTyped:
         desk = Desk(world, "site-1")
         assert desk.one(f"{action} site-1")["type"] == "site-1"
         assert desk.act(f"{action} site-1", **typed)
-        assert not desk.actions.busy
+        assert not desk.actions.is_busy
         assert (desk.one(f"{action} site-1")["turn"], world.asked, world.looks) == (1, [], 0)
 
     @pytest.mark.parametrize(
@@ -286,10 +286,10 @@ class TestDoing:
         desk.act("restart site-1", typed="site-1")
         until(lambda: world.asked)
         assert desk.one("restart site-1")["words"] == "asked; waiting until it is back"
-        assert desk.actions.busy
+        assert desk.actions.is_busy
         desk.act("restart site-1", typed="site-1")  # a second click
         world.go_on.set()
-        until(lambda: not desk.actions.busy)
+        until(lambda: not desk.actions.is_busy)
         assert desk.one("restart site-1")["words"] == "site-1 was restarted and is connected again"
         assert world.asked == ["restart client ['site-1']"]
         assert world.looks == 1
@@ -349,13 +349,13 @@ class TestRestartOfAll:
         assert [len(info.client_info) for info in world.learned] == [0, 1, 2]
 
     def test_it_says_how_far_it_is_and_what_is_missing_in_the_end(self, monkeypatch):
-        monkeypatch.setattr(system_actions, "_PATIENCE", 0.3)
+        monkeypatch.setattr(system_actions, "_TIMEOUT_S", 0.3)
         world = World("site-1", "site-2")
         world.answers = [world.info(1.0, "site-1", "site-2"), world.info(2.0, "site-1")]
         desk = Desk(world, "server")
         desk.act("restart server", typed="fl.example.org")
         until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["words"])
-        until(lambda: not desk.actions.busy)
+        until(lambda: not desk.actions.is_busy)
         assert "but not everything is back after" in desk.one("restart server")["words"]
 
     def test_a_server_that_refuses_is_not_waited_for(self):
@@ -375,7 +375,7 @@ def test_a_site_that_cannot_be_named_to_flare_is_never_named_to_it(name):
     assert {a["reason"] for a in desk.actions.to_json()[name]} == {"FLARE's commands cannot name it"}
     for action in ("restart", "stop", "disable", "enable"):
         desk.act(f"{action} {name}", typed=name)
-    assert not desk.actions.busy
+    assert not desk.actions.is_busy
     assert world.asked == []
 
 
@@ -384,7 +384,7 @@ class TestInTheView:
     def replaced(self, monkeypatch):
         found = []
         monkeypatch.setattr(comm, "create_comm", RecordingComm)
-        monkeypatch.setattr(Outputs, "replace", lambda self, static: found.append(static))
+        monkeypatch.setattr(OutputHandles, "replace", lambda self, static: found.append(static))
         return found
 
     def say(self, view, kind, **more):
@@ -402,7 +402,7 @@ class TestInTheView:
         assert world.asked == ["disable_client site-1"]
         self.say(view, "clock")
         assert view.comm.answers[-1]["kind"] == "clock"
-        view.freeze()
+        view.make_static()
 
     def test_who_shuts_the_server_down_sees_what_came_of_it(self, replaced):
         world = World("site-1")
@@ -427,7 +427,7 @@ class TestInTheView:
         view = SystemView(world, None if session is None else world)
         if session:
             self.say(view, "unfold", name="site-1")
-            view.freeze()
+            view.make_static()
         self.say(view, "unfold", name="site-1")
         self.say(view, "act", action="disable site-1", typed="site-1")
         assert (view.actions, world.asked) == ({}, [])
@@ -447,7 +447,7 @@ class TestInTheView:
         view = SystemView(world, world)
         view._handle_custom_msg(wish, [])
         assert (view.actions, world.asked) == ({}, [])
-        view.freeze()
+        view.make_static()
 
     def test_hostile_names_are_only_text(self):
         world = World(HOSTILE)
@@ -458,8 +458,8 @@ class TestInTheView:
         assert json.dumps(view.get_state(), default=str, ensure_ascii=False).encode()
         said = " ".join(f"{a['confirm']} {a['words']} {a['reason']}" for a in actions)
         assert not {"\u202e", "\x1b"} & set(said)
-        view.freeze()
-        forms = view._forms()
+        view.make_static()
+        forms = view._mimebundle()
         page = Elements(forms["text/html"].partition("</style>")[2])
         assert "script" not in page.tags
         assert "<script>alert(1)</script>" in page.words

@@ -7,9 +7,9 @@ Facts: ``fuel/flare_api/flare_api.py`` of nvflare 2.9.0.
 from .clients import disable_client, enable_client, remove_client
 from .command import Command, Effect
 from .jobs import (
-    FIND_JOB,
-    JOB_NAME,
-    STUDY,
+    FIND_JOB_HINT,
+    JOB_NAME_PATTERN,
+    STUDY_NAME_PATTERN,
     abort_job,
     app_command,
     clone_job,
@@ -40,8 +40,8 @@ from .system import (
     admin_check_status,
     check_status,
     get_client_job_status,
+    get_registrations,
     get_system_info,
-    registrations,
     report_env,
     report_resources,
     report_version,
@@ -50,10 +50,10 @@ from .system import (
 )
 
 __all__ = [
-    "FIND_JOB",
-    "JOB_NAME",
+    "FIND_JOB_HINT",
+    "JOB_NAME_PATTERN",
     "LOG_FILE",
-    "STUDY",
+    "STUDY_NAME_PATTERN",
     "Command",
     "Effect",
     "abort_job",
@@ -73,6 +73,7 @@ __all__ = [
     "get_client_job_status",
     "get_job_log",
     "get_job_meta",
+    "get_registrations",
     "get_system_info",
     "grep",
     "list_job_components",
@@ -83,7 +84,6 @@ __all__ = [
     "read_file",
     "read_job_id",
     "register_study",
-    "registrations",
     "remove_client",
     "remove_study",
     "remove_study_site",

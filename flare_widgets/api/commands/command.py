@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ...errors import InternalError, JobNotFound
-from ...wire.hci import Reply, join
+from ...wire.hci import CommandReply, join_words
 from ..models import TargetType
-from ..reply_errors import check
+from ..reply_errors import check_reply
 
 T = TypeVar("T")
 
-TARGET = re.compile(r"[A-Za-z0-9._-]+")
+TARGET_NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]+")
 """What FLARE permits as the name of a target of a command."""
 
 TARGET_TYPES = (TargetType.ALL, TargetType.SERVER, TargetType.CLIENT)
@@ -54,24 +54,24 @@ class Command(Generic[T]):
     """
 
     line: str
-    read: Callable[[Reply], T]
+    read: Callable[[CommandReply], T]
     effect: Effect = Effect.WRITE
     props: Any = None
     needs_meta: bool = True
-    find_out: str = "Look whether it was done before you give the command again"
+    recovery_hint: str = "Look whether it was done before you give the command again"
 
     @property
-    def attempts(self) -> float:
+    def max_attempts(self) -> float:
         """How often it may be sent."""
         return {Effect.READ: math.inf, Effect.IDEMPOTENT: 3, Effect.WRITE: 1}[self.effect]
 
-    def answer(self, reply: Reply) -> T:
+    def parse_reply(self, reply: CommandReply) -> T:
         """Return the result in the server's answer, or raise what the answer says went wrong."""
-        check(self.line, reply, self.needs_meta)
+        check_reply(self.line, reply, self.needs_meta)
         return self.read(reply)
 
 
-def about(verb: str, job_id: Any, *more: str) -> str:
+def job_line(verb: str, job_id: Any, *more: str) -> str:
     """Return the line of a command about a job.
 
     Raises
@@ -84,30 +84,30 @@ def about(verb: str, job_id: Any, *more: str) -> str:
     if not job_id:
         raise JobNotFound("no job id was given")
     try:
-        words = join([verb, job_id])
+        words = join_words([verb, job_id])
     except ValueError:
         raise JobNotFound(f"no such job: {job_id!r}") from None
-    return " ".join([words, join(more)]) if more else words
+    return " ".join([words, join_words(more)]) if more else words
 
 
-def target_type(value: Any) -> str:
+def check_target_type(value: Any) -> str:
     """Return `value` if it is one of :class:`.TargetType`; ValueError otherwise."""
     if value not in TARGET_TYPES:
         raise ValueError(f"the target type must be one of {', '.join(TARGET_TYPES)}, not {value!r}")
     return str(value)
 
 
-def targets(names: Any) -> list[str]:
+def check_targets(names: Any) -> list[str]:
     """Return the names of sites if they can be some; SyntaxError, as the FLARE API does, otherwise."""
     if not isinstance(names, list):
         raise SyntaxError(f"targets must be a list, not {type(names).__name__}")
     for name in names:
-        if not isinstance(name, str) or not TARGET.fullmatch(name):
+        if not isinstance(name, str) or not TARGET_NAME_PATTERN.fullmatch(name):
             raise SyntaxError(f"invalid target {name!r}: a site's name has letters, digits, dots, underscores, hyphens")
     return names
 
 
-def addressed(verb: str, kind: Any, names: Any, *before: str) -> str:
+def target_line(verb: str, kind: Any, names: Any, *before: str) -> str:
     """Return the line of a command for the server, for all sites or for some of them.
 
     Parameters
@@ -119,27 +119,27 @@ def addressed(verb: str, kind: Any, names: Any, *before: str) -> str:
     names
         The sites, when `kind` is ``client``; none for all of them. Otherwise without effect.
     """
-    words = [verb, *before, target_type(kind)]
+    words = [verb, *before, check_target_type(kind)]
     if kind == TargetType.CLIENT and names:
-        words += targets(names)
-    return join(words)
+        words += check_targets(names)
+    return join_words(words)
 
 
-def nothing(reply: Reply) -> None:
+def read_nothing(reply: CommandReply) -> None:
     """Read an answer that says no more than that it was done."""
 
 
-def meta(reply: Reply) -> dict[str, Any]:
+def read_meta(reply: CommandReply) -> dict[str, Any]:
     """Return the whole structured result."""
     return dict(reply.meta)
 
 
-def text(reply: Reply) -> str:
+def read_text(reply: CommandReply) -> str:
     """Return the text of the answer."""
     return "".join(reply.texts("string"))
 
 
-def mapping(reply: Reply) -> dict[str, Any]:
+def read_mapping(reply: CommandReply) -> dict[str, Any]:
     """Return the map in the answer; an empty one if there is none."""
     for item in reply.items:
         if item.get("type") == "dict":
@@ -150,12 +150,12 @@ def mapping(reply: Reply) -> dict[str, Any]:
     return {}
 
 
-def entries(reply: Reply, key: str) -> list[dict[str, Any]]:
+def read_entries(reply: CommandReply, key: str) -> list[dict[str, Any]]:
     """Return the maps in a list of the structured result; an empty list if there is none."""
     value = reply.meta.get(key)
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def words_of(names: Sequence[str]) -> list[str]:
+def split_names(names: Sequence[str]) -> list[str]:
     """Return the words in a list of names, of which one may be several separated by blanks."""
     return " ".join(names).split()

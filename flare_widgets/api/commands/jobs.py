@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import InternalError, InvalidArgumentError, InvalidJobDefinition
-from ...formatting.text import said
-from ...wire.hci import Reply, join
-from ...wire.transfers import RemoteFile, read_offer
-from .command import Command, Effect, about, entries, mapping
+from ...formatting.text import sanitize_lines
+from ...wire.hci import CommandReply, join_words
+from ...wire.transfers import RemoteFile, read_file_list
+from .command import Command, Effect, job_line, read_entries, read_mapping
 
-JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+JOB_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What FLARE permits as the name of a job folder."""
 
-STUDY = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+STUDY_NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 """What FLARE permits as the name of a study."""
 
-_ALIASES = {
+_LEGACY_ALIASES = {
     "max_num": "limit",
     "job_id_prefix": "id_prefix",
     "job_name_prefix": "name_prefix",
@@ -27,13 +27,13 @@ _ALIASES = {
     "name": "name_prefix",
 }
 
-FIND_JOB = (
+FIND_JOB_HINT = (
     "list_jobs(reverse=True) has the newest jobs first (in a notebook, %flare jobs): look whether the new one is there "
     "before you try again"
 )
 """How to find out whether a job was made."""
 
-_SUBMIT_TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SUBMIT_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 def list_jobs(
@@ -65,11 +65,11 @@ def list_jobs(
         words += ["-n", name_prefix]
     if id_prefix:
         words.append(id_prefix)
-    words += _submit_token(submit_token)
-    return Command(join(words), lambda reply: entries(reply, "jobs"), Effect.READ)
+    words += _submit_token_arguments(submit_token)
+    return Command(join_words(words), lambda reply: read_entries(reply, "jobs"), Effect.READ)
 
 
-def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, old: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, legacy: Mapping[str, Any]) -> dict[str, Any]:
     """Return the filters of :func:`list_jobs`, where not given under their names taken from the FLARE API's old ones.
 
     Raises
@@ -77,56 +77,58 @@ def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, old: Mapping[s
     TypeError
         One of the `old` names is none.
     """
-    unknown = sorted(set(old) - set(_ALIASES))
+    unknown = sorted(set(legacy) - set(_LEGACY_ALIASES))
     if unknown:
         raise TypeError(f"list_jobs() got unexpected arguments: {', '.join(unknown)}")
     filters = {"limit": limit, "id_prefix": id_prefix, "name_prefix": name_prefix}
-    for alias, name in _ALIASES.items():
-        if alias in old and filters[name] is None:
-            filters[name] = old[alias]
+    for alias, name in _LEGACY_ALIASES.items():
+        if alias in legacy and filters[name] is None:
+            filters[name] = legacy[alias]
     return filters
 
 
 def get_job_meta(job_id: str) -> Command[dict[str, Any]]:
     """What the server stores about a job."""
-    return Command(about("get_job_meta", job_id), _job_meta, Effect.READ)
+    return Command(job_line("get_job_meta", job_id), _read_job_meta, Effect.READ)
 
 
 def clone_job(job_id: str) -> Command[str]:
     """A new job with the content of another one."""
-    return Command(about("clone_job", job_id), read_job_id, find_out=FIND_JOB)
+    return Command(job_line("clone_job", job_id), read_job_id, recovery_hint=FIND_JOB_HINT)
 
 
 def abort_job(job_id: str) -> Command[str]:
     """End a job before its time."""
-    return Command(about("abort_job", job_id), lambda reply: str(reply.meta.get("info") or ""), Effect.IDEMPOTENT)
+    return Command(job_line("abort_job", job_id), lambda reply: str(reply.meta.get("info") or ""), Effect.IDEMPOTENT)
 
 
 def delete_job(job_id: str) -> Command[dict[str, Any]]:
     """Remove a job from the server's store."""
 
-    def read(reply: Reply) -> dict[str, Any]:
+    def read(reply: CommandReply) -> dict[str, Any]:
         return {
             "job_id": reply.meta.get("job_id", job_id),
             "submit_records_marked_deleted": reply.meta.get("submit_records_marked_deleted", 0),
         }
 
-    return Command(about("delete_job", job_id), read, find_out="get_job_meta tells whether the job is still there")
+    return Command(
+        job_line("delete_job", job_id), read, recovery_hint="get_job_meta tells whether the job is still there"
+    )
 
 
 def download_job(job_id: str) -> Command[list[RemoteFile]]:
     """The files of a finished job, offered for download."""
-    return Command(about("download_job", job_id), _offer, Effect.READ)
+    return Command(job_line("download_job", job_id), _read_offer_reply, Effect.READ)
 
 
 def list_job_components(job_id: str) -> Command[list[str]]:
     """The names of what sites sent to the server in addition to the job's results."""
-    return Command(about("list_job", job_id), _components, Effect.READ)
+    return Command(job_line("list_job", job_id), _read_components, Effect.READ)
 
 
 def download_job_components(job_id: str) -> Command[list[RemoteFile]]:
     """The additional components of a job, offered for download."""
-    return Command(about("download_job_components", job_id), _offer, Effect.READ)
+    return Command(job_line("download_job_components", job_id), _read_offer_reply, Effect.READ)
 
 
 def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:
@@ -142,7 +144,7 @@ def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:
             json.dumps(data)
         except Exception as e:
             raise ValueError(f"the data of an app command must be JSON-able: {e}") from None
-    return Command(about("app_command", job_id, str(topic)), mapping, props=data or None, needs_meta=False)
+    return Command(job_line("app_command", job_id, str(topic)), read_mapping, props=data or None, needs_meta=False)
 
 
 def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str]:
@@ -153,43 +155,43 @@ def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str
     InvalidJobDefinition
         The folder's name is one that FLARE does not permit.
     """
-    if not JOB_NAME.fullmatch(folder_name):
+    if not JOB_NAME_PATTERN.fullmatch(folder_name):
         raise InvalidJobDefinition(
             f"the job folder's name '{folder_name}' is not permitted: it must start with a letter or digit and have "
             "only letters, digits, dots, underscores and hyphens. Rename the folder"
         )
-    return Command(join(["submit_job", folder_name, *_submit_token(submit_token)]), read_job_id)
+    return Command(join_words(["submit_job", folder_name, *_submit_token_arguments(submit_token)]), read_job_id)
 
 
-def read_job_id(reply: Reply) -> str:
+def read_job_id(reply: CommandReply) -> str:
     """Return the id of the job that a command made."""
     job_id = reply.meta.get("job_id")
     if not isinstance(job_id, str) or not job_id:
         raise InternalError(
-            f"the server did not say the new job's id: {said(reply.meta.get('info')) or 'no reason given'}"
+            f"the server did not say the new job's id: {sanitize_lines(reply.meta.get('info')) or 'no reason given'}"
         )
     return job_id
 
 
-def _submit_token(token: str | None) -> list[str]:
+def _submit_token_arguments(token: str | None) -> list[str]:
     if token is None:
         return []
-    if not isinstance(token, str) or not _SUBMIT_TOKEN.fullmatch(token):
+    if not isinstance(token, str) or not _SUBMIT_TOKEN_PATTERN.fullmatch(token):
         raise InvalidArgumentError("a submit token has 1 to 128 letters, digits, dots, underscores, colons or hyphens")
     return ["--submit-token", token]
 
 
-def _job_meta(reply: Reply) -> dict[str, Any]:
+def _read_job_meta(reply: CommandReply) -> dict[str, Any]:
     job_meta = reply.meta.get("job_meta")
     if not isinstance(job_meta, dict) or not job_meta:
         raise InternalError("the server did not return the job's meta")
     return job_meta
 
 
-def _components(reply: Reply) -> list[str]:
+def _read_components(reply: CommandReply) -> list[str]:
     names = reply.meta.get("job_components")
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def _offer(reply: Reply) -> list[RemoteFile]:
-    return read_offer(reply.meta)
+def _read_offer_reply(reply: CommandReply) -> list[RemoteFile]:
+    return read_file_list(reply.meta)

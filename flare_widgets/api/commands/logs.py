@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from ...errors import FlareError, InternalError
-from ...wire.hci import Reply, join
-from .command import Command, Effect, about, mapping, nothing
+from ...wire.hci import CommandReply, join_words
+from .command import Command, Effect, job_line, read_mapping, read_nothing
 
 LOG_FILE = "log.txt"
 
@@ -26,15 +26,15 @@ def get_job_log(job_id: str, target: str = "server", log_file_name: str = LOG_FI
     if not isinstance(target, str) or not target:
         raise ValueError(f"target must be 'server', 'all' or the name of a site, not {target!r}")
     more = [] if log_file_name == LOG_FILE else [log_file_name]
-    return Command(about("get_job_log", job_id, target, *more), _logs, Effect.READ, needs_meta=False)
+    return Command(job_line("get_job_log", job_id, target, *more), _read_logs, Effect.READ, needs_meta=False)
 
 
-def is_too_old(error: FlareError) -> bool:
+def is_log_file_unsupported(error: FlareError) -> bool:
     """Whether the server (before 2.8) refused :func:`get_job_log` since it only knows one log file."""
     return isinstance(error, InternalError) and "unrecognized arguments" in str(error)
 
 
-def keep_lines(text: str, tail_lines: int | None, grep_pattern: str | None) -> str:
+def filter_lines(text: str, tail_lines: int | None, grep_pattern: str | None) -> str:
     """Return the last lines of a text, and of them the ones that contain a pattern.
 
     Raises
@@ -60,7 +60,7 @@ def configure_job_log(job_id: str, config: Any, target: str = "all") -> Command[
     """What a running job logs from now on."""
     words = [target] if target in ("all", "server") else ["client", target]
     described = json.dumps(config) if isinstance(config, dict) else str(config)
-    return Command(about("configure_job_log", job_id, *words, described), nothing, needs_meta=False)
+    return Command(job_line("configure_job_log", job_id, *words, described), read_nothing, needs_meta=False)
 
 
 def configure_site_log(config: str, target: str = "all") -> Command[None]:
@@ -73,10 +73,12 @@ def configure_site_log(config: str, target: str = "all") -> Command[None]:
     """
     # nvflare's own client sends a site's name where the server expects the type of the target, and is refused.
     words = [target] if target in ("all", "server", "client") else ["client", target]
-    return Command(join(["configure_site_log", *words, _site_config(config)]), nothing, needs_meta=False)
+    return Command(
+        join_words(["configure_site_log", *words, _check_site_config(config)]), read_nothing, needs_meta=False
+    )
 
 
-def _site_config(config: Any) -> str:
+def _check_site_config(config: Any) -> str:
     word = config.strip() if isinstance(config, str) else ""
     level = word.isdecimal() and int(word) <= 50
     if not (level or word in _MODES or word.upper() in _LEVELS):
@@ -84,8 +86,8 @@ def _site_config(config: Any) -> str:
     return word
 
 
-def _logs(reply: Reply) -> dict[str, Any]:
-    payload = mapping(reply)
+def _read_logs(reply: CommandReply) -> dict[str, Any]:
+    payload = read_mapping(reply)
     if "logs" not in payload:
         return {"logs": payload}
     return {key: payload[key] for key in ("logs", "unavailable") if key in payload}

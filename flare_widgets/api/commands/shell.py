@@ -10,29 +10,29 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...wire.hci import join
-from .command import TARGET, Command, Effect, text
+from ...wire.hci import join_words
+from .command import TARGET_NAME_PATTERN, Command, Effect, read_text
 
-TEXT_FILES = (".txt", ".log", ".json", ".csv", ".sh", ".config", ".py")
+TEXT_FILE_SUFFIXES = (".txt", ".log", ".json", ".csv", ".sh", ".config", ".py")
 """The endings of files that can be read; a number may follow, as of a log file that was rotated away."""
 
-_OPTIONS = re.compile(r"[A-Za-z0-9- ]*")
-_PATH = re.compile(r"[A-Za-z0-9._/-]*")
+_OPTIONS_PATTERN = re.compile(r"[A-Za-z0-9- ]*")
+_PATH_PATTERN = re.compile(r"[A-Za-z0-9._/-]*")
 
 
 def pwd(target: str) -> Command[str]:
     """The folder the target runs in."""
-    return _command("pwd", target)
+    return _shell_command("pwd", target)
 
 
 def ls(target: str, options: str | None = None, path: str | None = None) -> Command[str]:
     """What is in a folder of the target."""
-    return _command("ls", target, *_options(options), *([_path(path)] if path else []))
+    return _shell_command("ls", target, *_check_options(options), *([_check_path(path)] if path else []))
 
 
 def read_file(verb: str, target: str, options: str | None = None, file: str | None = None) -> Command[str]:
     """A text file of the target by ``cat``, or its beginning by ``head``, or its end by ``tail``."""
-    return _command(verb, target, *_options(options), _file(file))
+    return _shell_command(verb, target, *_check_options(options), _check_file(file))
 
 
 def tail_from(target: str, file: str, offset: int) -> Command[str]:
@@ -40,7 +40,7 @@ def tail_from(target: str, file: str, offset: int) -> Command[str]:
 
     nvflare's own client refuses the ``+`` that this takes; the servers do not.
     """
-    return _command("tail", target, f"-c+{offset + 1}", _file(file))
+    return _shell_command("tail", target, f"-c+{offset + 1}", _check_file(file))
 
 
 def grep(target: str, options: str | None = None, pattern: str | None = None, file: str | None = None) -> Command[str]:
@@ -53,30 +53,30 @@ def grep(target: str, options: str | None = None, pattern: str | None = None, fi
     ValueError
         The pattern is no text, or has a line break.
     """
-    words = _options(options)
+    words = _check_options(options)
     if not pattern:
         raise SyntaxError("grep needs a pattern")
     if not isinstance(pattern, str):
         raise ValueError(f"the pattern must be text, not {type(pattern).__name__}")
-    return _command("grep", target, *words, pattern, _file(file))
+    return _shell_command("grep", target, *words, pattern, _check_file(file))
 
 
-def _command(verb: str, target: Any, *words: str) -> Command[str]:
-    if not isinstance(target, str) or not TARGET.fullmatch(target):
+def _shell_command(verb: str, target: Any, *words: str) -> Command[str]:
+    if not isinstance(target, str) or not TARGET_NAME_PATTERN.fullmatch(target):
         raise SyntaxError(f"the target must be 'server' or the name of one site, not {target!r}")
-    return Command(join([verb, target, *words]), text, Effect.READ, needs_meta=False)
+    return Command(join_words([verb, target, *words]), read_text, Effect.READ, needs_meta=False)
 
 
-def _options(options: Any) -> list[str]:
+def _check_options(options: Any) -> list[str]:
     if not options:
         return []
-    if not isinstance(options, str) or not _OPTIONS.fullmatch(options):
+    if not isinstance(options, str) or not _OPTIONS_PATTERN.fullmatch(options):
         raise SyntaxError(f"options have only letters, digits, hyphens and blanks, unlike {options!r}")
     return [options]
 
 
-def _path(path: Any) -> str:
-    if not isinstance(path, str) or not _PATH.fullmatch(path):
+def _check_path(path: Any) -> str:
+    if not isinstance(path, str) or not _PATH_PATTERN.fullmatch(path):
         raise SyntaxError(f"a path has only letters, digits, dots, hyphens, underscores and slashes, unlike {path!r}")
     if path.startswith("/"):
         raise SyntaxError("an absolute path is not permitted: give one below the target's own folder")
@@ -85,13 +85,13 @@ def _path(path: Any) -> str:
     return path
 
 
-def _file(file: Any) -> str:
+def _check_file(file: Any) -> str:
     if not file:
         raise SyntaxError("which file? None was given")
-    path = _path(file)
+    path = _check_path(file)
     name = PurePosixPath(path)
     if name.suffix[1:].isnumeric():
         name = name.with_suffix("")
-    if name.suffix not in TEXT_FILES or path.endswith("/"):
-        raise SyntaxError(f"{path} cannot be read: only files that end with {', '.join(TEXT_FILES)} can")
+    if name.suffix not in TEXT_FILE_SUFFIXES or path.endswith("/"):
+        raise SyntaxError(f"{path} cannot be read: only files that end with {', '.join(TEXT_FILE_SUFFIXES)} can")
     return path

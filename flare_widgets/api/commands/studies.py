@@ -5,90 +5,94 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import CommandError, InvalidArgumentError
-from ...formatting.text import said
-from ...wire.hci import Reply, join
-from .command import Command, Effect, mapping
+from ...formatting.text import sanitize_lines
+from ...wire.hci import CommandReply, join_words
+from .command import Command, Effect, read_mapping
 
 
 def register_study(
     study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
 ) -> Command[dict[str, Any]]:
     """A new study."""
-    return _with_sites("register_study", study, sites, site_orgs)
+    return _study_sites_command("register_study", study, sites, site_orgs)
 
 
 def add_study_site(
     study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
 ) -> Command[dict[str, Any]]:
     """More sites for a study."""
-    return _with_sites("add_study_site", study, sites, site_orgs)
+    return _study_sites_command("add_study_site", study, sites, site_orgs)
 
 
 def remove_study_site(
     study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
 ) -> Command[dict[str, Any]]:
     """Fewer sites for a study."""
-    return _with_sites("remove_study_site", study, sites, site_orgs)
+    return _study_sites_command("remove_study_site", study, sites, site_orgs)
 
 
 def remove_study(study: str) -> Command[dict[str, Any]]:
     """A study less."""
-    return Command(join(["remove_study", _name("study", study)]), _payload)
+    return Command(join_words(["remove_study", _check_name("study", study)]), _read_payload)
 
 
 def list_studies() -> Command[dict[str, Any]]:
     """The studies that the user may see."""
-    return Command("list_studies", _payload, Effect.READ)
+    return Command("list_studies", _read_payload, Effect.READ)
 
 
 def show_study(study: str) -> Command[dict[str, Any]]:
     """The sites and the users of a study."""
-    return Command(join(["show_study", _name("study", study)]), _payload, Effect.READ)
+    return Command(join_words(["show_study", _check_name("study", study)]), _read_payload, Effect.READ)
 
 
 def add_study_user(study: str, user: str) -> Command[dict[str, Any]]:
     """One user more for a study."""
-    return Command(join(["add_study_user", _name("study", study), _name("user", user)]), _payload)
+    return Command(
+        join_words(["add_study_user", _check_name("study", study), _check_name("user", user)]), _read_payload
+    )
 
 
 def remove_study_user(study: str, user: str) -> Command[dict[str, Any]]:
     """One user less for a study."""
-    return Command(join(["remove_study_user", _name("study", study), _name("user", user)]), _payload)
+    return Command(
+        join_words(["remove_study_user", _check_name("study", study), _check_name("user", user)]), _read_payload
+    )
 
 
-def _with_sites(verb: str, study: str, sites: Any, site_orgs: Any) -> Command[dict[str, Any]]:
-    words = [verb, _name("study", study)]
+def _study_sites_command(verb: str, study: str, sites: Any, site_orgs: Any) -> Command[dict[str, Any]]:
+    words = [verb, _check_name("study", study)]
     if sites and site_orgs:
         raise InvalidArgumentError("give sites or site_orgs, not both")
     if site_orgs:
-        for group in _names("site_orgs", site_orgs):
+        for group in _check_names("site_orgs", site_orgs):
             words += ["--site-org", group]
     else:
-        words += ["--sites", ",".join(_names("sites", sites))]
-    return Command(join(words), _payload)
+        words += ["--sites", ",".join(_check_names("sites", sites))]
+    return Command(join_words(words), _read_payload)
 
 
-def _names(what: str, values: Any) -> list[str]:
+def _check_names(parameter: str, values: Any) -> list[str]:
     if not isinstance(values, list) or not values:
-        raise InvalidArgumentError(f"{what} must be a list of at least one name, not {values!r}")
-    return [_name(what, value) for value in values]
+        raise InvalidArgumentError(f"{parameter} must be a list of at least one name, not {values!r}")
+    return [_check_name(parameter, value) for value in values]
 
 
-def _name(what: str, value: Any) -> str:
+def _check_name(parameter: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise InvalidArgumentError(f"{what}: {value!r} is no name")
+        raise InvalidArgumentError(f"{parameter}: {value!r} is no name")
     return value
 
 
-def _payload(reply: Reply) -> dict[str, Any]:
-    payload = mapping(reply)
+def _read_payload(reply: CommandReply) -> dict[str, Any]:
+    payload = read_mapping(reply)
     code = payload.get("error_code")
     if code:
         exit_code = payload.get("exit_code", 1)
         raise CommandError(
-            said(code, 100),
-            said(payload.get("message", code)),
-            said(payload.get("hint", "")),
+            sanitize_lines(code, 100),
+            sanitize_lines(payload.get("message", code)),
+            sanitize_lines(payload.get("hint", "")),
             exit_code if isinstance(exit_code, int) else 1,
         )
     return payload

@@ -5,55 +5,55 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import InternalError
-from ...wire.hci import Reply, join
+from ...wire.hci import CommandReply, join_words
 from ..models import ClientInfo, JobInfo, ServerInfo, SystemInfo, TargetType
-from .command import Command, Effect, addressed, entries, mapping, meta, targets, words_of
+from .command import Command, Effect, check_targets, read_entries, read_mapping, read_meta, split_names, target_line
 
 
 def get_system_info() -> Command[SystemInfo]:
     """The server, the connected sites, the running jobs."""
-    return Command(join(["check_status", TargetType.SERVER]), _system_info, Effect.READ)
+    return Command(join_words(["check_status", TargetType.SERVER]), _read_system_info, Effect.READ)
 
 
-def registrations() -> Command[dict[str, str]]:
+def get_registrations() -> Command[dict[str, str]]:
     """What tells each site's registration from the one before, by the site's name: it is for comparing only.
 
     A site that is told to restart goes on for a while, and is heard of as ever: only a new registration says that it
     has. It is known by the token that the server gives to a site (in the table that the console shows).
     """
-    return Command(join(["check_status", TargetType.SERVER]), _registrations, Effect.READ)
+    return Command(join_words(["check_status", TargetType.SERVER]), _read_registrations, Effect.READ)
 
 
 def admin_check_status() -> Command[SystemInfo]:
     """The same, by the command that only a project admin may give; it also works while the system shuts down."""
-    return Command(join(["admin_check_status", TargetType.SERVER]), _system_info, Effect.READ)
+    return Command(join_words(["admin_check_status", TargetType.SERVER]), _read_system_info, Effect.READ)
 
 
 def check_status(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """The state of the server, of sites, or of all."""
-    return Command(addressed("check_status", target_type, names), meta, Effect.READ)
+    return Command(target_line("check_status", target_type, names), read_meta, Effect.READ)
 
 
 def get_client_job_status(names: list[str] | None = None) -> Command[list[dict[str, Any]] | None]:
     """What each site runs."""
     words = ["check_status", TargetType.CLIENT]
     if names:
-        words += targets(names)
+        words += check_targets(names)
 
-    def read(reply: Reply) -> list[dict[str, Any]] | None:
-        return entries(reply, "client_status") if reply.meta.get("client_status") is not None else None
+    def read(reply: CommandReply) -> list[dict[str, Any]] | None:
+        return read_entries(reply, "client_status") if reply.meta.get("client_status") is not None else None
 
-    return Command(join(words), read, Effect.READ)
+    return Command(join_words(words), read, Effect.READ)
 
 
 def report_resources(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """The resources that each site has to offer."""
-    return Command(addressed("report_resources", target_type, names), _table, Effect.READ, needs_meta=False)
+    return Command(target_line("report_resources", target_type, names), _read_table, Effect.READ, needs_meta=False)
 
 
 def report_version(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """The version of NVIDIA FLARE that each site runs."""
-    return Command(addressed("report_version", target_type, names), mapping, Effect.READ, needs_meta=False)
+    return Command(target_line("report_version", target_type, names), read_mapping, Effect.READ, needs_meta=False)
 
 
 def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, Any]]]:
@@ -68,40 +68,42 @@ def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, A
     if names:
         if not isinstance(names, (str, list)):
             raise ValueError(f"client_names must be text or a list of it, not {type(names).__name__}")
-        words += words_of([names] if isinstance(names, str) else names)
+        words += split_names([names] if isinstance(names, str) else names)
 
-    def read(reply: Reply) -> list[dict[str, Any]]:
-        environments = entries(reply, "clients")
+    def read(reply: CommandReply) -> list[dict[str, Any]]:
+        environments = read_entries(reply, "clients")
         if not environments:
             raise InternalError("the server did not say what the sites' environments are")
         return environments
 
-    return Command(join(words), read, Effect.READ)
+    return Command(join_words(words), read, Effect.READ)
 
 
 def restart(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """Start the server with all sites, or sites, again."""
-    return Command(addressed("restart", target_type, names), meta)
+    return Command(target_line("restart", target_type, names), read_meta)
 
 
 def shutdown(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """End the server, sites, or all."""
-    return Command(addressed("shutdown", target_type, names), meta, Effect.IDEMPOTENT)
+    return Command(target_line("shutdown", target_type, names), read_meta, Effect.IDEMPOTENT)
 
 
-def _system_info(reply: Reply) -> SystemInfo:
+def _read_system_info(reply: CommandReply) -> SystemInfo:
     said = reply.meta
     return SystemInfo(
         server_info=ServerInfo(status=said.get("server_status"), start_time=said.get("server_start_time")),
         client_info=[
             ClientInfo(name=c.get("client_name", ""), last_connect_time=c.get("client_last_conn_time"))
-            for c in entries(reply, "clients")
+            for c in read_entries(reply, "clients")
         ],
-        job_info=[JobInfo(job_id=j.get("job_id", ""), app_name=j.get("app_name", "")) for j in entries(reply, "jobs")],
+        job_info=[
+            JobInfo(job_id=j.get("job_id", ""), app_name=j.get("app_name", "")) for j in read_entries(reply, "jobs")
+        ],
     )
 
 
-def _registrations(reply: Reply) -> dict[str, str]:
+def _read_registrations(reply: CommandReply) -> dict[str, str]:
     for item in reply.items:
         rows = item.get("rows") if item.get("type") == "table" else None
         header, *sites = rows if isinstance(rows, list) and rows else [None]
@@ -111,7 +113,7 @@ def _registrations(reply: Reply) -> dict[str, str]:
     return {}
 
 
-def _table(reply: Reply) -> dict[str, Any]:
+def _read_table(reply: CommandReply) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in reply.items:
         rows = item.get("rows") if item.get("type") == "table" else None

@@ -6,26 +6,26 @@ a user finds them in one place and a reader in small ones.
 
 from typing import Generic
 
-from .job_handles import HandleMethods, J
+from .job_handles import J, JobHandleMethods
 from .jobs import JobMethods
-from .lifecycle import StateMethods
+from .lifecycle import LifecycleMethods
 from .logs import LogMethods
-from .monitor import RunningJobMethods
-from .raw_commands import LineMethods
+from .monitor import MonitorMethods
+from .raw_commands import RawCommandMethods
 from .shell import ShellMethods
 from .sites import SiteMethods
 from .studies import StudyMethods
 from .system import SystemMethods
 
-__all__ = ["HandleMethods", "JobMethods", "LogMethods", "RunningJobMethods", "SessionMethods"]
+__all__ = ["JobHandleMethods", "JobMethods", "LogMethods", "MonitorMethods", "SessionMethods"]
 
 
 class SessionMethods(
-    HandleMethods[J],
-    LineMethods,
+    JobHandleMethods[J],
+    RawCommandMethods,
     ShellMethods,
     SiteMethods,
-    StateMethods,
+    LifecycleMethods,
     StudyMethods,
     SystemMethods,
     Generic[J],

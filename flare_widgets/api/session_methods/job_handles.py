@@ -8,25 +8,25 @@ from typing import Any, Generic, TypeVar
 
 from ...errors import JobNotFound
 from .. import commands
-from ..dual import method
-from ..job_table import JobList, Shown
+from ..dual import dual_method
+from ..job_table import JobList, JobRow
 from .logs import LogMethods
-from .monitor import RunningJobMethods
+from .monitor import MonitorMethods
 
-J = TypeVar("J", bound=Shown)
+J = TypeVar("J", bound=JobRow)
 
-_ID_LENGTH = 36  # of a UUID
-_MOST_NAMED = 5
+_JOB_ID_LENGTH = 36  # of a UUID
+_MAX_NAMES_SHOWN = 5
 
 
-class HandleMethods(RunningJobMethods, LogMethods, Generic[J]):
+class JobHandleMethods(MonitorMethods, LogMethods, Generic[J]):
     """What a session can do to hand out :class:`.Job` objects."""
 
     @abc.abstractmethod
-    def _handle(self, job_id: str, known: Mapping[str, Any] | None = None) -> J:
+    def _create_job_handle(self, job_id: str, listed_meta: Mapping[str, Any] | None = None) -> J:
         """Return the handle on a job, of this session's face; `known` is what the server said about the job."""
 
-    @method
+    @dual_method
     async def job(self, job_id: str) -> J:
         """Return a handle on a job: ``session.job(id).wait()``.
 
@@ -43,13 +43,13 @@ class HandleMethods(RunningJobMethods, LogMethods, Generic[J]):
         """
         if not isinstance(job_id, str) or not job_id:
             raise JobNotFound(f"give the id of a job, or its beginning, not {job_id!r}")
-        if len(job_id) >= _ID_LENGTH:
-            return self._handle(job_id)
-        listed = await self._run(commands.list_jobs(id_prefix=job_id))
-        found = _the_one(job_id, listed)
-        return self._handle(found["job_id"], found)
+        if len(job_id) >= _JOB_ID_LENGTH:
+            return self._create_job_handle(job_id)
+        listed = await self._run_command(commands.list_jobs(id_prefix=job_id))
+        found = _pick_unique(job_id, listed)
+        return self._create_job_handle(found["job_id"], found)
 
-    @method
+    @dual_method
     async def jobs(
         self,
         limit: int | None = None,
@@ -76,28 +76,30 @@ class HandleMethods(RunningJobMethods, LogMethods, Generic[J]):
         list of Job
             Shown as a table of what the server last said about them.
         """
-        listed = await self._run(
+        listed = await self._run_command(
             commands.list_jobs(
                 limit=limit, id_prefix=id_prefix, name_prefix=name_prefix, reverse=reverse, submit_token=submit_token
             )
         )
         ids = [(entry.get("job_id"), entry) for entry in listed]
-        return JobList(self._handle(job_id, entry) for job_id, entry in ids if isinstance(job_id, str) and job_id)
+        return JobList(
+            self._create_job_handle(job_id, entry) for job_id, entry in ids if isinstance(job_id, str) and job_id
+        )
 
 
-def _the_one(prefix: str, listed: list[dict[str, Any]]) -> dict[str, Any]:
+def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the job whose id begins with `prefix`.
 
     What the server listed is looked at again: to it, a prefix such as ``-d`` is an option.
     """
-    found = [entry for entry in listed if str(entry.get("job_id") or "").startswith(prefix)]
+    found = [entry for entry in jobs if str(entry.get("job_id") or "").startswith(prefix)]
     if not found:
         raise JobNotFound(f"no job of this study has an id that begins with '{prefix}': list the jobs to see their ids")
     if len(found) > 1:
         ids = sorted(str(entry["job_id"]) for entry in found)
-        more = ", ..." if len(ids) > _MOST_NAMED else ""
+        more = ", ..." if len(ids) > _MAX_NAMES_SHOWN else ""
         raise JobNotFound(
-            f"{len(ids)} jobs have an id that begins with '{prefix}': {', '.join(ids[:_MOST_NAMED])}{more}. "
+            f"{len(ids)} jobs have an id that begins with '{prefix}': {', '.join(ids[:_MAX_NAMES_SHOWN])}{more}. "
             "Give more of it"
         )
     return found[0]

@@ -8,11 +8,11 @@ from typing import Any
 
 from ...errors import InvalidJobDefinition
 from ...wire import hci
-from ...wire.connection import Link
+from ...wire.connection import Connection
 from ...wire.transfers import RemoteFile
 from .. import commands
 from ..commands import Command
-from ..dual import method
+from ..dual import dual_method
 from ..transfer import download, pack
 from ..transfer import upload as transfer
 from .core import transfer_method
@@ -22,7 +22,7 @@ from .submit import SubmitMethods
 class JobMethods(SubmitMethods):
     """What a session can do with jobs."""
 
-    @method  # type: ignore[arg-type]  # **kwargs could have another `self`
+    @dual_method  # type: ignore[arg-type]  # **kwargs could have another `self`
     async def list_jobs(
         self,
         detailed: bool = False,
@@ -56,11 +56,11 @@ class JobMethods(SubmitMethods):
             ``job_id, job_name, status, submit_time, duration, study``, as text.
         """
         filters = commands.resolve_aliases(limit, id_prefix, name_prefix, kwargs)
-        return await self._run(
+        return await self._run_command(
             commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters)
         )
 
-    @method
+    @dual_method
     async def get_job_meta(self, job_id: str) -> dict[str, Any]:
         """Return what the server stores about a job.
 
@@ -69,12 +69,12 @@ class JobMethods(SubmitMethods):
         JobNotFound
             There is no such job.
         """
-        return await self._run(commands.get_job_meta(job_id))
+        return await self._run_command(commands.get_job_meta(job_id))
 
-    @method
+    @dual_method
     async def get_job_status(self, job_id: str) -> str | None:
         """Return the job's status: ``SUBMITTED``, ``RUNNING``, ``FINISHED:COMPLETED``, ..."""
-        status = (await self._run(commands.get_job_meta(job_id))).get("status")
+        status = (await self._run_command(commands.get_job_meta(job_id))).get("status")
         return status if isinstance(status, str) else None
 
     @transfer_method
@@ -83,7 +83,7 @@ class JobMethods(SubmitMethods):
         job_definition_path: str,
         submit_token: str | None = None,
         *,
-        progress: transfer.Progress | None = None,
+        progress: transfer.ProgressCallback | None = None,
     ) -> str:
         """Submit a job folder and return the new job's id. Nothing is written into the folder.
 
@@ -122,9 +122,9 @@ class JobMethods(SubmitMethods):
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
         pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
-        return command.answer(self._upload(command.line, submit_token, folder, progress))
+        return command.parse_reply(self._upload(command.line, submit_token, folder, progress))
 
-    @method
+    @dual_method
     async def clone_job(self, job_id: str) -> str:
         """Submit the content of a job again and return the new job's id.
 
@@ -134,18 +134,18 @@ class JobMethods(SubmitMethods):
             The answer was lost: there may be a new job, or not. The message says how to find out; it is not tried
             again, for a second clone would be a second job.
         """
-        return await self._run(commands.clone_job(job_id))
+        return await self._run_command(commands.clone_job(job_id))
 
-    @method
+    @dual_method
     async def abort_job(self, job_id: str) -> str:
         """End a job before its time, and return what the server says.
 
         A job that has ended stays as it is; one that has not started is never scheduled. For a running job this
         takes 2 to 3 s, and its status follows a few seconds later.
         """
-        return await self._run(commands.abort_job(job_id))
+        return await self._run_command(commands.abort_job(job_id))
 
-    @method
+    @dual_method
     async def delete_job(self, job_id: str) -> dict[str, Any]:
         """Remove a job and its results from the server for good.
 
@@ -154,11 +154,11 @@ class JobMethods(SubmitMethods):
         JobNotDone
             It is running.
         """
-        return await self._run(commands.delete_job(job_id))
+        return await self._run_command(commands.delete_job(job_id))
 
     @transfer_method
     def download_job_result(
-        self, job_id: str, destination: str | None = None, *, progress: transfer.Progress | None = None
+        self, job_id: str, destination: str | None = None, *, progress: transfer.ProgressCallback | None = None
     ) -> str:
         """Download a finished job and its results.
 
@@ -193,9 +193,9 @@ class JobMethods(SubmitMethods):
             The result is damaged, or could do harm when unpacked; nothing is kept.
         """
         into = Path(destination).expanduser().absolute() if destination else self.kit.download_dir
-        return self._fetch(commands.download_job(job_id), job_id, into, progress)
+        return self._download(commands.download_job(job_id), job_id, into, progress)
 
-    @method
+    @dual_method
     async def list_job_components(self, job_id: str) -> list[str]:
         """Return the names of what sites sent to the server in addition to the job's results.
 
@@ -207,10 +207,10 @@ class JobMethods(SubmitMethods):
         list of str
             Empty while the job runs, and when there are none.
         """
-        return await self._run(commands.list_job_components(job_id))
+        return await self._run_command(commands.list_job_components(job_id))
 
     @transfer_method
-    def download_job_components(self, job_id: str, *, progress: transfer.Progress | None = None) -> str:
+    def download_job_components(self, job_id: str, *, progress: transfer.ProgressCallback | None = None) -> str:
         """Download what sites sent to the server in addition to the job's results.
 
         Parameters
@@ -231,11 +231,11 @@ class JobMethods(SubmitMethods):
         InternalError
             There are none: ask :meth:`list_job_components` first.
         """
-        return self._fetch(commands.download_job_components(job_id), job_id, self.kit.download_dir, progress)
+        return self._download(commands.download_job_components(job_id), job_id, self.kit.download_dir, progress)
 
     def _upload(
-        self, line: str, submit_token: str | None, folder: Path, progress: transfer.Progress | None
-    ) -> hci.Reply:
+        self, line: str, submit_token: str | None, folder: Path, progress: transfer.ProgressCallback | None
+    ) -> hci.CommandReply:
         """Send a job folder that was checked, and return the server's answer.
 
         Parameters
@@ -248,20 +248,28 @@ class JobMethods(SubmitMethods):
             See :func:`.transfer.upload_folder`.
         """
 
-        def upload(link: Link, token: str | None) -> hci.Reply:
-            words = line if token == submit_token else f"{line} {hci.join(['--submit-token', str(token)])}"
-            command = link.command(words, self._command_timeout())
+        def upload(link: Connection, token: str | None) -> hci.CommandReply:
+            words = line if token == submit_token else f"{line} {hci.join_words(['--submit-token', str(token)])}"
+            command = link.encode_command(words, self._command_timeout())
             return transfer.upload_folder(link, self.kit, folder, command, progress)
 
-        return self._submit(upload, submit_token, pack.largest_file(folder))
+        return self._submit(upload, submit_token, pack.largest_file_size(folder))
 
-    def _fetch(
-        self, command: Command[list[RemoteFile]], name: str, into: Path, progress: transfer.Progress | None
+    def _download(
+        self,
+        command: Command[list[RemoteFile]],
+        name: str,
+        parent_folder: Path,
+        progress: transfer.ProgressCallback | None,
     ) -> str:
         """Have files offered and download them into a new folder, `name` in `into`."""
-        return str(download.download_files(*self._offer(command), name, into, progress, lambda: self._offer(command)))
+        return str(
+            download.download_files(
+                *self._request_offer(command), name, parent_folder, progress, lambda: self._request_offer(command)
+            )
+        )
 
-    def _offer(self, command: Command[list[RemoteFile]]) -> tuple[Link, list[RemoteFile]]:
+    def _request_offer(self, command: Command[list[RemoteFile]]) -> tuple[Connection, list[RemoteFile]]:
         """Have files offered, and return them with the link they can be fetched over."""
-        link, reply = self._ask_over(command)
-        return link, command.answer(reply)
+        link, reply = self._request_blocking(command)
+        return link, command.parse_reply(reply)

@@ -7,31 +7,31 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ...errors import AuthorizationError, FlareError, JobNotDone, NoConnection
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ...kit import StartupKit
-from ...wire.reconnecting import Connection
+from ...wire.reconnecting import ReconnectingConnection
 from .. import commands
-from ..dual import method
+from ..dual import dual_method
 from ..models import SystemInfo, TargetType
-from .core import Methods
+from .core import SessionCore
 
 T = TypeVar("T")
 
-_PAUSE = 0.5  # seconds between two looks
-_LOOK = 2.0  # seconds that a look may take
-_DEFAULT = 30.0
+_POLL_INTERVAL_S = 0.5  # seconds between two looks
+_QUERY_TIMEOUT_S = 2.0  # seconds that a look may take
+_DEFAULT_TIMEOUT_S = 30.0
 
 
-class StateMethods(Methods):
+class LifecycleMethods(SessionCore):
     """What a session can do to the processes of the server and of the sites. All of it needs the right to `operate`."""
 
-    @method
+    @dual_method
     async def restart(
         self,
         target_type: str,
         client_names: list[str] | None = None,
         wait: bool = True,
-        timeout: float = _DEFAULT,
+        timeout: float = _DEFAULT_TIMEOUT_S,
     ) -> dict[str, Any]:
         """Restart the server and all sites, or sites.
 
@@ -64,30 +64,32 @@ class StateMethods(Methods):
         """
         command = commands.restart(target_type, client_names)
         if wait:
-            timeout = _seconds(timeout)
-        before, registered = await self._before_restart(target_type) if wait else (None, {})
-        result = await self._run(command)
+            timeout = _parse_timeout(timeout)
+        before, registered = await self._read_state_before_restart(target_type) if wait else (None, {})
+        result = await self._run_command(command)
         if not wait:
             return result
         _check_refusals(result)
         if target_type == TargetType.CLIENT:
             names = set(client_names or registered)
-            await self._wait_for_sites(self.kit, {k: v for k, v in registered.items() if k in names}, timeout)
+            await self._wait_until_sites_restarted(
+                self.kit, {k: v for k, v in registered.items() if k in names}, timeout
+            )
             return result
         kit = self.kit  # with the key, which the session forgets at its end
-        await self._end()
-        await self._wait_for_server(kit, before.server_info.start_time if before else None, timeout)
+        await self._close_session()
+        await self._wait_until_server_restarted(kit, before.server_info.start_time if before else None, timeout)
         if target_type == TargetType.ALL:
-            await self._wait_for_sites(kit, registered, timeout)
+            await self._wait_until_sites_restarted(kit, registered, timeout)
         return result
 
-    @method
+    @dual_method
     async def shutdown(
         self,
         target_type: str,
         client_names: list[str] | None = None,
         wait: bool = True,
-        timeout: float = _DEFAULT,
+        timeout: float = _DEFAULT_TIMEOUT_S,
     ) -> dict[str, Any]:
         """End the server, sites, or all. Nothing of FLARE starts them again.
 
@@ -122,20 +124,20 @@ class StateMethods(Methods):
         """
         command = commands.shutdown(target_type, client_names)
         if wait:
-            timeout = _seconds(timeout)
-        result = await self._run(command)
+            timeout = _parse_timeout(timeout)
+        result = await self._run_command(command)
         if target_type == TargetType.CLIENT:
             if wait:
                 _check_refusals(result)
-                await self._wait_for_sites_gone(self.kit, set(client_names or ()), timeout)
+                await self._wait_until_sites_stopped(self.kit, set(client_names or ()), timeout)
             return result
         kit = self.kit
-        await self._end()
+        await self._close_session()
         if wait:
-            await self._wait_for_no_server(kit, timeout)
+            await self._wait_until_server_stopped(kit, timeout)
         return result
 
-    @method
+    @dual_method
     async def shutdown_system(self) -> None:
         """End the server and all sites. Only for a project admin.
 
@@ -144,74 +146,80 @@ class StateMethods(Methods):
         JobNotDone
             Jobs are running: the server refuses.
         """
-        await self._run(commands.shutdown(TargetType.ALL))
-        if (await self._run(commands.admin_check_status())).server_info.status != "stopped":
+        await self._run_command(commands.shutdown(TargetType.ALL))
+        if (await self._run_command(commands.admin_check_status())).server_info.status != "stopped":
             raise JobNotDone("there are still running jobs: abort them first")
 
-    async def _before_restart(self, target_type: str) -> tuple[SystemInfo | None, dict[str, str]]:
+    async def _read_state_before_restart(self, target_type: str) -> tuple[SystemInfo | None, dict[str, str]]:
         try:
-            info = await self._run(commands.get_system_info())
-            return info, await self._run(commands.registrations())
+            info = await self._run_command(commands.get_system_info())
+            return info, await self._run_command(commands.get_registrations())
         except FlareError:
             # A server that cannot say how it is may be restarted for just that.
             if target_type == TargetType.CLIENT:
                 raise
             return None, {}
 
-    async def _wait_for_server(self, kit: StartupKit, started: float | None, timeout: float) -> None:
-        gone = started is None
+    async def _wait_until_server_restarted(
+        self, kit: StartupKit, previous_start_time: float | None, timeout: float
+    ) -> None:
+        gone = previous_start_time is None
 
         async def back() -> str:
             nonlocal gone
             try:
-                now = (await self._look(kit, commands.get_system_info())).server_info.start_time
+                now = (await self._query_server(kit, commands.get_system_info())).server_info.start_time
             except NoConnection as e:
                 gone = True
                 return str(e)
-            return "" if gone or now != started else "the server has not gone down yet"
+            return "" if gone or now != previous_start_time else "the server has not gone down yet"
 
-        await self._wait(back, timeout, "the server is not back")
+        await self._wait_until_ready(back, timeout, "the server is not back")
 
-    async def _wait_for_no_server(self, kit: StartupKit, timeout: float) -> None:
+    async def _wait_until_server_stopped(self, kit: StartupKit, timeout: float) -> None:
         async def gone() -> str:
             try:
-                await self._look(kit, commands.get_system_info())
+                await self._query_server(kit, commands.get_system_info())
             except NoConnection:
                 return ""
             return "it still answers"
 
-        await self._wait(gone, timeout, "the server is not gone")
+        await self._wait_until_ready(gone, timeout, "the server is not gone")
 
-    async def _wait_for_sites(self, kit: StartupKit, before: dict[str, str], timeout: float) -> None:
+    async def _wait_until_sites_restarted(
+        self, kit: StartupKit, previous_registrations: dict[str, str], timeout: float
+    ) -> None:
         async def back() -> str:
-            now = await self._look(kit, commands.registrations())
-            missing = [name for name, then in before.items() if now.get(name) in (None, then)]
+            now = await self._query_server(kit, commands.get_registrations())
+            missing = [name for name, then in previous_registrations.items() if now.get(name) in (None, then)]
             return f"missing: {', '.join(sorted(missing))}" if missing else ""
 
-        await self._wait(back, timeout, "not all sites are back")
+        await self._wait_until_ready(back, timeout, "not all sites are back")
 
-    async def _wait_for_sites_gone(self, kit: StartupKit, names: set[str], timeout: float) -> None:
+    async def _wait_until_sites_stopped(self, kit: StartupKit, names: set[str], timeout: float) -> None:
         async def gone() -> str:
-            connected = {c.name for c in (await self._look(kit, commands.get_system_info())).client_info}
+            connected = {c.name for c in (await self._query_server(kit, commands.get_system_info())).client_info}
             left = connected & names if names else connected
             return f"still connected: {', '.join(sorted(left))}" if left else ""
 
-        await self._wait(gone, timeout, "not all sites are gone")
+        await self._wait_until_ready(gone, timeout, "not all sites are gone")
 
-    async def _look(self, kit: StartupKit, command: commands.Command[T]) -> T:
+    async def _query_server(self, kit: StartupKit, command: commands.Command[T]) -> T:
         """Ask the server how it is, over a connection of its own: the session's says nothing about a new server."""
 
         async def look() -> T:
-            connection = Connection(kit, self.study)
+            connection = ReconnectingConnection(kit, self.study)
             try:
-                link = await connection.open(_LOOK, patient=False)
-                return command.answer(await link.execute(command.line, _LOOK))
+                link = await connection.open(_QUERY_TIMEOUT_S, wait_for_ready=False)
+                return command.parse_reply(await link.execute(command.line, _QUERY_TIMEOUT_S))
             finally:
                 await connection.close()
 
-        return await self._io(look())
+        return await self._run_on_io_thread(look())
 
-    async def _wait(self, what: Callable[[], Awaitable[str]], timeout: float, failure: str) -> None:
+    async def _wait_until_ready(
+        self, get_pending_reason: Callable[[], Awaitable[str]], timeout: float, failure_message: str
+    ) -> None:
         """Call `what` until it returns no reason to wait any longer.
 
         Raises
@@ -223,14 +231,14 @@ class StateMethods(Methods):
         reason = ""
         while time.monotonic() < deadline:
             try:
-                reason = await what()
+                reason = await get_pending_reason()
             except FlareError as e:
                 reason = str(e)
             else:
                 if not reason:
                     return
-            await self._sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
-        raise TimeoutError(f"{failure} after {timeout:g} s ({reason})")
+            await self._sleep(max(0.0, min(_POLL_INTERVAL_S, deadline - time.monotonic())))
+        raise TimeoutError(f"{failure_message} after {timeout:g} s ({reason})")
 
 
 def _check_refusals(result: dict[str, Any]) -> None:
@@ -238,10 +246,10 @@ def _check_refusals(result: dict[str, Any]) -> None:
     answers = result.get("client_status")
     for site, answer in answers.items() if isinstance(answers, dict) else ():
         if isinstance(answer, str) and "not authorized" in answer.lower():
-            raise AuthorizationError(f"{clean(str(site), 60)}: {clean(answer, 300)}")
+            raise AuthorizationError(f"{sanitize(str(site), 60)}: {sanitize(answer, 300)}")
 
 
-def _seconds(timeout: Any) -> float:
+def _parse_timeout(timeout: Any) -> float:
     try:
         seconds = float(timeout)
     except (TypeError, ValueError):

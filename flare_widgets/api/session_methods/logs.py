@@ -7,14 +7,14 @@ from typing import Any
 from ...errors import InternalError
 from .. import commands
 from ..commands import logs
-from ..dual import method
-from .core import Methods
+from ..dual import dual_method
+from .core import SessionCore
 
 
-class LogMethods(Methods):
+class LogMethods(SessionCore):
     """What a session can do with logs."""
 
-    @method
+    @dual_method
     async def get_job_logs(
         self,
         job_id: str,
@@ -46,22 +46,22 @@ class LogMethods(Methods):
             ``logs``: by the target's name, the text, at most its last 5 MiB. ``unavailable``, where there is one:
             by the name of a site, why its log is not there.
         """
-        logs.keep_lines("", tail_lines, grep_pattern)  # refuses what is no number before anything is asked
+        logs.filter_lines("", tail_lines, grep_pattern)  # refuses what is no number before anything is asked
         try:
-            result = await self._run(commands.get_job_log(job_id, target, log_file_name))
+            result = await self._run_command(commands.get_job_log(job_id, target, log_file_name))
         except InternalError as e:
-            if log_file_name != logs.LOG_FILE and logs.is_too_old(e):
+            if log_file_name != logs.LOG_FILE and logs.is_log_file_unsupported(e):
                 return {"logs": {}}
             raise
         found = result["logs"]
         if isinstance(found, dict) and (tail_lines is not None or grep_pattern):
             result["logs"] = {
-                name: logs.keep_lines(text, tail_lines, grep_pattern) if isinstance(text, str) else text
+                name: logs.filter_lines(text, tail_lines, grep_pattern) if isinstance(text, str) else text
                 for name, text in found.items()
             }
         return result
 
-    @method
+    @dual_method
     async def configure_job_log(self, job_id: str, config: Any, target: str = "all") -> None:
         """Say what a running job logs from now on. Needs the right to `manage_job`.
 
@@ -80,9 +80,9 @@ class LogMethods(Methods):
         InternalError
             It does not run, or the configuration is none.
         """
-        await self._run(commands.configure_job_log(job_id, config, target))
+        await self._run_command(commands.configure_job_log(job_id, config, target))
 
-    @method
+    @dual_method
     async def configure_site_log(self, config: str, target: str = "all") -> None:
         """Say what the server and the sites themselves (not their jobs) log from now on. Needs the right to `operate`.
 
@@ -95,4 +95,4 @@ class LogMethods(Methods):
             ``all``, ``server``, ``client`` for all sites, or the name of a site (which nvflare's own client
             promises, but sends in a way that the server refuses).
         """
-        await self._run(commands.configure_site_log(config, target))
+        await self._run_command(commands.configure_site_log(config, target))

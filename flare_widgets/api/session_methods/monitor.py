@@ -9,22 +9,22 @@ from typing import Any
 
 from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
 from .. import commands
-from ..dual import method
+from ..dual import dual_method
 from ..models import MonitorReturnCode, is_terminal
 from .jobs import JobMethods
 
 log = logging.getLogger("flare_widgets.api")
 
-Look = Callable[[dict[str, Any]], Awaitable[bool]]
+PollCallback = Callable[[dict[str, Any]], Awaitable[bool]]
 """Called with a job's meta at each look; whether to go on watching."""
 
-_PAUSE = 0.5  # seconds before a server that did not answer is asked again
+_RETRY_DELAY_S = 0.5  # seconds before a server that did not answer is asked again
 
 
-class RunningJobMethods(JobMethods):
+class MonitorMethods(JobMethods):
     """What a session can do with jobs while they run."""
 
-    @method
+    @dual_method
     async def monitor_job(
         self,
         job_id: str,
@@ -51,11 +51,11 @@ class RunningJobMethods(JobMethods):
             ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look, in this
             thread; when it returns False, watching ends. An asynchronous session takes a coroutine function too.
         """
-        look = self._look_and_call(job_id, cb, cb_args, cb_kwargs)
-        code, _ = await self._watch(job_id, timeout, poll_interval, look)
+        look = self._make_poll_callback(job_id, cb, cb_args, cb_kwargs)
+        code, _ = await self._poll_until_end(job_id, timeout, poll_interval, look)
         return code
 
-    @method
+    @dual_method
     async def monitor_job_and_return_job_meta(
         self,
         job_id: str,
@@ -66,10 +66,10 @@ class RunningJobMethods(JobMethods):
         **cb_kwargs: Any,
     ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
         """Do as :meth:`monitor_job` and return the job's final meta too (None unless it ended)."""
-        look = self._look_and_call(job_id, cb, cb_args, cb_kwargs)
-        return await self._watch(job_id, timeout, poll_interval, look)
+        look = self._make_poll_callback(job_id, cb, cb_args, cb_kwargs)
+        return await self._poll_until_end(job_id, timeout, poll_interval, look)
 
-    @method
+    @dual_method
     async def wait_for_job(self, job_id: str, timeout: float = 0.0, poll_interval: float = 2.0) -> dict[str, Any]:
         """Wait until a job ends and return its final meta.
 
@@ -82,12 +82,12 @@ class RunningJobMethods(JobMethods):
         """
         return await self._wait_for_end(job_id, timeout, poll_interval)
 
-    async def _patiently(self, job_id: str, deadline: float) -> dict[str, Any] | None:
+    async def _fetch_meta_with_retry(self, job_id: str, deadline: float) -> dict[str, Any] | None:
         """Return the job's meta as soon as the server tells it; None at the deadline."""
         told = False
         while True:
             try:
-                return await self._run(commands.get_job_meta(job_id))
+                return await self._run_command(commands.get_job_meta(job_id))
             except ServerIdentityError:
                 raise
             except NoConnection as e:
@@ -96,9 +96,9 @@ class RunningJobMethods(JobMethods):
                 if not told:
                     log.warning("%s. Job %s is watched on when the server answers again", e, job_id)
                     told = True
-                await self._sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
+                await self._sleep(max(0.0, min(_RETRY_DELAY_S, deadline - time.monotonic())))
 
-    @method
+    @dual_method
     async def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
         """Return what the parts of a running job say about themselves.
 
@@ -124,9 +124,9 @@ class RunningJobMethods(JobMethods):
         NoConnection
             A site did not answer the server in time; ask the others one by one.
         """
-        return await self._run(commands.show_stats(job_id, target_type, targets))
+        return await self._run_command(commands.show_stats(job_id, target_type, targets))
 
-    @method
+    @dual_method
     async def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
         """Return the errors that the parts of a running job remember; arguments and errors as in :meth:`show_stats`.
 
@@ -136,53 +136,53 @@ class RunningJobMethods(JobMethods):
             By the target's name, by the part's name, by ``error`` or ``warning``, its text. FLARE says
             ``"No Error"`` in place of the server's parts when there is none.
         """
-        return await self._run(commands.show_errors(job_id, target_type, targets))
+        return await self._run_command(commands.show_errors(job_id, target_type, targets))
 
-    @method
+    @dual_method
     async def reset_errors(self, job_id: str) -> None:
         """Make all parts of a running job forget their errors."""
-        await self._run(commands.reset_errors(job_id))
+        await self._run_command(commands.reset_errors(job_id))
 
     async def _wait_for_end(
-        self, job_id: str, timeout: float, poll_interval: float, look: Look | None = None
+        self, job_id: str, timeout: float, poll_interval: float, on_poll: PollCallback | None = None
     ) -> dict[str, Any]:
-        code, meta = await self._watch(job_id, timeout, poll_interval, look)
+        code, meta = await self._poll_until_end(job_id, timeout, poll_interval, on_poll)
         if code is MonitorReturnCode.TIMEOUT or meta is None:
             raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
         return meta
 
-    async def _watch(
-        self, job_id: str, timeout: float, poll_interval: float, look: Look | None
+    async def _poll_until_end(
+        self, job_id: str, timeout: float, poll_interval: float, on_poll: PollCallback | None
     ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
         if timeout < 0:
             raise InvalidArgumentError("timeout must be >= 0")
-        check_interval(poll_interval)
+        check_poll_interval(poll_interval)
         deadline = time.monotonic() + timeout if timeout else float("inf")
         while True:
             if time.monotonic() > deadline:
                 return MonitorReturnCode.TIMEOUT, None
-            meta = await self._patiently(job_id, deadline)
+            meta = await self._fetch_meta_with_retry(job_id, deadline)
             if meta is None:
                 return MonitorReturnCode.TIMEOUT, None
-            if look is not None and not await look(meta):
+            if on_poll is not None and not await on_poll(meta):
                 return MonitorReturnCode.ENDED_BY_CB, None
-            if is_terminal(status_in(meta)):
+            if is_terminal(read_status(meta)):
                 return MonitorReturnCode.JOB_FINISHED, meta
             await self._sleep(poll_interval)
 
-    def _look_and_call(
+    def _make_poll_callback(
         self, job_id: str, cb: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Look | None:
+    ) -> PollCallback | None:
         if cb is None:
             return None
 
         async def look(meta: dict[str, Any]) -> bool:
-            return bool(await self._outcome(cb(self, job_id, meta, *args, **kwargs)))
+            return bool(await self._resolve_result(cb(self, job_id, meta, *args, **kwargs)))
 
         return look
 
 
-def status_in(meta: dict[str, Any]) -> str:
+def read_status(meta: dict[str, Any]) -> str:
     """Return the status in a job's meta; InternalError if there is none."""
     status = meta.get("status")
     if not isinstance(status, str) or not status:
@@ -190,7 +190,7 @@ def status_in(meta: dict[str, Any]) -> str:
     return status
 
 
-def check_interval(seconds: float) -> None:
+def check_poll_interval(seconds: float) -> None:
     """Refuse what is no time between two looks."""
     if seconds <= 0:
         raise InvalidArgumentError("poll_interval must be > 0")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import commands
-from ..dual import method
-from .core import Methods
+from ..dual import dual_method
+from .core import SessionCore
 
 
-class ShellMethods(Methods):
+class ShellMethods(SessionCore):
     """What a session can look at on the server and on sites. All of it needs the right to `shell_commands` there.
 
     A target is ``server`` or the name of one site. Paths are relative to the folder it runs in; a running job's
@@ -23,7 +23,7 @@ class ShellMethods(Methods):
         There is no such site.
     """
 
-    @method
+    @dual_method
     async def ls_target(self, target: str, options: str | None = None, path: str | None = None) -> str:
         """List a folder of the server or of a site by ``ls``.
 
@@ -41,9 +41,9 @@ class ShellMethods(Methods):
         str
             What the command printed.
         """
-        return await self._run(commands.ls(target, options, path))
+        return await self._run_command(commands.ls(target, options, path))
 
-    @method
+    @dual_method
     async def cat_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
         """Read a text file of the server or of a site.
 
@@ -57,29 +57,29 @@ class ShellMethods(Methods):
             The file, required; its name ends with ``.txt``, ``.log``, ``.json``, ``.csv``, ``.sh``, ``.config`` or
             ``.py``.
         """
-        return await self._run(commands.read_file("cat", target, options, file))
+        return await self._run_command(commands.read_file("cat", target, options, file))
 
-    @method
+    @dual_method
     async def tail_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
         """Read the end of a text file; arguments as in :meth:`cat_target`, options such as ``-n20`` (else 10 lines)."""
-        return await self._run(commands.read_file("tail", target, options, file))
+        return await self._run_command(commands.read_file("tail", target, options, file))
 
-    @method
+    @dual_method
     async def tail_target_log(self, target: str, options: str | None = None) -> str:
         """Read the end of the ``log.txt`` of the server or of a site; options such as ``-n20``."""
-        return await self._run(commands.read_file("tail", target, options, commands.LOG_FILE))
+        return await self._run_command(commands.read_file("tail", target, options, commands.LOG_FILE))
 
-    @method
+    @dual_method
     async def head_target(self, target: str, options: str | None = None, file: str | None = None) -> str:
         """Read the beginning of a text file; arguments as in :meth:`tail_target`."""
-        return await self._run(commands.read_file("head", target, options, file))
+        return await self._run_command(commands.read_file("head", target, options, file))
 
-    @method
+    @dual_method
     async def head_target_log(self, target: str, options: str | None = None) -> str:
         """Read the beginning of the ``log.txt`` of the server or of a site; options such as ``-n20``."""
-        return await self._run(commands.read_file("head", target, options, commands.LOG_FILE))
+        return await self._run_command(commands.read_file("head", target, options, commands.LOG_FILE))
 
-    @method
+    @dual_method
     async def grep_target(
         self, target: str, options: str | None = None, pattern: str | None = None, file: str | None = None
     ) -> str:
@@ -101,9 +101,9 @@ class ShellMethods(Methods):
         str
             The lines; empty if there are none.
         """
-        return await self._run(commands.grep(target, options, pattern, file))
+        return await self._run_command(commands.grep(target, options, pattern, file))
 
-    @method
+    @dual_method
     async def get_working_directory(self, target: str) -> str:
         """Return the folder that the server or a site runs in, with a line break at the end as ``pwd`` prints it."""
-        return await self._run(commands.pwd(target))
+        return await self._run_command(commands.pwd(target))

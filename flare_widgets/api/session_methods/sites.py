@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import commands
-from ..dual import method
-from .core import Methods
+from ..dual import dual_method
+from .core import SessionCore
 
 
-class SiteMethods(Methods):
+class SiteMethods(SessionCore):
     """What a session can do to the membership of sites. All of it needs the right to `operate`.
 
     Raises
@@ -18,7 +18,7 @@ class SiteMethods(Methods):
         The name is none.
     """
 
-    @method
+    @dual_method
     async def remove_client(self, client_name: str) -> None:
         """Make the server forget that a site is connected.
 
@@ -30,9 +30,9 @@ class SiteMethods(Methods):
         InvalidTarget
             No such site is connected.
         """
-        await self._run(commands.remove_client(client_name))
+        await self._run_command(commands.remove_client(client_name))
 
-    @method
+    @dual_method
     async def disable_client(self, client_name: str) -> dict[str, Any]:
         """Shut a site out: its connection is forgotten, and it cannot register again. Its certificate stays valid.
 
@@ -44,9 +44,9 @@ class SiteMethods(Methods):
             ``clients``: a list with a dict of ``client_name, state, already_disabled, active_session_removed,
             credential_revoked, rejoin_allowed``.
         """
-        return await self._run(commands.disable_client(client_name))
+        return await self._run_command(commands.disable_client(client_name))
 
-    @method
+    @dual_method
     async def enable_client(self, client_name: str) -> dict[str, Any]:
         """Let a site in again that :meth:`disable_client` shut out; it registers again by itself.
 
@@ -56,4 +56,4 @@ class SiteMethods(Methods):
             ``clients``: a list with a dict of ``client_name, state, was_disabled, credential_revoked,
             rejoin_allowed``.
         """
-        return await self._run(commands.enable_client(client_name))
+        return await self._run_command(commands.enable_client(client_name))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import commands
-from ..dual import method
-from .core import Methods
+from ..dual import dual_method
+from .core import SessionCore
 
 
-class StudyMethods(Methods):
+class StudyMethods(SessionCore):
     """What a session can do with studies. By the role, not by the policy: for project admins and org admins.
 
     Raises
@@ -20,7 +20,7 @@ class StudyMethods(Methods):
         The server says no: its `error_code` (``STUDY_NOT_FOUND``, ...), `hint` and `exit_code` say more.
     """
 
-    @method
+    @dual_method
     async def register_study(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
@@ -40,28 +40,28 @@ class StudyMethods(Methods):
         dict
             ``name, site_orgs, sites, users`` of the study, as it is now.
         """
-        return await self._run(commands.register_study(study, sites, site_orgs))
+        return await self._run_command(commands.register_study(study, sites, site_orgs))
 
-    @method
+    @dual_method
     async def add_study_site(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
         """Add sites to a study; arguments as in :meth:`register_study`."""
-        return await self._run(commands.add_study_site(study, sites, site_orgs))
+        return await self._run_command(commands.add_study_site(study, sites, site_orgs))
 
-    @method
+    @dual_method
     async def remove_study_site(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
         """Take sites out of a study; arguments as in :meth:`register_study`."""
-        return await self._run(commands.remove_study_site(study, sites, site_orgs))
+        return await self._run_command(commands.remove_study_site(study, sites, site_orgs))
 
-    @method
+    @dual_method
     async def remove_study(self, study: str) -> dict[str, Any]:
         """Remove a study; for a project admin."""
-        return await self._run(commands.remove_study(study))
+        return await self._run_command(commands.remove_study(study))
 
-    @method
+    @dual_method
     async def list_studies(self) -> dict[str, Any]:
         """Return the studies that the user may see; for every role.
 
@@ -70,19 +70,19 @@ class StudyMethods(Methods):
         dict
             ``identity`` (``name, org, role`` of the user), ``studies`` and ``study_details``.
         """
-        return await self._run(commands.list_studies())
+        return await self._run_command(commands.list_studies())
 
-    @method
+    @dual_method
     async def show_study(self, study: str) -> dict[str, Any]:
         """Return the sites and the users of a study."""
-        return await self._run(commands.show_study(study))
+        return await self._run_command(commands.show_study(study))
 
-    @method
+    @dual_method
     async def add_study_user(self, study: str, user: str) -> dict[str, Any]:
         """Add a user to a study."""
-        return await self._run(commands.add_study_user(study, user))
+        return await self._run_command(commands.add_study_user(study, user))
 
-    @method
+    @dual_method
     async def remove_study_user(self, study: str, user: str) -> dict[str, Any]:
         """Take a user out of a study."""
-        return await self._run(commands.remove_study_user(study, user))
+        return await self._run_command(commands.remove_study_user(study, user))

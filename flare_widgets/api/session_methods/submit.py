@@ -15,26 +15,26 @@ from collections.abc import Callable
 
 from ...errors import FlareError, NoConnection, OutcomeUnknown, ServerIdentityError, SessionClosed
 from ...wire import hci
-from ...wire.connection import Link
+from ...wire.connection import Connection
 from .. import commands
-from ..transfer.job_folder import TOKEN_FILE
+from ..transfer.job_folder import MAX_TOKEN_FILE_BYTES
 from ..transfer.upload import NotSubmitted
-from .core import Methods
+from .core import SessionCore
 
 log = logging.getLogger("flare_widgets.api")
 
-_RESOLVE = 30.0  # seconds after a lost answer in which the session must be connected again
-_UPLOADS = 3  # at most
+_RECONNECT_TIMEOUT_S = 30.0  # seconds after a lost answer in which the session must be connected again
+_MAX_UPLOADS = 3  # at most
 
 
-Upload = Callable[[Link, "str | None"], hci.Reply]
+UploadFunction = Callable[[Connection, "str | None"], hci.CommandReply]
 """Sends the job folder over a link, under a submit token if there is one; returns the server's answer."""
 
 
-class SubmitMethods(Methods):
+class SubmitMethods(SessionCore):
     """How a session submits."""
 
-    def _submit(self, upload: Upload, token: str | None, largest_file: int) -> hci.Reply:
+    def _submit(self, upload: UploadFunction, token: str | None, largest_file: int) -> hci.CommandReply:
         """Submit a job, and return the server's answer.
 
         Parameters
@@ -53,66 +53,68 @@ class SubmitMethods(Methods):
         OutcomeUnknown
             The answer was lost, and the server could not be asked what became of the job; says how to find out.
         """
-        self._check_may_change("submit_job")
-        link = self._link()
+        self._check_writable("submit_job")
+        link = self._open_connection()
         # The user's own token may be of an older job with other content: that the server shall compare.
-        ours = token is None and link.dialect.submit_tokens and largest_file <= TOKEN_FILE
+        ours = token is None and link.features.has_submit_tokens and largest_file <= MAX_TOKEN_FILE_BYTES
         token = str(uuid.uuid4()) if ours else token
-        safe = token is not None and link.dialect.submit_tokens
+        safe = token is not None and link.features.has_submit_tokens
         logged_in_again = False
         trouble: NoConnection | None = None
-        for attempt in range(1, _UPLOADS + 1):
-            logins = link.logins
+        for attempt in range(1, _MAX_UPLOADS + 1):
+            logins = link.login_count
             try:
                 reply = upload(link, token)
             except ServerIdentityError:
                 raise
             except NotSubmitted as e:
                 # There is no job, so it may be sent again, with or without a token.
-                if attempt == _UPLOADS:
+                if attempt == _MAX_UPLOADS:
                     raise
                 log.warning("the upload of a job broke (%s): it begins again", e)
-                link = self._link(_RESOLVE)
+                link = self._open_connection(_RECONNECT_TIMEOUT_S)
                 continue
             except NoConnection as e:
                 trouble = e
             else:
-                if logged_in_again or not (hci.session_inactive(reply) or (safe and _expired(link, logins, reply))):
+                if logged_in_again or not (
+                    hci.is_session_inactive(reply) or (safe and _has_session_expired(link, logins, reply))
+                ):
                     return reply
                 logged_in_again = True
                 self._log_in_again(link)
-                link = self._link()
+                link = self._open_connection()
                 continue
-            if not safe or attempt == _UPLOADS:
+            if not safe or attempt == _MAX_UPLOADS:
                 break
             log.warning("the answer to a submission was lost (%s): finding out what became of it", trouble)
             try:
-                found = self._find(token if ours else None)
-                link = self._link(_RESOLVE)
+                found = self._find_submitted_job(token if ours else None)
+                link = self._open_connection(_RECONNECT_TIMEOUT_S)
             except NoConnection as e:
                 trouble = e
                 break
             if found is not None:
                 log.info("the submission had reached the server: job %s", found)
-                return hci.Reply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
+                return hci.CommandReply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
         find_out = (
             f"list_jobs(submit_token='{token}') has the job if so; or submit the same folder again with that "
             "submit_token: the server takes it once"
         )
         raise OutcomeUnknown(
-            f"{trouble}. Whether the job was submitted is not known. {find_out if safe else commands.FIND_JOB}"
+            f"{trouble}. Whether the job was submitted is not known. {find_out if safe else commands.FIND_JOB_HINT}"
         )
 
-    def _find(self, token: str | None) -> str | None:
+    def _find_submitted_job(self, token: str | None) -> str | None:
         """Return the id of the job with a submit token; None when the server has none (yet)."""
-        deadline = time.monotonic() + _RESOLVE
+        deadline = time.monotonic() + _RECONNECT_TIMEOUT_S
         while True:
-            self._link(max(deadline - time.monotonic(), 0.1))
+            self._open_connection(max(deadline - time.monotonic(), 0.1))
             if token is None:
                 return None
             try:
                 command = commands.list_jobs(submit_token=token)
-                jobs = command.answer(self._ask_over(command)[1])
+                jobs = command.parse_reply(self._request_blocking(command)[1])
             except NoConnection:
                 if time.monotonic() > deadline:
                     raise
@@ -126,11 +128,11 @@ class SubmitMethods(Methods):
                 return job_id if isinstance(job_id, str) else None
 
 
-def _expired(link: Link, logins: int, reply: hci.Reply) -> bool:
+def _has_session_expired(connection: Connection, login_count: int, reply: hci.CommandReply) -> bool:
     """Whether a submission may have failed since the session had expired when the upload was complete.
 
     A server recreates the session of any other command; with an upload it fails to, and answers that it met an
     exception (``server/login.py`` of nvflare 2.9.0 takes every request for a cell's message).
     """
     failed = reply.meta.get("status") in ("error", "internal_error")
-    return failed and (link.expired is not None or link.logins != logins)
+    return failed and (connection.expiry_reason is not None or connection.login_count != login_count)

@@ -9,25 +9,25 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ...wire import loop
-from ..dual import Awaiting, Blocking
-from .core import Methods
+from ..dual import AsyncMixin, SyncMixin
+from .core import SessionCore
 
 T = TypeVar("T")
 
 
-class BlockingMethods(Blocking, Methods):
+class SyncSessionCore(SyncMixin, SessionCore):
     """Waits in the caller's thread. None of these ever suspends."""
 
-    async def _io(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    async def _run_on_io_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return loop.run(coroutine)
 
     async def _sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    async def _off_loop(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    async def _run_blocking(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         return function(*args, **kwargs)
 
-    async def _outcome(self, result: Any) -> Any:
+    async def _resolve_result(self, result: Any) -> Any:
         if inspect.iscoroutine(result):
             result.close()
             raise TypeError(
@@ -37,25 +37,25 @@ class BlockingMethods(Blocking, Methods):
         return result
 
 
-class AwaitingMethods(Awaiting, Methods):
+class AsyncSessionCore(AsyncMixin, SessionCore):
     """Waits in the caller's event loop, which goes on with other things."""
 
-    async def _io(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    async def _run_on_io_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(loop.start(coroutine))
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def _off_loop(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    async def _run_blocking(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         if kwargs.get("progress") is not None:
-            kwargs["progress"] = _on_this_loop(kwargs["progress"])
-        return await loop.in_worker(function, *args, **kwargs)
+            kwargs["progress"] = _wrap_for_current_loop(kwargs["progress"])
+        return await loop.run_in_worker(function, *args, **kwargs)
 
-    async def _outcome(self, result: Any) -> Any:
+    async def _resolve_result(self, result: Any) -> Any:
         return await result if inspect.isawaitable(result) else result
 
 
-def _on_this_loop(callback: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_for_current_loop(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Have a callback of a worker thread called in the caller's, where it may touch what the caller's code does."""
     here = asyncio.get_running_loop()
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from ...errors import DiskFull
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def is_full(error: OSError) -> bool:
+def is_disk_full(error: OSError) -> bool:
     """Whether the error says that there is no space left: a full disk, a used up quota, a too small file system."""
-    return error.errno in _FULL
+    return error.errno in _DISK_FULL_ERRNOS
 
 
-def need(folder: Path, size: int, purpose: str) -> None:
+def require_space(folder: Path, size: int, purpose: str) -> None:
     """Check that `size` bytes fit into a folder.
 
     Raises
@@ -29,13 +29,13 @@ def need(folder: Path, size: int, purpose: str) -> None:
     free = shutil.disk_usage(folder).free
     if size > free:
         raise DiskFull(
-            f"no space left: {purpose} needs {_readable(size)} in {folder}, where {_readable(free)} are free. "
+            f"no space left: {purpose} needs {_format_size(size)} in {folder}, where {_format_size(free)} are free. "
             "Make room there, or choose another place"
         )
 
 
 @contextlib.contextmanager
-def watched(folder: Path, purpose: str) -> Iterator[None]:
+def translate_errors(folder: Path, purpose: str) -> Iterator[None]:
     """Have a disk that runs full within the block told as DiskFull.
 
     Raises
@@ -48,7 +48,7 @@ def watched(folder: Path, purpose: str) -> Iterator[None]:
     except DiskFull:
         raise
     except OSError as e:
-        if not is_full(e):
+        if not is_disk_full(e):
             raise
         raise DiskFull(
             f"no space left in {folder} ({e.strerror}): {purpose} was given up. "
@@ -56,5 +56,5 @@ def watched(folder: Path, purpose: str) -> Iterator[None]:
         ) from None
 
 
-def _readable(size: int) -> str:
+def _format_size(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

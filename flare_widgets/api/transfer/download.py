@@ -18,23 +18,23 @@ from typing import Any, BinaryIO
 
 from ...errors import InternalError, NoConnection, SessionClosed
 from ...wire import transfers
-from ...wire.connection import Link, NoSuchService, Unanswered
+from ...wire.connection import Connection, NoSuchService, ReplyTimeout
 from . import disk_full, unpack
-from .upload import PATIENCE, Meter, Progress, tell
+from .upload import CHUNK_TIMEOUTS_S, ProgressCallback, ProgressReporter, notify_server
 
-Offer = tuple[Link, list[transfers.RemoteFile]]
+Offer = tuple[Connection, list[transfers.RemoteFile]]
 
-_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a server that was lost is asked for a new offer
-_OVERLAP = 64 << 10  # bytes compared with the server's before an archive is continued
+_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a server that was lost is asked for a new offer
+_OVERLAP_BYTES = 64 << 10  # bytes compared with the server's before an archive is continued
 
 
 def download_files(
-    link: Link,
+    connection: Connection,
     offer: list[transfers.RemoteFile],
     name: str,
-    into: Path,
-    progress: Progress | None,
-    renew: Callable[[], Offer] | None = None,
+    parent_folder: Path,
+    progress: ProgressCallback | None,
+    renew_offer: Callable[[], Offer] | None = None,
 ) -> Path:
     """Fetch the files a server offers into a new folder, zip files unpacked.
 
@@ -69,27 +69,27 @@ def download_files(
     DiskFull
         It does not fit on the disk; nothing is kept.
     """
-    names = [unpack.safe_name(remote.name) for remote in offer]
+    names = [unpack.check_file_name(remote.name) for remote in offer]
     if len({n.casefold() for n in names}) != len(names):
         raise InternalError("the server offers two files of the same name: refused")
-    into.mkdir(parents=True, exist_ok=True)
-    kept = into / f".{unpack.safe_name(name)}.partial"
+    parent_folder.mkdir(parents=True, exist_ok=True)
+    kept = parent_folder / f".{unpack.check_file_name(name)}.partial"
     scratch = kept.with_name(f".{name}.{uuid.uuid4().hex[:8]}.partial")
-    meter = Meter(progress, "the download was cancelled: nothing was kept")
+    meter = ProgressReporter(progress, "the download was cancelled: nothing was kept")
     try:
-        with disk_full.watched(into, "the download"):
-            _begin(scratch, kept, names)
+        with disk_full.translate_errors(parent_folder, "the download"):
+            _prepare_folder(scratch, kept, names)
             try:
-                _Download(link, offer, scratch, meter, renew).run()
+                _Download(connection, offer, scratch, meter, renew_offer).run()
             except (NoConnection, SessionClosed) as e:
-                if _keep(scratch, kept):
+                if _keep_partial(scratch, kept):
                     e.args = (f"{e} What has arrived is kept: download it again to go on from there",)
                 raise
             for archive in [scratch / n for n in names if _is_archive(n)]:
-                unpack.unpack(archive, archive.with_suffix(""), meter.beat)
+                unpack.unpack(archive, archive.with_suffix(""), meter.tick)
                 archive.unlink()
-            meter.beat()  # the last chance to cancel: then it is there
-            return _move(scratch, into / name)
+            meter.tick()  # the last chance to cancel: then it is there
+            return _move_to_free_name(scratch, parent_folder / name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -99,110 +99,112 @@ class _Download:
 
     def __init__(
         self,
-        link: Link,
+        connection: Connection,
         offer: list[transfers.RemoteFile],
         scratch: Path,
-        meter: Meter,
-        renew: Callable[[], Offer] | None,
+        reporter: ProgressReporter,
+        renew_offer: Callable[[], Offer] | None,
     ) -> None:
-        self._scratch, self._meter, self._renew = scratch, meter, renew
+        self._scratch, self._reporter, self._renew_offer = scratch, reporter, renew_offer
         self._names = [remote.name for remote in offer]
-        self._pauses = iter(_PAUSES)
-        self._finished = 0
-        self._accept(link, offer)
+        self._retry_delays = iter(_RETRY_DELAYS_S)
+        self._finished_bytes = 0
+        self._use_offer(connection, offer)
 
     def run(self) -> None:
         """Fetch all files; errors as in :func:`download_files`."""
         for name in self._names:
             while True:
                 try:
-                    self._finished += self._fetch(name)
+                    self._finished_bytes += self._fetch_file(name)
                     break
                 except NoSuchService:
                     raise
                 except NoConnection as e:
                     self._reconnect(e)
 
-    def _accept(self, link: Link, offer: list[transfers.RemoteFile]) -> None:
-        self._link, self._dialect = link, link.dialect
+    def _use_offer(self, connection: Connection, offer: list[transfers.RemoteFile]) -> None:
+        self._connection, self._features = connection, connection.features
         self._references = {remote.name: remote.reference for remote in offer}
 
-    def _reconnect(self, lost: NoConnection) -> None:
+    def _reconnect(self, error: NoConnection) -> None:
         """Have the same offered again, or raise what was wrong."""
-        if self._renew is None:
-            raise lost
-        for pause in self._pauses:
-            self._meter.sleep(pause)
+        if self._renew_offer is None:
+            raise error
+        for pause in self._retry_delays:
+            self._reporter.sleep(pause)
             try:
-                link, offer = self._renew()
+                link, offer = self._renew_offer()
             except NoConnection:
                 continue
             if sorted(remote.name for remote in offer) != sorted(self._names):
                 raise InternalError("the server now offers other files than before. Start the download again")
-            return self._accept(link, offer)
-        raise lost
+            return self._use_offer(link, offer)
+        raise error
 
-    def _fetch(self, name: str) -> int:
+    def _fetch_file(self, name: str) -> int:
         """Fetch a file, or what is missing of it, and return its size."""
         reference = self._references[name]
         done = False
         try:
             with (self._scratch / name).open("a+b") as file:
-                received = self._continue(file, reference) if _is_archive(name) else 0
+                received = self._find_resume_offset(file, reference) if _is_archive(name) else 0
                 file.truncate(received)
                 while True:
-                    part = self._part(reference, received)
-                    if part.last:
+                    part = self._fetch_part(reference, received)
+                    if part.is_last:
                         break
                     file.write(part.data)
                     received += len(part.data)
-                    self._meter.tell(self._finished + received, 0)
-                    self._pauses = iter(_PAUSES)  # it moves: a server lost later gets as much patience again
+                    self._reporter.report(self._finished_bytes + received, 0)
+                    self._retry_delays = iter(
+                        _RETRY_DELAYS_S
+                    )  # it moves: a server lost later gets as much patience again
             done = True
             if part.nonce is not None:
-                self._tell(transfers.download_confirmation(reference, part.nonce))
+                self._notify_server(transfers.download_confirmation(reference, part.nonce))
             return received
         finally:
-            if not done and self._dialect.cancels:
-                self._tell(transfers.download_cancellation(reference))
+            if not done and self._features.can_cancel_download:
+                self._notify_server(transfers.download_cancellation(reference))
 
-    def _continue(self, file: BinaryIO, reference: str) -> int:
+    def _find_resume_offset(self, file: BinaryIO, reference: str) -> int:
         """Return from where to go on: 0 unless the server has the same bytes as we before that place."""
-        received = max(0, file.seek(0, os.SEEK_END) - _OVERLAP)
+        received = max(0, file.seek(0, os.SEEK_END) - _OVERLAP_BYTES)
         file.seek(received)
         ours = file.read()
-        return received if ours and self._part(reference, received).data.startswith(ours) else 0
+        return received if ours and self._fetch_part(reference, received).data.startswith(ours) else 0
 
-    def _part(self, reference: str, received: int) -> transfers.Part:
+    def _fetch_part(self, reference: str, received: int) -> transfers.DownloadChunk:
         request = transfers.download_request(reference, received)
-        for patience in PATIENCE:
+        for patience in CHUNK_TIMEOUTS_S:
             try:
-                return transfers.read_part(self._ask(request, patience))
-            except Unanswered as e:
+                return transfers.read_download_chunk(self._request(request, patience))
+            except ReplyTimeout as e:
                 unanswered = e
         raise unanswered
 
-    def _ask(self, request: dict[str, Any], patience: float) -> Any:
+    def _request(self, request: dict[str, Any], timeout: float) -> Any:
         while True:
             try:
-                return self._meter.wait(self._link.stream(*self._dialect.download, request, patience))
+                return self._reporter.wait(self._connection.stream(*self._features.download_service, request, timeout))
             except NoSuchService:
-                if self._dialect.older is None:
+                if self._features.fallback is None:
                     raise
-                self._dialect = self._dialect.older
+                self._features = self._features.fallback
 
-    def _tell(self, what: dict[str, Any]) -> None:
+    def _notify_server(self, message: dict[str, Any]) -> None:
         # A courtesy: without it the server keeps the file ready until the session ends.
-        tell(self._link, *self._dialect.download, what)
+        notify_server(self._connection, *self._features.download_service, message)
 
 
-def _begin(scratch: Path, kept: Path, names: Sequence[str]) -> None:
+def _prepare_folder(scratch: Path, partial: Path, names: Sequence[str]) -> None:
     """Make the temporary folder, out of what an earlier download left if there is something."""
     # Renaming is what makes it ours: of two downloads at the same time one gets it.
     try:
-        if kept.is_symlink() or not kept.is_dir():
+        if partial.is_symlink() or not partial.is_dir():
             raise FileNotFoundError
-        kept.rename(scratch)
+        partial.rename(scratch)
     except OSError:
         scratch.mkdir()
         return
@@ -211,20 +213,20 @@ def _begin(scratch: Path, kept: Path, names: Sequence[str]) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _keep(scratch: Path, kept: Path) -> bool:
+def _keep_partial(scratch: Path, partial: Path) -> bool:
     """Leave what has arrived to the next download; return whether there is something to be left."""
     if not any(_is_archive(p.name) and p.stat().st_size for p in scratch.iterdir()):
         return False
     with contextlib.suppress(OSError):  # another download has left something there
-        scratch.rename(kept)
-    return kept.is_dir() and not scratch.exists()
+        scratch.rename(partial)
+    return partial.is_dir() and not scratch.exists()
 
 
 def _is_archive(name: str) -> bool:
     return name.endswith(".zip")
 
 
-def _move(source: Path, target: Path) -> Path:
+def _move_to_free_name(source: Path, target: Path) -> Path:
     for number in range(1000):
         free = target if number == 0 else target.with_name(f"{target.name}__{number}")
         if os.path.lexists(free):

@@ -15,23 +15,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from ...errors import InvalidJobDefinition
-from ...formatting.text import clean
-from ...formatting.text import size as readable
+from ...formatting.text import format_size as readable
+from ...formatting.text import sanitize
 from .. import commands
 from . import pack
 
 Severity = Literal["error", "warning"]
 
-ALL, SERVER = "@ALL", "server"
-TOKEN_FILE = 10 << 20
+ALL_SITES, SERVER_SITE_NAME = "@ALL", "server"
+MAX_TOKEN_FILE_BYTES = 10 << 20
 """Bytes of the largest file of a job that a server takes under a submit token (``job_submit_token.py``)."""
 
-_MOST_FILES = 300
-_LARGE = 200 << 20  # bytes in all: about five seconds on loopback, minutes elsewhere
-_META_SIZE = 1 << 20  # bytes of a meta.json that is one
-_CONFIG = (".json", ".conf", ".yml", ".yaml", *(f"{e}.default" for e in (".json", ".conf", ".yml", ".yaml")))
-_LEFTOVERS = (".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store")
-_MOST_NAMED = 4
+_MAX_FILES = 300
+_LARGE_JOB_BYTES = 200 << 20  # bytes in all: about five seconds on loopback, minutes elsewhere
+_MAX_META_BYTES = 1 << 20  # bytes of a meta.json that is one
+_CONFIG_SUFFIXES = (".json", ".conf", ".yml", ".yaml", *(f"{e}.default" for e in (".json", ".conf", ".yml", ".yaml")))
+_JUNK_NAMES = (".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store")
+_MAX_NAMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class App:
     custom: bool = False
 
     @property
-    def everywhere(self) -> bool:
+    def is_for_all_sites(self) -> bool:
         """Whether it goes to the server and all sites."""
-        return any(site.casefold() == ALL.casefold() for site in self.sites)
+        return any(site.casefold() == ALL_SITES.casefold() for site in self.sites)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class JobFolder:
     mandatory: tuple[str, ...] = ()
     obstacle: str = ""
     meta_known: bool = False
-    remarks: tuple[Problem, ...] = ()
+    initial_problems: tuple[JobFolderProblem, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
@@ -119,7 +119,7 @@ class JobFolder:
 
 
 @dataclass(frozen=True)
-class Problem:
+class JobFolderProblem:
     """Something that is wrong with a job folder.
 
     Attributes
@@ -131,16 +131,16 @@ class Problem:
     """
 
     severity: Severity
-    words: str
+    message: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", clean(" ".join(self.words.split()), 500))
+        object.__setattr__(self, "message", sanitize(" ".join(self.message.split()), 500))
 
     def __str__(self) -> str:
-        return self.words
+        return self.message
 
 
-class _Invalid(Exception):
+class _InvalidMeta(Exception):
     """A part of the meta is none."""
 
 
@@ -161,7 +161,7 @@ def read_job_folder(folder: Path) -> JobFolder:
     try:
         pack.check_job_folder(folder)
         commands.submit_job(folder.name)
-        found = sorted(pack.files_of(folder))
+        found = sorted(pack.iter_files(folder))
     except InvalidJobDefinition as e:
         return JobFolder(path, folder.name, obstacle=str(e))
     except OSError as e:
@@ -170,19 +170,19 @@ def read_job_folder(folder: Path) -> JobFolder:
     seen = JobFolder(
         path,
         folder.name,
-        files=tuple(files[:_MOST_FILES]),
+        files=tuple(files[:_MAX_FILES]),
         count=len(files),
         size=sum(file.size for file in files),
         largest=max(files, key=lambda file: file.size, default=None),
-        remarks=tuple(_leftovers(files)),
+        initial_problems=tuple(_check_junk(files)),
     )
     names = {file.name for file in files}
     if "meta.json" not in names:
         return seen
     try:
-        meta = _meta(folder / "meta.json")
-        apps = tuple(_app(app, sites, names) for app, sites in _deploy_map(meta))
-    except _Invalid as e:
+        meta = _read_meta(folder / "meta.json")
+        apps = tuple(_make_app(app, sites, names) for app, sites in _read_deploy_map(meta))
+    except _InvalidMeta as e:
         return dataclasses.replace(seen, obstacle=str(e))
     deployed = {app.name for app in apps}
     roots = {PurePosixPath(name).parts[0] for name in names if "/config/" in name}
@@ -192,14 +192,14 @@ def read_job_folder(folder: Path) -> JobFolder:
         name=meta["name"] if isinstance(meta.get("name"), str) and meta["name"] else folder.name,
         apps=apps,
         unused=tuple(sorted(roots - deployed)),
-        min_clients=_count(meta.get("min_clients")),
+        min_clients=_parse_int(meta.get("min_clients")),
         mandatory=tuple(s for s in mandatory if isinstance(s, str)) if isinstance(mandatory, list) else (),
         meta_known=True,
-        remarks=(*seen.remarks, *_numbers(meta)),
+        initial_problems=(*seen.initial_problems, *_check_meta_values(meta)),
     )
 
 
-def problems(job: JobFolder, connected: Collection[str] | None = None) -> tuple[Problem, ...]:
+def find_problems(folder: JobFolder, connected_sites: Collection[str] | None = None) -> tuple[JobFolderProblem, ...]:
     """Return what is wrong with a job folder, errors first. Pure.
 
     Parameters
@@ -209,65 +209,67 @@ def problems(job: JobFolder, connected: Collection[str] | None = None) -> tuple[
     connected
         The names of the sites that are connected; None when that is not known.
     """
-    if job.obstacle:
-        return (Problem("error", job.obstacle),)
-    found = [*job.remarks, *_sizes(job)]
-    if job.meta_known:
-        found += [*_deployment(job), *_apps(job), *_clients(job, connected)]
+    if folder.obstacle:
+        return (JobFolderProblem("error", folder.obstacle),)
+    found = [*folder.initial_problems, *_check_sizes(folder)]
+    if folder.meta_known:
+        found += [*_check_deployment(folder), *_check_apps(folder), *_check_clients(folder, connected_sites)]
     else:
-        found.append(Problem("warning", "its meta is not JSON, so it cannot be checked here: only the server will"))
+        found.append(
+            JobFolderProblem("warning", "its meta is not JSON, so it cannot be checked here: only the server will")
+        )
     return tuple(sorted(found, key=lambda problem: problem.severity != "error"))
 
 
-def _meta(file: Path) -> dict[str, Any]:
+def _read_meta(file: Path) -> dict[str, Any]:
     try:
-        if file.stat().st_size > _META_SIZE:
-            raise _Invalid(f"meta.json has {readable(file.stat().st_size)}: it is not a job's meta")
+        if file.stat().st_size > _MAX_META_BYTES:
+            raise _InvalidMeta(f"meta.json has {readable(file.stat().st_size)}: it is not a job's meta")
         meta = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as e:
-        raise _Invalid(f"meta.json is not valid JSON: {e.msg} in line {e.lineno}, column {e.colno}") from None
+        raise _InvalidMeta(f"meta.json is not valid JSON: {e.msg} in line {e.lineno}, column {e.colno}") from None
     except UnicodeDecodeError:
-        raise _Invalid("meta.json is not text in UTF-8") from None
+        raise _InvalidMeta("meta.json is not text in UTF-8") from None
     except ValueError:  # Python's limit, against numbers that take minutes to read
-        raise _Invalid("meta.json has a number with thousands of digits") from None
+        raise _InvalidMeta("meta.json has a number with thousands of digits") from None
     except RecursionError:
-        raise _Invalid("meta.json is nested too deeply") from None
+        raise _InvalidMeta("meta.json is nested too deeply") from None
     except OSError as e:
-        raise _Invalid(f"meta.json cannot be read: {e.strerror}") from None
+        raise _InvalidMeta(f"meta.json cannot be read: {e.strerror}") from None
     if not isinstance(meta, dict):
-        raise _Invalid("meta.json must hold a map with a deploy_map: export the job again, or mend it")
+        raise _InvalidMeta("meta.json must hold a map with a deploy_map: export the job again, or mend it")
     return meta
 
 
-def _deploy_map(meta: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _read_deploy_map(meta: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
     deploy_map = meta.get("deploy_map")
     if not isinstance(deploy_map, dict) or not deploy_map:
-        raise _Invalid('meta.json has no deploy_map: say which app goes where, such as {"app": ["@ALL"]}')
+        raise _InvalidMeta('meta.json has no deploy_map: say which app goes where, such as {"app": ["@ALL"]}')
     for app, targets in deploy_map.items():
         if not app or "/" in app or app in (".", ".."):
-            raise _Invalid(f"'{app}' in the deploy_map cannot be the name of an app")
-        yield app, tuple(_participants(app, targets))
+            raise _InvalidMeta(f"'{app}' in the deploy_map cannot be the name of an app")
+        yield app, tuple(_parse_sites(app, targets))
 
 
-def _participants(app: str, targets: Any) -> Iterator[str]:
+def _parse_sites(app: str, targets: Any) -> Iterator[str]:
     """The sites in any of the forms that FLARE takes: a name, a list, ``{"sites": [...]}``, a list with such."""
     match targets:
         case str():
             yield targets
         case list() if not any(isinstance(each, list) for each in targets):
             for each in targets:
-                yield from _participants(app, each)
+                yield from _parse_sites(app, each)
         case {"targets": list() as names} | {"sites": list() as names} if all(isinstance(n, str) for n in names):
             yield from names
         case _:
-            raise _Invalid(f"the deploy_map must give a list of sites for app '{app}', such as [\"@ALL\"]")
+            raise _InvalidMeta(f"the deploy_map must give a list of sites for app '{app}', such as [\"@ALL\"]")
 
 
-def _app(name: str, sites: tuple[str, ...], files: Collection[str]) -> App:
+def _make_app(name: str, sites: tuple[str, ...], files: Collection[str]) -> App:
     prefix = f"{name}/config/"
 
     def has(config: str) -> bool:
-        return any(f"{prefix}{config}{ending}" in files for ending in _CONFIG)
+        return any(f"{prefix}{config}{ending}" in files for ending in _CONFIG_SUFFIXES)
 
     return App(
         name,
@@ -279,94 +281,107 @@ def _app(name: str, sites: tuple[str, ...], files: Collection[str]) -> App:
     )
 
 
-def _count(value: Any) -> int | None:
+def _parse_int(value: Any) -> int | None:
     try:
         return None if value is None else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def _numbers(meta: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_meta_values(meta: Mapping[str, Any]) -> Iterator[JobFolderProblem]:
     value = meta.get("min_clients")
-    if value is not None and not 0 < (_count(value) or 0) <= 1_000_000:
-        yield Problem("error", f"min_clients is {value!r}: it must be a number of sites from 1 on")
+    if value is not None and not 0 < (_parse_int(value) or 0) <= 1_000_000:
+        yield JobFolderProblem("error", f"min_clients is {value!r}: it must be a number of sites from 1 on")
     if not isinstance(meta.get("resource_spec", {}), (dict, type(None))):
-        yield Problem("error", "resource_spec must be a map by site")
+        yield JobFolderProblem("error", "resource_spec must be a map by site")
 
 
-def _leftovers(files: list[JobFile]) -> Iterator[Problem]:
-    found = Counter(part for file in files for part in PurePosixPath(file.name).parts if part in _LEFTOVERS)
+def _check_junk(files: list[JobFile]) -> Iterator[JobFolderProblem]:
+    found = Counter(part for file in files for part in PurePosixPath(file.name).parts if part in _JUNK_NAMES)
     if found:
-        total = sum(file.size for file in files if set(PurePosixPath(file.name).parts) & set(_LEFTOVERS))
-        yield Problem(
+        total = sum(file.size for file in files if set(PurePosixPath(file.name).parts) & set(_JUNK_NAMES))
+        yield JobFolderProblem(
             "warning", f"{', '.join(sorted(found))} is sent too ({readable(total)}): remove what the job does not need"
         )
 
 
-def _sizes(job: JobFolder) -> Iterator[Problem]:
-    if job.largest is not None and job.largest.size > TOKEN_FILE:
-        yield Problem(
+def _check_sizes(folder: JobFolder) -> Iterator[JobFolderProblem]:
+    if folder.largest is not None and folder.largest.size > MAX_TOKEN_FILE_BYTES:
+        yield JobFolderProblem(
             "warning",
-            f"{job.largest.name} has {readable(job.largest.size)}. A job with a file of more than 10 MiB is sent "
+            f"{folder.largest.name} has {readable(folder.largest.size)}. A job with a file of more than 10 MiB is sent "
             "without a submit token: if the connection breaks, it may stay unknown whether it was submitted",
         )
-    if job.size > _LARGE:
-        yield Problem("warning", f"{readable(job.size)} are sent to the server, and from there to each site")
-
-
-def _deployment(job: JobFolder) -> Iterator[Problem]:
-    sites = [site for app in job.apps for site in app.sites]
-    if not sites:
-        yield Problem("error", "the deploy_map names no site: give the sites of each app, or @ALL")
-    elif any(app.everywhere for app in job.apps):
-        if len(sites) > 1:
-            yield Problem("error", "the deploy_map has @ALL and other sites: @ALL must stand alone")
-    else:
-        if SERVER not in sites:
-            yield Problem("error", "the deploy_map has no app for the server: add 'server' to the sites of an app")
-        twice = [site for site, count in Counter(sites).items() if count > 1]
-        if twice:
-            yield Problem("error", f"more than one app goes to {_named(twice)}: a site runs one app of a job")
-
-
-def _apps(job: JobFolder) -> Iterator[Problem]:
-    for app in job.apps:
-        if not app.exists:
-            yield Problem("error", f"app '{app.name}' in the deploy_map does not exist: there is no {app.name}/config")
-            continue
-        if (app.everywhere or SERVER in app.sites) and not app.server_config:
-            yield Problem("error", f"app '{app.name}' goes to the server, but has no config/config_fed_server.json")
-        if (app.everywhere or set(app.sites) - {SERVER}) and not app.client_config:
-            yield Problem("error", f"app '{app.name}' goes to sites, but has no config/config_fed_client.json")
-    if job.unused:
-        yield Problem(
-            "warning", f"{_named(job.unused)}: has a config folder like an app, but the deploy_map sends it nowhere"
+    if folder.size > _LARGE_JOB_BYTES:
+        yield JobFolderProblem(
+            "warning", f"{readable(folder.size)} are sent to the server, and from there to each site"
         )
 
 
-def _clients(job: JobFolder, connected: Collection[str] | None) -> Iterator[Problem]:
-    named = {site for app in job.apps for site in app.sites if site != SERVER}
-    everywhere = any(app.everywhere for app in job.apps)
-    need = job.min_clients or 0
+def _check_deployment(folder: JobFolder) -> Iterator[JobFolderProblem]:
+    sites = [site for app in folder.apps for site in app.sites]
+    if not sites:
+        yield JobFolderProblem("error", "the deploy_map names no site: give the sites of each app, or @ALL")
+    elif any(app.is_for_all_sites for app in folder.apps):
+        if len(sites) > 1:
+            yield JobFolderProblem("error", "the deploy_map has @ALL and other sites: @ALL must stand alone")
+    else:
+        if SERVER_SITE_NAME not in sites:
+            yield JobFolderProblem(
+                "error", "the deploy_map has no app for the server: add 'server' to the sites of an app"
+            )
+        twice = [site for site, count in Counter(sites).items() if count > 1]
+        if twice:
+            yield JobFolderProblem(
+                "error", f"more than one app goes to {_join_names(twice)}: a site runs one app of a job"
+            )
+
+
+def _check_apps(folder: JobFolder) -> Iterator[JobFolderProblem]:
+    for app in folder.apps:
+        if not app.exists:
+            yield JobFolderProblem(
+                "error", f"app '{app.name}' in the deploy_map does not exist: there is no {app.name}/config"
+            )
+            continue
+        if (app.is_for_all_sites or SERVER_SITE_NAME in app.sites) and not app.server_config:
+            yield JobFolderProblem(
+                "error", f"app '{app.name}' goes to the server, but has no config/config_fed_server.json"
+            )
+        if (app.is_for_all_sites or set(app.sites) - {SERVER_SITE_NAME}) and not app.client_config:
+            yield JobFolderProblem("error", f"app '{app.name}' goes to sites, but has no config/config_fed_client.json")
+    if folder.unused:
+        yield JobFolderProblem(
+            "warning",
+            f"{_join_names(folder.unused)}: has a config folder like an app, but the deploy_map sends it nowhere",
+        )
+
+
+def _check_clients(folder: JobFolder, connected_sites: Collection[str] | None) -> Iterator[JobFolderProblem]:
+    named = {site for app in folder.apps for site in app.sites if site != SERVER_SITE_NAME}
+    everywhere = any(app.is_for_all_sites for app in folder.apps)
+    need = folder.min_clients or 0
     if not everywhere:
         if need > len(named):
-            yield Problem("error", f"min_clients is {need}, but the deploy_map has only {len(named)} sites")
-        if left_out := sorted(set(job.mandatory) - named):
-            yield Problem("error", f"mandatory_clients has {_named(left_out)}, which the deploy_map does not")
-    if connected is None:
+            yield JobFolderProblem("error", f"min_clients is {need}, but the deploy_map has only {len(named)} sites")
+        if left_out := sorted(set(folder.mandatory) - named):
+            yield JobFolderProblem(
+                "error", f"mandatory_clients has {_join_names(left_out)}, which the deploy_map does not"
+            )
+    if connected_sites is None:
         return
-    here = set(connected) if everywhere else named & set(connected)
-    absent = sorted(({*job.mandatory} if everywhere else named) - set(connected))
+    here = set(connected_sites) if everywhere else named & set(connected_sites)
+    absent = sorted(({*folder.mandatory} if everywhere else named) - set(connected_sites))
     if absent:
         are = "is" if len(absent) == 1 else "are"
-        yield Problem("warning", f"{_named(absent)} {are} not connected, or not known to the server")
+        yield JobFolderProblem("warning", f"{_join_names(absent)} {are} not connected, or not known to the server")
     if need > len(here):
-        yield Problem(
+        yield JobFolderProblem(
             "warning", f"it needs {need} sites and {len(here)} of its sites are connected: it will wait for the others"
         )
 
 
-def _named(names: Collection[str]) -> str:
-    shown = [clean(name, 60) for name in list(names)[:_MOST_NAMED]]
-    more = len(names) - _MOST_NAMED
+def _join_names(names: Collection[str]) -> str:
+    shown = [sanitize(name, 60) for name in list(names)[:_MAX_NAMES_SHOWN]]
+    more = len(names) - _MAX_NAMES_SHOWN
     return f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"

@@ -17,10 +17,10 @@ from ...errors import DiskFull, InvalidJobDefinition
 from ...kit import StartupKit
 from . import disk_full
 
-SIGNATURES, SUBMITTER = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
+SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
 META_FILES = ("meta.json", "meta.conf", "meta.yml", "meta.yaml")
-_PIECE = 1 << 20
+_CHUNK_SIZE = 1 << 20
 
 
 def check_job_folder(folder: Path) -> None:
@@ -49,17 +49,17 @@ def check_job_folder(folder: Path) -> None:
         raise InvalidJobDefinition(f"{e.filename or folder} cannot be read: {e.strerror}") from e
 
 
-def files_of(folder: Path) -> Iterator[tuple[str, int]]:
+def iter_files(folder: Path) -> Iterator[tuple[str, int]]:
     """Return the files of a job folder that are sent: the path below it, with slashes, and the size in bytes."""
     for root, _, files in _walk(folder):
         for name in files:
-            if name not in (SIGNATURES, SUBMITTER):
+            if name not in (SIGNATURES_FILE, SUBMITTER_FILE):
                 yield (root / name).relative_to(folder).as_posix(), (root / name).stat().st_size
 
 
-def largest_file(folder: Path) -> int:
+def largest_file_size(folder: Path) -> int:
     """Return how many bytes the largest file of a job folder has."""
-    return max((size for _, size in files_of(folder)), default=0)
+    return max((size for _, size in iter_files(folder)), default=0)
 
 
 def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], None] | None = None) -> None:
@@ -98,7 +98,7 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
             info.file_size, left = before.st_size, before.st_size
             # The size decides whether the entry is one of zip64, so no more than that may follow.
             with archive.open(info, "w") as entry:
-                while left and (data := file.read(min(_PIECE, left))):
+                while left and (data := file.read(min(_CHUNK_SIZE, left))):
                     entry.write(data)
                     digest.update(data)
                     left -= len(data)
@@ -110,25 +110,25 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
             raise InvalidJobDefinition(f"{path} was changed while it was packed: nothing was sent. Submit it again")
         return digest.digest()
 
-    with disk_full.watched(target.parent, "packing the job"):
+    with disk_full.translate_errors(target.parent, "packing the job"):
         try:
-            disk_full.need(target.parent, _size(folder), "packing the job")
+            disk_full.require_space(target.parent, _total_size(folder), "packing the job")
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
                 for root, directories, files in _walk(folder):
                     inside = PurePosixPath(folder.name, *root.relative_to(folder).parts)
                     if root != folder:
                         archive.writestr(f"{inside}/", b"")
-                    signatures = {name: _text(kit.sign(name.encode())) for name in directories}
+                    signatures = {name: _encode_base64(kit.sign(name.encode())) for name in directories}
                     for name in files:
-                        if name not in (SIGNATURES, SUBMITTER):
+                        if name not in (SIGNATURES_FILE, SUBMITTER_FILE):
                             _check_entry(root / name)
-                            signatures[name] = _text(kit.sign_digest(add(root / name, str(inside / name))))
-                    archive.writestr(str(inside / SIGNATURES), json.dumps(signatures))
-                    archive.writestr(str(inside / SUBMITTER), kit.certificate)
+                            signatures[name] = _encode_base64(kit.sign_digest(add(root / name, str(inside / name))))
+                    archive.writestr(str(inside / SIGNATURES_FILE), json.dumps(signatures))
+                    archive.writestr(str(inside / SUBMITTER_FILE), kit.certificate)
         except DiskFull:
             raise
         except OSError as e:
-            if disk_full.is_full(e):
+            if disk_full.is_disk_full(e):
                 raise
             raise InvalidJobDefinition(
                 f"{e.filename or folder} was changed while it was packed ({e.strerror}): nothing was sent. "
@@ -150,8 +150,8 @@ def _check_entry(path: Path) -> None:
         raise InvalidJobDefinition(f"{str(path)!r} has a name that is not text: rename it") from None
 
 
-def _size(folder: Path) -> int:
-    return sum(size for _, size in files_of(folder))
+def _total_size(folder: Path) -> int:
+    return sum(size for _, size in iter_files(folder))
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
@@ -164,5 +164,5 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _text(signature: bytes) -> str:
+def _encode_base64(signature: bytes) -> str:
     return base64.b64encode(signature).decode()

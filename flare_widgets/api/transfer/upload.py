@@ -18,52 +18,54 @@ from typing import Any, TypeVar
 from ...errors import FlareError, InternalError, NoConnection, TransferCancelled
 from ...kit import StartupKit
 from ...wire import hci, loop, transfers
-from ...wire.connection import Link, Unanswered
+from ...wire.connection import Connection, ReplyTimeout
 from . import pack
 
 T = TypeVar("T")
 
-Progress = Callable[[int, int], Any]
+ProgressCallback = Callable[[int, int], Any]
 """Called in the caller's thread with the bytes transferred so far and the total; the total is 0 where it is not known.
 
 It is called at least once a second, also when nothing moves. What returns False (not None) cancels the transfer.
 """
 
-PATIENCE = (30.0, 60.0, 120.0)
+CHUNK_TIMEOUTS_S = (30.0, 60.0, 120.0)
 """Seconds to wait for the answer to a chunk; longer each time, since a slow link must not be asked ever more."""
 
-_COURTESY = 1.0  # seconds to wait until what needs no answer is sent; the I/O thread finishes it
-_BEAT = 1.0  # seconds between two calls of a progress callback when nothing moves
-_CHECKING = 10 << 20  # bytes a second at which a slow server checks and stores the job after the last chunk
+_NOTIFY_TIMEOUT_S = 1.0  # seconds to wait until what needs no answer is sent; the I/O thread finishes it
+_PROGRESS_INTERVAL_S = 1.0  # seconds between two calls of a progress callback when nothing moves
+_SERVER_CHECK_BYTES_PER_S = (
+    10 << 20
+)  # bytes a second at which a slow server checks and stores the job after the last chunk
 
 
-def tell(link: Link, channel: str, topic: str, what: dict[str, Any]) -> None:
+def notify_server(connection: Connection, channel: str, topic: str, message: dict[str, Any]) -> None:
     """Tell the server what it need not know: nothing comes of it if the link is lost, or the server hangs."""
     with contextlib.suppress(FlareError, TimeoutError):
-        loop.run(link.post(channel, topic, what), _COURTESY)
+        loop.run(connection.post(channel, topic, message), _NOTIFY_TIMEOUT_S)
 
 
 class NotSubmitted(NoConnection):
     """The link broke before the last chunk of a job was sent: there is no job, and it may be submitted again."""
 
 
-class Meter:
+class ProgressReporter:
     """How far a transfer is, told to a progress callback that may cancel it.
 
     Parameters
     ----------
     progress
         The callback, if there is one.
-    on_cancel
+    cancel_message
         What to tell who cancels.
     """
 
-    def __init__(self, progress: Progress | None, on_cancel: str) -> None:
-        self.on_cancel = on_cancel
-        self._progress = progress
-        self._told = (0, 0)
+    def __init__(self, progress: ProgressCallback | None, cancel_message: str) -> None:
+        self.cancel_message = cancel_message
+        self._callback = progress
+        self._last_reported = (0, 0)
 
-    def tell(self, done: int, total: int) -> None:
+    def report(self, done: int, total: int) -> None:
         """Tell how far the transfer is.
 
         Raises
@@ -73,21 +75,21 @@ class Meter:
         asyncio.CancelledError
             Who awaits the transfer was cancelled.
         """
-        self._told = (done, total)
-        if self._progress is not None and self._progress(done, total) is False:
-            raise TransferCancelled(self.on_cancel)
-        loop.checkpoint()
+        self._last_reported = (done, total)
+        if self._callback is not None and self._callback(done, total) is False:
+            raise TransferCancelled(self.cancel_message)
+        loop.check_cancelled()
 
-    def beat(self) -> None:
+    def tick(self) -> None:
         """Tell the same again."""
-        self.tell(*self._told)
+        self.report(*self._last_reported)
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the I/O thread and wait for it; who cancels need not wait for an answer."""
         future = loop.start(coroutine)
         try:
-            while not concurrent.futures.wait([future], _BEAT).done:
-                self.beat()
+            while not concurrent.futures.wait([future], _PROGRESS_INTERVAL_S).done:
+                self.tick()
             return future.result()
         except BaseException:
             future.cancel()
@@ -97,17 +99,17 @@ class Meter:
         """Wait; errors as in :meth:`tell`."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self.beat()
-            time.sleep(min(left, _BEAT))
+            self.tick()
+            time.sleep(min(left, _PROGRESS_INTERVAL_S))
 
 
 def upload_folder(
-    link: Link,
+    connection: Connection,
     kit: StartupKit,
     folder: Path,
     command: str,
-    progress: Progress | None,
-) -> hci.Reply:
+    progress: ProgressCallback | None,
+) -> hci.CommandReply:
     """Send a job folder, signed and zipped, as part of a command; return the command's reply.
 
     The zip is a temporary file: what it is made of may be larger than memory, and the server wants to know the size
@@ -139,59 +141,75 @@ def upload_folder(
     DiskFull
         There is no space for the zip; nothing was sent.
     """
-    meter = Meter(progress, "the upload was cancelled: the job was not submitted")
+    meter = ProgressReporter(progress, "the upload was cancelled: the job was not submitted")
     with tempfile.TemporaryDirectory(prefix="flare-widgets-", ignore_cleanup_errors=True) as scratch:
         archive = Path(scratch, "job.zip")
-        pack.pack(folder, kit, archive, lambda _: meter.tell(0, 0))
-        for patience in PATIENCE:
+        pack.pack(folder, kit, archive, lambda _: meter.report(0, 0))
+        for patience in CHUNK_TIMEOUTS_S:
             try:
-                return _Upload(link, kit, archive, command, meter, patience).run()
-            except _Lost as e:
+                return _UploadAttempt(connection, kit, archive, command, meter, patience).run()
+            except _ChunkTimeout as e:
                 lost = e
         raise lost
 
 
-class _Lost(NotSubmitted):
+class _ChunkTimeout(NotSubmitted):
     """A chunk was not answered, but the link may still work."""
 
 
-class _Upload:
+class _UploadAttempt:
     """One attempt to send a zip."""
 
-    def __init__(self, link: Link, kit: StartupKit, archive: Path, command: str, meter: Meter, patience: float) -> None:
-        self._link, self._archive, self._meter, self._patience = link, archive, meter, patience
+    def __init__(
+        self,
+        connection: Connection,
+        kit: StartupKit,
+        archive: Path,
+        command: str,
+        reporter: ProgressReporter,
+        timeout: float,
+    ) -> None:
+        self._connection, self._archive, self._reporter, self._timeout = connection, archive, reporter, timeout
         self._size = archive.stat().st_size
         transaction = str(uuid.uuid4())
-        self._upload = transfers.Upload(transaction, kit.username, command, archive.name, self._size, link.dialect)
+        self._upload = transfers.Upload(
+            transaction, kit.username, command, archive.name, self._size, connection.features
+        )
 
-    def run(self) -> hci.Reply:
+    def run(self) -> hci.CommandReply:
         """Send it, and return the answer of the server; errors as in :func:`upload_folder`."""
-        count = self._size // transfers.UPLOAD_CHUNK + 1
+        count = self._size // transfers.UPLOAD_CHUNK_SIZE + 1
         with self._archive.open("rb") as file:
             try:
                 for sequence in range(count - 1):
-                    self._meter.tell(sequence * transfers.UPLOAD_CHUNK, self._size)
-                    reply = self._send(sequence, file.read(transfers.UPLOAD_CHUNK), self._patience)
+                    self._reporter.report(sequence * transfers.UPLOAD_CHUNK_SIZE, self._size)
+                    reply = self._send_chunk(sequence, file.read(transfers.UPLOAD_CHUNK_SIZE), self._timeout)
                     if reply is not None:
                         return reply
-                self._meter.tell((count - 1) * transfers.UPLOAD_CHUNK, self._size)
+                self._reporter.report((count - 1) * transfers.UPLOAD_CHUNK_SIZE, self._size)
             except BaseException as e:
-                tell(self._link, transfers.UPLOAD_CHANNEL, transfers.ABORT_TOPIC, self._upload.abort())
+                notify_server(
+                    self._connection, transfers.UPLOAD_CHANNEL, transfers.ABORT_TOPIC, self._upload.abort_request()
+                )
                 if isinstance(e, NoConnection):
-                    kind = _Lost if isinstance(e, Unanswered) else NotSubmitted
+                    kind = _ChunkTimeout if isinstance(e, ReplyTimeout) else NotSubmitted
                     raise kind(f"{e} The job was not submitted") from e
                 raise
-            self._meter.on_cancel = (
+            self._reporter.cancel_message = (
                 "the upload was cancelled when all had been sent: the job may have been submitted, see list_jobs()"
             )
-            reply = self._send(count - 1, file.read(transfers.UPLOAD_CHUNK), PATIENCE[-1] + self._size / _CHECKING)
+            reply = self._send_chunk(
+                count - 1,
+                file.read(transfers.UPLOAD_CHUNK_SIZE),
+                CHUNK_TIMEOUTS_S[-1] + self._size / _SERVER_CHECK_BYTES_PER_S,
+            )
         if reply is None:
             raise InternalError("the server took the whole job folder but did not say what became of it")
         with contextlib.suppress(TransferCancelled):  # too late: there is a job
-            self._meter.tell(self._size, self._size)
+            self._reporter.report(self._size, self._size)
         return reply
 
-    def _send(self, sequence: int, data: bytes, patience: float) -> hci.Reply | None:
-        request = self._upload.request(sequence, data)
-        answer = self._link.stream(transfers.UPLOAD_CHANNEL, transfers.UPLOAD_TOPIC, request, patience)
-        return transfers.read_upload(self._meter.wait(answer))
+    def _send_chunk(self, sequence: int, data: bytes, timeout: float) -> hci.CommandReply | None:
+        request = self._upload.chunk_request(sequence, data)
+        answer = self._connection.stream(transfers.UPLOAD_CHANNEL, transfers.UPLOAD_TOPIC, request, timeout)
+        return transfers.read_upload_reply(self._reporter.wait(answer))

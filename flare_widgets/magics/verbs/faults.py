@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from IPython.core.error import UsageError
 
 from ...federation import FederationError, LocalFederation, ProcessState
-from ...federation.faults import FAULTS, inject, why_not, words
-from ...formatting.text import clean
+from ...federation.faults import FAULTS, disabled_reasons, inject, state_text
+from ...formatting.text import sanitize
 from ...options import FEDERATION, option
 from ...views.faults.view import FaultsView, ProcessRow
 from ..parsing import verb
-from ..state import State
+from ..state import MagicsState
 
 
 @verb(
     option("what", nargs="?", choices=[*FAULTS], metavar="WHAT", help=f"one of {', '.join(FAULTS)}"),
     option("who", nargs="?", metavar="WHO", completes="targets", help="the server, or a site"),
     FEDERATION,
-    changes=True,
+    is_mutating=True,
 )
-def faults(state: State, what: str | None, who: str | None, name: str | None) -> FaultsView | ProcessState:
+def faults(state: MagicsState, what: str | None, who: str | None, name: str | None) -> FaultsView | ProcessState:
     """Let something go wrong in the federation that %flare up started, and undo it.
 
     Without WHAT, a live view: each process with how it is, and buttons.
@@ -35,9 +35,9 @@ def faults(state: State, what: str | None, who: str | None, name: str | None) ->
         %flare faults back site-1       it goes on
         %flare faults kill server
     """
-    federation = _choose(state, name)
+    federation = _choose_federation(state, name)
     if what is None:
-        view = FaultsView(FederationBoard(federation))
+        view = FaultsView(FederationFaultBoard(federation))
         view.show()
         return view
     if who is None:
@@ -45,18 +45,18 @@ def faults(state: State, what: str | None, who: str | None, name: str | None) ->
     return inject(federation, what, who)
 
 
-def _choose(state: State, name: str | None) -> LocalFederation:
+def _choose_federation(state: MagicsState, name: str | None) -> LocalFederation:
     own = state.federations
     if not own:
         raise UsageError("faults are for a federation on this machine, and none was started here: %flare up")
     if name is None and len(own) > 1:
         raise UsageError(f"which federation? --name {' or --name '.join(own)}")
     if name is not None and name not in own:
-        raise UsageError(f"there is no federation {clean(name)!r} here, only {', '.join(own)}")
+        raise UsageError(f"there is no federation {sanitize(name)!r} here, only {', '.join(own)}")
     return own[name or next(iter(own))]
 
 
-class FederationBoard:
+class FederationFaultBoard:
     """A federation as its view sees it."""
 
     def __init__(self, federation: LocalFederation) -> None:
@@ -78,8 +78,8 @@ class FederationBoard:
             states = self._federation.states.values()
         except FederationError:
             return []
-        return [ProcessRow(one.name, one.state, words(one), one.since, why_not(one)) for one in states]
+        return [ProcessRow(one.name, one.state, state_text(one), one.since, disabled_reasons(one)) for one in states]
 
-    def inject(self, what: str, who: str) -> str:
+    def inject(self, fault: str, process: str) -> str:
         """Do something to a process, and return in words how it is then."""
-        return words(inject(self._federation, what, who))
+        return state_text(inject(self._federation, fault, process))

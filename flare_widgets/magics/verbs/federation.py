@@ -10,16 +10,16 @@ from IPython.core.error import UsageError
 
 from ...errors import FlareError
 from ...federation import LocalFederation, RunningFederation
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ...manager import ManagedSession
-from ...options import FEDERATION, SCHEME, SITES, USERS, YES, limit, option
+from ...options import FEDERATION, SCHEME, SITES, USERS, YES, option, parse_time_limit
 from ..parsing import verb
-from ..progress import Progress
+from ..progress import ProgressLine
 from ..prompt import confirm
-from ..state import State
+from ..state import MagicsState
 from .sessions import open_session
 
-_RESTART = 600.0  # seconds that somebody has to restart a kernel and go on
+_DEFAULT_KEEP_ALIVE_S = 600.0  # seconds that somebody has to restart a kernel and go on
 
 
 @verb(
@@ -28,13 +28,13 @@ _RESTART = 600.0  # seconds that somebody has to restart a kernel and go on
     SCHEME,
     USERS,
     option(
-        "--keep", nargs="?", type=limit, const=_RESTART, default=0.0, metavar="S",
+        "--keep", nargs="?", type=parse_time_limit, const=_DEFAULT_KEEP_ALIVE_S, default=0.0, metavar="S",
         help="let it outlive the kernel, by S seconds (600 if left out): %%flare up picks it up again",
     ),
-    changes=True,
+    is_mutating=True,
 )  # fmt: skip
 def up(
-    state: State,
+    state: MagicsState,
     sites: int | list[str] | None,
     name: str | None,
     scheme: str,
@@ -59,14 +59,14 @@ def up(
     if name in own or (name is None and own):
         raise UsageError("a federation is running already: %flare down ends it, --name starts another beside it")
     began = time.monotonic()
-    progress = Progress(patience=0)
-    running = _to_pick_up(LocalFederation.list_running(), name)
+    progress = ProgressLine(show_after_s=0)
+    running = _find_attachable(LocalFederation.list_running(), name)
     if running is not None:
         _check_sites(running, sites)
-        federation = LocalFederation.attach(running.name, progress=progress.say)
+        federation = LocalFederation.attach(running.name, progress=progress.update)
     else:
         federation = LocalFederation(
-            2 if sites is None else sites, progress=progress.say, scheme=scheme, users=users, name=name, keep=keep
+            2 if sites is None else sites, progress=progress.update, scheme=scheme, users=users, name=name, keep=keep
         ).start()
     try:
         open_session(state, federation.admin_kit, name, study="default")
@@ -75,10 +75,10 @@ def up(
             federation.stop()
         raise
     own[federation.name] = federation
-    what = f"a server and {_count(len(federation.site_names), 'site')}, you are the admin"
+    what = f"a server and {_pluralize(len(federation.site_names), 'site')}, you are the admin"
     ready = f"ready in {time.monotonic() - began:.1f} s" if running is None else f"{federation.name!r} was running"
-    progress.say(f"{ready}: {what}")
-    progress.end(f"{ready}: {what}")
+    progress.update(f"{ready}: {what}")
+    progress.finish(f"{ready}: {what}")
     return federation
 
 
@@ -86,9 +86,9 @@ def up(
     option("name", nargs="?", metavar="NAME", completes="federations", help="which; the only one if left out"),
     option("--all", action="store_true", help="all that were started here"),
     YES,
-    changes=True,
+    is_mutating=True,
 )
-def down(state: State, name: str | None, all: bool, yes: bool) -> LocalFederation | list[LocalFederation]:
+def down(state: MagicsState, name: str | None, all: bool, yes: bool) -> LocalFederation | list[LocalFederation]:
     """End a federation that %flare up started, with all that runs in it. It asks when jobs are running.
 
     Examples:
@@ -98,20 +98,20 @@ def down(state: State, name: str | None, all: bool, yes: bool) -> LocalFederatio
     """
     own = state.federations
     if all:
-        return [_end(state, each, yes) for each in list(own)]
+        return [_stop_federation(state, each, yes) for each in list(own)]
     if not own:
         raise UsageError("no federation was started here: %flare up starts one")
     if name is None and len(own) > 1:
         raise UsageError(f"which federation? {', '.join(own)}; or --all")
     if name is not None and name not in own:
-        raise UsageError(f"there is no federation {clean(name)!r} here, only {', '.join(own)}")
-    return _end(state, name or next(iter(own)), yes)
+        raise UsageError(f"there is no federation {sanitize(name)!r} here, only {', '.join(own)}")
+    return _stop_federation(state, name or next(iter(own)), yes)
 
 
-def _end(state: State, name: str, yes: bool) -> LocalFederation:
+def _stop_federation(state: MagicsState, name: str, yes: bool) -> LocalFederation:
     federation = state.federations[name]
     ours = [m for m in state.manager.sessions.values() if _is_within(m.session.kit.root, federation.folder)]
-    running = _running_jobs(ours)
+    running = _count_running_jobs(ours)
     if running:
         one = running == 1
         words = f"{'A job is' if one else f'{running} jobs are'} running: end the federation {name} nevertheless?"
@@ -123,11 +123,11 @@ def _end(state: State, name: str, yes: bool) -> LocalFederation:
     return federation
 
 
-def _to_pick_up(running: Sequence[RunningFederation], name: str | None) -> RunningFederation | None:
+def _find_attachable(running: Sequence[RunningFederation], name: str | None) -> RunningFederation | None:
     """The federation of another process that is meant: the one of the name, or the one that was to outlive its own."""
     if name is None:
         # Not that of another notebook, which has it still.
-        found = [up for up in running if up.keep > 0 and up.in_default_place and not up.held]
+        found = [up for up in running if up.keep_alive_seconds > 0 and up.is_in_default_folder and not up.is_leased]
     else:
         found = [up for up in running if up.name == name]
     if len(found) > 1:
@@ -144,8 +144,8 @@ def _check_sites(running: RunningFederation, sites: int | list[str] | None) -> N
     )
 
 
-def _running_jobs(ours: Sequence[ManagedSession]) -> int:
-    for managed in ours:
+def _count_running_jobs(sessions: Sequence[ManagedSession]) -> int:
+    for managed in sessions:
         try:
             return len(managed.session.get_system_info().job_info)
         except FlareError:
@@ -153,8 +153,8 @@ def _running_jobs(ours: Sequence[ManagedSession]) -> int:
     return 0
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _pluralize(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _is_within(path: Path, folder: Path) -> bool:

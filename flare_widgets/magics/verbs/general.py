@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...options import option
-from ...views.core.pretty import Listing
-from ..parsing import find, help_all, verb
-from ..state import State
+from ...views.core.pretty import PrettyTable
+from ..parsing import find_verb, format_verb_list, verb
+from ..state import MagicsState
 
 
 @verb()
-def config(state: State) -> Listing:
+def config(state: MagicsState) -> PrettyTable:
     """Show the settings, their values, and where each comes from.
 
     Change one by %config FlareWidgets.NAME = VALUE; for good by c.FlareWidgets.NAME = VALUE in your IPython profile,
@@ -20,13 +20,13 @@ def config(state: State) -> Listing:
         settings = %flare config    a list of dicts
     """
     headings = {"name": "setting", "value": "value", "source": "from", "variable": "environment", "meaning": "meaning"}
-    return Listing((row._asdict() for row in state.config.settings()), headings)
+    return PrettyTable((row._asdict() for row in state.config.settings()), headings)
 
 
 @verb(
     option("word", nargs="?", metavar="VERB", completes="verbs", help="the verb to explain; all are listed if left out")
 )
-def help_(_: State, word: str | None) -> None:
+def help_(_: MagicsState, word: str | None) -> None:
     """Explain a verb, or list all of them.
 
     Examples:
@@ -35,4 +35,4 @@ def help_(_: State, word: str | None) -> None:
     """
     from . import GROUPS, VERBS
 
-    print(help_all(GROUPS) if word is None else find(VERBS, word).help())  # noqa: T201
+    print(format_verb_list(GROUPS) if word is None else find_verb(VERBS, word).help())  # noqa: T201

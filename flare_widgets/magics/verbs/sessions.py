@@ -10,18 +10,18 @@ from IPython.core.error import UsageError
 
 from ... import api
 from ...errors import NoConnection, ServerIdentityError
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ...manager import ManagedSession, find_kits, resolve_kit
-from ...options import OFFLINE, STEP, STUDY, TIMEOUT, option
-from ...views.core.pretty import Listing
+from ...options import OFFLINE, STEP_TIMEOUT, STUDY, TIMEOUT, option
+from ...views.core.pretty import PrettyTable
 from ...views.display import show_sessions
-from ...views.kit.view import KitCheckup
+from ...views.kit.view import PrettyKitReport
 from ..parsing import verb
-from ..progress import Progress
-from ..prompt import live
-from ..state import State
+from ..progress import ProgressLine
+from ..prompt import show_if_interactive
+from ..state import MagicsState
 
-_QUIET = 1.0  # seconds without a word while connecting
+_SILENT_CONNECT_S = 1.0  # seconds without a word while connecting
 _NAME = option("name", metavar="NAME", completes="sessions", help="the session's name; %%flare sessions lists them")
 
 
@@ -37,7 +37,9 @@ _NAME = option("name", metavar="NAME", completes="sessions", help="the session's
     STUDY,
     TIMEOUT,
 )
-def connect(state: State, kit: str | None, name: str | None, study: str | None, timeout: float | None) -> api.Session:
+def connect(
+    state: MagicsState, kit: str | None, name: str | None, study: str | None, timeout: float | None
+) -> api.Session:
     """Log in to a FLARE server with a startup kit; verbs work with that session from now on.
 
     Sessions that are open stay open: %flare sessions lists them, %flare use NAME goes back to one.
@@ -52,11 +54,11 @@ def connect(state: State, kit: str | None, name: str | None, study: str | None, 
     word = kit or state.config.kit
     if not word:
         raise UsageError("which startup kit? %flare connect KIT (%flare kits lists those at hand)")
-    return open_session(state, resolve_kit(word, state.kits_at_hand()), name, study, timeout).session
+    return open_session(state, resolve_kit(word, state.find_kit_folders()), name, study, timeout).session
 
 
 def open_session(
-    state: State, kit: Path, name: str | None = None, study: str | None = None, timeout: float | None = None
+    state: MagicsState, kit: Path, name: str | None = None, study: str | None = None, timeout: float | None = None
 ) -> ManagedSession:
     """Open a session as configured, and say so when it takes more than a second."""
     settings: dict[str, Any] = {
@@ -65,16 +67,16 @@ def open_session(
     }
     patience = timeout or state.config.timeout
     try:
-        return state.manager.open(kit, name, timeout=min(patience, _QUIET), **settings)
+        return state.manager.open(kit, name, timeout=min(patience, _SILENT_CONNECT_S), **settings)
     except ServerIdentityError:
         raise
     except NoConnection as e:
-        if patience <= _QUIET:
+        if patience <= _SILENT_CONNECT_S:
             raise
-        progress = Progress(patience=0)
-        progress.say(f"{e} Trying for {patience - _QUIET:g} s more")
-        managed = state.manager.open(kit, name, timeout=patience - _QUIET, **settings)
-        progress.end("connected")
+        progress = ProgressLine(show_after_s=0)
+        progress.update(f"{e} Trying for {patience - _SILENT_CONNECT_S:g} s more")
+        managed = state.manager.open(kit, name, timeout=patience - _SILENT_CONNECT_S, **settings)
+        progress.finish("connected")
         return managed
 
 
@@ -82,7 +84,7 @@ def open_session(
     option("name", nargs="?", completes="sessions", metavar="NAME", help="the current one if left out"),
     option("--all", action="store_true", help="close all sessions"),
 )
-def close(state: State, name: str | None, all: bool) -> api.Session | list[api.Session]:
+def close(state: MagicsState, name: str | None, all: bool) -> api.Session | list[api.Session]:
     """Log out and close a session. Jobs go on.
 
     When it was the current one, none is, until you say %flare use NAME.
@@ -102,7 +104,7 @@ def close(state: State, name: str | None, all: bool) -> api.Session | list[api.S
 
 
 @verb()
-def sessions(state: State) -> Listing:
+def sessions(state: MagicsState) -> PrettyTable:
     """List the sessions: whose each is, with which server, in which study, and how it stands with it.
 
     In a notebook it stays live, to choose the current one and to close them.
@@ -114,14 +116,16 @@ def sessions(state: State) -> Listing:
         "current": "", "name": "name", "user": "user", "role": "role", "server": "server", "study": "study",
         "state": "state",
     }  # fmt: skip
-    rows = [_row(managed, managed.name == state.manager.current) for managed in state.manager.sessions.values()]
-    listing = Listing(rows, headings, "No session. %flare connect KIT opens one, %flare up starts a federation here")
-    listing.live = live(state, lambda: show_sessions(state.manager))
+    rows = [_make_row(managed, managed.name == state.manager.current) for managed in state.manager.sessions.values()]
+    listing = PrettyTable(
+        rows, headings, "No session. %flare connect KIT opens one, %flare up starts a federation here"
+    )
+    listing.show_live = show_if_interactive(state, lambda: show_sessions(state.manager))
     return listing
 
 
 @verb(_NAME)
-def use(state: State, name: str) -> api.Session:
+def use(state: MagicsState, name: str) -> api.Session:
     """Go back to a session that is open: verbs work with it from now on.
 
     Examples:
@@ -131,7 +135,7 @@ def use(state: State, name: str) -> api.Session:
 
 
 @verb(option("folders", nargs="*", metavar="FOLDER", completes="folders", help="where to look, besides as configured"))
-def kits(state: State, folders: list[str]) -> Listing:
+def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
     """List the startup kits at hand: in the configured folders and around the notebook.
 
     Around the notebook means in its folder, some folders below, and in kits/ beside that folder. Configure more by
@@ -157,19 +161,19 @@ def kits(state: State, folders: list[str]) -> Listing:
             "folder": str(kit.path),
             "problem": kit.problem,
         }
-        for kit in find_kits([*folders, *state.kit_places], Path.cwd())
+        for kit in find_kits([*folders, *state.kit_search_folders], Path.cwd())
     ]
     if not any(row["problem"] for row in rows):
         del headings["problem"]
-    return Listing(rows, headings, "No startup kit found. %flare kits FOLDER looks in another folder")
+    return PrettyTable(rows, headings, "No startup kit found. %flare kits FOLDER looks in another folder")
 
 
 @verb(
     option("kit", nargs="?", metavar="KIT", completes="kits", help="the startup kit; the session's if left out"),
     OFFLINE,
-    STEP,
+    STEP_TIMEOUT,
 )
-def check(state: State, kit: str | None, offline: bool, timeout: float) -> KitCheckup:
+def check(state: MagicsState, kit: str | None, offline: bool, timeout: float) -> PrettyKitReport:
     """Check a startup kit and the way to its server, and say what to do about each problem.
 
     Examples:
@@ -178,21 +182,21 @@ def check(state: State, kit: str | None, offline: bool, timeout: float) -> KitCh
         %flare check kits/admin@nvidia.com --offline
         report = %flare check                               report.ok, report.findings
     """
-    location = state.kit.root if kit is None else resolve_kit(kit, state.kits_at_hand())
-    progress = Progress(patience=0)
+    location = state.kit.root if kit is None else resolve_kit(kit, state.find_kit_folders())
+    progress = ProgressLine(show_after_s=0)
     began = time.monotonic()
-    report = api.check_kit(location, not offline, timeout, progress=progress.say)
-    progress.end(f"checked in {time.monotonic() - began:.1f} s")
-    return KitCheckup.of(report)
+    report = api.check_kit(location, not offline, timeout, progress=progress.update)
+    progress.finish(f"checked in {time.monotonic() - began:.1f} s")
+    return PrettyKitReport.of(report)
 
 
-def _row(managed: ManagedSession, current: bool) -> dict[str, Any]:
+def _make_row(managed: ManagedSession, is_current: bool) -> dict[str, Any]:
     session = managed.session
     return {
-        "current": "▸" if current else "",
+        "current": "▸" if is_current else "",
         "name": managed.name,
-        "user": clean(session.username),
-        "role": clean(session.kit.role),
+        "user": sanitize(session.username),
+        "role": sanitize(session.kit.role),
         "server": session.kit.address,
         "study": session.study,
         "state": session.state.value,

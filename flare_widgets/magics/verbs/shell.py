@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from IPython.core.error import UsageError
 
-from ...options import count, option
-from ...views.core.pretty import Words
+from ...options import option, parse_count
+from ...views.core.pretty import PrettyText
 from ..parsing import verb
-from ..state import State
+from ..state import MagicsState
 
 _TARGET = option("target", metavar="TARGET", completes="targets", help="server, or the name of a site")
 _FILE = option(
-    "file", metavar="FILE", help="below the folder it runs in; a job's files are in the folder named after its id"
+    "file",
+    metavar="FILE",
+    help="below the folder it runs in; a job's files are in the folder named after its id",
 )
-_LINES = option("-n", "--lines", type=count, default=None, metavar="N", help="how many lines (default: 10)")
+_LINES = option("-n", "--lines", type=parse_count, default=None, metavar="N", help="how many lines (default: 10)")
 
 
 @verb(
@@ -26,8 +28,15 @@ _LINES = option("-n", "--lines", type=count, default=None, metavar="N", help="ho
     option("-S", "--largest", action="store_true", help="largest first"),
 )
 def ls(
-    state: State, target: str, path: str | None, long: bool, all: bool, recursive: bool, newest: bool, largest: bool
-) -> Words:
+    state: MagicsState,
+    target: str,
+    path: str | None,
+    long: bool,
+    all: bool,
+    recursive: bool,
+    newest: bool,
+    largest: bool,
+) -> PrettyText:
     """List a folder of the server or of a site.
 
     Examples:
@@ -36,40 +45,48 @@ def ls(
         %flare ls server {job}          the files of a running job
     """
     letters = "".join(letter for letter, on in zip("laRtS", (long, all, recursive, newest, largest), strict=True) if on)
-    return Words(state.session.ls_target(target, f"-{letters}" if letters else None, path))
+    return PrettyText(state.session.ls_target(target, f"-{letters}" if letters else None, path))
 
 
 @verb(_TARGET, _FILE)
-def cat(state: State, target: str, file: str) -> Words:
+def cat(state: MagicsState, target: str, file: str) -> PrettyText:
     """Show a text file of the server or of a site.
 
     Examples:
         %flare cat server startup/fed_server.json
         text = %flare cat site-1 log.txt
     """
-    return Words(state.session.cat_target(target, None, file))
+    return PrettyText(state.session.cat_target(target, None, file))
 
 
-@verb(_TARGET, option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"), _LINES)
-def tail(state: State, target: str, file: str, lines: int | None) -> Words:
+@verb(
+    _TARGET,
+    option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"),
+    _LINES,
+)
+def tail(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
     """Show the end of a text file of the server or of a site.
 
     Examples:
         %flare tail site-1                  the site's own log
         %flare tail server {job}/log.txt -n 50
     """
-    return Words(state.session.tail_target(target, _n(lines), file))
+    return PrettyText(state.session.tail_target(target, _format_line_option(lines), file))
 
 
-@verb(_TARGET, option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"), _LINES)
-def head(state: State, target: str, file: str, lines: int | None) -> Words:
+@verb(
+    _TARGET,
+    option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"),
+    _LINES,
+)
+def head(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
     """Show the beginning of a text file of the server or of a site.
 
     Examples:
         %flare head server
         %flare head site-1 log.txt -n 30
     """
-    return Words(state.session.head_target(target, _n(lines), file))
+    return PrettyText(state.session.head_target(target, _format_line_option(lines), file))
 
 
 @verb(
@@ -79,7 +96,7 @@ def head(state: State, target: str, file: str, lines: int | None) -> Words:
     option("-n", "--line-number", action="store_true", help="with the lines' numbers"),
     option("-i", "--ignore-case", action="store_true", help="whether letters are large or small does not matter"),
 )
-def grep(state: State, target: str, pattern: str, file: str, line_number: bool, ignore_case: bool) -> Words:
+def grep(state: MagicsState, target: str, pattern: str, file: str, line_number: bool, ignore_case: bool) -> PrettyText:
     """Show the lines of a text file of the server or of a site that match.
 
     Examples:
@@ -89,11 +106,11 @@ def grep(state: State, target: str, pattern: str, file: str, line_number: bool, 
     if not pattern:
         raise UsageError("%flare grep: which pattern?")
     letters = "".join(letter for letter, on in zip("ni", (line_number, ignore_case), strict=True) if on)
-    return Words(state.session.grep_target(target, f"-{letters}" if letters else None, pattern, file))
+    return PrettyText(state.session.grep_target(target, f"-{letters}" if letters else None, pattern, file))
 
 
 @verb(_TARGET)
-def pwd(state: State, target: str) -> str:
+def pwd(state: MagicsState, target: str) -> str:
     """Tell the folder that the server or a site runs in.
 
     Examples:
@@ -103,5 +120,5 @@ def pwd(state: State, target: str) -> str:
     return state.session.get_working_directory(target).rstrip("\n")
 
 
-def _n(lines: int | None) -> str | None:
+def _format_line_option(lines: int | None) -> str | None:
     return None if lines is None else f"-n{lines}"

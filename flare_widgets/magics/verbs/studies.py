@@ -4,53 +4,55 @@ from __future__ import annotations
 
 from IPython.core.error import UsageError
 
-from ...formatting.text import clean
-from ...options import YES, names, option
-from ...views.core.pretty import Facts, Listing
+from ...formatting.text import sanitize
+from ...options import YES, option, parse_names
+from ...views.core.pretty import PrettyDict, PrettyTable
 from ..parsing import verb
 from ..prompt import confirm
-from ..state import State
+from ..state import MagicsState
 
 _ACTIONS = ("show", "register", "add-site", "remove-site", "add-user", "remove-user", "remove")
 
 
 @verb()
-def studies(state: State) -> Listing:
+def studies(state: MagicsState) -> PrettyTable:
     """List the studies that you may see. Connect to one by %flare connect KIT --study NAME.
 
     Examples:
         %flare studies
     """
-    managed = state.current
+    managed = state.managed_session
     found = managed.session.list_studies()
     details = found.get("study_details")
     rows = [row for row in details if isinstance(row, dict)] if isinstance(details, list) else []
     known = {str(row.get("name")) for row in rows}
     rows += [{"name": name} for name in found.get("studies") or [] if name not in known]
-    managed.remember_studies(found)
+    managed.cache_studies(found)
     keys = dict.fromkeys(key for row in rows for key in row)
-    return Listing(rows, {key: clean(str(key)) for key in keys} or {"name": "name"}, "No study")
+    return PrettyTable(rows, {key: sanitize(str(key)) for key in keys} or {"name": "name"}, "No study")
 
 
 @verb(
     option("action", choices=_ACTIONS, metavar="ACTION", help=", ".join(_ACTIONS)),
     option("name", metavar="STUDY", completes="studies", help="the study's name"),
     option("user", nargs="?", metavar="USER", help="with add-user and remove-user: who"),
-    option("--sites", type=names, default=None, metavar="SITE,...", completes="sites", help="for an org admin: which"),
+    option(
+        "--sites", type=parse_names, default=None, metavar="SITE,...", completes="sites", help="for an org admin: which"
+    ),
     option(
         "--site-org", action="append", default=None, metavar="ORG:SITE,...", help="for a project admin: which, by org"
     ),
     YES,
 )
 def study(
-    state: State,
+    state: MagicsState,
     action: str,
     name: str,
     user: str | None,
     sites: list[str] | None,
     site_org: list[str] | None,
     yes: bool,
-) -> Facts:
+) -> PrettyDict:
     """Show a study, make or remove one, or change who belongs to it. For project admins and org admins.
 
     Examples:
@@ -63,9 +65,9 @@ def study(
     session = state.session
     if action in ("add-user", "remove-user"):
         if user is None:
-            raise UsageError(f"%flare study {action}: who? %flare study {action} {clean(name)} USER")
+            raise UsageError(f"%flare study {action}: who? %flare study {action} {sanitize(name)} USER")
         change = session.add_study_user if action == "add-user" else session.remove_study_user
-        return Facts(change(name, user))
+        return PrettyDict(change(name, user))
     if action in ("register", "add-site", "remove-site"):
         if not sites and not site_org:
             raise UsageError(
@@ -76,8 +78,8 @@ def study(
             "add-site": session.add_study_site,
             "remove-site": session.remove_study_site,
         }
-        return Facts(by_action[action](name, sites, site_org))
+        return PrettyDict(by_action[action](name, sites, site_org))
     if action == "remove":
-        confirm(state, f"Remove the study {clean(name)} from {session.kit.address}?", yes)
-        return Facts(session.remove_study(name))
-    return Facts(session.show_study(name))
+        confirm(state, f"Remove the study {sanitize(name)} from {session.kit.address}?", yes)
+        return PrettyDict(session.remove_study(name))
+    return PrettyDict(session.show_study(name))

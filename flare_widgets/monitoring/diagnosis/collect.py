@@ -27,36 +27,36 @@ from typing import Any, TypeVar
 
 from ...api import commands
 from ...api.commands import Command
-from ...api.commands.command import TARGET
+from ...api.commands.command import TARGET_NAME_PATTERN
 from ...api.models import SystemInfo, is_terminal
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, InternalError, InvalidTarget, NoConnection, NoReply, SessionClosed
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from . import Evidence, LogText
-from .server_blame import blamed
+from .server_blame import find_blamed_sites
 
 T = TypeVar("T")
 
-MOST_SITES = 8
+MAX_SITES = 8
 """How many sites are asked at most."""
 
-PATIENCE = 7.0
+STEP_TIMEOUT_S = 7.0
 """Seconds that the answers to the questions of one step are waited for."""
 
-_JOB_LINES = "-n400"  # of a job's log: the rounds before the end, and a long traceback
-_ERROR_LINES = "-n200"
-_KEEP = 400  # lines of what the server sends whole
+_JOB_TAIL_OPTION = "-n400"  # of a job's log: the rounds before the end, and a long traceback
+_ERROR_TAIL_OPTION = "-n200"
+_MAX_LINES = 400  # lines of what the server sends whole
 _JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # it becomes part of paths
-_NOT_THERE = re.compile(r"(?:tail|grep|cat): .*(?:cannot open|No such file)")
-_AUDIT = re.compile(r"\[U:([^\]]{1,200})\]\[A:abort_job")
+_NO_FILE = re.compile(r"(?:tail|grep|cat): .*(?:cannot open|No such file)")
+_ABORT_AUDIT = re.compile(r"\[U:([^\]]{1,200})\]\[A:abort_job")
 
-Answer = Any  # a command's result, or the exception that came instead
+ResultOrError = Any  # a command's result, or the exception that came instead
 
 
-def gather(session: Session, meta: Mapping[str, Any]) -> Evidence:
+def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
     """Ask for everything that helps to explain how a job ended, or why it does not start.
 
-    Blocks: mostly for a tenth of a second, for each of three steps at most :data:`PATIENCE`. Works while the job
+    Blocks: mostly for a tenth of a second, for each of three steps at most :data:`END_TIMEOUT_S`. Works while the job
     runs, at its end and long after, for every role: what may not or cannot be read is said in the evidence.
 
     Parameters
@@ -78,29 +78,29 @@ def gather(session: Session, meta: Mapping[str, Any]) -> Evidence:
     site-2 failed in round 2, in train.py line 11: ValueError: shapes (10,) and (12,) not aligned
     Correct train.py line 11 and submit the job again (%flare submit).
     """
-    return _Gathering(session, dict(meta)).run()
+    return _Collector(session, dict(meta)).collect()
 
 
-class _Gathering:
+class _Collector:
     def __init__(self, session: Session, meta: dict[str, Any]) -> None:
         self._session = session
         self._meta = meta
-        job = _text(meta.get("job_id"))
-        self._job = job if _JOB_ID.fullmatch(job) else ""
-        self._status = _text(meta.get("status"))
+        job = _text_or_empty(meta.get("job_id"))
+        self._job_id = job if _JOB_ID.fullmatch(job) else ""
+        self._status = _text_or_empty(meta.get("status"))
         self._ended = is_terminal(self._status)
-        self._role = f" ({clean(session.kit.role, 40)})" if session.kit.role else ""
+        self._role_note = f" ({sanitize(session.kit.role, 40)})" if session.kit.role else ""
         self._logs: list[LogText] = []
         self._missing: list[str] = []
-        self._idle: list[str] = []
-        self._suspects: list[str] = []
+        self._idle_sites: list[str] = []
+        self._blamed_sites: list[str] = []
 
-    def run(self) -> Evidence:
+    def collect(self) -> Evidence:
         begun = bool(self._meta.get("start_time"))
-        answers = self._ask(self._of_the_server(begun))
+        answers = self._send_all(self._server_commands(begun))
         system = answers.pop("system")
-        aborted_by = self._aborter(answers.pop("audit", None))
-        self._take_server(answers)
+        aborted_by = self._find_aborter(answers.pop("audit", None))
+        self._read_server_answers(answers)
         connected: tuple[str, ...] | None = None
         running: tuple[str, ...] | None = None
         started: float | None = None
@@ -109,9 +109,9 @@ class _Gathering:
             running = tuple(sorted(j.job_id for j in system.job_info))
             started = system.server_info.start_time
         else:
-            self._miss("who is connected to the server", system)
-        if self._job and begun and self._status != "FINISHED:ABORTED":
-            self._take_sites(connected)
+            self._add_missing("who is connected to the server", system)
+        if self._job_id and begun and self._status != "FINISHED:ABORTED":
+            self._collect_from_sites(connected)
         return Evidence(
             meta=self._meta,
             logs=tuple(self._logs),
@@ -119,104 +119,104 @@ class _Gathering:
             aborted_by=aborted_by,
             connected=connected,
             running=running,
-            idle=tuple(self._idle),
+            idle=tuple(self._idle_sites),
             server_started=started,
             at=time.time(),
         )
 
-    def _of_the_server(self, begun: bool) -> dict[str, Command[Any]]:
+    def _server_commands(self, started: bool) -> dict[str, Command[Any]]:
         asked: dict[str, Command[Any]] = {"system": commands.get_system_info()}
-        if not self._job:
+        if not self._job_id:
             return asked
         if self._status == "FINISHED:ABORTED":
-            asked["audit"] = commands.grep("server", None, f"abort_job {self._job}", "audit.log")
-        asked["parent"] = commands.grep("server", None, self._job, "log.txt")
-        if begun and self._ended:
-            asked["job"] = commands.get_job_log(self._job)
-        elif begun:
-            asked["job"] = commands.read_file("tail", "server", _JOB_LINES, f"{self._job}/log.txt")
-            asked["remembered"] = commands.show_errors(self._job, "server")
+            asked["audit"] = commands.grep("server", None, f"abort_job {self._job_id}", "audit.log")
+        asked["parent"] = commands.grep("server", None, self._job_id, "log.txt")
+        if started and self._ended:
+            asked["job"] = commands.get_job_log(self._job_id)
+        elif started:
+            asked["job"] = commands.read_file("tail", "server", _JOB_TAIL_OPTION, f"{self._job_id}/log.txt")
+            asked["remembered"] = commands.show_errors(self._job_id, "server")
         return asked
 
-    def _take_server(self, answers: dict[str, Answer]) -> None:
+    def _read_server_answers(self, answers: dict[str, ResultOrError]) -> None:
         parent, job = answers.get("parent"), answers.get("job")
         if isinstance(parent, str):
-            self._take("server", "parent", parent)
+            self._add_log("server", "parent", parent)
         remembered = answers.get("remembered")
         if isinstance(remembered, dict):
-            self._take("server", "remembered", "\n".join(_remembered(remembered)))
+            self._add_log("server", "remembered", "\n".join(_format_errors(remembered)))
         if isinstance(job, dict):  # the whole log, at most 5 MiB of it
             job = job.get("logs", {}).get("server") if isinstance(job.get("logs"), dict) else None
         if isinstance(job, str):
-            self._take("server", "job", job)
+            self._add_log("server", "job", job)
             return
         if "job" in answers:
             where = (
                 "it is in workspace/log.txt of the result, which the job's submitter can download"
                 if self._ended
-                else f"its administrator can read {self._job}/log.txt in the server's folder"
+                else f"its administrator can read {self._job_id}/log.txt in the server's folder"
             )
-            self._miss("the server's log of the job", job, where)
+            self._add_missing("the server's log of the job", job, where)
 
-    def _take_sites(self, connected: Sequence[str] | None) -> None:
-        sites = self._sites(connected)
+    def _collect_from_sites(self, connected: Sequence[str] | None) -> None:
+        sites = self._select_sites(connected)
         here = [site for site in sites if connected is None or site in connected]
-        files = {"errors": ("error_log.txt", _ERROR_LINES), "job": ("log.txt", _JOB_LINES)}
+        files = {"errors": ("error_log.txt", _ERROR_TAIL_OPTION), "job": ("log.txt", _JOB_TAIL_OPTION)}
         asked: dict[tuple[str, str], Command[Any]] = {}
         for site in here:
             for what, (file, lines) in files.items():
-                asked[site, what] = commands.read_file("tail", site, lines, f"{self._job}/{file}")
-            asked[site, "parent"] = commands.grep(site, None, self._job, "log.txt")
+                asked[site, what] = commands.read_file("tail", site, lines, f"{self._job_id}/{file}")
+            asked[site, "parent"] = commands.grep(site, None, self._job_id, "log.txt")
             if not self._ended:
                 asked[site, "runs"] = commands.get_client_job_status([site])
-        unread: dict[str, Answer] = {site: "" for site in sites if site not in here}
-        for (site, what), answer in self._ask(asked).items():
+        unread: dict[str, ResultOrError] = {site: "" for site in sites if site not in here}
+        for (site, what), answer in self._send_all(asked).items():
             if what == "runs":
-                if isinstance(answer, list) and answer and not any(self._runs(entry) for entry in answer):
-                    self._idle.append(site)
-            elif isinstance(answer, str) and not _NOT_THERE.match(answer):
-                self._take(site, what, answer)
+                if isinstance(answer, list) and answer and not any(self._may_run_job(entry) for entry in answer):
+                    self._idle_sites.append(site)
+            elif isinstance(answer, str) and not _NO_FILE.match(answer):
+                self._add_log(site, what, answer)
             elif what == "job":
                 unread[site] = answer
-        components = self._components(unread) if unread else {}
+        components = self._download_error_logs(unread) if unread else {}
         for site, why in unread.items():
             if site in components:
-                self._take(site, "errors", components[site])
-            if self._suspects and site not in self._suspects:
+                self._add_log(site, "errors", components[site])
+            if self._blamed_sites and site not in self._blamed_sites:
                 continue  # it is no loss
-            where = f"its administrator can read {self._job}/log.txt in the site's folder"
+            where = f"its administrator can read {self._job_id}/log.txt in the site's folder"
             errors_only = ", of which only the errors were sent to the server" if site in components else ""
             if why == "":
                 self._missing.append(f"{site}'s log{errors_only}: the site is not connected to the server; {where}")
             elif isinstance(why, str):
                 self._missing.append(f"{site}'s log{errors_only}: it is not there any more, or never was")
             else:
-                self._miss(f"{site}'s log{errors_only}", why, where)
+                self._add_missing(f"{site}'s log{errors_only}", why, where)
 
-    def _sites(self, connected: Sequence[str] | None) -> list[str]:
+    def _select_sites(self, connected: Sequence[str] | None) -> list[str]:
         """Whom to ask."""
         details = self._meta.get("job_deploy_detail")
         lines = details if isinstance(details, list) else []
         named = [str(line).partition(":")[0].strip() for line in lines]
-        sites = [name for name in named if name != "server" and TARGET.fullmatch(name)]
+        sites = [name for name in named if name != "server" and TARGET_NAME_PATTERN.fullmatch(name)]
         sites = sorted(dict.fromkeys(sites or connected or ()))
-        self._suspects = [site for site in blamed(self._logs) if site in sites]
-        sites.sort(key=lambda site: site not in self._suspects)
-        if len(sites) > MOST_SITES and not self._suspects:
-            self._missing.append(f"the logs of {len(sites) - MOST_SITES} more sites, which were not asked")
-        return sites[:MOST_SITES]
+        self._blamed_sites = [site for site in find_blamed_sites(self._logs) if site in sites]
+        sites.sort(key=lambda site: site not in self._blamed_sites)
+        if len(sites) > MAX_SITES and not self._blamed_sites:
+            self._missing.append(f"the logs of {len(sites) - MAX_SITES} more sites, which were not asked")
+        return sites[:MAX_SITES]
 
-    def _runs(self, entry: Mapping[str, Any]) -> bool:
+    def _may_run_job(self, entry: Mapping[str, Any]) -> bool:
         """Whether a site may run the job, by an entry of what it says it runs."""
-        return entry.get("status") != "no_jobs" and entry.get("job_id") in (self._job, None)
+        return entry.get("status") != "no_jobs" and entry.get("job_id") in (self._job_id, None)
 
-    def _components(self, sites: Iterable[str]) -> dict[str, str]:
+    def _download_error_logs(self, sites: Iterable[str]) -> dict[str, str]:
         """The logs of errors that sites sent to the server, by the site's name."""
         wanted = {f"ERRORLOG_{site}": site for site in sites}
         try:
-            if not wanted.keys() & set(self._session.list_job_components(self._job)):
+            if not wanted.keys() & set(self._session.list_job_components(self._job_id)):
                 return {}
-            folder = Path(self._session.download_job_components(self._job))
+            folder = Path(self._session.download_job_components(self._job_id))
         except (FlareError, OSError):
             return {}
         try:
@@ -230,27 +230,29 @@ class _Gathering:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _aborter(self, audit: Answer) -> str:
+    def _find_aborter(self, audit: ResultOrError) -> str:
         if audit is None:
             return ""
         if not isinstance(audit, str):
-            self._miss("who aborted the job", audit, "the server's administrator can read audit.log in its folder")
+            self._add_missing(
+                "who aborted the job", audit, "the server's administrator can read audit.log in its folder"
+            )
             return ""
-        users = _AUDIT.findall(audit)
+        users = _ABORT_AUDIT.findall(audit)
         if not users:
             self._missing.append("who aborted the job: the server's audit log has no such command (any more)")
-        return clean(users[0]) if users else ""
+        return sanitize(users[0]) if users else ""
 
-    def _ask(self, asked: Mapping[Any, Command[Any]]) -> dict[Any, Answer]:
+    def _send_all(self, requests: Mapping[Any, Command[Any]]) -> dict[Any, ResultOrError]:
         """Ask everything at once; for each, the answer or the exception."""
-        answers: dict[Any, Answer] = {}
+        answers: dict[Any, ResultOrError] = {}
         futures: dict[Any, concurrent.futures.Future[Any]] = {}
-        for key, command in asked.items():
+        for key, command in requests.items():
             try:
                 futures[key] = self._session.start(command)
             except FlareError as e:
                 answers[key] = e
-        patience = time.monotonic() + PATIENCE
+        patience = time.monotonic() + STEP_TIMEOUT_S
         for key, future in futures.items():
             try:
                 answers[key] = future.result(max(0.0, patience - time.monotonic()))
@@ -261,35 +263,35 @@ class _Gathering:
                 answers[key] = e
         return answers
 
-    def _take(self, of: str, what: str, text: str) -> None:
-        lines = text.splitlines()[-_KEEP:]
+    def _add_log(self, owner: str, kind: str, text: str) -> None:
+        lines = text.splitlines()[-_MAX_LINES:]
         if any(line.strip() for line in lines):
-            self._logs.append(LogText(of, what, "\n".join(line[:4000] for line in lines)))
+            self._logs.append(LogText(owner, kind, "\n".join(line[:4000] for line in lines)))
 
-    def _miss(self, what: str, why: Answer, where: str = "") -> None:
-        if isinstance(why, AuthorizationError):
-            reason = f"your role{self._role} may not read it"
-        elif isinstance(why, InvalidTarget):
+    def _add_missing(self, subject: str, answer: ResultOrError, hint: str = "") -> None:
+        if isinstance(answer, AuthorizationError):
+            reason = f"your role{self._role_note} may not read it"
+        elif isinstance(answer, InvalidTarget):
             reason = "the site is not connected to the server"
-        elif isinstance(why, SessionClosed):
+        elif isinstance(answer, SessionClosed):
             reason = "the session is closed"
-        elif isinstance(why, (NoConnection, NoReply)):
+        elif isinstance(answer, (NoConnection, NoReply)):
             reason = "no answer in time"
-        elif isinstance(why, InternalError) and "nknown command" in str(why):
+        elif isinstance(answer, InternalError) and "nknown command" in str(answer):
             reason = "a server of this version does not send it"
-        elif isinstance(why, BaseException):
-            reason = clean(" ".join(str(why).split()), 200) or type(why).__name__
+        elif isinstance(answer, BaseException):
+            reason = sanitize(" ".join(str(answer).split()), 200) or type(answer).__name__
         else:
             reason = "the server does not have it (any more)"
-        self._missing.append(f"{what}: {reason}{'; ' if where else ''}{where}")
+        self._missing.append(f"{subject}: {reason}{'; ' if hint else ''}{hint}")
 
 
-def _remembered(errors: Mapping[str, Any]) -> Iterable[str]:
+def _format_errors(errors: Mapping[str, Any]) -> Iterable[str]:
     parts = errors.get("server")
     for name, kinds in parts.items() if isinstance(parts, dict) else ():
         for kind, text in kinds.items() if isinstance(kinds, dict) else ():
             yield f"{name} - {kind}: {text}"
 
 
-def _text(value: Any) -> str:
+def _text_or_empty(value: Any) -> str:
     return value if isinstance(value, str) else ""

@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from ...formatting.text import clean
-from .phrasing import one_line
-from .tracebacks import Trace
+from ...formatting.text import sanitize
+from .phrasing import to_one_line
+from .tracebacks import ParsedTraceback
 
 # What FLARE says of a part of a configuration that it could not make an object from.
-_CONFIG = re.compile(
+_CONFIG_ERROR = re.compile(
     r"Error processing '(?P<config>[^']*)' in element '.*': path: '(?P<path>[^']*)', exception: '(?P<why>.*)'",
     re.DOTALL,
 )
-_CLASS = re.compile(r"(?:\w+: )?Can't load class (?P<class>[\w.]+): (?P<why>.*)", re.DOTALL)
-_ARGUMENTS = re.compile(r"(?:\w+: )?Class (?P<class>[\w.]+) has parameters error: (?P<why>.*)", re.DOTALL)
-_FORBIDDEN = re.compile(
+_CLASS_ERROR = re.compile(r"(?:\w+: )?Can't load class (?P<class>[\w.]+): (?P<why>.*)", re.DOTALL)
+_ARGUMENTS_ERROR = re.compile(r"(?:\w+: )?Class (?P<class>[\w.]+) has parameters error: (?P<why>.*)", re.DOTALL)
+_FORBIDDEN_CLASS = re.compile(
     r"Error processing \['(?P<config>[^']*)'\] .*"
     r"Component '(?P<class>[^']*)' at config path '(?P<path>[^']*)' is (?P<why>.*)",
     re.DOTALL,
@@ -26,7 +26,7 @@ _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
 @dataclass(frozen=True)
-class Suspect:
+class ExceptionFinding:
     """A participant with an exception in its log; the fields as those of :class:`.Failure`.
 
     Attributes
@@ -48,22 +48,22 @@ class Suspect:
     function: str = ""
     code: str = ""
     log: tuple[str, ...] = ()
-    what: str = ""
-    why: str = ""
-    origin: str = ""
-    early: bool = False
+    subject: str = ""
+    reason: str = ""
+    cause_note: str = ""
+    is_before_first_round: bool = False
 
-    def same(self, other: Suspect) -> bool:
+    def is_same_as(self, other: ExceptionFinding) -> bool:
         """Whether it is the same mistake, elsewhere."""
-        return (self.kind, self.what, self.file, self.line) == (other.kind, other.what, other.file, other.line)
+        return (self.kind, self.subject, self.file, self.line) == (other.kind, other.subject, other.file, other.line)
 
 
-def tells_of_config(trace: Trace) -> bool:
+def is_config_error(traceback: ParsedTraceback) -> bool:
     """Whether it is about a part of a configuration that FLARE could not make an object from."""
-    return any(_CONFIG.search(one.message) or _FORBIDDEN.search(one.message) for one in trace.chain)
+    return any(_CONFIG_ERROR.search(one.message) or _FORBIDDEN_CLASS.search(one.message) for one in traceback.chain)
 
 
-def judge(site: str, trace: Trace, log: tuple[str, ...]) -> Suspect:
+def classify(site: str, traceback: ParsedTraceback, log: tuple[str, ...]) -> ExceptionFinding:
     """Say what an exception means.
 
     Parameters
@@ -75,54 +75,72 @@ def judge(site: str, trace: Trace, log: tuple[str, ...]) -> Suspect:
     log
         The lines that end with it.
     """
-    site = clean(site, 80)
-    forbidden = _first(_FORBIDDEN, trace)
+    site = sanitize(site, 80)
+    forbidden = _search_chain(_FORBIDDEN_CLASS, traceback)
     if forbidden:
-        what = f"the class {clean(forbidden['class'], 200)} {_element(forbidden)}"
-        why = one_line(forbidden["why"])
-        return Suspect(site, "refused", f"it is {why}", _file(forbidden), log=log, what=what, why=why, early=True)
-    config = _first(_CONFIG, trace)
-    unloaded = _CLASS.search(config["why"]) if config else None
-    built = unloaded or (_ARGUMENTS.search(config["why"]) if config else None)
-    missing = next((one for one in trace.chain if _NO_MODULE.search(one.message)), None)
-    package = _first(_NO_MODULE, trace)
+        what = f"the class {sanitize(forbidden['class'], 200)} {_config_location(forbidden)}"
+        why = to_one_line(forbidden["why"])
+        return ExceptionFinding(
+            site,
+            "refused",
+            f"it is {why}",
+            _config_file(forbidden),
+            log=log,
+            subject=what,
+            reason=why,
+            is_before_first_round=True,
+        )
+    config = _search_chain(_CONFIG_ERROR, traceback)
+    unloaded = _CLASS_ERROR.search(config["why"]) if config else None
+    built = unloaded or (_ARGUMENTS_ERROR.search(config["why"]) if config else None)
+    missing = next((one for one in traceback.chain if _NO_MODULE.search(one.message)), None)
+    package = _search_chain(_NO_MODULE, traceback)
     # A module that is the first part of the class's own path is not a package, but a misspelt path.
     if missing and package and not (built and f"{built['class']}.".startswith(f"{package.group(1)}.")):
-        found = _in_code(site, "missing-package", trace, log)
-        return replace(found, error=missing.error, what=clean(package.group(1), 100), early=True)
-    if config and (built or trace.users is None):
-        named = f"the class {clean(built['class'], 200)}" if built else "a component"
-        what = f"{'load' if unloaded else 'build'} {named} {_element(config)}"
-        why = one_line(built["why"] if built else config["why"]).rstrip(".")
-        error = one_line(config["why"])
-        return Suspect(site, "bad-class", error, _file(config), log=log, what=what, why=why, early=True)
+        found = _build_finding(site, "missing-package", traceback, log)
+        return replace(found, error=missing.error, subject=sanitize(package.group(1), 100), is_before_first_round=True)
+    if config and (built or traceback.user_frame is None):
+        named = f"the class {sanitize(built['class'], 200)}" if built else "a component"
+        what = f"{'load' if unloaded else 'build'} {named} {_config_location(config)}"
+        why = to_one_line(built["why"] if built else config["why"]).rstrip(".")
+        error = to_one_line(config["why"])
+        return ExceptionFinding(
+            site,
+            "bad-class",
+            error,
+            _config_file(config),
+            log=log,
+            subject=what,
+            reason=why,
+            is_before_first_round=True,
+        )
     if config:  # a class of the user's raised while it was made
-        trace = next(one for one in reversed(trace.chain) if one.users)
+        traceback = next(one for one in reversed(traceback.chain) if one.user_frame)
     kind = "server-exception" if site == "server" else "client-exception"
-    found = _in_code(site, "timeout" if "Timeout" in trace.type else kind, trace, log)
-    origin = f" ({trace.link} {trace.before.error})" if trace.before else ""
-    return replace(found, origin=origin, early=bool(config))
+    found = _build_finding(site, "timeout" if "Timeout" in traceback.type else kind, traceback, log)
+    origin = f" ({traceback.cause_relation} {traceback.cause.error})" if traceback.cause else ""
+    return replace(found, cause_note=origin, is_before_first_round=bool(config))
 
 
-def _in_code(site: str, kind: str, trace: Trace, log: tuple[str, ...]) -> Suspect:
-    frame = trace.users
+def _build_finding(site: str, kind: str, traceback: ParsedTraceback, log: tuple[str, ...]) -> ExceptionFinding:
+    frame = traceback.user_frame
     if frame is None:
-        return Suspect(site, kind, trace.error, log=log)
-    file = clean(frame.custom or frame.file, 300)
-    function, code = clean(frame.function, 100), clean(frame.code, 300)
-    return Suspect(site, kind, trace.error, file, frame.line, function, code, log)
+        return ExceptionFinding(site, kind, traceback.error, log=log)
+    file = sanitize(frame.custom_path or frame.file, 300)
+    function, code = sanitize(frame.function, 100), sanitize(frame.code, 300)
+    return ExceptionFinding(site, kind, traceback.error, file, frame.line, function, code, log)
 
 
-def _first(pattern: re.Pattern[str], trace: Trace) -> re.Match[str] | None:
+def _search_chain(pattern: re.Pattern[str], traceback: ParsedTraceback) -> re.Match[str] | None:
     """The first match in the message of an exception or of those it came from."""
-    return next((match for one in trace.chain if (match := pattern.search(one.message))), None)
+    return next((match for one in traceback.chain if (match := pattern.search(one.message))), None)
 
 
-def _file(match: re.Match[str]) -> str:
+def _config_file(match: re.Match[str]) -> str:
     """The name of the configuration file that is told of."""
-    return clean(PurePosixPath(match["config"]).name)
+    return sanitize(PurePosixPath(match["config"]).name)
 
 
-def _element(match: re.Match[str]) -> str:
+def _config_location(match: re.Match[str]) -> str:
     """Where in a configuration, in brackets."""
-    return f"({_file(match)}, {clean(match['path'])})"
+    return f"({_config_file(match)}, {sanitize(match['path'])})"

@@ -15,30 +15,30 @@ from typing import Any
 
 from ...api.session import Session
 from ...errors import FlareError
-from ...formatting.text import clean
-from ..job.updates import Fact, Failed, Learned, LogRead, Missed
+from ...formatting.text import sanitize
+from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
 from ..logs import files
-from ..logs.facts import ServerLog
+from ..logs.facts import ServerLogParser
 from ..polling import polls
-from . import explain
-from .collect import gather
+from . import diagnose
+from .collect import collect_evidence
 
 log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-aftermath"
 
-MOST_RESULT = 32 << 20
+MAX_RESULT_BYTES = 32 << 20
 """Bytes of a job's result that are downloaded to learn its history; of a larger one only the log is asked for."""
 
-PATIENCE = 20.0
+TIMEOUT_S = 20.0
 """Seconds after which the watch ends with what is known by then."""
 
 
-class _TooLarge(Exception):
+class _ResultTooLarge(Exception):
     pass
 
 
-class Aftermath:
+class FinalFetch:
     """The facts about a job that has ended, being fetched.
 
     Parameters
@@ -56,105 +56,107 @@ class Aftermath:
     """
 
     def __init__(
-        self, session: Session, job_id: str, meta: dict[str, Any], clock: polls.Clock, wake: Callable[[], None]
+        self, session: Session, job_id: str, meta: dict[str, Any], clock: polls.ServerClock, on_done: Callable[[], None]
     ) -> None:
-        self._found: list[Fact] = []
+        self._updates: list[Update] = []
         self._session = session
-        self._job = job_id
+        self._job_id = job_id
         self._meta = meta
         self._clock = clock
-        self._wake = wake
-        self._until = time.monotonic() + PATIENCE
-        self._done = False
+        self._on_done = on_done
+        self._deadline = time.monotonic() + TIMEOUT_S
+        self._is_finished = False
         threading.Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds until it is over at the latest."""
-        return 0.0 if self._done else max(0.0, self._until - time.monotonic())
+        return 0.0 if self._is_finished else max(0.0, self._deadline - time.monotonic())
 
     @property
-    def over(self) -> bool:
+    def is_done(self) -> bool:
         """Whether there is nothing more to wait for."""
-        return self.left == 0.0
+        return self.seconds_left == 0.0
 
     @property
-    def facts(self) -> list[Fact]:
+    def updates(self) -> list[Update]:
         """What was learned, once it is over."""
-        if self._done:
-            return self._found
-        late = Missed("metrics", f"the job's result did not come within {PATIENCE:.0f} s", time.time())
-        return [late, *self._found]
+        if self._is_finished:
+            return self._updates
+        late = GroupUnavailable("metrics", f"the job's result did not come within {TIMEOUT_S:.0f} s", time.time())
+        return [late, *self._updates]
 
     def _run(self) -> None:
         try:
-            self._found += self._part("metrics", self._history)
-            self._found += self._part("failure", self._failure)
+            self._updates += self._fetch_group("metrics", self._fetch_history)
+            self._updates += self._fetch_group("failure", self._diagnose_failure)
         finally:
-            self._done = True
-            self._wake()
+            self._is_finished = True
+            self._on_done()
 
-    def _part(self, group: str, learn: Callable[[], list[Fact]]) -> list[Fact]:
+    def _fetch_group(self, group: str, fetch: Callable[[], list[Update]]) -> list[Update]:
         try:
-            return learn()
+            return fetch()
         except Exception as e:
-            log.exception("what there is to know of job %s (%s) could not be read", self._job, group)
-            return [Missed(group, f"{type(e).__name__}: {clean(str(e))}", time.time())]
+            log.exception("what there is to know of job %s (%s) could not be read", self._job_id, group)
+            return [GroupUnavailable(group, f"{type(e).__name__}: {sanitize(str(e))}", time.time())]
 
-    def _failure(self) -> list[Fact]:
-        failure = explain(gather(self._session, self._meta))
-        return [] if failure is None else [Failed(failure, time.time())]
+    def _diagnose_failure(self) -> list[Update]:
+        failure = diagnose(collect_evidence(self._session, self._meta))
+        return [] if failure is None else [Diagnosed(failure, time.time())]
 
-    def _history(self) -> list[Fact]:
+    def _fetch_history(self) -> list[Update]:
         try:
-            return self._from_result()
-        except _TooLarge:
-            reason = f"its result has more than {MOST_RESULT >> 20} MB: download it to see them"
+            return self._read_result()
+        except _ResultTooLarge:
+            reason = f"its result has more than {MAX_RESULT_BYTES >> 20} MB: download it to see them"
         except FlareError as e:
-            reason = polls.why_not(e)
-        missed = Missed("metrics", reason, time.time())
+            reason = polls.error_reason(e)
+        missed = GroupUnavailable("metrics", reason, time.time())
         try:
-            text = self._session.get_job_logs(self._job, log_file_name=polls.LOG)["logs"].get("server")
+            text = self._session.get_job_logs(self._job_id, log_file_name=polls.LOG_FILE)["logs"].get("server")
         except FlareError as e:
-            return [missed, Missed("rounds", polls.why_not(e), time.time())]
-        return [missed, *self._from_log(text if isinstance(text, str) else "", None)]
+            return [missed, GroupUnavailable("rounds", polls.error_reason(e), time.time())]
+        return [missed, *self._read_log(text if isinstance(text, str) else "", None)]
 
-    def _from_result(self) -> list[Fact]:
+    def _read_result(self) -> list[Update]:
         with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
-            result = self._session.download_job_result(self._job, scratch, progress=_limited)
+            result = self._session.download_job_result(self._job_id, scratch, progress=_limit_size)
             run = Path(result, "workspace")
-            told = files.read_config(_read(run / files.SERVER_CONFIG))
-            names = sorted(run.glob(f"{polls.LOG}*"), key=_age, reverse=True)
-            facts = self._from_log("".join(_read(path) for path in names), told)
+            told = files.read_config(_read_text(run / files.SERVER_CONFIG))
+            names = sorted(run.glob(f"{polls.LOG_FILE}*"), key=_rotation_number, reverse=True)
+            facts = self._read_log("".join(_read_text(path) for path in names), told)
             metrics = sorted(run.glob(f"{files.ROUND_METRICS}.*"))
             for path in metrics:
-                facts += files.read_round_metrics(_read(path))
-            facts += files.read_summary(_read(run / files.METRICS_SUMMARY))
+                facts += files.read_round_metrics(_read_text(path))
+            facts += files.read_metrics_summary(_read_text(run / files.METRICS_SUMMARY))
             now = time.time()
             facts.append(
-                Learned("metrics", now) if metrics else Missed("metrics", "the job keeps no record of metrics", now)
+                GroupRefreshed("metrics", now)
+                if metrics
+                else GroupUnavailable("metrics", "the job keeps no record of metrics", now)
             )
             return facts
 
-    def _from_log(self, text: str, told: Any) -> list[Fact]:
-        reader = ServerLog(self._clock.zone, self._clock.ahead, told)
-        facts: list[Fact] = [] if told is None else [told]
+    def _read_log(self, text: str, workflow: Any) -> list[Update]:
+        reader = ServerLogParser(self._clock.utc_offset, self._clock.offset, workflow)
+        facts: list[Update] = [] if workflow is None else [workflow]
         facts += reader.feed(text)
-        return [*facts, LogRead("server", polls.LOG, reader.offset), Learned("rounds", time.time())]
+        return [*facts, LogOffset("server", polls.LOG_FILE, reader.offset), GroupRefreshed("rounds", time.time())]
 
 
-def _limited(received: int, _: int) -> None:
-    if received > MOST_RESULT:
-        raise _TooLarge
+def _limit_size(received: int, _: int) -> None:
+    if received > MAX_RESULT_BYTES:
+        raise _ResultTooLarge
 
 
-def _read(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError:
         return ""
 
 
-def _age(path: Path) -> int:
+def _rotation_number(path: Path) -> int:
     number = path.suffix[1:]
     return int(number) if number.isdecimal() else 0

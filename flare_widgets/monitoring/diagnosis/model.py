@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = (
+FAILURE_KINDS = (
     "client-exception",
     "client-exit",
     "server-exception",
@@ -34,7 +34,7 @@ class Failure:
     sentence
         What happened: who, where, what. An inference says "probably".
     kind
-        One of :data:`KINDS`.
+        One of :data:`FAILURE_KINDS`.
     site
         Who failed: a site's name, ``server``, or empty when not known. When several sites failed alike, the first.
     error
@@ -74,7 +74,7 @@ class Failure:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Failure:
         """Read what :meth:`to_json` wrote; fields of a later version are ignored."""
-        fields = _known(cls, data)
+        fields = _known_fields(cls, data)
         fields["log"] = tuple(data.get("log", ()))
         fields["missing"] = tuple(data.get("missing", ()))
         return cls(**fields)
@@ -152,7 +152,7 @@ class Evidence:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Evidence:
         """Read what :meth:`to_json` wrote; fields of a later version are ignored."""
-        fields = _known(cls, data)
+        fields = _known_fields(cls, data)
         fields["logs"] = tuple(LogText(**log) for log in data.get("logs", ()))
         fields["missing"] = tuple(data.get("missing", ()))
         fields["idle"] = tuple(data.get("idle", ()))
@@ -162,5 +162,5 @@ class Evidence:
         return cls(**fields)
 
 
-def _known(cls: Any, data: dict[str, Any]) -> dict[str, Any]:
+def _known_fields(cls: Any, data: dict[str, Any]) -> dict[str, Any]:
     return {f.name: data[f.name] for f in dataclasses.fields(cls) if f.name in data}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from .model import Failure
 
-_WAITING = {
+_UNSCHEDULABLE_HINTS = {
     True: "See what each site has with session.report_resources('client').",
     False: "See who is connected with %flare status.",
 }
 
 
-def advise(failure: Failure) -> str:
+def suggest_next_step(failure: Failure) -> str:
     """Return what to do next, in a sentence or two."""
     site = failure.site or "the site"
     at = f"{failure.file} line {failure.line}" if failure.file and failure.line is not None else ""
@@ -29,7 +29,8 @@ def advise(failure: Failure) -> str:
         "refused": "Correct what it says and submit the job again (%flare submit)."
         if site == "server" and not failure.log
         else f"Ask {who}'s administrator what it permits{byoc}, then submit the job again (%flare submit).",
-        "unschedulable": f"{_WAITING['resource_spec' in failure.sentence]} The job starts by itself when it can; if "
+        "unschedulable": f"{_UNSCHEDULABLE_HINTS['resource_spec' in failure.sentence]} The job starts by itself "
+        "when it can; if "
         "it never will, end it with %flare abort and submit it with what it needs corrected.",
         "aborted": "If that was not intended, submit the same job once more with %flare clone.",
         "site-lost": "When %flare status shows the site again, submit the job once more with %flare clone. "

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 
-_MANY = 3  # names that are enumerated
+_MAX_NAMES = 3  # names that are enumerated
 
 
-def enumerate_names(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Return names of sites, at least one, as in ``a, b and 2 more sites``."""
-    cleaned = [clean(name, 80) for name in names]
-    if len(cleaned) > _MANY:
-        cleaned = [*cleaned[: _MANY - 1], f"{len(cleaned) - _MANY + 1} more sites"]
+    cleaned = [sanitize(name, 80) for name in names]
+    if len(cleaned) > _MAX_NAMES:
+        cleaned = [*cleaned[: _MAX_NAMES - 1], f"{len(cleaned) - _MAX_NAMES + 1} more sites"]
     return cleaned[0] if len(cleaned) == 1 else f"{', '.join(cleaned[:-1])} and {cleaned[-1]}"
 
 
-def one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
     """Return a text, cleaned and bounded, without line breaks."""
-    return clean(" ".join(text.split()), 300)
+    return sanitize(" ".join(text.split()), 300)
 
 
-def text_of(value: Any) -> str:
+def text_or_empty(value: Any) -> str:
     """Return a value that should be text; empty if it is not."""
     return value if isinstance(value, str) else ""
 
 
-def server_if(lines: tuple[str, ...]) -> str:
+def server_if_any(lines: tuple[str, ...]) -> str:
     """Return whose lines of the server's log these are, if there are some."""
     return "server" if lines else ""

@@ -6,23 +6,23 @@ import dataclasses
 import re
 
 from ...api.models import is_terminal
-from ...formatting.text import clean
-from ..logs.records import LINES, WIDTH
-from .log_analysis import Clues
+from ...formatting.text import sanitize
+from ..logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
+from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
-from .next_steps import advise
-from .phrasing import enumerate_names, one_line, server_if, text_of
-from .server_blame import blamed
-from .site_failure import of_site, of_suspect
-from .stalled import not_ended, unschedulable
+from .next_steps import suggest_next_step
+from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
+from .server_blame import find_blamed_sites
+from .site_failure import build_failure, diagnose_site
+from .stalled import diagnose_stalled, diagnose_unschedulable
 
-_LOST = re.compile(
+_LOST_SITE = re.compile(
     r"Client (?P<site>\S+) is deemed disconnected|All clients are dead: (?P<all>.*)|"
     r"Required client\(s\) dead: (?P<required>.*)|Alive clients (?P<alive>\d+) < required min (?P<min>\d+)"
 )
 
 
-def explain(evidence: Evidence) -> Failure | None:
+def diagnose(evidence: Evidence) -> Failure | None:
     """Say why a job ended badly, or does not start.
 
     Parameters
@@ -46,56 +46,56 @@ def explain(evidence: Evidence) -> Failure | None:
     The job was refused, nothing was started: deploy_map is empty for job hello
     Correct what it says and submit the job again (%flare submit).
     """
-    failure = _explain(evidence)
+    failure = _diagnose(evidence)
     if failure is None:
         return None
-    failure = dataclasses.replace(failure, missing=_missing(failure, evidence))
-    return failure if failure.next_step else dataclasses.replace(failure, next_step=advise(failure))
+    failure = dataclasses.replace(failure, missing=_relevant_missing(failure, evidence))
+    return failure if failure.next_step else dataclasses.replace(failure, next_step=suggest_next_step(failure))
 
 
-def _missing(failure: Failure, evidence: Evidence) -> tuple[str, ...]:
+def _relevant_missing(failure: Failure, evidence: Evidence) -> tuple[str, ...]:
     """What could not be had, of what would say more."""
     if failure.error or failure.kind in ("refused", "unschedulable", "server-restarted"):
         return ()
     if failure.kind == "aborted":
-        return tuple(clean(sentence, 400) for sentence in evidence.missing if sentence.startswith("who aborted"))
-    return tuple(clean(sentence, 400) for sentence in evidence.missing)
+        return tuple(sanitize(sentence, 400) for sentence in evidence.missing if sentence.startswith("who aborted"))
+    return tuple(sanitize(sentence, 400) for sentence in evidence.missing)
 
 
-def _explain(evidence: Evidence) -> Failure | None:
+def _diagnose(evidence: Evidence) -> Failure | None:
     if evidence.refusal:
-        return _refused(evidence)
-    status = text_of(evidence.meta.get("status"))
+        return _diagnose_refusal(evidence)
+    status = text_or_empty(evidence.meta.get("status"))
     if not is_terminal(status):
-        return not_ended(evidence, status)
+        return diagnose_stalled(evidence, status)
     if status in ("FINISHED:COMPLETED", "FINISHED_OK"):
-        return _hollow(Clues(evidence))
+        return _diagnose_task_timeouts(LogAnalysis(evidence))
     if status == "FINISHED:CAN_NOT_SCHEDULE":
-        return unschedulable(evidence, given_up=True)
-    if _failed_deployments(evidence) and not text_of(evidence.meta.get("start_time")):
-        return _not_deployed(evidence)
+        return diagnose_unschedulable(evidence, has_given_up=True)
+    if _failed_deployments(evidence) and not text_or_empty(evidence.meta.get("start_time")):
+        return _diagnose_deployment(evidence)
     if status in ("FINISHED:ABORTED", "ABORTED"):
-        return _aborted(evidence)
-    return _ended(evidence, status)
+        return _diagnose_abort(evidence)
+    return _diagnose_end(evidence, status)
 
 
-def _refused(evidence: Evidence) -> Failure:
-    why = one_line(evidence.refusal).removeprefix("invalid job definition: ")
+def _diagnose_refusal(evidence: Evidence) -> Failure:
+    why = to_one_line(evidence.refusal).removeprefix("invalid job definition: ")
     return Failure(f"The job was refused, nothing was started: {why}", "refused", site="server", error=why)
 
 
-def _hollow(clues: Clues) -> Failure | None:
+def _diagnose_task_timeouts(analysis: LogAnalysis) -> Failure | None:
     """A job that ended well in FLARE's eyes, though no site has done anything for it in time."""
-    timeouts = clues.tasks.get("TIMEOUT", 0)
-    if not timeouts or len(clues.tasks) > 1:
+    timeouts = analysis.task_outcomes.get("TIMEOUT", 0)
+    if not timeouts or len(analysis.task_outcomes) > 1:
         return None
     times = "its only task" if timeouts == 1 else f"each of its {timeouts} tasks"
     return Failure(
         f"The job completed, but {times} for the sites timed out: its result is what it began with",
         "timeout",
         site="server",
-        round=clues.round,
-        log=clues.tail_of_tasks(),
+        round=analysis.round,
+        log=analysis.tail_until_last_task(),
         log_of="server",
     )
 
@@ -110,30 +110,32 @@ def _failed_deployments(evidence: Evidence) -> list[tuple[str, str]]:
     return found
 
 
-def _not_deployed(evidence: Evidence) -> Failure:
+def _diagnose_deployment(evidence: Evidence) -> Failure:
     site, why = _failed_deployments(evidence)[0]
-    reason = one_line(why.replace("NVFLARE_ERROR: ", ""))
+    reason = to_one_line(why.replace("NVFLARE_ERROR: ", ""))
     return Failure(
-        f"{clean(site, 80)} did not accept the job: {reason}",
+        f"{sanitize(site, 80)} did not accept the job: {reason}",
         "refused",
-        site=clean(site, 80),
+        site=sanitize(site, 80),
         error=reason,
-        log=tuple(clean(str(line), WIDTH) for line in evidence.meta["job_deploy_detail"][-LINES:]),
+        log=tuple(
+            sanitize(str(line), MAX_SHOWN_CHARS) for line in evidence.meta["job_deploy_detail"][-MAX_SHOWN_LINES:]
+        ),
         log_of="server",
     )
 
 
-def _aborted(evidence: Evidence) -> Failure:
-    clues = Clues(evidence)
-    by = f"by {clean(evidence.aborted_by)}" if evidence.aborted_by else "(by whom is not known)"
-    if not text_of(evidence.meta.get("start_time")):
+def _diagnose_abort(evidence: Evidence) -> Failure:
+    clues = LogAnalysis(evidence)
+    by = f"by {sanitize(evidence.aborted_by)}" if evidence.aborted_by else "(by whom is not known)"
+    if not text_or_empty(evidence.meta.get("start_time")):
         return Failure(f"The job was aborted {by} before it started", "aborted")
-    return Failure(f"The job was aborted {by}{clues.in_round()}", "aborted", round=clues.round)
+    return Failure(f"The job was aborted {by}{clues.round_phrase()}", "aborted", round=clues.round)
 
 
-def _ended(evidence: Evidence, status: str) -> Failure:
-    clues = Clues(evidence)
-    failure = _lost(clues) or _cause(clues, blamed(evidence.logs))
+def _diagnose_end(evidence: Evidence, status: str) -> Failure:
+    clues = LogAnalysis(evidence)
+    failure = _diagnose_lost_sites(clues) or _diagnose_cause(clues, find_blamed_sites(evidence.logs))
     if failure is not None:
         return failure
     text = clues.last_error("server")
@@ -144,26 +146,26 @@ def _ended(evidence: Evidence, status: str) -> Failure:
             f"The server could not deploy the job{because}", "unknown", log=lines, log_of="server" * bool(lines)
         )
     return Failure(
-        f"The job ended as {clean(status, 80)}{clues.in_round()}{because}",
+        f"The job ended as {sanitize(status, 80)}{clues.round_phrase()}{because}",
         "unknown",
         round=clues.round,
         log=lines,
-        log_of=server_if(lines),
+        log_of=server_if_any(lines),
     )
 
 
-def _lost(clues: Clues) -> Failure | None:
+def _diagnose_lost_sites(analysis: LogAnalysis) -> Failure | None:
     """A site that was not heard of for too long."""
     named: list[str] = []
     need = ""
     at = None
-    for index, record in enumerate(clues.records("server", "job")):
-        match = _LOST.search(record.message)
+    for index, record in enumerate(analysis.records("server", "job")):
+        match = _LOST_SITE.search(record.message)
         if match is None:
             continue
         at = index
         if match["site"]:
-            named.append(clean(match["site"], 80))
+            named.append(sanitize(match["site"], 80))
         elif match["min"]:
             are = "was" if match["alive"] == "1" else "were"
             need = f": {match['alive']} of the {match['min']} sites that the job needs {are} left"
@@ -171,38 +173,38 @@ def _lost(clues: Clues) -> Failure | None:
             need = ": the job cannot do without"
     if not named:
         return None
-    names = enumerate_names(dict.fromkeys(named))
-    lines = clues.tail("server", until=at)
+    names = join_names(dict.fromkeys(named))
+    lines = analysis.tail("server", last_index=at)
     return Failure(
-        f"The server lost {names}{clues.in_round()}{need}",
+        f"The server lost {names}{analysis.round_phrase()}{need}",
         "site-lost",
         site=named[0],
-        round=clues.round,
+        round=analysis.round,
         log=lines,
         log_of="server",
     )
 
 
-def _cause(clues: Clues, sites: list[str]) -> Failure | None:
+def _diagnose_cause(analysis: LogAnalysis, sites: list[str]) -> Failure | None:
     """What went wrong on the server, or on a site.
 
     A traceback alone proves nothing: user code may log an exception that it has dealt with. So first comes what
     ended the workflow, then the sites that the server blames, and only then any other traceback.
     """
-    server = clues.suspect("server")
-    if server is not None and (server.early or clues.workflow_failed):
-        return of_suspect(clues, server)
+    server = analysis.find_exception("server")
+    if server is not None and (server.is_before_first_round or analysis.has_workflow_failed):
+        return build_failure(analysis, server)
     for site in sites:
-        if failure := of_site(clues, site):
+        if failure := diagnose_site(analysis, site):
             return failure
     if server is not None:
-        return of_suspect(clues, server)
-    stopped = [site for site in clues.stopped() if site not in sites]
-    stopped.sort(key=lambda site: clues.suspect(site) is None)
+        return build_failure(analysis, server)
+    stopped = [site for site in analysis.sites_with_errors() if site not in sites]
+    stopped.sort(key=lambda site: analysis.find_exception(site) is None)
     for site in stopped:
-        if failure := of_site(clues, site):
+        if failure := diagnose_site(analysis, site):
             return failure
-    for site in clues.sites:
-        if clues.suspect(site) and (failure := of_site(clues, site)):
+    for site in analysis.sites:
+        if analysis.find_exception(site) and (failure := diagnose_site(analysis, site)):
             return dataclasses.replace(failure, sentence=failure.sentence.replace(" failed", " probably failed", 1))
     return None

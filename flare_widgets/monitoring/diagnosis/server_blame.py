@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from .model import LogText
 
-_NAMED = (
+_BLAME_PATTERNS = (
     re.compile(r"Result from (\S+) is bad"),
     re.compile(r"reported failure from ([^\s:]+)"),
     re.compile(r"Client (\S+) is deemed disconnected"),
@@ -17,10 +17,10 @@ _NAMED = (
 )
 
 
-_ORDER = ("job", "errors", "remembered", "parent")  # the job's own process is the first to know
+_LOG_ORDER = ("job", "errors", "remembered", "parent")  # the job's own process is the first to know
 
 
-def blamed(logs: Iterable[LogText]) -> list[str]:
+def find_blamed_sites(logs: Iterable[LogText]) -> list[str]:
     """Return the sites that the server's logs blame, the first one first.
 
     Parameters
@@ -28,13 +28,13 @@ def blamed(logs: Iterable[LogText]) -> list[str]:
     logs
         Any logs; only the server's count.
     """
-    servers = sorted((log for log in logs if log.of == "server" and log.what in _ORDER), key=_place)
+    servers = sorted((log for log in logs if log.of == "server" and log.what in _LOG_ORDER), key=_log_rank)
     found: dict[str, None] = {}
     for log in servers:
-        matches = (match for pattern in _NAMED for match in pattern.finditer(log.text))
+        matches = (match for pattern in _BLAME_PATTERNS for match in pattern.finditer(log.text))
         found.update(dict.fromkeys(match.group(1) for match in sorted(matches, key=lambda match: match.start())))
     return list(found)
 
 
-def _place(log: LogText) -> int:
-    return _ORDER.index(log.what)
+def _log_rank(log: LogText) -> int:
+    return _LOG_ORDER.index(log.what)

@@ -2,63 +2,64 @@
 
 from __future__ import annotations
 
-from ...formatting.text import clean
-from .exceptions import Suspect
-from .log_analysis import Clues
+from ...formatting.text import sanitize
+from .exceptions import ExceptionFinding
+from .log_analysis import LogAnalysis
 from .model import Failure
-from .phrasing import enumerate_names
+from .phrasing import join_names
 
 
-def of_site(clues: Clues, site: str) -> Failure | None:
+def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
     """What went wrong on a site, by the traceback in its log, or without one by how its process ended."""
-    suspect = clues.suspect(site)
+    suspect = analysis.find_exception(site)
     if suspect is not None:
-        others = (clues.suspect(other) for other in clues.sites)
-        alike = sorted((other for other in others if other and suspect.same(other)), key=lambda other: other.site)
-        return of_suspect(clues, alike[0], [other.site for other in alike])
-    ending = clues.ending(site)
+        others = (analysis.find_exception(other) for other in analysis.sites)
+        alike = sorted((other for other in others if other and suspect.is_same_as(other)), key=lambda other: other.site)
+        return build_failure(analysis, alike[0], [other.site for other in alike])
+    ending = analysis.find_exit(site)
     if ending is None:
         return None
-    words = f"In round {clues.round + 1}, {ending.words}" if clues.round is not None else ending.words
+    words = f"In round {analysis.round + 1}, {ending.description}" if analysis.round is not None else ending.description
     if words.startswith("the "):
         words = f"T{words[1:]}"
-    return Failure(words, ending.kind, site=clean(site, 80), round=clues.round, log=ending.log, log_of=ending.log_of)
+    return Failure(
+        words, ending.kind, site=sanitize(site, 80), round=analysis.round, log=ending.log, log_of=ending.log_of
+    )
 
 
-def of_suspect(clues: Clues, suspect: Suspect, alike: list[str] | None = None) -> Failure:
+def build_failure(analysis: LogAnalysis, finding: ExceptionFinding, sites: list[str] | None = None) -> Failure:
     """The failure that a traceback tells."""
-    server = suspect.site == "server"
-    who = "The server" if server else enumerate_names(alike or [suspect.site])
-    plural = len(alike or ()) > 1
-    where = f", in {suspect.file}" if suspect.file else ""
-    if where and suspect.line is not None:
-        where += f" line {suspect.line}"
+    server = finding.site == "server"
+    who = "The server" if server else join_names(sites or [finding.site])
+    plural = len(sites or ()) > 1
+    where = f", in {finding.file}" if finding.file else ""
+    if where and finding.line is not None:
+        where += f" line {finding.line}"
     # What cannot be loaded mostly fails before the first round of its site, whichever the server was in by then.
-    number = None if suspect.early else clues.round
+    number = None if finding.is_before_first_round else analysis.round
     in_round = "" if number is None else f" in round {number + 1}"
-    if suspect.kind == "refused":
-        sentence = f"{who} {'do' if plural else 'does'} not permit {suspect.what}: it is {suspect.why}"
-    elif suspect.kind == "bad-class":
-        sentence = f"{who} could not {suspect.what}: {suspect.why}"
-    elif suspect.kind == "missing-package":
+    if finding.kind == "refused":
+        sentence = f"{who} {'do' if plural else 'does'} not permit {finding.subject}: it is {finding.reason}"
+    elif finding.kind == "bad-class":
+        sentence = f"{who} could not {finding.subject}: {finding.reason}"
+    elif finding.kind == "missing-package":
         has = "have" if plural else "has"
-        sentence = (
-            f"{who} {has} no Python package {suspect.what}{f', which {suspect.file} imports' if suspect.file else ''}"
-        )
-        if suspect.file and suspect.line is not None:
-            sentence += f" in line {suspect.line}"
+        imported_by = f", which {finding.file} imports" if finding.file else ""
+        sentence = f"{who} {has} no Python package {finding.subject}{imported_by}"
+        if finding.file and finding.line is not None:
+            sentence += f" in line {finding.line}"
     else:
-        sentence = f"{who} failed{in_round}{where}: {suspect.error}{suspect.origin}"
+        sentence = f"{who} failed{in_round}{where}: {finding.error}{finding.cause_note}"
     return Failure(
         sentence,
-        suspect.kind,
-        site=suspect.site,
-        error=suspect.error,
+        finding.kind,
+        site=finding.site,
+        error=finding.error,
         round=number,
-        file=suspect.file,
-        line=suspect.line,
-        function=suspect.function,
-        code=suspect.code,
-        log=suspect.log,
-        log_of=suspect.site,
+        file=finding.file,
+        line=finding.line,
+        function=finding.function,
+        code=finding.code,
+        log=finding.log,
+        log_of=finding.site,
     )

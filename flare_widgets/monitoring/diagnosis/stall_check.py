@@ -13,15 +13,15 @@ from typing import Any
 
 from ...api.session import Session
 from ..job.snapshot import JobSnapshot
-from ..job.updates import Failed
-from . import explain
-from .collect import gather
+from ..job.updates import Diagnosed
+from . import diagnose
+from .collect import collect_evidence
 
 log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-inquiry"
 
-PAUSE = 30.0
+CHECK_INTERVAL_S = 30.0
 """Seconds between two inquiries about a job."""
 
 
@@ -37,7 +37,7 @@ def is_due(snapshot: JobSnapshot, now: float) -> bool:
     """
     if snapshot.ended or snapshot.trouble:
         return False
-    if snapshot.waits_for(now) or snapshot.zombie:
+    if snapshot.waiting_reason(now) or snapshot.is_zombie:
         return True
     if snapshot.status != "RUNNING":
         return False
@@ -45,7 +45,7 @@ def is_due(snapshot: JobSnapshot, now: float) -> bool:
     return late or bool(snapshot.silent_sites)
 
 
-class Inquiry:
+class StallCheck:
     """One look at why a job does not come along.
 
     Parameters
@@ -65,19 +65,19 @@ class Inquiry:
         Whether there is nothing more to wait for.
     """
 
-    def __init__(self, session: Session, meta: dict[str, Any], wake: Callable[[], None]) -> None:
-        self.found: Failed | None = None
-        self.over = False
+    def __init__(self, session: Session, meta: dict[str, Any], on_done: Callable[[], None]) -> None:
+        self.result: Diagnosed | None = None
+        self.is_done = False
         self._session = session
         self._meta = meta
-        self._wake = wake
+        self._on_done = on_done
         threading.Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
 
     def _run(self) -> None:
         try:
-            self.found = Failed(explain(gather(self._session, self._meta)), time.time())
+            self.result = Diagnosed(diagnose(collect_evidence(self._session, self._meta)), time.time())
         except Exception:
             log.exception("why job %s does not come along could not be asked", self._meta.get("job_id"))
         finally:
-            self.over = True
-            self._wake()
+            self.is_done = True
+            self._on_done()

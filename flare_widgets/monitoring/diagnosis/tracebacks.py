@@ -16,30 +16,30 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from ...formatting.text import clean
-from ..logs.records import Record
+from ...formatting.text import sanitize
+from ..logs.records import LogRecord
 
-_BEGIN = "Traceback (most recent call last):"
+_TRACEBACK_HEADER = "Traceback (most recent call last):"
 _FRAME = re.compile(r'  File "([^"]{1,4096})", line (\d{1,9})(?:, in (.{1,200}))?')
 _ERROR = re.compile(r"([A-Za-z_][\w.]{0,200})(?::\s?(.*))?")
-_CAUSE = "The above exception was the direct cause of the following exception:"
-_CONTEXT = "During handling of the above exception, another exception occurred:"
-_CUSTOM = re.compile(r"(?:^|/)(?:app_[^/]+/|app/)?custom/(.+)")
-_LIBRARY = re.compile(
+_CAUSE_LINE = "The above exception was the direct cause of the following exception:"
+_CONTEXT_LINE = "During handling of the above exception, another exception occurred:"
+_CUSTOM_PATH = re.compile(r"(?:^|/)(?:app_[^/]+/|app/)?custom/(.+)")
+_LIBRARY_PATH = re.compile(
     r"site-packages/|dist-packages/|/lib/python\d|/nvflare/(?:ap|client|fuel|job|private|recipe|tool)|^<"
 )
-_GROUP = re.compile(r" *[|+] ?")
-_RULE = re.compile(r" *\+-")
-_FIRST = re.compile(r" *\+-\+?-+ 1 -+")
-_MESSAGE = 300  # characters of an exception's message that are shown
-_DEEPEST = 20  # exceptions that came from each other; those before are left out
-_FIRST_WITHIN = 5  # lines of an exception group's message
-_LONGEST = 5000  # characters of it that are looked at: patterns must not take for ever on hostile ones
-_CONTINUED = 4  # further lines of an exception's message when each line is a record
+_GROUP_PREFIX = re.compile(r" *[|+] ?")
+_GROUP_RULE = re.compile(r" *\+-")
+_GROUP_FIRST = re.compile(r" *\+-\+?-+ 1 -+")
+_MAX_SHOWN_MESSAGE_CHARS = 300  # characters of an exception's message that are shown
+_MAX_DEPTH = 20  # exceptions that came from each other; those before are left out
+_MAX_GROUP_MESSAGE_LINES = 5  # lines of an exception group's message
+_MAX_MESSAGE_CHARS = 5000  # characters of it that are looked at: patterns must not take for ever on hostile ones
+_MAX_CONTINUATION_LINES = 4  # further lines of an exception's message when each line is a record
 
 
 @dataclass(frozen=True)
-class Frame:
+class StackFrame:
     """One line of a traceback: where the code was."""
 
     file: str
@@ -48,19 +48,19 @@ class Frame:
     code: str
 
     @property
-    def custom(self) -> str:
+    def custom_path(self) -> str:
         """The file's path in the job's ``custom`` folder; empty if it is not there."""
-        match = _CUSTOM.search(self.file)
-        return match.group(1) if match and not _LIBRARY.search(match.group(1)) else ""
+        match = _CUSTOM_PATH.search(self.file)
+        return match.group(1) if match and not _LIBRARY_PATH.search(match.group(1)) else ""
 
     @property
-    def library(self) -> bool:
+    def is_library(self) -> bool:
         """Whether it is not the user's, but Python's, FLARE's or another package's."""
-        return not self.custom and bool(_LIBRARY.search(self.file))
+        return not self.custom_path and bool(_LIBRARY_PATH.search(self.file))
 
 
 @dataclass(frozen=True)
-class Trace:
+class ParsedTraceback:
     """An exception, as a traceback tells it.
 
     Attributes
@@ -78,150 +78,169 @@ class Trace:
     error: str
     type: str
     message: str
-    frames: tuple[Frame, ...]
-    before: Trace | None = None
-    link: str = ""
+    frames: tuple[StackFrame, ...]
+    cause: ParsedTraceback | None = None
+    cause_relation: str = ""
 
     @property
-    def users(self) -> Frame | None:
+    def user_frame(self) -> StackFrame | None:
         """The frame in the user's code; if it has none, that of the exception it came from."""
         for one in self.chain:
-            own = [f for f in one.frames if f.custom] or [f for f in one.frames if not f.library]
+            own = [f for f in one.frames if f.custom_path] or [f for f in one.frames if not f.is_library]
             if own:
                 return own[-1]
         return None
 
     @property
-    def chain(self) -> tuple[Trace, ...]:
+    def chain(self) -> tuple[ParsedTraceback, ...]:
         """This exception, and those it came from."""
         found = [self]
-        while found[-1].before is not None:
-            found.append(found[-1].before)
+        while found[-1].cause is not None:
+            found.append(found[-1].cause)
         return tuple(found)
 
 
 @dataclass(frozen=True)
-class Found:
+class LocatedTraceback:
     """A traceback, and the index of the log record that ends it."""
 
-    trace: Trace
-    record: int
+    traceback: ParsedTraceback
+    record_index: int
 
 
-def find_traces(records: Sequence[Record]) -> list[Found]:
+def find_tracebacks(records: Sequence[LogRecord]) -> list[LocatedTraceback]:
     """Return the tracebacks in a log, in the order of their ends."""
-    found: list[Found] = []
-    streams: dict[str, list[_Line]] = {}
+    found: list[LocatedTraceback] = []
+    streams: dict[str, list[_IndexedLine]] = {}
     for index, record in enumerate(records):
         lines = record.message.splitlines() or [""]
         if len(lines) > 1:
-            if _BEGIN in record.message:
-                found += _traces([_Line(index, line) for line in lines], whole=True)
-        elif record.name:  # maybe a line of a process's output
-            stream = streams.setdefault(record.name, [])
-            if stream and _apart(records[stream[-1].record].time, record.time):
-                stream.append(_Line(index, ""))
-            stream.append(_Line(index, lines[0]))
+            if _TRACEBACK_HEADER in record.message:
+                found += _parse_tracebacks([_IndexedLine(index, line) for line in lines], whole=True)
+        elif record.logger:  # maybe a line of a process's output
+            stream = streams.setdefault(record.logger, [])
+            if stream and _are_apart(records[stream[-1].record_index].timestamp, record.timestamp):
+                stream.append(_IndexedLine(index, ""))
+            stream.append(_IndexedLine(index, lines[0]))
     for stream in streams.values():
-        found += _traces(stream, whole=False)
-    return sorted(found, key=lambda f: f.record)
+        found += _parse_tracebacks(stream, whole=False)
+    return sorted(found, key=lambda f: f.record_index)
 
 
-class _Line(NamedTuple):
-    record: int
+class _IndexedLine(NamedTuple):
+    record_index: int
     text: str
 
 
-def _traces(lines: Sequence[_Line], whole: bool) -> Iterator[Found]:
+def _parse_tracebacks(lines: Sequence[_IndexedLine], whole: bool) -> Iterator[LocatedTraceback]:
     at = 0
-    before: Trace | None = None
+    before: ParsedTraceback | None = None
     link = ""
     while at < len(lines):
-        if not lines[at].text.endswith(_BEGIN):
+        if not lines[at].text.endswith(_TRACEBACK_HEADER):
             at += 1
             continue
-        at, trace = _one(lines, at, before, link, whole)
+        at, trace = _parse_traceback(lines, at, before, link, whole)
         before = None
         if trace is None:
             continue
-        link = _link(lines, at)
+        link = _read_cause_relation(lines, at)
         if link:
-            before = trace if len(trace.chain) < _DEEPEST else None
+            before = trace if len(trace.chain) < _MAX_DEPTH else None
         else:
-            yield Found(trace, lines[at - 1].record)
+            yield LocatedTraceback(trace, lines[at - 1].record_index)
     if before is not None:  # the log was cut off behind the link
-        yield Found(before, lines[-1].record)
+        yield LocatedTraceback(before, lines[-1].record_index)
 
 
-def _one(
-    lines: Sequence[_Line], at: int, before: Trace | None, link: str, whole: bool, depth: int = 0
-) -> tuple[int, Trace | None]:
+def _parse_traceback(
+    lines: Sequence[_IndexedLine],
+    index: int,
+    cause: ParsedTraceback | None,
+    cause_relation: str,
+    whole: bool,
+    depth: int = 0,
+) -> tuple[int, ParsedTraceback | None]:
     """Read one traceback, whose first line is at `at`, and return where it ends."""
-    plain = _ruled if _GROUP.match(lines[at].text) else str
-    frames: list[Frame] = []
-    at += 1
-    while at < len(lines):
-        text = plain(lines[at].text)
+    plain = _strip_group_prefix if _GROUP_PREFIX.match(lines[index].text) else str
+    frames: list[StackFrame] = []
+    index += 1
+    while index < len(lines):
+        text = plain(lines[index].text)
         if match := _FRAME.match(text):
             file, number, function = match.groups()
-            code = plain(lines[at + 1].text) if at + 1 < len(lines) else ""
+            code = plain(lines[index + 1].text) if index + 1 < len(lines) else ""
             if not code.startswith("    ") or not code.strip(" ~^"):
                 code = ""
-            frames.append(Frame(file, int(number), function or "", code.strip()))
+            frames.append(StackFrame(file, int(number), function or "", code.strip()))
         elif text and not text.startswith(" "):
             break
-        at += 1
-    match = _ERROR.fullmatch(plain(lines[at].text).strip()) if at < len(lines) else None
+        index += 1
+    match = _ERROR.fullmatch(plain(lines[index].text).strip()) if index < len(lines) else None
     if match is None:
-        return at, None
+        return index, None
     type_ = match.group(1).rpartition(".")[2]
     message = [match.group(2) or ""]
-    at += 1
-    while at < len(lines) and (whole or len(message) <= _CONTINUED) and not _ends(lines[at].text):
-        message.append(plain(lines[at].text).strip())
-        at += 1
-    words = clean(" ".join(" ".join(message).split()), _MESSAGE)
+    index += 1
+    while index < len(lines) and (whole or len(message) <= _MAX_CONTINUATION_LINES) and not _is_end(lines[index].text):
+        message.append(plain(lines[index].text).strip())
+        index += 1
+    words = sanitize(" ".join(" ".join(message).split()), _MAX_SHOWN_MESSAGE_CHARS)
     error = f"{type_}: {words}" if words else type_
-    trace = Trace(error, type_, "\n".join(message).strip()[:_LONGEST], tuple(frames), before, link)
+    trace = ParsedTraceback(
+        error, type_, "\n".join(message).strip()[:_MAX_MESSAGE_CHARS], tuple(frames), cause, cause_relation
+    )
     if "ExceptionGroup" in type_:
-        first = _first_of_group(lines, at, depth) if depth < _DEEPEST else None
-        trace = replace(trace, before=first, link="because of") if first else trace
-        while at < len(lines) and _GROUP.match(lines[at].text):
-            at += 1
-    return at, trace
+        first = _parse_first_in_group(lines, index, depth) if depth < _MAX_DEPTH else None
+        trace = replace(trace, cause=first, cause_relation="because of") if first else trace
+        while index < len(lines) and _GROUP_PREFIX.match(lines[index].text):
+            index += 1
+    return index, trace
 
 
-def _first_of_group(lines: Sequence[_Line], at: int, depth: int) -> Trace | None:
-    inner = next((i for i in range(at, min(at + _FIRST_WITHIN, len(lines) - 1)) if _FIRST.match(lines[i].text)), None)
+def _parse_first_in_group(lines: Sequence[_IndexedLine], index: int, depth: int) -> ParsedTraceback | None:
+    inner = next(
+        (
+            i
+            for i in range(index, min(index + _MAX_GROUP_MESSAGE_LINES, len(lines) - 1))
+            if _GROUP_FIRST.match(lines[i].text)
+        ),
+        None,
+    )
     if inner is None:
         return None
-    if lines[inner + 1].text.endswith(_BEGIN):
-        return _one(lines, inner + 1, None, "", True, depth + 1)[1]
-    match = _ERROR.fullmatch(_ruled(lines[inner + 1].text).strip())  # it was made, but never raised
+    if lines[inner + 1].text.endswith(_TRACEBACK_HEADER):
+        return _parse_traceback(lines, inner + 1, None, "", True, depth + 1)[1]
+    match = _ERROR.fullmatch(_strip_group_prefix(lines[inner + 1].text).strip())  # it was made, but never raised
     if match is None:
         return None
-    error = clean(" ".join(match.group(0).split()), _MESSAGE)
-    return Trace(error, match.group(1).rpartition(".")[2], match.group(2) or "", ())
+    error = sanitize(" ".join(match.group(0).split()), _MAX_SHOWN_MESSAGE_CHARS)
+    return ParsedTraceback(error, match.group(1).rpartition(".")[2], match.group(2) or "", ())
 
 
-def _link(lines: Sequence[_Line], at: int) -> str:
-    words = next((line.text.strip() for line in lines[at : at + 3] if line.text.strip()), "")
-    return {_CAUSE: "because of", _CONTEXT: "while handling"}.get(words, "")
+def _read_cause_relation(lines: Sequence[_IndexedLine], index: int) -> str:
+    words = next((line.text.strip() for line in lines[index : index + 3] if line.text.strip()), "")
+    return {_CAUSE_LINE: "because of", _CONTEXT_LINE: "while handling"}.get(words, "")
 
 
-def _ends(text: str) -> bool:
+def _is_end(text: str) -> bool:
     words = text.strip()
-    return not words or words in (_CAUSE, _CONTEXT) or words.endswith(_BEGIN) or bool(_RULE.match(text))
+    return (
+        not words
+        or words in (_CAUSE_LINE, _CONTEXT_LINE)
+        or words.endswith(_TRACEBACK_HEADER)
+        or bool(_GROUP_RULE.match(text))
+    )
 
 
-def _ruled(text: str) -> str:
+def _strip_group_prefix(text: str) -> str:
     """A line without the rules that an exception group draws on the left."""
-    while match := _GROUP.match(text):
+    while match := _GROUP_PREFIX.match(text):
         text = text[match.end() :]
     return text
 
 
-def _apart(one: str, other: str) -> bool:
+def _are_apart(one: str, other: str) -> bool:
     """Whether two lines cannot be of one outburst: more than a second lies between them."""
     try:
         form = "%Y-%m-%d %H:%M:%S,%f"

@@ -50,14 +50,14 @@ class NewFailure:
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobEnded:
     """The job has ended, and what can be learned of it was; told by the watch, since no snapshot says so."""
 
 
-Change = NewStatus | NewRound | NewMetric | NewFailure | Ended
+Change = NewStatus | NewRound | NewMetric | NewFailure | JobEnded
 
 
-def changes(before: JobSnapshot, after: JobSnapshot) -> list[Change]:
+def diff_snapshots(before: JobSnapshot, after: JobSnapshot) -> list[Change]:
     """Return what is new in `after`, in the order in which it is told.
 
     Parameters

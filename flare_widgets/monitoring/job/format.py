@@ -10,20 +10,22 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...formatting.text import SHORT_ID, clean
+from ...formatting.text import SHORT_ID, sanitize
 from .model import Freshness, Point
 
 if TYPE_CHECKING:
     from .snapshot import JobSnapshot
 
-MOST_NAMED = 4
+MAX_NAMED = 4
 """Sites that are named one by one; of more of them only those in trouble are, the others are counted."""
 
-_USUAL = 10  # rounds from which it is told what a task usually takes
-_UNTRIED = 30.0  # seconds after which a server that has not once tried to start a job is odd: it tries within one
-_NAME, _SITE, _METRIC, _REASON = 60, 40, 30, 120  # characters
-_DONE = {"submitted": "done"}  # the matrix tells of results, the sentence of sites
-GROUPS = {
+_TYPICAL_TASK_ROUNDS = 10  # rounds from which it is told what a task usually takes
+_SCHEDULER_IDLE_AFTER_S = (
+    30.0  # seconds after which a server that has not once tried to start a job is odd: it tries within one
+)
+_MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_METRIC_CHARS, _MAX_REASON_CHARS = 60, 40, 30, 120  # characters
+_STATE_LABELS = {"submitted": "done"}  # the matrix tells of results, the sentence of sites
+GROUP_LABELS = {
     "rounds": "rounds",
     "metrics": "metrics",
     "activity": "work of the sites",
@@ -51,28 +53,28 @@ def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
     now = time.time() if now is None else now
     # What the server no longer confirms does not go on.
     seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
-    parts = [label(snapshot.name, snapshot.job_id), _status(snapshot, now)]
-    parts += _troubles(snapshot, seen)
+    parts = [job_label(snapshot.name, snapshot.job_id), _status_text(snapshot, now)]
+    parts += _problems(snapshot, seen)
     if snapshot.rounds:
         parts.append(f"round {snapshot.rounds_begun}{_of_total(snapshot)}")
-    parts += [_metric(snapshot), _times(snapshot, seen), _sites(snapshot, seen)]
-    parts += unknown(snapshot, now)
+    parts += [_metric_text(snapshot), _time_text(snapshot, seen), _sites_text(snapshot, seen)]
+    parts += missing_notes(snapshot, now)
     return "  ".join(filter(None, parts))
 
 
-def label(name: str, job_id: str) -> str:
+def job_label(name: str, job_id: str) -> str:
     """Return a job's name and short id."""
-    return f"{clean(name, _NAME) or 'job'} {clean(job_id[:SHORT_ID])}"
+    return f"{sanitize(name, _MAX_NAME_CHARS) or 'job'} {sanitize(job_id[:SHORT_ID])}"
 
 
-def clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a metric's value in a few characters: ``0.607``, ``12346``, ``1.2e-07``."""
     size = abs(value)
     if size == 0 or 1e-3 <= size < 1e3:
@@ -88,7 +90,7 @@ def nth_round(snapshot: JobSnapshot, number: int) -> int:
     return number - begin + 1
 
 
-def metric_shown(snapshot: JobSnapshot) -> str | None:
+def headline_metric(snapshot: JobSnapshot) -> str | None:
     """Return the name of the metric that stands for the job: the one by which it chooses its best model, or else
     the first one of which a value over all sites is known."""
     names = [series.name for series in snapshot.metrics if not series.site and series.points]
@@ -96,7 +98,7 @@ def metric_shown(snapshot: JobSnapshot) -> str | None:
     return key if key in names else next(iter(names), None)
 
 
-def unknown(snapshot: JobSnapshot, now: float) -> list[str]:
+def missing_notes(snapshot: JobSnapshot, now: float) -> list[str]:
     """Return what is not known about the job, or not any more, and why.
 
     Parameters
@@ -107,106 +109,107 @@ def unknown(snapshot: JobSnapshot, now: float) -> list[str]:
         The time the words are for.
     """
     return [
-        f"{GROUPS.get(group.group, clean(group.group, _NAME))} {_since(group, now)} ({clean(group.missing, _REASON)})"
+        f"{GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))} {_age_note(group, now)} "
+        f"({sanitize(group.missing_reason, _MAX_REASON_CHARS)})"
         for group in snapshot.freshness
-        if group.missing and _is_missed(snapshot, group.group)
+        if group.missing_reason and _is_worth_noting(snapshot, group.group)
     ]
 
 
-def waited(snapshot: JobSnapshot, now: float) -> str:
+def waiting_note(snapshot: JobSnapshot, now: float) -> str:
     """Return for how long a job has been waiting to be started, and what the server says why; empty if it is not."""
     if snapshot.status != "SUBMITTED":
         return ""
     since = snapshot.submitted_at
-    words = "waiting" if since is None else f"waiting for {clock(max(0.0, now - since))}"
+    words = "waiting" if since is None else f"waiting for {format_duration(max(0.0, now - since))}"
     if snapshot.failure is not None:
         return words  # why, is said in its own words
     attempts = snapshot.scheduling.attempts
     if snapshot.scheduling.reason:
         often = f", tried {attempts} times" if attempts > 1 else ""
-        return f"{words}: {clean(snapshot.scheduling.reason, _REASON)}{often}"
-    if not attempts and since is not None and now - since > _UNTRIED:
+        return f"{words}: {sanitize(snapshot.scheduling.reason, _MAX_REASON_CHARS)}{often}"
+    if not attempts and since is not None and now - since > _SCHEDULER_IDLE_AFTER_S:
         return f"{words}: the server has not tried to start it yet"
     return words
 
 
-def lost(snapshot: JobSnapshot) -> str:
+def zombie_note(snapshot: JobSnapshot) -> str:
     """Return what is to be said of a job that the server only believes to be running; empty if it is not so."""
-    if not snapshot.zombie:
+    if not snapshot.is_zombie:
         return ""
     return "the server does not run it any more (was it restarted?), so it will not end by itself"
 
 
-def ago(seconds: float) -> str:
+def format_age(seconds: float) -> str:
     """Return an age: ``42 s``, ``5 min``, ``3 h``."""
     whole = int(seconds)
     return f"{whole} s" if whole < 120 else f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
 
 
-def _status(snapshot: JobSnapshot, now: float) -> str:
-    words = clean(snapshot.status) or "UNKNOWN"
+def _status_text(snapshot: JobSnapshot, now: float) -> str:
+    words = sanitize(snapshot.status) or "UNKNOWN"
     age = snapshot.age(now)
-    return f"{words} {ago(age)} ago" if snapshot.trouble and age is not None and not snapshot.ended else words
+    return f"{words} {format_age(age)} ago" if snapshot.trouble and age is not None and not snapshot.ended else words
 
 
-def _troubles(snapshot: JobSnapshot, seen: float) -> Iterator[str]:
-    yield waited(snapshot, seen)
+def _problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
+    yield waiting_note(snapshot, as_of)
     if snapshot.failure is not None:
-        yield clean(snapshot.failure.sentence)
-    yield lost(snapshot)
-    yield clean(snapshot.trouble)
+        yield sanitize(snapshot.failure.sentence)
+    yield zombie_note(snapshot)
+    yield sanitize(snapshot.trouble)
 
 
 def _of_total(snapshot: JobSnapshot) -> str:
     return "" if snapshot.total_rounds is None else f"/{snapshot.total_rounds}"
 
 
-def _metric(snapshot: JobSnapshot) -> str:
-    name = metric_shown(snapshot)
+def _metric_text(snapshot: JobSnapshot) -> str:
+    name = headline_metric(snapshot)
     series = None if name is None else snapshot.series(name)
     if name is None or series is None:
         return ""
     newest = series.points[-1]
-    words = f"{clean(name, _METRIC)} {number(newest.value)}"
+    words = f"{sanitize(name, _MAX_METRIC_CHARS)} {format_number(newest.value)}"
     if snapshot.round is not None and newest.round < snapshot.round - 1:
         # A server's log has the mean of a round only when it is a new best one.
         words += f" in round {nth_round(snapshot, newest.round)}"
     best = snapshot.best if snapshot.key_metric is None or snapshot.key_metric.name == name else None
     if best is not None and best.round != newest.round:
-        words += f" (best {number(best.value)} in round {nth_round(snapshot, best.round)})"
+        words += f" (best {format_number(best.value)} in round {nth_round(snapshot, best.round)})"
     return words
 
 
-def _times(snapshot: JobSnapshot, seen: float) -> str:
-    elapsed = None if snapshot.zombie else snapshot.elapsed(seen)
+def _time_text(snapshot: JobSnapshot, as_of: float) -> str:
+    elapsed = None if snapshot.is_zombie else snapshot.elapsed(as_of)
     if elapsed is None:
         return ""
-    left = None if snapshot.trouble else snapshot.remaining(seen)
-    about = f", about {clock(left)} left" if left is not None and left >= 1 else ""
-    return f"{clock(elapsed)}{about}"
+    left = None if snapshot.trouble else snapshot.remaining(as_of)
+    about = f", about {format_duration(left)} left" if left is not None and left >= 1 else ""
+    return f"{format_duration(elapsed)}{about}"
 
 
-def _sites(snapshot: JobSnapshot, seen: float) -> str:
+def _sites_text(snapshot: JobSnapshot, as_of: float) -> str:
     """What the sites do now; of a job that has ended, who failed."""
-    doing = _doing(snapshot, seen)
+    doing = _site_states(snapshot, as_of)
     if snapshot.ended:
         doing = {site: words for site, words in doing.items() if words == "failed"}
-    if len(doing) <= MOST_NAMED:
-        return ", ".join(f"{clean(site, _SITE)} {words}" for site, words in doing.items())
+    if len(doing) <= MAX_NAMED:
+        return ", ".join(f"{sanitize(site, _MAX_SITE_CHARS)} {words}" for site, words in doing.items())
     by_word: dict[str, list[str]] = {}
     for site, words in doing.items():
         by_word.setdefault(words.partition(" ")[0], []).append(site)
-    bad = [_named(by_word.pop(word), word) for word in ("failed", "silent", "late") if word in by_word]
+    bad = [_join_sites(by_word.pop(word), word) for word in ("failed", "silent", "late") if word in by_word]
     return ", ".join([*bad, *(f"{len(sites)} {word}" for word, sites in sorted(by_word.items()))])
 
 
-def _named(sites: list[str], word: str) -> str:
-    more = len(sites) - MOST_NAMED
-    names = [clean(site, _SITE) for site in sites[:MOST_NAMED]]
+def _join_sites(sites: list[str], word: str) -> str:
+    more = len(sites) - MAX_NAMED
+    names = [sanitize(site, _MAX_SITE_CHARS) for site in sites[:MAX_NAMED]]
     return f"{', '.join(names)}{f' and {more} more' if more > 0 else ''} {word}"
 
 
-def _doing(snapshot: JobSnapshot, seen: float) -> dict[str, str]:
+def _site_states(snapshot: JobSnapshot, as_of: float) -> dict[str, str]:
     doing = {s.name: s.state for s in snapshot.sites if s.name != "server" or s.state == "failed"}
     if snapshot.status == "SUBMITTED":
         return {site: state for site, state in doing.items() if state != "waiting"}
@@ -217,32 +220,34 @@ def _doing(snapshot: JobSnapshot, seen: float) -> dict[str, str]:
         if task.round is None:
             doing[task.site] = "failed" if task.failed else "waiting" if task.returned_at is not None else "working"
     # The last rounds tell what a task usually takes; a long job has had a great many tasks.
-    since = (snapshot.round or 0) - _USUAL
+    since = (snapshot.round or 0) - _TYPICAL_TASK_ROUNDS
     tasks = tuple(task for task in snapshot.tasks if task.round is not None and task.round >= since)
-    for site, row in dataclasses.replace(snapshot, tasks=tasks).matrix(seen).items():
+    for site, row in dataclasses.replace(snapshot, tasks=tasks).matrix(as_of).items():
         cell = None if snapshot.round is None else row.get(snapshot.round)
         if cell is not None:
-            late = f" ({clock(seen - cell.since)})" if cell.state == "late" and cell.since is not None else ""
-            doing[site] = _DONE.get(cell.state, cell.state) + late
-    for site, age in silent_for(snapshot).items():
+            late = (
+                f" ({format_duration(as_of - cell.since)})" if cell.state == "late" and cell.since is not None else ""
+            )
+            doing[site] = _STATE_LABELS.get(cell.state, cell.state) + late
+    for site, age in silence_by_site(snapshot).items():
         if doing.get(site) != "failed":
-            doing[site] = f"silent for {ago(age)}"
+            doing[site] = f"silent for {format_age(age)}"
     return doing
 
 
-def silent_for(snapshot: JobSnapshot) -> dict[str, float]:
+def silence_by_site(snapshot: JobSnapshot) -> dict[str, float]:
     """Return the sites that the server had not heard of for too long when last asked, and for how many seconds."""
     from .snapshot import SILENT_AFTER  # which imports this module
 
-    asked = snapshot.fresh("system").at
+    asked = snapshot.freshness_of("system").at
     if asked is None or snapshot.status != "RUNNING":
         return {}
-    here = set(snapshot.working_sites)
+    here = set(snapshot.participating_sites)
     ages = {a.site: asked - a.last_seen for a in snapshot.activity if a.site in here and a.last_seen is not None}
     return {site: age for site, age in ages.items() if age > SILENT_AFTER}
 
 
-def _is_missed(snapshot: JobSnapshot, group: str) -> bool:
+def _is_worth_noting(snapshot: JobSnapshot, group: str) -> bool:
     """Whether a group that could not be had is one that the reader of the line would look for."""
     if group == "failure":
         return snapshot.failure is None
@@ -254,11 +259,11 @@ def _is_missed(snapshot: JobSnapshot, group: str) -> bool:
     return not have
 
 
-def _since(group: Freshness, now: float) -> str:
-    return "not known" if group.at is None else f"as of {ago(max(0.0, now - group.at))} ago"
+def _age_note(group: Freshness, now: float) -> str:
+    return "not known" if group.at is None else f"as of {format_age(max(0.0, now - group.at))} ago"
 
 
-def last_points(snapshot: JobSnapshot) -> dict[str, dict[str, Point]]:
+def newest_points(snapshot: JobSnapshot) -> dict[str, dict[str, Point]]:
     """Return the newest point of each metric, by the site's name (empty for all sites together) and the metric's."""
     found: dict[str, dict[str, Point]] = {}
     for series in snapshot.metrics:

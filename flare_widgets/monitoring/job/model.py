@@ -54,7 +54,7 @@ class SiteDeployment:
     state: str
     detail: str = ""
 
-    def merged(self, other: SiteDeployment) -> SiteDeployment:
+    def merge(self, other: SiteDeployment) -> SiteDeployment:
         """Return what both know."""
         order = ("waiting", "deployed", "failed")
         return max(self, other, key=lambda d: (order.index(d.state) if d.state in order else -1, d.detail))
@@ -78,7 +78,7 @@ class Scheduling:
     last_at: float | None = None
     reason: str = ""
 
-    def merged(self, other: Scheduling) -> Scheduling:
+    def merge(self, other: Scheduling) -> Scheduling:
         """Return what is known from the later attempt."""
         return max(self, other, key=lambda s: (s.attempts, s.last_at or 0.0, s.reason))
 
@@ -100,9 +100,9 @@ class Round:
     started_at: float | None = None
     ended_at: float | None = None
 
-    def merged(self, other: Round) -> Round:
+    def merge(self, other: Round) -> Round:
         """Return what both know."""
-        return Round(self.number, first(self.started_at, other.started_at), first(self.ended_at, other.ended_at))
+        return Round(self.number, earliest(self.started_at, other.started_at), earliest(self.ended_at, other.ended_at))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class SiteTask:
         """Whether the site could not do it."""
         return self.code not in ("", "OK")
 
-    def merged(self, other: SiteTask) -> SiteTask:
+    def merge(self, other: SiteTask) -> SiteTask:
         """Return what both know."""
         rounds = [r for r in (self.round, other.round) if r is not None]
         return SiteTask(
@@ -144,8 +144,8 @@ class SiteTask:
             max(self.site, other.site),
             max(self.name, other.name),
             min(rounds, default=None),
-            first(self.sent_at, other.sent_at),
-            first(self.returned_at, other.returned_at),
+            earliest(self.sent_at, other.sent_at),
+            earliest(self.returned_at, other.returned_at),
             # A failure outweighs the OK of a record that knew less.
             max(self.code, other.code, key=lambda code: (code not in ("", "OK"), code)),
         )
@@ -170,7 +170,7 @@ class Point:
     value: float
     rank: int = 0
 
-    def merged(self, other: Point) -> Point:
+    def merge(self, other: Point) -> Point:
         """Return the one to be believed."""
         return max(self, other, key=lambda p: (p.rank, p.value))
 
@@ -211,14 +211,14 @@ class KeyMetric:
 
 
 @dataclass(frozen=True)
-class Best:
+class BestRound:
     """The best round so far, by the key metric."""
 
     round: int
     value: float
     rank: int = 0
 
-    def merged(self, other: Best) -> Best:
+    def merge(self, other: BestRound) -> BestRound:
         """Return the one to be believed: a later best one is better, or it would be none."""
         return max(self, other, key=lambda b: (b.rank, b.round, b.value))
 
@@ -266,10 +266,10 @@ class SiteActivity:
     at: float | None = None
     last_seen: float | None = None
 
-    def merged(self, other: SiteActivity) -> SiteActivity:
+    def merge(self, other: SiteActivity) -> SiteActivity:
         """Return what both know."""
         newer = max(self, other, key=lambda a: (a.at or 0.0, a.tasks))
-        return SiteActivity(self.site, newer.tasks, newer.at, last(self.last_seen, other.last_seen))
+        return SiteActivity(self.site, newer.tasks, newer.at, latest(self.last_seen, other.last_seen))
 
 
 @dataclass(frozen=True)
@@ -311,17 +311,17 @@ class Freshness:
     missed_at: float | None = None
 
     @property
-    def missing(self) -> str:
+    def missing_reason(self) -> str:
         """Why the group is missing or grows old; empty when it is there."""
         return self.reason if (self.missed_at or 0.0) > (self.at or 0.0) else ""
 
-    def merged(self, other: Freshness) -> Freshness:
+    def merge(self, other: Freshness) -> Freshness:
         """Return what both know."""
         missed = max(self, other, key=lambda f: (f.missed_at or 0.0, f.reason))
-        return Freshness(self.group, last(self.at, other.at), missed.reason, missed.missed_at)
+        return Freshness(self.group, latest(self.at, other.at), missed.reason, missed.missed_at)
 
 
-def finite(value: Any) -> float | None:
+def finite_or_none(value: Any) -> float | None:
     """Return `value` if it is a finite number."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
@@ -332,16 +332,16 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def counting(value: Any) -> int | None:
+def round_count_or_none(value: Any) -> int | None:
     """Return `value` if it is a number of rounds that can be."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
-def first(a: float | None, b: float | None) -> float | None:
+def earliest(a: float | None, b: float | None) -> float | None:
     """Return the earlier of two times, if there is one."""
     return min((t for t in (a, b) if t is not None), default=None)
 
 
-def last(a: float | None, b: float | None) -> float | None:
+def latest(a: float | None, b: float | None) -> float | None:
     """Return the later of two times, if there is one."""
     return max((t for t in (a, b) if t is not None), default=None)

@@ -14,24 +14,48 @@ from typing import Any, TypeVar
 
 from ...api.models import is_terminal
 from . import meta as job_meta
-from .model import Best, Event, Freshness, LogPosition, Point, Round, Series, SiteActivity, SiteTask, first, last
+from .model import (
+    BestRound,
+    Event,
+    Freshness,
+    LogPosition,
+    Point,
+    Round,
+    Series,
+    SiteActivity,
+    SiteTask,
+    earliest,
+    latest,
+)
 from .snapshot import JobSnapshot
-from .updates import Fact, Failed, Learned, LogRead, Measured, Meta, Missed, ServerRuns, Status, Trouble, Workflow
+from .updates import (
+    ConnectionProblem,
+    Diagnosed,
+    GroupRefreshed,
+    GroupUnavailable,
+    JobMeta,
+    ListedStatus,
+    LogOffset,
+    MetricValue,
+    ProcessPresence,
+    Update,
+    Workflow,
+)
 
-MOST_EVENTS = 200
+MAX_EVENTS = 200
 """Events that a snapshot keeps, the newest; a job of a thousand rounds has thousands."""
 
-MOST_SERIES = 2000
+MAX_SERIES = 2000
 """Metrics of sites that a snapshot keeps: bounded, since names come from jobs."""
 
-MOST_TASKS, MOST_ROUNDS = 10_000, 10_000
+MAX_TASKS, MAX_ROUNDS = 10_000, 10_000
 """Tasks, rounds, and rounds of a metric that a snapshot keeps, the newest: what is watched for days stays small."""
 
 K = TypeVar("K")
 V = TypeVar("V", Round, SiteTask, SiteActivity, Freshness, Point)
 
 
-def fold(before: JobSnapshot, facts: Iterable[Fact]) -> JobSnapshot:
+def apply_updates(snapshot: JobSnapshot, updates: Iterable[Update]) -> JobSnapshot:
     """Return what is known with these facts.
 
     Parameters
@@ -41,22 +65,22 @@ def fold(before: JobSnapshot, facts: Iterable[Fact]) -> JobSnapshot:
     facts
         What was learned, in any order.
     """
-    folding = _Folding(before)
-    for fact in facts:
-        folding.take(fact)
+    folding = _Reducer(snapshot)
+    for fact in updates:
+        folding.apply_one(fact)
     return folding.result()
 
 
-def fold_meta(before: JobSnapshot, meta: dict[str, Any], now: float) -> JobSnapshot:
-    """Fold the answer of ``get_job_meta`` alone; see :class:`.facts.Meta`."""
-    return fold(before, [Meta(meta, now)])
+def apply_meta(snapshot: JobSnapshot, meta: dict[str, Any], received_at: float) -> JobSnapshot:
+    """Fold the answer of ``get_job_meta`` alone; see :class:`.facts.JobMeta`."""
+    return apply_updates(snapshot, [JobMeta(meta, received_at)])
 
 
-class _Folding:
+class _Reducer:
     """A snapshot taken apart. What was not touched goes back as it was."""
 
-    def __init__(self, before: JobSnapshot) -> None:
-        self._now = before
+    def __init__(self, snapshot: JobSnapshot) -> None:
+        self._snapshot = snapshot
         self._rounds: dict[int, Round] = {}
         self._tasks: dict[str, SiteTask] = {}
         self._points: dict[tuple[str, str], dict[int, Point]] = {}
@@ -66,25 +90,25 @@ class _Folding:
         self._freshness: dict[str, Freshness] = {}
 
     def result(self) -> JobSnapshot:
-        before, changes = self._now, dict[str, Any]()
+        before, changes = self._snapshot, dict[str, Any]()
         if self._rounds:
-            rounds = _joined({r.number: r for r in before.rounds}, self._rounds)
-            changes["rounds"] = tuple(rounds[number] for number in sorted(rounds)[-MOST_ROUNDS:])
+            rounds = _merge_all({r.number: r for r in before.rounds}, self._rounds)
+            changes["rounds"] = tuple(rounds[number] for number in sorted(rounds)[-MAX_ROUNDS:])
         if self._tasks:
-            tasks = _joined({t.task_id: t for t in before.tasks}, self._tasks)
-            changes["tasks"] = tuple(sorted(tasks.values(), key=_task_order)[-MOST_TASKS:])
+            tasks = _merge_all({t.task_id: t for t in before.tasks}, self._tasks)
+            changes["tasks"] = tuple(sorted(tasks.values(), key=_task_sort_key)[-MAX_TASKS:])
         if self._points:
             series = {(s.name, s.site): {p.round: p for p in s.points} for s in before.metrics}
             for key, points in self._points.items():
-                series[key] = _joined(series.get(key, {}), points)
+                series[key] = _merge_all(series.get(key, {}), points)
             changes["metrics"] = tuple(
-                Series(name, site, tuple(points[number] for number in sorted(points)[-MOST_ROUNDS:]))
-                for (name, site), points in sorted(series.items())[:MOST_SERIES]
+                Series(name, site, tuple(points[number] for number in sorted(points)[-MAX_ROUNDS:]))
+                for (name, site), points in sorted(series.items())[:MAX_SERIES]
             )
         if self._events:
-            changes["events"] = tuple(sorted(self._events.union(before.events))[-MOST_EVENTS:])
+            changes["events"] = tuple(sorted(self._events.union(before.events))[-MAX_EVENTS:])
         if self._activity:
-            activity = _joined({a.site: a for a in before.activity}, self._activity)
+            activity = _merge_all({a.site: a for a in before.activity}, self._activity)
             changes["activity"] = tuple(activity[site] for site in sorted(activity))
         if self._logs:
             logs = {(p.target, p.file): p.offset for p in before.logs}
@@ -92,141 +116,144 @@ class _Folding:
                 logs[where] = max(offset, logs.get(where, 0))
             changes["logs"] = tuple(LogPosition(*where, logs[where]) for where in sorted(logs))
         if self._freshness:
-            groups = _joined({f.group: f for f in before.freshness}, self._freshness)
+            groups = _merge_all({f.group: f for f in before.freshness}, self._freshness)
             changes["freshness"] = tuple(groups[group] for group in sorted(groups))
         return dataclasses.replace(before, **changes) if changes else before
 
-    def _change(self, **changes: Any) -> None:
-        self._now = dataclasses.replace(self._now, **changes)
+    def _replace(self, **changes: Any) -> None:
+        self._snapshot = dataclasses.replace(self._snapshot, **changes)
 
     @singledispatchmethod
-    def take(self, fact: Any) -> None:
-        raise TypeError(f"{type(fact).__name__} is no fact")
+    def apply_one(self, update: Any) -> None:
+        raise TypeError(f"{type(update).__name__} is no fact")
 
-    @take.register
-    def _(self, fact: Meta) -> None:
-        before, meta = self._now, fact.meta
-        status = job_meta.text(meta.get("status"))
-        self._heard(status, meta, fact.now, fact.ahead)
-        lasted = job_meta.duration(meta.get("duration")) if is_terminal(status) else None
-        self._change(
-            name=max(job_meta.text(meta.get("name")), before.name),
-            study=max(job_meta.text(meta.get("study")), before.study),
-            submitter=max(job_meta.text(meta.get("submitter_name")), before.submitter),
-            sites=job_meta.sites(before.sites, meta),
-            duration=last(before.duration, lasted),
-            scheduling=before.scheduling.merged(job_meta.scheduling(meta, fact.ahead)),
+    @apply_one.register
+    def _(self, update: JobMeta) -> None:
+        before, meta = self._snapshot, update.meta
+        status = job_meta.text_or_empty(meta.get("status"))
+        self._apply_status(status, meta, update.received_at, update.clock_offset)
+        lasted = job_meta.parse_duration(meta.get("duration")) if is_terminal(status) else None
+        self._replace(
+            name=max(job_meta.text_or_empty(meta.get("name")), before.name),
+            study=max(job_meta.text_or_empty(meta.get("study")), before.study),
+            submitter=max(job_meta.text_or_empty(meta.get("submitter_name")), before.submitter),
+            sites=job_meta.read_sites(before.sites, meta),
+            duration=latest(before.duration, lasted),
+            scheduling=before.scheduling.merge(job_meta.read_scheduling(meta, update.clock_offset)),
         )
 
-    @take.register
-    def _(self, fact: Status) -> None:
-        self._heard(fact.status, {}, fact.now, 0.0)
+    @apply_one.register
+    def _(self, update: ListedStatus) -> None:
+        self._apply_status(update.status, {}, update.received_at, 0.0)
 
-    def _heard(self, status: str, meta: dict[str, Any], now: float, ahead: float) -> None:
+    def _apply_status(self, status: str, meta: dict[str, Any], received_at: float, clock_offset: float) -> None:
         """The server answered: the job has come at least as far as that."""
-        before = self._now
-        seen = job_meta.learned(before.seen or before.timeline, status, meta, now, ahead)
-        steps = job_meta.timeline(seen)
-        over = now >= (before.troubled_at or 0.0)
-        self._change(
+        before = self._snapshot
+        seen = job_meta.merge_statuses(before.seen or before.timeline, status, meta, received_at, clock_offset)
+        steps = job_meta.order_statuses(seen)
+        over = received_at >= (before.troubled_at or 0.0)
+        self._replace(
             status=steps[-1].status if steps else "",
             seen=seen,
             timeline=steps,
-            facts_at=last(before.facts_at, now),
+            facts_at=latest(before.facts_at, received_at),
             trouble="" if over else before.trouble,
         )
 
-    @take.register
-    def _(self, fact: Workflow) -> None:
-        before = self._now
-        keys = [key for key in (before.key_metric, fact.key_metric) if key is not None]
-        self._change(
-            workflow=max(before.workflow, fact.name),
-            first_round=_most(before.first_round, fact.first_round),
-            total_rounds=_most(before.total_rounds, fact.total_rounds),
+    @apply_one.register
+    def _(self, update: Workflow) -> None:
+        before = self._snapshot
+        keys = [key for key in (before.key_metric, update.key_metric) if key is not None]
+        self._replace(
+            workflow=max(before.workflow, update.name),
+            first_round=_max_known(before.first_round, update.first_round),
+            total_rounds=_max_known(before.total_rounds, update.total_rounds),
             key_metric=max(keys, key=lambda key: (key.name, key.mode), default=None),
         )
 
-    @take.register
-    def _(self, fact: Round) -> None:
-        _put(self._rounds, fact.number, fact)
+    @apply_one.register
+    def _(self, update: Round) -> None:
+        _merge_into(self._rounds, update.number, update)
 
-    @take.register
-    def _(self, fact: SiteTask) -> None:
-        _put(self._tasks, fact.task_id, fact)
+    @apply_one.register
+    def _(self, update: SiteTask) -> None:
+        _merge_into(self._tasks, update.task_id, update)
 
-    @take.register
-    def _(self, fact: Measured) -> None:
-        if math.isfinite(fact.point.value):
-            _put(self._points.setdefault((fact.name, fact.site), {}), fact.point.round, fact.point)
+    @apply_one.register
+    def _(self, update: MetricValue) -> None:
+        if math.isfinite(update.point.value):
+            _merge_into(self._points.setdefault((update.name, update.site), {}), update.point.round, update.point)
 
-    @take.register
-    def _(self, fact: Best) -> None:
-        if math.isfinite(fact.value):
-            self._change(best=fact if self._now.best is None else self._now.best.merged(fact))
+    @apply_one.register
+    def _(self, update: BestRound) -> None:
+        if math.isfinite(update.value):
+            self._replace(best=update if self._snapshot.best is None else self._snapshot.best.merge(update))
 
-    @take.register
-    def _(self, fact: Event) -> None:
-        self._events.add(fact)
+    @apply_one.register
+    def _(self, update: Event) -> None:
+        self._events.add(update)
 
-    @take.register
-    def _(self, fact: SiteActivity) -> None:
-        _put(self._activity, fact.site, fact)
+    @apply_one.register
+    def _(self, update: SiteActivity) -> None:
+        _merge_into(self._activity, update.site, update)
 
-    @take.register
-    def _(self, fact: LogRead) -> None:
-        where = (fact.target, fact.file)
-        self._logs[where] = max(fact.offset, self._logs.get(where, 0))
+    @apply_one.register
+    def _(self, update: LogOffset) -> None:
+        where = (update.target, update.file)
+        self._logs[where] = max(update.offset, self._logs.get(where, 0))
 
-    @take.register
-    def _(self, fact: ServerRuns) -> None:
-        key = "running_seen_at" if fact.running else "absent_seen_at"
-        before = self._now
-        self._change(
-            **{key: last(getattr(before, key), fact.now), "presence_since": first(before.presence_since, fact.now)}
+    @apply_one.register
+    def _(self, update: ProcessPresence) -> None:
+        key = "running_seen_at" if update.running else "absent_seen_at"
+        before = self._snapshot
+        self._replace(
+            **{
+                key: latest(getattr(before, key), update.received_at),
+                "presence_since": earliest(before.presence_since, update.received_at),
+            }
         )
 
-    @take.register
-    def _(self, fact: Learned) -> None:
-        _put(self._freshness, fact.group, Freshness(fact.group, fact.now))
+    @apply_one.register
+    def _(self, update: GroupRefreshed) -> None:
+        _merge_into(self._freshness, update.group, Freshness(update.group, update.at))
 
-    @take.register
-    def _(self, fact: Missed) -> None:
-        _put(self._freshness, fact.group, Freshness(fact.group, None, fact.reason, fact.now))
+    @apply_one.register
+    def _(self, update: GroupUnavailable) -> None:
+        _merge_into(self._freshness, update.group, Freshness(update.group, None, update.reason, update.at))
 
-    @take.register
-    def _(self, fact: Trouble) -> None:
-        before = self._now
-        if fact.now < (before.troubled_at or 0.0):
+    @apply_one.register
+    def _(self, update: ConnectionProblem) -> None:
+        before = self._snapshot
+        if update.at < (before.troubled_at or 0.0):
             return
-        words = max(fact.words, before.trouble) if fact.now == before.troubled_at else fact.words
-        answered = before.facts_at is not None and before.facts_at >= fact.now
-        self._change(trouble="" if answered else words, troubled_at=fact.now)
+        words = max(update.message, before.trouble) if update.at == before.troubled_at else update.message
+        answered = before.facts_at is not None and before.facts_at >= update.at
+        self._replace(trouble="" if answered else words, troubled_at=update.at)
 
-    @take.register
-    def _(self, fact: Failed) -> None:
-        known = self._now.fresh("failure").merged(self._freshness.get("failure", Freshness("failure"))).at
-        told, now_told = (f.sentence if f is not None else "" for f in (self._now.failure, fact.failure))
-        if known is None or (fact.now, now_told) >= (known, told):
-            self._change(failure=fact.failure)
-        self.take(Learned("failure", fact.now))
+    @apply_one.register
+    def _(self, update: Diagnosed) -> None:
+        known = self._snapshot.freshness_of("failure").merge(self._freshness.get("failure", Freshness("failure"))).at
+        told, now_told = (f.sentence if f is not None else "" for f in (self._snapshot.failure, update.failure))
+        if known is None or (update.at, now_told) >= (known, told):
+            self._replace(failure=update.failure)
+        self.apply_one(GroupRefreshed("failure", update.at))
 
 
-def _most(a: int | None, b: int | None) -> int | None:
+def _max_known(a: int | None, b: int | None) -> int | None:
     return max((n for n in (a, b) if n is not None), default=None)
 
 
-def _put(into: dict[K, V], key: K, value: V) -> None:
+def _merge_into(into: dict[K, V], key: K, value: V) -> None:
     known = into.get(key)
-    into[key] = value if known is None else known.merged(value)
+    into[key] = value if known is None else known.merge(value)
 
 
-def _joined(known: dict[K, V], more: dict[K, V]) -> dict[K, V]:
+def _merge_all(known: dict[K, V], more: dict[K, V]) -> dict[K, V]:
     for key, value in more.items():
-        _put(known, key, value)
+        _merge_into(known, key, value)
     return known
 
 
-def _task_order(task: SiteTask) -> tuple[float, str, float, str]:
+def _task_sort_key(task: SiteTask) -> tuple[float, str, float, str]:
     number = math.inf if task.round is None else task.round
     return number, task.site, math.inf if task.sent_at is None else task.sent_at, task.task_id

@@ -14,10 +14,10 @@ from typing import Any
 
 from ...api.models import is_terminal
 from ..diagnosis import Failure
-from .deserialize import loaded
+from .deserialize import deserialize
 from .format import describe
 from .model import (
-    Best,
+    BestRound,
     Event,
     Freshness,
     KeyMetric,
@@ -37,20 +37,20 @@ SCHEMA = 1
 ZOMBIE_AFTER = 20.0
 """Seconds that a job may be called RUNNING while the server runs no such job; starting and ending take up to 7."""
 
-UNLOOKED = 30.0
+SCHEDULER_IDLE_AFTER_S = 30.0
 """Seconds after which a scheduler that has not tried to start a job is in trouble; it looks once a second."""
 
 SILENT_AFTER = 25.0
 """Seconds after which a site that was not heard of is said to be silent; sites report every 10 s."""
 
 _UNSCHEDULED = Scheduling()
-_LATE = 3.0  # times the median of what a task took before
-_LATE_AT_LEAST = 10.0  # seconds
-_RECENT = 5  # rounds from which the time of the next ones is estimated
+_LATE_FACTOR = 3.0  # times the median of what a task took before
+_MIN_LATE_S = 10.0  # seconds
+_RECENT_ROUNDS = 5  # rounds from which the time of the next ones is estimated
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """A field of the site × round matrix.
 
     Attributes
@@ -141,7 +141,7 @@ class JobSnapshot:
     tasks: tuple[SiteTask, ...] = ()
     metrics: tuple[Series, ...] = ()
     key_metric: KeyMetric | None = None
-    best: Best | None = None
+    best: BestRound | None = None
     events: tuple[Event, ...] = ()
     activity: tuple[SiteActivity, ...] = ()
     logs: tuple[LogPosition, ...] = ()
@@ -164,17 +164,17 @@ class JobSnapshot:
     @property
     def submitted_at(self) -> float | None:
         """When the job was submitted."""
-        return self._when(lambda s: s == "SUBMITTED")
+        return self._time_of(lambda s: s == "SUBMITTED")
 
     @property
     def started_at(self) -> float | None:
         """When the job began to run."""
-        return self._when(lambda s: s == "RUNNING")
+        return self._time_of(lambda s: s == "RUNNING")
 
     @property
     def ended_at(self) -> float | None:
         """When the job ended."""
-        return self._when(is_terminal)
+        return self._time_of(is_terminal)
 
     def elapsed(self, now: float) -> float | None:
         """Seconds the job has been running at the time `now`; its duration once it has ended.
@@ -192,7 +192,7 @@ class JobSnapshot:
         return None if self.facts_at is None else max(0.0, now - self.facts_at)
 
     @property
-    def zombie(self) -> bool:
+    def is_zombie(self) -> bool:
         """Whether the server calls the job RUNNING, but has been running no such job for `ZOMBIE_AFTER` seconds.
 
         That happens when the server was killed and started again: such a job never ends.
@@ -206,25 +206,26 @@ class JobSnapshot:
     @property
     def silent_sites(self) -> tuple[str, ...]:
         """The sites that the server, when it was last asked, had not heard of for `SILENT_AFTER` seconds."""
-        asked = self.fresh("system").at
+        asked = self.freshness_of("system").at
         if asked is None:
             return ()
         late = (a.site for a in self.activity if a.last_seen is not None and asked - a.last_seen > SILENT_AFTER)
-        return tuple(site for site in late if site in self.working_sites)
+        return tuple(site for site in late if site in self.participating_sites)
 
-    def waits_for(self, now: float) -> str:
+    def waiting_reason(self, now: float) -> str:
         """Return why a submitted job has not started at the time `now`, in the server's words; empty if it has.
 
-        A server whose scheduler has died answers as ever, but looks at no job: that is said after `UNLOOKED` seconds.
+        A server whose scheduler has died answers as ever, but looks at no job: that is said after
+        `SCHEDULER_IDLE_AFTER_S` seconds.
         """
         if self.status != "SUBMITTED":
             return ""
         waiting = now - (self.submitted_at or now)
-        if not self.scheduling.attempts and waiting > UNLOOKED:
+        if not self.scheduling.attempts and waiting > SCHEDULER_IDLE_AFTER_S:
             return f"the server's scheduler has not looked at it for {waiting:.0f} s"
         return self.scheduling.reason
 
-    def fresh(self, group: str) -> Freshness:
+    def freshness_of(self, group: str) -> Freshness:
         """Return how old a group of facts is (one of `GROUPS`), and why it is missing."""
         return next((f for f in self.freshness if f.group == group), Freshness(group))
 
@@ -257,7 +258,7 @@ class JobSnapshot:
         if self.ended or self.total_rounds is None or not self.rounds:
             return None
         lasted = []
-        for this in self.rounds[-_RECENT - 1 :]:
+        for this in self.rounds[-_RECENT_ROUNDS - 1 :]:
             end = self.round_end(this.number)
             if end is not None and this.started_at is not None:
                 lasted.append(end - this.started_at)
@@ -270,14 +271,14 @@ class JobSnapshot:
             left += max(0.0, typical - (now - current.started_at))
         return max(0.0, left)
 
-    def matrix(self, now: float) -> dict[str, dict[int, Cell]]:
+    def matrix(self, now: float) -> dict[str, dict[int, MatrixCell]]:
         """Return the site × round matrix: by site, by round, what the site did there.
 
         Where a site had several tasks in a round, the one it got last counts. A site that had none in a round has
         no cell there; but in the current round of a running job it is waiting.
         """
-        typical = self._typical()
-        rows: dict[str, dict[int, Cell]] = {site: {} for site in self.working_sites}
+        typical = self._typical_durations()
+        rows: dict[str, dict[int, MatrixCell]] = {site: {} for site in self.participating_sites}
         newest: dict[tuple[str, int], SiteTask] = {}
         for task in self.tasks:
             if task.round is not None:
@@ -285,14 +286,14 @@ class JobSnapshot:
                 if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
                     newest[task.site, task.round] = task
         for (site, number), task in newest.items():
-            rows.setdefault(site, {})[number] = self._cell(task, now, typical)
+            rows.setdefault(site, {})[number] = self._matrix_cell(task, now, typical)
         if self.round is not None and not self.ended:
             for row in rows.values():
-                row.setdefault(self.round, Cell("waiting", self.rounds[-1].started_at))
+                row.setdefault(self.round, MatrixCell("waiting", self.rounds[-1].started_at))
         return rows
 
     @property
-    def working_sites(self) -> tuple[str, ...]:
+    def participating_sites(self) -> tuple[str, ...]:
         """The names of the sites (not the server) that the job went to or that had a task, sorted."""
         deployed = {s.name for s in self.sites if s.name != "server"}
         return tuple(sorted(deployed | {t.site for t in self.tasks}))
@@ -320,21 +321,21 @@ class JobSnapshot:
             raise ValueError(f"a snapshot is a map, not {type(data).__name__}")
         if data.get("schema") != SCHEMA:
             raise ValueError(f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA}")
-        return typing.cast(JobSnapshot, loaded(cls, data))
+        return typing.cast(JobSnapshot, deserialize(cls, data))
 
     def __str__(self) -> str:
         return describe(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Show it, as what a cell returns, as a person would tell it: not field by field."""
-        from .summary import summary  # which imports this module
+        from .summary import summarize  # which imports this module
 
-        printer.text(str(self) if cycle or not self.ended else summary(self))
+        printer.text(str(self) if cycle or not self.ended else summarize(self))
 
-    def _when(self, wanted: Any) -> float | None:
-        return next((s.at for s in self.timeline if wanted(s.status)), None)
+    def _time_of(self, matches: Any) -> float | None:
+        return next((s.at for s in self.timeline if matches(s.status)), None)
 
-    def _typical(self) -> dict[str, float]:
+    def _typical_durations(self) -> dict[str, float]:
         """How many seconds each kind of task took, in the middle."""
         took: dict[str, list[float]] = {}
         for task in self.tasks:
@@ -342,20 +343,20 @@ class JobSnapshot:
                 took.setdefault(task.name, []).append(task.returned_at - task.sent_at)
         return {name: median(times[-100:]) for name, times in took.items()}
 
-    def _cell(self, task: SiteTask, now: float, typical: dict[str, float]) -> Cell:
+    def _matrix_cell(self, task: SiteTask, now: float, typical: dict[str, float]) -> MatrixCell:
         if task.failed or (self.failure is not None and self.failure.site == task.site and task.returned_at is None):
-            return Cell("failed", last_of(task), task.name)
+            return MatrixCell("failed", last_activity_at(task), task.name)
         if task.returned_at is not None:
-            return Cell("submitted", task.returned_at, task.name)
+            return MatrixCell("submitted", task.returned_at, task.name)
         if self.ended:
-            return Cell("unfinished", task.sent_at, task.name)
+            return MatrixCell("unfinished", task.sent_at, task.name)
         if task.sent_at is None:
-            return Cell("waiting", None, task.name)
+            return MatrixCell("waiting", None, task.name)
         usual = typical.get(task.name)
-        late = usual is not None and now - task.sent_at > max(_LATE * usual, usual + _LATE_AT_LEAST)
-        return Cell("late" if late else "working", task.sent_at, task.name)
+        late = usual is not None and now - task.sent_at > max(_LATE_FACTOR * usual, usual + _MIN_LATE_S)
+        return MatrixCell("late" if late else "working", task.sent_at, task.name)
 
 
-def last_of(task: SiteTask) -> float | None:
+def last_activity_at(task: SiteTask) -> float | None:
     """Return when a task was last heard of."""
     return task.returned_at if task.returned_at is not None else task.sent_at

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnosis import Failure
-from .model import Best, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
+from .model import BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
 
 
 @dataclass(frozen=True)
-class Meta:
+class JobMeta:
     """The server's answer to ``get_job_meta``.
 
     Attributes
@@ -28,16 +28,16 @@ class Meta:
     """
 
     meta: dict[str, Any] = field(hash=False)
-    now: float
-    ahead: float = 0.0
+    received_at: float
+    clock_offset: float = 0.0
 
 
 @dataclass(frozen=True)
-class Status:
+class ListedStatus:
     """What a list of jobs says of one: only its status, and when (our clock)."""
 
     status: str
-    now: float
+    received_at: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Workflow:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricValue:
     """A metric's value, of a site, or of all together when `site` is empty."""
 
     name: str
@@ -60,7 +60,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class LogRead:
+class LogOffset:
     """A log was read up to `offset` bytes."""
 
     target: str
@@ -69,61 +69,61 @@ class LogRead:
 
 
 @dataclass(frozen=True)
-class ServerRuns:
+class ProcessPresence:
     """Whether the server runs the job's process, and when it said so (our clock)."""
 
     running: bool
-    now: float
+    received_at: float
 
 
 @dataclass(frozen=True)
-class Learned:
+class GroupRefreshed:
     """A group of facts is as of now (our clock)."""
 
     group: str
-    now: float
+    at: float
 
 
 @dataclass(frozen=True)
-class Missed:
+class GroupUnavailable:
     """A group of facts could not be had, why, and when (our clock)."""
 
     group: str
     reason: str
-    now: float
+    at: float
 
 
 @dataclass(frozen=True)
-class Trouble:
+class ConnectionProblem:
     """The server does not answer, and since when (our clock); a later answer ends it."""
 
-    words: str
-    now: float
+    message: str
+    at: float
 
 
 @dataclass(frozen=True)
-class Failed:
+class Diagnosed:
     """Why the job ended badly or does not come along; None that nothing is the matter; and since when (our clock)."""
 
     failure: Failure | None
-    now: float
+    at: float
 
 
-Fact = (
-    Meta
-    | Status
+Update = (
+    JobMeta
+    | ListedStatus
     | Workflow
     | Round
     | SiteTask
-    | Measured
-    | Best
+    | MetricValue
+    | BestRound
     | Event
     | SiteActivity
-    | LogRead
-    | ServerRuns
-    | Learned
-    | Missed
-    | Trouble
-    | Failed
+    | LogOffset
+    | ProcessPresence
+    | GroupRefreshed
+    | GroupUnavailable
+    | ConnectionProblem
+    | Diagnosed
 )
 """Anything that can be folded into a snapshot."""

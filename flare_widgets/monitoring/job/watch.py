@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from ...api.models import MonitorReturnCode
 from ...api.session import Session
-from ..callbacks import Dispatcher, Lane
+from ..callbacks import CallbackPool, SerialExecutor
 from ..diagnosis import Failure
-from .diff import Ended, NewFailure, NewMetric, NewRound, NewStatus, changes
+from .diff import JobEnded, NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
 from .model import Round, StatusChange
 from .snapshot import JobSnapshot
 
@@ -42,18 +42,18 @@ class WatchState(enum.Enum):
     """The callback raised, the session ended, or the job is gone: see :attr:`Watch.error`."""
 
 
-_COURTESY = 2.0  # seconds that who waits for the end waits for other views of the same job
-_GOING_ON = (WatchState.WATCHING, WatchState.PAUSED)
+_SIBLING_WAIT_S = 2.0  # seconds that who waits for the end waits for other views of the same job
+_ACTIVE_STATES = (WatchState.WATCHING, WatchState.PAUSED)
 
 
 @dataclasses.dataclass(eq=False)
-class _Heard:
+class _EventSubscription:
     """A callback for events of a kind, and what it has been told."""
 
     kind: type
     callback: Callable[[JobSnapshot, Any], Any]
-    told: JobSnapshot
-    told_end: bool = False
+    delivered: JobSnapshot
+    end_delivered: bool = False
 
 
 class Watch:
@@ -77,26 +77,26 @@ class Watch:
         Why the watch failed; None unless its state is FAILED.
     """
 
-    def __init__(self, job_id: str, callback: Callback | None, dispatcher: Dispatcher, session: Session) -> None:
+    def __init__(self, job_id: str, callback: Callback | None, pool: CallbackPool, session: Session) -> None:
         self.job_id = job_id
         self.error: BaseException | None = None
         self.has_callback = callback is not None
-        self.details = callback is None
+        self.needs_details = callback is None
         self._callback = callback
         self._session = session
         self._snapshot = JobSnapshot(job_id)
-        self._shown: tuple[JobSnapshot, WatchState] | None = None
-        self._meta: dict[str, Any] | None = None  # for the callback
-        self._given: dict[str, Any] | None = None  # the last one that was
+        self._published: tuple[JobSnapshot, WatchState] | None = None
+        self._pending_meta: dict[str, Any] | None = None  # for the callback
+        self._delivered_meta: dict[str, Any] | None = None  # the last one that was
         self._state = WatchState.WATCHING
-        self._final = False
-        self._beside: tuple[Watch, ...] = ()
+        self._is_final = False
+        self._siblings: tuple[Watch, ...] = ()
         self._listeners: list[Listener] = []
-        self._events: list[_Heard] = []
+        self._events: list[_EventSubscription] = []
         self._lock = threading.Lock()
-        self._informed = threading.Event()
-        self._done = threading.Event()
-        self._lane = Lane(dispatcher, self._deliver)
+        self._first_update = threading.Event()
+        self._finished = threading.Event()
+        self._executor = SerialExecutor(pool, self._deliver)
         self._wake: Callable[[], None] = lambda: None
 
     @property
@@ -112,7 +112,7 @@ class Watch:
     @property
     def done(self) -> bool:
         """Whether the watch has ended, for whatever reason."""
-        return self._state not in _GOING_ON
+        return self._state not in _ACTIVE_STATES
 
     @property
     def paused(self) -> bool:
@@ -129,39 +129,39 @@ class Watch:
         callable
             Ends the subscription.
         """
-        heard = _in_this_context(listener)
+        heard = _bind_context(listener)
         with self._lock:
             self._listeners.append(heard)
-            self.details = True
+            self.needs_details = True
         self._wake()
         return lambda: _remove(self._lock, self._listeners, heard)
 
     def on_status(self, callback: Callable[[JobSnapshot, StatusChange], Any]) -> Callable[[], None]:
         """Call `callback(snapshot, change)` at each new status; returns what ends that, as do the others."""
-        return self._on(NewStatus, lambda snapshot, new: callback(snapshot, new.change))
+        return self._subscribe_event(NewStatus, lambda snapshot, new: callback(snapshot, new.change))
 
     def on_round(self, callback: Callable[[JobSnapshot, Round], Any]) -> Callable[[], None]:
         """Call `callback(snapshot, round)` when a round begins."""
-        return self._on(NewRound, lambda snapshot, new: callback(snapshot, new.round))
+        return self._subscribe_event(NewRound, lambda snapshot, new: callback(snapshot, new.round))
 
     def on_metric(self, callback: Callable[[JobSnapshot, NewMetric], Any]) -> Callable[[], None]:
         """Call `callback(snapshot, metric)` at each new value; `metric` has ``name, site, point``."""
-        return self._on(NewMetric, callback)
+        return self._subscribe_event(NewMetric, callback)
 
     def on_failure(self, callback: Callable[[JobSnapshot, Failure], Any]) -> Callable[[], None]:
         """Call `callback(snapshot, failure)` when it was found out why the job ended badly or does not start."""
-        return self._on(NewFailure, lambda snapshot, new: callback(snapshot, new.failure))
+        return self._subscribe_event(NewFailure, lambda snapshot, new: callback(snapshot, new.failure))
 
     def on_end(self, callback: Callable[[JobSnapshot], Any]) -> Callable[[], None]:
         """Call `callback(snapshot)` when the job has ended, and what can be learned of it was."""
-        return self._on(Ended, lambda snapshot, _: callback(snapshot))
+        return self._subscribe_event(JobEnded, lambda snapshot, _: callback(snapshot))
 
     # -- begin and end -------------------------------------------------------------------------------------
 
     def pause(self) -> None:
         """Look at the job no longer, until :meth:`resume`."""
         with self._lock:
-            if self._state is WatchState.WATCHING and not self._final:
+            if self._state is WatchState.WATCHING and not self._is_final:
                 self._state = WatchState.PAUSED
         self._wake()
 
@@ -176,7 +176,7 @@ class Watch:
         """Watch no longer; the job goes on."""
         self._end(WatchState.STOPPED)
 
-    def wait_for_facts(self, timeout: float | None = None) -> bool:
+    def wait_for_first_update(self, timeout: float | None = None) -> bool:
         """Wait until the server has first answered about the job, or the watch has ended.
 
         Parameters
@@ -194,7 +194,7 @@ class Watch:
         Exception
             What made the watch fail, as in :meth:`wait`.
         """
-        informed = self._informed.wait(timeout)
+        informed = self._first_update.wait(timeout)
         if self.error is not None:
             raise self.error
         return informed
@@ -212,11 +212,11 @@ class Watch:
         Exception
             What made the watch fail: the callback's exception, or why the job cannot be watched any more.
         """
-        if not self._done.wait(timeout):
+        if not self._finished.wait(timeout):
             return MonitorReturnCode.TIMEOUT
-        for other in self._beside:
+        for other in self._siblings:
             # A notebook that goes on, or ends, with this cell must have the end in its other views of the job too.
-            other._done.wait(_COURTESY)
+            other._finished.wait(_SIBLING_WAIT_S)
         if self.error is not None:
             raise self.error
         ended = self._state is WatchState.JOB_ENDED
@@ -227,82 +227,82 @@ class Watch:
 
     # -- for the monitor -----------------------------------------------------------------------------------
 
-    def _follow(
-        self, snapshot: JobSnapshot, meta: dict[str, Any], *, final: bool = False, beside: Sequence[Watch] = ()
+    def _update(
+        self, snapshot: JobSnapshot, meta: dict[str, Any], *, is_final: bool = False, siblings: Sequence[Watch] = ()
     ) -> None:
         """Take what is known of the job, if it is new, or the last of it, which others `beside` are told as well.
 
         `meta` is for the callback.
         """
         with self._lock:
-            if self._final or self._state is not WatchState.WATCHING:
+            if self._is_final or self._state is not WatchState.WATCHING:
                 return
-            looked = self.has_callback and bool(meta) and meta is not self._given
-            if snapshot is self._snapshot and not looked and not final:
+            looked = self.has_callback and bool(meta) and meta is not self._delivered_meta
+            if snapshot is self._snapshot and not looked and not is_final:
                 return
-            self._snapshot, self._final = snapshot, final
-            self._beside = tuple(other for other in beside if other is not self and not other.has_callback)
+            self._snapshot, self._is_final = snapshot, is_final
+            self._siblings = tuple(other for other in siblings if other is not self and not other.has_callback)
             if looked:
-                self._meta = self._given = meta
+                self._pending_meta = self._delivered_meta = meta
         if snapshot.facts_at is not None:
-            self._informed.set()
-        self._lane.request()
+            self._first_update.set()
+        self._executor.request()
 
-    def _fail(self, error: BaseException, trouble: str) -> None:
-        self._end(WatchState.FAILED, dataclasses.replace(self._snapshot, trouble=trouble), error)
+    def _fail(self, error: BaseException, problem: str) -> None:
+        self._end(WatchState.FAILED, dataclasses.replace(self._snapshot, trouble=problem), error)
 
     def _end(self, state: WatchState, snapshot: JobSnapshot | None = None, error: BaseException | None = None) -> None:
         with self._lock:
-            if self._state not in _GOING_ON:
+            if self._state not in _ACTIVE_STATES:
                 return
             self._state, self.error = state, error
             self._snapshot = snapshot or self._snapshot
         self._wake()
-        self._lane.request()
+        self._executor.request()
 
-    def _on(self, kind: type, callback: Callable[[JobSnapshot, Any], Any]) -> Callable[[], None]:
-        entry = _Heard(kind, _in_this_context(callback), JobSnapshot(self.job_id))
+    def _subscribe_event(self, kind: type, callback: Callable[[JobSnapshot, Any], Any]) -> Callable[[], None]:
+        entry = _EventSubscription(kind, _bind_context(callback), JobSnapshot(self.job_id))
         with self._lock:
             self._events.append(entry)
-            self.details = True
+            self.needs_details = True
         self._wake()
-        self._lane.request()
+        self._executor.request()
         return lambda: _remove(self._lock, self._events, entry)
 
     def _deliver(self) -> None:
         """Tell everybody; in the callbacks' thread, never twice at a time."""
         with self._lock:
-            meta, self._meta = self._meta, None
+            meta, self._pending_meta = self._pending_meta, None
             over = self.done
         if meta is not None and not over:
-            self._call_back(meta)
+            self._run_callback(meta)
         with self._lock:
             # Before the listeners hear of the end: they may want to know whether more will come.
-            if self._final and self._state is WatchState.WATCHING and self._meta is None:
+            if self._is_final and self._state is WatchState.WATCHING and self._pending_meta is None:
                 self._state = WatchState.JOB_ENDED
             snapshot, state, over = self._snapshot, self._state, self.done
             listeners, events = list(self._listeners), list(self._events)
-            news = self._shown is None or self._shown[0] is not snapshot or self._shown[1] is not state
-            self._shown = snapshot, state
+            news = self._published is None or self._published[0] is not snapshot or self._published[1] is not state
+            self._published = snapshot, state
         for heard in events:
-            found = changes(heard.told, snapshot)
-            heard.told = snapshot
-            if state is WatchState.JOB_ENDED and not heard.told_end:
-                heard.told_end = True
-                found.append(Ended())
+            found = diff_snapshots(heard.delivered, snapshot)
+            heard.delivered = snapshot
+            if state is WatchState.JOB_ENDED and not heard.end_delivered:
+                heard.end_delivered = True
+                found.append(JobEnded())
             for change in found:
                 if isinstance(change, heard.kind):
-                    self._call(heard.callback, snapshot, change)
+                    self._call_listener(heard.callback, snapshot, change)
         for listener in listeners if news else ():
-            self._call(listener, snapshot)
+            self._call_listener(listener, snapshot)
         if over:
             # Whoever waits goes on only when the views have the last snapshot: in a notebook that is executed
             # without a screen, what comes after the cell's end is lost.
             self._wake()
-            self._informed.set()
-            self._done.set()
+            self._first_update.set()
+            self._finished.set()
 
-    def _call_back(self, meta: dict[str, Any]) -> None:
+    def _run_callback(self, meta: dict[str, Any]) -> None:
         assert self._callback is not None
         try:
             go_on = self._callback(self._session, meta)
@@ -313,14 +313,14 @@ class Watch:
         if not go_on:
             self._end(WatchState.ENDED_BY_CALLBACK)
 
-    def _call(self, callback: Callable[..., Any], *args: Any) -> None:
+    def _call_listener(self, callback: Callable[..., Any], *args: Any) -> None:
         try:
             callback(*args)
         except BaseException:
             log.exception("a callback or view of job %s failed", self.job_id)
 
 
-def _in_this_context(callback: F) -> Callable[..., Any]:
+def _bind_context(callback: F) -> Callable[..., Any]:
     """Have a callback print where it was registered: in a notebook, output goes where the context says."""
     context = contextvars.copy_context()
     return lambda *args: context.run(callback, *args)

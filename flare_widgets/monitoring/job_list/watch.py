@@ -13,22 +13,22 @@ from ...api import commands
 from ...api.models import is_terminal
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, NoConnection, SessionClosed
-from ..callbacks import Dispatcher, Lane
+from ..callbacks import CallbackPool, SerialExecutor
 from ..job import meta as job_meta
 from ..polling import intervals
-from ..polling.pending import Polling
-from ..polling.polls import Answer, listing
-from ..signal import Listeners
+from ..polling.pending import PendingPoll
+from ..polling.polls import Answer, poll_job_list
+from ..signal import Signal
 
 log = logging.getLogger("flare_widgets.monitoring")
 
-MOST_DETAILS = 1000
+MAX_DETAILED_JOBS = 1000
 """Jobs, the newest, of which it is asked who submitted them: the short list does not say, the long one is long."""
 
-_SAME_START = 3.0  # seconds by which two ways to learn when a job started may differ
-_MOST_LISTED = 100_000
-_AFTER_MISTAKE = 5.0
-_MAX_BACKOFF = 4.0
+_START_TOLERANCE_S = 3.0  # seconds by which two ways to learn when a job started may differ
+_MAX_LISTED_JOBS = 100_000
+_INTERNAL_ERROR_DELAY_S = 5.0
+_MAX_BACKOFF_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,10 @@ class JobsSnapshot:
 
 def read_list(
     entries: Iterable[Any],
-    before: Mapping[str, ListedJob],
+    previous: Mapping[str, ListedJob],
     details: Mapping[str, Mapping[str, Any]],
-    now: float,
-    ahead: float = 0.0,
+    received_at: float,
+    clock_offset: float = 0.0,
 ) -> tuple[ListedJob, ...]:
     """Return the jobs of a list, newest first.
 
@@ -122,42 +122,42 @@ def read_list(
     """
     jobs: dict[str, ListedJob] = {}
     for entry in entries:
-        job = _read(entry, before, details, now, ahead) if isinstance(entry, dict) else None
-        if job is not None and len(jobs) < _MOST_LISTED:
+        job = _read_entry(entry, previous, details, received_at, clock_offset) if isinstance(entry, dict) else None
+        if job is not None and len(jobs) < _MAX_LISTED_JOBS:
             jobs[job.job_id] = job
     return tuple(sorted(jobs.values(), key=lambda j: (j.submitted_at or 0.0, j.job_id), reverse=True))
 
 
-def _read(
+def _read_entry(
     entry: dict[str, Any],
-    before: Mapping[str, ListedJob],
+    previous: Mapping[str, ListedJob],
     details: Mapping[str, Mapping[str, Any]],
-    now: float,
-    ahead: float,
+    received_at: float,
+    clock_offset: float,
 ) -> ListedJob | None:
-    job_id = job_meta.text(entry.get("job_id"))
+    job_id = job_meta.text_or_empty(entry.get("job_id"))
     if not job_id:
         return None
-    old, more = before.get(job_id), details.get(job_id, {})
-    status = job_meta.text(entry.get("status"))
-    lasted = job_meta.duration(entry.get("duration"))
-    submitted = job_meta.seconds(more.get("submit_time")) or job_meta.iso_time(entry.get("submit_time"))
+    old, more = previous.get(job_id), details.get(job_id, {})
+    status = job_meta.text_or_empty(entry.get("status"))
+    lasted = job_meta.parse_duration(entry.get("duration"))
+    submitted = job_meta.epoch_seconds(more.get("submit_time")) or job_meta.parse_iso_time(entry.get("submit_time"))
     started = None
     if status == "RUNNING" and lasted is not None:
-        started = now - lasted
+        started = received_at - lasted
         # The server counts anew at each look: a start that moved by the time an answer took would be no news.
-        if old is not None and old.started_at is not None and abs(old.started_at - started) < _SAME_START:
+        if old is not None and old.started_at is not None and abs(old.started_at - started) < _START_TOLERANCE_S:
             started = old.started_at
     return ListedJob(
         job_id,
-        job_meta.text(entry.get("job_name")) or job_meta.text(more.get("name")),
-        job_meta.text(entry.get("study")),
-        job_meta.text(more.get("submitter_name")),
+        job_meta.text_or_empty(entry.get("job_name")) or job_meta.text_or_empty(more.get("name")),
+        job_meta.text_or_empty(entry.get("study")),
+        job_meta.text_or_empty(more.get("submitter_name")),
         status,
-        None if submitted is None else submitted - ahead,
+        None if submitted is None else submitted - clock_offset,
         started,
         lasted if is_terminal(status) else None,
-        submitter_organization=job_meta.text(more.get("submitter_org")),
+        submitter_organization=job_meta.text_or_empty(more.get("submitter_org")),
     )
 
 
@@ -174,17 +174,17 @@ class JobsWatch:
         Who calls.
     """
 
-    def __init__(self, table: JobsTable, dispatcher: Dispatcher) -> None:
-        self._table = table
-        self._lane = Lane(dispatcher, self._tell)
-        self._listeners = Listeners[JobsSnapshot]()
+    def __init__(self, poller: JobListPoller, pool: CallbackPool) -> None:
+        self._poller = poller
+        self._executor = SerialExecutor(pool, self._publish)
+        self._signal = Signal[JobsSnapshot]()
         self._paused = False
         self._done = False
 
     @property
     def snapshot(self) -> JobsSnapshot:
         """The newest snapshot; renewed before the listeners are called."""
-        return self._table.snapshot
+        return self._poller.snapshot
 
     @property
     def done(self) -> bool:
@@ -198,7 +198,7 @@ class JobsWatch:
 
     def subscribe(self, listener: Callable[[JobsSnapshot], None]) -> Callable[[], None]:
         """Have `listener` called at every new snapshot; return what ends that (and may be called twice)."""
-        return self._listeners.add(listener)
+        return self._signal.subscribe(listener)
 
     def pause(self) -> None:
         """Want no news, until :meth:`resume`. The server is not asked while nobody wants any."""
@@ -212,23 +212,23 @@ class JobsWatch:
 
     def refresh(self) -> None:
         """Ask at once: something has changed."""
-        self._table.refresh()
+        self._poller.refresh()
 
     def stop(self) -> None:
         """End the watch."""
         self._done = True
-        self._lane.request()
-        self._table.wake()
+        self._executor.request()
+        self._poller.wake()
 
     def notify(self) -> None:
         """Have the listeners called soon."""
-        self._lane.request()
+        self._executor.request()
 
-    def _tell(self) -> None:
-        self._listeners.tell(self.snapshot)
+    def _publish(self) -> None:
+        self._signal.publish(self.snapshot)
 
 
-class JobsTable:
+class JobListPoller:
     """What the monitor keeps of the jobs of its session's study. Its methods are called by the monitor's thread.
 
     Parameters
@@ -245,9 +245,9 @@ class JobsTable:
         self.watches: list[JobsWatch] = []
         self._session = session
         self._due = 0.0  # on the monotonic clock
-        self._failures = 0
-        self._listing: Polling[Answer] | None = None
-        self._asking: Polling[list[dict[str, Any]]] | None = None
+        self._retry_count = 0
+        self._list_poll: PendingPoll[Answer] | None = None
+        self._details_poll: PendingPoll[list[dict[str, Any]]] | None = None
         self._entries: Sequence[Any] = ()
         self._details: dict[str, dict[str, Any]] = {}
 
@@ -260,33 +260,33 @@ class JobsTable:
         """Forget the watches that have ended; return whether there are others."""
         self.watches = [watch for watch in self.watches if not watch.done]
         if not self.watches:
-            for polling in (self._listing, self._asking):
+            for polling in (self._list_poll, self._details_poll):
                 if polling is not None:
                     polling.cancel()
-            self._listing = self._asking = None
+            self._list_poll = self._details_poll = None
         return bool(self.watches)
 
-    def until_due(self) -> list[float]:
+    def due_times(self) -> list[float]:
         """Return when something is to be done next (on the monotonic clock)."""
-        return [self._due] if self.wanted and self._listing is None else []
+        return [self._due] if self.has_observers and self._list_poll is None else []
 
-    def advance(self, paused: bool, ahead: float, lost: str = "") -> bool:
+    def run_once(self, paused: bool, clock_offset: float, disconnect_reason: str = "") -> bool:
         """Take what has arrived and ask for what is due; return whether there is anything new.
 
         `lost` says so when nobody answers now.
         """
         before = self.snapshot
         now = time.monotonic()
-        self._receive(now, ahead)
-        if self.wanted and not paused and self._listing is None and self._due <= now:
-            self._listing = Polling(self._session, listing(), self.wake)
-            self._listing.start()
-            self._receive(now, ahead)  # of a session without a connection the answer is known at once
-        if lost and not self._failures:
-            self._say(lost)
+        self._receive(now, clock_offset)
+        if self.has_observers and not paused and self._list_poll is None and self._due <= now:
+            self._list_poll = PendingPoll(self._session, poll_job_list(), self.wake)
+            self._list_poll.start()
+            self._receive(now, clock_offset)  # of a session without a connection the answer is known at once
+        if disconnect_reason and not self._retry_count:
+            self._set_problem(disconnect_reason)
         return self.snapshot != before
 
-    def with_rounds(self, rounds: Mapping[str, tuple[int, int | None]]) -> bool:
+    def update_rounds(self, rounds: Mapping[str, tuple[int, int | None]]) -> bool:
         """Note the rounds of jobs that are watched; return whether that is news."""
         jobs = tuple(
             dataclasses.replace(job, round=begun, total_rounds=total)
@@ -301,74 +301,76 @@ class JobsTable:
         return True
 
     @property
-    def wanted(self) -> bool:
+    def has_observers(self) -> bool:
         """Whether anybody wants news."""
         return any(not watch.paused and not watch.done for watch in self.watches)
 
-    def _receive(self, now: float, ahead: float) -> None:
-        if self._listing is not None:
+    def _receive(self, now: float, clock_offset: float) -> None:
+        if self._list_poll is not None:
             try:
-                over, answer = self._listing.advance()
+                over, answer = self._list_poll.advance()
             except FlareError as e:
-                self._listing = None
-                self._refused(e, now)
+                self._list_poll = None
+                self._handle_error(e, now)
             except Exception:
                 log.exception("the list of jobs could not be read")
-                self._listing, self._due = None, now + _AFTER_MISTAKE
+                self._list_poll, self._due = None, now + _INTERNAL_ERROR_DELAY_S
             else:
                 if over and answer is not None:
-                    took, self._listing, self._failures = self._listing.took, None, 0
+                    took, self._list_poll, self._retry_count = self._list_poll.latency_s, None, 0
                     self._entries = answer.value
-                    self._learn(answer.now, ahead)
+                    self._apply(answer.received_at, clock_offset)
                     active = any(not job.ended for job in self.snapshot.jobs)
                     self._due = now + intervals.list_interval(active, took)
-                    self._ask_details()
-        if self._asking is not None:
+                    self._poll_details()
+        if self._details_poll is not None:
             try:
-                over, found = self._asking.advance()
+                over, found = self._details_poll.advance()
             except Exception:  # who submitted a job is no reason to do without the list of them
                 log.exception("what the server stores about the jobs could not be read")
                 over, found = True, []
             if over:
-                self._asking = None
+                self._details_poll = None
                 self._details |= {str(meta.get("job_id")): meta for meta in found or []}
-                self._learn(self.snapshot.facts_at or time.time(), ahead)
+                self._apply(self.snapshot.facts_at or time.time(), clock_offset)
 
-    def _learn(self, at: float, ahead: float) -> None:
+    def _apply(self, at: float, clock_offset: float) -> None:
         before = {job.job_id: job for job in self.snapshot.jobs}
-        self.snapshot = JobsSnapshot(read_list(self._entries, before, self._details, at, ahead), at)
+        self.snapshot = JobsSnapshot(read_list(self._entries, before, self._details, at, clock_offset), at)
 
-    def _ask_details(self) -> None:
+    def _poll_details(self) -> None:
         """Have it asked who submitted the jobs that are new here."""
         there = {job.job_id for job in self.snapshot.jobs}
         self._details = {job_id: meta for job_id, meta in self._details.items() if job_id in there}
-        new = [job.job_id for job in self.snapshot.jobs[:MOST_DETAILS] if job.job_id not in self._details]
-        if new and self._asking is None:
+        new = [job.job_id for job in self.snapshot.jobs[:MAX_DETAILED_JOBS] if job.job_id not in self._details]
+        if new and self._details_poll is None:
             # What cannot be learned is not asked for again and again.
             self._details |= {job_id: {} for job_id in new}
-            self._asking = Polling(self._session, _ask(new, len(there)), self.wake)
-            self._asking.start()
+            self._details_poll = PendingPoll(self._session, _poll_metas(new, len(there)), self.wake)
+            self._details_poll.start()
 
-    def _refused(self, error: FlareError, now: float) -> None:
+    def _handle_error(self, error: FlareError, now: float) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._say(f"{error}. Nobody watches these jobs any more")
+            self._set_problem(f"{error}. Nobody watches these jobs any more")
             for watch in self.watches:
                 watch.stop()
             return
-        self._failures += 1
-        self._due = now + min(2.0 ** min(self._failures - 1, 8), _MAX_BACKOFF)
+        self._retry_count += 1
+        self._due = now + min(2.0 ** min(self._retry_count - 1, 8), _MAX_BACKOFF_S)
         lost = isinstance(error, NoConnection)
         what = f"no connection to {self._session.kit.address}" if lost else str(error)
-        self._say(f"{what}, trying again ({self._failures})")
+        self._set_problem(f"{what}, trying again ({self._retry_count})")
 
-    def _say(self, trouble: str) -> None:
-        self.snapshot = dataclasses.replace(self.snapshot, trouble=trouble)
+    def _set_problem(self, problem: str) -> None:
+        self.snapshot = dataclasses.replace(self.snapshot, trouble=problem)
 
 
-def _ask(new: Sequence[str], stored: int) -> Generator[list[Any], Sequence[Answer], list[dict[str, Any]]]:
+def _poll_metas(
+    job_ids: Sequence[str], stored_count: int
+) -> Generator[list[Any], Sequence[Answer], list[dict[str, Any]]]:
     """What the server stores about some jobs, the newest: by a list of them, or one by one, as costs it less."""
-    if intervals.use_list(len(new), stored):
-        (answer,) = yield [commands.list_jobs(detailed=True, reverse=True, limit=len(new))]
+    if intervals.should_use_list(len(job_ids), stored_count):
+        (answer,) = yield [commands.list_jobs(detailed=True, reverse=True, limit=len(job_ids))]
         return [meta for meta in answer.value or [] if isinstance(meta, dict)]
-    answers = yield [commands.get_job_meta(job_id) for job_id in new]
+    answers = yield [commands.get_job_meta(job_id) for job_id in job_ids]
     return [answer.value for answer in answers if isinstance(answer.value, dict)]

@@ -17,41 +17,41 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...formatting.text import clean
-from ..job.meta import local_time
-from ..job.model import RANK_GLOBAL, Best, Event, Point, Round, SiteTask, finite
-from ..job.updates import Fact, Measured, Workflow
+from ...formatting.text import sanitize
+from ..job.meta import parse_local_time
+from ..job.model import RANK_GLOBAL, BestRound, Event, Point, Round, SiteTask, finite_or_none
+from ..job.updates import MetricValue, Update, Workflow
 
-MAX_LINE = 1 << 20
+MAX_RECORD_CHARS = 1 << 20
 """Characters of the longest record that is read; longer ones are passed over."""
 
-MAX_WORDS = 500
+MAX_EVENT_CHARS = 500
 """Characters of an event's text."""
 
-MAX_NAME = 200
+MAX_NAME_CHARS = 200
 """Characters of the name of a site, a task or a metric."""
 
-_REMEMBERED = 1000  # tasks whose round is remembered until their result comes
-_MAX_MESSAGE = 20_000  # characters of a message that are looked at
-_UNNAMED = "validation metric"
+_MAX_CACHED_TASKS = 1000  # tasks whose round is remembered until their result comes
+_MAX_MESSAGE_CHARS = 20_000  # characters of a message that are looked at
+_DEFAULT_METRIC_NAME = "validation metric"
 
 _ROUND = re.compile(r"^[ \t]*Round (\d{1,9}) (started|finished)\.[ \t]*$", re.MULTILINE)
-_GLOBAL = re.compile(r"^Round (\d{1,9}) global metrics: (\{.{0,10000}\})$", re.DOTALL)
-_NUMPY = re.compile(r"\bnp\.\w+\(([^()]*)\)")
+_GLOBAL_METRICS = re.compile(r"^Round (\d{1,9}) global metrics: (\{.{0,10000}\})$", re.DOTALL)
+_NUMPY_SCALAR = re.compile(r"\bnp\.\w+\(([^()]*)\)")
 _ASSIGNED = re.compile(r"assigned task to client (.+): name=(.*), id=(\S+)$")
 _RESULT = re.compile(r"got result from client (.+) for task: name=(.*), id=(\S+)$")
 _METRIC = re.compile(r"validation metric (\S+) from client (.+)$")
 _BEST = re.compile(r"new best validation metric at round (\d{1,9}): (\S+)$")
 _WORKFLOW = re.compile(r"starting workflow \S+ \(<class '(?:[\w.]*\.)?(\w+)'>\) \.\.\.$")
 _RELAY = re.compile(r"^scheduled task ")
-_TOLD = (
+_NOTABLE_MESSAGES = (
     re.compile(r"Stopping at round=\d+ out of total_rounds=\d+\."),
     re.compile(r"task \S+ exit with status TaskCompletionStatus\.(?!OK)\w+"),
 )
 
 
 @dataclass(frozen=True)
-class Record:
+class JsonRecord:
     """One record of a log.
 
     Attributes
@@ -69,13 +69,13 @@ class Record:
     message: str
 
 
-class ServerLog:
+class ServerLogParser:
     """What is known of a job from its log so far.
 
     Parameters
     ----------
     zone
-        Seconds by which the server's local time is ahead of UTC; see :func:`.job_meta.zone_offset`.
+        Seconds by which the server's local time is ahead of UTC; see :func:`.job_meta.server_utc_offset`.
     ahead
         Seconds by which the server's clock is ahead of ours.
     told
@@ -90,46 +90,46 @@ class ServerLog:
         The round that the records taken last belong to; None before the first, and in workflows without rounds.
     """
 
-    def __init__(self, zone: float = 0.0, ahead: float = 0.0, told: Workflow | None = None) -> None:
+    def __init__(self, utc_offset: float = 0.0, clock_offset: float = 0.0, workflow: Workflow | None = None) -> None:
         self.offset = 0
         self.round: int | None = None
-        self._shift = zone + ahead
-        self._key = None if told is None else told.key_metric
-        self._name = "" if told is None else told.name
-        self._relay = False
-        self._rounds: OrderedDict[str, int | None] = OrderedDict()
-        self._coded: OrderedDict[str, None] = OrderedDict()
+        self._time_offset = utc_offset + clock_offset
+        self._key_metric = None if workflow is None else workflow.key_metric
+        self._workflow_name = "" if workflow is None else workflow.name
+        self._is_cyclic = False
+        self._task_rounds: OrderedDict[str, int | None] = OrderedDict()
+        self._tasks_with_code: OrderedDict[str, None] = OrderedDict()
 
-    def feed(self, piece: str) -> list[Fact]:
+    def feed(self, chunk: str) -> list[Update]:
         """Take what follows the bytes taken so far, and return what it says.
 
         What comes after the last line break is left for the next time: it is not counted in `offset`.
         """
-        facts: list[Fact] = []
-        whole, end, _ = piece.rpartition("\n")
+        facts: list[Update] = []
+        whole, end, _ = chunk.rpartition("\n")
         for line in whole.split("\n") if end else ():
-            record = read_record(line, self._shift)
+            record = parse_json_record(line, self._time_offset)
             if record is not None:
-                facts += self._facts(record)
+                facts += self._read_updates(record)
         self.offset += len((whole + end).encode("utf-8", "surrogatepass"))
         return facts
 
-    def gap(self) -> None:
+    def mark_gap(self) -> None:
         """Take note that what follows does not join what was taken: records may belong to another round."""
         self.round = None
 
-    def _facts(self, record: Record) -> Iterator[Fact]:
-        for pattern, read in _READERS:
+    def _read_updates(self, record: JsonRecord) -> Iterator[Update]:
+        for pattern, read in _RECORD_READERS:
             match = pattern.search(record.message)
             if match is not None:
                 yield from read(self, match, record)
                 break
-        yield from self._code(record)
-        if record.level in ("WARNING", "ERROR", "CRITICAL") or any(p.search(record.message) for p in _TOLD):
+        yield from self._read_return_code(record)
+        if record.level in ("WARNING", "ERROR", "CRITICAL") or any(p.search(record.message) for p in _NOTABLE_MESSAGES):
             kind = "warning" if record.level in ("WARNING", "INFO") else "error"
-            yield Event(record.at or 0.0, kind, clean(_first_line(record.message), MAX_WORDS), "server")
+            yield Event(record.at or 0.0, kind, sanitize(_first_line(record.message), MAX_EVENT_CHARS), "server")
 
-    def _round(self, match: re.Match[str], record: Record) -> Iterator[Fact]:
+    def _read_round(self, match: re.Match[str], record: JsonRecord) -> Iterator[Update]:
         number = int(match[1])
         if match[2] == "started":
             self.round = number
@@ -137,89 +137,89 @@ class ServerLog:
         else:
             yield Round(number, None, record.at)
 
-    def _relayed(self, _: re.Match[str], record: Record) -> Iterator[Fact]:
+    def _read_relay(self, _: re.Match[str], record: JsonRecord) -> Iterator[Update]:
         # CyclicController logs no rounds; but each begins with a relay, of which it schedules one at a time.
-        if self._relay:
+        if self._is_cyclic:
             self.round = 0 if self.round is None else self.round + 1
             yield Round(self.round, record.at)
 
-    def _assigned(self, match: re.Match[str], record: Record) -> Iterator[Fact]:
-        site, name, task_id = _names(match)
-        _remember(self._rounds, task_id, self.round)
+    def _read_assignment(self, match: re.Match[str], record: JsonRecord) -> Iterator[Update]:
+        site, name, task_id = _bounded_groups(match)
+        _cache(self._task_rounds, task_id, self.round)
         yield SiteTask(task_id, site, name, self.round, record.at)
 
-    def _result(self, match: re.Match[str], record: Record) -> Iterator[Fact]:
-        site, name, task_id = _names(match)
-        yield SiteTask(task_id, site, name, self._rounds.get(task_id, self.round), None, record.at)
+    def _read_result(self, match: re.Match[str], record: JsonRecord) -> Iterator[Update]:
+        site, name, task_id = _bounded_groups(match)
+        yield SiteTask(task_id, site, name, self._task_rounds.get(task_id, self.round), None, record.at)
 
-    def _code(self, record: Record) -> Iterator[Fact]:
+    def _read_return_code(self, record: JsonRecord) -> Iterator[Update]:
         entries = (entry.partition("=") for entry in record.context.strip("[]").split(", "))
-        context = {key: value[:MAX_NAME] for key, equals, value in entries if equals}
+        context = {key: value[:MAX_NAME_CHARS] for key, equals, value in entries if equals}
         site, code, task_id = (context.get(key) for key in ("peer", "peer_rc", "task_id"))
-        if site and code and task_id and task_id not in self._coded:
-            _remember(self._coded, task_id, None)
-            yield SiteTask(task_id, site, round=self._rounds.get(task_id, self.round), code=code)
+        if site and code and task_id and task_id not in self._tasks_with_code:
+            _cache(self._tasks_with_code, task_id, None)
+            yield SiteTask(task_id, site, round=self._task_rounds.get(task_id, self.round), code=code)
 
-    def _metric(self, match: re.Match[str], _: Record) -> Iterator[Fact]:
-        value = self._value(match[1])
+    def _read_metric(self, match: re.Match[str], _: JsonRecord) -> Iterator[Update]:
+        value = self._parse_value(match[1])
         if value is not None and self.round is not None:
-            yield Measured(self._metric_name, match[2][:MAX_NAME], Point(self.round, value))
+            yield MetricValue(self._metric_name, match[2][:MAX_NAME_CHARS], Point(self.round, value))
 
-    def _best(self, match: re.Match[str], _: Record) -> Iterator[Fact]:
-        value = self._value(match[2])
+    def _read_best(self, match: re.Match[str], _: JsonRecord) -> Iterator[Update]:
+        value = self._parse_value(match[2])
         if value is not None:
-            yield Best(int(match[1]), value)
+            yield BestRound(int(match[1]), value)
             # The mean that the selector compares rounds by is the aggregate, until a better source says otherwise.
-            yield Measured(self._metric_name, "", Point(int(match[1]), value))
+            yield MetricValue(self._metric_name, "", Point(int(match[1]), value))
 
-    def _global(self, match: re.Match[str], _: Record) -> Iterator[Fact]:
+    def _read_global_metrics(self, match: re.Match[str], _: JsonRecord) -> Iterator[Update]:
         try:
-            values = ast.literal_eval(_NUMPY.sub(r"\1", match[2]))
+            values = ast.literal_eval(_NUMPY_SCALAR.sub(r"\1", match[2]))
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return
         for name, words in values.items() if isinstance(values, dict) else ():
-            value = finite(words)
+            value = finite_or_none(words)
             if isinstance(name, str) and value is not None:
-                yield Measured(name[:MAX_NAME], "", Point(int(match[1]), value, RANK_GLOBAL))
+                yield MetricValue(name[:MAX_NAME_CHARS], "", Point(int(match[1]), value, RANK_GLOBAL))
 
-    def _workflow(self, match: re.Match[str], record: Record) -> Iterator[Fact]:
+    def _read_workflow(self, match: re.Match[str], record: JsonRecord) -> Iterator[Update]:
         # Records of a workflow without rounds do not belong to the last round of the one before it.
-        self.round, self._relay = None, match[1] == "CyclicController"
-        if not self._name:
-            self._name = clean(match[1], 100)
-            yield Workflow(self._name)
-        yield Event(record.at or 0.0, "workflow", f"workflow {clean(match[1], 100)} started", "server")
+        self.round, self._is_cyclic = None, match[1] == "CyclicController"
+        if not self._workflow_name:
+            self._workflow_name = sanitize(match[1], 100)
+            yield Workflow(self._workflow_name)
+        yield Event(record.at or 0.0, "workflow", f"workflow {sanitize(match[1], 100)} started", "server")
 
     @property
     def _metric_name(self) -> str:
-        return self._key.name if self._key is not None else _UNNAMED
+        return self._key_metric.name if self._key_metric is not None else _DEFAULT_METRIC_NAME
 
-    def _value(self, words: str) -> float | None:
+    def _parse_value(self, text: str) -> float | None:
         try:
-            value = float(words)
+            value = float(text)
         except ValueError:
             return None
         if not math.isfinite(value):
             return None
         # The selector looks for the greatest value: what shall be small it negates, and logs it so.
-        return -value if self._key is not None and self._key.mode == "min" else value
+        return -value if self._key_metric is not None and self._key_metric.mode == "min" else value
 
 
-_Reader = Callable[[ServerLog, "re.Match[str]", Record], Iterator[Fact]]
+_RecordReader = Callable[[ServerLogParser, "re.Match[str]", JsonRecord], Iterator[Update]]
 
-_READERS: tuple[tuple[re.Pattern[str], _Reader], ...] = (
-    (_ASSIGNED, ServerLog._assigned),
-    (_RESULT, ServerLog._result),
-    (_ROUND, ServerLog._round),
-    (_BEST, ServerLog._best),
-    (_METRIC, ServerLog._metric),
-    (_GLOBAL, ServerLog._global),
-    (_WORKFLOW, ServerLog._workflow),
-    (_RELAY, ServerLog._relayed),
+_RECORD_READERS: tuple[tuple[re.Pattern[str], _RecordReader], ...] = (
+    (_ASSIGNED, ServerLogParser._read_assignment),
+    (_RESULT, ServerLogParser._read_result),
+    (_ROUND, ServerLogParser._read_round),
+    (_BEST, ServerLogParser._read_best),
+    (_METRIC, ServerLogParser._read_metric),
+    (_GLOBAL_METRICS, ServerLogParser._read_global_metrics),
+    (_WORKFLOW, ServerLogParser._read_workflow),
+    (_RELAY, ServerLogParser._read_relay),
 )
 
 
-def read_record(line: str, shift: float = 0.0) -> Record | None:
+def parse_json_record(line: str, time_offset: float = 0.0) -> JsonRecord | None:
     """Return the record in a line of ``log.json``; None if there is none.
 
     Parameters
@@ -229,7 +229,7 @@ def read_record(line: str, shift: float = 0.0) -> Record | None:
     shift
         Seconds by which its local time is ahead of UTC.
     """
-    if not line or len(line) > MAX_LINE:
+    if not line or len(line) > MAX_RECORD_CHARS:
         return None
     try:
         data = json.loads(line)
@@ -237,30 +237,30 @@ def read_record(line: str, shift: float = 0.0) -> Record | None:
         return None
     if not isinstance(data, dict):
         return None
-    at = local_time(_text(data, "asctime"))
-    return Record(
-        None if at is None else at - shift,
-        _text(data, "name"),
-        _text(data, "levelname"),
-        _text(data, "fl_ctx"),
-        _text(data, "message")[:_MAX_MESSAGE],
+    at = parse_local_time(_text_field(data, "asctime"))
+    return JsonRecord(
+        None if at is None else at - time_offset,
+        _text_field(data, "name"),
+        _text_field(data, "levelname"),
+        _text_field(data, "fl_ctx"),
+        _text_field(data, "message")[:_MAX_MESSAGE_CHARS],
     )
 
 
-def _text(data: dict[str, Any], key: str) -> str:
+def _text_field(data: dict[str, Any], key: str) -> str:
     value = data.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _names(match: re.Match[str]) -> list[str]:
-    return [name[:MAX_NAME] for name in match.groups()]
+def _bounded_groups(match: re.Match[str]) -> list[str]:
+    return [name[:MAX_NAME_CHARS] for name in match.groups()]
 
 
 def _first_line(message: str) -> str:
     return next((line.strip() for line in message.splitlines() if line.strip()), "")
 
 
-def _remember(memory: OrderedDict[str, Any], key: str, value: Any) -> None:
-    memory[key] = value
-    if len(memory) > _REMEMBERED:
-        memory.popitem(last=False)
+def _cache(cache: OrderedDict[str, Any], key: str, value: Any) -> None:
+    cache[key] = value
+    if len(cache) > _MAX_CACHED_TASKS:
+        cache.popitem(last=False)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..job.model import RANK_RECORD, Best, KeyMetric, Point, counting, finite
-from ..job.updates import Fact, Measured, Workflow
-from .facts import MAX_NAME
+from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, finite_or_none, round_count_or_none
+from ..job.updates import MetricValue, Update, Workflow
+from .facts import MAX_NAME_CHARS
 
 SERVER_CONFIG = "app_server/config/config_fed_server.json"
 ROUND_METRICS = "metrics/round_metrics"
@@ -22,7 +22,7 @@ _SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
 DEFAULT_ROUNDS = 5
 """What FLARE's controllers do when a job does not say; an exported configuration leaves out what is so by default."""
 
-_BY_DEFAULT = re.compile(
+_WORKFLOWS_WITH_DEFAULT_ROUNDS = re.compile(
     r"nvflare\.app_common\.workflows\.(?:fedavg\.FedAvg|scaffold\.Scaffold|cyclic\.Cyclic|cyclic_ctl\.CyclicController"
     r"|scatter_and_gather\.ScatterAndGather|scatter_and_gather_scaffold\.ScatterAndGatherScaffold)"
 )
@@ -42,31 +42,31 @@ def read_config(text: str) -> Workflow | None:
     Workflow or None
         None when the text is no configuration.
     """
-    config = _json(text)
+    config = _parse_json(text)
     if not isinstance(config, dict):
         return None
     total, begin, name = None, None, ""
-    for workflow in _maps(config.get("workflows")):
+    for workflow in _dicts_in(config.get("workflows")):
         given = workflow.get("args")
         args = given if isinstance(given, dict) else {}
-        rounds = counting(args.get("num_rounds"))
-        if "num_rounds" not in args and _BY_DEFAULT.fullmatch(str(workflow.get("path"))):
+        rounds = round_count_or_none(args.get("num_rounds"))
+        if "num_rounds" not in args and _WORKFLOWS_WITH_DEFAULT_ROUNDS.fullmatch(str(workflow.get("path"))):
             rounds = DEFAULT_ROUNDS
         if not name or (rounds is not None and total is None):
             name = str(workflow.get("path") or workflow.get("name") or "").rpartition(".")[2]
         if rounds is not None and total is None:
-            total, begin = rounds, counting(args.get("start_round")) or 0
+            total, begin = rounds, round_count_or_none(args.get("start_round")) or 0
     key = None
-    for component in _maps(config.get("components")):
+    for component in _dicts_in(config.get("components")):
         path = str(component.get("path") or component.get("name") or "")
         selector = component.get("args")
         if path.endswith(_SELECTOR) and isinstance(selector, dict):
-            metric = str(selector.get("key_metric") or "val_accuracy")[:MAX_NAME]
+            metric = str(selector.get("key_metric") or "val_accuracy")[:MAX_NAME_CHARS]
             key = KeyMetric(metric, "min" if selector.get("negate_key_metric") else "max")
     return Workflow(name[:100], begin, total, key)
 
 
-def readable_round_metrics(text: str) -> str | None:
+def find_round_metrics_path(text: str) -> str | None:
     """Return where the record of metrics is, relative to the job's folder, if its name is one that can be read.
 
     A server shows no ``.jsonl`` file; a job that wants its metrics to be seen while it runs gives the writer another
@@ -77,8 +77,8 @@ def readable_round_metrics(text: str) -> str | None:
     text
         ``config_fed_server.json``.
     """
-    config = _json(text)
-    for component in _maps(config.get("components")) if isinstance(config, dict) else ():
+    config = _parse_json(text)
+    for component in _dicts_in(config.get("components")) if isinstance(config, dict) else ():
         path, args = str(component.get("path") or component.get("name") or ""), component.get("args")
         name = args.get("round_file_name") if path.endswith(_WRITER) and isinstance(args, dict) else None
         if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_-]+\.(json|txt|log)", name):
@@ -86,7 +86,7 @@ def readable_round_metrics(text: str) -> str | None:
     return None
 
 
-def read_round_metrics(text: str) -> Iterator[Fact]:
+def read_round_metrics(text: str) -> Iterator[Update]:
     """Return the metrics of each round, aggregated and by site.
 
     Parameters
@@ -96,17 +96,17 @@ def read_round_metrics(text: str) -> Iterator[Fact]:
         "sites": [{"name", "metrics": [...]}, ...]}``.
     """
     for line in text.splitlines():
-        record = _json(line)
-        number = counting(record.get("round")) if isinstance(record, dict) else None
+        record = _parse_json(line)
+        number = round_count_or_none(record.get("round")) if isinstance(record, dict) else None
         if not isinstance(record, dict) or number is None:
             continue
-        yield from _measured(record.get("aggregated_metrics"), "", number)
-        for site in _maps(record.get("sites")):
+        yield from _read_values(record.get("aggregated_metrics"), "", number)
+        for site in _dicts_in(record.get("sites")):
             if isinstance(site.get("name"), str):
-                yield from _measured(site.get("metrics"), site["name"], number)
+                yield from _read_values(site.get("metrics"), site["name"], number)
 
 
-def read_summary(text: str) -> Iterator[Fact]:
+def read_metrics_summary(text: str) -> Iterator[Update]:
     """Return the key metric and the best round.
 
     Parameters
@@ -115,33 +115,33 @@ def read_summary(text: str) -> Iterator[Fact]:
         ``metrics_summary.json``, written at the end: ``key_metric`` (``name``, ``mode``), ``best_round``,
         ``best_metrics``.
     """
-    summary = _json(text)
+    summary = _parse_json(text)
     if not isinstance(summary, dict):
         return
     key = summary.get("key_metric")
     name = key.get("name") if isinstance(key, dict) else None
     if not isinstance(key, dict) or not isinstance(name, str):
         return
-    yield Workflow(key_metric=KeyMetric(name[:MAX_NAME], "min" if key.get("mode") == "min" else "max"))
-    number = counting(summary.get("best_round"))
-    for measured in _measured(summary.get("best_metrics"), "", number or 0):
+    yield Workflow(key_metric=KeyMetric(name[:MAX_NAME_CHARS], "min" if key.get("mode") == "min" else "max"))
+    number = round_count_or_none(summary.get("best_round"))
+    for measured in _read_values(summary.get("best_metrics"), "", number or 0):
         if number is not None and measured.name == name:
-            yield Best(number, measured.point.value, RANK_RECORD)
+            yield BestRound(number, measured.point.value, RANK_RECORD)
 
 
-def _measured(metrics: Any, site: str, number: int) -> Iterator[Measured]:
-    for metric in _maps(metrics):
-        name, value = metric.get("name"), finite(metric.get("value"))
+def _read_values(metrics: Any, site: str, round_number: int) -> Iterator[MetricValue]:
+    for metric in _dicts_in(metrics):
+        name, value = metric.get("name"), finite_or_none(metric.get("value"))
         if isinstance(name, str) and value is not None:
-            yield Measured(name[:MAX_NAME], site[:MAX_NAME], Point(number, value, RANK_RECORD))
+            yield MetricValue(name[:MAX_NAME_CHARS], site[:MAX_NAME_CHARS], Point(round_number, value, RANK_RECORD))
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _maps(value: Any) -> list[dict[str, Any]]:
+def _dicts_in(value: Any) -> list[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -9,10 +9,10 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _RECORD = re.compile(
     r"^(?:\x1b\[[0-9;]*m)?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d.*? - (DEBUG|INFO|WARNING|ERROR|CRITICAL) - "
 )
-_ENOUGH = 400  # characters by which a place in a log is found again
+_OVERLAP_CHARS = 400  # characters by which a place in a log is found again
 
 
-def at_level(text: str, level: str) -> str:
+def filter_by_level(text: str, level: str) -> str:
     """Return the records of a level and above, each with the lines that belong to it, such as a traceback.
 
     Parameters
@@ -32,7 +32,7 @@ def at_level(text: str, level: str) -> str:
     return "".join(kept)
 
 
-def with_pattern(text: str, pattern: str) -> str:
+def filter_by_pattern(text: str, pattern: str) -> str:
     """Return the lines that a regular expression is found in; ValueError if it is none."""
     try:
         found = re.compile(pattern)
@@ -47,13 +47,13 @@ def last_lines(text: str, count: int) -> str:
     return "".join(lines[max(len(lines) - count, 0) :])
 
 
-def new_part(seen: str, text: str) -> str:
+def find_new_text(seen: str, text: str) -> str:
     """Return what is new in a log of which `seen` was seen before.
 
     A server sends the last 5 MiB of a log: what it sends need not begin where it began before.
     """
     if text.startswith(seen):
         return text[len(seen) :]
-    end = seen[-_ENOUGH:]
+    end = seen[-_OVERLAP_CHARS:]
     at = text.rfind(end)
     return text[at + len(end) :] if at >= 0 else text

@@ -7,23 +7,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 
-LINES = 20
+MAX_SHOWN_LINES = 20
 """How many lines of a log are shown at most."""
 
-WIDTH = 500
+MAX_SHOWN_CHARS = 500
 """How many characters of a line are shown at most."""
 
-_MOST = 20_000  # records; what is before them is not the end of a job
+_MAX_RECORDS = 20_000  # records; what is before them is not the end of a job
 
-_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - ([^\s-][^-]*?) - ([A-Z]+) - (.*)", re.DOTALL)
-_CONTEXT = re.compile(r"\[identity=[^\]]*\] - ")
+_RECORD = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - ([^\s-][^-]*?) - ([A-Z]+) - (.*)", re.DOTALL)
+_FL_CONTEXT = re.compile(r"\[identity=[^\]]*\] - ")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
-class Record:
+class LogRecord:
     """One record of a log.
 
     Attributes
@@ -38,55 +38,55 @@ class Record:
         FLARE's context, such as ``identity=site-1, run=..., peer_rc=...``.
     """
 
-    time: str
-    name: str
+    timestamp: str
+    logger: str
     level: str
     message: str
     context: str = ""
 
     @property
-    def serious(self) -> bool:
+    def is_error(self) -> bool:
         """Whether it is about an error."""
         return self.level in ("ERROR", "CRITICAL", "FATAL")
 
-    def lines(self) -> list[str]:
+    def format_lines(self) -> list[str]:
         """The record as lines to be shown: cleaned and bounded, without FLARE's context."""
         first, *rest = self.message.splitlines() or [""]
-        head = " - ".join(part for part in (self.time[11:], self.name, self.level, first) if part)
-        return [clean(line.expandtabs(), WIDTH) for line in [head, *rest]]
+        head = " - ".join(part for part in (self.timestamp[11:], self.logger, self.level, first) if part)
+        return [sanitize(line.expandtabs(), MAX_SHOWN_CHARS) for line in [head, *rest]]
 
 
-def parse_log(text: str) -> list[Record]:
+def parse_log(text: str) -> list[LogRecord]:
     """Read a log in the form of ``log.txt`` or of ``log.json``, or a mixture.
 
     A line that begins no record belongs to the one before it; before the first one, which may have been cut off,
     it is a record without time, name and level.
     """
-    found: list[Record] = []
+    found: list[LogRecord] = []
     pending: list[str] = []
 
     def finish() -> None:
         if pending:
-            found.append(_read("\n".join(pending)))
+            found.append(_parse_record("\n".join(pending)))
             pending.clear()
 
     for line in _COLOUR.sub("", text).split("\n"):
         line = line.rstrip("\r")
-        record = _json(line)
+        record = _parse_json_line(line)
         if record is not None:
             finish()
             found.append(record)
             continue
-        if _LINE.match(line):
+        if _RECORD.match(line):
             finish()
         elif not line and not pending:
             continue
         pending.append(line)
     finish()
-    return found[-_MOST:]
+    return found[-_MAX_RECORDS:]
 
 
-def tail(records: Iterable[Record], until: int | None = None) -> tuple[str, ...]:
+def tail(records: Iterable[LogRecord], last_index: int | None = None) -> tuple[str, ...]:
     """Return the last lines of some records for a reader.
 
     Parameters
@@ -96,22 +96,22 @@ def tail(records: Iterable[Record], until: int | None = None) -> tuple[str, ...]
     until
         The index of the last record that matters; the last one when not given.
     """
-    chosen = list(records)[: None if until is None else until + 1]
+    chosen = list(records)[: None if last_index is None else last_index + 1]
     lines: list[str] = []
     for record in reversed(chosen):
-        lines = [line for line in record.lines() if line.strip()] + lines
-        if len(lines) >= LINES:
+        lines = [line for line in record.format_lines() if line.strip()] + lines
+        if len(lines) >= MAX_SHOWN_LINES:
             break
-    return tuple(lines[-LINES:])
+    return tuple(lines[-MAX_SHOWN_LINES:])
 
 
-def _read(text: str) -> Record:
-    match = _LINE.match(text)
+def _parse_record(text: str) -> LogRecord:
+    match = _RECORD.match(text)
     if match is None:
-        return Record("", "", "", text.rstrip())
+        return LogRecord("", "", "", text.rstrip())
     time, name, level, message = match.groups()
-    context = _CONTEXT.match(message)
-    return Record(
+    context = _FL_CONTEXT.match(message)
+    return LogRecord(
         time,
         name.strip(),
         level,
@@ -120,7 +120,7 @@ def _read(text: str) -> Record:
     )
 
 
-def _json(line: str) -> Record | None:
+def _parse_json_line(line: str) -> LogRecord | None:
     if not line.startswith("{"):
         return None
     try:
@@ -131,4 +131,4 @@ def _json(line: str) -> Record | None:
         return None
     texts = [data.get(key) for key in ("asctime", "name", "levelname", "message", "fl_ctx")]
     time, name, level, message, context = (value if isinstance(value, str) else "" for value in texts)
-    return Record(time, name, level, message.strip("\n"), context.strip("[]"))
+    return LogRecord(time, name, level, message.strip("\n"), context.strip("[]"))

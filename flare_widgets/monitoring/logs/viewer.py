@@ -14,25 +14,25 @@ from typing import Any
 from ...api import commands
 from ...api.commands import Command
 from ...errors import AuthorizationError, FlareError, NoConnection
-from ...formatting.text import SHORT_ID, clean
+from ...formatting.text import SHORT_ID, sanitize
 
 SERVER = "server"
-LOG = "log.txt"
+LOG_FILE = "log.txt"
 
-MAX_LINE = 4000
+MAX_LINE_CHARS = 4000
 """Characters of a line that are kept."""
 
-_KEPT_LINES = 100_000
-_KEPT_CHARACTERS = 16_000_000
-_MOST_AT_FIRST = 4 << 20  # bytes of a log that is there already which are read; what is before them is left out
-_OVERLAP = 200  # characters by which a file is known again
-_QUIET = 3  # looks without news after the job's end until the log counts as complete
+_MAX_LINES = 100_000
+_MAX_CHARS = 16_000_000
+_MAX_FIRST_READ_BYTES = 4 << 20  # bytes of a log that is there already which are read; what is before them is left out
+_OVERLAP_CHARS = 200  # characters by which a file is known again
+_MAX_IDLE_READS = 3  # looks without news after the job's end until the log counts as complete
 _NO_FILE = ("tail: cannot open", "ls: cannot access")
-_TRUNCATED = "... output truncated to last"
-_LISTED = re.compile(rf"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(?:\S*/)?{re.escape(LOG)}$", re.MULTILINE)
+_TRUNCATION_MARK = "... output truncated to last"
+_LS_LINE = re.compile(rf"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(?:\S*/)?{re.escape(LOG_FILE)}$", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - .{1,200}? - (DEBUG|INFO|WARNING|ERROR|CRITICAL|FATAL) - ")
-_LEVELS = {"DEBUG": "d", "INFO": "i", "WARNING": "w", "ERROR": "e", "CRITICAL": "e", "FATAL": "e"}
+_LEVEL_CODES = {"DEBUG": "d", "INFO": "i", "WARNING": "w", "ERROR": "e", "CRITICAL": "e", "FATAL": "e"}
 
 
 class LogState(enum.Enum):
@@ -48,7 +48,7 @@ class LogState(enum.Enum):
     """It cannot be read."""
 
 
-class _Way(enum.Enum):
+class _ReadMode(enum.Enum):
     """How to read it."""
 
     LIST = "how much there is"
@@ -91,40 +91,40 @@ class JobLog:
         self.levels = ""
         self.first = 1
         self.left_out = 0
-        self._job = job_id
-        self.again = self.troubled = False
-        self._way = _Way.LIST
+        self._job_id = job_id
+        self.needs_followup = self.has_error = False
+        self._mode = _ReadMode.LIST
         self._position = 0  # bytes read of the file, up to the end of a line
-        self._end = ""  # what was read last, by which the file is known again
-        self._kept = 0  # characters
-        self._level = "-"
-        self._quiet = 0
-        self._barred = False  # from what the server's folder has
-        self._partly = False  # what comes next may begin within a line
+        self._last_read = ""  # what was read last, by which the file is known again
+        self._char_count = 0  # characters
+        self._current_level = "-"
+        self._idle_reads = 0
+        self._is_forbidden = False  # from what the server's folder has
+        self._starts_mid_line = False  # what comes next may begin within a line
 
     @property
-    def end(self) -> int:
+    def next_number(self) -> int:
         """The number that the next line will have."""
         return self.first + len(self.lines)
 
     @property
-    def dear(self) -> bool:
+    def is_expensive(self) -> bool:
         """Whether a look costs the server as much as all of the log."""
-        return self._way is _Way.STORED
+        return self._mode is _ReadMode.STORED
 
-    def ask(self) -> Command[Any] | None:
+    def next_command(self) -> Command[Any] | None:
         """Return what to ask for to learn what is new; None when nothing more is to come."""
         if self.state in (LogState.OVER, LogState.NONE):
             return None
-        file = f"{self._job}/{LOG}"
-        if self._way is _Way.LIST:
+        file = f"{self._job_id}/{LOG_FILE}"
+        if self._mode is _ReadMode.LIST:
             return commands.ls(self.target, "-l", file)
-        if self._way is _Way.STORED:
-            return commands.get_job_log(self._job, self.target)
+        if self._mode is _ReadMode.STORED:
+            return commands.get_job_log(self._job_id, self.target)
         # With what was read last: if it is not there, this is not the file it was.
-        return commands.tail_from(self.target, file, self._position - _bytes(self._end))
+        return commands.tail_from(self.target, file, self._position - _byte_length(self._last_read))
 
-    def take(self, answer: Any, error: FlareError | None, ended: bool) -> None:
+    def handle_answer(self, answer: Any, error: FlareError | None, ended: bool) -> None:
         """Take what came of the last :meth:`ask`.
 
         Parameters
@@ -134,89 +134,89 @@ class JobLog:
         ended
             Whether the job had ended when it was asked.
         """
-        self.again, self.troubled = False, error is not None
+        self.needs_followup, self.has_error = False, error is not None
         if isinstance(error, AuthorizationError):
-            self._refused(error)
+            self._handle_denial(error)
         elif error is not None:
-            self._missed(error, ended)
-        elif self._way is _Way.LIST:
-            self._listed(answer, ended)
-        elif self._way is _Way.TAIL:
-            self._tailed(answer, ended)
+            self._handle_error(error, ended)
+        elif self._mode is _ReadMode.LIST:
+            self._handle_listing(answer, ended)
+        elif self._mode is _ReadMode.TAIL:
+            self._handle_tail(answer, ended)
         else:
-            self._stored(answer, ended)
+            self._handle_stored(answer, ended)
 
     # -- the three ways to read ----------------------------------------------------------------------------
 
-    def _listed(self, answer: str, ended: bool) -> None:
-        found = _LISTED.search(answer)
+    def _handle_listing(self, answer: str, ended: bool) -> None:
+        found = _LS_LINE.search(answer)
         if found is None:
-            self._absent(ended)
+            self._handle_absence(ended)
             return
         size = int(found[1])
         if not self.lines:
-            self._position = self.left_out = max(0, size - _MOST_AT_FIRST)
-            self._partly = self._position > 0
+            self._position = self.left_out = max(0, size - _MAX_FIRST_READ_BYTES)
+            self._starts_mid_line = self._position > 0
         elif size < self._position:
-            self._note("the log was begun anew here: lines may be missing")
+            self._append_note("the log was begun anew here: lines may be missing")
             self._position = 0
         else:
             # It is not what we read, byte for byte: it holds what is no text, and the bytes cannot be counted.
-            self._note("lines are missing here")
-            self._position, self._partly = size, True
-        self._end = ""
-        self._go(_Way.TAIL)
+            self._append_note("lines are missing here")
+            self._position, self._starts_mid_line = size, True
+        self._last_read = ""
+        self._switch_mode(_ReadMode.TAIL)
 
-    def _tailed(self, answer: str, ended: bool) -> None:
+    def _handle_tail(self, answer: str, ended: bool) -> None:
         if answer.startswith(_NO_FILE):
-            self._absent(ended)
-        elif not answer.startswith(self._end):
-            self._go(_Way.LIST)  # another file of that name: the one before was renamed, or cut off
+            self._handle_absence(ended)
+        elif not answer.startswith(self._last_read):
+            self._switch_mode(_ReadMode.LIST)  # another file of that name: the one before was renamed, or cut off
         else:
-            self._grow(answer[len(self._end) :], ended)
+            self._append_text(answer[len(self._last_read) :], ended)
 
-    def _stored(self, answer: dict[str, Any], ended: bool) -> None:
+    def _handle_stored(self, answer: dict[str, Any], ended: bool) -> None:
         logs = answer.get("logs")
         text = logs.get(self.target) if isinstance(logs, dict) else None
         if not isinstance(text, str):
-            self._absent(ended, stored=True)
+            self._handle_absence(ended, stored=True)
             return
-        at = text.rfind(self._end) if self._end else -1
+        at = text.rfind(self._last_read) if self._last_read else -1
         if at >= 0:
-            text = text[at + len(self._end) :]
+            text = text[at + len(self._last_read) :]
         elif self.lines:
-            self._note("lines are missing here")
-        elif text.startswith(_TRUNCATED):
-            self._add(["… the server sends the last 5 MiB only"])
-        if text.startswith(_TRUNCATED):
+            self._append_note("lines are missing here")
+        elif text.startswith(_TRUNCATION_MARK):
+            self._append_lines(["… the server sends the last 5 MiB only"])
+        if text.startswith(_TRUNCATION_MARK):
             text = text.partition("\n")[2]
-            self._partly = True
-        self._grow(text, ended)
+            self._starts_mid_line = True
+        self._append_text(text, ended)
 
-    def _go(self, way: _Way) -> None:
-        self._way, self.again, self.words = way, True, ""
+    def _switch_mode(self, mode: _ReadMode) -> None:
+        self._mode, self.needs_followup, self.words = mode, True, ""
 
-    def _grow(self, text: str, ended: bool) -> None:
+    def _append_text(self, text: str, ended: bool) -> None:
         whole = text[: text.rfind("\n") + 1]
         self.state, self.words = LogState.LIVE, ""
-        self._quiet = 0 if whole or not ended else self._quiet + 1
-        self._position += _bytes(whole)
-        self._end = (self._end + whole[-_OVERLAP:])[-_OVERLAP:]
+        self._idle_reads = 0 if whole or not ended else self._idle_reads + 1
+        self._position += _byte_length(whole)
+        self._last_read = (self._last_read + whole[-_OVERLAP_CHARS:])[-_OVERLAP_CHARS:]
         lines = whole.split("\n")[:-1]
-        if self._partly and lines:
-            self._partly = False
-            self.left_out += _bytes(lines[0]) + 1
+        if self._starts_mid_line and lines:
+            self._starts_mid_line = False
+            self.left_out += _byte_length(lines[0]) + 1
             lines = lines[1:]
-        if ended and (self._way is _Way.STORED or self._quiet >= _QUIET):
+        if ended and (self._mode is _ReadMode.STORED or self._idle_reads >= _MAX_IDLE_READS):
             last = text[len(whole) :]
-            self._add([*lines, last] if last else lines)
+            self._append_lines([*lines, last] if last else lines)
             self.state = LogState.OVER
         else:
-            self._add(lines)
+            self._append_lines(lines)
 
     # -- what is said when there is nothing ----------------------------------------------------------------
 
-    def _absent(self, ended: bool, stored: bool = False) -> None:
+    def _handle_absence(self, ended: bool, stored: bool = False) -> None:
         if not ended and self.lines:
             self.state, self.words = LogState.LIVE, ""  # its end is near
         elif not ended:
@@ -224,10 +224,10 @@ class JobLog:
             self.words = (
                 "no log yet: the server begins it when the job runs"
                 if self.target == SERVER
-                else f"{self._who} has no log of this job yet"
+                else f"{self._target_label} has no log of this job yet"
             )
         elif self.target == SERVER and not stored:
-            self._go(_Way.STORED)
+            self._switch_mode(_ReadMode.STORED)
         elif self.lines:
             self.state, self.words = LogState.OVER, ""
         else:
@@ -235,30 +235,30 @@ class JobLog:
             self.words = (
                 "the server has no log of this job"
                 if self.target == SERVER
-                else f"{self._who} has no log of this job: it stopped without leaving one, or removed it. "
-                f"Its administrator can look for {self._job}/{LOG} there"
+                else f"{self._target_label} has no log of this job: it stopped without leaving one, or removed it. "
+                f"Its administrator can look for {self._job_id}/{LOG_FILE} there"
             )
 
-    def _refused(self, error: AuthorizationError) -> None:
-        why = clean(" ".join(str(error).split()), 300)
-        if self._way is not _Way.STORED and self.target == SERVER:
-            self._go(_Way.STORED)  # for that another right is needed
-            self._barred = True
+    def _handle_denial(self, error: AuthorizationError) -> None:
+        why = sanitize(" ".join(str(error).split()), 300)
+        if self._mode is not _ReadMode.STORED and self.target == SERVER:
+            self._switch_mode(_ReadMode.STORED)  # for that another right is needed
+            self._is_forbidden = True
             return
         self.state = LogState.OVER if self.lines else LogState.NONE
         if self.target != SERVER:
-            self.words = f"you may not read {self._who}'s log: {why}. {self._there}"
-        elif not self._barred:
+            self.words = f"you may not read {self._target_label}'s log: {why}. {self._location_hint}"
+        elif not self._is_forbidden:
             self.words = (
                 f"when the job ended the server put this log away with the results, where you may not read it: {why}. "
-                f"%flare download {self._job[:SHORT_ID]} fetches both"
+                f"%flare download {self._job_id[:SHORT_ID]} fetches both"
             )
         else:
             self.words = f"you may not read the server's log: {why}"
 
-    def _missed(self, error: FlareError, ended: bool) -> None:
-        why = clean(" ".join(str(error).split()), 300) or type(error).__name__
-        if ended and self.dear and not isinstance(error, NoConnection):
+    def _handle_error(self, error: FlareError, ended: bool) -> None:
+        why = sanitize(" ".join(str(error).split()), 300) or type(error).__name__
+        if ended and self.is_expensive and not isinstance(error, NoConnection):
             self.state = LogState.OVER if self.lines else LogState.NONE
             self.words = f"the server does not have this log any more: {why}"
             return
@@ -268,54 +268,54 @@ class JobLog:
         elif self.target == SERVER:
             self.words = f"trying again: {why}"
         else:
-            self.words = f"{self._who} cannot be asked for its log: {why}. {self._there}"
+            self.words = f"{self._target_label} cannot be asked for its log: {why}. {self._location_hint}"
 
     @property
-    def _who(self) -> str:
-        return clean(self.target, 60)
+    def _target_label(self) -> str:
+        return sanitize(self.target, 60)
 
     @property
-    def _there(self) -> str:
-        return f"Its administrator can read {self._job}/{LOG} there"
+    def _location_hint(self) -> str:
+        return f"Its administrator can read {self._job_id}/{LOG_FILE} there"
 
     # -- lines ---------------------------------------------------------------------------------------------
 
-    def _note(self, words: str) -> None:
+    def _append_note(self, note: str) -> None:
         if self.lines:
-            self._level = "-"
-            self._add([f"… {words}"])
+            self._current_level = "-"
+            self._append_lines([f"… {note}"])
 
-    def _add(self, lines: list[str]) -> None:
+    def _append_lines(self, lines: list[str]) -> None:
         kept = []
         levels = []
         for raw in lines:
             # What is no Unicode could not be sent to the browser.
-            line = raw[:MAX_LINE].rstrip("\r").encode("utf-8", "replace").decode("utf-8")
+            line = raw[:MAX_LINE_CHARS].rstrip("\r").encode("utf-8", "replace").decode("utf-8")
             record = _RECORD.match(_COLOUR.sub("", line[:400]))
             if record is not None:
-                self._level = _LEVELS[record[1]]
-            kept.append(line if len(raw) <= MAX_LINE else f"{line}…")
-            levels.append(self._level)
+                self._current_level = _LEVEL_CODES[record[1]]
+            kept.append(line if len(raw) <= MAX_LINE_CHARS else f"{line}…")
+            levels.append(self._current_level)
         self.lines += kept
         self.levels += "".join(levels)
-        self._kept += sum(map(len, kept))
-        self._forget()
+        self._char_count += sum(map(len, kept))
+        self._trim()
 
-    def _forget(self) -> None:
+    def _trim(self) -> None:
         """Keep the newest lines only; some more than that, so that it need not be done at each line."""
         gone = 0
-        if len(self.lines) > 1.1 * _KEPT_LINES:
-            gone = len(self.lines) - _KEPT_LINES
-        kept = self._kept - sum(map(len, self.lines[:gone]))
-        while kept > _KEPT_CHARACTERS:
+        if len(self.lines) > 1.1 * _MAX_LINES:
+            gone = len(self.lines) - _MAX_LINES
+        kept = self._char_count - sum(map(len, self.lines[:gone]))
+        while kept > _MAX_CHARS:
             kept -= len(self.lines[gone])
             gone += 1
         if gone:
             del self.lines[:gone]
             self.levels = self.levels[gone:]
             self.first += gone
-        self._kept = kept
+        self._char_count = kept
 
 
-def _bytes(text: str) -> int:
+def _byte_length(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))

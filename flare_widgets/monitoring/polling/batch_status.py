@@ -9,12 +9,12 @@ from ...api.session import Session
 from ...errors import FlareError
 from ..job.watched_job import WatchedJob
 from . import intervals
-from .pending import Polling
-from .polls import Answer, listing
+from .pending import PendingPoll
+from .polls import Answer, poll_job_list
 
 
 @dataclass(frozen=True)
-class Gathered:
+class BatchResult:
     """What came of a list.
 
     Attributes
@@ -31,11 +31,11 @@ class Gathered:
 
     jobs: Sequence[WatchedJob]
     statuses: dict[str, str] = field(default_factory=dict)
-    took: float = 0.0
+    latency_s: float = 0.0
     error: FlareError | None = None
 
 
-class Gathering:
+class BatchStatusPoll:
     """The list that is under way, if any.
 
     Parameters
@@ -53,33 +53,37 @@ class Gathering:
         How many jobs the server lists; None before it did.
     """
 
-    def __init__(self, session: Session, arrived: Callable[[], None]) -> None:
+    def __init__(self, session: Session, on_answer: Callable[[], None]) -> None:
         self.jobs: Sequence[WatchedJob] = ()
-        self.stored: int | None = None
+        self.stored_count: int | None = None
         self._session = session
-        self._arrived = arrived
-        self._listing: Polling[Answer] | None = None
+        self._on_answer = on_answer
+        self._pending: PendingPoll[Answer] | None = None
 
-    def begin(self, jobs: Sequence[WatchedJob], due: Sequence[WatchedJob]) -> None:
+    def start_if_cheaper(self, jobs: Sequence[WatchedJob], due: Sequence[WatchedJob]) -> None:
         """Ask for `jobs`, unless none of them is due, or a question for each costs the server less."""
-        if self._listing is None and any(job in jobs for job in due) and intervals.use_list(len(jobs), self.stored):
+        if (
+            self._pending is None
+            and any(job in jobs for job in due)
+            and intervals.should_use_list(len(jobs), self.stored_count)
+        ):
             self.jobs = jobs
-            self._listing = Polling(self._session, listing(), self._arrived)
-            self._listing.start()
+            self._pending = PendingPoll(self._session, poll_job_list(), self._on_answer)
+            self._pending.start()
 
-    def receive(self) -> Gathered | None:
+    def receive(self) -> BatchResult | None:
         """Return what came of the list, once; None while there is nothing."""
-        if self._listing is None:
+        if self._pending is None:
             return None
-        polling, jobs = self._listing, self.jobs
+        polling, jobs = self._pending, self.jobs
         try:
             over, answer = polling.advance()
         except FlareError as e:
-            self._listing, self.jobs = None, ()
-            return Gathered(jobs, error=e)
+            self._pending, self.jobs = None, ()
+            return BatchResult(jobs, error=e)
         if not over or answer is None:
             return None
-        self._listing, self.jobs = None, ()
+        self._pending, self.jobs = None, ()
         statuses = {str(entry.get("job_id")): str(entry.get("status") or "") for entry in answer.value or []}
-        self.stored = len(statuses)
-        return Gathered(jobs, statuses, polling.took)
+        self.stored_count = len(statuses)
+        return BatchResult(jobs, statuses, polling.latency_s)

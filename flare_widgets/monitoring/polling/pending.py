@@ -16,19 +16,19 @@ from .polls import Answer
 
 T = TypeVar("T")
 
-_SILENT = 3.5  # seconds; a server that is there is heard every 2.5 (wire/watch.py)
+_SILENCE_TIMEOUT_S = 3.5  # seconds; a server that is there is heard every 2.5 (wire/watch.py)
 
 
-def loss(session: Session) -> str:
+def disconnect_reason(session: Session) -> str:
     """Return in words that there is no connection, or a server that has not been heard for too long; else nothing."""
     if session.state is SessionState.RECONNECTING:
         return f"no connection to {session.kit.address}, trying again"
-    if session.silence < _SILENT:
+    if session.silence < _SILENCE_TIMEOUT_S:
         return ""
     return f"{session.kit.address} has not answered for {session.silence:.0f} s"
 
 
-class Polling(Generic[T]):
+class PendingPoll(Generic[T]):
     """A poll that is under way.
 
     Parameters
@@ -46,17 +46,17 @@ class Polling(Generic[T]):
         Seconds that the slowest command took so far.
     """
 
-    def __init__(self, session: Session, poll: Any, arrived: Callable[[], None]) -> None:
+    def __init__(self, session: Session, poll: Any, on_answer: Callable[[], None]) -> None:
         self._session = session
         self._poll = poll
-        self._arrived = arrived
+        self._on_answer = on_answer
         self._futures: list[concurrent.futures.Future[Any]] = []
-        self._came: dict[int, tuple[float, float]] = {}  # when each answer came, and how long it took
-        self.took = 0.0
+        self._arrivals: dict[int, tuple[float, float]] = {}  # when each answer came, and how long it took
+        self.latency_s = 0.0
 
     def start(self) -> tuple[bool, T | None]:
         """Send the first commands; returns as :meth:`advance`."""
-        return self._go_on(None)
+        return self._step(None)
 
     def advance(self) -> tuple[bool, T | None]:
         """Go on if all answers have come.
@@ -71,9 +71,9 @@ class Polling(Generic[T]):
         FlareError
             The poll ended with this.
         """
-        if len(self._came) < len(self._futures):
+        if len(self._arrivals) < len(self._futures):
             return False, None
-        return self._go_on([self._answer(*each) for each in enumerate(self._futures)])
+        return self._step([self._read_answer(*each) for each in enumerate(self._futures)])
 
     def cancel(self) -> None:
         """Give the poll up."""
@@ -81,24 +81,24 @@ class Polling(Generic[T]):
             future.cancel()
         self._poll.close()
 
-    def _go_on(self, answers: Sequence[Answer] | None) -> tuple[bool, T | None]:
+    def _step(self, answers: Sequence[Answer] | None) -> tuple[bool, T | None]:
         try:
             asked = next(self._poll) if answers is None else self._poll.send(answers)
         except StopIteration as end:
             return True, end.value
         began, came = time.monotonic(), dict[int, tuple[float, float]]()
-        self._came = came
-        self._futures = [self._sent(command) for command in asked]
+        self._arrivals = came
+        self._futures = [self._send(command) for command in asked]
 
         def note(number: int, _: Any) -> None:
             came[number] = time.time(), time.monotonic() - began
-            self._arrived()
+            self._on_answer()
 
         for number, future in enumerate(self._futures):
             future.add_done_callback(functools.partial(note, number))
         return False, None
 
-    def _sent(self, command: Command[Any]) -> concurrent.futures.Future[Any]:
+    def _send(self, command: Command[Any]) -> concurrent.futures.Future[Any]:
         try:
             if self._session.state is SessionState.RECONNECTING:
                 # Known at once; a command would wait for the connection, and the views with it.
@@ -109,9 +109,9 @@ class Polling(Generic[T]):
             failed.set_exception(e)
             return failed
 
-    def _answer(self, number: int, future: concurrent.futures.Future[Any]) -> Answer:
-        now, took = self._came[number]
-        self.took = max(self.took, took)
+    def _read_answer(self, number: int, future: concurrent.futures.Future[Any]) -> Answer:
+        now, took = self._arrivals[number]
+        self.latency_s = max(self.latency_s, took)
         try:
             return Answer(future.result(), None, now, took)
         except FlareError as e:

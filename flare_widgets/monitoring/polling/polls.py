@@ -27,22 +27,22 @@ from ...api.commands import Command
 from ...api.models import SystemInfo
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, NoConnection
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ..job import meta as job_meta
-from ..job.model import Round, SiteActivity, counting
+from ..job.model import Round, SiteActivity, round_count_or_none
 from ..job.snapshot import JobSnapshot
-from ..job.updates import Fact, Learned, LogRead, Meta, Missed, ServerRuns, Workflow
+from ..job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence, Update, Workflow
 from ..logs import files
-from ..logs.facts import ServerLog
+from ..logs.facts import ServerLogParser
 
-LOG = "log.json"
+LOG_FILE = "log.json"
 
-_TRUNCATED = "... output truncated to last"
-_NO_FILE = ("tail: cannot open", "cat: ", "ls: cannot access")
-_LISTED = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
-_SAME_CLOCK = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
-_OVERLAP = 300  # characters by which a log is known again: a record of usual length, with its time
-_ROTATED = re.compile(r"log\.json\.(\d{1,3})")
+_TRUNCATION_MARKER = "... output truncated to last"
+_NO_FILE_PREFIXES = ("tail: cannot open", "cat: ", "ls: cannot access")
+_LS_LINE = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
+_MIN_CLOCK_OFFSET_S = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
+_OVERLAP_CHARS = 300  # characters by which a log is known again: a record of usual length, with its time
+_ROTATED_NAME = re.compile(r"log\.json\.(\d{1,3})")
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Answer:
 
     value: Any
     error: FlareError | None
-    now: float
-    took: float = 0.0
+    received_at: float
+    latency_s: float = 0.0
 
 
 @dataclass(frozen=True)
-class Clock:
+class ServerClock:
     """How the server's times relate to ours.
 
     Attributes
@@ -79,14 +79,14 @@ class Clock:
         Seconds by which its local time is ahead of UTC.
     """
 
-    ahead: float = 0.0
-    zone: float = 0.0
+    offset: float = 0.0
+    utc_offset: float = 0.0
 
 
-Poll = Generator[Sequence[Command[Any]], Sequence[Answer], "list[Fact]"]
+PollGenerator = Generator[Sequence[Command[Any]], Sequence[Answer], "list[Update]"]
 
 
-def status(job_id: str, ahead: float) -> Poll:
+def poll_status(job_id: str, clock_offset: float) -> PollGenerator:
     """Ask for the job's meta.
 
     Raises
@@ -97,10 +97,10 @@ def status(job_id: str, ahead: float) -> Poll:
     (answer,) = yield [commands.get_job_meta(job_id)]
     if answer.error is not None:
         raise answer.error
-    return [Meta(answer.value, answer.now, ahead)]
+    return [JobMeta(answer.value, answer.received_at, clock_offset)]
 
 
-def listing() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answer]:
+def poll_job_list() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answer]:
     """Return the server's list of all jobs of the study. Raises why there is none."""
     (answer,) = yield [commands.list_jobs()]
     if answer.error is not None:
@@ -108,48 +108,51 @@ def listing() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answer]:
     return answer
 
 
-def system(
-    job_ids: Sequence[str], ahead: float
-) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Fact]]]:
+def poll_system(
+    job_ids: Sequence[str], clock_offset: float
+) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Update]]]:
     """Ask who is connected and which jobs run, and say it to each of the jobs."""
     (answer,) = yield [commands.get_system_info()]
     if answer.error is not None:
-        return {job: [Missed("system", why_not(answer.error), answer.now)] for job in job_ids}
+        return {job: [GroupUnavailable("system", error_reason(answer.error), answer.received_at)] for job in job_ids}
     info: SystemInfo = answer.value
     running = {job.job_id for job in info.job_info}
     seen = [
-        SiteActivity(c.name, last_seen=c.last_connect_time - ahead)
+        SiteActivity(c.name, last_seen=c.last_connect_time - clock_offset)
         for c in info.client_info
         if c.name and c.last_connect_time is not None
     ]
-    return {job: [ServerRuns(job in running, answer.now), Learned("system", answer.now), *seen] for job in job_ids}
+    return {
+        job: [ProcessPresence(job in running, answer.received_at), GroupRefreshed("system", answer.received_at), *seen]
+        for job in job_ids
+    }
 
 
-def activity(job_id: str, site: str) -> Poll:
+def poll_activity(job_id: str, site: str) -> PollGenerator:
     """Ask what one site (or the server) does in a running job. One at a time: one that hangs delays only itself."""
     kind = "server" if site == "server" else "client"
     (answer,) = yield [commands.show_stats(job_id, kind, None if kind == "server" else [site])]
     if isinstance(answer.error, AuthorizationError):
-        return [Missed("activity", why_not(answer.error), answer.now)]
+        return [GroupUnavailable("activity", error_reason(answer.error), answer.received_at)]
     if answer.error is not None:
         # While the job's processes come up and go down nobody can be asked: that is nothing to tell.
         hung = isinstance(answer.error, NoConnection)
-        return [Missed("activity", f"{clean(site)} does not answer", answer.now)] if hung else []
+        return [GroupUnavailable("activity", f"{sanitize(site)} does not answer", answer.received_at)] if hung else []
     parts = answer.value.get(site)
-    found: list[Fact] = [Learned("activity", answer.now)]
+    found: list[Update] = [GroupRefreshed("activity", answer.received_at)]
     for part in parts.values() if isinstance(parts, dict) else ():
         if not isinstance(part, dict):
             continue
         tasks = part.get("current_tasks")
         if isinstance(tasks, list):
-            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks[:20]), answer.now))
-        number = counting(part.get("current_round"))
+            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks[:20]), answer.received_at))
+        number = round_count_or_none(part.get("current_round"))
         if number is not None:
-            found += [Round(number), Workflow(total_rounds=counting(part.get("num_rounds")))]
+            found += [Round(number), Workflow(total_rounds=round_count_or_none(part.get("num_rounds")))]
     return found
 
 
-class Rounds:
+class ServerLogTail:
     """What the server's log of the job tells: rounds, tasks, metrics, trouble. Each byte of it is read once.
 
     Parameters
@@ -164,168 +167,178 @@ class Rounds:
     """
 
     def __init__(self, job_id: str) -> None:
-        self._job = job_id
-        self._log: ServerLog | None = None
+        self._job_id = job_id
+        self._log: ServerLogParser | None = None
         self._position = 0  # bytes read of the file that is written to now
-        self._end = ""  # what was read last of it, by which it is known again
-        self._shell = True
-        self._metrics: str | None = None
-        self._metrics_read = 0
-        self.readable = True
+        self._last_text = ""  # what was read last of it, by which it is known again
+        self._can_tail = True
+        self._metrics_file: str | None = None
+        self._metrics_length = 0
+        self.is_readable = True
 
-    def poll(self, clock: Clock) -> Poll:
+    def poll(self, clock: ServerClock) -> PollGenerator:
         """Ask for what is new."""
-        facts: list[Fact] = []
+        facts: list[Update] = []
         if self._log is None:
-            facts += yield from self._begin(clock)
-        if self._log is not None and self._shell:
-            facts += yield from self._tail(self._log)
-        if self._log is not None and not self._shell and self.readable:
-            facts += yield from self._whole(self._log)
-        if self._metrics is not None:
-            facts += yield from self._round_metrics()
+            facts += yield from self._read_config_and_rotated(clock)
+        if self._log is not None and self._can_tail:
+            facts += yield from self._read_new(self._log)
+        if self._log is not None and not self._can_tail and self.is_readable:
+            facts += yield from self._read_whole(self._log)
+        if self._metrics_file is not None:
+            facts += yield from self._read_round_metrics()
         return facts
 
-    def _begin(self, clock: Clock) -> Poll:
+    def _read_config_and_rotated(self, clock: ServerClock) -> PollGenerator:
         """Read the configuration, and the logs that were rotated away already."""
         config, listed = yield [
-            commands.read_file("cat", "server", None, f"{self._job}/{files.SERVER_CONFIG}"),
-            commands.ls("server", "-l", self._job),
+            commands.read_file("cat", "server", None, f"{self._job_id}/{files.SERVER_CONFIG}"),
+            commands.ls("server", "-l", self._job_id),
         ]
         for answer in (config, listed):
             if answer.error is not None and not isinstance(answer.error, AuthorizationError):
-                return [Missed("rounds", why_not(answer.error), answer.now)]  # the next time perhaps
+                return [
+                    GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)
+                ]  # the next time perhaps
         told: Workflow | None = None
-        if config.error is None and not config.value.startswith(_NO_FILE):
+        if config.error is None and not config.value.startswith(_NO_FILE_PREFIXES):
             told = files.read_config(config.value)
-            self._metrics = files.readable_round_metrics(config.value)
-        log = self._log = ServerLog(clock.zone, clock.ahead, told)
-        facts: list[Fact] = [] if told is None else [told]
+            self._metrics_file = files.find_round_metrics_path(config.value)
+        log = self._log = ServerLogParser(clock.utc_offset, clock.offset, told)
+        facts: list[Update] = [] if told is None else [told]
         if listed.error is None:
-            for number in sorted(_rotated(listed.value), reverse=True):
-                (answer,) = yield [self._from_start(f".{number}")]
-                facts += self._taken(log, answer)
-        self._forget_place()
+            for number in sorted(_rotated_sizes(listed.value), reverse=True):
+                (answer,) = yield [self._tail_from_start(f".{number}")]
+                facts += self._parse_answer(log, answer)
+        self._reset_position()
         return facts
 
-    def _tail(self, log: ServerLog) -> Poll:
+    def _read_new(self, log: ServerLogParser) -> PollGenerator:
         """Read what was written since, by its place in the file."""
-        (answer,) = yield [self._from_here()]
+        (answer,) = yield [self._tail_from_position()]
         if isinstance(answer.error, AuthorizationError):
-            self._shell = False
+            self._can_tail = False
             return []
-        if answer.error is None and answer.value.startswith(_NO_FILE):
+        if answer.error is None and answer.value.startswith(_NO_FILE_PREFIXES):
             return []  # not yet, or not any more
-        if answer.error is None and not answer.value.startswith(self._end):
-            return (yield from self._renamed(log))
-        return self._taken(log, answer, skip=len(self._end))
+        if answer.error is None and not answer.value.startswith(self._last_text):
+            return (yield from self._read_after_rotation(log))
+        return self._parse_answer(log, answer, skip=len(self._last_text))
 
-    def _renamed(self, log: ServerLog) -> Poll:
+    def _read_after_rotation(self, log: ServerLogParser) -> PollGenerator:
         """Finish the file that was renamed, read those that came and went since, and go on with the new one."""
-        facts: list[Fact] = []
-        (listed,) = yield [commands.ls("server", "-l", self._job)]
+        facts: list[Update] = []
+        (listed,) = yield [commands.ls("server", "-l", self._job_id)]
         if listed.error is not None:
-            return [Missed("rounds", why_not(listed.error), listed.now)]
-        sizes = _rotated(listed.value)
+            return [GroupUnavailable("rounds", error_reason(listed.error), listed.received_at)]
+        sizes = _rotated_sizes(listed.value)
         for number in sorted(sizes):
             if sizes[number] < self._position:
                 continue
-            (rest,) = yield [self._from_here(f".{number}")]
-            if rest.error is None and rest.value.startswith(self._end):
-                facts += self._taken(log, rest, skip=len(self._end))
+            (rest,) = yield [self._tail_from_position(f".{number}")]
+            if rest.error is None and rest.value.startswith(self._last_text):
+                facts += self._parse_answer(log, rest, skip=len(self._last_text))
                 for later in range(number - 1, 0, -1):
-                    (answer,) = yield [self._from_start(f".{later}")]
-                    facts += self._taken(log, answer)
+                    (answer,) = yield [self._tail_from_start(f".{later}")]
+                    facts += self._parse_answer(log, answer)
                 break
         else:
-            log.gap()  # it was cut off, or has been gone for long
-        self._forget_place()
-        (answer,) = yield [self._from_start()]
-        return [*facts, *self._taken(log, answer)]
+            log.mark_gap()  # it was cut off, or has been gone for long
+        self._reset_position()
+        (answer,) = yield [self._tail_from_start()]
+        return [*facts, *self._parse_answer(log, answer)]
 
-    def _whole(self, log: ServerLog) -> Poll:
+    def _read_whole(self, log: ServerLogParser) -> PollGenerator:
         """Read all of it, where only that is permitted."""
-        (answer,) = yield [commands.get_job_log(self._job, "server", LOG)]
+        (answer,) = yield [commands.get_job_log(self._job_id, "server", LOG_FILE)]
         if isinstance(answer.error, AuthorizationError):
-            self.readable = False
-            return [Missed("rounds", f"{why_not(answer.error)}; sites are asked what they do instead", answer.now)]
+            self.is_readable = False
+            return [
+                GroupUnavailable(
+                    "rounds", f"{error_reason(answer.error)}; sites are asked what they do instead", answer.received_at
+                )
+            ]
         if answer.error is not None:
-            return [Missed("rounds", why_not(answer.error), answer.now)]
+            return [GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)]
         logs = answer.value.get("logs")
         text = logs.get("server") if isinstance(logs, dict) else None
         if not isinstance(text, str):
             return []
-        cut = _TRUNCATED in text[:200]
+        cut = _TRUNCATION_MARKER in text[:200]
         # Where it begins is not known when only its end is sent, or when it is a new file: what was read last tells.
-        at = text.rfind(self._end) if self._end else -1
-        new = text[at + len(self._end) :] if at >= 0 else text.partition("\n")[2] if cut else text
+        at = text.rfind(self._last_text) if self._last_text else -1
+        new = text[at + len(self._last_text) :] if at >= 0 else text.partition("\n")[2] if cut else text
         if at < 0:
-            self._end = ""
+            self._last_text = ""
         if cut and at < 0:
-            log.gap()
-        return self._fed(log, new, answer.now)
+            log.mark_gap()
+        return self._parse_text(log, new, answer.received_at)
 
-    def _round_metrics(self) -> Poll:
-        (answer,) = yield [commands.read_file("cat", "server", None, f"{self._job}/{self._metrics}")]
-        if answer.error is not None or answer.value.startswith(_NO_FILE) or len(answer.value) == self._metrics_read:
+    def _read_round_metrics(self) -> PollGenerator:
+        (answer,) = yield [commands.read_file("cat", "server", None, f"{self._job_id}/{self._metrics_file}")]
+        if (
+            answer.error is not None
+            or answer.value.startswith(_NO_FILE_PREFIXES)
+            or len(answer.value) == self._metrics_length
+        ):
             return []
-        self._metrics_read = len(answer.value)
-        return [*files.read_round_metrics(answer.value), Learned("metrics", answer.now)]
+        self._metrics_length = len(answer.value)
+        return [*files.read_round_metrics(answer.value), GroupRefreshed("metrics", answer.received_at)]
 
-    def _from_here(self, suffix: str = "") -> Command[str]:
+    def _tail_from_position(self, suffix: str = "") -> Command[str]:
         # With what was read last: if it is not there, this is not the file it was.
-        at = self._position - len(self._end.encode("utf-8", "surrogatepass"))
-        return commands.tail_from("server", f"{self._job}/{LOG}{suffix}", at)
+        at = self._position - len(self._last_text.encode("utf-8", "surrogatepass"))
+        return commands.tail_from("server", f"{self._job_id}/{LOG_FILE}{suffix}", at)
 
-    def _from_start(self, suffix: str = "") -> Command[str]:
-        return commands.tail_from("server", f"{self._job}/{LOG}{suffix}", 0)
+    def _tail_from_start(self, suffix: str = "") -> Command[str]:
+        return commands.tail_from("server", f"{self._job_id}/{LOG_FILE}{suffix}", 0)
 
-    def _forget_place(self) -> None:
-        self._position, self._end = 0, ""
+    def _reset_position(self) -> None:
+        self._position, self._last_text = 0, ""
 
-    def _taken(self, log: ServerLog, answer: Answer, skip: int = 0) -> list[Fact]:
+    def _parse_answer(self, log: ServerLogParser, answer: Answer, skip: int = 0) -> list[Update]:
         if answer.error is not None:
-            return [Missed("rounds", why_not(answer.error), answer.now)]
-        if answer.value.startswith(_NO_FILE):
+            return [GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)]
+        if answer.value.startswith(_NO_FILE_PREFIXES):
             return []
-        return self._fed(log, answer.value[skip:], answer.now)
+        return self._parse_text(log, answer.value[skip:], answer.received_at)
 
-    def _fed(self, log: ServerLog, text: str, now: float) -> list[Fact]:
+    def _parse_text(self, log: ServerLogParser, text: str, received_at: float) -> list[Update]:
         whole = text[: text.rfind("\n") + 1]
         before = log.offset
         facts = log.feed(whole)
         self._position += log.offset - before
-        self._end = (self._end + whole[-_OVERLAP:])[-_OVERLAP:]
-        return [*facts, LogRead("server", LOG, log.offset), Learned("rounds", now)]
+        self._last_text = (self._last_text + whole[-_OVERLAP_CHARS:])[-_OVERLAP_CHARS:]
+        return [*facts, LogOffset("server", LOG_FILE, log.offset), GroupRefreshed("rounds", received_at)]
 
 
-def why_not(error: FlareError) -> str:
+def error_reason(error: FlareError) -> str:
     """Return in words why something could not be had."""
     if isinstance(error, AuthorizationError):
-        return f"not permitted: {clean(str(error), 300)}"
+        return f"not permitted: {sanitize(str(error), 300)}"
     if isinstance(error, NoConnection):
-        return f"no answer: {clean(str(error), 300)}"
-    return clean(str(error), 300) or type(error).__name__
+        return f"no answer: {sanitize(str(error), 300)}"
+    return sanitize(str(error), 300) or type(error).__name__
 
 
-def clock_of(meta: dict[str, Any], ahead: float) -> Clock:
+def server_clock(meta: dict[str, Any], clock_offset: float) -> ServerClock:
     """Return how the server's times relate to ours, from a job's meta; the same zone as here if it does not tell."""
-    zone = job_meta.zone_offset(meta)
-    return Clock(ahead, job_meta.our_zone() if zone is None else zone)
+    zone = job_meta.server_utc_offset(meta)
+    return ServerClock(clock_offset, job_meta.local_utc_offset() if zone is None else zone)
 
 
-def ahead(session: Session) -> float:
+def significant_clock_offset(session: Session) -> float:
     """Return the seconds by which the server's clock is ahead of ours, where that matters."""
     offset = session.clock_offset or 0.0
-    return offset if abs(offset) > _SAME_CLOCK else 0.0
+    return offset if abs(offset) > _MIN_CLOCK_OFFSET_S else 0.0
 
 
-def sites_of(snapshot: JobSnapshot) -> list[str]:
+def activity_targets(snapshot: JobSnapshot) -> list[str]:
     """Return whom to ask what they do."""
-    return ["server", *snapshot.working_sites]
+    return ["server", *snapshot.participating_sites]
 
 
-def _rotated(listed: str) -> dict[int, int]:
+def _rotated_sizes(listed: str) -> dict[int, int]:
     """The numbers and sizes in bytes of the logs that were rotated away, from what ``ls -l`` printed."""
-    names = ((_ROTATED.fullmatch(name), size) for size, name in _LISTED.findall(listed))
+    names = ((_ROTATED_NAME.fullmatch(name), size) for size, name in _LS_LINE.findall(listed))
     return {int(match[1]): int(size) for match, size in names if match is not None}

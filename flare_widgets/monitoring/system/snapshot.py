@@ -1,7 +1,7 @@
 """What is known about the server and its sites at one moment: frozen, plain, comparable data.
 
-A :class:`SystemSnapshot` is made by folding the server's answers into the one before it (:func:`fold_system`). All
-times are seconds since the epoch, by this machine's clock.
+A :class:`SystemSnapshot` is made by folding the server's answers into the one before it
+(:func:`apply_system_updates`). All times are seconds since the epoch, by this machine's clock.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 from ...api.models import SystemInfo
 from ..job.snapshot import SILENT_AFTER, ZOMBIE_AFTER
-from ..job.updates import Learned, Missed, Trouble
+from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
 
-__all__ = ["SILENT_AFTER", "ZOMBIE_AFTER", "Site", "SystemFact", "SystemSnapshot", "fold_system"]
+__all__ = ["SILENT_AFTER", "ZOMBIE_AFTER", "Site", "SystemSnapshot", "SystemUpdate", "apply_system_updates"]
 
-_MOST = 1000  # sites, and jobs of one of them: more is a server gone mad
+_MAX_ENTRIES = 1000  # sites, and jobs of one of them: more is a server gone mad
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,13 @@ class SystemSnapshot:
         return next((site for site in self.sites if site.name == name), None)
 
     @property
-    def here(self) -> tuple[Site, ...]:
+    def connected_sites(self) -> tuple[Site, ...]:
         """The sites that are connected."""
         return tuple(site for site in self.sites if site.connected)
 
-    def asked(self, now: float) -> list[str]:
+    def reachable_sites(self, now: float) -> list[str]:
         """Return the sites worth a question: one that does not answer holds up the answers of all."""
-        return [site.name for site in self.here if site.silence(now) is None]
+        return [site.name for site in self.connected_sites if site.silence(now) is None]
 
     def to_json(self) -> dict[str, Any]:
         """Return the snapshot as what JSON can hold."""
@@ -166,125 +166,136 @@ class SystemSnapshot:
 
 
 @dataclass(frozen=True)
-class Connected:
+class SystemReport:
     """The server's answer to ``check_status server``, when it came, and by how much the server's clock is ahead."""
 
     info: SystemInfo
-    now: float
-    ahead: float = 0.0
+    received_at: float
+    clock_offset: float = 0.0
 
 
 @dataclass(frozen=True)
-class Doing:
+class SiteJobsReport:
     """What sites that were asked run: the answer to ``check_status client``."""
 
     entries: tuple[Mapping[str, Any], ...] = field(hash=False)
 
 
 @dataclass(frozen=True)
-class Listed:
+class JobListReport:
     """The server's list of jobs, and when it came."""
 
     jobs: tuple[Mapping[str, Any], ...] = field(hash=False)
-    now: float
+    received_at: float
 
 
 @dataclass(frozen=True)
-class Disabled:
+class DisabledSites:
     """The names of all sites that are shut out."""
 
     names: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Details:
+class SiteDetails:
     """What each said about its version and its resources, by name, when that came, and why some is missing."""
 
     versions: Mapping[str, str] = field(hash=False)
     resources: Mapping[str, str] = field(hash=False)
-    now: float
+    received_at: float
     missing: str = ""
 
 
-SystemFact = Connected | Doing | Listed | Disabled | Details | Learned | Missed | Trouble
+SystemUpdate = (
+    SystemReport
+    | SiteJobsReport
+    | JobListReport
+    | DisabledSites
+    | SiteDetails
+    | GroupRefreshed
+    | GroupUnavailable
+    | ConnectionProblem
+)
 """Anything that can be folded into a snapshot of the system."""
 
 
-def fold_system(snapshot: SystemSnapshot, facts: Iterable[SystemFact]) -> SystemSnapshot:
+def apply_system_updates(snapshot: SystemSnapshot, updates: Iterable[SystemUpdate]) -> SystemSnapshot:
     """Return the snapshot with the server's answers taken in, in their order."""
-    for fact in facts:
-        snapshot = _fold(snapshot, fact)
+    for fact in updates:
+        snapshot = _apply_one(snapshot, fact)
     return snapshot
 
 
-def _fold(before: SystemSnapshot, fact: SystemFact) -> SystemSnapshot:
-    match fact:
-        case Connected():
-            return _connected(before, fact)
-        case Doing():
-            return replace(before, sites=tuple(_doing(before.sites, fact)))
-        case Listed():
-            return replace(before, zombies=tuple(_zombies(before, fact)))
-        case Disabled(names=names):
-            return _disabled(before, names)
-        case Details():
+def _apply_one(before: SystemSnapshot, update: SystemUpdate) -> SystemSnapshot:
+    match update:
+        case SystemReport():
+            return _apply_status(before, update)
+        case SiteJobsReport():
+            return replace(before, sites=tuple(_apply_site_jobs(before.sites, update)))
+        case JobListReport():
+            return replace(before, zombies=tuple(_find_zombies(before, update)))
+        case DisabledSites(names=names):
+            return _apply_disabled(before, names)
+        case SiteDetails():
             return replace(
                 before,
-                version=fact.versions.get("server", before.version),
-                resources=fact.resources.get("server", before.resources),
+                version=update.versions.get("server", before.version),
+                resources=update.resources.get("server", before.resources),
                 sites=tuple(
                     replace(
                         site,
-                        version=fact.versions.get(site.name, site.version),
-                        resources=fact.resources.get(site.name, site.resources),
+                        version=update.versions.get(site.name, site.version),
+                        resources=update.resources.get(site.name, site.resources),
                     )
                     for site in before.sites
                 ),
-                details_at=fact.now if fact.versions or fact.resources else before.details_at,
-                details_missing=fact.missing,
+                details_at=update.received_at if update.versions or update.resources else before.details_at,
+                details_missing=update.missing,
             )
-        case Learned(group=group):
+        case GroupRefreshed(group=group):
             return replace(before, missing=tuple(entry for entry in before.missing if entry[0] != group))
-        case Missed(group=group, reason=reason):
+        case GroupUnavailable(group=group, reason=reason):
             others = [entry for entry in before.missing if entry[0] != group]
             return replace(before, missing=tuple(sorted([*others, (group, reason)])))
-        case Trouble(words=words):
+        case ConnectionProblem(message=words):
             return replace(before, trouble=words)
 
 
-def _connected(before: SystemSnapshot, fact: Connected) -> SystemSnapshot:
+def _apply_status(before: SystemSnapshot, update: SystemReport) -> SystemSnapshot:
     known = {site.name: site for site in before.sites}
     first = before.facts_at is None
     came: dict[str, Site] = {}
-    for client in fact.info.client_info[:_MOST]:
-        name, at = client.name, _time(client.last_connect_time)
+    for client in update.info.client_info[:_MAX_ENTRIES]:
+        name, at = client.name, _time_or_none(client.last_connect_time)
         if not isinstance(name, str) or not name:
             continue
         old = known.get(name)
         stayed = old is not None and old.connected
-        since = old.since if old is not None and stayed else None if first else fact.now
-        seen = None if at is None else at - fact.ahead
+        since = old.since if old is not None and stayed else None if first else update.received_at
+        seen = None if at is None else at - update.clock_offset
         # Who is connected is not shut out (any more), whatever was said before.
         came[name] = replace(old or Site(name), connected=True, last_seen=seen, since=since, disabled=False)
     left = [replace(site, connected=False, since=None, jobs=()) for site in before.sites if site.name not in came]
-    started = _time(fact.info.server_info.start_time)
-    running = tuple(SiteJob(_text(job.job_id), _text(job.app_name)) for job in fact.info.job_info[:_MOST])
+    started = _time_or_none(update.info.server_info.start_time)
+    running = tuple(
+        SiteJob(_text_or_empty(job.job_id), _text_or_empty(job.app_name)) for job in update.info.job_info[:_MAX_ENTRIES]
+    )
     ids = {job.job_id for job in running}
     return replace(
         before,
-        started_at=None if started is None else started - fact.ahead,
+        started_at=None if started is None else started - update.clock_offset,
         jobs=running,
         sites=tuple(sorted([*came.values(), *left], key=lambda site: site.name)),
         zombies=tuple(zombie for zombie in before.zombies if zombie.job_id not in ids),
-        facts_at=fact.now,
+        facts_at=update.received_at,
         trouble="",
     )
 
 
-def _doing(sites: Iterable[Site], fact: Doing) -> Iterable[Site]:
+def _apply_site_jobs(sites: Iterable[Site], update: SiteJobsReport) -> Iterable[Site]:
     said: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in fact.entries:
-        said.setdefault(_text(entry.get("client_name")), []).append(entry)
+    for entry in update.entries:
+        said.setdefault(_text_or_empty(entry.get("client_name")), []).append(entry)
     for site in sites:
         entries = said.get(site.name)
         if entries is None:
@@ -293,35 +304,37 @@ def _doing(sites: Iterable[Site], fact: Doing) -> Iterable[Site]:
             yield replace(site, answers=False)
         else:
             jobs = [
-                SiteJob(_text(e["job_id"]), _text(e.get("app_name")), _text(e.get("status")))
-                for e in entries[:_MOST]
+                SiteJob(_text_or_empty(e["job_id"]), _text_or_empty(e.get("app_name")), _text_or_empty(e.get("status")))
+                for e in entries[:_MAX_ENTRIES]
                 if e.get("job_id")
             ]
             yield replace(site, answers=True, jobs=tuple(jobs))
 
 
-def _zombies(before: SystemSnapshot, fact: Listed) -> Iterable[Zombie]:
+def _find_zombies(before: SystemSnapshot, update: JobListReport) -> Iterable[Zombie]:
     """A job in the server's list that is RUNNING where nobody runs it; young ones count only when they stay so."""
     running = {job.job_id for job in before.jobs}
     known = {zombie.job_id: zombie.since for zombie in before.zombies}
-    for job in fact.jobs:
-        job_id = _text(job.get("job_id"))
+    for job in update.jobs:
+        job_id = _text_or_empty(job.get("job_id"))
         if job.get("status") == "RUNNING" and job_id not in running:
-            yield Zombie(job_id, _text(job.get("job_name")), known.get(job_id, fact.now), fact.now)
+            yield Zombie(
+                job_id, _text_or_empty(job.get("job_name")), known.get(job_id, update.received_at), update.received_at
+            )
 
 
-def _disabled(before: SystemSnapshot, names: frozenset[str]) -> SystemSnapshot:
+def _apply_disabled(before: SystemSnapshot, names: frozenset[str]) -> SystemSnapshot:
     known = {site.name for site in before.sites}
     sites = [replace(site, disabled=site.name in names and not site.connected) for site in before.sites]
-    sites += [Site(name, connected=False, disabled=True) for name in list(names - known)[:_MOST]]
+    sites += [Site(name, connected=False, disabled=True) for name in list(names - known)[:_MAX_ENTRIES]]
     # One that was let in again and has never been seen here is nobody's business any more.
     kept = [site for site in sites if site.connected or site.disabled or site.last_seen is not None]
     return replace(before, sites=tuple(sorted(kept, key=lambda site: site.name)))
 
 
-def _text(value: Any) -> str:
+def _text_or_empty(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _time(value: Any) -> float | None:
+def _time_or_none(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and 0 < value < 1e11 else None

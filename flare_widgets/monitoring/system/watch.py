@@ -28,26 +28,35 @@ from ...api.commands import Command
 from ...api.models import SystemInfo, TargetType
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, NoConnection, SessionClosed
-from ...formatting.text import clean
-from ..job.updates import Learned, Missed, Trouble
+from ...formatting.text import sanitize
+from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
 from ..polling import polls
-from ..polling.pending import Polling
-from ..polling.polls import Answer, why_not
-from ..signal import Listeners
-from .snapshot import Connected, Details, Disabled, Doing, Listed, SystemFact, SystemSnapshot, fold_system
+from ..polling.pending import PendingPoll
+from ..polling.polls import Answer, error_reason
+from ..signal import Signal
+from .snapshot import (
+    DisabledSites,
+    JobListReport,
+    SiteDetails,
+    SiteJobsReport,
+    SystemReport,
+    SystemSnapshot,
+    SystemUpdate,
+    apply_system_updates,
+)
 
 log = logging.getLogger("flare_widgets.monitoring")
 
-POLL = 3.0
+POLL_INTERVAL_S = 3.0
 """Seconds between two looks at who is there."""
 
-_PACES = {"who": POLL, "doing": 6.0, "disabled": 12.0, "jobs": 15.0}  # seconds
-_SHARE = 0.02  # of the server's time that a question may take, whatever its pace
+_INTERVALS_S = {"who": POLL_INTERVAL_S, "doing": 6.0, "disabled": 12.0, "jobs": 15.0}  # seconds
+_MAX_SERVER_SHARE = 0.02  # of the server's time that a question may take, whatever its pace
 _NEVER = float("inf")
-_REFUSED = "is not authorized for"  # in a site's answer
-_SHUT_OUT = "disabled_clients.json"  # of the server's folder (private/fed/server/fed_server.py)
+_DENIED_MARKER = "is not authorized for"  # in a site's answer
+_DISABLED_SITES_FILE = "disabled_clients.json"  # of the server's folder (private/fed/server/fed_server.py)
 
-SystemPoll = Generator[Sequence[Command[Any]], Sequence[Answer], "list[SystemFact]"]
+SystemPollGenerator = Generator[Sequence[Command[Any]], Sequence[Answer], "list[SystemUpdate]"]
 
 
 class SystemWatch:
@@ -70,7 +79,7 @@ class SystemWatch:
         Whether the watch has ended: it was stopped, or the session was closed.
     """
 
-    def __init__(self, session: Session, join: Callable[[SystemWatch], None]) -> None:
+    def __init__(self, session: Session, register: Callable[[SystemWatch], None]) -> None:
         kit = session.kit
         self.session = session
         self.snapshot = SystemSnapshot(
@@ -81,213 +90,216 @@ class SystemWatch:
             organization=kit.organization,
         )
         self.done = False
-        self._end_told = False
-        self._join = join
+        self._is_end_published = False
+        self._register = register
         self._lock = threading.Lock()  # answers come from the monitor's thread, and from whoever got one
-        self._listeners = Listeners[SystemSnapshot]()
-        self._looking = False
-        self._details_wanted = False
+        self._signal = Signal[SystemSnapshot]()
+        self._is_active = False
+        self._details_requested = False
         self._due: dict[str, float] = {}
-        self._under_way: dict[str, Polling[list[SystemFact]]] = {}
-        self._failures = 0
+        self._pending_polls: dict[str, PendingPoll[list[SystemUpdate]]] = {}
+        self._retry_count = 0
 
     # -- whoever looks -------------------------------------------------------------------------------------
 
     def subscribe(self, listener: Callable[[SystemSnapshot], None]) -> Callable[[], None]:
         """Have `listener` called at every new snapshot, on the monitor's thread; return what ends that."""
-        return self._listeners.add(listener)
+        return self._signal.subscribe(listener)
 
     def resume(self) -> None:
         """Ask the server, from now on."""
-        if self.done or self._looking:
+        if self.done or self._is_active:
             return
-        self._looking = True
+        self._is_active = True
         self._due = {name: at for name, at in self._due.items() if at == _NEVER}
-        self._join(self)
+        self._register(self)
 
     def pause(self) -> None:
         """Ask nothing more, until :meth:`resume`."""
-        self._looking = False
+        self._is_active = False
 
-    def ask_details(self) -> None:
+    def request_details(self) -> None:
         """Have versions and resources asked for, once; those of sites that are silent are left out."""
-        self._details_wanted = True
+        self._details_requested = True
         self._due.pop("details", None)
         if not self.done:
-            self._join(self)
+            self._register(self)
 
-    def learn(self, info: SystemInfo) -> None:
+    def update(self, info: SystemInfo) -> None:
         """Take in an answer that somebody else got from the server just now."""
-        self._learn([Connected(info, time.time(), polls.ahead(self.session))])
-        self._tell()
+        self._apply([SystemReport(info, time.time(), polls.significant_clock_offset(self.session))])
+        self._publish()
 
-    def look_again(self) -> None:
+    def refresh(self) -> None:
         """Ask everything at once: something was done."""
         self._due = {name: at for name, at in self._due.items() if at == _NEVER}
-        if self._looking:
-            self._join(self)
+        if self._is_active:
+            self._register(self)
 
     def stop(self) -> None:
         """End the watch; the listeners are told."""
         if not self.done:
-            self.done, self._looking, self._details_wanted = True, False, False
-            self._join(self)
+            self.done, self._is_active, self._details_requested = True, False, False
+            self._register(self)
 
     # -- the monitor's thread ------------------------------------------------------------------------------
 
     @property
-    def looking(self) -> bool:
+    def is_active(self) -> bool:
         """Whether somebody looks."""
-        return self._looking
+        return self._is_active
 
     @property
-    def rests(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether there is nothing to ask and no answer to wait for."""
-        wanted = not self._end_told if self.done else self._looking or self._details_wanted
-        return not wanted and not self._under_way
+        wanted = not self._is_end_published if self.done else self._is_active or self._details_requested
+        return not wanted and not self._pending_polls
 
-    def due(self) -> float | None:
+    def next_due(self) -> float | None:
         """Return when something is to be asked next (monotonic clock); None when only answers are waited for."""
-        at = min((self._due.get(name, 0.0) for name in self._wanted()), default=_NEVER)
+        at = min((self._due.get(name, 0.0) for name in self._sources_to_poll()), default=_NEVER)
         return None if at == _NEVER else at
 
-    def turn(self, wake: Callable[[], None], lost: str = "") -> None:
+    def run_once(self, wake: Callable[[], None], disconnect_reason: str = "") -> None:
         """Take what has arrived and ask for what is due; never waits.
 
         `wake` is called when an answer has come; `lost` says so when nobody answers now.
         """
         if self.done:
-            for polling in self._under_way.values():
+            for polling in self._pending_polls.values():
                 polling.cancel()
-            self._under_way.clear()
-            if not self._end_told:
-                self._end_told = True
-                self._tell()
+            self._pending_polls.clear()
+            if not self._is_end_published:
+                self._is_end_published = True
+                self._publish()
             return
         before = self.snapshot
         now = time.monotonic()
-        for name, polling in list(self._under_way.items()):
+        for name, polling in list(self._pending_polls.items()):
             self._receive(name, polling)
-        if lost and self._looking and not self._failures:
-            self._learn([Trouble(clean(lost, 300), time.time())])
-        for name in list(self._wanted()):
+        if disconnect_reason and self._is_active and not self._retry_count:
+            self._apply([ConnectionProblem(sanitize(disconnect_reason, 300), time.time())])
+        for name in list(self._sources_to_poll()):
             if self._due.get(name, 0.0) <= now:
-                polling = Polling(self.session, self._poll(name), wake)
-                self._under_way[name] = polling
+                polling = PendingPoll(self.session, self._make_poll(name), wake)
+                self._pending_polls[name] = polling
                 polling.start()
         if self.snapshot is not before:
-            self._tell()
+            self._publish()
 
-    def _wanted(self) -> list[str]:
-        names = [] if self.done or not self._looking else list(_PACES)
-        if self._details_wanted:
+    def _sources_to_poll(self) -> list[str]:
+        names = [] if self.done or not self._is_active else list(_INTERVALS_S)
+        if self._details_requested:
             names.append("details")
         known = self.snapshot.facts_at is not None
         # The rest builds on who is there; and nothing of it is worth a question while the server does not answer.
         wanted = names if known and not self.snapshot.trouble else [n for n in names if n == "who"]
-        if self._details_wanted and not known and not self._looking:
+        if self._details_requested and not known and not self._is_active:
             wanted = ["who"]
-        return [name for name in wanted if name not in self._under_way]
+        return [name for name in wanted if name not in self._pending_polls]
 
-    def _poll(self, name: str) -> SystemPoll:
+    def _make_poll(self, name: str) -> SystemPollGenerator:
         if name == "who":
-            return _who(polls.ahead(self.session))
-        names = self.snapshot.asked(time.time())
+            return _poll_status(polls.significant_clock_offset(self.session))
+        names = self.snapshot.reachable_sites(time.time())
         if name == "doing":
-            return _doing(names)
+            return _poll_site_jobs(names)
         if name == "jobs":
-            return _jobs()
+            return _poll_job_list()
         if name == "disabled":
-            return _shut_out()
-        self._details_wanted = False
-        return _details(names, len(self.snapshot.here) - len(names))
+            return _poll_disabled_sites()
+        self._details_requested = False
+        return _poll_details(names, len(self.snapshot.connected_sites) - len(names))
 
-    def _receive(self, name: str, polling: Polling[list[SystemFact]]) -> None:
-        pace = _PACES.get(name, 0.0)
+    def _receive(self, name: str, polling: PendingPoll[list[SystemUpdate]]) -> None:
+        pace = _INTERVALS_S.get(name, 0.0)
         try:
             over, facts = polling.advance()
         except SessionClosed as e:
-            self._learn([Trouble(clean(str(e), 300), time.time())])
+            self._apply([ConnectionProblem(sanitize(str(e), 300), time.time())])
             self.stop()
             return
         except FlareError as e:
-            del self._under_way[name]
-            self._failures += 1
-            lost = f"no connection to {clean(self.snapshot.address)}" if isinstance(e, NoConnection) else str(e)
-            words = f"{clean(lost, 300)}, trying again ({self._failures})"
-            self._learn([Trouble(words, time.time())])
+            del self._pending_polls[name]
+            self._retry_count += 1
+            lost = f"no connection to {sanitize(self.snapshot.address)}" if isinstance(e, NoConnection) else str(e)
+            words = f"{sanitize(lost, 300)}, trying again ({self._retry_count})"
+            self._apply([ConnectionProblem(words, time.time())])
             self._due[name] = time.monotonic() + pace
             return
         except Exception:  # a mistake of ours in one of them: the others go on
             log.exception("asking for '%s' failed", name)
-            del self._under_way[name]
+            del self._pending_polls[name]
             self._due[name] = time.monotonic() + 5 * pace
             return
         if not over:
             return
-        del self._under_way[name]
+        del self._pending_polls[name]
         found = facts or []
         if name == "who":
-            self._failures = 0
-            before = {job.job_id for job in self.snapshot.jobs}, {site.name for site in self.snapshot.here}
-        self._learn(found)
-        refused = any(isinstance(fact, Missed) and fact.reason.startswith("not permitted") for fact in found)
-        self._due[name] = _NEVER if refused else time.monotonic() + max(pace, polling.took / _SHARE)
-        if name == "who" and before != ({j.job_id for j in self.snapshot.jobs}, {s.name for s in self.snapshot.here}):
+            self._retry_count = 0
+            before = {job.job_id for job in self.snapshot.jobs}, {site.name for site in self.snapshot.connected_sites}
+        self._apply(found)
+        refused = any(isinstance(fact, GroupUnavailable) and fact.reason.startswith("not permitted") for fact in found)
+        self._due[name] = _NEVER if refused else time.monotonic() + max(pace, polling.latency_s / _MAX_SERVER_SHARE)
+        if name == "who" and before != (
+            {j.job_id for j in self.snapshot.jobs},
+            {s.name for s in self.snapshot.connected_sites},
+        ):
             # What the sites run and who is shut out has changed with it.
             for other in ("doing", "disabled"):
                 if self._due.get(other) != _NEVER:
                     self._due.pop(other, None)
 
-    def _learn(self, facts: Iterable[SystemFact]) -> None:
+    def _apply(self, updates: Iterable[SystemUpdate]) -> None:
         with self._lock:
-            self.snapshot = fold_system(self.snapshot, facts)
+            self.snapshot = apply_system_updates(self.snapshot, updates)
 
-    def _tell(self) -> None:
-        self._listeners.tell(self.snapshot)
+    def _publish(self) -> None:
+        self._signal.publish(self.snapshot)
 
 
-def _who(ahead: float) -> SystemPoll:
+def _poll_status(clock_offset: float) -> SystemPollGenerator:
     (answer,) = yield [commands.get_system_info()]
     if answer.error is not None:
         raise answer.error
-    return [Connected(answer.value, answer.now, ahead)]
+    return [SystemReport(answer.value, answer.received_at, clock_offset)]
 
 
-def _doing(names: list[str]) -> SystemPoll:
+def _poll_site_jobs(names: list[str]) -> SystemPollGenerator:
     group = "jobs of sites"
     if not names:
-        return [Learned(group, 0.0)]
+        return [GroupRefreshed(group, 0.0)]
     (answer,) = yield [commands.get_client_job_status(names)]
     if answer.error is not None:
-        return [Missed(group, _why(answer.error), answer.now)]
+        return [GroupUnavailable(group, _short_reason(answer.error), answer.received_at)]
     entries = [entry for entry in answer.value or [] if isinstance(entry, dict)]
-    return [Doing(tuple(entries)), Learned(group, answer.now)]
+    return [SiteJobsReport(tuple(entries)), GroupRefreshed(group, answer.received_at)]
 
 
-def _jobs() -> SystemPoll:
+def _poll_job_list() -> SystemPollGenerator:
     group = "list of jobs"
     (answer,) = yield [commands.list_jobs()]
     if answer.error is not None:
-        return [Missed(group, _why(answer.error), answer.now)]
+        return [GroupUnavailable(group, _short_reason(answer.error), answer.received_at)]
     jobs = tuple(job for job in answer.value or [] if isinstance(job, dict))
-    return [Listed(jobs, answer.now), Learned(group, answer.now)]
+    return [JobListReport(jobs, answer.received_at), GroupRefreshed(group, answer.received_at)]
 
 
-def _shut_out() -> SystemPoll:
+def _poll_disabled_sites() -> SystemPollGenerator:
     group = "disabled sites"
-    (answer,) = yield [commands.read_file("cat", "server", None, _SHUT_OUT)]
+    (answer,) = yield [commands.read_file("cat", "server", None, _DISABLED_SITES_FILE)]
     if answer.error is not None:
-        return [Missed(group, _why(answer.error), answer.now)]
+        return [GroupUnavailable(group, _short_reason(answer.error), answer.received_at)]
     try:
         names = json.loads(answer.value)["disabled_clients"]
     except (ValueError, TypeError, KeyError):
         names = []  # no such file: nobody has ever been shut out, or the server is older than that
     found = [name for name in names if isinstance(name, str) and name] if isinstance(names, list) else []
-    return [Disabled(frozenset(found)), Learned(group, answer.now)]
+    return [DisabledSites(frozenset(found)), GroupRefreshed(group, answer.received_at)]
 
 
-def _details(names: list[str], silent: int) -> SystemPoll:
+def _poll_details(names: list[str], silent_count: int) -> SystemPollGenerator:
     server = TargetType.SERVER
     asked: list[Command[dict[str, Any]]] = [commands.report_version(server), commands.report_resources(server)]
     if names:
@@ -302,32 +314,32 @@ def _details(names: list[str], silent: int) -> SystemPoll:
     for command, answer in zip(asked, answers, strict=True):
         what = "versions" if command.line.startswith("report_version") else "resources"
         if answer.error is not None:
-            words = f"{what}: {_why(answer.error)}"
+            words = f"{what}: {_short_reason(answer.error)}"
             if words not in missing:
                 missing.append(words)
             continue
         told = versions if what == "versions" else resources
         for name, said in answer.value.items():
-            words = _said(said)
-            if _REFUSED in words:
+            words = _value_text(said)
+            if _DENIED_MARKER in words:
                 # Each site judges by its own policy, and the server passes its answer on as if it were one.
-                missing.append(f"{what} of {clean(str(name), 60)}: not permitted to your role")
+                missing.append(f"{what} of {sanitize(str(name), 60)}: not permitted to your role")
             else:
-                told[str(name)] = clean(words, 300)
-    if silent:
+                told[str(name)] = sanitize(words, 300)
+    if silent_count:
         missing.append("silent sites were not asked")
-    now = max(answer.now for answer in answers)
-    return [Details(versions, resources, now, "; ".join(missing))]
+    now = max(answer.received_at for answer in answers)
+    return [SiteDetails(versions, resources, now, "; ".join(missing))]
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     """A version comes as ``{"version": "2.9.0"}``, resources as text."""
     if isinstance(value, dict) and isinstance(value.get("version"), str):
         return str(value["version"])
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _why(error: FlareError) -> str:
+def _short_reason(error: FlareError) -> str:
     if isinstance(error, AuthorizationError):
         return "not permitted to your role"
-    return why_not(error)
+    return error_reason(error)

@@ -10,13 +10,13 @@ from typing import Any
 import traitlets
 from markupsafe import Markup
 
-from ...formatting.text import columns
+from ...formatting.text import display_width
 from ...monitoring import Monitor
 from ..core import svg_chart
-from ..core.html import _environment, _style
+from ..core.html import scoped_style, template_environment
 from ..core.live_view import LiveView
-from ..job.view import Watch
-from .view_model import MOST_JOBS, Comparison, compare_snapshots, comparison_rows
+from ..job.view import JobSource
+from .view_model import MAX_JOBS, Comparison, compare_snapshots, comparison_rows
 
 _STATIC = Path(__file__).parents[1] / "static"
 
@@ -34,7 +34,7 @@ class CompareView(LiveView):
     Attributes
     ----------
     jobs : list of dict
-        The jobs as :class:`.Compared` has them, without their points.
+        The jobs as :class:`.ComparedJob` has them, without their points.
     headings, rows : list
         The table.
     metrics : list of dict
@@ -60,19 +60,19 @@ class CompareView(LiveView):
     differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
     ended = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, watches: Sequence[Watch], *, keep: bool = False) -> None:
-        if not 2 <= len(watches) <= MOST_JOBS:
-            raise ValueError(f"give two to {MOST_JOBS} jobs to compare, not {len(watches)}")
+    def __init__(self, watches: Sequence[JobSource], *, stay_live: bool = False) -> None:
+        if not 2 <= len(watches) <= MAX_JOBS:
+            raise ValueError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
         self._watches = tuple(watches)
-        self._keep = keep
+        self._stay_live = stay_live
         super().__init__()
-        self._unsubscribe = [watch.subscribe(lambda _: self._request()) for watch in watches]
-        self._react()
+        self._unsubscribe = [watch.subscribe(lambda _: self._request_update()) for watch in watches]
+        self._update_or_finish()
 
     def _comparison(self) -> Comparison:
         return compare_snapshots([watch.snapshot for watch in self._watches], time.time())
 
-    def _facts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         comparison = self._comparison()
         headings, rows = comparison_rows(comparison)
         jobs = [{key: value for key, value in vars(job).items() if key != "lines"} for job in comparison.jobs]
@@ -80,22 +80,22 @@ class CompareView(LiveView):
             "jobs": jobs,
             "headings": headings,
             "rows": rows,
-            "metrics": [_metric(comparison, metric) for metric in comparison.metrics],
+            "metrics": [_metric_json(comparison, metric) for metric in comparison.metrics],
             "differences": list(comparison.differences),
-            "ended": self._frozen or self._over(),
+            "ended": self._is_static or self._have_all_ended(),
         }
 
-    def _forms(self) -> dict[str, str]:
+    def _mimebundle(self) -> dict[str, str]:
         comparison = self._comparison()
         return {"text/plain": comparison_text(comparison), "text/html": comparison_html(comparison, time.time())}
 
-    def _done(self) -> bool:
-        return not self._keep and self._over()
+    def _is_finished(self) -> bool:
+        return not self._stay_live and self._have_all_ended()
 
-    def _over(self) -> bool:
+    def _have_all_ended(self) -> bool:
         return all(watch.done for watch in self._watches)
 
-    def _release(self) -> None:
+    def _dispose(self) -> None:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
 
@@ -123,17 +123,17 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
     >>> compare(monitor, [first, second])  # doctest: +SKIP
     """
     asked = list(dict.fromkeys(job_ids))
-    if not 2 <= len(asked) <= MOST_JOBS:
-        raise ValueError(f"give two to {MOST_JOBS} different jobs to compare, not {len(asked)}")
+    if not 2 <= len(asked) <= MAX_JOBS:
+        raise ValueError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
     return CompareView([monitor.watch(job_id) for job_id in asked])
 
 
-def _metric(comparison: Comparison, metric: str) -> dict[str, Any]:
+def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
     lines = [job.lines.get(metric) for job in comparison.jobs]
     best = comparison.best(metric)
     return {
         "metric": metric,
-        "smaller": metric in comparison.smaller,
+        "smaller": metric in comparison.lower_is_better,
         "lines": [[] if line is None else list(map(list, line.points)) for line in lines],
         "best": None if best is None else {"x": best[0], "y": best[1], "words": "best"},
     }
@@ -142,9 +142,9 @@ def _metric(comparison: Comparison, metric: str) -> dict[str, Any]:
 def comparison_text(comparison: Comparison) -> str:
     """Return jobs beside each other as an aligned table."""
     headings, rows = comparison_rows(comparison)
-    widths = [max(columns(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+    widths = [max(display_width(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
     lines = [
-        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [headings, *rows]
     ]
     return "\n".join([*lines, *_notes(comparison)])
@@ -152,10 +152,10 @@ def comparison_text(comparison: Comparison) -> str:
 
 def comparison_html(comparison: Comparison, now: float) -> str:
     """Return jobs beside each other as HTML for a saved notebook, with a picture of each metric."""
-    root, style = _style("compare-static.css")
+    root, style = scoped_style("compare-static.css")
     headings, rows = comparison_rows(comparison)
     return (
-        _environment()
+        template_environment()
         .get_template("compare.html.j2")
         .render(
             root=root,
@@ -163,20 +163,21 @@ def comparison_html(comparison: Comparison, now: float) -> str:
             headings=headings,
             rows=rows,
             notes=_notes(comparison),
-            charts=[_chart(comparison, metric) for metric in comparison.metrics],
+            charts=[_render_chart(comparison, metric) for metric in comparison.metrics],
             made_at=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now)),
         )
     )
 
 
-def _chart(comparison: Comparison, metric: str) -> Markup:
+def _render_chart(comparison: Comparison, metric: str) -> Markup:
     lines = [
-        svg_chart.Line(job.label, line.points if (line := job.lines.get(metric)) else ()) for job in comparison.jobs
+        svg_chart.ChartLine(job.label, line.points if (line := job.lines.get(metric)) else ())
+        for job in comparison.jobs
     ]
     best = comparison.best(metric)
-    better = "less" if metric in comparison.smaller else "more"
+    better = "less" if metric in comparison.lower_is_better else "more"
     title = f"{metric} over the rounds; {better} is better"
-    return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.Mark(*best, "best"))
+    return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.ChartMark(*best, "best"))
 
 
 def _notes(comparison: Comparison) -> list[str]:

@@ -7,23 +7,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...formatting.text import SHORT_ID, clean
-from ...monitoring.job.format import clock, metric_shown, nth_round, number
+from ...formatting.text import SHORT_ID, sanitize
+from ...monitoring.job.format import format_duration, format_number, headline_metric, nth_round
 from ...monitoring.job.snapshot import JobSnapshot
-from ..job.timeline import GLYPHS, tone
+from ..job.timeline import STATUS_GLYPHS, status_category
 
-MOST_JOBS = 8
+MAX_JOBS = 8
 """Jobs that are compared at most: more lines in one chart are not told apart."""
 
-MOST_METRICS = 12
+MAX_METRICS = 12
 """Metrics that are compared at most."""
 
-_MOST_POINTS = 2000  # of a line; a chart has fewer pixels
-_SMALLER_IS_BETTER = re.compile(r"loss|error|err\b|mse|mae|rmse|perplexity|divergence|distance|time", re.IGNORECASE)
+_MAX_POINTS_PER_LINE = 2000  # of a line; a chart has fewer pixels
+_LOWER_IS_BETTER = re.compile(r"loss|error|err\b|mse|mae|rmse|perplexity|divergence|distance|time", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparedMetric:
     """A metric of one job, over all its sites.
 
     Attributes
@@ -40,7 +40,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedJob:
     """A job beside others. All texts are clean.
 
     Attributes
@@ -64,7 +64,7 @@ class Compared:
     tone: str
     glyph: str
     facts: dict[str, str]
-    lines: dict[str, Line]
+    lines: dict[str, ComparedMetric]
     trouble: str = ""
 
 
@@ -84,15 +84,15 @@ class Comparison:
         The facts in which the jobs differ.
     """
 
-    jobs: tuple[Compared, ...]
+    jobs: tuple[ComparedJob, ...]
     metrics: tuple[str, ...]
-    smaller: tuple[str, ...]
+    lower_is_better: tuple[str, ...]
     differences: tuple[str, ...]
 
     def best(self, metric: str) -> tuple[int, float] | None:
         """Return the best round of all jobs by a metric, and its value; None when no job has it."""
         found = [(line.best_round, line.best) for job in self.jobs if (line := job.lines.get(metric)) is not None]
-        better = min if metric in self.smaller else max
+        better = min if metric in self.lower_is_better else max
         return better(found, key=lambda point: point[1]) if found else None
 
 
@@ -106,17 +106,17 @@ def compare_snapshots(snapshots: Sequence[JobSnapshot], now: float) -> Compariso
     now
         The time, for those that run.
     """
-    snapshots = snapshots[:MOST_JOBS]
-    shown = [metric_shown(snapshot) for snapshot in snapshots]
-    names: dict[str, None] = dict.fromkeys(clean(name, 60) for name in shown if name)
+    snapshots = snapshots[:MAX_JOBS]
+    shown = [headline_metric(snapshot) for snapshot in snapshots]
+    names: dict[str, None] = dict.fromkeys(sanitize(name, 60) for name in shown if name)
     for snapshot in snapshots:
-        names |= dict.fromkeys(clean(s.name, 60) for s in snapshot.metrics if not s.site and s.points)
-    metrics = tuple(names)[:MOST_METRICS]
+        names |= dict.fromkeys(sanitize(s.name, 60) for s in snapshot.metrics if not s.site and s.points)
+    metrics = tuple(names)[:MAX_METRICS]
     keys = [s.key_metric for s in snapshots if s.key_metric is not None]
-    modes = {clean(key.name, 60): key.mode for key in keys}
-    smaller = tuple(m for m in metrics if modes.get(m, "min" if _SMALLER_IS_BETTER.search(m) else "max") == "min")
-    labels = _labels(snapshots)
-    jobs = tuple(_compared(*each, smaller, metrics, now) for each in zip(snapshots, labels, strict=True))
+    modes = {sanitize(key.name, 60): key.mode for key in keys}
+    smaller = tuple(m for m in metrics if modes.get(m, "min" if _LOWER_IS_BETTER.search(m) else "max") == "min")
+    labels = _unique_labels(snapshots)
+    jobs = tuple(_build_compared_job(*each, smaller, metrics, now) for each in zip(snapshots, labels, strict=True))
     headings = jobs[0].facts if jobs else {}
     differences = tuple(h for h in headings if h != "time" and len({job.facts.get(h) for job in jobs}) > 1)
     return Comparison(jobs, metrics, smaller, differences)
@@ -128,60 +128,60 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
     headings = ["job", "status", *facts, *(f"best {metric}" for metric in comparison.metrics)]
     rows = []
     for job in comparison.jobs:
-        best = [_best(job.lines.get(metric)) for metric in comparison.metrics]
+        best = [_format_best(job.lines.get(metric)) for metric in comparison.metrics]
         rows.append([job.label, f"{job.glyph} {job.status}", *(job.facts.get(f, "") or "–" for f in facts), *best])
     return headings, rows
 
 
-def _best(line: Line | None) -> str:
-    return "–" if line is None else f"{number(line.best)} (round {line.best_round})"
+def _format_best(line: ComparedMetric | None) -> str:
+    return "–" if line is None else f"{format_number(line.best)} (round {line.best_round})"
 
 
-def _labels(snapshots: Sequence[JobSnapshot]) -> list[str]:
-    names = [clean(s.name, 40) or "job" for s in snapshots]
+def _unique_labels(snapshots: Sequence[JobSnapshot]) -> list[str]:
+    names = [sanitize(s.name, 40) or "job" for s in snapshots]
     return [
-        name if names.count(name) == 1 else f"{name} {clean(s.job_id[:SHORT_ID])}"
+        name if names.count(name) == 1 else f"{name} {sanitize(s.job_id[:SHORT_ID])}"
         for name, s in zip(names, snapshots, strict=True)
     ]
 
 
-def _compared(
-    snapshot: JobSnapshot, label: str, smaller: Sequence[str], metrics: Sequence[str], now: float
-) -> Compared:
+def _build_compared_job(
+    snapshot: JobSnapshot, label: str, lower_is_better: Sequence[str], metrics: Sequence[str], now: float
+) -> ComparedJob:
     total, begun = snapshot.total_rounds, snapshot.rounds_begun
     seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
     elapsed = snapshot.elapsed(seen)
-    sites = snapshot.working_sites
+    sites = snapshot.participating_sites
     facts = {
-        "workflow": clean(snapshot.workflow, 60),
+        "workflow": sanitize(snapshot.workflow, 60),
         "sites": str(len(sites)) if sites else "",
         "rounds": (f"{begun}/{total}" if total else str(begun)) if begun else "",
-        "time": "" if elapsed is None else clock(elapsed),
+        "time": "" if elapsed is None else format_duration(elapsed),
     }
     lines = {}
     for series in snapshot.metrics:
-        name = clean(series.name, 60)
+        name = sanitize(series.name, 60)
         points = [p for p in series.points if math.isfinite(p.value)]
         if series.site or name not in metrics or not points:
             continue
-        best = (min if name in smaller else max)(points, key=lambda p: p.value)
-        kept = points[:: len(points) // _MOST_POINTS + 1]
-        lines[name] = Line(
+        best = (min if name in lower_is_better else max)(points, key=lambda p: p.value)
+        kept = points[:: len(points) // _MAX_POINTS_PER_LINE + 1]
+        lines[name] = ComparedMetric(
             tuple((nth_round(snapshot, p.round), p.value) for p in kept),
             nth_round(snapshot, best.round),
             best.value,
         )
-    missing = "" if lines else snapshot.fresh("metrics").missing
+    missing = "" if lines else snapshot.freshness_of("metrics").missing_reason
     trouble = snapshot.trouble if snapshot.trouble and not snapshot.ended else missing and f"no metrics: {missing}"
-    way = tone(snapshot)
-    return Compared(
+    way = status_category(snapshot)
+    return ComparedJob(
         label,
-        clean(snapshot.job_id),
-        clean(snapshot.name),
-        clean(snapshot.status) or "UNKNOWN",
+        sanitize(snapshot.job_id),
+        sanitize(snapshot.name),
+        sanitize(snapshot.status) or "UNKNOWN",
         way,
-        GLYPHS[way],
+        STATUS_GLYPHS[way],
         facts,
         lines,
-        clean(trouble),
+        sanitize(trouble),
     )

@@ -15,16 +15,16 @@ from types import MappingProxyType
 from typing import Any
 
 from ...errors import FlareError, TransferCancelled
-from ...formatting.text import clean, size
+from ...formatting.text import format_size, sanitize
 
 log = logging.getLogger("flare_widgets")
 
-_MOST_WORDS = 500
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-_BUSY = frozenset({"asked", "running"})
+_MAX_MESSAGE_CHARS = 500
+_NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
+_BUSY_STATES = frozenset({"asked", "running"})
 
 
-class Doing:
+class ActionContext:
     """An action that is under way, as the function that does it sees it.
 
     Attributes
@@ -35,21 +35,23 @@ class Doing:
         Whether the user wants it to end.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], told: Callable[[str, float | None], None]) -> None:
+    def __init__(self, arguments: Mapping[str, Any], on_report: Callable[[str, float | None], None]) -> None:
         self.arguments = arguments
         self.cancelled = False
-        self._told = told
+        self._on_report = on_report
 
-    def say(self, words: str, progress: float | None = None) -> None:
+    def report(self, message: str, progress: float | None = None) -> None:
         """Say how far it is: in words, and from 0 to 1 if that is known."""
-        self._told(words, progress)
+        self._on_report(message, progress)
 
-    def transfer(self, verb: str) -> Callable[[int, int], bool]:
+    def progress_callback(self, verb: str) -> Callable[[int, int], bool]:
         """Return what the session's `progress` parameters take: it says how far a transfer is, and cancels it."""
 
         def tell(done: int, total: int) -> bool:
-            of = f" of {size(total)}" if total else ""
-            self.say(f"{verb} {size(done)}{of}" if done or total else f"{verb}…", done / total if total else None)
+            of = f" of {format_size(total)}" if total else ""
+            self.report(
+                f"{verb} {format_size(done)}{of}" if done or total else f"{verb}…", done / total if total else None
+            )
             return not self.cancelled
 
         return tell
@@ -69,7 +71,7 @@ class Action:
         Does it, and returns when it is done; called in a thread of its own.
     outcome
         What came of it, in words, from the result.
-    why_not
+    disabled_reasons
         Why it is not possible now, in words; empty when it is. Asked often, and from any thread: it must not wait.
     danger
         Whether it destroys something.
@@ -85,10 +87,10 @@ class Action:
 
     name: str
     label: str
-    start: Callable[[Doing], concurrent.futures.Future[Any]] | None = None
-    work: Callable[[Doing], Any] | None = None
-    outcome: Callable[[Any], str] = str
-    why_not: Callable[[], str] = lambda: ""
+    start: Callable[[ActionContext], concurrent.futures.Future[Any]] | None = None
+    run: Callable[[ActionContext], Any] | None = None
+    describe_result: Callable[[Any], str] = str
+    disabled_reason: Callable[[], str] = lambda: ""
     danger: bool = False
     confirm: str = ""
     type: str = ""
@@ -98,14 +100,14 @@ class Action:
 
 
 @dataclass
-class _Course:
+class _ActionState:
     """How an action stands."""
 
     state: str = "ready"
-    words: str = ""
+    message: str = ""
     progress: float | None = None
-    turn: int = 0
-    doing: Doing | None = field(default=None, repr=False)
+    revision: int = 0
+    context: ActionContext | None = field(default=None, repr=False)
 
 
 class Actions:
@@ -119,10 +121,10 @@ class Actions:
         Called, from any thread and often, when :meth:`to_json` says something new: a view's `_request`.
     """
 
-    def __init__(self, offers: Sequence[Action], changed: Callable[[], None]) -> None:
-        self._offers = {offer.name: offer for offer in offers}
-        self._courses = {name: _Course() for name in self._offers}
-        self._changed = changed
+    def __init__(self, actions: Sequence[Action], on_change: Callable[[], None]) -> None:
+        self._actions = {offer.name: offer for offer in actions}
+        self._states = {name: _ActionState() for name in self._actions}
+        self._on_change = on_change
         self._lock = threading.RLock()
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -139,32 +141,32 @@ class Actions:
             ``turn``: grows with each wish the kernel has taken notice of.
         """
         with self._lock:
-            return [self._described(offer, self._courses[name]) for name, offer in self._offers.items()]
+            return [self._describe(offer, self._states[name]) for name, offer in self._actions.items()]
 
     @property
     def outcomes(self) -> list[str]:
         """What has come of the actions so far, in words."""
         with self._lock:
-            return [c.words for c in self._courses.values() if c.state in ("done", "failed") and c.words]
+            return [c.message for c in self._states.values() if c.state in ("done", "failed") and c.message]
 
-    def stands(self, name: str) -> str:
+    def state_of(self, name: str) -> str:
         """Return the `state` of an action, as in :meth:`to_json`."""
-        return self._courses[name].state
+        return self._states[name].state
 
-    def busy(self, *names: str) -> bool:
+    def is_busy(self, *names: str) -> bool:
         """Whether one of some actions, or of all, is under way."""
-        return any(self._courses[name].state in _BUSY for name in names or self._courses)
+        return any(self._states[name].state in _BUSY_STATES for name in names or self._states)
 
     def reset(self, name: str) -> None:
         """Forget what came of an action: it has no meaning any more."""
         with self._lock:
-            course = self._courses[name]
-            if course.state in _BUSY or course.state == "ready":
+            course = self._states[name]
+            if course.state in _BUSY_STATES or course.state == "ready":
                 return
-            course.state, course.words, course.progress = "ready", "", None
-        self._changed()
+            course.state, course.message, course.progress = "ready", "", None
+        self._on_change()
 
-    def wish(self, message: Mapping[str, Any]) -> bool:
+    def handle_message(self, message: Mapping[str, Any]) -> bool:
         """Take a message from the browser; return whether it is about an action.
 
         Parameters
@@ -174,119 +176,130 @@ class Actions:
             any; or ``{"kind": "cancel", "action": name}``.
         """
         name = message.get("action")
-        offer = self._offers.get(name) if isinstance(name, str) else None
+        offer = self._actions.get(name) if isinstance(name, str) else None
         if message.get("kind") == "act" and offer is not None:
             arguments = message.get("arguments")
-            self._act(offer, message.get("typed"), arguments if isinstance(arguments, dict) else _NOTHING)
+            self._start(offer, message.get("typed"), arguments if isinstance(arguments, dict) else _NO_ARGUMENTS)
             return True
         if message.get("kind") == "cancel" and offer is not None:
             self._cancel(offer)
             return True
         return False
 
-    def _act(self, offer: Action, typed: Any, arguments: Mapping[str, Any]) -> None:
+    def _start(self, action: Action, typed_text: Any, arguments: Mapping[str, Any]) -> None:
         with self._lock:
-            course = self._courses[offer.name]
-            course.turn += 1
-            if course.state in _BUSY:
+            course = self._states[action.name]
+            course.revision += 1
+            if course.state in _BUSY_STATES:
                 return  # a second click; the first one counts
             # The browser greys what is not possible, but it may not have heard of it yet.
-            refused = offer.why_not() or ("" if not offer.type or typed == offer.type else "the word typed is another")
+            refused = action.disabled_reason() or (
+                "" if not action.type or typed_text == action.type else "the word typed is another"
+            )
             if not refused:
-                course.state, course.words, course.progress = "asked", "", None
-                course.doing = doing = Doing(arguments, lambda words, progress: self._told(course, words, progress))
-        self._changed()
+                course.state, course.message, course.progress = "asked", "", None
+                course.context = doing = ActionContext(
+                    arguments, lambda words, progress: self._record_progress(course, words, progress)
+                )
+        self._on_change()
         if refused:
             return
         try:
-            if offer.start is not None:
-                offer.start(doing).add_done_callback(lambda future: self._answered(offer, course, future))
+            if action.start is not None:
+                action.start(doing).add_done_callback(lambda future: self._on_future_done(action, course, future))
             else:
-                thread = threading.Thread(target=self._work, args=(offer, course, doing), name="flare-action")
+                thread = threading.Thread(target=self._run, args=(action, course, doing), name="flare-action")
                 thread.daemon = True
                 thread.start()
         except Exception as error:
-            self._failed(offer, course, error)
+            self._record_failure(action, course, error)
 
-    def _cancel(self, offer: Action) -> None:
+    def _cancel(self, action: Action) -> None:
         with self._lock:
-            course = self._courses[offer.name]
-            if not offer.cancels or course.state not in _BUSY or course.doing is None:
+            course = self._states[action.name]
+            if not action.cancels or course.state not in _BUSY_STATES or course.context is None:
                 return
-            course.doing.cancelled = True
-            course.words = "cancelling…"
-        self._changed()
+            course.context.cancelled = True
+            course.message = "cancelling…"
+        self._on_change()
 
-    def _work(self, offer: Action, course: _Course, doing: Doing) -> None:
+    def _run(self, action: Action, action_state: _ActionState, context: ActionContext) -> None:
         try:
-            assert offer.work is not None
-            words = offer.outcome(offer.work(doing))
+            assert action.run is not None
+            words = action.describe_result(action.run(context))
         except Exception as error:
-            self._failed(offer, course, error)
+            self._record_failure(action, action_state, error)
         else:
-            self._end(course, "done", words)
+            self._finish(action_state, "done", words)
 
-    def _answered(self, offer: Action, course: _Course, future: concurrent.futures.Future[Any]) -> None:
+    def _on_future_done(
+        self, action: Action, action_state: _ActionState, future: concurrent.futures.Future[Any]
+    ) -> None:
         if future.cancelled():
-            self._end(course, "failed", f"{_verb(offer)} failed: the request was cancelled")
+            self._finish(action_state, "failed", f"{_label_as_verb(action)} failed: the request was cancelled")
             return
         error = future.exception()
         try:
             if error is not None:
                 raise error
-            words = offer.outcome(future.result())
+            words = action.describe_result(future.result())
         except BaseException as e:
-            self._failed(offer, course, e)
+            self._record_failure(action, action_state, e)
         else:
-            self._end(course, "done", words)
+            self._finish(action_state, "done", words)
 
-    def _failed(self, offer: Action, course: _Course, error: BaseException) -> None:
-        if isinstance(error, TransferCancelled) and course.doing is not None and course.doing.cancelled:
-            self._end(course, "ready", str(error))
+    def _record_failure(self, action: Action, action_state: _ActionState, error: BaseException) -> None:
+        if isinstance(error, TransferCancelled) and action_state.context is not None and action_state.context.cancelled:
+            self._finish(action_state, "ready", str(error))
             return
         what = str(error)
         if not isinstance(error, FlareError):
             # Not one of the failures we know: its text alone may mean nothing to the user.
-            log.error("%s failed", _verb(offer), exc_info=error)
+            log.error("%s failed", _label_as_verb(action), exc_info=error)
             what = f"{type(error).__name__}: {error}"
-        self._end(course, "failed", f"{_verb(offer)} failed: {what}")
+        self._finish(action_state, "failed", f"{_label_as_verb(action)} failed: {what}")
 
-    def _told(self, course: _Course, words: str, progress: float | None) -> None:
+    def _record_progress(self, action_state: _ActionState, message: str, progress: float | None) -> None:
         with self._lock:
-            if course.state not in _BUSY:
+            if action_state.state not in _BUSY_STATES:
                 return
-            cancelling = course.doing is not None and course.doing.cancelled
-            course.state = "running"
-            course.words = course.words if cancelling else words
-            course.progress = None if progress is None else min(1.0, max(0.0, progress))
-        self._changed()
+            cancelling = action_state.context is not None and action_state.context.cancelled
+            action_state.state = "running"
+            action_state.message = action_state.message if cancelling else message
+            action_state.progress = None if progress is None else min(1.0, max(0.0, progress))
+        self._on_change()
 
-    def _end(self, course: _Course, state: str, words: str) -> None:
+    def _finish(self, action_state: _ActionState, state: str, message: str) -> None:
         with self._lock:
-            course.state, course.words, course.progress, course.doing = state, words, None, None
-        self._changed()
+            action_state.state, action_state.message, action_state.progress, action_state.context = (
+                state,
+                message,
+                None,
+                None,
+            )
+        self._on_change()
 
-    def _described(self, offer: Action, course: _Course) -> dict[str, Any]:
+    def _describe(self, action: Action, action_state: _ActionState) -> dict[str, Any]:
         return {
-            "name": offer.name,
-            "label": offer.label,
-            "danger": offer.danger,
-            "confirm": offer.confirm,
-            "type": offer.type,
-            "yes": offer.yes or f"Yes, {_verb(offer)}",
-            "no": offer.no,
-            "cancels": offer.cancels,
-            "reason": _shown(offer.why_not()),
-            "state": course.state,
-            "words": _shown(course.words),
-            "progress": course.progress,
-            "turn": course.turn,
+            "name": action.name,
+            "label": action.label,
+            "danger": action.danger,
+            "confirm": action.confirm,
+            "type": action.type,
+            "yes": action.yes or f"Yes, {_label_as_verb(action)}",
+            "no": action.no,
+            "cancels": action.cancels,
+            "reason": _sanitize_message(action.disabled_reason()),
+            "state": action_state.state,
+            "words": _sanitize_message(action_state.message),
+            "progress": action_state.progress,
+            "turn": action_state.revision,
         }
 
 
-def _verb(offer: Action) -> str:
-    return offer.label[:1].lower() + offer.label[1:]
+def _label_as_verb(action: Action) -> str:
+    return action.label[:1].lower() + action.label[1:]
 
 
-def _shown(words: str) -> str:
-    return clean(" ".join(words.split()), _MOST_WORDS)
+def _sanitize_message(message: str) -> str:
+    return sanitize(" ".join(message.split()), _MAX_MESSAGE_CHARS)

@@ -8,15 +8,15 @@ from typing import Any
 
 import traitlets
 
-from ...formatting.text import clean
-from .html import question_html
+from ...formatting.text import sanitize
+from .html import confirmation_html
 from .live_view import LiveView
 
 _STATIC = Path(__file__).parents[1] / "static"
-_MOST = 500
+_MAX_TEXT_CHARS = 500
 
 
-class QuestionView(LiveView):
+class ConfirmationView(LiveView):
     """A question to the person at the notebook. Once answered, its static form says what the answer was.
 
     Parameters
@@ -43,11 +43,15 @@ class QuestionView(LiveView):
 
     def __init__(self, question: str, yes: str = "Yes, do it", no: str = "No") -> None:
         self.answer: bool | None = None
-        self._heard = threading.Event()
+        self._displayed = threading.Event()
         self._answered = threading.Event()
-        super().__init__(question=clean(question, _MOST), yes=clean(yes, _MOST), no=clean(no, _MOST))
+        super().__init__(
+            question=sanitize(question, _MAX_TEXT_CHARS),
+            yes=sanitize(yes, _MAX_TEXT_CHARS),
+            no=sanitize(no, _MAX_TEXT_CHARS),
+        )
 
-    def ask(self, patience: float) -> bool | None:
+    def ask(self, timeout_s: float) -> bool | None:
         """Show the question in the running cell, wait for the answer, and leave both there.
 
         Parameters
@@ -63,22 +67,22 @@ class QuestionView(LiveView):
         """
         self.show()
         try:
-            if self._heard.wait(patience):
+            if self._displayed.wait(timeout_s):
                 self._answered.wait()
             return self.answer
         finally:
-            self.freeze()
+            self.make_static()
 
-    def _forms(self) -> dict[str, str]:
+    def _mimebundle(self) -> dict[str, str]:
         answer = {None: "not answered here", True: f"→ {self.yes}", False: f"→ {self.no}"}[self.answer]
-        return {"text/plain": f"{self.question} {answer}", "text/html": question_html(self.question, answer)}
+        return {"text/plain": f"{self.question} {answer}", "text/html": confirmation_html(self.question, answer)}
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        self._heard.set()
+        self._displayed.set()
         super()._on_message(widget, content, buffers)
 
-    def _wish(self, wish: dict[str, Any]) -> None:
-        match wish:
-            case {"kind": "answer", "yes": bool() as answer} if not self._frozen and self.answer is None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        match message:
+            case {"kind": "answer", "yes": bool() as answer} if not self._is_static and self.answer is None:
                 self.answer = answer
                 self._answered.set()

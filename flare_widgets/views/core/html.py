@@ -12,20 +12,20 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ...formatting.text import clean
-from ...monitoring.job.format import clock
+from ...formatting.text import sanitize
+from ...monitoring.job.format import format_duration
 from ...monitoring.job.model import SiteDeployment
 from ...monitoring.job.snapshot import JobSnapshot
-from ..job.metrics import charts
-from ..job.timeline import GLYPHS, Step, steps, tone
-from ..job.view_model import GLYPHS as CELL_GLYPHS
-from ..job.view_model import WORDS as CELL_WORDS
-from ..job.view_model import JobPicture, picture
+from ..job.metrics import build_charts
+from ..job.timeline import STATUS_GLYPHS, Step, status_category, steps
+from ..job.view_model import CELL_GLYPHS as CELL_GLYPHS
+from ..job.view_model import CELL_LABELS as CELL_WORDS
+from ..job.view_model import JobViewModel, build_view_model
 
 _HERE = Path(__file__).parents[1]
-_SITE_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
+_DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _PROCESS_GLYPHS = {"running": "●", "paused": "❙❙", "slow": "◔", "killed": "✕", "down": "○"}
-_MOST_SITES = 200
+_MAX_SITES = 200
 
 
 def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
@@ -49,34 +49,34 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
     moments = [step.at for step in life]
     if not snapshot.ended:
         moments += [snapshot.facts_at, now]
-    times = _Times([at for at in moments if at is not None], zone)
-    root, style = _style("job-static.css")
-    drawn = picture(snapshot, now)
+    times = TimeFormatter([at for at in moments if at is not None], zone)
+    root, style = scoped_style("job-static.css")
+    drawn = build_view_model(snapshot, now)
     # Where there is a matrix, it names the sites; only who could not be deployed to is told besides.
     sites = [site for site in snapshot.sites if drawn.matrix is None or site.state == "failed"]
     return (
-        _environment()
+        template_environment()
         .get_template("job.html.j2")
         .render(
             root=root,
             style=style,
-            tone=tone(snapshot),
-            glyph=GLYPHS[tone(snapshot)],
-            status=clean(snapshot.status) or "UNKNOWN",
-            name=clean(snapshot.name) or "job",
-            job_id=clean(snapshot.job_id),
-            facts=_facts(snapshot, now),
-            steps=[_step(step, times) for step in life],
-            sites=[_site(site) for site in sites[:_MOST_SITES]],
-            more_sites=max(0, len(sites) - _MOST_SITES),
-            **_picture(drawn, _seen(snapshot, now)),
-            charts=charts(snapshot),
+            tone=status_category(snapshot),
+            glyph=STATUS_GLYPHS[status_category(snapshot)],
+            status=sanitize(snapshot.status) or "UNKNOWN",
+            name=sanitize(snapshot.name) or "job",
+            job_id=sanitize(snapshot.job_id),
+            facts=_headline_facts(snapshot, now),
+            steps=[_step_context(step, times) for step in life],
+            sites=[_site_context(site) for site in sites[:_MAX_SITES]],
+            more_sites=max(0, len(sites) - _MAX_SITES),
+            **_view_model_context(drawn, _as_of(snapshot, now)),
+            charts=build_charts(snapshot),
             ended=snapshot.ended,
-            trouble="" if snapshot.ended else clean(snapshot.trouble),
-            facts_at=None if snapshot.facts_at is None else times.show(snapshot.facts_at),
-            made_at=times.show(now),
+            trouble="" if snapshot.ended else sanitize(snapshot.trouble),
+            facts_at=None if snapshot.facts_at is None else times.format(snapshot.facts_at),
+            made_at=times.format(now),
             common=times.common,
-            notes=[clean(note, 500) for note in notes],
+            notes=[sanitize(note, 500) for note in notes],
         )
     )
 
@@ -99,92 +99,92 @@ def faults_html(
     zone
         The time zone to show times in; this machine's when not given.
     """
-    times = _Times([row["since"] for row in rows] + ([] if ended else [now]), zone)
-    root, style = _style("faults-static.css")
+    times = TimeFormatter([row["since"] for row in rows] + ([] if ended else [now]), zone)
+    root, style = scoped_style("faults-static.css")
     return (
-        _environment()
+        template_environment()
         .get_template("faults.html.j2")
         .render(
             root=root,
             style=style,
-            title=clean(title, 64),
+            title=sanitize(title, 64),
             ended=ended,
             rows=[
-                {**row, "since": times.show(row["since"]), "glyph": _PROCESS_GLYPHS.get(row["state"], "○")}
+                {**row, "since": times.format(row["since"]), "glyph": _PROCESS_GLYPHS.get(row["state"], "○")}
                 for row in rows
             ],
-            made_at=times.show(now),
+            made_at=times.format(now),
             common=times.common,
         )
     )
 
 
-def _facts(snapshot: JobSnapshot, now: float) -> list[str]:
-    elapsed = snapshot.elapsed(_seen(snapshot, now))
+def _headline_facts(snapshot: JobSnapshot, now: float) -> list[str]:
+    elapsed = snapshot.elapsed(_as_of(snapshot, now))
     if elapsed is None:
         facts = ["no run time known" if snapshot.ended else "not running yet"]
     else:
-        facts = [f"ran {clock(elapsed)}" if snapshot.ended else f"{clock(elapsed)} elapsed"]
+        facts = [f"ran {format_duration(elapsed)}" if snapshot.ended else f"{format_duration(elapsed)} elapsed"]
     if snapshot.submitter:
-        facts.append(f"submitted by {clean(snapshot.submitter)}")
+        facts.append(f"submitted by {sanitize(snapshot.submitter)}")
     if snapshot.study:
-        facts.append(f"study {clean(snapshot.study)}")
+        facts.append(f"study {sanitize(snapshot.study)}")
     return facts
 
 
-def _seen(snapshot: JobSnapshot, now: float) -> float:
+def _as_of(snapshot: JobSnapshot, now: float) -> float:
     # A picture of a job that has not ended shows times as of the server's last answer: the time at which the
     # picture was made says nothing about the job.
     return now if snapshot.facts_at is None else snapshot.facts_at
 
 
-def _picture(drawn: JobPicture, seen: float) -> dict[str, Any]:
-    progress, matrix = drawn.progress, drawn.matrix
+def _view_model_context(view_model: JobViewModel, as_of: float) -> dict[str, Any]:
+    progress, matrix = view_model.progress, view_model.matrix
     return {
         "progress": None
         if progress is None
         else {
             "words": progress.words,
             "percent": None if progress.done is None else int(100 * progress.done),
-            "left": progress.left(seen),
+            "left": progress.remaining_text(as_of),
         },
-        "fault": drawn.fault,
-        "troubles": drawn.troubles,
-        "unknown": drawn.unknown,
+        "fault": view_model.fault,
+        "troubles": view_model.troubles,
+        "unknown": view_model.unknown,
         "matrix": None
         if matrix is None
         else {
             "rounds": matrix.rounds,
             "rows": [
-                (row.site, [(code, CELL_GLYPHS[code], CELL_WORDS[code]) for code in row.cells], row.now(seen))
+                (row.site, [(code, CELL_GLYPHS[code], CELL_WORDS[code]) for code in row.cells], row.text_at(as_of))
                 for row in matrix.rows
             ],
             "earlier": matrix.earlier,
             "more": matrix.more,
         },
-        "details": [(detail.term, detail.now(seen)) for detail in drawn.details],
+        "details": [(detail.term, detail.text_at(as_of)) for detail in view_model.details],
     }
 
 
-def _step(step: Step, times: _Times) -> dict[str, Any]:
+def _step_context(step: Step, times: TimeFormatter) -> dict[str, Any]:
     return {
         "label": step.label,
         "place": step.place,
-        "time": None if step.at is None else times.show(step.at),
+        "time": None if step.at is None else times.format(step.at),
         "exact": step.exact,
     }
 
 
-def _site(site: SiteDeployment) -> dict[str, str]:
+def _site_context(site: SiteDeployment) -> dict[str, str]:
     return {
-        "name": clean(site.name),
-        "state": site.state if site.state in _SITE_GLYPHS else "waiting",
-        "glyph": _SITE_GLYPHS.get(site.state, "○"),
-        "detail": clean(site.detail),
+        "name": sanitize(site.name),
+        "state": site.state if site.state in _DEPLOYMENT_GLYPHS else "waiting",
+        "glyph": _DEPLOYMENT_GLYPHS.get(site.state, "○"),
+        "detail": sanitize(site.detail),
     }
 
 
-class _Times:
+class TimeFormatter:
     """The times of one form: the day and the zone are said once where they are the same for all.
 
     Attributes
@@ -193,47 +193,47 @@ class _Times:
         What all times have in common, such as ``2026-11-23 (UTC+01:00)``; empty when it is nothing.
     """
 
-    def __init__(self, moments: Iterable[float], zone: tzinfo | None) -> None:
+    def __init__(self, timestamps: Iterable[float], zone: tzinfo | None) -> None:
         self._zone = zone
-        known = [when for when in map(self._local, moments) if when is not None]
+        known = [when for when in map(self._to_local, timestamps) if when is not None]
         days = {f"{when:%Y-%m-%d}" for when in known}
-        offsets = {_offset(when) for when in known}
-        self._one_day = len(days) == 1
-        self._one_offset = len(offsets) == 1
-        shared = days if self._one_day else set()
-        self.common = " ".join([*shared, *({f"({o})" for o in offsets} if self._one_offset else ())])
+        offsets = {_format_utc_offset(when) for when in known}
+        self._is_one_day = len(days) == 1
+        self._is_one_offset = len(offsets) == 1
+        shared = days if self._is_one_day else set()
+        self.common = " ".join([*shared, *({f"({o})" for o in offsets} if self._is_one_offset else ())])
 
-    def show(self, at: float) -> dict[str, str]:
+    def format(self, at: float) -> dict[str, str]:
         """Return a time as it is shown (``text``) and for machines (``iso``)."""
-        when = self._local(at)
+        when = self._to_local(at)
         if when is None:
             return {"text": "at an impossible time", "iso": ""}
-        text = f"{when:%H:%M:%S}" if self._one_day else f"{when:%Y-%m-%d %H:%M:%S}"
-        if not self._one_offset:
-            text += f" ({_offset(when)})"
+        text = f"{when:%H:%M:%S}" if self._is_one_day else f"{when:%Y-%m-%d %H:%M:%S}"
+        if not self._is_one_offset:
+            text += f" ({_format_utc_offset(when)})"
         return {"text": text, "iso": when.isoformat(timespec="seconds")}
 
-    def _local(self, at: float) -> datetime | None:
+    def _to_local(self, at: float) -> datetime | None:
         try:
             return datetime.fromtimestamp(at, self._zone).astimezone(self._zone)
         except (ValueError, OverflowError, OSError):
             return None
 
 
-def _offset(when: datetime) -> str:
+def _format_utc_offset(when: datetime) -> str:
     text = when.strftime("%z")
     return f"UTC{text[:3]}:{text[3:5]}"
 
 
-def question_html(question: str, answer: str) -> str:
+def confirmation_html(question: str, answer: str) -> str:
     """Return a question that was asked in a notebook, and what was answered, as HTML for a saved notebook."""
-    root, style = _style("question-static.css")
-    template = _environment().get_template("question.html.j2")
+    root, style = scoped_style("question-static.css")
+    template = template_environment().get_template("question.html.j2")
     return template.render(root=root, style=style, question=question, answer=answer)
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def template_environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -244,7 +244,7 @@ def _environment() -> jinja2.Environment:
 
 
 @functools.cache
-def _style(name: str) -> tuple[str, Markup]:
+def scoped_style(name: str) -> tuple[str, Markup]:
     """Return a class for the root of a form, and the style sheet for it.
 
     A notebook may hold outputs of several versions of this package, and a style sheet in an output reaches the

@@ -11,10 +11,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-from .output_handles import Outputs
-from .throttle import Coalescer
+from .output_handles import OutputHandles
+from .throttle import Throttle
 
-_MOST_MESSAGES = 20
+_MAX_MESSAGES_PER_S = 20
 """Messages a second that one view sends at most; Jupyter drops messages silently when a kernel floods it."""
 
 
@@ -25,8 +25,9 @@ class LiveView(anywidget.AnyWidget):
     sends only what changed, at most 20 times a second, and prints nothing. When what it shows is over, and when the
     kernel ends, every output that shows it is replaced by the static form, so that a saved notebook still shows it.
 
-    A subclass sets what it needs, then calls ``super().__init__()``, and says what it shows by `_facts` and `_forms`.
-    It calls `_request` (from any thread) when there is news, and `freeze` when there will be no more.
+    A subclass sets what it needs, then calls ``super().__init__()``, and says what it shows by `_state` and
+    `_mimebundle`. It calls `_request_update` (from any thread) when there is news, and `make_static` when there will
+    be no more.
 
     Attributes
     ----------
@@ -34,7 +35,7 @@ class LiveView(anywidget.AnyWidget):
         This machine's clock when the facts were sent, for a browser whose clock differs.
     """
 
-    _most_messages = _MOST_MESSAGES
+    _max_messages_per_s = _MAX_MESSAGES_PER_S
     """Fewer for a view that sends other messages too."""
 
     sent_at = traitlets.Float().tag(sync=True)
@@ -42,110 +43,110 @@ class LiveView(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         # Traits are set from the monitor's thread, a timer's, and those that serve clicks and answers.
         self._state_lock = threading.RLock()
-        self._freeze_lock = threading.RLock()
-        self._outputs = Outputs()
-        self._frozen = False
-        super().__init__(sent_at=time.time(), **self._facts(), **traits)
+        self._static_lock = threading.RLock()
+        self._outputs = OutputHandles()
+        self._is_static = False
+        super().__init__(sent_at=time.time(), **self._state(), **traits)
         self.on_msg(self._on_message)
-        self._updates = Coalescer(self._update, 1 / self._most_messages)
+        self._throttle = Throttle(self._send_update, 1 / self._max_messages_per_s)
         # A kernel that is shut down meanwhile still has the time to leave the static form.
-        atexit.register(self.freeze)
+        atexit.register(self.make_static)
 
     def show(self) -> None:
         """Show the view in the current cell; in a terminal, print its text."""
-        self._outputs.show(*self._repr_mimebundle_(), by_call=True)
+        self._outputs.show(*self._repr_mimebundle_(), is_returned=True)
 
-    def freeze(self) -> None:
+    def make_static(self) -> None:
         """Stop following and leave the static form of what is known in place of the live view.
 
         Happens by itself when there is nothing more to follow, and when the kernel is shut down. It may be called
         from any thread, and more than once; when it returns, the static form is in place.
         """
-        with self._freeze_lock:
-            if self._frozen:
+        with self._static_lock:
+            if self._is_static:
                 return
             with self._state_lock:
-                self._frozen = True
-                self._send_facts()
-            self._updates.close()
-            self._release()
-            atexit.unregister(self.freeze)
-            self._outputs.replace(self._forms())
+                self._is_static = True
+                self._send_state()
+            self._throttle.close()
+            self._dispose()
+            atexit.unregister(self.make_static)
+            self._outputs.replace(self._mimebundle())
 
     # -- what a subclass gives -----------------------------------------------------------------------------
 
-    def _facts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         """Return the traits that change together, as of now."""
         return {}
 
-    def _forms(self) -> dict[str, str]:
+    def _mimebundle(self) -> dict[str, str]:
         """Return the static forms by MIME type: ``text/plain`` and ``text/html``."""
         raise NotImplementedError
 
-    def _done(self) -> bool:
+    def _is_finished(self) -> bool:
         """Whether there is nothing more to follow."""
         return False
 
-    def _release(self) -> None:
+    def _dispose(self) -> None:
         """Give up what the view holds; called once, when it freezes."""
 
-    def _wish(self, wish: dict[str, Any]) -> None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
         """Do what the user asks for, a message from the browser by its ``kind``; the caller may not wait."""
 
     # -- what it calls -------------------------------------------------------------------------------------
 
-    def _request(self) -> None:
+    def _request_update(self) -> None:
         """Take notice of news, soon. May be called from any thread."""
         # Out of the context of the cell that made the view: what is sent in its name is lost when it has ended in a
         # notebook that is executed without a screen, which listens to the cell that runs now.
-        contextvars.Context().run(self._react)
+        contextvars.Context().run(self._update_or_finish)
 
-    def _send_facts(self) -> None:
+    def _send_state(self) -> None:
         """Set the traits; the caller holds the lock."""
         # One message for all: the time is that of the facts.
         with self.hold_sync():
             self.sent_at = time.time()
-            for name, value in self._facts().items():
+            for name, value in self._state().items():
                 setattr(self, name, value)
 
     # -- the machinery -------------------------------------------------------------------------------------
 
-    def _react(self) -> None:
+    def _update_or_finish(self) -> None:
         # The last one does not wait its turn: who waits for the end must find the static form in place. In
         # a notebook that is executed without a screen, what comes after the cell's end is lost.
-        if self._done():
-            self.freeze()
+        if self._is_finished():
+            self.make_static()
         else:
-            self._updates.request()
+            self._throttle.request()
 
-    def _update(self) -> None:
+    def _send_update(self) -> None:
         with self._state_lock:
-            if not self._frozen:
-                self._send_facts()
+            if not self._is_static:
+                self._send_state()
 
     def _on_message(self, _: Any, content: Any, __: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "clock":
             self.send({"kind": "clock", "now": time.time()})
         elif isinstance(kind, str):
-            self._wish(content)
+            self._handle_message(content)
 
     def __repr__(self) -> str:
-        return self._forms()["text/plain"]
+        return self._mimebundle()["text/plain"]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         # The live view outranks the other forms where it can be drawn, so it is left out when it adds nothing.
-        live = None if self._frozen or self.comm is None else super()._repr_mimebundle_(**kwargs)
+        live = None if self._is_static or self.comm is None else super()._repr_mimebundle_(**kwargs)
         data, metadata = live or ({}, {})
-        return {**data, **self._forms()}, metadata
+        return {**data, **self._mimebundle()}, metadata
 
     def _ipython_display_(self) -> None:
         # IPython would show the bundle too, but in an output that nobody could make static at the end.
-        if not self._outputs.repeated():
+        if not self._outputs.was_already_shown():
             self._outputs.show(*self._repr_mimebundle_())
 
     @traitlets.observe("comm")
-    def _answer_while_busy(self, change: dict[str, Any]) -> None:
+    def _enable_messages_during_cell(self, change: dict[str, Any]) -> None:
         """Let clicks reach us while a cell is running.
 
         JupyterLab sends a widget's messages to a thread of their own (a subshell), but ipykernel 7.4 sends them

@@ -20,21 +20,21 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from .throttle import Coalescer
+from .throttle import Throttle
 
-MOST_MESSAGES = 20
+MAX_MESSAGES_PER_S = 20
 """Messages a second that a feed sends at most; what changes meanwhile comes together in one."""
 
-MOST_BYTES = 500_000
+MAX_MESSAGE_BYTES = 500_000
 """Bytes of rows in one message; one row alone may have more. A table that has more comes in several messages."""
 
-_MOST_TOKENS = 50  # browsers that one whole table is for; a real notebook is open in two or three
-_LONGEST_TOKEN = 64
+_MAX_TOKENS = 50  # browsers that one whole table is for; a real notebook is open in two or three
+_MAX_TOKEN_CHARS = 64
 
 Message = dict[str, Any]
 
 
-class Feed:
+class RowSync:
     """A table by key, in the order in which its rows came.
 
     Nothing is sent before a browser has asked. All methods may be called from any thread.
@@ -49,17 +49,19 @@ class Feed:
         Messages a second at most; fewer for one that is not the only thing its widget sends.
     """
 
-    def __init__(self, send: Callable[[Message], None], name: str = "rows", most: float = MOST_MESSAGES) -> None:
+    def __init__(
+        self, send: Callable[[Message], None], name: str = "rows", max_messages_per_s: float = MAX_MESSAGES_PER_S
+    ) -> None:
         self._send = send
         self._name = name
         self._lock = threading.Lock()
         self._rows: dict[str, Any] = {}
-        self._changed: dict[str, None] = {}  # keys, in the order of the changes
+        self._changed_keys: dict[str, None] = {}  # keys, in the order of the changes
         self._seq = 0
         self._tokens: list[str] = []
-        self._whole: Iterator[Message] = iter(())
-        self._followed = False
-        self._updates = Coalescer(self._send_next, 1 / most)
+        self._full_table_messages: Iterator[Message] = iter(())
+        self._has_subscribers = False
+        self._throttle = Throttle(self._send_next, 1 / max_messages_per_s)
 
     @property
     def rows(self) -> dict[str, Any]:
@@ -79,8 +81,8 @@ class Feed:
             for key, row in rows.items():
                 if key not in self._rows or self._rows[key] != row:
                     self._rows[key] = row
-                    self._changed[key] = None
-        self._ask()
+                    self._changed_keys[key] = None
+        self._request_send()
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove rows, those of them that are there."""
@@ -88,86 +90,86 @@ class Feed:
             for key in keys:
                 if key in self._rows:
                     del self._rows[key]
-                    self._changed[key] = None
-        self._ask()
+                    self._changed_keys[key] = None
+        self._request_send()
 
     def replace(self, rows: Mapping[str, Any]) -> None:
         """Make these rows the whole table; only what differs is sent."""
         self.remove([key for key in self.rows if key not in rows])
         self.put(rows)
 
-    def receive(self, content: Any) -> bool:
+    def handle_message(self, message: Any) -> bool:
         """Serve a browser's message; return whether it was for this feed."""
-        if not isinstance(content, dict) or content.get("kind") != "resync" or content.get("feed") != self._name:
+        if not isinstance(message, dict) or message.get("kind") != "resync" or message.get("feed") != self._name:
             return False
-        token = content.get("token")
-        if isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN:
+        token = message.get("token")
+        if isinstance(token, str) and 0 < len(token) <= _MAX_TOKEN_CHARS:
             with self._lock:
-                if token not in self._tokens and len(self._tokens) < _MOST_TOKENS:
+                if token not in self._tokens and len(self._tokens) < _MAX_TOKENS:
                     self._tokens.append(token)
-                self._followed = True
-            self._updates.request()
+                self._has_subscribers = True
+            self._throttle.request()
         return True
 
     def close(self) -> None:
         """Send no more."""
-        self._updates.close()
+        self._throttle.close()
 
-    def _ask(self) -> None:
+    def _request_send(self) -> None:
         with self._lock:
-            wanted = self._followed and bool(self._changed)
-            if not self._followed:
-                self._changed.clear()  # the first who asks gets all of it
+            wanted = self._has_subscribers and bool(self._changed_keys)
+            if not self._has_subscribers:
+                self._changed_keys.clear()  # the first who asks gets all of it
         if wanted:
-            self._updates.request()
+            self._throttle.request()
 
     def _send_next(self) -> bool:
         """Send one message, if there is one to send; return whether there are more."""
         with self._lock:
-            message = next(self._whole, None)
+            message = next(self._full_table_messages, None)
             if message is None and self._tokens:
-                self._whole = self._parts()
-                message = next(self._whole)
-            elif message is None and self._changed:
-                message = self._patch()
+                self._full_table_messages = self._build_full_table()
+                message = next(self._full_table_messages)
+            elif message is None and self._changed_keys:
+                message = self._build_patch()
         if message is None:
             return False
         self._send(message)
         return True
 
-    def _parts(self) -> Iterator[Message]:
+    def _build_full_table(self) -> Iterator[Message]:
         tokens, self._tokens = self._tokens, []
-        chunks = list(_chunks(self._rows.items())) or [[]]
+        chunks = list(_split_into_chunks(self._rows.items())) or [[]]
         seq = self._seq
         return (
-            {**self._head(seq), "set": chunk, "to": tokens, "part": part, "parts": len(chunks)}
+            {**self._header(seq), "set": chunk, "to": tokens, "part": part, "parts": len(chunks)}
             for part, chunk in enumerate(chunks)
         )
 
-    def _patch(self) -> Message:
-        removed = [key for key in self._changed if key not in self._rows]
-        there = ((key, self._rows[key]) for key in self._changed if key in self._rows)
-        chunk = next(_chunks(there), [])
+    def _build_patch(self) -> Message:
+        removed = [key for key in self._changed_keys if key not in self._rows]
+        there = ((key, self._rows[key]) for key in self._changed_keys if key in self._rows)
+        chunk = next(_split_into_chunks(there), [])
         for key in removed:
-            del self._changed[key]
+            del self._changed_keys[key]
         for key, _ in chunk:
-            del self._changed[key]
+            del self._changed_keys[key]
         self._seq += 1
-        return {**self._head(self._seq), "set": chunk, "removed": removed}
+        return {**self._header(self._seq), "set": chunk, "removed": removed}
 
-    def _head(self, seq: int) -> Message:
+    def _header(self, seq: int) -> Message:
         return {"kind": "rows", "feed": self._name, "seq": seq}
 
 
-def _chunks(rows: Iterable[tuple[str, Any]]) -> Iterator[list[list[Any]]]:
+def _split_into_chunks(rows: Iterable[tuple[str, Any]]) -> Iterator[list[list[Any]]]:
     """The rows in lists that are small enough for a message each."""
     chunk: list[list[Any]] = []
-    room = MOST_BYTES
+    room = MAX_MESSAGE_BYTES
     for key, row in rows:
         size = len(json.dumps([key, row], ensure_ascii=False).encode("utf-8", "surrogatepass"))
         if chunk and size > room:
             yield chunk
-            chunk, room = [], MOST_BYTES
+            chunk, room = [], MAX_MESSAGE_BYTES
         chunk.append([key, row])
         room -= size
     if chunk:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from ...api import job_table
-from .pretty import MayBeLive
+from .pretty import LiveOnDisplay
 
-_NONE = "No jobs yet. %flare submit FOLDER submits one"
+_NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER submits one"
 
 
-class JobTable(MayBeLive, list[dict[str, Any]]):
+class JobTable(LiveOnDisplay, list[dict[str, Any]]):
     """Jobs as ``Session.list_jobs`` returns them, drawn as a table."""
 
     def __repr__(self) -> str:
-        return job_table.text_table(self) if self else _NONE
+        return job_table.format_text_table(self) if self else _NO_JOBS_TEXT
 
     def _repr_html_(self) -> str:
-        return job_table.html_table(self, "" if self else _NONE)
+        return job_table.format_html_table(self, "" if self else _NO_JOBS_TEXT)

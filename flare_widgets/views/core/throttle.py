@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Coalescer:
+class Throttle:
     """Call a function soon after each request, but not more often than once an interval.
 
     The first request is served at once and in the thread that makes it. One that comes too early is served when
@@ -23,13 +23,13 @@ class Coalescer:
         Seconds between two calls.
     """
 
-    def __init__(self, send: Callable[[], bool | None], interval: float) -> None:
+    def __init__(self, send: Callable[[], bool | None], interval_s: float) -> None:
         self._send = send
-        self._interval = interval
+        self._interval_s = interval_s
         self._lock = threading.Lock()
-        self._sending = threading.Lock()
+        self._send_lock = threading.Lock()
         self._timer: threading.Timer | None = None
-        self._last = float("-inf")
+        self._last_call_at = float("-inf")
         self._closed = False
 
     def request(self) -> None:
@@ -37,14 +37,14 @@ class Coalescer:
         with self._lock:
             if self._closed or self._timer is not None:
                 return
-            wait = self._last + self._interval - time.monotonic()
+            wait = self._last_call_at + self._interval_s - time.monotonic()
             if wait > 0:
-                self._timer = threading.Timer(wait, self._due)
+                self._timer = threading.Timer(wait, self._on_timer)
                 self._timer.name = "flare-view"
                 self._timer.daemon = True
                 self._timer.start()
                 return
-            self._last = time.monotonic()
+            self._last_call_at = time.monotonic()
         self._call()
 
     def close(self) -> None:
@@ -55,16 +55,16 @@ class Coalescer:
                 self._timer.cancel()
                 self._timer = None
 
-    def _due(self) -> None:
+    def _on_timer(self) -> None:
         with self._lock:
             if self._closed:
                 return
             self._timer = None
-            self._last = time.monotonic()
+            self._last_call_at = time.monotonic()
         self._call()
 
     def _call(self) -> None:
-        with self._sending:
+        with self._send_lock:
             more = self._send()
         if more:
             self.request()

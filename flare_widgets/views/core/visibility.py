@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-LEASE = 60.0
+LEASE_S = 60.0
 """Seconds for which a browser's word counts; one that is there repeats it three times as often."""
 
-_MOST = 100  # displays of one view
-_EXPECTED = ""  # a display that is to come; its own name is not known yet
+_MAX_DISPLAYS = 100  # displays of one view
+_PENDING_DISPLAY = ""  # a display that is to come; its own name is not known yet
 
 
-class Lookers:
+class VisibilityTracker:
     """The displays of one view that are in sight.
 
     Parameters
@@ -25,16 +25,16 @@ class Lookers:
         Seconds for which a display counts after its last word.
     """
 
-    def __init__(self, changed: Callable[[bool], None], lease: float = LEASE) -> None:
-        self._changed = changed
-        self._lease = lease
+    def __init__(self, on_change: Callable[[bool], None], lease_s: float = LEASE_S) -> None:
+        self._on_change = on_change
+        self._lease_s = lease_s
         self._lock = threading.Lock()
-        self._until: dict[str, float] = {}
+        self._expires_at: dict[str, float] = {}
         self._timer: threading.Timer | None = None
-        self._any = False
+        self._is_visible = False
         self._closed = False
 
-    def note(self, wish: Mapping[str, Any]) -> bool:
+    def handle_message(self, message: Mapping[str, Any]) -> bool:
         """Take a message from the browser; return whether it was about this.
 
         Parameters
@@ -42,42 +42,42 @@ class Lookers:
         wish
             ``{"kind": "visible", "display": a word of the display's own, "on": bool}``.
         """
-        if wish.get("kind") != "visible":
+        if message.get("kind") != "visible":
             return False
-        display = str(wish.get("display"))[:100]
+        display = str(message.get("display"))[:100]
         with self._lock:
-            self._until.pop(_EXPECTED, None)  # it has spoken
-            if wish.get("on") is True and not self._closed and len(self._until) < _MOST:
-                self._until[display] = time.monotonic() + self._lease
+            self._expires_at.pop(_PENDING_DISPLAY, None)  # it has spoken
+            if message.get("on") is True and not self._closed and len(self._expires_at) < _MAX_DISPLAYS:
+                self._expires_at[display] = time.monotonic() + self._lease_s
             else:
-                self._until.pop(display, None)
-        self._review()
+                self._expires_at.pop(display, None)
+        self._update()
         return True
 
-    def expect(self) -> None:
+    def expect_display(self) -> None:
         """Count one that has not spoken yet, for as long as a word counts: a view was made and will be shown."""
-        self.note({"kind": "visible", "display": _EXPECTED, "on": True})
+        self.handle_message({"kind": "visible", "display": _PENDING_DISPLAY, "on": True})
 
     def close(self) -> None:
         """Nobody looks any more."""
         with self._lock:
             self._closed = True
-            self._until.clear()
-        self._review()
+            self._expires_at.clear()
+        self._update()
 
-    def _review(self) -> None:
+    def _update(self) -> None:
         with self._lock:
             now = time.monotonic()
-            self._until = {display: until for display, until in self._until.items() if until > now}
+            self._expires_at = {display: until for display, until in self._expires_at.items() if until > now}
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            if self._until:
-                self._timer = threading.Timer(min(self._until.values()) - now + 0.01, self._review)
+            if self._expires_at:
+                self._timer = threading.Timer(min(self._expires_at.values()) - now + 0.01, self._update)
                 self._timer.name = "flare-view"
                 self._timer.daemon = True
                 self._timer.start()
-            looked_at, before = bool(self._until), self._any
-            self._any = looked_at
+            looked_at, before = bool(self._expires_at), self._is_visible
+            self._is_visible = looked_at
         if looked_at != before:
-            self._changed(looked_at)
+            self._on_change(looked_at)

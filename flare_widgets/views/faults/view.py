@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import traitlets
 
-from ...formatting.text import clean
-from ...monitoring.job.format import clock
+from ...formatting.text import sanitize
+from ...monitoring.job.format import format_duration
 from ..core.actions import Action, Actions
 from ..core.html import faults_html
 from ..core.live_view import LiveView
@@ -32,7 +32,7 @@ class ProcessRow:
         ``running``, ``paused``, ``slow``, ``killed`` or ``down``; and that in words: ``stands still``.
     since
         When this began, in seconds since the epoch.
-    why_not
+    disabled_reasons
         For each fault why it makes no sense now; empty when it does.
     """
 
@@ -40,19 +40,19 @@ class ProcessRow:
     state: str
     words: str
     since: float
-    why_not: Mapping[str, str]
+    disabled_reasons: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the browser draws; :attr:`why_not` goes with the actions."""
+        """Return what the browser draws; :attr:`disabled_reasons` goes with the actions."""
         return {
-            "name": clean(self.name, 64),
-            "state": clean(self.state, 20),
-            "words": clean(self.words, 80),
+            "name": sanitize(self.name, 64),
+            "state": sanitize(self.state, 20),
+            "words": sanitize(self.words, 80),
             "since": self.since,
         }
 
 
-class Board(Protocol):
+class FaultBoard(Protocol):
     """What the view needs of a federation."""
 
     @property
@@ -66,7 +66,7 @@ class Board(Protocol):
     def rows(self) -> Sequence[ProcessRow]:
         """Return how its processes are, quickly; none when it has ended."""
 
-    def inject(self, what: str, who: str) -> str:
+    def inject(self, fault: str, process: str) -> str:
         """Do something to a process, and return in words how it is then."""
 
 
@@ -99,71 +99,73 @@ class FaultsView(LiveView):
     rows: Any = traitlets.List().tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: FaultBoard) -> None:
         self._board = board
         self._actions: dict[str, Actions] = {}
-        self._known: tuple[ProcessRow, ...] = tuple(board.rows())
+        self._last_rows: tuple[ProcessRow, ...] = tuple(board.rows())
         super().__init__()
 
     def __repr__(self) -> str:
         return self._text()
 
-    def _facts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         rows = tuple(self._board.rows())
         # What was seen last is what the static form shows of a federation that has ended.
-        self._known = rows or self._known
-        actions = {} if self._frozen or not rows else self._offers(rows)
+        self._last_rows = rows or self._last_rows
+        actions = {} if self._is_static or not rows else self._actions_json(rows)
         return {
-            "title": clean(self._board.title, 64),
-            "rows": [row.to_json() | {"actions": actions.get(row.name, [])} for row in self._known],
+            "title": sanitize(self._board.title, 64),
+            "rows": [row.to_json() | {"actions": actions.get(row.name, [])} for row in self._last_rows],
             "sentence": describe(self._board.title, rows),
         }
 
-    def _forms(self) -> dict[str, str]:
+    def _mimebundle(self) -> dict[str, str]:
         ended = not self._board.rows()
         return {
             "text/plain": self._text(),
-            "text/html": faults_html(self._board.title, [row.to_json() for row in self._known], time.time(), ended),
+            "text/html": faults_html(self._board.title, [row.to_json() for row in self._last_rows], time.time(), ended),
         }
 
-    def _done(self) -> bool:
+    def _is_finished(self) -> bool:
         return not self._board.rows()
 
-    def _wish(self, wish: dict[str, Any]) -> None:
-        if wish.get("kind") == "look":
-            self._request()
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if message.get("kind") == "look":
+            self._request_update()
             return
-        _, _, who = str(wish.get("action", "")).partition(" ")
+        _, _, who = str(message.get("action", "")).partition(" ")
         if who in self._actions:
-            self._actions[who].wish(wish)
+            self._actions[who].handle_message(message)
 
-    def _offers(self, rows: Sequence[ProcessRow]) -> dict[str, list[dict[str, Any]]]:
+    def _actions_json(self, rows: Sequence[ProcessRow]) -> dict[str, list[dict[str, Any]]]:
         names = {row.name for row in rows}
         self._actions = {name: one for name, one in self._actions.items() if name in names}
         for row in rows:
             if row.name not in self._actions:
-                offers = [self._offer(what, label, row.name) for what, label in self._board.faults.items()]
-                self._actions[row.name] = Actions(offers, self._request)
+                offers = [self._build_action(what, label, row.name) for what, label in self._board.faults.items()]
+                self._actions[row.name] = Actions(offers, self._request_update)
         return {name: actions.to_json() for name, actions in self._actions.items()}
 
-    def _offer(self, what: str, label: str, who: str) -> Action:
+    def _build_action(self, fault: str, label: str, process: str) -> Action:
         return Action(
-            f"{what} {who}",
+            f"{fault} {process}",
             label,
-            work=lambda _: self._board.inject(what, who),
+            run=lambda _: self._board.inject(fault, process),
             # The row says how it is now.
-            outcome=lambda _: "",
-            why_not=lambda: self._why_not(what, who),
+            describe_result=lambda _: "",
+            disabled_reason=lambda: self._disabled_reason(fault, process),
         )
 
-    def _why_not(self, what: str, who: str) -> str:
-        return next((row.why_not.get(what, "") for row in self._known if row.name == who), "it has left")
+    def _disabled_reason(self, fault: str, process: str) -> str:
+        return next(
+            (row.disabled_reasons.get(fault, "") for row in self._last_rows if row.name == process), "it has left"
+        )
 
     def _text(self) -> str:
         now = time.time()
         rows = [
-            f"  {clean(r.name, 64):<16} {clean(r.words, 80)}, since {clock(max(0.0, now - r.since))}"
-            for r in self._known
+            f"  {sanitize(r.name, 64):<16} {sanitize(r.words, 80)}, since {format_duration(max(0.0, now - r.since))}"
+            for r in self._last_rows
         ]
         head = describe(self._board.title, self._board.rows())
         return "\n".join([f"{head} ({datetime.fromtimestamp(now).astimezone():%H:%M:%S})", *rows])
@@ -171,10 +173,10 @@ class FaultsView(LiveView):
 
 def describe(title: str, rows: Sequence[ProcessRow]) -> str:
     """Say in one sentence how a federation is: ``local: site-1 stands still, 2 run``. Pure."""
-    name = clean(title, 64)
+    name = sanitize(title, 64)
     if not rows:
         return f"{name}: has ended"
-    odd = [f"{clean(row.name, 64)} {clean(row.words, 80)}" for row in rows if row.state != "running"]
+    odd = [f"{sanitize(row.name, 64)} {sanitize(row.words, 80)}" for row in rows if row.state != "running"]
     well = len(rows) - len(odd)
     rest = [f"{well} {'runs' if well == 1 else 'run'}"] if well else []
     return f"{name}: {', '.join([*odd, *rest])}"

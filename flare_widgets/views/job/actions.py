@@ -8,22 +8,22 @@ from typing import Any, Protocol, TypeVar
 
 from ...api import commands, permissions
 from ...api.commands import Command
-from ...api.transfer.upload import Progress
-from ...formatting.text import SHORT_ID, clean
+from ...api.transfer.upload import ProgressCallback
+from ...formatting.text import SHORT_ID, sanitize
 from ...monitoring.job.snapshot import JobSnapshot
-from ..core.actions import Action, Actions, Doing
+from ..core.actions import Action, ActionContext, Actions
 
 T = TypeVar("T")
 
 
-class JobSession(permissions.Asker, Protocol):
+class JobSession(permissions.PermissionSource, Protocol):
     """What a view of a job needs of a session."""
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it."""
 
     def download_job_result(
-        self, job_id: str, destination: str | None = None, *, progress: Progress | None = None
+        self, job_id: str, destination: str | None = None, *, progress: ProgressCallback | None = None
     ) -> str:
         """Download a finished job and return the new folder."""
 
@@ -49,13 +49,13 @@ class JobActions(Actions):
         self,
         session: JobSession,
         job_id: str,
-        snapshot: Callable[[], JobSnapshot],
-        changed: Callable[[], None],
+        get_snapshot: Callable[[], JobSnapshot],
+        on_change: Callable[[], None],
         folder: str | None = None,
     ) -> None:
         self._session = session
-        self._job = job_id
-        self._snapshot = snapshot
+        self._job_id = job_id
+        self._get_snapshot = get_snapshot
         self._folder = folder
         self._status_at_abort = ""
         self.deleted = False
@@ -63,24 +63,26 @@ class JobActions(Actions):
             Action(
                 "download",
                 "Download",
-                work=self._download,
-                outcome=lambda folder: f"downloaded into {folder}",
-                why_not=lambda: self._before_the_end("there are no results to download") or self._no("download_job"),
+                run=self._download,
+                describe_result=lambda folder: f"downloaded into {folder}",
+                disabled_reason=lambda: (
+                    self._not_ended_reason("there are no results to download") or self._denial_reason("download_job")
+                ),
                 cancels=True,
             ),
             Action(
                 "clone",
                 "Clone",
                 start=lambda _: session.start(commands.clone_job(job_id)),
-                outcome=_cloned,
-                why_not=lambda: self._no("clone_job"),
+                describe_result=_describe_clone,
+                disabled_reason=lambda: self._denial_reason("clone_job"),
             ),
             Action(
                 "abort",
                 "Abort",
                 start=self._abort,
-                outcome=lambda said: f"abort requested: {said}" if said else "abort requested",
-                why_not=self._cannot_abort,
+                describe_result=lambda said: f"abort requested: {said}" if said else "abort requested",
+                disabled_reason=self._abort_disabled_reason,
                 danger=True,
                 confirm="Abort this job?",
                 no="Keep running",
@@ -89,51 +91,59 @@ class JobActions(Actions):
                 "delete",
                 "Delete",
                 start=lambda _: session.start(commands.delete_job(job_id)),
-                outcome=self._gone,
-                why_not=self._cannot_delete,
+                describe_result=self._mark_deleted,
+                disabled_reason=self._delete_disabled_reason,
                 danger=True,
                 confirm="Delete this job? The server's copy of it and of its results will be gone for good.",
                 no="Keep it",
             ),
         )
-        super().__init__(offers, changed)
+        super().__init__(offers, on_change)
 
-    def review(self) -> None:
+    def refresh(self) -> None:
         """Take notice of a new snapshot: that abort was requested means nothing once the status has changed."""
-        if self._snapshot().status != self._status_at_abort:
+        if self._get_snapshot().status != self._status_at_abort:
             self.reset("abort")
 
-    def _abort(self, _: Doing) -> concurrent.futures.Future[str]:
-        self._status_at_abort = self._snapshot().status
-        return self._session.start(commands.abort_job(self._job))
+    def _abort(self, _: ActionContext) -> concurrent.futures.Future[str]:
+        self._status_at_abort = self._get_snapshot().status
+        return self._session.start(commands.abort_job(self._job_id))
 
-    def _download(self, doing: Doing) -> str:
-        return self._session.download_job_result(self._job, self._folder, progress=doing.transfer("received"))
+    def _download(self, context: ActionContext) -> str:
+        return self._session.download_job_result(
+            self._job_id, self._folder, progress=context.progress_callback("received")
+        )
 
-    def _gone(self, _: Any) -> str:
+    def _mark_deleted(self, _: Any) -> str:
         self.deleted = True
         return "deleted: the job and its results are gone from the server"
 
-    def _cannot_abort(self) -> str:
-        if self._snapshot().ended:
+    def _abort_disabled_reason(self) -> str:
+        if self._get_snapshot().ended:
             return "the job has ended"
-        if self.stands("abort") == "done":
+        if self.state_of("abort") == "done":
             return "it was requested; the status follows in a few seconds"
-        return self._no("abort_job")
+        return self._denial_reason("abort_job")
 
-    def _cannot_delete(self) -> str:
-        if self.busy("download"):
+    def _delete_disabled_reason(self) -> str:
+        if self.is_busy("download"):
             return "it is being downloaded"
-        return self._before_the_end("only a job that has ended can be deleted") or self._no("delete_job")
+        return self._not_ended_reason("only a job that has ended can be deleted") or self._denial_reason("delete_job")
 
-    def _before_the_end(self, words: str) -> str:
-        return "" if self._snapshot().ended else f"{words} while it is {clean(self._snapshot().status) or 'unknown'}"
+    def _not_ended_reason(self, message: str) -> str:
+        return (
+            ""
+            if self._get_snapshot().ended
+            else f"{message} while it is {sanitize(self._get_snapshot().status) or 'unknown'}"
+        )
 
-    def _no(self, command: str) -> str:
+    def _denial_reason(self, command: str) -> str:
         if self.deleted:
             return "the job was deleted"
-        return permissions.refusal(self._session, command, submitter=self._snapshot().submitter or None)
+        return permissions.session_denial_reason(
+            self._session, command, submitter=self._get_snapshot().submitter or None
+        )
 
 
-def _cloned(job_id: str) -> str:
+def _describe_clone(job_id: str) -> str:
     return f"cloned as {job_id}: %flare monitor {job_id[:SHORT_ID]} shows it"

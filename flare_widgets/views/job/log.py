@@ -19,28 +19,28 @@ from ...api.commands import Command
 from ...errors import FlareError
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.logs.viewer import SERVER, JobLog
-from ..core.throttle import Coalescer
+from ..core.throttle import Throttle
 
 T = TypeVar("T")
 
-_PACE = 0.9  # seconds between two looks at a log; the browser asks once a second
-_SLOW_PACE = 5.0  # after a failure, and where each look costs as much as all of the log
-_MOST_MESSAGES = 20  # a second
-_MOST_BYTES = 250_000  # of lines in a message
-_MOST_LOGS = 4  # that are kept at a time
+_READ_INTERVAL_S = 0.9  # seconds between two looks at a log; the browser asks once a second
+_SLOW_READ_INTERVAL_S = 5.0  # after a failure, and where each look costs as much as all of the log
+_MAX_MESSAGES_PER_S = 20  # a second
+_MAX_MESSAGE_BYTES = 250_000  # of lines in a message
+_MAX_LOGS = 4  # that are kept at a time
 
 _epochs = itertools.count(1)
 
 
-class _Reading:
+class _OpenLog:
     """One log, and when it was looked at."""
 
     def __init__(self, job_id: str, target: str) -> None:
         self.log = JobLog(job_id, target)
         self.epoch = next(_epochs)
-        self.looked_at = float("-inf")
-        self.under_way = False
-        self.wanted: int | None = None  # the line the browser wants next, while it waits for an answer
+        self.last_read_at = float("-inf")
+        self.is_reading = False
+        self.requested_line: int | None = None  # the line the browser wants next, while it waits for an answer
 
 
 class LogFeed:
@@ -61,19 +61,19 @@ class LogFeed:
     def __init__(
         self,
         job_id: str,
-        ask: Callable[[Command[Any]], concurrent.futures.Future[Any]],
-        snapshot: Callable[[], JobSnapshot],
+        send_command: Callable[[Command[Any]], concurrent.futures.Future[Any]],
+        get_snapshot: Callable[[], JobSnapshot],
         send: Callable[[dict[str, Any]], None],
     ) -> None:
-        self._job = job_id
-        self._ask = ask
-        self._snapshot = snapshot
+        self._job_id = job_id
+        self._send_command = send_command
+        self._get_snapshot = get_snapshot
         self._send = send
-        self._readings: dict[str, _Reading] = {}  # the one asked for last is the last one
+        self._open_logs: dict[str, _OpenLog] = {}  # the one asked for last is the last one
         self._lock = threading.RLock()
-        self._sender = Coalescer(self._flush, 1 / _MOST_MESSAGES)
+        self._throttle = Throttle(self._send_next, 1 / _MAX_MESSAGES_PER_S)
 
-    def wish(self, message: Mapping[str, Any]) -> bool:
+    def handle_message(self, message: Mapping[str, Any]) -> bool:
         """Take a message from the browser; return whether it is about logs.
 
         Parameters
@@ -93,100 +93,100 @@ class LogFeed:
             return False
         target = message.get("target")
         since, epoch = message.get("since"), message.get("epoch")
-        if not isinstance(target, str) or not (target == SERVER or self._takes_part(target)):
+        if not isinstance(target, str) or not (target == SERVER or self._is_participant(target)):
             return True
         with self._lock:
-            reading = self._reading(target)
+            reading = self._open_log(target)
             mine = epoch == reading.epoch and isinstance(since, int) and not isinstance(since, bool)
-            reading.wanted = since if mine else 1
-            if self._look(reading):
+            reading.requested_line = since if mine else 1
+            if self._read_if_due(reading):
                 return True
-        self._sender.request()
+        self._throttle.request()
         return True
 
     def close(self) -> None:
         """Send nothing more, and forget all lines."""
-        self._sender.close()
+        self._throttle.close()
         with self._lock:
-            self._readings.clear()
+            self._open_logs.clear()
 
-    def _takes_part(self, name: str) -> bool:
-        return any(site.name == name for site in self._snapshot().sites)
+    def _is_participant(self, name: str) -> bool:
+        return any(site.name == name for site in self._get_snapshot().sites)
 
-    def _reading(self, target: str) -> _Reading:
-        reading = self._readings.pop(target, None) or _Reading(self._job, target)
-        self._readings[target] = reading
-        while len(self._readings) > _MOST_LOGS:
-            del self._readings[next(iter(self._readings))]
+    def _open_log(self, target: str) -> _OpenLog:
+        reading = self._open_logs.pop(target, None) or _OpenLog(self._job_id, target)
+        self._open_logs[target] = reading
+        while len(self._open_logs) > _MAX_LOGS:
+            del self._open_logs[next(iter(self._open_logs))]
         return reading
 
-    def _look(self, reading: _Reading) -> bool:
+    def _read_if_due(self, open_log: _OpenLog) -> bool:
         """Ask for what is new, if it is time to; return whether an answer will come of it."""
-        log = reading.log
-        pace = _SLOW_PACE if log.troubled or (log.dear and log.lines) else _PACE
-        if reading.under_way:
+        log = open_log.log
+        pace = _SLOW_READ_INTERVAL_S if log.has_error or (log.is_expensive and log.lines) else _READ_INTERVAL_S
+        if open_log.is_reading:
             return True
-        if reading.wanted is not None and reading.wanted < log.end:
+        if open_log.requested_line is not None and open_log.requested_line < log.next_number:
             return False  # what is there goes first
-        if not log.again and time.monotonic() - reading.looked_at < pace:
+        if not log.needs_followup and time.monotonic() - open_log.last_read_at < pace:
             return False
-        command = log.ask()
+        command = log.next_command()
         if command is None:
             return False
-        reading.under_way = True
-        ended = self._snapshot().ended
+        open_log.is_reading = True
+        ended = self._get_snapshot().ended
         try:
-            future = self._ask(command)
+            future = self._send_command(command)
         except FlareError as e:
-            self._take(reading, None, e, ended)
+            self._store_answer(open_log, None, e, ended)
             return True
         # Reading a log takes a while: not in the thread of the answers, which all sessions share.
         future.add_done_callback(
             lambda f: threading.Thread(
-                target=self._answered, args=(reading, f, ended), name="flare-view", daemon=True
+                target=self._on_answer, args=(open_log, f, ended), name="flare-view", daemon=True
             ).start()
         )
         return True
 
-    def _answered(self, reading: _Reading, future: concurrent.futures.Future[Any], ended: bool) -> None:
+    def _on_answer(self, open_log: _OpenLog, future: concurrent.futures.Future[Any], ended: bool) -> None:
         if future.cancelled():
-            self._take(reading, None, FlareError("the request was given up"), ended)
+            self._store_answer(open_log, None, FlareError("the request was given up"), ended)
             return
         error = future.exception()
         if error is None:
-            self._take(reading, future.result(), None, ended)
+            self._store_answer(open_log, future.result(), None, ended)
         else:
             known = error if isinstance(error, FlareError) else FlareError(f"{type(error).__name__}: {error}")
-            self._take(reading, None, known, ended)
+            self._store_answer(open_log, None, known, ended)
 
-    def _take(self, reading: _Reading, answer: Any, error: FlareError | None, ended: bool) -> None:
+    def _store_answer(self, open_log: _OpenLog, answer: Any, error: FlareError | None, ended: bool) -> None:
         with self._lock:
-            reading.log.take(answer, error, ended)
-            reading.under_way = False
-            if reading.log.again and self._look(reading):
+            open_log.log.handle_answer(answer, error, ended)
+            open_log.is_reading = False
+            if open_log.log.needs_followup and self._read_if_due(open_log):
                 return
-            reading.looked_at = time.monotonic()
-        self._sender.request()
+            open_log.last_read_at = time.monotonic()
+        self._throttle.request()
 
-    def _flush(self) -> None:
+    def _send_next(self) -> None:
         with self._lock:
-            waiting = [r for r in self._readings.values() if r.wanted is not None and not r.under_way]
+            waiting = [r for r in self._open_logs.values() if r.requested_line is not None and not r.is_reading]
             if not waiting:
                 return
             reading = waiting[-1]
-            since, reading.wanted = reading.wanted, None
-            message = _message(reading, since or 1)
+            since, reading.requested_line = reading.requested_line, None
+            message = _build_message(reading, since or 1)
             again = len(waiting) > 1
         self._send(message)
         if again:
-            self._sender.request()
+            self._throttle.request()
 
 
-def _message(reading: _Reading, since: int) -> dict[str, Any]:
-    log = reading.log
-    first = min(max(since, log.first), log.end)
+def _build_message(open_log: _OpenLog, since: int) -> dict[str, Any]:
+    log = open_log.log
+    first = min(max(since, log.first), log.next_number)
     lines: list[str] = []
-    room = _MOST_BYTES
+    room = _MAX_MESSAGE_BYTES
     for line in log.lines[first - log.first :]:
         room -= len(json.dumps(line, ensure_ascii=False).encode()) + 2
         if room < 0:
@@ -196,11 +196,11 @@ def _message(reading: _Reading, since: int) -> dict[str, Any]:
     return {
         "kind": "log",
         "target": log.target,
-        "epoch": reading.epoch,
+        "epoch": open_log.epoch,
         "first": first,
         "lines": lines,
         "levels": log.levels[at : at + len(lines)],
-        "more": first + len(lines) < log.end,
+        "more": first + len(lines) < log.next_number,
         "kept_from": log.first,
         "left_out": log.left_out,
         "state": log.state.value,

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 
-GLYPHS = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
+STATUS_GLYPHS = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
 """A sign for each tone, for eyes that do not tell the colours apart."""
 
-_GOOD_ENDS = frozenset({"FINISHED:COMPLETED", "FINISHED_OK"})
+_SUCCESS_STATUSES = frozenset({"FINISHED:COMPLETED", "FINISHED_OK"})
 # Ended by somebody's wish, or in a way the server does not call good or bad.
-_QUIET_ENDS = frozenset({"FINISHED", "FINISHED:ABORTED", "FINISHED:ABANDONED", "ABORTED", "ABANDONED"})
-_ORDINARY = ("SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED")
+_NEUTRAL_STATUSES = frozenset({"FINISHED", "FINISHED:ABORTED", "FINISHED:ABANDONED", "ABORTED", "ABANDONED"})
+_USUAL_STATUSES = ("SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED")
 # A life has a handful of steps; only a server that invents statuses has more.
-_MOST_STEPS = 10
+_MAX_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Step:
     exact: bool = False
 
 
-def tone(snapshot: JobSnapshot) -> str:
+def status_category(snapshot: JobSnapshot) -> str:
     """Return which way a job goes: ``unknown``, ``waiting``, ``running``, ``done``, ``stopped`` or ``failed``."""
     if snapshot.ended:
-        if snapshot.status in _GOOD_ENDS:
+        if snapshot.status in _SUCCESS_STATUSES:
             return "done"
-        return "stopped" if snapshot.status in _QUIET_ENDS else "failed"
+        return "stopped" if snapshot.status in _NEUTRAL_STATUSES else "failed"
     if not snapshot.status:
         return "unknown"
     return "running" if snapshot.status == "RUNNING" else "waiting"
@@ -56,22 +56,24 @@ def tone(snapshot: JobSnapshot) -> str:
 
 def steps(snapshot: JobSnapshot) -> list[Step]:
     """Return the steps of a job's life: what it passed, where it is, and what normally comes next."""
-    seen = snapshot.timeline[-_MOST_STEPS:]
-    result = [Step(_label(s.status), "passed", s.at, s.exact) for s in seen[:-1]]
-    result += [Step(_label(s.status), "current", s.at, s.exact) for s in seen[-1:]]
+    seen = snapshot.timeline[-_MAX_STEPS:]
+    result = [Step(_readable_status(s.status), "passed", s.at, s.exact) for s in seen[:-1]]
+    result += [Step(_readable_status(s.status), "current", s.at, s.exact) for s in seen[-1:]]
     statuses = [s.status for s in seen]
     # A job is dispatched within a second, between two looks at it: nobody saw it, but it must have happened.
     if "RUNNING" in statuses and "DISPATCHED" not in statuses:
         result.insert(statuses.index("RUNNING"), Step("dispatched", "passed"))
     if not snapshot.ended:
         current = statuses[-1] if statuses else ""
-        after = _ORDINARY.index(current) + 1 if current in _ORDINARY else 0
+        after = _USUAL_STATUSES.index(current) + 1 if current in _USUAL_STATUSES else 0
         known = {step.label for step in result}
-        result += [Step(_label(s), "ahead") for s in _ORDINARY[after:] if _label(s) not in known]
+        result += [
+            Step(_readable_status(s), "ahead") for s in _USUAL_STATUSES[after:] if _readable_status(s) not in known
+        ]
     return result
 
 
-def _label(status: str) -> str:
+def _readable_status(status: str) -> str:
     """``FINISHED:EXECUTION_EXCEPTION`` as ``execution exception``."""
     word = status.removeprefix("FINISHED:") or status
-    return clean(word).lower().replace("_", " ")
+    return sanitize(word).lower().replace("_", " ")

@@ -17,13 +17,13 @@ from ..core.html import job_html
 from ..core.live_view import LiveView
 from .actions import JobActions, JobSession
 from .log import LogFeed
-from .metrics import MetricsJson
-from .view_model import picture
+from .metrics import MetricsJsonCache
+from .view_model import build_view_model
 
 _STATIC = Path(__file__).parents[1] / "static"
 
 
-class Watch(Protocol):
+class JobSource(Protocol):
     """What a view needs of something that watches a job."""
 
     @property
@@ -68,7 +68,7 @@ class JobView(LiveView):
     snapshot : dict
         Status, times and sites of the newest snapshot, as :meth:`JobSnapshot.to_json` writes them.
     picture : dict
-        The rest of what is drawn of it, in words: a :class:`.JobPicture`.
+        The rest of what is drawn of it, in words: a :class:`.JobViewModel`.
     metrics : list of dict
         Its metrics over the rounds, see :class:`.Metric`.
     sentence : str
@@ -90,48 +90,48 @@ class JobView(LiveView):
     has_log = traitlets.Bool().tag(sync=True)
 
     def __init__(
-        self, watch: Watch, session: JobSession | None = None, *, folder: str | None = None, keep: bool = False
+        self, watch: JobSource, session: JobSession | None = None, *, folder: str | None = None, stay_live: bool = False
     ) -> None:
         self._watch = watch
-        self._metrics = MetricsJson()
-        self._keep = keep
+        self._metrics_json = MetricsJsonCache()
+        self._stay_live = stay_live
         self._actions: JobActions | None = None
-        self._log: LogFeed | None = None
+        self._log_feed: LogFeed | None = None
         if session is not None:
-            self._log = LogFeed(watch.job_id, session.start, lambda: watch.snapshot, self.send)
-            self._actions = JobActions(session, watch.job_id, lambda: watch.snapshot, self._acted, folder)
+            self._log_feed = LogFeed(watch.job_id, session.start, lambda: watch.snapshot, self.send)
+            self._actions = JobActions(session, watch.job_id, lambda: watch.snapshot, self._on_actions_change, folder)
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
-        unsubscribe = watch.subscribe(lambda _: self._request())
+        unsubscribe = watch.subscribe(lambda _: self._request_update())
         self._unsubscribe = unsubscribe
         # Something may have happened between the first look and the subscription.
-        if self._done():
-            self.freeze()
+        if self._is_finished():
+            self.make_static()
         else:
-            self._update()
-        if self._frozen:
+            self._send_update()
+        if self._is_static:
             unsubscribe()
 
     def __repr__(self) -> str:
         return str(self._watch.snapshot)
 
-    def _facts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         snapshot, now = self._watch.snapshot, time.time()
         return {
-            "snapshot": _life(snapshot),
-            "picture": picture(snapshot, now).to_json(),
-            "metrics": self._metrics(snapshot),
+            "snapshot": _snapshot_json(snapshot),
+            "picture": build_view_model(snapshot, now).to_json(),
+            "metrics": self._metrics_json(snapshot),
             "sentence": describe(snapshot, now),
-            "has_log": self._log is not None and not self._frozen,
-            "actions": [] if self._frozen or self._actions is None else self._actions.to_json(),
+            "has_log": self._log_feed is not None and not self._is_static,
+            "actions": [] if self._is_static or self._actions is None else self._actions.to_json(),
         }
 
-    def _send_facts(self) -> None:
+    def _send_state(self) -> None:
         if self._actions is not None:
-            self._actions.review()
-        super()._send_facts()
+            self._actions.refresh()
+        super()._send_state()
 
-    def _forms(self) -> dict[str, str]:
+    def _mimebundle(self) -> dict[str, str]:
         snapshot = self._watch.snapshot
         return {"text/plain": str(snapshot), "text/html": job_html(snapshot, time.time(), notes=self._notes())}
 
@@ -144,28 +144,28 @@ class JobView(LiveView):
         short = self._watch.job_id[:SHORT_ID]
         return [*notes, f"%flare download {short} fetches its results, %flare logs {short} shows its logs."]
 
-    def _done(self) -> bool:
-        return self._watch.done and not self._keep
+    def _is_finished(self) -> bool:
+        return self._watch.done and not self._stay_live
 
-    def _release(self) -> None:
+    def _dispose(self) -> None:
         self._unsubscribe()
-        if self._log is not None:
-            self._log.close()
+        if self._log_feed is not None:
+            self._log_feed.close()
 
-    def _wish(self, wish: dict[str, Any]) -> None:
-        if self._actions is None or self._log is None or self._frozen:
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if self._actions is None or self._log_feed is None or self._is_static:
             return
-        self._actions.wish(wish) or self._log.wish(wish)
+        self._actions.handle_message(message) or self._log_feed.handle_message(message)
 
-    def _acted(self) -> None:
-        if not self._frozen:
-            self._request()
-        elif self._actions is not None and not self._actions.busy():
+    def _on_actions_change(self) -> None:
+        if not self._is_static:
+            self._request_update()
+        elif self._actions is not None and not self._actions.is_busy():
             # What was under way when the view froze: what came of it is said in the form it left.
-            self._outputs.replace(self._forms())
+            self._outputs.replace(self._mimebundle())
 
 
-def _life(snapshot: JobSnapshot) -> dict[str, Any]:
+def _snapshot_json(snapshot: JobSnapshot) -> dict[str, Any]:
     """What the browser counts on by itself; the rest comes drawn up."""
     plain = ("job_id", "name", "study", "submitter", "status", "duration", "facts_at", "trouble", "ended")
     return {

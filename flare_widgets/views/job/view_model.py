@@ -1,6 +1,6 @@
 """What a job's view says beside status and times, ready to be drawn: the same words in every form.
 
-The live view and the static one draw a :class:`JobPicture`; only what passes by itself (ages, times left) the browser
+The live view and the static one draw a :class:`JobViewModel`; only what passes by itself (ages, times left) the browser
 counts on, from the moments given here.
 """
 
@@ -11,33 +11,50 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ...monitoring.diagnosis import Failure
-from ...monitoring.job.format import GROUPS, ago, clock, lost, nth_round, silent_for, unknown, waited
-from ...monitoring.job.snapshot import Cell, JobSnapshot
+from ...monitoring.job.format import (
+    GROUP_LABELS,
+    format_age,
+    format_duration,
+    missing_notes,
+    nth_round,
+    silence_by_site,
+    waiting_note,
+    zombie_note,
+)
+from ...monitoring.job.snapshot import JobSnapshot, MatrixCell
 
-MOST_ROUNDS = 24
+MAX_ROUNDS = 24
 """Rounds that the matrix has at most: the last ones."""
 
-MOST_SITES = 40
+MAX_SITES = 40
 """Sites that it has at most: those in trouble first."""
 
-CODES = {"submitted": "s", "working": "w", "late": "l", "failed": "f", "unfinished": "u", "waiting": "q"}
+CELL_CODES = {"submitted": "s", "working": "w", "late": "l", "failed": "f", "unfinished": "u", "waiting": "q"}
 """A letter for each state of a cell; a blank for a site that had nothing to do in that round."""
 
-GLYPHS = {"s": "■", "w": "◐", "l": "!", "f": "✕", "u": "□", "q": "·", " ": ""}
+CELL_GLYPHS = {"s": "■", "w": "◐", "l": "!", "f": "✕", "u": "□", "q": "·", " ": ""}
 """What is drawn for each."""
 
-WORDS = {"s": "submitted", "w": "working", "l": "late", "f": "failed", "u": "not finished", "q": "waiting", " ": "none"}
+CELL_LABELS = {
+    "s": "submitted",
+    "w": "working",
+    "l": "late",
+    "f": "failed",
+    "u": "not finished",
+    "q": "waiting",
+    " ": "none",
+}
 """What each is called."""
 
-_NAME, _REASON, _SENTENCE, _LINE = 60, 200, 500, 300  # characters
-_MOST_LOG, _MOST_MISSING, _MOST_NAMED = 20, 5, 2
+_MAX_NAME_CHARS, _MAX_REASON_CHARS, _MAX_SENTENCE_CHARS, _MAX_LINE_CHARS = 60, 200, 500, 300  # characters
+_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES = 20, 5, 2
 _URGENCY = {"f": 0, "l": 1, "u": 2, "w": 3, "q": 4, "s": 5, " ": 6}
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """How far the job is.
 
     Attributes
@@ -54,14 +71,14 @@ class Progress:
     done: float | None = None
     ends_at: float | None = None
 
-    def left(self, now: float) -> str:
+    def remaining_text(self, now: float) -> str:
         """Return about how long it will still take; empty when nothing tells."""
         seconds = 0.0 if self.ends_at is None else self.ends_at - now
-        return f"about {clock(seconds)} left" if seconds >= 1 else ""
+        return f"about {format_duration(seconds)} left" if seconds >= 1 else ""
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """A site in the matrix.
 
     Attributes
@@ -69,7 +86,7 @@ class Row:
     site
         Its name.
     cells
-        A letter of `CODES`, or a blank, for each round shown.
+        A letter of `CELL_CODES`, or a blank, for each round shown.
     words
         What it does now, such as ``working on round 6``; empty when there is nothing to say.
     since
@@ -81,12 +98,12 @@ class Row:
     words: str = ""
     since: float | None = None
 
-    def now(self, now: float) -> str:
+    def text_at(self, now: float) -> str:
         """Return what the site does at the time `now`, and for how long."""
         if self.since is None:
             return self.words
         seconds = max(0.0, now - self.since)
-        return f"{self.words} for {f'{int(seconds)} s' if seconds < 60 else clock(seconds)}"
+        return f"{self.words} for {f'{int(seconds)} s' if seconds < 60 else format_duration(seconds)}"
 
 
 @dataclass(frozen=True)
@@ -107,12 +124,12 @@ class Matrix:
 
     rounds: tuple[int, ...]
     earlier: int
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
     more: int = 0
 
 
 @dataclass(frozen=True)
-class Fault:
+class FailureCard:
     """Why the job failed, or does not come along.
 
     Attributes
@@ -146,13 +163,13 @@ class Detail:
     words: str
     at: float | None = None
 
-    def now(self, now: float) -> str:
+    def text_at(self, now: float) -> str:
         """Return it as it is said at the time `now`."""
-        return self.words if self.at is None else f"{self.words}, as of {ago(max(0.0, now - self.at))} ago"
+        return self.words if self.at is None else f"{self.words}, as of {format_age(max(0.0, now - self.at))} ago"
 
 
 @dataclass(frozen=True)
-class JobPicture:
+class JobViewModel:
     """What is drawn of a job. All text is clean and bounded; for HTML it must still be escaped.
 
     Attributes
@@ -167,9 +184,9 @@ class JobPicture:
         The rest, for who unfolds it.
     """
 
-    progress: Progress | None = None
+    progress: JobProgress | None = None
     matrix: Matrix | None = None
-    fault: Fault | None = None
+    fault: FailureCard | None = None
     troubles: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
@@ -179,140 +196,144 @@ class JobPicture:
         return dataclasses.asdict(self)
 
 
-def picture(snapshot: JobSnapshot, now: float) -> JobPicture:
+def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
     """Return what is to be drawn of a job at the time `now` (seconds since the epoch)."""
     # What the server no longer confirms does not go on.
     seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
-    return JobPicture(
-        progress=_progress(snapshot, seen),
-        matrix=_matrix(snapshot, seen),
-        fault=None if snapshot.failure is None else _fault(snapshot.failure),
-        troubles=tuple(_troubles(snapshot, seen)),
-        unknown=tuple(unknown(snapshot, now)),
-        details=tuple(_details(snapshot)),
+    return JobViewModel(
+        progress=_build_progress(snapshot, seen),
+        matrix=_build_matrix(snapshot, seen),
+        fault=None if snapshot.failure is None else _build_failure_card(snapshot.failure),
+        troubles=tuple(_iter_problems(snapshot, seen)),
+        unknown=tuple(missing_notes(snapshot, now)),
+        details=tuple(_build_details(snapshot)),
     )
 
 
-def _progress(snapshot: JobSnapshot, seen: float) -> Progress | None:
+def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
     begun, total = snapshot.rounds_begun, snapshot.total_rounds
     if not begun:
         return None
     if total is None:
-        return Progress(f"{begun} {'round' if begun == 1 else 'rounds'}" if snapshot.ended else f"round {begun}")
+        return JobProgress(f"{begun} {'round' if begun == 1 else 'rounds'}" if snapshot.ended else f"round {begun}")
     last = snapshot.rounds[-1]
-    finished = begun if snapshot.round_end(last.number) is not None and _whole(snapshot) else begun - 1
+    finished = begun if snapshot.round_end(last.number) is not None and _is_last_round_complete(snapshot) else begun - 1
     part = 0.0
     if finished < begun:
         given = [task for task in snapshot.tasks if task.round == last.number]
         returned = [task for task in given if task.returned_at is not None and not task.failed]
         part = len(returned) / len(given) if given else 0.0
     done = min(1.0, max(0.0, (finished + part) / total)) if total else None
-    left = None if snapshot.trouble or snapshot.zombie else snapshot.remaining(seen)
+    left = None if snapshot.trouble or snapshot.is_zombie else snapshot.remaining(as_of)
     words = f"{finished} of {total} rounds" if snapshot.ended else f"round {begun} of {total}"
-    return Progress(words, done, None if left is None else seen + left)
+    return JobProgress(words, done, None if left is None else as_of + left)
 
 
-def _whole(snapshot: JobSnapshot) -> bool:
+def _is_last_round_complete(snapshot: JobSnapshot) -> bool:
     """Whether the last round came to its end, and did not just stop with the job."""
     return snapshot.rounds[-1].ended_at is not None or snapshot.status in ("FINISHED:COMPLETED", "FINISHED_OK")
 
 
-def _matrix(snapshot: JobSnapshot, seen: float) -> Matrix | None:
+def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
     if not snapshot.rounds:
         return None
-    shown = snapshot.rounds[-MOST_ROUNDS:]
+    shown = snapshot.rounds[-MAX_ROUNDS:]
     since = shown[0].number
     # Only the tasks that can be seen: a long job has had many.
     drawn = dataclasses.replace(
         snapshot, tasks=tuple(t for t in snapshot.tasks if t.round is not None and t.round >= since)
     )
-    cells = drawn.matrix(seen)
-    for site in snapshot.working_sites:
+    cells = drawn.matrix(as_of)
+    for site in snapshot.participating_sites:
         cells.setdefault(site, {})
-    silent = silent_for(snapshot)
-    rows = [_row(snapshot, site, cells, silent.get(site), [r.number for r in shown]) for site in sorted(cells)]
-    if len(rows) > MOST_SITES:
+    silent = silence_by_site(snapshot)
+    rows = [_build_row(snapshot, site, cells, silent.get(site), [r.number for r in shown]) for site in sorted(cells)]
+    if len(rows) > MAX_SITES:
         troubled = sorted(rows, key=lambda r: (r.site not in silent, min(_URGENCY[c] for c in r.cells[-1:] or " ")))
-        kept = {row.site for row in troubled[:MOST_SITES]}
+        kept = {row.site for row in troubled[:MAX_SITES]}
         rows = [row for row in rows if row.site in kept]
     return Matrix(
         tuple(nth_round(snapshot, r.number) for r in shown),
         len(snapshot.rounds) - len(shown),
-        tuple(dataclasses.replace(row, site=clean(row.site, _NAME)) for row in rows),
+        tuple(dataclasses.replace(row, site=sanitize(row.site, _MAX_NAME_CHARS)) for row in rows),
         len(cells) - len(rows),
     )
 
 
-def _row(
+def _build_row(
     snapshot: JobSnapshot,
     site: str,
-    cells: dict[str, dict[int, Cell]],
-    silence: float | None,
+    cells: dict[str, dict[int, MatrixCell]],
+    silent_for_s: float | None,
     rounds: list[int],
-) -> Row:
+) -> MatrixRow:
     row = cells[site]
-    codes = "".join(CODES[row[number].state] if number in row else " " for number in rounds)
+    codes = "".join(CELL_CODES[row[number].state] if number in row else " " for number in rounds)
     current = row.get(rounds[-1])
     nth = nth_round(snapshot, rounds[-1])
     if current is not None and current.state == "failed":
-        return Row(site, codes, f"failed in round {nth}")
-    if silence is not None and not snapshot.ended:
-        asked = snapshot.fresh("system").at
-        return Row(site, codes, "silent: not heard of", None if asked is None else asked - silence)
+        return MatrixRow(site, codes, f"failed in round {nth}")
+    if silent_for_s is not None and not snapshot.ended:
+        asked = snapshot.freshness_of("system").at
+        return MatrixRow(site, codes, "silent: not heard of", None if asked is None else asked - silent_for_s)
     if snapshot.ended or current is None:
-        return Row(site, codes, f"did not finish round {nth}" if current and current.state == "unfinished" else "")
+        return MatrixRow(
+            site, codes, f"did not finish round {nth}" if current and current.state == "unfinished" else ""
+        )
     if current.state == "working":
-        return Row(site, codes, f"working on round {nth}", current.since)
+        return MatrixRow(site, codes, f"working on round {nth}", current.since)
     if current.state == "late":
-        return Row(site, codes, f"late: still working on round {nth}", current.since)
-    busy = [clean(s, _NAME) for s, r in sorted(cells.items()) if _at_work(r.get(rounds[-1])) and s != site]
+        return MatrixRow(site, codes, f"late: still working on round {nth}", current.since)
+    busy = [
+        sanitize(s, _MAX_NAME_CHARS) for s, r in sorted(cells.items()) if _is_working(r.get(rounds[-1])) and s != site
+    ]
     if current.state == "submitted":
-        return Row(site, codes, f"waiting for {_named(busy)}" if busy else f"done with round {nth}")
-    return Row(site, codes, "waiting for its turn")
+        return MatrixRow(site, codes, f"waiting for {_join_names(busy)}" if busy else f"done with round {nth}")
+    return MatrixRow(site, codes, "waiting for its turn")
 
 
-def _at_work(cell: Cell | None) -> bool:
+def _is_working(cell: MatrixCell | None) -> bool:
     return cell is not None and cell.state in ("working", "late")
 
 
-def _named(sites: list[str]) -> str:
-    more = len(sites) - _MOST_NAMED
-    return ", ".join(sites) if more <= 0 else f"{', '.join(sites[:_MOST_NAMED])} and {more} more"
+def _join_names(names: list[str]) -> str:
+    more = len(names) - _MAX_NAMED_SITES
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MAX_NAMED_SITES])} and {more} more"
 
 
-def _fault(failure: Failure) -> Fault:
-    place = clean(failure.file, _REASON)
+def _build_failure_card(failure: Failure) -> FailureCard:
+    place = sanitize(failure.file, _MAX_REASON_CHARS)
     if place and failure.line is not None:
         place += f", line {failure.line}"
     if place and failure.function and failure.function != "<module>":
-        place += f", in {clean(failure.function, _NAME)}"
-    log = tuple(clean(line, _LINE) for line in failure.log[-_MOST_LOG:])
-    whose = clean(failure.log_of, _NAME) or "the job"
+        place += f", in {sanitize(failure.function, _MAX_NAME_CHARS)}"
+    log = tuple(sanitize(line, _MAX_LINE_CHARS) for line in failure.log[-_MAX_LOG_LINES:])
+    whose = sanitize(failure.log_of, _MAX_NAME_CHARS) or "the job"
     lines = "line" if len(log) == 1 else f"{len(log)} lines"
-    return Fault(
-        clean(failure.sentence, _SENTENCE),
+    return FailureCard(
+        sanitize(failure.sentence, _MAX_SENTENCE_CHARS),
         place,
-        clean(failure.code, _LINE),
-        clean(failure.next_step, _SENTENCE),
-        tuple(clean(sentence, _SENTENCE) for sentence in failure.missing[:_MOST_MISSING]),
+        sanitize(failure.code, _MAX_LINE_CHARS),
+        sanitize(failure.next_step, _MAX_SENTENCE_CHARS),
+        tuple(sanitize(sentence, _MAX_SENTENCE_CHARS) for sentence in failure.missing[:_MAX_MISSING]),
         f"last {lines} of the log of {whose}" if log else "",
         log,
     )
 
 
-def _troubles(snapshot: JobSnapshot, seen: float) -> Iterator[str]:
+def _iter_problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
     if snapshot.ended:
         return
-    yield from filter(None, (waited(snapshot, seen), lost(snapshot)))
-    silent = silent_for(snapshot)
-    names = _named([clean(site, _NAME) for site in sorted(silent)])
+    yield from filter(None, (waiting_note(snapshot, as_of), zombie_note(snapshot)))
+    silent = silence_by_site(snapshot)
+    names = _join_names([sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)])
     if len(silent) == 1:
-        yield f"{names} is silent: the server has not heard of it for {ago(max(silent.values()))}"
+        yield f"{names} is silent: the server has not heard of it for {format_age(max(silent.values()))}"
     elif silent:
-        yield f"{names} are silent: the server has not heard of them for up to {ago(max(silent.values()))}"
+        yield f"{names} are silent: the server has not heard of them for up to {format_age(max(silent.values()))}"
 
 
-def _details(snapshot: JobSnapshot) -> Iterator[Detail]:
+def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:
     for term, words in (
         ("job id", snapshot.job_id),
         ("name", snapshot.name),
@@ -321,26 +342,26 @@ def _details(snapshot: JobSnapshot) -> Iterator[Detail]:
         ("workflow", snapshot.workflow),
     ):
         if words:
-            yield Detail(term, clean(words))
+            yield Detail(term, sanitize(words))
     elapsed = snapshot.duration
     if elapsed is not None:
-        yield Detail("ran for", clock(elapsed))
+        yield Detail("ran for", format_duration(elapsed))
     if snapshot.key_metric is not None:
         better = "more" if snapshot.key_metric.mode == "max" else "less"
-        yield Detail("best model by", f"{clean(snapshot.key_metric.name, _NAME)} ({better} is better)")
+        yield Detail("best model by", f"{sanitize(snapshot.key_metric.name, _MAX_NAME_CHARS)} ({better} is better)")
     if snapshot.scheduling.attempts > 1:
         yield Detail("attempts to start it", str(snapshot.scheduling.attempts))
     if snapshot.sites:
         by_state: dict[str, list[str]] = {}
         for site in snapshot.sites:
-            by_state.setdefault(clean(site.state, 20), []).append(clean(site.name, _NAME))
+            by_state.setdefault(sanitize(site.state, 20), []).append(sanitize(site.name, _MAX_NAME_CHARS))
         for state, names in sorted(by_state.items()):
-            more = len(names) - MOST_SITES
-            yield Detail(state, ", ".join(names[:MOST_SITES]) + (f" and {more} more" if more > 0 else ""))
+            more = len(names) - MAX_SITES
+            yield Detail(state, ", ".join(names[:MAX_SITES]) + (f" and {more} more" if more > 0 else ""))
     if not snapshot.ended:
         for group in snapshot.freshness:
-            label = GROUPS.get(group.group, clean(group.group, _NAME))
-            if group.missing:
-                yield Detail(label, f"missing: {clean(group.missing, _REASON)}", group.at)
+            label = GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))
+            if group.missing_reason:
+                yield Detail(label, f"missing: {sanitize(group.missing_reason, _MAX_REASON_CHARS)}", group.at)
             elif group.at is not None:
                 yield Detail(label, "known", group.at)

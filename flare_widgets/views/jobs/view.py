@@ -14,31 +14,33 @@ from typing import Any, Protocol
 import traitlets
 
 from ...api import Session, commands, job_table, permissions
-from ...formatting.text import clean
-from ...monitoring.job.format import label
+from ...formatting.text import sanitize
+from ...monitoring.job.format import job_label
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
-from ..core.actions import Action, Actions, Doing
+from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
-from ..core.row_sync import Feed
-from ..core.visibility import Lookers
+from ..core.row_sync import RowSync
+from ..core.visibility import VisibilityTracker
 
 _STATIC = Path(__file__).parents[1] / "static"
-_FIRST_LIST = 3.0  # seconds that a new view waits for the server's first answer, so that its static form has something
-_ROWS = 10  # messages a second with rows; as many are left for the traits
-_MOST_JOBS = 1000  # of one wish
-_COMMANDS = {"abort": "abort_job", "clone": "clone_job", "delete": "delete_job", "download": "download_job"}
+_FIRST_LIST_TIMEOUT_S = (
+    3.0  # seconds that a new view waits for the server's first answer, so that its static form has something
+)
+_MAX_ROW_MESSAGES_PER_S = 10  # messages a second with rows; as many are left for the traits
+_MAX_JOBS_PER_ACTION = 1000  # of one wish
+_COMMAND_OF_ACTION = {"abort": "abort_job", "clone": "clone_job", "delete": "delete_job", "download": "download_job"}
 
-NONE = "No jobs yet. %flare submit FOLDER, or the lesson 01."
+NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER, or the lesson 01."
 """What an empty table says."""
 
 log = logging.getLogger("flare_widgets")
 
 
-Below = tuple[LiveView, Callable[[], None]]
+NestedView = tuple[LiveView, Callable[[], None]]
 """A view that is shown below the table, and what ends that it is kept fresh."""
 
 
-class Jobs(Protocol):
+class JobsMonitor(Protocol):
     """What the view needs of a monitor: :class:`.Monitor` is one."""
 
     @property
@@ -75,7 +77,7 @@ class JobsView(LiveView):
     ended : bool
         Whether there will be no news: the session is over, or the view was frozen.
     seq : int
-        The number of the last change of the rows, which are no trait: see :class:`.Feed`.
+        The number of the last change of the rows, which are no trait: see :class:`.RowSync`.
     below : str
         A reference to the widget that stands below the table (``IPY_MODEL_`` and its id); empty for none.
     actions : list of dict
@@ -85,7 +87,7 @@ class JobsView(LiveView):
     _esm = _STATIC / "jobs.js"
     _css = _STATIC / "jobs.css"
 
-    _most_messages = 20 - _ROWS
+    _max_messages_per_s = 20 - _MAX_ROW_MESSAGES_PER_S
 
     study = traitlets.Unicode().tag(sync=True)
     facts_at = traitlets.Float().tag(sync=True)
@@ -97,99 +99,107 @@ class JobsView(LiveView):
 
     def __init__(
         self,
-        monitor: Jobs,
-        open_job: Callable[[str], Below] | None = None,
-        compare: Callable[[Sequence[str]], Below] | None = None,
+        monitor: JobsMonitor,
+        open_job: Callable[[str], NestedView] | None = None,
+        compare: Callable[[Sequence[str]], NestedView] | None = None,
     ) -> None:
         self._session = monitor.session
-        self._user = permissions.User.of(monitor.session.kit)
+        self._user = permissions.User.from_kit(monitor.session.kit)
         self._open_job, self._compare = open_job, compare
-        self._below: Below | None = None
-        self._refused: dict[tuple[str, str], list[str]] = {}
-        self._came = threading.Event()
-        self._offers = Actions(self._offered(), self._request)
-        self._feed = Feed(self.send, most=_ROWS)
+        self._nested: NestedView | None = None
+        self._denied_by_submitter: dict[tuple[str, str], list[str]] = {}
+        self._first_list_arrived = threading.Event()
+        self._actions = Actions(self._build_actions(), self._request_update)
+        self._row_sync = RowSync(self.send, max_messages_per_s=_MAX_ROW_MESSAGES_PER_S)
         self._watch = monitor.watch_jobs()
-        self._lookers = Lookers(self._looked_at)
-        self._lookers.expect()
+        self._visibility = VisibilityTracker(self._on_visibility_change)
+        self._visibility.expect_display()
         super().__init__()
         self._unsubscribe = self._watch.subscribe(self._on_snapshot)
         self._on_snapshot(self._watch.snapshot)  # another view may have had it asked for
-        if not self._came.wait(_FIRST_LIST):
-            log.info("the jobs were not listed within %g s", _FIRST_LIST)
+        if not self._first_list_arrived.wait(_FIRST_LIST_TIMEOUT_S):
+            log.info("the jobs were not listed within %g s", _FIRST_LIST_TIMEOUT_S)
 
     # -- what is shown -------------------------------------------------------------------------------------
 
-    def _facts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         snapshot = self._watch.snapshot
         return {
             "study": self._session.study,
             "facts_at": snapshot.facts_at or 0.0,
             "trouble": snapshot.trouble,
-            "ended": self._frozen or self._watch.done,
-            "seq": self._feed.seq,
-            "actions": self._offers.to_json(),
-            "below": "" if self._below is None else f"IPY_MODEL_{self._below[0].model_id}",
+            "ended": self._is_static or self._watch.done,
+            "seq": self._row_sync.seq,
+            "actions": self._actions.to_json(),
+            "below": "" if self._nested is None else f"IPY_MODEL_{self._nested[0].model_id}",
         }
 
-    def _forms(self) -> dict[str, str]:
+    def _mimebundle(self) -> dict[str, str]:
         snapshot = self._watch.snapshot
         data = {"text/plain": jobs_text(snapshot), "text/html": jobs_html(snapshot)}
-        below = self._below
+        below = self._nested
         if below is None:
             return data
-        also = below[0]._forms()
+        also = below[0]._mimebundle()
         return {kind: text + ("\n\n" if kind == "text/plain" else "") + also[kind] for kind, text in data.items()}
 
-    def _done(self) -> bool:
+    def _is_finished(self) -> bool:
         return self._watch.done
 
-    def _release(self) -> None:
+    def _dispose(self) -> None:
         self._unsubscribe()
-        self._lookers.close()
-        self._feed.close()
+        self._visibility.close()
+        self._row_sync.close()
         self._watch.stop()
-        _end(self._below)
+        _close_nested(self._nested)
 
     def _on_snapshot(self, snapshot: JobsSnapshot) -> None:
         if snapshot.facts_at is not None or snapshot.trouble:
-            self._came.set()
-        self._feed.replace({job.job_id: self._row(job) for job in snapshot.jobs})
-        self._request()
+            self._first_list_arrived.set()
+        self._row_sync.replace({job.job_id: self._row_json(job) for job in snapshot.jobs})
+        self._request_update()
 
-    def _row(self, job: ListedJob) -> dict[str, Any]:
+    def _row_json(self, job: ListedJob) -> dict[str, Any]:
         row = job.to_json()
         row.pop("job_id")  # the key says it
         row.pop("submitter_organization", None)
-        refused = self._refused_for(job.submitter, job.submitter_organization)
+        refused = self._denied_actions(job.submitter, job.submitter_organization)
         return {**row, "refused": refused} if refused else row
 
-    def _refused_for(self, submitter: str, organization: str) -> list[str]:
+    def _denied_actions(self, submitter: str, organization: str) -> list[str]:
         """What the user may probably not do with the jobs of somebody."""
         who = submitter, organization
-        if who not in self._refused:
+        if who not in self._denied_by_submitter:
             facts = {"submitter": submitter or None, "submitter_organization": organization or None}
-            refused = [name for name, command in _COMMANDS.items() if permissions.why_not(self._user, command, **facts)]
-            self._refused[who] = refused
-        return self._refused[who]
+            refused = [
+                name
+                for name, command in _COMMAND_OF_ACTION.items()
+                if permissions.denial_reason(self._user, command, **facts)
+            ]
+            self._denied_by_submitter[who] = refused
+        return self._denied_by_submitter[who]
 
     # -- the user's wishes ---------------------------------------------------------------------------------
 
-    def _wish(self, wish: dict[str, Any]) -> None:
-        if self._feed.receive(wish) or self._offers.wish(wish) or self._lookers.note(wish):
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if (
+            self._row_sync.handle_message(message)
+            or self._actions.handle_message(message)
+            or self._visibility.handle_message(message)
+        ):
             return
-        if wish["kind"] == "shut":
-            self._put_below(None)
+        if message["kind"] == "shut":
+            self._show_nested(None)
 
-    def _looked_at(self, by_somebody: bool) -> None:
-        if by_somebody:
+    def _on_visibility_change(self, is_visible: bool) -> None:
+        if is_visible:
             self._watch.resume()
         else:
             self._watch.pause()
 
-    def _offered(self) -> list[Action]:
+    def _build_actions(self) -> list[Action]:
         def may(command: str) -> Callable[[], str]:
-            return lambda: self._over() or permissions.refusal(self._session, command)
+            return lambda: self._closed_reason() or permissions.session_denial_reason(self._session, command)
 
         offers = []
         if self._open_job is not None:
@@ -198,62 +208,66 @@ class JobsView(LiveView):
             offers.append(Action("compare", "Compare", start=self._compare_jobs))
         return [
             *offers,
-            Action("abort", "Abort", work=self._abort, danger=True, why_not=may("abort_job")),
-            Action("clone", "Clone", start=self._clone, outcome=self._cloned, why_not=may("clone_job")),
+            Action("abort", "Abort", run=self._abort, danger=True, disabled_reason=may("abort_job")),
+            Action(
+                "clone", "Clone", start=self._clone, describe_result=self._on_cloned, disabled_reason=may("clone_job")
+            ),
             Action(
                 "download",
                 "Download",
-                work=self._download,
-                outcome=lambda folder: f"downloaded into {folder}",
-                why_not=may("download_job"),
+                run=self._download,
+                describe_result=lambda folder: f"downloaded into {folder}",
+                disabled_reason=may("download_job"),
                 cancels=True,
             ),
-            Action("delete", "Delete", work=self._delete, danger=True, why_not=may("delete_job")),
+            Action("delete", "Delete", run=self._delete, danger=True, disabled_reason=may("delete_job")),
         ]
 
-    def _over(self) -> str:
+    def _closed_reason(self) -> str:
         return "the session is over" if self._session.closed else ""
 
-    def _open(self, doing: Doing) -> concurrent.futures.Future[str]:
+    def _open(self, context: ActionContext) -> concurrent.futures.Future[str]:
         assert self._open_job is not None
-        (job_id, *_) = self._asked_for(doing)
-        self._put_below(self._open_job(job_id))
-        return _at_once()
+        (job_id, *_) = self._selected_job_ids(context)
+        self._show_nested(self._open_job(job_id))
+        return _finished_future()
 
-    def _compare_jobs(self, doing: Doing) -> concurrent.futures.Future[str]:
+    def _compare_jobs(self, context: ActionContext) -> concurrent.futures.Future[str]:
         assert self._compare is not None
-        self._put_below(self._compare(self._asked_for(doing)))
-        return _at_once()
+        self._show_nested(self._compare(self._selected_job_ids(context)))
+        return _finished_future()
 
-    def _put_below(self, below: Below | None) -> None:
+    def _show_nested(self, nested: NestedView | None) -> None:
         with self._state_lock:
-            before, self._below = self._below, below
-        self._request()
-        _end(before)
+            before, self._nested = self._nested, nested
+        self._request_update()
+        _close_nested(before)
 
-    def _abort(self, doing: Doing) -> str:
-        return self._each(doing, "aborting", "abort requested for", self._session.abort_job)
+    def _abort(self, context: ActionContext) -> str:
+        return self._run_for_each(context, "aborting", "abort requested for", self._session.abort_job)
 
-    def _delete(self, doing: Doing) -> str:
-        return self._each(doing, "deleting", "deleted", self._session.delete_job)
+    def _delete(self, context: ActionContext) -> str:
+        return self._run_for_each(context, "deleting", "deleted", self._session.delete_job)
 
-    def _clone(self, doing: Doing) -> concurrent.futures.Future[str]:
-        return self._session.start(commands.clone_job(self._asked_for(doing)[0]))
+    def _clone(self, context: ActionContext) -> concurrent.futures.Future[str]:
+        return self._session.start(commands.clone_job(self._selected_job_ids(context)[0]))
 
-    def _cloned(self, job_id: str) -> str:
+    def _on_cloned(self, job_id: str) -> str:
         self._watch.refresh()
         return f"cloned: the new job is {job_id}"
 
-    def _download(self, doing: Doing) -> str:
-        (job_id, *_) = self._asked_for(doing)
-        return self._session.download_job_result(job_id, progress=doing.transfer("received"))
+    def _download(self, context: ActionContext) -> str:
+        (job_id, *_) = self._selected_job_ids(context)
+        return self._session.download_job_result(job_id, progress=context.progress_callback("received"))
 
-    def _each(self, doing: Doing, verb: str, done: str, act: Callable[[str], Any]) -> str:
+    def _run_for_each(self, context: ActionContext, present: str, past: str, act: Callable[[str], Any]) -> str:
         """Do something with each of the jobs asked for; what fails for one is said when all were tried."""
-        jobs = self._asked_for(doing)
+        jobs = self._selected_job_ids(context)
         failed: list[tuple[str, Exception]] = []
         for number, job_id in enumerate(jobs):
-            doing.say(f"{verb} {number + 1} of {len(jobs)}" if len(jobs) > 1 else f"{verb}…", number / len(jobs))
+            context.report(
+                f"{present} {number + 1} of {len(jobs)}" if len(jobs) > 1 else f"{present}…", number / len(jobs)
+            )
             try:
                 act(job_id)
             except Exception as error:
@@ -261,37 +275,37 @@ class JobsView(LiveView):
             self._watch.refresh()
         if len(failed) == len(jobs):
             raise failed[0][1]
-        words = f"{done} {self._named([j for j in jobs if j not in dict(failed)])}"
-        return "; ".join([words, *(f"not {self._named([job_id])}: {error}" for job_id, error in failed[:3])])
+        words = f"{past} {self._describe_jobs([j for j in jobs if j not in dict(failed)])}"
+        return "; ".join([words, *(f"not {self._describe_jobs([job_id])}: {error}" for job_id, error in failed[:3])])
 
-    def _asked_for(self, doing: Doing) -> list[str]:
+    def _selected_job_ids(self, context: ActionContext) -> list[str]:
         """The ids of the jobs that a wish is about: those of them that are in the table."""
-        asked = doing.arguments.get("jobs")
+        asked = context.arguments.get("jobs")
         known = {job.job_id for job in self._watch.snapshot.jobs}
         jobs = [i for i in asked if isinstance(i, str) and i in known] if isinstance(asked, list) else []
         if not jobs:
             raise ValueError("none of these jobs is listed any more")
-        return list(dict.fromkeys(jobs))[:_MOST_JOBS]
+        return list(dict.fromkeys(jobs))[:_MAX_JOBS_PER_ACTION]
 
-    def _named(self, job_ids: Sequence[str]) -> str:
+    def _describe_jobs(self, job_ids: Sequence[str]) -> str:
         names = {job.job_id: job.name for job in self._watch.snapshot.jobs}
         if len(job_ids) > 3:
             return f"{len(job_ids)} jobs"
-        return ", ".join(label(names.get(job_id, ""), job_id) for job_id in job_ids)
+        return ", ".join(job_label(names.get(job_id, ""), job_id) for job_id in job_ids)
 
 
 def jobs_text(snapshot: JobsSnapshot) -> str:
     """Return the jobs as text: the newest 200, and a line about all of them."""
     if not snapshot.jobs:
-        return "\n".join(filter(None, [NONE if snapshot.facts_at else "", _caption(snapshot)]))
-    return "\n".join([job_table.text_table(_listed(snapshot)), _caption(snapshot)])
+        return "\n".join(filter(None, [NO_JOBS_TEXT if snapshot.facts_at else "", _caption(snapshot)]))
+    return "\n".join([job_table.format_text_table(_table_rows(snapshot)), _caption(snapshot)])
 
 
 def jobs_html(snapshot: JobsSnapshot) -> str:
     """Return the jobs as HTML for a saved notebook: the newest 200, and a line about all of them."""
     caption = _caption(snapshot)
-    return job_table.html_table(
-        _listed(snapshot), caption if snapshot.jobs else f"{NONE if snapshot.facts_at else ''} {caption}"
+    return job_table.format_html_table(
+        _table_rows(snapshot), caption if snapshot.jobs else f"{NO_JOBS_TEXT if snapshot.facts_at else ''} {caption}"
     )
 
 
@@ -299,7 +313,7 @@ def _caption(snapshot: JobsSnapshot) -> str:
     counts = snapshot.counts()
     total = len(snapshot.jobs)
     words = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
-    trouble = clean(snapshot.trouble)
+    trouble = sanitize(snapshot.trouble)
     if snapshot.facts_at is None:
         return trouble or "the server has not answered yet"
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(snapshot.facts_at))
@@ -308,43 +322,43 @@ def _caption(snapshot: JobsSnapshot) -> str:
     return f"{trouble}; {said}" if trouble else said
 
 
-def _listed(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
+def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
     """The jobs in the words of ``list_jobs``, which the tables are made of."""
     return [
         {
             "job_id": job.job_id,
             "job_name": job.name,
             "status": job.status,
-            "submit_time": _local(job.submitted_at),
-            "duration": _lasted(job, snapshot.facts_at),
+            "submit_time": _format_local_time(job.submitted_at),
+            "duration": _format_duration(job, snapshot.facts_at),
             "study": job.study,
         }
         for job in snapshot.jobs
     ]
 
 
-def _lasted(job: ListedJob, now: float | None) -> str:
+def _format_duration(job: ListedJob, now: float | None) -> str:
     seconds = job.duration
     if seconds is None and job.started_at is not None and now is not None:
         seconds = max(0.0, now - job.started_at)
     return "" if seconds is None else str(timedelta(seconds=int(seconds)))
 
 
-def _local(at: float | None) -> str:
+def _format_local_time(at: float | None) -> str:
     try:
         return "" if at is None else datetime.fromtimestamp(at).isoformat(" ", "seconds")
     except (ValueError, OverflowError, OSError):
         return ""
 
 
-def _end(below: Below | None) -> None:
-    if below is not None:
-        view, end = below
-        view.freeze()
+def _close_nested(nested: NestedView | None) -> None:
+    if nested is not None:
+        view, end = nested
+        view.make_static()
         end()
 
 
-def _at_once() -> concurrent.futures.Future[str]:
+def _finished_future() -> concurrent.futures.Future[str]:
     done: concurrent.futures.Future[str] = concurrent.futures.Future()
     done.set_result("")
     return done

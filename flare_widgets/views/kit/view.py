@@ -6,22 +6,22 @@ import shlex
 from pathlib import PurePath
 from typing import Any
 
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ...kit import KitReport
 from ...kit.report import GLYPHS, Outcome
-from ..core.html import _environment, _style
+from ..core.html import scoped_style, template_environment
 
-_MOST = 200  # characters of a kit's name or place
+_MAX_TEXT_CHARS = 200  # characters of a kit's name or place
 
 
-class KitCheckup(KitReport):
+class PrettyKitReport(KitReport):
     """A :class:`.KitReport` that a notebook shows as a table, with what to do next above it.
 
     It is a picture of one moment, so it has no live form: what changes is the kit, and that takes another check.
     """
 
     @classmethod
-    def of(cls, report: KitReport) -> KitCheckup:
+    def of(cls, report: KitReport) -> PrettyKitReport:
         """Return `report` in the form that is shown."""
         return cls(report.location, report.findings)
 
@@ -30,15 +30,17 @@ class KitCheckup(KitReport):
         return "\n".join([super().__repr__(), *lines])
 
     def _repr_html_(self) -> str:
-        root, style = _style("kit-static.css")
-        return _environment().get_template("kit.html.j2").render(root=root, style=style, **picture(self))
+        root, style = scoped_style("kit-static.css")
+        return (
+            template_environment().get_template("kit.html.j2").render(root=root, style=style, **template_context(self))
+        )
 
 
-def picture(report: KitReport) -> dict[str, Any]:
+def template_context(report: KitReport) -> dict[str, Any]:
     """Return what is drawn of a report. Pure; the sentences are clean since the report was made."""
-    location = clean(report.location, _MOST)
+    location = sanitize(report.location, _MAX_TEXT_CHARS)
     return {
-        "tone": tone(report),
+        "tone": worst_outcome(report),
         "verdict": verdict(report),
         "glyphs": GLYPHS,
         # The last part says whose kit it is, the rest only where it lies.
@@ -50,17 +52,17 @@ def picture(report: KitReport) -> dict[str, Any]:
     }
 
 
-def tone(report: KitReport) -> Outcome:
+def worst_outcome(report: KitReport) -> Outcome:
     """Return the worst outcome that matters: a check that was skipped does not make a kit worse."""
-    return "failed" if report.having("failed") else "warning" if report.having("warning") else "ok"
+    return "failed" if report.with_outcome("failed") else "warning" if report.with_outcome("warning") else "ok"
 
 
 def verdict(report: KitReport) -> str:
     """Say in a word or two how the kit is."""
-    worst = tone(report)
+    worst = worst_outcome(report)
     if worst == "ok":
         return "no problem"
-    count = len(report.having(worst))
+    count = len(report.with_outcome(worst))
     word = "problem" if worst == "failed" else "warning"
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
@@ -73,24 +75,26 @@ def next_steps(report: KitReport) -> list[tuple[str, str]]:
     list of (str, str)
         Sentences, each with the line to run for it; empty when there is none.
     """
-    kit = shlex.quote(clean(report.location, _MOST))
-    failed, warned, skipped = (report.having(outcome) for outcome in ("failed", "warning", "skipped"))
+    kit = shlex.quote(sanitize(report.location, _MAX_TEXT_CHARS))
+    failed, warned, skipped = (report.with_outcome(outcome) for outcome in ("failed", "warning", "skipped"))
     again = f"%flare check {kit}"
     if failed:
         # The checks are in the order in which one depends on the other.
         first = failed[0].name
         rest = "" if len(failed) == 1 else ": others may come of it"
         return [(f"Solve the problem with the {first} first{rest}.", ""), ("Then check again:", again)]
-    steps = [(f"See to the {_listed([f.name for f in warned])} when you can: it works as it is.", "")] if warned else []
+    steps = (
+        [(f"See to the {_join_names([f.name for f in warned])} when you can: it works as it is.", "")] if warned else []
+    )
     if any(finding.name == "login" for finding in skipped):
         return [*steps, ("The way to the server is not checked yet:", again)]
     return [*steps, ("Log in:", f"%flare connect {kit}")]
 
 
 def _counts(report: KitReport) -> str:
-    counted = [f"{len(report.having('ok'))} ok"] if report.having("ok") else []
+    counted = [f"{len(report.with_outcome('ok'))} ok"] if report.with_outcome("ok") else []
     return f"{len(report.findings)} checks: {', '.join([report.headline.rpartition(': ')[2], *counted])}"
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
-from ...formatting.text import clean
-from ..core.html import _environment, _style, _Times
-from .view_model import GLYPHS, SessionFacts, certificate_words, mandate, state_words, tone
+from ...formatting.text import sanitize
+from ..core.html import TimeFormatter, scoped_style, template_environment
+from .view_model import SEVERITY_GLYPHS, SessionViewModel, certificate_text, role_and_org, severity, state_text
 
 
 def sessions_html(
-    found: Sequence[SessionFacts],
+    sessions: Sequence[SessionViewModel],
     current: str,
     now: float,
     zone: tzinfo | None = None,
     *,
-    named: bool = False,
-    none: str = "",
+    show_names: bool = False,
+    empty_text: str = "",
 ) -> str:
     """Return sessions as HTML for a saved notebook, a line each.
 
@@ -37,32 +37,32 @@ def sessions_html(
     none
         What to say when there is no session.
     """
-    times = _Times([now], zone)
-    root, style = _style("session-static.css")
+    times = TimeFormatter([now], zone)
+    root, style = scoped_style("session-static.css")
     return (
-        _environment()
+        template_environment()
         .get_template("session.html.j2")
         .render(
             root=root,
             style=style,
-            rows=[_row(facts, named and facts.name == current, now, named) for facts in found],
-            none=none,
-            made_at=times.show(now),
+            rows=[_row(facts, show_names and facts.name == current, now, show_names) for facts in sessions],
+            none=empty_text,
+            made_at=times.format(now),
             common=times.common,
         )
     )
 
 
-def _row(facts: SessionFacts, current: bool, now: float, named: bool) -> dict[str, Any]:
+def _row(view_model: SessionViewModel, current: bool, now: float, show_name: bool) -> dict[str, Any]:
     return {
-        "name": clean(facts.name) if named else "",
+        "name": sanitize(view_model.name) if show_name else "",
         "current": current,
-        "username": clean(facts.username),
-        "mandate": mandate(facts),
-        "address": clean(facts.address),
-        "study": clean(facts.study),
-        "tone": tone(facts),
-        "glyph": GLYPHS[tone(facts)],
-        "state": state_words(facts, now),
-        "certificate": certificate_words(facts, now),
+        "username": sanitize(view_model.username),
+        "mandate": role_and_org(view_model),
+        "address": sanitize(view_model.address),
+        "study": sanitize(view_model.study),
+        "tone": severity(view_model),
+        "glyph": SEVERITY_GLYPHS[severity(view_model)],
+        "state": state_text(view_model, now),
+        "certificate": certificate_text(view_model, now),
     }

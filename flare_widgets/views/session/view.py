@@ -11,18 +11,18 @@ from typing import Any, Protocol
 import traitlets
 
 from ...api import Session
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ..core.actions import Action, Actions
 from ..core.live_view import LiveView
 from .html import sessions_html
-from .view_model import SessionFacts, describe_session
+from .view_model import SessionViewModel, describe_session
 
 __all__ = ["Manager", "SessionBadge", "SessionSwitcher"]
 
 _STATIC = Path(__file__).parents[1] / "static"
 
 
-class Managed(Protocol):
+class NamedSession(Protocol):
     """A session with a name; see :class:`.ManagedSession`."""
 
     @property
@@ -50,7 +50,7 @@ class _SessionsView(LiveView):
     Attributes
     ----------
     sessions : list
-        The sessions, as :meth:`.SessionFacts.to_json` writes them.
+        The sessions, as :meth:`.SessionViewModel.to_json` writes them.
     current : str
         The name of the one that is worked with.
     switches : bool
@@ -83,20 +83,20 @@ class SessionBadge(_SessionsView):
     def __init__(self, session: Session) -> None:
         self._session = session
         super().__init__(switches=False)
-        self._unsubscribe = session.subscribe(lambda _: self._request())
+        self._unsubscribe = session.subscribe(lambda _: self._request_update())
 
-    def _facts(self) -> dict[str, Any]:
-        facts = SessionFacts.of(self._session)
+    def _state(self) -> dict[str, Any]:
+        facts = SessionViewModel.of(self._session)
         return {"sessions": [facts.to_json()], "sentence": describe_session(facts, time.time())}
 
-    def _forms(self) -> dict[str, str]:
-        facts, now = SessionFacts.of(self._session), time.time()
+    def _mimebundle(self) -> dict[str, str]:
+        facts, now = SessionViewModel.of(self._session), time.time()
         return {"text/plain": describe_session(facts, now), "text/html": sessions_html([facts], "", now)}
 
-    def _done(self) -> bool:
+    def _is_finished(self) -> bool:
         return self._session.closed
 
-    def _release(self) -> None:
+    def _dispose(self) -> None:
         # Not before the constructor has come to it: a session may be closed at once.
         getattr(self, "_unsubscribe", lambda: None)()
 
@@ -112,87 +112,88 @@ class SessionSwitcher(_SessionsView):
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
-        self._listening_lock = threading.Lock()
-        self._listening: dict[int, Callable[[], None]] = {}
-        self._closing: dict[str, Actions] = {}
+        self._subscriptions_lock = threading.Lock()
+        self._subscriptions: dict[int, Callable[[], None]] = {}
+        self._actions_by_session: dict[str, Actions] = {}
         super().__init__(switches=True)
-        manager.observe(self._changed, ["sessions", "current"])
-        self._changed(None)
+        manager.observe(self._on_sessions_change, ["sessions", "current"])
+        self._on_sessions_change(None)
 
-    def _managed(self) -> Mapping[str, Managed]:
-        found: Mapping[str, Managed] = self._manager.sessions
+    def _managed_sessions(self) -> Mapping[str, NamedSession]:
+        found: Mapping[str, NamedSession] = self._manager.sessions
         return found
 
-    def _all(self) -> list[SessionFacts]:
-        return [SessionFacts.of(managed.session, name) for name, managed in self._managed().items()]
+    def _view_models(self) -> list[SessionViewModel]:
+        return [SessionViewModel.of(managed.session, name) for name, managed in self._managed_sessions().items()]
 
-    def _facts(self) -> dict[str, Any]:
-        found = self._all()
+    def _state(self) -> dict[str, Any]:
+        found = self._view_models()
         named = {facts.name for facts in found}
-        offers = {name: actions.to_json() for name, actions in list(self._closing.items()) if name in named}
+        offers = {name: actions.to_json() for name, actions in list(self._actions_by_session.items()) if name in named}
         current = str(self._manager.current)
         return {
             "sessions": [facts.to_json() for facts in found],
             "current": current,
-            "actions": {} if self._frozen else offers,
-            "sentence": _count(len(found), current),
+            "actions": {} if self._is_static else offers,
+            "sentence": _describe_count(len(found), current),
         }
 
-    def _forms(self) -> dict[str, str]:
-        found, now, current = self._all(), time.time(), str(self._manager.current)
+    def _mimebundle(self) -> dict[str, str]:
+        found, now, current = self._view_models(), time.time(), str(self._manager.current)
         lines = [
-            f"{'▸' if facts.name == current else ' '} {clean(facts.name)}  {describe_session(facts, now)}"
+            f"{'▸' if facts.name == current else ' '} {sanitize(facts.name)}  {describe_session(facts, now)}"
             for facts in found
         ]
         return {
-            "text/plain": "\n".join(lines) or _NONE,
-            "text/html": sessions_html(found, current, now, named=True, none=_NONE),
+            "text/plain": "\n".join(lines) or _NO_SESSION_TEXT,
+            "text/html": sessions_html(found, current, now, show_names=True, empty_text=_NO_SESSION_TEXT),
         }
 
-    def _wish(self, wish: dict[str, Any]) -> None:
-        if self._frozen:
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if self._is_static:
             return
-        if any(actions.wish(wish) for actions in list(self._closing.values())):
+        if any(actions.handle_message(message) for actions in list(self._actions_by_session.values())):
             return
-        match wish:
-            case {"kind": "use", "name": str() as name} if name in self._managed():
+        match message:
+            case {"kind": "use", "name": str() as name} if name in self._managed_sessions():
                 self._manager.use(name)
 
-    def _release(self) -> None:
-        self._manager.unobserve(self._changed, ["sessions", "current"])
-        with self._listening_lock:
-            for unsubscribe in self._listening.values():
+    def _dispose(self) -> None:
+        self._manager.unobserve(self._on_sessions_change, ["sessions", "current"])
+        with self._subscriptions_lock:
+            for unsubscribe in self._subscriptions.values():
                 unsubscribe()
-            self._listening.clear()
+            self._subscriptions.clear()
 
-    def _changed(self, _: Any) -> None:
+    def _on_sessions_change(self, _: Any) -> None:
         """Listen to the sessions there are, and to no others."""
-        managed = dict(self._managed())
-        with self._listening_lock:
+        managed = dict(self._managed_sessions())
+        with self._subscriptions_lock:
             here = {id(each.session): each.session for each in managed.values()}
-            for gone in set(self._listening) - set(here):
-                self._listening.pop(gone)()
-            for key in set(here) - set(self._listening):
-                self._listening[key] = here[key].subscribe(lambda _: self._request())
-            self._closing = {
-                name: self._closing.get(name) or Actions([self._close_action(name)], self._request) for name in managed
+            for gone in set(self._subscriptions) - set(here):
+                self._subscriptions.pop(gone)()
+            for key in set(here) - set(self._subscriptions):
+                self._subscriptions[key] = here[key].subscribe(lambda _: self._request_update())
+            self._actions_by_session = {
+                name: self._actions_by_session.get(name) or Actions([self._close_action(name)], self._request_update)
+                for name in managed
             }
-        self._request()
+        self._request_update()
 
     def _close_action(self, name: str) -> Action:
         return Action(
             f"close {name}",
             "Close",
-            work=lambda _: self._manager.close(name),
-            outcome=lambda _: "closed",
-            confirm=f"Log out of {clean(name, 60)}? Its jobs go on.",
+            run=lambda _: self._manager.close(name),
+            describe_result=lambda _: "closed",
+            confirm=f"Log out of {sanitize(name, 60)}? Its jobs go on.",
             yes="Log out",
         )
 
 
-_NONE = "No session. %flare connect KIT opens one."
+_NO_SESSION_TEXT = "No session. %flare connect KIT opens one."
 
 
-def _count(number: int, current: str) -> str:
+def _describe_count(number: int, current: str) -> str:
     what = "no session" if not number else f"{number} {'session' if number == 1 else 'sessions'}"
-    return f"{what}, current: {clean(current) or 'none'}"
+    return f"{what}, current: {sanitize(current) or 'none'}"

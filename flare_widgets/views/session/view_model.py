@@ -9,19 +9,25 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...api import Session
-from ...formatting.text import clean
-from ...monitoring.job.format import ago
+from ...formatting.text import sanitize
+from ...monitoring.job.format import format_age
 
-WARN_DAYS = 30
+CERTIFICATE_WARNING_DAYS = 30
 """Days left of the user's certificate from which on that is said: asking for a new one takes a while."""
 
-_TONES = {"ready": "good", "connecting": "unknown", "reconnecting": "warn", "expired": "unknown", "closed": "bad"}
-GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
-_DAY = 86_400.0
+_STATE_SEVERITIES = {
+    "ready": "good",
+    "connecting": "unknown",
+    "reconnecting": "warn",
+    "expired": "unknown",
+    "closed": "bad",
+}
+SEVERITY_GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
-class SessionFacts:
+class SessionViewModel:
     """A session at one moment. What certificates and servers say is not trusted: escape before showing.
 
     Attributes
@@ -50,7 +56,7 @@ class SessionFacts:
     expires_at: float
 
     @classmethod
-    def of(cls, session: Session, name: str = "") -> SessionFacts:
+    def of(cls, session: Session, name: str = "") -> SessionViewModel:
         """Return how a session stands now."""
         kit, status = session.kit, session.status
         return cls(
@@ -71,21 +77,21 @@ class SessionFacts:
         return asdict(self)
 
 
-def tone(facts: SessionFacts) -> str:
+def severity(view_model: SessionViewModel) -> str:
     """Return ``good``, ``warn``, ``bad`` or ``unknown``."""
-    return _TONES.get(facts.state, "unknown")
+    return _STATE_SEVERITIES.get(view_model.state, "unknown")
 
 
-def mandate(facts: SessionFacts) -> str:
+def role_and_org(view_model: SessionViewModel) -> str:
     """Return the user's role and organisation: ``project admin, nvidia``."""
-    return ", ".join(filter(None, (clean(facts.role).replace("_", " "), clean(facts.organization))))
+    return ", ".join(filter(None, (sanitize(view_model.role).replace("_", " "), sanitize(view_model.organization))))
 
 
-def state_words(facts: SessionFacts, now: float) -> str:
+def state_text(view_model: SessionViewModel, now: float) -> str:
     """Return how the session stands, for how long, and why if that is not as it should be."""
-    age = ago(max(0.0, now - facts.since))
-    reason = f": {clean(facts.reason, 300)}" if facts.reason else ""
-    match facts.state:
+    age = format_age(max(0.0, now - view_model.since))
+    reason = f": {sanitize(view_model.reason, 300)}" if view_model.reason else ""
+    match view_model.state:
         case "ready":
             return f"ready for {age}"
         case "reconnecting":
@@ -96,13 +102,13 @@ def state_words(facts: SessionFacts, now: float) -> str:
             return "ended by the server for being idle; the next command logs in again"
         case "closed":
             return f"closed {age} ago{reason}"
-    return clean(facts.state)
+    return sanitize(view_model.state)
 
 
-def certificate_words(facts: SessionFacts, now: float) -> str:
+def certificate_text(view_model: SessionViewModel, now: float) -> str:
     """Return what is to be said of the certificate; empty while it lasts for long."""
-    left = (facts.expires_at - now) / _DAY
-    if left >= WARN_DAYS:
+    left = (view_model.expires_at - now) / _DAY_S
+    if left >= CERTIFICATE_WARNING_DAYS:
         return ""
     if left < 0:
         return "the certificate has expired: ask the project admin for a new startup kit"
@@ -112,14 +118,14 @@ def certificate_words(facts: SessionFacts, now: float) -> str:
     return f"the certificate expires in {days} {'day' if days == 1 else 'days'}"
 
 
-def describe_session(facts: SessionFacts, now: float) -> str:
+def describe_session(view_model: SessionViewModel, now: float) -> str:
     """Return a session in one line: ``admin@nvidia.com  project admin, nvidia  →  server:8002  study x  ready``."""
     parts = [
-        clean(facts.username),
-        mandate(facts),
-        f"→  {clean(facts.address)}",
-        f"study {clean(facts.study)}",
-        state_words(facts, now),
-        certificate_words(facts, now),
+        sanitize(view_model.username),
+        role_and_org(view_model),
+        f"→  {sanitize(view_model.address)}",
+        f"study {sanitize(view_model.study)}",
+        state_text(view_model, now),
+        certificate_text(view_model, now),
     ]
     return "  ".join(filter(None, parts))

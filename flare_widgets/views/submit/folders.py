@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ...api.transfer.job_folder import is_job_folder
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 
-_MOST = 300
-_MOST_CRUMBS = 12
+_MAX_FOLDERS = 300
+_MAX_BREADCRUMBS = 12
 
 
 @dataclass(frozen=True)
-class Place:
+class FolderContents:
     """A folder, and the folders in it.
 
     Attributes
@@ -37,20 +37,20 @@ class Place:
     problem: str = ""
 
 
-def look(path: Path) -> Place:
+def list_folder(path: Path) -> FolderContents:
     """Return what is in a folder; why it cannot be read is told by the result."""
     try:
         with os.scandir(path) as entries:
             names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
     except OSError as e:
-        return Place(path, problem=f"{clean(str(path), 300)} cannot be read: {e.strerror}")
+        return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: {e.strerror}")
     except ValueError:  # what is typed in a browser need not be a path
-        return Place(path, problem=f"{clean(str(path), 300)} cannot be read: it is no path")
-    shown = names[:_MOST]
-    return Place(path, tuple((name, is_job(path / name)) for name in shown), len(names) - len(shown))
+        return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: it is no path")
+    shown = names[:_MAX_FOLDERS]
+    return FolderContents(path, tuple((name, looks_like_job(path / name)) for name in shown), len(names) - len(shown))
 
 
-def is_job(path: Path) -> bool:
+def looks_like_job(path: Path) -> bool:
     """Return whether a folder looks like a job's; one that cannot be read does not."""
     try:
         return is_job_folder(path)
@@ -59,7 +59,7 @@ def is_job(path: Path) -> bool:
 
 
 @dataclass
-class Listing:
+class FolderListing:
     """A place as a browser is shown it: what can be gone to has a number, since a name may be anything.
 
     Attributes
@@ -68,34 +68,35 @@ class Listing:
         What is listed.
     """
 
-    place: Place
-    _numbers: dict[int, Path] = field(default_factory=dict)
+    contents: FolderContents
+    _paths_by_id: dict[int, Path] = field(default_factory=dict)
     _json: dict[str, Any] = field(default_factory=dict)
 
-    _next = itertools.count(1)
+    _ids = itertools.count(1)
 
     def __post_init__(self) -> None:
-        place = self.place
-        crumbs = [place.path, *place.path.parents][:_MOST_CRUMBS][::-1]
+        place = self.contents
+        crumbs = [place.path, *place.path.parents][:_MAX_BREADCRUMBS][::-1]
         self._json = {
-            "path": clean(str(place.path), 500),
-            "crumbs": [{"id": self._number(path), "name": clean(path.name or str(path))} for path in crumbs],
+            "path": sanitize(str(place.path), 500),
+            "crumbs": [{"id": self._assign_id(path), "name": sanitize(path.name or str(path))} for path in crumbs],
             "folders": [
-                {"id": self._number(place.path / name), "name": clean(name), "job": job} for name, job in place.folders
+                {"id": self._assign_id(place.path / name), "name": sanitize(name), "job": job}
+                for name, job in place.folders
             ],
             "more": place.more,
-            "problem": clean(place.problem, 500),
+            "problem": sanitize(place.problem, 500),
         }
 
     def to_json(self) -> dict[str, Any]:
         """Return ``path, crumbs, folders, more, problem``; a crumb and a folder have an ``id``, for :meth:`path_of`."""
         return self._json
 
-    def path_of(self, number: Any) -> Path | None:
+    def path_of(self, folder_id: Any) -> Path | None:
         """Return what a number of this listing stands for."""
-        return self._numbers.get(number) if isinstance(number, int) else None
+        return self._paths_by_id.get(folder_id) if isinstance(folder_id, int) else None
 
-    def _number(self, path: Path) -> int:
-        number = next(self._next)
-        self._numbers[number] = path
+    def _assign_id(self, path: Path) -> int:
+        number = next(self._ids)
+        self._paths_by_id[number] = path
         return number

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from ...api.transfer.job_folder import JobFolder, Problem
-from ...formatting.text import clean, size
-from ..core.html import _environment, _style, _Times
+from ...api.transfer.job_folder import JobFolder, JobFolderProblem
+from ...formatting.text import format_size, sanitize
+from ..core.html import TimeFormatter, scoped_style, template_environment
 
-GLYPHS = {"error": "✕", "warning": "!"}
+PROBLEM_GLYPHS = {"error": "✕", "warning": "!"}
 
 
 def submit_html(
     folder: JobFolder | None,
-    wrong: Sequence[Problem],
+    problems: Sequence[JobFolderProblem],
     session: Sequence[str],
     jobs: Sequence[Mapping[str, Any]],
     now: float,
@@ -38,30 +38,33 @@ def submit_html(
     zone
         The time zone to show times in; this machine's when not given.
     """
-    times = _Times([now, *(job["at"] for job in jobs)], zone)
-    root, style = _style("submit-static.css")
+    times = TimeFormatter([now, *(job["at"] for job in jobs)], zone)
+    root, style = scoped_style("submit-static.css")
     return (
-        _environment()
+        template_environment()
         .get_template("submit.html.j2")
         .render(
             root=root,
             style=style,
-            session=[clean(words) for words in session],
-            chosen=None if folder is None else _chosen(folder),
-            problems=[{"severity": p.severity, "glyph": GLYPHS[p.severity], "words": p.words} for p in wrong],
-            jobs=[
-                {"name": clean(job["name"]), "id": clean(job["job_id"]), "at": times.show(job["at"])} for job in jobs
+            session=[sanitize(words) for words in session],
+            chosen=None if folder is None else _folder_context(folder),
+            problems=[
+                {"severity": p.severity, "glyph": PROBLEM_GLYPHS[p.severity], "words": p.message} for p in problems
             ],
-            made_at=times.show(now),
+            jobs=[
+                {"name": sanitize(job["name"]), "id": sanitize(job["job_id"]), "at": times.format(job["at"])}
+                for job in jobs
+            ],
+            made_at=times.format(now),
             common=times.common,
         )
     )
 
 
-def _chosen(folder: JobFolder) -> dict[str, str]:
-    files = f"{folder.count} {'file' if folder.count == 1 else 'files'}, {size(folder.size)}"
+def _folder_context(folder: JobFolder) -> dict[str, str]:
+    files = f"{folder.count} {'file' if folder.count == 1 else 'files'}, {format_size(folder.size)}"
     return {
-        "name": clean(folder.name) or "job",
-        "path": clean(folder.path, 300),
+        "name": sanitize(folder.name) or "job",
+        "path": sanitize(folder.path, 300),
         "files": "" if folder.obstacle and not folder.count else files,
     }

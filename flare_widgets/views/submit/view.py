@@ -14,14 +14,14 @@ from typing import Any
 import traitlets
 
 from ...api import commands
-from ...api.permissions import refusal
+from ...api.permissions import session_denial_reason
 from ...api.session import Session
-from ...api.transfer.job_folder import JobFolder, Problem, problems, read_job_folder
-from ...formatting.text import SHORT_ID, clean, size
-from ..core.actions import Action, Actions, Doing
+from ...api.transfer.job_folder import JobFolder, JobFolderProblem, find_problems, read_job_folder
+from ...formatting.text import SHORT_ID, format_size, sanitize
+from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
-from ..core.output_handles import Slot
-from .folders import Listing, is_job, look
+from ..core.output_handles import Placeholder
+from .folders import FolderListing, list_folder, looks_like_job
 from .html import submit_html
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -70,197 +70,202 @@ class SubmitForm(LiveView):
         self,
         session: Session,
         folder: str | Path | None = None,
-        opened: Callable[[str], LiveView | None] = lambda _: None,
+        make_job_view: Callable[[str], LiveView | None] = lambda _: None,
     ) -> None:
         self._session = session
-        self._opened = opened
-        self._slot = Slot()
-        self._jobs: list[dict[str, Any]] = []
-        self._folder: JobFolder | None = None
-        self._connected: tuple[str, ...] | None = None
-        self._looks = 0
+        self._make_job_view = make_job_view
+        self._placeholder = Placeholder()
+        self._submitted_jobs: list[dict[str, Any]] = []
+        self._job_folder: JobFolder | None = None
+        self._connected_sites: tuple[str, ...] | None = None
+        self._last_scan = 0
         start = Path(os.path.abspath(Path(folder or ".").expanduser()))  # noqa: PTH100 - a link must stay one
-        chosen = start if folder is not None and is_job(start) else None
-        self._listing = Listing(look(start if chosen is None else start.parent))
+        chosen = start if folder is not None and looks_like_job(start) else None
+        self._listing = FolderListing(list_folder(start if chosen is None else start.parent))
         if chosen is not None:
-            self._folder = read_job_folder(chosen)
+            self._job_folder = read_job_folder(chosen)
         submit = Action(
             "submit",
             "Submit",
-            work=self._submit,
-            outcome=str,
-            why_not=self._grey,
+            run=self._submit,
+            describe_result=str,
+            disabled_reason=self._disabled_reason,
             cancels=True,
         )
-        self._actions = Actions([submit], self._request)
+        self._actions = Actions([submit], self._request_update)
         # A session that is over says so at once, and the form ends before it has the means to unsubscribe.
-        self._end_with_session: Callable[[], None] = lambda: None
+        self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
-        self._end_with_session = session.subscribe(lambda _: self._request())
-        self._ask_who_is_connected()
+        self._unsubscribe = session.subscribe(lambda _: self._request_update())
+        self._fetch_connected_sites()
 
     # -- the forms -----------------------------------------------------------------------------------------
 
-    def _facts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         kit = self._session.kit
         return {
             "session_facts": {
-                "username": clean(kit.username),
-                "address": clean(kit.address),
-                "study": clean(self._session.study),
+                "username": sanitize(kit.username),
+                "address": sanitize(kit.address),
+                "study": sanitize(self._session.study),
             },
             "place": self._listing.to_json(),
-            "job": {} if self._folder is None else self._job_json(self._folder),
-            "actions": [] if self._frozen else self._actions.to_json(),
-            "submitted": list(self._jobs),
+            "job": {} if self._job_folder is None else self._job_json(self._job_folder),
+            "actions": [] if self._is_static else self._actions.to_json(),
+            "submitted": list(self._submitted_jobs),
         }
 
     def _job_json(self, folder: JobFolder) -> dict[str, Any]:
         found = folder.to_json()
-        del found["remarks"]
-        wrong = [{"severity": p.severity, "words": p.words} for p in self._problems(folder)]
-        return {**_printable(found), "problems": wrong}
+        del found["initial_problems"]
+        wrong = [{"severity": p.severity, "words": p.message} for p in self._problems(folder)]
+        return {**_sanitize_json(found), "problems": wrong}
 
-    def _problems(self, folder: JobFolder) -> tuple[Problem, ...]:
-        return problems(folder, self._connected)
+    def _problems(self, folder: JobFolder) -> tuple[JobFolderProblem, ...]:
+        return find_problems(folder, self._connected_sites)
 
-    def _forms(self) -> dict[str, str]:
-        wrong = () if self._folder is None else self._problems(self._folder)
+    def _mimebundle(self) -> dict[str, str]:
+        wrong = () if self._job_folder is None else self._problems(self._job_folder)
         session = self._session
         return {
-            "text/plain": describe_form(self._folder, wrong, session, self._jobs),
+            "text/plain": describe_form(self._job_folder, wrong, session, self._submitted_jobs),
             "text/html": submit_html(
-                self._folder,
+                self._job_folder,
                 wrong,
-                [clean(session.kit.username), clean(session.kit.address), f"study {clean(session.study)}"],
-                self._jobs,
+                [sanitize(session.kit.username), sanitize(session.kit.address), f"study {sanitize(session.study)}"],
+                self._submitted_jobs,
                 time.time(),
             ),
         }
 
-    def _done(self) -> bool:
-        return self._session.closed and not self._actions.busy("submit")
+    def _is_finished(self) -> bool:
+        return self._session.closed and not self._actions.is_busy("submit")
 
-    def _release(self) -> None:
-        self._end_with_session()
+    def _dispose(self) -> None:
+        self._unsubscribe()
 
     def show(self) -> None:
         """Show the form in the current cell, with room for jobs below; in a terminal, print its text."""
         super().show()
-        self._slot.show()
+        self._placeholder.show()
 
     def _ipython_display_(self) -> None:
-        if not self._outputs.repeated():
+        if not self._outputs.was_already_shown():
             self._outputs.show(*self._repr_mimebundle_())
-            self._slot.show()
+            self._placeholder.show()
 
     # -- the user's wishes ---------------------------------------------------------------------------------
 
-    def _wish(self, wish: dict[str, Any]) -> None:
-        if self._frozen or self._actions.wish(wish):
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if self._is_static or self._actions.handle_message(message):
             return
-        match wish:
+        match message:
             case {"kind": "go", "id": number}:
                 path = self._listing.path_of(number)
                 if path is not None:
-                    self._soon(path)
+                    self._scan_in_thread(path)
             case {"kind": "type", "path": str() as typed} if typed.strip() and "\0" not in typed:
                 # From the place shown: that is what a user sees beside the field.
-                place = self._listing.place.path
+                place = self._listing.contents.path
                 at = os.path.expanduser(typed.strip())  # noqa: PTH111 - an unknown user's is no error, but not there
-                self._soon(Path(os.path.abspath(place / at)))  # noqa: PTH100
-            case {"kind": "again" | "back"} if self._actions.busy("submit"):
+                self._scan_in_thread(Path(os.path.abspath(place / at)))  # noqa: PTH100
+            case {"kind": "again" | "back"} if self._actions.is_busy("submit"):
                 pass  # what is being sent stays in sight until it is
             case {"kind": "again"}:
-                if self._folder is not None:
-                    self._soon(Path(self._folder.path))
-                self._ask_who_is_connected()
+                if self._job_folder is not None:
+                    self._scan_in_thread(Path(self._job_folder.path))
+                self._fetch_connected_sites()
             case {"kind": "back"}:
-                self._folder = None
+                self._job_folder = None
                 self._actions.reset("submit")
-                self._soon(self._listing.place.path)
+                self._scan_in_thread(self._listing.contents.path)
 
-    def _soon(self, path: Path) -> None:
+    def _scan_in_thread(self, path: Path) -> None:
         """Look at a folder, in a thread: a disk may be slow. Only the newest look counts."""
         with self._state_lock:
-            self._looks += 1
-            turn = self._looks
-        threading.Thread(target=self._look, args=(path, turn), name="flare-folders", daemon=True).start()
+            self._last_scan += 1
+            turn = self._last_scan
+        threading.Thread(target=self._scan, args=(path, turn), name="flare-folders", daemon=True).start()
 
-    def _look(self, path: Path, turn: int) -> None:
-        job = read_job_folder(path) if is_job(path) else None
-        listing = Listing(look(path)) if job is None else None
+    def _scan(self, path: Path, scan: int) -> None:
+        job = read_job_folder(path) if looks_like_job(path) else None
+        listing = FolderListing(list_folder(path)) if job is None else None
         with self._state_lock:
-            if turn != self._looks or self._actions.busy("submit"):
+            if scan != self._last_scan or self._actions.is_busy("submit"):
                 return
             if listing is not None:
                 # What cannot be gone to leaves the place as it was, with the reason.
-                if listing.place.problem:
-                    listing = Listing(_with_problem(look(self._listing.place.path), listing.place.problem))
-                self._listing, self._folder = listing, None
+                if listing.contents.problem:
+                    listing = FolderListing(
+                        _with_problem(list_folder(self._listing.contents.path), listing.contents.problem)
+                    )
+                self._listing, self._job_folder = listing, None
             else:
-                self._folder = job
+                self._job_folder = job
             self._actions.reset("submit")
-        self._request()
+        self._request_update()
 
-    def _ask_who_is_connected(self) -> None:
+    def _fetch_connected_sites(self) -> None:
         def note(future: concurrent.futures.Future[Any]) -> None:
             if not future.cancelled() and future.exception() is None:
-                self._connected = tuple(client.name for client in future.result().client_info)
-                self._request()
+                self._connected_sites = tuple(client.name for client in future.result().client_info)
+                self._request_update()
 
         if not self._session.closed:
             self._session.start(commands.get_system_info()).add_done_callback(note)
 
-    def _grey(self) -> str:
-        if refused := refusal(self._session, "submit_job"):
+    def _disabled_reason(self) -> str:
+        if refused := session_denial_reason(self._session, "submit_job"):
             return refused
         if self._session.closed:
             return "the session has ended: connect again"
-        if self._folder is None:
+        if self._job_folder is None:
             return "choose a job folder first"
-        if any(problem.severity == "error" for problem in self._problems(self._folder)):
+        if any(problem.severity == "error" for problem in self._problems(self._job_folder)):
             return "mend what is wrong with the folder first, then look again"
         return ""
 
-    def _submit(self, doing: Doing) -> str:
-        folder = self._folder
+    def _submit(self, context: ActionContext) -> str:
+        folder = self._job_folder
         assert folder is not None, "greyed while there is none"
-        job_id = self._session.submit_job(folder.path, progress=doing.transfer("sending"))
-        self._jobs = [{"job_id": clean(job_id), "name": clean(folder.name), "at": time.time()}, *self._jobs]
+        job_id = self._session.submit_job(folder.path, progress=context.progress_callback("sending"))
+        self._submitted_jobs = [
+            {"job_id": sanitize(job_id), "name": sanitize(folder.name), "at": time.time()},
+            *self._submitted_jobs,
+        ]
         try:
-            view = self._opened(job_id)
+            view = self._make_job_view(job_id)
             if view is not None:
-                self._slot.fill(view._outputs, *view._repr_mimebundle_())
+                self._placeholder.fill(view._outputs, *view._repr_mimebundle_())
         except Exception:
             # The job is submitted, whatever becomes of its picture.
             log.exception("the view of job %s could not be shown", job_id)
-        return f"submitted as job {clean(job_id[:SHORT_ID])}"
+        return f"submitted as job {sanitize(job_id[:SHORT_ID])}"
 
 
 def describe_form(
-    folder: JobFolder | None, wrong: tuple[Problem, ...], session: Session, jobs: list[dict[str, Any]]
+    folder: JobFolder | None, found_problems: tuple[JobFolderProblem, ...], session: Session, jobs: list[dict[str, Any]]
 ) -> str:
     """Return the form as text: what would be sent, what is wrong with it, what was submitted."""
     kit = session.kit
-    lines = [f"submit a job  {clean(kit.username)}  →  {clean(kit.address)}  study {clean(session.study)}"]
+    lines = [f"submit a job  {sanitize(kit.username)}  →  {sanitize(kit.address)}  study {sanitize(session.study)}"]
     if folder is None:
         lines.append("  no folder chosen")
     else:
-        files = f"{folder.count} {'file' if folder.count == 1 else 'files'}, {size(folder.size)}"
-        lines.append(f"  {clean(folder.name, 60)}  {clean(folder.path, 300)}  {files}")
-        lines += [f"  {'✕' if p.severity == 'error' else '!'} {p.words}" for p in wrong]
+        files = f"{folder.count} {'file' if folder.count == 1 else 'files'}, {format_size(folder.size)}"
+        lines.append(f"  {sanitize(folder.name, 60)}  {sanitize(folder.path, 300)}  {files}")
+        lines += [f"  {'✕' if p.severity == 'error' else '!'} {p.message}" for p in found_problems]
     lines += [f"  submitted {job['name']} as {job['job_id']}" for job in jobs]
     return "\n".join(lines)
 
 
-def _printable(value: Any) -> Any:
+def _sanitize_json(value: Any) -> Any:
     """Return what was found in a folder with all words fit to be sent: a file's name may be no text at all."""
     if isinstance(value, str):
-        return clean(value, 500)
+        return sanitize(value, 500)
     if isinstance(value, dict):
-        return {key: _printable(each) for key, each in value.items()}
-    return [_printable(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return {key: _sanitize_json(each) for key, each in value.items()}
+    return [_sanitize_json(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _with_problem(place: Any, problem: str) -> Any:

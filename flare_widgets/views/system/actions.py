@@ -9,18 +9,18 @@ from typing import Any
 
 from ...api import Session, commands
 from ...api.models import TargetType
-from ...api.permissions import refusal
+from ...api.permissions import session_denial_reason
 from ...errors import FlareError
-from ...formatting.text import clean
+from ...formatting.text import sanitize
 from ...monitoring.system.snapshot import SystemSnapshot
 from ...monitoring.system.watch import SystemWatch
-from ..core.actions import Action, Actions, Doing
+from ..core.actions import Action, ActionContext, Actions
 
 SERVER = "server"
 
-_PATIENCE = 90.0  # seconds for processes to come back, or to end
-_PAUSE = 0.5
-_NAMEABLE = re.compile(r"[A-Za-z0-9._-]+")  # what FLARE takes for a target
+_TIMEOUT_S = 90.0  # seconds for processes to come back, or to end
+_POLL_INTERVAL_S = 0.5
+_TARGET_NAME = re.compile(r"[A-Za-z0-9._-]+")  # what FLARE takes for a target
 
 
 class SystemActions:
@@ -36,79 +36,83 @@ class SystemActions:
         Called, from any thread, when there is news.
     """
 
-    def __init__(self, session: Session, watch: SystemWatch, changed: Callable[[], None]) -> None:
+    def __init__(self, session: Session, watch: SystemWatch, on_change: Callable[[], None]) -> None:
         self._session = session
         self._watch = watch
-        self._changed = changed
+        self._on_change = on_change
         self._kit_host = session.kit.address.rpartition(":")[0].strip("[]") or SERVER
-        self._of: dict[str, Actions] = {}
+        self._actions_by_target: dict[str, Actions] = {}
 
-    def offer(self, name: str) -> None:
+    def add_actions_for(self, name: str) -> None:
         """Offer what can be done to the server, or to a site of this name."""
         known = self._watch.snapshot
-        if name not in self._of and (name == SERVER or known.site(name) is not None):
-            offers = self._on_server() if name == SERVER else self._on_site(name)
-            self._of[name] = Actions(offers, self._changed)
-            self._changed()
+        if name not in self._actions_by_target and (name == SERVER or known.site(name) is not None):
+            offers = self._server_actions() if name == SERVER else self._site_actions(name)
+            self._actions_by_target[name] = Actions(offers, self._on_change)
+            self._on_change()
 
-    def wish(self, message: dict[str, Any]) -> bool:
+    def handle_message(self, message: dict[str, Any]) -> bool:
         """Take a message from the browser; return whether it is about an action."""
-        return any(actions.wish(message) for actions in list(self._of.values()))
+        return any(actions.handle_message(message) for actions in list(self._actions_by_target.values()))
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
         """Return the actions by the name of what they are done to; see :meth:`.Actions.to_json`."""
         found = {}
-        for name, actions in list(self._of.items()):
+        for name, actions in list(self._actions_by_target.items()):
             site = self._watch.snapshot.site(name)
             hidden = "enable" if site is None or not site.disabled else "disable"
             found[name] = [a for a in actions.to_json() if a["name"].split(" ")[0] != hidden or a["words"]]
         return found
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether something is under way."""
-        return any(a["state"] in ("asked", "running") for actions in self._of.values() for a in actions.to_json())
+        return any(
+            a["state"] in ("asked", "running")
+            for actions in self._actions_by_target.values()
+            for a in actions.to_json()
+        )
 
     @property
     def outcomes(self) -> list[str]:
         """What has come of the actions so far, in words."""
-        return [words for actions in self._of.values() for words in actions.outcomes]
+        return [words for actions in self._actions_by_target.values() for words in actions.outcomes]
 
     # -- what there is -------------------------------------------------------------------------------------
 
-    def _on_server(self) -> list[Action]:
+    def _server_actions(self) -> list[Action]:
         host = self._kit_host
         return [
             Action(
                 "restart server",
                 "Restart server and sites",
-                work=self._restart_all,
-                why_not=lambda: self._grey("restart"),
+                run=self._restart_all,
+                disabled_reason=lambda: self._disabled_reason("restart"),
                 danger=True,
-                confirm=f"The server and all its sites end and start again. Type {clean(host)} to do it:",
+                confirm=f"The server and all its sites end and start again. Type {sanitize(host)} to do it:",
                 type=host,
                 yes="Restart all",
             ),
             Action(
                 "stop server",
                 "Shut down server and sites",
-                work=lambda doing: self._shut_down(doing, TargetType.ALL),
-                why_not=lambda: self._grey("shutdown"),
+                run=lambda doing: self._shut_down(doing, TargetType.ALL),
+                disabled_reason=lambda: self._disabled_reason("shutdown"),
                 danger=True,
-                confirm=f"The server and all its sites end; nothing starts them again. Type {clean(host)} to do it:",
+                confirm=f"The server and all its sites end; nothing starts them again. Type {sanitize(host)} to do it:",
                 type=host,
                 yes="Shut down all",
             ),
         ]
 
-    def _on_site(self, name: str) -> list[Action]:
-        shown = clean(name, 60)
+    def _site_actions(self, name: str) -> list[Action]:
+        shown = sanitize(name, 60)
         return [
             Action(
                 f"restart {name}",
                 "Restart",
-                work=lambda doing: self._restart_site(doing, name),
-                why_not=lambda: self._grey("restart", name),
+                run=lambda doing: self._restart_site(doing, name),
+                disabled_reason=lambda: self._disabled_reason("restart", name),
                 danger=True,
                 confirm=f"{shown} ends and starts again. Type {shown} to do it:",
                 type=name,
@@ -116,8 +120,8 @@ class SystemActions:
             Action(
                 f"stop {name}",
                 "Shut down",
-                work=lambda doing: self._shut_down(doing, TargetType.CLIENT, name),
-                why_not=lambda: self._grey("shutdown", name),
+                run=lambda doing: self._shut_down(doing, TargetType.CLIENT, name),
+                disabled_reason=lambda: self._disabled_reason("shutdown", name),
                 danger=True,
                 confirm=f"{shown} ends; only its own administrator can start it again. Type {shown} to do it:",
                 type=name,
@@ -125,8 +129,8 @@ class SystemActions:
             Action(
                 f"disable {name}",
                 "Disable",
-                work=lambda _: self._told(commands.disable_client(name), f"{shown} is disabled"),
-                why_not=lambda: self._grey("disable_client", name, connected=False),
+                run=lambda _: self._run_command(commands.disable_client(name), f"{shown} is disabled"),
+                disabled_reason=lambda: self._disabled_reason("disable_client", name, must_be_connected=False),
                 danger=True,
                 confirm=f"{shown} loses its connection until it is enabled again. Type {shown} to do it:",
                 type=name,
@@ -134,75 +138,77 @@ class SystemActions:
             Action(
                 f"enable {name}",
                 "Enable",
-                work=lambda _: self._told(commands.enable_client(name), f"{shown} is enabled: it may connect again"),
-                why_not=lambda: self._grey("enable_client", name, connected=False),
+                run=lambda _: self._run_command(
+                    commands.enable_client(name), f"{shown} is enabled: it may connect again"
+                ),
+                disabled_reason=lambda: self._disabled_reason("enable_client", name, must_be_connected=False),
             ),
         ]
 
-    def _grey(self, command: str, name: str | None = None, *, connected: bool = True) -> str:
+    def _disabled_reason(self, command: str, name: str | None = None, *, must_be_connected: bool = True) -> str:
         """Why a command is not possible now; empty when it is."""
         snapshot: SystemSnapshot = self._watch.snapshot
-        if refused := refusal(self._session, command):
+        if refused := session_denial_reason(self._session, command):
             return refused
         if self._watch.done:
             return "the session has ended"
         if snapshot.trouble:
             return "the server does not answer now"
-        if name is not None and not _NAMEABLE.fullmatch(name):
+        if name is not None and not _TARGET_NAME.fullmatch(name):
             return "FLARE's commands cannot name it"
         site = None if name is None else snapshot.site(name)
-        if name is not None and connected and (site is None or not site.connected):
+        if name is not None and must_be_connected and (site is None or not site.connected):
             return "it is not connected"
-        if connected and snapshot.jobs:
+        if must_be_connected and snapshot.jobs:
             return "jobs are running, and FLARE refuses it until they have ended: abort them, or wait"
         return ""
 
     # -- doing it ------------------------------------------------------------------------------------------
 
-    def _told(self, command: commands.Command[Any], outcome: str) -> str:
+    def _run_command(self, command: commands.Command[Any], outcome: str) -> str:
         self._session.start(command).result()
-        self._watch.look_again()
+        self._watch.refresh()
         return outcome
 
-    def _restart_site(self, doing: Doing, name: str) -> str:
-        doing.say("asked; waiting until it is back")
+    def _restart_site(self, context: ActionContext, name: str) -> str:
+        context.report("asked; waiting until it is back")
         try:
-            self._session.restart(TargetType.CLIENT, [name], timeout=_PATIENCE)
+            self._session.restart(TargetType.CLIENT, [name], timeout=_TIMEOUT_S)
         except TimeoutError:
-            return f"{clean(name, 60)} was told to restart, but is not back after {_PATIENCE:.0f} s"
+            return f"{sanitize(name, 60)} was told to restart, but is not back after {_TIMEOUT_S:.0f} s"
         finally:
-            self._watch.look_again()
-        return f"{clean(name, 60)} was restarted and is connected again"
+            self._watch.refresh()
+        return f"{sanitize(name, 60)} was restarted and is connected again"
 
-    def _restart_all(self, doing: Doing) -> str:
+    def _restart_all(self, context: ActionContext) -> str:
         """Restart everything and wait, in the session there is: it logs in again by itself."""
         before = self._session.get_system_info()
         sites = {client.name for client in before.client_info}
         self._session.start(commands.restart(TargetType.SERVER)).result()
-        doing.say("asked; the server goes down and comes back")
-        end = time.monotonic() + _PATIENCE
+        context.report("asked; the server goes down and comes back")
+        end = time.monotonic() + _TIMEOUT_S
         while time.monotonic() < end:
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_INTERVAL_S)
             try:
                 now = self._session.get_system_info()
             except FlareError:
                 continue
             if now.server_info.start_time == before.server_info.start_time:
                 continue
-            self._watch.learn(now)
+            self._watch.update(now)
             missing = sites - {client.name for client in now.client_info}
             if not missing:
                 return "the server and all its sites were restarted and are connected again"
-            doing.say(f"the server is back; {len(missing)} of {len(sites)} sites are still to come")
-        return f"the server was told to restart, but not everything is back after {_PATIENCE:.0f} s"
+            context.report(f"the server is back; {len(missing)} of {len(sites)} sites are still to come")
+        return f"the server was told to restart, but not everything is back after {_TIMEOUT_S:.0f} s"
 
-    def _shut_down(self, doing: Doing, kind: str, name: str = "") -> str:
-        doing.say("asked; waiting until it has ended")
-        what = f"{clean(name, 60)} was" if name else "the server and its sites were"
+    def _shut_down(self, context: ActionContext, kind: str, name: str = "") -> str:
+        context.report("asked; waiting until it has ended")
+        what = f"{sanitize(name, 60)} was" if name else "the server and its sites were"
         try:
-            self._session.shutdown(kind, [name] if name else None, timeout=_PATIENCE)
+            self._session.shutdown(kind, [name] if name else None, timeout=_TIMEOUT_S)
         except TimeoutError:
-            return f"{what} told to shut down, but not gone after {_PATIENCE:.0f} s"
+            return f"{what} told to shut down, but not gone after {_TIMEOUT_S:.0f} s"
         finally:
-            self._watch.look_again()
+            self._watch.refresh()
         return f"{what} shut down"

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from ...formatting.text import clean
-from ...monitoring.system.format import Words, runs, server_state, site_state, troubles
+from ...formatting.text import sanitize
+from ...monitoring.system.format import StateText, problems, running_jobs_text, server_state, site_state
 from ...monitoring.system.snapshot import Site, SiteJob, SystemSnapshot
-from ..core.html import _environment, _style, _Times
+from ..core.html import TimeFormatter, scoped_style, template_environment
 
-GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
+SEVERITY_GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
 """A sign for each tone, for eyes that do not tell the colours apart."""
 
-_MOST = 200
+_MAX_ROWS = 200
 
 
 def system_html(
@@ -40,71 +40,71 @@ def system_html(
     # A picture tells how it was when the server last answered: when the picture was made says nothing of the sites.
     seen = now if snapshot.facts_at is None else snapshot.facts_at
     moments = [now, snapshot.facts_at, snapshot.started_at, *(site.since for site in snapshot.sites)]
-    times = _Times([at for at in moments if at is not None], zone)
-    root, style = _style("system-static.css")
+    times = TimeFormatter([at for at in moments if at is not None], zone)
+    root, style = scoped_style("system-static.css")
     rows = [_row("server", server_state(snapshot, now), snapshot.jobs, snapshot.started_at, "up since", times)]
-    rows[0]["details"] = _details(snapshot.version, snapshot.resources)
-    for site in snapshot.sites[:_MOST]:
-        rows.append(_site(site, seen, times))
+    rows[0]["details"] = _describe_details(snapshot.version, snapshot.resources)
+    for site in snapshot.sites[:_MAX_ROWS]:
+        rows.append(_site_row(site, seen, times))
     return (
-        _environment()
+        template_environment()
         .get_template("system.html.j2")
         .render(
             root=root,
             style=style,
             state=server_state(snapshot, now),
-            glyph=GLYPHS[server_state(snapshot, now).tone],
-            address=clean(snapshot.address) or "FLARE server",
-            counts=_counts(snapshot),
-            who=_who(snapshot),
-            study=clean(snapshot.study),
+            glyph=SEVERITY_GLYPHS[server_state(snapshot, now).tone],
+            address=sanitize(snapshot.address) or "FLARE server",
+            counts=_describe_counts(snapshot),
+            who=_describe_user(snapshot),
+            study=sanitize(snapshot.study),
             trouble=bool(snapshot.trouble),
-            troubles=troubles(snapshot, seen),
+            troubles=problems(snapshot, seen),
             rows=rows,
-            more=max(0, len(snapshot.sites) - _MOST),
-            jobs=[{"id": clean(job.job_id), "app": clean(job.app, 60)} for job in snapshot.jobs[:_MOST]],
-            outcomes=[clean(words, 500) for words in outcomes],
-            facts_at=None if snapshot.facts_at is None else times.show(snapshot.facts_at),
-            made_at=times.show(now),
+            more=max(0, len(snapshot.sites) - _MAX_ROWS),
+            jobs=[{"id": sanitize(job.job_id), "app": sanitize(job.app, 60)} for job in snapshot.jobs[:_MAX_ROWS]],
+            outcomes=[sanitize(words, 500) for words in outcomes],
+            facts_at=None if snapshot.facts_at is None else times.format(snapshot.facts_at),
+            made_at=times.format(now),
             common=times.common,
         )
     )
 
 
-def _site(site: Site, seen: float, times: _Times) -> dict[str, Any]:
-    row = _row(clean(site.name, 60), site_state(site, seen), site.jobs, site.since, "connected since", times)
-    row["details"] = _details(site.version, site.resources)
+def _site_row(site: Site, as_of: float, times: TimeFormatter) -> dict[str, Any]:
+    row = _row(sanitize(site.name, 60), site_state(site, as_of), site.jobs, site.since, "connected since", times)
+    row["details"] = _describe_details(site.version, site.resources)
     return row
 
 
 def _row(
-    name: str, state: Words, jobs: tuple[SiteJob, ...], since: float | None, word: str, times: _Times
+    name: str, state: StateText, jobs: tuple[SiteJob, ...], since: float | None, since_label: str, times: TimeFormatter
 ) -> dict[str, Any]:
     return {
         "name": name,
         "tone": state.tone,
-        "glyph": GLYPHS[state.tone],
+        "glyph": SEVERITY_GLYPHS[state.tone],
         "words": state.words,
-        "runs": runs(jobs),
-        "since_word": word,
-        "since": None if since is None else times.show(since),
+        "runs": running_jobs_text(jobs),
+        "since_word": since_label,
+        "since": None if since is None else times.format(since),
         "details": "",
     }
 
 
-def _details(version: str, resources: str) -> str:
-    parts: Iterable[str] = (f"FLARE {clean(version)}" if version else "", clean(resources, 300))
+def _describe_details(version: str, resources: str) -> str:
+    parts: Iterable[str] = (f"FLARE {sanitize(version)}" if version else "", sanitize(resources, 300))
     return "; ".join(filter(None, parts))
 
 
-def _who(snapshot: SystemSnapshot) -> str:
-    mandate = ", ".join(filter(None, (clean(snapshot.role).replace("_", " "), clean(snapshot.organization))))
-    return " ".join(filter(None, (clean(snapshot.username), f"({mandate})" if mandate else "")))
+def _describe_user(snapshot: SystemSnapshot) -> str:
+    mandate = ", ".join(filter(None, (sanitize(snapshot.role).replace("_", " "), sanitize(snapshot.organization))))
+    return " ".join(filter(None, (sanitize(snapshot.username), f"({mandate})" if mandate else "")))
 
 
-def _counts(snapshot: SystemSnapshot) -> str:
+def _describe_counts(snapshot: SystemSnapshot) -> str:
     if snapshot.facts_at is None:
         return ""
-    here, jobs = len(snapshot.here), len(snapshot.jobs)
+    here, jobs = len(snapshot.connected_sites), len(snapshot.jobs)
     sites = "no site is connected" if not here else f"{here} {'site' if here == 1 else 'sites'} connected"
     return f"{sites}, " + ("no job is running" if not jobs else f"{jobs} {'job' if jobs == 1 else 'jobs'} running")

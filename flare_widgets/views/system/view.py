@@ -10,12 +10,12 @@ import traitlets
 
 from ...api.models import SystemInfo
 from ...api.session import Session
-from ...monitoring.system.format import describe_system, sentence
-from ...monitoring.system.snapshot import Connected, SystemSnapshot, fold_system
+from ...monitoring.system.format import describe_system, summarize_system
+from ...monitoring.system.snapshot import SystemReport, SystemSnapshot, apply_system_updates
 from ...monitoring.system.watch import SystemWatch
 from ..core.live_view import LiveView
-from ..core.pretty import MayBeLive
-from ..core.visibility import Lookers
+from ..core.pretty import LiveOnDisplay
+from ..core.visibility import VisibilityTracker
 from .actions import SystemActions
 from .html import system_html
 
@@ -24,23 +24,23 @@ __all__ = ["SystemStatus", "SystemView"]
 _STATIC = Path(__file__).parents[1] / "static"
 
 
-class Controls(Protocol):
+class SystemControls(Protocol):
     """What a view needs of what can be done to the server and to sites; see :class:`.SystemActions`."""
 
     @property
-    def busy(self) -> bool: ...
+    def is_busy(self) -> bool: ...
 
     @property
     def outcomes(self) -> list[str]: ...
 
-    def offer(self, name: str) -> None: ...
+    def add_actions_for(self, name: str) -> None: ...
 
-    def wish(self, message: dict[str, Any]) -> bool: ...
+    def handle_message(self, message: dict[str, Any]) -> bool: ...
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]: ...
 
 
-class SystemStatus(MayBeLive, SystemInfo):
+class SystemStatus(LiveOnDisplay, SystemInfo):
     """What ``Session.get_system_info`` returns, shown as a person would say it.
 
     Parameters
@@ -68,7 +68,7 @@ class SystemStatus(MayBeLive, SystemInfo):
             role=kit.role,
             organization=kit.organization,
         )
-        self.snapshot = fold_system(who, [Connected(info, now)])
+        self.snapshot = apply_system_updates(who, [SystemReport(info, now)])
         self._now = now
 
     def __repr__(self) -> str:
@@ -110,54 +110,56 @@ class SystemView(LiveView):
 
     def __init__(self, watch: SystemWatch, session: Session | None = None) -> None:
         self._watch = watch
-        self._controls: Controls | None = None if session is None else SystemActions(session, watch, self._news)
-        self._lookers = Lookers(self._looked_at)
-        self._unsubscribe = watch.subscribe(lambda _: self._request())
+        self._actions: SystemControls | None = (
+            None if session is None else SystemActions(session, watch, self._on_actions_change)
+        )
+        self._visibility = VisibilityTracker(self._on_visibility_change)
+        self._unsubscribe = watch.subscribe(lambda _: self._request_update())
         super().__init__()
         # Something may have happened between the first look and the subscription.
-        self._request()
+        self._request_update()
 
-    def _facts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         snapshot = self._watch.snapshot
         return {
             "snapshot": snapshot.to_json(),
-            "sentence": sentence(snapshot, time.time()),
-            "actions": {} if self._controls is None or self._frozen else self._controls.to_json(),
+            "sentence": summarize_system(snapshot, time.time()),
+            "actions": {} if self._actions is None or self._is_static else self._actions.to_json(),
         }
 
-    def _forms(self) -> dict[str, str]:
+    def _mimebundle(self) -> dict[str, str]:
         snapshot, now = self._watch.snapshot, time.time()
-        outcomes = [] if self._controls is None else self._controls.outcomes
+        outcomes = [] if self._actions is None else self._actions.outcomes
         return {
             "text/plain": "\n".join([describe_system(snapshot, now), *(f"  {words}" for words in outcomes)]),
             "text/html": system_html(snapshot, now, outcomes=outcomes),
         }
 
-    def _done(self) -> bool:
+    def _is_finished(self) -> bool:
         # Who shuts the server down wants to see what came of it.
-        return self._watch.done and not (self._controls is not None and self._controls.busy)
+        return self._watch.done and not (self._actions is not None and self._actions.is_busy)
 
-    def _release(self) -> None:
+    def _dispose(self) -> None:
         self._unsubscribe()
-        self._lookers.close()
+        self._visibility.close()
         self._watch.stop()
 
-    def _wish(self, wish: dict[str, Any]) -> None:
-        if self._frozen or self._lookers.note(wish):
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if self._is_static or self._visibility.handle_message(message):
             return
-        if wish["kind"] == "unfold" and isinstance(wish.get("name"), str):
-            if self._controls is not None:
-                self._controls.offer(wish["name"])
-        elif wish["kind"] == "details":
-            self._watch.ask_details()
-        elif self._controls is not None:
-            self._controls.wish(wish)
+        if message["kind"] == "unfold" and isinstance(message.get("name"), str):
+            if self._actions is not None:
+                self._actions.add_actions_for(message["name"])
+        elif message["kind"] == "details":
+            self._watch.request_details()
+        elif self._actions is not None:
+            self._actions.handle_message(message)
 
-    def _news(self) -> None:
-        self._request()
+    def _on_actions_change(self) -> None:
+        self._request_update()
 
-    def _looked_at(self, by_somebody: bool) -> None:
-        if by_somebody:
+    def _on_visibility_change(self, is_visible: bool) -> None:
+        if is_visible:
             self._watch.resume()
         else:
             self._watch.pause()

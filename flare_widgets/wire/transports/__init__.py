@@ -16,7 +16,7 @@ from .tcp import connect_tcp
 __all__ = ["Transport", "TransportClosed", "connect"]
 
 # The names that nvflare knows its drivers by; the server's side of some differs, what is on the wire does not.
-_SCHEMES: dict[str, Callable[[StartupKit], Awaitable[Transport]]] = {
+_CONNECTORS: dict[str, Callable[[StartupKit], Awaitable[Transport]]] = {
     **dict.fromkeys(("http", "https"), connect_http),
     **dict.fromkeys(("tcp", "stcp", "atcp", "satcp"), connect_tcp),
     **dict.fromkeys(("grpc", "grpcs", "agrpc", "agrpcs"), connect_grpc),
@@ -35,4 +35,4 @@ async def connect(kit: StartupKit) -> Transport:
     ConfigError
         The kit's scheme needs a package which is not installed.
     """
-    return await _SCHEMES[kit.scheme](kit)
+    return await _CONNECTORS[kit.scheme](kit)

@@ -13,7 +13,7 @@ class Transport(Protocol):
     """One connection to the server."""
 
     @property
-    def heard_at(self) -> float:
+    def last_received_at(self) -> float:
         """When bytes of the server last came, by :func:`time.monotonic`.
 
         Those of a large frame count while it comes, where the transport can see them (not with gRPC).

@@ -10,16 +10,16 @@ from typing import TypeVar
 from ...errors import NoConnection
 from ...kit import StartupKit
 from .resolve import resolve
-from .tls import check_peer, client_context, explain
+from .tls import check_peer, client_context, explain_tls_error
 
 T = TypeVar("T")
 
 # Large enough for a chunk of the server, so that reading one does not stop and go.
-_BUFFER = 2 << 20
+_BUFFER_BYTES = 2 << 20
 
-HUNG_UP = "it hung up; perhaps it does not accept the kit's certificate"
+HUNG_UP_MESSAGE = "it hung up; perhaps it does not accept the kit's certificate"
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+StreamPair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
@@ -39,14 +39,14 @@ async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
         except NoConnection:  # already in plain words
             raise
         except ssl.SSLError as e:
-            raise await explain(kit, address, e) from None
+            raise await explain_tls_error(kit, address, e) from None
         except (OSError, asyncio.TimeoutError) as e:
             # localhost is often ::1 and 127.0.0.1, with a listener on one of them.
-            trouble = NoConnection(f"nobody answers at {kit.address} ({_reason(e)}). Is the FL server running?")
+            trouble = NoConnection(f"nobody answers at {kit.address} ({_describe_error(e)}). Is the FL server running?")
     raise trouble or NoConnection(f"the server's name '{kit.host}' has no address")
 
 
-async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...] = ()) -> Streams:
+async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...] = ()) -> StreamPair:
     """Open a socket to one of the server's addresses, under TLS unless the kit says clear, and check who it is.
 
     Parameters
@@ -63,7 +63,7 @@ async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...]
         context.set_alpn_protocols(list(protocols))
     # asyncio sets TCP_NODELAY on every TCP socket.
     reader, writer = await asyncio.open_connection(
-        address, kit.port, limit=_BUFFER, ssl=context, server_hostname=kit.host if context is not None else None
+        address, kit.port, limit=_BUFFER_BYTES, ssl=context, server_hostname=kit.host if context is not None else None
     )
     try:
         check_peer(kit, writer.get_extra_info("ssl_object"))
@@ -73,15 +73,15 @@ async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...]
     return reader, writer
 
 
-def not_flare(kit: StartupKit, what: str) -> NoConnection:
+def not_flare_error(kit: StartupKit, detail: str) -> NoConnection:
     """Return the error for somebody who answers, but does not do what a FLARE server does."""
     return NoConnection(
-        f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({what}). "
+        f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({detail}). "
         f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}"
     )
 
 
-def ending(error: BaseException) -> str:
+def describe_close(error: BaseException) -> str:
     """Return in plain words why a connection ended."""
     if isinstance(error, ssl.SSLError):
         # A server that does not accept our certificate says so only after the handshake (TLS 1.3).
@@ -91,7 +91,7 @@ def ending(error: BaseException) -> str:
     return "the connection broke"
 
 
-def _reason(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -17,15 +17,15 @@ from cryptography import x509
 
 from ...errors import ConfigError, ProtocolError
 from ...kit import StartupKit
-from ..frames import MAX_FRAME, too_large
+from ..frames import MAX_FRAME_BYTES, too_large_message
 from .base import TransportClosed
-from .dial import dial, not_flare, open_streams
+from .dial import dial, not_flare_error, open_streams
 from .grpc_messages import decode, encode
-from .tls import is_for, names, trusted_root
+from .tls import host_names, matches_host, trusted_root_file
 
-_CALL = "/streamer.Streamer/Stream"
-_CLOSE = 0.5
-_OVERHEAD = 64  # of a message over its frame
+_METHOD = "/streamer.Streamer/Stream"
+_CLOSE_TIMEOUT_S = 0.5
+_MESSAGE_OVERHEAD_BYTES = 64  # of a message over its frame
 # A gRPC server ends connections that ping more often than every five minutes (ENHANCE_YOUR_CALM).
 _KEEPALIVE_MS = 330_000
 
@@ -37,17 +37,17 @@ class GrpcTransport:
         self._grpc = grpc
         self._channel = channel
         # Without (de)serializers, messages are bytes.
-        self._call = channel.stream_stream(_CALL)()
-        self._writing = asyncio.Lock()
+        self._call = channel.stream_stream(_METHOD)()
+        self._write_lock = asyncio.Lock()
         self._sequence = 0
-        self._closed = False
-        self.heard_at = time.monotonic()
+        self._is_closed = False
+        self.last_received_at = time.monotonic()
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
         # To cancel a write would cancel the whole call, so a sender who gives up leaves it to end by itself.
         writing = asyncio.ensure_future(self._write(frame))
-        writing.add_done_callback(_look_at)
+        writing.add_done_callback(_retrieve_exception)
         await asyncio.shield(writing)
 
     async def receive(self) -> bytes:
@@ -56,33 +56,33 @@ class GrpcTransport:
             message = await self._call.read()
         except self._grpc.aio.AioRpcError as e:
             if "larger than max" in str(e.details()):  # gRPC's words when its limit, which is ours, is passed
-                raise ProtocolError(too_large()) from None
-            raise TransportClosed(_why(e)) from None
+                raise ProtocolError(too_large_message()) from None
+            raise TransportClosed(_describe_error(e)) from None
         except asyncio.InvalidStateError:
             raise TransportClosed("the call has ended") from None
-        self.heard_at = time.monotonic()
+        self.last_received_at = time.monotonic()
         if message is self._grpc.aio.EOF:
             raise TransportClosed("closed by the server")
         return decode(message)
 
     async def close(self) -> None:
         """End the connection."""
-        self._closed = True
+        self._is_closed = True
         self._call.cancel()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._channel.close(None), _CLOSE)
+            await asyncio.wait_for(self._channel.close(None), _CLOSE_TIMEOUT_S)
 
     async def _write(self, frame: bytes) -> None:
-        async with self._writing:  # gRPC takes one at a time
+        async with self._write_lock:  # gRPC takes one at a time
             self._sequence += 1
             try:
                 await self._call.write(encode(self._sequence, frame))
             except self._grpc.aio.AioRpcError as e:
-                raise TransportClosed(_why(e)) from None
+                raise TransportClosed(_describe_error(e)) from None
             except asyncio.InvalidStateError:
                 raise TransportClosed("the call has ended") from None
             except asyncio.CancelledError:
-                if self._closed:  # of the call, not of us
+                if self._is_closed:  # of the call, not of us
                     raise TransportClosed("closed here") from None
                 raise
 
@@ -94,7 +94,7 @@ async def connect_grpc(kit: StartupKit) -> GrpcTransport:
     address is asked first with a TLS handshake of our own, which ends right away. That it is the same server
     which then answers the call is proven by FLARE's challenge.
     """
-    grpc = _library()
+    grpc = _import_grpc()
 
     async def ask(address: str) -> tuple[str, x509.Certificate | None]:
         _, writer = await open_streams(kit, address, ("h2",))
@@ -103,22 +103,22 @@ async def connect_grpc(kit: StartupKit) -> GrpcTransport:
             if ssl_object is None:
                 return address, None
             if ssl_object.selected_alpn_protocol() != "h2":
-                raise not_flare(kit, "no HTTP/2")
+                raise not_flare_error(kit, "no HTTP/2")
             return address, x509.load_der_x509_certificate(ssl_object.getpeercert(binary_form=True))
         finally:
             writer.transport.abort()
 
     address, certificate = await dial(kit, ask)
-    channel = _channel(grpc, kit, address, certificate)
+    channel = _create_channel(grpc, kit, address, certificate)
     try:
-        await _connected(grpc, kit, channel)
+        await _wait_until_ready(grpc, kit, channel)
         return GrpcTransport(grpc, channel)
     except BaseException:
         await channel.close(None)
         raise
 
 
-def _library() -> ModuleType:
+def _import_grpc() -> ModuleType:
     """Import grpc, which is not there unless the user asked for it."""
     # gRPC's core writes to the process's error output, in the middle of a notebook's, unless told before it starts.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -132,10 +132,10 @@ def _library() -> ModuleType:
     return grpc  # type: ignore[no-any-return]
 
 
-def _channel(grpc: ModuleType, kit: StartupKit, address: str, certificate: x509.Certificate | None) -> Any:
+def _create_channel(grpc: ModuleType, kit: StartupKit, address: str, certificate: x509.Certificate | None) -> Any:
     target = f"ipv6:[{address}]:{kit.port}" if ":" in address else f"ipv4:{address}:{kit.port}"
     options: list[tuple[str, Any]] = [
-        ("grpc.max_receive_message_length", MAX_FRAME + _OVERHEAD),
+        ("grpc.max_receive_message_length", MAX_FRAME_BYTES + _MESSAGE_OVERHEAD_BYTES),
         ("grpc.max_send_message_length", -1),
         ("grpc.enable_http_proxy", 0),
         ("grpc.use_local_subchannel_pool", 1),  # a channel's connection is its own: its end is the end of it
@@ -143,43 +143,43 @@ def _channel(grpc: ModuleType, kit: StartupKit, address: str, certificate: x509.
     ]
     if certificate is None:
         return grpc.aio.insecure_channel(target, options=options)
-    name = _name_to_expect(kit, certificate)
+    name = _expected_name(kit, certificate)
     # gRPC holds both against the certificate: the name it connects to, and the one each call is for.
     options += [("grpc.ssl_target_name_override", name), ("grpc.default_authority", f"{name}:{kit.port}")]
     mutual = kit.connection_security == "mtls"
     credentials = grpc.ssl_channel_credentials(
-        root_certificates=trusted_root(kit).read_bytes(),
+        root_certificates=trusted_root_file(kit).read_bytes(),
         private_key=kit.key_file.read_bytes() if mutual else None,
         certificate_chain=kit.certificate if mutual else None,
     )
     return grpc.aio.secure_channel(target, credentials, options=options)
 
 
-def _name_to_expect(kit: StartupKit, certificate: x509.Certificate) -> str:
+def _expected_name(kit: StartupKit, certificate: x509.Certificate) -> str:
     """The name that gRPC shall find in the server's certificate, which it insists on.
 
     FLARE's server is known by its identity, which is already checked, and may be reached under any name.
     """
-    if is_for(certificate, kit.host):
+    if matches_host(certificate, kit.host):
         return kit.host
-    return next(iter(names(certificate)), kit.server_identity).replace("*", "flare", 1)
+    return next(iter(host_names(certificate)), kit.server_identity).replace("*", "flare", 1)
 
 
-async def _connected(grpc: ModuleType, kit: StartupKit, channel: Any) -> None:
+async def _wait_until_ready(grpc: ModuleType, kit: StartupKit, channel: Any) -> None:
     connectivity = grpc.ChannelConnectivity
     state = channel.get_state(try_to_connect=True)
     while state is not connectivity.READY:
         if state in (connectivity.TRANSIENT_FAILURE, connectivity.SHUTDOWN):
-            raise not_flare(kit, "gRPC finds no connection")
+            raise not_flare_error(kit, "gRPC finds no connection")
         await channel.wait_for_state_change(state)
         state = channel.get_state()
 
 
-def _why(error: Any) -> str:
+def _describe_error(error: Any) -> str:
     code = getattr(error.code(), "name", "unknown").lower().replace("_", " ")
     return f"{code}: {error.details() or 'no details'}"[:300]
 
 
-def _look_at(done: asyncio.Future[None]) -> None:
+def _retrieve_exception(done: asyncio.Future[None]) -> None:
     if not done.cancelled():
         done.exception()  # asyncio complains about errors that nobody looked at; the sender may have left

@@ -13,8 +13,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types; two m
 
 def encode(sequence: int, data: bytes) -> bytes:
     """Return the message that carries an SFM frame. `sequence` is cut to what an int32 holds."""
-    head = bytes([_SEQUENCE << 3 | _VARINT]) + _varint(sequence & 0x7FFFFFFF)
-    return b"".join((head, bytes([_DATA << 3 | _BYTES]), _varint(len(data)), data))
+    head = bytes([_SEQUENCE << 3 | _VARINT]) + _encode_varint(sequence & 0x7FFFFFFF)
+    return b"".join((head, bytes([_DATA << 3 | _BYTES]), _encode_varint(len(data)), data))
 
 
 def decode(message: bytes) -> bytes:
@@ -46,7 +46,7 @@ def decode(message: bytes) -> bytes:
     return data
 
 
-def _varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)

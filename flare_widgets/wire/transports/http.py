@@ -12,59 +12,61 @@ from websockets.frames import CloseCode
 
 from ...errors import ProtocolError
 from ...kit import StartupKit
-from ..frames import MAX_FRAME, too_large
+from ..frames import MAX_FRAME_BYTES, too_large_message
 from .base import TransportClosed
-from .dial import HUNG_UP, dial, ending, not_flare
+from .dial import HUNG_UP_MESSAGE, describe_close, dial, not_flare_error
 from .tls import check_peer, client_context
 
 _PATH = "/f3"
-_PING = 20.0  # seconds between websocket pings, and until a peer that does not answer them is given up
-_CLOSE = 0.5
-_BROKEN = frozenset({CloseCode.MESSAGE_TOO_BIG, CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA})
+_PING_INTERVAL_S = 20.0  # seconds between websocket pings, and until a peer that does not answer them is given up
+_CLOSE_TIMEOUT_S = 0.5
+_PROTOCOL_ERROR_CODES = frozenset({CloseCode.MESSAGE_TOO_BIG, CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA})
 # websockets logs the bytes of frames when debugging is on, and ours carry tokens. This logger has no parent and no
 # handler, so nothing of it comes out.
-_SILENT = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
+_NULL_LOGGER = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
 
 
-class _Socket(ClientConnection):
+class _TimestampedConnection(ClientConnection):
     """A websocket that knows when it last got bytes: a large message may take long to be complete."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.heard_at = time.monotonic()
+        self.last_received_at = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = time.monotonic()
+        self.last_received_at = time.monotonic()
         super().data_received(data)
 
 
 class HttpTransport:
     """A websocket."""
 
-    def __init__(self, socket: _Socket) -> None:
+    def __init__(self, socket: _TimestampedConnection) -> None:
         self._socket = socket
 
     @property
-    def heard_at(self) -> float:
+    def last_received_at(self) -> float:
         """When bytes last came."""
-        return self._socket.heard_at
+        return self._socket.last_received_at
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
         try:
             await self._socket.send(frame)
         except ConnectionClosed as e:
-            raise TransportClosed(_why(e)) from None
+            raise TransportClosed(_describe_close(e)) from None
 
     async def receive(self) -> bytes:
         """Return the next frame; a ProtocolError if what comes breaks the rules, or is too large."""
         try:
             message = await self._socket.recv(decode=False)
         except ConnectionClosed as e:
-            if e.sent is not None and not e.rcvd_then_sent and e.sent.code in _BROKEN:
+            if e.sent is not None and not e.rcvd_then_sent and e.sent.code in _PROTOCOL_ERROR_CODES:
                 too_big = e.sent.code == CloseCode.MESSAGE_TOO_BIG
-                raise ProtocolError(too_large() if too_big else f"a broken websocket: {e.sent.reason}"[:200]) from None
-            raise TransportClosed(_why(e)) from None
+                raise ProtocolError(
+                    too_large_message() if too_big else f"a broken websocket: {e.sent.reason}"[:200]
+                ) from None
+            raise TransportClosed(_describe_close(e)) from None
         return message if isinstance(message, bytes) else message.encode()
 
     async def close(self) -> None:
@@ -77,7 +79,7 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
     context = client_context(kit)
     host = f"[{kit.host}]" if ":" in kit.host else kit.host
 
-    async def open_at(address: str) -> _Socket:
+    async def open_at(address: str) -> _TimestampedConnection:
         try:
             socket = await connect(
                 f"{'ws' if context is None else 'wss'}://{host}:{kit.port}{_PATH}",
@@ -88,19 +90,19 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
                 proxy=None,
                 compression=None,
                 open_timeout=None,  # the caller's deadline is the only one
-                close_timeout=_CLOSE,
-                ping_interval=_PING,
-                ping_timeout=_PING,
-                max_size=MAX_FRAME,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                ping_interval=_PING_INTERVAL_S,
+                ping_timeout=_PING_INTERVAL_S,
+                max_size=MAX_FRAME_BYTES,
                 user_agent_header=None,
-                logger=_SILENT,
-                create_connection=_Socket,
+                logger=_NULL_LOGGER,
+                create_connection=_TimestampedConnection,
             )
-            assert isinstance(socket, _Socket)
+            assert isinstance(socket, _TimestampedConnection)
             return socket
         except (InvalidHandshake, InvalidMessage, EOFError) as e:
             hung_up = isinstance(e, EOFError) or isinstance(e.__cause__, EOFError)
-            raise not_flare(kit, HUNG_UP if hung_up else type(e).__name__) from None
+            raise not_flare_error(kit, HUNG_UP_MESSAGE if hung_up else type(e).__name__) from None
 
     socket = await dial(kit, open_at)
     try:
@@ -111,10 +113,10 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
     return HttpTransport(socket)
 
 
-def _why(error: ConnectionClosed) -> str:
+def _describe_close(error: ConnectionClosed) -> str:
     if error.rcvd is not None:
         return f"closed by the server, code {error.rcvd.code}"
     cause = error.__cause__
     if cause is not None:
-        return ending(cause)
+        return describe_close(cause)
     return "the connection broke" if error.sent is None else "closed here"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from ...errors import NoConnection
 from ...kit import Settings, StartupKit
-from .tls import client_context, explain
+from .tls import client_context, explain_tls_error
 
 
-class Visit:
+class ProbeConnection:
     """A connection to a port where somebody answers, on which nothing has been said yet.
 
     Attributes
@@ -50,11 +50,12 @@ class Visit:
             _, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=kit.host)
         except ssl.SSLError as e:
             sock.close()
-            raise await explain(kit, self.address, e) from None
+            raise await explain_tls_error(kit, self.address, e) from None
         except OSError as e:
             sock.close()
             raise NoConnection(
-                f"something answers at {kit.address}, but ends the connection before TLS begins ({_reason(e)}): "
+                f"something answers at {kit.address}, but ends the connection before TLS begins "
+                f"({_describe_error(e)}): "
                 "not a FLARE server, or a proxy in between"
             ) from None
         except BaseException:
@@ -72,7 +73,7 @@ class Visit:
             sock.close()
 
 
-async def knock(kit: Settings, addresses: Sequence[str]) -> Visit:
+async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnection:
     """Connect to the first of the server's IP addresses where somebody answers.
 
     Raises
@@ -89,18 +90,18 @@ async def knock(kit: Settings, addresses: Sequence[str]) -> Visit:
             await asyncio.get_running_loop().sock_connect(sock, (address, kit.port))
         except OSError as e:
             sock.close()
-            why.append(f"{address}: {_reason(e)}")
+            why.append(f"{address}: {_describe_error(e)}")
         except BaseException:
             sock.close()
             raise
         else:
-            return Visit(address, sock)
+            return ProbeConnection(address, sock)
     raise NoConnection(
         f"nobody answers at {kit.address} ({'; '.join(why) or 'it has no address'}). Is the FL server running? "
         f"If it is, check host and port in {kit.startup / 'fed_admin.json'}"
     )
 
 
-def _reason(error: OSError) -> str:
+def _describe_error(error: OSError) -> str:
     # asyncio puts the address into strerror, and it is in the sentence already.
     return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()

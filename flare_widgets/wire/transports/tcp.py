@@ -10,13 +10,13 @@ import time
 from ...kit import StartupKit
 from .. import frames
 from .base import TransportClosed
-from .dial import Streams, dial, ending, open_streams
+from .dial import StreamPair, describe_close, dial, open_streams
 
-_CLOSE = 0.5
-_PIECE = 256 << 10  # bytes of a frame that are read at once, so that a slow one is seen to come
+_CLOSE_TIMEOUT_S = 0.5
+_READ_SIZE = 256 << 10  # bytes of a frame that are read at once, so that a slow one is seen to come
 # Seconds of silence until the operating system asks whether the peer is still there, between two questions, and
 # how many stay unanswered until it is given up. The names are Linux's; macOS has the last two.
-_KEEPALIVE = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
+_KEEPALIVE_OPTIONS = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
 
 
 class TcpTransport:
@@ -25,8 +25,8 @@ class TcpTransport:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self.heard_at = time.monotonic()
-        self._draining = asyncio.Lock()  # until Python 3.10.6, only one task may wait in drain()
+        self.last_received_at = time.monotonic()
+        self._drain_lock = asyncio.Lock()  # until Python 3.10.6, only one task may wait in drain()
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
@@ -34,35 +34,35 @@ class TcpTransport:
             raise TransportClosed("the connection broke")
         try:
             self._writer.write(frame)
-            async with self._draining:
+            async with self._drain_lock:
                 await self._writer.drain()
         except OSError as e:
-            raise TransportClosed(ending(e)) from None
+            raise TransportClosed(describe_close(e)) from None
 
     async def receive(self) -> bytes:
         """Return the next frame; a ProtocolError if what comes is none, or too large."""
         try:
             prefix = await self._reader.readexactly(frames.PREFIX_SIZE)
-            self.heard_at = time.monotonic()
+            self.last_received_at = time.monotonic()
             # Checked before the rest is read: what a peer announces must not fill our memory.
-            rest = frames.length(prefix) - frames.PREFIX_SIZE
+            rest = frames.read_length(prefix) - frames.PREFIX_SIZE
             pieces = [prefix]
             while rest:
-                pieces.append(await self._reader.readexactly(min(rest, _PIECE)))
+                pieces.append(await self._reader.readexactly(min(rest, _READ_SIZE)))
                 rest -= len(pieces[-1])
-                self.heard_at = time.monotonic()
+                self.last_received_at = time.monotonic()
             return b"".join(pieces)
         except (OSError, EOFError) as e:
-            raise TransportClosed(ending(e)) from None
+            raise TransportClosed(describe_close(e)) from None
 
     async def close(self) -> None:
         """End the connection."""
         self._writer.close()
         # All who close wait for one future of asyncio's: whoever is cancelled or tired must not cancel it for others.
         closing = asyncio.ensure_future(self._writer.wait_closed())
-        closing.add_done_callback(_look_at)
+        closing.add_done_callback(_retrieve_exception)
         try:
-            await asyncio.wait({closing}, timeout=_CLOSE)
+            await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT_S)
         finally:
             self._writer.transport.abort()  # TLS waits for the peer's farewell, which may never come
 
@@ -70,23 +70,23 @@ class TcpTransport:
 async def connect_tcp(kit: StartupKit) -> TcpTransport:
     """Open a socket to the kit's server, and check that it is that server."""
 
-    async def open_at(address: str) -> Streams:
+    async def open_at(address: str) -> StreamPair:
         return await open_streams(kit, address)
 
     reader, writer = await dial(kit, open_at)
-    _keep_alive(writer.get_extra_info("socket"))
+    _enable_keepalive(writer.get_extra_info("socket"))
     return TcpTransport(reader, writer)
 
 
-def _keep_alive(connection: socket.socket) -> None:
+def _enable_keepalive(connection: socket.socket) -> None:
     """Let the operating system notice a peer that vanished: FLARE's server pings only once a minute."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE:
+        for name, value in _KEEPALIVE_OPTIONS:
             if hasattr(socket, name):
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _look_at(done: asyncio.Future[None]) -> None:
+def _retrieve_exception(done: asyncio.Future[None]) -> None:
     if not done.cancelled():
         done.exception()  # asyncio complains about errors that nobody looked at: how it ended is no news

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from ...errors import InvalidCertChain, NoConnection, ServerIdentityError
 from ...kit import StartupKit, subject
 
-_PEEK = 3.0  # seconds spent on finding out who answers in the right server's place
+_PEEK_TIMEOUT_S = 3.0  # seconds spent on finding out who answers in the right server's place
 
 
 def client_context(kit: StartupKit) -> ssl.SSLContext | None:
@@ -42,7 +42,7 @@ def client_context(kit: StartupKit) -> ssl.SSLContext | None:
     # FLARE's certificates name the server's identity, not its host: check_peer compares that.
     context.check_hostname = False
     try:
-        context.load_verify_locations(trusted_root(kit))
+        context.load_verify_locations(trusted_root_file(kit))
         if kit.connection_security == "mtls":
             context.load_cert_chain(kit.certificate_file, kit.key_file)
     except (ssl.SSLError, OSError) as e:
@@ -50,7 +50,7 @@ def client_context(kit: StartupKit) -> ssl.SSLContext | None:
     return context
 
 
-def trusted_root(kit: StartupKit) -> Path:
+def trusted_root_file(kit: StartupKit) -> Path:
     """Return the file with the certificate that the TLS peer's must come from."""
     return kit.custom_root_file or kit.root_file
 
@@ -79,7 +79,7 @@ def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
         return
     wanted = f"the server '{kit.server_identity}'"
     if kit.custom_root_file is not None:
-        if certificate is not None and is_for(certificate, kit.host):
+        if certificate is not None and matches_host(certificate, kit.host):
             return
         wanted += f" or '{kit.host}'"
     raise ServerIdentityError(
@@ -88,7 +88,7 @@ def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
     )
 
 
-def names(certificate: x509.Certificate) -> list[str]:
+def host_names(certificate: x509.Certificate) -> list[str]:
     """Return the hosts a certificate is for: DNS names and IP addresses, the common name if it has neither."""
     try:
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -97,21 +97,21 @@ def names(certificate: x509.Certificate) -> list[str]:
     return [*san.get_values_for_type(x509.DNSName), *(str(ip) for ip in san.get_values_for_type(x509.IPAddress))]
 
 
-def is_for(certificate: x509.Certificate, host: str) -> bool:
+def matches_host(certificate: x509.Certificate, host: str) -> bool:
     """Whether a certificate is for this host; ``*`` stands for the first part of a DNS name."""
     try:
-        return str(ipaddress.ip_address(host)) in names(certificate)
+        return str(ipaddress.ip_address(host)) in host_names(certificate)
     except ValueError:
         host = host.lower().rstrip(".")
     _, dot, domain = host.partition(".")
-    return any(name.lower() == host or (dot and name.lower() == f"*.{domain}") for name in names(certificate))
+    return any(name.lower() == host or (dot and name.lower() == f"*.{domain}") for name in host_names(certificate))
 
 
-async def explain(kit: StartupKit, address: str, error: ssl.SSLError) -> NoConnection:
+async def explain_tls_error(kit: StartupKit, address: str, error: ssl.SSLError) -> NoConnection:
     """Return the error that says in plain words why the TLS handshake with an IP address failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         expected = f"'{kit.server_identity}', with a certificate issued by '{_root_name(kit)}'"
-        found = await _who_answers(kit, address)
+        found = await _describe_peer(kit, address)
         what = error.verify_message or "verification failed"
         return ServerIdentityError(
             f"{kit.address} is not the server of the startup kit {kit.root}: expected {expected}, found {found} "
@@ -123,10 +123,10 @@ async def explain(kit: StartupKit, address: str, error: ssl.SSLError) -> NoConne
     return NoConnection(f"the TLS handshake with {kit.address} failed: {reason}")
 
 
-async def _who_answers(kit: StartupKit, address: str) -> str:
+async def _describe_peer(kit: StartupKit, address: str) -> str:
     """Name the certificate at the kit's address. Nothing is sent to its holder but a TLS greeting."""
     try:
-        cert = x509.load_der_x509_certificate(await asyncio.wait_for(_certificate_at(kit, address), _PEEK))
+        cert = x509.load_der_x509_certificate(await asyncio.wait_for(_fetch_certificate(kit, address), _PEEK_TIMEOUT_S))
         issuer = cert.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
         issued = f"issued by '{str(issuer[0].value)[:100]}'" if issuer else "without an issuer's name"
         return f"'{subject(cert, NameOID.COMMON_NAME)[:100]}', {issued}"
@@ -134,7 +134,7 @@ async def _who_answers(kit: StartupKit, address: str) -> str:
         return "an unknown one"
 
 
-async def _certificate_at(kit: StartupKit, address: str) -> bytes:
+async def _fetch_certificate(kit: StartupKit, address: str) -> bytes:
     """Return whatever certificate is shown at one of the server's IP addresses.
 
     By hand, because a server that wants a certificate of ours refuses right after the handshake, and asyncio then

@@ -44,7 +44,7 @@ def recorded(version: str, side: str = "server") -> tuple[bytes, ...]:
 def _cut(data: bytes) -> Iterator[bytes]:
     at = 0
     while at < len(data):
-        size = frames.length(data[at : at + frames.PREFIX_SIZE])
+        size = frames.read_length(data[at : at + frames.PREFIX_SIZE])
         yield data[at : at + size]
         at += size
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
-from flare_widgets.wire.cell import Bye, Cell, Message, Ready, Reply
+from flare_widgets.wire.cell import Bye, Cell, CellReply, Message, Ready
 from flare_widgets.wire.frames import Frame, FrameType
 
 NAME = "_admin_states"
@@ -51,7 +51,7 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(request=requests)
     def give_up(self, request: str) -> None:
-        self.cell.forget(request)
+        self.cell.cancel_request(request)
 
     @rule(value=st.text(max_size=5))
     def post(self, value: str) -> None:
@@ -63,7 +63,7 @@ class Conversation(RuleBasedStateMachine):
     @rule(request=requests, value=st.text(max_size=5))
     def answer(self, request: str, value: str) -> None:
         headers = {"cn__msg_type": "reply", "cn__req_id": request, "cn__payload_encoding": "fobs"}
-        assert self.hear(headers, fobs.encode(value)) == [Reply(request, "ok", "", value)]
+        assert self.hear(headers, fobs.encode(value)) == [CellReply(request, "ok", "", value)]
 
     @rule(target=answers, request=requests, length=st.integers(0, 60))
     def begin_an_answer(self, request: str, length: int) -> int:
@@ -138,10 +138,10 @@ class Conversation(RuleBasedStateMachine):
                 "sm__ri": request,
                 "sm__em": "broken",
             }
-            assert self.hear(headers) == [Reply(request, "stream_error", "broken", None)]
+            assert self.hear(headers) == [CellReply(request, "stream_error", "broken", None)]
         else:
             headers = {"cn__msg_type": "return", "cn__req_id": [request], "cn__return_reason": "target_unreachable"}
-            assert self.hear(headers) == [Reply(request, "target_unreachable", "", None)]
+            assert self.hear(headers) == [CellReply(request, "target_unreachable", "", None)]
 
     @rule()
     def ping(self) -> None:
@@ -180,7 +180,7 @@ class Conversation(RuleBasedStateMachine):
             events = self.hear(headers)
         except ProtocolError:
             events = []
-        assert all(isinstance(event, (Message, Reply)) for event in events)
+        assert all(isinstance(event, (Message, CellReply)) for event in events)
         assert len(self.said()) <= 1
 
     @rule(data=st.data(), answer=answers)
@@ -191,7 +191,7 @@ class Conversation(RuleBasedStateMachine):
         headers, _ = self.chunks[answer][0]
         about = {k: headers[k] for k in ("cn__channel", "cn__topic", "cn__origin", "sm__id")}
         events = self.hear({**about, "sm__em": "given up", "sm__dt": 6})
-        assert events == [Reply(headers["sm__ri"], "stream_error", "given up", None)]
+        assert events == [CellReply(headers["sm__ri"], "stream_error", "given up", None)]
         self.arrived[answer] = set()
         self.acked.pop(answer, None)
 

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 from flare_widgets.api import commands
 from flare_widgets.api.transfer import unpack
-from flare_widgets.formatting.text import clean, said
+from flare_widgets.formatting.text import sanitize, sanitize_lines
 from flare_widgets.kit import StartupKit
-from flare_widgets.monitoring import JobSnapshot, fold_meta
+from flare_widgets.monitoring import JobSnapshot, apply_meta
 from flare_widgets.wire import cell, hci, login, transfers
 
 #: Arguments for each function that makes a command.
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(["list_jobs", "get_system_info", "admin_check_status", "get_client_job_status"], ()),
-    **dict.fromkeys(["report_env", "list_studies", "registrations"], ()),
+    **dict.fromkeys(["report_env", "list_studies", "get_registrations"], ()),
     **dict.fromkeys(["get_job_meta", "clone_job", "abort_job", "delete_job", "download_job", "reset_errors"], ("j",)),
     **dict.fromkeys(["list_job_components", "download_job_components", "submit_job", "get_job_log"], ("j",)),
     **dict.fromkeys(["remove_client", "disable_client", "enable_client", "pwd", "ls"], ("site-1",)),
@@ -54,7 +54,7 @@ def test_every_command_is_here() -> None:
     assert makers == set(ARGUMENTS)
 
 
-def reply_of(envelope: Any) -> hci.Reply:
+def reply_of(envelope: Any) -> hci.CommandReply:
     """Through the decoder, which does not let everything through."""
     return hci.decode(json.dumps(envelope, default=str))
 
@@ -64,7 +64,7 @@ def reply_of(envelope: Any) -> hci.Reply:
 def test_every_command_reads_any_reply(reply: Any, data: st.DataObject) -> None:
     bad = data.draw(bent(reply))
     for command in COMMANDS.values():
-        survives(lambda command=command: command.answer(reply_of(bad)))  # type: ignore[misc]
+        survives(lambda command=command: command.parse_reply(reply_of(bad)))  # type: ignore[misc]
 
 
 KEYS = sorted({key for reply in replies() for key in reply.get("meta", {})})
@@ -82,7 +82,7 @@ INVENTED = st.fixed_dictionaries(
 @given(INVENTED)
 def test_every_command_reads_any_invented_reply(reply: Any) -> None:
     for command in COMMANDS.values():
-        survives(lambda command=command: command.answer(reply_of(reply)))  # type: ignore[misc]
+        survives(lambda command=command: command.parse_reply(reply_of(reply)))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("levels", [30, 70, 300, 900, 960, 980, 990, 1000, 100_000])
@@ -97,7 +97,7 @@ def test_a_reply_of_any_depth_is_read_or_refused(levels: int, where: str) -> Non
         "meta": f'{{"data": [], "meta": {{"job_meta": {deep}, "files": {deep}, "jobs": {deep}}}}}',
     }
     for command in COMMANDS.values():
-        survives(lambda command=command: command.answer(hci.decode(texts[where])))  # type: ignore[misc]
+        survives(lambda command=command: command.parse_reply(hci.decode(texts[where])))  # type: ignore[misc]
 
 
 def test_what_is_legal_and_large_is_read() -> None:
@@ -105,10 +105,10 @@ def test_what_is_legal_and_large_is_read() -> None:
     table = {"data": [{"type": "table", "rows": [list(job.values()) for job in jobs]}], "meta": {"jobs": jobs}}
     text = json.dumps(table)
     assert len(text) > 3_600_000
-    assert len(commands.list_jobs().answer(hci.decode(text))) == 20_000
+    assert len(commands.list_jobs().parse_reply(hci.decode(text))) == 20_000
     log = "x" * (60 << 20)
     text = json.dumps({"data": [{"type": "string", "data": log}]})
-    assert commands.read_file("cat", "server", None, "log.txt").answer(hci.decode(text)) == log
+    assert commands.read_file("cat", "server", None, "log.txt").parse_reply(hci.decode(text)) == log
 
 
 # what is no reply to a command
@@ -121,10 +121,10 @@ ANSWERS = st.sampled_from([value for value in payloads() if isinstance(value, di
 @given(ANSWERS, st.data())
 def test_answers_to_transfers(answer: dict[str, Any], data: st.DataObject) -> None:
     bad = data.draw(bent(answer))
-    for read in (transfers.read_upload, transfers.read_part):
+    for read in (transfers.read_upload_reply, transfers.read_download_chunk):
         survives(lambda read=read: read(bad))  # type: ignore[misc]
     if isinstance(bad, dict):
-        survives(lambda: transfers.read_offer(bad))
+        survives(lambda: transfers.read_file_list(bad))
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> StartupKit:
 def test_answers_to_the_login(kit: StartupKit, answer: dict[str, Any], data: st.DataObject) -> None:
     value = data.draw(bent(answer) | bent({"cn": "server", "nonce": "n", "signature": b"s", "cert": kit.certificate}))
     code, error = data.draw(st.sampled_from(["ok", "\x1b[1m"])), data.draw(st.sampled_from(["", "x" * 9000]))
-    reply = cell.Reply("id", code, error, value)
+    reply = cell.CellReply("id", code, error, value)
     survives(lambda: login.read_challenge(kit, "nonce", reply))
     survives(lambda: login.read_registration(kit, reply))
 
@@ -153,7 +153,7 @@ def test_verdicts_on_the_login(kit: StartupKit, reply: Any, data: st.DataObject)
 @given(st.data())
 def test_a_damaged_certificate_proves_nothing(kit: StartupKit, data: st.DataObject) -> None:
     pem = data.draw(damaged(kit.certificate, kits.server().pem))
-    reply = cell.Reply("id", "ok", "", {"cn": "server", "nonce": "n", "signature": b"s" * 256, "cert": pem})
+    reply = cell.CellReply("id", "ok", "", {"cn": "server", "nonce": "n", "signature": b"s" * 256, "cert": pem})
     assert survives(lambda: login.read_challenge(kit, "nonce", reply)) is None
 
 
@@ -167,7 +167,7 @@ def test_a_long_chain_of_certificates_is_not_even_parsed(kit: StartupKit, monkey
     monkeypatch.setattr(login.x509, "load_pem_x509_certificates", load)
     for copies in (1, 5000):
         answer = {"cn": "server", "nonce": "n", "signature": b"s", "cert": kit.certificate * copies}
-        reply = cell.Reply("id", "ok", "", answer)
+        reply = cell.CellReply("id", "ok", "", answer)
         assert survives(lambda reply=reply: login.read_challenge(kit, "nonce", reply)) is None  # type: ignore[misc]
     assert parsed == [len(kit.certificate), 0]
 
@@ -188,7 +188,7 @@ def test_any_meta_of_a_job_is_folded(metas: list[Any], data: st.DataObject) -> N
     for now, meta in enumerate(metas):
         bad = data.draw(bent(meta))
         if isinstance(bad, dict):
-            snapshot = fold_meta(snapshot, bad, float(now))
+            snapshot = apply_meta(snapshot, bad, float(now))
     assert JobSnapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot
     survives(lambda: snapshot)
 
@@ -196,7 +196,7 @@ def test_any_meta_of_a_job_is_folded(metas: list[Any], data: st.DataObject) -> N
 @settings(max_examples=200)
 @given(st.data())
 def test_a_snapshot_of_any_shape_is_read_or_refused(data: st.DataObject) -> None:
-    good = json.loads(json.dumps(fold_meta(JobSnapshot("j"), METAS[-1], 5.0).to_json()))
+    good = json.loads(json.dumps(apply_meta(JobSnapshot("j"), METAS[-1], 5.0).to_json()))
     bad = data.draw(bent(good))
     read = survives(lambda: JobSnapshot.from_json(bad), ValueError)
     assert read is None or dataclasses.is_dataclass(read)
@@ -244,11 +244,11 @@ def test_a_damaged_zip_is_unpacked_or_refused(
 
 @given(st.text() | st.just("\x1b]0;x\x07\u202e" * 999), st.integers(1, 300))
 def test_any_text_is_made_fit_to_be_shown(text: str, limit: int) -> None:
-    for made, also in ((clean(text, limit), ""), (said(text, limit), "\n")):
+    for made, also in ((sanitize(text, limit), ""), (sanitize_lines(text, limit), "\n")):
         assert len(made) <= limit
         assert all(c.isprintable() or c in also for c in made)
 
 
 @given(JUNK)
 def test_anything_said_is_made_fit_to_be_shown(value: Any) -> None:
-    assert all(c.isprintable() or c == "\n" for c in said(value))
+    assert all(c.isprintable() or c == "\n" for c in sanitize_lines(value))

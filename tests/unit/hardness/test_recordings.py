@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, hci, login
-from flare_widgets.wire.cell import Cell, Message, Ready, Reply
+from flare_widgets.wire.cell import Cell, CellReply, Message, Ready
 from flare_widgets.wire.frames import FrameType
 from flare_widgets.wire.safe_msgpack import unpack
 from flare_widgets.wire.transports import grpc_messages
@@ -33,7 +33,7 @@ def test_a_recorded_session_is_understood(version: str) -> None:
     cell.hello()
     events = [event for frame in recorded(version) for event in cell.receive(frame)]
     assert isinstance(events[0], Ready)
-    answers = [e for e in events if isinstance(e, Reply)]
+    answers = [e for e in events if isinstance(e, CellReply)]
     verdicts = [hci.decode(e.value) for e in answers if isinstance(e.value, str)]
     assert len(verdicts) > 15
     assert any(v.texts("token") for v in verdicts)
@@ -106,7 +106,7 @@ def test_a_damaged_part_of_a_frame_is_a_value_or_a_protocol_error(
         (unpack, msgpack.packb(frame.headers), msgpack.packb(another.headers)),
         (fobs.decode, frame.payload, another.payload),
         (grpc_messages.decode, grpc_messages.encode(7, good), grpc_messages.encode(8, other)),
-        (lambda part: frames.length(part[: frames.PREFIX_SIZE]), good[:20], other[:20]),
+        (lambda part: frames.read_length(part[: frames.PREFIX_SIZE]), good[:20], other[:20]),
     ]
     for decode, whole, strange in decoders:
         bad = data.draw(damaged(whole, strange))
@@ -133,6 +133,6 @@ def test_a_damaged_reply_is_a_reply_or_a_protocol_error(text: str, data: st.Data
 
 @given(st.data())
 def test_a_damaged_token_has_claims_or_none(data: st.DataObject) -> None:
-    token = next(t for r in replies() for t in hci.Reply(tuple(r["data"])).texts("token"))
+    token = next(t for r in replies() for t in hci.CommandReply(tuple(r["data"])).texts("token"))
     bad = data.draw(damaged(token.encode())).decode(errors="replace")
     assert isinstance(survives(lambda: login.token_claims(bad)), dict)

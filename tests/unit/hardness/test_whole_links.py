@@ -91,7 +91,7 @@ MIB = bytes(1 << 20)
 ATTACKS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "an enormous websocket message announced": (
         lambda r: lambda socket: socket.transport.write(b"\x82\x7f" + (1 << 40).to_bytes(8, "big") + bytes(100)),
-        f"a frame has more than the {frames.MAX_FRAME} bytes",
+        f"a frame has more than the {frames.MAX_FRAME_BYTES} bytes",
     ),
     "a websocket that breaks the rules": (
         lambda r: lambda socket: socket.transport.write(b"\xf3\x00"),
@@ -124,7 +124,7 @@ ATTACKS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "a section that is not there": (lambda r: [chunk(r, section(b"\x01", 2**63))], "a section says it has"),
     "a blob too large": (
         lambda r: [chunk(r, MIB, sm__sq=n, sm__dt=1) for n in range(66)],
-        f"a stream exceeds {streams.MAX_BLOB} bytes",
+        f"a stream exceeds {streams.MAX_BLOB_BYTES} bytes",
     ),
     "chunks before their turn": (
         lambda r: [chunk(r, b"x", sm__sq=n, sm__dt=1) for n in range(5, 75)],
@@ -179,7 +179,7 @@ def test_an_attack_is_one_error_at_once(
 ) -> None:
     monkeypatch.setattr(streams, "_MAX_CHUNKS", 100)
     server.attack, says = ATTACKS[attack]
-    link, (socket,) = session._connection._link, server.sockets
+    link, (socket,) = session._connection._connection, server.sockets
     assert link is not None
     began = time.monotonic()
     with pytest.raises(ProtocolError) as caught:
@@ -187,8 +187,8 @@ def test_an_attack_is_one_error_at_once(
     assert time.monotonic() - began < AT_ONCE
     assert says in str(caught.value)
     assert "does not speak FLARE as we know it" in str(caught.value)
-    assert isinstance(link.lost, ProtocolError)
-    wait_until(lambda: link._reader.done())
+    assert isinstance(link.lost_error, ProtocolError)
+    wait_until(lambda: link._read_task.done())
     wait_until(lambda: socket not in server.sockets)
 
 
@@ -221,8 +221,8 @@ def test_a_reply_too_deep_is_an_error_and_the_link_goes_on(session: Session, ser
     server.commands["check_status"] = {"data": [], "meta": {"status": json.loads("[" * 80 + "]" * 80)}}
     with pytest.raises(ProtocolError, match="more than 64 levels"):
         session.get_system_info()
-    assert session._connection._link is not None
-    assert session._connection._link.lost is None
+    assert session._connection._connection is not None
+    assert session._connection._connection.lost_error is None
 
 
 def test_the_first_answer_counts(session: Session, server: Hostile) -> None:
@@ -292,13 +292,13 @@ def test_tcp_a_frame_too_large_is_refused_by_its_prefix(tmp_path: Path) -> None:
         error, took = refused(tmp_path, port, TIMEOUT, "tcp")
         wait_until(lambda: ended)
     assert type(error) is ProtocolError
-    assert f"says it has {2**32 - 1} bytes, more than the {frames.MAX_FRAME} bytes we accept" in str(error)
+    assert f"says it has {2**32 - 1} bytes, more than the {frames.MAX_FRAME_BYTES} bytes we accept" in str(error)
     assert took < AT_ONCE
 
 
 def test_grpc_a_frame_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grpc = grpc_transport._library()  # which keeps gRPC from writing to the screen
-    monkeypatch.setattr(grpc_transport, "MAX_FRAME", 1 << 20)
+    grpc = grpc_transport._import_grpc()  # which keeps gRPC from writing to the screen
+    monkeypatch.setattr(grpc_transport, "MAX_FRAME_BYTES", 1 << 20)
 
     def stream(requests: Any, context: Any) -> Iterator[bytes]:
         next(requests)
