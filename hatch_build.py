@@ -13,7 +13,7 @@ class RequireBundle(BuildHookInterface):  # type: ignore[misc]
         if version == "editable":
             return
         static = Path(self.root, "flare_widgets", "views", "static")
-        views = ("compare", "faults", "job", "jobs", "question", "session", "submit", "system")
+        views = ("compare", "confirm", "faults", "job", "jobs", "session", "submit", "system")
         for name in [f"{view}.{kind}" for view in views for kind in ("js", "css")]:
             if not (static / name).is_file():
                 raise RuntimeError(f"{static / name} is missing: run `make bundle` first (it needs node and npm)")

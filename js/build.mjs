@@ -7,7 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const views = ["compare", "faults", "job", "jobs", "question", "session", "submit", "system"];
+const views = ["compare", "confirm", "faults", "job", "jobs", "session", "submit", "system"];
 /** Views of one moment: they have a static form only. */
 const pictures = ["kit"];
 
@@ -15,13 +15,13 @@ const pictures = ["kit"];
 const scopedStyle = {
   name: "scoped-style",
   setup({ onLoad, onResolve }) {
-    onResolve({ filter: /look\.css$/ }, ({ importer, resolveDir, path }) => ({
+    onResolve({ filter: /base\.css$/ }, ({ importer, resolveDir, path }) => ({
       path: fileURLToPath(new URL(path, `file://${resolveDir}/`)),
       // A suffix makes it another module for each form that imports it.
       // Twice the class, because JupyterLab's rules for HTML outputs are as specific as one.
       suffix: importer.endsWith("static.css") ? "?.flw-static.flw-static" : "?.flw-live",
     }));
-    onLoad({ filter: /look\.css$/ }, async ({ path, suffix }) => ({
+    onLoad({ filter: /base\.css$/ }, async ({ path, suffix }) => ({
       contents: (await readFile(path, "utf8")).replaceAll(".flw-view", suffix.slice(1)),
       loader: "css",
     }));

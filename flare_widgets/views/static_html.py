@@ -227,8 +227,8 @@ def _offset(when: datetime) -> str:
 
 def question_html(question: str, answer: str) -> str:
     """Return a question that was asked in a notebook, and what was answered, as HTML for a saved notebook."""
-    root, style = _style("question-static.css")
-    template = _environment().get_template("question.html.j2")
+    root, style = _style("confirm-static.css")
+    template = _environment().get_template("confirm.html.j2")
     return template.render(root=root, style=style, question=question, answer=answer)
 
 

@@ -140,7 +140,7 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
     notebook.run(QUESTION, wait=False)
     for theme, suffix in THEMES.items():
         notebook.theme(theme)
-        question = output(notebook, QUESTION).locator(".flw-question.flw-live")
+        question = output(notebook, QUESTION).locator(".flw-confirm.flw-live")
         expect(question).to_be_visible()
         notebook.screenshot(question, DOCS / f"question{suffix}.png")
     question.get_by_role("button", name="No", exact=True).click()

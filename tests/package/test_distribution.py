@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-VIEWS = ("compare", "faults", "job", "jobs", "question", "session", "submit", "system")
+VIEWS = ("compare", "confirm", "faults", "job", "jobs", "session", "submit", "system")
 MOST = 1_000_000  # bytes
 
 

@@ -1,8 +1,8 @@
 /** Jobs beside each other, against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Listener, Model } from "../lib/host";
+import type { Listener, Model } from "../core/anywidget-model";
 import widget from "./index";
-import { readMetrics } from "./metrics";
+import { readMetrics } from "./view-model";
 
 const measured = (metric: string, smaller = false) => ({
   metric,

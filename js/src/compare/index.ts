@@ -1,11 +1,11 @@
 /** The browser's half of flare_widgets.views.compare.CompareView. */
-import { chart } from "../lib/chart";
-import { h, setText, show, whenChanged } from "../lib/dom";
-import { type RenderContext, listen } from "../lib/host";
-import { kernelNote } from "../lib/kernel-note";
-import { swatch } from "../lib/marks";
-import { list, text, texts } from "../lib/read";
-import { readMetrics } from "./metrics";
+import { chart } from "../core/chart";
+import { h, setText, show, whenChanged } from "../core/dom";
+import { type RenderContext, listen } from "../core/anywidget-model";
+import { kernelNote } from "../core/kernel-banner";
+import { swatch } from "../core/series-style";
+import { list, text, texts } from "../core/validate";
+import { readMetrics } from "./view-model";
 
 const TRAITS = ["jobs", "headings", "rows", "metrics", "differences"] as const;
 

@@ -1,6 +1,6 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { FakeModel } from "../lib/fake-model";
+import { FakeModel } from "../core/fake-model";
 import faultsWidget from "./index";
 
 const action = (what: string, label: string, who: string, reason = ""): Record<string, unknown> => ({

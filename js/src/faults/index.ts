@@ -1,10 +1,10 @@
 /** The browser's half of flare_widgets.views.faults.FaultsView: its traits and messages, joined to the view. */
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { before, doable } from "../lib/kernel";
-import { kernelNote } from "../lib/kernel-note";
-import { clean } from "../lib/text";
-import { readRows } from "./rows";
+import { KernelClock, browserNow } from "../core/clock";
+import { type Model, type RenderContext, listen, tell } from "../core/anywidget-model";
+import { before, doable } from "../core/kernel";
+import { kernelNote } from "../core/kernel-banner";
+import { clean } from "../core/text";
+import { readRows } from "./process-rows";
 import { type FaultsFacts, faultsView } from "./view";
 
 const MOST_WORDS = 1000;

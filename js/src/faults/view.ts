@@ -1,10 +1,10 @@
 /** The faults view: a row for each process, with what can be done to it. Knows nothing of anywidget or of kernels. */
-import { type ActionBar, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, setText } from "../lib/dom";
-import { duration } from "../lib/text";
-import { exactMoment, isoMoment } from "../lib/time";
-import { GLYPHS, type Row } from "./rows";
+import { type ActionBar, type Wish, actionBar } from "../core/actions";
+import { announcer } from "../core/announcer";
+import { h, setText } from "../core/dom";
+import { duration } from "../core/text";
+import { exactMoment, isoMoment } from "../core/time";
+import { GLYPHS, type Row } from "./process-rows";
 
 export interface FaultsFacts {
   readonly title: string;

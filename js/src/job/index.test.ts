@@ -1,6 +1,6 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../lib/fake-model";
+import { FakeModel } from "../core/fake-model";
 import { fixture } from "./fixtures";
 import jobWidget from "./index";
 

@@ -1,11 +1,11 @@
 /** The browser's half of flare_widgets.views.job.JobView: its traits and messages, joined to the view. */
-import { readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { before, doable, watchKernel } from "../lib/kernel";
-import { clean } from "../lib/text";
+import { readActions } from "../core/actions";
+import { KernelClock, browserNow } from "../core/clock";
+import { type Model, type RenderContext, listen, tell } from "../core/anywidget-model";
+import { before, doable, watchKernel } from "../core/kernel";
+import { clean } from "../core/text";
 import { type Metric, readMetrics } from "./metrics";
-import { readPicture } from "./picture";
+import { readPicture } from "./view-model";
 import { readSnapshot } from "./snapshot";
 import { type JobFacts, jobView } from "./view";
 

@@ -1,6 +1,6 @@
 /** The metrics of the job view: words, chart, choice, fold. The canvas is one that does nothing. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { stubCanvas } from "../lib/stub-canvas";
+import { stubCanvas } from "../core/stub-canvas";
 import { fixture } from "./fixtures";
 import { type Metric, readMetrics } from "./metrics";
 import { metricCharts } from "./parts/metrics";

@@ -1,5 +1,5 @@
 /** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job_metrics.py, whose words these are. */
-import { list, number, pair, pairs, text } from "../lib/read";
+import { list, number, pair, pairs, text } from "../core/validate";
 
 export interface MetricLine {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { describe as group, expect, it } from "vitest";
 import { CASES, jobOf } from "./fixtures";
-import { steps, tone } from "./life";
+import { steps, tone } from "./timeline";
 import { age, elapsed, readSnapshot } from "./snapshot";
 
 group.each(Object.entries(CASES))("%s", (_, { snapshot, tone: expectedTone, steps: expectedSteps }) => {

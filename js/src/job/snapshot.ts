@@ -4,7 +4,7 @@
  * `readSnapshot` is the only door: behind it every text is printable and bounded and every number is a number,
  * whatever a server said.
  */
-import { list, number, record, text } from "../lib/read";
+import { list, number, record, text } from "../core/validate";
 
 export interface StatusChange {
   readonly status: string;

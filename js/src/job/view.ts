@@ -1,23 +1,23 @@
 /** The job view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import type { Action, Wish } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, show } from "../lib/dom";
-import { type LogFacts, logPanel } from "../lib/log/panel";
-import type { LogRequest } from "../lib/log/source";
-import { SHORT_ID } from "../lib/text";
-import { tone } from "./life";
+import type { Action, Wish } from "../core/actions";
+import { announcer } from "../core/announcer";
+import { h, show } from "../core/dom";
+import { type LogFacts, logPanel } from "./log/panel";
+import type { LogRequest } from "./log/source";
+import { SHORT_ID } from "../core/text";
+import { tone } from "./timeline";
 import { details } from "./parts/details";
-import { facts } from "./parts/facts";
-import { faultCard } from "./parts/fault";
-import { foot } from "./parts/foot";
-import { head } from "./parts/head";
+import { facts } from "./parts/summary";
+import { faultCard } from "./parts/failure";
+import { foot } from "./parts/actions";
+import { head } from "./parts/header";
 import { matrixPart } from "./parts/matrix";
 import { metricCharts } from "./parts/metrics";
 import { notes } from "./parts/notes";
 import { sites } from "./parts/sites";
 import { timeline } from "./parts/timeline";
 import type { Metric } from "./metrics";
-import type { JobPicture } from "./picture";
+import type { JobPicture } from "./view-model";
 import type { JobSnapshot } from "./snapshot";
 
 export interface JobFacts {

@@ -2,7 +2,7 @@
  * What the filter box means. `running name:hello by:admin after:yesterday text` are five conditions, and a job is
  * shown when all of them hold. A word that is none of those is looked for anywhere. Pure.
  */
-import type { ListedJob } from "./job";
+import type { ListedJob } from "./listed-job";
 
 export interface Filter {
   readonly test: (job: ListedJob) => boolean;

@@ -1,5 +1,5 @@
 /** For tests: jobs of a study. */
-import { type ListedJob, readJob } from "./job";
+import { type ListedJob, readJob } from "./listed-job";
 
 export const NOW = new Date(2026, 10, 25, 15, 0, 0).getTime() / 1000; // a Wednesday, in the zone of who runs this
 

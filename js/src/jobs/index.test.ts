@@ -1,6 +1,6 @@
 /** The whole table against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../lib/fake-model";
+import { FakeModel } from "../core/fake-model";
 import { NOW } from "./fixtures";
 import jobsWidget from "./index";
 
@@ -106,8 +106,8 @@ describe("the table of jobs", () => {
     press("Shift+ArrowDown");
     press("ArrowDown", { shiftKey: true });
     find('button[data-action="delete"]').click();
-    expect(find(".flw-confirm").textContent).toContain("job-1 id-1");
-    [...find(".flw-confirm").querySelectorAll("button")].find(({ textContent }) => textContent?.startsWith("Yes"))?.click();
+    expect(find(".flw-action-confirm").textContent).toContain("job-1 id-1");
+    [...find(".flw-action-confirm").querySelectorAll("button")].find(({ textContent }) => textContent?.startsWith("Yes"))?.click();
     expect(model.sent.at(-1)).toEqual({ kind: "act", action: "delete", arguments: { jobs: ["id-1"] } });
   });
 

@@ -1,14 +1,14 @@
 /** The browser's half of flare_widgets.views.jobs.JobsView: its traits, rows and messages, joined to the view. */
-import { readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { h } from "../lib/dom";
-import { Feed } from "../lib/feed";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { doable, watchKernel } from "../lib/kernel";
-import { clean } from "../lib/text";
-import { tellSight } from "../lib/visible";
-import { childView } from "./child";
-import { type ListedJob, readJob } from "./job";
+import { readActions } from "../core/actions";
+import { KernelClock, browserNow } from "../core/clock";
+import { h } from "../core/dom";
+import { Feed } from "../core/row-sync";
+import { type Model, type RenderContext, listen, tell } from "../core/anywidget-model";
+import { doable, watchKernel } from "../core/kernel";
+import { clean } from "../core/text";
+import { tellSight } from "../core/visibility";
+import { childView } from "./nested-widget";
+import { type ListedJob, readJob } from "./listed-job";
 import { jobsView } from "./view";
 
 

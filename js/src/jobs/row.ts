@@ -1,11 +1,11 @@
 /** One row of the table. */
-import { GLYPHS } from "../job/life";
-import { copyText } from "../lib/copy";
-import { h, setText } from "../lib/dom";
-import { SHORT_ID, ago, duration } from "../lib/text";
-import { exactMoment, isoMoment } from "../lib/time";
-import type { Place, RowPart } from "../lib/virtual";
-import { type ListedJob, elapsed } from "./job";
+import { GLYPHS } from "../job/timeline";
+import { copyText } from "../core/copy";
+import { h, setText } from "../core/dom";
+import { SHORT_ID, ago, duration } from "../core/text";
+import { exactMoment, isoMoment } from "../core/time";
+import type { Place, RowPart } from "../core/virtual-list";
+import { type ListedJob, elapsed } from "./listed-job";
 
 /** Pixels; live.css has the same. */
 export const ROW_HEIGHT = 30;

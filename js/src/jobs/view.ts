@@ -1,13 +1,13 @@
 /** The table of jobs: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import { type Action, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { copyText } from "../lib/copy";
-import { h, setText, show } from "../lib/dom";
-import { ago } from "../lib/text";
-import { virtualList } from "../lib/virtual";
-import { type Choice, choices } from "./choices";
+import { type Action, type Wish, actionBar } from "../core/actions";
+import { announcer } from "../core/announcer";
+import { copyText } from "../core/copy";
+import { h, setText, show } from "../core/dom";
+import { ago } from "../core/text";
+import { virtualList } from "../core/virtual-list";
+import { type Choice, choices } from "./available-actions";
 import { readFilter } from "./filter";
-import type { ListedJob } from "./job";
+import type { ListedJob } from "./listed-job";
 import { type Column, NEWEST_FIRST, nextOrder, sorted } from "./order";
 import { ROW_HEIGHT, jobRow } from "./row";
 import { Selection } from "./selection";
@@ -221,7 +221,7 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
     const jobs = chosen();
     const count = shown.reduce((sum, job) => sum + Number(selection.has(job.id)), 0);
     setText(marked, count > 0 ? `${count} selected` : jobs[0] ? `for ${jobs[0].name || "job"}` : "");
-    const asking = bar.element.querySelector<HTMLElement>(".flw-confirm")?.hidden === false;
+    const asking = bar.element.querySelector<HTMLElement>(".flw-action-confirm")?.hidden === false;
     // While a question is open it is about the jobs it names, whatever else comes or is selected.
     const latest = choices(facts?.actions ?? [], jobs);
     offered = asking ? latest.map((choice) => ({ ...choice, ...pinned(choice) })) : latest;

@@ -1,13 +1,13 @@
 /** The browser's half of flare_widgets.views.session: a badge of one session, or a switcher of all. */
-import { type Action, readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { type Kernel, before, doable, whyGrey } from "../lib/kernel";
-import { kernelNote } from "../lib/kernel-note";
-import { record } from "../lib/read";
-import { clean } from "../lib/text";
+import { type Action, readActions } from "../core/actions";
+import { KernelClock, browserNow } from "../core/clock";
+import { type Model, type RenderContext, listen, tell } from "../core/anywidget-model";
+import { type Kernel, before, doable, whyGrey } from "../core/kernel";
+import { kernelNote } from "../core/kernel-banner";
+import { record } from "../core/validate";
+import { clean } from "../core/text";
 import { sessionsView } from "./view";
-import { readSessions } from "./words";
+import { readSessions } from "./view-model";
 
 const TRAITS = ["sessions", "current", "actions", "sent_at"] as const;
 

@@ -1,8 +1,8 @@
 /** Sessions, a line each. Knows nothing of anywidget or of kernels. */
-import { type Action, type ActionBar, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, setText, show } from "../lib/dom";
-import { type SessionFacts, GLYPHS, certificateWords, mandate, stateWords, tone } from "./words";
+import { type Action, type ActionBar, type Wish, actionBar } from "../core/actions";
+import { announcer } from "../core/announcer";
+import { h, setText, show } from "../core/dom";
+import { type SessionFacts, GLYPHS, certificateWords, mandate, stateWords, tone } from "./view-model";
 
 export interface SessionsFacts {
   readonly sessions: readonly SessionFacts[];

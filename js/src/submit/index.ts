@@ -1,10 +1,10 @@
 /** The browser's half of flare_widgets.views.submit.SubmitForm: its traits and messages, joined to the view. */
-import { readActions } from "../lib/actions";
-import { browserNow } from "../lib/clock";
-import { type RenderContext, listen, tell } from "../lib/host";
-import { doable } from "../lib/kernel";
-import { kernelNote } from "../lib/kernel-note";
-import { readJob, readPlace, readSubmitted, readWho } from "./facts";
+import { readActions } from "../core/actions";
+import { browserNow } from "../core/clock";
+import { type RenderContext, listen, tell } from "../core/anywidget-model";
+import { doable } from "../core/kernel";
+import { kernelNote } from "../core/kernel-banner";
+import { readJob, readPlace, readSubmitted, readWho } from "./view-model";
 import { type SubmitFacts, submitView } from "./view";
 
 const TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as const;

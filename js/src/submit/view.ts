@@ -1,12 +1,12 @@
 /** The submit form: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import { type Action, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, show, whenChanged } from "../lib/dom";
-import { SHORT_ID } from "../lib/text";
-import { exactMoment, isoMoment, moment } from "../lib/time";
-import type { Job, Place, Submitted, Who } from "./facts";
-import { folderBrowser } from "./parts/browser";
-import { chosen } from "./parts/chosen";
+import { type Action, type Wish, actionBar } from "../core/actions";
+import { announcer } from "../core/announcer";
+import { h, show, whenChanged } from "../core/dom";
+import { SHORT_ID } from "../core/text";
+import { exactMoment, isoMoment, moment } from "../core/time";
+import type { Job, Place, Submitted, Who } from "./view-model";
+import { folderBrowser } from "./parts/folder-browser";
+import { chosen } from "./parts/chosen-job";
 
 export interface SubmitFacts {
   readonly who: Who;

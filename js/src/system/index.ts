@@ -1,11 +1,11 @@
 /** The browser's half of flare_widgets.views.system.SystemView: its traits and messages, joined to the view. */
-import { type Action, readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { type Kernel, before, doable, watchKernel } from "../lib/kernel";
-import { record } from "../lib/read";
-import { clean } from "../lib/text";
-import { tellSight } from "../lib/visible";
+import { type Action, readActions } from "../core/actions";
+import { KernelClock, browserNow } from "../core/clock";
+import { type Model, type RenderContext, listen, tell } from "../core/anywidget-model";
+import { type Kernel, before, doable, watchKernel } from "../core/kernel";
+import { record } from "../core/validate";
+import { clean } from "../core/text";
+import { tellSight } from "../core/visibility";
 import { readSystem } from "./snapshot";
 import { type SystemFacts, systemView } from "./view";
 

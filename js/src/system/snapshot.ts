@@ -1,5 +1,5 @@
 /** What is known about the server and its sites: the TypeScript half of flare_widgets/monitoring/system.py. */
-import { list, number, record, text } from "../lib/read";
+import { list, number, record, text } from "../core/validate";
 
 export interface SiteJob {
   readonly jobId: string;

@@ -1,10 +1,10 @@
 /** The system view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import { type Action, type ActionBar, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h } from "../lib/dom";
-import { head } from "./parts/head";
+import { type Action, type ActionBar, type Wish, actionBar } from "../core/actions";
+import { announcer } from "../core/announcer";
+import { h } from "../core/dom";
+import { head } from "./parts/header";
 import { rows } from "./parts/rows";
-import { troubles } from "./parts/troubles";
+import { troubles } from "./parts/problems";
 import type { SystemSnapshot } from "./snapshot";
 
 export interface SystemFacts {

@@ -1,9 +1,9 @@
 /** The rest of what is known, for who unfolds it. */
-import { h, setText, show } from "../../lib/dom";
-import { fold } from "../../lib/fold";
-import { ago } from "../../lib/text";
-import { exactMoment } from "../../lib/time";
-import type { Detail } from "../picture";
+import { h, setText, show } from "../../core/dom";
+import { fold } from "../../core/collapsible";
+import { ago } from "../../core/text";
+import { exactMoment } from "../../core/time";
+import type { Detail } from "../view-model";
 
 export interface Details {
   readonly element: HTMLElement;

@@ -1,7 +1,7 @@
 /** The site × round matrix: a glyph and a colour for each field, and at the right what each site does now. */
-import { h, setText, show, spoken, whenChanged } from "../../lib/dom";
-import { duration } from "../../lib/text";
-import { CELLS, type Matrix, type Row } from "../picture";
+import { h, setText, show, spoken, whenChanged } from "../../core/dom";
+import { duration } from "../../core/text";
+import { CELLS, type Matrix, type Row } from "../view-model";
 
 /** Rounds that a narrow output has room for; older ones are hidden there. */
 const NARROW = 4;

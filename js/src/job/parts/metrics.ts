@@ -1,7 +1,7 @@
 /** The metrics: one of them as a chart, chosen by the reader; in words while there is not enough for a line. */
-import { type Chart, chart } from "../../lib/chart";
-import { h, setText, show } from "../../lib/dom";
-import { fold } from "../../lib/fold";
+import { type Chart, chart } from "../../core/chart";
+import { h, setText, show } from "../../core/dom";
+import { fold } from "../../core/collapsible";
 import type { Metric } from "../metrics";
 
 export interface MetricCharts {

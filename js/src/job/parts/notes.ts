@@ -1,5 +1,5 @@
 /** What is wrong or awaited, and what is not known: a sentence each. */
-import { h, show, whenChanged } from "../../lib/dom";
+import { h, show, whenChanged } from "../../core/dom";
 
 export interface Notes {
   readonly element: HTMLElement;

@@ -1,7 +1,7 @@
 /** How far the job is: the round in words, a bar, and the time that is left. */
-import { h, setText, show } from "../../lib/dom";
-import { duration } from "../../lib/text";
-import type { Progress } from "../picture";
+import { h, setText, show } from "../../core/dom";
+import { duration } from "../../core/text";
+import type { Progress } from "../view-model";
 
 export interface ProgressParts {
   /** The round, and a bar. */

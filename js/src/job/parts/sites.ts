@@ -1,5 +1,5 @@
 /** Where the job goes, and whether it got there; beside a matrix, which names the sites, only who did not. */
-import { h, show, spoken, whenChanged } from "../../lib/dom";
+import { h, show, spoken, whenChanged } from "../../core/dom";
 import type { JobSnapshot, SiteDeployment } from "../snapshot";
 
 /** More chips than these are a wall; the rest are counted. */

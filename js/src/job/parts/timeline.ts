@@ -1,7 +1,7 @@
 /** Third line: the job's life so far, and what comes next. */
-import { h, spoken, whenChanged } from "../../lib/dom";
-import { exactMoment, isoMoment, moment } from "../../lib/time";
-import { type Step, steps } from "../life";
+import { h, spoken, whenChanged } from "../../core/dom";
+import { exactMoment, isoMoment, moment } from "../../core/time";
+import { type Step, steps } from "../timeline";
 import type { JobSnapshot } from "../snapshot";
 
 export interface Timeline {

@@ -1,9 +1,9 @@
 /** One line: the server or a site. It unfolds to its version, its resources and what can be done to it. */
-import { h, setText, show } from "../../lib/dom";
-import { ago } from "../../lib/text";
-import { exactMoment, isoMoment, moment } from "../../lib/time";
+import { h, setText, show } from "../../core/dom";
+import { ago } from "../../core/text";
+import { exactMoment, isoMoment, moment } from "../../core/time";
 import type { SiteJob } from "../snapshot";
-import { GLYPHS, type State, runs } from "../words";
+import { GLYPHS, type State, runs } from "../format";
 
 export interface RowFacts {
   readonly key: string;

@@ -1,7 +1,7 @@
 /** The server and the sites, a line each, which unfold. */
-import { h, setText, show } from "../../lib/dom";
+import { h, setText, show } from "../../core/dom";
 import type { SystemSnapshot } from "../snapshot";
-import { serverState, siteState } from "../words";
+import { serverState, siteState } from "../format";
 import { type Row, type RowFacts, row } from "./row";
 
 /** More lines than these are a wall: those in trouble are shown, and the others when asked for. */

@@ -1,0 +1,353 @@
+/**
+ * Lines over rounds, drawn by uPlot: with a legend that tells the values under the pointer, for mouse and keyboard.
+ *
+ *     const picture = chart();
+ *     element.append(picture.element);
+ *     picture.draw({ label: "accuracy", xLabel: "round", lines: [{ name: "site-1", points: [[1, 0.4], [2, 0.6]] }] });
+ *     ...
+ *     picture.dispose();
+ *
+ * The element must stand inside of a view (`.flw-live`) whose style has chart-look.css and chart.css.
+ */
+import uPlot from "uplot";
+import { h, setText, show } from "./dom";
+import { lookOf, swatch } from "./series-style";
+import { shown, tick, tickLabels } from "./numbers";
+import { type Scale, scaleOf } from "./scale";
+import { clean } from "./text";
+
+export interface ChartLine {
+  readonly name: string;
+  /**
+   * In any order; the last of several at one place counts. Where a value is not finite, the line has a gap; where
+   * another line has a place that this one does not name, it goes straight on.
+   */
+  readonly points: readonly (readonly [x: number, y: number])[];
+  /** Drawn thick: what the others are compared with. */
+  readonly bold?: boolean;
+}
+
+export interface ChartPicture {
+  /** What a screen reader hears of the chart as a whole. */
+  readonly label: string;
+  /** What the places along the bottom are: `round`. */
+  readonly xLabel: string;
+  readonly lines: readonly ChartLine[];
+  /** Whether the values are on a logarithmic scale; those that are not above 0 are gaps then. */
+  readonly log?: boolean;
+  /** A point to mark, and why: `best`. */
+  readonly mark?: { readonly x: number; readonly y: number; readonly words: string };
+  /** How many lines there are besides. */
+  readonly more?: number;
+  /** A sentence to say below. */
+  readonly note?: string;
+}
+
+export interface Chart {
+  readonly element: HTMLElement;
+  draw(picture: ChartPicture): void;
+  dispose(): void;
+}
+
+/** Lines that have an entry of their own in the legend; the nearest of the others is told under the pointer. */
+const MOST_NAMED = 12;
+/** Marks along a line; more would run into one another. */
+const MOST_MARKS = 30;
+/** Lines whose values a screen reader is told at each step. */
+const MOST_SPOKEN = 6;
+/** CSS pixels from the middle of the marked point to the outside of its ring, and a little. */
+const MARK = 10;
+/** CSS pixels from a line within which the pointer is taken to mean it. */
+const NEAR = 30;
+/** Steps along the bottom: whole numbers, for there is no half a round. */
+const INCREMENTS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
+
+type Columns = [number[], ...(number | null | undefined)[][]];
+
+interface Entry {
+  readonly element: HTMLElement;
+  readonly sample: Element;
+  readonly value: HTMLElement;
+}
+
+export function chart({ height = 190 }: { readonly height?: number } = {}): Chart {
+  // A slider is what a chart is to the keyboard: arrows move along the rounds, and each stop has its words.
+  const plot = h("div", { class: "flw-chart-plot" });
+  plot.setAttribute("role", "slider");
+  plot.setAttribute("tabindex", "0");
+  plot.style.height = `${height}px`;
+  const legend = h("ul", { class: "flw-legend", role: "list" });
+  const note = h("p", { class: "flw-chart-note" });
+  const element = h("div", { class: "flw-chart" }, plot, legend, note);
+
+  let picture: ChartPicture | undefined;
+  let columns: Columns = [[]];
+  let scale: Scale = scaleOf([], false);
+  let entries: Entry[] = [];
+  let drawing: uPlot | undefined;
+  let kind = "";
+  let pointed: number | null = null;
+  let near: number | null = null;
+
+  // -- what is drawn --------------------------------------------------------------------------------------------
+
+  function draw(next: ChartPicture): void {
+    picture = { ...next, lines: next.lines.map((line) => ({ ...line, name: clean(line.name, 60) })) };
+    const { lines, log = false } = picture;
+    columns = aligned(lines);
+    const [xs, ...rows] = columns;
+    scale = scaleOf([...rows.flat(), picture.mark?.y].filter((y) => typeof y === "number"), log);
+    // uPlot is given places, not values: its arithmetic ends long before that of numbers does.
+    const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? scale.place(y) : y)))];
+    const nextKind = JSON.stringify([log, picture.xLabel, next.more ?? 0, lines.map(({ name, bold }) => [name, bold === true])]);
+    plot.setAttribute("aria-label", clean(next.label));
+    if (pointed !== null && pointed >= columns[0].length) pointed = null;
+    if (drawing && kind === nextKind) {
+      drawing.setData(places as uPlot.AlignedData);
+      // uPlot sees the same range, 0 to 1, and would keep the labels of the values before.
+      drawing.redraw(true, true);
+    } else {
+      kind = nextKind;
+      entries = lines.slice(0, MOST_NAMED).map(entry);
+      const more = lines.length - entries.length + (next.more ?? 0);
+      legend.replaceChildren(...entries.map(({ element }) => element));
+      if (more > 0) legend.append(h("li", { class: "flw-legend-item" }, `and ${more} more`));
+      drawing?.destroy();
+      drawing = new uPlot(options(lines), places as uPlot.AlignedData, plot);
+    }
+    tell();
+  }
+
+  function options(lines: readonly ChartLine[]): uPlot.Options {
+    const axis = { stroke: ink, font: "11px system-ui, sans-serif", grid: { stroke: gridColour, width: 1 } };
+    return {
+      width: plot.clientWidth || 300,
+      height,
+      // Room for a mark at the edge; below and on the left there are the axes.
+      padding: [MARK, MARK, null, null],
+      legend: { show: false },
+      // Nothing grows pale: a line that the pointer is near is named instead.
+      focus: { alpha: 1 },
+      cursor: { y: false, drag: { x: false, y: false }, focus: { prox: NEAR }, points: { size: 7 } },
+      scales: {
+        x: { time: false, range: () => ends(columns[0]) },
+        y: { range: () => [0, 1] },
+      },
+      axes: [
+        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => tickLabels(at), ticks: { show: false } },
+        {
+          ...axis,
+          size: (_, labels) => 18 + 6.5 * Math.max(4, ...(labels ?? []).map(({ length }) => length)),
+          splits: () => scale.ticks.map((value) => scale.place(value) ?? 0),
+          values: () => tickLabels(scale.ticks),
+          ticks: { show: false },
+        },
+      ],
+      series: [
+        {},
+        ...lines.map((line, index) => ({
+          label: line.name,
+          stroke: () => colour(index),
+          width: line.bold ? 3 : 1.25,
+          dash: [...lookOf(index).dash],
+          points: { show: false },
+        })),
+      ],
+      hooks: {
+        draw: [drawMarks],
+        setCursor: [({ cursor }) => point(cursor.idx ?? null)],
+        setSeries: [
+          (_, index) => {
+            near = index === null ? null : index - 1;
+            tell();
+          },
+        ],
+      },
+    };
+  }
+
+  function drawMarks(u: uPlot): void {
+    const { ctx, bbox } = u;
+    const ratio = uPlot.pxRatio;
+    ctx.save();
+    ctx.beginPath();
+    // A mark may reach a little over the edge, or the first and the last would be cut in half.
+    const over = MARK * ratio;
+    ctx.rect(bbox.left - over, bbox.top - over, bbox.width + 2 * over, bbox.height + 2 * over);
+    ctx.clip();
+    const stamp = (x: number, y: number, paint: () => void): void => {
+      const place = scale.place(y);
+      if (place === null) return;
+      ctx.save();
+      ctx.translate(u.valToPos(x, "x", true), u.valToPos(place, "y", true));
+      ctx.scale(ratio, ratio);
+      paint();
+      ctx.restore();
+    };
+    const [xs, ...rows] = columns;
+    const stride = Math.ceil(xs.length / MOST_MARKS);
+    rows.forEach((row, index) => {
+      const shape = new Path2D(lookOf(index).shape);
+      const size = picture?.lines[index]?.bold ? 1.1 : 0.8;
+      ctx.fillStyle = colour(index);
+      row.forEach((y, at) => {
+        const x = xs[at];
+        if (x === undefined || typeof y !== "number" || (at % stride && at !== xs.length - 1)) return;
+        stamp(x, y, () => {
+          ctx.scale(size, size);
+          ctx.fill(shape);
+        });
+      });
+    });
+    const mark = picture?.mark;
+    if (mark && Number.isFinite(mark.x)) {
+      ctx.strokeStyle = getComputedStyle(element.parentElement ?? element).color;
+      ctx.lineWidth = 1.5;
+      ctx.setLineDash([]);
+      stamp(mark.x, mark.y, () => {
+        ctx.beginPath();
+        ctx.arc(0, 0, 8, 0, 2 * Math.PI);
+        ctx.stroke();
+      });
+    }
+    ctx.restore();
+  }
+
+  // A canvas knows no CSS variables: the colours are those that elements of the page have at the time.
+  function colour(index: number): string {
+    const sample = entries[index % Math.max(1, entries.length)]?.sample;
+    return sample ? getComputedStyle(sample).color : ink();
+  }
+  function ink(): string {
+    return getComputedStyle(plot).color;
+  }
+  function gridColour(): string {
+    return getComputedStyle(plot).columnRuleColor;
+  }
+
+  // -- what is told ---------------------------------------------------------------------------------------------
+
+  function point(index: number | null): void {
+    pointed = index;
+    tell();
+  }
+
+  /** The values at the pointer, else the last ones. */
+  function tell(): void {
+    if (!picture) return;
+    const [xs, ...rows] = columns;
+    const value = (index: number, at: number | null): string => {
+      const row = rows[index] ?? [];
+      const y = at === null ? row.filter((value) => typeof value === "number").at(-1) : row[at];
+      return typeof y === "number" ? shown(y) : at === null ? "no value" : "–";
+    };
+    entries.forEach((entry, index) => setText(entry.value, value(index, pointed)));
+    const at = pointed ?? xs.length - 1;
+    const x = xs[at];
+    const place = x === undefined ? "" : `${picture.xLabel} ${tick(x)}`;
+    const spoken = picture.lines.slice(0, MOST_SPOKEN).map((line, index) => `${line.name} ${value(index, pointed)}`);
+    plot.setAttribute("aria-valuemin", String(xs[0] ?? 0));
+    plot.setAttribute("aria-valuemax", String(xs.at(-1) ?? 0));
+    plot.setAttribute("aria-valuenow", String(x ?? 0));
+    plot.setAttribute("aria-valuetext", [place, ...spoken].filter(Boolean).join(", "));
+    const other = near !== null && near >= entries.length ? picture.lines[near] : undefined;
+    const parts =
+      pointed === null
+        ? [markWords(picture), hiddenWords(picture), clean(picture.note ?? "")]
+        : [place, other && near !== null ? `${other.name} ${value(near, pointed)}` : "", markWords(picture)];
+    setText(note, parts.filter(Boolean).join(" · "));
+    show(legend, picture.lines.length > 0);
+  }
+
+  function markWords({ mark, xLabel }: ChartPicture): string {
+    return mark ? `◯ ${clean(mark.words, 60)}: ${xLabel} ${tick(mark.x)}, ${shown(mark.y)}` : "";
+  }
+
+  // -- the keyboard, the size, the theme ------------------------------------------------------------------------
+
+  plot.addEventListener("keydown", (event) => {
+    const last = columns[0].length - 1;
+    const from = pointed ?? last;
+    const steps: Readonly<Record<string, number | null>> = {
+      ArrowLeft: Math.max(0, pointed === null ? last : from - 1),
+      ArrowRight: Math.min(last, from + 1),
+      Home: 0,
+      End: last,
+      Escape: null,
+    };
+    const to = steps[event.key];
+    if (to === undefined || (to === null && pointed === null) || last < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    moveTo(to);
+  });
+  plot.addEventListener("blur", () => moveTo(null));
+
+  function moveTo(index: number | null): void {
+    near = null;
+    const x = index === null ? undefined : columns[0][index];
+    const left = x === undefined || !drawing ? -10 : drawing.valToPos(x, "x");
+    // Without the hook: it would take the place from the pixels, and those are rounded.
+    drawing?.setCursor({ left, top: left < 0 ? -10 : 0 }, false);
+    point(index);
+  }
+
+  const sizes = new ResizeObserver(() => {
+    const width = plot.clientWidth;
+    if (!width || !drawing) return;
+    drawing.setSize({ width, height });
+    drawing.redraw(false, true);
+  });
+  sizes.observe(plot);
+  const recolour = (): void => drawing?.redraw(false, true);
+  const themes = new MutationObserver(recolour);
+  themes.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", recolour);
+
+  return {
+    element,
+    draw,
+    dispose() {
+      sizes.disconnect();
+      themes.disconnect();
+      scheme.removeEventListener("change", recolour);
+      drawing?.destroy();
+      drawing = undefined;
+      element.remove();
+    },
+  };
+}
+
+function entry(line: ChartLine, index: number): Entry {
+  const sample = swatch(index, line.bold === true);
+  const value = h("span", { class: "flw-legend-value" });
+  const name = h("span", { class: "flw-legend-name" }, line.name);
+  const element = h("li", { class: line.bold ? "flw-legend-item flw-bold" : "flw-legend-item" });
+  element.append(sample, name, " ", value);
+  return { element, sample, value };
+}
+
+/** All lines over the places of any: null is a gap, and over what is undefined a line goes straight on. */
+function aligned(lines: readonly ChartLine[]): Columns {
+  const maps = lines.map(
+    ({ points }) => new Map(points.filter(([x]) => Number.isFinite(x)).map(([x, y]) => [x, Number.isFinite(y) ? y : null])),
+  );
+  const xs = [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
+  return [xs, ...maps.map((map) => xs.map((x) => map.get(x)))];
+}
+
+/** From where to where the places reach; a single one stands in the middle. */
+function ends(xs: readonly number[]): [low: number, high: number] {
+  const [low, high] = [xs[0] ?? 0, xs.at(-1) ?? 0];
+  return low === high ? [low - 0.5, high + 0.5] : [low, high];
+}
+
+/** Says how many values a logarithmic scale has no place for. */
+function hiddenWords({ lines, log = false }: ChartPicture): string {
+  const left = log ? lines.flatMap(({ points }) => points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y <= 0) : [];
+  if (!left.length) return "";
+  return left.length === 1
+    ? "1 value is not above 0: a logarithmic scale has no place for it"
+    : `${left.length} values are not above 0: a logarithmic scale has no place for them`;
+}

@@ -1,0 +1,45 @@
+/** What the kernel says of a federation's processes: behind this door all is printable and bounded. */
+import { type Action, readActions } from "../core/actions";
+import { clean } from "../core/text";
+
+const STATES = ["running", "paused", "slow", "killed", "down"] as const;
+export type State = (typeof STATES)[number];
+
+/** The same as in flare_widgets/views/static_html.py. */
+export const GLYPHS: Readonly<Record<State, string>> = {
+  running: "●",
+  paused: "❙❙",
+  slow: "◔",
+  killed: "✕",
+  down: "○",
+};
+
+/** More than a federation for teaching has. */
+const MOST_ROWS = 100;
+
+export interface Row {
+  readonly name: string;
+  readonly state: State;
+  readonly words: string;
+  /** When this state began, in seconds since the epoch; null when that makes no sense. */
+  readonly since: number | null;
+  /** Empty in a federation that has ended. */
+  readonly actions: readonly Action[];
+}
+
+/** Read the trait `rows`. */
+export function readRows(value: unknown): Row[] {
+  return (Array.isArray(value) ? value.slice(0, MOST_ROWS) : []).map((entry: unknown) => {
+    const raw = typeof entry === "object" && entry !== null ? (entry as Record<string, unknown>) : {};
+    const text = (key: string, limit: number): string =>
+      typeof raw[key] === "string" ? clean(raw[key], limit) : "";
+    const since = raw["since"];
+    return {
+      name: text("name", 64),
+      state: STATES.find((state) => state === raw["state"]) ?? "down",
+      words: text("words", 80),
+      since: typeof since === "number" && Number.isFinite(since) ? since : null,
+      actions: readActions(raw["actions"]),
+    };
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * Log lines with terminal codes in them, as runs of text with a style. Colours and weight are kept (SGR); all else
+ * that a terminal would obey is taken out. Nothing here makes markup.
+ */
+import { clean } from "../../core/text";
+
+export interface Run {
+  readonly text: string;
+  /** Class names of the style, `flw-ansi-1 flw-ansi-bold`; empty for none. */
+  readonly style: string;
+}
+
+/** More characters of a line than these are not drawn. */
+const MOST = 4000;
+
+// A control sequence (SGR among them), an operating system command, another escape; or one that was cut off.
+const CODE = /\u001b(?:\[([0-?]*)([ -/]*[@-~])?|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~]?)/g;
+const TAB = /\t/g;
+
+/** The text of a line as it is shown, without any code. */
+export function plain(line: string): string {
+  return fit(line.includes("\u001b") ? line.replace(CODE, "") : line);
+}
+
+/** The runs of a line: together they are `plain(line)`. */
+export function runs(line: string): Run[] {
+  if (!line.includes("\u001b")) return [{ text: fit(line), style: "" }];
+  const found: Run[] = [];
+  const style = new Style();
+  let at = 0;
+  const add = (text: string): void => {
+    if (text) found.push({ text: fit(text), style: style.names() });
+  };
+  for (const match of line.matchAll(CODE)) {
+    add(line.slice(at, match.index));
+    at = match.index + match[0].length;
+    if (match[2] === "m" && /^[0-9;:]*$/.test(match[1] ?? "")) style.apply(match[1] ?? "");
+  }
+  add(line.slice(at));
+  return found.length ? found : [{ text: "", style: "" }];
+}
+
+function fit(text: string): string {
+  return clean(text.replace(TAB, "    "), MOST);
+}
+
+/** What the codes so far make of the text that follows. Backgrounds are left to the theme. */
+class Style {
+  #colour = -1;
+  readonly #on = new Set<string>();
+
+  apply(codes: string): void {
+    const numbers = codes.split(/[;:]/).map(Number);
+    for (let i = 0; i < numbers.length; i++) {
+      const code = numbers[i] ?? 0;
+      if (code === 0) {
+        this.#colour = -1;
+        this.#on.clear();
+      } else if (code === 38 || code === 48) {
+        // One of 256 colours, of which the first are the usual ones; or three numbers, which no theme knows.
+        const indexed = numbers[i + 1] === 5;
+        const colour = indexed ? (numbers[i + 2] ?? -1) : -1;
+        if (code === 38) this.#colour = colour >= 0 && colour < 16 ? colour % 8 : -1;
+        i += indexed ? 2 : 4;
+      } else if (code >= 30 && code <= 37) this.#colour = code - 30;
+      else if (code >= 90 && code <= 97) this.#colour = code - 90;
+      else if (code === 39) this.#colour = -1;
+      else if (code === 1) this.#on.add("bold");
+      else if (code === 3) this.#on.add("italic");
+      else if (code === 4) this.#on.add("underline");
+      else if (code === 22) this.#on.delete("bold");
+      else if (code === 23) this.#on.delete("italic");
+      else if (code === 24) this.#on.delete("underline");
+    }
+  }
+
+  names(): string {
+    const names = [...this.#on].map((name) => `flw-ansi-${name}`);
+    if (this.#colour >= 0) names.unshift(`flw-ansi-${this.#colour}`);
+    return names.join(" ");
+  }
+}

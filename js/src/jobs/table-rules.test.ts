@@ -1,0 +1,146 @@
+/** What is decided without a document: order, selection, what can be done. */
+import { describe, expect, it } from "vitest";
+import { readActions } from "../core/actions";
+import { choices } from "./available-actions";
+import { JOBS, NOW, job } from "./fixtures";
+import { readJob } from "./listed-job";
+import { type Column, NEWEST_FIRST, nextOrder, sorted } from "./order";
+import { timeWords } from "./row";
+import { Selection } from "./selection";
+
+const order = (column: Column, descending: boolean): string =>
+  sorted(JOBS, { column, descending }, NOW)
+    .map(({ id }) => id[0])
+    .join("");
+
+describe("the order", () => {
+  it.each([
+    ["submitted", true, "abcde"],
+    ["submitted", false, "edcba"],
+    ["name", false, "dbace"],
+    ["name", true, "acebd"],
+    ["status", false, "decba"],
+    ["time", true, "ebdca"],
+    ["time", false, "cdbea"],
+    ["submitter", true, "cabde"],
+    ["study", true, "eabcd"],
+    ["id", true, "edcba"],
+  ] as const)("by %s, descending %s", (column, descending, ids) => expect(order(column, descending)).toBe(ids));
+
+  it("turns round at a second click, and begins with the largest time", () => {
+    const first = nextOrder(NEWEST_FIRST, "time");
+    expect(first).toEqual({ column: "time", descending: true });
+    expect(nextOrder(first, "time")).toEqual({ column: "time", descending: false });
+    expect(nextOrder(first, "name")).toEqual({ column: "name", descending: false });
+  });
+
+  it("puts what is not known last, in either direction", () => {
+    const jobs = [job("x", { submitted_at: null }), job("y")];
+    for (const descending of [true, false]) {
+      expect(sorted(jobs, { column: "submitted", descending }, NOW).map(({ id }) => id)).toEqual(["y", "x"]);
+    }
+  });
+});
+
+describe("the selection", () => {
+  const shown = ["a", "b", "c", "d", "e"];
+  const is = (selection: Selection): string => shown.filter((id) => selection.has(id)).join("");
+
+  it("is extended from where it began, both ways", () => {
+    const selection = new Selection();
+    selection.only("c");
+    selection.extend(shown, "e");
+    expect(is(selection)).toBe("cde");
+    selection.extend(shown, "a");
+    expect(is(selection)).toBe("abc");
+    selection.toggle("b");
+    expect(is(selection)).toBe("ac");
+    selection.extend(shown, "d");
+    expect(is(selection)).toBe("bcd");
+  });
+
+  it("begins where the cursor was when there is none yet", () => {
+    const selection = new Selection();
+    selection.extend(shown, "c", "b");
+    expect(is(selection)).toBe("bc");
+    selection.extend(shown, "d", "c");
+    expect(is(selection)).toBe("bcd");
+  });
+
+  it("survives that where it began is not shown any more", () => {
+    const selection = new Selection();
+    selection.only("gone");
+    selection.extend(shown, "b", "a");
+    expect(is(selection)).toBe("ab");
+    selection.clear();
+    expect(selection.size).toBe(0);
+  });
+});
+
+const OFFERS = readActions(
+  ["open", "compare", "abort", "clone", "download", "delete"].map((name) => ({ name, label: name[0]?.toUpperCase() + name.slice(1) })),
+);
+const reasons = (jobs: typeof JOBS): Record<string, string> =>
+  Object.fromEntries(choices(OFFERS, jobs).map(({ name, reason }) => [name, reason]));
+
+describe("what can be done", () => {
+  const [waiting, running, failed] = JOBS as unknown as [typeof JOBS[0], typeof JOBS[0], typeof JOBS[0]];
+
+  it("with nothing selected is nothing", () => {
+    expect(new Set(Object.values(reasons([])))).toEqual(new Set(["select a job", "select two or more jobs"]));
+  });
+
+  it("depends on what the job does", () => {
+    expect(reasons([running])).toEqual({
+      open: "",
+      compare: "select two or more jobs",
+      abort: "",
+      clone: "",
+      download: "there is no result before it has ended",
+      delete: "it is running, abort it first",
+    });
+    expect(reasons([failed])).toMatchObject({ abort: "it has ended", download: "", delete: "" });
+    expect(reasons([waiting])).toMatchObject({ abort: "", delete: "" });
+  });
+
+  it("is done with those jobs that it fits, and the question names them", () => {
+    const abort = choices(OFFERS, JOBS).find(({ name }) => name === "abort");
+    expect(abort?.jobs.map(({ id }) => id)).toEqual(["aaa1", "bbb2"]);
+    expect(abort?.confirm).toBe("Abort these 2 jobs: hello-numpy aaa1, cifar10 bbb2?");
+    expect(abort?.yes).toBe("Yes, abort 2 jobs");
+  });
+
+  it("names five and counts the rest", () => {
+    const many = Array.from({ length: 12 }, (_, i) => job(`j${i}`));
+    expect(choices(OFFERS, many).find(({ name }) => name === "delete")?.confirm).toMatch(/j4 and 7 more\?$/u);
+    expect(reasons(many)["compare"]).toBe("select 8 jobs at most");
+  });
+
+  it("is what the policy permits", () => {
+    const theirs = job("x", { status: "RUNNING", submitter: "eve", refused: ["abort"] });
+    expect(reasons([theirs])["abort"]).toBe("with FLARE's default policy your role may not abort a job of eve");
+    expect(choices(OFFERS, [theirs, running]).find(({ name }) => name === "abort")?.jobs).toEqual([running]);
+  });
+});
+
+describe("a row", () => {
+  it.each([
+    [0, "waits 0:40"],
+    [1, "round 4/10, 59:50"],
+    [2, "0:12"],
+  ])("%d says %s", (index, words) => expect(timeWords(JOBS[index] as (typeof JOBS)[0], NOW)).toBe(words));
+
+  it.each([null, 5, "x", [], { name: 5, status: {}, submitted_at: "now", round: Number.NaN, refused: "abort" }])(
+    "can be read from %j",
+    (value) => {
+      const read = readJob("a", value);
+      expect(read).toMatchObject({ id: "a", name: "", status: "", word: "unknown", submittedAt: null, round: null, refused: [] });
+    },
+  );
+
+  it("is printable whatever a server says", () => {
+    const read = readJob("a", { name: "x\u001b[31m\u202e<b>", status: "y".repeat(1000) });
+    expect(read.name).toBe("x\uFFFD[31m\uFFFD<b>");
+    expect(read.status.length).toBeLessThanOrEqual(200);
+  });
+});

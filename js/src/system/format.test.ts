@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import written from "../../fixtures/system.json";
+import { readSystem } from "./snapshot";
+import { type State, runs, serverState, siteState, troubles } from "./format";
+
+interface Case {
+  readonly now: number;
+  readonly snapshot: unknown;
+  readonly server: State;
+  readonly sites: readonly State[];
+  readonly runs: readonly string[];
+  readonly troubles: readonly string[];
+}
+
+/** Written by fixtures/make_system.py from what the Python half says. */
+const cases = written as unknown as Record<string, Case>;
+
+it.each(Object.entries(cases))("%s is told in the words of the text form", (_, { now, snapshot, ...expected }) => {
+  const system = readSystem(snapshot);
+  expect({
+    server: serverState(system, now),
+    sites: system.sites.map((site) => siteState(site, now)),
+    runs: system.sites.map((site) => runs(site.jobs)),
+    troubles: troubles(system, now),
+  }).toEqual(expected);
+});
+
+it("reads nonsense as nothing", () => {
+  const system = readSystem({ sites: [null, 3, { name: 4 }], zombies: "x", missing: [[1], "y", ["a", "b"]] });
+  expect(system.sites.map(({ name }) => name)).toEqual(["", "", ""]);
+  expect(system.missing).toEqual([
+    ["", ""],
+    ["a", "b"],
+  ]);
+});
