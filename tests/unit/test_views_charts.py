@@ -82,8 +82,8 @@ def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
 
 def test_looks_as_the_live_chart_does():
     marks = (Path(__file__).parents[2] / "js/src/core/series-style.ts").read_text(encoding="utf-8")
-    shapes = re.search(r"SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
-    dashes = re.search(r"DASHES: .*? = (\[.*\]);", marks)
+    shapes = re.search(r"MARKER_SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
+    dashes = re.search(r"DASH_PATTERNS: .*? = (\[.*\]);", marks)
     assert re.findall(r'"(.*?)"', shapes[1]) == list(SHAPES)
     assert [" ".join(map(str, dash)) for dash in json.loads(dashes[1])] == list(DASHES)
 

@@ -1,14 +1,14 @@
 /** The browser's half of flare_widgets.views.question.QuestionView: the cell waits for what is answered here. */
 import { h } from "../core/dom";
-import { type RenderContext, tell } from "../core/anywidget-model";
-import { kernelNote } from "../core/kernel-banner";
-import { clean } from "../core/text";
+import { type RenderContext, send } from "../core/anywidget-model";
+import { kernelBanner } from "../core/kernel-banner";
+import { sanitize } from "../core/text";
 
-const MOST_WORDS = 500;
+const MAX_TEXT_CHARS = 500;
 
 export default {
   render({ model, el }: RenderContext): () => void {
-    const words = (name: string): string => clean(String(model.get(name) ?? ""), MOST_WORDS);
+    const words = (name: string): string => sanitize(String(model.get(name) ?? ""), MAX_TEXT_CHARS);
     const yes = h("button", { class: "flw-button flw-danger", type: "button" }, words("yes"));
     const no = h("button", { class: "flw-button", type: "button" }, words("no"));
     const element = h(
@@ -20,10 +20,10 @@ export default {
     const enable = (on: boolean): void => {
       yes.disabled = no.disabled = !on;
     };
-    const kernel = kernelNote(model, element, () => enable(!kernel.ended));
+    const kernel = kernelBanner(model, element, () => enable(!kernel.hasEnded));
     const answer = (agreed: boolean): void => {
       enable(false);
-      tell(model, { kind: "answer", yes: agreed });
+      send(model, { kind: "answer", yes: agreed });
     };
     yes.addEventListener("click", () => answer(true));
     no.addEventListener("click", () => answer(false));
@@ -36,7 +36,7 @@ export default {
     // As a prompt of the kernel's does: whoever ran the cell by the keyboard answers by it. Enter alone destroys nothing.
     requestAnimationFrame(() => no.focus({ preventScroll: true }));
     // That this is heard while the cell runs tells the kernel that an answer will be.
-    tell(model, { kind: "clock" });
+    send(model, { kind: "clock" });
     return () => {
       kernel.dispose();
       element.remove();

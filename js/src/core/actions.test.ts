@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Wish, actionBar, readActions } from "./actions";
+import { type ActionMessage, createActionBar, readActions } from "./actions";
 
 const ABORT = {
   name: "abort",
@@ -19,11 +19,11 @@ const ABORT = {
 const CLONE = { ...ABORT, name: "clone", label: "Clone", danger: false, confirm: "" };
 
 function open(...offers: Record<string, unknown>[]) {
-  const told: Wish[] = [];
+  const told: ActionMessage[] = [];
   const heard: string[] = [];
   let now = 100;
   let actions = readActions(offers);
-  const bar = actionBar({ tell: (wish) => told.push(wish), announce: (words) => heard.push(words), clock: () => now });
+  const bar = createActionBar({ send: (message) => told.push(message), announce: (words) => heard.push(words), now: () => now });
   document.body.append(bar.element);
   bar.draw(actions, now);
   const shown = (element: Element | null | undefined): boolean => !!element && element.closest("[hidden]") === null;
@@ -117,7 +117,7 @@ describe("an action that asks", () => {
   });
 });
 
-describe("a wish", () => {
+describe("a message", () => {
   it("is sent once however often one clicks", () => {
     const { button, told } = open(CLONE);
     button("Clone").click();
@@ -129,11 +129,11 @@ describe("a wish", () => {
     const { button, words, pass, receive, bar } = open(CLONE);
     button("Clone").click();
     expect(words()).toEqual(["Clone…"]);
-    expect(bar.waiting()).toBe(true);
+    expect(bar.isWaiting()).toBe(true);
     pass(4);
     expect(words()).toEqual(["Clone: asked, but the kernel does not answer yet"]);
     receive({ ...CLONE, turn: 1, state: "asked" });
-    expect(bar.waiting()).toBe(false);
+    expect(bar.isWaiting()).toBe(false);
     expect(words()).toEqual(["Clone…"]);
     receive({ ...CLONE, turn: 1, state: "done", words: "cloned as 1a2b3c4d" });
     expect(words()).toEqual(["cloned as 1a2b3c4d"]);
@@ -205,7 +205,7 @@ describe("what comes from the kernel", () => {
 
   it("is made safe", () => {
     const [action] = readActions([{ name: "x", words: "a\u202e\u001b", state: "exploded", progress: "half", turn: NaN }]);
-    expect(action).toMatchObject({ words: "a��", state: "ready", progress: null, turn: 0, label: "" });
+    expect(action).toMatchObject({ message: "a��", state: "ready", progress: null, revision: 0, label: "" });
   });
 
   it("never becomes markup", () => {

@@ -2,31 +2,31 @@
  * What a view offers to do: buttons that ask before they destroy, say why they are grey, how far they are and what
  * came of them. The browser's half of flare_widgets/views/actions.py, whose `Actions.to_json` is the trait `actions`.
  */
-import { h, setText, show } from "./dom";
-import { list, number, text } from "./validate";
+import { h, setText, setVisible } from "./dom";
+import { asRecords, asNumber, asText } from "./validate";
 
 export interface Action {
   readonly name: string;
   readonly label: string;
-  readonly danger: boolean;
+  readonly isDestructive: boolean;
   /** Why it is grey; empty when it can be done. */
-  readonly reason: string;
+  readonly disabledReason: string;
   /** The question before it is done; empty for none. */
-  readonly confirm: string;
+  readonly question: string;
   /** What must be typed to say yes; empty for nothing. */
-  readonly type: string;
-  readonly yes: string;
-  readonly no: string;
-  readonly cancels: boolean;
+  readonly requiredText: string;
+  readonly confirmLabel: string;
+  readonly cancelLabel: string;
+  readonly isCancellable: boolean;
   readonly state: "ready" | "asked" | "running" | "done" | "failed";
-  readonly words: string;
+  readonly message: string;
   readonly progress: number | null;
   /** Grows with each wish that the kernel has taken notice of. */
-  readonly turn: number;
+  readonly revision: number;
 }
 
 /** What goes to the kernel. */
-export type Wish =
+export type ActionMessage =
   | { readonly kind: "act"; readonly action: string; readonly typed?: string }
   | { readonly kind: "cancel"; readonly action: string };
 
@@ -34,22 +34,22 @@ const STATES = ["ready", "asked", "running", "done", "failed"] as const;
 
 /** Read the trait `actions`: behind this door all is printable and bounded. */
 export function readActions(value: unknown): Action[] {
-  return list(value).map((raw) => {
-    const words = (key: string): string => text(raw[key], 500);
+  return asRecords(value).map((raw) => {
+    const field = (key: string): string => asText(raw[key], 500);
     return {
-      name: words("name"),
-      label: words("label"),
-      danger: raw["danger"] === true,
-      reason: words("reason"),
-      confirm: words("confirm"),
-      type: words("type"),
-      yes: words("yes") || "Yes",
-      no: words("no") || "No",
-      cancels: raw["cancels"] === true,
+      name: field("name"),
+      label: field("label"),
+      isDestructive: raw["danger"] === true,
+      disabledReason: field("reason"),
+      question: field("confirm"),
+      requiredText: field("type"),
+      confirmLabel: field("yes") || "Yes",
+      cancelLabel: field("no") || "No",
+      isCancellable: raw["cancels"] === true,
       state: STATES.find((state) => state === raw["state"]) ?? "ready",
-      words: words("words"),
-      progress: number(raw["progress"]),
-      turn: number(raw["turn"]) ?? 0,
+      message: field("words"),
+      progress: asNumber(raw["progress"]),
+      revision: asNumber(raw["turn"]) ?? 0,
     };
   });
 }
@@ -59,124 +59,124 @@ export interface ActionBar {
   /** Draw; `now` is the browser's clock in seconds. Call it again every now and then while `waiting()`. */
   draw(actions: readonly Action[], now: number): void;
   /** Whether a wish has been sent and the kernel has not reacted. */
-  waiting(): boolean;
+  isWaiting(): boolean;
 }
 
 export interface ActionBarOptions {
   /** Send a wish to the kernel. */
-  readonly tell: (wish: Wish) => void;
+  readonly send: (message: ActionMessage) => void;
   /** Tell a screen reader. */
-  readonly announce: (words: string) => void;
+  readonly announce: (message: string) => void;
   /** The browser's clock, in seconds. */
-  readonly clock: () => number;
+  readonly now: () => number;
 }
 
 /** A message to a kernel that computes waits until the cell is done, and one to a dead kernel for ever. */
-const PATIENCE = 3;
+const TIMEOUT_S = 3;
 
-interface Sent {
+interface SentMessage {
   readonly at: number;
-  readonly turn: number;
+  readonly revision: number;
 }
 
 /** A row of actions with what there is to say about them. Its questions are asked in place. */
-export function actionBar({ tell, announce, clock }: ActionBarOptions): ActionBar {
-  const words = h("div", { class: "flw-action-words", tabindex: "-1" });
+export function createActionBar({ send, announce, now }: ActionBarOptions): ActionBar {
+  const messages = h("div", { class: "flw-action-words", tabindex: "-1" });
   const buttons = h("div", { class: "flw-buttons" });
-  const question = new Question(answered);
-  const element = h("div", { class: "flw-actions" }, words, buttons, question.element);
+  const confirmation = new Confirmation(onAnswer);
+  const element = h("div", { class: "flw-actions" }, messages, buttons, confirmation.element);
 
-  const parts = new Map<string, Button>();
-  const lines = new Map<string, Line>();
-  const sent = new Map<string, Sent>();
+  const buttonsByName = new Map<string, Button>();
+  const linesByName = new Map<string, StatusLine>();
+  const sent = new Map<string, SentMessage>();
   let latest: readonly Action[] = [];
-  let asking = "";
+  let askingName = "";
   /** Whose reason was asked for last. */
-  let explained = "";
+  let explainedName = "";
 
   function draw(actions: readonly Action[], now: number): void {
     latest = actions;
-    const focused = focusedIn(element);
-    for (const { name, turn } of actions) if ((sent.get(name)?.turn ?? turn) !== turn) sent.delete(name);
-    const asked = actions.find(({ name }) => name === asking);
+    const focused = focusedElement(element);
+    for (const { name, revision } of actions) if ((sent.get(name)?.revision ?? revision) !== revision) sent.delete(name);
+    const askedAction = actions.find(({ name }) => name === askingName);
     // The question is pointless when what it asks about has happened, or cannot be done any more.
-    if (asking && (!asked || asked.reason || busy(asked) || sent.has(asking))) asking = "";
-    keep(parts, actions, buttons, (action) => new Button(action, () => pressed(action.name)));
-    keep(lines, actions, words, (action) => new Line(() => cancel(action.name)));
+    if (askingName && (!askedAction || askedAction.disabledReason || isBusy(askedAction) || sent.has(askingName))) askingName = "";
+    syncParts(buttonsByName, actions, buttons, (action) => new Button(action, () => onPress(action.name)));
+    syncParts(linesByName, actions, messages, (action) => new StatusLine(() => cancel(action.name)));
     for (const action of actions) {
-      const since = sent.get(action.name);
-      const waits = since !== undefined;
-      parts.get(action.name)?.draw(action, busy(action) || waits);
-      const said = since ? waitWords(action, now - since.at) : lineWords(action, explained);
-      if (lines.get(action.name)?.draw(action, said, waits)) announce(said.replace(/^✕ /, ""));
+      const sentMessage = sent.get(action.name);
+      const isWaiting = sentMessage !== undefined;
+      buttonsByName.get(action.name)?.draw(action, isBusy(action) || isWaiting);
+      const text = sentMessage ? waitingText(action, now - sentMessage.at) : statusText(action, explainedName);
+      if (linesByName.get(action.name)?.draw(action, text, isWaiting)) announce(text.replace(/^✕ /, ""));
     }
-    const open = actions.find(({ name }) => name === asking);
-    question.draw(open);
-    show(buttons, open === undefined && actions.length > 0);
+    const open = actions.find(({ name }) => name === askingName);
+    confirmation.draw(open);
+    setVisible(buttons, open === undefined && actions.length > 0);
     // The focus must not fall out of the view when what it is on disappears.
-    if (focused && !visible(focused, element)) (rest() ?? words).focus({ preventScroll: true });
+    if (focused && !isVisible(focused, element)) (focusTarget() ?? messages).focus({ preventScroll: true });
   }
 
-  function rest(): HTMLElement | undefined {
-    return question.shown ? question.harmless : undefined;
+  function focusTarget(): HTMLElement | undefined {
+    return confirmation.isOpen ? confirmation.safeTarget : undefined;
   }
 
-  function again(): void {
-    draw(latest, clock());
+  function redraw(): void {
+    draw(latest, now());
   }
 
-  function pressed(name: string): void {
+  function onPress(name: string): void {
     const action = latest.find((one) => one.name === name);
-    if (!action || busy(action) || sent.has(name)) return;
-    explained = action.reason ? name : "";
-    if (action.reason) announce(action.reason);
-    else if (action.confirm || action.type) asking = name;
-    else send(action);
-    again();
+    if (!action || isBusy(action) || sent.has(name)) return;
+    explainedName = action.disabledReason ? name : "";
+    if (action.disabledReason) announce(action.disabledReason);
+    else if (action.question || action.requiredText) askingName = name;
+    else dispatch(action);
+    redraw();
     // The harmless answer, or the field: a second Enter by mistake must not destroy anything.
-    if (asking === name) question.harmless.focus({ preventScroll: true });
+    if (askingName === name) confirmation.safeTarget.focus({ preventScroll: true });
   }
 
-  function answered(yes: boolean, typed: string): void {
-    const action = latest.find(({ name }) => name === asking);
-    const name = asking;
-    asking = "";
-    if (yes && action) send(action, typed);
-    again();
-    if (yes) words.focus({ preventScroll: true });
-    else parts.get(name)?.element.focus({ preventScroll: true });
+  function onAnswer(yes: boolean, typed: string): void {
+    const action = latest.find(({ name }) => name === askingName);
+    const name = askingName;
+    askingName = "";
+    if (yes && action) dispatch(action, typed);
+    redraw();
+    if (yes) messages.focus({ preventScroll: true });
+    else buttonsByName.get(name)?.element.focus({ preventScroll: true });
   }
 
-  function send(action: Action, typed = ""): void {
-    sent.set(action.name, { at: clock(), turn: action.turn });
-    explained = "";
-    tell({ kind: "act", action: action.name, ...(action.type ? { typed } : {}) });
+  function dispatch(action: Action, typed = ""): void {
+    sent.set(action.name, { at: now(), revision: action.revision });
+    explainedName = "";
+    send({ kind: "act", action: action.name, ...(action.requiredText ? { typed } : {}) });
   }
 
   function cancel(name: string): void {
-    tell({ kind: "cancel", action: name });
+    send({ kind: "cancel", action: name });
   }
 
-  return { element, draw, waiting: () => sent.size > 0 };
+  return { element, draw, isWaiting: () => sent.size > 0 };
 }
 
-function busy({ state }: Action): boolean {
+function isBusy({ state }: Action): boolean {
   return state === "asked" || state === "running";
 }
 
-function waitWords({ label }: Action, seconds: number): string {
-  return seconds > PATIENCE ? `${label}: asked, but the kernel does not answer yet` : `${label}…`;
+function waitingText({ label }: Action, seconds: number): string {
+  return seconds > TIMEOUT_S ? `${label}: asked, but the kernel does not answer yet` : `${label}…`;
 }
 
-function lineWords(action: Action, explained: string): string {
-  if (busy(action)) return action.words ? `${action.label}: ${action.words}` : `${action.label}…`;
-  if (action.state === "failed") return `✕ ${action.words}`;
-  if (explained === action.name && action.reason) return `${action.label}: ${action.reason}`;
-  return action.words;
+function statusText(action: Action, explained: string): string {
+  if (isBusy(action)) return action.message ? `${action.label}: ${action.message}` : `${action.label}…`;
+  if (action.state === "failed") return `✕ ${action.message}`;
+  if (explained === action.name && action.disabledReason) return `${action.label}: ${action.disabledReason}`;
+  return action.message;
 }
 
 /** Keep one part for each action, in its order. */
-function keep<Part extends { readonly element: HTMLElement }>(
+function syncParts<Part extends { readonly element: HTMLElement }>(
   parts: Map<string, Part>,
   actions: readonly Action[],
   parent: HTMLElement,
@@ -193,34 +193,34 @@ function keep<Part extends { readonly element: HTMLElement }>(
 class Button {
   readonly element: HTMLButtonElement;
   readonly #label: HTMLElement;
-  readonly #why = h("span", { class: "flw-spoken" });
+  readonly #reason = h("span", { class: "flw-spoken" });
 
   constructor(action: Action, pressed: () => void) {
     this.#label = h("span", {}, action.label);
-    this.element = h("button", { class: "flw-button", type: "button" }, this.#label, this.#why);
+    this.element = h("button", { class: "flw-button", type: "button" }, this.#label, this.#reason);
     this.element.addEventListener("click", pressed);
   }
 
-  draw(action: Action, underWay: boolean): void {
+  draw(action: Action, isBusy: boolean): void {
     setText(this.#label, action.label);
-    setText(this.#why, action.reason ? ` (not possible: ${action.reason})` : "");
-    const grey = action.reason !== "" || underWay;
-    if (grey) this.element.setAttribute("aria-disabled", "true");
+    setText(this.#reason, action.disabledReason ? ` (not possible: ${action.disabledReason})` : "");
+    const isDisabled = action.disabledReason !== "" || isBusy;
+    if (isDisabled) this.element.setAttribute("aria-disabled", "true");
     else this.element.removeAttribute("aria-disabled");
-    this.element.title = action.reason;
-    this.element.classList.toggle("flw-grey", grey);
+    this.element.title = action.disabledReason;
+    this.element.classList.toggle("flw-grey", isDisabled);
     this.element.dataset["action"] = action.name;
   }
 }
 
 /** What there is to say about one action. */
-class Line {
+class StatusLine {
   readonly element: HTMLElement;
   readonly #text = h("span", {});
   readonly #bar = document.createElement("progress");
   readonly #cancel = h("button", { class: "flw-button", type: "button" }, "Cancel");
-  #said = "";
-  #state = "";
+  #lastText = "";
+  #lastState = "";
 
   constructor(cancel: () => void) {
     this.#bar.max = 1;
@@ -229,47 +229,47 @@ class Line {
   }
 
   /** Draw, and return whether it is something to interrupt a reader for: no number that ticks is. */
-  draw(action: Action, said: string, waits: boolean): boolean {
-    const news = said !== this.#said && said !== "" && (action.state !== "running" || this.#state !== "running");
-    this.#said = said;
-    this.#state = action.state;
-    setText(this.#text, said);
+  draw(action: Action, text: string, isWaiting: boolean): boolean {
+    const isNews = text !== this.#lastText && text !== "" && (action.state !== "running" || this.#lastState !== "running");
+    this.#lastText = text;
+    this.#lastState = action.state;
+    setText(this.#text, text);
     this.element.dataset["action"] = action.name;
-    this.element.classList.toggle("flw-failed-words", action.state === "failed" && !waits);
-    show(this.#bar, action.progress !== null && busy(action));
+    this.element.classList.toggle("flw-failed-words", action.state === "failed" && !isWaiting);
+    setVisible(this.#bar, action.progress !== null && isBusy(action));
     if (action.progress !== null) this.#bar.value = action.progress;
     this.#bar.setAttribute("aria-label", action.label);
-    show(this.#cancel, busy(action) && action.cancels);
+    setVisible(this.#cancel, isBusy(action) && action.isCancellable);
     this.#cancel.setAttribute("aria-label", `Cancel ${action.label}`);
-    show(this.element, said !== "");
-    return news;
+    setVisible(this.element, text !== "");
+    return isNews;
   }
 }
 
 /** JupyterLab takes keys for its notebook before we see them, except below this attribute. */
-const SHIELD = { "data-lm-suppress-shortcuts": "true" } as const;
+const SUPPRESS_NOTEBOOK_SHORTCUTS = { "data-lm-suppress-shortcuts": "true" } as const;
 
 /** The question before something is done. */
-class Question {
+class Confirmation {
   readonly element: HTMLElement;
   readonly #text = h("span", {});
   readonly #field = document.createElement("input");
-  readonly #yes = h("button", { class: "flw-button", type: "button" });
-  readonly #no = h("button", { class: "flw-button", type: "button" });
-  #type = "";
+  readonly #confirm = h("button", { class: "flw-button", type: "button" });
+  readonly #cancel = h("button", { class: "flw-button", type: "button" });
+  #requiredText = "";
 
-  constructor(answered: (yes: boolean, typed: string) => void) {
+  constructor(answered: (confirm: boolean, typed: string) => void) {
     const yes = (): void => {
-      if (this.#ready()) answered(true, this.#field.value.trim());
+      if (this.#isReady()) answered(true, this.#field.value.trim());
     };
     this.#field.type = "text";
     this.#field.className = "flw-typed";
     this.#field.autocomplete = "off";
     this.#field.spellcheck = false;
-    this.element = h("div", { class: "flw-action-confirm", role: "group", ...SHIELD }, this.#text, this.#field, this.#yes, this.#no);
-    this.#yes.addEventListener("click", yes);
-    this.#no.addEventListener("click", () => answered(false, ""));
-    this.#field.addEventListener("input", () => this.#grey());
+    this.element = h("div", { class: "flw-action-confirm", role: "group", ...SUPPRESS_NOTEBOOK_SHORTCUTS }, this.#text, this.#field, this.#confirm, this.#cancel);
+    this.#confirm.addEventListener("click", yes);
+    this.#cancel.addEventListener("click", () => answered(false, ""));
+    this.#field.addEventListener("input", () => this.#drawButton());
     this.element.addEventListener("keydown", (event) => {
       // The notebook has shortcuts of its own for what is typed here.
       event.stopPropagation();
@@ -278,51 +278,51 @@ class Question {
       event.preventDefault();
       answered(false, "");
     });
-    show(this.element, false);
+    setVisible(this.element, false);
   }
 
-  get shown(): boolean {
+  get isOpen(): boolean {
     return !this.element.hidden;
   }
 
   /** Where the focus goes: nothing happens there by Enter alone. */
-  get harmless(): HTMLElement {
-    return this.#type ? this.#field : this.#no;
+  get safeTarget(): HTMLElement {
+    return this.#requiredText ? this.#field : this.#cancel;
   }
 
   draw(action: Action | undefined): void {
     const opened = action !== undefined && this.element.hidden;
-    show(this.element, action !== undefined);
+    setVisible(this.element, action !== undefined);
     if (!action) return;
-    this.#type = action.type;
-    setText(this.#text, action.confirm);
-    this.element.setAttribute("aria-label", action.confirm);
-    show(this.#field, action.type !== "");
+    this.#requiredText = action.requiredText;
+    setText(this.#text, action.question);
+    this.element.setAttribute("aria-label", action.question);
+    setVisible(this.#field, action.requiredText !== "");
     if (opened) this.#field.value = "";
-    this.#field.placeholder = action.type;
-    this.#field.setAttribute("aria-label", `type ${action.type} to confirm`);
-    setText(this.#yes, action.yes);
-    setText(this.#no, action.no);
-    this.#yes.classList.toggle("flw-danger", action.danger);
-    this.#grey();
+    this.#field.placeholder = action.requiredText;
+    this.#field.setAttribute("aria-label", `type ${action.requiredText} to confirm`);
+    setText(this.#confirm, action.confirmLabel);
+    setText(this.#cancel, action.cancelLabel);
+    this.#confirm.classList.toggle("flw-danger", action.isDestructive);
+    this.#drawButton();
   }
 
-  #ready(): boolean {
-    return this.#type === "" || this.#field.value.trim() === this.#type;
+  #isReady(): boolean {
+    return this.#requiredText === "" || this.#field.value.trim() === this.#requiredText;
   }
 
-  #grey(): void {
-    if (this.#ready()) this.#yes.removeAttribute("aria-disabled");
-    else this.#yes.setAttribute("aria-disabled", "true");
-    this.#yes.classList.toggle("flw-grey", !this.#ready());
+  #drawButton(): void {
+    if (this.#isReady()) this.#confirm.removeAttribute("aria-disabled");
+    else this.#confirm.setAttribute("aria-disabled", "true");
+    this.#confirm.classList.toggle("flw-grey", !this.#isReady());
   }
 }
 
-function focusedIn(element: HTMLElement): HTMLElement | null {
+function focusedElement(element: HTMLElement): HTMLElement | null {
   const { activeElement } = element.getRootNode() as Document | ShadowRoot;
   return activeElement instanceof HTMLElement && element.contains(activeElement) ? activeElement : null;
 }
 
-function visible(part: HTMLElement, within: HTMLElement): boolean {
+function isVisible(part: HTMLElement, within: HTMLElement): boolean {
   return within.contains(part) && part.closest("[hidden]") === null;
 }

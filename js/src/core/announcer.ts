@@ -6,10 +6,10 @@ import { h, setText } from "./dom";
  */
 export interface Announcer {
   readonly element: HTMLElement;
-  say(words: string): void;
+  announce(message: string): void;
 }
 
-export function announcer(): Announcer {
+export function createAnnouncer(): Announcer {
   const element = h("div", { class: "flw-spoken", role: "status", "aria-live": "polite" });
-  return { element, say: (words) => setText(element, words) };
+  return { element, announce: (words) => setText(element, words) };
 }

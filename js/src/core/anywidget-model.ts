@@ -22,7 +22,7 @@ export function listen(model: Model, events: readonly string[], listener: Listen
 }
 
 /** Send the kernel a message. Without a kernel it goes nowhere, and the ages in a view say so. */
-export function tell(model: Model, message: unknown): void {
+export function send(model: Model, message: unknown): void {
   try {
     model.send(message);
   } catch (error) {

@@ -1,16 +1,16 @@
 /** The chart without a canvas: what it says, what it hands to uPlot, and that nothing stays behind. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Chart, type ChartPicture, chart } from "./chart";
+import { type Chart, type ChartData, createChart } from "./chart";
 import { stubCanvas } from "./stub-canvas";
 
-const PICTURE: ChartPicture = {
+const PICTURE: ChartData = {
   label: "accuracy by round",
   xLabel: "round",
   lines: [
-    { name: "all together", bold: true, points: [[1, 0.4], [2, 0.612], [3, 0.607]] },
+    { name: "all together", isBold: true, points: [[1, 0.4], [2, 0.612], [3, 0.607]] },
     { name: "hospital-a", points: [[1, 0.41], [3, 0.59]] },
   ],
-  mark: { x: 2, y: 0.612, words: "best" },
+  mark: { x: 2, y: 0.612, label: "best" },
 };
 
 let open: Chart;
@@ -18,7 +18,7 @@ let calls: ReturnType<typeof stubCanvas>;
 
 beforeEach(() => {
   calls = stubCanvas();
-  open = chart();
+  open = createChart();
   document.body.append(open.element);
 });
 afterEach(() => {
@@ -78,7 +78,7 @@ describe("a chart", () => {
 
   it("has a gap where a logarithmic scale has no place for a value, and says so", () => {
     const lines = [{ name: "loss", points: [[1, 10], [2, 0], [3, 0.1], [4, Number.NaN]] as const }];
-    open.draw({ label: "loss", xLabel: "round", lines, log: true });
+    open.draw({ label: "loss", xLabel: "round", lines, isLogScale: true });
     expect(note()).toBe("1 value is not above 0: a logarithmic scale has no place for it");
     // The round is there and its value is told, though the line has a gap.
     press("Home");
@@ -102,7 +102,7 @@ describe("a chart", () => {
     const first = plot().firstElementChild;
     open.draw({ ...PICTURE, lines: [{ ...PICTURE.lines[0]!, points: [[1, 0.4], [2, 0.5]] }, PICTURE.lines[1]!] });
     expect(plot().firstElementChild).toBe(first);
-    open.draw({ ...PICTURE, log: true });
+    open.draw({ ...PICTURE, isLogScale: true });
     expect(plot().firstElementChild).not.toBe(first);
     expect(plot().childElementCount).toBe(1);
   });

@@ -10,11 +10,11 @@
  * The element must stand inside of a view (`.flw-live`) whose style has chart-look.css and chart.css.
  */
 import uPlot from "uplot";
-import { h, setText, show } from "./dom";
-import { lookOf, swatch } from "./series-style";
-import { shown, tick, tickLabels } from "./numbers";
-import { type Scale, scaleOf } from "./scale";
-import { clean } from "./text";
+import { h, setText, setVisible } from "./dom";
+import { seriesStyle, createSwatch } from "./series-style";
+import { formatValue, formatTick, formatTicks } from "./numbers";
+import { type Scale, createScale } from "./scale";
+import { sanitize } from "./text";
 
 export interface ChartLine {
   readonly name: string;
@@ -24,53 +24,53 @@ export interface ChartLine {
    */
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Drawn thick: what the others are compared with. */
-  readonly bold?: boolean;
+  readonly isBold?: boolean;
 }
 
-export interface ChartPicture {
+export interface ChartData {
   /** What a screen reader hears of the chart as a whole. */
   readonly label: string;
   /** What the places along the bottom are: `round`. */
   readonly xLabel: string;
   readonly lines: readonly ChartLine[];
   /** Whether the values are on a logarithmic scale; those that are not above 0 are gaps then. */
-  readonly log?: boolean;
+  readonly isLogScale?: boolean;
   /** A point to mark, and why: `best`. */
-  readonly mark?: { readonly x: number; readonly y: number; readonly words: string };
+  readonly mark?: { readonly x: number; readonly y: number; readonly label: string };
   /** How many lines there are besides. */
-  readonly more?: number;
+  readonly hiddenCount?: number;
   /** A sentence to say below. */
   readonly note?: string;
 }
 
 export interface Chart {
   readonly element: HTMLElement;
-  draw(picture: ChartPicture): void;
+  draw(picture: ChartData): void;
   dispose(): void;
 }
 
 /** Lines that have an entry of their own in the legend; the nearest of the others is told under the pointer. */
-const MOST_NAMED = 12;
+const MAX_LEGEND_ENTRIES = 12;
 /** Marks along a line; more would run into one another. */
-const MOST_MARKS = 30;
+const MAX_MARKERS_PER_LINE = 30;
 /** Lines whose values a screen reader is told at each step. */
-const MOST_SPOKEN = 6;
+const MAX_SPOKEN_LINES = 6;
 /** CSS pixels from the middle of the marked point to the outside of its ring, and a little. */
-const MARK = 10;
+const MARKER_MARGIN_PX = 10;
 /** CSS pixels from a line within which the pointer is taken to mean it. */
-const NEAR = 30;
+const HOVER_DISTANCE_PX = 30;
 /** Steps along the bottom: whole numbers, for there is no half a round. */
 const INCREMENTS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
 
 type Columns = [number[], ...(number | null | undefined)[][]];
 
-interface Entry {
+interface LegendEntry {
   readonly element: HTMLElement;
   readonly sample: Element;
   readonly value: HTMLElement;
 }
 
-export function chart({ height = 190 }: { readonly height?: number } = {}): Chart {
+export function createChart({ height = 190 }: { readonly height?: number } = {}): Chart {
   // A slider is what a chart is to the keyboard: arrows move along the rounds, and each stop has its words.
   const plot = h("div", { class: "flw-chart-plot" });
   plot.setAttribute("role", "slider");
@@ -80,42 +80,42 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
   const note = h("p", { class: "flw-chart-note" });
   const element = h("div", { class: "flw-chart" }, plot, legend, note);
 
-  let picture: ChartPicture | undefined;
+  let data: ChartData | undefined;
   let columns: Columns = [[]];
-  let scale: Scale = scaleOf([], false);
-  let entries: Entry[] = [];
-  let drawing: uPlot | undefined;
-  let kind = "";
-  let pointed: number | null = null;
-  let near: number | null = null;
+  let scale: Scale = createScale([], false);
+  let entries: LegendEntry[] = [];
+  let uplot: uPlot | undefined;
+  let layoutKey = "";
+  let pointedIndex: number | null = null;
+  let nearestLine: number | null = null;
 
   // -- what is drawn --------------------------------------------------------------------------------------------
 
-  function draw(next: ChartPicture): void {
-    picture = { ...next, lines: next.lines.map((line) => ({ ...line, name: clean(line.name, 60) })) };
-    const { lines, log = false } = picture;
-    columns = aligned(lines);
+  function draw(next: ChartData): void {
+    data = { ...next, lines: next.lines.map((line) => ({ ...line, name: sanitize(line.name, 60) })) };
+    const { lines, isLogScale = false } = data;
+    columns = alignLines(lines);
     const [xs, ...rows] = columns;
-    scale = scaleOf([...rows.flat(), picture.mark?.y].filter((y) => typeof y === "number"), log);
+    scale = createScale([...rows.flat(), data.mark?.y].filter((y) => typeof y === "number"), isLogScale);
     // uPlot is given places, not values: its arithmetic ends long before that of numbers does.
-    const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? scale.place(y) : y)))];
-    const nextKind = JSON.stringify([log, picture.xLabel, next.more ?? 0, lines.map(({ name, bold }) => [name, bold === true])]);
-    plot.setAttribute("aria-label", clean(next.label));
-    if (pointed !== null && pointed >= columns[0].length) pointed = null;
-    if (drawing && kind === nextKind) {
-      drawing.setData(places as uPlot.AlignedData);
+    const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? scale.position(y) : y)))];
+    const nextLayoutKey = JSON.stringify([isLogScale, data.xLabel, next.hiddenCount ?? 0, lines.map(({ name, isBold }) => [name, isBold === true])]);
+    plot.setAttribute("aria-label", sanitize(next.label));
+    if (pointedIndex !== null && pointedIndex >= columns[0].length) pointedIndex = null;
+    if (uplot && layoutKey === nextLayoutKey) {
+      uplot.setData(places as uPlot.AlignedData);
       // uPlot sees the same range, 0 to 1, and would keep the labels of the values before.
-      drawing.redraw(true, true);
+      uplot.redraw(true, true);
     } else {
-      kind = nextKind;
-      entries = lines.slice(0, MOST_NAMED).map(entry);
-      const more = lines.length - entries.length + (next.more ?? 0);
+      layoutKey = nextLayoutKey;
+      entries = lines.slice(0, MAX_LEGEND_ENTRIES).map(createLegendEntry);
+      const more = lines.length - entries.length + (next.hiddenCount ?? 0);
       legend.replaceChildren(...entries.map(({ element }) => element));
       if (more > 0) legend.append(h("li", { class: "flw-legend-item" }, `and ${more} more`));
-      drawing?.destroy();
-      drawing = new uPlot(options(lines), places as uPlot.AlignedData, plot);
+      uplot?.destroy();
+      uplot = new uPlot(options(lines), places as uPlot.AlignedData, plot);
     }
-    tell();
+    updateReadout();
   }
 
   function options(lines: readonly ChartLine[]): uPlot.Options {
@@ -124,22 +124,22 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
       width: plot.clientWidth || 300,
       height,
       // Room for a mark at the edge; below and on the left there are the axes.
-      padding: [MARK, MARK, null, null],
+      padding: [MARKER_MARGIN_PX, MARKER_MARGIN_PX, null, null],
       legend: { show: false },
       // Nothing grows pale: a line that the pointer is near is named instead.
       focus: { alpha: 1 },
-      cursor: { y: false, drag: { x: false, y: false }, focus: { prox: NEAR }, points: { size: 7 } },
+      cursor: { y: false, drag: { x: false, y: false }, focus: { prox: HOVER_DISTANCE_PX }, points: { size: 7 } },
       scales: {
-        x: { time: false, range: () => ends(columns[0]) },
+        x: { time: false, range: () => xRange(columns[0]) },
         y: { range: () => [0, 1] },
       },
       axes: [
-        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => tickLabels(at), ticks: { show: false } },
+        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => formatTicks(at), ticks: { show: false } },
         {
           ...axis,
           size: (_, labels) => 18 + 6.5 * Math.max(4, ...(labels ?? []).map(({ length }) => length)),
-          splits: () => scale.ticks.map((value) => scale.place(value) ?? 0),
-          values: () => tickLabels(scale.ticks),
+          splits: () => scale.ticks.map((value) => scale.position(value) ?? 0),
+          values: () => formatTicks(scale.ticks),
           ticks: { show: false },
         },
       ],
@@ -148,35 +148,35 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
         ...lines.map((line, index) => ({
           label: line.name,
           stroke: () => colour(index),
-          width: line.bold ? 3 : 1.25,
-          dash: [...lookOf(index).dash],
+          width: line.isBold ? 3 : 1.25,
+          dash: [...seriesStyle(index).dash],
           points: { show: false },
         })),
       ],
       hooks: {
-        draw: [drawMarks],
+        draw: [drawMarkers],
         setCursor: [({ cursor }) => point(cursor.idx ?? null)],
         setSeries: [
           (_, index) => {
-            near = index === null ? null : index - 1;
-            tell();
+            nearestLine = index === null ? null : index - 1;
+            updateReadout();
           },
         ],
       },
     };
   }
 
-  function drawMarks(u: uPlot): void {
+  function drawMarkers(u: uPlot): void {
     const { ctx, bbox } = u;
     const ratio = uPlot.pxRatio;
     ctx.save();
     ctx.beginPath();
     // A mark may reach a little over the edge, or the first and the last would be cut in half.
-    const over = MARK * ratio;
+    const over = MARKER_MARGIN_PX * ratio;
     ctx.rect(bbox.left - over, bbox.top - over, bbox.width + 2 * over, bbox.height + 2 * over);
     ctx.clip();
     const stamp = (x: number, y: number, paint: () => void): void => {
-      const place = scale.place(y);
+      const place = scale.position(y);
       if (place === null) return;
       ctx.save();
       ctx.translate(u.valToPos(x, "x", true), u.valToPos(place, "y", true));
@@ -185,10 +185,10 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
       ctx.restore();
     };
     const [xs, ...rows] = columns;
-    const stride = Math.ceil(xs.length / MOST_MARKS);
+    const stride = Math.ceil(xs.length / MAX_MARKERS_PER_LINE);
     rows.forEach((row, index) => {
-      const shape = new Path2D(lookOf(index).shape);
-      const size = picture?.lines[index]?.bold ? 1.1 : 0.8;
+      const shape = new Path2D(seriesStyle(index).shape);
+      const size = data?.lines[index]?.isBold ? 1.1 : 0.8;
       ctx.fillStyle = colour(index);
       row.forEach((y, at) => {
         const x = xs[at];
@@ -199,7 +199,7 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
         });
       });
     });
-    const mark = picture?.mark;
+    const mark = data?.mark;
     if (mark && Number.isFinite(mark.x)) {
       ctx.strokeStyle = getComputedStyle(element.parentElement ?? element).color;
       ctx.lineWidth = 1.5;
@@ -228,55 +228,55 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
   // -- what is told ---------------------------------------------------------------------------------------------
 
   function point(index: number | null): void {
-    pointed = index;
-    tell();
+    pointedIndex = index;
+    updateReadout();
   }
 
   /** The values at the pointer, else the last ones. */
-  function tell(): void {
-    if (!picture) return;
+  function updateReadout(): void {
+    if (!data) return;
     const [xs, ...rows] = columns;
     const value = (index: number, at: number | null): string => {
       const row = rows[index] ?? [];
       const y = at === null ? row.filter((value) => typeof value === "number").at(-1) : row[at];
-      return typeof y === "number" ? shown(y) : at === null ? "no value" : "–";
+      return typeof y === "number" ? formatValue(y) : at === null ? "no value" : "–";
     };
-    entries.forEach((entry, index) => setText(entry.value, value(index, pointed)));
-    const at = pointed ?? xs.length - 1;
+    entries.forEach((entry, index) => setText(entry.value, value(index, pointedIndex)));
+    const at = pointedIndex ?? xs.length - 1;
     const x = xs[at];
-    const place = x === undefined ? "" : `${picture.xLabel} ${tick(x)}`;
-    const spoken = picture.lines.slice(0, MOST_SPOKEN).map((line, index) => `${line.name} ${value(index, pointed)}`);
+    const place = x === undefined ? "" : `${data.xLabel} ${formatTick(x)}`;
+    const spoken = data.lines.slice(0, MAX_SPOKEN_LINES).map((line, index) => `${line.name} ${value(index, pointedIndex)}`);
     plot.setAttribute("aria-valuemin", String(xs[0] ?? 0));
     plot.setAttribute("aria-valuemax", String(xs.at(-1) ?? 0));
     plot.setAttribute("aria-valuenow", String(x ?? 0));
     plot.setAttribute("aria-valuetext", [place, ...spoken].filter(Boolean).join(", "));
-    const other = near !== null && near >= entries.length ? picture.lines[near] : undefined;
+    const other = nearestLine !== null && nearestLine >= entries.length ? data.lines[nearestLine] : undefined;
     const parts =
-      pointed === null
-        ? [markWords(picture), hiddenWords(picture), clean(picture.note ?? "")]
-        : [place, other && near !== null ? `${other.name} ${value(near, pointed)}` : "", markWords(picture)];
+      pointedIndex === null
+        ? [markText(data), omittedText(data), sanitize(data.note ?? "")]
+        : [place, other && nearestLine !== null ? `${other.name} ${value(nearestLine, pointedIndex)}` : "", markText(data)];
     setText(note, parts.filter(Boolean).join(" · "));
-    show(legend, picture.lines.length > 0);
+    setVisible(legend, data.lines.length > 0);
   }
 
-  function markWords({ mark, xLabel }: ChartPicture): string {
-    return mark ? `◯ ${clean(mark.words, 60)}: ${xLabel} ${tick(mark.x)}, ${shown(mark.y)}` : "";
+  function markText({ mark, xLabel }: ChartData): string {
+    return mark ? `◯ ${sanitize(mark.label, 60)}: ${xLabel} ${formatTick(mark.x)}, ${formatValue(mark.y)}` : "";
   }
 
   // -- the keyboard, the size, the theme ------------------------------------------------------------------------
 
   plot.addEventListener("keydown", (event) => {
     const last = columns[0].length - 1;
-    const from = pointed ?? last;
+    const from = pointedIndex ?? last;
     const steps: Readonly<Record<string, number | null>> = {
-      ArrowLeft: Math.max(0, pointed === null ? last : from - 1),
+      ArrowLeft: Math.max(0, pointedIndex === null ? last : from - 1),
       ArrowRight: Math.min(last, from + 1),
       Home: 0,
       End: last,
       Escape: null,
     };
     const to = steps[event.key];
-    if (to === undefined || (to === null && pointed === null) || last < 0) return;
+    if (to === undefined || (to === null && pointedIndex === null) || last < 0) return;
     event.preventDefault();
     event.stopPropagation();
     moveTo(to);
@@ -284,26 +284,26 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
   plot.addEventListener("blur", () => moveTo(null));
 
   function moveTo(index: number | null): void {
-    near = null;
+    nearestLine = null;
     const x = index === null ? undefined : columns[0][index];
-    const left = x === undefined || !drawing ? -10 : drawing.valToPos(x, "x");
+    const left = x === undefined || !uplot ? -10 : uplot.valToPos(x, "x");
     // Without the hook: it would take the place from the pixels, and those are rounded.
-    drawing?.setCursor({ left, top: left < 0 ? -10 : 0 }, false);
+    uplot?.setCursor({ left, top: left < 0 ? -10 : 0 }, false);
     point(index);
   }
 
   const sizes = new ResizeObserver(() => {
     const width = plot.clientWidth;
-    if (!width || !drawing) return;
-    drawing.setSize({ width, height });
-    drawing.redraw(false, true);
+    if (!width || !uplot) return;
+    uplot.setSize({ width, height });
+    uplot.redraw(false, true);
   });
   sizes.observe(plot);
-  const recolour = (): void => drawing?.redraw(false, true);
-  const themes = new MutationObserver(recolour);
+  const redrawColours = (): void => uplot?.redraw(false, true);
+  const themes = new MutationObserver(redrawColours);
   themes.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
   const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", recolour);
+  scheme.addEventListener("change", redrawColours);
 
   return {
     element,
@@ -311,25 +311,25 @@ export function chart({ height = 190 }: { readonly height?: number } = {}): Char
     dispose() {
       sizes.disconnect();
       themes.disconnect();
-      scheme.removeEventListener("change", recolour);
-      drawing?.destroy();
-      drawing = undefined;
+      scheme.removeEventListener("change", redrawColours);
+      uplot?.destroy();
+      uplot = undefined;
       element.remove();
     },
   };
 }
 
-function entry(line: ChartLine, index: number): Entry {
-  const sample = swatch(index, line.bold === true);
+function createLegendEntry(line: ChartLine, index: number): LegendEntry {
+  const sample = createSwatch(index, line.isBold === true);
   const value = h("span", { class: "flw-legend-value" });
   const name = h("span", { class: "flw-legend-name" }, line.name);
-  const element = h("li", { class: line.bold ? "flw-legend-item flw-bold" : "flw-legend-item" });
+  const element = h("li", { class: line.isBold ? "flw-legend-item flw-bold" : "flw-legend-item" });
   element.append(sample, name, " ", value);
   return { element, sample, value };
 }
 
 /** All lines over the places of any: null is a gap, and over what is undefined a line goes straight on. */
-function aligned(lines: readonly ChartLine[]): Columns {
+function alignLines(lines: readonly ChartLine[]): Columns {
   const maps = lines.map(
     ({ points }) => new Map(points.filter(([x]) => Number.isFinite(x)).map(([x, y]) => [x, Number.isFinite(y) ? y : null])),
   );
@@ -338,14 +338,14 @@ function aligned(lines: readonly ChartLine[]): Columns {
 }
 
 /** From where to where the places reach; a single one stands in the middle. */
-function ends(xs: readonly number[]): [low: number, high: number] {
+function xRange(xs: readonly number[]): [low: number, high: number] {
   const [low, high] = [xs[0] ?? 0, xs.at(-1) ?? 0];
   return low === high ? [low - 0.5, high + 0.5] : [low, high];
 }
 
 /** Says how many values a logarithmic scale has no place for. */
-function hiddenWords({ lines, log = false }: ChartPicture): string {
-  const left = log ? lines.flatMap(({ points }) => points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y <= 0) : [];
+function omittedText({ lines, isLogScale = false }: ChartData): string {
+  const left = isLogScale ? lines.flatMap(({ points }) => points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y <= 0) : [];
   if (!left.length) return "";
   return left.length === 1
     ? "1 value is not above 0: a logarithmic scale has no place for it"

@@ -15,7 +15,7 @@ describe("KernelClock", () => {
 
   it.each([3600, -3600])("finds a clock that differs by %d s", (skew) => {
     const world = browser();
-    world.clock.sample(10_000 + skew - 0.05);
+    world.clock.addSample(10_000 + skew - 0.05);
     expect(world.clock.now()).toBeCloseTo(10_000 + skew, 0);
     world.now += 60;
     expect(world.clock.now()).toBeCloseTo(10_060 + skew, 0);
@@ -23,42 +23,42 @@ describe("KernelClock", () => {
 
   it("believes the message that was fastest, not the latest", () => {
     const world = browser();
-    world.clock.sample(9_999.99);
-    world.clock.sample(9_992);
+    world.clock.addSample(9_999.99);
+    world.clock.addSample(9_992);
     expect(world.clock.now()).toBeCloseTo(9_999.99, 5);
   });
 
   it("forgets: a clock that was set right must not be wrong for ever", () => {
     const world = browser();
-    world.clock.sample(10_000);
+    world.clock.addSample(10_000);
     world.now += 60; // somebody sets the browser's clock forward
-    for (let i = 0; i < KernelClock.WINDOW; i++) world.clock.sample(10_000);
+    for (let i = 0; i < KernelClock.MAX_SAMPLES; i++) world.clock.addSample(10_000);
     expect(world.clock.now()).toBeCloseTo(10_000, 5);
   });
 
   it("does not take old news for a clock that is behind", () => {
     const world = browser();
-    world.clock.atLeast(6_400); // a view opened an hour after the last message
+    world.clock.setLowerBound(6_400); // a view opened an hour after the last message
     expect(world.clock.now()).toBe(10_000);
   });
 
   it("sees from old news that the kernel's clock is ahead", () => {
     const world = browser();
-    world.clock.atLeast(10_500);
+    world.clock.setLowerBound(10_500);
     expect(world.clock.now()).toBe(10_500);
   });
 
   it("takes the kernel's answer over any guess", () => {
     const world = browser();
-    world.clock.atLeast(10_500);
-    world.clock.sample(10_700);
+    world.clock.setLowerBound(10_500);
+    world.clock.addSample(10_700);
     expect(world.clock.now()).toBe(10_700);
   });
 
   it.each([undefined, null, "now", Number.NaN, 0, -1])("ignores %s", (nonsense) => {
     const world = browser();
-    world.clock.atLeast(nonsense);
-    world.clock.sample(nonsense);
+    world.clock.setLowerBound(nonsense);
+    world.clock.addSample(nonsense);
     expect(world.clock.now()).toBe(10_000);
   });
 });

@@ -12,10 +12,10 @@ export const browserNow = (): number => Date.now() / 1000;
  * estimate. Only the latest samples count: a clock that is set during the day must not be wrong for ever.
  */
 export class KernelClock {
-  static readonly WINDOW = 20;
+  static readonly MAX_SAMPLES = 20;
   readonly #now: () => number;
   #offsets: number[] = [];
-  #guess = 0;
+  #fallbackOffset = 0;
 
   /** @param now the browser's clock, in seconds since the epoch */
   constructor(now: () => number = browserNow) {
@@ -26,25 +26,25 @@ export class KernelClock {
    * Take a time the kernel wrote an unknown while ago (a view that is opened late finds such a one).
    * It may be hours old, so it proves only this much: the kernel's clock is not behind it.
    */
-  atLeast(sentAt: unknown): void {
-    if (isTime(sentAt)) this.#guess = Math.min(0, this.#now() - sentAt);
+  setLowerBound(sentAt: unknown): void {
+    if (isTime(sentAt)) this.#fallbackOffset = Math.min(0, this.#now() - sentAt);
   }
 
   /** Take the time of a message that arrives right now. */
-  sample(sentAt: unknown): void {
+  addSample(sentAt: unknown): void {
     if (!isTime(sentAt)) return;
     this.#offsets.push(this.#now() - sentAt);
-    if (this.#offsets.length > KernelClock.WINDOW) this.#offsets.shift();
+    if (this.#offsets.length > KernelClock.MAX_SAMPLES) this.#offsets.shift();
   }
 
   /** Follow the times in what a model's kernel sends; the returned function ends that. */
   follow(model: Model): () => void {
-    this.atLeast(model.get("sent_at"));
+    this.setLowerBound(model.get("sent_at"));
     const stop = [
-      listen(model, ["change:sent_at"], () => this.sample(model.get("sent_at"))),
+      listen(model, ["change:sent_at"], () => this.addSample(model.get("sent_at"))),
       listen(model, ["msg:custom"], (message) => {
         const { kind, now } = (message ?? {}) as { kind?: unknown; now?: unknown };
-        if (kind === "clock") this.sample(now);
+        if (kind === "clock") this.addSample(now);
       }),
     ];
     return () => stop.forEach((undo) => undo());
@@ -52,7 +52,7 @@ export class KernelClock {
 
   /** What the kernel's clock shows now. */
   now(): number {
-    return this.#now() - (this.#offsets.length ? Math.min(...this.#offsets) : this.#guess);
+    return this.#now() - (this.#offsets.length ? Math.min(...this.#offsets) : this.#fallbackOffset);
   }
 }
 

@@ -1,45 +1,45 @@
 /** A section under a heading that folds. What is folded is not drawn; whether it is, `memory` remembers by its name. */
 import { h, setText } from "./dom";
 
-export interface Fold {
+export interface Collapsible {
   readonly element: HTMLElement;
   readonly body: HTMLElement;
-  readonly open: boolean;
-  title(words: string): void;
+  readonly isOpen: boolean;
+  setTitle(title: string): void;
 }
 
-let made = 0;
+let created = 0;
 
 /**
  * @param name what `memory` calls it; in lower case, also its heading
- * @param unfolded called when the section has been opened: draw it now
+ * @param onOpen called when the section has been opened: draw it now
  */
-export function fold(name: string, memory: Map<string, boolean>, unfolded: () => void): Fold {
-  const id = `flw-fold-${++made}`;
+export function createCollapsible(name: string, openSections: Map<string, boolean>, onOpen: () => void): Collapsible {
+  const id = `flw-fold-${++created}`;
   const arrow = h("span", { class: "flw-fold-arrow", "aria-hidden": "true" });
   const label = h("span", {}, name);
   const button = h("button", { class: "flw-fold", type: "button", "aria-controls": id }, arrow, label);
   const body = h("div", { class: "flw-fold-body" });
   body.id = id;
   const apply = (): void => {
-    const open = memory.get(name) === true;
+    const open = openSections.get(name) === true;
     button.setAttribute("aria-expanded", String(open));
     setText(arrow, open ? "▾" : "▸");
     body.hidden = !open;
     if (!open) body.replaceChildren();
   };
   button.addEventListener("click", () => {
-    memory.set(name, memory.get(name) !== true);
+    openSections.set(name, openSections.get(name) !== true);
     apply();
-    if (memory.get(name)) unfolded();
+    if (openSections.get(name)) onOpen();
   });
   apply();
   return {
     element: h("section", { class: "flw-section" }, button, body),
     body,
-    get open() {
-      return memory.get(name) === true;
+    get isOpen() {
+      return openSections.get(name) === true;
     },
-    title: (words) => setText(label, words),
+    setTitle: (words) => setText(label, words),
   };
 }

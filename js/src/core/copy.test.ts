@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { copyButton } from "./copy";
+import { createCopyButton } from "./copy";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => {
@@ -9,7 +9,7 @@ afterEach(() => {
 
 function button() {
   const heard: string[] = [];
-  const copy = copyButton((words) => heard.push(words));
+  const copy = createCopyButton((words) => heard.push(words));
   copy.draw("76b8d043", "76b8d043-5f0e", "job id");
   document.body.append(copy.element);
   return { copy, heard };

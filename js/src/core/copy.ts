@@ -1,4 +1,4 @@
-import { h, setText, show, whenChanged } from "./dom";
+import { h, setText, setVisible, whenChanged } from "./dom";
 
 /** Put text on the clipboard; false when the browser refuses. */
 export async function copyText(text: string): Promise<boolean> {
@@ -32,7 +32,7 @@ export interface CopyButton {
 }
 
 /** A short text that copies its long form, and says whether that worked. */
-export function copyButton(announce: (words: string) => void): CopyButton {
+export function createCopyButton(announce: (message: string) => void): CopyButton {
   // Two sheets, drawn by the style sheet: few fonts have the sign. After a click it makes room for the outcome.
   const glyph = h("span", { class: "flw-copy-glyph", "aria-hidden": "true" });
   const label = h("span", { class: "flw-copy-text" });
@@ -51,7 +51,7 @@ export function copyButton(announce: (words: string) => void): CopyButton {
   const draw = whenChanged(({ short, text, what }: { short: string; text: string; what: string }) => {
     full = text;
     setText(label, short);
-    show(element, text !== "");
+    setVisible(element, text !== "");
     element.title = `${what} ${text}: click to copy`;
     element.setAttribute("aria-label", `copy ${what} ${text}`);
   });

@@ -31,7 +31,7 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
 }
 
 /** Words for a screen reader only. */
-export function spoken(text: string): HTMLElement {
+export function screenReaderText(text: string): HTMLElement {
   return h("span", { class: "flw-spoken" }, text);
 }
 
@@ -41,7 +41,7 @@ export function setText(element: Element, text: string): void {
 }
 
 /** Show or hide an element. */
-export function show(element: HTMLElement, visible: boolean): void {
+export function setVisible(element: HTMLElement, visible: boolean): void {
   if (element.hidden === visible) element.hidden = !visible;
 }
 

@@ -5,7 +5,7 @@ import faultsWidget from "../faults/index";
 import sessionWidget from "../session/index";
 import submitWidget from "../submit/index";
 import { FakeModel } from "./fake-model";
-import { PATIENCE, QUIET } from "./kernel";
+import { TIMEOUT_S, QUIET_S } from "./kernel";
 
 const act = (name: string): Record<string, unknown> => ({
   ...{ name, label: name, danger: false, reason: "", confirm: "", type: "", yes: "Yes", no: "No" },
@@ -65,7 +65,7 @@ it.each(Object.entries(VIEWS))("the %s view says that its kernel is gone, greys 
   if (view.button) expect(el.querySelector(view.button)).not.toBeNull();
   expect(line?.hidden).toBe(true);
 
-  vi.advanceTimersByTime((QUIET + PATIENCE + 1) * 1000);
+  vi.advanceTimersByTime((QUIET_S + TIMEOUT_S + 1) * 1000);
   await Promise.resolve();
   expect(model.sent).toContainEqual({ kind: "clock" });
   expect(line?.textContent).toBe("the kernel does not answer: it is busy, or has ended");
@@ -119,7 +119,7 @@ it("leaves the switcher its names and buttons, which say why they do nothing", (
   const other = { ...SESSION, name: "two" };
   const { el, model, end } = open(VIEWS.session, { sessions: [SESSION, other] });
   const use = [...el.querySelectorAll<HTMLElement>(".flw-session-use")];
-  const sent = (): unknown[] => model.sent.filter((wish) => (wish as { kind: string }).kind === "use");
+  const sent = (): unknown[] => model.sent.filter((message) => (message as { kind: string }).kind === "use");
   use[1]?.click();
   expect(sent()).toEqual([{ kind: "use", name: "two" }]);
   end();

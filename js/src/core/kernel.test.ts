@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Action } from "./actions";
 import type { Listener, Model } from "./anywidget-model";
-import { HASTE, PATIENCE, QUIET, doable, watchKernel } from "./kernel";
+import { DISCONNECTED_TIMEOUT_S, TIMEOUT_S, QUIET_S, disableAll, watchKernel } from "./kernel";
 
 function fakeModel(host?: { kernel: { status: string; connectionStatus: string } | null }) {
   const listeners = new Map<string, Set<Listener>>();
@@ -20,7 +20,7 @@ function open(host?: Parameters<typeof fakeModel>[0], needed = () => true) {
   const model = fakeModel(host);
   const ask = vi.fn();
   const changed = vi.fn();
-  return { model, ask, changed, kernel: watchKernel(model, { ask, changed, needed }) };
+  return { model, ask, changed, kernel: watchKernel(model, { probe: ask, onChange: changed, isNeeded: needed }) };
 }
 
 const pass = (seconds: number): unknown => vi.advanceTimersByTime(seconds * 1000);
@@ -32,29 +32,29 @@ describe("a kernel that says something now and then", () => {
   it("is not asked, and is there", () => {
     const { model, ask, kernel, changed } = open();
     for (let i = 0; i < 10; i++) {
-      pass(QUIET - 1);
+      pass(QUIET_S - 1);
       model.fire("change");
     }
     expect(ask).not.toHaveBeenCalled();
     expect(changed).not.toHaveBeenCalled();
-    expect(kernel.trouble).toBe("");
+    expect(kernel.problem).toBe("");
   });
 });
 
 describe("a kernel that says nothing", () => {
   it("is asked, and asked again, and then called silent, but not ended: it may compute", () => {
     const { model, ask, kernel } = open();
-    pass(QUIET);
+    pass(QUIET_S);
     expect(ask).toHaveBeenCalledTimes(1);
-    expect(kernel.trouble).toBe("");
-    pass(PATIENCE);
-    expect(kernel.trouble).toContain("does not answer");
-    expect(kernel.ended).toBe(false);
+    expect(kernel.problem).toBe("");
+    pass(TIMEOUT_S);
+    expect(kernel.problem).toContain("does not answer");
+    expect(kernel.hasEnded).toBe(false);
     pass(60);
     expect(ask.mock.calls.length).toBeGreaterThan(10);
-    expect(kernel.ended).toBe(false);
+    expect(kernel.hasEnded).toBe(false);
     model.fire("msg:custom");
-    expect(kernel.trouble).toBe("");
+    expect(kernel.problem).toBe("");
   });
 
   it("is not asked by a view that has nothing more to come", () => {
@@ -71,56 +71,56 @@ describe("a widget that was cut off", () => {
   it.each(["restarting", "autorestarting", "dead"])("of a kernel that is %s has none any more", (status) => {
     const { model, kernel, changed } = open({ kernel: { status, connectionStatus: "connected" } });
     model.fire("comm_live_update");
-    expect(kernel.ended).toBe(true);
-    expect(kernel.trouble).toContain("the kernel has ended");
+    expect(kernel.hasEnded).toBe(true);
+    expect(kernel.problem).toContain("the kernel has ended");
     pass(60);
-    expect(kernel.ended).toBe(true);
+    expect(kernel.hasEnded).toBe(true);
     expect(changed).toHaveBeenCalledTimes(1);
   });
 
   it("has no kernel where the host has none", () => {
     const { model, kernel } = open({ kernel: null });
     model.fire("comm_live_update");
-    expect(kernel.ended).toBe(true);
+    expect(kernel.hasEnded).toBe(true);
   });
 
   it("asks at once, and knows by the silence of one that is idle", () => {
     const { model, ask, kernel } = open({ kernel: { status: "idle", connectionStatus: "connected" } });
     model.fire("comm_live_update");
     expect(ask).toHaveBeenCalledTimes(1);
-    expect(kernel.ended).toBe(false);
-    pass(HASTE);
-    expect(kernel.ended).toBe(true);
+    expect(kernel.hasEnded).toBe(false);
+    pass(DISCONNECTED_TIMEOUT_S);
+    expect(kernel.hasEnded).toBe(true);
   });
 
   it("goes on when its kernel answers", () => {
     const { model, kernel } = open({ kernel: { status: "idle", connectionStatus: "connected" } });
     model.fire("comm_live_update");
     model.fire("msg:custom");
-    pass(HASTE + 1);
-    expect(kernel.trouble).toBe("");
+    pass(DISCONNECTED_TIMEOUT_S + 1);
+    expect(kernel.problem).toBe("");
   });
 
   it("gives one that is busy the time, and says when it cannot be reached", () => {
     const busy = open({ kernel: { status: "busy", connectionStatus: "connected" } });
     busy.model.fire("comm_live_update");
-    pass(HASTE + 1);
-    expect(busy.kernel.trouble).toBe("");
-    pass(PATIENCE);
-    expect(busy.kernel.trouble).toContain("does not answer");
+    pass(DISCONNECTED_TIMEOUT_S + 1);
+    expect(busy.kernel.problem).toBe("");
+    pass(TIMEOUT_S);
+    expect(busy.kernel.problem).toContain("does not answer");
     const lost = open({ kernel: { status: "unknown", connectionStatus: "disconnected" } });
     lost.model.fire("comm_live_update");
-    pass(HASTE);
-    expect(lost.kernel.trouble).toBe("the connection to the kernel is lost");
-    expect(lost.kernel.ended).toBe(false);
+    pass(DISCONNECTED_TIMEOUT_S);
+    expect(lost.kernel.problem).toBe("the connection to the kernel is lost");
+    expect(lost.kernel.hasEnded).toBe(false);
   });
 });
 
 it("offers nothing with a kernel that has ended, and leaves nothing under way", () => {
-  const action = { name: "abort", reason: "", state: "running", words: "aborting 1 of 3", progress: 0.3 } as Action;
-  expect(doable([action], { trouble: "", ended: false, dispose: () => undefined })).toEqual([action]);
-  expect(doable([action], { trouble: "x", ended: true, dispose: () => undefined })).toEqual([
-    { name: "abort", reason: "the kernel has ended", state: "ready", words: "", progress: null },
+  const action = { name: "abort", disabledReason: "", state: "running", message: "aborting 1 of 3", progress: 0.3 } as Action;
+  expect(disableAll([action], { problem: "", hasEnded: false, dispose: () => undefined })).toEqual([action]);
+  expect(disableAll([action], { problem: "x", hasEnded: true, dispose: () => undefined })).toEqual([
+    { name: "abort", disabledReason: "the kernel has ended", state: "ready", message: "", progress: null },
   ]);
 });
 

@@ -10,135 +10,135 @@ import type { Action } from "./actions";
 import { type Model, listen } from "./anywidget-model";
 
 /** Seconds without a word after which the kernel is asked for one, and then again. */
-export const QUIET = 5;
+export const QUIET_S = 5;
 /** Seconds that its answer may take. */
-export const PATIENCE = 5;
+export const TIMEOUT_S = 5;
 /** The same when the host has said that the widget was cut off: a kernel that is idle answers at once. */
-export const HASTE = 2;
+export const DISCONNECTED_TIMEOUT_S = 2;
 
-const SILENT = "the kernel does not answer: it is busy, or has ended";
+const NO_ANSWER = "the kernel does not answer: it is busy, or has ended";
 const UNREACHABLE = "the connection to the kernel is lost";
 const ENDED = "the kernel has ended, and this view with it: run the cell again";
-const GREY = "the kernel has ended";
+const ENDED_REASON = "the kernel has ended";
 
-const GONE: ReadonlySet<unknown> = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+const ENDED_STATES: ReadonlySet<unknown> = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
-export interface Kernel {
+export interface KernelStatus {
   /** Why what is shown is no longer live; empty while it is. */
-  readonly trouble: string;
+  readonly problem: string;
   /** Whether no wish can reach it any more. */
-  readonly ended: boolean;
+  readonly hasEnded: boolean;
   dispose(): void;
 }
 
 export interface KernelOptions {
   /** Ask the kernel for any message. Must not throw. */
-  readonly ask: () => void;
-  readonly changed: () => void;
+  readonly probe: () => void;
+  readonly onChange: () => void;
   /** Whether anything depends on the kernel still: a view that has nothing more to come is left in peace. */
-  readonly needed?: () => boolean;
+  readonly isNeeded?: () => boolean;
 }
 
 /** Watch a model's kernel, until it is disposed of. */
-export function watchKernel(model: Model, { ask, changed, needed = () => true }: KernelOptions): Kernel {
+export function watchKernel(model: Model, { probe, onChange, isNeeded = () => true }: KernelOptions): KernelStatus {
   // Seconds are counted by ticks: those in which a computer slept are not held against the kernel.
-  let quiet = 0;
-  let waited: number | undefined;
-  let cut = false;
-  let trouble = "";
-  let ended = false;
+  let quietSeconds = 0;
+  let waitedSeconds: number | undefined;
+  let isDisconnected = false;
+  let problem = "";
+  let hasEnded = false;
   let ticker: ReturnType<typeof setInterval> | undefined;
 
-  function become(words: string, over = false): void {
-    if (words === trouble && over === ended) return;
-    trouble = words;
-    ended = over;
-    changed();
+  function setStatus(nextProblem: string, nextEnded = false): void {
+    if (nextProblem === problem && nextEnded === hasEnded) return;
+    problem = nextProblem;
+    hasEnded = nextEnded;
+    onChange();
   }
 
-  function heard(): void {
-    quiet = 0;
-    waited = undefined;
-    cut = false;
-    become("");
-    watch();
+  function onMessage(): void {
+    quietSeconds = 0;
+    waitedSeconds = undefined;
+    isDisconnected = false;
+    setStatus("");
+    startTicking();
   }
 
-  function watch(): void {
-    if (needed()) ticker ??= setInterval(tick, 1000);
-    else rest();
+  function startTicking(): void {
+    if (isNeeded()) ticker ??= setInterval(tick, 1000);
+    else stopTicking();
   }
 
-  function rest(): void {
+  function stopTicking(): void {
     clearInterval(ticker);
     ticker = undefined;
   }
 
   function tick(): void {
-    quiet++;
-    if (waited !== undefined) waited++;
-    if (quiet >= QUIET) inquire();
-    judge();
+    quietSeconds++;
+    if (waitedSeconds !== undefined) waitedSeconds++;
+    if (quietSeconds >= QUIET_S) sendProbe();
+    evaluate();
   }
 
-  function inquire(): void {
-    waited ??= 0;
-    quiet = 0;
-    ask();
+  function sendProbe(): void {
+    waitedSeconds ??= 0;
+    quietSeconds = 0;
+    probe();
   }
 
-  function judge(): void {
+  function evaluate(): void {
     const { status, connection } = hostKernel(model);
-    if (cut && GONE.has(status)) become(ENDED, true);
-    else if (waited === undefined || ended) return;
+    if (isDisconnected && ENDED_STATES.has(status)) setStatus(ENDED, true);
+    else if (waitedSeconds === undefined || hasEnded) return;
     // One that computes answers when it has done so, whatever the host says.
-    else if (cut && status !== undefined && status !== "busy" && waited >= HASTE) {
+    else if (isDisconnected && status !== undefined && status !== "busy" && waitedSeconds >= DISCONNECTED_TIMEOUT_S) {
       const lost = connection !== undefined && connection !== "connected";
-      become(lost ? UNREACHABLE : ENDED, !lost);
-    } else if (waited >= PATIENCE) become(SILENT);
+      setStatus(lost ? UNREACHABLE : ENDED, !lost);
+    } else if (waitedSeconds >= TIMEOUT_S) setStatus(NO_ANSWER);
   }
 
   const stop = [
-    listen(model, ["change", "msg:custom"], heard),
+    listen(model, ["change", "msg:custom"], onMessage),
     listen(model, ["comm_live_update"], () => {
-      if (!needed()) return;
-      cut = true;
-      inquire();
-      judge();
+      if (!isNeeded()) return;
+      isDisconnected = true;
+      sendProbe();
+      evaluate();
     }),
   ];
-  watch();
+  startTicking();
 
   return {
-    get trouble() {
-      return trouble;
+    get problem() {
+      return problem;
     },
-    get ended() {
-      return ended;
+    get hasEnded() {
+      return hasEnded;
     },
     dispose() {
-      rest();
+      stopTicking();
       stop.forEach((undo) => undo());
     },
   };
 }
 
 /** Why nothing can be done with this kernel; empty when it can. */
-export function whyGrey({ ended }: Kernel): string {
-  return ended ? GREY : "";
+export function disabledReason({ hasEnded }: KernelStatus): string {
+  return hasEnded ? ENDED_REASON : "";
 }
 
 /** The actions as they can be done with this kernel: none, when it has ended. */
-export function doable(actions: readonly Action[], kernel: Kernel): readonly Action[] {
-  const reason = whyGrey(kernel);
+export function disableAll(actions: readonly Action[], kernel: KernelStatus): readonly Action[] {
+  const reason = disabledReason(kernel);
   if (!reason) return actions;
   // What was under way, nobody will tell the end of.
-  return actions.map((action) => ({ ...action, reason, state: "ready", words: "", progress: null }));
+  return actions.map((action) => ({ ...action, disabledReason: reason, state: "ready", message: "", progress: null }));
 }
 
 /** What a view says of itself, as it is true while there is such trouble: it was so. */
-export function before(trouble: string, sentence: string): string {
-  return trouble ? `${trouble}. Before: ${sentence}` : sentence;
+export function prefixStale(problem: string, sentence: string): string {
+  return problem ? `${problem}. Before: ${sentence}` : sentence;
 }
 
 /** What JupyterLab and Notebook say of the kernel; other hosts say nothing. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { shown, tick, tickLabels } from "./numbers";
+import { formatValue, formatTick, formatTicks } from "./numbers";
 
 describe("numbers", () => {
   it.each([
@@ -11,7 +11,7 @@ describe("numbers", () => {
     [0.000123, "0.00012"],
     [-2.5e12, "-2.5e+12"],
     [1e300, "1e+300"],
-  ])("are shown as Python shows them: %d", (value, words) => expect(shown(value)).toBe(words));
+  ])("are shown as Python shows them: %d", (value, words) => expect(formatValue(value)).toBe(words));
 
   it.each([
     [0.1 + 0.2, "0.3"],
@@ -22,12 +22,12 @@ describe("numbers", () => {
     [0.00009, "9e-05"],
     [Number.MAX_VALUE, "1.8e+308"],
     [0, "0"],
-  ])("are short at an axis: %d", (value, words) => expect(tick(value)).toBe(words));
+  ])("are short at an axis: %d", (value, words) => expect(formatTick(value)).toBe(words));
 
   it("have as many digits at an axis as tell them apart", () => {
-    expect(tickLabels([12345.2, 12345.4, 12345.6])).toEqual(["12345.2", "12345.4", "12345.6"]);
-    expect(tickLabels([0.98766, 0.98768, 0.9877])).toEqual(["0.98766", "0.98768", "0.9877"]);
-    expect(tickLabels([1.72e308, 1.74e308])).toEqual(["1.72e+308", "1.74e+308"]);
-    expect(tickLabels([0, 0.5, 1])).toEqual(["0", "0.5", "1"]);
+    expect(formatTicks([12345.2, 12345.4, 12345.6])).toEqual(["12345.2", "12345.4", "12345.6"]);
+    expect(formatTicks([0.98766, 0.98768, 0.9877])).toEqual(["0.98766", "0.98768", "0.9877"]);
+    expect(formatTicks([1.72e308, 1.74e308])).toEqual(["1.72e+308", "1.74e+308"]);
+    expect(formatTicks([0, 0.5, 1])).toEqual(["0", "0.5", "1"]);
   });
 });

@@ -1,30 +1,30 @@
 /** Numbers as they are shown. The rules are those of `number` in flare_widgets/monitoring/text.py. */
 
 /** A metric's value in a few characters: `0.607`, `12346`, `1.2e-07`. */
-export function shown(value: number): string {
+export function formatValue(value: number): string {
   const size = Math.abs(value);
   if (size === 0 || (size >= 1e-3 && size < 1e3)) return value.toFixed(3);
-  return size >= 1e3 && size < 1e7 ? value.toFixed(0) : exponent(value, 2);
+  return size >= 1e3 && size < 1e7 ? value.toFixed(0) : formatExponent(value, 2);
 }
 
 /** A number at an axis, without the zeros that say nothing: `0.6`, `20`, `1e+09`. */
-export function tick(value: number, digits = 4): string {
+export function formatTick(value: number, digits = 4): string {
   const size = Math.abs(value);
-  return size !== 0 && (size < 1e-3 || size >= 1e6) ? exponent(value, digits - 2) : String(Number(value.toPrecision(digits)));
+  return size !== 0 && (size < 1e-3 || size >= 1e6) ? formatExponent(value, digits - 2) : String(Number(value.toPrecision(digits)));
 }
 
 /** The numbers at one axis: with as many digits as it takes to tell them apart. */
-export function tickLabels(values: readonly number[]): string[] {
+export function formatTicks(values: readonly number[]): string[] {
   let labels: string[] = [];
   for (let digits = 4; digits <= 12; digits++) {
-    labels = values.map((value) => tick(value, digits));
+    labels = values.map((value) => formatTick(value, digits));
     if (new Set(labels).size === labels.length) break;
   }
   return labels;
 }
 
 /** As Python's `.2g` writes it: no zeros behind the point that say nothing, an exponent of two digits if any. */
-function exponent(value: number, digits: number): string {
+function formatExponent(value: number, digits: number): string {
   const rounded = Number(value.toPrecision(digits));
   if (Math.abs(rounded) >= 1e-4 && Math.abs(rounded) < 1) return String(rounded);
   const [head = "", tail = "+0"] = value.toExponential(digits - 1).split("e");

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Feed } from "./row-sync";
+import { RowSync } from "./row-sync";
 
 interface Asked {
   readonly kind: string;
@@ -10,14 +10,14 @@ interface Asked {
 /** A feed, and a kernel's half that the test plays. */
 function open() {
   const asked: Asked[] = [];
-  const feed = new Feed<string>({ read: (_, value) => String(value), send: (message) => asked.push(message) });
+  const feed = new RowSync<string>({ parseRow: (_, value) => String(value), send: (message) => asked.push(message) });
   const told = vi.fn();
   feed.subscribe(told);
   const token = (): string => asked.at(-1)?.token ?? "";
   const patch = (seq: number, set: unknown[], removed: unknown[] = []) =>
-    feed.receive({ kind: "rows", feed: "rows", seq, set, removed });
+    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, removed });
   const part = (seq: number, set: unknown[], part = 0, parts = 1, to: unknown[] = [token()]) =>
-    feed.receive({ kind: "rows", feed: "rows", seq, set, to, part, parts });
+    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, to, part, parts });
   return { feed, asked, told, token, patch, part, table: () => Object.fromEntries(feed.rows) };
 }
 
@@ -30,10 +30,10 @@ describe("Feed", () => {
     feed.start();
     feed.start();
     expect(asked).toHaveLength(1);
-    expect(feed.known).toBe(false);
+    expect(feed.isKnown).toBe(false);
     part(7, [["a", 1], ["b", 2]]);
     expect(table()).toEqual({ a: "1", b: "2" });
-    expect(feed.known).toBe(true);
+    expect(feed.isKnown).toBe(true);
     expect(told).toHaveBeenCalledTimes(1);
   });
 
@@ -82,7 +82,7 @@ describe("Feed", () => {
     const { feed, part, patch, table, told } = open();
     feed.start();
     part(3, [["a", 1]], 0, 2);
-    expect(feed.known).toBe(true);
+    expect(feed.isKnown).toBe(true);
     expect(table()).toEqual({ a: "1" });
     part(3, [["b", 2]], 1, 2);
     expect(told).toHaveBeenCalledTimes(2);
@@ -139,7 +139,7 @@ describe("Feed", () => {
     "leaves %j to others",
     (message) => {
       const { feed } = open();
-      expect(feed.receive(message)).toBe(false);
+      expect(feed.handleMessage(message)).toBe(false);
     },
   );
 

@@ -3,22 +3,22 @@
  * tells what the messages are. One feed serves all views of a model in this page.
  */
 
-interface FeedOptions<Row> {
+interface RowSyncOptions<Row> {
   /** Make a row of what came; the door behind which texts are clean and numbers are numbers. */
-  readonly read: (key: string, value: unknown) => Row;
+  readonly parseRow: (key: string, value: unknown) => Row;
   /** Send the kernel a message. Must not throw. */
   readonly send: (message: { kind: "resync"; feed: string; token: string }) => void;
   readonly name?: string;
 }
 
 /** Seconds until the whole is asked for again; a kernel that computes may take long. */
-const PATIENCE = [2, 4, 8, 16, 30] as const;
+const RETRY_DELAYS_S = [2, 4, 8, 16, 30] as const;
 /** Seconds that a patch may come later than the news of it. */
-const LATE = 2;
+const PATCH_TIMEOUT_S = 2;
 /** The number of the table while none has come as a whole. */
-const NONE = -1;
+const NO_SEQUENCE = -1;
 /** Patches kept for after the whole has come; who misses more asks once more. */
-const MOST_EARLY = 200;
+const MAX_PENDING_PATCHES = 200;
 
 interface Patch {
   readonly seq: number;
@@ -26,21 +26,21 @@ interface Patch {
   readonly removed: readonly string[];
 }
 
-export class Feed<Row> {
-  readonly #options: FeedOptions<Row>;
+export class RowSync<Row> {
+  readonly #options: RowSyncOptions<Row>;
   readonly #name: string;
   readonly #listeners = new Set<() => void>();
   #rows = new Map<string, Row>();
-  #seq = NONE;
-  #token = "";
-  #tried = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #late: ReturnType<typeof setTimeout> | undefined;
-  #early: Patch[] = [];
-  #whole: { seq: number; next: number; rows: Map<string, Row> } | undefined;
-  #known = false;
+  #seq = NO_SEQUENCE;
+  #requestToken = "";
+  #attempts = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #patchTimer: ReturnType<typeof setTimeout> | undefined;
+  #pendingPatches: Patch[] = [];
+  #partialTable: { seq: number; next: number; rows: Map<string, Row> } | undefined;
+  #isKnown = false;
 
-  constructor(options: FeedOptions<Row>) {
+  constructor(options: RowSyncOptions<Row>) {
     this.#options = options;
     this.#name = options.name ?? "rows";
   }
@@ -51,8 +51,8 @@ export class Feed<Row> {
   }
 
   /** Whether a table has come yet; at first perhaps only its beginning. */
-  get known(): boolean {
-    return this.#known;
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   /** Be told of changes; the returned function ends that. */
@@ -63,16 +63,16 @@ export class Feed<Row> {
 
   /** Ask for the whole table, if it has not been asked for. Call it once the messages are listened to. */
   start(): void {
-    if (!this.#known && !this.#token) this.#ask();
+    if (!this.#isKnown && !this.#requestToken) this.#requestTable();
   }
 
   /** Take a message; false when it is not for this feed. */
-  receive(message: unknown): boolean {
+  handleMessage(message: unknown): boolean {
     const raw = (typeof message === "object" && message !== null ? message : {}) as Record<string, unknown>;
     const seq = raw["seq"];
     if (raw["kind"] !== "rows" || raw["feed"] !== this.#name || typeof seq !== "number") return false;
-    if (raw["parts"] === undefined) this.#takePatch({ seq, set: pairs(raw["set"]), removed: texts(raw["removed"]) });
-    else if (this.#token && texts(raw["to"]).includes(this.#token)) this.#takePart(seq, raw);
+    if (raw["parts"] === undefined) this.#handlePatch({ seq, set: keyedRows(raw["set"]), removed: strings(raw["removed"]) });
+    else if (this.#requestToken && strings(raw["to"]).includes(this.#requestToken)) this.#handlePart(seq, raw);
     return true;
   }
 
@@ -81,111 +81,111 @@ export class Feed<Row> {
    * missed otherwise.
    */
   expect(seq: unknown): void {
-    clearTimeout(this.#late);
+    clearTimeout(this.#patchTimer);
     if (typeof seq !== "number" || seq <= this.#seq) return;
-    this.#late = setTimeout(() => {
-      if (this.#known && !this.#token && seq > this.#seq) this.#ask();
-    }, LATE * 1000);
+    this.#patchTimer = setTimeout(() => {
+      if (this.#isKnown && !this.#requestToken && seq > this.#seq) this.#requestTable();
+    }, PATCH_TIMEOUT_S * 1000);
   }
 
   dispose(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#late);
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#patchTimer);
     this.#listeners.clear();
   }
 
-  #takePatch(patch: Patch): void {
-    if (this.#token) {
-      this.#early.push(patch);
-      if (this.#early.length > MOST_EARLY) this.#early.shift();
-    } else if (this.#known && patch.seq > this.#seq) {
+  #handlePatch(patch: Patch): void {
+    if (this.#requestToken) {
+      this.#pendingPatches.push(patch);
+      if (this.#pendingPatches.length > MAX_PENDING_PATCHES) this.#pendingPatches.shift();
+    } else if (this.#isKnown && patch.seq > this.#seq) {
       if (patch.seq === this.#seq + 1) {
         this.#apply(patch);
-        this.#tell();
+        this.#notify();
       } else {
-        this.#early = [patch];
-        this.#ask();
+        this.#pendingPatches = [patch];
+        this.#requestTable();
       }
     }
   }
 
-  #takePart(seq: number, raw: Record<string, unknown>): void {
-    if (raw["part"] === 0) this.#whole = { seq, next: 0, rows: new Map() };
-    const whole = this.#whole;
+  #handlePart(seq: number, raw: Record<string, unknown>): void {
+    if (raw["part"] === 0) this.#partialTable = { seq, next: 0, rows: new Map() };
+    const whole = this.#partialTable;
     if (!whole || whole.seq !== seq || whole.next !== raw["part"]) {
-      this.#whole = undefined;
-      this.#ask();
+      this.#partialTable = undefined;
+      this.#requestTable();
       return;
     }
-    for (const [key, value] of pairs(raw["set"])) whole.rows.set(key, this.#options.read(key, value));
+    for (const [key, value] of keyedRows(raw["set"])) whole.rows.set(key, this.#options.parseRow(key, value));
     whole.next++;
     if (whole.next === raw["parts"]) {
       this.#finish(whole.rows, seq);
       return;
     }
-    this.#askAgainLater();
-    if (this.#seq === NONE) {
+    this.#scheduleRetry();
+    if (this.#seq === NO_SEQUENCE) {
       // The first rows of a long table are worth more than all of them later.
       this.#rows = whole.rows;
-      this.#known = true;
-      this.#tell();
+      this.#isKnown = true;
+      this.#notify();
     }
   }
 
   #finish(rows: Map<string, Row>, seq: number): void {
-    clearTimeout(this.#timer);
-    const early = this.#early;
+    clearTimeout(this.#retryTimer);
+    const early = this.#pendingPatches;
     this.#rows = rows;
     this.#seq = seq;
-    this.#known = true;
-    this.#token = "";
-    this.#tried = 0;
-    this.#early = [];
-    this.#whole = undefined;
+    this.#isKnown = true;
+    this.#requestToken = "";
+    this.#attempts = 0;
+    this.#pendingPatches = [];
+    this.#partialTable = undefined;
     for (const patch of early) {
-      if (this.#token) this.#early.push(patch);
+      if (this.#requestToken) this.#pendingPatches.push(patch);
       else if (patch.seq === this.#seq + 1) this.#apply(patch);
       else if (patch.seq > this.#seq) {
-        this.#ask();
-        this.#early.push(patch);
+        this.#requestTable();
+        this.#pendingPatches.push(patch);
       }
     }
-    this.#tell();
+    this.#notify();
   }
 
   #apply(patch: Patch): void {
     for (const key of patch.removed) this.#rows.delete(key);
-    for (const [key, value] of patch.set) this.#rows.set(key, this.#options.read(key, value));
+    for (const [key, value] of patch.set) this.#rows.set(key, this.#options.parseRow(key, value));
     this.#seq = patch.seq;
   }
 
-  #ask(): void {
-    this.#token = Math.random().toString(36).slice(2) + Date.now().toString(36);
-    this.#sendAsk();
+  #requestTable(): void {
+    this.#requestToken = Math.random().toString(36).slice(2) + Date.now().toString(36);
+    this.#sendRequest();
   }
 
   // By the same token as before: whichever question is answered first, that answer is taken.
-  #sendAsk(): void {
-    this.#options.send({ kind: "resync", feed: this.#name, token: this.#token });
-    this.#askAgainLater();
+  #sendRequest(): void {
+    this.#options.send({ kind: "resync", feed: this.#name, token: this.#requestToken });
+    this.#scheduleRetry();
   }
 
-  #askAgainLater(): void {
-    clearTimeout(this.#timer);
-    const seconds = PATIENCE[Math.min(this.#tried++, PATIENCE.length - 1)] ?? 30;
-    this.#timer = setTimeout(() => this.#sendAsk(), seconds * 1000);
+  #scheduleRetry(): void {
+    clearTimeout(this.#retryTimer);
+    const seconds = RETRY_DELAYS_S[Math.min(this.#attempts++, RETRY_DELAYS_S.length - 1)] ?? 30;
+    this.#retryTimer = setTimeout(() => this.#sendRequest(), seconds * 1000);
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const listener of this.#listeners) listener();
   }
 }
 
-function pairs(value: unknown): (readonly [string, unknown])[] {
+function keyedRows(value: unknown): (readonly [string, unknown])[] {
   if (!Array.isArray(value)) return [];
   return value.filter((pair): pair is [string, unknown] => Array.isArray(pair) && typeof pair[0] === "string");
 }
 
-function texts(value: unknown): string[] {
+function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((text): text is string => typeof text === "string") : [];
 }

@@ -8,75 +8,75 @@ export interface Scale {
   /** Numbers to write at the axis, ascending. */
   readonly ticks: readonly number[];
   /** How far up a value stands, from 0 to 1; null when the scale has no place for it. */
-  place(value: number): number | null;
+  position(value: number): number | null;
 }
 
-const MOST_TICKS = 5;
-const MOST_LOG_TICKS = 6;
+const MAX_TICKS = 5;
+const MAX_LOG_TICKS = 6;
 /** A float that can be divided by. */
-const LOWEST = 1e-300;
+const MIN_DIVISOR = 1e-300;
 
 /** The scale on which all of these values have room; a logarithmic one has none for what is not above 0. */
-export function scaleOf(values: readonly number[], log: boolean): Scale {
-  const fits = (value: number): boolean => Number.isFinite(value) && (!log || value > 0);
+export function createScale(values: readonly number[], isLogScale: boolean): Scale {
+  const fits = (value: number): boolean => Number.isFinite(value) && (!isLogScale || value > 0);
   const found = values.filter(fits);
-  const [low, high] = range(found, log);
-  const [bottom, top] = log ? [Math.log10(low), Math.log10(high)] : [low, high];
+  const [low, high] = axisRange(found, isLogScale);
+  const [bottom, top] = isLogScale ? [Math.log10(low), Math.log10(high)] : [low, high];
   // Halves, because the difference of two numbers may be larger than any number.
-  const whole = top / 2 - bottom / 2;
+  const span = top / 2 - bottom / 2;
   return {
-    ticks: !found.length ? [] : log ? logTicks(low, high) : ticks(low, high),
-    place(value) {
+    ticks: !found.length ? [] : isLogScale ? logTicks(low, high) : ticks(low, high),
+    position(value) {
       if (!fits(value)) return null;
-      return whole ? ((log ? Math.log10(value) : value) / 2 - bottom / 2) / whole : 0.5;
+      return span ? ((isLogScale ? Math.log10(value) : value) / 2 - bottom / 2) / span : 0.5;
     },
   };
 }
 
 /** At most `most` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten. */
-export function ticks(low: number, high: number, most = MOST_TICKS): number[] {
+export function ticks(low: number, high: number, maxCount = MAX_TICKS): number[] {
   if (!(low < high)) return [low];
   if (!Number.isFinite(high - low)) return [low, high];
-  const power = tenTo(Math.floor(Math.log10(Math.max((high - low) / most, LOWEST))));
+  const power = powerOfTen(Math.floor(Math.log10(Math.max((high - low) / maxCount, MIN_DIVISOR))));
   for (const factor of [1, 2, 5, 10, 20]) {
     const step = factor * power;
     const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
-    if (last - first < most) {
+    if (last - first < maxCount) {
       // A set: numbers that are very near to one another are the same when they are rounded.
-      return [...new Set(between(first, last, 1).map((n) => Number((n * step).toPrecision(12)) + 0))];
+      return [...new Set(steps(first, last, 1).map((n) => Number((n * step).toPrecision(12)) + 0))];
     }
   }
   return [low];
 }
 
 /** At most `most` numbers from `low` to `high`, both above 0: powers of ten, or what lies between them. */
-export function logTicks(low: number, high: number, most = MOST_LOG_TICKS): number[] {
+export function logTicks(low: number, high: number, maxCount = MAX_LOG_TICKS): number[] {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
-  const stride = Math.max(1, Math.ceil((last - first) / most));
-  const powers = between(first, last, stride).filter((p) => -300 < p && p < 300);
+  const stride = Math.max(1, Math.ceil((last - first) / maxCount));
+  const powers = steps(first, last, stride).filter((p) => -300 < p && p < 300);
   for (const factors of stride > 1 ? [[1]] : [[1, 2, 5], [1, 3], [1]]) {
-    const found = powers.flatMap((p) => factors.map((f) => f * tenTo(p))).filter((value) => low <= value && value <= high);
-    if (found.length >= 2 && found.length <= most) return found.map((value) => Number(value.toPrecision(6)));
+    const found = powers.flatMap((p) => factors.map((f) => f * powerOfTen(p))).filter((value) => low <= value && value <= high);
+    if (found.length >= 2 && found.length <= maxCount) return found.map((value) => Number(value.toPrecision(6)));
   }
-  return ticks(low, high, most).filter((value) => value > 0);
+  return ticks(low, high, maxCount).filter((value) => value > 0);
 }
 
 /** The lowest and the highest value that the axis reaches: a little more than there is. */
-function range(values: readonly number[], log: boolean): [low: number, high: number] {
+function axisRange(values: readonly number[], isLogScale: boolean): [low: number, high: number] {
   if (!values.length) return [1, 1];
   // Not spread into Math.min: there may be more values than a call takes arguments.
   const low = values.reduce((a, b) => Math.min(a, b));
   const high = values.reduce((a, b) => Math.max(a, b));
-  if (log) return low / 1.5 > 0 && Number.isFinite(high * 1.5) ? [low / 1.5, high * 1.5] : [low, high];
+  if (isLogScale) return low / 1.5 > 0 && Number.isFinite(high * 1.5) ? [low / 1.5, high * 1.5] : [low, high];
   const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
   return Number.isFinite(high - low) && Number.isFinite(high + room) ? [low - room, high + room] : [low, high];
 }
 
 /** A power of ten as it is written: what `10 ** p` gives may be a little off. */
-function tenTo(power: number): number {
+function powerOfTen(power: number): number {
   return Number(`1e${power}`);
 }
 
-function between(first: number, last: number, step: number): number[] {
+function steps(first: number, last: number, step: number): number[] {
   return Array.from({ length: Math.max(0, Math.floor((last - first) / step) + 1) }, (_, n) => first + n * step);
 }

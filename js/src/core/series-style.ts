@@ -4,7 +4,7 @@
  */
 
 /** Shapes around the origin, about nine units wide; a path of SVG, which a canvas can draw too. */
-export const SHAPES = [
+export const MARKER_SHAPES = [
   "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
   "M-3.5 -3.5H3.5V3.5H-3.5Z",
   "M0 -4.5L4.5 3.5H-4.5Z",
@@ -14,40 +14,40 @@ export const SHAPES = [
 ] as const;
 
 /** Lengths of dashes and gaps; an empty one is a solid line. */
-export const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+export const DASH_PATTERNS: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
 /** How many colours there are: `--flw-series-0` and so on. */
-export const COLOURS = 6;
+export const COLOUR_COUNT = 6;
 
-export interface Look {
+export interface SeriesStyle {
   readonly shape: string;
   readonly dash: readonly number[];
   readonly colour: number;
 }
 
 /** The look of the nth line of a chart; the first twelve differ in more than their colour. */
-export function lookOf(index: number): Look {
+export function seriesStyle(index: number): SeriesStyle {
   return {
-    shape: SHAPES[index % SHAPES.length] ?? SHAPES[0],
-    dash: DASHES[index % DASHES.length] ?? [],
-    colour: index % COLOURS,
+    shape: MARKER_SHAPES[index % MARKER_SHAPES.length] ?? MARKER_SHAPES[0],
+    dash: DASH_PATTERNS[index % DASH_PATTERNS.length] ?? [],
+    colour: index % COLOUR_COUNT,
   };
 }
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A piece of the nth line, for a legend. Its colour is the element's own, see chart-look.css. */
-export function swatch(index: number, bold: boolean): SVGElement {
-  const { shape, dash, colour } = lookOf(index);
-  const line = drawn("path", { d: "M0 6H26", fill: "none", stroke: "currentColor", "stroke-width": bold ? "3" : "1.5" });
+export function createSwatch(index: number, bold: boolean): SVGElement {
+  const { shape, dash, colour } = seriesStyle(index);
+  const line = svgElement("path", { d: "M0 6H26", fill: "none", stroke: "currentColor", "stroke-width": bold ? "3" : "1.5" });
   if (dash.length) line.setAttribute("stroke-dasharray", dash.join(" "));
-  const mark = drawn("path", { d: shape, transform: "translate(13 6)", fill: "currentColor" });
-  const picture = drawn("svg", { class: `flw-swatch flw-series-${colour}`, width: "26", height: "12", "aria-hidden": "true" });
+  const mark = svgElement("path", { d: shape, transform: "translate(13 6)", fill: "currentColor" });
+  const picture = svgElement("svg", { class: `flw-swatch flw-series-${colour}`, width: "26", height: "12", "aria-hidden": "true" });
   picture.append(line, mark);
   return picture;
 }
 
-function drawn(tag: string, attributes: Readonly<Record<string, string>>): SVGElement {
+function svgElement(tag: string, attributes: Readonly<Record<string, string>>): SVGElement {
   const element = document.createElementNS(SVG, tag) as SVGElement;
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   return element;

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { ago, clean, duration } from "./text";
+import { formatAge, sanitize, formatDuration } from "./text";
 
 describe("clean", () => {
   it("keeps what can be printed, in any script", () => {
-    expect(clean("Krankenhaus Süd – 病院 ✓ 🏥")).toBe("Krankenhaus Süd – 病院 ✓ 🏥");
+    expect(sanitize("Krankenhaus Süd – 病院 ✓ 🏥")).toBe("Krankenhaus Süd – 病院 ✓ 🏥");
   });
 
   it("replaces control and direction characters", () => {
-    expect(clean("a\u001b[31mb\n\u0000c\u202ed\u2066e\u200bf\u00a0g")).toBe("a�[31mb��c�d�e�f�g");
+    expect(sanitize("a\u001b[31mb\n\u0000c\u202ed\u2066e\u200bf\u00a0g")).toBe("a�[31mb��c�d�e�f�g");
   });
 
   it("bounds the length by characters, as the text form does", () => {
-    expect(clean("x".repeat(200))).toHaveLength(200);
-    expect(clean("x".repeat(201))).toBe(`${"x".repeat(199)}…`);
-    expect(Array.from(clean("🏥".repeat(5_000_000), 10))).toEqual([...Array<string>(9).fill("🏥"), "…"]);
+    expect(sanitize("x".repeat(200))).toHaveLength(200);
+    expect(sanitize("x".repeat(201))).toBe(`${"x".repeat(199)}…`);
+    expect(Array.from(sanitize("🏥".repeat(5_000_000), 10))).toEqual([...Array<string>(9).fill("🏥"), "…"]);
   });
 });
 
@@ -22,7 +22,7 @@ it.each([
   [7.9, "0:07"],
   [134, "2:14"],
   [3723, "1:02:03"],
-])("%d seconds are %s", (seconds, words) => expect(duration(seconds)).toBe(words));
+])("%d seconds are %s", (seconds, words) => expect(formatDuration(seconds)).toBe(words));
 
 it.each([
   [0.4, "0 s ago"],
@@ -31,4 +31,4 @@ it.each([
   [7_300, "2 h ago"],
   [86_400, "1 day ago"],
   [300_000, "3 days ago"],
-])("%d seconds are %s", (seconds, words) => expect(ago(seconds)).toBe(words));
+])("%d seconds are %s", (seconds, words) => expect(formatAge(seconds)).toBe(words));

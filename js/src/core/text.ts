@@ -1,7 +1,7 @@
 /** Words and numbers as they are shown. The rules are those of flare_widgets/monitoring/text.py. */
 
 /** How many characters of a job id are shown. */
-export const SHORT_ID = 8;
+export const SHORT_ID_LENGTH = 8;
 
 // What Python's str.isprintable() refuses: control, format (bidi overrides among them), surrogate, private and
 // unassigned characters, and every separator but the plain space.
@@ -10,7 +10,7 @@ const UNPRINTABLE = /(?! )[\p{C}\p{Z}]/gu;
 const PLAIN = /^[\x20-\x7e]*$/u;
 
 /** Text from a server or a site, fit for a screen: unprintable characters replaced, length bounded. */
-export function clean(text: string, limit = 200): string {
+export function sanitize(text: string, limit = 200): string {
   // Nearly all of the texts of ten thousand rows.
   if (text.length <= limit && PLAIN.test(text)) return text;
   // No code point is longer than two code units: cutting first keeps a megabyte from being split up.
@@ -20,7 +20,7 @@ export function clean(text: string, limit = 200): string {
 }
 
 /** Seconds as `0:07`, `2:14` or `1:02:03`. */
-export function duration(seconds: number): string {
+export function formatDuration(seconds: number): string {
   const whole = Math.floor(seconds);
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor((whole % 3600) / 60);
@@ -30,7 +30,7 @@ export function duration(seconds: number): string {
 }
 
 /** How long ago, in the largest unit that still means something: `3 s ago`, `5 min ago`, `2 h ago`. */
-export function ago(seconds: number): string {
+export function formatAge(seconds: number): string {
   const whole = Math.floor(seconds);
   if (whole < 60) return `${whole} s ago`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ago`;

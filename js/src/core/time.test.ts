@@ -1,25 +1,25 @@
 import { expect, it } from "vitest";
-import { exactMoment, isoMoment, moment } from "./time";
+import { formatExactTime, toIsoTime, formatTime } from "./time";
 
 /** A moment in the reader's own zone, whatever zone the tests run in. */
 const at = (year: number, month: number, day: number, hour: number): number =>
   new Date(year, month - 1, day, hour, 3, 35).getTime() / 1000;
 
 it("shows no day today", () => {
-  expect(moment(at(2026, 11, 23, 14), at(2026, 11, 23, 20))).toMatch(/^14.03.35$/);
+  expect(formatTime(at(2026, 11, 23, 14), at(2026, 11, 23, 20))).toMatch(/^14.03.35$/);
 });
 
 it("shows the day when it is another one, and the year when it is another one", () => {
-  const other = moment(at(2026, 11, 22, 14), at(2026, 11, 23, 9));
+  const other = formatTime(at(2026, 11, 22, 14), at(2026, 11, 23, 9));
   expect(other).toMatch(/22/);
   expect(other).not.toMatch(/2026/);
-  expect(moment(at(2025, 11, 22, 14), at(2026, 11, 23, 9))).toMatch(/2025/);
+  expect(formatTime(at(2025, 11, 22, 14), at(2026, 11, 23, 9))).toMatch(/2025/);
 });
 
 it("names date and zone for the tooltip", () => {
-  expect(exactMoment(at(2026, 11, 23, 14))).toMatch(/2026.*14.03.35.*(UTC|GMT|[A-Z]{2,5})/);
+  expect(formatExactTime(at(2026, 11, 23, 14))).toMatch(/2026.*14.03.35.*(UTC|GMT|[A-Z]{2,5})/);
 });
 
 it("survives a time that is none", () => {
-  expect([moment(1e300, 0), exactMoment(1e300), isoMoment(1e300)]).toEqual(["", "", ""]);
+  expect([formatTime(1e300, 0), formatExactTime(1e300), toIsoTime(1e300)]).toEqual(["", "", ""]);
 });

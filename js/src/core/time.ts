@@ -20,7 +20,7 @@ const fullFormat = new Intl.DateTimeFormat(undefined, {
 });
 
 /** A moment as short as it can be without being mistaken: the day only when it is not today. */
-export function moment(at: number, now: number): string {
+export function formatTime(at: number, now: number): string {
   const when = new Date(at * 1000);
   const today = new Date(now * 1000);
   if (Number.isNaN(when.getTime())) return "";
@@ -31,13 +31,13 @@ export function moment(at: number, now: number): string {
 }
 
 /** A moment with its date and the name of the zone, for the tooltip. */
-export function exactMoment(at: number): string {
+export function formatExactTime(at: number): string {
   const when = new Date(at * 1000);
   return Number.isNaN(when.getTime()) ? "" : fullFormat.format(when);
 }
 
 /** A moment for `<time datetime>`; empty when it is none. */
-export function isoMoment(at: number): string {
+export function toIsoTime(at: number): string {
   const when = new Date(at * 1000);
   return Number.isNaN(when.getTime()) ? "" : when.toISOString();
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { h, setText } from "./dom";
-import { type VirtualOptions, virtualList } from "./virtual-list";
+import { type VirtualListOptions, createVirtualList } from "./virtual-list";
 
 const HEIGHT = 480;
 const ROW = 24;
@@ -11,8 +11,8 @@ interface Row {
 
 const rowsOf = (count: number, first = 0): Row[] => Array.from({ length: count }, (_, i) => ({ key: `k${first + i}` }));
 
-function open(options: Partial<VirtualOptions<Row>> = {}) {
-  const list = virtualList<Row>({
+function open(options: Partial<VirtualListOptions<Row>> = {}) {
+  const list = createVirtualList<Row>({
     rowHeight: ROW,
     keyOf: (row) => row.key,
     role: "grid",
@@ -131,7 +131,7 @@ describe("a virtual list", () => {
 
   it("follows its end until the reader leaves it", () => {
     const onStick = vi.fn();
-    const { list, scroll } = open({ stick: true, onStick });
+    const { list, scroll } = open({ followEnd: true, onFollowEndChange: onStick });
     const height = vi.spyOn(list.element, "scrollHeight", "get");
     const add = (count: number): void => {
       height.mockReturnValue(count * ROW);

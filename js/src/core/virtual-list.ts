@@ -9,23 +9,23 @@ import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } 
 import { h } from "./dom";
 
 /** What a row is drawn into. It is used again for other rows as they come into sight. */
-export interface RowPart<Row> {
+export interface RowRenderer<Row> {
   readonly element: HTMLElement;
-  draw(row: Row, place: Place): void;
+  draw(row: Row, place: RowPosition): void;
   dispose?(): void;
 }
 
-export interface Place {
+export interface RowPosition {
   /** From 0, in the whole list. */
   readonly index: number;
   /** Whether the cursor is on it. */
-  readonly active: boolean;
+  readonly isActive: boolean;
 }
 
-export interface VirtualOptions<Row> {
+export interface VirtualListOptions<Row> {
   /** Pixels; the style sheet must give rows the same. */
   readonly rowHeight: number;
-  readonly makeRow: () => RowPart<Row>;
+  readonly makeRow: () => RowRenderer<Row>;
   /** What tells rows apart: the cursor stays on its row when others come or go. */
   readonly keyOf: (row: Row) => string;
   /** The role of the list, and of its rows: `grid` and `row`, `log` and `listitem`, ... */
@@ -35,9 +35,9 @@ export interface VirtualOptions<Row> {
   /** Stands at the top, and stays there when the list is scrolled; a row of a grid, with its height in pixels. */
   readonly header?: { readonly element: HTMLElement; readonly height: number };
   /** The list follows its end as rows are added, for as long as its reader stays there. */
-  readonly stick?: boolean;
+  readonly followEnd?: boolean;
   /** The reader has left the end, or come back to it. */
-  readonly onStick?: (atEnd: boolean) => void;
+  readonly onFollowEndChange?: (atEnd: boolean) => void;
   /** The cursor was moved from a row to another one, by a key or by `activate`. */
   readonly onMove?: (from: number, to: number, event: KeyboardEvent | undefined) => void;
   /** A key that does not move the cursor; true when it is served. */
@@ -60,11 +60,11 @@ export interface VirtualList<Row> {
 }
 
 const OVERSCAN = 6;
-let lists = 0;
+let listCount = 0;
 
-export function virtualList<Row>(options: VirtualOptions<Row>): VirtualList<Row> {
+export function createVirtualList<Row>(options: VirtualListOptions<Row>): VirtualList<Row> {
   const { rowHeight, keyOf, header, rowRole } = options;
-  const prefix = `flw-list-${++lists}`;
+  const prefix = `flw-list-${++listCount}`;
   const top = header?.height ?? 0;
   const body = h("div", { class: "flw-list-body", role: rowRole === "row" ? "rowgroup" : "presentation" });
   body.style.position = "relative";
@@ -80,9 +80,9 @@ export function virtualList<Row>(options: VirtualOptions<Row>): VirtualList<Row>
   let rows: readonly Row[] = [];
   let activeKey: string | undefined;
   let active = -1;
-  let following = options.stick === true;
-  const inSight = new Map<string, { part: RowPart<Row>; index: number }>();
-  const spare: RowPart<Row>[] = [];
+  let following = options.followEnd === true;
+  const rendered = new Map<string, { part: RowRenderer<Row>; index: number }>();
+  const spare: RowRenderer<Row>[] = [];
 
   const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(settings());
 
@@ -104,47 +104,47 @@ export function virtualList<Row>(options: VirtualOptions<Row>): VirtualList<Row>
 
   function draw(): void {
     body.style.height = `${rows.length * rowHeight}px`;
-    const wanted = new Map<string, number>();
+    const wantedRows = new Map<string, number>();
     for (const { index } of virtualizer.getVirtualItems()) {
       const row = rows[index];
-      if (row !== undefined) wanted.set(keyOf(row), index);
+      if (row !== undefined) wantedRows.set(keyOf(row), index);
     }
     // The row of the cursor stays, so that it can be named to a screen reader also when it is out of sight.
-    if (activeKey !== undefined && active >= 0) wanted.set(activeKey, active);
-    for (const [key, { part }] of inSight) {
-      if (wanted.has(key)) continue;
-      inSight.delete(key);
+    if (activeKey !== undefined && active >= 0) wantedRows.set(activeKey, active);
+    for (const [key, { part }] of rendered) {
+      if (wantedRows.has(key)) continue;
+      rendered.delete(key);
       part.element.remove();
       spare.push(part);
     }
-    for (const [key, index] of wanted) {
-      const part = inSight.get(key)?.part ?? spare.pop() ?? options.makeRow();
-      inSight.set(key, { part, index });
+    for (const [key, index] of wantedRows) {
+      const part = rendered.get(key)?.part ?? spare.pop() ?? options.makeRow();
+      rendered.set(key, { part, index });
       place(part, index);
       if (part.element.parentNode !== body) body.append(part.element);
     }
-    const current = activeKey === undefined ? undefined : inSight.get(activeKey);
+    const current = activeKey === undefined ? undefined : rendered.get(activeKey);
     if (current) element.setAttribute("aria-activedescendant", current.part.element.id);
     else element.removeAttribute("aria-activedescendant");
   }
 
-  function place(part: RowPart<Row>, index: number): void {
+  function place(part: RowRenderer<Row>, index: number): void {
     const row = rows[index];
     if (row === undefined) return;
-    const { element: line } = part;
-    line.id = `${prefix}-${index}`;
-    line.setAttribute("role", rowRole);
-    if (rowRole === "row") line.setAttribute("aria-rowindex", String(index + 1 + (header ? 1 : 0)));
+    const { element } = part;
+    element.id = `${prefix}-${index}`;
+    element.setAttribute("role", rowRole);
+    if (rowRole === "row") element.setAttribute("aria-rowindex", String(index + 1 + (header ? 1 : 0)));
     else {
-      line.setAttribute("aria-posinset", String(index + 1));
-      line.setAttribute("aria-setsize", String(rows.length));
+      element.setAttribute("aria-posinset", String(index + 1));
+      element.setAttribute("aria-setsize", String(rows.length));
     }
-    line.style.position = "absolute";
-    line.style.top = "0";
-    line.style.transform = `translateY(${index * rowHeight}px)`;
+    element.style.position = "absolute";
+    element.style.top = "0";
+    element.style.transform = `translateY(${index * rowHeight}px)`;
     const isActive = index === active;
-    line.classList.toggle("flw-active", isActive);
-    part.draw(row, { index, active: isActive });
+    element.classList.toggle("flw-active", isActive);
+    part.draw(row, { index, isActive });
   }
 
   function setRows(next: readonly Row[]): void {
@@ -220,11 +220,11 @@ export function virtualList<Row>(options: VirtualOptions<Row>): VirtualList<Row>
   });
 
   element.addEventListener("scroll", () => {
-    if (options.stick !== true) return;
+    if (options.followEnd !== true) return;
     const atEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - rowHeight / 2;
     if (atEnd === following) return;
     following = atEnd;
-    options.onStick?.(atEnd);
+    options.onFollowEndChange?.(atEnd);
   });
 
   const unmount = virtualizer._didMount();
@@ -239,14 +239,14 @@ export function virtualList<Row>(options: VirtualOptions<Row>): VirtualList<Row>
     },
     activate,
     toEnd() {
-      following = options.stick === true;
+      following = options.followEnd === true;
       scrollToEnd();
     },
     dispose() {
       unmount();
-      for (const { part } of inSight.values()) part.dispose?.();
+      for (const { part } of rendered.values()) part.dispose?.();
       for (const part of spare) part.dispose?.();
-      inSight.clear();
+      rendered.clear();
       element.remove();
     },
   };

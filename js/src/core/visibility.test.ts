@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { whileVisible } from "./visibility";
+import { trackVisibility } from "./visibility";
 
 let seen: (visible: boolean) => void;
 let shown: DocumentVisibilityState;
@@ -32,7 +32,7 @@ function turn(state: DocumentVisibilityState): void {
 
 it("tells when the view comes into sight and leaves it, and nothing else", () => {
   const heard: boolean[] = [];
-  whileVisible(document.createElement("div"), (on) => heard.push(on));
+  trackVisibility(document.createElement("div"), (on) => heard.push(on));
   seen(false);
   expect(heard).toEqual([]);
   seen(true);
@@ -45,7 +45,7 @@ it("tells when the view comes into sight and leaves it, and nothing else", () =>
 
 it("assures that somebody looks while somebody does", () => {
   const heard: boolean[] = [];
-  whileVisible(document.createElement("div"), (on) => heard.push(on));
+  trackVisibility(document.createElement("div"), (on) => heard.push(on));
   vi.advanceTimersByTime(60_000);
   expect(heard).toEqual([]);
   seen(true);
@@ -55,7 +55,7 @@ it("assures that somebody looks while somebody does", () => {
 
 it("takes its leave when the view is removed, and is silent then", () => {
   const heard: boolean[] = [];
-  const end = whileVisible(document.createElement("div"), (on) => heard.push(on));
+  const end = trackVisibility(document.createElement("div"), (on) => heard.push(on));
   seen(true);
   end();
   vi.advanceTimersByTime(60_000);

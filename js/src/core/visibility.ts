@@ -1,4 +1,4 @@
-import { type Model, tell } from "./anywidget-model";
+import { type Model, send } from "./anywidget-model";
 
 /**
  * Whether anybody can see a view: it is in a tab that is shown, and scrolled to. A kernel that knows does not ask a
@@ -6,48 +6,48 @@ import { type Model, tell } from "./anywidget-model";
  */
 
 /** Seconds between two assurances that somebody still looks; a tab that is closed cannot say that it was. */
-const RENEW = 20;
+const RENEW_INTERVAL_S = 20;
 
 /**
  * @param element what is looked at
- * @param tell called with whether it is visible: when that changes, and now and then while it is
+ * @param onChange called with whether it is visible: when that changes, and now and then while it is
  * @returns what ends it
  */
-export function whileVisible(element: HTMLElement, tell: (visible: boolean) => void): () => void {
+export function trackVisibility(element: HTMLElement, onChange: (visible: boolean) => void): () => void {
   // A host that cannot tell what is in sight has to be believed that all is.
-  let near = typeof IntersectionObserver === "undefined";
-  let said = false;
+  let isIntersecting = typeof IntersectionObserver === "undefined";
+  let lastReported = false;
   let renewal: ReturnType<typeof setInterval> | undefined;
-  const say = (visible: boolean): void => {
-    said = visible;
+  const report = (visible: boolean): void => {
+    lastReported = visible;
     clearInterval(renewal);
-    if (visible) renewal = setInterval(() => tell(true), RENEW * 1000);
-    tell(visible);
+    if (visible) renewal = setInterval(() => onChange(true), RENEW_INTERVAL_S * 1000);
+    onChange(visible);
   };
-  const change = (): void => {
-    const visible = near && document.visibilityState !== "hidden";
-    if (visible !== said) say(visible);
+  const update = (): void => {
+    const visible = isIntersecting && document.visibilityState !== "hidden";
+    if (visible !== lastReported) report(visible);
   };
-  const observer = near
+  const observer = isIntersecting
     ? undefined
     : new IntersectionObserver((entries) => {
-        near = entries.at(-1)?.isIntersecting ?? near;
-        change();
+        isIntersecting = entries.at(-1)?.isIntersecting ?? isIntersecting;
+        update();
       });
   observer?.observe(element);
-  document.addEventListener("visibilitychange", change);
-  change();
+  document.addEventListener("visibilitychange", update);
+  update();
   return () => {
     observer?.disconnect();
-    document.removeEventListener("visibilitychange", change);
-    if (said) say(false);
+    document.removeEventListener("visibilitychange", update);
+    if (lastReported) report(false);
   };
 }
 
-let displays = 0;
+let displayCount = 0;
 
 /** Keep a model's kernel told whether this display of it is in sight (flare_widgets/views/lookers.py hears it). */
-export function tellSight(model: Model, element: HTMLElement): () => void {
-  const display = `${Date.now()}-${Math.random()}-${++displays}`;
-  return whileVisible(element, (on) => tell(model, { kind: "visible", display, on }));
+export function reportVisibility(model: Model, element: HTMLElement): () => void {
+  const display = `${Date.now()}-${Math.random()}-${++displayCount}`;
+  return trackVisibility(element, (on) => send(model, { kind: "visible", display, on }));
 }

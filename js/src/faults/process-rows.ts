@@ -1,12 +1,12 @@
 /** What the kernel says of a federation's processes: behind this door all is printable and bounded. */
 import { type Action, readActions } from "../core/actions";
-import { clean } from "../core/text";
+import { sanitize } from "../core/text";
 
 const STATES = ["running", "paused", "slow", "killed", "down"] as const;
-export type State = (typeof STATES)[number];
+export type ProcessState = (typeof STATES)[number];
 
 /** The same as in flare_widgets/views/static_html.py. */
-export const GLYPHS: Readonly<Record<State, string>> = {
+export const GLYPHS: Readonly<Record<ProcessState, string>> = {
   running: "●",
   paused: "❙❙",
   slow: "◔",
@@ -15,12 +15,12 @@ export const GLYPHS: Readonly<Record<State, string>> = {
 };
 
 /** More than a federation for teaching has. */
-const MOST_ROWS = 100;
+const MAX_ROWS = 100;
 
-export interface Row {
+export interface ProcessRow {
   readonly name: string;
-  readonly state: State;
-  readonly words: string;
+  readonly state: ProcessState;
+  readonly text: string;
   /** When this state began, in seconds since the epoch; null when that makes no sense. */
   readonly since: number | null;
   /** Empty in a federation that has ended. */
@@ -28,16 +28,16 @@ export interface Row {
 }
 
 /** Read the trait `rows`. */
-export function readRows(value: unknown): Row[] {
-  return (Array.isArray(value) ? value.slice(0, MOST_ROWS) : []).map((entry: unknown) => {
+export function readProcessRows(value: unknown): ProcessRow[] {
+  return (Array.isArray(value) ? value.slice(0, MAX_ROWS) : []).map((entry: unknown) => {
     const raw = typeof entry === "object" && entry !== null ? (entry as Record<string, unknown>) : {};
     const text = (key: string, limit: number): string =>
-      typeof raw[key] === "string" ? clean(raw[key], limit) : "";
+      typeof raw[key] === "string" ? sanitize(raw[key], limit) : "";
     const since = raw["since"];
     return {
       name: text("name", 64),
       state: STATES.find((state) => state === raw["state"]) ?? "down",
-      words: text("words", 80),
+      text: text("words", 80),
       since: typeof since === "number" && Number.isFinite(since) ? since : null,
       actions: readActions(raw["actions"]),
     };

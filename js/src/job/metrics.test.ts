@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stubCanvas } from "../core/stub-canvas";
 import { fixture } from "./fixtures";
 import { type Metric, readMetrics } from "./metrics";
-import { metricCharts } from "./parts/metrics";
+import { createMetricCharts } from "./parts/metrics";
 
 const metric = (name: string, values: readonly number[], more: object = {}): object => ({
   name,
@@ -23,7 +23,7 @@ let memory: Map<string, boolean>;
 let chosen: Map<string, string>;
 
 function open(...metrics: object[]) {
-  const part = metricCharts(memory, chosen);
+  const part = createMetricCharts(memory, chosen);
   document.body.append(part.element);
   const draw = (...next: object[]): void => part.draw(readMetrics(next));
   draw(...metrics);
@@ -57,7 +57,7 @@ describe("metrics", () => {
   });
 
   it("are drawn as the kernel sent them", () => {
-    const part = metricCharts(memory, chosen);
+    const part = createMetricCharts(memory, chosen);
     part.draw(readMetrics(fixture("rounds").metrics));
     expect(part.element.textContent).toContain("best: round 4, 0.612");
     part.dispose();
@@ -123,7 +123,7 @@ describe("metrics", () => {
   it.each([null, 1, "x", [null], [{ lines: 7 }], [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], drawable: true }]])(
     "survive what no kernel sends: %j",
     (value) => {
-      const part = metricCharts(memory, chosen);
+      const part = createMetricCharts(memory, chosen);
       expect(() => part.draw(readMetrics(value))).not.toThrow();
       part.dispose();
     },

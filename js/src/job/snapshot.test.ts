@@ -1,12 +1,12 @@
 import { describe as group, expect, it } from "vitest";
 import { CASES, jobOf } from "./fixtures";
-import { steps, tone } from "./timeline";
+import { steps, statusCategory } from "./timeline";
 import { age, elapsed, readSnapshot } from "./snapshot";
 
-group.each(Object.entries(CASES))("%s", (_, { snapshot, tone: expectedTone, steps: expectedSteps }) => {
+group.each(Object.entries(CASES))("%s", (_, { snapshot, tone, steps: expected }) => {
   const job = readSnapshot(snapshot);
-  it("has the same tone as in Python", () => expect(tone(job)).toBe(expectedTone));
-  it("has the same steps as in Python", () => expect(steps(job)).toEqual(expectedSteps));
+  it("has the same tone as in Python", () => expect(statusCategory(job)).toBe(tone));
+  it("has the same steps as in Python", () => expect(steps(job)).toEqual(expected.map(({ label, place, at, exact }) => ({ label, phase: place, at, isExact: exact }))));
 });
 
 it("counts the elapsed time up while the job runs", () => {
@@ -29,8 +29,8 @@ it.each([null, undefined, 7, "x", [], { sites: 3, timeline: "x", name: {}, durat
   "reads %j as a job nobody knows",
   (nonsense) => {
     const job = readSnapshot(nonsense);
-    expect(tone(job)).toBe("unknown");
-    expect([job.name, job.sites, job.timeline, job.duration, job.factsAt]).toEqual(["", [], [], null, null]);
+    expect(statusCategory(job)).toBe("unknown");
+    expect([job.name, job.sites, job.timeline, job.duration, job.updatedAt]).toEqual(["", [], [], null, null]);
   },
 );
 
@@ -38,5 +38,5 @@ it("bounds an endless life", () => {
   const timeline = Array.from({ length: 5000 }, (_, i) => ({ status: `S${i}`, at: i, exact: false }));
   const drawn = steps(readSnapshot({ status: "S4999", timeline }));
   expect(drawn.length).toBeLessThan(20);
-  expect(drawn.find((step) => step.place === "current")?.label).toBe("s4999");
+  expect(drawn.find((step) => step.phase === "current")?.label).toBe("s4999");
 });

@@ -2,119 +2,119 @@
  * What is drawn of a job beside its status and times: the TypeScript half of flare_widgets/views/job_picture.py,
  * whose words these are. `readPicture` is the only door.
  */
-import { list, number, record, text } from "../core/validate";
+import { asRecords, asNumber, asRecord, asText } from "../core/validate";
 
 export interface Progress {
-  readonly words: string;
-  readonly done: number | null;
-  readonly endsAt: number | null;
+  readonly text: string;
+  readonly fraction: number | null;
+  readonly estimatedEndAt: number | null;
 }
 
-export interface Row {
+export interface MatrixRow {
   readonly site: string;
   readonly cells: string;
-  readonly words: string;
-  readonly since: number | null;
+  readonly activity: string;
+  readonly activeSince: number | null;
 }
 
 export interface Matrix {
   readonly rounds: readonly number[];
-  readonly earlier: number;
-  readonly rows: readonly Row[];
-  readonly more: number;
+  readonly hiddenRounds: number;
+  readonly rows: readonly MatrixRow[];
+  readonly hiddenSites: number;
 }
 
-export interface Fault {
-  readonly sentence: string;
-  readonly place: string;
+export interface FailureCard {
+  readonly summary: string;
+  readonly location: string;
   readonly code: string;
   readonly nextStep: string;
-  readonly missing: readonly string[];
+  readonly unavailable: readonly string[];
   readonly logTitle: string;
-  readonly log: readonly string[];
+  readonly logLines: readonly string[];
 }
 
 export interface Detail {
   readonly term: string;
-  readonly words: string;
-  readonly at: number | null;
+  readonly text: string;
+  readonly updatedAt: number | null;
 }
 
-export interface JobPicture {
+export interface JobViewModel {
   readonly progress: Progress | null;
   readonly matrix: Matrix | null;
-  readonly fault: Fault | null;
-  readonly troubles: readonly string[];
-  readonly unknown: readonly string[];
+  readonly failure: FailureCard | null;
+  readonly problems: readonly string[];
+  readonly missingNotes: readonly string[];
   readonly details: readonly Detail[];
 }
 
 /** The states of a cell: its letter, what is drawn, and what it is called. */
-export const CELLS: Readonly<Record<string, { readonly glyph: string; readonly words: string }>> = {
-  s: { glyph: "■", words: "submitted" },
-  w: { glyph: "◐", words: "working" },
-  l: { glyph: "!", words: "late" },
-  f: { glyph: "✕", words: "failed" },
-  u: { glyph: "□", words: "not finished" },
-  q: { glyph: "·", words: "waiting" },
-  " ": { glyph: "", words: "none" },
+export const CELL_STATES: Readonly<Record<string, { readonly glyph: string; readonly label: string }>> = {
+  s: { glyph: "■", label: "submitted" },
+  w: { glyph: "◐", label: "working" },
+  l: { glyph: "!", label: "late" },
+  f: { glyph: "✕", label: "failed" },
+  u: { glyph: "□", label: "not finished" },
+  q: { glyph: "·", label: "waiting" },
+  " ": { glyph: "", label: "none" },
 };
 
-const SENTENCE = 1000;
+const MAX_SENTENCE_CHARS = 1000;
 
 /** Read what `JobPicture.to_json()` wrote. */
-export function readPicture(value: unknown): JobPicture {
-  const raw = record(value);
+export function readViewModel(value: unknown): JobViewModel {
+  const raw = asRecord(value);
   return {
-    progress: raw["progress"] ? readProgress(record(raw["progress"])) : null,
-    matrix: raw["matrix"] ? readMatrix(record(raw["matrix"])) : null,
-    fault: raw["fault"] ? readFault(record(raw["fault"])) : null,
-    troubles: sentences(raw["troubles"]),
-    unknown: sentences(raw["unknown"]),
-    details: list(raw["details"]).map(({ term, words, at }) => ({
-      term: text(term),
-      words: text(words, SENTENCE),
-      at: number(at),
+    progress: raw["progress"] ? readProgress(asRecord(raw["progress"])) : null,
+    matrix: raw["matrix"] ? readMatrix(asRecord(raw["matrix"])) : null,
+    failure: raw["fault"] ? readFailure(asRecord(raw["fault"])) : null,
+    problems: sentences(raw["troubles"]),
+    missingNotes: sentences(raw["unknown"]),
+    details: asRecords(raw["details"]).map(({ term, words, at }) => ({
+      term: asText(term),
+      text: asText(words, MAX_SENTENCE_CHARS),
+      updatedAt: asNumber(at),
     })),
   };
 }
 
 function readProgress(raw: Record<string, unknown>): Progress {
-  const done = number(raw["done"]);
+  const done = asNumber(raw["done"]);
   return {
-    words: text(raw["words"]),
-    done: done === null ? null : Math.min(1, Math.max(0, done)),
-    endsAt: number(raw["ends_at"]),
+    text: asText(raw["words"]),
+    fraction: done === null ? null : Math.min(1, Math.max(0, done)),
+    estimatedEndAt: asNumber(raw["ends_at"]),
   };
 }
 
 function readMatrix(raw: Record<string, unknown>): Matrix {
-  const rounds = Array.isArray(raw["rounds"]) ? raw["rounds"].map((round) => number(round) ?? 0) : [];
+  const rounds = Array.isArray(raw["rounds"]) ? raw["rounds"].map((round) => asNumber(round) ?? 0) : [];
   return {
     rounds,
-    earlier: number(raw["earlier"]) ?? 0,
-    rows: list(raw["rows"]).map(({ site, cells, words, since }) => ({
-      site: text(site),
-      cells: text(cells).slice(0, rounds.length),
-      words: text(words, SENTENCE),
-      since: number(since),
+    hiddenRounds: asNumber(raw["earlier"]) ?? 0,
+    rows: asRecords(raw["rows"]).map(({ site, cells, words, since }) => ({
+      site: asText(site),
+      cells: asText(cells).slice(0, rounds.length),
+      activity: asText(words, MAX_SENTENCE_CHARS),
+      activeSince: asNumber(since),
     })),
-    more: number(raw["more"]) ?? 0,
+    hiddenSites: asNumber(raw["more"]) ?? 0,
   };
 }
 
-function readFault(raw: Record<string, unknown>): Fault {
+function readFailure(raw: Record<string, unknown>): FailureCard {
   return {
-    sentence: text(raw["sentence"], SENTENCE),
-    place: text(raw["place"], SENTENCE),
-    code: text(raw["code"], SENTENCE),
-    nextStep: text(raw["next_step"], SENTENCE),
-    missing: sentences(raw["missing"]),
-    logTitle: text(raw["log_title"]),
-    log: sentences(raw["log"]),
+    summary: asText(raw["sentence"], MAX_SENTENCE_CHARS),
+    location: asText(raw["place"], MAX_SENTENCE_CHARS),
+    code: asText(raw["code"], MAX_SENTENCE_CHARS),
+    nextStep: asText(raw["next_step"], MAX_SENTENCE_CHARS),
+    unavailable: sentences(raw["missing"]),
+    logTitle: asText(raw["log_title"]),
+    logLines: sentences(raw["log"]),
   };
 }
 
 function sentences(value: unknown): string[] {
-  return Array.isArray(value) ? value.map((sentence) => text(sentence, SENTENCE)) : [];
+  return Array.isArray(value) ? value.map((sentence) => asText(sentence, MAX_SENTENCE_CHARS)) : [];
 }

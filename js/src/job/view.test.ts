@@ -2,18 +2,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CASES, fixture, jobOf } from "./fixtures";
 import { readMetrics } from "./metrics";
-import { readPicture } from "./view-model";
+import { readViewModel } from "./view-model";
 import { stubCanvas } from "../core/stub-canvas";
-import { jobView } from "./view";
+import { createJobView } from "./view";
 
 function open(name: string, memory = new Map<string, boolean>()) {
   const { picture, text, now } = fixture(name);
   vi.setSystemTime(now * 1000);
   const clock = (): number => Date.now() / 1000;
-  const view = jobView({ kernelNow: clock, browserNow: clock, tell: () => {}, unfolded: memory, chosen: new Map() });
+  const view = createJobView({ kernelNow: clock, browserNow: clock, send: () => {}, openSections: memory, choices: new Map() });
   document.body.append(view.element);
   const show = (drawn: unknown): void =>
-    view.draw({ job: jobOf(name), picture: readPicture(drawn), metrics: readMetrics(fixture(name).metrics), sentence: text, actions: [], hasLog: false });
+    view.draw({ job: jobOf(name), viewModel: readViewModel(drawn), metrics: readMetrics(fixture(name).metrics), announcement: text, actions: [], hasLog: false });
   show(picture);
   const all = (selector: string): HTMLElement[] => [...view.element.querySelectorAll<HTMLElement>(selector)];
   const texts = (selector: string): string[] => all(selector).map((e) => e.textContent ?? "");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readFilter } from "./filter";
-import { JOBS, NOW, job } from "./fixtures";
+import { JOBS, NOW, listedJob } from "./fixtures";
 
 const found = (query: string): string[] => JOBS.filter(readFilter(query, NOW).test).map(({ id }) => id[0] ?? "");
 
@@ -68,7 +68,7 @@ describe("readFilter", () => {
 
   it("takes no characters for patterns", () => {
     expect(found("name:.*")).toEqual([]);
-    expect([job("x", { name: "a.*(b" })].filter(readFilter("name:.*(", NOW).test)).toHaveLength(1);
+    expect([listedJob("x", { name: "a.*(b" })].filter(readFilter("name:.*(", NOW).test)).toHaveLength(1);
   });
 
   it("is not slow with what nobody would type", () => {

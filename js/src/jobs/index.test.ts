@@ -100,7 +100,7 @@ describe("the table of jobs", () => {
     expect(text(".flw-counts")).toBe("3 jobs, 1 running, 1 waiting");
   });
 
-  it("tells the kernel which jobs a wish is about", () => {
+  it("tells the kernel which jobs a message is about", () => {
     const { press, model, find } = open(5);
     press("ArrowDown");
     press("Shift+ArrowDown");

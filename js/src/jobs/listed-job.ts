@@ -1,6 +1,6 @@
 /** A job of the list: the TypeScript half of ListedJob in flare_widgets/monitoring/jobs.py. */
-import { type Tone, statusWord, tone } from "../job/timeline";
-import { number, record, text, texts } from "../core/validate";
+import { type StatusCategory, statusText, statusCategory } from "../job/timeline";
+import { asNumber, asRecord, asText, asTexts } from "../core/validate";
 
 export interface ListedJob {
   readonly id: string;
@@ -9,38 +9,38 @@ export interface ListedJob {
   readonly submitter: string;
   readonly status: string;
   /** The status as it is read: `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
-  readonly word: string;
-  readonly tone: Tone;
-  readonly ended: boolean;
+  readonly statusText: string;
+  readonly category: StatusCategory;
+  readonly hasEnded: boolean;
   readonly submittedAt: number | null;
   readonly startedAt: number | null;
   readonly duration: number | null;
   readonly round: number | null;
   readonly totalRounds: number | null;
   /** The actions that the server would probably not let the user do with it. */
-  readonly refused: readonly string[];
+  readonly deniedActions: readonly string[];
 }
 
 /** Read what `ListedJob.to_json()` wrote: behind this door texts are printable and numbers are numbers. */
-export function readJob(id: string, value: unknown): ListedJob {
-  const raw = record(value);
-  const status = text(raw["status"]);
+export function readListedJob(id: string, value: unknown): ListedJob {
+  const raw = asRecord(value);
+  const status = asText(raw["status"]);
   const ended = raw["ended"] === true;
   return {
     id,
-    name: text(raw["name"]),
-    study: text(raw["study"]),
-    submitter: text(raw["submitter"]),
+    name: asText(raw["name"]),
+    study: asText(raw["study"]),
+    submitter: asText(raw["submitter"]),
     status,
-    word: statusWord(status) || "unknown",
-    tone: tone({ status, ended }),
-    ended,
-    submittedAt: number(raw["submitted_at"]),
-    startedAt: number(raw["started_at"]),
-    duration: number(raw["duration"]),
-    round: number(raw["round"]),
-    totalRounds: number(raw["total_rounds"]),
-    refused: texts(raw["refused"]),
+    statusText: statusText(status) || "unknown",
+    category: statusCategory({ status, hasEnded: ended }),
+    hasEnded: ended,
+    submittedAt: asNumber(raw["submitted_at"]),
+    startedAt: asNumber(raw["started_at"]),
+    duration: asNumber(raw["duration"]),
+    round: asNumber(raw["round"]),
+    totalRounds: asNumber(raw["total_rounds"]),
+    deniedActions: asTexts(raw["refused"]),
   };
 }
 

@@ -1,18 +1,18 @@
 /** Another widget's view inside of this one, by the host's widget manager: JupyterLab, Notebook, VS Code and Colab. */
-import { h, setText, show } from "../core/dom";
+import { h, setText, setVisible } from "../core/dom";
 import type { Model } from "../core/anywidget-model";
 
-interface HostView {
+interface HostWidgetView {
   readonly el: HTMLElement;
   remove(): void;
 }
 
-interface Manager {
+interface WidgetManager {
   get_model(id: string): Promise<unknown>;
-  create_view(model: unknown): Promise<HostView>;
+  create_view(model: unknown): Promise<HostWidgetView>;
 }
 
-export interface ChildView {
+export interface NestedWidget {
   readonly element: HTMLElement;
   /** Show the widget of this id, or none; `IPY_MODEL_` and an id, as ipywidgets writes references. */
   draw(reference: unknown): void;
@@ -21,31 +21,31 @@ export interface ChildView {
 
 const REFERENCE = /^IPY_MODEL_([0-9a-zA-Z-]{1,64})$/u;
 
-export function childView(model: Model, shut: () => void): ChildView {
+export function createNestedWidget(model: Model, onClose: () => void): NestedWidget {
   const place = h("div", { class: "flw-child" });
-  const words = h("p", { class: "flw-child-words", role: "status" });
+  const status = h("p", { class: "flw-child-words", role: "status" });
   const close = h("button", { class: "flw-button flw-shut", type: "button" }, "Close");
-  close.addEventListener("click", shut);
-  const element = h("div", { class: "flw-below flw-live flw-plain" }, h("div", { class: "flw-below-head" }, words, close), place);
-  let wanted = "";
-  let shown: HostView | undefined;
-  show(element, false);
+  close.addEventListener("click", onClose);
+  const element = h("div", { class: "flw-below flw-live flw-plain" }, h("div", { class: "flw-below-head" }, status, close), place);
+  let requestedId = "";
+  let shown: HostWidgetView | undefined;
+  setVisible(element, false);
 
   async function load(id: string): Promise<void> {
-    const manager = (model as { widget_manager?: Manager }).widget_manager;
+    const manager = (model as { widget_manager?: WidgetManager }).widget_manager;
     try {
       if (!manager) throw new Error("this front end does not show widgets within widgets");
       const view = await manager.create_view(await manager.get_model(id));
-      if (wanted !== id) {
+      if (requestedId !== id) {
         view.remove();
         return;
       }
       shown = view;
       place.replaceChildren(view.el);
-      setText(words, "");
+      setText(status, "");
       element.scrollIntoView?.({ block: "nearest" });
     } catch (error) {
-      if (wanted === id) setText(words, `it cannot be shown here: ${String(error)}`);
+      if (requestedId === id) setText(status, `it cannot be shown here: ${String(error)}`);
     }
   }
 
@@ -53,17 +53,17 @@ export function childView(model: Model, shut: () => void): ChildView {
     shown?.remove();
     shown = undefined;
     place.replaceChildren();
-    setText(words, "");
+    setText(status, "");
   }
 
   return {
     element,
     draw(reference) {
       const id = typeof reference === "string" ? (REFERENCE.exec(reference)?.[1] ?? "") : "";
-      if (id === wanted) return;
-      wanted = id;
+      if (id === requestedId) return;
+      requestedId = id;
       clear();
-      show(element, id !== "");
+      setVisible(element, id !== "");
       if (id) void load(id);
     },
     dispose: clear,

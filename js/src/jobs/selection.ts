@@ -11,7 +11,7 @@ export class Selection {
     return this.#ids.size;
   }
 
-  only(id: string): void {
+  selectOnly(id: string): void {
     this.#ids = new Set([id]);
     this.#anchor = id;
   }
@@ -30,7 +30,7 @@ export class Selection {
     this.#anchor = anchor;
   }
 
-  all(shown: readonly string[]): void {
+  selectAll(shown: readonly string[]): void {
     this.#ids = new Set(shown);
   }
 

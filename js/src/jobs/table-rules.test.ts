@@ -1,15 +1,15 @@
 /** What is decided without a document: order, selection, what can be done. */
 import { describe, expect, it } from "vitest";
 import { readActions } from "../core/actions";
-import { choices } from "./available-actions";
-import { JOBS, NOW, job } from "./fixtures";
-import { readJob } from "./listed-job";
-import { type Column, NEWEST_FIRST, nextOrder, sorted } from "./order";
-import { timeWords } from "./row";
+import { availableActions } from "./available-actions";
+import { JOBS, NOW, listedJob } from "./fixtures";
+import { readListedJob } from "./listed-job";
+import { type Column, NEWEST_FIRST, nextSortOrder, sortJobs } from "./order";
+import { progressText } from "./row";
 import { Selection } from "./selection";
 
 const order = (column: Column, descending: boolean): string =>
-  sorted(JOBS, { column, descending }, NOW)
+  sortJobs(JOBS, { column, descending }, NOW)
     .map(({ id }) => id[0])
     .join("");
 
@@ -28,16 +28,16 @@ describe("the order", () => {
   ] as const)("by %s, descending %s", (column, descending, ids) => expect(order(column, descending)).toBe(ids));
 
   it("turns round at a second click, and begins with the largest time", () => {
-    const first = nextOrder(NEWEST_FIRST, "time");
+    const first = nextSortOrder(NEWEST_FIRST, "time");
     expect(first).toEqual({ column: "time", descending: true });
-    expect(nextOrder(first, "time")).toEqual({ column: "time", descending: false });
-    expect(nextOrder(first, "name")).toEqual({ column: "name", descending: false });
+    expect(nextSortOrder(first, "time")).toEqual({ column: "time", descending: false });
+    expect(nextSortOrder(first, "name")).toEqual({ column: "name", descending: false });
   });
 
   it("puts what is not known last, in either direction", () => {
-    const jobs = [job("x", { submitted_at: null }), job("y")];
+    const jobs = [listedJob("x", { submitted_at: null }), listedJob("y")];
     for (const descending of [true, false]) {
-      expect(sorted(jobs, { column: "submitted", descending }, NOW).map(({ id }) => id)).toEqual(["y", "x"]);
+      expect(sortJobs(jobs, { column: "submitted", descending }, NOW).map(({ id }) => id)).toEqual(["y", "x"]);
     }
   });
 });
@@ -48,7 +48,7 @@ describe("the selection", () => {
 
   it("is extended from where it began, both ways", () => {
     const selection = new Selection();
-    selection.only("c");
+    selection.selectOnly("c");
     selection.extend(shown, "e");
     expect(is(selection)).toBe("cde");
     selection.extend(shown, "a");
@@ -69,7 +69,7 @@ describe("the selection", () => {
 
   it("survives that where it began is not shown any more", () => {
     const selection = new Selection();
-    selection.only("gone");
+    selection.selectOnly("gone");
     selection.extend(shown, "b", "a");
     expect(is(selection)).toBe("ab");
     selection.clear();
@@ -81,7 +81,7 @@ const OFFERS = readActions(
   ["open", "compare", "abort", "clone", "download", "delete"].map((name) => ({ name, label: name[0]?.toUpperCase() + name.slice(1) })),
 );
 const reasons = (jobs: typeof JOBS): Record<string, string> =>
-  Object.fromEntries(choices(OFFERS, jobs).map(({ name, reason }) => [name, reason]));
+  Object.fromEntries(availableActions(OFFERS, jobs).map(({ name, disabledReason }) => [name, disabledReason]));
 
 describe("what can be done", () => {
   const [waiting, running, failed] = JOBS as unknown as [typeof JOBS[0], typeof JOBS[0], typeof JOBS[0]];
@@ -104,22 +104,22 @@ describe("what can be done", () => {
   });
 
   it("is done with those jobs that it fits, and the question names them", () => {
-    const abort = choices(OFFERS, JOBS).find(({ name }) => name === "abort");
+    const abort = availableActions(OFFERS, JOBS).find(({ name }) => name === "abort");
     expect(abort?.jobs.map(({ id }) => id)).toEqual(["aaa1", "bbb2"]);
-    expect(abort?.confirm).toBe("Abort these 2 jobs: hello-numpy aaa1, cifar10 bbb2?");
-    expect(abort?.yes).toBe("Yes, abort 2 jobs");
+    expect(abort?.question).toBe("Abort these 2 jobs: hello-numpy aaa1, cifar10 bbb2?");
+    expect(abort?.confirmLabel).toBe("Yes, abort 2 jobs");
   });
 
   it("names five and counts the rest", () => {
-    const many = Array.from({ length: 12 }, (_, i) => job(`j${i}`));
-    expect(choices(OFFERS, many).find(({ name }) => name === "delete")?.confirm).toMatch(/j4 and 7 more\?$/u);
+    const many = Array.from({ length: 12 }, (_, i) => listedJob(`j${i}`));
+    expect(availableActions(OFFERS, many).find(({ name }) => name === "delete")?.question).toMatch(/j4 and 7 more\?$/u);
     expect(reasons(many)["compare"]).toBe("select 8 jobs at most");
   });
 
   it("is what the policy permits", () => {
-    const theirs = job("x", { status: "RUNNING", submitter: "eve", refused: ["abort"] });
+    const theirs = listedJob("x", { status: "RUNNING", submitter: "eve", refused: ["abort"] });
     expect(reasons([theirs])["abort"]).toBe("with FLARE's default policy your role may not abort a job of eve");
-    expect(choices(OFFERS, [theirs, running]).find(({ name }) => name === "abort")?.jobs).toEqual([running]);
+    expect(availableActions(OFFERS, [theirs, running]).find(({ name }) => name === "abort")?.jobs).toEqual([running]);
   });
 });
 
@@ -128,18 +128,18 @@ describe("a row", () => {
     [0, "waits 0:40"],
     [1, "round 4/10, 59:50"],
     [2, "0:12"],
-  ])("%d says %s", (index, words) => expect(timeWords(JOBS[index] as (typeof JOBS)[0], NOW)).toBe(words));
+  ])("%d says %s", (index, words) => expect(progressText(JOBS[index] as (typeof JOBS)[0], NOW)).toBe(words));
 
   it.each([null, 5, "x", [], { name: 5, status: {}, submitted_at: "now", round: Number.NaN, refused: "abort" }])(
     "can be read from %j",
     (value) => {
-      const read = readJob("a", value);
-      expect(read).toMatchObject({ id: "a", name: "", status: "", word: "unknown", submittedAt: null, round: null, refused: [] });
+      const read = readListedJob("a", value);
+      expect(read).toMatchObject({ id: "a", name: "", status: "", statusText: "unknown", submittedAt: null, round: null, deniedActions: [] });
     },
   );
 
   it("is printable whatever a server says", () => {
-    const read = readJob("a", { name: "x\u001b[31m\u202e<b>", status: "y".repeat(1000) });
+    const read = readListedJob("a", { name: "x\u001b[31m\u202e<b>", status: "y".repeat(1000) });
     expect(read.name).toBe("x\uFFFD[31m\uFFFD<b>");
     expect(read.status.length).toBeLessThanOrEqual(200);
   });

@@ -1,15 +1,15 @@
 /** The browser's half of flare_widgets.views.session: a badge of one session, or a switcher of all. */
 import { type Action, readActions } from "../core/actions";
 import { KernelClock, browserNow } from "../core/clock";
-import { type Model, type RenderContext, listen, tell } from "../core/anywidget-model";
-import { type Kernel, before, doable, whyGrey } from "../core/kernel";
-import { kernelNote } from "../core/kernel-banner";
-import { record } from "../core/validate";
-import { clean } from "../core/text";
-import { sessionsView } from "./view";
+import { type Model, type RenderContext, listen, send } from "../core/anywidget-model";
+import { type KernelStatus, prefixStale, disableAll, disabledReason } from "../core/kernel";
+import { kernelBanner } from "../core/kernel-banner";
+import { asRecord } from "../core/validate";
+import { sanitize } from "../core/text";
+import { createSessionsView } from "./view";
 import { readSessions } from "./view-model";
 
-const TRAITS = ["sessions", "current", "actions", "sent_at"] as const;
+const DRAWN_TRAITS = ["sessions", "current", "actions", "sent_at"] as const;
 
 /** Called once for each model; all its views share one idea of the kernel's clock. */
 export default function sessionWidget() {
@@ -18,14 +18,14 @@ export default function sessionWidget() {
   const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(model);
 
   function render({ model, el }: RenderContext): () => void {
-    const view = sessionsView({
+    const view = createSessionsView({
       kernelNow: () => clock.now(),
       browserNow,
-      tell: (wish) => tell(model, { ...wish }),
-      use: (name) => tell(model, { kind: "use", name }),
+      send: (message) => send(model, { ...message }),
+      use: (name) => send(model, { kind: "use", name }),
     });
     const switches = (): boolean => model.get("switches") === true;
-    const kernel = kernelNote(
+    const kernel = kernelBanner(
       model,
       view.element,
       () => draw(),
@@ -34,20 +34,20 @@ export default function sessionWidget() {
     const draw = (): void =>
       view.draw({
         sessions: readSessions(model.get("sessions")),
-        current: clean(String(model.get("current") ?? "")),
-        switches: switches(),
-        grey: whyGrey(kernel),
-        actions: actionsOf(model.get("actions"), kernel),
-        sentence: before(kernel.trouble, clean(String(model.get("sentence") ?? ""), 1000)),
+        current: sanitize(String(model.get("current") ?? "")),
+        canSwitch: switches(),
+        disabledReason: disabledReason(kernel),
+        actions: readActionsByName(model.get("actions"), kernel),
+        announcement: prefixStale(kernel.problem, sanitize(String(model.get("sentence") ?? ""), 1000)),
       });
     const undo = listen(
       model,
-      TRAITS.map((name) => `change:${name}`),
+      DRAWN_TRAITS.map((name) => `change:${name}`),
       draw,
     );
     draw();
     el.append(view.element);
-    tell(model, { kind: "clock" });
+    send(model, { kind: "clock" });
     return () => {
       undo();
       kernel.dispose();
@@ -58,7 +58,7 @@ export default function sessionWidget() {
   return { initialize, render };
 }
 
-function actionsOf(value: unknown, kernel: Kernel): ReadonlyMap<string, readonly Action[]> {
-  const all = Object.entries(record(value));
-  return new Map(all.map(([name, actions]) => [clean(name), doable(readActions(actions), kernel)]));
+function readActionsByName(value: unknown, kernel: KernelStatus): ReadonlyMap<string, readonly Action[]> {
+  const all = Object.entries(asRecord(value));
+  return new Map(all.map(([name, actions]) => [sanitize(name), disableAll(readActions(actions), kernel)]));
 }

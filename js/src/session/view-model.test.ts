@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import written from "../../fixtures/session.json";
-import { certificateWords, mandate, readSessions, stateWords, tone } from "./view-model";
+import { certificateText, roleAndOrg, readSessions, stateText, severity } from "./view-model";
 
 interface Case {
   readonly now: number;
@@ -18,9 +18,9 @@ it.each(Object.entries(cases))("a session that is %s is told in the words of the
   const [session] = readSessions([one.session]);
   if (!session) throw new Error("not read");
   expect({
-    tone: tone(session),
-    mandate: mandate(session),
-    state: stateWords(session, one.now),
-    certificate: certificateWords(session, one.now),
+    tone: severity(session),
+    mandate: roleAndOrg(session),
+    state: stateText(session, one.now),
+    certificate: certificateText(session, one.now),
   }).toEqual({ tone: one.tone, mandate: one.mandate, state: one.state, certificate: one.certificate });
 });

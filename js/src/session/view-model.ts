@@ -1,7 +1,7 @@
 /** A session as plain data and in words. The rules are those of flare_widgets/views/session_words.py. */
-import { list, number, text } from "../core/validate";
+import { asRecords, asNumber, asText } from "../core/validate";
 
-export interface SessionFacts {
+export interface SessionViewModel {
   readonly name: string;
   readonly username: string;
   readonly role: string;
@@ -14,39 +14,39 @@ export interface SessionFacts {
   readonly expiresAt: number;
 }
 
-export type Tone = "good" | "warn" | "bad" | "unknown";
+export type Severity = "good" | "warn" | "bad" | "unknown";
 
-export const GLYPHS: Readonly<Record<Tone, string>> = { good: "●", warn: "!", bad: "✕", unknown: "○" };
+export const GLYPHS: Readonly<Record<Severity, string>> = { good: "●", warn: "!", bad: "✕", unknown: "○" };
 
-const TONES: Readonly<Record<string, Tone>> = { ready: "good", reconnecting: "warn", closed: "bad" };
-const WARN_DAYS = 30;
-const DAY = 86_400;
+const SEVERITIES: Readonly<Record<string, Severity>> = { ready: "good", reconnecting: "warn", closed: "bad" };
+const CERTIFICATE_WARNING_DAYS = 30;
+const DAY_S = 86_400;
 
-export function readSessions(value: unknown): SessionFacts[] {
-  return list(value).map((raw) => ({
-    name: text(raw["name"]),
-    username: text(raw["username"]),
-    role: text(raw["role"]),
-    organization: text(raw["organization"]),
-    address: text(raw["address"]),
-    study: text(raw["study"]),
-    state: text(raw["state"]),
-    reason: text(raw["reason"], 300),
-    since: number(raw["since"]) ?? 0,
-    expiresAt: number(raw["expires_at"]) ?? 0,
+export function readSessions(value: unknown): SessionViewModel[] {
+  return asRecords(value).map((raw) => ({
+    name: asText(raw["name"]),
+    username: asText(raw["username"]),
+    role: asText(raw["role"]),
+    organization: asText(raw["organization"]),
+    address: asText(raw["address"]),
+    study: asText(raw["study"]),
+    state: asText(raw["state"]),
+    reason: asText(raw["reason"], 300),
+    since: asNumber(raw["since"]) ?? 0,
+    expiresAt: asNumber(raw["expires_at"]) ?? 0,
   }));
 }
 
-export function tone(session: SessionFacts): Tone {
-  return Object.hasOwn(TONES, session.state) ? TONES[session.state]! : "unknown";
+export function severity(session: SessionViewModel): Severity {
+  return Object.hasOwn(SEVERITIES, session.state) ? SEVERITIES[session.state]! : "unknown";
 }
 
-export function mandate(session: SessionFacts): string {
+export function roleAndOrg(session: SessionViewModel): string {
   return [session.role.replaceAll("_", " "), session.organization].filter(Boolean).join(", ");
 }
 
-export function stateWords(session: SessionFacts, now: number): string {
-  const age = ago(now - session.since);
+export function stateText(session: SessionViewModel, now: number): string {
+  const age = formatSpan(now - session.since);
   const reason = session.reason ? `: ${session.reason}` : "";
   switch (session.state) {
     case "ready":
@@ -64,16 +64,16 @@ export function stateWords(session: SessionFacts, now: number): string {
   }
 }
 
-export function certificateWords(session: SessionFacts, now: number): string {
-  const left = (session.expiresAt - now) / DAY;
-  if (left >= WARN_DAYS) return "";
+export function certificateText(session: SessionViewModel, now: number): string {
+  const left = (session.expiresAt - now) / DAY_S;
+  if (left >= CERTIFICATE_WARNING_DAYS) return "";
   if (left < 0) return "the certificate has expired: ask the project admin for a new startup kit";
   if (left < 1) return "the certificate expires today: ask the project admin for a new startup kit";
   const days = Math.floor(left);
   return `the certificate expires in ${days} ${days === 1 ? "day" : "days"}`;
 }
 
-function ago(seconds: number): string {
+function formatSpan(seconds: number): string {
   const whole = Math.floor(Math.max(0, seconds));
   if (whole < 120) return `${whole} s`;
   return whole < 7200 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 3600)} h`;

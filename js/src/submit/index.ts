@@ -1,29 +1,29 @@
 /** The browser's half of flare_widgets.views.submit.SubmitForm: its traits and messages, joined to the view. */
 import { readActions } from "../core/actions";
 import { browserNow } from "../core/clock";
-import { type RenderContext, listen, tell } from "../core/anywidget-model";
-import { doable } from "../core/kernel";
-import { kernelNote } from "../core/kernel-banner";
-import { readJob, readPlace, readSubmitted, readWho } from "./view-model";
-import { type SubmitFacts, submitView } from "./view";
+import { type RenderContext, listen, send } from "../core/anywidget-model";
+import { disableAll } from "../core/kernel";
+import { kernelBanner } from "../core/kernel-banner";
+import { readJob, readFolderContents, readSubmitted, readUserAndServer } from "./view-model";
+import { type SubmitFormState, createSubmitForm } from "./view";
 
-const TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as const;
+const DRAWN_TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as const;
 
 export default {
   render({ model, el }: RenderContext): () => void {
-    const view = submitView({ now: browserNow, tell: (wish) => tell(model, { ...wish }) });
-    const kernel = kernelNote(
+    const view = createSubmitForm({ now: browserNow, send: (message) => send(model, { ...message }) });
+    const kernel = kernelBanner(
       model,
       view.element,
       () => soon(),
       // Without its session the form offers nothing.
       () => readActions(model.get("actions")).length > 0,
     );
-    const facts = (): SubmitFacts => ({
-      who: readWho(model.get("session_facts")),
-      place: readPlace(model.get("place")),
+    const facts = (): SubmitFormState => ({
+      userAndServer: readUserAndServer(model.get("session_facts")),
+      contents: readFolderContents(model.get("place")),
       job: readJob(model.get("job")),
-      actions: doable(readActions(model.get("actions")), kernel),
+      actions: disableAll(readActions(model.get("actions")), kernel),
       submitted: readSubmitted(model.get("submitted")),
     });
     // Drawn once for all traits that change together.
@@ -38,7 +38,7 @@ export default {
     };
     const undo = listen(
       model,
-      TRAITS.map((name) => `change:${name}`),
+      DRAWN_TRAITS.map((name) => `change:${name}`),
       soon,
     );
     view.draw(facts());

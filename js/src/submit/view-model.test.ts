@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { bytes, goes, readJob, readPlace, readSubmitted } from "./view-model";
+import { formatSize, destinationText, readJob, readFolderContents, readSubmitted } from "./view-model";
 
 it("reads nonsense as nothing", () => {
   expect(readJob({})).toBeNull();
   expect(readJob({ path: 3 })).toBeNull();
-  expect(readPlace("x")).toEqual({ path: "", crumbs: [], folders: [], more: 0, problem: "" });
+  expect(readFolderContents("x")).toEqual({ path: "", crumbs: [], folders: [], hiddenCount: 0, problem: "" });
   expect(readSubmitted([null])).toEqual([{ jobId: "", name: "", at: 0 }]);
 });
 
@@ -18,7 +18,7 @@ it("shows what others named only as printable text", () => {
   expect(job?.path).toBe("/jobs/x\uFFFD");
   expect(job?.files).toEqual([{ name: "a\uFFFD[31m", size: 0 }]);
   expect(job?.apps[0]?.sites).toEqual(["site\uFFFD1", ""]);
-  expect(job?.problems).toEqual([{ severity: "warning", words: "x\uFFFD" }]);
+  expect(job?.problems).toEqual([{ severity: "warning", message: "x\uFFFD" }]);
 });
 
 it.each([
@@ -27,11 +27,11 @@ it.each([
   [1200, "1.2 kB"],
   [3_456_000, "3.5 MB"],
   [7.1e12, "7100.0 GB"],
-])("%d bytes are %s", (count, words) => expect(bytes(count)).toBe(words));
+])("%d bytes are %s", (count, words) => expect(formatSize(count)).toBe(words));
 
 it("says where an app goes", () => {
-  const app = (...sites: string[]) => ({ name: "app", sites, custom: false });
-  expect(goes(app("@all"))).toBe("server and all sites");
-  expect(goes(app("server", "site-1"))).toBe("server, site-1");
-  expect(goes(app(..."abcdefgh"))).toBe("a, b, c, d, e, f and 2 more");
+  const app = (...sites: string[]) => ({ name: "app", sites, hasCustomCode: false });
+  expect(destinationText(app("@all"))).toBe("server and all sites");
+  expect(destinationText(app("server", "site-1"))).toBe("server, site-1");
+  expect(destinationText(app(..."abcdefgh"))).toBe("a, b, c, d, e, f and 2 more");
 });

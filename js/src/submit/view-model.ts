@@ -1,17 +1,17 @@
 /** What the submit form shows: the TypeScript half of flare_widgets/views/submit.py and folders.py. */
-import { list, number, record, text, texts } from "../core/validate";
+import { asRecords, asNumber, asRecord, asText, asTexts } from "../core/validate";
 
 export interface Folder {
   readonly id: number;
   readonly name: string;
-  readonly job: boolean;
+  readonly isJob: boolean;
 }
 
-export interface Place {
+export interface FolderContents {
   readonly path: string;
   readonly crumbs: readonly Folder[];
   readonly folders: readonly Folder[];
-  readonly more: number;
+  readonly hiddenCount: number;
   readonly problem: string;
 }
 
@@ -22,28 +22,28 @@ export interface JobFile {
 
 export interface Problem {
   readonly severity: "error" | "warning";
-  readonly words: string;
+  readonly message: string;
 }
 
 export interface App {
   readonly name: string;
   readonly sites: readonly string[];
-  readonly custom: boolean;
+  readonly hasCustomCode: boolean;
 }
 
 export interface Job {
   readonly name: string;
   readonly path: string;
   readonly files: readonly JobFile[];
-  readonly count: number;
-  readonly size: number;
+  readonly fileCount: number;
+  readonly totalSize: number;
   readonly apps: readonly App[];
   readonly minClients: number | null;
   readonly obstacle: string;
   readonly problems: readonly Problem[];
 }
 
-export interface Who {
+export interface UserAndServer {
   readonly username: string;
   readonly address: string;
   readonly study: string;
@@ -55,56 +55,56 @@ export interface Submitted {
   readonly at: number;
 }
 
-export function readPlace(value: unknown): Place {
-  const raw = record(value);
+export function readFolderContents(value: unknown): FolderContents {
+  const raw = asRecord(value);
   return {
-    path: text(raw["path"], 500),
-    crumbs: folders(raw["crumbs"]),
-    folders: folders(raw["folders"]),
-    more: number(raw["more"]) ?? 0,
-    problem: text(raw["problem"], 500),
+    path: asText(raw["path"], 500),
+    crumbs: readFolders(raw["crumbs"]),
+    folders: readFolders(raw["folders"]),
+    hiddenCount: asNumber(raw["more"]) ?? 0,
+    problem: asText(raw["problem"], 500),
   };
 }
 
 /** The chosen job; null while there is none. */
 export function readJob(value: unknown): Job | null {
-  const raw = record(value);
+  const raw = asRecord(value);
   if (typeof raw["path"] !== "string") return null;
   return {
-    name: text(raw["name"]),
-    path: text(raw["path"], 500),
-    files: list(raw["files"]).map((file) => ({ name: text(file["name"]), size: number(file["size"]) ?? 0 })),
-    count: number(raw["count"]) ?? 0,
-    size: number(raw["size"]) ?? 0,
-    apps: list(raw["apps"]).map((app) => ({
-      name: text(app["name"]),
-      sites: texts(app["sites"]),
-      custom: app["custom"] === true,
+    name: asText(raw["name"]),
+    path: asText(raw["path"], 500),
+    files: asRecords(raw["files"]).map((file) => ({ name: asText(file["name"]), size: asNumber(file["size"]) ?? 0 })),
+    fileCount: asNumber(raw["count"]) ?? 0,
+    totalSize: asNumber(raw["size"]) ?? 0,
+    apps: asRecords(raw["apps"]).map((app) => ({
+      name: asText(app["name"]),
+      sites: asTexts(app["sites"]),
+      hasCustomCode: app["custom"] === true,
     })),
-    minClients: number(raw["min_clients"]),
-    obstacle: text(raw["obstacle"], 500),
-    problems: list(raw["problems"]).map((problem) => ({
+    minClients: asNumber(raw["min_clients"]),
+    obstacle: asText(raw["obstacle"], 500),
+    problems: asRecords(raw["problems"]).map((problem) => ({
       severity: problem["severity"] === "error" ? "error" : "warning",
-      words: text(problem["words"], 500),
+      message: asText(problem["words"], 500),
     })),
   };
 }
 
-export function readWho(value: unknown): Who {
-  const raw = record(value);
-  return { username: text(raw["username"]), address: text(raw["address"]), study: text(raw["study"]) };
+export function readUserAndServer(value: unknown): UserAndServer {
+  const raw = asRecord(value);
+  return { username: asText(raw["username"]), address: asText(raw["address"]), study: asText(raw["study"]) };
 }
 
 export function readSubmitted(value: unknown): Submitted[] {
-  return list(value).map((job) => ({ jobId: text(job["job_id"]), name: text(job["name"]), at: number(job["at"]) ?? 0 }));
+  return asRecords(value).map((job) => ({ jobId: asText(job["job_id"]), name: asText(job["name"]), at: asNumber(job["at"]) ?? 0 }));
 }
 
-function folders(value: unknown): Folder[] {
-  return list(value).map(({ id, name, job }) => ({ id: number(id) ?? 0, name: text(name), job: job === true }));
+function readFolders(value: unknown): Folder[] {
+  return asRecords(value).map(({ id, name, job }) => ({ id: asNumber(id) ?? 0, name: asText(name), isJob: job === true }));
 }
 
 /** Bytes as `812 B`, `1.2 MB`: as flare_widgets.text.size writes them. */
-export function bytes(count: number): string {
+export function formatSize(count: number): string {
   let value = count;
   for (const unit of ["B", "kB", "MB"]) {
     if (value < 1000) return unit === "B" ? `${value.toFixed(0)} B` : `${value.toFixed(1)} ${unit}`;
@@ -114,7 +114,7 @@ export function bytes(count: number): string {
 }
 
 /** Where an app goes, in words. */
-export function goes(app: App): string {
+export function destinationText(app: App): string {
   if (app.sites.some((site) => site.toUpperCase() === "@ALL")) return "server and all sites";
   const most = 6;
   const more = app.sites.length - most;

@@ -1,13 +1,19 @@
 import { expect, it } from "vitest";
 import written from "../../fixtures/system.json";
 import { readSystem } from "./snapshot";
-import { type State, runs, serverState, siteState, troubles } from "./format";
+import { type StateText, runningText, serverState, siteState, findProblems } from "./format";
+
+/** A state under the names that Python gives its parts. */
+interface WrittenState {
+  readonly tone: string;
+  readonly words: string;
+}
 
 interface Case {
   readonly now: number;
   readonly snapshot: unknown;
-  readonly server: State;
-  readonly sites: readonly State[];
+  readonly server: WrittenState;
+  readonly sites: readonly WrittenState[];
   readonly runs: readonly string[];
   readonly troubles: readonly string[];
 }
@@ -15,13 +21,15 @@ interface Case {
 /** Written by fixtures/make_system.py from what the Python half says. */
 const cases = written as unknown as Record<string, Case>;
 
+const asWritten = ({ severity, text }: StateText): WrittenState => ({ tone: severity, words: text });
+
 it.each(Object.entries(cases))("%s is told in the words of the text form", (_, { now, snapshot, ...expected }) => {
   const system = readSystem(snapshot);
   expect({
-    server: serverState(system, now),
-    sites: system.sites.map((site) => siteState(site, now)),
-    runs: system.sites.map((site) => runs(site.jobs)),
-    troubles: troubles(system, now),
+    server: asWritten(serverState(system, now)),
+    sites: system.sites.map((site) => asWritten(siteState(site, now))),
+    runs: system.sites.map((site) => runningText(site.jobs)),
+    troubles: findProblems(system, now),
   }).toEqual(expected);
 });
 

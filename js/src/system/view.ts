@@ -1,16 +1,16 @@
 /** The system view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import { type Action, type ActionBar, type Wish, actionBar } from "../core/actions";
-import { announcer } from "../core/announcer";
+import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
+import { createAnnouncer } from "../core/announcer";
 import { h } from "../core/dom";
-import { head } from "./parts/header";
-import { rows } from "./parts/rows";
-import { troubles } from "./parts/problems";
+import { createHeader } from "./parts/header";
+import { createRows } from "./parts/rows";
+import { createProblems } from "./parts/problems";
 import type { SystemSnapshot } from "./snapshot";
 
-export interface SystemFacts {
+export interface SystemViewState {
   readonly system: SystemSnapshot;
   /** The system in one sentence: the label that a screen reader hears. */
-  readonly sentence: string;
+  readonly announcement: string;
   /** By what was unfolded what can be done to it. */
   readonly actions: ReadonlyMap<string, readonly Action[]>;
 }
@@ -21,58 +21,58 @@ export interface SystemViewOptions {
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
   /** Ask for versions and resources. */
-  readonly askDetails: () => void;
+  readonly requestDetails: () => void;
   /** A line was unfolded: its actions are wanted. */
-  readonly unfolded: (name: string) => void;
+  readonly showActions: (name: string) => void;
   /** Send the user's wish. */
-  readonly tell: (wish: Wish) => void;
+  readonly send: (message: ActionMessage) => void;
 }
 
 export interface SystemView {
   readonly element: HTMLElement;
-  draw(next: SystemFacts): void;
+  draw(next: SystemViewState): void;
   dispose(): void;
 }
 
 /** How often the clocks are looked at; a second must not seem to last two. */
-const TICK = 250;
+const TICK_MS = 250;
 
-export function systemView({ kernelNow, browserNow, askDetails, unfolded, tell }: SystemViewOptions): SystemView {
-  const voice = announcer();
-  const top = head();
-  const wrong = troubles(voice.say);
+export function createSystemView({ kernelNow, browserNow, requestDetails, showActions, send }: SystemViewOptions): SystemView {
+  const announcer = createAnnouncer();
+  const header = createHeader();
+  const problems = createProblems(announcer.announce);
   const bars = new Map<string, ActionBar>();
-  const lines = rows({ askDetails, unfolded, controls: (name) => bars.get(name)?.element });
+  const rows = createRows({ requestDetails, onOpen: showActions, controls: (name) => bars.get(name)?.element });
   const element = h(
     "div",
     { class: "flw-system flw-live", role: "group", tabindex: "-1" },
-    top.element,
-    wrong.element,
-    lines.element,
-    voice.element,
+    header.element,
+    problems.element,
+    rows.element,
+    announcer.element,
   );
-  let latest: SystemFacts | undefined;
+  let latest: SystemViewState | undefined;
 
   function tick(): void {
     if (!latest) return;
     const now = kernelNow();
-    top.draw(latest.system, now);
-    wrong.draw(latest.system, now);
+    header.draw(latest.system, now);
+    problems.draw(latest.system, now);
     for (const [name, actions] of latest.actions) {
       let bar = bars.get(name);
-      if (!bar) bars.set(name, (bar = actionBar({ tell, announce: voice.say, clock: browserNow })));
+      if (!bar) bars.set(name, (bar = createActionBar({ send, announce: announcer.announce, now: browserNow })));
       bar.draw(actions, browserNow());
     }
-    lines.draw(latest.system, now);
+    rows.draw(latest.system, now);
   }
-  const ticker = setInterval(tick, TICK);
+  const ticker = setInterval(tick, TICK_MS);
 
   return {
     element,
     draw(next) {
       latest = next;
-      element.classList.toggle("flw-in-trouble", next.system.trouble !== "");
-      element.setAttribute("aria-label", next.sentence);
+      element.classList.toggle("flw-in-trouble", next.system.connectionProblem !== "");
+      element.setAttribute("aria-label", next.announcement);
       tick();
     },
     dispose() {

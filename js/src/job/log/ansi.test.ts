@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { plain, runs } from "./ansi";
+import { stripCodes, parseRuns } from "./ansi";
 
 const ESC = "\u001b";
 
 describe("terminal codes", () => {
   it("become runs with a style", () => {
-    expect(runs(`a ${ESC}[1;31mred${ESC}[0m b`)).toEqual([
+    expect(parseRuns(`a ${ESC}[1;31mred${ESC}[0m b`)).toEqual([
       { text: "a ", style: "" },
       { text: "red", style: "flw-ansi-1 flw-ansi-bold" },
       { text: " b", style: "" },
@@ -22,7 +22,7 @@ describe("terminal codes", () => {
     ["ended by an empty code", `${ESC}[31m${ESC}[mx`, ""],
     ["weight taken back", `${ESC}[1;3;4m${ESC}[22;23mx`, "flw-ansi-underline"],
     ["colour taken back", `${ESC}[31;1m${ESC}[39mx`, "flw-ansi-bold"],
-  ])("%s", (_, line, style) => expect(runs(line)).toEqual([{ text: "x", style }]));
+  ])("%s", (_, line, style) => expect(parseRuns(line)).toEqual([{ text: "x", style }]));
 
   it.each([
     ["the screen cleared", `a${ESC}[2J${ESC}[Hb`],
@@ -33,17 +33,17 @@ describe("terminal codes", () => {
     ["another escape", `a${ESC}(Bb`],
     ["a reset", `a${ESC}cb`],
   ])("are taken out: %s", (_, line) => {
-    expect(plain(line)).toBe("ab");
-    expect(runs(line).map(({ text }) => text).join("")).toBe("ab");
+    expect(stripCodes(line)).toBe("ab");
+    expect(parseRuns(line).map(({ text }) => text).join("")).toBe("ab");
   });
 
   it("that were cut off leave nothing behind", () => {
-    for (const end of ["", "[", "[3", "[31;", "]0;title", "P1", "("]) expect(plain(`a${ESC}${end}`)).toBe("a");
+    for (const end of ["", "[", "[3", "[31;", "]0;title", "P1", "("]) expect(stripCodes(`a${ESC}${end}`)).toBe("a");
   });
 
   it("and other control characters are never kept, nor what turns text round", () => {
     const line = Array.from({ length: 0x20 }, (_, i) => String.fromCharCode(i)).join("x") + "\u009b31m\u202e\u2066\u007f";
-    for (const text of [plain(line), runs(line).map((run) => run.text).join("")]) {
+    for (const text of [stripCodes(line), parseRuns(line).map((run) => run.text).join("")]) {
       expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
     }
   });
@@ -51,11 +51,11 @@ describe("terminal codes", () => {
   it("do not make a long line slow", () => {
     const start = performance.now();
     for (const evil of [`${ESC}[`.repeat(2000), `${ESC}]`.repeat(2000), `${ESC}P`.repeat(2000), `${ESC}[${"1;".repeat(2000)}`]) {
-      plain(evil);
-      runs(evil);
+      stripCodes(evil);
+      parseRuns(evil);
     }
     expect(performance.now() - start).toBeLessThan(1000);
   });
 });
 
-it("tabs become blanks", () => expect(plain("a\tb")).toBe("a    b"));
+it("tabs become blanks", () => expect(stripCodes("a\tb")).toBe("a    b"));

@@ -2,36 +2,36 @@
  * Log lines with terminal codes in them, as runs of text with a style. Colours and weight are kept (SGR); all else
  * that a terminal would obey is taken out. Nothing here makes markup.
  */
-import { clean } from "../../core/text";
+import { sanitize } from "../../core/text";
 
-export interface Run {
+export interface StyledRun {
   readonly text: string;
   /** Class names of the style, `flw-ansi-1 flw-ansi-bold`; empty for none. */
   readonly style: string;
 }
 
 /** More characters of a line than these are not drawn. */
-const MOST = 4000;
+const MAX_CHARS = 4000;
 
 // A control sequence (SGR among them), an operating system command, another escape; or one that was cut off.
-const CODE = /\u001b(?:\[([0-?]*)([ -/]*[@-~])?|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~]?)/g;
+const ESCAPE_SEQUENCE = /\u001b(?:\[([0-?]*)([ -/]*[@-~])?|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~]?)/g;
 const TAB = /\t/g;
 
 /** The text of a line as it is shown, without any code. */
-export function plain(line: string): string {
-  return fit(line.includes("\u001b") ? line.replace(CODE, "") : line);
+export function stripCodes(line: string): string {
+  return sanitizeLine(line.includes("\u001b") ? line.replace(ESCAPE_SEQUENCE, "") : line);
 }
 
 /** The runs of a line: together they are `plain(line)`. */
-export function runs(line: string): Run[] {
-  if (!line.includes("\u001b")) return [{ text: fit(line), style: "" }];
-  const found: Run[] = [];
-  const style = new Style();
+export function parseRuns(line: string): StyledRun[] {
+  if (!line.includes("\u001b")) return [{ text: sanitizeLine(line), style: "" }];
+  const found: StyledRun[] = [];
+  const style = new SgrState();
   let at = 0;
   const add = (text: string): void => {
-    if (text) found.push({ text: fit(text), style: style.names() });
+    if (text) found.push({ text: sanitizeLine(text), style: style.classNames() });
   };
-  for (const match of line.matchAll(CODE)) {
+  for (const match of line.matchAll(ESCAPE_SEQUENCE)) {
     add(line.slice(at, match.index));
     at = match.index + match[0].length;
     if (match[2] === "m" && /^[0-9;:]*$/.test(match[1] ?? "")) style.apply(match[1] ?? "");
@@ -40,14 +40,14 @@ export function runs(line: string): Run[] {
   return found.length ? found : [{ text: "", style: "" }];
 }
 
-function fit(text: string): string {
-  return clean(text.replace(TAB, "    "), MOST);
+function sanitizeLine(text: string): string {
+  return sanitize(text.replace(TAB, "    "), MAX_CHARS);
 }
 
 /** What the codes so far make of the text that follows. Backgrounds are left to the theme. */
-class Style {
+class SgrState {
   #colour = -1;
-  readonly #on = new Set<string>();
+  readonly #attributes = new Set<string>();
 
   apply(codes: string): void {
     const numbers = codes.split(/[;:]/).map(Number);
@@ -55,7 +55,7 @@ class Style {
       const code = numbers[i] ?? 0;
       if (code === 0) {
         this.#colour = -1;
-        this.#on.clear();
+        this.#attributes.clear();
       } else if (code === 38 || code === 48) {
         // One of 256 colours, of which the first are the usual ones; or three numbers, which no theme knows.
         const indexed = numbers[i + 1] === 5;
@@ -65,17 +65,17 @@ class Style {
       } else if (code >= 30 && code <= 37) this.#colour = code - 30;
       else if (code >= 90 && code <= 97) this.#colour = code - 90;
       else if (code === 39) this.#colour = -1;
-      else if (code === 1) this.#on.add("bold");
-      else if (code === 3) this.#on.add("italic");
-      else if (code === 4) this.#on.add("underline");
-      else if (code === 22) this.#on.delete("bold");
-      else if (code === 23) this.#on.delete("italic");
-      else if (code === 24) this.#on.delete("underline");
+      else if (code === 1) this.#attributes.add("bold");
+      else if (code === 3) this.#attributes.add("italic");
+      else if (code === 4) this.#attributes.add("underline");
+      else if (code === 22) this.#attributes.delete("bold");
+      else if (code === 23) this.#attributes.delete("italic");
+      else if (code === 24) this.#attributes.delete("underline");
     }
   }
 
-  names(): string {
-    const names = [...this.#on].map((name) => `flw-ansi-${name}`);
+  classNames(): string {
+    const names = [...this.#attributes].map((name) => `flw-ansi-${name}`);
     if (this.#colour >= 0) names.unshift(`flw-ansi-${this.#colour}`);
     return names.join(" ");
   }

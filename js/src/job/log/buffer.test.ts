@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { type Batch, LogBuffer, placeOf, readBatch } from "./buffer";
+import { type Batch, LogBuffer, lowerBound, readBatch } from "./buffer";
 
 function batch(first: number, lines: string[], more: Partial<Batch> = {}): Batch {
   return {
     ...{ target: "server", epoch: 1, first, lines, levels: "i".repeat(lines.length), more: false },
-    ...{ keptFrom: 1, leftOut: 0, state: "live", words: "" },
+    ...{ firstKept: 1, skippedBytes: 0, state: "live", message: "" },
     ...more,
   };
 }
@@ -14,33 +14,33 @@ const lines = (from: number, to: number): string[] => Array.from({ length: to - 
 describe("batches", () => {
   it("join, whatever they repeat", () => {
     const buffer = new LogBuffer();
-    expect(buffer.take(batch(1, lines(1, 3)))).toBe(true);
-    expect(buffer.take(batch(2, lines(2, 5)))).toBe(true);
-    expect(buffer.take(batch(1, lines(1, 2)))).toBe(true);
+    expect(buffer.append(batch(1, lines(1, 3)))).toBe(true);
+    expect(buffer.append(batch(2, lines(2, 5)))).toBe(true);
+    expect(buffer.append(batch(1, lines(1, 2)))).toBe(true);
     expect(buffer.next).toBe(6);
     expect(buffer.shown.map((number) => buffer.line(number))).toEqual(lines(1, 5));
   });
 
   it("that leave a gap are of no use", () => {
     const buffer = new LogBuffer();
-    buffer.take(batch(1, lines(1, 3)));
-    expect(buffer.take(batch(5, lines(5, 6)))).toBe(false);
+    buffer.append(batch(1, lines(1, 3)));
+    expect(buffer.append(batch(5, lines(5, 6)))).toBe(false);
     expect(buffer.next).toBe(4);
   });
 
   it("of lines that the kernel has dropped begin anew", () => {
     const buffer = new LogBuffer();
-    buffer.take(batch(1, lines(1, 3)));
-    expect(buffer.take(batch(50, lines(50, 51), { keptFrom: 50 }))).toBe(true);
+    buffer.append(batch(1, lines(1, 3)));
+    expect(buffer.append(batch(50, lines(50, 51), { firstKept: 50 }))).toBe(true);
     expect([buffer.first, buffer.next]).toEqual([50, 52]);
   });
 
   it("of another reading begin anew, from its start only", () => {
     const buffer = new LogBuffer();
-    buffer.take(batch(1, lines(1, 3)));
-    expect(buffer.take(batch(3, ["x"], { epoch: 2 }))).toBe(false);
+    buffer.append(batch(1, lines(1, 3)));
+    expect(buffer.append(batch(3, ["x"], { epoch: 2 }))).toBe(false);
     expect(buffer.line(3)).toBe("line 3");
-    expect(buffer.take(batch(1, ["x"], { epoch: 2 }))).toBe(true);
+    expect(buffer.append(batch(1, ["x"], { epoch: 2 }))).toBe(true);
     expect([buffer.line(1), buffer.next, buffer.counts.info]).toEqual(["x", 2, 1]);
   });
 });
@@ -48,7 +48,7 @@ describe("batches", () => {
 describe("memory", () => {
   it("is bounded: the oldest lines go, numbers stay", () => {
     const buffer = new LogBuffer(100);
-    for (let at = 1; at < 1000; at += 10) buffer.take(batch(at, lines(at, at + 9)));
+    for (let at = 1; at < 1000; at += 10) buffer.append(batch(at, lines(at, at + 9)));
     expect(buffer.length).toBeLessThanOrEqual(105);
     expect(buffer.next).toBe(1001);
     expect(buffer.line(buffer.first)).toBe(`line ${buffer.first}`);
@@ -59,16 +59,16 @@ describe("memory", () => {
 
 describe("levels", () => {
   const buffer = new LogBuffer();
-  buffer.take(batch(1, lines(1, 6), { levels: "ewid-?" }));
+  buffer.append(batch(1, lines(1, 6), { levels: "ewid-?" }));
 
   it("are counted", () => expect(buffer.counts).toEqual({ error: 1, warning: 1, info: 3, debug: 1 }));
 
   it("can be hidden and shown, also for what comes later", () => {
-    buffer.show("info", false);
+    buffer.setLevelVisible("info", false);
     expect(buffer.shown).toEqual([1, 2, 4]);
-    buffer.take(batch(7, lines(7, 8), { levels: "ie" }));
+    buffer.append(batch(7, lines(7, 8), { levels: "ie" }));
     expect(buffer.shown).toEqual([1, 2, 4, 8]);
-    buffer.show("info", true);
+    buffer.setLevelVisible("info", true);
     expect(buffer.shown).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 });
@@ -76,12 +76,12 @@ describe("levels", () => {
 describe("search", () => {
   it("finds whatever the case, past colours, in what is shown, and in what comes later", () => {
     const buffer = new LogBuffer();
-    buffer.take(batch(1, ["Loss is NaN", "\u001b[31mlo\u001b[0mss", "gain", "LOSS"], { levels: "iiie" }));
+    buffer.append(batch(1, ["Loss is NaN", "\u001b[31mlo\u001b[0mss", "gain", "LOSS"], { levels: "iiie" }));
     buffer.search("lOss");
     expect(buffer.matches).toEqual([1, 2, 4]);
-    buffer.show("error", false);
+    buffer.setLevelVisible("error", false);
     expect(buffer.matches).toEqual([1, 2]);
-    buffer.take(batch(5, ["a loss"]));
+    buffer.append(batch(5, ["a loss"]));
     expect(buffer.matches).toEqual([1, 2, 5]);
     buffer.search("");
     expect(buffer.matches).toEqual([]);
@@ -89,7 +89,7 @@ describe("search", () => {
 });
 
 it("placeOf is where a number is, or would be", () => {
-  expect([1, 2, 3, 4, 9].map((n) => placeOf([2, 4, 6], n))).toEqual([0, 0, 1, 1, 3]);
+  expect([1, 2, 3, 4, 9].map((n) => lowerBound([2, 4, 6], n))).toEqual([0, 0, 1, 1, 3]);
 });
 
 describe("messages", () => {
@@ -98,6 +98,6 @@ describe("messages", () => {
 
   it("are made safe", () => {
     const read = readBatch({ kind: "log", target: "x", first: -4, lines: ["a", 3, null], levels: 7, state: "?", words: "\u001b" });
-    expect(read).toMatchObject({ first: 1, lines: ["a", "", ""], levels: "", state: "waiting", words: "�", epoch: 0 });
+    expect(read).toMatchObject({ first: 1, lines: ["a", "", ""], levels: "", state: "waiting", message: "�", epoch: 0 });
   });
 });

@@ -2,8 +2,8 @@
  * The lines of one log that this browser has, and what of them is shown. Pure: knows neither the document nor the
  * kernel. The Python half is flare_widgets/views/log.py, whose messages `readBatch` reads.
  */
-import { clean } from "../../core/text";
-import { plain } from "./ansi";
+import { sanitize } from "../../core/text";
+import { stripCodes } from "./ansi";
 
 export const LEVELS = ["error", "warning", "info", "debug"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -11,7 +11,7 @@ export type Level = (typeof LEVELS)[number];
 const LEVEL_OF: Readonly<Record<string, Level>> = { e: "error", w: "warning", i: "info", d: "debug" };
 
 /** Lines that are kept; the oldest ones go. */
-export const MOST_LINES = 100_000;
+export const MAX_LINES = 100_000;
 
 export interface Batch {
   readonly target: string;
@@ -23,19 +23,19 @@ export interface Batch {
   readonly levels: string;
   readonly more: boolean;
   /** The first line that the kernel still has. */
-  readonly keptFrom: number;
-  readonly leftOut: number;
+  readonly firstKept: number;
+  readonly skippedBytes: number;
   readonly state: "live" | "waiting" | "over" | "none";
-  readonly words: string;
+  readonly message: string;
 }
 
 /** Read a message; null when it is none about logs. */
 export function readBatch(message: unknown): Batch | null {
   const raw = typeof message === "object" && message !== null ? (message as Record<string, unknown>) : {};
   if (raw["kind"] !== "log" || typeof raw["target"] !== "string") return null;
-  const number = (key: string, least: number): number => {
+  const number = (key: string, minimum: number): number => {
     const value = raw[key];
-    return typeof value === "number" && Number.isSafeInteger(value) && value >= least ? value : least;
+    return typeof value === "number" && Number.isSafeInteger(value) && value >= minimum ? value : minimum;
   };
   const { lines, levels, state, words } = raw;
   return {
@@ -45,10 +45,10 @@ export function readBatch(message: unknown): Batch | null {
     lines: Array.isArray(lines) ? lines.map((line) => (typeof line === "string" ? line : "")) : [],
     levels: typeof levels === "string" ? levels : "",
     more: raw["more"] === true,
-    keptFrom: number("kept_from", 1),
-    leftOut: number("left_out", 0),
+    firstKept: number("kept_from", 1),
+    skippedBytes: number("left_out", 0),
     state: state === "live" || state === "over" || state === "none" ? state : "waiting",
-    words: typeof words === "string" ? clean(words, 1000) : "",
+    message: typeof words === "string" ? sanitize(words, 1000) : "",
   };
 }
 
@@ -57,7 +57,7 @@ export class LogBuffer {
   epoch = 0;
   /** The number of the first line that is here. */
   first = 1;
-  leftOut = 0;
+  skippedBytes = 0;
   /** Grows whenever something is taken. */
   #lines: string[] = [];
   #levels: Level[] = [];
@@ -67,7 +67,7 @@ export class LogBuffer {
   #query = "";
   #matches: number[] = [];
 
-  constructor(readonly most = MOST_LINES) {}
+  constructor(readonly maxLines = MAX_LINES) {}
 
   /** The number that the next line will have: what to ask the kernel for. */
   get next(): number {
@@ -107,11 +107,11 @@ export class LogBuffer {
   }
 
   /** Take a message about this log; false when it does not join what is here, and was of no use. */
-  take(batch: Batch): boolean {
-    this.leftOut = batch.leftOut;
-    if (batch.epoch !== this.epoch || (batch.first > this.next && batch.first === batch.keptFrom)) {
+  append(batch: Batch): boolean {
+    this.skippedBytes = batch.skippedBytes;
+    if (batch.epoch !== this.epoch || (batch.first > this.next && batch.first === batch.firstKept)) {
       // Another reading; or this one has gone on for so long that the kernel does not have the lines between either.
-      if (batch.first !== batch.keptFrom) return false;
+      if (batch.first !== batch.firstKept) return false;
       this.epoch = batch.epoch;
       this.#clear(batch.first);
     }
@@ -124,28 +124,28 @@ export class LogBuffer {
       this.#levels.push(level);
       this.#counts[level]++;
     });
-    const gone = this.#forget();
-    if (this.next > from || gone) this.#select(Math.max(from, this.first), gone);
+    const gone = this.#dropOldest();
+    if (this.next > from || gone) this.#updateShown(Math.max(from, this.first), gone);
     return true;
   }
 
   /** Show lines of a level, or hide them. */
-  show(level: Level, visible: boolean): void {
+  setLevelVisible(level: Level, visible: boolean): void {
     if (visible) this.#hidden.delete(level);
     else this.#hidden.add(level);
     this.#shown = [];
     this.#matches = [];
-    this.#select(this.first, false);
+    this.#updateShown(this.first, false);
   }
 
-  isShown(level: Level): boolean {
+  isLevelVisible(level: Level): boolean {
     return !this.#hidden.has(level);
   }
 
   /** Look for text, whatever the case. */
   search(text: string): void {
     this.#query = text.toLowerCase();
-    this.#matches = this.#query ? this.#shown.filter((number) => this.#has(number)) : [];
+    this.#matches = this.#query ? this.#shown.filter((number) => this.#matchesQuery(number)) : [];
   }
 
   /** Forget all lines. */
@@ -164,9 +164,9 @@ export class LogBuffer {
   }
 
   /** Let the oldest lines go, many at a time. */
-  #forget(): boolean {
-    if (this.#lines.length <= this.most * 1.05) return false;
-    const gone = this.#lines.length - this.most;
+  #dropOldest(): boolean {
+    if (this.#lines.length <= this.maxLines * 1.05) return false;
+    const gone = this.#lines.length - this.maxLines;
     for (const level of this.#levels.splice(0, gone)) this.#counts[level]--;
     this.#lines.splice(0, gone);
     this.first += gone;
@@ -174,7 +174,7 @@ export class LogBuffer {
   }
 
   /** Bring what is shown and found up to date, from a line on. */
-  #select(from: number, gone: boolean): void {
+  #updateShown(from: number, gone: boolean): void {
     const keep = (numbers: readonly number[]): number[] =>
       gone ? numbers.filter((number) => number >= this.first) : [...numbers];
     const shown = keep(this.#shown);
@@ -182,19 +182,19 @@ export class LogBuffer {
     for (let number = from; number < this.next; number++) {
       if (this.#hidden.has(this.level(number))) continue;
       shown.push(number);
-      if (this.#query && this.#has(number)) matches.push(number);
+      if (this.#query && this.#matchesQuery(number)) matches.push(number);
     }
     this.#shown = shown;
     this.#matches = matches;
   }
 
-  #has(number: number): boolean {
-    return plain(this.line(number)).toLowerCase().includes(this.#query);
+  #matchesQuery(number: number): boolean {
+    return stripCodes(this.line(number)).toLowerCase().includes(this.#query);
   }
 }
 
 /** The place of the first number that is not less; the length if there is none. */
-export function placeOf(numbers: readonly number[], number: number): number {
+export function lowerBound(numbers: readonly number[], number: number): number {
   let low = 0;
   let high = numbers.length;
   while (low < high) {

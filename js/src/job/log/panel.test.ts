@@ -1,6 +1,6 @@
 /** The panel against a kernel that answers as flare_widgets/views/log.py does. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type LogPanel, logPanel } from "./panel";
+import { type LogPanel, createLogPanel } from "./panel";
 import type { LogRequest } from "./source";
 
 const PIECE = 2500;
@@ -25,7 +25,7 @@ class Kernel {
     if (!request) return false;
     const first = request.epoch === 1 ? request.since : this.keptFrom;
     const lines = this.lines.slice(first - 1, first - 1 + PIECE);
-    this.panel.take({
+    this.panel.handleMessage({
       ...{ kind: "log", target: request.target, epoch: 1, first, lines, levels: this.levels.slice(first - 1, first - 1 + PIECE) },
       ...{ more: first + lines.length <= this.lines.length, kept_from: this.keptFrom, left_out: 0 },
       ...{ state: this.state, words: this.words },
@@ -49,7 +49,7 @@ function open(prepare: (kernel: Kernel) => void = () => {}) {
   const kernel = new Kernel();
   prepare(kernel);
   const heard: string[] = [];
-  const panel = logPanel({ tell: (request) => kernel.asked.push(request), announce: (words) => heard.push(words) });
+  const panel = createLogPanel({ send: (request) => kernel.asked.push(request), announce: (words) => heard.push(words) });
   kernel.panel = panel;
   opened.push(panel);
   document.body.append(panel.element);

@@ -1,15 +1,15 @@
 /** The log of a job, live: who, which levels, a search, and the lines. Folded until somebody wants to see it. */
 import { copyText } from "../../core/copy";
-import { h, setText, show, whenChanged } from "../../core/dom";
-import { clean } from "../../core/text";
-import { virtualList } from "../../core/virtual-list";
-import { whileVisible } from "../../core/visibility";
-import { plain } from "./ansi";
-import { LEVELS, type Level, placeOf } from "./buffer";
-import { SIGNS, logRow } from "./row";
+import { h, setText, setVisible, whenChanged } from "../../core/dom";
+import { sanitize } from "../../core/text";
+import { createVirtualList } from "../../core/virtual-list";
+import { trackVisibility } from "../../core/visibility";
+import { stripCodes } from "./ansi";
+import { LEVELS, type Level, lowerBound } from "./buffer";
+import { SIGNS, createLogRow } from "./row";
 import { type LogRequest, LogSource } from "./source";
 
-export interface LogFacts {
+export interface LogPanelState {
   /** Whose logs there are; the first one is shown first. */
   readonly targets: readonly string[];
   readonly jobId: string;
@@ -18,38 +18,38 @@ export interface LogFacts {
 
 export interface LogPanel {
   readonly element: HTMLElement;
-  draw(facts: LogFacts): void;
+  draw(facts: LogPanelState): void;
   /** Take a message of the kernel. */
-  take(message: unknown): void;
+  handleMessage(message: unknown): void;
   dispose(): void;
 }
 
 export interface LogPanelOptions {
-  readonly tell: (request: LogRequest) => void;
-  readonly announce: (words: string) => void;
+  readonly send: (request: LogRequest) => void;
+  readonly announce: (message: string) => void;
 }
 
 /** Pixels; log.css gives lines the same. */
-const ROW = 18;
+const ROW_HEIGHT_PX = 18;
 /** Milliseconds that typing pauses before it is searched for. */
-const TYPING = 150;
-const WORDS: Readonly<Record<Level, [one: string, many: string]>> = {
+const SEARCH_DELAY_MS = 150;
+const LEVEL_NAMES: Readonly<Record<Level, [one: string, many: string]>> = {
   error: ["error", "errors"],
   warning: ["warning", "warnings"],
   info: ["info", "info"],
   debug: ["debug", "debug"],
 };
-let panels = 0;
+let panelCount = 0;
 
-export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
-  const id = `flw-log-${++panels}`;
-  const source = new LogSource({ tell, changed: () => redraw() });
+export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
+  const id = `flw-log-${++panelCount}`;
+  const source = new LogSource({ send, onChange: () => redraw() });
   const { buffer } = source;
 
   const arrow = h("span", { class: "flw-log-arrow", "aria-hidden": "true" }, "▸");
-  const fold = h("button", { class: "flw-log-fold", type: "button", "aria-expanded": "false", "aria-controls": id }, arrow, "Log");
-  const who = h("select", { class: "flw-log-who", "aria-label": "whose log" });
-  const levels = LEVELS.map(levelButton);
+  const toggle = h("button", { class: "flw-log-fold", type: "button", "aria-expanded": "false", "aria-controls": id }, arrow, "Log");
+  const targetChoice = h("select", { class: "flw-log-who", "aria-label": "whose log" });
+  const levels = LEVELS.map(createLevelButton);
   const field = h("input", { class: "flw-log-search", "aria-label": "search in the log" });
   field.type = "search";
   field.placeholder = "Search";
@@ -60,141 +60,141 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
   const copy = h("button", { class: "flw-button", type: "button", title: "copy what is selected, or else all lines that are shown" }, "Copy");
   const follow = h("button", { class: "flw-button", type: "button", "aria-pressed": "true", title: "keep the newest line in sight" }, "Follow");
   const earlier = h("div", { class: "flw-log-earlier" });
-  const words = h("div", { class: "flw-log-words" });
+  const status = h("div", { class: "flw-log-words" });
 
   let current = -1; // the line the search is at
   let anchor = -1; // the line where a selection by the keyboard began
   let following = true;
   let jobId = "";
   let ended = false;
-  let typing: ReturnType<typeof setTimeout> | undefined;
+  let searchTimer: ReturnType<typeof setTimeout> | undefined;
 
-  const list = virtualList<number>({
-    rowHeight: ROW,
+  const list = createVirtualList<number>({
+    rowHeight: ROW_HEIGHT_PX,
     makeRow: () =>
-      logRow((line) => ({
+      createLogRow((line) => ({
         level: buffer.level(line),
         text: buffer.line(line),
         query: buffer.query,
-        current: line === current,
-        selected: isSelected(line),
+        isCurrent: line === current,
+        isSelected: isSelected(line),
       })),
     keyOf: String,
     role: "listbox",
     rowRole: "option",
     label: "log lines",
-    stick: true,
-    onStick: (atEnd) => followed(atEnd),
+    followEnd: true,
+    onFollowEndChange: (atEnd) => setFollowing(atEnd),
     onMove: (from, _to, event) => {
       anchor = event?.shiftKey ? (anchor >= 0 ? anchor : (buffer.shown[from] ?? -1)) : -1;
       list.redraw();
     },
     onKey: (event) => {
-      if ((event.ctrlKey || event.metaKey) && event.key === "c" && anchor >= 0) void copied();
+      if ((event.ctrlKey || event.metaKey) && event.key === "c" && anchor >= 0) void copyLines();
       else if (event.key === "/" || event.key === "F3") field.focus();
       else return false;
       return true;
     },
   });
-  const grade = h("span", { role: "group", "aria-label": "levels" }, ...levels.map(({ element }) => element));
-  const find = h("span", {}, field, previous, next, count);
-  const handle = h("span", { class: "flw-log-do" }, follow, copy);
+  const levelGroup = h("span", { role: "group", "aria-label": "levels" }, ...levels.map(({ element }) => element));
+  const searchGroup = h("span", {}, field, previous, next, count);
+  const endGroup = h("span", { class: "flw-log-do" }, follow, copy);
   list.element.setAttribute("aria-multiselectable", "true");
   const tools = h(
     "div",
     { class: "flw-log-tools", role: "toolbar", "aria-label": "log" },
-    who,
-    grade,
-    find,
+    targetChoice,
+    levelGroup,
+    searchGroup,
   );
   // JupyterLab takes keys for its notebook before we see them, except below this attribute.
-  const body = h("div", { class: "flw-log-body", "data-lm-suppress-shortcuts": "true" }, tools, earlier, list.element, words);
-  const element = h("section", { class: "flw-log", "aria-label": "log" }, h("div", { class: "flw-log-head" }, fold, handle), body);
+  const body = h("div", { class: "flw-log-body", "data-lm-suppress-shortcuts": "true" }, tools, earlier, list.element, status);
+  const element = h("section", { class: "flw-log", "aria-label": "log" }, h("div", { class: "flw-log-head" }, toggle, endGroup), body);
   body.id = id;
-  show(body, false);
-  show(handle, false);
+  setVisible(body, false);
+  setVisible(endGroup, false);
 
   // -- who looks -------------------------------------------------------------------------------------------
 
-  let inSight = false;
-  const unseen = whileVisible(body, (on) => {
-    inSight = on;
-    look();
+  let isInSight = false;
+  const stopTracking = trackVisibility(body, (on) => {
+    isInSight = on;
+    updateVisibility();
   });
 
-  function look(): void {
-    source.look(!body.hidden && inSight);
+  function updateVisibility(): void {
+    source.setVisible(!body.hidden && isInSight);
   }
 
-  fold.addEventListener("click", () => {
-    show(body, body.hidden !== false);
-    fold.setAttribute("aria-expanded", String(!body.hidden));
+  toggle.addEventListener("click", () => {
+    setVisible(body, body.hidden !== false);
+    toggle.setAttribute("aria-expanded", String(!body.hidden));
     setText(arrow, body.hidden ? "▸" : "▾");
-    look();
+    updateVisibility();
     redraw();
   });
 
   // -- what they want to see -------------------------------------------------------------------------------
 
   const drawTargets = whenChanged((targets: readonly string[]) => {
-    who.replaceChildren(
+    targetChoice.replaceChildren(
       ...targets.map((target) => {
-        const option = h("option", {}, clean(target, 60));
+        const option = h("option", {}, sanitize(target, 60));
         option.value = target;
         return option;
       }),
     );
     const chosen = targets.includes(source.target) ? source.target : (targets[0] ?? "");
-    who.value = chosen;
-    source.choose(chosen);
+    targetChoice.value = chosen;
+    source.selectTarget(chosen);
   });
 
-  who.addEventListener("change", () => {
+  targetChoice.addEventListener("change", () => {
     current = anchor = -1;
-    source.choose(who.value);
+    source.selectTarget(targetChoice.value);
     list.toEnd();
-    followed(true);
+    setFollowing(true);
   });
 
-  function levelButton(level: Level) {
+  function createLevelButton(level: Level) {
     const text = h("span", {});
     const button = h("button", { class: "flw-button flw-log-level", type: "button", "aria-pressed": "true", "data-level": level }, text);
     button.addEventListener("click", () => {
-      buffer.show(level, !buffer.isShown(level));
+      buffer.setLevelVisible(level, !buffer.isLevelVisible(level));
       redraw();
     });
     return {
       element: button,
       draw(): void {
         const number = buffer.counts[level];
-        const [one, many] = WORDS[level];
+        const [one, many] = LEVEL_NAMES[level];
         const sign = SIGNS[level] ? `${SIGNS[level]} ` : "";
         setText(text, `${sign}${number.toLocaleString()} ${number === 1 ? one : many}`);
-        button.setAttribute("aria-pressed", String(buffer.isShown(level)));
+        button.setAttribute("aria-pressed", String(buffer.isLevelVisible(level)));
       },
     };
   }
 
   field.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(search, TYPING);
+    clearTimeout(searchTimer);
+    searchTimer = setTimeout(search, SEARCH_DELAY_MS);
   });
   field.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Enter") {
       search();
-      step(event.shiftKey ? -1 : 1);
+      goToMatch(event.shiftKey ? -1 : 1);
     } else if (event.key === "Escape" && field.value) {
       field.value = "";
       search();
     } else return;
     event.preventDefault();
   });
-  next.addEventListener("click", () => step(1));
-  previous.addEventListener("click", () => step(-1));
+  next.addEventListener("click", () => goToMatch(1));
+  previous.addEventListener("click", () => goToMatch(-1));
 
   function search(): void {
-    clearTimeout(typing);
+    clearTimeout(searchTimer);
     if (field.value.toLowerCase() === buffer.query) return;
     current = -1;
     buffer.search(field.value);
@@ -203,25 +203,25 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
   }
 
   /** Go to the next match, from the one before or from what is in sight. */
-  function step(by: 1 | -1): void {
+  function goToMatch(by: 1 | -1): void {
     const { matches, shown } = buffer;
     if (!matches.length) return;
-    const seen = shown[Math.floor(list.element.scrollTop / ROW)] ?? 0;
-    const at = current >= 0 ? placeOf(matches, current) + (matches.includes(current) || by < 0 ? by : 0) : placeOf(matches, seen);
+    const seen = shown[Math.floor(list.element.scrollTop / ROW_HEIGHT_PX)] ?? 0;
+    const at = current >= 0 ? lowerBound(matches, current) + (matches.includes(current) || by < 0 ? by : 0) : lowerBound(matches, seen);
     current = matches[(at + matches.length) % matches.length] ?? -1;
     anchor = -1;
-    list.activate(placeOf(shown, current));
+    list.activate(lowerBound(shown, current));
     list.redraw();
     drawCount();
-    announce(`line ${current}: ${clean(plain(buffer.line(current)), 200)}`);
+    announce(`line ${current}: ${sanitize(stripCodes(buffer.line(current)), 200)}`);
   }
 
   follow.addEventListener("click", () => {
     list.toEnd();
-    followed(true);
+    setFollowing(true);
   });
 
-  function followed(atEnd: boolean): void {
+  function setFollowing(atEnd: boolean): void {
     following = atEnd;
     follow.setAttribute("aria-pressed", String(atEnd));
     setText(follow, atEnd ? "Following" : "Follow");
@@ -237,27 +237,27 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
 
   // Pressing the button must not take away what is selected.
   copy.addEventListener("mousedown", (event) => event.preventDefault());
-  copy.addEventListener("click", () => void copied());
+  copy.addEventListener("click", () => void copyLines());
 
-  async function copied(): Promise<void> {
-    const { text, said } = chosen();
-    announce((await copyText(text)) ? said : "the browser does not let this page copy");
+  async function copyLines(): Promise<void> {
+    const { text, outcome } = linesToCopy();
+    announce((await copyText(text)) ? outcome : "the browser does not let this page copy");
   }
 
-  function chosen(): { text: string; said: string } {
+  function linesToCopy(): { text: string; outcome: string } {
     const selection = (list.element.getRootNode() as Document).getSelection?.() ?? document.getSelection();
     const inList = selection?.anchorNode && list.element.contains(selection.anchorNode) ? selection.toString() : "";
-    if (inList) return { text: inList, said: "copied what is selected" };
+    if (inList) return { text: inList, outcome: "copied what is selected" };
     const lines = anchor < 0 ? buffer.shown : buffer.shown.filter(isSelected);
-    const text = lines.map((line) => `${plain(buffer.line(line))}\n`).join("");
-    return { text, said: `copied ${lines.length.toLocaleString()} ${lines.length === 1 ? "line" : "lines"}` };
+    const text = lines.map((line) => `${stripCodes(buffer.line(line))}\n`).join("");
+    return { text, outcome: `copied ${lines.length.toLocaleString()} ${lines.length === 1 ? "line" : "lines"}` };
   }
 
   // -- drawing ---------------------------------------------------------------------------------------------
 
   function drawCount(): void {
     const { matches, query } = buffer;
-    const at = current >= 0 ? placeOf(matches, current) + 1 : 0;
+    const at = current >= 0 ? lowerBound(matches, current) + 1 : 0;
     const of = matches.length.toLocaleString();
     setText(count, !query ? "" : !matches.length ? "not found" : at ? `${at.toLocaleString()} of ${of}` : of);
     for (const button of [previous, next]) button.disabled = matches.length === 0;
@@ -265,41 +265,41 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
 
   function redraw(): void {
     // What works on lines is of no use without any.
-    for (const part of [grade, find, handle]) show(part, !body.hidden && buffer.length > 0);
+    for (const part of [levelGroup, searchGroup, endGroup]) setVisible(part, !body.hidden && buffer.length > 0);
     if (body.hidden) return;
     if (anchor >= 0 && anchor < buffer.first) anchor = -1;
     list.setRows(buffer.shown);
     list.redraw();
     levels.forEach((level) => level.draw());
     drawCount();
-    setText(earlier, earlierWords());
-    show(earlier, earlier.textContent !== "");
-    setText(words, stateWords());
-    words.classList.toggle("flw-log-empty", buffer.length === 0);
-    show(list.element, buffer.length > 0);
+    setText(earlier, earlierText());
+    setVisible(earlier, earlier.textContent !== "");
+    setText(status, stateText());
+    status.classList.toggle("flw-log-empty", buffer.length === 0);
+    setVisible(list.element, buffer.length > 0);
     if (following) list.toEnd();
   }
 
-  function earlierWords(): string {
+  function earlierText(): string {
     const gone = buffer.first - 1;
     const parts = [];
-    if (buffer.leftOut) parts.push(`${(buffer.leftOut / 1e6).toFixed(1)} MB`);
+    if (buffer.skippedBytes) parts.push(`${(buffer.skippedBytes / 1e6).toFixed(1)} MB`);
     if (gone) parts.push(gone === 1 ? "1 line" : `${gone.toLocaleString()} lines`);
     if (!parts.length) return "";
     return `… ${parts.join(" and ")} before these are not shown: %flare logs ${jobId} shows them`;
   }
 
-  function stateWords(): string {
+  function stateText(): string {
     const { latest } = source;
-    if (source.silent) return "the kernel does not answer: it is busy, or gone";
+    if (source.isUnanswered) return "the kernel does not answer: it is busy, or gone";
     if (!latest) return "asking for the log…";
-    if (latest.words) return latest.words;
+    if (latest.message) return latest.message;
     if (!buffer.length) return latest.state === "over" ? "the log is empty" : "nothing has been logged yet";
     if (!buffer.shown.length) return "all lines are of levels that are not shown";
     return latest.state === "over" ? "the end of the log" : "";
   }
 
-  followed(true);
+  setFollowing(true);
   drawCount();
 
   return {
@@ -313,11 +313,11 @@ export function logPanel({ tell, announce }: LogPanelOptions): LogPanel {
         source.retry();
       }
     },
-    take: (message) => source.take(message),
+    handleMessage: (message) => source.handleMessage(message),
     dispose() {
-      unseen();
+      stopTracking();
       source.dispose();
-      clearTimeout(typing);
+      clearTimeout(searchTimer);
       list.dispose();
       element.remove();
     },

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { runs } from "./ansi";
-import { logRow, marked } from "./row";
+import { parseRuns } from "./ansi";
+import { createLogRow, highlightMatches } from "./row";
 
 const found = (line: string, query: string): string =>
-  marked(runs(line), query)
-    .map(({ text, found }) => (found ? `[${text}]` : text))
+  highlightMatches(parseRuns(line), query)
+    .map(({ text, isMatch }) => (isMatch ? `[${text}]` : text))
     .join("");
 
 it.each([
@@ -19,13 +19,13 @@ it.each([
 ])("what is looked for is marked: %s", (_, line, query, expected) => expect(found(line, query)).toBe(expected));
 
 it("a row shows hostile text as text, and is drawn again only when it is another", () => {
-  const facts = { level: "error", text: "<img src=x onerror=alert(1)>", query: "img", current: false, selected: false } as const;
-  const row = logRow(() => facts);
-  row.draw(7, { index: 6, active: false });
+  const facts = { level: "error", text: "<img src=x onerror=alert(1)>", query: "img", isCurrent: false, isSelected: false } as const;
+  const row = createLogRow(() => facts);
+  row.draw(7, { index: 6, isActive: false });
   expect(row.element.querySelector("img")).toBeNull();
   expect(row.element.querySelector("mark")?.textContent).toBe("img");
   expect(row.element.textContent).toBe("7✕error: <img src=x onerror=alert(1)>");
   const before = row.element.querySelector("mark");
-  row.draw(7, { index: 6, active: true });
+  row.draw(7, { index: 6, isActive: true });
   expect(row.element.querySelector("mark")).toBe(before);
 });

@@ -1,22 +1,22 @@
 /** One line of a log as it is drawn: its number, a sign for its level, and its text with colours and what is found. */
 import { h, setText } from "../../core/dom";
-import type { RowPart } from "../../core/virtual-list";
-import { type Run, runs } from "./ansi";
+import type { RowRenderer } from "../../core/virtual-list";
+import { type StyledRun, parseRuns } from "./ansi";
 import type { Level } from "./buffer";
 
 /** A sign for each level, for eyes that do not tell the colours apart. */
 export const SIGNS: Readonly<Record<Level, string>> = { error: "✕", warning: "!", info: "", debug: "·" };
 
-export interface LineFacts {
+export interface LogLine {
   readonly level: Level;
   readonly text: string;
   readonly query: string;
   /** The search is at this line. */
-  readonly current: boolean;
-  readonly selected: boolean;
+  readonly isCurrent: boolean;
+  readonly isSelected: boolean;
 }
 
-export function logRow(factsOf: (line: number) => LineFacts): RowPart<number> {
+export function createLogRow(factsOf: (line: number) => LogLine): RowRenderer<number> {
   const number = h("span", { class: "flw-log-number", "aria-hidden": "true" });
   const sign = h("span", { class: "flw-log-sign", "aria-hidden": "true" });
   const level = h("span", { class: "flw-spoken" });
@@ -25,12 +25,12 @@ export function logRow(factsOf: (line: number) => LineFacts): RowPart<number> {
   let drawn = "";
   return {
     element,
-    draw(line, { active }) {
+    draw(line, { isActive }) {
       const facts = factsOf(line);
-      const { level: grade, text: raw, query, current, selected } = facts;
-      element.classList.toggle("flw-log-current", current);
-      element.classList.toggle("flw-log-selected", selected);
-      element.setAttribute("aria-selected", String(selected || active));
+      const { level: grade, text: raw, query, isCurrent, isSelected } = facts;
+      element.classList.toggle("flw-log-current", isCurrent);
+      element.classList.toggle("flw-log-selected", isSelected);
+      element.setAttribute("aria-selected", String(isSelected || isActive));
       const key = `${line}\n${grade}\n${query}\n${raw}`;
       if (key === drawn) return;
       drawn = key;
@@ -38,24 +38,24 @@ export function logRow(factsOf: (line: number) => LineFacts): RowPart<number> {
       setText(number, String(line));
       setText(sign, SIGNS[grade]);
       setText(level, grade === "error" || grade === "warning" ? `${grade}: ` : "");
-      text.replaceChildren(...marked(runs(raw), query).map(part));
+      text.replaceChildren(...highlightMatches(parseRuns(raw), query).map(renderRun));
     },
   };
 }
 
-interface Part extends Run {
-  readonly found: boolean;
+interface HighlightedRun extends StyledRun {
+  readonly isMatch: boolean;
 }
 
 /** Cut runs where what is looked for begins and ends. */
-export function marked(all: readonly Run[], query: string): Part[] {
+export function highlightMatches(all: readonly StyledRun[], query: string): HighlightedRun[] {
   const whole = all.map(({ text }) => text).join("");
   const low = whole.toLowerCase();
   // A few letters change their length with their case: then nothing is marked rather than the wrong letters.
-  if (!query || low.length !== whole.length) return all.map((run) => ({ ...run, found: false }));
+  if (!query || low.length !== whole.length) return all.map((run) => ({ ...run, isMatch: false }));
   const edges: number[] = [];
   for (let at = low.indexOf(query); at >= 0; at = low.indexOf(query, at + query.length)) edges.push(at, at + query.length);
-  const parts: Part[] = [];
+  const parts: HighlightedRun[] = [];
   let at = 0;
   let next = 0;
   for (const { text, style } of all) {
@@ -64,7 +64,7 @@ export function marked(all: readonly Run[], query: string): Part[] {
     while (from < end) {
       while (next < edges.length && (edges[next] ?? 0) <= from) next++;
       const to = Math.min(end, edges[next] ?? end);
-      parts.push({ text: text.slice(from - at, to - at), style, found: next % 2 === 1 });
+      parts.push({ text: text.slice(from - at, to - at), style, isMatch: next % 2 === 1 });
       from = to;
     }
     at = end;
@@ -72,8 +72,8 @@ export function marked(all: readonly Run[], query: string): Part[] {
   return parts;
 }
 
-function part({ text, style, found }: Part): Node {
+function renderRun({ text, style, isMatch }: HighlightedRun): Node {
   const attributes = style ? { class: style } : {};
-  if (found) return h("mark", attributes, text);
+  if (isMatch) return h("mark", attributes, text);
   return style ? h("span", attributes, text) : document.createTextNode(text);
 }

@@ -9,26 +9,26 @@ export interface LogRequest {
 }
 
 export interface LogSourceOptions {
-  readonly tell: (request: LogRequest) => void;
+  readonly send: (request: LogRequest) => void;
   /** Something was taken, or the kernel does not answer (`silent`). */
-  readonly changed: () => void;
+  readonly onChange: () => void;
 }
 
 /** Milliseconds between an answer and the next question. */
-const PACE = 1000;
+const POLL_INTERVAL_MS = 1000;
 /** The same when there are more lines already: the kernel sends at most 20 messages a second. */
-const HASTE = 55;
+const CATCH_UP_INTERVAL_MS = 55;
 /** After so long without an answer the question is asked again: the kernel may be busy, or gone. */
-const PATIENCE = 5000;
+const TIMEOUT_MS = 5000;
 
 export class LogSource {
   readonly buffer = new LogBuffer();
   /** How it stands with the log; null before the first answer. */
   latest: Batch | null = null;
   /** The kernel owes an answer for long. */
-  silent = false;
+  isUnanswered = false;
   #target = "";
-  #looking = false;
+  #isVisible = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: LogSourceOptions) {}
@@ -38,60 +38,60 @@ export class LogSource {
   }
 
   /** Read another participant's log. */
-  choose(target: string): void {
+  selectTarget(target: string): void {
     if (target === this.#target) return;
     this.#target = target;
     this.latest = null;
-    this.silent = false;
+    this.isUnanswered = false;
     this.buffer.reset();
-    this.#again(0);
-    this.options.changed();
+    this.#schedule(0);
+    this.options.onChange();
   }
 
   /** Whether somebody looks: otherwise nothing is asked for. */
-  look(looking: boolean): void {
-    if (looking === this.#looking) return;
-    this.#looking = looking;
-    if (looking) this.#again(0);
+  setVisible(looking: boolean): void {
+    if (looking === this.#isVisible) return;
+    this.#isVisible = looking;
+    if (looking) this.#schedule(0);
     else clearTimeout(this.#timer);
   }
 
   /** Ask once more about a log that had ended or could not be read. */
   retry(): void {
-    this.#again(0);
+    this.#schedule(0);
   }
 
   /** Take a message of the kernel, if it is about this log. */
-  take(message: unknown): void {
+  handleMessage(message: unknown): void {
     const batch = readBatch(message);
     if (!batch || batch.target !== this.#target) return;
     const before = this.buffer.next;
-    const joined = this.buffer.take(batch);
+    const wasAppended = this.buffer.append(batch);
     this.latest = batch;
-    this.silent = false;
-    const behind = !joined || (batch.more && batch.first + batch.lines.length >= this.buffer.next);
-    if (behind) this.#again(joined && this.buffer.next === before ? PACE : HASTE);
+    this.isUnanswered = false;
+    const isBehind = !wasAppended || (batch.more && batch.first + batch.lines.length >= this.buffer.next);
+    if (isBehind) this.#schedule(wasAppended && this.buffer.next === before ? POLL_INTERVAL_MS : CATCH_UP_INTERVAL_MS);
     else if (batch.state === "over" || batch.state === "none") clearTimeout(this.#timer);
-    else this.#again(PACE);
-    this.options.changed();
+    else this.#schedule(POLL_INTERVAL_MS);
+    this.options.onChange();
   }
 
   dispose(): void {
-    this.look(false);
+    this.setVisible(false);
   }
 
-  #again(delay: number): void {
+  #schedule(delay: number): void {
     clearTimeout(this.#timer);
-    if (!this.#looking || !this.#target) return;
-    this.#timer = setTimeout(() => this.#ask(), delay);
+    if (!this.#isVisible || !this.#target) return;
+    this.#timer = setTimeout(() => this.#request(), delay);
   }
 
-  #ask(): void {
-    this.options.tell({ kind: "log", target: this.#target, since: this.buffer.next, epoch: this.buffer.epoch });
+  #request(): void {
+    this.options.send({ kind: "log", target: this.#target, since: this.buffer.next, epoch: this.buffer.epoch });
     this.#timer = setTimeout(() => {
-      this.silent = true;
-      this.options.changed();
-      this.#ask();
-    }, PATIENCE);
+      this.isUnanswered = true;
+      this.options.onChange();
+      this.#request();
+    }, TIMEOUT_MS);
   }
 }

@@ -1,63 +1,63 @@
 /** First line: the status, the job's name, its id, and how old all of this is. */
-import { copyButton } from "../../core/copy";
-import { h, setText, show } from "../../core/dom";
-import { SHORT_ID, ago } from "../../core/text";
-import { exactMoment, isoMoment, moment } from "../../core/time";
-import { GLYPHS, tone } from "../timeline";
+import { createCopyButton } from "../../core/copy";
+import { h, setText, setVisible } from "../../core/dom";
+import { SHORT_ID_LENGTH, formatAge } from "../../core/text";
+import { formatExactTime, toIsoTime, formatTime } from "../../core/time";
+import { GLYPHS, statusCategory } from "../timeline";
 import { type JobSnapshot, age } from "../snapshot";
 
 /** Older facts than these (seconds) are called stale: many times the pace at which the monitor asks. */
-const STALE_AFTER = 10;
+const STALE_AFTER_S = 10;
 
-export interface Head {
+export interface Header {
   readonly element: HTMLElement;
   draw(job: JobSnapshot, now: number): void;
   dispose(): void;
 }
 
-export function head(announce: (words: string) => void): Head {
+export function createHeader(announce: (message: string) => void): Header {
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
-  const word = h("span", { class: "flw-word" });
-  const doubt = h("span", { class: "flw-doubt" });
-  const pill = h("strong", { class: "flw-pill" }, glyph, word, doubt);
+  const statusText = h("span", { class: "flw-word" });
+  const doubtAge = h("span", { class: "flw-doubt" });
+  const pill = h("strong", { class: "flw-pill" }, glyph, statusText, doubtAge);
   const name = h("strong", { class: "flw-name" });
-  const id = copyButton(announce);
+  const id = createCopyButton(announce);
   const freshness = h("span", { class: "flw-fresh" });
   const endedAt = h("time", { class: "flw-fresh" });
   return {
     element: h("div", { class: "flw-head" }, pill, name, id.element, freshness, endedAt),
     draw(job, now) {
-      const way = tone(job);
-      const doubtful = job.trouble !== "" && !job.ended;
-      pill.className = `flw-pill flw-tone-${way}${doubtful ? " flw-doubtful" : ""}`;
-      setText(glyph, GLYPHS[way]);
-      setText(word, job.status || "UNKNOWN");
+      const category = statusCategory(job);
+      const isStale = job.connectionProblem !== "" && !job.hasEnded;
+      pill.className = `flw-pill flw-tone-${category}${isStale ? " flw-doubtful" : ""}`;
+      setText(glyph, GLYPHS[category]);
+      setText(statusText, job.status || "UNKNOWN");
       setText(name, job.name || "job");
       name.title = job.name;
-      id.draw(job.jobId.slice(0, SHORT_ID), job.jobId, "job id");
+      id.draw(job.jobId.slice(0, SHORT_ID_LENGTH), job.jobId, "job id");
 
-      const old = age(job, now);
-      const stale = old !== null && old > STALE_AFTER;
-      show(doubt, doubtful);
-      setText(doubt, doubtful && old !== null ? ago(old) : "");
-      show(freshness, !job.ended && !(doubtful && old !== null));
-      freshness.classList.toggle("flw-stale", stale);
-      setText(freshness, freshWords(old, stale));
-      freshness.title = job.factsAt === null ? "" : `the server last answered ${exactMoment(job.factsAt)}`;
+      const seconds = age(job, now);
+      const isOld = seconds !== null && seconds > STALE_AFTER_S;
+      setVisible(doubtAge, isStale);
+      setText(doubtAge, isStale && seconds !== null ? formatAge(seconds) : "");
+      setVisible(freshness, !job.hasEnded && !(isStale && seconds !== null));
+      freshness.classList.toggle("flw-stale", isOld);
+      setText(freshness, freshnessText(seconds, isOld));
+      freshness.title = job.updatedAt === null ? "" : `the server last answered ${formatExactTime(job.updatedAt)}`;
 
-      const end = job.ended ? job.timeline.at(-1) : undefined;
-      show(endedAt, end !== undefined);
+      const end = job.hasEnded ? job.timeline.at(-1) : undefined;
+      setVisible(endedAt, end !== undefined);
       if (end) {
-        setText(endedAt, `ended ${moment(end.at, now)}`);
-        endedAt.dateTime = isoMoment(end.at);
-        endedAt.title = exactMoment(end.at);
+        setText(endedAt, `ended ${formatTime(end.at, now)}`);
+        endedAt.dateTime = toIsoTime(end.at);
+        endedAt.title = formatExactTime(end.at);
       }
     },
     dispose: id.dispose,
   };
 }
 
-function freshWords(old: number | null, stale: boolean): string {
-  if (old === null) return "no answer from the server yet";
-  return stale ? `! last heard of ${ago(old)}` : `updated ${ago(old)}`;
+function freshnessText(age: number | null, isOld: boolean): string {
+  if (age === null) return "no answer from the server yet";
+  return isOld ? `! last heard of ${formatAge(age)}` : `updated ${formatAge(age)}`;
 }

@@ -1,10 +1,10 @@
 /** The folder browser: where one is, what is in it, and a field to type a path. */
-import { h, setText, show, whenChanged } from "../../core/dom";
-import type { Folder, Place } from "../view-model";
+import { h, setText, setVisible, whenChanged } from "../../core/dom";
+import type { Folder, FolderContents } from "../view-model";
 
 export interface FolderBrowser {
   readonly element: HTMLElement;
-  draw(place: Place): void;
+  draw(place: FolderContents): void;
   /** Put the focus where one goes on. */
   focus(): void;
 }
@@ -13,12 +13,12 @@ export interface FolderBrowserOptions {
   /** Go to a folder of the place, or choose it when it is a job's. */
   readonly go: (id: number) => void;
   /** Go to what was typed. */
-  readonly type: (path: string) => void;
+  readonly openPath: (path: string) => void;
 }
 
 let count = 0;
 
-export function folderBrowser({ go, type }: FolderBrowserOptions): FolderBrowser {
+export function createFolderBrowser({ go, openPath }: FolderBrowserOptions): FolderBrowser {
   const crumbs = document.createElement("nav");
   crumbs.className = "flw-crumbs";
   crumbs.setAttribute("aria-label", "folders above");
@@ -35,7 +35,7 @@ export function folderBrowser({ go, type }: FolderBrowserOptions): FolderBrowser
   field.placeholder = "or type a path";
   field.setAttribute("aria-label", "path of a job folder, or of a folder to look in");
   field.setAttribute("list", suggestions.id);
-  const open = h("button", { class: "flw-button", type: "button" }, "Go");
+  const openButton = h("button", { class: "flw-button", type: "button" }, "Go");
   const element = h(
     "div",
     { class: "flw-browser" },
@@ -43,21 +43,21 @@ export function folderBrowser({ go, type }: FolderBrowserOptions): FolderBrowser
     list,
     empty,
     problem,
-    h("div", { class: "flw-typing" }, field, suggestions, open),
+    h("div", { class: "flw-typing" }, field, suggestions, openButton),
   );
 
   /** One stop for the tab key; arrows move within. */
   let items: HTMLButtonElement[] = [];
   let parent: number | undefined;
-  let waiting = false;
+  let isNavigating = false;
 
   const submit = (): void => {
     if (field.value.trim()) {
-      waiting = true;
-      type(field.value);
+      isNavigating = true;
+      openPath(field.value);
     }
   };
-  open.addEventListener("click", submit);
+  openButton.addEventListener("click", submit);
   element.addEventListener("keydown", (event) => {
     // The notebook has shortcuts of its own for these keys.
     event.stopPropagation();
@@ -68,24 +68,24 @@ export function folderBrowser({ go, type }: FolderBrowserOptions): FolderBrowser
     const at = items.findIndex((item) => item === event.target);
     if (at < 0) return;
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
-    if (to !== undefined) move(Math.min(items.length - 1, Math.max(0, to)));
-    else if ((event.key === "ArrowLeft" || event.key === "Backspace") && parent !== undefined) leave(parent);
+    if (to !== undefined) moveFocus(Math.min(items.length - 1, Math.max(0, to)));
+    else if ((event.key === "ArrowLeft" || event.key === "Backspace") && parent !== undefined) goTo(parent);
     else if (event.key === "ArrowRight") items[at]?.click();
     else return;
     event.preventDefault();
   });
 
-  function leave(id: number): void {
-    waiting = true;
+  function goTo(id: number): void {
+    isNavigating = true;
     go(id);
   }
 
-  function move(to: number): void {
+  function moveFocus(to: number): void {
     items.forEach((item, index) => (item.tabIndex = index === to ? 0 : -1));
     items[to]?.focus();
   }
 
-  const draw = whenChanged((place: Place) => {
+  const draw = whenChanged((place: FolderContents) => {
     const hadFocus = element.contains((element.getRootNode() as Document | ShadowRoot).activeElement);
     parent = place.crumbs.at(-2)?.id;
     crumbs.replaceChildren(
@@ -94,19 +94,19 @@ export function folderBrowser({ go, type }: FolderBrowserOptions): FolderBrowser
         const part = here
           ? h("strong", { class: "flw-here" }, crumb.name)
           : h("button", { class: "flw-crumb", type: "button" }, crumb.name);
-        if (!here) part.addEventListener("click", () => leave(crumb.id));
+        if (!here) part.addEventListener("click", () => goTo(crumb.id));
         // A root already is a slash.
         return here || crumb.name === "/" ? [part] : [part, h("span", { "aria-hidden": "true" }, "/")];
       }),
     );
     items = place.folders.map((folder) => {
-      const item = button(folder);
-      item.addEventListener("click", () => leave(folder.id));
+      const item = createFolderButton(folder);
+      item.addEventListener("click", () => goTo(folder.id));
       return item;
     });
     items.forEach((item, index) => (item.tabIndex = index === 0 ? 0 : -1));
     list.replaceChildren(...items.map((item) => h("li", {}, item)));
-    if (place.more) list.append(h("li", { class: "flw-empty" }, `and ${place.more} more: type the path`));
+    if (place.hiddenCount) list.append(h("li", { class: "flw-empty" }, `and ${place.hiddenCount} more: type the path`));
     suggestions.replaceChildren(
       ...place.folders.map((folder) => {
         const option = document.createElement("option");
@@ -114,15 +114,15 @@ export function folderBrowser({ go, type }: FolderBrowserOptions): FolderBrowser
         return option;
       }),
     );
-    show(list, place.folders.length > 0);
-    show(empty, place.folders.length === 0 && !place.problem);
+    setVisible(list, place.folders.length > 0);
+    setVisible(empty, place.folders.length === 0 && !place.problem);
     setText(empty, "No folders here.");
     setText(problem, place.problem);
-    show(problem, place.problem !== "");
+    setVisible(problem, place.problem !== "");
     if (!place.problem) field.value = "";
     // Who went somewhere by keyboard goes on there.
-    if (hadFocus && waiting && !place.problem) focus();
-    waiting = false;
+    if (hadFocus && isNavigating && !place.problem) focus();
+    isNavigating = false;
   });
 
   function focus(): void {
@@ -132,12 +132,12 @@ export function folderBrowser({ go, type }: FolderBrowserOptions): FolderBrowser
   return { element, draw, focus };
 }
 
-function button(folder: Folder): HTMLButtonElement {
-  const badge = folder.job ? h("span", { class: "flw-badge" }, "job") : "";
-  const glyph = h("span", { class: "flw-folder-glyph", "aria-hidden": "true" }, folder.job ? "■" : "▸");
+function createFolderButton(folder: Folder): HTMLButtonElement {
+  const badge = folder.isJob ? h("span", { class: "flw-badge" }, "job") : "";
+  const glyph = h("span", { class: "flw-folder-glyph", "aria-hidden": "true" }, folder.isJob ? "■" : "▸");
   return h(
     "button",
-    { class: folder.job ? "flw-folder flw-folder-job" : "flw-folder", type: "button" },
+    { class: folder.isJob ? "flw-folder flw-folder-job" : "flw-folder", type: "button" },
     glyph,
     h("span", { class: "flw-folder-name" }, folder.name),
     badge,

@@ -1,60 +1,60 @@
 /** First lines: whether the server answers, whose session this is, and how old all of it is. */
-import { h, setText, show } from "../../core/dom";
-import { ago } from "../../core/text";
-import { exactMoment } from "../../core/time";
+import { h, setText, setVisible } from "../../core/dom";
+import { formatAge } from "../../core/text";
+import { formatExactTime } from "../../core/time";
 import type { SystemSnapshot } from "../snapshot";
-import { GLYPHS, STALE_AFTER, serverState } from "../format";
+import { GLYPHS, STALE_AFTER_S, serverState } from "../format";
 
-export interface Head {
+export interface Header {
   readonly element: HTMLElement;
   draw(system: SystemSnapshot, now: number): void;
 }
 
-export function head(): Head {
+export function createHeader(): Header {
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
-  const word = h("span", { class: "flw-word" });
-  const pill = h("strong", { class: "flw-pill" }, glyph, word);
+  const stateText = h("span", { class: "flw-word" });
+  const pill = h("strong", { class: "flw-pill" }, glyph, stateText);
   const name = h("strong", { class: "flw-name" });
-  const fresh = h("span", { class: "flw-fresh" });
-  const who = h("span");
+  const freshness = h("span", { class: "flw-fresh" });
+  const user = h("span");
   const study = h("span");
   const counts = h("span", { class: "flw-elapsed" });
   const element = h(
     "div",
     {},
-    h("div", { class: "flw-head" }, pill, name, fresh),
-    h("div", { class: "flw-facts" }, counts, who, study),
+    h("div", { class: "flw-head" }, pill, name, freshness),
+    h("div", { class: "flw-facts" }, counts, user, study),
   );
   return {
     element,
     draw(system, now) {
-      const old = system.factsAt === null ? null : Math.max(0, now - system.factsAt);
-      const stale = old !== null && old > STALE_AFTER;
+      const age = system.updatedAt === null ? null : Math.max(0, now - system.updatedAt);
+      const isStale = age !== null && age > STALE_AFTER_S;
       const state = serverState(system, now);
-      pill.className = `flw-pill flw-state-${state.tone}${system.trouble || stale ? " flw-doubtful" : ""}`;
-      setText(glyph, GLYPHS[state.tone]);
+      pill.className = `flw-pill flw-state-${state.severity}${system.connectionProblem || isStale ? " flw-doubtful" : ""}`;
+      setText(glyph, GLYPHS[state.severity]);
       // The last state, struck through, while nobody confirms it.
-      setText(word, system.factsAt === null ? state.words : "connected");
+      setText(stateText, system.updatedAt === null ? state.text : "connected");
       setText(name, system.address || "FLARE server");
-      fresh.classList.toggle("flw-stale", stale);
+      freshness.classList.toggle("flw-stale", isStale);
       setText(
-        fresh,
-        old === null ? "no answer from the server yet" : stale ? `! last heard of ${ago(old)}` : `updated ${ago(old)}`,
+        freshness,
+        age === null ? "no answer from the server yet" : isStale ? `! last heard of ${formatAge(age)}` : `updated ${formatAge(age)}`,
       );
-      fresh.title = system.factsAt === null ? "" : `the server last answered ${exactMoment(system.factsAt)}`;
-      setText(counts, countWords(system));
-      show(counts, system.factsAt !== null);
-      const mandate = [system.role.replaceAll("_", " "), system.organization].filter(Boolean).join(", ");
-      setText(who, [system.username, mandate && `(${mandate})`].filter(Boolean).join(" "));
-      show(who, who.textContent !== "");
+      freshness.title = system.updatedAt === null ? "" : `the server last answered ${formatExactTime(system.updatedAt)}`;
+      setText(counts, countsText(system));
+      setVisible(counts, system.updatedAt !== null);
+      const roleAndOrg = [system.role.replaceAll("_", " "), system.organization].filter(Boolean).join(", ");
+      setText(user, [system.username, roleAndOrg && `(${roleAndOrg})`].filter(Boolean).join(" "));
+      setVisible(user, user.textContent !== "");
       setText(study, `study ${system.study}`);
-      show(study, system.study !== "");
+      setVisible(study, system.study !== "");
     },
   };
 }
 
-function countWords(system: SystemSnapshot): string {
-  const here = system.sites.filter((site) => site.connected).length;
+function countsText(system: SystemSnapshot): string {
+  const here = system.sites.filter((site) => site.isConnected).length;
   const sites = here === 0 ? "no site is connected" : `${here} ${here === 1 ? "site" : "sites"} connected`;
   const jobs = system.jobs.length;
   return `${sites}, ${jobs === 0 ? "no job is running" : `${jobs} ${jobs === 1 ? "job" : "jobs"} running`}`;

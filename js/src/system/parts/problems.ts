@@ -1,35 +1,35 @@
 /** What is wrong, a sentence each. New ones are said to a screen reader. */
-import { h, show, whenChanged } from "../../core/dom";
+import { h, setVisible, whenChanged } from "../../core/dom";
 import type { SystemSnapshot } from "../snapshot";
-import { troubles as find } from "../format";
+import { findProblems as find } from "../format";
 
-const MOST = 8;
+const MAX_PROBLEMS = 8;
 
-export interface Troubles {
+export interface Problems {
   readonly element: HTMLElement;
   draw(system: SystemSnapshot, now: number): void;
 }
 
 /** @param announce tells a screen reader */
-export function troubles(announce: (words: string) => void): Troubles {
+export function createProblems(announce: (message: string) => void): Problems {
   const element = h("ul", { class: "flw-troubles", role: "list", "aria-label": "problems" });
   let known: ReadonlySet<string> | undefined;
   const draw = whenChanged((found: readonly string[]) => {
-    const items = found.slice(0, MOST).map((words) => item(words));
-    if (found.length > MOST) items.push(item(`and ${found.length - MOST} more, see the list below`));
+    const items = found.slice(0, MAX_PROBLEMS).map((words) => createItem(words));
+    if (found.length > MAX_PROBLEMS) items.push(createItem(`and ${found.length - MAX_PROBLEMS} more, see the list below`));
     element.replaceChildren(...items);
-    show(element, items.length > 0);
+    setVisible(element, items.length > 0);
     // Without its numbers: a sentence that counts seconds would talk without end.
-    const kinds = new Map(found.map((words) => [words.replaceAll(/\d+/g, ""), words]));
+    const byKind = new Map(found.map((words) => [words.replaceAll(/\d+/g, ""), words]));
     const before = known;
-    const fresh = before && [...kinds].find(([kind]) => !before.has(kind));
-    if (fresh) announce(fresh[1]);
-    else if (before?.size && !kinds.size) announce("all problems are gone");
-    known = new Set(kinds.keys());
+    const added = before && [...byKind].find(([kind]) => !before.has(kind));
+    if (added) announce(added[1]);
+    else if (before?.size && !byKind.size) announce("all problems are gone");
+    known = new Set(byKind.keys());
   });
   return { element, draw: (system, now) => draw(find(system, now)) };
 }
 
-function item(words: string): HTMLElement {
-  return h("li", {}, h("span", { class: "flw-glyph", "aria-hidden": "true" }, "!"), h("span", {}, words));
+function createItem(text: string): HTMLElement {
+  return h("li", {}, h("span", { class: "flw-glyph", "aria-hidden": "true" }, "!"), h("span", {}, text));
 }
