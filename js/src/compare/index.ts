@@ -1,17 +1,35 @@
-/** The browser's half of flare_widgets.views.compare.CompareView. */
+/** The front-end half of flare_widgets/views/compare/view.py: draws the comparison of jobs. */
+import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { createChart } from "../core/chart";
 import { h, setText, setVisible, whenChanged } from "../core/dom";
-import { type RenderContext, listen } from "../core/anywidget-model";
 import { kernelBanner } from "../core/kernel-banner";
 import { createSwatch } from "../core/series-style";
-import { asRecords, asText, asTexts } from "../core/validate";
-import { readMetrics } from "./view-model";
+import { asBoolean, asRecords, asText, asTexts } from "../core/validate";
+import { type Metric, readMetrics } from "./view-model";
 
-const DRAWN_TRAITS = ["jobs", "headings", "rows", "metrics", "differences"] as const;
+interface CompareTraits {
+  /** Problems of the jobs, a sentence each. */
+  readonly jobs: readonly string[];
+  readonly headings: string[];
+  readonly rows: string[][];
+  readonly metrics: readonly Metric[];
+  readonly differences: readonly string[];
+  readonly ended: boolean;
+}
+
+const READERS: TraitReaders<CompareTraits> = {
+  jobs: readProblems,
+  headings: (value) => asTexts(value),
+  rows: readRows,
+  metrics: readMetrics,
+  differences: (value) => asTexts(value),
+  ended: asBoolean,
+};
 
 export default { render };
 
 function render({ model, el }: RenderContext): () => void {
+  const traits = new TypedModel(model, READERS);
   const table = h("table");
   const choice = h("select", { class: "flw-metric", "aria-label": "metric" });
   const direction = h("span");
@@ -52,11 +70,11 @@ function render({ model, el }: RenderContext): () => void {
   });
 
   function draw(): void {
-    const metrics = readMetrics(model.get("metrics"));
-    const rows = readRows(model.get("rows"));
-    drawTable({ headings: asTexts(model.get("headings")), rows });
+    const metrics = traits.get("metrics");
+    const rows = traits.get("rows");
+    drawTable({ headings: traits.get("headings"), rows });
     drawChoice(metrics.map(({ name }) => name));
-    drawNotes(readNotes(model.get("jobs"), asTexts(model.get("differences")), metrics.length));
+    drawNotes(composeNotes(traits.get("jobs"), traits.get("differences"), metrics.length));
     const metric = metrics.find(({ name }) => name === choice.value) ?? metrics[0];
     setVisible(chooser, metric !== undefined);
     setVisible(chart.element, metric !== undefined);
@@ -72,8 +90,8 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   choice.addEventListener("change", draw);
-  const kernel = kernelBanner(model, element, () => {}, () => model.get("ended") !== true);
-  const stop = listen(model, DRAWN_TRAITS.map((name) => `change:${name}`), draw);
+  const kernel = kernelBanner(model, element, () => {}, () => !traits.get("ended"));
+  const stop = traits.onChange(["jobs", "headings", "rows", "metrics", "differences"], draw);
   el.append(element);
   draw();
   return () => {
@@ -84,12 +102,15 @@ function render({ model, el }: RenderContext): () => void {
   };
 }
 
-function readNotes(jobs: unknown, differences: readonly string[], metrics: number): string[] {
-  const problems = asRecords(jobs).flatMap(({ label, trouble }) =>
+function composeNotes(problems: readonly string[], differences: readonly string[], metrics: number): string[] {
+  const notes = metrics === 0 && problems.length === 0 ? ["No metrics yet."] : [...problems];
+  return differences.length ? [...notes, `They differ in: ${differences.join(", ")}.`] : notes;
+}
+
+function readProblems(jobs: unknown): string[] {
+  return asRecords(jobs).flatMap(({ label, trouble }) =>
     asText(trouble) ? [`${asText(label)}: ${asText(trouble, 500)}`] : [],
   );
-  if (metrics === 0 && problems.length === 0) problems.push("No metrics yet.");
-  return differences.length ? [...problems, `They differ in: ${differences.join(", ")}.`] : problems;
 }
 
 function readRows(value: unknown): string[][] {

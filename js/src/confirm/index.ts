@@ -1,20 +1,29 @@
-/** The browser's half of flare_widgets.views.question.QuestionView: the cell waits for what is answered here. */
+/** The front-end half of flare_widgets/views/core/confirm.py: a question whose answer the running cell waits for. */
+import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { h } from "../core/dom";
-import { type RenderContext, send } from "../core/anywidget-model";
 import { kernelBanner } from "../core/kernel-banner";
-import { sanitize } from "../core/text";
+import { asText } from "../core/validate";
 
 const MAX_TEXT_CHARS = 500;
 
+interface ConfirmTraits {
+  readonly question: string;
+  readonly yes: string;
+  readonly no: string;
+}
+
+const readText = (value: unknown): string => asText(value, MAX_TEXT_CHARS);
+const READERS: TraitReaders<ConfirmTraits> = { question: readText, yes: readText, no: readText };
+
 export default {
   render({ model, el }: RenderContext): () => void {
-    const words = (name: string): string => sanitize(String(model.get(name) ?? ""), MAX_TEXT_CHARS);
-    const yes = h("button", { class: "flw-button flw-danger", type: "button" }, words("yes"));
-    const no = h("button", { class: "flw-button", type: "button" }, words("no"));
+    const traits = new TypedModel(model, READERS);
+    const yes = h("button", { class: "flw-button flw-danger", type: "button" }, traits.get("yes"));
+    const no = h("button", { class: "flw-button", type: "button" }, traits.get("no"));
     const element = h(
       "div",
-      { class: "flw-confirm flw-live", role: "group", "aria-label": words("question") },
-      h("p", { class: "flw-confirm-text" }, words("question")),
+      { class: "flw-confirm flw-live", role: "group", "aria-label": traits.get("question") },
+      h("p", { class: "flw-confirm-text" }, traits.get("question")),
       h("div", { class: "flw-buttons" }, yes, no),
     );
     const enable = (on: boolean): void => {
@@ -23,20 +32,20 @@ export default {
     const kernel = kernelBanner(model, element, () => enable(!kernel.hasEnded));
     const answer = (agreed: boolean): void => {
       enable(false);
-      send(model, { kind: "answer", yes: agreed });
+      traits.send({ kind: "answer", yes: agreed });
     };
     yes.addEventListener("click", () => answer(true));
     no.addEventListener("click", () => answer(false));
     element.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !no.disabled) answer(false);
-      // What is typed here is no command of the notebook around it.
+      // Keys typed here must not reach the notebook, which has shortcuts of its own.
       event.stopPropagation();
     });
     el.append(element);
-    // As a prompt of the kernel's does: whoever ran the cell by the keyboard answers by it. Enter alone destroys nothing.
+    // As the kernel's own prompt does, so that whoever ran the cell by keyboard can answer. Enter alone is harmless.
     requestAnimationFrame(() => no.focus({ preventScroll: true }));
-    // That this is heard while the cell runs tells the kernel that an answer will be.
-    send(model, { kind: "clock" });
+    // Receiving this while the cell runs tells the kernel that answers can reach it.
+    traits.send({ kind: "clock" });
     return () => {
       kernel.dispose();
       element.remove();

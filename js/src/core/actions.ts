@@ -3,7 +3,7 @@
  * came of them. The browser's half of flare_widgets/views/actions.py, whose `Actions.to_json` is the trait `actions`.
  */
 import { h, setText, setVisible } from "./dom";
-import { asRecords, asNumber, asText } from "./validate";
+import { asNumber, asRecord, asRecords, asText } from "./validate";
 
 export interface Action {
   readonly name: string;
@@ -52,6 +52,11 @@ export function readActions(value: unknown): Action[] {
       revision: asNumber(raw["turn"]) ?? 0,
     };
   });
+}
+
+/** Read a trait that has such a list for each of several names. */
+export function readActionsByName(value: unknown): ReadonlyMap<string, readonly Action[]> {
+  return new Map(Object.entries(asRecord(value)).map(([name, actions]) => [asText(name), readActions(actions)]));
 }
 
 export interface ActionBar {

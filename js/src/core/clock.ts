@@ -1,4 +1,9 @@
-import { type Model, listen } from "./anywidget-model";
+import type { TypedModel } from "./anywidget-model";
+
+/** The trait that says when the kernel last sent something; every live view has it. */
+export interface ClockTraits {
+  readonly sent_at: number | null;
+}
 
 /** The browser's clock, in seconds since the epoch. */
 export const browserNow = (): number => Date.now() / 1000;
@@ -38,11 +43,11 @@ export class KernelClock {
   }
 
   /** Follow the times in what a model's kernel sends; the returned function ends that. */
-  follow(model: Model): () => void {
+  follow(model: TypedModel<ClockTraits>): () => void {
     this.setLowerBound(model.get("sent_at"));
     const stop = [
-      listen(model, ["change:sent_at"], () => this.addSample(model.get("sent_at"))),
-      listen(model, ["msg:custom"], (message) => {
+      model.onChange(["sent_at"], () => this.addSample(model.get("sent_at"))),
+      model.onMessage((message) => {
         const { kind, now } = (message ?? {}) as { kind?: unknown; now?: unknown };
         if (kind === "clock") this.addSample(now);
       }),

@@ -136,6 +136,14 @@ export function disableAll(actions: readonly Action[], kernel: KernelStatus): re
   return actions.map((action) => ({ ...action, disabledReason: reason, state: "ready", message: "", progress: null }));
 }
 
+/** Apply `disableAll` to the actions of each name. */
+export function disableAllByName(
+  actions: ReadonlyMap<string, readonly Action[]>,
+  kernel: KernelStatus,
+): ReadonlyMap<string, readonly Action[]> {
+  return new Map([...actions].map(([name, list]) => [name, disableAll(list, kernel)]));
+}
+
 /** What a view says of itself, as it is true while there is such trouble: it was so. */
 export function prefixStale(problem: string, sentence: string): string {
   return problem ? `${problem}. Before: ${sentence}` : sentence;

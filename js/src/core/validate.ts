@@ -20,6 +20,10 @@ export function asText(value: unknown, limit?: number): string {
   return typeof value === "string" ? sanitize(value, limit) : "";
 }
 
+export function asBoolean(value: unknown): boolean {
+  return value === true;
+}
+
 export function asNumber(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }

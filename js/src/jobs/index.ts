@@ -1,29 +1,50 @@
-/** The browser's half of flare_widgets.views.jobs.JobsView: its traits, rows and messages, joined to the view. */
-import { readActions } from "../core/actions";
-import { KernelClock, browserNow } from "../core/clock";
+/** The front-end half of flare_widgets/views/jobs/view.py: connects the table of jobs to its model. */
+import { type Action, readActions } from "../core/actions";
+import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { type ClockTraits, KernelClock, browserNow } from "../core/clock";
 import { h } from "../core/dom";
-import { RowSync } from "../core/row-sync";
-import { type Model, type RenderContext, listen, send } from "../core/anywidget-model";
 import { disableAll, watchKernel } from "../core/kernel";
-import { sanitize } from "../core/text";
+import { RowSync } from "../core/row-sync";
+import { asBoolean, asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
-import { createNestedWidget } from "./nested-widget";
 import { type ListedJob, readListedJob } from "./listed-job";
+import { createNestedWidget } from "./nested-widget";
 import { createJobsView } from "./view";
 
+interface JobsTraits extends ClockTraits {
+  readonly study: string;
+  readonly facts_at: number | null;
+  readonly trouble: string;
+  readonly ended: boolean;
+  readonly seq: number | null;
+  readonly below: string;
+  readonly actions: readonly Action[];
+}
 
-/** Called once for each model; all its views share the rows and one idea of the kernel's clock. */
+const READERS: TraitReaders<JobsTraits> = {
+  sent_at: asNumber,
+  study: asText,
+  facts_at: asNumber,
+  trouble: (value) => asText(value, 500),
+  ended: asBoolean,
+  seq: asNumber,
+  below: asText,
+  actions: readActions,
+};
+
+/** Create the widget of one model; all its views share the rows and one estimate of the kernel's clock. */
 export default function jobsWidget() {
   const clock = new KernelClock();
   let rowSync: RowSync<ListedJob> | undefined;
 
   function initialize({ model }: { model: Model }): () => void {
-    const rows = new RowSync<ListedJob>({ parseRow: readListedJob, send: (message) => send(model, message) });
+    const traits = new TypedModel(model, READERS);
+    const rows = new RowSync<ListedJob>({ parseRow: readListedJob, send: (message) => traits.send(message) });
     rowSync = rows;
     const stop = [
-      clock.follow(model),
-      listen(model, ["change:seq"], () => rows.expect(model.get("seq"))),
-      listen(model, ["msg:custom"], (message) => rows.handleMessage(message)),
+      clock.follow(traits),
+      traits.onChange(["seq"], () => rows.expect(traits.get("seq"))),
+      traits.onMessage((message) => rows.handleMessage(message)),
     ];
     rows.start();
     return () => {
@@ -33,34 +54,35 @@ export default function jobsWidget() {
   }
 
   function render({ model, el }: RenderContext): () => void {
+    const traits = new TypedModel(model, READERS);
     const view = createJobsView({
       kernelNow: () => clock.now(),
       browserNow,
-      send: (message, jobs) => send(model, { ...message, arguments: { jobs } }),
+      send: (message, jobs) => traits.send({ ...message, arguments: { jobs } }),
     });
-    const below = createNestedWidget(model, () => send(model, { kind: "shut" }));
+    const nested = createNestedWidget(model, () => traits.send({ kind: "shut" }));
     let rows: readonly ListedJob[] | undefined = rowSync?.isKnown ? [...rowSync.rows.values()] : undefined;
     const kernel = watchKernel(model, {
-      probe: () => send(model, { kind: "clock" }),
+      probe: () => traits.send({ kind: "clock" }),
       onChange: () => draw(),
-      isNeeded: () => model.get("ended") !== true,
+      isNeeded: () => !traits.get("ended"),
     });
     const draw = (): void => {
-      const factsAt = model.get("facts_at");
-      const ended = model.get("ended") === true;
+      const updatedAt = traits.get("facts_at");
+      const hasEnded = traits.get("ended");
       view.draw({
         jobs: rows,
-        study: sanitize(String(model.get("study") ?? "")),
-        updatedAt: typeof factsAt === "number" && factsAt > 0 ? factsAt : null,
-        connectionProblem: (ended ? "" : kernel.problem) || sanitize(String(model.get("trouble") ?? ""), 500),
-        hasEnded: ended,
-        actions: disableAll(readActions(model.get("actions")), kernel),
+        study: traits.get("study"),
+        updatedAt: updatedAt !== null && updatedAt > 0 ? updatedAt : null,
+        connectionProblem: (hasEnded ? "" : kernel.problem) || traits.get("trouble"),
+        hasEnded,
+        actions: disableAll(traits.get("actions"), kernel),
       });
     };
     const stop = [
       kernel.dispose,
-      listen(model, ["change:facts_at", "change:sent_at", "change:trouble", "change:actions", "change:ended"], draw),
-      listen(model, ["change:below"], () => below.draw(model.get("below"))),
+      traits.onChange(["facts_at", "sent_at", "trouble", "actions", "ended"], draw),
+      traits.onChange(["below"], () => nested.draw(traits.get("below"))),
       rowSync?.subscribe(() => {
         rows = [...(rowSync?.rows.values() ?? [])];
         draw();
@@ -68,12 +90,12 @@ export default function jobsWidget() {
       reportVisibility(model, el),
     ];
     draw();
-    el.append(h("div", {}, view.element, below.element));
-    below.draw(model.get("below"));
-    send(model, { kind: "clock" });
+    el.append(h("div", {}, view.element, nested.element));
+    nested.draw(traits.get("below"));
+    traits.send({ kind: "clock" });
     return () => {
       stop.forEach((undo) => undo?.());
-      below.dispose();
+      nested.dispose();
       view.dispose();
     };
   }

@@ -1,56 +1,67 @@
-/** The browser's half of flare_widgets.views.system.SystemView: its traits and messages, joined to the view. */
-import { type Action, readActions } from "../core/actions";
-import { KernelClock, browserNow } from "../core/clock";
-import { type Model, type RenderContext, listen, send } from "../core/anywidget-model";
-import { type KernelStatus, prefixStale, disableAll, watchKernel } from "../core/kernel";
-import { asRecord } from "../core/validate";
-import { sanitize } from "../core/text";
+/** The front-end half of flare_widgets/views/system/view.py: connects the system view to its model. */
+import { type Action, readActionsByName } from "../core/actions";
+import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { type ClockTraits, KernelClock, browserNow } from "../core/clock";
+import { disableAllByName, prefixStale, watchKernel } from "../core/kernel";
+import { asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
-import { readSystem } from "./snapshot";
+import { type SystemSnapshot, readSystem } from "./snapshot";
 import { type SystemViewState, createSystemView } from "./view";
 
-/** Called once for each model; all its views share one idea of the kernel's clock. */
+interface SystemTraits extends ClockTraits {
+  readonly snapshot: SystemSnapshot;
+  readonly sentence: string;
+  readonly actions: ReadonlyMap<string, readonly Action[]>;
+}
+
+const READERS: TraitReaders<SystemTraits> = {
+  sent_at: asNumber,
+  snapshot: readSystem,
+  sentence: (value) => asText(value, 1000),
+  actions: readActionsByName,
+};
+
+/** Create the widget of one model; all its views share one estimate of the kernel's clock. */
 export default function systemWidget() {
   const clock = new KernelClock();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(model);
+  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
   function render({ model, el }: RenderContext): () => void {
+    const traits = new TypedModel(model, READERS);
     const view = createSystemView({
       kernelNow: () => clock.now(),
       browserNow,
-      requestDetails: () => send(model, { kind: "details" }),
-      showActions: (name) => send(model, { kind: "unfold", name }),
-      send: (message) => send(model, { ...message }),
+      requestDetails: () => traits.send({ kind: "details" }),
+      showActions: (name) => traits.send({ kind: "unfold", name }),
+      send: (message) => traits.send({ ...message }),
     });
-    const kernel = watchKernel(model, { probe: () => send(model, { kind: "clock" }), onChange: () => view.draw(facts()) });
-    const facts = (): SystemViewState => {
-      const system = readSystem(model.get("snapshot"));
-      const sentence = sanitize(String(model.get("sentence") ?? ""), 1000);
+    const kernel = watchKernel(model, {
+      probe: () => traits.send({ kind: "clock" }),
+      onChange: () => view.draw(state()),
+    });
+    const state = (): SystemViewState => {
+      const system = traits.get("snapshot");
       const { problem } = kernel;
       return {
         system: problem ? { ...system, connectionProblem: problem, isKernelProblem: true } : system,
-        announcement: prefixStale(problem, sentence),
-        actions: readActionsByName(model.get("actions"), kernel),
+        announcement: prefixStale(problem, traits.get("sentence")),
+        actions: disableAllByName(traits.get("actions"), kernel),
       };
     };
-    const undo = listen(model, ["change:snapshot", "change:actions", "change:sent_at"], () => view.draw(facts()));
-    view.draw(facts());
+    const stop = [
+      kernel.dispose,
+      traits.onChange(["snapshot", "actions", "sent_at"], () => view.draw(state())),
+      reportVisibility(model, view.element),
+    ];
+    view.draw(state());
     el.append(view.element);
-    const unseen = reportVisibility(model, view.element);
-    send(model, { kind: "clock" });
+    traits.send({ kind: "clock" });
     return () => {
-      undo();
-      kernel.dispose();
-      unseen();
+      stop.forEach((undo) => undo());
       view.dispose();
     };
   }
 
   return { initialize, render };
-}
-
-function readActionsByName(value: unknown, kernel: KernelStatus): ReadonlyMap<string, readonly Action[]> {
-  const all = Object.entries(asRecord(value));
-  return new Map(all.map(([name, actions]) => [sanitize(name), disableAll(readActions(actions), kernel)]));
 }
