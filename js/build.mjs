@@ -1,11 +1,12 @@
 // Builds one bundle per view into the Python package: NAME.js and NAME.css for the live widget, and
 // NAME-static.css for the HTML that stays in a saved notebook. The output is committed and must not depend on
 // the machine or the folder it was built in, so that CI can build again and compare.
-import { build } from "esbuild";
+
 import { existsSync } from "node:fs";
-import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const views = ["compare", "confirm", "faults", "job", "jobs", "session", "submit", "system"];
 /** Views that have a static form only. */

@@ -41,7 +41,8 @@ function open(traits: Record<string, unknown> = {}) {
   const close = widget.render({ model, el });
   const receive = (news: Record<string, unknown>): void => {
     Object.assign(all, news);
-    for (const name of Object.keys(news)) for (const listener of listeners.get(`change:${name}`) ?? []) listener(undefined);
+    for (const name of Object.keys(news))
+      for (const listener of listeners.get(`change:${name}`) ?? []) listener(undefined);
   };
   const choice = el.querySelector("select") as HTMLSelectElement;
   return { el, close, receive, choice, listeners };
@@ -49,7 +50,14 @@ function open(traits: Record<string, unknown> = {}) {
 
 beforeEach(() => {
   // There is no canvas here.
-  vi.stubGlobal("Path2D", class { moveTo(): void {} lineTo(): void {} rect(): void {} });
+  vi.stubGlobal(
+    "Path2D",
+    class {
+      moveTo(): void {}
+      lineTo(): void {}
+      rect(): void {}
+    },
+  );
   const context = new Proxy({} as Record<string, unknown>, {
     get: (kept, name: string) => kept[name] ?? (() => (name === "measureText" ? { width: 10 } : undefined)),
   });

@@ -48,7 +48,12 @@ function render({ model, el }: RenderContext): () => void {
   const drawTable = whenChanged(({ headings, rows }: { headings: string[]; rows: string[][] }) => {
     const head = h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", { scope: "col" }, text))));
     const lines = rows.map(([name = "", ...cells], number) =>
-      h("tr", {}, h("th", { scope: "row" }, createSwatch(number, false), " ", name), ...cells.map((cell) => h("td", {}, cell))),
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, createSwatch(number, false), " ", name),
+        ...cells.map((cell) => h("td", {}, cell)),
+      ),
     );
     table.replaceChildren(head, h("tbody", {}, ...lines));
   });
@@ -90,7 +95,12 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   choice.addEventListener("change", draw);
-  const kernel = kernelBanner(model, element, () => {}, () => !traits.get("ended"));
+  const kernel = kernelBanner(
+    model,
+    element,
+    () => {},
+    () => !traits.get("ended"),
+  );
   const stop = traits.onChange(["jobs", "headings", "rows", "metrics", "differences"], draw);
   el.append(element);
   draw();

@@ -1,5 +1,5 @@
 /** The metrics of the jobs: what `CompareView.metrics` says, read with care. */
-import { asRecords, asNumber, asPoints, asRecord, asText } from "../core/validate";
+import { asNumber, asPoints, asRecord, asRecords, asText } from "../core/validate";
 
 export interface Metric {
   readonly name: string;

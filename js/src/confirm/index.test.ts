@@ -10,7 +10,14 @@ function open(question = "Delete hello, for good?") {
   document.body.append(el);
   const close = widget.render({ model, el });
   const [yes, no] = [...el.querySelectorAll("button")] as [HTMLButtonElement, HTMLButtonElement];
-  return { model, el, yes, no, close, answers: () => model.sent.filter((one) => (one as { kind: string }).kind === "answer") };
+  return {
+    model,
+    el,
+    yes,
+    no,
+    close,
+    answers: () => model.sent.filter((one) => (one as { kind: string }).kind === "answer"),
+  };
 }
 
 afterEach(() => document.body.replaceChildren());

@@ -23,10 +23,14 @@ function open(...offers: Record<string, unknown>[]) {
   const heard: string[] = [];
   let now = 100;
   let actions = readActions(offers);
-  const bar = createActionBar({ send: (message) => told.push(message), announce: (words) => heard.push(words), now: () => now });
+  const bar = createActionBar({
+    send: (message) => told.push(message),
+    announce: (words) => heard.push(words),
+    now: () => now,
+  });
   document.body.append(bar.element);
   bar.draw(actions, now);
-  const shown = (element: Element | null | undefined): boolean => !!element && element.closest("[hidden]") === null;
+  const shown = (element: Element | null | undefined): boolean => element?.closest("[hidden]") === null;
   const button = (label: string): HTMLButtonElement => {
     const found = [...bar.element.querySelectorAll("button")].find(
       (b) => shown(b) && (b.querySelector("span")?.textContent ?? b.textContent) === label,
@@ -40,7 +44,10 @@ function open(...offers: Record<string, unknown>[]) {
     heard,
     button,
     field: () => bar.element.querySelector("input")!,
-    words: () => [...bar.element.querySelectorAll(".flw-action-line")].filter(shown).map((l) => l.querySelector("span")!.textContent),
+    words: () =>
+      [...bar.element.querySelectorAll(".flw-action-line")]
+        .filter(shown)
+        .map((l) => l.querySelector("span")!.textContent),
     receive(...next: Record<string, unknown>[]) {
       actions = readActions(next);
       bar.draw(actions, now);
@@ -204,12 +211,20 @@ describe("what comes from the kernel", () => {
   it.each([null, 3, {}, "actions"])("%j is no action", (nonsense) => expect(readActions(nonsense)).toEqual([]));
 
   it("is made safe", () => {
-    const [action] = readActions([{ name: "x", words: "a\u202e\u001b", state: "exploded", progress: "half", turn: NaN }]);
+    const [action] = readActions([
+      { name: "x", words: "a\u202e\u001b", state: "exploded", progress: "half", turn: NaN },
+    ]);
     expect(action).toMatchObject({ message: "a��", state: "ready", progress: null, revision: 0, label: "" });
   });
 
   it("never becomes markup", () => {
-    const { bar } = open({ ...ABORT, label: "<img src=x>", reason: "<b>no</b>", words: "<script>1</script>", state: "failed" });
+    const { bar } = open({
+      ...ABORT,
+      label: "<img src=x>",
+      reason: "<b>no</b>",
+      words: "<script>1</script>",
+      state: "failed",
+    });
     expect(bar.element.querySelector("img, b, script")).toBeNull();
   });
 });

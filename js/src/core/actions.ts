@@ -99,20 +99,22 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
   /** Whose reason was asked for last. */
   let explainedName = "";
 
-  function draw(actions: readonly Action[], now: number): void {
+  function draw(actions: readonly Action[], at: number): void {
     latest = actions;
     const focused = focusedElement(element);
-    for (const { name, revision } of actions) if ((sent.get(name)?.revision ?? revision) !== revision) sent.delete(name);
+    for (const { name, revision } of actions)
+      if ((sent.get(name)?.revision ?? revision) !== revision) sent.delete(name);
     const askedAction = actions.find(({ name }) => name === askingName);
     // The question is pointless when what it asks about has happened, or cannot be done any more.
-    if (askingName && (!askedAction || askedAction.disabledReason || isBusy(askedAction) || sent.has(askingName))) askingName = "";
+    if (askingName && (!askedAction || askedAction.disabledReason || isBusy(askedAction) || sent.has(askingName)))
+      askingName = "";
     syncParts(buttonsByName, actions, buttons, (action) => new Button(action, () => onPress(action.name)));
     syncParts(linesByName, actions, messages, (action) => new StatusLine(() => cancel(action.name)));
     for (const action of actions) {
       const sentMessage = sent.get(action.name);
       const isWaiting = sentMessage !== undefined;
       buttonsByName.get(action.name)?.draw(action, isBusy(action) || isWaiting);
-      const text = sentMessage ? waitingText(action, now - sentMessage.at) : statusText(action, explainedName);
+      const text = sentMessage ? waitingText(action, at - sentMessage.at) : statusText(action, explainedName);
       if (linesByName.get(action.name)?.draw(action, text, isWaiting)) announce(text.replace(/^✕ /, ""));
     }
     const open = actions.find(({ name }) => name === askingName);
@@ -143,8 +145,8 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
   }
 
   function onAnswer(yes: boolean, typed: string): void {
-    const action = latest.find(({ name }) => name === askingName);
     const name = askingName;
+    const action = latest.find((offered) => offered.name === name);
     askingName = "";
     if (yes && action) dispatch(action, typed);
     redraw();
@@ -206,10 +208,10 @@ class Button {
     this.element.addEventListener("click", pressed);
   }
 
-  draw(action: Action, isBusy: boolean): void {
+  draw(action: Action, isRunning: boolean): void {
     setText(this.#label, action.label);
     setText(this.#reason, action.disabledReason ? ` (not possible: ${action.disabledReason})` : "");
-    const isDisabled = action.disabledReason !== "" || isBusy;
+    const isDisabled = action.disabledReason !== "" || isRunning;
     if (isDisabled) this.element.setAttribute("aria-disabled", "true");
     else this.element.removeAttribute("aria-disabled");
     this.element.title = action.disabledReason;
@@ -235,7 +237,8 @@ class StatusLine {
 
   /** Draw, and return whether it is something to interrupt a reader for: no number that ticks is. */
   draw(action: Action, text: string, isWaiting: boolean): boolean {
-    const isNews = text !== this.#lastText && text !== "" && (action.state !== "running" || this.#lastState !== "running");
+    const isNews =
+      text !== this.#lastText && text !== "" && (action.state !== "running" || this.#lastState !== "running");
     this.#lastText = text;
     this.#lastState = action.state;
     setText(this.#text, text);
@@ -271,7 +274,14 @@ class Confirmation {
     this.#field.className = "flw-typed";
     this.#field.autocomplete = "off";
     this.#field.spellcheck = false;
-    this.element = h("div", { class: "flw-action-confirm", role: "group", ...SUPPRESS_NOTEBOOK_SHORTCUTS }, this.#text, this.#field, this.#confirm, this.#cancel);
+    this.element = h(
+      "div",
+      { class: "flw-action-confirm", role: "group", ...SUPPRESS_NOTEBOOK_SHORTCUTS },
+      this.#text,
+      this.#field,
+      this.#confirm,
+      this.#cancel,
+    );
     this.#confirm.addEventListener("click", yes);
     this.#cancel.addEventListener("click", () => answered(false, ""));
     this.#field.addEventListener("input", () => this.#drawButton());

@@ -6,7 +6,11 @@ import { asNumber, asText } from "./validate";
 const open = (traits: Record<string, unknown>) => {
   const model = new FakeModel(traits);
   const readText = vi.fn((value: unknown) => asText(value));
-  return { model, readText, typed: new TypedModel<{ name: string; round: number | null }>(model, { name: readText, round: asNumber }) };
+  return {
+    model,
+    readText,
+    typed: new TypedModel<{ name: string; round: number | null }>(model, { name: readText, round: asNumber }),
+  };
 };
 
 it("validates hostile values", () => {

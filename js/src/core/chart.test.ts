@@ -7,8 +7,22 @@ const PICTURE: ChartData = {
   label: "accuracy by round",
   xLabel: "round",
   lines: [
-    { name: "all together", isBold: true, points: [[1, 0.4], [2, 0.612], [3, 0.607]] },
-    { name: "hospital-a", points: [[1, 0.41], [3, 0.59]] },
+    {
+      name: "all together",
+      isBold: true,
+      points: [
+        [1, 0.4],
+        [2, 0.612],
+        [3, 0.607],
+      ],
+    },
+    {
+      name: "hospital-a",
+      points: [
+        [1, 0.41],
+        [3, 0.59],
+      ],
+    },
   ],
   mark: { x: 2, y: 0.612, label: "best" },
 };
@@ -45,7 +59,11 @@ describe("a chart", () => {
   it("has the labels of the values it shows, also when they have changed", async () => {
     const labels = async (...values: number[]): Promise<unknown[]> => {
       calls.length = 0;
-      open.draw({ label: "loss", xLabel: "round", lines: [{ name: "loss", points: values.map((y, x) => [x + 1, y] as const) }] });
+      open.draw({
+        label: "loss",
+        xLabel: "round",
+        lines: [{ name: "loss", points: values.map((y, x) => [x + 1, y] as const) }],
+      });
       await new Promise((resolve) => setTimeout(resolve));
       return calls.filter(([name]) => name === "fillText").map(([, text]) => text);
     };
@@ -71,13 +89,32 @@ describe("a chart", () => {
   });
 
   it("tells lines apart by dash and mark, not by colour alone", () => {
-    open.draw({ ...PICTURE, lines: Array.from({ length: 12 }, (_, n) => ({ name: `s${n}`, points: [[1, n], [2, n]] })) });
+    open.draw({
+      ...PICTURE,
+      lines: Array.from({ length: 12 }, (_, n) => ({
+        name: `s${n}`,
+        points: [
+          [1, n],
+          [2, n],
+        ],
+      })),
+    });
     const looks = [...open.element.querySelectorAll("svg")].map((swatch) => swatch.innerHTML);
     expect(new Set(looks).size).toBe(12);
   });
 
   it("has a gap where a logarithmic scale has no place for a value, and says so", () => {
-    const lines = [{ name: "loss", points: [[1, 10], [2, 0], [3, 0.1], [4, Number.NaN]] as const }];
+    const lines = [
+      {
+        name: "loss",
+        points: [
+          [1, 10],
+          [2, 0],
+          [3, 0.1],
+          [4, Number.NaN],
+        ] as const,
+      },
+    ];
     open.draw({ label: "loss", xLabel: "round", lines, isLogScale: true });
     expect(note()).toBe("1 value is not above 0: a logarithmic scale has no place for it");
     // The round is there and its value is told, though the line has a gap.
@@ -100,7 +137,19 @@ describe("a chart", () => {
   it("keeps its drawing for new values, and makes another for other lines", () => {
     open.draw(PICTURE);
     const first = plot().firstElementChild;
-    open.draw({ ...PICTURE, lines: [{ ...PICTURE.lines[0]!, points: [[1, 0.4], [2, 0.5]] }, PICTURE.lines[1]!] });
+    open.draw({
+      ...PICTURE,
+      lines: [
+        {
+          ...PICTURE.lines[0]!,
+          points: [
+            [1, 0.4],
+            [2, 0.5],
+          ],
+        },
+        PICTURE.lines[1]!,
+      ],
+    });
     expect(plot().firstElementChild).toBe(first);
     open.draw({ ...PICTURE, isLogScale: true });
     expect(plot().firstElementChild).not.toBe(first);

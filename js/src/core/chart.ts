@@ -11,9 +11,9 @@
  */
 import uPlot from "uplot";
 import { h, setText, setVisible } from "./dom";
-import { seriesStyle, createSwatch } from "./series-style";
-import { formatValue, formatTick, formatTicks } from "./numbers";
-import { type Scale, createScale } from "./scale";
+import { formatTick, formatTicks, formatValue } from "./numbers";
+import { createScale, type Scale } from "./scale";
+import { createSwatch, seriesStyle } from "./series-style";
 import { sanitize } from "./text";
 
 export interface ChartLine {
@@ -96,10 +96,18 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     const { lines, isLogScale = false } = data;
     columns = alignLines(lines);
     const [xs, ...rows] = columns;
-    scale = createScale([...rows.flat(), data.mark?.y].filter((y) => typeof y === "number"), isLogScale);
+    scale = createScale(
+      [...rows.flat(), data.mark?.y].filter((y) => typeof y === "number"),
+      isLogScale,
+    );
     // uPlot is given places, not values: its arithmetic ends long before that of numbers does.
     const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? scale.position(y) : y)))];
-    const nextLayoutKey = JSON.stringify([isLogScale, data.xLabel, next.hiddenCount ?? 0, lines.map(({ name, isBold }) => [name, isBold === true])]);
+    const nextLayoutKey = JSON.stringify([
+      isLogScale,
+      data.xLabel,
+      next.hiddenCount ?? 0,
+      lines.map(({ name, isBold }) => [name, isBold === true]),
+    ]);
     plot.setAttribute("aria-label", sanitize(next.label));
     if (pointedIndex !== null && pointedIndex >= columns[0].length) pointedIndex = null;
     if (uplot && layoutKey === nextLayoutKey) {
@@ -110,7 +118,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
       layoutKey = nextLayoutKey;
       entries = lines.slice(0, MAX_LEGEND_ENTRIES).map(createLegendEntry);
       const more = lines.length - entries.length + (next.hiddenCount ?? 0);
-      legend.replaceChildren(...entries.map(({ element }) => element));
+      legend.replaceChildren(...entries.map((item) => item.element));
       if (more > 0) legend.append(h("li", { class: "flw-legend-item" }, `and ${more} more`));
       uplot?.destroy();
       uplot = new uPlot(options(lines), places as uPlot.AlignedData, plot);
@@ -236,16 +244,18 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
   function updateReadout(): void {
     if (!data) return;
     const [xs, ...rows] = columns;
-    const value = (index: number, at: number | null): string => {
+    const valueText = (index: number, position: number | null): string => {
       const row = rows[index] ?? [];
-      const y = at === null ? row.filter((value) => typeof value === "number").at(-1) : row[at];
-      return typeof y === "number" ? formatValue(y) : at === null ? "no value" : "–";
+      const y = position === null ? row.filter((value) => typeof value === "number").at(-1) : row[position];
+      return typeof y === "number" ? formatValue(y) : position === null ? "no value" : "–";
     };
-    entries.forEach((entry, index) => setText(entry.value, value(index, pointedIndex)));
+    entries.forEach((entry, index) => setText(entry.value, valueText(index, pointedIndex)));
     const at = pointedIndex ?? xs.length - 1;
     const x = xs[at];
     const place = x === undefined ? "" : `${data.xLabel} ${formatTick(x)}`;
-    const spoken = data.lines.slice(0, MAX_SPOKEN_LINES).map((line, index) => `${line.name} ${value(index, pointedIndex)}`);
+    const spoken = data.lines
+      .slice(0, MAX_SPOKEN_LINES)
+      .map((line, index) => `${line.name} ${valueText(index, pointedIndex)}`);
     plot.setAttribute("aria-valuemin", String(xs[0] ?? 0));
     plot.setAttribute("aria-valuemax", String(xs.at(-1) ?? 0));
     plot.setAttribute("aria-valuenow", String(x ?? 0));
@@ -254,7 +264,11 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     const parts =
       pointedIndex === null
         ? [markText(data), omittedText(data), sanitize(data.note ?? "")]
-        : [place, other && nearestLine !== null ? `${other.name} ${value(nearestLine, pointedIndex)}` : "", markText(data)];
+        : [
+            place,
+            other && nearestLine !== null ? `${other.name} ${valueText(nearestLine, pointedIndex)}` : "",
+            markText(data),
+          ];
     setText(note, parts.filter(Boolean).join(" · "));
     setVisible(legend, data.lines.length > 0);
   }
@@ -331,7 +345,8 @@ function createLegendEntry(line: ChartLine, index: number): LegendEntry {
 /** All lines over the places of any: null is a gap, and over what is undefined a line goes straight on. */
 function alignLines(lines: readonly ChartLine[]): Columns {
   const maps = lines.map(
-    ({ points }) => new Map(points.filter(([x]) => Number.isFinite(x)).map(([x, y]) => [x, Number.isFinite(y) ? y : null])),
+    ({ points }) =>
+      new Map(points.filter(([x]) => Number.isFinite(x)).map(([x, y]) => [x, Number.isFinite(y) ? y : null])),
   );
   const xs = [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
   return [xs, ...maps.map((map) => xs.map((x) => map.get(x)))];
@@ -345,7 +360,9 @@ function xRange(xs: readonly number[]): [low: number, high: number] {
 
 /** Says how many values a logarithmic scale has no place for. */
 function omittedText({ lines, isLogScale = false }: ChartData): string {
-  const left = isLogScale ? lines.flatMap(({ points }) => points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y <= 0) : [];
+  const left = isLogScale
+    ? lines.flatMap(({ points }) => points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y <= 0)
+    : [];
   if (!left.length) return "";
   return left.length === 1
     ? "1 value is not above 0: a logarithmic scale has no place for it"

@@ -19,7 +19,7 @@ export const browserNow = (): number => Date.now() / 1000;
 export class KernelClock {
   static readonly MAX_SAMPLES = 20;
   readonly #now: () => number;
-  #offsets: number[] = [];
+  readonly #offsets: number[] = [];
   #fallbackOffset = 0;
 
   /** @param now the browser's clock, in seconds since the epoch */

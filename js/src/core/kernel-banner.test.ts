@@ -5,13 +5,21 @@ import faultsWidget from "../faults/index";
 import sessionWidget from "../session/index";
 import submitWidget from "../submit/index";
 import { FakeModel } from "./fake-model";
-import { TIMEOUT_S, QUIET_S } from "./kernel";
+import { QUIET_S, TIMEOUT_S } from "./kernel";
 
 const act = (name: string): Record<string, unknown> => ({
   ...{ name, label: name, danger: false, reason: "", confirm: "", type: "", yes: "Yes", no: "No" },
   ...{ cancels: false, state: "ready", words: "", progress: null, turn: 0 },
 });
-const SESSION = { name: "one", username: "ann", role: "lead", organization: "h", address: "s:1", study: "x", state: "ready" };
+const SESSION = {
+  name: "one",
+  username: "ann",
+  role: "lead",
+  organization: "h",
+  address: "s:1",
+  study: "x",
+  state: "ready",
+};
 const JOB = { path: "/jobs/hello", name: "hello", files: [], count: 0, size: 0, apps: [], problems: [] };
 
 const VIEWS = {
@@ -58,35 +66,38 @@ function open({ widget, traits }: Shown, more: Record<string, unknown> = {}) {
   return { model, el, close, end, line: el.querySelector<HTMLElement>('[role="alert"]') };
 }
 
-it.each(Object.entries(VIEWS))("the %s view says that its kernel is gone, greys what it offers, and takes it back", async (_, view) => {
-  const { model, el, close, end, line } = open(view);
-  const grey = (): boolean | undefined =>
-    view.button === "" ? undefined : el.querySelector(view.button)?.getAttribute("aria-disabled") === "true";
-  if (view.button) expect(el.querySelector(view.button)).not.toBeNull();
-  expect(line?.hidden).toBe(true);
+it.each(Object.entries(VIEWS))(
+  "the %s view says that its kernel is gone, greys what it offers, and takes it back",
+  async (_, view) => {
+    const { model, el, close, end, line } = open(view);
+    const grey = (): boolean | undefined =>
+      view.button === "" ? undefined : el.querySelector(view.button)?.getAttribute("aria-disabled") === "true";
+    if (view.button) expect(el.querySelector(view.button)).not.toBeNull();
+    expect(line?.hidden).toBe(true);
 
-  vi.advanceTimersByTime((QUIET_S + TIMEOUT_S + 1) * 1000);
-  await Promise.resolve();
-  expect(model.sent).toContainEqual({ kind: "clock" });
-  expect(line?.textContent).toBe("the kernel does not answer: it is busy, or has ended");
-  if (view.button) expect(grey()).toBe(false); // it may yet hear
+    vi.advanceTimersByTime((QUIET_S + TIMEOUT_S + 1) * 1000);
+    await Promise.resolve();
+    expect(model.sent).toContainEqual({ kind: "clock" });
+    expect(line?.textContent).toBe("the kernel does not answer: it is busy, or has ended");
+    if (view.button) expect(grey()).toBe(false); // it may yet hear
 
-  end();
-  await Promise.resolve();
-  expect(line?.hidden).toBe(false);
-  expect(line?.textContent).toBe("the kernel has ended, and this view with it: run the cell again");
-  if (view.button) {
-    expect(grey()).toBe(true);
-    expect(el.querySelector<HTMLElement>(view.button)?.title).toBe("the kernel has ended");
-  }
+    end();
+    await Promise.resolve();
+    expect(line?.hidden).toBe(false);
+    expect(line?.textContent).toBe("the kernel has ended, and this view with it: run the cell again");
+    if (view.button) {
+      expect(grey()).toBe(true);
+      expect(el.querySelector<HTMLElement>(view.button)?.title).toBe("the kernel has ended");
+    }
 
-  model.fire("msg:custom", {});
-  await Promise.resolve();
-  expect(line?.hidden).toBe(true);
-  if (view.button) expect(grey()).toBe(false);
-  close();
-  expect(model.listening).toBe(0);
-});
+    model.fire("msg:custom", {});
+    await Promise.resolve();
+    expect(line?.hidden).toBe(true);
+    if (view.button) expect(grey()).toBe(false);
+    close();
+    expect(model.listening).toBe(0);
+  },
+);
 
 it.each(Object.entries(VIEWS))("the %s view is left in peace when it has nothing more to come", (_, view) => {
   const { model, end, line } = open(view, view.over);

@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Action } from "./actions";
 import type { Listener, Model } from "./anywidget-model";
-import { DISCONNECTED_TIMEOUT_S, TIMEOUT_S, QUIET_S, disableAll, watchKernel } from "./kernel";
+import { DISCONNECTED_TIMEOUT_S, disableAll, QUIET_S, TIMEOUT_S, watchKernel } from "./kernel";
 
 function fakeModel(host?: { kernel: { status: string; connectionStatus: string } | null }) {
   const listeners = new Map<string, Set<Listener>>();
   return {
     widget_manager: host,
     get: () => undefined,
-    on: (event: string, listener: Listener) => void listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
+    on: (event: string, listener: Listener) =>
+      void listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
     off: (event: string, listener: Listener) => void listeners.get(event)?.delete(listener),
     send: () => undefined,
     fire: (event: string) => listeners.get(event)?.forEach((listener) => listener(undefined)),
@@ -117,7 +118,13 @@ describe("a widget that was cut off", () => {
 });
 
 it("offers nothing with a kernel that has ended, and leaves nothing under way", () => {
-  const action = { name: "abort", disabledReason: "", state: "running", message: "aborting 1 of 3", progress: 0.3 } as Action;
+  const action = {
+    name: "abort",
+    disabledReason: "",
+    state: "running",
+    message: "aborting 1 of 3",
+    progress: 0.3,
+  } as Action;
   expect(disableAll([action], { problem: "", hasEnded: false, dispose: () => undefined })).toEqual([action]);
   expect(disableAll([action], { problem: "x", hasEnded: true, dispose: () => undefined })).toEqual([
     { name: "abort", disabledReason: "the kernel has ended", state: "ready", message: "", progress: null },

@@ -7,7 +7,7 @@
  * say more: that the connection between a widget and its kernel was cut (`comm_live_update`), and how the kernel is.
  */
 import type { Action } from "./actions";
-import { type Model, listen } from "./anywidget-model";
+import { listen, type Model } from "./anywidget-model";
 
 /** Seconds without a word after which the kernel is asked for one, and then again. */
 export const QUIET_S = 5;
@@ -90,9 +90,9 @@ export function watchKernel(model: Model, { probe, onChange, isNeeded = () => tr
   function evaluate(): void {
     const { status, connection } = hostKernel(model);
     if (isDisconnected && ENDED_STATES.has(status)) setStatus(ENDED, true);
-    else if (waitedSeconds === undefined || hasEnded) return;
-    // One that computes answers when it has done so, whatever the host says.
-    else if (isDisconnected && status !== undefined && status !== "busy" && waitedSeconds >= DISCONNECTED_TIMEOUT_S) {
+    if (waitedSeconds === undefined || hasEnded) return;
+    // A busy kernel answers once it has finished, whatever the host says.
+    if (isDisconnected && status !== undefined && status !== "busy" && waitedSeconds >= DISCONNECTED_TIMEOUT_S) {
       const lost = connection !== undefined && connection !== "connected";
       setStatus(lost ? UNREACHABLE : ENDED, !lost);
     } else if (waitedSeconds >= TIMEOUT_S) setStatus(NO_ANSWER);
@@ -152,8 +152,9 @@ export function prefixStale(problem: string, sentence: string): string {
 /** What JupyterLab and Notebook say of the kernel; other hosts say nothing. */
 function hostKernel(model: Model): { readonly status?: unknown; readonly connection?: unknown } {
   try {
-    const { kernel } = (model as { widget_manager?: { kernel?: { status?: unknown; connectionStatus?: unknown } | null } })
-      .widget_manager ?? {};
+    const { kernel } =
+      (model as { widget_manager?: { kernel?: { status?: unknown; connectionStatus?: unknown } | null } })
+        .widget_manager ?? {};
     if (kernel === null) return { status: "dead" };
     return kernel ? { status: kernel.status, connection: kernel.connectionStatus } : {};
   } catch {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatValue, formatTick, formatTicks } from "./numbers";
+import { formatTick, formatTicks, formatValue } from "./numbers";
 
 describe("numbers", () => {
   it.each([

@@ -10,7 +10,9 @@ export function formatValue(value: number): string {
 /** A number at an axis, without the zeros that say nothing: `0.6`, `20`, `1e+09`. */
 export function formatTick(value: number, digits = 4): string {
   const size = Math.abs(value);
-  return size !== 0 && (size < 1e-3 || size >= 1e6) ? formatExponent(value, digits - 2) : String(Number(value.toPrecision(digits)));
+  return size !== 0 && (size < 1e-3 || size >= 1e6)
+    ? formatExponent(value, digits - 2)
+    : String(Number(value.toPrecision(digits)));
 }
 
 /** The numbers at one axis: with as many digits as it takes to tell them apart. */

@@ -16,8 +16,8 @@ function open() {
   const token = (): string => asked.at(-1)?.token ?? "";
   const patch = (seq: number, set: unknown[], removed: unknown[] = []) =>
     feed.handleMessage({ kind: "rows", feed: "rows", seq, set, removed });
-  const part = (seq: number, set: unknown[], part = 0, parts = 1, to: unknown[] = [token()]) =>
-    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, to, part, parts });
+  const part = (seq: number, set: unknown[], index = 0, parts = 1, to: unknown[] = [token()]) =>
+    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, to, part: index, parts });
   return { feed, asked, told, token, patch, part, table: () => Object.fromEntries(feed.rows) };
 }
 
@@ -31,7 +31,10 @@ describe("Feed", () => {
     feed.start();
     expect(asked).toHaveLength(1);
     expect(feed.isKnown).toBe(false);
-    part(7, [["a", 1], ["b", 2]]);
+    part(7, [
+      ["a", 1],
+      ["b", 2],
+    ]);
     expect(table()).toEqual({ a: "1", b: "2" });
     expect(feed.isKnown).toBe(true);
     expect(told).toHaveBeenCalledTimes(1);
@@ -51,7 +54,11 @@ describe("Feed", () => {
   it("keeps the order in which rows came, also of keys that look like numbers", () => {
     const { feed, part } = open();
     feed.start();
-    part(0, [["10", 1], ["9", 2], ["__proto__", 3]]);
+    part(0, [
+      ["10", 1],
+      ["9", 2],
+      ["__proto__", 3],
+    ]);
     expect([...feed.rows.keys()]).toEqual(["10", "9", "__proto__"]);
   });
 
@@ -62,7 +69,10 @@ describe("Feed", () => {
     patch(6, [["b", 2]]);
     expect(asked).toHaveLength(2);
     expect(table()).toEqual({ a: "1" });
-    part(6, [["x", 9], ["b", 2]]);
+    part(6, [
+      ["x", 9],
+      ["b", 2],
+    ]);
     expect(table()).toEqual({ x: "9", b: "2" });
     patch(7, [], ["x"]);
     expect(table()).toEqual({ b: "2" });

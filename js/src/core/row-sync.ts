@@ -71,7 +71,8 @@ export class RowSync<Row> {
     const raw = (typeof message === "object" && message !== null ? message : {}) as Record<string, unknown>;
     const seq = raw["seq"];
     if (raw["kind"] !== "rows" || raw["feed"] !== this.#name || typeof seq !== "number") return false;
-    if (raw["parts"] === undefined) this.#handlePatch({ seq, set: keyedRows(raw["set"]), removed: strings(raw["removed"]) });
+    if (raw["parts"] === undefined)
+      this.#handlePatch({ seq, set: keyedRows(raw["set"]), removed: strings(raw["removed"]) });
     else if (this.#requestToken && strings(raw["to"]).includes(this.#requestToken)) this.#handlePart(seq, raw);
     return true;
   }

@@ -25,7 +25,7 @@ export function createScale(values: readonly number[], isLogScale: boolean): Sca
   // Halves, because the difference of two numbers may be larger than any number.
   const span = top / 2 - bottom / 2;
   return {
-    ticks: !found.length ? [] : isLogScale ? logTicks(low, high) : ticks(low, high),
+    ticks: found.length === 0 ? [] : isLogScale ? logTicks(low, high) : ticks(low, high),
     position(value) {
       if (!fits(value)) return null;
       return span ? ((isLogScale ? Math.log10(value) : value) / 2 - bottom / 2) / span : 0.5;
@@ -53,9 +53,11 @@ export function ticks(low: number, high: number, maxCount = MAX_TICKS): number[]
 export function logTicks(low: number, high: number, maxCount = MAX_LOG_TICKS): number[] {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const stride = Math.max(1, Math.ceil((last - first) / maxCount));
-  const powers = steps(first, last, stride).filter((p) => -300 < p && p < 300);
+  const powers = steps(first, last, stride).filter((p) => p > -300 && p < 300);
   for (const factors of stride > 1 ? [[1]] : [[1, 2, 5], [1, 3], [1]]) {
-    const found = powers.flatMap((p) => factors.map((f) => f * powerOfTen(p))).filter((value) => low <= value && value <= high);
+    const found = powers
+      .flatMap((p) => factors.map((f) => f * powerOfTen(p)))
+      .filter((value) => low <= value && value <= high);
     if (found.length >= 2 && found.length <= maxCount) return found.map((value) => Number(value.toPrecision(6)));
   }
   return ticks(low, high, maxCount).filter((value) => value > 0);

@@ -39,10 +39,20 @@ const SVG = "http://www.w3.org/2000/svg";
 /** A piece of the nth line, for a legend. Its colour is the element's own, see chart-look.css. */
 export function createSwatch(index: number, bold: boolean): SVGElement {
   const { shape, dash, colour } = seriesStyle(index);
-  const line = svgElement("path", { d: "M0 6H26", fill: "none", stroke: "currentColor", "stroke-width": bold ? "3" : "1.5" });
+  const line = svgElement("path", {
+    d: "M0 6H26",
+    fill: "none",
+    stroke: "currentColor",
+    "stroke-width": bold ? "3" : "1.5",
+  });
   if (dash.length) line.setAttribute("stroke-dasharray", dash.join(" "));
   const mark = svgElement("path", { d: shape, transform: "translate(13 6)", fill: "currentColor" });
-  const picture = svgElement("svg", { class: `flw-swatch flw-series-${colour}`, width: "26", height: "12", "aria-hidden": "true" });
+  const picture = svgElement("svg", {
+    class: `flw-swatch flw-series-${colour}`,
+    width: "26",
+    height: "12",
+    "aria-hidden": "true",
+  });
   picture.append(line, mark);
   return picture;
 }

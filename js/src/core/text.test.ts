@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatAge, sanitize, formatDuration } from "./text";
+import { formatAge, formatDuration, sanitize } from "./text";
 
 describe("clean", () => {
   it("keeps what can be printed, in any script", () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { formatExactTime, toIsoTime, formatTime } from "./time";
+import { formatExactTime, formatTime, toIsoTime } from "./time";
 
 /** A moment in the reader's own zone, whatever zone the tests run in. */
 const at = (year: number, month: number, day: number, hour: number): number =>

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { h, setText } from "./dom";
-import { type VirtualListOptions, createVirtualList } from "./virtual-list";
+import { createVirtualList, type VirtualListOptions } from "./virtual-list";
 
 const HEIGHT = 480;
 const ROW = 24;

@@ -5,7 +5,7 @@
  * a screen reader hears it by `aria-activedescendant`, and by `aria-rowindex` where in the whole it is. What else the
  * keys do is for the owner of the list (`onKey`).
  */
-import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from "@tanstack/virtual-core";
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { h } from "./dom";
 
 /** What a row is drawn into. It is used again for other rows as they come into sight. */
@@ -131,19 +131,19 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
   function place(part: RowRenderer<Row>, index: number): void {
     const row = rows[index];
     if (row === undefined) return;
-    const { element } = part;
-    element.id = `${prefix}-${index}`;
-    element.setAttribute("role", rowRole);
-    if (rowRole === "row") element.setAttribute("aria-rowindex", String(index + 1 + (header ? 1 : 0)));
+    const line = part.element;
+    line.id = `${prefix}-${index}`;
+    line.setAttribute("role", rowRole);
+    if (rowRole === "row") line.setAttribute("aria-rowindex", String(index + 1 + (header ? 1 : 0)));
     else {
-      element.setAttribute("aria-posinset", String(index + 1));
-      element.setAttribute("aria-setsize", String(rows.length));
+      line.setAttribute("aria-posinset", String(index + 1));
+      line.setAttribute("aria-setsize", String(rows.length));
     }
-    element.style.position = "absolute";
-    element.style.top = "0";
-    element.style.transform = `translateY(${index * rowHeight}px)`;
+    line.style.position = "absolute";
+    line.style.top = "0";
+    line.style.transform = `translateY(${index * rowHeight}px)`;
     const isActive = index === active;
-    element.classList.toggle("flw-active", isActive);
+    line.classList.toggle("flw-active", isActive);
     part.draw(row, { index, isActive });
   }
 

@@ -74,7 +74,10 @@ it("asks once a second how things are, and no more when it is closed", () => {
 it("keeps the rows that stay, and tells a screen reader what happens", () => {
   const { el, model } = open([row("server"), row("site-1")]);
   const [server] = lines(el);
-  model.receive({ rows: [row("server"), row("site-2", "killed", "was killed")], sentence: "local: site-2 was killed, 1 runs" });
+  model.receive({
+    rows: [row("server"), row("site-2", "killed", "was killed")],
+    sentence: "local: site-2 was killed, 1 runs",
+  });
   expect(lines(el)[0]).toBe(server);
   expect(lines(el).map((one) => one.dataset["state"])).toEqual(["running", "killed"]);
   expect(el.querySelector('[role="status"]')?.textContent).toBe("local: site-2 was killed, 1 runs");

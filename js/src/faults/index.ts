@@ -1,11 +1,11 @@
 /** The front-end half of flare_widgets/views/faults/view.py: connects the faults view to its model. */
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
-import { type ClockTraits, KernelClock, browserNow } from "../core/clock";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale } from "../core/kernel";
 import { kernelBanner } from "../core/kernel-banner";
 import { asNumber, asText } from "../core/validate";
 import { type ProcessRow, readProcessRows } from "./process-rows";
-import { type FaultsViewState, createFaultsView } from "./view";
+import { createFaultsView, type FaultsViewState } from "./view";
 
 const MAX_TITLE_CHARS = 64;
 const MAX_ANNOUNCEMENT_CHARS = 1000;
@@ -31,7 +31,11 @@ export default function faultsWidget() {
 
   function render({ model, el }: RenderContext): () => void {
     const traits = new TypedModel(model, READERS);
-    const view = createFaultsView({ kernelNow: () => clock.now(), browserNow, send: (message) => traits.send(message) });
+    const view = createFaultsView({
+      kernelNow: () => clock.now(),
+      browserNow,
+      send: (message) => traits.send(message),
+    });
     const kernel = kernelBanner(
       model,
       view.element,

@@ -67,7 +67,11 @@ export function createFaultsView({ kernelNow, browserNow, send }: FaultsViewOpti
     if (names.join("\n") === [...lines.keys()].join("\n")) return;
     for (const name of lines.keys()) if (!names.includes(name)) lines.delete(name);
     for (const { name } of rows) {
-      if (!lines.has(name)) lines.set(name, new ProcessLine(name, createActionBar({ send, announce: announcer.announce, now: browserNow })));
+      if (!lines.has(name))
+        lines.set(
+          name,
+          new ProcessLine(name, createActionBar({ send, announce: announcer.announce, now: browserNow })),
+        );
     }
     list.replaceChildren(...names.map((name) => lines.get(name)?.element ?? ""));
   }

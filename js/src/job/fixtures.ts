@@ -10,7 +10,12 @@ export interface Case {
   readonly facts: readonly string[];
   readonly text: string;
   readonly tone: string;
-  readonly steps: readonly { readonly label: string; readonly place: string; readonly at: number | null; readonly exact: boolean }[];
+  readonly steps: readonly {
+    readonly label: string;
+    readonly place: string;
+    readonly at: number | null;
+    readonly exact: boolean;
+  }[];
 }
 
 export const CASES = cases as unknown as Readonly<Record<string, Case>>;

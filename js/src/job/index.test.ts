@@ -27,9 +27,12 @@ function open(name: string, traits: Record<string, unknown> = {}) {
     if (!found) throw new Error(`nothing matches ${selector}`);
     return found;
   };
-  const seen = (selector: string): string => (find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? ""));
+  const seen = (selector: string): string =>
+    find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? "");
   const button = (label: string): HTMLElement => {
-    const found = [...el.querySelectorAll("button")].find((b) => b.textContent?.split(" (")[0] === label && !b.closest("[hidden]"));
+    const found = [...el.querySelectorAll("button")].find(
+      (b) => b.textContent?.split(" (")[0] === label && !b.closest("[hidden]"),
+    );
     if (!found) throw new Error(`no button ${label}`);
     return found;
   };
@@ -258,7 +261,9 @@ describe("hostile text", () => {
     const { el, seen, find } = open("hostile");
     expect(setter).not.toHaveBeenCalled();
     expect(el.querySelector("script, img, svg, b, i, style")).toBeNull();
-    const handlers = [...el.querySelectorAll("*")].flatMap((e) => e.getAttributeNames()).filter((n) => n.startsWith("on"));
+    const handlers = [...el.querySelectorAll("*")]
+      .flatMap((e) => e.getAttributeNames())
+      .filter((n) => n.startsWith("on"));
     expect(handlers).toEqual([]);
     expect(seen(".flw-name")).toBe("<script>alert(1)</script>�[31m");
     expect(find(".flw-copy").title).toContain('id"><img src=x onerror=alert(1)>');

@@ -1,12 +1,12 @@
 /** The front-end half of flare_widgets/views/job/view.py: connects the job view to its model. */
 import { type Action, readActions } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
-import { type ClockTraits, KernelClock, browserNow } from "../core/clock";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { type Metric, readMetrics } from "./metrics";
 import { type JobSnapshot, readSnapshot } from "./snapshot";
-import { type JobViewState, createJobView } from "./view";
+import { createJobView, type JobViewState } from "./view";
 import { type JobViewModel, readViewModel } from "./view-model";
 
 /** Longest announcement, in characters: a screen reader takes minutes for more. */

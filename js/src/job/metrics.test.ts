@@ -27,7 +27,8 @@ function open(...metrics: object[]) {
   document.body.append(part.element);
   const draw = (...next: object[]): void => part.draw(readMetrics(next));
   draw(...metrics);
-  const one = <E extends HTMLElement = HTMLElement>(selector: string): E | null => part.element.querySelector<E>(selector);
+  const one = <E extends HTMLElement = HTMLElement>(selector: string): E | null =>
+    part.element.querySelector<E>(selector);
   return { part, draw, one, label: () => one("[role=slider]")?.getAttribute("aria-label") ?? null };
 }
 
@@ -113,19 +114,35 @@ describe("metrics", () => {
     ["control and direction characters", "\u001b[31m\u202e\u0000"],
     ["a long text", "n".repeat(1_000_000)],
   ])("are text and bounded, whatever a site calls them: %s", (_, words) => {
-    const hostile = (n: number): object => metric(`${n}${words}`, [1, 2], { words, lines: [{ name: words, points: [[1, 1], [2, 2]] }] });
+    const hostile = (n: number): object =>
+      metric(`${n}${words}`, [1, 2], {
+        words,
+        lines: [
+          {
+            name: words,
+            points: [
+              [1, 1],
+              [2, 2],
+            ],
+          },
+        ],
+      });
     const { part, one } = open(hostile(1), hostile(2));
     expect(one("img")).toBeNull();
     expect(part.element.textContent).not.toMatch(/[\u001b\u202e\u0000]/u);
     expect(part.element.outerHTML.length).toBeLessThan(8000);
   });
 
-  it.each([null, 1, "x", [null], [{ lines: 7 }], [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], drawable: true }]])(
-    "survive what no kernel sends: %j",
-    (value) => {
-      const part = createMetricCharts(memory, chosen);
-      expect(() => part.draw(readMetrics(value))).not.toThrow();
-      part.dispose();
-    },
-  );
+  it.each([
+    null,
+    1,
+    "x",
+    [null],
+    [{ lines: 7 }],
+    [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], drawable: true }],
+  ])("survive what no kernel sends: %j", (value) => {
+    const part = createMetricCharts(memory, chosen);
+    expect(() => part.draw(readMetrics(value))).not.toThrow();
+    part.dispose();
+  });
 });

@@ -1,5 +1,5 @@
 /** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job_metrics.py, whose words these are. */
-import { asRecords, asNumber, asPoint, asPoints, asText } from "../core/validate";
+import { asNumber, asPoint, asPoints, asRecords, asText } from "../core/validate";
 
 export interface MetricLine {
   readonly name: string;

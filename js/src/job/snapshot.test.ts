@@ -1,12 +1,15 @@
-import { describe as group, expect, it } from "vitest";
+import { expect, describe as group, it } from "vitest";
 import { CASES, jobOf } from "./fixtures";
-import { steps, statusCategory } from "./timeline";
 import { age, elapsed, readSnapshot } from "./snapshot";
+import { statusCategory, steps } from "./timeline";
 
 group.each(Object.entries(CASES))("%s", (_, { snapshot, tone, steps: expected }) => {
   const job = readSnapshot(snapshot);
   it("has the same tone as in Python", () => expect(statusCategory(job)).toBe(tone));
-  it("has the same steps as in Python", () => expect(steps(job)).toEqual(expected.map(({ label, place, at, exact }) => ({ label, phase: place, at, isExact: exact }))));
+  it("has the same steps as in Python", () =>
+    expect(steps(job)).toEqual(
+      expected.map(({ label, place, at, exact }) => ({ label, phase: place, at, isExact: exact })),
+    ));
 });
 
 it("counts the elapsed time up while the job runs", () => {

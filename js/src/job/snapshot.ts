@@ -4,7 +4,7 @@
  * `readSnapshot` is the only door: behind it every text is printable and bounded and every number is a number,
  * whatever a server said.
  */
-import { asRecords, asNumber, asRecord, asText } from "../core/validate";
+import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
 export interface StatusChange {
   readonly status: string;

@@ -2,7 +2,7 @@
  * What is drawn of a job beside its status and times: the TypeScript half of flare_widgets/views/job_picture.py,
  * whose words these are. `readPicture` is the only door.
  */
-import { asRecords, asNumber, asRecord, asText } from "../core/validate";
+import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
 export interface Progress {
   readonly text: string;

@@ -1,23 +1,39 @@
 /** What the view draws of a job's rounds, sites, failure and details. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { stubCanvas } from "../core/stub-canvas";
 import { CASES, fixture, jobOf } from "./fixtures";
 import { readMetrics } from "./metrics";
-import { readViewModel } from "./view-model";
-import { stubCanvas } from "../core/stub-canvas";
 import { createJobView } from "./view";
+import { readViewModel } from "./view-model";
 
 function open(name: string, memory = new Map<string, boolean>()) {
   const { picture, text, now } = fixture(name);
   vi.setSystemTime(now * 1000);
   const clock = (): number => Date.now() / 1000;
-  const view = createJobView({ kernelNow: clock, browserNow: clock, send: () => {}, openSections: memory, choices: new Map() });
+  const view = createJobView({
+    kernelNow: clock,
+    browserNow: clock,
+    send: () => {},
+    openSections: memory,
+    choices: new Map(),
+  });
   document.body.append(view.element);
   const show = (drawn: unknown): void =>
-    view.draw({ job: jobOf(name), viewModel: readViewModel(drawn), metrics: readMetrics(fixture(name).metrics), announcement: text, actions: [], hasLog: false });
+    view.draw({
+      job: jobOf(name),
+      viewModel: readViewModel(drawn),
+      metrics: readMetrics(fixture(name).metrics),
+      announcement: text,
+      actions: [],
+      hasLog: false,
+    });
   show(picture);
   const all = (selector: string): HTMLElement[] => [...view.element.querySelectorAll<HTMLElement>(selector)];
   const texts = (selector: string): string[] => all(selector).map((e) => e.textContent ?? "");
-  const unfold = (title: string): void => all("button.flw-fold").find((b) => b.textContent?.includes(title))?.click();
+  const unfold = (title: string): void =>
+    all("button.flw-fold")
+      .find((b) => b.textContent?.includes(title))
+      ?.click();
   return { view, all, texts, unfold, show, picture };
 }
 
@@ -173,8 +189,15 @@ it("draws whatever a server says as text", () => {
 
 it("survives what is no picture at all", () => {
   const nonsense = [
-    null, 5, "x", [], { progress: 5, matrix: "x", fault: [], troubles: {}, unknown: [5], details: [null] },
-    { progress: { words: 5, done: 1e9, ends_at: "x" }, matrix: { rounds: [null, "a"], rows: [{ cells: "zz\u202e", site: {} }] } },
+    null,
+    5,
+    "x",
+    [],
+    { progress: 5, matrix: "x", fault: [], troubles: {}, unknown: [5], details: [null] },
+    {
+      progress: { words: 5, done: 1e9, ends_at: "x" },
+      matrix: { rounds: [null, "a"], rows: [{ cells: "zz\u202e", site: {} }] },
+    },
     { fault: { sentence: "x".repeat(1_000_000), log: ["y".repeat(1_000_000)] } },
   ];
   const { view, show } = open("running");

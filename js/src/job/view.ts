@@ -2,23 +2,23 @@
 import type { Action, ActionMessage } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setVisible } from "../core/dom";
-import { type LogPanelState, createLogPanel } from "./log/panel";
-import type { LogRequest } from "./log/source";
 import { SHORT_ID_LENGTH } from "../core/text";
-import { statusCategory } from "./timeline";
-import { createDetails } from "./parts/details";
-import { createSummary } from "./parts/summary";
-import { createFailureCard } from "./parts/failure";
+import { createLogPanel, type LogPanelState } from "./log/panel";
+import type { LogRequest } from "./log/source";
+import type { Metric } from "./metrics";
 import { createActions } from "./parts/actions";
+import { createDetails } from "./parts/details";
+import { createFailureCard } from "./parts/failure";
 import { createHeader } from "./parts/header";
 import { createMatrix } from "./parts/matrix";
 import { createMetricCharts } from "./parts/metrics";
 import { createNotes } from "./parts/notes";
 import { createSites } from "./parts/sites";
+import { createSummary } from "./parts/summary";
 import { createTimeline } from "./parts/timeline";
-import type { Metric } from "./metrics";
-import type { JobViewModel } from "./view-model";
 import type { JobSnapshot } from "./snapshot";
+import { statusCategory } from "./timeline";
+import type { JobViewModel } from "./view-model";
 
 export interface JobViewState {
   readonly job: JobSnapshot;
@@ -129,7 +129,8 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     if (job.status !== before.status) announcer.announce(`${job.name || "job"}: ${job.status}`);
     // Only its beginning: a sentence that counts attempts would talk without end.
     else if (job.connectionProblem && !before.connectionProblem) announcer.announce(job.connectionProblem);
-    else if (!job.connectionProblem && before.connectionProblem) announcer.announce(`${job.name || "job"}: ${job.status}, connected again`);
+    else if (!job.connectionProblem && before.connectionProblem)
+      announcer.announce(`${job.name || "job"}: ${job.status}, connected again`);
   }
 
   function stop(): void {

@@ -45,7 +45,13 @@ export function availableActions(actions: readonly Action[], selected: readonly 
     const fitting = selected.filter(rule.fits);
     const jobs = fitting.filter((job) => !job.deniedActions.includes(action.name));
     const reason = action.disabledReason || disabledReason(rule, selected, fitting, jobs, action.label);
-    return { ...action, jobs, disabledReason: reason, question: questionText(action.name, jobs), confirmLabel: confirmLabel(action, jobs) };
+    return {
+      ...action,
+      jobs,
+      disabledReason: reason,
+      question: questionText(action.name, jobs),
+      confirmLabel: confirmLabel(action, jobs),
+    };
   });
 }
 

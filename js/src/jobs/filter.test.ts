@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readFilter } from "./filter";
-import { JOBS, NOW, listedJob } from "./fixtures";
+import { JOBS, listedJob, NOW } from "./fixtures";
 
 const found = (query: string): string[] => JOBS.filter(readFilter(query, NOW).test).map(({ id }) => id[0] ?? "");
 

@@ -71,13 +71,17 @@ function parseCondition(key: string, value: string, now: number): Test | string 
   const state = key === "status" ? STATES[needle] : undefined;
   if (state) return state;
   const field = FIELDS[key];
-  return field ? (job) => field(job).some((text) => text.toLowerCase().includes(needle)) : matchAnywhere(`${key}:${needle}`);
+  return field
+    ? (job) => field(job).some((text) => text.toLowerCase().includes(needle))
+    : matchAnywhere(`${key}:${needle}`);
 }
 
 function matchAnywhere(needle: string): Test {
   return (job) =>
     job.id.toLowerCase().startsWith(needle) ||
-    [job.name, job.submitter, job.study, job.status, job.statusText].some((text) => text.toLowerCase().includes(needle));
+    [job.name, job.submitter, job.study, job.status, job.statusText].some((text) =>
+      text.toLowerCase().includes(needle),
+    );
 }
 
 /** The words of a query; quotes keep spaces together, a minus turns a condition round. */
@@ -103,7 +107,7 @@ function parseTime(text: string, now: number): number | null {
   };
   if (text === "today") return daysAgo(0);
   if (text === "yesterday") return daysAgo(1);
-  const weekday = text.length >= 3 ? DAYS.findIndex((day) => day.startsWith(text)) : -1;
+  const weekday = text.length >= 3 ? DAYS.findIndex((name) => name.startsWith(text)) : -1;
   if (weekday >= 0) return daysAgo((today.getDay() - weekday + 7) % 7);
   const span = /^(\d{1,5})(min|m|h|d|w)$/u.exec(text);
   if (span) return now - Number(span[1]) * (UNITS[span[2] ?? ""] ?? 0);

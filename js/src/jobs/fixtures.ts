@@ -18,8 +18,20 @@ export function listedJob(id: string, facts: Record<string, unknown> = {}): List
 
 export const JOBS: readonly ListedJob[] = [
   listedJob("aaa1", { status: "SUBMITTED", submitted_at: NOW - 40 }),
-  listedJob("bbb2", { name: "cifar10", status: "RUNNING", submitted_at: NOW - 3600, started_at: NOW - 3590, round: 4, total_rounds: 10 }),
-  listedJob("ccc3", { status: "FINISHED:EXECUTION_EXCEPTION", submitter: "lead@a.org", submitted_at: NOW - 86_400, duration: 12 }),
+  listedJob("bbb2", {
+    name: "cifar10",
+    status: "RUNNING",
+    submitted_at: NOW - 3600,
+    started_at: NOW - 3590,
+    round: 4,
+    total_rounds: 10,
+  }),
+  listedJob("ccc3", {
+    status: "FINISHED:EXECUTION_EXCEPTION",
+    submitter: "lead@a.org",
+    submitted_at: NOW - 86_400,
+    duration: 12,
+  }),
   listedJob("ddd4", { name: "brats 2", status: "FINISHED:ABORTED", submitted_at: NOW - 3 * 86_400, duration: 90 }),
   listedJob("eee5", { study: "trial", submitted_at: NOW - 30 * 86_400, duration: 7000 }),
 ];

@@ -15,13 +15,28 @@ const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, 
 const rowsOf = (count: number): [string, unknown][] =>
   Array.from({ length: count }, (_, i) => [
     `id-${i}`,
-    { name: `job-${i}`, status: i ? "FINISHED:COMPLETED" : "RUNNING", ended: i > 0, submitted_at: NOW - i, submitter: "ann" },
+    {
+      name: `job-${i}`,
+      status: i ? "FINISHED:COMPLETED" : "RUNNING",
+      ended: i > 0,
+      submitted_at: NOW - i,
+      submitter: "ann",
+    },
   ]);
 
 /** The table with so many jobs. */
 function open(count: number, traits: Record<string, unknown> = {}) {
   vi.setSystemTime(NOW * 1000);
-  const model = new TableModel({ study: "default", facts_at: NOW, sent_at: NOW, trouble: "", seq: 0, below: "", actions: ACTIONS, ...traits });
+  const model = new TableModel({
+    study: "default",
+    facts_at: NOW,
+    sent_at: NOW,
+    trouble: "",
+    seq: 0,
+    below: "",
+    actions: ACTIONS,
+    ...traits,
+  });
   const widget = jobsWidget();
   const stop = widget.initialize({ model });
   const el = document.createElement("div");
@@ -29,7 +44,15 @@ function open(count: number, traits: Record<string, unknown> = {}) {
   const close = widget.render({ model, el });
   const token = model.sent.find(({ kind }) => kind === "resync")?.["token"];
   if (count >= 0) {
-    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 0, set: rowsOf(count), to: [token], part: 0, parts: 1 });
+    model.fire("msg:custom", {
+      kind: "rows",
+      feed: "rows",
+      seq: 0,
+      set: rowsOf(count),
+      to: [token],
+      part: 0,
+      parts: 1,
+    });
   }
   const find = (selector: string): HTMLElement => {
     const found = el.querySelector<HTMLElement>(selector);
@@ -41,7 +64,8 @@ function open(count: number, traits: Record<string, unknown> = {}) {
   const press = (key: string, more: KeyboardEventInit = {}): void => {
     find(".flw-list").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
   };
-  const names = (): (string | null)[] => [...el.querySelectorAll(".flw-job-name")].map(({ textContent }) => textContent);
+  const names = (): (string | null)[] =>
+    [...el.querySelectorAll(".flw-job-name")].map(({ textContent }) => textContent);
   const text = (selector: string): string => (find(selector).hidden ? "" : (find(selector).textContent ?? ""));
   return { model, el, find, patch, press, names, text, close, stop };
 }
@@ -107,7 +131,9 @@ describe("the table of jobs", () => {
     press("ArrowDown", { shiftKey: true });
     find('button[data-action="delete"]').click();
     expect(find(".flw-action-confirm").textContent).toContain("job-1 id-1");
-    [...find(".flw-action-confirm").querySelectorAll("button")].find(({ textContent }) => textContent?.startsWith("Yes"))?.click();
+    [...find(".flw-action-confirm").querySelectorAll("button")]
+      .find(({ textContent }) => textContent?.startsWith("Yes"))
+      ?.click();
     expect(model.sent.at(-1)).toEqual({ kind: "act", action: "delete", arguments: { jobs: ["id-1"] } });
   });
 
@@ -136,7 +162,13 @@ describe("the table of jobs", () => {
 
   it("says how old it is, and stops counting what nobody knows", () => {
     const { model, text, el } = open(1);
-    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["id-0", { name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 }]] });
+    model.fire("msg:custom", {
+      kind: "rows",
+      feed: "rows",
+      seq: 1,
+      removed: [],
+      set: [["id-0", { name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 }]],
+    });
     const time = (): string => el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent ?? "";
     expect(time()).toBe("1:00");
     vi.advanceTimersByTime(5000);
@@ -145,7 +177,9 @@ describe("the table of jobs", () => {
     model.receive({ trouble: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
     vi.advanceTimersByTime(3000);
     expect(time()).toBe("1:00");
-    expect(text(".flw-jobs-trouble")).toBe("no connection to server:8002, trying again (1). What is shown is as of 8 s ago");
+    expect(text(".flw-jobs-trouble")).toBe(
+      "no connection to server:8002, trying again (1). What is shown is as of 8 s ago",
+    );
   });
 
   it("tells the kernel whether somebody looks", () => {
@@ -164,7 +198,13 @@ describe("the table of jobs", () => {
 
   it.each(["name", "status", "submitter", "study"])("shows a hostile %s as text", (field) => {
     const { model, el } = open(0);
-    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["x", { [field]: "<img src=x onerror=alert(1)>\u202e" }]] });
+    model.fire("msg:custom", {
+      kind: "rows",
+      feed: "rows",
+      seq: 1,
+      removed: [],
+      set: [["x", { [field]: "<img src=x onerror=alert(1)>\u202e" }]],
+    });
     expect(el.querySelector("img")).toBeNull();
     expect(el.textContent?.toLowerCase()).toContain("<img src=x onerror=alert(1)>");
     expect(el.textContent).not.toContain("\u202e");

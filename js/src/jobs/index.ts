@@ -1,7 +1,7 @@
 /** The front-end half of flare_widgets/views/jobs/view.py: connects the table of jobs to its model. */
 import { type Action, readActions } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
-import { type ClockTraits, KernelClock, browserNow } from "../core/clock";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { h } from "../core/dom";
 import { disableAll, watchKernel } from "../core/kernel";
 import { RowSync } from "../core/row-sync";

@@ -1,6 +1,7 @@
 /** A job of the list: the TypeScript half of ListedJob in flare_widgets/monitoring/jobs.py. */
-import { type StatusCategory, statusText, statusCategory } from "../job/timeline";
+
 import { asNumber, asRecord, asText, asTexts } from "../core/validate";
+import { type StatusCategory, statusCategory, statusText } from "../job/timeline";
 
 export interface ListedJob {
   readonly id: string;

@@ -1,6 +1,7 @@
 /** Another widget's view inside of this one, by the host's widget manager: JupyterLab, Notebook, VS Code and Colab. */
-import { h, setText, setVisible } from "../core/dom";
+
 import type { Model } from "../core/anywidget-model";
+import { h, setText, setVisible } from "../core/dom";
 
 interface HostWidgetView {
   readonly el: HTMLElement;
@@ -26,7 +27,12 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
   const status = h("p", { class: "flw-child-words", role: "status" });
   const close = h("button", { class: "flw-button flw-shut", type: "button" }, "Close");
   close.addEventListener("click", onClose);
-  const element = h("div", { class: "flw-below flw-live flw-plain" }, h("div", { class: "flw-below-head" }, status, close), place);
+  const element = h(
+    "div",
+    { class: "flw-below flw-live flw-plain" },
+    h("div", { class: "flw-below-head" }, status, close),
+    place,
+  );
   let requestedId = "";
   let shown: HostWidgetView | undefined;
   setVisible(element, false);

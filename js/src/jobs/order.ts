@@ -1,5 +1,5 @@
 /** In which order jobs stand. Pure. */
-import { type ListedJob, elapsed } from "./listed-job";
+import { elapsed, type ListedJob } from "./listed-job";
 
 export type Column = "name" | "status" | "time" | "submitted" | "submitter" | "study" | "id";
 

@@ -1,11 +1,12 @@
 /** One row of the table. */
-import { GLYPHS } from "../job/timeline";
+
 import { copyText } from "../core/copy";
 import { h, setText } from "../core/dom";
-import { SHORT_ID_LENGTH, formatAge, formatDuration } from "../core/text";
+import { formatAge, formatDuration, SHORT_ID_LENGTH } from "../core/text";
 import { formatExactTime, toIsoTime } from "../core/time";
 import type { RowPosition, RowRenderer } from "../core/virtual-list";
-import { type ListedJob, elapsed } from "./listed-job";
+import { GLYPHS } from "../job/timeline";
+import { elapsed, type ListedJob } from "./listed-job";
 
 /** Pixels; live.css has the same. */
 export const ROW_HEIGHT_PX = 30;

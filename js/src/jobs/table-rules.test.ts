@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { readActions } from "../core/actions";
 import { availableActions } from "./available-actions";
-import { JOBS, NOW, listedJob } from "./fixtures";
+import { JOBS, listedJob, NOW } from "./fixtures";
 import { readListedJob } from "./listed-job";
 import { type Column, NEWEST_FIRST, nextSortOrder, sortJobs } from "./order";
 import { progressText } from "./row";
@@ -78,13 +78,16 @@ describe("the selection", () => {
 });
 
 const OFFERS = readActions(
-  ["open", "compare", "abort", "clone", "download", "delete"].map((name) => ({ name, label: name[0]?.toUpperCase() + name.slice(1) })),
+  ["open", "compare", "abort", "clone", "download", "delete"].map((name) => ({
+    name,
+    label: name[0]?.toUpperCase() + name.slice(1),
+  })),
 );
 const reasons = (jobs: typeof JOBS): Record<string, string> =>
   Object.fromEntries(availableActions(OFFERS, jobs).map(({ name, disabledReason }) => [name, disabledReason]));
 
 describe("what can be done", () => {
-  const [waiting, running, failed] = JOBS as unknown as [typeof JOBS[0], typeof JOBS[0], typeof JOBS[0]];
+  const [waiting, running, failed] = JOBS as unknown as [(typeof JOBS)[0], (typeof JOBS)[0], (typeof JOBS)[0]];
 
   it("with nothing selected is nothing", () => {
     expect(new Set(Object.values(reasons([])))).toEqual(new Set(["select a job", "select two or more jobs"]));
@@ -134,7 +137,15 @@ describe("a row", () => {
     "can be read from %j",
     (value) => {
       const read = readListedJob("a", value);
-      expect(read).toMatchObject({ id: "a", name: "", status: "", statusText: "unknown", submittedAt: null, round: null, deniedActions: [] });
+      expect(read).toMatchObject({
+        id: "a",
+        name: "",
+        status: "",
+        statusText: "unknown",
+        submittedAt: null,
+        round: null,
+        deniedActions: [],
+      });
     },
   );
 

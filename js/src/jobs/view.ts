@@ -9,7 +9,7 @@ import { type AvailableAction, availableActions } from "./available-actions";
 import { readFilter } from "./filter";
 import type { ListedJob } from "./listed-job";
 import { type Column, NEWEST_FIRST, nextSortOrder, sortJobs } from "./order";
-import { ROW_HEIGHT_PX, createJobRow } from "./row";
+import { createJobRow, ROW_HEIGHT_PX } from "./row";
 import { Selection } from "./selection";
 
 export interface JobsViewState {
@@ -81,9 +81,9 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
   search.placeholder = "filter: running name:hello by:admin after:yesterday";
   search.spellcheck = false;
   const statusChoice = h("select", { class: "flw-states", "aria-label": "status" });
-  for (const state of STATUS_CHOICES) {
-    const option = h("option", {}, state === "all" ? "any status" : state);
-    option.value = state;
+  for (const status of STATUS_CHOICES) {
+    const option = h("option", {}, status === "all" ? "any status" : status);
+    option.value = status;
     statusChoice.append(option);
   }
   const connectionProblem = h("p", { class: "flw-trouble flw-jobs-trouble" });
@@ -149,7 +149,10 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     now: browserNow,
     send(message) {
       const jobs = available.find(({ name }) => name === message.action)?.jobs ?? [];
-      send(message, jobs.map((job) => job.id));
+      send(
+        message,
+        jobs.map((job) => job.id),
+      );
     },
   });
   const selectionText = h("span", { class: "flw-marked" });
@@ -184,7 +187,9 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     else if (event.key === "Enter" && job && !command) open(active);
     else if (event.key === "Delete" && job) pressAction("delete");
     else if (event.key === "c" && command && job && !document.getSelection()?.toString()) {
-      void copyText(job.id).then((copied) => announcer.announce(copied ? "id copied" : "the browser does not let this page copy"));
+      void copyText(job.id).then((copied) =>
+        announcer.announce(copied ? "id copied" : "the browser does not let this page copy"),
+      );
     } else return false;
     drawSelection();
     return true;
@@ -228,9 +233,10 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     actionBar.draw(available, browserNow());
   }
 
-  function pinTarget({ name, state, message, progress, revision }: AvailableAction): Partial<AvailableAction> {
+  function pinTarget(latest: AvailableAction): Partial<AvailableAction> {
+    const { name, message, progress, revision } = latest;
     const before = available.find((choice) => choice.name === name);
-    return { ...before, state, message, progress, revision };
+    return { ...before, state: latest.state, message, progress, revision };
   }
 
   function drawTable(): void {
@@ -266,7 +272,9 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const countOf = (tone: string): number => jobs.reduce((sum, job) => sum + Number(job.category === tone), 0);
     const parts = [
       shown.length === jobs.length ? `${jobs.length} jobs` : `${shown.length} of ${jobs.length} jobs`,
-      ...(["running", "waiting", "failed"] as const).map((tone) => `${countOf(tone)} ${tone}`).filter((w) => !w.startsWith("0 ")),
+      ...(["running", "waiting", "failed"] as const)
+        .map((tone) => `${countOf(tone)} ${tone}`)
+        .filter((w) => !w.startsWith("0 ")),
     ];
     setText(counts, state?.jobs === undefined ? "" : parts.join(", ").replace(/^1 jobs/u, "1 job"));
   }

@@ -1,12 +1,12 @@
 /** The front-end half of flare_widgets/views/session/view.py: a badge of one session, or a switcher of all. */
 import { type Action, readActionsByName } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
-import { type ClockTraits, KernelClock, browserNow } from "../core/clock";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, disabledReason, prefixStale } from "../core/kernel";
 import { kernelBanner } from "../core/kernel-banner";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { createSessionsView } from "./view";
-import { type SessionViewModel, readSessions } from "./view-model";
+import { readSessions, type SessionViewModel } from "./view-model";
 
 interface SessionTraits extends ClockTraits {
   readonly sessions: readonly SessionViewModel[];

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import written from "../../fixtures/session.json";
-import { certificateText, roleAndOrg, readSessions, stateText, severity } from "./view-model";
+import { certificateText, readSessions, roleAndOrg, severity, stateText } from "./view-model";
 
 interface Case {
   readonly now: number;

@@ -1,5 +1,5 @@
 /** A session as plain data and in words. The rules are those of flare_widgets/views/session_words.py. */
-import { asRecords, asNumber, asText } from "../core/validate";
+import { asNumber, asRecords, asText } from "../core/validate";
 
 export interface SessionViewModel {
   readonly name: string;
@@ -18,7 +18,11 @@ export type Severity = "good" | "warn" | "bad" | "unknown";
 
 export const GLYPHS: Readonly<Record<Severity, string>> = { good: "●", warn: "!", bad: "✕", unknown: "○" };
 
-const SEVERITIES: Readonly<Record<string, Severity>> = { ready: "good", reconnecting: "warn", closed: "bad" };
+const SEVERITIES: ReadonlyMap<string, Severity> = new Map([
+  ["ready", "good"],
+  ["reconnecting", "warn"],
+  ["closed", "bad"],
+]);
 const CERTIFICATE_WARNING_DAYS = 30;
 const DAY_S = 86_400;
 
@@ -38,7 +42,7 @@ export function readSessions(value: unknown): SessionViewModel[] {
 }
 
 export function severity(session: SessionViewModel): Severity {
-  return Object.hasOwn(SEVERITIES, session.state) ? SEVERITIES[session.state]! : "unknown";
+  return SEVERITIES.get(session.state) ?? "unknown";
 }
 
 export function roleAndOrg(session: SessionViewModel): string {

@@ -2,7 +2,7 @@
 import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setText, setVisible } from "../core/dom";
-import { type SessionViewModel, GLYPHS, certificateText, roleAndOrg, stateText, severity } from "./view-model";
+import { certificateText, GLYPHS, roleAndOrg, type SessionViewModel, severity, stateText } from "./view-model";
 
 export interface SessionsViewState {
   readonly sessions: readonly SessionViewModel[];
@@ -39,7 +39,13 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
   const announcer = createAnnouncer();
   const list = h("ul", { class: "flw-sessions", role: "list", "aria-label": "sessions" });
   const none = h("p", { class: "flw-facts" }, "No session. %flare connect KIT opens one.");
-  const element = h("div", { class: "flw-session flw-live", role: "group", tabindex: "-1" }, list, none, announcer.element);
+  const element = h(
+    "div",
+    { class: "flw-session flw-live", role: "group", tabindex: "-1" },
+    list,
+    none,
+    announcer.element,
+  );
   const lines = new Map<string, SessionLine>();
   let latest: SessionsViewState | undefined;
 
@@ -56,10 +62,11 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
       if (hadFocus) element.focus({ preventScroll: true });
     }
     state.sessions.forEach((session, index) => {
-      let sessionLine = lines.get(session.name);
-      if (!sessionLine) lines.set(session.name, (sessionLine = createLine(session.name)));
+      const sessionLine = lines.get(session.name) ?? createLine(session.name);
+      lines.set(session.name, sessionLine);
       sessionLine.draw(session, state);
-      if (list.children[index] !== sessionLine.element) list.insertBefore(sessionLine.element, list.children[index] ?? null);
+      if (list.children[index] !== sessionLine.element)
+        list.insertBefore(sessionLine.element, list.children[index] ?? null);
     });
     setVisible(none, state.sessions.length === 0);
   }
@@ -126,7 +133,10 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
         if (isDisabled) useButton.setAttribute("aria-disabled", "true");
         else useButton.removeAttribute("aria-disabled");
         useButton.title = facts.disabledReason;
-        useButton.setAttribute("aria-label", `Use ${session.name}${facts.disabledReason && ` (not possible: ${facts.disabledReason})`}`);
+        useButton.setAttribute(
+          "aria-label",
+          `Use ${session.name}${facts.disabledReason && ` (not possible: ${facts.disabledReason})`}`,
+        );
         const actions = facts.actions.get(session.name) ?? [];
         bar.draw(actions, browserNow());
         setVisible(bar.element, actions.length > 0);
@@ -141,7 +151,8 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
   return {
     element,
     draw(next) {
-      if (latest && latest.current !== next.current && next.current) announcer.announce(`${next.current} is the current session`);
+      if (latest && latest.current !== next.current && next.current)
+        announcer.announce(`${next.current} is the current session`);
       latest = next;
       element.classList.toggle("flw-switcher", next.canSwitch);
       element.setAttribute("aria-label", next.announcement);

@@ -4,16 +4,16 @@ import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywi
 import { browserNow } from "../core/clock";
 import { disableAll } from "../core/kernel";
 import { kernelBanner } from "../core/kernel-banner";
-import { type SubmitFormState, createSubmitForm } from "./view";
+import { createSubmitForm, type SubmitFormState } from "./view";
 import {
   type FolderContents,
   type Job,
-  type Submitted,
-  type UserAndServer,
   readFolderContents,
   readJob,
   readSubmitted,
   readUserAndServer,
+  type Submitted,
+  type UserAndServer,
 } from "./view-model";
 
 interface SubmitTraits {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { formatSize, destinationText, readJob, readFolderContents, readSubmitted } from "./view-model";
+import { destinationText, formatSize, readFolderContents, readJob, readSubmitted } from "./view-model";
 
 it("reads nonsense as nothing", () => {
   expect(readJob({})).toBeNull();

@@ -1,5 +1,5 @@
 /** What the submit form shows: the TypeScript half of flare_widgets/views/submit.py and folders.py. */
-import { asRecords, asNumber, asRecord, asText, asTexts } from "../core/validate";
+import { asNumber, asRecord, asRecords, asText, asTexts } from "../core/validate";
 
 export interface Folder {
   readonly id: number;
@@ -96,11 +96,19 @@ export function readUserAndServer(value: unknown): UserAndServer {
 }
 
 export function readSubmitted(value: unknown): Submitted[] {
-  return asRecords(value).map((job) => ({ jobId: asText(job["job_id"]), name: asText(job["name"]), at: asNumber(job["at"]) ?? 0 }));
+  return asRecords(value).map((job) => ({
+    jobId: asText(job["job_id"]),
+    name: asText(job["name"]),
+    at: asNumber(job["at"]) ?? 0,
+  }));
 }
 
 function readFolders(value: unknown): Folder[] {
-  return asRecords(value).map(({ id, name, job }) => ({ id: asNumber(id) ?? 0, name: asText(name), isJob: job === true }));
+  return asRecords(value).map(({ id, name, job }) => ({
+    id: asNumber(id) ?? 0,
+    name: asText(name),
+    isJob: job === true,
+  }));
 }
 
 /** Bytes as `812 B`, `1.2 MB`: as flare_widgets.text.size writes them. */

@@ -3,10 +3,10 @@ import { type Action, type ActionMessage, createActionBar } from "../core/action
 import { createAnnouncer } from "../core/announcer";
 import { h, setVisible, whenChanged } from "../core/dom";
 import { SHORT_ID_LENGTH } from "../core/text";
-import { formatExactTime, toIsoTime, formatTime } from "../core/time";
-import type { Job, FolderContents, Submitted, UserAndServer } from "./view-model";
-import { createFolderBrowser } from "./parts/folder-browser";
+import { formatExactTime, formatTime, toIsoTime } from "../core/time";
 import { createChosenJob } from "./parts/chosen-job";
+import { createFolderBrowser } from "./parts/folder-browser";
+import type { FolderContents, Job, Submitted, UserAndServer } from "./view-model";
 
 export interface SubmitFormState {
   readonly userAndServer: UserAndServer;
@@ -40,7 +40,10 @@ const TICK_MS = 500;
 export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
   const announcer = createAnnouncer();
   const userAndServer = h("div", { class: "flw-facts" });
-  const folders = createFolderBrowser({ go: (id) => send({ kind: "go", id }), openPath: (path) => send({ kind: "type", path }) });
+  const folders = createFolderBrowser({
+    go: (id) => send({ kind: "go", id }),
+    openPath: (path) => send({ kind: "type", path }),
+  });
   const job = createChosenJob({
     recheck: () => send({ kind: "again" }),
     back: () => send({ kind: "back" }),
@@ -67,10 +70,14 @@ export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
   });
   const drawHistory = whenChanged((jobs: readonly Submitted[]) => {
     history.replaceChildren(
-      ...jobs.map((job) => {
-        const time = h("time", { datetime: toIsoTime(job.at), title: formatExactTime(job.at) }, formatTime(job.at, now()));
-        const id = h("span", { class: "flw-id", title: job.jobId }, job.jobId.slice(0, SHORT_ID_LENGTH));
-        return h("li", {}, "submitted ", h("strong", {}, job.name), " as ", id, " ", time);
+      ...jobs.map((submitted) => {
+        const time = h(
+          "time",
+          { datetime: toIsoTime(submitted.at), title: formatExactTime(submitted.at) },
+          formatTime(submitted.at, now()),
+        );
+        const id = h("span", { class: "flw-id", title: submitted.jobId }, submitted.jobId.slice(0, SHORT_ID_LENGTH));
+        return h("li", {}, "submitted ", h("strong", {}, submitted.name), " as ", id, " ", time);
       }),
     );
     setVisible(history, jobs.length > 0);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import written from "../../fixtures/system.json";
+import { findProblems, runningText, type StateText, serverState, siteState } from "./format";
 import { readSystem } from "./snapshot";
-import { type StateText, runningText, serverState, siteState, findProblems } from "./format";
 
 /** A state under the names that Python gives its parts. */
 interface WrittenState {

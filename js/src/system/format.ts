@@ -25,7 +25,8 @@ export function formatAge(seconds: number): string {
 }
 
 export function serverState(system: SystemSnapshot, now: number): StateText {
-  if (system.updatedAt === null) return { severity: system.connectionProblem ? "warn" : "unknown", text: "no answer yet" };
+  if (system.updatedAt === null)
+    return { severity: system.connectionProblem ? "warn" : "unknown", text: "no answer yet" };
   const lastSeen = `last heard of ${formatAge(now - system.updatedAt)} ago`;
   if (system.isKernelProblem) return { severity: "unknown", text: lastSeen };
   if (system.connectionProblem) return { severity: "bad", text: `not reachable, ${lastSeen}` };
@@ -94,7 +95,9 @@ function versionProblems(system: SystemSnapshot): string[] {
   add("server", system.version);
   for (const site of system.sites) if (site.isConnected) add(site.name, site.version);
   if (byVersion.size < 2) return [];
-  const listing = [...byVersion].map(([version, names]) => `${sanitize(version, MAX_NAME_CHARS)} on ${joinNames(names)}`).join("; ");
+  const listing = [...byVersion]
+    .map(([version, names]) => `${sanitize(version, MAX_NAME_CHARS)} on ${joinNames(names)}`)
+    .join("; ");
   return [`versions of FLARE differ: ${listing}. Jobs may fail where they meet: install the same everywhere`];
 }
 

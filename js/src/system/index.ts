@@ -1,12 +1,12 @@
 /** The front-end half of flare_widgets/views/system/view.py: connects the system view to its model. */
 import { type Action, readActionsByName } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
-import { type ClockTraits, KernelClock, browserNow } from "../core/clock";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, prefixStale, watchKernel } from "../core/kernel";
 import { asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
-import { type SystemSnapshot, readSystem } from "./snapshot";
-import { type SystemViewState, createSystemView } from "./view";
+import { readSystem, type SystemSnapshot } from "./snapshot";
+import { createSystemView, type SystemViewState } from "./view";
 
 interface SystemTraits extends ClockTraits {
   readonly snapshot: SystemSnapshot;

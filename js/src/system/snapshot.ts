@@ -1,5 +1,5 @@
 /** What is known about the server and its sites: the TypeScript half of flare_widgets/monitoring/system.py. */
-import { asRecords, asNumber, asRecord, asText } from "../core/validate";
+import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
 export interface SiteJob {
   readonly jobId: string;

@@ -3,8 +3,8 @@ import { type Action, type ActionBar, type ActionMessage, createActionBar } from
 import { createAnnouncer } from "../core/announcer";
 import { h } from "../core/dom";
 import { createHeader } from "./parts/header";
-import { createRows } from "./parts/rows";
 import { createProblems } from "./parts/problems";
+import { createRows } from "./parts/rows";
 import type { SystemSnapshot } from "./snapshot";
 
 export interface SystemViewState {
@@ -37,7 +37,13 @@ export interface SystemView {
 /** How often the clocks are looked at; a second must not seem to last two. */
 const TICK_MS = 250;
 
-export function createSystemView({ kernelNow, browserNow, requestDetails, showActions, send }: SystemViewOptions): SystemView {
+export function createSystemView({
+  kernelNow,
+  browserNow,
+  requestDetails,
+  showActions,
+  send,
+}: SystemViewOptions): SystemView {
   const announcer = createAnnouncer();
   const header = createHeader();
   const problems = createProblems(announcer.announce);
@@ -59,8 +65,8 @@ export function createSystemView({ kernelNow, browserNow, requestDetails, showAc
     header.draw(latest.system, now);
     problems.draw(latest.system, now);
     for (const [name, actions] of latest.actions) {
-      let bar = bars.get(name);
-      if (!bar) bars.set(name, (bar = createActionBar({ send, announce: announcer.announce, now: browserNow })));
+      const bar = bars.get(name) ?? createActionBar({ send, announce: announcer.announce, now: browserNow });
+      bars.set(name, bar);
       bar.draw(actions, browserNow());
     }
     rows.draw(latest.system, now);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stripCodes, parseRuns } from "./ansi";
+import { parseRuns, stripCodes } from "./ansi";
 
 const ESC = "\u001b";
 
@@ -34,7 +34,11 @@ describe("terminal codes", () => {
     ["a reset", `a${ESC}cb`],
   ])("are taken out: %s", (_, line) => {
     expect(stripCodes(line)).toBe("ab");
-    expect(parseRuns(line).map(({ text }) => text).join("")).toBe("ab");
+    expect(
+      parseRuns(line)
+        .map(({ text }) => text)
+        .join(""),
+    ).toBe("ab");
   });
 
   it("that were cut off leave nothing behind", () => {
@@ -42,15 +46,25 @@ describe("terminal codes", () => {
   });
 
   it("and other control characters are never kept, nor what turns text round", () => {
-    const line = Array.from({ length: 0x20 }, (_, i) => String.fromCharCode(i)).join("x") + "\u009b31m\u202e\u2066\u007f";
-    for (const text of [stripCodes(line), parseRuns(line).map((run) => run.text).join("")]) {
+    const line = `${Array.from({ length: 0x20 }, (_, i) => String.fromCharCode(i)).join("x")}\u009b31m\u202e\u2066\u007f`;
+    for (const text of [
+      stripCodes(line),
+      parseRuns(line)
+        .map((run) => run.text)
+        .join(""),
+    ]) {
       expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
     }
   });
 
   it("do not make a long line slow", () => {
     const start = performance.now();
-    for (const evil of [`${ESC}[`.repeat(2000), `${ESC}]`.repeat(2000), `${ESC}P`.repeat(2000), `${ESC}[${"1;".repeat(2000)}`]) {
+    for (const evil of [
+      `${ESC}[`.repeat(2000),
+      `${ESC}]`.repeat(2000),
+      `${ESC}P`.repeat(2000),
+      `${ESC}[${"1;".repeat(2000)}`,
+    ]) {
       stripCodes(evil);
       parseRuns(evil);
     }

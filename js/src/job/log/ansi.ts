@@ -14,7 +14,8 @@ export interface StyledRun {
 const MAX_CHARS = 4000;
 
 // A control sequence (SGR among them), an operating system command, another escape; or one that was cut off.
-const ESCAPE_SEQUENCE = /\u001b(?:\[([0-?]*)([ -/]*[@-~])?|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~]?)/g;
+const ESCAPE_SEQUENCE =
+  /\u001b(?:\[([0-?]*)([ -/]*[@-~])?|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~]?)/g;
 const TAB = /\t/g;
 
 /** The text of a line as it is shown, without any code. */

@@ -1,15 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { type Batch, LogBuffer, lowerBound, readBatch } from "./buffer";
 
-function batch(first: number, lines: string[], more: Partial<Batch> = {}): Batch {
+function batch(first: number, texts: string[], more: Partial<Batch> = {}): Batch {
   return {
-    ...{ target: "server", epoch: 1, first, lines, levels: "i".repeat(lines.length), more: false },
+    ...{ target: "server", epoch: 1, first, lines: texts, levels: "i".repeat(texts.length), more: false },
     ...{ firstKept: 1, skippedBytes: 0, state: "live", message: "" },
     ...more,
   };
 }
 
-const lines = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => `line ${from + i}`);
+const lines = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => `line ${from + i}`);
 
 describe("batches", () => {
   it("join, whatever they repeat", () => {
@@ -94,10 +95,26 @@ it("placeOf is where a number is, or would be", () => {
 
 describe("messages", () => {
   it.each([null, 3, {}, { kind: "clock" }, { kind: "log" }, { kind: "log", target: 3 }])("%j is none", (message) =>
-    expect(readBatch(message)).toBeNull());
+    expect(readBatch(message)).toBeNull(),
+  );
 
   it("are made safe", () => {
-    const read = readBatch({ kind: "log", target: "x", first: -4, lines: ["a", 3, null], levels: 7, state: "?", words: "\u001b" });
-    expect(read).toMatchObject({ first: 1, lines: ["a", "", ""], levels: "", state: "waiting", message: "�", epoch: 0 });
+    const read = readBatch({
+      kind: "log",
+      target: "x",
+      first: -4,
+      lines: ["a", 3, null],
+      levels: 7,
+      state: "?",
+      words: "\u001b",
+    });
+    expect(read).toMatchObject({
+      first: 1,
+      lines: ["a", "", ""],
+      levels: "",
+      state: "waiting",
+      message: "�",
+      epoch: 0,
+    });
   });
 });

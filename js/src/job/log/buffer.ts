@@ -62,7 +62,7 @@ export class LogBuffer {
   #lines: string[] = [];
   #levels: Level[] = [];
   #counts: Record<Level, number> = { error: 0, warning: 0, info: 0, debug: 0 };
-  #hidden = new Set<Level>();
+  readonly #hidden = new Set<Level>();
   #shown: number[] = [];
   #query = "";
   #matches: number[] = [];

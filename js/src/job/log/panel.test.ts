@@ -1,6 +1,6 @@
 /** The panel against a kernel that answers as flare_widgets/views/log.py does. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type LogPanel, createLogPanel } from "./panel";
+import { createLogPanel, type LogPanel } from "./panel";
 import type { LogRequest } from "./source";
 
 const PIECE = 2500;
@@ -26,7 +26,14 @@ class Kernel {
     const first = request.epoch === 1 ? request.since : this.keptFrom;
     const lines = this.lines.slice(first - 1, first - 1 + PIECE);
     this.panel.handleMessage({
-      ...{ kind: "log", target: request.target, epoch: 1, first, lines, levels: this.levels.slice(first - 1, first - 1 + PIECE) },
+      ...{
+        kind: "log",
+        target: request.target,
+        epoch: 1,
+        first,
+        lines,
+        levels: this.levels.slice(first - 1, first - 1 + PIECE),
+      },
       ...{ more: first + lines.length <= this.lines.length, kept_from: this.keptFrom, left_out: 0 },
       ...{ state: this.state, words: this.words },
     });
@@ -49,7 +56,10 @@ function open(prepare: (kernel: Kernel) => void = () => {}) {
   const kernel = new Kernel();
   prepare(kernel);
   const heard: string[] = [];
-  const panel = createLogPanel({ send: (request) => kernel.asked.push(request), announce: (words) => heard.push(words) });
+  const panel = createLogPanel({
+    send: (request) => kernel.asked.push(request),
+    announce: (words) => heard.push(words),
+  });
   kernel.panel = panel;
   opened.push(panel);
   document.body.append(panel.element);
@@ -57,7 +67,9 @@ function open(prepare: (kernel: Kernel) => void = () => {}) {
   const find = <T extends HTMLElement = HTMLElement>(selector: string): T => panel.element.querySelector<T>(selector)!;
   const button = (label: string | RegExp): HTMLElement =>
     [...panel.element.querySelectorAll("button")].find((b) =>
-      typeof label === "string" ? (b.getAttribute("aria-label") ?? b.textContent) === label : label.test(b.textContent ?? ""),
+      typeof label === "string"
+        ? (b.getAttribute("aria-label") ?? b.textContent) === label
+        : label.test(b.textContent ?? ""),
     )!;
   return {
     kernel,
@@ -228,7 +240,9 @@ describe("search", () => {
     search("step 1");
     expect(find(".flw-log-count").textContent).toBe("11");
     const key = (name: string, shiftKey = false): void => {
-      find(".flw-log-search").dispatchEvent(new KeyboardEvent("keydown", { key: name, shiftKey, bubbles: true, cancelable: true }));
+      find(".flw-log-search").dispatchEvent(
+        new KeyboardEvent("keydown", { key: name, shiftKey, bubbles: true, cancelable: true }),
+      );
     };
     const count = (): string | null => find(".flw-log-count").textContent;
     key("Enter");

@@ -6,7 +6,7 @@ import { createVirtualList } from "../../core/virtual-list";
 import { trackVisibility } from "../../core/visibility";
 import { stripCodes } from "./ansi";
 import { LEVELS, type Level, lowerBound } from "./buffer";
-import { SIGNS, createLogRow } from "./row";
+import { createLogRow, SIGNS } from "./row";
 import { type LogRequest, LogSource } from "./source";
 
 export interface LogPanelState {
@@ -47,7 +47,12 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
   const { buffer } = source;
 
   const arrow = h("span", { class: "flw-log-arrow", "aria-hidden": "true" }, "▸");
-  const toggle = h("button", { class: "flw-log-fold", type: "button", "aria-expanded": "false", "aria-controls": id }, arrow, "Log");
+  const toggle = h(
+    "button",
+    { class: "flw-log-fold", type: "button", "aria-expanded": "false", "aria-controls": id },
+    arrow,
+    "Log",
+  );
   const targetChoice = h("select", { class: "flw-log-who", "aria-label": "whose log" });
   const levels = LEVELS.map(createLevelButton);
   const field = h("input", { class: "flw-log-search", "aria-label": "search in the log" });
@@ -55,10 +60,26 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
   field.placeholder = "Search";
   field.spellcheck = false;
   const count = h("span", { class: "flw-log-count" });
-  const previous = h("button", { class: "flw-button", type: "button", "aria-label": "previous match", title: "previous match (Shift+Enter)" }, "↑");
-  const next = h("button", { class: "flw-button", type: "button", "aria-label": "next match", title: "next match (Enter)" }, "↓");
-  const copy = h("button", { class: "flw-button", type: "button", title: "copy what is selected, or else all lines that are shown" }, "Copy");
-  const follow = h("button", { class: "flw-button", type: "button", "aria-pressed": "true", title: "keep the newest line in sight" }, "Follow");
+  const previous = h(
+    "button",
+    { class: "flw-button", type: "button", "aria-label": "previous match", title: "previous match (Shift+Enter)" },
+    "↑",
+  );
+  const next = h(
+    "button",
+    { class: "flw-button", type: "button", "aria-label": "next match", title: "next match (Enter)" },
+    "↓",
+  );
+  const copy = h(
+    "button",
+    { class: "flw-button", type: "button", title: "copy what is selected, or else all lines that are shown" },
+    "Copy",
+  );
+  const follow = h(
+    "button",
+    { class: "flw-button", type: "button", "aria-pressed": "true", title: "keep the newest line in sight" },
+    "Follow",
+  );
   const earlier = h("div", { class: "flw-log-earlier" });
   const status = h("div", { class: "flw-log-words" });
 
@@ -96,7 +117,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
       return true;
     },
   });
-  const levelGroup = h("span", { role: "group", "aria-label": "levels" }, ...levels.map(({ element }) => element));
+  const levelGroup = h("span", { role: "group", "aria-label": "levels" }, ...levels.map((level) => level.element));
   const searchGroup = h("span", {}, field, previous, next, count);
   const endGroup = h("span", { class: "flw-log-do" }, follow, copy);
   list.element.setAttribute("aria-multiselectable", "true");
@@ -108,8 +129,20 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     searchGroup,
   );
   // JupyterLab takes keys for its notebook before we see them, except below this attribute.
-  const body = h("div", { class: "flw-log-body", "data-lm-suppress-shortcuts": "true" }, tools, earlier, list.element, status);
-  const element = h("section", { class: "flw-log", "aria-label": "log" }, h("div", { class: "flw-log-head" }, toggle, endGroup), body);
+  const body = h(
+    "div",
+    { class: "flw-log-body", "data-lm-suppress-shortcuts": "true" },
+    tools,
+    earlier,
+    list.element,
+    status,
+  );
+  const element = h(
+    "section",
+    { class: "flw-log", "aria-label": "log" },
+    h("div", { class: "flw-log-head" }, toggle, endGroup),
+    body,
+  );
   body.id = id;
   setVisible(body, false);
   setVisible(endGroup, false);
@@ -158,7 +191,11 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
 
   function createLevelButton(level: Level) {
     const text = h("span", {});
-    const button = h("button", { class: "flw-button flw-log-level", type: "button", "aria-pressed": "true", "data-level": level }, text);
+    const button = h(
+      "button",
+      { class: "flw-button flw-log-level", type: "button", "aria-pressed": "true", "data-level": level },
+      text,
+    );
     button.addEventListener("click", () => {
       buffer.setLevelVisible(level, !buffer.isLevelVisible(level));
       redraw();
@@ -207,7 +244,10 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     const { matches, shown } = buffer;
     if (!matches.length) return;
     const seen = shown[Math.floor(list.element.scrollTop / ROW_HEIGHT_PX)] ?? 0;
-    const at = current >= 0 ? lowerBound(matches, current) + (matches.includes(current) || by < 0 ? by : 0) : lowerBound(matches, seen);
+    const at =
+      current >= 0
+        ? lowerBound(matches, current) + (matches.includes(current) || by < 0 ? by : 0)
+        : lowerBound(matches, seen);
     current = matches[(at + matches.length) % matches.length] ?? -1;
     anchor = -1;
     list.activate(lowerBound(shown, current));
@@ -259,7 +299,9 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     const { matches, query } = buffer;
     const at = current >= 0 ? lowerBound(matches, current) + 1 : 0;
     const of = matches.length.toLocaleString();
-    setText(count, !query ? "" : !matches.length ? "not found" : at ? `${at.toLocaleString()} of ${of}` : of);
+    if (query === "") setText(count, "");
+    else if (matches.length === 0) setText(count, "not found");
+    else setText(count, at > 0 ? `${at.toLocaleString()} of ${of}` : of);
     for (const button of [previous, next]) button.disabled = matches.length === 0;
   }
 
@@ -282,7 +324,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
 
   function earlierText(): string {
     const gone = buffer.first - 1;
-    const parts = [];
+    const parts: string[] = [];
     if (buffer.skippedBytes) parts.push(`${(buffer.skippedBytes / 1e6).toFixed(1)} MB`);
     if (gone) parts.push(gone === 1 ? "1 line" : `${gone.toLocaleString()} lines`);
     if (!parts.length) return "";

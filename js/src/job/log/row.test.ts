@@ -19,7 +19,13 @@ it.each([
 ])("what is looked for is marked: %s", (_, line, query, expected) => expect(found(line, query)).toBe(expected));
 
 it("a row shows hostile text as text, and is drawn again only when it is another", () => {
-  const facts = { level: "error", text: "<img src=x onerror=alert(1)>", query: "img", isCurrent: false, isSelected: false } as const;
+  const facts = {
+    level: "error",
+    text: "<img src=x onerror=alert(1)>",
+    query: "img",
+    isCurrent: false,
+    isSelected: false,
+  } as const;
   const row = createLogRow(() => facts);
   row.draw(7, { index: 6, isActive: false });
   expect(row.element.querySelector("img")).toBeNull();

@@ -1,7 +1,7 @@
 /** One line of a log as it is drawn: its number, a sign for its level, and its text with colours and what is found. */
 import { h, setText } from "../../core/dom";
 import type { RowRenderer } from "../../core/virtual-list";
-import { type StyledRun, parseRuns } from "./ansi";
+import { parseRuns, type StyledRun } from "./ansi";
 import type { Level } from "./buffer";
 
 /** A sign for each level, for eyes that do not tell the colours apart. */
@@ -54,7 +54,8 @@ export function highlightMatches(all: readonly StyledRun[], query: string): High
   // A few letters change their length with their case: then nothing is marked rather than the wrong letters.
   if (!query || low.length !== whole.length) return all.map((run) => ({ ...run, isMatch: false }));
   const edges: number[] = [];
-  for (let at = low.indexOf(query); at >= 0; at = low.indexOf(query, at + query.length)) edges.push(at, at + query.length);
+  for (let at = low.indexOf(query); at >= 0; at = low.indexOf(query, at + query.length))
+    edges.push(at, at + query.length);
   const parts: HighlightedRun[] = [];
   let at = 0;
   let next = 0;

@@ -1,6 +1,7 @@
 /** The rest of what is known, for who unfolds it. */
-import { h, setText, setVisible } from "../../core/dom";
+
 import { createCollapsible } from "../../core/collapsible";
+import { h, setText, setVisible } from "../../core/dom";
 import { formatAge } from "../../core/text";
 import { formatExactTime } from "../../core/time";
 import type { Detail } from "../view-model";
@@ -26,9 +27,15 @@ export function createDetails(openSections: Map<string, boolean>): Details {
     const key = JSON.stringify(latest);
     if (key !== drawn) {
       drawn = key;
-      values = latest.map((detail) => h("dd", detail.updatedAt === null ? {} : { title: formatExactTime(detail.updatedAt) }));
+      values = latest.map((detail) =>
+        h("dd", detail.updatedAt === null ? {} : { title: formatExactTime(detail.updatedAt) }),
+      );
       section.body.replaceChildren(
-        h("dl", { class: "flw-details" }, ...latest.flatMap((detail, i) => [h("dt", {}, detail.term), values[i] ?? ""])),
+        h(
+          "dl",
+          { class: "flw-details" },
+          ...latest.flatMap((detail, i) => [h("dt", {}, detail.term), values[i] ?? ""]),
+        ),
       );
     }
     latest.forEach((detail, i) => {

@@ -1,6 +1,7 @@
 /** Why the job failed, and what to do next: the one part of the view that is loud. */
-import { h, setVisible, whenChanged } from "../../core/dom";
+
 import { createCollapsible } from "../../core/collapsible";
+import { h, setVisible, whenChanged } from "../../core/dom";
 import type { FailureCard } from "../view-model";
 
 export interface FailureCardPart {

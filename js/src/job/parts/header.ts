@@ -1,10 +1,10 @@
 /** First line: the status, the job's name, its id, and how old all of this is. */
 import { createCopyButton } from "../../core/copy";
 import { h, setText, setVisible } from "../../core/dom";
-import { SHORT_ID_LENGTH, formatAge } from "../../core/text";
-import { formatExactTime, toIsoTime, formatTime } from "../../core/time";
+import { formatAge, SHORT_ID_LENGTH } from "../../core/text";
+import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
+import { age, type JobSnapshot } from "../snapshot";
 import { GLYPHS, statusCategory } from "../timeline";
-import { type JobSnapshot, age } from "../snapshot";
 
 /** Older facts than these (seconds) are called stale: many times the pace at which the monitor asks. */
 const STALE_AFTER_S = 10;
@@ -57,7 +57,7 @@ export function createHeader(announce: (message: string) => void): Header {
   };
 }
 
-function freshnessText(age: number | null, isOld: boolean): string {
-  if (age === null) return "no answer from the server yet";
-  return isOld ? `! last heard of ${formatAge(age)}` : `updated ${formatAge(age)}`;
+function freshnessText(seconds: number | null, isOld: boolean): string {
+  if (seconds === null) return "no answer from the server yet";
+  return isOld ? `! last heard of ${formatAge(seconds)}` : `updated ${formatAge(seconds)}`;
 }

@@ -1,5 +1,5 @@
 /** The site × round matrix: a glyph and a colour for each field, and at the right what each site does now. */
-import { h, setText, setVisible, screenReaderText, whenChanged } from "../../core/dom";
+import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
 import { formatDuration } from "../../core/text";
 import { CELL_STATES, type Matrix, type MatrixRow } from "../view-model";
 
@@ -23,7 +23,15 @@ export function createMatrix(): MatrixPart {
     const cells = rounds.map((round, index) =>
       h("th", { class: age(index, rounds.length), scope: "col" }, screenReaderText("round "), String(round)),
     );
-    head.replaceChildren(h("tr", {}, h("th", { scope: "col" }, screenReaderText("site")), ...cells, h("th", { scope: "col" }, screenReaderText("now"))));
+    head.replaceChildren(
+      h(
+        "tr",
+        {},
+        h("th", { scope: "col" }, screenReaderText("site")),
+        ...cells,
+        h("th", { scope: "col" }, screenReaderText("now")),
+      ),
+    );
   });
   const drawBody = whenChanged((rows: readonly MatrixRow[]) => {
     rowElements = rows.map((row) => ({ activity: h("td", { class: "flw-now" }), row }));

@@ -1,7 +1,7 @@
 /** The metrics: one of them as a chart, chosen by the reader; in words while there is not enough for a line. */
 import { type Chart, createChart } from "../../core/chart";
-import { h, setText, setVisible } from "../../core/dom";
 import { createCollapsible } from "../../core/collapsible";
+import { h, setText, setVisible } from "../../core/dom";
 import type { Metric } from "../metrics";
 
 export interface MetricCharts {

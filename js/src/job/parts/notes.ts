@@ -10,7 +10,9 @@ export function createNotes(): Notes {
   const element = h("ul", { class: "flw-notes", role: "list", "aria-label": "to be known" });
   const draw = whenChanged(({ troubles, unknown }: { troubles: readonly string[]; unknown: readonly string[] }) => {
     element.replaceChildren(
-      ...troubles.map((words) => h("li", { class: "flw-note-trouble" }, h("span", { "aria-hidden": "true" }, "! "), words)),
+      ...troubles.map((words) =>
+        h("li", { class: "flw-note-trouble" }, h("span", { "aria-hidden": "true" }, "! "), words),
+      ),
       ...unknown.map((words) => h("li", { class: "flw-note-unknown" }, words)),
     );
     setVisible(element, troubles.length + unknown.length > 0);

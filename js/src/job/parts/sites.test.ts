@@ -2,7 +2,11 @@ import { expect, it } from "vitest";
 import type { SiteDeployment } from "../snapshot";
 import { MAX_CHIPS, selectChips } from "./sites";
 
-const site = (name: string, state: SiteDeployment["state"] = "deployed"): SiteDeployment => ({ name, state, detail: "" });
+const site = (name: string, state: SiteDeployment["state"] = "deployed"): SiteDeployment => ({
+  name,
+  state,
+  detail: "",
+});
 
 it("shows few sites in their order", () => {
   const few = [site("server"), site("a", "failed"), site("b")];

@@ -1,5 +1,5 @@
 /** Where the job goes, and whether it got there; beside a matrix, which names the sites, only who did not. */
-import { h, setVisible, screenReaderText, whenChanged } from "../../core/dom";
+import { h, screenReaderText, setVisible, whenChanged } from "../../core/dom";
 import type { JobSnapshot, SiteDeployment } from "../snapshot";
 
 /** More chips than these are a wall; the rest are counted. */

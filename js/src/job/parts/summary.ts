@@ -1,8 +1,8 @@
 /** Second line: how far it is, how long it has been running, and whose it is. */
 import { h, setText, setVisible } from "../../core/dom";
 import { formatDuration } from "../../core/text";
+import { elapsed, type JobSnapshot } from "../snapshot";
 import type { Progress } from "../view-model";
-import { type JobSnapshot, elapsed } from "../snapshot";
 import { createProgress } from "./progress";
 
 export interface Summary {

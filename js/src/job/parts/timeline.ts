@@ -1,8 +1,8 @@
 /** Third line: the job's life so far, and what comes next. */
 import { h, screenReaderText, whenChanged } from "../../core/dom";
-import { formatExactTime, toIsoTime, formatTime } from "../../core/time";
-import { type Step, steps } from "../timeline";
+import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
 import type { JobSnapshot } from "../snapshot";
+import { type Step, steps } from "../timeline";
 
 export interface Timeline {
   readonly element: HTMLElement;
@@ -24,7 +24,9 @@ export function createTimeline(): Timeline {
 function createStep(step: Step, time: string): HTMLElement {
   const element = h(
     "li",
-    step.phase === "current" ? { class: "flw-step flw-current", "aria-current": "step" } : { class: `flw-step flw-${step.phase}` },
+    step.phase === "current"
+      ? { class: "flw-step flw-current", "aria-current": "step" }
+      : { class: `flw-step flw-${step.phase}` },
     step.phase === "ahead" ? screenReaderText("to come: ") : "",
     step.label,
   );

@@ -1,6 +1,6 @@
 /** The chosen job: what will be sent, where it goes, and what is wrong with it. */
 import { h, setText, setVisible, whenChanged } from "../../core/dom";
-import { type Job, formatSize, destinationText } from "../view-model";
+import { destinationText, formatSize, type Job } from "../view-model";
 
 export interface ChosenJob {
   readonly element: HTMLElement;
@@ -30,7 +30,13 @@ export function createChosenJob({ recheck, back, announce }: ChosenJobOptions): 
   const element = h(
     "div",
     { class: "flw-chosen", role: "group", "aria-label": "chosen job folder" },
-    h("div", { class: "flw-chosen-head" }, name, path, h("span", { class: "flw-chosen-buttons" }, recheckButton, otherButton)),
+    h(
+      "div",
+      { class: "flw-chosen-head" },
+      name,
+      path,
+      h("span", { class: "flw-chosen-buttons" }, recheckButton, otherButton),
+    ),
     details,
     plan,
     problems,
@@ -52,9 +58,16 @@ export function createChosenJob({ recheck, back, announce }: ChosenJobOptions): 
     );
     plan.replaceChildren(
       ...job.apps.map((app) =>
-        h("li", {}, h("strong", {}, app.name), ` goes to ${destinationText(app)}${app.hasCustomCode ? ", with code of its own" : ""}`),
+        h(
+          "li",
+          {},
+          h("strong", {}, app.name),
+          ` goes to ${destinationText(app)}${app.hasCustomCode ? ", with code of its own" : ""}`,
+        ),
       ),
-      ...(job.minClients === null ? [] : [h("li", {}, `needs ${job.minClients} ${job.minClients === 1 ? "site" : "sites"}`)]),
+      ...(job.minClients === null
+        ? []
+        : [h("li", {}, `needs ${job.minClients} ${job.minClients === 1 ? "site" : "sites"}`)]),
     );
     setVisible(plan, plan.childElementCount > 0);
     problems.replaceChildren(
@@ -76,6 +89,10 @@ export function createChosenJob({ recheck, back, announce }: ChosenJobOptions): 
 
 function verdictText(job: Job): string {
   const errors = job.problems.filter(({ severity }) => severity === "error").length;
-  const found = errors ? `${errors} ${errors === 1 ? "error" : "errors"}` : job.problems.length ? "warnings" : "no problem";
+  const found = errors
+    ? `${errors} ${errors === 1 ? "error" : "errors"}`
+    : job.problems.length
+      ? "warnings"
+      : "no problem";
   return `${job.name}: ${job.fileCount} files, ${formatSize(job.totalSize)}, ${found}`;
 }

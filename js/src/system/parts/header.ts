@@ -2,8 +2,8 @@
 import { h, setText, setVisible } from "../../core/dom";
 import { formatAge } from "../../core/text";
 import { formatExactTime } from "../../core/time";
-import type { SystemSnapshot } from "../snapshot";
 import { GLYPHS, STALE_AFTER_S, serverState } from "../format";
+import type { SystemSnapshot } from "../snapshot";
 
 export interface Header {
   readonly element: HTMLElement;
@@ -39,9 +39,14 @@ export function createHeader(): Header {
       freshness.classList.toggle("flw-stale", isStale);
       setText(
         freshness,
-        age === null ? "no answer from the server yet" : isStale ? `! last heard of ${formatAge(age)}` : `updated ${formatAge(age)}`,
+        age === null
+          ? "no answer from the server yet"
+          : isStale
+            ? `! last heard of ${formatAge(age)}`
+            : `updated ${formatAge(age)}`,
       );
-      freshness.title = system.updatedAt === null ? "" : `the server last answered ${formatExactTime(system.updatedAt)}`;
+      freshness.title =
+        system.updatedAt === null ? "" : `the server last answered ${formatExactTime(system.updatedAt)}`;
       setText(counts, countsText(system));
       setVisible(counts, system.updatedAt !== null);
       const roleAndOrg = [system.role.replaceAll("_", " "), system.organization].filter(Boolean).join(", ");

@@ -1,7 +1,7 @@
 /** What is wrong, a sentence each. New ones are said to a screen reader. */
 import { h, setVisible, whenChanged } from "../../core/dom";
-import type { SystemSnapshot } from "../snapshot";
 import { findProblems as find } from "../format";
+import type { SystemSnapshot } from "../snapshot";
 
 const MAX_PROBLEMS = 8;
 
@@ -16,7 +16,8 @@ export function createProblems(announce: (message: string) => void): Problems {
   let known: ReadonlySet<string> | undefined;
   const draw = whenChanged((found: readonly string[]) => {
     const items = found.slice(0, MAX_PROBLEMS).map((words) => createItem(words));
-    if (found.length > MAX_PROBLEMS) items.push(createItem(`and ${found.length - MAX_PROBLEMS} more, see the list below`));
+    if (found.length > MAX_PROBLEMS)
+      items.push(createItem(`and ${found.length - MAX_PROBLEMS} more, see the list below`));
     element.replaceChildren(...items);
     setVisible(element, items.length > 0);
     // Without its numbers: a sentence that counts seconds would talk without end.

@@ -1,9 +1,9 @@
 /** One line: the server or a site. It unfolds to its version, its resources and what can be done to it. */
 import { h, setText, setVisible } from "../../core/dom";
 import { formatAge } from "../../core/text";
-import { formatExactTime, toIsoTime, formatTime } from "../../core/time";
+import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
+import { GLYPHS, runningText, type StateText } from "../format";
 import type { SiteJob } from "../snapshot";
-import { GLYPHS, type StateText, runningText } from "../format";
 
 export interface RowState {
   readonly key: string;
@@ -44,7 +44,17 @@ export function createRow(key: string, { requestDetails, onOpen, controls }: Row
   const jobsText = h("span", { class: "flw-row-does" });
   const since = h("time", { class: "flw-row-since" });
   const seen = h("span", { class: "flw-row-seen" });
-  const toggle = h("button", { class: "flw-row-line", type: "button" }, arrow, glyph, name, stateText, jobsText, since, seen);
+  const toggle = h(
+    "button",
+    { class: "flw-row-line", type: "button" },
+    arrow,
+    glyph,
+    name,
+    stateText,
+    jobsText,
+    since,
+    seen,
+  );
   const version = h("span", { class: "flw-detail" });
   const resources = h("span", { class: "flw-detail" });
   const detailsAge = h("span", { class: "flw-row-asked" });
@@ -116,7 +126,11 @@ export function createRow(key: string, { requestDetails, onOpen, controls }: Row
     const at = facts.detailsAt ?? 0;
     if (askedBefore !== null && (at !== askedBefore || facts.detailsMissing)) isRequested = false;
     if (!isRequested) askedBefore = at;
-    const unknown = isRequested ? "asking…" : facts.detailsMissing ? `not known (${facts.detailsMissing})` : "not known";
+    const unknown = isRequested
+      ? "asking…"
+      : facts.detailsMissing
+        ? `not known (${facts.detailsMissing})`
+        : "not known";
     setText(version, facts.version || unknown);
     setText(resources, facts.resources || unknown);
     setText(detailsAge, facts.detailsAt === null ? "" : `as of ${formatAge(Math.max(0, now - facts.detailsAt))}`);

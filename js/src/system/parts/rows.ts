@@ -1,8 +1,8 @@
 /** The server and the sites, a line each, which unfold. */
 import { h, setText, setVisible } from "../../core/dom";
-import type { SystemSnapshot } from "../snapshot";
 import { serverState, siteState } from "../format";
-import { type Row, type RowState, createRow } from "./row";
+import type { SystemSnapshot } from "../snapshot";
+import { createRow, type Row, type RowState } from "./row";
 
 /** More lines than these are a wall: those in trouble are shown, and the others when asked for. */
 export const MAX_ROWS = 24;
