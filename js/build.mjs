@@ -14,14 +14,14 @@ const staticViews = ["kit"];
 const OUTPUT = new URL("../flare_widgets/views/static/", import.meta.url);
 const MANIFEST = "manifest.json";
 
-/** Bundles style sheets in which `.flw-view` stands for the class that the form's own sheet is written for. */
+/** Replace `.flw-view` in shared style sheets by the class of the form that imports them. */
 const scopedStyle = {
   name: "scoped-style",
   setup({ onLoad, onResolve }) {
     onResolve({ filter: /base\.css$/ }, ({ importer, resolveDir, path }) => ({
       path: fileURLToPath(new URL(path, `file://${resolveDir}/`)),
-      // A suffix makes it another module for each form that imports it.
-      // Twice the class, because JupyterLab's rules for HTML outputs are as specific as one.
+      // The suffix makes it a separate module for each form. The class stands twice for static forms, because
+      // JupyterLab's rules for HTML outputs are as specific as one class.
       suffix: importer.endsWith("static.css") ? "?.flw-static.flw-static" : "?.flw-live",
     }));
     onLoad({ filter: /base\.css$/ }, async ({ path, suffix }) => ({
@@ -35,8 +35,8 @@ const scopedStyle = {
 const rootsOfSheet = { jobs: ["jobs", "below", "job", "compare"] };
 
 /**
- * Binds a live sheet to its view: a sheet reaches the whole page, and a notebook has several views. By `:where`, which
- * leaves the weight of the rules as it is.
+ * Limit a live sheet to its view, since a sheet applies to the whole page and a notebook has several views. `:where`
+ * keeps the specificity of the rules.
  */
 function bindToView(css, view) {
   const roots = (rootsOfSheet[view] ?? [view]).map((name) => `.flw-${name}`).join(",");

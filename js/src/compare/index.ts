@@ -88,7 +88,7 @@ function render({ model, el }: RenderContext): () => void {
     chart.draw({
       label: `${metric.name} of each job over the rounds`,
       xLabel: "round",
-      // Also of a job without this metric: each keeps the look that it has in the table.
+      // Includes jobs without this metric, so that each keeps the style that it has in the table.
       lines: metric.lines.map((points, number) => ({ name: rows[number]?.[0] ?? "job", points })),
       ...(metric.best ? { mark: metric.best } : {}),
     });

@@ -1,11 +1,10 @@
-/** The metrics of the jobs: what `CompareView.metrics` says, read with care. */
+/** The metrics of the compared jobs: the front-end half of flare_widgets/views/compare/view_model.py. */
 import { asNumber, asPoints, asRecord, asRecords, asText } from "../core/validate";
 
 export interface Metric {
   readonly name: string;
-  /** Whether less is better. */
   readonly lowerIsBetter: boolean;
-  /** By job, in their order; empty where a job has none. */
+  /** One line per job, in the order of the jobs; empty for a job without this metric. */
   readonly lines: readonly (readonly (readonly [round: number, value: number])[])[];
   readonly best: { readonly x: number; readonly y: number; readonly label: string } | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * What a view offers to do: buttons that ask before they destroy, say why they are grey, how far they are and what
- * came of them. The browser's half of flare_widgets/views/actions.py, whose `Actions.to_json` is the trait `actions`.
+ * The actions of a view: buttons that ask for confirmation, explain why they are disabled, and report progress and
+ * outcome. The front-end half of flare_widgets/views/core/actions.py, whose `Actions.to_json` is the trait `actions`.
  */
 import { h, setText, setVisible } from "./dom";
 import { asNumber, asRecord, asRecords, asText } from "./validate";
@@ -9,11 +9,11 @@ export interface Action {
   readonly name: string;
   readonly label: string;
   readonly isDestructive: boolean;
-  /** Why it is grey; empty when it can be done. */
+  /** Reason why the action is disabled; empty when it is enabled. */
   readonly disabledReason: string;
-  /** The question before it is done; empty for none. */
+  /** Question asked before the action starts; empty for none. */
   readonly question: string;
-  /** What must be typed to say yes; empty for nothing. */
+  /** Text that must be typed to confirm; empty for none. */
   readonly requiredText: string;
   readonly confirmLabel: string;
   readonly cancelLabel: string;
@@ -21,18 +21,18 @@ export interface Action {
   readonly state: "ready" | "asked" | "running" | "done" | "failed";
   readonly message: string;
   readonly progress: number | null;
-  /** Grows with each wish that the kernel has taken notice of. */
+  /** Number that grows with each message that the kernel has handled. */
   readonly revision: number;
 }
 
-/** What goes to the kernel. */
+/** A message to the kernel. */
 export type ActionMessage =
   | { readonly kind: "act"; readonly action: string; readonly typed?: string }
   | { readonly kind: "cancel"; readonly action: string };
 
 const STATES = ["ready", "asked", "running", "done", "failed"] as const;
 
-/** Read the trait `actions`: behind this door all is printable and bounded. */
+/** Read the trait `actions`; every text in the result is printable and bounded. */
 export function readActions(value: unknown): Action[] {
   return asRecords(value).map((raw) => {
     const field = (key: string): string => asText(raw[key], 500);
@@ -61,22 +61,22 @@ export function readActionsByName(value: unknown): ReadonlyMap<string, readonly 
 
 export interface ActionBar {
   readonly element: HTMLElement;
-  /** Draw; `now` is the browser's clock in seconds. Call it again every now and then while `waiting()`. */
+  /** Draw; `now` is the browser's clock in seconds. Call it regularly while `isWaiting()`. */
   draw(actions: readonly Action[], now: number): void;
-  /** Whether a wish has been sent and the kernel has not reacted. */
+  /** Tell if a message has been sent that the kernel has not answered. */
   isWaiting(): boolean;
 }
 
 export interface ActionBarOptions {
-  /** Send a wish to the kernel. */
+  /** Send a message to the kernel. */
   readonly send: (message: ActionMessage) => void;
-  /** Tell a screen reader. */
+  /** Announce to a screen reader. */
   readonly announce: (message: string) => void;
   /** The browser's clock, in seconds. */
   readonly now: () => number;
 }
 
-/** A message to a kernel that computes waits until the cell is done, and one to a dead kernel for ever. */
+/** Time after which the view says that the kernel does not answer: it may run a cell, or be dead. */
 const TIMEOUT_S = 3;
 
 interface SentMessage {
@@ -84,7 +84,7 @@ interface SentMessage {
   readonly revision: number;
 }
 
-/** A row of actions with what there is to say about them. Its questions are asked in place. */
+/** Create a row of action buttons with status lines; confirmations are asked in place. */
 export function createActionBar({ send, announce, now }: ActionBarOptions): ActionBar {
   const messages = h("div", { class: "flw-action-words", tabindex: "-1" });
   const buttons = h("div", { class: "flw-buttons" });
@@ -96,7 +96,7 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
   const sent = new Map<string, SentMessage>();
   let latest: readonly Action[] = [];
   let askingName = "";
-  /** Whose reason was asked for last. */
+  /** Name of the disabled action that was clicked last, whose reason is shown. */
   let explainedName = "";
 
   function draw(actions: readonly Action[], at: number): void {
@@ -105,7 +105,7 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
     for (const { name, revision } of actions)
       if ((sent.get(name)?.revision ?? revision) !== revision) sent.delete(name);
     const askedAction = actions.find(({ name }) => name === askingName);
-    // The question is pointless when what it asks about has happened, or cannot be done any more.
+    // Close the confirmation once its action has been started or disabled.
     if (askingName && (!askedAction || askedAction.disabledReason || isBusy(askedAction) || sent.has(askingName)))
       askingName = "";
     syncParts(buttonsByName, actions, buttons, (action) => new Button(action, () => onPress(action.name)));
@@ -120,7 +120,7 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
     const open = actions.find(({ name }) => name === askingName);
     confirmation.draw(open);
     setVisible(buttons, open === undefined && actions.length > 0);
-    // The focus must not fall out of the view when what it is on disappears.
+    // Keep the focus in the view when the focused element disappears.
     if (focused && !isVisible(focused, element)) (focusTarget() ?? messages).focus({ preventScroll: true });
   }
 
@@ -140,7 +140,7 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
     else if (action.question || action.requiredText) askingName = name;
     else dispatch(action);
     redraw();
-    // The harmless answer, or the field: a second Enter by mistake must not destroy anything.
+    // Focus the safe answer or the text field: a second Enter by mistake must not destroy anything.
     if (askingName === name) confirmation.safeTarget.focus({ preventScroll: true });
   }
 
@@ -182,7 +182,7 @@ function statusText(action: Action, explained: string): string {
   return action.message;
 }
 
-/** Keep one part for each action, in its order. */
+/** Keep one part per action, in the order of the actions. */
 function syncParts<Part extends { readonly element: HTMLElement }>(
   parts: Map<string, Part>,
   actions: readonly Action[],
@@ -196,7 +196,7 @@ function syncParts<Part extends { readonly element: HTMLElement }>(
   parent.replaceChildren(...[...parts.values()].map(({ element }) => element));
 }
 
-/** A button that can be grey, and then still be reached, and says why. */
+/** A button that stays focusable while disabled, and explains why it is. */
 class Button {
   readonly element: HTMLButtonElement;
   readonly #label: HTMLElement;
@@ -220,7 +220,7 @@ class Button {
   }
 }
 
-/** What there is to say about one action. */
+/** The status line of one action. */
 class StatusLine {
   readonly element: HTMLElement;
   readonly #text = h("span", {});
@@ -235,7 +235,7 @@ class StatusLine {
     this.#cancel.addEventListener("click", cancel);
   }
 
-  /** Draw, and return whether it is something to interrupt a reader for: no number that ticks is. */
+  /** Draw, and return true if the text deserves an announcement; ticking numbers do not. */
   draw(action: Action, text: string, isWaiting: boolean): boolean {
     const isNews =
       text !== this.#lastText && text !== "" && (action.state !== "running" || this.#lastState !== "running");
@@ -254,10 +254,10 @@ class StatusLine {
   }
 }
 
-/** JupyterLab takes keys for its notebook before we see them, except below this attribute. */
+/** Attribute below which JupyterLab leaves key presses to the widget. */
 const SUPPRESS_NOTEBOOK_SHORTCUTS = { "data-lm-suppress-shortcuts": "true" } as const;
 
-/** The question before something is done. */
+/** The confirmation of an action. */
 class Confirmation {
   readonly element: HTMLElement;
   readonly #text = h("span", {});
@@ -286,7 +286,7 @@ class Confirmation {
     this.#cancel.addEventListener("click", () => answered(false, ""));
     this.#field.addEventListener("input", () => this.#drawButton());
     this.element.addEventListener("keydown", (event) => {
-      // The notebook has shortcuts of its own for what is typed here.
+      // Keys typed here must not reach the notebook, which has shortcuts of its own.
       event.stopPropagation();
       if (event.key === "Enter" && event.target === this.#field) yes();
       if (event.key !== "Escape") return;
@@ -300,7 +300,7 @@ class Confirmation {
     return !this.element.hidden;
   }
 
-  /** Where the focus goes: nothing happens there by Enter alone. */
+  /** The element to focus: one on which Enter alone does nothing. */
   get safeTarget(): HTMLElement {
     return this.#requiredText ? this.#field : this.#cancel;
   }

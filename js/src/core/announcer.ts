@@ -1,8 +1,7 @@
 import { h, setText } from "./dom";
 
 /**
- * What a screen reader is told without being asked. It gets the few events worth an interruption and never
- * the numbers that tick.
+ * Announcements to a screen reader: the few events worth an interruption, never ticking numbers.
  */
 export interface Announcer {
   readonly element: HTMLElement;

@@ -1,13 +1,13 @@
 /**
- * Lines over rounds, drawn by uPlot: with a legend that tells the values under the pointer, for mouse and keyboard.
+ * A line chart over rounds, drawn by uPlot, whose legend shows the values under the pointer or keyboard cursor.
  *
- *     const picture = chart();
- *     element.append(picture.element);
- *     picture.draw({ label: "accuracy", xLabel: "round", lines: [{ name: "site-1", points: [[1, 0.4], [2, 0.6]] }] });
+ *     const chart = createChart();
+ *     element.append(chart.element);
+ *     chart.draw({ label: "accuracy", xLabel: "round", lines: [{ name: "site-1", points: [[1, 0.4], [2, 0.6]] }] });
  *     ...
- *     picture.dispose();
+ *     chart.dispose();
  *
- * The element must stand inside of a view (`.flw-live`) whose style has chart-look.css and chart.css.
+ * The element must be inside a view (`.flw-live`) whose style sheet imports chart-base.css and chart.css.
  */
 import uPlot from "uplot";
 import { h, setText, setVisible } from "./dom";
@@ -19,27 +19,27 @@ import { sanitize } from "./text";
 export interface ChartLine {
   readonly name: string;
   /**
-   * In any order; the last of several at one place counts. Where a value is not finite, the line has a gap; where
-   * another line has a place that this one does not name, it goes straight on.
+   * Points in any order; of several with the same x, the last counts. A value that is not finite leaves a gap; an x
+   * that only other lines have does not.
    */
   readonly points: readonly (readonly [x: number, y: number])[];
-  /** Drawn thick: what the others are compared with. */
+  /** Draw the line thick, as the one that the others are compared with. */
   readonly isBold?: boolean;
 }
 
 export interface ChartData {
-  /** What a screen reader hears of the chart as a whole. */
+  /** Accessible name of the chart. */
   readonly label: string;
-  /** What the places along the bottom are: `round`. */
+  /** Name of the x axis: `round`. */
   readonly xLabel: string;
   readonly lines: readonly ChartLine[];
-  /** Whether the values are on a logarithmic scale; those that are not above 0 are gaps then. */
+  /** Use a logarithmic scale, on which values that are not above 0 are gaps. */
   readonly isLogScale?: boolean;
-  /** A point to mark, and why: `best`. */
+  /** A point to highlight, and its label: `best`. */
   readonly mark?: { readonly x: number; readonly y: number; readonly label: string };
-  /** How many lines there are besides. */
+  /** Number of further lines, which are not drawn. */
   readonly hiddenCount?: number;
-  /** A sentence to say below. */
+  /** A sentence below the chart. */
   readonly note?: string;
 }
 
@@ -49,17 +49,17 @@ export interface Chart {
   dispose(): void;
 }
 
-/** Lines that have an entry of their own in the legend; the nearest of the others is told under the pointer. */
+/** Lines with a legend entry of their own; of the others, the one nearest to the pointer is named. */
 const MAX_LEGEND_ENTRIES = 12;
-/** Marks along a line; more would run into one another. */
+/** Markers along a line; more would overlap. */
 const MAX_MARKERS_PER_LINE = 30;
-/** Lines whose values a screen reader is told at each step. */
+/** Lines whose values a screen reader reads at each step. */
 const MAX_SPOKEN_LINES = 6;
-/** CSS pixels from the middle of the marked point to the outside of its ring, and a little. */
+/** Distance from the highlighted point to the outside of its ring, and a little more. */
 const MARKER_MARGIN_PX = 10;
-/** CSS pixels from a line within which the pointer is taken to mean it. */
+/** Distance from a line within which the pointer selects it. */
 const HOVER_DISTANCE_PX = 30;
-/** Steps along the bottom: whole numbers, for there is no half a round. */
+/** Tick increments of the x axis: whole numbers, since rounds are. */
 const INCREMENTS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
 
 type Columns = [number[], ...(number | null | undefined)[][]];
@@ -71,7 +71,7 @@ interface LegendEntry {
 }
 
 export function createChart({ height = 190 }: { readonly height?: number } = {}): Chart {
-  // A slider is what a chart is to the keyboard: arrows move along the rounds, and each stop has its words.
+  // To the keyboard the chart is a slider: arrows move along the rounds, and each stop has a description.
   const plot = h("div", { class: "flw-chart-plot" });
   plot.setAttribute("role", "slider");
   plot.setAttribute("tabindex", "0");
@@ -89,7 +89,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
   let pointedIndex: number | null = null;
   let nearestLine: number | null = null;
 
-  // -- what is drawn --------------------------------------------------------------------------------------------
+  // -- drawing --------------------------------------------------------------------------------------------------
 
   function draw(next: ChartData): void {
     data = { ...next, lines: next.lines.map((line) => ({ ...line, name: sanitize(line.name, 60) })) };
@@ -100,7 +100,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
       [...rows.flat(), data.mark?.y].filter((y) => typeof y === "number"),
       isLogScale,
     );
-    // uPlot is given places, not values: its arithmetic ends long before that of numbers does.
+    // uPlot gets positions from 0 to 1, not values: its arithmetic overflows long before numbers do.
     const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? scale.position(y) : y)))];
     const nextLayoutKey = JSON.stringify([
       isLogScale,
@@ -112,7 +112,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     if (pointedIndex !== null && pointedIndex >= columns[0].length) pointedIndex = null;
     if (uplot && layoutKey === nextLayoutKey) {
       uplot.setData(places as uPlot.AlignedData);
-      // uPlot sees the same range, 0 to 1, and would keep the labels of the values before.
+      // uPlot sees the same range, 0 to 1, and would keep the labels of the previous values.
       uplot.redraw(true, true);
     } else {
       layoutKey = nextLayoutKey;
@@ -131,10 +131,10 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     return {
       width: plot.clientWidth || 300,
       height,
-      // Room for a mark at the edge; below and on the left there are the axes.
+      // Leave room for a marker at the edge; the axes are below and on the left.
       padding: [MARKER_MARGIN_PX, MARKER_MARGIN_PX, null, null],
       legend: { show: false },
-      // Nothing grows pale: a line that the pointer is near is named instead.
+      // Do not dim other lines: the line near the pointer is named instead.
       focus: { alpha: 1 },
       cursor: { y: false, drag: { x: false, y: false }, focus: { prox: HOVER_DISTANCE_PX }, points: { size: 7 } },
       scales: {
@@ -179,7 +179,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     const ratio = uPlot.pxRatio;
     ctx.save();
     ctx.beginPath();
-    // A mark may reach a little over the edge, or the first and the last would be cut in half.
+    // Markers may reach over the edge, or the first and the last would be cut in half.
     const over = MARKER_MARGIN_PX * ratio;
     ctx.rect(bbox.left - over, bbox.top - over, bbox.width + 2 * over, bbox.height + 2 * over);
     ctx.clip();
@@ -221,7 +221,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     ctx.restore();
   }
 
-  // A canvas knows no CSS variables: the colours are those that elements of the page have at the time.
+  // A canvas knows no CSS variables, so the colours are read from elements of the page.
   function colour(index: number): string {
     const sample = entries[index % Math.max(1, entries.length)]?.sample;
     return sample ? getComputedStyle(sample).color : ink();
@@ -233,14 +233,14 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     return getComputedStyle(plot).columnRuleColor;
   }
 
-  // -- what is told ---------------------------------------------------------------------------------------------
+  // -- readout --------------------------------------------------------------------------------------------------
 
   function point(index: number | null): void {
     pointedIndex = index;
     updateReadout();
   }
 
-  /** The values at the pointer, else the last ones. */
+  /** Show the values at the pointer, or else the last ones. */
   function updateReadout(): void {
     if (!data) return;
     const [xs, ...rows] = columns;
@@ -277,7 +277,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     return mark ? `◯ ${sanitize(mark.label, 60)}: ${xLabel} ${formatTick(mark.x)}, ${formatValue(mark.y)}` : "";
   }
 
-  // -- the keyboard, the size, the theme ------------------------------------------------------------------------
+  // -- keyboard, size, theme ------------------------------------------------------------------------------------
 
   plot.addEventListener("keydown", (event) => {
     const last = columns[0].length - 1;
@@ -301,7 +301,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     nearestLine = null;
     const x = index === null ? undefined : columns[0][index];
     const left = x === undefined || !uplot ? -10 : uplot.valToPos(x, "x");
-    // Without the hook: it would take the place from the pixels, and those are rounded.
+    // Without the hook, which would derive the position from rounded pixels.
     uplot?.setCursor({ left, top: left < 0 ? -10 : 0 }, false);
     point(index);
   }
@@ -342,7 +342,7 @@ function createLegendEntry(line: ChartLine, index: number): LegendEntry {
   return { element, sample, value };
 }
 
-/** All lines over the places of any: null is a gap, and over what is undefined a line goes straight on. */
+/** Align all lines on the union of their x values; null is a gap, undefined is skipped. */
 function alignLines(lines: readonly ChartLine[]): Columns {
   const maps = lines.map(
     ({ points }) =>
@@ -352,13 +352,13 @@ function alignLines(lines: readonly ChartLine[]): Columns {
   return [xs, ...maps.map((map) => xs.map((x) => map.get(x)))];
 }
 
-/** From where to where the places reach; a single one stands in the middle. */
+/** Return the range of the x axis; a single value is centred. */
 function xRange(xs: readonly number[]): [low: number, high: number] {
   const [low, high] = [xs[0] ?? 0, xs.at(-1) ?? 0];
   return low === high ? [low - 0.5, high + 0.5] : [low, high];
 }
 
-/** Says how many values a logarithmic scale has no place for. */
+/** Return a sentence with the number of values that a logarithmic scale cannot show. */
 function omittedText({ lines, isLogScale = false }: ChartData): string {
   const left = isLogScale
     ? lines.flatMap(({ points }) => points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y <= 0)

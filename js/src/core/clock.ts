@@ -9,12 +9,12 @@ export interface ClockTraits {
 export const browserNow = (): number => Date.now() / 1000;
 
 /**
- * The kernel's clock, as well as a browser can know it.
+ * An estimate of the kernel's clock.
  *
  * Ages and run times are counted against the clock of the machine the kernel runs on, and that may be another
  * machine than the reader's. Every message says when it was sent. A message cannot arrive before it was sent, so
- * `arrival - sent` is the difference of the clocks plus the time under way, and the smallest one seen is the best
- * estimate. Only the latest samples count: a clock that is set during the day must not be wrong for ever.
+ * `arrival - sent` is the difference of the clocks plus the latency, and its minimum is the best estimate. Only the
+ * latest samples count, so that the estimate recovers when a clock is set.
  */
 export class KernelClock {
   static readonly MAX_SAMPLES = 20;
@@ -28,21 +28,21 @@ export class KernelClock {
   }
 
   /**
-   * Take a time the kernel wrote an unknown while ago (a view that is opened late finds such a one).
-   * It may be hours old, so it proves only this much: the kernel's clock is not behind it.
+   * Use a time that the kernel sent at an unknown moment in the past, as a view that is opened late finds it.
+   * It may be hours old, and proves only that the kernel's clock is not behind it.
    */
   setLowerBound(sentAt: unknown): void {
     if (isTime(sentAt)) this.#fallbackOffset = Math.min(0, this.#now() - sentAt);
   }
 
-  /** Take the time of a message that arrives right now. */
+  /** Use the time of a message that has just arrived. */
   addSample(sentAt: unknown): void {
     if (!isTime(sentAt)) return;
     this.#offsets.push(this.#now() - sentAt);
     if (this.#offsets.length > KernelClock.MAX_SAMPLES) this.#offsets.shift();
   }
 
-  /** Follow the times in what a model's kernel sends; the returned function ends that. */
+  /** Use the times of the messages that a model receives; the returned function stops it. */
   follow(model: TypedModel<ClockTraits>): () => void {
     this.setLowerBound(model.get("sent_at"));
     const stop = [
@@ -55,7 +55,7 @@ export class KernelClock {
     return () => stop.forEach((undo) => undo());
   }
 
-  /** What the kernel's clock shows now. */
+  /** Return the present time of the kernel's clock. */
   now(): number {
     return this.#now() - (this.#offsets.length ? Math.min(...this.#offsets) : this.#fallbackOffset);
   }

@@ -1,4 +1,4 @@
-/** A section under a heading that folds. What is folded is not drawn; whether it is, `memory` remembers by its name. */
+/** A collapsible section under a heading. Its content is drawn only while it is open. */
 import { h, setText } from "./dom";
 
 export interface Collapsible {
@@ -11,8 +11,9 @@ export interface Collapsible {
 let created = 0;
 
 /**
- * @param name what `memory` calls it; in lower case, also its heading
- * @param onOpen called when the section has been opened: draw it now
+ * @param name the heading, and the key in `openSections`
+ * @param openSections the open state of each section by name
+ * @param onOpen called when the section has been opened, to draw its content
  */
 export function createCollapsible(name: string, openSections: Map<string, boolean>, onOpen: () => void): Collapsible {
   const id = `flw-fold-${++created}`;

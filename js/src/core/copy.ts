@@ -3,13 +3,13 @@ import { h, setText, setVisible, whenChanged } from "./dom";
 /** Put text on the clipboard; false when the browser refuses. */
 export async function copyText(text: string): Promise<boolean> {
   try {
-    // Undefined when the page came over plain http from another machine, as a JupyterHub in a lab often does.
+    // Undefined when the page was served over plain http from another machine, as by many a JupyterHub.
     if (navigator.clipboard) {
       await navigator.clipboard.writeText(text);
       return true;
     }
   } catch {
-    // Not permitted: the old way may still be.
+    // Not permitted; the legacy way below may be.
   }
   const area = h("textarea", { class: "flw-spoken" });
   area.value = text;
@@ -31,9 +31,9 @@ export interface CopyButton {
   dispose(): void;
 }
 
-/** A short text that copies its long form, and says whether that worked. */
+/** Create a button that shows a short text, copies its long form, and reports the outcome. */
 export function createCopyButton(announce: (message: string) => void): CopyButton {
-  // Two sheets, drawn by the style sheet: few fonts have the sign. After a click it makes room for the outcome.
+  // The style sheet draws the copy icon, which few fonts have. After a click the outcome replaces it.
   const glyph = h("span", { class: "flw-copy-glyph", "aria-hidden": "true" });
   const label = h("span", { class: "flw-copy-text" });
   const element = h("button", { class: "flw-copy", type: "button" }, glyph, label);

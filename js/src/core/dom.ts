@@ -1,5 +1,5 @@
 /**
- * The only place where elements are made. There is no way here to pass markup: every string becomes a text node.
+ * The only module that creates elements. It accepts no markup: every string becomes a text node.
  */
 
 type Child = Node | string;
@@ -16,7 +16,7 @@ interface Attributes {
   readonly scope?: "col" | "row";
 }
 
-/** Make an element. */
+/** Create an element. */
 export function h<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -30,12 +30,12 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Words for a screen reader only. */
+/** Create a text for screen readers only. */
 export function screenReaderText(text: string): HTMLElement {
   return h("span", { class: "flw-spoken" }, text);
 }
 
-/** Change an element's text, and leave the document alone when it would say the same. */
+/** Set an element's text, without touching the document if it is the same. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -45,7 +45,7 @@ export function setVisible(element: HTMLElement, visible: boolean): void {
   if (element.hidden === visible) element.hidden = !visible;
 }
 
-/** A function that draws only when what it would draw differs from what it drew last. */
+/** Wrap a draw function so that it runs only if its argument has changed. */
 export function whenChanged<T>(draw: (value: T) => void): (value: T) => void {
   let last: string | undefined;
   return (value) => {

@@ -1,4 +1,4 @@
-/** For tests: a model as anywidget gives it, without a kernel. */
+/** A fake of anywidget's model, for tests. */
 import type { Listener, Model } from "./anywidget-model";
 
 export class FakeModel<Sent = unknown> implements Model {
@@ -22,7 +22,7 @@ export class FakeModel<Sent = unknown> implements Model {
   fire(event: string, value?: unknown): void {
     for (const listener of this.listeners.get(event) ?? []) listener(value);
   }
-  /** What a message of the kernel does. */
+  /** Set traits as a message of the kernel does. */
   receive(traits: Record<string, unknown>): void {
     Object.assign(this.traits, traits);
     for (const name of Object.keys(traits)) this.fire(`change:${name}`);

@@ -1,13 +1,13 @@
-/** What has become of a view's kernel, for views without a place of their own for such words: a line above all else. */
+/** A line at the top of a view that reports problems of its kernel, for views that have no other place for them. */
 
 import { type Model, send } from "./anywidget-model";
 import { h, setText, setVisible } from "./dom";
 import { type KernelStatus, watchKernel } from "./kernel";
 
 /**
- * @param view where the line is put
- * @param onChange called when what can be done has changed with the kernel
- * @param isNeeded whether anything depends on the kernel still
+ * @param view the element that gets the line
+ * @param onChange called when the kernel's status has changed
+ * @param isNeeded returns true while the view depends on the kernel
  */
 export function kernelBanner(
   model: Model,

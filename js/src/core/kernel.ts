@@ -1,19 +1,18 @@
 /**
- * Whether a view's kernel is still there. A kernel that is killed says nothing, and what it said last would be
- * shown for ever as if it were so now.
+ * Liveness of a view's kernel. A killed kernel sends nothing, and its last data would be shown for ever as if current.
  *
- * A kernel that has been quiet for some seconds is asked for its clock, which every view's kernel half answers. That
- * works in every front end, but cannot tell a kernel that computes from one that is gone. JupyterLab and Notebook
- * say more: that the connection between a widget and its kernel was cut (`comm_live_update`), and how the kernel is.
+ * A kernel that has been quiet for some seconds is probed for its clock, which every view's Python half answers. That
+ * works in every front end, but cannot tell a busy kernel from a dead one. JupyterLab and Notebook report more: a lost
+ * connection between a widget and its kernel (`comm_live_update`), and the status of the kernel.
  */
 import type { Action } from "./actions";
 import { listen, type Model } from "./anywidget-model";
 
-/** Seconds without a word after which the kernel is asked for one, and then again. */
+/** Time without a message after which the kernel is probed, and between two probes. */
 export const QUIET_S = 5;
-/** Seconds that its answer may take. */
+/** Time that the answer to a probe may take. */
 export const TIMEOUT_S = 5;
-/** The same when the host has said that the widget was cut off: a kernel that is idle answers at once. */
+/** The same once the host has reported a lost connection: an idle kernel answers at once. */
 export const DISCONNECTED_TIMEOUT_S = 2;
 
 const NO_ANSWER = "the kernel does not answer: it is busy, or has ended";
@@ -24,24 +23,24 @@ const ENDED_REASON = "the kernel has ended";
 const ENDED_STATES: ReadonlySet<unknown> = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
 export interface KernelStatus {
-  /** Why what is shown is no longer live; empty while it is. */
+  /** Reason why the view is no longer live; empty while it is. */
   readonly problem: string;
-  /** Whether no wish can reach it any more. */
+  /** The kernel is gone for good. */
   readonly hasEnded: boolean;
   dispose(): void;
 }
 
 export interface KernelOptions {
-  /** Ask the kernel for any message. Must not throw. */
+  /** Request any message from the kernel. Must not throw. */
   readonly probe: () => void;
   readonly onChange: () => void;
-  /** Whether anything depends on the kernel still: a view that has nothing more to come is left in peace. */
+  /** Return true while the view depends on the kernel; otherwise it is not probed. */
   readonly isNeeded?: () => boolean;
 }
 
-/** Watch a model's kernel, until it is disposed of. */
+/** Watch the kernel of a model until `dispose` is called. */
 export function watchKernel(model: Model, { probe, onChange, isNeeded = () => true }: KernelOptions): KernelStatus {
-  // Seconds are counted by ticks: those in which a computer slept are not held against the kernel.
+  // Count ticks, not clock time, so that a suspended computer does not make the kernel seem silent.
   let quietSeconds = 0;
   let waitedSeconds: number | undefined;
   let isDisconnected = false;
@@ -123,16 +122,16 @@ export function watchKernel(model: Model, { probe, onChange, isNeeded = () => tr
   };
 }
 
-/** Why nothing can be done with this kernel; empty when it can. */
+/** Return the reason why actions are disabled; empty while the kernel lives. */
 export function disabledReason({ hasEnded }: KernelStatus): string {
   return hasEnded ? ENDED_REASON : "";
 }
 
-/** The actions as they can be done with this kernel: none, when it has ended. */
+/** Return the actions, all of them disabled if the kernel has ended. */
 export function disableAll(actions: readonly Action[], kernel: KernelStatus): readonly Action[] {
   const reason = disabledReason(kernel);
   if (!reason) return actions;
-  // What was under way, nobody will tell the end of.
+  // Nobody will report the outcome of running actions any more.
   return actions.map((action) => ({ ...action, disabledReason: reason, state: "ready", message: "", progress: null }));
 }
 
@@ -144,12 +143,12 @@ export function disableAllByName(
   return new Map([...actions].map(([name, list]) => [name, disableAll(list, kernel)]));
 }
 
-/** What a view says of itself, as it is true while there is such trouble: it was so. */
+/** Mark a view's announcement as outdated while its kernel has a problem. */
 export function prefixStale(problem: string, sentence: string): string {
   return problem ? `${problem}. Before: ${sentence}` : sentence;
 }
 
-/** What JupyterLab and Notebook say of the kernel; other hosts say nothing. */
+/** Return the status of the kernel in JupyterLab and Notebook; other hosts do not report it. */
 function hostKernel(model: Model): { readonly status?: unknown; readonly connection?: unknown } {
   try {
     const { kernel } =

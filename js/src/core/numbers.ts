@@ -1,13 +1,13 @@
-/** Numbers as they are shown. The rules are those of `number` in flare_widgets/monitoring/text.py. */
+/** Number formatting, by the same rules as `number` in flare_widgets/monitoring/job/format.py. */
 
-/** A metric's value in a few characters: `0.607`, `12346`, `1.2e-07`. */
+/** Format a metric's value in a few characters: `0.607`, `12346`, `1.2e-07`. */
 export function formatValue(value: number): string {
   const size = Math.abs(value);
   if (size === 0 || (size >= 1e-3 && size < 1e3)) return value.toFixed(3);
   return size >= 1e3 && size < 1e7 ? value.toFixed(0) : formatExponent(value, 2);
 }
 
-/** A number at an axis, without the zeros that say nothing: `0.6`, `20`, `1e+09`. */
+/** Format an axis tick without trailing zeros: `0.6`, `20`, `1e+09`. */
 export function formatTick(value: number, digits = 4): string {
   const size = Math.abs(value);
   return size !== 0 && (size < 1e-3 || size >= 1e6)
@@ -15,7 +15,7 @@ export function formatTick(value: number, digits = 4): string {
     : String(Number(value.toPrecision(digits)));
 }
 
-/** The numbers at one axis: with as many digits as it takes to tell them apart. */
+/** Format the ticks of one axis with as many digits as it takes to tell them apart. */
 export function formatTicks(values: readonly number[]): string[] {
   let labels: string[] = [];
   for (let digits = 4; digits <= 12; digits++) {
@@ -25,7 +25,7 @@ export function formatTicks(values: readonly number[]): string[] {
   return labels;
 }
 
-/** As Python's `.2g` writes it: no zeros behind the point that say nothing, an exponent of two digits if any. */
+/** Format as Python's `.2g`: no trailing zeros, and an exponent of at least two digits. */
 function formatExponent(value: number, digits: number): string {
   const rounded = Number(value.toPrecision(digits));
   if (Math.abs(rounded) >= 1e-4 && Math.abs(rounded) < 1) return String(rounded);

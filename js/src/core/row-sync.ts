@@ -1,23 +1,23 @@
 /**
- * Rows of a table, kept the same as in the kernel by patches: the other half of flare_widgets/views/feed.py, which
- * tells what the messages are. One feed serves all views of a model in this page.
+ * Rows of a table, synchronized with the kernel by patches: the front-end half of flare_widgets/views/core/row_sync.py,
+ * which documents the messages. One instance serves all views of a model in this page.
  */
 
 interface RowSyncOptions<Row> {
-  /** Make a row of what came; the door behind which texts are clean and numbers are numbers. */
+  /** Validate a received value and make a row of it. */
   readonly parseRow: (key: string, value: unknown) => Row;
   /** Send the kernel a message. Must not throw. */
   readonly send: (message: { kind: "resync"; feed: string; token: string }) => void;
   readonly name?: string;
 }
 
-/** Seconds until the whole is asked for again; a kernel that computes may take long. */
+/** Delays between requests for the whole table; a busy kernel may take long. */
 const RETRY_DELAYS_S = [2, 4, 8, 16, 30] as const;
-/** Seconds that a patch may come later than the news of it. */
+/** Time that a patch may arrive after its sequence number. */
 const PATCH_TIMEOUT_S = 2;
-/** The number of the table while none has come as a whole. */
+/** Sequence number before the first complete table. */
 const NO_SEQUENCE = -1;
-/** Patches kept for after the whole has come; who misses more asks once more. */
+/** Patches kept while the whole table is under way; if more are missed, the table is requested again. */
 const MAX_PENDING_PATCHES = 200;
 
 interface Patch {
@@ -45,28 +45,28 @@ export class RowSync<Row> {
     this.#name = options.name ?? "rows";
   }
 
-  /** The table, in the order in which the rows came. A new map for a new whole; else changed in place. */
+  /** The table in order of arrival. A complete table replaces the map; patches change it in place. */
   get rows(): ReadonlyMap<string, Row> {
     return this.#rows;
   }
 
-  /** Whether a table has come yet; at first perhaps only its beginning. */
+  /** True once a table, or at least its first part, has arrived. */
   get isKnown(): boolean {
     return this.#isKnown;
   }
 
-  /** Be told of changes; the returned function ends that. */
+  /** Call a listener on changes; the returned function stops it. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ask for the whole table, if it has not been asked for. Call it once the messages are listened to. */
+  /** Request the whole table unless that has been done. Call it once `handleMessage` receives the messages. */
   start(): void {
     if (!this.#isKnown && !this.#requestToken) this.#requestTable();
   }
 
-  /** Take a message; false when it is not for this feed. */
+  /** Handle a message; return false if it is not for this table. */
   handleMessage(message: unknown): boolean {
     const raw = (typeof message === "object" && message !== null ? message : {}) as Record<string, unknown>;
     const seq = raw["seq"];
@@ -78,8 +78,7 @@ export class RowSync<Row> {
   }
 
   /**
-   * The kernel says elsewhere that its table is the one of this number: a last patch that was lost would not be
-   * missed otherwise.
+   * Note the sequence number that the kernel has announced in a trait, to notice that the last patch was lost.
    */
   expect(seq: unknown): void {
     clearTimeout(this.#patchTimer);
@@ -126,7 +125,7 @@ export class RowSync<Row> {
     }
     this.#scheduleRetry();
     if (this.#seq === NO_SEQUENCE) {
-      // The first rows of a long table are worth more than all of them later.
+      // Show the first rows of a long table without waiting for the rest.
       this.#rows = whole.rows;
       this.#isKnown = true;
       this.#notify();
@@ -165,7 +164,7 @@ export class RowSync<Row> {
     this.#sendRequest();
   }
 
-  // By the same token as before: whichever question is answered first, that answer is taken.
+  // Repeat the token: the first answer to any of the requests is used.
   #sendRequest(): void {
     this.#options.send({ kind: "resync", feed: this.#name, token: this.#requestToken });
     this.#scheduleRetry();

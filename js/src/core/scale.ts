@@ -1,28 +1,28 @@
 /**
- * The scale of a chart's values, pure: the same ranges and ticks as in flare_widgets/views/charts.py, so that a chart
- * looks alike live and saved (js/fixtures/ticks.json holds both to it). No value that a site can send is too large,
- * too small or too near to another.
+ * The y scale of a chart, with the same ranges and ticks as in flare_widgets/views/core/svg_chart.py, so that live and
+ * saved charts look alike (js/fixtures/ticks.json tests both). It copes with every value that a site can send, however
+ * large, small or close to another.
  */
 
 export interface Scale {
-  /** Numbers to write at the axis, ascending. */
+  /** Ticks of the axis, ascending. */
   readonly ticks: readonly number[];
-  /** How far up a value stands, from 0 to 1; null when the scale has no place for it. */
+  /** Return the height of a value from 0 to 1; null if the scale cannot show it. */
   position(value: number): number | null;
 }
 
 const MAX_TICKS = 5;
 const MAX_LOG_TICKS = 6;
-/** A float that can be divided by. */
+/** Smallest float that is safe to divide by. */
 const MIN_DIVISOR = 1e-300;
 
-/** The scale on which all of these values have room; a logarithmic one has none for what is not above 0. */
+/** Create the scale for some values; a logarithmic one cannot show values that are not above 0. */
 export function createScale(values: readonly number[], isLogScale: boolean): Scale {
   const fits = (value: number): boolean => Number.isFinite(value) && (!isLogScale || value > 0);
   const found = values.filter(fits);
   const [low, high] = axisRange(found, isLogScale);
   const [bottom, top] = isLogScale ? [Math.log10(low), Math.log10(high)] : [low, high];
-  // Halves, because the difference of two numbers may be larger than any number.
+  // Halved, since the difference of two floats may overflow.
   const span = top / 2 - bottom / 2;
   return {
     ticks: found.length === 0 ? [] : isLogScale ? logTicks(low, high) : ticks(low, high),
@@ -33,7 +33,7 @@ export function createScale(values: readonly number[], isLogScale: boolean): Sca
   };
 }
 
-/** At most `most` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten. */
+/** Return at most `maxCount` round numbers from `low` to `high`, in steps of 1, 2 or 5 times a power of ten. */
 export function ticks(low: number, high: number, maxCount = MAX_TICKS): number[] {
   if (!(low < high)) return [low];
   if (!Number.isFinite(high - low)) return [low, high];
@@ -42,14 +42,14 @@ export function ticks(low: number, high: number, maxCount = MAX_TICKS): number[]
     const step = factor * power;
     const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
     if (last - first < maxCount) {
-      // A set: numbers that are very near to one another are the same when they are rounded.
+      // A set, since close numbers may be equal once rounded.
       return [...new Set(steps(first, last, 1).map((n) => Number((n * step).toPrecision(12)) + 0))];
     }
   }
   return [low];
 }
 
-/** At most `most` numbers from `low` to `high`, both above 0: powers of ten, or what lies between them. */
+/** Return at most `maxCount` numbers from `low` to `high`, both above 0: powers of ten, or numbers between them. */
 export function logTicks(low: number, high: number, maxCount = MAX_LOG_TICKS): number[] {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const stride = Math.max(1, Math.ceil((last - first) / maxCount));
@@ -63,10 +63,10 @@ export function logTicks(low: number, high: number, maxCount = MAX_LOG_TICKS): n
   return ticks(low, high, maxCount).filter((value) => value > 0);
 }
 
-/** The lowest and the highest value that the axis reaches: a little more than there is. */
+/** Return the ends of the axis, a little beyond the values. */
 function axisRange(values: readonly number[], isLogScale: boolean): [low: number, high: number] {
   if (!values.length) return [1, 1];
-  // Not spread into Math.min: there may be more values than a call takes arguments.
+  // Not `Math.min(...values)`: there may be more values than a call takes arguments.
   const low = values.reduce((a, b) => Math.min(a, b));
   const high = values.reduce((a, b) => Math.max(a, b));
   if (isLogScale) return low / 1.5 > 0 && Number.isFinite(high * 1.5) ? [low / 1.5, high * 1.5] : [low, high];
@@ -74,7 +74,7 @@ function axisRange(values: readonly number[], isLogScale: boolean): [low: number
   return Number.isFinite(high - low) && Number.isFinite(high + room) ? [low - room, high + room] : [low, high];
 }
 
-/** A power of ten as it is written: what `10 ** p` gives may be a little off. */
+/** Return an exact power of ten; `10 ** p` may be slightly off. */
 function powerOfTen(power: number): number {
   return Number(`1e${power}`);
 }

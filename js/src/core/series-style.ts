@@ -1,9 +1,9 @@
 /**
- * How the lines of a chart are told apart without their colours: by a dash pattern and the shape of their marks.
- * The same looks as in flare_widgets/views/charts.py.
+ * Styles that distinguish the lines of a chart without relying on colour: dash patterns and marker shapes, the same as
+ * in flare_widgets/views/core/svg_chart.py.
  */
 
-/** Shapes around the origin, about nine units wide; a path of SVG, which a canvas can draw too. */
+/** SVG paths around the origin, about nine units wide; a canvas can draw them too. */
 export const MARKER_SHAPES = [
   "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
   "M-3.5 -3.5H3.5V3.5H-3.5Z",
@@ -16,7 +16,7 @@ export const MARKER_SHAPES = [
 /** Lengths of dashes and gaps; an empty one is a solid line. */
 export const DASH_PATTERNS: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
-/** How many colours there are: `--flw-series-0` and so on. */
+/** Number of colours: `--flw-series-0` and so on. */
 export const COLOUR_COUNT = 6;
 
 export interface SeriesStyle {
@@ -25,7 +25,7 @@ export interface SeriesStyle {
   readonly colour: number;
 }
 
-/** The look of the nth line of a chart; the first twelve differ in more than their colour. */
+/** Return the style of the nth line of a chart; the first twelve differ in more than their colour. */
 export function seriesStyle(index: number): SeriesStyle {
   return {
     shape: MARKER_SHAPES[index % MARKER_SHAPES.length] ?? MARKER_SHAPES[0],
@@ -36,7 +36,7 @@ export function seriesStyle(index: number): SeriesStyle {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A piece of the nth line, for a legend. Its colour is the element's own, see chart-look.css. */
+/** Create a sample of the nth line for a legend; chart-base.css sets its colour. */
 export function createSwatch(index: number, bold: boolean): SVGElement {
   const { shape, dash, colour } = seriesStyle(index);
   const line = svgElement("path", {

@@ -1,4 +1,4 @@
-/** For tests: a canvas that draws nothing. happy-dom has none. */
+/** A canvas that draws nothing, for tests: happy-dom has none. */
 import { vi } from "vitest";
 
 class Path {
@@ -8,7 +8,7 @@ class Path {
   rect(): void {}
 }
 
-/** Put it in the place of the real one, until globals are unstubbed; what is asked of it is noted. */
+/** Replace the real canvas until globals are unstubbed; return the list of calls. */
 export function stubCanvas(): [name: string, ...args: unknown[]][] {
   const calls: [name: string, ...args: unknown[]][] = [];
   const context = new Proxy({} as Record<string, unknown>, {

@@ -1,25 +1,25 @@
-/** Words and numbers as they are shown. The rules are those of flare_widgets/monitoring/text.py. */
+/** Text formatting, by the same rules as flare_widgets/monitoring/job/format.py. */
 
-/** How many characters of a job id are shown. */
+/** Number of characters of a job id that are shown. */
 export const SHORT_ID_LENGTH = 8;
 
-// What Python's str.isprintable() refuses: control, format (bidi overrides among them), surrogate, private and
-// unassigned characters, and every separator but the plain space.
+// The characters that Python's str.isprintable() refuses: control, format (with bidi overrides), surrogate, private
+// and unassigned ones, and every separator but the plain space.
 const UNPRINTABLE = /(?! )[\p{C}\p{Z}]/gu;
 
 const PLAIN = /^[\x20-\x7e]*$/u;
 
-/** Text from a server or a site, fit for a screen: unprintable characters replaced, length bounded. */
+/** Make text from a server or a site fit for display: replace unprintable characters and bound the length. */
 export function sanitize(text: string, limit = 200): string {
-  // Nearly all of the texts of ten thousand rows.
+  // A fast path for nearly all texts of ten thousand rows.
   if (text.length <= limit && PLAIN.test(text)) return text;
-  // No code point is longer than two code units: cutting first keeps a megabyte from being split up.
+  // No code point has more than two code units: cutting first avoids splitting a megabyte.
   const points = Array.from(text.slice(0, 2 * (limit + 1)));
   const safe = (part: string[]): string => part.join("").replace(UNPRINTABLE, "\uFFFD");
   return points.length <= limit ? safe(points) : `${safe(points.slice(0, limit - 1))}…`;
 }
 
-/** Seconds as `0:07`, `2:14` or `1:02:03`. */
+/** Format seconds as `0:07`, `2:14` or `1:02:03`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.floor(seconds);
   const hours = Math.floor(whole / 3600);
@@ -29,7 +29,7 @@ export function formatDuration(seconds: number): string {
   return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** How long ago, in the largest unit that still means something: `3 s ago`, `5 min ago`, `2 h ago`. */
+/** Format an age in the largest sensible unit: `3 s ago`, `5 min ago`, `2 h ago`. */
 export function formatAge(seconds: number): string {
   const whole = Math.floor(seconds);
   if (whole < 60) return `${whole} s ago`;

@@ -1,4 +1,4 @@
-/** Moments, shown in the reader's own time zone. Moments are seconds since the epoch. */
+/** Formatting of times, given in seconds since the epoch and shown in the reader's time zone. */
 
 const clockFormat = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -19,7 +19,7 @@ const fullFormat = new Intl.DateTimeFormat(undefined, {
   timeZoneName: "short",
 });
 
-/** A moment as short as it can be without being mistaken: the day only when it is not today. */
+/** Format a time briefly, with the day only if it is not today. */
 export function formatTime(at: number, now: number): string {
   const when = new Date(at * 1000);
   const today = new Date(now * 1000);
@@ -30,13 +30,13 @@ export function formatTime(at: number, now: number): string {
   return `${day}, ${time}`;
 }
 
-/** A moment with its date and the name of the zone, for the tooltip. */
+/** Format a time with its date and time zone, for tooltips. */
 export function formatExactTime(at: number): string {
   const when = new Date(at * 1000);
   return Number.isNaN(when.getTime()) ? "" : fullFormat.format(when);
 }
 
-/** A moment for `<time datetime>`; empty when it is none. */
+/** Format a time for `<time datetime>`; empty if it is invalid. */
 export function toIsoTime(at: number): string {
   const when = new Date(at * 1000);
   return Number.isNaN(when.getTime()) ? "" : when.toISOString();

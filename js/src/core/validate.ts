@@ -1,4 +1,4 @@
-/** Plain data from a kernel, whose texts a server or a site wrote: read so that every field is what it should be. */
+/** Validators of data from the kernel, which contains texts that a server or a site wrote. */
 import { sanitize } from "./text";
 
 export type PlainObject = Readonly<Record<string, unknown>>;
@@ -15,7 +15,7 @@ export function asTexts(value: unknown, limit?: number): string[] {
   return Array.isArray(value) ? value.map((item) => asText(item, limit)) : [];
 }
 
-/** A text, printable and bounded; empty when it is none. */
+/** Return a text, printable and bounded; empty if the value is not a string. */
 export function asText(value: unknown, limit?: number): string {
   return typeof value === "string" ? sanitize(value, limit) : "";
 }
@@ -28,13 +28,13 @@ export function asNumber(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-/** A point of a line; null when either number is none. */
+/** Return a point of a line; null if either coordinate is not a number. */
 export function asPoint(value: unknown): readonly [number, number] | null {
   const [x, y] = Array.isArray(value) ? [asNumber(value[0]), asNumber(value[1])] : [null, null];
   return x === null || y === null ? null : [x, y];
 }
 
-/** The points of a line, without those that are none. */
+/** Return the points of a line, without invalid ones. */
 export function asPoints(value: unknown): (readonly [number, number])[] {
   return (Array.isArray(value) ? value : []).map(asPoint).filter((point) => point !== null);
 }

@@ -1,14 +1,14 @@
 /**
- * A list of any length of which only the rows in sight are in the document. All rows are of one height.
+ * A list of any length that renders only its visible rows. All rows have the same height.
  *
  * The list is one stop for the Tab key. Its cursor is a row, moved by the arrow keys, Page Up and Down, Home and End;
- * a screen reader hears it by `aria-activedescendant`, and by `aria-rowindex` where in the whole it is. What else the
- * keys do is for the owner of the list (`onKey`).
+ * screen readers learn of it by `aria-activedescendant` and `aria-rowindex`. Other keys go to the owner of the list
+ * (`onKey`).
  */
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { h } from "./dom";
 
-/** What a row is drawn into. It is used again for other rows as they come into sight. */
+/** The elements of a row, reused for other rows as the list is scrolled. */
 export interface RowRenderer<Row> {
   readonly element: HTMLElement;
   draw(row: Row, place: RowPosition): void;
@@ -16,45 +16,45 @@ export interface RowRenderer<Row> {
 }
 
 export interface RowPosition {
-  /** From 0, in the whole list. */
+  /** Index in the whole list, from 0. */
   readonly index: number;
-  /** Whether the cursor is on it. */
+  /** True for the row of the cursor. */
   readonly isActive: boolean;
 }
 
 export interface VirtualListOptions<Row> {
-  /** Pixels; the style sheet must give rows the same. */
+  /** Height in pixels; the style sheet must give rows the same. */
   readonly rowHeight: number;
   readonly makeRow: () => RowRenderer<Row>;
-  /** What tells rows apart: the cursor stays on its row when others come or go. */
+  /** Key of a row, by which the cursor stays on it when others come or go. */
   readonly keyOf: (row: Row) => string;
-  /** The role of the list, and of its rows: `grid` and `row`, `log` and `listitem`, ... */
+  /** Role of the list: `grid`, `log`, ... */
   readonly role: string;
   readonly rowRole: string;
   readonly label: string;
-  /** Stands at the top, and stays there when the list is scrolled; a row of a grid, with its height in pixels. */
+  /** Sticky header: a row of a grid, and its height in pixels. */
   readonly header?: { readonly element: HTMLElement; readonly height: number };
-  /** The list follows its end as rows are added, for as long as its reader stays there. */
+  /** Follow the end as rows are added, for as long as the reader stays there. */
   readonly followEnd?: boolean;
-  /** The reader has left the end, or come back to it. */
+  /** Called when the reader has left the end or come back to it. */
   readonly onFollowEndChange?: (atEnd: boolean) => void;
-  /** The cursor was moved from a row to another one, by a key or by `activate`. */
+  /** Called when the cursor has moved, by a key or by `activate`. */
   readonly onMove?: (from: number, to: number, event: KeyboardEvent | undefined) => void;
-  /** A key that does not move the cursor; true when it is served. */
+  /** Handle a key that does not move the cursor; return true if it is handled. */
   readonly onKey?: (event: KeyboardEvent, active: number) => boolean;
 }
 
 export interface VirtualList<Row> {
-  /** What scrolls: give it a height. */
+  /** The scrolling element; give it a height. */
   readonly element: HTMLElement;
   setRows(rows: readonly Row[]): void;
-  /** Draw the rows in sight again: something else than the rows has changed. */
+  /** Draw the visible rows again after a change of something else than the rows. */
   redraw(): void;
-  /** The row of the cursor; -1 when there is none. */
+  /** Index of the cursor; -1 if there is none. */
   readonly active: number;
-  /** Put the cursor on a row and bring it into sight. */
+  /** Put the cursor on a row and scroll to it. */
   activate(index: number, event?: KeyboardEvent): void;
-  /** Bring the end into sight and, in a list that sticks, follow it. */
+  /** Scroll to the end and, if `followEnd` is set, follow it. */
   toEnd(): void;
   dispose(): void;
 }
@@ -70,7 +70,7 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
   body.style.position = "relative";
   const element = h(
     "div",
-    // JupyterLab takes keys for its notebook before we see them, except below this attribute.
+    // JupyterLab leaves key presses below this attribute to the widget.
     { class: "flw-list", role: options.role, tabindex: "0", "data-lm-suppress-shortcuts": "true" },
     ...(header ? [header.element] : []),
     body,
@@ -109,7 +109,7 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
       const row = rows[index];
       if (row !== undefined) wantedRows.set(keyOf(row), index);
     }
-    // The row of the cursor stays, so that it can be named to a screen reader also when it is out of sight.
+    // Keep the row of the cursor, so that screen readers can refer to it even when it is scrolled away.
     if (activeKey !== undefined && active >= 0) wantedRows.set(activeKey, active);
     for (const [key, { part }] of rendered) {
       if (wantedRows.has(key)) continue;
@@ -155,7 +155,7 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
       const same = rows[wasAt];
       active = same !== undefined && keyOf(same) === key ? wasAt : rows.findIndex((row) => keyOf(row) === key);
       if (active < 0) {
-        // Its row is gone: the cursor stays where it was.
+        // The row is gone: keep the position of the cursor.
         active = Math.min(wasAt, rows.length - 1);
         const row = rows[active];
         activeKey = row === undefined ? undefined : keyOf(row);
@@ -215,7 +215,7 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
   });
 
   element.addEventListener("focus", () => {
-    // Not for a click, which is on a row of its own.
+    // Not on a click, which selects a row itself.
     if (active < 0 && element.matches(":focus-visible")) activate(following ? rows.length - 1 : 0);
   });
 

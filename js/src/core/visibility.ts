@@ -1,20 +1,22 @@
 import { type Model, send } from "./anywidget-model";
 
 /**
- * Whether anybody can see a view: it is in a tab that is shown, and scrolled to. A kernel that knows does not ask a
- * server for what nobody looks at.
+ * Visibility of a view: true while its tab is shown and it is scrolled into view. A kernel that knows this does not
+ * poll a server for views that nobody sees.
  */
 
-/** Seconds between two assurances that somebody still looks; a tab that is closed cannot say that it was. */
+/** Interval at which visibility is reported again, since a closed tab cannot report anything. */
 const RENEW_INTERVAL_S = 20;
 
 /**
- * @param element what is looked at
- * @param onChange called with whether it is visible: when that changes, and now and then while it is
- * @returns what ends it
+ * Report the visibility of an element when it changes, and regularly while it is visible.
+ *
+ * @param element the element to observe
+ * @param onChange called with true while the element is visible
+ * @returns a function that stops it
  */
 export function trackVisibility(element: HTMLElement, onChange: (visible: boolean) => void): () => void {
-  // A host that cannot tell what is in sight has to be believed that all is.
+  // Without an IntersectionObserver, assume that the element is in the viewport.
   let isIntersecting = typeof IntersectionObserver === "undefined";
   let lastReported = false;
   let renewal: ReturnType<typeof setInterval> | undefined;
@@ -46,7 +48,8 @@ export function trackVisibility(element: HTMLElement, onChange: (visible: boolea
 
 let displayCount = 0;
 
-/** Keep a model's kernel told whether this display of it is in sight (flare_widgets/views/lookers.py hears it). */
+/** Report the visibility of this display to the kernel: see flare_widgets/views/core/visibility.py. */
+// In a federation that has ended nothing can be done.
 export function reportVisibility(model: Model, element: HTMLElement): () => void {
   const display = `${Date.now()}-${Math.random()}-${++displayCount}`;
   return trackVisibility(element, (on) => send(model, { kind: "visible", display, on }));

@@ -1,11 +1,11 @@
-/** What the kernel says of a federation's processes: behind this door all is printable and bounded. */
+/** The processes of a federation: the front-end half of `ProcessRow` in flare_widgets/views/faults/view.py. */
 import { type Action, readActions } from "../core/actions";
 import { sanitize } from "../core/text";
 
 const STATES = ["running", "paused", "slow", "killed", "down"] as const;
 export type ProcessState = (typeof STATES)[number];
 
-/** The same as in flare_widgets/views/static_html.py. */
+/** The same glyphs as in flare_widgets/views/core/html.py. */
 export const GLYPHS: Readonly<Record<ProcessState, string>> = {
   running: "●",
   paused: "❙❙",
@@ -14,20 +14,20 @@ export const GLYPHS: Readonly<Record<ProcessState, string>> = {
   down: "○",
 };
 
-/** More than a federation for teaching has. */
+/** More rows than any federation for teaching has. */
 const MAX_ROWS = 100;
 
 export interface ProcessRow {
   readonly name: string;
   readonly state: ProcessState;
   readonly text: string;
-  /** When this state began, in seconds since the epoch; null when that makes no sense. */
+  /** Start of this state, in seconds since the epoch; null if invalid. */
   readonly since: number | null;
-  /** Empty in a federation that has ended. */
+  /** Actions on the process; empty in a federation that has ended. */
   readonly actions: readonly Action[];
 }
 
-/** Read the trait `rows`. */
+/** Read the trait `rows`; every text in the result is printable and bounded. */
 export function readProcessRows(value: unknown): ProcessRow[] {
   return (Array.isArray(value) ? value.slice(0, MAX_ROWS) : []).map((entry: unknown) => {
     const raw = typeof entry === "object" && entry !== null ? (entry as Record<string, unknown>) : {};

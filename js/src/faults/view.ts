@@ -1,4 +1,4 @@
-/** The faults view: a row for each process, with what can be done to it. Knows nothing of anywidget or of kernels. */
+/** The faults view: a row per process, with its actions. Independent of anywidget and of kernels. */
 import { type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setText } from "../core/dom";
@@ -8,9 +8,9 @@ import { GLYPHS, type ProcessRow } from "./process-rows";
 
 export interface FaultsViewState {
   readonly title: string;
-  /** All of it in one sentence. */
+  /** The state of all processes in one sentence. */
   readonly announcement: string;
-  /** The same as it is true now: what a screen reader hears. */
+  /** The same as a label for screen readers, marked as outdated if it is. */
   readonly label: string;
   readonly rows: readonly ProcessRow[];
 }
@@ -20,7 +20,7 @@ export interface FaultsViewOptions {
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send a wish of the user's, or ask how things are. */
+  /** Send an action, or a request for the present state. */
   readonly send: (message: ActionMessage | { readonly kind: "look" }) => void;
 }
 
@@ -30,7 +30,7 @@ export interface FaultsView {
   dispose(): void;
 }
 
-/** How often the clocks are looked at, in milliseconds, and how often the kernel is asked, in seconds. */
+/** Intervals at which times are redrawn, and at which the kernel is asked for the present state. */
 const TICK_MS = 250;
 const REFRESH_INTERVAL_S = 1;
 
@@ -58,7 +58,7 @@ export function createFaultsView({ kernelNow, browserNow, send }: FaultsViewOpti
     setText(announcement, next.announcement.replace(`${next.title}: `, ""));
     syncRows(next.rows);
     drawLines();
-    // What happens to a process is news, whoever did it.
+    // Announce every change of a process, whoever caused it.
     if (before && before.announcement !== next.announcement) announcer.announce(next.announcement);
   }
 
@@ -83,7 +83,7 @@ export function createFaultsView({ kernelNow, browserNow, send }: FaultsViewOpti
   function tick(): void {
     drawLines();
     const now = browserNow();
-    // Only while somebody can see it.
+    // Only while the view is visible.
     if (document.hidden || !element.isConnected || now - refreshedAt < REFRESH_INTERVAL_S) return;
     refreshedAt = now;
     send({ kind: "look" });

@@ -1,4 +1,4 @@
-/** For tests: the jobs that both halves of the view must draw alike. Written by js/fixtures/make_job.py. */
+/** Jobs that both halves of the view must draw alike, for tests. Written by js/fixtures/make_job.py. */
 import cases from "../../fixtures/job.json";
 import { type JobSnapshot, readSnapshot } from "./snapshot";
 

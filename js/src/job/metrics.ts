@@ -1,4 +1,4 @@
-/** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job_metrics.py, whose words these are. */
+/** A job's metrics by round: the front-end half of flare_widgets/views/job/metrics.py. */
 import { asNumber, asPoint, asPoints, asRecords, asText } from "../core/validate";
 
 export interface MetricLine {
@@ -19,7 +19,7 @@ export interface Metric {
 
 const MAX_SENTENCE_CHARS = 1000;
 
-/** Read what `Metric.to_json()` wrote, of each metric. */
+/** Read the results of Python's `Metric.to_json()`. */
 export function readMetrics(value: unknown): Metric[] {
   return asRecords(value).map((raw) => ({
     name: asText(raw["name"]),

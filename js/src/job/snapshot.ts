@@ -1,8 +1,7 @@
 /**
- * What is known about a job: the TypeScript half of flare_widgets/monitoring/snapshot.py.
+ * The snapshot of a job: the front-end half of flare_widgets/monitoring/job/snapshot.py.
  *
- * `readSnapshot` is the only door: behind it every text is printable and bounded and every number is a number,
- * whatever a server said.
+ * `readSnapshot` validates it: every text in the result is printable and bounded, and every number is a number.
  */
 import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
@@ -32,7 +31,7 @@ export interface JobSnapshot {
   readonly hasEnded: boolean;
 }
 
-/** Read what `JobSnapshot.to_json()` wrote. */
+/** Read the result of Python's `JobSnapshot.to_json()`. */
 export function readSnapshot(value: unknown): JobSnapshot {
   const raw = asRecord(value);
   return {
@@ -58,7 +57,7 @@ export function readSnapshot(value: unknown): JobSnapshot {
   };
 }
 
-/** Seconds the job has been running at the time `now`, or ran; null when it did not, or nobody knows. */
+/** Return the run time of a job in seconds, up to `now` if it is running; null if it never ran or is unknown. */
 export function elapsed(job: JobSnapshot, now: number): number | null {
   if (job.duration !== null) return job.duration;
   const started = job.timeline.find((step) => step.status === "RUNNING");
@@ -67,7 +66,7 @@ export function elapsed(job: JobSnapshot, now: number): number | null {
   return Math.max(0, (job.hasEnded && last ? last.at : now) - started.at);
 }
 
-/** Seconds since the server last answered about this job, null before its first answer. */
+/** Return the seconds since the server last answered about this job; null before its first answer. */
 export function age(job: JobSnapshot, now: number): number | null {
   return job.updatedAt === null ? null : Math.max(0, now - job.updatedAt);
 }

@@ -1,6 +1,6 @@
 /**
- * A job's life as it is drawn: which way it is going, and its steps. The same rules as
- * flare_widgets/views/job_life.py; js/fixtures holds both to them.
+ * Status category and timeline of a job, by the same rules as flare_widgets/views/job/timeline.py; js/fixtures tests
+ * both.
  */
 import type { JobSnapshot, StatusChange } from "./snapshot";
 
@@ -16,10 +16,10 @@ export const GLYPHS: Readonly<Record<StatusCategory, string>> = {
 };
 
 const SUCCESS_STATUSES = new Set(["FINISHED:COMPLETED", "FINISHED_OK"]);
-// Ended by somebody's wish, or in a way the server does not call good or bad.
+// Ended on request, or in a way that the server calls neither success nor failure.
 const NEUTRAL_STATUSES = new Set(["FINISHED", "FINISHED:ABORTED", "FINISHED:ABANDONED", "ABORTED", "ABANDONED"]);
 
-/** Which way a job in this status goes: what colours its pill. */
+/** Return the category of a job's status, which determines the colour of its pill. */
 export function statusCategory(job: Pick<JobSnapshot, "status" | "hasEnded">): StatusCategory {
   if (job.hasEnded) {
     if (SUCCESS_STATUSES.has(job.status)) return "done";
@@ -32,20 +32,20 @@ export function statusCategory(job: Pick<JobSnapshot, "status" | "hasEnded">): S
 export interface Step {
   readonly label: string;
   readonly phase: "passed" | "current" | "ahead";
-  /** Null for a step that was passed unseen, or is still ahead. */
+  /** Time of the step; null if it was not observed, or is still ahead. */
   readonly at: number | null;
   readonly isExact: boolean;
 }
 
 const USUAL_STATUSES = ["SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED"] as const;
-// A life has a handful of steps; only a server that invents statuses has more.
+// A job has a handful of steps; only a server that invents statuses sends more.
 const MAX_STEPS = 10;
 
-/** The steps of a job's life: what it passed, where it is, and what normally comes next. */
+/** Return the steps of a job: those passed, the present one, and those that usually follow. */
 export function steps(job: JobSnapshot): Step[] {
   const seen = job.timeline.slice(-MAX_STEPS);
   const result = seen.map((change, index) => toStep(change, index === seen.length - 1 ? "current" : "passed"));
-  // A job is dispatched within a second, between two looks at it: nobody saw it, but it must have happened.
+  // A job is dispatched within a second, between two polls: the step was not observed, but must have happened.
   const running = seen.findIndex((change) => change.status === "RUNNING");
   if (running >= 0 && !seen.some((change) => change.status === "DISPATCHED")) {
     result.splice(running, 0, { label: "dispatched", phase: "passed", at: null, isExact: false });
@@ -65,7 +65,7 @@ function toStep(change: StatusChange, place: Step["phase"]): Step {
   return { label: statusText(change.status), phase: place, at: change.at, isExact: change.isExact };
 }
 
-/** A status as it is read: `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
+/** Format a status for display: `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
 export function statusText(status: string): string {
   const word = status.startsWith("FINISHED:") ? status.slice("FINISHED:".length) : status;
   return (word || status).toLowerCase().replaceAll("_", " ");

@@ -1,6 +1,6 @@
 /**
- * What is drawn of a job beside its status and times: the TypeScript half of flare_widgets/views/job_picture.py,
- * whose words these are. `readPicture` is the only door.
+ * The view model of a job: the front-end half of flare_widgets/views/job/view_model.py, which composes its texts.
+ * `readViewModel` validates it.
  */
 import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
@@ -49,7 +49,7 @@ export interface JobViewModel {
   readonly details: readonly Detail[];
 }
 
-/** The states of a cell: its letter, what is drawn, and what it is called. */
+/** The states of a matrix cell by letter, each with its glyph and label. */
 export const CELL_STATES: Readonly<Record<string, { readonly glyph: string; readonly label: string }>> = {
   s: { glyph: "■", label: "submitted" },
   w: { glyph: "◐", label: "working" },
@@ -62,7 +62,7 @@ export const CELL_STATES: Readonly<Record<string, { readonly glyph: string; read
 
 const MAX_SENTENCE_CHARS = 1000;
 
-/** Read what `JobPicture.to_json()` wrote. */
+/** Read the result of Python's `JobViewModel.to_json()`. */
 export function readViewModel(value: unknown): JobViewModel {
   const raw = asRecord(value);
   return {

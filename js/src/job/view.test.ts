@@ -1,4 +1,4 @@
-/** What the view draws of a job's rounds, sites, failure and details. */
+/** Drawing of a job's rounds, sites, failure and details. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stubCanvas } from "../core/stub-canvas";
 import { CASES, fixture, jobOf } from "./fixtures";

@@ -1,4 +1,4 @@
-/** The job view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
+/** The job view, composed of its parts. Independent of anywidget and of kernels. */
 import type { Action, ActionMessage } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setVisible } from "../core/dom";
@@ -23,38 +23,38 @@ import type { JobViewModel } from "./view-model";
 export interface JobViewState {
   readonly job: JobSnapshot;
   readonly viewModel: JobViewModel;
-  /** Its metrics over the rounds; the same list as long as they are the same. */
+  /** The metrics by round; the same list until they change. */
   readonly metrics: readonly Metric[];
-  /** The job in one sentence, as a terminal shows it too: the label that a screen reader hears. */
+  /** The job in one sentence, as in a terminal: the label for screen readers. */
   readonly announcement: string;
-  /** What can be done to it; empty when nothing is offered. */
+  /** The actions on the job; empty if none are offered. */
   readonly actions: readonly Action[];
-  /** Whether its logs can be asked for. */
+  /** Logs are available on request. */
   readonly hasLog: boolean;
 }
 
 export interface JobViewOptions {
-  /** The kernel's clock, in seconds: what ages and run times are counted against. */
+  /** The kernel's clock in seconds, against which ages and run times are counted. */
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send a wish of the user's to the kernel. */
+  /** Send a message to the kernel. */
   readonly send: (message: ActionMessage | LogRequest) => void;
-  /** Which sections are unfolded, by their names; kept by the caller, for the view that comes after this one. */
+  /** The open state of each section by name; kept by the caller for later views of the same model. */
   readonly openSections: Map<string, boolean>;
-  /** What the user chose to see, likewise. */
+  /** The chosen value of each choice by name, likewise. */
   readonly choices: Map<string, string>;
 }
 
 export interface JobView {
   readonly element: HTMLElement;
   draw(next: JobViewState): void;
-  /** Take a message of the kernel about a log. */
+  /** Handle a message from the kernel about a log. */
   handleLogMessage(message: unknown): void;
   dispose(): void;
 }
 
-/** How often the clocks are looked at; a second must not seem to last two. */
+/** Interval at which times are redrawn; short enough that no second seems to be skipped. */
 const TICK_MS = 250;
 
 export function createJobView({ kernelNow, browserNow, send, openSections, choices }: JobViewOptions): JobView {
@@ -95,7 +95,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     if (!latest) return;
     const now = kernelNow();
     header.draw(latest.job, now);
-    // Without news nobody knows whether it goes on.
+    // While the connection is lost, show the time of the last confirmed data.
     const seen = latest.job.connectionProblem && latest.job.updatedAt !== null ? latest.job.updatedAt : now;
     summary.draw(latest.job, latest.viewModel.progress, now);
     matrix.draw(latest.viewModel.matrix, seen);
@@ -127,7 +127,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
 
   function announceChange(before: JobSnapshot, job: JobSnapshot): void {
     if (job.status !== before.status) announcer.announce(`${job.name || "job"}: ${job.status}`);
-    // Only its beginning: a sentence that counts attempts would talk without end.
+    // Announce only the start of a problem: its text counts attempts, and would be announced again and again.
     else if (job.connectionProblem && !before.connectionProblem) announcer.announce(job.connectionProblem);
     else if (!job.connectionProblem && before.connectionProblem)
       announcer.announce(`${job.name || "job"}: ${job.status}, connected again`);

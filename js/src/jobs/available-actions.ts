@@ -1,23 +1,23 @@
 /**
- * What can be done with the selected jobs. Pure. What the user may do at all, and what became of a wish, the kernel
- * says (`JobsView.actions`); which of the jobs it fits is seen here.
+ * The actions that are available for the selected jobs. Permissions and outcomes come from the kernel
+ * (`JobsView.actions`); this module decides to which of the selected jobs an action applies.
  */
 import type { Action } from "../core/actions";
 import { SHORT_ID_LENGTH } from "../core/text";
 import type { ListedJob } from "./listed-job";
 
-/** An action, and the jobs that it would be done with. */
+/** An action and the jobs that it would apply to. */
 export interface AvailableAction extends Action {
   readonly jobs: readonly ListedJob[];
 }
 
-/** Metrics of more jobs in one chart are not told apart. */
+/** Number of jobs whose lines can be told apart in one chart. */
 export const MAX_COMPARED = 8;
 const MAX_NAMED = 5;
 
 interface Rule {
   readonly fits: (job: ListedJob) => boolean;
-  /** Why none of the jobs fits. */
+  /** Reason given when the action fits none of the jobs. */
   readonly whenNoneFits: string;
   readonly min: number;
   readonly max: number;
@@ -38,7 +38,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** What of it can be done with these jobs; `reason` says why not. Where some of them fit, it is for those. */
+/** Return the actions for the selected jobs. An action that fits only some of them applies to those. */
 export function availableActions(actions: readonly Action[], selected: readonly ListedJob[]): AvailableAction[] {
   return actions.map((action) => {
     const rule = RULES[action.name] ?? one;

@@ -1,12 +1,12 @@
 /**
- * What the filter box means. `running name:hello by:admin after:yesterday text` are five conditions, and a job is
- * shown when all of them hold. A word that is none of those is looked for anywhere. Pure.
+ * The query language of the filter. `running name:hello by:admin after:yesterday text` has five conditions, and a job
+ * is shown if it meets all of them. Any other word is searched for in all columns.
  */
 import type { ListedJob } from "./listed-job";
 
 export interface Filter {
   readonly test: (job: ListedJob) => boolean;
-  /** What could not be understood, in words; those conditions are left out. */
+  /** Errors in the query, a text each; those conditions are ignored. */
   readonly problems: readonly string[];
 }
 
@@ -14,7 +14,7 @@ type Test = (job: ListedJob) => boolean;
 
 const MATCH_ALL: Filter = { test: () => true, problems: [] };
 
-/** Words for what a job does. */
+/** Conditions on the state of a job. */
 const STATES: Readonly<Record<string, Test>> = {
   running: (job) => job.category === "running",
   waiting: (job) => job.category === "waiting",
@@ -39,9 +39,9 @@ const UNITS: Readonly<Record<string, number>> = { min: 60, m: 60, h: 3600, d: 86
 const DATES = "today, yesterday, monday, 2026-11-23, 14:30, 3d, 2h or 30min";
 
 /**
- * Read a filter.
+ * Parse a query.
  *
- * @param now seconds since the epoch: what `today` and `2h` are counted from, in the reader's time zone
+ * @param now the time that `today` and `2h` refer to, in seconds since the epoch
  */
 export function readFilter(query: string, now: number): Filter {
   const tokens = tokenize(query);
@@ -84,7 +84,7 @@ function matchAnywhere(needle: string): Test {
     );
 }
 
-/** The words of a query; quotes keep spaces together, a minus turns a condition round. */
+/** Split a query into conditions. Quotes protect spaces; a leading minus negates a condition. */
 function tokenize(query: string): { key: string; value: string; isNegated: boolean }[] {
   const tokens = query.match(/(?:[^\s"]+|"[^"]*"?)+/gu) ?? [];
   return tokens.flatMap((word) => {
@@ -96,7 +96,7 @@ function tokenize(query: string): { key: string; value: string; isNegated: boole
   });
 }
 
-/** A time in words, as seconds since the epoch; null when it is none. */
+/** Parse a time into seconds since the epoch, in the reader's time zone; null if it is invalid. */
 function parseTime(text: string, now: number): number | null {
   const today = new Date(now * 1000);
   today.setHours(0, 0, 0, 0);
@@ -126,6 +126,6 @@ function parseTime(text: string, now: number): number | null {
     number,
   ];
   const when = new Date(year, month - 1, day, hour, minute);
-  // The 31st of a short month is another day.
+  // `Date` turns the 31st of a short month into another day.
   return when.getMonth() === month - 1 && when.getDate() === day ? when.getTime() / 1000 : null;
 }

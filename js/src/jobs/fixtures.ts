@@ -1,7 +1,7 @@
-/** For tests: jobs of a study. */
+/** Jobs of a study, for tests. */
 import { type ListedJob, readListedJob } from "./listed-job";
 
-export const NOW = new Date(2026, 10, 25, 15, 0, 0).getTime() / 1000; // a Wednesday, in the zone of who runs this
+export const NOW = new Date(2026, 10, 25, 15, 0, 0).getTime() / 1000; // a Wednesday, in the local time zone
 
 export function listedJob(id: string, facts: Record<string, unknown> = {}): ListedJob {
   const status = typeof facts["status"] === "string" ? facts["status"] : "FINISHED:COMPLETED";

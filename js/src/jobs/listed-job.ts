@@ -1,4 +1,4 @@
-/** A job of the list: the TypeScript half of ListedJob in flare_widgets/monitoring/jobs.py. */
+/** A job of the list: the front-end half of `ListedJob` in flare_widgets/monitoring/job_list/watch.py. */
 
 import { asNumber, asRecord, asText, asTexts } from "../core/validate";
 import { type StatusCategory, statusCategory, statusText } from "../job/timeline";
@@ -9,7 +9,7 @@ export interface ListedJob {
   readonly study: string;
   readonly submitter: string;
   readonly status: string;
-  /** The status as it is read: `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
+  /** The status as displayed: `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
   readonly statusText: string;
   readonly category: StatusCategory;
   readonly hasEnded: boolean;
@@ -18,11 +18,11 @@ export interface ListedJob {
   readonly duration: number | null;
   readonly round: number | null;
   readonly totalRounds: number | null;
-  /** The actions that the server would probably not let the user do with it. */
+  /** Names of the actions that the server would probably deny for this job. */
   readonly deniedActions: readonly string[];
 }
 
-/** Read what `ListedJob.to_json()` wrote: behind this door texts are printable and numbers are numbers. */
+/** Read the result of Python's `ListedJob.to_json()`; every text in the result is printable and bounded. */
 export function readListedJob(id: string, value: unknown): ListedJob {
   const raw = asRecord(value);
   const status = asText(raw["status"]);
@@ -45,7 +45,7 @@ export function readListedJob(id: string, value: unknown): ListedJob {
   };
 }
 
-/** Seconds the job has been running at the time `now`, or ran; null when it does not, or nobody knows. */
+/** Return the run time of a job in seconds, up to `now` if it is running; null if it never ran or is unknown. */
 export function elapsed(job: ListedJob, now: number): number | null {
   if (job.duration !== null) return job.duration;
   return job.startedAt === null ? null : Math.max(0, now - job.startedAt);

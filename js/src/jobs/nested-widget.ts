@@ -1,4 +1,4 @@
-/** Another widget's view inside of this one, by the host's widget manager: JupyterLab, Notebook, VS Code and Colab. */
+/** The view of another widget inside this one, created by the widget manager of the host. */
 
 import type { Model } from "../core/anywidget-model";
 import { h, setText, setVisible } from "../core/dom";
@@ -15,7 +15,7 @@ interface WidgetManager {
 
 export interface NestedWidget {
   readonly element: HTMLElement;
-  /** Show the widget of this id, or none; `IPY_MODEL_` and an id, as ipywidgets writes references. */
+  /** Show the widget of a reference, `IPY_MODEL_` and an id as ipywidgets writes it, or none. */
   draw(reference: unknown): void;
   dispose(): void;
 }

@@ -1,4 +1,4 @@
-/** In which order jobs stand. Pure. */
+/** Sorting of the jobs. */
 import { elapsed, type ListedJob } from "./listed-job";
 
 export type Column = "name" | "status" | "time" | "submitted" | "submitter" | "study" | "id";
@@ -12,13 +12,13 @@ export const NEWEST_FIRST: SortOrder = { column: "submitted", descending: true }
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** The order after a click on a column's heading. Times begin with the largest, words with the first. */
+/** Return the order after a click on a column header: at first times descend and texts ascend. */
 export function nextSortOrder(order: SortOrder, column: Column): SortOrder {
   if (order.column === column) return { column, descending: !order.descending };
   return { column, descending: column === "submitted" || column === "time" };
 }
 
-/** The jobs in an order; those of which the value is not known come last, and equal ones newest first. */
+/** Return the jobs in an order; unknown values come last, and equal ones newest first. */
 export function sortJobs(jobs: readonly ListedJob[], { column, descending }: SortOrder, now: number): ListedJob[] {
   const sign = descending ? -1 : 1;
   const newest = (a: ListedJob, b: ListedJob): number =>

@@ -1,4 +1,4 @@
-/** One row of the table. */
+/** A row of the table. */
 
 import { copyText } from "../core/copy";
 import { h, setText } from "../core/dom";
@@ -8,7 +8,7 @@ import type { RowPosition, RowRenderer } from "../core/virtual-list";
 import { GLYPHS } from "../job/timeline";
 import { elapsed, type ListedJob } from "./listed-job";
 
-/** Pixels; live.css has the same. */
+/** Height of a row; the same as in live.css. */
 export const ROW_HEIGHT_PX = 30;
 
 export interface RowContext {
@@ -16,13 +16,13 @@ export interface RowContext {
   readonly now: () => number;
   readonly isSelected: (id: string) => boolean;
   readonly announce: (message: string) => void;
-  /** A row was clicked. */
+  /** Called when a row is clicked. */
   readonly select: (index: number, how: { toggle: boolean; extend: boolean }) => void;
   readonly open: (index: number) => void;
 }
 
 export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
-  // The list is one stop for the Tab key: what is in a row can be had by the keys of the list too.
+  // The list is one stop for the Tab key: its keys offer everything that a row contains.
   const box = h("input", { class: "flw-box", tabindex: "-1" });
   box.type = "checkbox";
   const name = h("button", { class: "flw-job-name", type: "button", tabindex: "-1" });
@@ -107,7 +107,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
   return { element, draw };
 }
 
-/** What the time column says: the round of a job that runs, how long it ran, or how long it waits. */
+/** Return the text of the progress column: the round and run time, or the waiting time. */
 export function progressText(job: ListedJob, now: number): string {
   const seconds = elapsed(job, now);
   const time = seconds === null ? "" : formatDuration(seconds);

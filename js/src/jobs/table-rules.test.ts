@@ -1,4 +1,4 @@
-/** What is decided without a document: order, selection, what can be done. */
+/** The rules of the table that need no document: order, selection, available actions. */
 import { describe, expect, it } from "vitest";
 import { readActions } from "../core/actions";
 import { availableActions } from "./available-actions";

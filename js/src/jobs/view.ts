@@ -1,4 +1,4 @@
-/** The table of jobs: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
+/** The table of jobs, composed of its parts. Independent of anywidget and of kernels. */
 import { type Action, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { copyText } from "../core/copy";
@@ -13,7 +13,7 @@ import { createJobRow, ROW_HEIGHT_PX } from "./row";
 import { Selection } from "./selection";
 
 export interface JobsViewState {
-  /** Undefined until the kernel has told of any. */
+  /** Undefined until the kernel has sent the table. */
   readonly jobs: readonly ListedJob[] | undefined;
   readonly study: string;
   readonly updatedAt: number | null;
@@ -27,7 +27,7 @@ interface JobsViewOptions {
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send the kernel a wish, and the ids of the jobs that it is about. */
+  /** Send the kernel a message with the ids of the jobs that it applies to. */
   readonly send: (message: ActionMessage, jobs: readonly string[]) => void;
 }
 
@@ -47,13 +47,13 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
   ["id", "id"],
 ];
 
-/** Words of the filter that the menu offers. */
+/** Filter words offered by the menu. */
 const STATUS_CHOICES = ["all", "running", "waiting", "completed", "failed", "stopped"] as const;
 
 const TICK_MS = 1000;
 const HEADER_HEIGHT_PX = 30;
 const MAX_VISIBLE_ROWS = 12;
-/** Facts older than this many seconds are called stale: many times the pace at which jobs are listed. */
+/** Age beyond which the list is called stale: many times its polling interval. */
 const STALE_AFTER_S = 20;
 const NO_JOBS = "No jobs yet. %flare submit FOLDER, or the lesson 01.";
 
@@ -65,7 +65,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
   let order = NEWEST_FIRST;
   let available: AvailableAction[] = [];
 
-  // -- head: what this is, how old, the filter
+  // -- header and filter
   const counts = h("span", { class: "flw-counts" });
   const freshness = h("span", { class: "flw-fresh" });
   const study = h("span", { class: "flw-study" });
@@ -171,7 +171,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     announcer.element,
   );
 
-  /** The time that the rows are for: what has been running since the server last answered, nobody knows. */
+  /** Return the time that the rows show: while the connection is lost, that of the last confirmed data. */
   function confirmedNow(): number {
     return state?.connectionProblem && state.updatedAt !== null ? state.updatedAt : kernelNow();
   }
@@ -197,7 +197,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
 
   function open(index: number): void {
     const job = shown[index];
-    // As by the button, which may be grey, and then says why.
+    // Like the button, which may be disabled and then explains why.
     const disabledReason = state?.actions.find(({ name }) => name === "open")?.disabledReason;
     if (job && disabledReason) announcer.announce(disabledReason);
     else if (job) send({ kind: "act", action: "open" }, [job.id]);
@@ -207,7 +207,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     actionBar.element.querySelector<HTMLElement>(`button[data-action="${action}"]`)?.click();
   }
 
-  /** The jobs that the buttons are for: the selected ones, or else the one of the cursor. */
+  /** Return the jobs that the buttons apply to: the selected ones, or else that of the cursor. */
   function targetJobs(): readonly ListedJob[] {
     const selected = shown.filter((job) => selection.has(job.id));
     const active = shown[list.active];
@@ -227,7 +227,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const count = shown.reduce((sum, job) => sum + Number(selection.has(job.id)), 0);
     setText(selectionText, count > 0 ? `${count} selected` : jobs[0] ? `for ${jobs[0].name || "job"}` : "");
     const isConfirming = actionBar.element.querySelector<HTMLElement>(".flw-action-confirm")?.hidden === false;
-    // While a question is open it is about the jobs it names, whatever else comes or is selected.
+    // An open confirmation keeps applying to the jobs that it names, whatever is selected meanwhile.
     const latest = availableActions(state?.actions ?? [], jobs);
     available = isConfirming ? latest.map((choice) => ({ ...choice, ...pinTarget(choice) })) : latest;
     actionBar.draw(available, browserNow());
@@ -255,7 +255,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     }
     setText(problems, filter.problems.join("; "));
     setVisible(problems, filter.problems.length > 0);
-    // The height is that of all jobs: a filter must not move what stands below.
+    // The height fits all jobs, so that filtering does not move the content below.
     list.element.style.height = `${HEADER_HEIGHT_PX + Math.min(Math.max(jobs.length, 1), MAX_VISIBLE_ROWS) * ROW_HEIGHT_PX + 2}px`;
     setVisible(list.element, jobs.length > 0);
     setVisible(tools, jobs.length > 0);

@@ -1,4 +1,4 @@
-/** A session as plain data and in words. The rules are those of flare_widgets/views/session_words.py. */
+/** View model and texts of a session, by the same rules as flare_widgets/views/session/view_model.py. */
 import { asNumber, asRecords, asText } from "../core/validate";
 
 export interface SessionViewModel {

@@ -1,4 +1,4 @@
-/** Sessions, a line each. Knows nothing of anywidget or of kernels. */
+/** The sessions view: a line per session. Independent of anywidget and of kernels. */
 import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setText, setVisible } from "../core/dom";
@@ -8,10 +8,10 @@ export interface SessionsViewState {
   readonly sessions: readonly SessionViewModel[];
   readonly current: string;
   readonly canSwitch: boolean;
-  /** Why no other can be made the current one; empty when one can. */
+  /** Reason why sessions cannot be switched; empty if they can. */
   readonly disabledReason: string;
   readonly actions: ReadonlyMap<string, readonly Action[]>;
-  /** What a screen reader hears. */
+  /** Label for screen readers. */
   readonly announcement: string;
 }
 
@@ -126,7 +126,7 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
         setText(state, stateText(session, now));
         setText(warning, certificateText(session, now));
         setVisible(warning, warning.textContent !== "");
-        // The current one keeps its button, grey, so that the focus stays where it is.
+        // The current session keeps its button, disabled, so that the focus stays where it is.
         setVisible(useButton, facts.canSwitch && session.state !== "closed");
         const isDisabled = isCurrent || facts.disabledReason !== "";
         useButton.classList.toggle("flw-grey", isDisabled);

@@ -1,4 +1,4 @@
-/** What the submit form shows: the TypeScript half of flare_widgets/views/submit.py and folders.py. */
+/** View model of the submit form: the front-end half of flare_widgets/views/submit/view.py and folders.py. */
 import { asNumber, asRecord, asRecords, asText, asTexts } from "../core/validate";
 
 export interface Folder {
@@ -66,7 +66,7 @@ export function readFolderContents(value: unknown): FolderContents {
   };
 }
 
-/** The chosen job; null while there is none. */
+/** Read the chosen job; null if there is none. */
 export function readJob(value: unknown): Job | null {
   const raw = asRecord(value);
   if (typeof raw["path"] !== "string") return null;
@@ -111,7 +111,7 @@ function readFolders(value: unknown): Folder[] {
   }));
 }
 
-/** Bytes as `812 B`, `1.2 MB`: as flare_widgets.text.size writes them. */
+/** Format a size as `812 B` or `1.2 MB`, like flare_widgets/formatting/text.py. */
 export function formatSize(count: number): string {
   let value = count;
   for (const unit of ["B", "kB", "MB"]) {
@@ -121,7 +121,7 @@ export function formatSize(count: number): string {
   return `${value.toFixed(1)} GB`;
 }
 
-/** Where an app goes, in words. */
+/** Return the targets of an app as text. */
 export function destinationText(app: App): string {
   if (app.sites.some((site) => site.toUpperCase() === "@ALL")) return "server and all sites";
   const most = 6;

@@ -1,4 +1,4 @@
-/** The submit form: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
+/** The submit form, composed of its parts. Independent of anywidget and of kernels. */
 import { type Action, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setVisible, whenChanged } from "../core/dom";
@@ -16,7 +16,7 @@ export interface SubmitFormState {
   readonly submitted: readonly Submitted[];
 }
 
-/** What the user may want, besides submitting. */
+/** A message of the form other than an action. */
 export type FormMessage =
   | { readonly kind: "go"; readonly id: number }
   | { readonly kind: "type"; readonly path: string }
@@ -94,7 +94,7 @@ export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
     setVisible(actionBar.element, next.job !== null);
     drawHistory(next.submitted);
     actionBar.draw(next.actions, now());
-    // The focus must not fall out of the form when one part gives way to the other.
+    // Keep the focus in the form when one part replaces the other.
     if (focused && (previousJob === null) !== (next.job === null)) (next.job ? job : folders).focus();
   }
 

@@ -1,4 +1,4 @@
-/** The server and its sites in words. The rules are those of flare_widgets/monitoring/system_text.py. */
+/** Texts about the server and its sites, by the same rules as flare_widgets/monitoring/system/format.py. */
 import { SHORT_ID_LENGTH, sanitize } from "../core/text";
 import { type Site, type SiteJob, type SystemSnapshot, silence } from "./snapshot";
 
@@ -11,13 +11,13 @@ export interface StateText {
 
 export const GLYPHS: Readonly<Record<Severity, string>> = { good: "●", warn: "!", bad: "✕", unknown: "○" };
 
-/** Seconds without an answer from the server after which that is said. */
+/** Age beyond which the data of the server is called stale. */
 export const STALE_AFTER_S = 5;
 
 const MAX_NAMED = 4;
 const MAX_NAME_CHARS = 60;
 
-/** An age: `42 s`, `5 min`, `3 h`. */
+/** Format an age: `42 s`, `5 min`, `3 h`. */
 export function formatAge(seconds: number): string {
   const whole = Math.floor(Math.max(0, seconds));
   if (whole < 120) return `${whole} s`;
@@ -45,7 +45,7 @@ export function siteState(site: Site, now: number): StateText {
   return { severity: "good", text: "connected" };
 }
 
-/** What runs somewhere: `runs 76b8d043 (app)`; empty when nothing does. */
+/** Return the running jobs as text: `runs 76b8d043 (app)`; empty if there are none. */
 export function runningText(jobs: readonly SiteJob[]): string {
   if (!jobs.length) return "";
   const named = jobs
@@ -55,7 +55,7 @@ export function runningText(jobs: readonly SiteJob[]): string {
   return `runs ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** A sentence for each thing that is wrong, the worst first, each with what to do. */
+/** Return a sentence per problem with its remedy, the worst first. */
 export function findProblems(system: SystemSnapshot, now: number): string[] {
   const found: string[] = [];
   const confirmedNow = system.connectionProblem && system.updatedAt !== null ? system.updatedAt : now;

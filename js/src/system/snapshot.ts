@@ -1,4 +1,4 @@
-/** What is known about the server and its sites: the TypeScript half of flare_widgets/monitoring/system.py. */
+/** Snapshot of the server and its sites: the front-end half of flare_widgets/monitoring/system/snapshot.py. */
 import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
 export interface SiteJob {
@@ -38,18 +38,18 @@ export interface SystemSnapshot {
   readonly resources: string;
   readonly updatedAt: number | null;
   readonly connectionProblem: string;
-  /** The trouble is between this page and the kernel: nothing is known against the server. */
+  /** The problem is between this page and the kernel, not with the server. */
   readonly isKernelProblem: boolean;
   readonly detailsAt: number | null;
   readonly detailsMissing: string;
   readonly missing: readonly (readonly [string, string])[];
 }
 
-/** Seconds after which a site that was not heard of is silent, and a doubtful job one that nobody runs. */
+/** Time without a heartbeat after which a site is silent, and after which a job without a process is orphaned. */
 export const SILENT_AFTER_S = 25;
 const ZOMBIE_AFTER_S = 20;
 
-/** Read what `SystemSnapshot.to_json()` wrote. */
+/** Read the result of Python's `SystemSnapshot.to_json()`. */
 export function readSystem(value: unknown): SystemSnapshot {
   const raw = asRecord(value);
   return {
@@ -93,7 +93,7 @@ function jobs(value: unknown): SiteJob[] {
   return asRecords(value).map(({ job_id, app }) => ({ jobId: asText(job_id), app: asText(app) }));
 }
 
-/** Seconds for which a connected site has not been heard of, when they are too many; else null. */
+/** Return the seconds since the last heartbeat of a connected site if they are too many; else null. */
 export function silence(site: Site, now: number): number | null {
   const age = site.lastSeen === null ? null : now - site.lastSeen;
   return site.isConnected && age !== null && age > SILENT_AFTER_S ? age : null;

@@ -1,4 +1,4 @@
-/** The system view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
+/** The system view, composed of its parts. Independent of anywidget and of kernels. */
 import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h } from "../core/dom";
@@ -9,22 +9,22 @@ import type { SystemSnapshot } from "./snapshot";
 
 export interface SystemViewState {
   readonly system: SystemSnapshot;
-  /** The system in one sentence: the label that a screen reader hears. */
+  /** The system in one sentence: the label for screen readers. */
   readonly announcement: string;
-  /** By what was unfolded what can be done to it. */
+  /** The actions on each expanded row, by name. */
   readonly actions: ReadonlyMap<string, readonly Action[]>;
 }
 
 export interface SystemViewOptions {
-  /** The kernel's clock, in seconds: what ages are counted against. */
+  /** The kernel's clock in seconds, against which ages are counted. */
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Ask for versions and resources. */
+  /** Request versions and resources. */
   readonly requestDetails: () => void;
-  /** A line was unfolded: its actions are wanted. */
+  /** Request the actions of a row that was expanded. */
   readonly showActions: (name: string) => void;
-  /** Send the user's wish. */
+  /** Send an action to the kernel. */
   readonly send: (message: ActionMessage) => void;
 }
 
@@ -34,7 +34,7 @@ export interface SystemView {
   dispose(): void;
 }
 
-/** How often the clocks are looked at; a second must not seem to last two. */
+/** Interval at which times are redrawn; short enough that no second seems to be skipped. */
 const TICK_MS = 250;
 
 export function createSystemView({

@@ -1,6 +1,6 @@
 /**
- * Log lines with terminal codes in them, as runs of text with a style. Colours and weight are kept (SGR); all else
- * that a terminal would obey is taken out. Nothing here makes markup.
+ * Parser of log lines with terminal codes, into runs of styled text. Colours and weight (SGR) are kept; all other codes
+ * are removed. Produces no markup.
  */
 import { sanitize } from "../../core/text";
 
@@ -10,20 +10,20 @@ export interface StyledRun {
   readonly style: string;
 }
 
-/** More characters of a line than these are not drawn. */
+/** Longest part of a line that is drawn. */
 const MAX_CHARS = 4000;
 
-// A control sequence (SGR among them), an operating system command, another escape; or one that was cut off.
+// A control sequence (such as SGR), an operating system command or another escape; or a truncated one.
 const ESCAPE_SEQUENCE =
   /\u001b(?:\[([0-?]*)([ -/]*[@-~])?|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~]?)/g;
 const TAB = /\t/g;
 
-/** The text of a line as it is shown, without any code. */
+/** Return the text of a line without terminal codes. */
 export function stripCodes(line: string): string {
   return sanitizeLine(line.includes("\u001b") ? line.replace(ESCAPE_SEQUENCE, "") : line);
 }
 
-/** The runs of a line: together they are `plain(line)`. */
+/** Return the styled runs of a line, whose texts together are `stripCodes(line)`. */
 export function parseRuns(line: string): StyledRun[] {
   if (!line.includes("\u001b")) return [{ text: sanitizeLine(line), style: "" }];
   const found: StyledRun[] = [];
@@ -45,7 +45,7 @@ function sanitizeLine(text: string): string {
   return sanitize(text.replace(TAB, "    "), MAX_CHARS);
 }
 
-/** What the codes so far make of the text that follows. Backgrounds are left to the theme. */
+/** The style that the codes so far have set. Backgrounds are left to the theme. */
 class SgrState {
   #colour = -1;
   readonly #attributes = new Set<string>();
@@ -58,7 +58,7 @@ class SgrState {
         this.#colour = -1;
         this.#attributes.clear();
       } else if (code === 38 || code === 48) {
-        // One of 256 colours, of which the first are the usual ones; or three numbers, which no theme knows.
+        // One of 256 colours, the first of which are the standard ones; or an RGB colour, which no theme has.
         const indexed = numbers[i + 1] === 5;
         const colour = indexed ? (numbers[i + 2] ?? -1) : -1;
         if (code === 38) this.#colour = colour >= 0 && colour < 16 ? colour % 8 : -1;

@@ -1,6 +1,6 @@
 /**
- * The lines of one log that this browser has, and what of them is shown. Pure: knows neither the document nor the
- * kernel. The Python half is flare_widgets/views/log.py, whose messages `readBatch` reads.
+ * The lines of one log that this browser holds, and the indices of those that are shown. Independent of the document
+ * and the kernel. The Python half is flare_widgets/views/job/log.py, whose messages `readBatch` reads.
  */
 import { sanitize } from "../../core/text";
 import { stripCodes } from "./ansi";
@@ -10,26 +10,26 @@ export type Level = (typeof LEVELS)[number];
 
 const LEVEL_OF: Readonly<Record<string, Level>> = { e: "error", w: "warning", i: "info", d: "debug" };
 
-/** Lines that are kept; the oldest ones go. */
+/** Number of lines that are kept; the oldest are dropped. */
 export const MAX_LINES = 100_000;
 
 export interface Batch {
   readonly target: string;
   readonly epoch: number;
-  /** The number of the first line. */
+  /** Number of the first line. */
   readonly first: number;
   readonly lines: readonly string[];
-  /** A letter for each line. */
+  /** Levels of the lines, a letter each. */
   readonly levels: string;
   readonly more: boolean;
-  /** The first line that the kernel still has. */
+  /** Number of the first line that the kernel still has. */
   readonly firstKept: number;
   readonly skippedBytes: number;
   readonly state: "live" | "waiting" | "over" | "none";
   readonly message: string;
 }
 
-/** Read a message; null when it is none about logs. */
+/** Read a message; null if it is not about a log. */
 export function readBatch(message: unknown): Batch | null {
   const raw = typeof message === "object" && message !== null ? (message as Record<string, unknown>) : {};
   if (raw["kind"] !== "log" || typeof raw["target"] !== "string") return null;
@@ -52,13 +52,12 @@ export function readBatch(message: unknown): Batch | null {
   };
 }
 
-/** One log, as far as it is here. Lines have numbers, which never change. */
+/** The lines of one log. The number of a line never changes. */
 export class LogBuffer {
   epoch = 0;
-  /** The number of the first line that is here. */
+  /** Number of the first line that is held. */
   first = 1;
   skippedBytes = 0;
-  /** Grows whenever something is taken. */
   #lines: string[] = [];
   #levels: Level[] = [];
   #counts: Record<Level, number> = { error: 0, warning: 0, info: 0, debug: 0 };
@@ -69,27 +68,27 @@ export class LogBuffer {
 
   constructor(readonly maxLines = MAX_LINES) {}
 
-  /** The number that the next line will have: what to ask the kernel for. */
+  /** Number of the next line, to request from the kernel. */
   get next(): number {
     return this.first + this.#lines.length;
   }
 
-  /** How many lines of each level there are. */
+  /** Number of lines per level. */
   get counts(): Readonly<Record<Level, number>> {
     return this.#counts;
   }
 
-  /** The numbers of the lines whose level is shown, ascending. Another array whenever they are others. */
+  /** Numbers of the lines whose level is shown, ascending. A new array after each change. */
   get shown(): readonly number[] {
     return this.#shown;
   }
 
-  /** The numbers of the shown lines that have what is looked for, ascending. */
+  /** Numbers of the shown lines that match the search, ascending. */
   get matches(): readonly number[] {
     return this.#matches;
   }
 
-  /** What is looked for, in lower case. */
+  /** The search text in lower case. */
   get query(): string {
     return this.#query;
   }
@@ -106,11 +105,11 @@ export class LogBuffer {
     return this.#levels[number - this.first] ?? "info";
   }
 
-  /** Take a message about this log; false when it does not join what is here, and was of no use. */
+  /** Append a batch; return false if it leaves a gap and was ignored. */
   append(batch: Batch): boolean {
     this.skippedBytes = batch.skippedBytes;
     if (batch.epoch !== this.epoch || (batch.first > this.next && batch.first === batch.firstKept)) {
-      // Another reading; or this one has gone on for so long that the kernel does not have the lines between either.
+      // The kernel reads the log anew; or it no longer has the lines in between.
       if (batch.first !== batch.firstKept) return false;
       this.epoch = batch.epoch;
       this.#clear(batch.first);
@@ -129,7 +128,7 @@ export class LogBuffer {
     return true;
   }
 
-  /** Show lines of a level, or hide them. */
+  /** Show or hide the lines of a level. */
   setLevelVisible(level: Level, visible: boolean): void {
     if (visible) this.#hidden.delete(level);
     else this.#hidden.add(level);
@@ -142,13 +141,13 @@ export class LogBuffer {
     return !this.#hidden.has(level);
   }
 
-  /** Look for text, whatever the case. */
+  /** Search for a text, ignoring case. */
   search(text: string): void {
     this.#query = text.toLowerCase();
     this.#matches = this.#query ? this.#shown.filter((number) => this.#matchesQuery(number)) : [];
   }
 
-  /** Forget all lines. */
+  /** Drop all lines. */
   reset(): void {
     this.epoch = 0;
     this.#clear(1);
@@ -163,7 +162,7 @@ export class LogBuffer {
     this.#counts = { error: 0, warning: 0, info: 0, debug: 0 };
   }
 
-  /** Let the oldest lines go, many at a time. */
+  /** Drop the oldest lines, many at a time. */
   #dropOldest(): boolean {
     if (this.#lines.length <= this.maxLines * 1.05) return false;
     const gone = this.#lines.length - this.maxLines;
@@ -173,7 +172,7 @@ export class LogBuffer {
     return true;
   }
 
-  /** Bring what is shown and found up to date, from a line on. */
+  /** Update the shown and matching lines from a line on. */
   #updateShown(from: number, gone: boolean): void {
     const keep = (numbers: readonly number[]): number[] =>
       gone ? numbers.filter((number) => number >= this.first) : [...numbers];
@@ -193,7 +192,7 @@ export class LogBuffer {
   }
 }
 
-/** The place of the first number that is not less; the length if there is none. */
+/** Return the index of the first number that is not less; the length if there is none. */
 export function lowerBound(numbers: readonly number[], number: number): number {
   let low = 0;
   let high = numbers.length;

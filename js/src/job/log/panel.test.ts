@@ -92,7 +92,7 @@ function open(prepare: (kernel: Kernel) => void = () => {}) {
 
 beforeEach(() => {
   vi.useFakeTimers();
-  // What is not hidden is in sight.
+  // Everything that is not hidden is visible.
   vi.stubGlobal("IntersectionObserver", undefined);
   // A document without a layout: the list must believe that it has a height.
   vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(HEIGHT);

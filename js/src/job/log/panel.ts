@@ -1,4 +1,4 @@
-/** The log of a job, live: who, which levels, a search, and the lines. Folded until somebody wants to see it. */
+/** The log panel of a job: choice of the target, level filters, search, and the lines. Collapsed at first. */
 import { copyText } from "../../core/copy";
 import { h, setText, setVisible, whenChanged } from "../../core/dom";
 import { sanitize } from "../../core/text";
@@ -10,7 +10,7 @@ import { createLogRow, SIGNS } from "./row";
 import { type LogRequest, LogSource } from "./source";
 
 export interface LogPanelState {
-  /** Whose logs there are; the first one is shown first. */
+  /** The server and the sites that have logs; the first is selected at first. */
   readonly targets: readonly string[];
   readonly jobId: string;
   readonly ended: boolean;
@@ -19,7 +19,7 @@ export interface LogPanelState {
 export interface LogPanel {
   readonly element: HTMLElement;
   draw(facts: LogPanelState): void;
-  /** Take a message of the kernel. */
+  /** Handle a message from the kernel. */
   handleMessage(message: unknown): void;
   dispose(): void;
 }
@@ -29,9 +29,9 @@ export interface LogPanelOptions {
   readonly announce: (message: string) => void;
 }
 
-/** Pixels; log.css gives lines the same. */
+/** Height of a line; the same as in log.css. */
 const ROW_HEIGHT_PX = 18;
-/** Milliseconds that typing pauses before it is searched for. */
+/** Pause in typing after which the search starts. */
 const SEARCH_DELAY_MS = 150;
 const LEVEL_NAMES: Readonly<Record<Level, [one: string, many: string]>> = {
   error: ["error", "errors"],
@@ -83,8 +83,8 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
   const earlier = h("div", { class: "flw-log-earlier" });
   const status = h("div", { class: "flw-log-words" });
 
-  let current = -1; // the line the search is at
-  let anchor = -1; // the line where a selection by the keyboard began
+  let current = -1; // the line of the current match
+  let anchor = -1; // the line where the selection began
   let following = true;
   let jobId = "";
   let ended = false;
@@ -128,7 +128,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     levelGroup,
     searchGroup,
   );
-  // JupyterLab takes keys for its notebook before we see them, except below this attribute.
+  // JupyterLab leaves key presses below this attribute to the widget.
   const body = h(
     "div",
     { class: "flw-log-body", "data-lm-suppress-shortcuts": "true" },
@@ -147,7 +147,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
   setVisible(body, false);
   setVisible(endGroup, false);
 
-  // -- who looks -------------------------------------------------------------------------------------------
+  // -- visibility ------------------------------------------------------------------------------------------
 
   let isInSight = false;
   const stopTracking = trackVisibility(body, (on) => {
@@ -167,7 +167,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     redraw();
   });
 
-  // -- what they want to see -------------------------------------------------------------------------------
+  // -- target, levels, search ------------------------------------------------------------------------------
 
   const drawTargets = whenChanged((targets: readonly string[]) => {
     targetChoice.replaceChildren(
@@ -239,7 +239,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     drawCount();
   }
 
-  /** Go to the next match, from the one before or from what is in sight. */
+  /** Go to the next match after the current one, or after the first visible line. */
   function goToMatch(by: 1 | -1): void {
     const { matches, shown } = buffer;
     if (!matches.length) return;
@@ -275,7 +275,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     return line >= Math.min(anchor, cursor) && line <= Math.max(anchor, cursor);
   }
 
-  // Pressing the button must not take away what is selected.
+  // Pressing the button must not clear the selection.
   copy.addEventListener("mousedown", (event) => event.preventDefault());
   copy.addEventListener("click", () => void copyLines());
 
@@ -306,7 +306,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
   }
 
   function redraw(): void {
-    // What works on lines is of no use without any.
+    // Hide the tools while there are no lines.
     for (const part of [levelGroup, searchGroup, endGroup]) setVisible(part, !body.hidden && buffer.length > 0);
     if (body.hidden) return;
     if (anchor >= 0 && anchor < buffer.first) anchor = -1;
@@ -349,7 +349,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     draw(facts) {
       jobId = facts.jobId;
       drawTargets(facts.targets);
-      // What could not be read while the job ran perhaps can be now, or the other way round.
+      // A log that could not be read while the job ran may be readable now, or the other way round.
       if (facts.ended !== ended) {
         ended = facts.ended;
         source.retry();

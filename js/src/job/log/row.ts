@@ -1,17 +1,17 @@
-/** One line of a log as it is drawn: its number, a sign for its level, and its text with colours and what is found. */
+/** A line of the log: its number, a sign for its level, and its text with colours and highlighted matches. */
 import { h, setText } from "../../core/dom";
 import type { RowRenderer } from "../../core/virtual-list";
 import { parseRuns, type StyledRun } from "./ansi";
 import type { Level } from "./buffer";
 
-/** A sign for each level, for eyes that do not tell the colours apart. */
+/** A sign per level, so that levels do not depend on colour alone. */
 export const SIGNS: Readonly<Record<Level, string>> = { error: "✕", warning: "!", info: "", debug: "·" };
 
 export interface LogLine {
   readonly level: Level;
   readonly text: string;
   readonly query: string;
-  /** The search is at this line. */
+  /** The line has the current match. */
   readonly isCurrent: boolean;
   readonly isSelected: boolean;
 }
@@ -47,11 +47,11 @@ interface HighlightedRun extends StyledRun {
   readonly isMatch: boolean;
 }
 
-/** Cut runs where what is looked for begins and ends. */
+/** Split runs at the boundaries of matches. */
 export function highlightMatches(all: readonly StyledRun[], query: string): HighlightedRun[] {
   const whole = all.map(({ text }) => text).join("");
   const low = whole.toLowerCase();
-  // A few letters change their length with their case: then nothing is marked rather than the wrong letters.
+  // A few letters change their length with their case: highlight nothing rather than the wrong letters.
   if (!query || low.length !== whole.length) return all.map((run) => ({ ...run, isMatch: false }));
   const edges: number[] = [];
   for (let at = low.indexOf(query); at >= 0; at = low.indexOf(query, at + query.length))

@@ -1,4 +1,4 @@
-/** Asks the kernel for a log, for as long as somebody looks at it: see flare_widgets/views/log.py. */
+/** Polls the kernel for a log while it is visible: see flare_widgets/views/job/log.py. */
 import { type Batch, LogBuffer, readBatch } from "./buffer";
 
 export interface LogRequest {
@@ -10,22 +10,22 @@ export interface LogRequest {
 
 export interface LogSourceOptions {
   readonly send: (request: LogRequest) => void;
-  /** Something was taken, or the kernel does not answer (`silent`). */
+  /** Called when lines have arrived, or when the kernel does not answer (`isUnanswered`). */
   readonly onChange: () => void;
 }
 
-/** Milliseconds between an answer and the next question. */
+/** Time between an answer and the next request. */
 const POLL_INTERVAL_MS = 1000;
-/** The same when there are more lines already: the kernel sends at most 20 messages a second. */
+/** The same while there are more lines: the kernel sends at most 20 messages a second. */
 const CATCH_UP_INTERVAL_MS = 55;
-/** After so long without an answer the question is asked again: the kernel may be busy, or gone. */
+/** Time without an answer after which a request is repeated: the kernel may be busy or gone. */
 const TIMEOUT_MS = 5000;
 
 export class LogSource {
   readonly buffer = new LogBuffer();
-  /** How it stands with the log; null before the first answer. */
+  /** The last answer; null before the first. */
   latest: Batch | null = null;
-  /** The kernel owes an answer for long. */
+  /** The kernel has not answered in time. */
   isUnanswered = false;
   #target = "";
   #isVisible = false;
@@ -37,7 +37,7 @@ export class LogSource {
     return this.#target;
   }
 
-  /** Read another participant's log. */
+  /** Switch to the log of another target. */
   selectTarget(target: string): void {
     if (target === this.#target) return;
     this.#target = target;
@@ -48,7 +48,7 @@ export class LogSource {
     this.options.onChange();
   }
 
-  /** Whether somebody looks: otherwise nothing is asked for. */
+  /** Start or stop polling. */
   setVisible(looking: boolean): void {
     if (looking === this.#isVisible) return;
     this.#isVisible = looking;
@@ -56,12 +56,12 @@ export class LogSource {
     else clearTimeout(this.#timer);
   }
 
-  /** Ask once more about a log that had ended or could not be read. */
+  /** Request again a log that had ended or could not be read. */
   retry(): void {
     this.#schedule(0);
   }
 
-  /** Take a message of the kernel, if it is about this log. */
+  /** Handle a message from the kernel, if it is about this log. */
   handleMessage(message: unknown): void {
     const batch = readBatch(message);
     if (!batch || batch.target !== this.#target) return;

@@ -1,11 +1,11 @@
-/** Last line: what went wrong, and what can be done; not there when there is neither. */
+/** Last line: the connection problem and the actions; hidden when there is neither. */
 import { type Action, type ActionBarOptions, createActionBar } from "../../core/actions";
 import { h, setText, setVisible } from "../../core/dom";
 import type { JobSnapshot } from "../snapshot";
 
 export interface ActionsPart {
   readonly element: HTMLElement;
-  /** Draw; `now` is the browser's clock. */
+  /** Draw at a time of the browser's clock. */
   draw(job: JobSnapshot, actions: readonly Action[], now: number): void;
 }
 
@@ -23,7 +23,7 @@ export function createActions(options: ActionBarOptions): ActionsPart {
       bar.draw(actions, now);
       setVisible(bar.element, actions.length > 0);
       setVisible(element, problem.textContent !== "" || actions.length > 0);
-      // The focus must not fall out of the view when what it is on disappears.
+      // Keep the focus in the view when the focused element disappears.
       if (hadFocus && !actions.length) element.parentElement?.focus({ preventScroll: true });
     },
   };

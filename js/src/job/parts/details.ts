@@ -1,4 +1,4 @@
-/** The rest of what is known, for who unfolds it. */
+/** The collapsible section with the details. */
 
 import { createCollapsible } from "../../core/collapsible";
 import { h, setText, setVisible } from "../../core/dom";
@@ -11,7 +11,7 @@ export interface Details {
   draw(details: readonly Detail[], now: number): void;
 }
 
-/** @param openSections which sections are unfolded, by their names */
+/** @param openSections the open state of each section by name */
 export function createDetails(openSections: Map<string, boolean>): Details {
   let latest: readonly Detail[] = [];
   let at = 0;

@@ -1,4 +1,4 @@
-/** Why the job failed, and what to do next: the one part of the view that is loud. */
+/** The failure card: cause and next step of a failed job, prominently styled. */
 
 import { createCollapsible } from "../../core/collapsible";
 import { h, setVisible, whenChanged } from "../../core/dom";
@@ -9,7 +9,7 @@ export interface FailureCardPart {
   draw(fault: FailureCard | null, failed: boolean): void;
 }
 
-/** @param openSections which sections are unfolded, by their names */
+/** @param openSections the open state of each section by name */
 export function createFailureCard(openSections: Map<string, boolean>): FailureCardPart {
   const element = h("section", { class: "flw-fault", "aria-label": "what went wrong" });
   const draw = whenChanged(({ fault, failed }: { fault: FailureCard | null; failed: boolean }) => {

@@ -1,4 +1,4 @@
-/** First line: the status, the job's name, its id, and how old all of this is. */
+/** First line: the status, the job's name, its id, and the age of the data. */
 import { createCopyButton } from "../../core/copy";
 import { h, setText, setVisible } from "../../core/dom";
 import { formatAge, SHORT_ID_LENGTH } from "../../core/text";
@@ -6,7 +6,7 @@ import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
 import { age, type JobSnapshot } from "../snapshot";
 import { GLYPHS, statusCategory } from "../timeline";
 
-/** Older facts than these (seconds) are called stale: many times the pace at which the monitor asks. */
+/** Age beyond which data is called stale: many times the polling interval of the monitor. */
 const STALE_AFTER_S = 10;
 
 export interface Header {

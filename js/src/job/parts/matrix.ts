@@ -1,9 +1,9 @@
-/** The site × round matrix: a glyph and a colour for each field, and at the right what each site does now. */
+/** The matrix of sites and rounds: a glyph and a colour per cell, and the present activity of each site. */
 import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
 import { formatDuration } from "../../core/text";
 import { CELL_STATES, type Matrix, type MatrixRow } from "../view-model";
 
-/** Rounds that a narrow output has room for; older ones are hidden there. */
+/** Number of rounds that fit a narrow output; older ones are hidden there. */
 const NARROW_ROUNDS = 4;
 
 export interface MatrixPart {
@@ -56,7 +56,7 @@ export function createMatrix(): MatrixPart {
   };
 }
 
-/** What a site does now, and for how long. */
+/** Return the present activity of a site and its duration. */
 export function activityText(row: MatrixRow, now: number): string {
   if (row.activeSince === null) return row.activity;
   const seconds = Math.max(0, now - row.activeSince);

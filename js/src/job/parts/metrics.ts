@@ -1,4 +1,4 @@
-/** The metrics: one of them as a chart, chosen by the reader; in words while there is not enough for a line. */
+/** The metrics section: a chart of the chosen metric, or a text while there are too few values for a line. */
 import { type Chart, createChart } from "../../core/chart";
 import { createCollapsible } from "../../core/collapsible";
 import { h, setText, setVisible } from "../../core/dom";
@@ -6,7 +6,7 @@ import type { Metric } from "../metrics";
 
 export interface MetricCharts {
   readonly element: HTMLElement;
-  /** Draw; the same list again costs nothing. */
+  /** Draw; drawing the same list again is free. */
   draw(metrics: readonly Metric[]): void;
   dispose(): void;
 }
@@ -15,8 +15,8 @@ const SECTION = "Metrics";
 const LOG_SCALE = "log scale";
 
 /**
- * @param openSections which sections are unfolded, and whether the scale is logarithmic
- * @param choices what was chosen to see, by the name of the choice
+ * @param openSections the open state of each section, and that of the logarithmic scale
+ * @param choices the chosen value of each choice by name
  */
 export function createMetricCharts(openSections: Map<string, boolean>, choices: Map<string, string>): MetricCharts {
   let latest: readonly Metric[] = [];
@@ -61,7 +61,7 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
     if (!tools.isConnected || tools.parentElement !== section.body) section.body.replaceChildren(tools, place, text);
     drawTools(metric);
     setText(text, metric.text);
-    // Hidden where the chart says it, but for who hears the page it stays.
+    // Next to a chart the text is for screen readers only.
     text.classList.toggle("flw-spoken", metric.hasChart);
     if (!metric.hasChart) {
       closeChart();
@@ -106,7 +106,7 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
     drawn = undefined;
   }
 
-  // What is folded is not drawn: the section has just emptied itself.
+  // A collapsed section is not drawn: it has just emptied itself.
   section.element.addEventListener("click", () => section.isOpen || close());
 
   return {

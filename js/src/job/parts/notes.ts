@@ -1,4 +1,4 @@
-/** What is wrong or awaited, and what is not known: a sentence each. */
+/** Problems and unavailable data, a sentence each. */
 import { h, setVisible, whenChanged } from "../../core/dom";
 
 export interface Notes {

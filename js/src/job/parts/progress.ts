@@ -1,12 +1,12 @@
-/** How far the job is: the round in words, a bar, and the time that is left. */
+/** Progress of the job: the round, a bar, and the remaining time. */
 import { h, setText, setVisible } from "../../core/dom";
 import { formatDuration } from "../../core/text";
 import type { Progress } from "../view-model";
 
 export interface ProgressParts {
-  /** The round, and a bar. */
+  /** The round and the bar. */
   readonly element: HTMLElement;
-  /** The time that is left. */
+  /** The remaining time. */
   readonly left: HTMLElement;
   draw(progress: Progress | null, now: number): void;
 }

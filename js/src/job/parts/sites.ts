@@ -1,8 +1,8 @@
-/** Where the job goes, and whether it got there; beside a matrix, which names the sites, only who did not. */
+/** Deployment of the job to its sites; beside a matrix, which names the sites, only failed deployments. */
 import { h, screenReaderText, setVisible, whenChanged } from "../../core/dom";
 import type { JobSnapshot, SiteDeployment } from "../snapshot";
 
-/** More chips than these are a wall; the rest are counted. */
+/** Number of sites that are drawn; the rest are counted. */
 export const MAX_CHIPS = 24;
 
 const GLYPHS: Readonly<Record<SiteDeployment["state"], string>> = { waiting: "○", deployed: "✓", failed: "✕" };
@@ -31,7 +31,7 @@ export function createSites(): Sites {
   };
 }
 
-/** The sites to draw one by one, failures first when there are too many, and a sentence about the others. */
+/** Return the sites to draw, failures first if there are too many, and a sentence about the others. */
 export function selectChips(all: readonly SiteDeployment[]): { shown: readonly SiteDeployment[]; rest: string } {
   if (all.length <= MAX_CHIPS) return { shown: all, rest: "" };
   const shown = [...all].sort((a, b) => urgency(a) - urgency(b)).slice(0, MAX_CHIPS);

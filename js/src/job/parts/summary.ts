@@ -1,4 +1,4 @@
-/** Second line: how far it is, how long it has been running, and whose it is. */
+/** Second line: progress, run time, submitter and study. */
 import { h, setText, setVisible } from "../../core/dom";
 import { formatDuration } from "../../core/text";
 import { elapsed, type JobSnapshot } from "../snapshot";
@@ -18,7 +18,7 @@ export function createSummary(): Summary {
   return {
     element: h("div", { class: "flw-facts" }, progressParts.element, time, progressParts.left, submitter, study),
     draw(job, progress, now) {
-      // Without news nobody knows whether it goes on.
+      // While the connection is lost, show the time of the last confirmed data.
       progressParts.draw(progress, job.connectionProblem && job.updatedAt !== null ? job.updatedAt : now);
       setText(time, elapsedText(job, now));
       setVisible(submitter, job.submitter !== "");
@@ -29,7 +29,7 @@ export function createSummary(): Summary {
   };
 }
 
-/** The run time in words. Without news the clock stands still: nobody knows whether the job still runs. */
+/** Return the run time as text. It stops while the connection is lost, when the job may have ended. */
 export function elapsedText(job: JobSnapshot, now: number): string {
   const isStale = job.connectionProblem !== "" && !job.hasEnded;
   const seconds = elapsed(job, isStale && job.updatedAt !== null ? job.updatedAt : now);

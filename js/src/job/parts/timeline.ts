@@ -1,4 +1,4 @@
-/** Third line: the job's life so far, and what comes next. */
+/** Third line: the timeline of the job, with the steps to come. */
 import { h, screenReaderText, whenChanged } from "../../core/dom";
 import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
 import type { JobSnapshot } from "../snapshot";

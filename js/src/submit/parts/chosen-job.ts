@@ -1,4 +1,4 @@
-/** The chosen job: what will be sent, where it goes, and what is wrong with it. */
+/** The chosen job folder: its files, its deployment and its problems. */
 import { h, setText, setVisible, whenChanged } from "../../core/dom";
 import { destinationText, formatSize, type Job } from "../view-model";
 

@@ -1,18 +1,18 @@
-/** The folder browser: where one is, what is in it, and a field to type a path. */
+/** The folder browser: breadcrumbs, the folders of the present one, and a field for a path. */
 import { h, setText, setVisible, whenChanged } from "../../core/dom";
 import type { Folder, FolderContents } from "../view-model";
 
 export interface FolderBrowser {
   readonly element: HTMLElement;
   draw(place: FolderContents): void;
-  /** Put the focus where one goes on. */
+  /** Focus the first folder, or else the path field. */
   focus(): void;
 }
 
 export interface FolderBrowserOptions {
-  /** Go to a folder of the place, or choose it when it is a job's. */
+  /** Open a folder, or choose it if it is a job folder. */
   readonly go: (id: number) => void;
-  /** Go to what was typed. */
+  /** Open the path that was typed. */
   readonly openPath: (path: string) => void;
 }
 
@@ -46,7 +46,7 @@ export function createFolderBrowser({ go, openPath }: FolderBrowserOptions): Fol
     h("div", { class: "flw-typing" }, field, suggestions, openButton),
   );
 
-  /** One stop for the tab key; arrows move within. */
+  /** The buttons of the folders: one stop for the Tab key, with arrow keys inside. */
   let items: HTMLButtonElement[] = [];
   let parent: number | undefined;
   let isNavigating = false;
@@ -59,7 +59,7 @@ export function createFolderBrowser({ go, openPath }: FolderBrowserOptions): Fol
   };
   openButton.addEventListener("click", submit);
   element.addEventListener("keydown", (event) => {
-    // The notebook has shortcuts of its own for these keys.
+    // Keys pressed here must not reach the notebook, which has shortcuts of its own.
     event.stopPropagation();
     if (event.target === field) {
       if (event.key === "Enter") submit();
@@ -95,7 +95,7 @@ export function createFolderBrowser({ go, openPath }: FolderBrowserOptions): Fol
           ? h("strong", { class: "flw-here" }, crumb.name)
           : h("button", { class: "flw-crumb", type: "button" }, crumb.name);
         if (!here) part.addEventListener("click", () => goTo(crumb.id));
-        // A root already is a slash.
+        // The root already is a slash.
         return here || crumb.name === "/" ? [part] : [part, h("span", { "aria-hidden": "true" }, "/")];
       }),
     );
@@ -120,7 +120,7 @@ export function createFolderBrowser({ go, openPath }: FolderBrowserOptions): Fol
     setText(problem, place.problem);
     setVisible(problem, place.problem !== "");
     if (!place.problem) field.value = "";
-    // Who went somewhere by keyboard goes on there.
+    // Keep keyboard focus in the list after navigation.
     if (hadFocus && isNavigating && !place.problem) focus();
     isNavigating = false;
   });

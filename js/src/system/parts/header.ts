@@ -1,4 +1,4 @@
-/** First lines: whether the server answers, whose session this is, and how old all of it is. */
+/** First lines: status of the server, user and study of the session, and the age of the data. */
 import { h, setText, setVisible } from "../../core/dom";
 import { formatAge } from "../../core/text";
 import { formatExactTime } from "../../core/time";
@@ -33,7 +33,7 @@ export function createHeader(): Header {
       const state = serverState(system, now);
       pill.className = `flw-pill flw-state-${state.severity}${system.connectionProblem || isStale ? " flw-doubtful" : ""}`;
       setText(glyph, GLYPHS[state.severity]);
-      // The last state, struck through, while nobody confirms it.
+      // While the connection is lost, show the last state, struck through.
       setText(stateText, system.updatedAt === null ? state.text : "connected");
       setText(name, system.address || "FLARE server");
       freshness.classList.toggle("flw-stale", isStale);

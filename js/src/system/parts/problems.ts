@@ -1,4 +1,4 @@
-/** What is wrong, a sentence each. New ones are said to a screen reader. */
+/** Problems, a sentence each. New ones are announced to screen readers. */
 import { h, setVisible, whenChanged } from "../../core/dom";
 import { findProblems as find } from "../format";
 import type { SystemSnapshot } from "../snapshot";
@@ -10,7 +10,7 @@ export interface Problems {
   draw(system: SystemSnapshot, now: number): void;
 }
 
-/** @param announce tells a screen reader */
+/** @param announce announces a text to screen readers */
 export function createProblems(announce: (message: string) => void): Problems {
   const element = h("ul", { class: "flw-troubles", role: "list", "aria-label": "problems" });
   let known: ReadonlySet<string> | undefined;
@@ -20,7 +20,7 @@ export function createProblems(announce: (message: string) => void): Problems {
       items.push(createItem(`and ${found.length - MAX_PROBLEMS} more, see the list below`));
     element.replaceChildren(...items);
     setVisible(element, items.length > 0);
-    // Without its numbers: a sentence that counts seconds would talk without end.
+    // Ignore numbers: a sentence that counts seconds would be announced again and again.
     const byKind = new Map(found.map((words) => [words.replaceAll(/\d+/g, ""), words]));
     const before = known;
     const added = before && [...byKind].find(([kind]) => !before.has(kind));

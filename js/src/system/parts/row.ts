@@ -1,4 +1,4 @@
-/** One line: the server or a site. It unfolds to its version, its resources and what can be done to it. */
+/** The row of the server or a site, which expands to its version, resources and actions. */
 import { h, setText, setVisible } from "../../core/dom";
 import { formatAge } from "../../core/text";
 import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
@@ -9,13 +9,13 @@ export interface RowState {
   readonly key: string;
   readonly name: string;
   readonly state: StateText;
-  /** Nobody confirms it now. */
+  /** The state is not confirmed now. */
   readonly isStale: boolean;
   readonly lastSeen: number | null;
   readonly since: number | null;
   readonly sinceLabel: string;
   readonly jobs: readonly SiteJob[];
-  /** Why it is not known what runs there; empty when it is. */
+  /** Reason why the running jobs are unknown; empty if they are known. */
   readonly jobsUnknownReason: string;
   readonly version: string;
   readonly resources: string;

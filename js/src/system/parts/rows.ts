@@ -1,10 +1,10 @@
-/** The server and the sites, a line each, which unfold. */
+/** The list of the server and the sites, in expandable rows. */
 import { h, setText, setVisible } from "../../core/dom";
 import { serverState, siteState } from "../format";
 import type { SystemSnapshot } from "../snapshot";
 import { createRow, type Row, type RowState } from "./row";
 
-/** More lines than these are a wall: those in trouble are shown, and the others when asked for. */
+/** Number of sites that are shown, those with problems first; the rest are shown on request. */
 export const MAX_ROWS = 24;
 
 export interface Rows {
@@ -13,11 +13,11 @@ export interface Rows {
 }
 
 export interface RowsOptions {
-  /** Somebody unfolds a line for the first time, or asks again. */
+  /** Called when a row is expanded for the first time, or details are requested again. */
   readonly requestDetails: () => void;
-  /** A line was unfolded. */
+  /** Called when a row is expanded. */
   readonly onOpen: (name: string) => void;
-  /** The place for what can be done to one of them, by name; `server` is the server's. */
+  /** Return the action bar of a site, or of the server, by name. */
   readonly controls: (name: string) => HTMLElement | undefined;
 }
 
@@ -55,7 +55,7 @@ export function createRows({ requestDetails, onOpen, controls }: RowsOptions): R
         lines.set(rowState.key, line);
       }
       line.draw(rowState, now);
-      // Moved only when it is elsewhere: moving an element takes the focus from it.
+      // Move the row only if it is elsewhere: moving an element takes the focus from it.
       if (list.children[index] !== line.element) list.insertBefore(line.element, list.children[index] ?? null);
     });
     setVisible(emptyText, system.updatedAt !== null && system.sites.length === 0);
@@ -67,7 +67,7 @@ export function createRows({ requestDetails, onOpen, controls }: RowsOptions): R
   return { element, draw };
 }
 
-/** The lines to draw: all by name, or when there are too many those in trouble first. */
+/** Return the rows to draw: all by name, or if there are too many, those with problems first. */
 export function selectRows(found: readonly RowState[], showAll: boolean): { shown: readonly RowState[]; rest: number } {
   const [server, ...sites] = found;
   if (!server || showAll || sites.length <= MAX_ROWS) return { shown: found, rest: 0 };
@@ -78,7 +78,7 @@ export function selectRows(found: readonly RowState[], showAll: boolean): { show
 
 function rowStates(system: SystemSnapshot, now: number): RowState[] {
   const isStale = system.connectionProblem !== "";
-  // What the server no longer confirms does not go on.
+  // Times stop at the last confirmed data while the connection is lost.
   const confirmedNow = isStale && system.updatedAt !== null ? system.updatedAt : now;
   const details = { detailsAt: system.detailsAt, detailsMissing: system.detailsMissing };
   const jobsUnknownReason = system.missing.find(([group]) => group === "jobs of sites")?.[1] ?? "";
