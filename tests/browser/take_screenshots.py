@@ -164,7 +164,7 @@ VIEWS = {
     "system": (SYSTEM, ".flw-row >> nth=3", ".flw-system"),
     "session": (BADGE, ".flw-session-row", ".flw-session"),
     "sessions": (SWITCHER, ".flw-session-row >> nth=1", ".flw-session"),
-    "submit": (SUBMIT, "text=goes to", ".flw-submit"),
+    "submit": (SUBMIT, "text=→ server", ".flw-submit"),
     "kit": (KIT, ".flw-checks", ".flw-kit"),
     "faults": (FAULTS, ".flw-process >> nth=3", ".flw-faults"),
 }

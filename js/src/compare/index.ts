@@ -84,9 +84,9 @@ function render({ model, el }: RenderContext): () => void {
     setVisible(chooser, metric !== undefined);
     setVisible(chart.element, metric !== undefined);
     if (!metric) return;
-    setText(direction, `over the rounds; ${metric.lowerIsBetter ? "less" : "more"} is better`);
+    setText(direction, `by round (${metric.lowerIsBetter ? "lower" : "higher"} is better)`);
     chart.draw({
-      label: `${metric.name} of each job over the rounds`,
+      label: `${metric.name} of each job by round`,
       xLabel: "round",
       // Includes jobs without this metric, so that each keeps the style that it has in the table.
       lines: metric.lines.map((points, number) => ({ name: rows[number]?.[0] ?? "job", points })),
@@ -114,7 +114,7 @@ function render({ model, el }: RenderContext): () => void {
 
 function composeNotes(problems: readonly string[], differences: readonly string[], metrics: number): string[] {
   const notes = metrics === 0 && problems.length === 0 ? ["No metrics yet."] : [...problems];
-  return differences.length ? [...notes, `They differ in: ${differences.join(", ")}.`] : notes;
+  return differences.length ? [...notes, `Differences: ${differences.join(", ")}`] : notes;
 }
 
 function readProblems(jobs: unknown): string[] {

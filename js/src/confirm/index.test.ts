@@ -22,7 +22,7 @@ function open(question = "Delete hello, for good?") {
 
 afterEach(() => document.body.replaceChildren());
 
-it("tells at once that it is heard, and puts the focus where Enter destroys nothing", async () => {
+it("acknowledges at once and focuses the safe button", async () => {
   const { model, el, no } = open();
   expect(model.sent).toEqual([{ kind: "clock" }]);
   expect(el.querySelector('[role="group"]')?.getAttribute("aria-label")).toBe("Delete hello, for good?");
@@ -40,7 +40,7 @@ it.each([
   expect(view.answers()).toEqual([{ kind: "answer", yes: agreed }]);
 });
 
-it("takes Escape for no, and keeps what is typed from the notebook", () => {
+it("cancels on Escape and keeps keys from the notebook", () => {
   const { el, no, answers } = open();
   const outside = vi.fn();
   el.addEventListener("keydown", outside);
@@ -51,7 +51,7 @@ it("takes Escape for no, and keeps what is typed from the notebook", () => {
   expect(outside).not.toHaveBeenCalled();
 });
 
-it("cannot be answered when the kernel has ended", () => {
+it("is disabled when the kernel has ended", () => {
   const { model, yes, no, answers } = open();
   model.widget_manager.kernel.status = "dead";
   model.fire("comm_live_update");
@@ -60,7 +60,7 @@ it("cannot be answered when the kernel has ended", () => {
   expect(answers()).toEqual([]);
 });
 
-it("shows a hostile question as text, and leaves nothing behind", () => {
+it("shows a hostile question as text and cleans up", () => {
   const { model, el, close } = open("<img src=x onerror=alert(1)>\u202e");
   expect(el.querySelector("img")).toBeNull();
   expect(el.textContent).toContain("<img src=x onerror=alert(1)>");

@@ -68,8 +68,8 @@ const press = (element: HTMLElement, key: string): KeyboardEvent => {
 beforeEach(() => document.body.replaceChildren());
 afterEach(() => document.body.replaceChildren());
 
-describe("an action that asks", () => {
-  it("asks in place, the focus on the harmless answer", () => {
+describe("an action with confirmation", () => {
+  it("asks in place with focus on the safe answer", () => {
     const { button, told } = open(ABORT);
     button("Abort").click();
     expect(told).toEqual([]);
@@ -79,7 +79,7 @@ describe("an action that asks", () => {
     expect(told).toEqual([{ kind: "act", action: "abort" }]);
   });
 
-  it("can be taken back by button and by Escape, and the focus goes along", () => {
+  it("is cancelled by button or Escape, restoring focus", () => {
     const { button, told } = open(ABORT, CLONE);
     button("Abort").click();
     button("Keep running").click();
@@ -91,7 +91,7 @@ describe("an action that asks", () => {
     expect(told).toEqual([]);
   });
 
-  it("wants the word typed", () => {
+  it("requires the text to be typed", () => {
     const { button, told, field } = open({ ...ABORT, type: "site-1" });
     button("Abort").click();
     expect(document.activeElement).toBe(field());
@@ -105,7 +105,7 @@ describe("an action that asks", () => {
     expect(told).toEqual([{ kind: "act", action: "abort", typed: "site-1" }]);
   });
 
-  it("forgets what was typed the last time", () => {
+  it("clears the field when reopened", () => {
     const { button, field } = open({ ...ABORT, type: "site-1" });
     button("Abort").click();
     field().value = "site-1";
@@ -115,7 +115,7 @@ describe("an action that asks", () => {
     expect(button("Yes, abort").getAttribute("aria-disabled")).toBe("true");
   });
 
-  it("stops asking when it cannot be done any more, and keeps the focus", () => {
+  it("closes when disabled, keeping focus", () => {
     const { button, receive, bar } = open(ABORT);
     button("Abort").click();
     receive({ ...ABORT, reason: "the job has ended" });
@@ -125,20 +125,20 @@ describe("an action that asks", () => {
 });
 
 describe("a message", () => {
-  it("is sent once however often one clicks", () => {
+  it("is sent once despite repeated clicks", () => {
     const { button, told } = open(CLONE);
     button("Clone").click();
     button("Clone").click();
     expect(told).toEqual([{ kind: "act", action: "clone" }]);
   });
 
-  it("says at once that it was asked, soon that nobody answers, then what the kernel says", () => {
+  it("shows pending, unanswered, then the answer", () => {
     const { button, words, pass, receive, bar } = open(CLONE);
     button("Clone").click();
     expect(words()).toEqual(["Clone…"]);
     expect(bar.isWaiting()).toBe(true);
     pass(4);
-    expect(words()).toEqual(["Clone: asked, but the kernel does not answer yet"]);
+    expect(words()).toEqual(["Clone: waiting for the kernel (busy)"]);
     receive({ ...CLONE, turn: 1, state: "asked" });
     expect(bar.isWaiting()).toBe(false);
     expect(words()).toEqual(["Clone…"]);
@@ -146,7 +146,7 @@ describe("a message", () => {
     expect(words()).toEqual(["cloned as 1a2b3c4d"]);
   });
 
-  it("is not taken as answered by news of another action", () => {
+  it("stays pending on updates of other actions", () => {
     const { button, words, receive } = open(CLONE, ABORT);
     button("Clone").click();
     receive(CLONE, { ...ABORT, turn: 1, state: "failed", words: "abort failed: no" });
@@ -163,10 +163,10 @@ describe("a message", () => {
   });
 });
 
-describe("what is under way", () => {
+describe("a running action", () => {
   const RUNNING = { ...CLONE, turn: 1, cancels: true, state: "running", words: "received 1.2 MB" };
 
-  it("says how far it is and can be cancelled", () => {
+  it("shows progress and can be cancelled", () => {
     const { button, words, told, bar, receive } = open(RUNNING);
     expect(words()).toEqual(["Clone: received 1.2 MB"]);
     const progress = bar.element.querySelector("progress")!;
@@ -181,7 +181,7 @@ describe("what is under way", () => {
     expect(button("Clone").getAttribute("aria-disabled")).toBe("true");
   });
 
-  it("does not talk to a screen reader without end", () => {
+  it("is not announced on every tick", () => {
     const { heard, receive } = open({ ...CLONE, turn: 1, state: "asked" });
     for (let i = 1; i < 10; i++) receive({ ...RUNNING, words: `received ${i} MB` });
     receive({ ...RUNNING, state: "done", words: "it is in /home/ada/transfer" });
@@ -189,10 +189,10 @@ describe("what is under way", () => {
   });
 });
 
-describe("a grey action", () => {
+describe("a disabled action", () => {
   const GREY = { ...ABORT, reason: "your role member may not abort jobs" };
 
-  it("can be reached, says why by title, to a screen reader and at a click, and does nothing", () => {
+  it("stays focusable, explains itself and does nothing", () => {
     const { button, told, words, heard } = open(GREY);
     const abort = button("Abort");
     expect(abort.disabled).toBe(false);
@@ -207,10 +207,10 @@ describe("a grey action", () => {
   });
 });
 
-describe("what comes from the kernel", () => {
+describe("kernel data", () => {
   it.each([null, 3, {}, "actions"])("%j is no action", (nonsense) => expect(readActions(nonsense)).toEqual([]));
 
-  it("is made safe", () => {
+  it("is sanitized", () => {
     const [action] = readActions([
       { name: "x", words: "a\u202e\u001b", state: "exploded", progress: "half", turn: NaN },
     ]);

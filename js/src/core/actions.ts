@@ -172,7 +172,7 @@ function isBusy({ state }: Action): boolean {
 }
 
 function waitingText({ label }: Action, seconds: number): string {
-  return seconds > TIMEOUT_S ? `${label}: asked, but the kernel does not answer yet` : `${label}…`;
+  return seconds > TIMEOUT_S ? `${label}: waiting for the kernel (busy)` : `${label}…`;
 }
 
 function statusText(action: Action, explained: string): string {

@@ -48,7 +48,7 @@ const press = (key: string): boolean =>
   plot().dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 
 describe("a chart", () => {
-  it("names its lines, with their last values, and the marked point in words", () => {
+  it("names lines, last values and the highlighted point", () => {
     open.draw(PICTURE);
     expect(legend()).toEqual(["all together 0.607", "hospital-a 0.590"]);
     expect(note()).toBe("◯ best: round 2, 0.612");
@@ -56,7 +56,7 @@ describe("a chart", () => {
     expect(plot().getAttribute("aria-valuetext")).toBe("round 3, all together 0.607, hospital-a 0.590");
   });
 
-  it("has the labels of the values it shows, also when they have changed", async () => {
+  it("updates its axis labels", async () => {
     const labels = async (...values: number[]): Promise<unknown[]> => {
       calls.length = 0;
       open.draw({
@@ -73,7 +73,7 @@ describe("a chart", () => {
     expect(later).not.toContain("0.6");
   });
 
-  it("is read by arrow keys", () => {
+  it("can be read with the arrow keys", () => {
     open.draw(PICTURE);
     press("Home");
     expect(legend()).toEqual(["all together 0.400", "hospital-a 0.410"]);
@@ -88,7 +88,7 @@ describe("a chart", () => {
     expect(press("Escape")).toBe(true);
   });
 
-  it("tells lines apart by dash and mark, not by colour alone", () => {
+  it("distinguishes lines without colour", () => {
     open.draw({
       ...PICTURE,
       lines: Array.from({ length: 12 }, (_, n) => ({
@@ -103,7 +103,7 @@ describe("a chart", () => {
     expect(new Set(looks).size).toBe(12);
   });
 
-  it("has a gap where a logarithmic scale has no place for a value, and says so", () => {
+  it("shows and reports gaps of a logarithmic scale", () => {
     const lines = [
       {
         name: "loss",
@@ -127,14 +127,14 @@ describe("a chart", () => {
     expect(legend()).toEqual(["loss 0.100"]);
   });
 
-  it("does not fill the page with two hundred names", () => {
+  it("limits the legend", () => {
     const lines = Array.from({ length: 200 }, (_, n) => ({ name: `site-${n}`, points: [[1, n]] as const }));
     open.draw({ label: "accuracy", xLabel: "round", lines });
     expect(legend()).toHaveLength(13);
     expect(legend().at(-1)).toBe("and 188 more");
   });
 
-  it("keeps its drawing for new values, and makes another for other lines", () => {
+  it("reuses the plot for new values only", () => {
     open.draw(PICTURE);
     const first = plot().firstElementChild;
     open.draw({
@@ -156,7 +156,7 @@ describe("a chart", () => {
     expect(plot().childElementCount).toBe(1);
   });
 
-  it("draws a mark at each point, and a ring around the best", async () => {
+  it("draws markers and a ring around the best", async () => {
     open.draw(PICTURE);
     await Promise.resolve();
     await Promise.resolve();
@@ -170,7 +170,7 @@ describe("a chart", () => {
     expect(legend()[0]).toBe("<img src=x onerror=alert(1)>\uFFFD\uFFFD[31m 1.000");
   });
 
-  it("leaves nothing behind", () => {
+  it("cleans up on dispose", () => {
     open.draw(PICTURE);
     const other = vi.spyOn(MutationObserver.prototype, "disconnect");
     const sizes = vi.spyOn(ResizeObserver.prototype, "disconnect");

@@ -9,11 +9,11 @@ function browser(start = 10_000): { now: number; clock: KernelClock } {
 }
 
 describe("KernelClock", () => {
-  it("takes the clocks to agree until it knows better", () => {
+  it("assumes equal clocks at first", () => {
     expect(browser().clock.now()).toBe(10_000);
   });
 
-  it.each([3600, -3600])("finds a clock that differs by %d s", (skew) => {
+  it.each([3600, -3600])("detects a difference of %d s", (skew) => {
     const world = browser();
     world.clock.addSample(10_000 + skew - 0.05);
     expect(world.clock.now()).toBeCloseTo(10_000 + skew, 0);
@@ -21,14 +21,14 @@ describe("KernelClock", () => {
     expect(world.clock.now()).toBeCloseTo(10_060 + skew, 0);
   });
 
-  it("believes the message that was fastest, not the latest", () => {
+  it("uses the fastest message", () => {
     const world = browser();
     world.clock.addSample(9_999.99);
     world.clock.addSample(9_992);
     expect(world.clock.now()).toBeCloseTo(9_999.99, 5);
   });
 
-  it("forgets: a clock that was set right must not be wrong for ever", () => {
+  it("forgets old samples after a clock change", () => {
     const world = browser();
     world.clock.addSample(10_000);
     world.now += 60; // somebody sets the browser's clock forward
@@ -36,19 +36,19 @@ describe("KernelClock", () => {
     expect(world.clock.now()).toBeCloseTo(10_000, 5);
   });
 
-  it("does not take old news for a clock that is behind", () => {
+  it("does not mistake an old time for a slow clock", () => {
     const world = browser();
     world.clock.setLowerBound(6_400); // a view opened an hour after the last message
     expect(world.clock.now()).toBe(10_000);
   });
 
-  it("sees from old news that the kernel's clock is ahead", () => {
+  it("detects a fast kernel clock from an old time", () => {
     const world = browser();
     world.clock.setLowerBound(10_500);
     expect(world.clock.now()).toBe(10_500);
   });
 
-  it("takes the kernel's answer over any guess", () => {
+  it("prefers the kernel's answer", () => {
     const world = browser();
     world.clock.setLowerBound(10_500);
     world.clock.addSample(10_700);

@@ -29,7 +29,7 @@ it("shows the short text and copies the full one", async () => {
   expect(copy.element.textContent).toBe("76b8d043");
 });
 
-it("uses the old way where the page may not use the clipboard, and leaves nothing behind", async () => {
+it("falls back where the clipboard is not allowed", async () => {
   vi.stubGlobal("navigator", {});
   let copied = "";
   const elements = document.querySelectorAll("*").length;
@@ -46,7 +46,7 @@ it("uses the old way where the page may not use the clipboard, and leaves nothin
   expect(document.querySelectorAll("*")).toHaveLength(elements);
 });
 
-it("says so when nothing was copied", async () => {
+it("reports a failed copy", async () => {
   vi.stubGlobal("navigator", { clipboard: { writeText: () => Promise.reject(new Error("denied")) } });
   document.execCommand = () => false;
   const { copy, heard } = button();

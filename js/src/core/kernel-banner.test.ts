@@ -66,40 +66,37 @@ function open({ widget, traits }: Shown, more: Record<string, unknown> = {}) {
   return { model, el, close, end, line: el.querySelector<HTMLElement>('[role="alert"]') };
 }
 
-it.each(Object.entries(VIEWS))(
-  "the %s view says that its kernel is gone, greys what it offers, and takes it back",
-  async (_, view) => {
-    const { model, el, close, end, line } = open(view);
-    const grey = (): boolean | undefined =>
-      view.button === "" ? undefined : el.querySelector(view.button)?.getAttribute("aria-disabled") === "true";
-    if (view.button) expect(el.querySelector(view.button)).not.toBeNull();
-    expect(line?.hidden).toBe(true);
+it.each(Object.entries(VIEWS))("the %s view reports a lost kernel and recovers", async (_, view) => {
+  const { model, el, close, end, line } = open(view);
+  const grey = (): boolean | undefined =>
+    view.button === "" ? undefined : el.querySelector(view.button)?.getAttribute("aria-disabled") === "true";
+  if (view.button) expect(el.querySelector(view.button)).not.toBeNull();
+  expect(line?.hidden).toBe(true);
 
-    vi.advanceTimersByTime((QUIET_S + TIMEOUT_S + 1) * 1000);
-    await Promise.resolve();
-    expect(model.sent).toContainEqual({ kind: "clock" });
-    expect(line?.textContent).toBe("the kernel does not answer: it is busy, or has ended");
-    if (view.button) expect(grey()).toBe(false); // it may yet hear
+  vi.advanceTimersByTime((QUIET_S + TIMEOUT_S + 1) * 1000);
+  await Promise.resolve();
+  expect(model.sent).toContainEqual({ kind: "clock" });
+  expect(line?.textContent).toBe("No answer from the kernel (busy or stopped)");
+  if (view.button) expect(grey()).toBe(false); // it may yet hear
 
-    end();
-    await Promise.resolve();
-    expect(line?.hidden).toBe(false);
-    expect(line?.textContent).toBe("the kernel has ended, and this view with it: run the cell again");
-    if (view.button) {
-      expect(grey()).toBe(true);
-      expect(el.querySelector<HTMLElement>(view.button)?.title).toBe("the kernel has ended");
-    }
+  end();
+  await Promise.resolve();
+  expect(line?.hidden).toBe(false);
+  expect(line?.textContent).toBe("The kernel was shut down. Run the cell again to reconnect.");
+  if (view.button) {
+    expect(grey()).toBe(true);
+    expect(el.querySelector<HTMLElement>(view.button)?.title).toBe("the kernel was shut down");
+  }
 
-    model.fire("msg:custom", {});
-    await Promise.resolve();
-    expect(line?.hidden).toBe(true);
-    if (view.button) expect(grey()).toBe(false);
-    close();
-    expect(model.listening).toBe(0);
-  },
-);
+  model.fire("msg:custom", {});
+  await Promise.resolve();
+  expect(line?.hidden).toBe(true);
+  if (view.button) expect(grey()).toBe(false);
+  close();
+  expect(model.listening).toBe(0);
+});
 
-it.each(Object.entries(VIEWS))("the %s view is left in peace when it has nothing more to come", (_, view) => {
+it.each(Object.entries(VIEWS))("the %s view does not probe once it is finished", (_, view) => {
   const { model, end, line } = open(view, view.over);
   model.sent.length = 0;
   vi.advanceTimersByTime(60_000);
@@ -109,7 +106,7 @@ it.each(Object.entries(VIEWS))("the %s view is left in peace when it has nothing
   expect(line?.hidden).toBe(true);
 });
 
-it.each(Object.entries(VIEWS))("the %s view asks no more once it has nothing more to come", (_, view) => {
+it.each(Object.entries(VIEWS))("the %s view stops probing when it finishes", (_, view) => {
   const { model } = open(view);
   model.receive(view.over);
   model.fire("change");
@@ -118,15 +115,15 @@ it.each(Object.entries(VIEWS))("the %s view asks no more once it has nothing mor
   expect(model.sent).not.toContainEqual({ kind: "clock" });
 });
 
-it.each(["faults", "session"] as const)("the %s view's label does not claim that it still is so", (name) => {
+it.each(["faults", "session"] as const)("the %s view's label is marked as outdated", (name) => {
   const { el, end } = open(VIEWS[name], { sentence: "all is well" });
   const label = (): string | null | undefined => el.querySelector("[role=group]")?.getAttribute("aria-label");
   expect(label()).toBe("all is well");
   end();
-  expect(label()).toBe("the kernel has ended, and this view with it: run the cell again. Before: all is well");
+  expect(label()).toBe("The kernel was shut down. Run the cell again to reconnect. Before: all is well");
 });
 
-it("leaves the switcher its names and buttons, which say why they do nothing", () => {
+it("the switcher keeps its disabled buttons with reasons", () => {
   const other = { ...SESSION, name: "two" };
   const { el, model, end } = open(VIEWS.session, { sessions: [SESSION, other] });
   const use = [...el.querySelectorAll<HTMLElement>(".flw-session-use")];
@@ -135,12 +132,12 @@ it("leaves the switcher its names and buttons, which say why they do nothing", (
   expect(sent()).toEqual([{ kind: "use", name: "two" }]);
   end();
   expect(use.map((button) => [button.hidden, button.getAttribute("aria-disabled"), button.title])).toEqual(
-    Array(2).fill([false, "true", "the kernel has ended"]),
+    Array(2).fill([false, "true", "the kernel was shut down"]),
   );
-  expect(use[1]?.getAttribute("aria-label")).toBe("Use two (not possible: the kernel has ended)");
+  expect(use[1]?.getAttribute("aria-label")).toBe("Use two (not possible: the kernel was shut down)");
   use[1]?.click();
   expect(sent()).toHaveLength(1);
-  expect(el.querySelector('[role="status"]')?.textContent).toBe("the kernel has ended");
+  expect(el.querySelector('[role="status"]')?.textContent).toBe("the kernel was shut down");
   const names = [...el.querySelectorAll<HTMLElement>(".flw-session-name")];
   expect(names.map((name) => [name.textContent, name.hidden])).toEqual([
     ["one", false],

@@ -29,8 +29,8 @@ const pass = (seconds: number): unknown => vi.advanceTimersByTime(seconds * 1000
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-describe("a kernel that says something now and then", () => {
-  it("is not asked, and is there", () => {
+describe("a kernel that sends messages", () => {
+  it("is not probed", () => {
     const { model, ask, kernel, changed } = open();
     for (let i = 0; i < 10; i++) {
       pass(QUIET_S - 1);
@@ -42,14 +42,14 @@ describe("a kernel that says something now and then", () => {
   });
 });
 
-describe("a kernel that says nothing", () => {
-  it("is asked, and asked again, and then called silent, but not ended: it may compute", () => {
+describe("a silent kernel", () => {
+  it("is probed repeatedly, then reported but not as ended", () => {
     const { model, ask, kernel } = open();
     pass(QUIET_S);
     expect(ask).toHaveBeenCalledTimes(1);
     expect(kernel.problem).toBe("");
     pass(TIMEOUT_S);
-    expect(kernel.problem).toContain("does not answer");
+    expect(kernel.problem).toContain("No answer");
     expect(kernel.hasEnded).toBe(false);
     pass(60);
     expect(ask.mock.calls.length).toBeGreaterThan(10);
@@ -58,7 +58,7 @@ describe("a kernel that says nothing", () => {
     expect(kernel.problem).toBe("");
   });
 
-  it("is not asked by a view that has nothing more to come", () => {
+  it("is not probed by a finished view", () => {
     const { model, ask } = open(undefined, () => false);
     pass(60);
     model.fire("comm_live_update");
@@ -68,24 +68,24 @@ describe("a kernel that says nothing", () => {
   });
 });
 
-describe("a widget that was cut off", () => {
-  it.each(["restarting", "autorestarting", "dead"])("of a kernel that is %s has none any more", (status) => {
+describe("a disconnected widget", () => {
+  it.each(["restarting", "autorestarting", "dead"])("has ended if the kernel is %s", (status) => {
     const { model, kernel, changed } = open({ kernel: { status, connectionStatus: "connected" } });
     model.fire("comm_live_update");
     expect(kernel.hasEnded).toBe(true);
-    expect(kernel.problem).toContain("the kernel has ended");
+    expect(kernel.problem).toContain("The kernel was shut down");
     pass(60);
     expect(kernel.hasEnded).toBe(true);
     expect(changed).toHaveBeenCalledTimes(1);
   });
 
-  it("has no kernel where the host has none", () => {
+  it("has ended if the host has no kernel", () => {
     const { model, kernel } = open({ kernel: null });
     model.fire("comm_live_update");
     expect(kernel.hasEnded).toBe(true);
   });
 
-  it("asks at once, and knows by the silence of one that is idle", () => {
+  it("probes at once and detects a silent idle kernel", () => {
     const { model, ask, kernel } = open({ kernel: { status: "idle", connectionStatus: "connected" } });
     model.fire("comm_live_update");
     expect(ask).toHaveBeenCalledTimes(1);
@@ -94,7 +94,7 @@ describe("a widget that was cut off", () => {
     expect(kernel.hasEnded).toBe(true);
   });
 
-  it("goes on when its kernel answers", () => {
+  it("recovers when the kernel answers", () => {
     const { model, kernel } = open({ kernel: { status: "idle", connectionStatus: "connected" } });
     model.fire("comm_live_update");
     model.fire("msg:custom");
@@ -102,22 +102,22 @@ describe("a widget that was cut off", () => {
     expect(kernel.problem).toBe("");
   });
 
-  it("gives one that is busy the time, and says when it cannot be reached", () => {
+  it("waits for a busy kernel and reports a lost connection", () => {
     const busy = open({ kernel: { status: "busy", connectionStatus: "connected" } });
     busy.model.fire("comm_live_update");
     pass(DISCONNECTED_TIMEOUT_S + 1);
     expect(busy.kernel.problem).toBe("");
     pass(TIMEOUT_S);
-    expect(busy.kernel.problem).toContain("does not answer");
+    expect(busy.kernel.problem).toContain("No answer");
     const lost = open({ kernel: { status: "unknown", connectionStatus: "disconnected" } });
     lost.model.fire("comm_live_update");
     pass(DISCONNECTED_TIMEOUT_S);
-    expect(lost.kernel.problem).toBe("the connection to the kernel is lost");
+    expect(lost.kernel.problem).toBe("Connection to the kernel lost");
     expect(lost.kernel.hasEnded).toBe(false);
   });
 });
 
-it("offers nothing with a kernel that has ended, and leaves nothing under way", () => {
+it("actions are disabled and reset when the kernel has ended", () => {
   const action = {
     name: "abort",
     disabledReason: "",
@@ -127,11 +127,11 @@ it("offers nothing with a kernel that has ended, and leaves nothing under way", 
   } as Action;
   expect(disableAll([action], { problem: "", hasEnded: false, dispose: () => undefined })).toEqual([action]);
   expect(disableAll([action], { problem: "x", hasEnded: true, dispose: () => undefined })).toEqual([
-    { name: "abort", disabledReason: "the kernel has ended", state: "ready", message: "", progress: null },
+    { name: "abort", disabledReason: "the kernel was shut down", state: "ready", message: "", progress: null },
   ]);
 });
 
-it("leaves no timer and no listener", () => {
+it("leaves no timer or listener", () => {
   const { model, kernel } = open();
   kernel.dispose();
   expect(vi.getTimerCount()).toBe(0);

@@ -7,6 +7,7 @@
  */
 import type { Action } from "./actions";
 import { listen, type Model } from "./anywidget-model";
+import { withoutPeriod } from "./text";
 
 /** Time without a message after which the kernel is probed, and between two probes. */
 export const QUIET_S = 5;
@@ -15,10 +16,10 @@ export const TIMEOUT_S = 5;
 /** The same once the host has reported a lost connection: an idle kernel answers at once. */
 export const DISCONNECTED_TIMEOUT_S = 2;
 
-const NO_ANSWER = "the kernel does not answer: it is busy, or has ended";
-const UNREACHABLE = "the connection to the kernel is lost";
-const ENDED = "the kernel has ended, and this view with it: run the cell again";
-const ENDED_REASON = "the kernel has ended";
+const NO_ANSWER = "No answer from the kernel (busy or stopped)";
+const UNREACHABLE = "Connection to the kernel lost";
+const ENDED = "The kernel was shut down. Run the cell again to reconnect.";
+const ENDED_REASON = "the kernel was shut down";
 
 const ENDED_STATES: ReadonlySet<unknown> = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
@@ -145,7 +146,7 @@ export function disableAllByName(
 
 /** Mark a view's announcement as outdated while its kernel has a problem. */
 export function prefixStale(problem: string, sentence: string): string {
-  return problem ? `${problem}. Before: ${sentence}` : sentence;
+  return problem ? `${withoutPeriod(problem)}. Before: ${sentence}` : sentence;
 }
 
 /** Return the status of the kernel in JupyterLab and Notebook; other hosts do not report it. */

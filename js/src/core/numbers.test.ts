@@ -24,7 +24,7 @@ describe("numbers", () => {
     [0, "0"],
   ])("are short at an axis: %d", (value, words) => expect(formatTick(value)).toBe(words));
 
-  it("have as many digits at an axis as tell them apart", () => {
+  it("get enough digits to be distinct on an axis", () => {
     expect(formatTicks([12345.2, 12345.4, 12345.6])).toEqual(["12345.2", "12345.4", "12345.6"]);
     expect(formatTicks([0.98766, 0.98768, 0.9877])).toEqual(["0.98766", "0.98768", "0.9877"]);
     expect(formatTicks([1.72e308, 1.74e308])).toEqual(["1.72e+308", "1.74e+308"]);

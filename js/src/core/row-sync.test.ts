@@ -24,8 +24,8 @@ function open() {
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-describe("Feed", () => {
-  it("asks for the whole once, and has it", () => {
+describe("RowSync", () => {
+  it("requests and receives the whole table once", () => {
     const { feed, asked, part, table, told } = open();
     feed.start();
     feed.start();
@@ -40,7 +40,7 @@ describe("Feed", () => {
     expect(told).toHaveBeenCalledTimes(1);
   });
 
-  it("changes by patches in their order", () => {
+  it("applies patches in order", () => {
     const { feed, part, patch, table, asked } = open();
     feed.start();
     part(0, []);
@@ -51,7 +51,7 @@ describe("Feed", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("keeps the order in which rows came, also of keys that look like numbers", () => {
+  it("keeps the order of rows, even for numeric keys", () => {
     const { feed, part } = open();
     feed.start();
     part(0, [
@@ -62,7 +62,7 @@ describe("Feed", () => {
     expect([...feed.rows.keys()]).toEqual(["10", "9", "__proto__"]);
   });
 
-  it("asks again when a patch is missing, and shows what it has meanwhile", () => {
+  it("requests the table again when a patch is missing", () => {
     const { feed, part, patch, table, asked } = open();
     feed.start();
     part(4, [["a", 1]]);
@@ -78,7 +78,7 @@ describe("Feed", () => {
     expect(table()).toEqual({ b: "2" });
   });
 
-  it("takes patches that came before the whole was complete", () => {
+  it("applies patches received during the transfer", () => {
     const { feed, part, patch, table } = open();
     feed.start();
     patch(2, [["old", 0]]);
@@ -88,7 +88,7 @@ describe("Feed", () => {
     expect(table()).toEqual({ a: "1", b: "2", c: "3" });
   });
 
-  it("shows the beginning of its first table before the rest has come, but no later one in parts", () => {
+  it("shows the first table, but no later one, in parts", () => {
     const { feed, part, patch, table, told } = open();
     feed.start();
     part(3, [["a", 1]], 0, 2);
@@ -103,7 +103,7 @@ describe("Feed", () => {
     expect(table()).toEqual({ c: "3" });
   });
 
-  it("asks again when a part of the whole is missing", () => {
+  it("requests the table again when a part is missing", () => {
     const { feed, part, asked, table } = open();
     feed.start();
     part(3, [["a", 1]], 0, 3);
@@ -113,7 +113,7 @@ describe("Feed", () => {
     expect(table()).toEqual({ a: "1" });
   });
 
-  it("is not troubled by the whole that another browser asked for", () => {
+  it("ignores a table that another browser requested", () => {
     const { feed, part, table } = open();
     feed.start();
     part(1, [["a", 1]]);
@@ -121,7 +121,7 @@ describe("Feed", () => {
     expect(table()).toEqual({ a: "1" });
   });
 
-  it("asks again, ever more rarely, when nobody answers", () => {
+  it("backs off while nobody answers", () => {
     const { feed, asked } = open();
     feed.start();
     vi.advanceTimersByTime(60_000);
@@ -132,7 +132,7 @@ describe("Feed", () => {
     expect(asked).toHaveLength(6);
   });
 
-  it("notices that the last patch was lost", () => {
+  it("notices a lost last patch", () => {
     const { feed, part, asked, patch } = open();
     feed.start();
     part(1, []);
@@ -153,7 +153,7 @@ describe("Feed", () => {
     },
   );
 
-  it("is not harmed by nonsense", () => {
+  it("ignores invalid messages", () => {
     const { feed, part, patch, table } = open();
     feed.start();
     part(0, [["a", 1], null, [3, 4], "x"] as unknown[]);

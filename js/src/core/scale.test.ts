@@ -3,12 +3,12 @@ import cases from "../../fixtures/ticks.json";
 import { createScale, logTicks, ticks } from "./scale";
 
 describe("the scale of a chart", () => {
-  it.each(cases)("has the ticks of the static chart: $low to $high", ({ low, high, ticks: linear, log }) => {
+  it.each(cases)("has the same ticks as the static chart: $low to $high", ({ low, high, ticks: linear, log }) => {
     expect(ticks(low, high)).toEqual(linear);
     if (log) expect(logTicks(low, high)).toEqual(log);
   });
 
-  it("has equal steps for equal differences, or for equal factors", () => {
+  it("is linear or logarithmic", () => {
     const places = (log: boolean) =>
       [1, 10, 100].map((value) => createScale([1, 10, 100], log).position(value) ?? Number.NaN);
     const [a = 0, b = 0, c = 0] = places(false);
@@ -51,7 +51,7 @@ describe("the scale of a chart", () => {
     expect(scale.ticks.every(Number.isFinite)).toBe(true);
   });
 
-  it("shows that small or near values differ", () => {
+  it("separates small and close values", () => {
     for (const [low, high] of [
       [1e-300, 3e-300],
       [1, 1 + 1e-12],
@@ -62,7 +62,7 @@ describe("the scale of a chart", () => {
     }
   });
 
-  it("takes more values than a call takes arguments", () => {
+  it("accepts very many values", () => {
     expect(
       createScale(
         Array.from({ length: 300_000 }, (_, n) => n),

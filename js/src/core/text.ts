@@ -38,3 +38,8 @@ export function formatAge(seconds: number): string {
   const days = Math.floor(whole / 86_400);
   return days === 1 ? "1 day ago" : `${days} days ago`;
 }
+
+/** Return a sentence without its period, to be continued. */
+export function withoutPeriod(sentence: string): string {
+  return sentence.replace(/\.$/u, "");
+}

@@ -46,7 +46,7 @@ beforeEach(() => {
 afterEach(() => document.body.replaceChildren());
 
 describe("a virtual list", () => {
-  it("has only the rows in sight in the document, wherever it is", () => {
+  it("renders only visible rows", () => {
     const { list, shown, scroll } = open();
     list.setRows(rowsOf(10_000));
     expect(shown()).toContain("k0");
@@ -58,7 +58,7 @@ describe("a virtual list", () => {
     expect(list.element.querySelector<HTMLElement>(".flw-list-body")?.style.height).toBe(`${10_000 * ROW}px`);
   });
 
-  it("says how many rows there are and which one each is", () => {
+  it("has accessible row counts and indices", () => {
     const { list } = open();
     list.setRows(rowsOf(10_000));
     expect(list.element.getAttribute("aria-rowcount")).toBe("10000");
@@ -88,7 +88,7 @@ describe("a virtual list", () => {
     expect(activeText()).toBe(key);
   });
 
-  it("keeps the cursor on its row when others come and go", () => {
+  it("keeps the cursor on its row", () => {
     const { list, activeText, press } = open();
     list.setRows(rowsOf(10));
     list.activate(4);
@@ -103,7 +103,7 @@ describe("a virtual list", () => {
     expect(list.active).toBe(-1);
   });
 
-  it("uses rows again that are out of sight", () => {
+  it("reuses invisible rows", () => {
     const makeRow = vi.fn(() => {
       const element = h("div", { class: "row" });
       return { element, draw: (row: Row) => setText(element, row.key) };
@@ -114,7 +114,7 @@ describe("a virtual list", () => {
     expect(makeRow.mock.calls.length).toBeLessThan(60);
   });
 
-  it("tells its owner of moves and of keys that are not its own", () => {
+  it("reports moves and unhandled keys", () => {
     const onMove = vi.fn();
     const onKey = vi.fn((event: KeyboardEvent) => event.key === "Enter");
     const { list, press } = open({ onMove, onKey });
@@ -148,7 +148,7 @@ describe("a virtual list", () => {
     expect(list.element.scrollTop).toBe(300 * ROW);
   });
 
-  it("leaves nothing behind", () => {
+  it("cleans up on dispose", () => {
     const dispose = vi.fn();
     const { list } = open({ makeRow: () => ({ element: h("div", { class: "row" }), draw() {}, dispose }) });
     list.setRows(rowsOf(3));

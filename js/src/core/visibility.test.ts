@@ -30,7 +30,7 @@ function turn(state: DocumentVisibilityState): void {
   document.dispatchEvent(new Event("visibilitychange"));
 }
 
-it("tells when the view comes into sight and leaves it, and nothing else", () => {
+it("reports changes of visibility only", () => {
   const heard: boolean[] = [];
   trackVisibility(document.createElement("div"), (on) => heard.push(on));
   seen(false);
@@ -43,7 +43,7 @@ it("tells when the view comes into sight and leaves it, and nothing else", () =>
   expect(heard).toEqual([true, false, true, false]);
 });
 
-it("assures that somebody looks while somebody does", () => {
+it("repeats the report while visible", () => {
   const heard: boolean[] = [];
   trackVisibility(document.createElement("div"), (on) => heard.push(on));
   vi.advanceTimersByTime(60_000);
@@ -53,7 +53,7 @@ it("assures that somebody looks while somebody does", () => {
   expect(heard).toEqual([true, true, true]);
 });
 
-it("takes its leave when the view is removed, and is silent then", () => {
+it("reports the removal, then nothing", () => {
   const heard: boolean[] = [];
   const end = trackVisibility(document.createElement("div"), (on) => heard.push(on));
   seen(true);

@@ -43,11 +43,11 @@ afterEach(() => {
 });
 
 describe("metrics", () => {
-  it("have no section while there are none", () => {
+  it("hide the section while empty", () => {
     expect(open().part.element.hidden).toBe(true);
   });
 
-  it("are words until there is a line to draw", () => {
+  it("are text until there is a line", () => {
     const { one, draw } = open(metric("accuracy", [0.4]));
     expect(one(".flw-metric-words")?.textContent).toBe("accuracy in words");
     expect(one("canvas")).toBeNull();
@@ -64,7 +64,7 @@ describe("metrics", () => {
     part.dispose();
   });
 
-  it("can be chosen among, and the choice is remembered", () => {
+  it("remember the choice", () => {
     const { one, label, draw } = open(metric("accuracy", [1, 2]), metric("loss", [3, 4]));
     const select = one<HTMLSelectElement>("select")!;
     expect([...select.options].map(({ text }) => text)).toEqual(["accuracy", "loss"]);
@@ -78,7 +78,7 @@ describe("metrics", () => {
     expect(open(metric("accuracy", [1, 2])).label()).toBe("accuracy by round");
   });
 
-  it("have a logarithmic scale where a value is above 0", () => {
+  it("offer a logarithmic scale for positive values", () => {
     const { one, draw } = open(metric("loss", [3, 0]));
     const box = one<HTMLInputElement>("input")!;
     box.checked = true;
@@ -89,7 +89,7 @@ describe("metrics", () => {
     expect(one(".flw-chart-note")?.textContent).toBe("");
   });
 
-  it("are not drawn while folded, and that is remembered", () => {
+  it("are not drawn while collapsed, and stay so", () => {
     const { one, draw } = open(metric("accuracy", [1, 2]));
     one("button")!.click();
     expect(one("canvas")).toBeNull();
@@ -100,7 +100,7 @@ describe("metrics", () => {
     expect(one("[role=slider]")?.getAttribute("aria-valuemax")).toBe("3");
   });
 
-  it("cost nothing when nothing is new", () => {
+  it("are not redrawn without changes", () => {
     const { part } = open();
     const list: readonly Metric[] = readMetrics([metric("accuracy", [1, 2])]);
     part.draw(list);

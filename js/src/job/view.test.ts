@@ -58,7 +58,7 @@ describe("the same facts as every form", () => {
 });
 
 describe("progress", () => {
-  it("says the round, draws a bar and counts down", () => {
+  it("shows round, bar and countdown", () => {
     const { texts, all } = open("rounds");
     expect(texts(".flw-round")).toEqual(["round 6 of 10"]);
     expect(all(".flw-bar")[0]?.getAttribute("aria-valuenow")).toBe("55");
@@ -70,14 +70,14 @@ describe("progress", () => {
     expect(texts(".flw-left")).toEqual([""]);
   });
 
-  it("says nothing before the first round", () => {
+  it("is hidden before the first round", () => {
     expect(open("running").all(".flw-progress")[0]?.hidden).toBe(true);
     expect(open("running").all(".flw-left")[0]?.hidden).toBe(true);
   });
 });
 
 describe("the matrix", () => {
-  it("has a glyph and a word for each field, and says what each site does", () => {
+  it("has a glyph and label per cell and an activity per site", () => {
     const { texts, all } = open("late and silent");
     const rows = all(".flw-matrix tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
@@ -91,7 +91,7 @@ describe("the matrix", () => {
     expect(texts(".flw-now")[0]).toBe("late: still working on round 2 for 3:00");
   });
 
-  it("leaves its fields alone while nothing but time passes", () => {
+  it("does not redraw cells while only time passes", () => {
     const { all, show, picture } = open("rounds");
     const before = all(".flw-matrix td");
     show(picture);
@@ -99,7 +99,7 @@ describe("the matrix", () => {
     expect(all(".flw-matrix td").every((cell, i) => cell === before[i])).toBe(true);
   });
 
-  it("has the last rounds and the sites in trouble of a large job, and counts the rest", () => {
+  it("shows the last rounds and troubled sites of a large job", () => {
     const { texts, all } = open("many sites and rounds");
     expect(all(".flw-matrix tbody tr")).toHaveLength(40);
     expect(texts(".flw-matrix thead th").slice(1, -1)).toHaveLength(24);
@@ -108,7 +108,7 @@ describe("the matrix", () => {
     expect(all(".flw-matrix thead .flw-old")).toHaveLength(20);
   });
 
-  it("takes the place of the chips of sites", () => {
+  it("replaces the site chips", () => {
     expect(open("rounds").all(".flw-sites")[0]?.hidden).toBe(true);
     expect(open("running").all(".flw-site")).toHaveLength(3);
     expect(open("running").all(".flw-matrix-box")[0]?.hidden).toBe(true);
@@ -116,7 +116,7 @@ describe("the matrix", () => {
 });
 
 describe("the failure", () => {
-  it("says what, where and what next; the log is drawn when it is unfolded", () => {
+  it("shows cause, place and next step; log on expand", () => {
     const { texts, all, unfold } = open("failed in a round");
     expect(texts(".flw-fault-what")).toEqual([
       "✕ hospital-b failed in round 3: ValueError: shapes (10,) and (12,) not aligned",
@@ -134,7 +134,7 @@ describe("the failure", () => {
     expect(texts(".flw-code")).toHaveLength(1);
   });
 
-  it("is told to a screen reader once", () => {
+  it("is announced once", () => {
     const { texts, show } = open("running");
     expect(texts("[role=status]")).not.toContain("hospital-b failed in round 3");
     const { fault } = fixture("failed in a round").picture;
@@ -142,14 +142,14 @@ describe("the failure", () => {
     expect(texts("[role=status]").join()).toContain("hospital-b failed in round 3");
   });
 
-  it("is not loud while the job goes on", () => {
+  it("is not prominent while the job runs", () => {
     expect(open("hostile").all(".flw-fault-loud")).toHaveLength(0);
     expect(open("failed in a round").all(".flw-fault-loud")).toHaveLength(1);
   });
 });
 
 describe("notes and details", () => {
-  it("says what is awaited and what is not known", () => {
+  it("show problems and unavailable data", () => {
     const { texts } = open("late and silent");
     expect(texts(".flw-notes li")).toEqual([
       "! site-3 is silent: the server has not heard of it for 50 s",
@@ -157,7 +157,7 @@ describe("notes and details", () => {
     ]);
   });
 
-  it("draws the details when they are unfolded, and lets their ages grow", () => {
+  it("draw details on expand, with growing ages", () => {
     const { texts, all, unfold } = open("late and silent");
     expect(all(".flw-details")).toHaveLength(0);
     unfold("Details");
@@ -169,7 +169,7 @@ describe("notes and details", () => {
     expect(all(".flw-details")).toHaveLength(0);
   });
 
-  it("remembers what was unfolded for the view that comes after", () => {
+  it("keep expanded sections in later views", () => {
     const memory = new Map<string, boolean>();
     const first = open("rounds", memory);
     first.unfold("Details");
@@ -178,7 +178,7 @@ describe("notes and details", () => {
   });
 });
 
-it("draws whatever a server says as text", () => {
+it("draws hostile text as text", () => {
   const { view, unfold } = open("hostile");
   unfold("Details");
   unfold("last");
@@ -187,7 +187,7 @@ it("draws whatever a server says as text", () => {
   expect(view.element.textContent).toContain("</pre><script>x()</script>");
 });
 
-it("survives what is no picture at all", () => {
+it("survives an invalid view model", () => {
   const nonsense = [
     null,
     5,

@@ -30,7 +30,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   compare: { min: 2, max: MAX_COMPARED, fits: () => true, whenNoneFits: "" },
   abort: { ...several, fits: (job) => !job.hasEnded, whenNoneFits: "it has ended" },
   clone: one,
-  download: { ...one, fits: (job) => job.hasEnded, whenNoneFits: "there is no result before it has ended" },
+  download: { ...one, fits: (job) => job.hasEnded, whenNoneFits: "results are available once the job has ended" },
   delete: {
     ...several,
     fits: (job) => job.status !== "RUNNING" && job.status !== "DISPATCHED",
@@ -67,19 +67,20 @@ function disabledReason(
   if (fitting.length === 0) return whenNoneFits;
   if (jobs.length > 0) return "";
   const by = fitting[0]?.submitter || "somebody else";
-  return `with FLARE's default policy your role may not ${label.toLowerCase()} a job of ${by}`;
+  return `your role may not ${label.toLowerCase()} a job of ${by} under FLARE's default policy`;
 }
 
 function questionText(name: string, jobs: readonly ListedJob[]): string {
   const what = jobs.length === 1 ? "this job" : `these ${jobs.length} jobs`;
   if (name === "abort") return `Abort ${what}: ${jobNames(jobs)}?`;
-  if (name === "delete") return `Delete ${what} with all results from the server, for good: ${jobNames(jobs)}?`;
+  if (name === "delete")
+    return `Delete ${what} and all results from the server: ${jobNames(jobs)}? This cannot be undone.`;
   return "";
 }
 
-function confirmLabel({ label, name }: Action, jobs: readonly ListedJob[]): string {
-  const verb = name === "abort" || name === "delete" ? label.toLowerCase() : "";
-  return verb ? `Yes, ${verb} ${jobs.length === 1 ? "it" : `${jobs.length} jobs`}` : "Yes";
+function confirmLabel({ label, name, confirmLabel: fallback }: Action, jobs: readonly ListedJob[]): string {
+  if (name !== "abort" && name !== "delete") return fallback;
+  return jobs.length === 1 ? `${label} job` : `${label} ${jobs.length} jobs`;
 }
 
 function jobNames(jobs: readonly ListedJob[]): string {

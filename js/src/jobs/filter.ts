@@ -59,10 +59,10 @@ export function readFilter(query: string, now: number): Filter {
 function parseCondition(key: string, value: string, now: number): Test | string {
   const needle = value.toLowerCase();
   if (key === "") return STATES[needle] ?? matchAnywhere(needle);
-  if (needle === "") return `${key}: wants a word after the colon`;
+  if (needle === "") return `${key}: expected a word after the colon`;
   if (key === "after" || key === "before") {
     const at = parseTime(needle, now);
-    if (at === null) return `${key}:${value} is no time: write ${DATES}`;
+    if (at === null) return `${key}:${value} is not a valid time: use ${DATES}`;
     return key === "after"
       ? (job) => job.submittedAt !== null && job.submittedAt >= at
       : (job) => job.submittedAt !== null && job.submittedAt < at;

@@ -98,17 +98,19 @@ afterEach(() => {
 });
 
 describe("the table of jobs", () => {
-  it("asks, and says so until there is an answer", () => {
+  it("shows loading until the first answer", () => {
     const { text, model } = open(-1);
-    expect(text(".flw-nothing")).toBe("Asking for the jobs…");
+    expect(text(".flw-nothing")).toBe("Loading jobs…");
     expect(model.sent.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["resync", "clock", "visible"]));
   });
 
-  it("says what to do when there are none", () => {
-    expect(open(0).text(".flw-nothing")).toBe("No jobs yet. %flare submit FOLDER, or the lesson 01.");
+  it("explains the empty table", () => {
+    expect(open(0).text(".flw-nothing")).toBe(
+      "No jobs yet. Submit one with %flare submit FOLDER, or follow lesson 01.",
+    );
   });
 
-  it("has few elements whatever the number of jobs", () => {
+  it("renders few elements for many jobs", () => {
     const few = open(20).el.querySelectorAll("*").length;
     const { el, find, names } = open(10_000);
     expect(el.querySelectorAll("*").length).toBeLessThan(few + 20);
@@ -117,14 +119,14 @@ describe("the table of jobs", () => {
     expect(names()).not.toContain("job-100");
   });
 
-  it("follows patches", () => {
+  it("applies patches", () => {
     const { patch, names, text } = open(3);
     patch(1, [["new", { name: "newcomer", status: "SUBMITTED", submitted_at: NOW + 1 }]], ["id-1"]);
     expect(names().sort()).toEqual(["job-0", "job-2", "newcomer"]);
     expect(text(".flw-counts")).toBe("3 jobs, 1 running, 1 waiting");
   });
 
-  it("tells the kernel which jobs a message is about", () => {
+  it("sends the selected job ids with an action", () => {
     const { press, model, find } = open(5);
     press("ArrowDown");
     press("Shift+ArrowDown");
@@ -132,12 +134,12 @@ describe("the table of jobs", () => {
     find('button[data-action="delete"]').click();
     expect(find(".flw-action-confirm").textContent).toContain("job-1 id-1");
     [...find(".flw-action-confirm").querySelectorAll("button")]
-      .find(({ textContent }) => textContent?.startsWith("Yes"))
+      .find(({ textContent }) => textContent?.startsWith("delete"))
       ?.click();
     expect(model.sent.at(-1)).toEqual({ kind: "act", action: "delete", arguments: { jobs: ["id-1"] } });
   });
 
-  it("opens by Enter and shows the widget that the kernel names", async () => {
+  it("opens on Enter and nests the kernel's widget", async () => {
     const { press, model, find, text } = open(2);
     const child = document.createElement("em");
     const remove = vi.fn();
@@ -154,13 +156,13 @@ describe("the table of jobs", () => {
     expect(text(".flw-below")).toBe("");
   });
 
-  it("says so where a widget cannot stand within another one", async () => {
+  it("reports a host that cannot nest widgets", async () => {
     const { model, text } = open(2);
     model.receive({ below: "IPY_MODEL_abc" });
-    await vi.waitFor(() => expect(text(".flw-child-words")).toContain("cannot be shown here"));
+    await vi.waitFor(() => expect(text(".flw-child-words")).toContain("Cannot be shown here"));
   });
 
-  it("says how old it is, and stops counting what nobody knows", () => {
+  it("shows its age and freezes stale times", () => {
     const { model, text, el } = open(1);
     model.fire("msg:custom", {
       kind: "rows",
@@ -178,11 +180,11 @@ describe("the table of jobs", () => {
     vi.advanceTimersByTime(3000);
     expect(time()).toBe("1:00");
     expect(text(".flw-jobs-trouble")).toBe(
-      "no connection to server:8002, trying again (1). What is shown is as of 8 s ago",
+      "no connection to server:8002, trying again (1). Showing the list from 8 s ago",
     );
   });
 
-  it("tells the kernel whether somebody looks", () => {
+  it("reports visibility to the kernel", () => {
     const { model, close } = open(1);
     const told = (): unknown[] => model.sent.filter(({ kind }) => kind === "visible").map(({ on }) => on);
     expect(told()).toEqual([true]);
@@ -210,7 +212,7 @@ describe("the table of jobs", () => {
     expect(el.textContent).not.toContain("\u202e");
   });
 
-  it("leaves nothing running behind", () => {
+  it("stops its timers on close", () => {
     const { close, stop, model, el } = open(5);
     close();
     stop();

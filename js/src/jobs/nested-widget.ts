@@ -40,7 +40,7 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
   async function load(id: string): Promise<void> {
     const manager = (model as { widget_manager?: WidgetManager }).widget_manager;
     try {
-      if (!manager) throw new Error("this front end does not show widgets within widgets");
+      if (!manager) throw new Error("this front end cannot nest widgets");
       const view = await manager.create_view(await manager.get_model(id));
       if (requestedId !== id) {
         view.remove();
@@ -51,7 +51,7 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
       setText(status, "");
       element.scrollIntoView?.({ block: "nearest" });
     } catch (error) {
-      if (requestedId === id) setText(status, `it cannot be shown here: ${String(error)}`);
+      if (requestedId === id) setText(status, `Cannot be shown here: ${String(error)}`);
     }
   }
 

@@ -96,7 +96,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
       submittedAt.dateTime = toIsoTime(next.submittedAt);
     }
     setText(submitter, next.submitter || "–");
-    setTitle(submitter, next.submitter || "the server was asked for the submitters of the newest jobs only");
+    setTitle(submitter, next.submitter || "submitters are loaded for the newest jobs only");
     setText(study, next.study || "–");
     setTitle(study, next.study);
     setText(id, next.id.slice(0, SHORT_ID_LENGTH));
@@ -116,7 +116,7 @@ export function progressText(job: ListedJob, now: number): string {
     return time ? `${round}, ${time}` : round;
   }
   if (job.category === "waiting" && job.submittedAt !== null) {
-    return `waits ${formatDuration(Math.max(0, now - job.submittedAt))}`;
+    return `waiting ${formatDuration(Math.max(0, now - job.submittedAt))}`;
   }
   return time || "–";
 }

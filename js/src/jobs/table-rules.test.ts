@@ -27,14 +27,14 @@ describe("the order", () => {
     ["id", true, "edcba"],
   ] as const)("by %s, descending %s", (column, descending, ids) => expect(order(column, descending)).toBe(ids));
 
-  it("turns round at a second click, and begins with the largest time", () => {
+  it("reverses on the second click; times start descending", () => {
     const first = nextSortOrder(NEWEST_FIRST, "time");
     expect(first).toEqual({ column: "time", descending: true });
     expect(nextSortOrder(first, "time")).toEqual({ column: "time", descending: false });
     expect(nextSortOrder(first, "name")).toEqual({ column: "name", descending: false });
   });
 
-  it("puts what is not known last, in either direction", () => {
+  it("puts unknown values last in both directions", () => {
     const jobs = [listedJob("x", { submitted_at: null }), listedJob("y")];
     for (const descending of [true, false]) {
       expect(sortJobs(jobs, { column: "submitted", descending }, NOW).map(({ id }) => id)).toEqual(["y", "x"]);
@@ -46,7 +46,7 @@ describe("the selection", () => {
   const shown = ["a", "b", "c", "d", "e"];
   const is = (selection: Selection): string => shown.filter((id) => selection.has(id)).join("");
 
-  it("is extended from where it began, both ways", () => {
+  it("extends from its anchor in both directions", () => {
     const selection = new Selection();
     selection.selectOnly("c");
     selection.extend(shown, "e");
@@ -59,7 +59,7 @@ describe("the selection", () => {
     expect(is(selection)).toBe("bcd");
   });
 
-  it("begins where the cursor was when there is none yet", () => {
+  it("starts at the cursor when empty", () => {
     const selection = new Selection();
     selection.extend(shown, "c", "b");
     expect(is(selection)).toBe("bc");
@@ -67,7 +67,7 @@ describe("the selection", () => {
     expect(is(selection)).toBe("bcd");
   });
 
-  it("survives that where it began is not shown any more", () => {
+  it("survives a hidden anchor", () => {
     const selection = new Selection();
     selection.selectOnly("gone");
     selection.extend(shown, "b", "a");
@@ -86,49 +86,51 @@ const OFFERS = readActions(
 const reasons = (jobs: typeof JOBS): Record<string, string> =>
   Object.fromEntries(availableActions(OFFERS, jobs).map(({ name, disabledReason }) => [name, disabledReason]));
 
-describe("what can be done", () => {
+describe("available actions", () => {
   const [waiting, running, failed] = JOBS as unknown as [(typeof JOBS)[0], (typeof JOBS)[0], (typeof JOBS)[0]];
 
-  it("with nothing selected is nothing", () => {
+  it("are disabled without a selection", () => {
     expect(new Set(Object.values(reasons([])))).toEqual(new Set(["select a job", "select two or more jobs"]));
   });
 
-  it("depends on what the job does", () => {
+  it("depend on the job's status", () => {
     expect(reasons([running])).toEqual({
       open: "",
       compare: "select two or more jobs",
       abort: "",
       clone: "",
-      download: "there is no result before it has ended",
+      download: "results are available once the job has ended",
       delete: "it is running, abort it first",
     });
     expect(reasons([failed])).toMatchObject({ abort: "it has ended", download: "", delete: "" });
     expect(reasons([waiting])).toMatchObject({ abort: "", delete: "" });
   });
 
-  it("is done with those jobs that it fits, and the question names them", () => {
+  it("apply to matching jobs, which the question names", () => {
     const abort = availableActions(OFFERS, JOBS).find(({ name }) => name === "abort");
     expect(abort?.jobs.map(({ id }) => id)).toEqual(["aaa1", "bbb2"]);
     expect(abort?.question).toBe("Abort these 2 jobs: hello-numpy aaa1, cifar10 bbb2?");
-    expect(abort?.confirmLabel).toBe("Yes, abort 2 jobs");
+    expect(abort?.confirmLabel).toBe("Abort 2 jobs");
   });
 
-  it("names five and counts the rest", () => {
+  it("name five jobs and count the rest", () => {
     const many = Array.from({ length: 12 }, (_, i) => listedJob(`j${i}`));
-    expect(availableActions(OFFERS, many).find(({ name }) => name === "delete")?.question).toMatch(/j4 and 7 more\?$/u);
+    expect(availableActions(OFFERS, many).find(({ name }) => name === "delete")?.question).toMatch(
+      /j4 and 7 more\? This cannot be undone\.$/u,
+    );
     expect(reasons(many)["compare"]).toBe("select 8 jobs at most");
   });
 
-  it("is what the policy permits", () => {
+  it("respect the policy", () => {
     const theirs = listedJob("x", { status: "RUNNING", submitter: "eve", refused: ["abort"] });
-    expect(reasons([theirs])["abort"]).toBe("with FLARE's default policy your role may not abort a job of eve");
+    expect(reasons([theirs])["abort"]).toBe("your role may not abort a job of eve under FLARE's default policy");
     expect(availableActions(OFFERS, [theirs, running]).find(({ name }) => name === "abort")?.jobs).toEqual([running]);
   });
 });
 
 describe("a row", () => {
   it.each([
-    [0, "waits 0:40"],
+    [0, "waiting 0:40"],
     [1, "round 4/10, 59:50"],
     [2, "0:12"],
   ])("%d says %s", (index, words) => expect(progressText(JOBS[index] as (typeof JOBS)[0], NOW)).toBe(words));
@@ -149,7 +151,7 @@ describe("a row", () => {
     },
   );
 
-  it("is printable whatever a server says", () => {
+  it("sanitizes hostile text", () => {
     const read = readListedJob("a", { name: "x\u001b[31m\u202e<b>", status: "y".repeat(1000) });
     expect(read.name).toBe("x\uFFFD[31m\uFFFD<b>");
     expect(read.status.length).toBeLessThanOrEqual(200);

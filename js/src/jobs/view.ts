@@ -3,7 +3,7 @@ import { type Action, type ActionMessage, createActionBar } from "../core/action
 import { createAnnouncer } from "../core/announcer";
 import { copyText } from "../core/copy";
 import { h, setText, setVisible } from "../core/dom";
-import { formatAge } from "../core/text";
+import { formatAge, withoutPeriod } from "../core/text";
 import { createVirtualList } from "../core/virtual-list";
 import { type AvailableAction, availableActions } from "./available-actions";
 import { readFilter } from "./filter";
@@ -40,9 +40,9 @@ export interface JobsTableView {
 const COLUMNS: readonly (readonly [Column, string])[] = [
   ["name", "name"],
   ["status", "status"],
-  ["time", "round or time"],
+  ["time", "progress"],
   ["submitted", "submitted"],
-  ["submitter", "by"],
+  ["submitter", "submitted by"],
   ["study", "study"],
   ["id", "id"],
 ];
@@ -55,7 +55,7 @@ const HEADER_HEIGHT_PX = 30;
 const MAX_VISIBLE_ROWS = 12;
 /** Age beyond which the list is called stale: many times its polling interval. */
 const STALE_AFTER_S = 20;
-const NO_JOBS = "No jobs yet. %flare submit FOLDER, or the lesson 01.";
+const NO_JOBS = "No jobs yet. Submit one with %flare submit FOLDER, or follow lesson 01.";
 
 export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions): JobsTableView {
   const announcer = createAnnouncer();
@@ -74,8 +74,8 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     "aria-label": "filter the jobs",
     title:
       "running, waiting, ended, completed, failed, aborted; name: by: study: id: status:; after: and before: with " +
-      "today, yesterday, monday, 2026-11-23, 14:30, 3d, 2h, 30min. Other words are looked for anywhere. A minus " +
-      "turns a condition round.",
+      "today, yesterday, monday, 2026-11-23, 14:30, 3d, 2h, 30min. Other words are searched for in all columns. " +
+      "Prefix with - to exclude.",
   });
   search.type = "search";
   search.placeholder = "filter: running name:hello by:admin after:yesterday";
@@ -261,8 +261,8 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     setVisible(tools, jobs.length > 0);
     list.setRows(shown);
     const isEmpty = jobs.length === 0;
-    const unknownText = state?.connectionProblem ? "The jobs are not known." : "Asking for the jobs…";
-    setText(emptyText, state?.jobs === undefined ? unknownText : isEmpty ? NO_JOBS : "No job fits the filter.");
+    const unknownText = state?.connectionProblem ? "Job list unavailable." : "Loading jobs…";
+    setText(emptyText, state?.jobs === undefined ? unknownText : isEmpty ? NO_JOBS : "No jobs match the filter.");
     setVisible(emptyText, shown.length === 0);
     drawCounts(jobs);
     drawSelection();
@@ -287,8 +287,12 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const prefix = stale ? "as of" : "updated";
     setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)}`);
     freshness.classList.toggle("flw-stale", stale);
-    const suffix = hasProblem && age !== null ? `. What is shown is as of ${formatAge(age)}` : "";
-    setText(connectionProblem, hasProblem ? `${state?.connectionProblem}${suffix}` : "");
+    const problem = state?.connectionProblem ?? "";
+    const shownAsOf = age === null ? "" : formatAge(age);
+    setText(
+      connectionProblem,
+      problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem,
+    );
     setVisible(connectionProblem, hasProblem);
     element.classList.toggle("flw-in-trouble", hasProblem);
   }

@@ -14,7 +14,7 @@ interface Case {
 /** Written by fixtures/make_session.py from what the Python half says. */
 const cases = written as unknown as Record<string, Case>;
 
-it.each(Object.entries(cases))("a session that is %s is told in the words of the text form", (_, one) => {
+it.each(Object.entries(cases))("a %s session has the texts of Python", (_, one) => {
   const [session] = readSessions([one.session]);
   if (!session) throw new Error("not read");
   expect({

@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { destinationText, formatSize, readFolderContents, readJob, readSubmitted } from "./view-model";
 
-it("reads nonsense as nothing", () => {
+it("reads invalid data as empty", () => {
   expect(readJob({})).toBeNull();
   expect(readJob({ path: 3 })).toBeNull();
   expect(readFolderContents("x")).toEqual({ path: "", crumbs: [], folders: [], hiddenCount: 0, problem: "" });
   expect(readSubmitted([null])).toEqual([{ jobId: "", name: "", at: 0 }]);
 });
 
-it("shows what others named only as printable text", () => {
+it("sanitizes foreign names", () => {
   const job = readJob({
     path: "/jobs/x\u202e",
     files: [{ name: "a\u001b[31m", size: "1" }],
@@ -29,7 +29,7 @@ it.each([
   [7.1e12, "7100.0 GB"],
 ])("%d bytes are %s", (count, words) => expect(formatSize(count)).toBe(words));
 
-it("says where an app goes", () => {
+it("formats the targets of an app", () => {
   const app = (...sites: string[]) => ({ name: "app", sites, hasCustomCode: false });
   expect(destinationText(app("@all"))).toBe("server and all sites");
   expect(destinationText(app("server", "site-1"))).toBe("server, site-1");

@@ -23,7 +23,7 @@ const cases = written as unknown as Record<string, Case>;
 
 const asWritten = ({ severity, text }: StateText): WrittenState => ({ tone: severity, words: text });
 
-it.each(Object.entries(cases))("%s is told in the words of the text form", (_, { now, snapshot, ...expected }) => {
+it.each(Object.entries(cases))("%s has the texts of Python", (_, { now, snapshot, ...expected }) => {
   const system = readSystem(snapshot);
   expect({
     server: asWritten(serverState(system, now)),
@@ -33,7 +33,7 @@ it.each(Object.entries(cases))("%s is told in the words of the text form", (_, {
   }).toEqual(expected);
 });
 
-it("reads nonsense as nothing", () => {
+it("reads invalid data as empty", () => {
   const system = readSystem({ sites: [null, 3, { name: 4 }], zombies: "x", missing: [[1], "y", ["a", "b"]] });
   expect(system.sites.map(({ name }) => name)).toEqual(["", "", ""]);
   expect(system.missing).toEqual([

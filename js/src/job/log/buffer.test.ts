@@ -13,7 +13,7 @@ const lines = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `line ${from + i}`);
 
 describe("batches", () => {
-  it("join, whatever they repeat", () => {
+  it("join even if they overlap", () => {
     const buffer = new LogBuffer();
     expect(buffer.append(batch(1, lines(1, 3)))).toBe(true);
     expect(buffer.append(batch(2, lines(2, 5)))).toBe(true);
@@ -22,21 +22,21 @@ describe("batches", () => {
     expect(buffer.shown.map((number) => buffer.line(number))).toEqual(lines(1, 5));
   });
 
-  it("that leave a gap are of no use", () => {
+  it("that leave a gap are ignored", () => {
     const buffer = new LogBuffer();
     buffer.append(batch(1, lines(1, 3)));
     expect(buffer.append(batch(5, lines(5, 6)))).toBe(false);
     expect(buffer.next).toBe(4);
   });
 
-  it("of lines that the kernel has dropped begin anew", () => {
+  it("after dropped lines start anew", () => {
     const buffer = new LogBuffer();
     buffer.append(batch(1, lines(1, 3)));
     expect(buffer.append(batch(50, lines(50, 51), { firstKept: 50 }))).toBe(true);
     expect([buffer.first, buffer.next]).toEqual([50, 52]);
   });
 
-  it("of another reading begin anew, from its start only", () => {
+  it("of a new epoch start anew from its beginning", () => {
     const buffer = new LogBuffer();
     buffer.append(batch(1, lines(1, 3)));
     expect(buffer.append(batch(3, ["x"], { epoch: 2 }))).toBe(false);
@@ -47,7 +47,7 @@ describe("batches", () => {
 });
 
 describe("memory", () => {
-  it("is bounded: the oldest lines go, numbers stay", () => {
+  it("is bounded by dropping the oldest lines", () => {
     const buffer = new LogBuffer(100);
     for (let at = 1; at < 1000; at += 10) buffer.append(batch(at, lines(at, at + 9)));
     expect(buffer.length).toBeLessThanOrEqual(105);
@@ -64,7 +64,7 @@ describe("levels", () => {
 
   it("are counted", () => expect(buffer.counts).toEqual({ error: 1, warning: 1, info: 3, debug: 1 }));
 
-  it("can be hidden and shown, also for what comes later", () => {
+  it("can be hidden and shown, also for later lines", () => {
     buffer.setLevelVisible("info", false);
     expect(buffer.shown).toEqual([1, 2, 4]);
     buffer.append(batch(7, lines(7, 8), { levels: "ie" }));
@@ -75,7 +75,7 @@ describe("levels", () => {
 });
 
 describe("search", () => {
-  it("finds whatever the case, past colours, in what is shown, and in what comes later", () => {
+  it("ignores case and colours, also in later lines", () => {
     const buffer = new LogBuffer();
     buffer.append(batch(1, ["Loss is NaN", "\u001b[31mlo\u001b[0mss", "gain", "LOSS"], { levels: "iiie" }));
     buffer.search("lOss");
@@ -89,7 +89,7 @@ describe("search", () => {
   });
 });
 
-it("placeOf is where a number is, or would be", () => {
+it("lowerBound returns the position of a number", () => {
   expect([1, 2, 3, 4, 9].map((n) => lowerBound([2, 4, 6], n))).toEqual([0, 0, 1, 1, 3]);
 });
 
@@ -98,7 +98,7 @@ describe("messages", () => {
     expect(readBatch(message)).toBeNull(),
   );
 
-  it("are made safe", () => {
+  it("are sanitized", () => {
     const read = readBatch({
       kind: "log",
       target: "x",

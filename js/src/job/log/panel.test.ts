@@ -107,8 +107,8 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-describe("who looks", () => {
-  it("nothing is asked for while the log is folded", () => {
+describe("polling", () => {
+  it("stops while the log is collapsed", () => {
     const { kernel, unfold, find } = open((k) => k.log(3));
     kernel.pass(5000);
     expect(kernel.asked).toEqual([]);
@@ -121,7 +121,7 @@ describe("who looks", () => {
     expect(kernel.asked).toEqual([]);
   });
 
-  it("nor while the page is hidden, nor after the end", () => {
+  it("stops while the page is hidden and after dispose", () => {
     const { kernel, unfold, panel } = open((k) => k.log(3));
     unfold();
     const hidden = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
@@ -139,7 +139,7 @@ describe("who looks", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("about once a second, and only for what is new", () => {
+  it("requests new lines about once a second", () => {
     const { kernel, unfold } = open((k) => k.log(3));
     unfold();
     const asked = vi.spyOn(kernel.asked, "push");
@@ -149,7 +149,7 @@ describe("who looks", () => {
     expect(asked.mock.calls.at(-1)).toEqual([{ kind: "log", target: "server", since: 4, epoch: 1 }]);
   });
 
-  it("a log that is over is not asked for again", () => {
+  it("stops after the end of the log", () => {
     const { kernel, unfold, find, panel } = open((k) => k.log(3));
     kernel.state = "over";
     unfold();
@@ -161,11 +161,11 @@ describe("who looks", () => {
     expect(kernel.asked).toHaveLength(1);
   });
 
-  it("a kernel that does not answer is asked again, and that is said", () => {
+  it("repeats and reports unanswered requests", () => {
     const { kernel, unfold, find } = open((k) => k.log(3));
     unfold();
     vi.advanceTimersByTime(6100);
-    expect(find(".flw-log-words").textContent).toBe("the kernel does not answer: it is busy, or gone");
+    expect(find(".flw-log-words").textContent).toBe("No answer from the kernel (busy or stopped)");
     expect(kernel.asked.length).toBeGreaterThan(1);
     kernel.pass(10);
     expect(find(".flw-log-words").textContent).toBe("");
@@ -173,7 +173,7 @@ describe("who looks", () => {
 });
 
 describe("the lines", () => {
-  it("a hundred thousand of them are few elements", () => {
+  it("are rendered by few elements", () => {
     const { kernel, unfold, rows, panel } = open((k) => k.log(100_000));
     unfold();
     kernel.pass(4000);
@@ -183,7 +183,7 @@ describe("the lines", () => {
     expect(panel.element.querySelectorAll("*").length).toBeLessThan(500);
   });
 
-  it("that are gone are told of", () => {
+  it("that were dropped are counted", () => {
     const { kernel, unfold, find } = open((k) => k.log(30_000));
     kernel.keptFrom = 23_001;
     unfold();
@@ -193,7 +193,7 @@ describe("the lines", () => {
     );
   });
 
-  it("when there are none it is said why", () => {
+  it("are explained when absent", () => {
     const { kernel, unfold, find } = open();
     kernel.state = "none";
     kernel.words = "hospital-b has no log of this job\u001b[2J";
@@ -202,7 +202,7 @@ describe("the lines", () => {
     expect(find(".flw-list").hidden).toBe(true);
   });
 
-  it("of another participant replace these", () => {
+  it("of another target replace these", () => {
     const { kernel, unfold, find } = open((k) => k.log(3));
     unfold();
     kernel.lines = ["of site 1"];
@@ -216,7 +216,7 @@ describe("the lines", () => {
 });
 
 describe("levels", () => {
-  it("are filtered by buttons that say how many there are and whether they are shown", () => {
+  it("are filtered by buttons with counts and state", () => {
     const { kernel, unfold, button, rows, find } = open((k) => {
       k.log(5);
       k.log(2, (n) => `broken ${n}`, "e");
@@ -228,12 +228,12 @@ describe("levels", () => {
     expect(rows().map((row) => row.dataset["level"])).toEqual(["error", "error"]);
     expect(button(/5 info/).getAttribute("aria-pressed")).toBe("false");
     button(/2 errors/).click();
-    expect(find(".flw-log-words").textContent).toBe("all lines are of levels that are not shown");
+    expect(find(".flw-log-words").textContent).toBe("all lines are hidden by the level filters");
   });
 });
 
 describe("search", () => {
-  it("counts, goes round by Enter, and is taken back by Escape", () => {
+  it("counts matches, cycles on Enter, clears on Escape", () => {
     const { unfold, search, find, kernel, panel } = open((k) => k.log(30));
     unfold();
     kernel.pass(10);
@@ -270,7 +270,7 @@ describe("copy", () => {
   });
   afterEach(() => vi.unstubAllGlobals());
 
-  it("takes all lines that are shown, without codes", async () => {
+  it("copies all shown lines without codes", async () => {
     const { unfold, button, kernel, heard } = open((k) => {
       k.log(2, (n) => `\u001b[31mred ${n}\u001b[0m`);
       k.log(1, () => "hidden", "d");
@@ -284,7 +284,7 @@ describe("copy", () => {
     expect(heard).toContain("copied 2 lines");
   });
 
-  it("takes the lines selected with Shift and the arrow keys", async () => {
+  it("copies lines selected by keyboard", async () => {
     const { unfold, find, kernel, heard } = open((k) => k.log(9, (n) => `line ${n}`));
     unfold();
     kernel.pass(10);

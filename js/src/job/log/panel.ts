@@ -333,11 +333,11 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
 
   function stateText(): string {
     const { latest } = source;
-    if (source.isUnanswered) return "the kernel does not answer: it is busy, or gone";
-    if (!latest) return "asking for the log…";
+    if (source.isUnanswered) return "No answer from the kernel (busy or stopped)";
+    if (!latest) return "loading the log…";
     if (latest.message) return latest.message;
     if (!buffer.length) return latest.state === "over" ? "the log is empty" : "nothing has been logged yet";
-    if (!buffer.shown.length) return "all lines are of levels that are not shown";
+    if (!buffer.shown.length) return "all lines are hidden by the level filters";
     return latest.state === "over" ? "the end of the log" : "";
   }
 

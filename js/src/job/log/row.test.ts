@@ -18,7 +18,7 @@ it.each([
   ["a letter that grows with its case", "İx", "x", "İx"],
 ])("what is looked for is marked: %s", (_, line, query, expected) => expect(found(line, query)).toBe(expected));
 
-it("a row shows hostile text as text, and is drawn again only when it is another", () => {
+it("a row shows hostile text as text and redraws only on change", () => {
   const facts = {
     level: "error",
     text: "<img src=x onerror=alert(1)>",

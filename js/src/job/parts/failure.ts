@@ -11,7 +11,7 @@ export interface FailureCardPart {
 
 /** @param openSections the open state of each section by name */
 export function createFailureCard(openSections: Map<string, boolean>): FailureCardPart {
-  const element = h("section", { class: "flw-fault", "aria-label": "what went wrong" });
+  const element = h("section", { class: "flw-fault", "aria-label": "failure" });
   const draw = whenChanged(({ fault, failed }: { fault: FailureCard | null; failed: boolean }) => {
     setVisible(element, fault !== null);
     element.classList.toggle("flw-fault-loud", failed);

@@ -59,5 +59,5 @@ export function createHeader(announce: (message: string) => void): Header {
 
 function freshnessText(seconds: number | null, isOld: boolean): string {
   if (seconds === null) return "no answer from the server yet";
-  return isOld ? `! last heard of ${formatAge(seconds)}` : `updated ${formatAge(seconds)}`;
+  return isOld ? `! last seen ${formatAge(seconds)}` : `updated ${formatAge(seconds)}`;
 }

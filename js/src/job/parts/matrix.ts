@@ -15,7 +15,7 @@ export function createMatrix(): MatrixPart {
   const head = h("thead");
   const body = h("tbody");
   const more = h("p", { class: "flw-more" });
-  const table = h("table", { class: "flw-matrix", "aria-label": "what each site did in each round" }, head, body);
+  const table = h("table", { class: "flw-matrix", "aria-label": "activity of each site by round" }, head, body);
   const element = h("div", { class: "flw-matrix-box" }, table, more);
   let rowElements: { readonly activity: HTMLElement; row: MatrixRow }[] = [];
 

@@ -7,7 +7,7 @@ export interface Notes {
 }
 
 export function createNotes(): Notes {
-  const element = h("ul", { class: "flw-notes", role: "list", "aria-label": "to be known" });
+  const element = h("ul", { class: "flw-notes", role: "list", "aria-label": "problems and notes" });
   const draw = whenChanged(({ troubles, unknown }: { troubles: readonly string[]; unknown: readonly string[] }) => {
     element.replaceChildren(
       ...troubles.map((words) =>

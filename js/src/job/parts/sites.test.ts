@@ -13,7 +13,7 @@ it("shows few sites in their order", () => {
   expect(selectChips(few)).toEqual({ shown: few, rest: "" });
 });
 
-it("shows failures among many sites, and counts the rest", () => {
+it("shows failures first and counts the rest", () => {
   const many = [
     ...Array.from({ length: 100 }, (_, i) => site(`site-${i}`)),
     site("late", "waiting"),

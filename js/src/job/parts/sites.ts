@@ -18,7 +18,7 @@ export function createSites(): Sites {
     const { shown, rest } = selectChips(all);
     const items = shown.map(createChip);
     if (rest) items.push(h("li", { class: "flw-more" }, rest));
-    if (!all.length && coming) items.push(h("li", { class: "flw-more" }, "sites: known once deployed"));
+    if (!all.length && coming) items.push(h("li", { class: "flw-more" }, "sites: shown once deployed"));
     element.replaceChildren(...items);
     setVisible(element, items.length > 0);
   });

@@ -33,7 +33,7 @@ export function createSummary(): Summary {
 export function elapsedText(job: JobSnapshot, now: number): string {
   const isStale = job.connectionProblem !== "" && !job.hasEnded;
   const seconds = elapsed(job, isStale && job.updatedAt !== null ? job.updatedAt : now);
-  if (seconds === null) return job.hasEnded ? "no run time known" : "not running yet";
-  if (job.hasEnded) return `ran ${formatDuration(seconds)}`;
-  return isStale ? `${formatDuration(seconds)} elapsed when last heard of` : `${formatDuration(seconds)} elapsed`;
+  if (seconds === null) return job.hasEnded ? "run time unknown" : "not running yet";
+  if (job.hasEnded) return `took ${formatDuration(seconds)}`;
+  return isStale ? `${formatDuration(seconds)} elapsed when last seen` : `${formatDuration(seconds)} elapsed`;
 }

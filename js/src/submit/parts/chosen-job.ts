@@ -17,8 +17,8 @@ export interface ChosenJobOptions {
 export function createChosenJob({ recheck, back, announce }: ChosenJobOptions): ChosenJob {
   const name = h("strong", { class: "flw-name" });
   const path = h("span", { class: "flw-id" });
-  const otherButton = h("button", { class: "flw-button", type: "button" }, "Choose another");
-  const recheckButton = h("button", { class: "flw-button", type: "button" }, "Look again");
+  const otherButton = h("button", { class: "flw-button", type: "button" }, "Choose another folder");
+  const recheckButton = h("button", { class: "flw-button", type: "button" }, "Re-check");
   const total = h("span");
   const summary = document.createElement("summary");
   summary.append(total);
@@ -61,13 +61,14 @@ export function createChosenJob({ recheck, back, announce }: ChosenJobOptions): 
         h(
           "li",
           {},
+          "App ",
           h("strong", {}, app.name),
-          ` goes to ${destinationText(app)}${app.hasCustomCode ? ", with code of its own" : ""}`,
+          ` → ${destinationText(app)}${app.hasCustomCode ? "; contains custom code" : ""}`,
         ),
       ),
       ...(job.minClients === null
         ? []
-        : [h("li", {}, `needs ${job.minClients} ${job.minClients === 1 ? "site" : "sites"}`)]),
+        : [h("li", {}, `Requires at least ${job.minClients} ${job.minClients === 1 ? "site" : "sites"}`)]),
     );
     setVisible(plan, plan.childElementCount > 0);
     problems.replaceChildren(

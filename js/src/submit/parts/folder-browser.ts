@@ -32,10 +32,10 @@ export function createFolderBrowser({ go, openPath }: FolderBrowserOptions): Fol
   field.className = "flw-typed flw-path";
   field.spellcheck = false;
   field.autocomplete = "off";
-  field.placeholder = "or type a path";
+  field.placeholder = "Path…";
   field.setAttribute("aria-label", "path of a job folder, or of a folder to look in");
   field.setAttribute("list", suggestions.id);
-  const openButton = h("button", { class: "flw-button", type: "button" }, "Go");
+  const openButton = h("button", { class: "flw-button", type: "button" }, "Open");
   const element = h(
     "div",
     { class: "flw-browser" },

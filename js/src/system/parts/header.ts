@@ -42,7 +42,7 @@ export function createHeader(): Header {
         age === null
           ? "no answer from the server yet"
           : isStale
-            ? `! last heard of ${formatAge(age)}`
+            ? `! last seen ${formatAge(age)}`
             : `updated ${formatAge(age)}`,
       );
       freshness.title =

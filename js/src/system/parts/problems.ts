@@ -25,7 +25,7 @@ export function createProblems(announce: (message: string) => void): Problems {
     const before = known;
     const added = before && [...byKind].find(([kind]) => !before.has(kind));
     if (added) announce(added[1]);
-    else if (before?.size && !byKind.size) announce("all problems are gone");
+    else if (before?.size && !byKind.size) announce("all problems resolved");
     known = new Set(byKind.keys());
   });
   return { element, draw: (system, now) => draw(find(system, now)) };

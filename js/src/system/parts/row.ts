@@ -58,7 +58,7 @@ export function createRow(key: string, { requestDetails, onOpen, controls }: Row
   const version = h("span", { class: "flw-detail" });
   const resources = h("span", { class: "flw-detail" });
   const detailsAge = h("span", { class: "flw-row-asked" });
-  const refreshButton = h("button", { class: "flw-button", type: "button" }, "Ask again");
+  const refreshButton = h("button", { class: "flw-button", type: "button" }, "Refresh");
   const place = h("div", { class: "flw-row-actions" });
   const more = h(
     "div",
@@ -104,7 +104,7 @@ export function createRow(key: string, { requestDetails, onOpen, controls }: Row
     setText(name, state.name);
     setText(stateText, state.state.text);
     const runningJobs = runningText(state.jobs);
-    setText(jobsText, runningJobs || (state.jobsUnknownReason ? "what it runs is not known" : ""));
+    setText(jobsText, runningJobs || (state.jobsUnknownReason ? "running jobs unknown" : ""));
     jobsText.title = state.jobsUnknownReason || state.jobs.map((job) => job.jobId).join(", ");
     setVisible(jobsText, jobsText.textContent !== "");
     setVisible(since, state.since !== null);
@@ -115,8 +115,8 @@ export function createRow(key: string, { requestDetails, onOpen, controls }: Row
     }
     setVisible(seen, state.lastSeen !== null && state.state.severity !== "bad");
     if (state.lastSeen !== null) {
-      setText(seen, `heard of ${formatAge(Math.max(0, now - state.lastSeen))}`);
-      seen.title = `the server last heard of it ${formatExactTime(state.lastSeen)}; sites report every 10 s`;
+      setText(seen, `last seen ${formatAge(Math.max(0, now - state.lastSeen))}`);
+      seen.title = `last heartbeat received by the server ${formatExactTime(state.lastSeen)}; sites report every 10 s`;
     }
     setVisible(more, open);
     if (open) drawMore(state, now);
@@ -127,7 +127,7 @@ export function createRow(key: string, { requestDetails, onOpen, controls }: Row
     if (askedBefore !== null && (at !== askedBefore || facts.detailsMissing)) isRequested = false;
     if (!isRequested) askedBefore = at;
     const unknown = isRequested
-      ? "asking…"
+      ? "loading…"
       : facts.detailsMissing
         ? `not known (${facts.detailsMissing})`
         : "not known";
