@@ -174,7 +174,10 @@ def test_deletes_several_with_one_question(bench, table):
 
 def test_says_why_a_button_is_grey(table):
     table.row(2).locator(".flw-col-status").click()
-    for name, why in (("delete", "it is running, abort it first"), ("download", "results are available once the job has ended")):
+    for name, why in (
+        ("delete", "it is running, abort it first"),
+        ("download", "results are available once the job has ended"),
+    ):
         expect(table.button(name)).to_have_attribute("aria-disabled", "true")
         expect(table.button(name)).to_have_attribute("title", re.compile(why))
     table.row(5).locator(".flw-col-status").click()
