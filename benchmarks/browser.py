@@ -23,7 +23,7 @@ from lab_server import LabServer
 from playwright.sync_api import sync_playwright
 
 SETUP = (
-    "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+    "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
     "monitor = ScriptedMonitor({count})"
 )
 SHOW = "view = JobsView(monitor, monitor.open_job)\nview.show()"

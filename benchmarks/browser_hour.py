@@ -19,9 +19,9 @@ import json, threading, time
 from dataclasses import replace
 from pathlib import Path
 import psutil
-from flare_widgets.monitoring.parts import Point, Round, Series, SiteTask
+from flare_widgets.monitoring.job.model import Point, Round, Series, SiteTask
 from flare_widgets.views.display import show_job
-from flare_widgets.views.jobs import JobsView
+from flare_widgets.views.jobs.view import JobsView
 from scripted import ScriptedSession, ScriptedWatch
 from scripted_jobs import ScriptedMonitor
 

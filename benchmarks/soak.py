@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from flare_widgets import JobSnapshot, LocalFederation, Monitor, connect
-from flare_widgets.monitoring.watch import Watch
+from flare_widgets.monitoring.job.watch import Watch
 
 from . import jobs
 

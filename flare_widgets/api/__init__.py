@@ -32,14 +32,14 @@ from ..errors import (
     TransferCancelled,
 )
 from ..kit import Finding, KitReport, StartupKit
-from ..wire.states import SessionState, SessionStatus
-from .aio import AsyncSession
+from ..wire.session_state import SessionState, SessionStatus
+from .async_session import AsyncSession
 from .callbacks import basic_cb_with_print
-from .checkup import check_kit
-from .forms import JobList
-from .info import APIStatus, ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
-from .jobs import AsyncJob, Job
-from .opening import connect, connect_async, new_insecure_session, new_secure_session
+from .connector import connect, connect_async, new_insecure_session, new_secure_session
+from .job import AsyncJob, Job
+from .job_table import JobList
+from .kit_check import check_kit
+from .models import APIStatus, ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
 from .session import Session
 
 __all__ = [

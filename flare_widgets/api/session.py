@@ -29,19 +29,19 @@ from ..errors import (
     ReadOnlySession,
     SessionClosed,
 )
+from ..formatting.text import clean
 from ..kit import StartupKit
-from ..text import clean
 from ..wire import hci, loop
-from ..wire.connection import Connection
-from ..wire.link import Link, NotSent, Unanswered
-from ..wire.states import SessionState, SessionStatus
+from ..wire.connection import Link, NotSent, Unanswered
+from ..wire.reconnecting import Connection
+from ..wire.session_state import SessionState, SessionStatus
 from . import commands
-from .aio import AsyncSession
+from .async_session import AsyncSession
 from .commands import Command, Effect
-from .jobs import Job
-from .methods import SessionMethods
-from .methods.base import COMMAND_TIMEOUT
-from .methods.waiting import BlockingMethods
+from .job import Job
+from .session_methods import SessionMethods
+from .session_methods.core import COMMAND_TIMEOUT
+from .session_methods.sync_async import BlockingMethods
 
 log = logging.getLogger("flare_widgets.api")
 

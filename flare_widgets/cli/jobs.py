@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ..formatting.text import size
 from ..options import FOLDER, LAST, NAMED, TOKEN, WAIT_LIMIT, option
-from ..text import size
 from .command import JSON, WHERE, ExitCode, Line, command, connected, say, say_json
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ def jobs(limit: int, name: str | None, kit: str | None, study: str | None, as_js
         flare-widgets jobs --kit kits/admin@nvidia.com
         flare-widgets jobs -n 5 --json
     """
-    from ..api import forms
+    from ..api import job_table
 
     with connected(kit, study) as managed:
         listed = managed.session.list_jobs(reverse=True, limit=limit, name_prefix=name)
     if as_json:
         say_json(listed)
     else:
-        say(forms.text_table(listed) if listed else "no jobs")
+        say(job_table.text_table(listed) if listed else "no jobs")
     return ExitCode.DONE
 
 

@@ -3,9 +3,9 @@
 Nothing here imports ``nvflare``: the federation runs in processes of its own.
 """
 
-from .desk import ProcessState
 from .errors import FederationError, FederationNotInstalled
 from .local import LocalFederation
+from .mailbox import ProcessState
 from .processes import end_orphans
 from .registry import RunningFederation
 

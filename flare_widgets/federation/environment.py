@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .checks import breaks_commands
 from .errors import FederationError
 from .processes import MARKER
+from .validation import breaks_commands
 
 #: The folder ``flare_widgets`` is imported from.
 _ROOT = str(Path(__file__).resolve().parents[2])

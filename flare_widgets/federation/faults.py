@@ -16,7 +16,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidArgumentError
-from .desk import ProcessState
+from .mailbox import ProcessState
 
 if TYPE_CHECKING:
     from .local import LocalFederation

@@ -11,14 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from . import checks, desk, faults, folders, processes, registry
-from .control import Attached
-from .desk import ProcessState
+from . import faults, layout, mailbox, processes, registry, validation
 from .errors import FederationError, FederationNotInstalled
-from .joining import join, leave
+from .mailbox import ProcessState
+from .membership import join, leave
 from .provision import ADMIN
 from .registry import RunningFederation
-from .starting import Run, bring_up
+from .startup import Run, bring_up
+from .supervisor_client import Attached
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -89,14 +89,14 @@ class LocalFederation:
         name: str | None = None,
         keep: float = 0,
     ) -> None:
-        self._sites = checks.site_names(sites)
-        self._chosen_folder = None if folder is None else checks.check_folder(Path(folder))
-        self._start_timeout = checks.check_timeout(start_timeout)
-        self._scheme = checks.check_scheme(scheme)
-        self._users = checks.check_users(users, ADMIN)
-        self._chosen_name = checks.check_name(name)
+        self._sites = validation.site_names(sites)
+        self._chosen_folder = None if folder is None else validation.check_folder(Path(folder))
+        self._start_timeout = validation.check_timeout(start_timeout)
+        self._scheme = validation.check_scheme(scheme)
+        self._users = validation.check_users(users, ADMIN)
+        self._chosen_name = validation.check_name(name)
         self._name = self._chosen_name
-        self._keep = checks.check_keep(keep)
+        self._keep = validation.check_keep(keep)
         self._progress = progress
         self._run: Run | None = None
 
@@ -181,7 +181,7 @@ class LocalFederation:
                 f"This federation has no user {user!r}, only {', '.join((ADMIN, *self._users))}: "
                 "name who else shall be in it with users={...}."
             )
-        return self._started().folder / folders.KITS / user
+        return self._started().folder / layout.KITS / user
 
     @property
     def folder(self) -> Path:
@@ -193,7 +193,7 @@ class LocalFederation:
     @property
     def logs(self) -> dict[str, Path]:
         """What the server and each site wrote to their console, a file each; they stay when it has ended."""
-        folder = self._started().folder / checks.LOGS
+        folder = self._started().folder / validation.LOGS
         return {name: folder / f"{name}.log" for name in ("server", *self.site_names)}
 
     @property
@@ -236,7 +236,7 @@ class LocalFederation:
             return self
         _check_usable()
         if self._chosen_folder is not None:
-            checks.check_folder(self._chosen_folder)
+            validation.check_folder(self._chosen_folder)
         self.stop()
         began = time.monotonic()
         _clean_up_after_others(self._say)
@@ -283,7 +283,7 @@ class LocalFederation:
             The federation does not run, or the site does not connect in time, and is removed again.
         """
         run = self._up()
-        sites = checks.site_names([*self.site_names, name])
+        sites = validation.site_names([*self.site_names, name])
         join(run.folder, run.port, self._scheme, sites[-1], self._say, time.monotonic() + timeout)
         self._sites = self.site_names
 
@@ -339,11 +339,11 @@ class LocalFederation:
         return faults.inject(self, "back", who)
 
     def _inject(self, what: str, who: str) -> ProcessState:
-        state = desk.ask(self._up().folder, {"fault": what, "who": who})
+        state = mailbox.ask(self._up().folder, {"fault": what, "who": who})
         return next(one for one in state.processes if one.name == who)
 
     def _states(self) -> tuple[ProcessState, ...] | None:
-        state = desk.read_state(self._started().folder)
+        state = mailbox.read_state(self._started().folder)
         return None if state is None else state.processes
 
     def _up(self) -> Run:
@@ -382,4 +382,4 @@ def _clean_up_after_others(say: Callable[[str], None]) -> None:
     ended = processes.end_orphans()
     if ended:
         say(f"ended {ended} left-over process{'es' if ended > 1 else ''} of an earlier federation")
-    folders.prune(processes.live(processes.find()))
+    layout.prune(processes.live(processes.find()))

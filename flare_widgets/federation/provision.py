@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .folders import AUTHORITY, KITS, PROVISION, STORAGE
+from .layout import AUTHORITY, KITS, PROVISION, STORAGE
 
 ADMIN = "admin@nvidia.com"
 _ORG = "nvidia"

@@ -8,9 +8,9 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import desk
+from . import mailbox
 from .errors import FederationError
-from .folders import KITS, default_root
+from .layout import KITS, default_root
 from .processes import find
 from .provision import ADMIN
 
@@ -114,7 +114,7 @@ def running() -> list[tuple[Description, RunningFederation]]:
         # A supervisor works in its federation's folder, wherever that is.
         with contextlib.suppress(psutil.Error, OSError):
             folder = Path(psutil.Process(process.pid).cwd())
-            description, state = read_description(folder), desk.read_state(folder)
+            description, state = read_description(folder), mailbox.read_state(folder)
             if description and state and description.federation == process.federation:
                 sites = tuple(one.name for one in state.processes if not one.is_server)
                 up = RunningFederation(
@@ -151,7 +151,7 @@ def pick(name: str | None, found: list[tuple[Description, RunningFederation]]) -
 
 def hold(folder: Path) -> None:
     """Say that this process wants the federation, so that it does not end when others leave it."""
-    desk.ask(folder, {"hold": os.getpid()})
+    mailbox.ask(folder, {"hold": os.getpid()})
 
 
 def free_name(wanted: str | None) -> str:

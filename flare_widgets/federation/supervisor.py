@@ -38,9 +38,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import desk
-from .folders import ALIVE, forget_authority
-from .member import Member
+from . import mailbox
+from .layout import ALIVE, forget_authority
+from .managed_process import Member
 from .processes import MARKER, end
 
 _TICK = 0.25
@@ -64,14 +64,14 @@ class Supervisor:
         self._holders: dict[int, float] = {}  # when each was created, since process ids are used again
         self._left_at: float | None = None
         self._answers: list[tuple[str, str]] = []
-        self._said: desk.State | None = None
+        self._said: mailbox.State | None = None
 
     def run(self) -> None:
         """Look after the members until it is time to end."""
         touched = time.monotonic()
         while not self._stop and self._wanted():
             self._listen()
-            for name, order in desk.take_orders(self._folder):
+            for name, order in mailbox.take_orders(self._folder):
                 self._answers = [*self._answers[1 - _MOST_ANSWERS :], (name, self._answer(order))]
             for member in self._members.values():
                 member.look_after(keep=self._keep)
@@ -165,10 +165,10 @@ class Supervisor:
 
     def _say(self) -> None:
         processes = tuple(member.state for member in self._members.values())
-        state = desk.State(os.getpid(), processes, tuple(self._answers), self._left_at is None)
+        state = mailbox.State(os.getpid(), processes, tuple(self._answers), self._left_at is None)
         if state != self._said:
             with contextlib.suppress(OSError):  # the user may have removed the folder
-                desk.write_state(self._folder, state)
+                mailbox.write_state(self._folder, state)
                 self._said = state
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ..text import clean
+from ..formatting.text import clean
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
 

@@ -107,7 +107,7 @@ class StartupKit(Settings):
         """
         # An import upwards, when asked. A user looks for this beside load, but half of the report needs the
         # wire, which needs the kit; importing it here, when asked, leaves the kit usable without.
-        from ..api.checkup import check_kit
+        from ..api.kit_check import check_kit
 
         return check_kit(location, network, timeout)
 

@@ -13,9 +13,9 @@ from ..api import Session
 from ..errors import ConfigError
 from ..views.display import show_session
 from . import completion
-from .asking import live
 from .cell import offer
 from .flare import FlareMagics
+from .prompt import live
 from .state import State
 
 _ATTRIBUTE = "_flare_widgets_magics"

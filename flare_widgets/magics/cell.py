@@ -17,14 +17,14 @@ from ..authoring.jobs import FRAMEWORKS
 from ..authoring.notebook_env import Host, set_host
 from ..errors import FlareError, InvalidArgumentError
 from ..monitoring import JobSnapshot, Monitor
-from ..monitoring.watch import Watch
+from ..monitoring.job.watch import Watch
 from ..options import option
 from ..views.display import show_job
-from ..views.job import JobView
+from ..views.job.view import JobView
+from .job_display import shown
 from .parsing import Verb, without_comment
 from .progress import Progress, transfer
 from .state import State
-from .watching import shown
 
 # The cell's first line is the magic's own.
 _FIRST_LINE = 2

@@ -13,7 +13,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, context_
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..api import TargetType
-from ..text import SHORT_ID, clean
+from ..formatting.text import SHORT_ID, clean
 from .cell import CELL
 from .parsing import Verb
 from .state import State

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from IPython.core.error import UsageError
 from IPython.display import DisplayHandle, display
 
-from ..text import size
+from ..formatting.text import size
 
 _PATIENCE = 1.0
 _INTERVAL = 0.2

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import ConfigError, FlareError
+from ..formatting.text import clean
 from ..kit import StartupKit
-from ..text import clean
 
 _DEPTH = 4  # folders below the one that is looked into
 _MOST_FOLDERS = 3000  # that are looked into in all: the notebook may lie in a home folder

@@ -10,9 +10,9 @@ from typing import Any
 
 from ..api import ClientInfo, Session, SessionState, commands
 from ..errors import JobNotFound
+from ..formatting.text import clean
 from ..kit import StartupKit
 from ..monitoring import Monitor
-from ..text import clean
 
 _MOST_REMEMBERED = 500
 _FRESH = 10.0  # seconds for which what the server said is taken for what it would say

@@ -14,8 +14,8 @@ import traitlets
 
 from ..api import Session, connect
 from ..errors import InvalidArgumentError
+from ..formatting.text import clean
 from ..kit import StartupKit
-from ..text import clean
 from .managed import ManagedSession
 
 _NAME = re.compile(r"[\w][\w.@:+/-]{0,99}")

@@ -1,13 +1,13 @@
 """What is happening to a job: snapshots, the monitor that keeps them fresh, and why a job failed."""
 
-from .evidence import gather
-from .failure import Evidence, Failure, LogText, explain
-from .fold import fold, fold_meta
-from .jobs import JobsSnapshot, JobsWatch, ListedJob
+from .diagnosis import Evidence, Failure, LogText, explain
+from .diagnosis.collect import gather
+from .job.model import SiteDeployment, StatusChange
+from .job.reducer import fold, fold_meta
+from .job.snapshot import JobSnapshot
+from .job.watch import Watch, WatchState
+from .job_list.watch import JobsSnapshot, JobsWatch, ListedJob
 from .monitor import Monitor
-from .parts import SiteDeployment, StatusChange
-from .snapshot import JobSnapshot
-from .watch import Watch, WatchState
 
 __all__ = [
     "Evidence",

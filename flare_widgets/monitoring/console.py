@@ -14,11 +14,11 @@ from typing import TextIO
 
 from ..api.session import Session
 from ..errors import InvalidArgumentError, JobTimeout
-from ..text import columns, fit
+from ..formatting.text import columns, fit
+from .job.format import describe, label
+from .job.snapshot import JobSnapshot
+from .job.summary import summary
 from .monitor import Monitor
-from .snapshot import JobSnapshot
-from .summary import summary
-from .text import describe, label
 
 _TICK = 1.0  # seconds between two renewals without news: the clock in the line goes on
 

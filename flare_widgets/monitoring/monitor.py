@@ -15,18 +15,19 @@ from typing import Any
 
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
-from . import inquiry, pace, sources
-from .aftermath import Aftermath
-from .dispatch import Dispatcher
-from .facts import Fact, Failed, Meta, Missed, Status, Trouble
-from .fold import fold
-from .gathering import Gathering
-from .inquiry import Inquiry
-from .jobs import JobsTable, JobsWatch
-from .polling import Polling, loss
-from .system_watch import SystemWatch
-from .watch import Watch, WatchState
-from .watched_job import WatchedJob
+from .callbacks import Dispatcher
+from .diagnosis import stall_check
+from .diagnosis.final_fetch import Aftermath
+from .diagnosis.stall_check import Inquiry
+from .job.reducer import fold
+from .job.updates import Fact, Failed, Meta, Missed, Status, Trouble
+from .job.watch import Watch, WatchState
+from .job.watched_job import WatchedJob
+from .job_list.watch import JobsTable, JobsWatch
+from .polling import intervals, polls
+from .polling.batch_status import Gathering
+from .polling.pending import Polling, loss
+from .system.watch import SystemWatch
 
 __all__ = ["Monitor", "Watch", "WatchState"]
 
@@ -248,7 +249,7 @@ class Monitor:
             if job.rounds.readable:
                 names.append("rounds")
             else:
-                names += sources.sites_of(job.snapshot)
+                names += polls.sites_of(job.snapshot)
         return names
 
     def _wants_system(self) -> bool:
@@ -268,14 +269,14 @@ class Monitor:
         self._ask_status(jobs, due)
         if self._system is None and self._system_due <= now and self._wants_system():
             self._system = Polling(
-                self.session, sources.system([j.snapshot.job_id for j in jobs], self._ahead), self._wake
+                self.session, polls.system([j.snapshot.job_id for j in jobs], self._ahead), self._wake
             )
             self._system.start()
 
-    def _poll(self, job: WatchedJob, name: str) -> sources.Poll:
+    def _poll(self, job: WatchedJob, name: str) -> polls.Poll:
         if name == "rounds":
             return job.rounds.poll(job.clock(self._ahead))
-        return sources.activity(job.snapshot.job_id, name)
+        return polls.activity(job.snapshot.job_id, name)
 
     def _ask_status(self, jobs: Iterable[WatchedJob], due: list[WatchedJob]) -> None:
         """Ask how each job is, by whichever commands cost the server least."""
@@ -283,18 +284,18 @@ class Monitor:
             self._gathering.begin([job for job in jobs if self._may_be_listed(job)], due)
         for job in due:
             if job not in self._gathering.jobs:
-                self._start(job, "status", sources.status(job.snapshot.job_id, self._ahead))
+                self._start(job, "status", polls.status(job.snapshot.job_id, self._ahead))
 
     def _may_be_listed(self, job: WatchedJob) -> bool:
         """Whether a list would do for a job that is, or will soon be, to be looked at."""
         # Callbacks want the whole meta, and so does a job of which nothing is known yet.
         if job.needs_meta or job.unlisted or "status" not in self._wanted(job) or "status" in job.under_way:
             return False
-        early = pace.gather(self._pause(job, "status", 0.0, []))
+        early = intervals.gather(self._pause(job, "status", 0.0, []))
         soon = job.due.get("status", 0.0) - early <= time.monotonic()
         return soon and not any(w.has_callback for w in job.watching)
 
-    def _start(self, job: WatchedJob, name: str, poll: sources.Poll) -> None:
+    def _start(self, job: WatchedJob, name: str, poll: polls.Poll) -> None:
         polling: Polling[list[Fact]] = Polling(self.session, poll, self._wake)
         job.under_way[name] = polling
         polling.start()
@@ -335,7 +336,7 @@ class Monitor:
         if name in ("status", "rounds"):
             if self.poll_interval is not None:
                 return self.poll_interval
-            return pace.interval(job.snapshot, time.time(), took)
+            return intervals.interval(job.snapshot, time.time(), took)
         hung = any(isinstance(fact, Missed) for fact in found)
         return _ACTIVITY_HUNG if hung else min(_ACTIVITY_HUNG, max(_ACTIVITY, took / 0.05))
 
@@ -382,9 +383,9 @@ class Monitor:
         if self._paused or any(job.inquiry is not None for job in jobs):
             return
         for job in jobs:
-            if job.details and now >= job.inquiry_due and inquiry.is_due(job.snapshot, time.time()):
+            if job.details and now >= job.inquiry_due and stall_check.is_due(job.snapshot, time.time()):
                 job.inquiry = Inquiry(self.session, job.meta, self._wake)
-                job.inquiry_due = now + inquiry.PAUSE
+                job.inquiry_due = now + stall_check.PAUSE
                 return
 
     def _refused(self, job: WatchedJob, error: FlareError) -> None:
@@ -394,7 +395,7 @@ class Monitor:
                 watch._fail(error, trouble)
             return
         job.failures += 1
-        usual = self.poll_interval or pace.USUAL
+        usual = self.poll_interval or intervals.USUAL
         job.due["status"] = time.monotonic() + min(usual * 2 ** min(job.failures - 1, 8), _MAX_BACKOFF)
         what = f"no connection to {self.session.kit.address}" if isinstance(error, NoConnection) else str(error)
         self._learn(job, [Trouble(f"{what}, trying again ({job.failures})", time.time())])
@@ -437,4 +438,4 @@ class Monitor:
 
     @property
     def _ahead(self) -> float:
-        return sources.ahead(self.session)
+        return polls.ahead(self.session)

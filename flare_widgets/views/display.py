@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ..api import Session
 from ..monitoring import Monitor
-from .compare import CompareView
-from .comparison import MOST_JOBS
-from .job import JobView, Watch
-from .job_actions import JobSession
-from .jobs import Below, JobsView
-from .session import Manager, SessionBadge, SessionSwitcher
-from .submit import SubmitForm
-from .system import SystemView
+from .compare.view import CompareView
+from .compare.view_model import MOST_JOBS
+from .job.actions import JobSession
+from .job.view import JobView, Watch
+from .jobs.view import Below, JobsView
+from .session.view import Manager, SessionBadge, SessionSwitcher
+from .submit.view import SubmitForm
+from .system.view import SystemView
 
 
 def show_job(

@@ -22,7 +22,7 @@ import msgpack
 from ..errors import ProtocolError
 from . import fobs, streams
 from .frames import Frame, FrameType, decode, encode
-from .values import unpack
+from .safe_msgpack import unpack
 
 SERVER = "server"
 """The name of the root cell, whatever the server's identity is."""

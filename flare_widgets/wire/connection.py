@@ -1,330 +1,468 @@
-"""A connection: what a session talks through. It opens a link when there is none, and replaces one that was lost."""
+"""A link: one connection to the server, from the first byte to the last. It never comes back to life."""
 
 from __future__ import annotations
 
 import asyncio
+import collections
+import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Coroutine
-from datetime import datetime, timezone
-from typing import Any
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from ..errors import FlareError, FLCommunicationError, NoConnection, ServerIdentityError, SessionClosed, SessionExpired
+from ..errors import ConfigError, FlareError, FLCommunicationError, NoConnection, ProtocolError, SessionClosed
+from ..formatting.text import said
 from ..kit import StartupKit
-from .link import Link
-from .states import Life, SessionState
+from . import cell as cells
+from . import features as dialects
+from . import hci, login, transports
+from .keepalive import HEARTBEAT, Watch
 
 log = logging.getLogger("flare_widgets.wire")
 
-_RETRY = 0.2  # seconds before an address where nobody listens is tried again while somebody waits
-_BACKOFF, _MAX_BACKOFF = 0.5, 8.0  # the same while nobody does, at first and at most
-_ATTEMPT, _MAX_ATTEMPT = 5.0, 60.0  # seconds that one attempt may take, at first and at most
-_LOGIN = 5.0  # seconds until the server must have answered when an expired session logs in again
+_NOT_READY = frozenset({"comm_error", "target_unreachable", "service_unavailable"})
+_RETRY = 0.1  # seconds before a server that is still starting is challenged again
+_FIRST_ANSWER, _LAST_ANSWER = 0.5, 8.0  # seconds to wait for the answer to a challenge, at first and at most
+_FAREWELL = 2.0
+_LOOK = 0.05  # seconds between two looks whether a server that was asked for a sign has given one
 
 
-class Connection:
-    """The way to one server, for one user and study. All coroutines run on the I/O loop.
+class NotSent(NoConnection):
+    """The link was lost already, so nothing was sent: to send it over another link is safe."""
 
-    Once it has been open it comes back by itself, until it is closed: a lost link is replaced in the background, and
-    an expired session logs in again as soon as a link is asked for.
 
-    Parameters
-    ----------
-    kit
-        Who the user is and where the server.
-    study
-        The study of the session.
+class Unanswered(NoConnection):
+    """The server did not answer in time; the link itself is not known to be broken."""
+
+
+class NoSuchService(NoConnection):
+    """The server has nobody who takes requests of this kind."""
+
+
+class Observer(Protocol):
+    """Who wants to know what becomes of a link. Called on the I/O loop, and must return at once."""
+
+    def on_expired(self, link: Link, reason: str) -> None:
+        """The server ended the session; the link itself works."""
+
+    def on_lost(self, link: Link, error: FlareError) -> None:
+        """The link is of no more use."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request that waits for its answer.
 
     Attributes
     ----------
-    life
-        How it stands, to be read and subscribed to from any thread.
+    answer
+        The answer to be.
+    asked_at
+        When it was made, by :func:`time.monotonic`.
+    precious
+        Whether losing the answer is more than a nuisance, unlike that of a command which can be given again.
     """
 
-    def __init__(self, kit: StartupKit, study: str) -> None:
-        self.kit = kit
-        self.study = study
-        self.life = Life()
-        self._link: Link | None = None
-        self._opening = asyncio.Lock()
-        self._coming_back: asyncio.Task[None] | None = None
-        self._work: set[asyncio.Task[Any]] = set()  # ends with the session
-        self._endings: set[asyncio.Task[Any]] = set()  # of links; end by themselves
-        self._trouble: FlareError | None = None
-        self._lost_at = 0.0
-        self._tries = 0
-        self._waiters = 0
-        self._hurry = asyncio.Event()
-        self._news = asyncio.Event()
-        self._ended: str | None = None
+    answer: asyncio.Future[cells.Reply]
+    asked_at: float
+    precious: bool
 
-    @property
-    def closed(self) -> bool:
-        """Whether :meth:`close` was called or the session cannot come back."""
-        return self.life.state is SessionState.CLOSED
 
-    @property
-    def clock_offset(self) -> float | None:
-        """See :attr:`.Link.clock_offset`; of the last link."""
-        return None if self._link is None else self._link.clock_offset
+class Link:
+    """A cell on a transport, logged in. Lives on the I/O loop; make one with :meth:`open`.
 
-    @property
-    def silence(self) -> float:
-        """See :attr:`.Link.silence`; 0 while there is no link."""
-        link = self._link
-        return 0.0 if link is None or link.lost is not None else link.silence
+    Attributes
+    ----------
+    lost
+        Why the link is of no more use; None while it works.
+    expired
+        What the server said when it ended the session; None while it has not.
+    registration
+        What the server gave our cell.
+    logins
+        How often it was logged in.
+    dialect
+        How the server wants to be spoken to.
+    clock_offset
+        Seconds by which the server's clock is ahead of this machine's, exact to half a round trip; None when the
+        server did not tell its time.
+    """
 
-    async def open(self, timeout: float, *, patient: bool = True) -> Link:
-        """Return a link that works, opening one or waiting for one if need be.
+    def __init__(self, kit: StartupKit, transport: transports.Transport) -> None:
+        self._kit = kit
+        self._transport = transport
+        self._cell = cells.Cell(cells.new_admin_name())
+        self._ready: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
+        self._waiting: dict[str, _Request] = {}
+        self._token: str | None = None
+        self._observer: Observer | None = None
+        self._doubted = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._remainder: asyncio.Task[None] | None = None
+        self.lost: FlareError | None = None
+        self.expired: str | None = None
+        self.logins = 0
+        self.registration = login.Registration({})
+        self.dialect = dialects.NEWEST
+        self.clock_offset: float | None = None
+        self._reader = asyncio.get_running_loop().create_task(self._read(), name="flare-link")
 
-        Parameters
-        ----------
-        timeout
-            Seconds until it must work.
-        patient
-            Whether to try again, until then, when nobody listens (yet). Without effect once there has been a link: then
-            it is always tried again, also after this has failed.
+    @classmethod
+    async def open(cls, kit: StartupKit, study: str, observer: Observer | None = None) -> Link:
+        """Connect, prove who we are, and log in. The caller sets the deadline by cancelling.
 
         Raises
         ------
-        SessionExpired, SessionClosed
-            The session has ended.
-        NoConnection
-            The server cannot be reached, or not in time.
-        ServerIdentityError, AuthenticationError, FLCommunicationError
-            It is not the server, or it refuses this user.
+        NoConnection, ServerIdentityError, FLCommunicationError, AuthenticationError, ProtocolError
+            See there.
+        ConfigError
+            The study's name means nothing to the server, or the kit's scheme needs a package that is not there.
         """
-        opening = _begin(self._open(patient), self._work)
+        link = await cls.greet(kit)
         try:
-            return await asyncio.wait_for(opening, timeout)
-        except asyncio.TimeoutError:
-            raise self._unreachable(timeout) from None
-        except asyncio.CancelledError:
-            if not self.closed:
-                raise
-        # Out of the handler: what was cancelled would hang on to the error, and the kit with its key on to that.
-        del opening
-        caller = asyncio.current_task()
-        assert caller is not None
-        caller.add_done_callback(_look_at)  # it may have been interrupted just then too
-        self.check()
-        raise AssertionError("not reached")
+            await link.register(await link.challenge())
+            await link.login(study)
+            link._check()
+        except NotSent:
+            # Lost between two steps. Why says whether it is worth another try.
+            await link.drop()
+            assert link.lost is not None
+            raise link.lost from None
+        except BaseException:
+            await link.drop()
+            raise
+        link._observer = observer
+        link._watcher = asyncio.get_running_loop().create_task(link._watch(), name="flare-watch")
+        return link
 
-    def renew(self, link: Link, reason: str) -> None:
-        """Have the session log in again before the next command: the server does not know it any more."""
-        if link is self._link and link.lost is None:
-            link.expired = reason
-            self.on_expired(link, reason)
+    @classmethod
+    async def greet(cls, kit: StartupKit) -> Link:
+        """Connect, and greet: the first of the steps of :meth:`open`, for who wants to know which of them fails.
 
-    def check(self) -> None:
-        """Raise SessionExpired or SessionClosed when the session has ended."""
-        if self._ended is not None:
-            raise SessionExpired(self._ended)
-        if self.closed:
-            raise SessionClosed("the session is closed; open a new one")
+        What follows is :meth:`challenge`, :meth:`register` and :meth:`login`; errors as in :meth:`open`.
+        """
+        link = cls(kit, await transports.connect(kit))
+        try:
+            link._cell.hello()
+            asked = time.time()
+            await link._flush()
+            server_time = await link._ready
+            if server_time is not None:
+                link.clock_offset = server_time - (asked + time.time()) / 2
+        except BaseException:
+            await link.drop()
+            raise
+        return link
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the server was last heard; one that is there is heard every 2.5."""
+        return time.monotonic() - self._transport.heard_at
+
+    async def execute(
+        self,
+        line: str,
+        timeout: float,
+        *,
+        cmd_timeout: float | None = None,
+        props: Any = None,
+        precious: bool = True,
+    ) -> hci.Reply:
+        """Send an admin command and return the server's answer.
+
+        Parameters
+        ----------
+        line
+            The command.
+        timeout
+            Seconds to wait for the answer.
+        cmd_timeout, props
+            Told to the server; see :func:`.hci.encode`.
+        precious
+            Whether much is lost with the answer: as long as some such command waits, the link is given up less soon
+            when it shows no sign of life.
+
+        Raises
+        ------
+        NoConnection
+            The connection broke, or the server did not answer in time (:class:`Unanswered`). Whether it did the
+            command is unknown, except with :class:`NotSent`.
+        """
+        command = hci.encode(line, self._token, cmd_timeout, props)
+        return await self._execute(command, timeout, what=line, precious=precious)
+
+    async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
+        """Send a streamed request and return the decoded answer; errors as in :meth:`execute`."""
+        return (await self._ask(self._cell.stream, channel, topic, value, None, timeout, topic)).value
+
+    async def post(self, channel: str, topic: str, value: Any) -> None:
+        """Send a streamed message that wants no answer."""
+        self._check()
+        self._cell.post(channel, topic, value)
+        await self._flush()
+
+    def command(self, line: str, cmd_timeout: float | None) -> str:
+        """Return the HCI JSON of a command that travels with an upload."""
+        return hci.encode(line, self._token, cmd_timeout)
 
     async def close(self) -> None:
-        """End the session and forget its secrets. Further use raises SessionClosed."""
-        self.life.move(SessionState.CLOSED, "it was closed")
-        self.kit = self.kit.without_key()
-        link, self._link = self._link, None
-        for task in self._work:
-            task.cancel()
-        self._coming_back = self._trouble = None
-        if link is not None:
-            await link.close()
+        """Log out and end the link; takes two seconds at most, whatever the server does.
 
-    def on_expired(self, link: Link, reason: str) -> None:
-        """Take note that the server ended the session."""
-        if link is self._link:
-            self.life.move(SessionState.EXPIRED, reason)
+        Whoever waits is told at once, and the secrets are forgotten before the server has answered.
+        """
+        closed = SessionClosed("the session is closed; open a new one")
+        self._observer = None
+        self._give_up_waiting(closed)
+        farewell: asyncio.Task[hci.Reply] | None = None
+        if self.lost is None and self.expired is None and self._token is not None:
+            farewell = asyncio.get_running_loop().create_task(self.execute("_logout", _FAREWELL), name="flare-logout")
+            await asyncio.sleep(0)  # its frames are made
+        self._forget()
+        with contextlib.suppress(FlareError, asyncio.TimeoutError):
+            if farewell is not None:
+                await farewell
+            if self.lost is None:
+                self._cell.bye()
+                await asyncio.wait_for(self._flush(), _FAREWELL)
+        await self._end(closed)
 
-    def on_lost(self, link: Link, error: FlareError) -> None:
-        """Take note that a link is of no more use, and bring back another one."""
-        if link is not self._link or self.closed or self._is_coming_back():
-            return
-        self._lost_at = time.monotonic()
-        self._trouble = error
-        # An expired session does not ask for a connection; its next command does.
-        if self.life.move(SessionState.RECONNECTING, str(error)):
-            log.info("%s; connecting again", error)
-            self._come_back()
+    async def drop(self) -> None:
+        """End the link without a farewell: it is lost, or was never whole."""
+        await self._end(NoConnection(f"the connection to {self._kit.address} was given up"))
 
-    async def _open(self, patient: bool) -> Link:
-        self.check()
-        if self._link is None:
-            async with self._opening:
-                if self._link is None:
-                    self.check()
-                    link = await self._first(patient)
-                    self._take(link, "")
-                    if link.lost is not None:  # while it was handed over
-                        self.on_lost(link, link.lost)
-        return await self._working()
-
-    async def _first(self, patient: bool) -> Link:
-        self._trouble = None
-        while True:
-            self.check()
+    async def challenge(self) -> str:
+        """Have the server prove who it is; return its nonce, to be signed by us."""
+        kit = self._kit
+        for attempt in itertools.count():
+            nonce = str(uuid.uuid4())
+            headers = login.challenge_headers(kit, nonce)
             try:
-                return await Link.open(self.kit, self.study, self)
-            except ServerIdentityError:
-                raise
-            except NoConnection as e:
-                if not patient:
-                    raise
-                self._trouble = e
+                # FLARE 2.9 says READY a moment before it is, and drops what comes in between: ask again soon.
+                patience = min(_FIRST_ANSWER * 2**attempt, _LAST_ANSWER)
+                reply = await self._ask(
+                    self._cell.request, login.CHANNEL, login.CHALLENGE, None, headers, patience, "challenge"
+                )
+            except Unanswered:
+                continue
+            if reply.code == cells.OK:
+                break
+            if reply.code not in _NOT_READY:
+                raise FLCommunicationError(
+                    f"the server at {kit.address} refused the challenge: {said(reply.code, 100)}"
+                )
             await asyncio.sleep(_RETRY)
+        return login.read_challenge(kit, nonce, reply)
 
-    async def _working(self) -> Link:
-        """Wait for a link that works; end early when an attempt shows that waiting does not help."""
-        tries = self._tries
-        self._waiters += 1
-        self._hurry.set()
+    async def register(self, server_nonce: str) -> None:
+        """Prove who we are, and get credentials for our cell."""
+        kit = self._kit
+        headers, payload = login.register_request(kit, server_nonce)
+        reply = await self._ask(self._cell.request, login.CHANNEL, login.REGISTER, payload, headers, None)
+        self.registration = login.read_registration(kit, reply)
+        version = self.registration.protocol_version
+        if version is not None and version > login.PROTOCOL_VERSION:
+            log.warning(
+                "the server at %s speaks federation protocol %s (nvflare %s), newer than the %s known here: "
+                "some commands may fail; look for a newer flare-widgets",
+                kit.address, version, self.registration.server_version, login.PROTOCOL_VERSION,
+            )  # fmt: skip
+        self._cell.credentials = self.registration.credentials
+
+    async def login(self, study: str) -> None:
+        """Log the user in, and get a token for commands; again, when the session has expired."""
+        kit = self._kit
+        command = hci.encode(login.login_command(kit))
+        answer = await self._execute(command, None, what="login", headers=login.login_headers(kit, study))
+        self._token = login.read_login(kit, answer)
+        self.expired = None
+        self.logins += 1
+        self.dialect = dialects.Dialect.of(self.registration, login.token_claims(self._token))
+        if study != dialects.DEFAULT_STUDY and not self.dialect.studies:
+            # It would take the session for one of all jobs, and say nothing.
+            raise ConfigError(
+                f"the server at {kit.address} is older than FLARE 2.8 and knows no studies: connect without '{study}'"
+            )
+
+    async def _execute(
+        self,
+        command: str,
+        timeout: float | None,
+        *,
+        what: str,
+        headers: Mapping[str, Any] | None = None,
+        precious: bool = True,
+    ) -> hci.Reply:
+        reply = await self._ask(self._cell.stream, hci.CHANNEL, hci.TOPIC, command, headers, timeout, what, precious)
+        return hci.decode(reply.value)
+
+    async def _ask(
+        self,
+        send: Callable[[str, str, Any, Mapping[str, Any] | None], str],
+        channel: str,
+        topic: str,
+        value: Any,
+        headers: Mapping[str, Any] | None,
+        timeout: float | None,
+        what: str = "",
+        precious: bool = True,
+    ) -> cells.Reply:
+        self._check()
+        answer: asyncio.Future[cells.Reply] = asyncio.get_running_loop().create_future()
+        request_id = send(channel, topic, value, headers)
+        self._waiting[request_id] = _Request(answer, time.monotonic(), precious)
+
+        async def sent_and_answered() -> cells.Reply:
+            # A server that hangs stops reading first: then already the sending takes for ever.
+            await self._flush()
+            return await answer
+
+        try:
+            reply = await asyncio.wait_for(sent_and_answered(), timeout)
+        except asyncio.TimeoutError:
+            # Slow, or gone without a word?
+            self._doubted.set()
+            words = what.split(" ", 1)[0]
+            raise Unanswered(
+                f"the server at {self._kit.address} did not answer '{words}' within {timeout:.3g} s. "
+                "It may be busy or hang: try again, or raise the time-out with set_timeout()"
+            ) from None
+        finally:
+            del self._waiting[request_id]
+            self._cell.forget(request_id)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # the sending may have failed first; without this asyncio complains
+        if channel != login.CHANNEL and reply.code != cells.OK:
+            detail = f": {said(reply.error, 200)}" if reply.error else ""
+            kind = NoSuchService if dialects.nobody_serves(reply) else NoConnection
+            raise kind(f"the server at {self._kit.address} could not be asked ({said(reply.code, 100)}{detail})")
+        return reply
+
+    def _check(self) -> None:
+        if self.lost is not None:
+            raise NotSent(str(self.lost))
+
+    async def _flush(self) -> None:
+        frames = collections.deque(self._cell.data_to_send())
+        try:
+            while frames:
+                await self._transport.send(frames.popleft())
+        except asyncio.CancelledError:
+            # Whoever gives up took along what others had queued: that must still go out.
+            self._cell.requeue(frames)
+            if frames and self.lost is None:
+                self._remainder = asyncio.get_running_loop().create_task(self._flush(), name="flare-remainder")
+                self._remainder.add_done_callback(_look_at)
+            raise
+        except transports.TransportClosed as e:
+            error = NoConnection(f"the connection to {self._kit.address} was lost: {e}")
+            self._fail(error)
+            raise error from None
+
+    async def _read(self) -> None:
         try:
             while True:
-                self.check()
-                link = self._link
-                if link is not None and link.lost is None and link.expired is None:
-                    return link
-                if self._tries != tries and self._trouble is not None and _refusal(self._trouble):
-                    raise self._trouble
-                news = self._news
-                self._come_back()
-                await news.wait()
-        finally:
-            self._waiters -= 1
+                for event in self._cell.receive(await self._transport.receive()):
+                    self._handle(event)
+                await self._flush()
+        except transports.TransportClosed as e:
+            self._fail(NoConnection(f"the connection to {self._kit.address} was lost: {e}"))
+        except ProtocolError as e:
+            self._fail(ProtocolError(f"{self._kit.address} does not speak FLARE as we know it: {e}"))
+            await self._transport.close()
+        except FlareError as e:
+            self._fail(e)
+        except Exception as e:
+            # A fault of ours that some bytes brought to light. Whoever waits must not wait until the time is over.
+            log.error("what the server at %s said could not be read: %s", self._kit.address, type(e).__name__)
+            self._fail(ProtocolError(f"what {self._kit.address} said could not be read ({type(e).__name__})"))
+            await self._transport.close()
 
-    def _come_back(self) -> None:
-        if not self._is_coming_back():
-            self._coming_back = _begin(self._return(), self._work)
+    def _handle(self, event: cells.Event) -> None:
+        if isinstance(event, cells.Ready):
+            if not self._ready.done():
+                self._ready.set_result(event.server_time)
+        elif isinstance(event, cells.Reply):
+            request = self._waiting.get(event.request_id)
+            if request is not None and not request.answer.done():
+                request.answer.set_result(event)
+        elif isinstance(event, cells.Message):
+            if (event.channel, event.topic) == (hci.CHANNEL, hci.EXPIRED_TOPIC):
+                self.expired = said(event.value or "the server ended the session", 300)
+                if self._observer is not None:
+                    self._observer.on_expired(self, self.expired)
+        else:
+            self._fail(NoConnection(f"the server at {self._kit.address} is shutting down"))
 
-    def _is_coming_back(self) -> bool:
-        return self._coming_back is not None and not self._coming_back.done()
+    def _fail(self, error: FlareError) -> None:
+        first = self.lost is None
+        if first:
+            self.lost = error
+        self._give_up_waiting(error)
+        if first and self._observer is not None:
+            self._observer.on_lost(self, error)
 
-    async def _return(self) -> None:
-        """Log in again: on the link that is there when only the session expired, on a new one otherwise."""
-        link = self._link
-        assert link is not None
-        if link.expired is not None:
-            self.life.move(SessionState.EXPIRED, link.expired)
-        expired = self.life.state is SessionState.EXPIRED
-        why = self.life.status.reason
-        dropped = False
-        if expired:
-            self._lost_at = time.monotonic()
-            self.life.move(SessionState.CONNECTING, f"logging in again: {why}")
-        for attempt in itertools.count():
-            # Until Python 3.12, asyncio.wait_for can swallow the cancellation of close().
-            if self.closed or self._certificate_has_expired():
+    def _give_up_waiting(self, error: FlareError) -> None:
+        waiting: list[asyncio.Future[Any]] = [self._ready, *(request.answer for request in self._waiting.values())]
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(error)
+        if self._ready.done() and not self._ready.cancelled():
+            self._ready.exception()  # nobody may be waiting for it; without this asyncio complains
+
+    async def _watch(self) -> None:
+        """Find out when a server that looks connected is gone: it hangs, or the network ate the connection."""
+        watch = Watch()
+        beat_at = 0.0
+        while self.lost is None:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._doubted.wait(), watch.tick)
+            asked = min((request.asked_at for request in self._waiting.values()), default=None)
+            if self._doubted.is_set() or watch.doubts(asked, self._transport.heard_at):
+                await self._probe(watch)
+                self._doubted.clear()
+            elif self.silence > HEARTBEAT and beat_at <= self._transport.heard_at:
+                beat_at = time.monotonic()
+                self._ping()
+
+    async def _probe(self, watch: Watch) -> None:
+        """Ask the server for a sign of life; without one in time, the link is lost."""
+        began = time.monotonic()
+        self._ping()
+        while self.lost is None and self._transport.heard_at <= began:
+            patience = watch.patience(any(request.precious for request in self._waiting.values()))
+            if time.monotonic() > began + patience:
+                self._fail(NoConnection(f"the server at {self._kit.address} does not answer any more"))
+                await self._transport.close()
                 return
-            trouble: FlareError
-            try:
-                if attempt == 0 and link.lost is None:
-                    await asyncio.wait_for(link.login(self.study), _LOGIN)
-                    new = link
-                else:
-                    if not dropped:
-                        _begin(link.drop(), self._endings)
-                        dropped = True
-                    limit = min(_ATTEMPT * 2**attempt, _MAX_ATTEMPT)
-                    new = await asyncio.wait_for(Link.open(self.kit, self.study, self), limit)
-                if new.lost is not None:  # while it was handed over
-                    raise new.lost
-            except asyncio.TimeoutError:
-                trouble = NoConnection(f"the server at {self.kit.address} does not answer")
-            except FlareError as e:
-                trouble = e
-            except Exception as e:
-                log.exception("connecting to %s failed", self.kit.address)
-                trouble = NoConnection(f"connecting to {self.kit.address} failed: {type(e).__name__}")
-            else:
-                how = "logged in again" if expired else "connected again"
-                seconds = time.monotonic() - self._lost_at
-                log.info("%s at %s after %.1f s: %s", how, self.kit.address, seconds, why)
-                self._take(new, f"{how} after {seconds:.1f} s: {why}")
-                return
-            self._trouble = trouble
-            self._tries += 1
-            if attempt == 0 and link.lost is None and _refusal(trouble):
-                self.life.move(SessionState.EXPIRED, str(trouble))
-                self._tell()
-                return
-            self.life.move(SessionState.RECONNECTING, str(trouble))
-            self._hurry.clear()
-            self._tell()
-            await self._pause(attempt)
+            await asyncio.sleep(_LOOK)
 
-    async def _pause(self, attempt: int) -> None:
-        """Wait before the next attempt; not for long when somebody waits."""
-        pause = _RETRY if self._waiters else min(_BACKOFF * 2 ** min(attempt, 8), _MAX_BACKOFF)
-        try:
-            await asyncio.wait_for(self._hurry.wait(), pause)
-        except asyncio.TimeoutError:
-            return
-        await asyncio.sleep(_RETRY / 4)  # however many are in a hurry
+    def _ping(self) -> None:
+        self._cell.ping()
+        # A hung server also stops reading, so the sending is not waited for. Nor is it given up: it may have taken
+        # frames of others along. It ends with the transport.
+        self._asking = asyncio.get_running_loop().create_task(self._flush(), name="flare-ping")
+        self._asking.add_done_callback(_look_at)
 
-    def _take(self, link: Link, how: str) -> None:
-        """Use a link from now on."""
-        if self.closed:
-            _begin(link.close(), self._endings)
-            self.check()
-        self._link = link
-        self._trouble = None
-        self.life.move(SessionState.READY, how)
-        self._tell()
+    def _forget(self) -> None:
+        """Forget what others could act as the user with."""
+        self._token = None
+        self._cell.credentials = {}
+        self.registration = login.Registration({})
+        self._kit = self._kit.without_key()
 
-    def _tell(self) -> None:
-        """Wake up whoever waits for news."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
-
-    def _certificate_has_expired(self) -> bool:
-        if self.kit.expires_at > datetime.now(timezone.utc):
-            return False
-        self._ended = (
-            f"the session has ended and cannot log in again: the user's certificate in {self.kit.root} expired at "
-            f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask the project's admin for a new startup kit"
-        )
-        self.life.move(SessionState.CLOSED, self._ended)
-        _begin(self.close(), self._endings)
-        self._tell()
-        return True
-
-    def _unreachable(self, timeout: float) -> NoConnection:
-        if self._link is None:
-            if isinstance(self._trouble, NoConnection):
-                return self._trouble  # what was wrong says more than that time is up
-            return NoConnection(
-                f"no answer from the FL server at {self.kit.address} within {timeout:g} s. "
-                "Is it running, and is there a firewall between?"
-            )
-        trouble = str(self._trouble or f"the server at {self.kit.address} does not answer")
-        away = time.monotonic() - self._lost_at
-        return NoConnection(
-            f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}. The session goes "
-            "on trying: give the command again when its state is 'ready', or raise the time-out with set_timeout()"
-        )
+    async def _end(self, why: FlareError) -> None:
+        self._fail(why)
+        self._forget()
+        self._reader.cancel()
+        if self._watcher is not None and self._watcher is not asyncio.current_task():
+            self._watcher.cancel()
+        await self._transport.close()
 
 
-def _begin(coroutine: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
-    """Run a coroutine as one of some tasks; asyncio itself keeps no hold on them."""
-    task = asyncio.get_running_loop().create_task(coroutine, name="flare-connection")
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-    task.add_done_callback(_look_at)
-    return task
-
-
-def _look_at(task: asyncio.Task[Any]) -> None:
+def _look_at(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
-        task.exception()  # asyncio complains about errors that nobody looked at; the caller may have left
-
-
-def _refusal(error: FlareError) -> bool:
-    """Whether waiting does not help: somebody else answers, or the server does not accept the user.
-
-    A server that is just coming up also refuses to register clients, so that is none.
-    """
-    return isinstance(error, ServerIdentityError) or not isinstance(error, (NoConnection, FLCommunicationError))
+        task.exception()  # asyncio complains about errors that nobody looked at

@@ -15,7 +15,7 @@ from typing import Any
 import msgpack
 
 from ..errors import ProtocolError
-from .values import unpack
+from .safe_msgpack import unpack
 
 HEADERS = "__headers__"
 """The key under which a Shareable keeps its headers."""

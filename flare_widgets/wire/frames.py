@@ -14,7 +14,7 @@ from typing import Any
 import msgpack
 
 from ..errors import ProtocolError
-from .values import unpack
+from .safe_msgpack import unpack
 
 _PREFIX = struct.Struct(">IHBBHHHH")
 PREFIX_SIZE = _PREFIX.size

@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
+from ..formatting.text import said
 from ..kit import StartupKit, leads_to_root, subject, verify
-from ..text import said
 from . import fobs, hci
 from .cell import Reply
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InternalError, ProtocolError
-from ..text import said
+from ..formatting.text import said
 from . import fobs, hci
-from .dialect import NEWEST, Dialect
+from .features import NEWEST, Dialect
 
 UPLOAD_CHANNEL, UPLOAD_TOPIC, ABORT_TOPIC = "aux_communication", "ObjectStreamer.Request", "ObjectStreamer.Abort"
 UPLOAD_CHUNK = 1 << 20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from flare_widgets.federation.desk import ProcessState
 from flare_widgets.federation.faults import FAULTS, why_not, words
-from flare_widgets.views.faults import ProcessRow
+from flare_widgets.federation.mailbox import ProcessState
+from flare_widgets.views.faults.view import ProcessRow
 
 _STATES = {"kill": "killed", "pause": "paused", "slow": "slow", "back": "running"}
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from scripted import ScriptedWatch
 
-from flare_widgets.monitoring.jobs import JobsSnapshot, ListedJob
-from flare_widgets.monitoring.parts import Point, Round, Series, StatusChange
+from flare_widgets.monitoring.job.model import Point, Round, Series, StatusChange
+from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 
 STATUSES = ("FINISHED:COMPLETED", "FINISHED:COMPLETED", "FINISHED:EXECUTION_EXCEPTION", "FINISHED:ABORTED")
 NAMES = ("hello-numpy", "cifar10-fedavg", "brats-segmentation", "statistics")
@@ -113,14 +113,14 @@ class ScriptedMonitor:
             thread.join(10)
 
     def open_job(self, job_id: str) -> Any:
-        from flare_widgets.views.job import JobView
+        from flare_widgets.views.job.view import JobView
 
         job = next(job for job in self.snapshot.jobs if job.job_id == job_id)
         watch = ScriptedWatch(name=job.name)
         return JobView(watch), lambda: None
 
     def compare(self, job_ids: list[str]) -> Any:
-        from flare_widgets.views.compare import CompareView
+        from flare_widgets.views.compare.view import CompareView
 
         jobs = {job.job_id: job for job in self.snapshot.jobs}
         return CompareView(

@@ -13,10 +13,10 @@ from typing import Any
 
 from scripted import ScriptedWatch
 
-from flare_widgets.api.info import ClientInfo, ServerInfo, SystemInfo
+from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import InvalidJobDefinition, TransferCancelled
-from flare_widgets.views.job import JobView
-from flare_widgets.views.submit import SubmitForm
+from flare_widgets.views.job.view import JobView
+from flare_widgets.views.submit.view import SubmitForm
 
 
 class ScriptedServer:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from flare_widgets.api.info import ClientInfo, ServerInfo, SystemInfo
-from flare_widgets.monitoring.system import Connected, Site, SiteJob, SystemSnapshot, fold_system
-from flare_widgets.views.system import SystemView
+from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
+from flare_widgets.monitoring.system.snapshot import Connected, Site, SiteJob, SystemSnapshot, fold_system
+from flare_widgets.views.system.view import SystemView
 
 JOB = SiteJob("76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11", "app", "started")
 

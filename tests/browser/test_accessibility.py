@@ -77,7 +77,7 @@ def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
     table = JobsPanel(
         shown(
             themed,
-            "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+            "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
             "monitor = ScriptedMonitor(12)",
             "view = JobsView(monitor, monitor.open_job, monitor.compare)\nview.show()",
         )
@@ -155,7 +155,7 @@ def test_the_session_badge(themed: NotebookPage) -> None:
 def test_the_faults_view(themed: NotebookPage) -> None:
     output = shown(
         themed,
-        "from flare_widgets.views.faults import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
+        "from flare_widgets.views.faults.view import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
         "board = ScriptedBoard('server', 'hospital-a', 'hospital-b', 'hospital-c')",
         "view = FaultsView(board)\nview.show()",
     )

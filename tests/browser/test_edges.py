@@ -20,7 +20,7 @@ JOB = (
     "watch.say('RUNNING')"
 )
 JOBS = (
-    "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+    "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
     "monitor = ScriptedMonitor(12)\n"
     "table = JobsView(monitor, monitor.open_job, monitor.compare)\ntable.show()"
 )
@@ -99,9 +99,9 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
 
 def test_a_killed_kernel_is_said_by_each_of_the_other_views(notebook, pictures):
     notebook.create(
-        "from flare_widgets.views.compare import CompareView\nfrom scripted import ScriptedWatch\n"
+        "from flare_widgets.views.compare.view import CompareView\nfrom scripted import ScriptedWatch\n"
         "both = CompareView([ScriptedWatch(), ScriptedWatch()], keep=True)\nboth.show()",
-        "from flare_widgets.views.faults import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
+        "from flare_widgets.views.faults.view import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
         "faults = FaultsView(ScriptedBoard('server', 'hospital-a'))\nfaults.show()",
         "from scripted_submit import ScriptedServer, make_jobs, show\nimport pathlib, tempfile\n"
         "root = pathlib.Path(tempfile.mkdtemp()).resolve()\nmake_jobs(root)\n"
@@ -322,8 +322,8 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
     cells = (
         "import dataclasses\n" + JOB,
         f"bad, long, marks = {BAD!r}, 'W' * 1_000_000, 'x' + '\\u0301' * 500\n"
-        "from flare_widgets.monitoring.snapshot import SiteDeployment\n"
-        "from flare_widgets.monitoring.parts import Point, Round, Series\n"
+        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import Point, Round, Series\n"
         "evil = [bad, long, marks]\n"
         "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\n"
         "facts = dict(name=bad, submitter=long, study=marks, workflow=bad, trouble=bad,\n"
@@ -331,16 +331,17 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
         "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\n"
         "watch = ScriptedWatch(**{**facts, 'sites': sites})",
         "view = show_job(watch, session, keep=True)",
-        "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+        "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
         "monitor = ScriptedMonitor(6)\n"
         "jobs = [dataclasses.replace(j, name=e, submitter=e, study=e, status=s) for j, e, s in\n"
         "  zip(monitor.snapshot.jobs, evil * 2, ('RUNNING', 'FINISHED:COMPLETED', bad, 'SUBMITTED', long, marks))]\n"
         "monitor.say(jobs=tuple(jobs), trouble=bad)\n"
         "table = JobsView(monitor, monitor.open_job, monitor.compare)\ntable.show()",
-        "from flare_widgets.views.compare import CompareView\n"
+        "from flare_widgets.views.compare.view import CompareView\n"
         "w = [ScriptedWatch(**facts), ScriptedWatch(**{**facts, 'name': long})]\n"
         "both = CompareView(w, keep=True)\nboth.show()",
-        "from scripted_system import ScriptedSystem, show\nfrom flare_widgets.monitoring.system import SiteJob\n"
+        "from scripted_system import ScriptedSystem, show\n"
+        "from flare_widgets.monitoring.system.snapshot import SiteJob\n"
         "system = ScriptedSystem(bad, long, marks)\n"
         "system_view, admin = show(system)\n"
         "system.say(trouble=bad, address=bad, username=long, version=bad, resources=long,\n"

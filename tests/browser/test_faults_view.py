@@ -9,7 +9,7 @@ from lab_page import NotebookPage
 from playwright.sync_api import Locator, expect
 
 SETUP = (
-    "from flare_widgets.views.faults import FaultsView\n"
+    "from flare_widgets.views.faults.view import FaultsView\n"
     "from scripted_faults import ScriptedBoard\n"
     "board = ScriptedBoard('server', 'hospital-a', 'hospital-b')"
 )

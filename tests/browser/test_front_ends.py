@@ -100,7 +100,7 @@ def test_the_table_in_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) 
     """Keys reach the table and not the notebook, and a job stands within the table's view."""
     write(
         tmp_path,
-        "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+        "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
         "monitor = ScriptedMonitor(12)\nview = JobsView(monitor, monitor.open_job)\nview.show()",
     )
     with notebook_7(outside, lab, tmp_path) as notebook:
@@ -126,7 +126,7 @@ def test_voila(outside: Page, tmp_path: Path) -> None:
 
 
 def test_marimo(outside: Page, tmp_path: Path) -> None:
-    cell = f"{SETUP}\n{RUN}\n{OBEY}\nfrom flare_widgets.views.job import JobView\nimport marimo as mo\n"
+    cell = f"{SETUP}\n{RUN}\n{OBEY}\nfrom flare_widgets.views.job.view import JobView\nimport marimo as mo\n"
     cell += "shown = mo.ui.anywidget(JobView(watch, session))\nshown\n"
     body = "".join(f"    {line}\n" for line in cell.splitlines())
     app = tmp_path / "app.py"

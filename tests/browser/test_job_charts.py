@@ -10,7 +10,7 @@ from lab_page import NotebookPage
 from playwright.sync_api import Locator, expect
 
 SETUP = """
-from flare_widgets.monitoring.parts import Point, Round, Series
+from flare_widgets.monitoring.job.model import Point, Round, Series
 from flare_widgets.views.display import show_job
 from scripted import ScriptedWatch
 watch = ScriptedWatch()

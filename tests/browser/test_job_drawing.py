@@ -11,8 +11,8 @@ from playwright.sync_api import Locator, expect
 
 SETUP = """
 import time
-from flare_widgets.monitoring.failure import Failure
-from flare_widgets.monitoring.parts import Round, SiteTask
+from flare_widgets.monitoring.diagnosis import Failure
+from flare_widgets.monitoring.job.model import Round, SiteTask
 from flare_widgets.views.display import show_job
 from scripted import ScriptedWatch
 watch = ScriptedWatch()

@@ -12,7 +12,7 @@ from lab_page import NotebookPage, mime_types
 from playwright.sync_api import Locator, expect
 
 SETUP = """
-from flare_widgets.monitoring.parts import Best, KeyMetric, Point, Round, Series
+from flare_widgets.monitoring.job.model import Best, KeyMetric, Point, Round, Series
 from flare_widgets.views.display import show_job
 from scripted import ScriptedWatch
 watch = ScriptedWatch()

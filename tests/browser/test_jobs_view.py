@@ -13,7 +13,7 @@ from lab_page import NotebookPage
 from playwright.sync_api import expect
 
 SETUP = (
-    "from flare_widgets.views.jobs import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
+    "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
     "monitor = ScriptedMonitor({count})"
 )
 SHOW = "view = JobsView(monitor, monitor.open_job, monitor.compare)\nview.show()"
@@ -188,7 +188,7 @@ def test_news_change_single_rows_and_leave_the_rest_alone(bench, table):
     table.row(2).locator(".flw-col-status").click()
     table.grid.evaluate("grid => { window.__row = grid.querySelector('.flw-row[aria-selected=true]') }")
     bench.run_code(
-        "from flare_widgets.monitoring.jobs import ListedJob; import time\n"
+        "from flare_widgets.monitoring.job_list.watch import ListedJob; import time\n"
         "new = ListedJob('ffffffff-1', 'newcomer', 'default', 'me', 'SUBMITTED', time.time())\n"
         "monitor.say(jobs=(new, *monitor.snapshot.jobs))"
     )

@@ -14,13 +14,13 @@ from playwright.sync_api import Locator, expect
 
 HOSTILE = "<img src=x onerror=window.pwned++><script>window.pwned++</script>\u202e\x1b[2J"
 FINDINGS = (
-    "from flare_widgets.kit import Finding, KitReport\nfrom flare_widgets.views.kit import KitCheckup\n"
+    "from flare_widgets.kit import Finding, KitReport\nfrom flare_widgets.views.kit.view import KitCheckup\n"
     f"evil = {HOSTILE!r}\n"
     "KitCheckup.of(KitReport(evil, tuple(Finding('dates', outcome, evil + 'long' * 400 + outcome)\n"
     "    for outcome in ('failed', 'warning', 'skipped', 'ok'))))"
 )
 REPORT = (
-    "from flare_widgets.kit import Finding, KitReport\nfrom flare_widgets.views.kit import KitCheckup\n"
+    "from flare_widgets.kit import Finding, KitReport\nfrom flare_widgets.views.kit.view import KitCheckup\n"
     "findings = [Finding('folder', 'ok', 'kits/ada is a user\\'s startup kit')]\n"
     "KitCheckup.of(KitReport('kits/ada@example.org', tuple([*findings, *{more}])))"
 )

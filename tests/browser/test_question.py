@@ -11,7 +11,7 @@ from lab_page import NotebookPage, mime_types
 from playwright.sync_api import Locator, expect
 
 ASK = (
-    "from flare_widgets.views.question import QuestionView\n"
+    "from flare_widgets.views.core.confirm import QuestionView\n"
     "print('agreed:', QuestionView('Delete hello 76b8d043, which is FINISHED:COMPLETED, for good?').ask(60))"
 )
 
@@ -78,7 +78,7 @@ def test_every_word_can_be_read(bench: NotebookPage, question: Locator, theme: s
 @pytest.mark.skipif(HEARD, reason="this ipykernel reads clicks while a cell runs")
 def test_where_no_click_is_heard_the_kernel_asks(bench: NotebookPage) -> None:
     bench.fill(
-        "from types import SimpleNamespace\nfrom flare_widgets.magics.asking import confirm\n"
+        "from types import SimpleNamespace\nfrom flare_widgets.magics.prompt import confirm\n"
         "confirm(SimpleNamespace(config=SimpleNamespace(confirm=True, views=True)), 'Delete it?', yes=False)\n"
         "print('agreed')"
     )

@@ -186,7 +186,7 @@ def test_a_real_job_with_a_hostile_name_is_only_a_name(
     notebook.create(
         "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"
         "from flare_widgets.views.display import show_job, show_jobs\n"
-        "from flare_widgets.views.compare import CompareView\n"
+        "from flare_widgets.views.compare.view import CompareView\n"
         f"session = connect('{federation.admin_kit}')\nmonitor = Monitor(session)\njob = {job_id!r}",
         "view = show_job(monitor.watch(job), session)",
         "table = show_jobs(monitor)",

@@ -201,7 +201,7 @@ def test_it_does_not_change_the_look_of_other_views(shown, panel):
 def test_hostile_names_stay_text(shown, panel, pictures):
     shown.page.evaluate("() => { window.pwned = 0 }")
     shown.run_code(
-        "from flare_widgets.monitoring.system import Site, SiteJob\n"
+        "from flare_widgets.monitoring.system.snapshot import Site, SiteJob\n"
         "evil = '<img src=x onerror=window.pwned++><script>window.pwned++</script>\\u202e'\n"
         "system.say(sites=(Site(evil, jobs=(SiteJob(evil, evil),), version=evil, resources=evil),), trouble=evil)"
     )

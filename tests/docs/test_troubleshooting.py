@@ -11,9 +11,9 @@ import pytest
 from blocks import DOCS, ROOT
 
 from flare_widgets import errors
-from flare_widgets.api import checkup
+from flare_widgets.api import kit_check
 from flare_widgets.kit.checks import CHECKS
-from flare_widgets.monitoring.failure.model import KINDS
+from flare_widgets.monitoring.diagnosis.model import KINDS
 
 PAGE = (DOCS / "troubleshooting.md").read_text()
 EXCEPTIONS = [
@@ -38,7 +38,7 @@ def test_each_kind_of_failure_has_a_row() -> None:
 def test_each_check_of_a_kit_has_a_row() -> None:
     rows = PAGE.partition("### What the check-up finds")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `([\w ]+)` \|", rows, re.MULTILINE) == [check.name for check in CHECKS] + list(
-        checkup._NETWORK
+        kit_check._NETWORK
     )
 
 

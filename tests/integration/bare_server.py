@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from flare_widgets.federation import environment, folders, provision
+from flare_widgets.federation import environment, layout, provision
 from flare_widgets.federation.ports import Port
 
 
@@ -43,7 +43,7 @@ def bare_server(folder: Path, change: Callable[[Path], Any] | None = None, *, sc
             capture_output=True,
             timeout=60,
         )
-        kits = folder / folders.KITS
+        kits = folder / layout.KITS
         if change is not None:
             change(kits)
         with (folder / "server.log").open("wb") as log:

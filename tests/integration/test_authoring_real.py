@@ -19,7 +19,7 @@ from flare_widgets import NotebookEnv
 from flare_widgets.api import new_secure_session
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobSnapshot
-from flare_widgets.views.job import JobView
+from flare_widgets.views.job.view import JobView
 
 NUMPY = """\
 import argparse

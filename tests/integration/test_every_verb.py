@@ -18,7 +18,7 @@ from flare_widgets.api import Session
 from flare_widgets.federation import LocalFederation
 from flare_widgets.magics.verbs import VERBS
 from flare_widgets.monitoring import JobSnapshot
-from flare_widgets.views.kit import KitCheckup
+from flare_widgets.views.kit.view import KitCheckup
 
 
 @pytest.fixture(scope="module")

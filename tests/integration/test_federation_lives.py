@@ -18,10 +18,10 @@ from training import write_training_job
 
 from flare_widgets.api import Session, new_secure_session
 from flare_widgets.errors import InvalidArgumentError
-from flare_widgets.federation import FederationError, LocalFederation, processes, starting
+from flare_widgets.federation import FederationError, LocalFederation, processes, startup
 from flare_widgets.federation.faults import inject
 from flare_widgets.monitoring import Monitor
-from flare_widgets.monitoring.text import describe
+from flare_widgets.monitoring.job.format import describe
 
 psutil = pytest.importorskip("psutil")
 if importlib.util.find_spec("nvflare") is None:
@@ -86,7 +86,7 @@ def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFeder
     assert listed.sites == ("lyon-1", "site-2") == federation.site_names
     assert listed.port == federation.port
     assert federation.running
-    assert starting.connected_sites(federation.admin_kit) == {"lyon-1", "site-2"}
+    assert startup.connected_sites(federation.admin_kit) == {"lyon-1", "site-2"}
     assert repr(federation) == f"<LocalFederation lyon-1, site-2: running on port {federation.port}>"
     assert federation.start() is federation
     # Its key of the authority is as private as the others, and has nobody's key besides.

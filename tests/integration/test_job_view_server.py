@@ -11,12 +11,11 @@ import pytest
 from common import LEAD, MEMBER, Finished, wait_until
 from jobs import with_code, write_job
 
-from flare_widgets.api import Session, connect
+from flare_widgets.api import Session, connect, permissions
 from flare_widgets.errors import JobNotFound
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import Monitor
-from flare_widgets.views import rights
-from flare_widgets.views.job import JobView
+from flare_widgets.views.job.view import JobView
 
 #: A site and a server that log a line every now and then.
 CHATTY = """
@@ -161,7 +160,7 @@ def test_a_lead_is_told_before_and_the_servers_answer_decides(
     assert all("your role lead may" in reason and "only jobs you submitted" in reason for reason in reasons.values())
     assert shown.act("clone")["state"] == "ready", "it was done although it is grey"
     # A forecast may be wrong: what the server says then is shown.
-    monkeypatch.setattr(rights, "why_not", lambda *_, **__: "")
+    monkeypatch.setattr(permissions, "why_not", lambda *_, **__: "")
     refused = shown.act("clone")
     assert refused["state"] == "failed"
     assert "not authorized" in refused["words"].lower()

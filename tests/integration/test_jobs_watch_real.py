@@ -20,7 +20,7 @@ from oracle import Oracle
 from flare_widgets.api import Session, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobsWatch, ListedJob, Monitor
-from flare_widgets.views.jobs import JobsView
+from flare_widgets.views.jobs.view import JobsView
 
 
 class Sent(BaseComm):

@@ -18,7 +18,7 @@ from IPython.utils.capture import capture_output
 from flare_widgets import StartupKit
 from flare_widgets.api import KitReport, check_kit
 from flare_widgets.federation import LocalFederation
-from flare_widgets.wire import link
+from flare_widgets.wire import connection
 
 STEPS = ["host", "port", "TLS", "server identity", "login", "clock"]
 
@@ -85,14 +85,14 @@ def test_the_kit_of_another_project(federation: LocalFederation, kit: Path) -> N
 
 def test_a_clock_that_is_wrong(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock:
-        monotonic = staticmethod(link.time.monotonic)
+        monotonic = staticmethod(connection.time.monotonic)
 
         @staticmethod
         def time() -> float:
             return real() - 3600
 
-    real = link.time.time
-    monkeypatch.setattr(link, "time", Clock)
+    real = connection.time.time
+    monkeypatch.setattr(connection, "time", Clock)
     report = check_kit(federation.admin_kit)
     assert report.ok
     assert "clock is 60 min behind the server's" in report["clock"].sentence

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from flare_widgets.federation import FederationError, LocalFederation, processes, starting
+from flare_widgets.federation import FederationError, LocalFederation, processes, startup
 
 psutil = pytest.importorskip("psutil")
 if importlib.util.find_spec("nvflare") is None:  # not imported here: that it is not needed is part of the test
@@ -68,7 +68,7 @@ def wait_until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def connected(federation: LocalFederation) -> set[str]:
-    return starting.connected_sites(federation.admin_kit)
+    return startup.connected_sites(federation.admin_kit)
 
 
 def write_slow_job(folder: Path) -> Path:
@@ -238,13 +238,13 @@ def test_when_the_users_process_ends_so_does_the_federation(then: str) -> None:
 
 
 def test_a_server_that_cannot_start_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    provision = starting._Start._provision
+    provision = startup._Start._provision
 
-    def corrupt(start: starting._Start) -> None:
+    def corrupt(start: startup._Start) -> None:
         provision(start)
         (start._folder / "kits" / "server" / "startup" / "fed_server.json").write_text("not JSON")
 
-    monkeypatch.setattr(starting._Start, "_provision", corrupt)
+    monkeypatch.setattr(startup._Start, "_provision", corrupt)
     federation = LocalFederation(1)
     with pytest.raises(FederationError) as caught:
         federation.start()

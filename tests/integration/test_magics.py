@@ -17,7 +17,7 @@ from jobs import write_job
 from flare_widgets.api import Session, SystemInfo
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobSnapshot
-from flare_widgets.views.job import JobView
+from flare_widgets.views.job.view import JobView
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ from training_jobs import fed_avg
 
 from flare_widgets.api import MonitorReturnCode, Session, connect
 from flare_widgets.federation import LocalFederation
-from flare_widgets.monitoring import JobSnapshot, Monitor, WatchState, aftermath
-from flare_widgets.monitoring.polling import Polling
-from flare_widgets.monitoring.sources import Clock, Rounds
+from flare_widgets.monitoring import JobSnapshot, Monitor, WatchState
+from flare_widgets.monitoring.diagnosis import final_fetch
+from flare_widgets.monitoring.polling.pending import Polling
+from flare_widgets.monitoring.polling.polls import Clock, Rounds
 
 PATIENCE = 120.0
 ROUNDS = 5
@@ -222,7 +223,7 @@ def test_a_member_sees_what_sites_do_and_is_told_the_rest(trained: Trained) -> N
 def test_of_a_large_result_only_the_log_is_asked_for(
     federation: LocalFederation, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aftermath, "MOST_RESULT", 1000)
+    monkeypatch.setattr(final_fetch, "MOST_RESULT", 1000)
     with connect(federation.admin_kit) as session:
         watch = Monitor(session).watch(trained.job_id)
         assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED

@@ -19,13 +19,7 @@ from fragile import Fragile
 from jobs import write_job
 from oracle import Oracle
 
-from flare_widgets.api import (
-    FlareError,
-    NoConnection,
-    Session,
-    SessionState,
-    new_secure_session,
-)
+from flare_widgets.api import FlareError, NoConnection, Session, SessionState, new_secure_session
 from flare_widgets.kit import StartupKit
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,8 +26,8 @@ from flare_widgets.api import (
     SessionStatus,
     new_secure_session,
 )
-from flare_widgets.wire import watch
-from flare_widgets.wire.states import FOLLOWING
+from flare_widgets.wire import keepalive
+from flare_widgets.wire.session_state import FOLLOWING
 
 CONNECTING, READY, RECONNECTING = SessionState.CONNECTING, SessionState.READY, SessionState.RECONNECTING
 EXPIRED, CLOSED = SessionState.EXPIRED, SessionState.CLOSED
@@ -103,8 +103,8 @@ def call() -> Iterator[Callable[..., Future[Any]]]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is a matter of 20 s for the sake of slow lines takes 2."""
-    monkeypatch.setattr(watch, "SILENCE", 1.0)
-    monkeypatch.setattr(watch, "LONG_PATIENCE", 1.0)
+    monkeypatch.setattr(keepalive, "SILENCE", 1.0)
+    monkeypatch.setattr(keepalive, "LONG_PATIENCE", 1.0)
 
 
 def stored(folder: Path, name: str, ballast: int = 0) -> Path:

@@ -13,7 +13,7 @@ from jobs import state, write_job
 
 from flare_widgets.api import Session, connect
 from flare_widgets.federation import LocalFederation
-from flare_widgets.views.submit import SubmitForm
+from flare_widgets.views.submit.view import SubmitForm
 
 
 @pytest.fixture

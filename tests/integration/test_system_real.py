@@ -14,8 +14,8 @@ from jobs import write_job
 from flare_widgets.api import AuthorizationError, Session, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import Monitor
-from flare_widgets.monitoring.system_text import describe_system, site_state, troubles
-from flare_widgets.views.system import SystemView
+from flare_widgets.monitoring.system.format import describe_system, site_state, troubles
+from flare_widgets.views.system.view import SystemView
 
 
 @pytest.fixture(scope="module")

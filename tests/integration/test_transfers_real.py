@@ -18,7 +18,8 @@ from fragile import Fragile
 from jobs import write_job
 from proxy import Proxy
 
-from flare_widgets.api import NoConnection, Session, TransferCancelled, download, new_secure_session, transfer
+from flare_widgets.api import NoConnection, Session, TransferCancelled, new_secure_session
+from flare_widgets.api.transfer import download, upload
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import frames, transports
 from flare_widgets.wire.transports import Transport
@@ -341,7 +342,7 @@ def test_a_job_whose_chunk_was_lost_arrives_whole(
 ) -> None:
     job = unstarted(tmp_path, "lost-chunk", 10 * MB)
     opened = losing(monkeypatch, 5 * MB)
-    monkeypatch.setattr(transfer, "PATIENCE", (0.5, 20.0))
+    monkeypatch.setattr(upload, "PATIENCE", (0.5, 20.0))
     told: list[int] = []
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
         job_id = session.submit_job(str(job), progress=lambda done, total: told.append(done))

@@ -8,7 +8,7 @@ import json
 import comm
 from comm.base_comm import BaseComm
 
-from flare_widgets.views.outputs import Outputs
+from flare_widgets.views.core.output_handles import Outputs
 
 
 class RecordingComm(BaseComm):

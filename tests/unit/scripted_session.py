@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flare_widgets.api import SessionState
-from flare_widgets.api.info import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import JobNotDone
 
 NO_FILE = "tail: cannot open 'x' for reading: No such file or directory"

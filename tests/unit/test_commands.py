@@ -13,14 +13,8 @@ from nvflare.apis.utils.format_check import name_check
 from nvflare.fuel.flare_api import flare_api as theirs
 
 from flare_widgets.api import commands
-from flare_widgets.api.info import ClientInfo, JobInfo, ServerInfo, SystemInfo
-from flare_widgets.errors import (
-    InternalError,
-    InvalidArgumentError,
-    InvalidJobDefinition,
-    JobNotFound,
-    JobNotRunning,
-)
+from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.errors import InternalError, InvalidArgumentError, InvalidJobDefinition, JobNotFound, JobNotRunning
 from flare_widgets.wire.hci import Reply
 from flare_widgets.wire.transfers import RemoteFile
 

@@ -24,11 +24,11 @@ from test_monitoring_text import DOING, HEAD, JOB, METRIC, ROUND, T, ended, runn
 
 from flare_widgets.api import JobNotFound, JobTimeout
 from flare_widgets.errors import InvalidArgumentError
+from flare_widgets.formatting.text import columns
 from flare_widgets.monitoring import JobSnapshot, console
 from flare_widgets.monitoring.console import LiveLine, follow
-from flare_widgets.monitoring.parts import Scheduling
-from flare_widgets.monitoring.summary import summary
-from flare_widgets.text import columns
+from flare_widgets.monitoring.job.model import Scheduling
+from flare_widgets.monitoring.job.summary import summary
 
 PATIENCE = 20.0
 
@@ -239,7 +239,7 @@ def test_the_line_goes_on_without_news(
 ) -> None:
     monkeypatch.setattr(console, "_TICK", 0.02)
     clock = iter(range(10_000))
-    monkeypatch.setattr("flare_widgets.monitoring.text.time.time", lambda: T + 134 + next(clock))
+    monkeypatch.setattr("flare_widgets.monitoring.job.format.time.time", lambda: T + 134 + next(clock))
     there = terminal(200)
     script(running())
     with pytest.raises(JobTimeout):

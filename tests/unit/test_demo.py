@@ -11,7 +11,7 @@ from recording import RecordingComm
 from test_monitoring_text import ROUND, ended, running, submitted
 
 from flare_widgets.demo import _Told
-from flare_widgets.views.job import JobView
+from flare_widgets.views.job.view import JobView
 
 
 def sent(snapshot: Any) -> dict[str, Any]:

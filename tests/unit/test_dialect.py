@@ -8,13 +8,13 @@ from typing import Any
 import kits
 import pytest
 
-from flare_widgets.api import download
+from flare_widgets.api.transfer import download
 from flare_widgets.errors import NoConnection
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
 from flare_widgets.wire.cell import Reply
-from flare_widgets.wire.dialect import NEWEST, Dialect, nobody_serves
-from flare_widgets.wire.link import NoSuchService
+from flare_widgets.wire.connection import NoSuchService
+from flare_widgets.wire.features import NEWEST, Dialect, nobody_serves
 from flare_widgets.wire.login import Registration
 from flare_widgets.wire.transfers import RemoteFile, Upload
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from flare_widgets.monitoring import dispatch
-from flare_widgets.monitoring.dispatch import Dispatcher, Lane
+from flare_widgets.monitoring import callbacks
+from flare_widgets.monitoring.callbacks import Dispatcher, Lane
 
 PATIENCE = 20
 
@@ -66,7 +66,7 @@ def test_a_call_that_raises_leaves_the_lane_open(error: BaseException, caplog: p
 
 
 def test_threads_end_when_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "_IDLE", 0.01)
+    monkeypatch.setattr(callbacks, "_IDLE", 0.01)
     threads: list[threading.Thread] = []
     barrier = threading.Barrier(6)
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from flare_widgets.errors import AuthorizationError, InternalError, NoConnection, SessionClosed
-from flare_widgets.monitoring import evidence, explain, gather
+from flare_widgets.monitoring import explain, gather
+from flare_widgets.monitoring.diagnosis import collect
 
 JOB = "71e56621-645d-4c61-9aab-ed79565901a8"
 ENDED = {
@@ -102,7 +103,7 @@ def test_every_refusal_is_said(error: Exception, says: str) -> None:
 
 
 def test_whoever_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "PATIENCE", 0.1)
+    monkeypatch.setattr(collect, "PATIENCE", 0.1)
     began = time.monotonic()
     found, _ = gathered(lambda line: Future() if line.startswith("tail") else "some text")
     assert time.monotonic() - began < 3
@@ -115,7 +116,7 @@ def test_few_of_many_sites_are_asked_the_blamed_ones_first() -> None:
     found, session = gathered(lambda line: blame if line.startswith("grep server") else "text")
     asked = {line.split()[1] for line in session.lines if line.startswith("tail")}
     assert "s11" in asked
-    assert len(asked) == evidence.MOST_SITES
+    assert len(asked) == collect.MOST_SITES
     assert not any("more sites" in m for m in found.missing)
     found, _ = gathered(lambda _: "text")
     assert "the logs of 4 more sites, which were not asked" in found.missing

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flare_widgets.api import AsyncJob, AsyncSession, Job, Session
-from flare_widgets.api.faces import Awaiting, Blocking, attribute, drive, method
+from flare_widgets.api.dual import Awaiting, Blocking, attribute, drive, method
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flare_widgets.monitoring import Evidence, Failure, LogText, explain
-from flare_widgets.monitoring.failure import KINDS
-from flare_widgets.monitoring.failure.logs import LINES, WIDTH
+from flare_widgets.monitoring.diagnosis import KINDS
+from flare_widgets.monitoring.logs.records import LINES, WIDTH
 
 RECORDINGS = Path(__file__).parent / "recordings_failures"
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.failure.logs import LINES, WIDTH, Record, parse_log, tail
-from flare_widgets.monitoring.failure.traces import Frame, Trace, find_traces
+from flare_widgets.monitoring.diagnosis.tracebacks import Frame, Trace, find_traces
+from flare_widgets.monitoring.logs.records import LINES, WIDTH, Record, parse_log, tail
 
 AT = "2026-11-25 16:12:53,132"
 TRAINER = "/srv/flare/site-2/f0f9/app_site-2/custom/nets/train.py"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flare_widgets.federation import LocalFederation
-from flare_widgets.federation.checks import (
+from flare_widgets.federation.validation import (
     MAX_SITES,
     ROLES,
     breaks_commands,

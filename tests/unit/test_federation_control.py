@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flare_widgets.federation import control as module
-from flare_widgets.federation import folders, processes
-from flare_widgets.federation.control import Control
-from flare_widgets.federation.upkeep import MOST_RESTARTS
+from flare_widgets.federation import layout, processes
+from flare_widgets.federation import supervisor_client as module
+from flare_widgets.federation.restart_policy import MOST_RESTARTS
+from flare_widgets.federation.supervisor_client import Control
 
 SLEEP = "import time; time.sleep(60)"
 
@@ -54,7 +54,7 @@ def federation() -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, federation: str) -> Path:
-    return folders.make(federation, tmp_path / "federation")
+    return layout.make(federation, tmp_path / "federation")
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_supervisor_that_is_asked_to_end_ends_everything(
 USER = """
 import os, sys, time
 from pathlib import Path
-from flare_widgets.federation import control as module
+from flare_widgets.federation import supervisor_client as module
 module.site_command = lambda kit, name: [sys.executable, "-c", "import time; time.sleep(60)"]
 control = module.Control({federation!r}, Path({folder!r}))
 control.start_sites(["a"])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flare_widgets.federation import FederationError, folders
-from flare_widgets.federation.folders import KEEP_NEWEST, KEEP_SECONDS, Entry, outdated
+from flare_widgets.federation import FederationError, layout
+from flare_widgets.federation.layout import KEEP_NEWEST, KEEP_SECONDS, Entry, outdated
 
 HOUR = 3600.0
 NOW = 1_000_000_000.0
@@ -60,7 +60,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_new_folder_is_private(cache: Path) -> None:
-    folder = folders.make("0123456789ab", None)
+    folder = layout.make("0123456789ab", None)
     assert folder.parent == cache
     assert folder.name.endswith("-0123456789ab")
     assert mode(folder) == mode(folder / "logs") == mode(cache) == 0o700
@@ -69,24 +69,24 @@ def test_a_new_folder_is_private(cache: Path) -> None:
 def test_a_chosen_folder_becomes_private(tmp_path: Path) -> None:
     chosen = tmp_path / "a" / "b"
     chosen.mkdir(parents=True, mode=0o755)
-    assert folders.make("0123456789ab", chosen) == chosen
+    assert layout.make("0123456789ab", chosen) == chosen
     assert mode(chosen) == 0o700
 
 
 def test_pruning(cache: Path) -> None:
-    old, young = folders.make("00000000000a", None), folders.make("00000000000b", None)
+    old, young = layout.make("00000000000a", None), layout.make("00000000000b", None)
     week_ago = time.time() - KEEP_SECONDS - 60
     os.utime(old / "alive", (week_ago, week_ago))
     (cache / "mine").mkdir()
-    assert folders.prune() == [old]
+    assert layout.prune() == [old]
     assert sorted(cache.iterdir()) == sorted([young, cache / "mine"])
 
 
 def test_a_failed_start_leaves_its_logs(cache: Path) -> None:
-    folder = folders.make("00000000000a", None)
+    folder = layout.make("00000000000a", None)
     (folder / "kits" / "server").mkdir(parents=True)
     (folder / "logs" / "server.log").touch()
-    folders.keep_logs_only(folder)
+    layout.keep_logs_only(folder)
     assert [path.name for path in folder.iterdir()] == ["logs"]
     assert (folder / "logs" / "server.log").exists()
 
@@ -99,7 +99,7 @@ def test_without_a_usable_cache_the_temporary_folder_serves(
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / bad))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    root = folders.default_root()
+    root = layout.default_root()
     assert root.parent == tmp_path / "tmp"
     assert mode(root) == 0o700
 
@@ -111,4 +111,4 @@ def test_a_link_in_the_temporary_folder_is_not_trusted(tmp_path: Path, monkeypat
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"flare-widgets-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FederationError, match="folder="):
-        folders.default_root()
+        layout.default_root()

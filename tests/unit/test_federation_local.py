@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flare_widgets.federation import FederationError, FederationNotInstalled, LocalFederation, starting
-from flare_widgets.federation.starting import _enumerate, _failure, _in_words
+from flare_widgets.federation import FederationError, FederationNotInstalled, LocalFederation, startup
+from flare_widgets.federation.startup import _enumerate, _failure, _in_words
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_the_folder_is_looked_at_again_when_it_matters(tmp_path: Path) -> None:
 def test_a_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "federation"
     monkeypatch.setattr(
-        starting, "own_module", lambda *_: [sys.executable, "-c", "raise SystemExit('no certificates today')"]
+        startup, "own_module", lambda *_: [sys.executable, "-c", "raise SystemExit('no certificates today')"]
     )
     with pytest.raises(FederationError) as caught:
         LocalFederation(folder=folder).start()
@@ -90,7 +90,7 @@ def test_a_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_slow_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "own_module", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(startup, "own_module", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(FederationError, match="did not start in time: the provisioner had not finished"):
         LocalFederation(folder=tmp_path, start_timeout=0.3).start()
 

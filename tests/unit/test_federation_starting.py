@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flare_widgets.federation import FederationError, starting
-from flare_widgets.federation.control import Ended
-from flare_widgets.federation.starting import Run, bring_up
+from flare_widgets.federation import FederationError, startup
+from flare_widgets.federation.startup import Run, bring_up
+from flare_widgets.federation.supervisor_client import Ended
 
 
 class World:
@@ -63,12 +63,12 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(starting, "Control", world.control)
-    monkeypatch.setattr(starting._Start, "_provision", lambda _: None)
-    monkeypatch.setattr(starting, "_listens", lambda pid, port: pid is not None and world.listening)
-    monkeypatch.setattr(starting, "answers", lambda port: world.somebody_answers)
-    monkeypatch.setattr(starting, "connected_sites", world.connected)
-    monkeypatch.setattr(starting, "_FIRST_ASK", 0.0)
+    monkeypatch.setattr(startup, "Control", world.control)
+    monkeypatch.setattr(startup._Start, "_provision", lambda _: None)
+    monkeypatch.setattr(startup, "_listens", lambda pid, port: pid is not None and world.listening)
+    monkeypatch.setattr(startup, "answers", lambda port: world.somebody_answers)
+    monkeypatch.setattr(startup, "connected_sites", world.connected)
+    monkeypatch.setattr(startup, "_FIRST_ASK", 0.0)
     return world
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flare_widgets.federation.upkeep import MOST_RESTARTS, PATIENCE, RESTARTS_WITHIN, Action, decide
+from flare_widgets.federation.restart_policy import MOST_RESTARTS, PATIENCE, RESTARTS_WITHIN, Action, decide
 
 NOW = 1000.0
 

@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flare_widgets.monitoring import JobSnapshot, fold
-from flare_widgets.monitoring.facts import (
+from flare_widgets.monitoring.diagnosis import Failure
+from flare_widgets.monitoring.job.model import GROUPS, Best, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
+from flare_widgets.monitoring.job.reducer import MOST_EVENTS, MOST_ROUNDS, MOST_SERIES
+from flare_widgets.monitoring.job.snapshot import SILENT_AFTER, UNLOOKED, ZOMBIE_AFTER, Cell
+from flare_widgets.monitoring.job.updates import (
     Failed,
     Learned,
     LogRead,
@@ -22,19 +26,6 @@ from flare_widgets.monitoring.facts import (
     Trouble,
     Workflow,
 )
-from flare_widgets.monitoring.failure import Failure
-from flare_widgets.monitoring.fold import MOST_EVENTS, MOST_ROUNDS, MOST_SERIES
-from flare_widgets.monitoring.parts import (
-    GROUPS,
-    Best,
-    Event,
-    KeyMetric,
-    Point,
-    Round,
-    SiteActivity,
-    SiteTask,
-)
-from flare_widgets.monitoring.snapshot import SILENT_AFTER, UNLOOKED, ZOMBIE_AFTER, Cell
 
 JOB = "job"
 T = 1_795_000_000.0

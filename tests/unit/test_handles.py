@@ -29,7 +29,7 @@ from flare_widgets.api import (
     connect,
     connect_async,
 )
-from flare_widgets.api.jobs import Handle
+from flare_widgets.api.job import Handle
 
 IDS = [f"{n}{n}4e28ba-2fa1-41d2-883f-0016d3cca42{n}" for n in (1, 2)]
 IDS.append(IDS[0].replace("28ba", "99ba"))
@@ -429,7 +429,7 @@ def test_progress_is_told_in_the_loop_that_awaits(kit: Path, server: FlareServer
 
     async def main() -> None:
         async with connect_async(kit, timeout=5) as session:
-            from flare_widgets.api import transfer
+            from flare_widgets.api.transfer import upload as transfer
 
             def upload(link: Any, kit: Any, folder: Any, command: Any, progress: Any) -> Any:
                 progress(1, 2)

@@ -18,24 +18,25 @@ PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
 MAY = {
     "errors": set(),
     "_version": set(),
-    "text": set(),
-    "kit": {"errors", "text"},
-    "wire": {"kit", "errors", "text"},
-    "api": {"wire", "kit", "errors", "text"},
-    "monitoring": {"api", "wire", "kit", "errors", "text"},
-    "config": {"api", "errors", "text"},
+    "formatting": set(),
+    "kit": {"errors", "formatting"},
+    "wire": {"kit", "errors", "formatting"},
+    "api": {"wire", "kit", "errors", "formatting"},
+    "monitoring": {"api", "wire", "kit", "errors", "formatting"},
+    "config": {"api", "errors", "formatting"},
     "options": set(),
-    "manager": {"monitoring", "api", "kit", "errors", "text"},
-    "views": {"manager", "monitoring", "api", "kit", "errors", "text"},
+    "manager": {"monitoring", "api", "kit", "errors", "formatting"},
+    "views": {"manager", "monitoring", "api", "kit", "errors", "formatting"},
     "federation": {"api", "errors"},
     "authoring": {"api", "errors"},
     "magics": {
-        "views", "manager", "monitoring", "api", "kit", "errors", "text", "federation", "authoring",
+        "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "config", "options",
     },
     "demo": {"monitoring"},
     "cli": {
-        "demo", "views", "manager", "monitoring", "api", "kit", "errors", "text", "federation", "authoring", "magics",
+        "demo", "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
+        "magics",
         "config", "options",
     },
 }
@@ -44,9 +45,9 @@ MAY = {
 #: The imports upwards, inside a function (or for type checkers): users look for ``check`` beside ``load``, and half of
 #: its report needs the wire, which needs the kit; and for ``watch`` beside ``wait``, where a monitor needs the API.
 EXCEPTIONS = {
-    ("kit.startup", "flare_widgets.api.checkup.check_kit"),
-    ("api.jobs", "flare_widgets.monitoring.console.follow"),
-    ("api.jobs", "flare_widgets.monitoring.snapshot.JobSnapshot"),
+    ("kit.startup", "flare_widgets.api.kit_check.check_kit"),
+    ("api.job", "flare_widgets.monitoring.console.follow"),
+    ("api.job", "flare_widgets.monitoring.job.snapshot.JobSnapshot"),
 }
 
 #: Importing them into a script that only wants the FLARE API would be a surprise.

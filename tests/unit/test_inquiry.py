@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from scripted_session import ScriptedSession
 
-from flare_widgets.monitoring import Failure, JobSnapshot, Monitor, fold_meta, inquiry
-from flare_widgets.monitoring.parts import Round, SiteTask
+from flare_widgets.monitoring import Failure, JobSnapshot, Monitor, fold_meta
+from flare_widgets.monitoring.diagnosis import stall_check
+from flare_widgets.monitoring.job.model import Round, SiteTask
 
 NOW = 1_795_474_345.0
 WAITING = {"job_id": "j", "status": "SUBMITTED", "submit_time": NOW - 100}
@@ -32,14 +33,14 @@ def test_only_a_job_that_does_not_come_along_gives_reason_to_ask() -> None:
     rounds = (Round(0, NOW - 520), Round(1, NOW - 510))
     done = SiteTask("a", "site-1", "train", 0, NOW - 520, NOW - 511, "OK")
     running = replace(known(RUNNING), rounds=rounds, tasks=(done,))
-    assert not inquiry.is_due(running, NOW)
-    assert inquiry.is_due(replace(running, tasks=(done, late)), NOW)
-    assert inquiry.is_due(replace(running, absent_seen_at=NOW + 1000), NOW)
-    assert inquiry.is_due(known(REFUSED), NOW)
-    assert inquiry.is_due(known(WAITING), NOW)  # no scheduler has looked at it for 100 s
-    assert not inquiry.is_due(known({**WAITING, "submit_time": NOW - 5}), NOW)
-    assert not inquiry.is_due(known({**REFUSED, "status": "FINISHED:ABORTED"}), NOW)
-    assert not inquiry.is_due(replace(known(REFUSED), trouble="no connection"), NOW)
+    assert not stall_check.is_due(running, NOW)
+    assert stall_check.is_due(replace(running, tasks=(done, late)), NOW)
+    assert stall_check.is_due(replace(running, absent_seen_at=NOW + 1000), NOW)
+    assert stall_check.is_due(known(REFUSED), NOW)
+    assert stall_check.is_due(known(WAITING), NOW)  # no scheduler has looked at it for 100 s
+    assert not stall_check.is_due(known({**WAITING, "submit_time": NOW - 5}), NOW)
+    assert not stall_check.is_due(known({**REFUSED, "status": "FINISHED:ABORTED"}), NOW)
+    assert not stall_check.is_due(replace(known(REFUSED), trouble="no connection"), NOW)
 
 
 @pytest.fixture
@@ -60,8 +61,8 @@ def test_the_answer_is_in_the_snapshot_until_the_job_goes_on(
     monitor: Monitor, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(inquiry, "gather", lambda _, meta: asked.append(meta["status"]))
-    monkeypatch.setattr(inquiry, "explain", lambda _: FEW)
+    monkeypatch.setattr(stall_check, "gather", lambda _, meta: asked.append(meta["status"]))
+    monkeypatch.setattr(stall_check, "explain", lambda _: FEW)
     told, went_on = threading.Event(), threading.Event()
     watch = monitor.watch("j")
     watch.on_failure(lambda snapshot, failure: told.set() if failure == FEW else None)
@@ -82,7 +83,7 @@ def test_an_inquiry_that_fails_leaves_the_watch_as_it_is(
         asked.set()
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(inquiry, "gather", gather)
+    monkeypatch.setattr(stall_check, "gather", gather)
     watch = monitor.watch("j")
     ended = threading.Event()
     watch.on_end(lambda _: ended.set())

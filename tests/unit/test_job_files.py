@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from flare_widgets.monitoring.job_files import DEFAULT_ROUNDS, read_config
+from flare_widgets.monitoring.logs.files import DEFAULT_ROUNDS, read_config
 
 
 @pytest.mark.parametrize(

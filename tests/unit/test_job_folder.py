@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from nvflare.private.fed.server.job_meta_validator import JobMetaValidator
 
-from flare_widgets.api import job_folder
-from flare_widgets.api.job_folder import is_job_folder, problems, read_job_folder
+from flare_widgets.api.transfer import job_folder
+from flare_widgets.api.transfer.job_folder import is_job_folder, problems, read_job_folder
 
 GOOD: dict[str, Any] = {"name": "hello", "resource_spec": {}, "min_clients": 1, "deploy_map": {"app": ["@ALL"]}}
 

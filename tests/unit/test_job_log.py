@@ -7,8 +7,8 @@ import re
 import pytest
 
 from flare_widgets.errors import AuthorizationError, InternalError, NoConnection
-from flare_widgets.monitoring import job_log
-from flare_widgets.monitoring.job_log import JobLog, LogState
+from flare_widgets.monitoring.logs import viewer
+from flare_widgets.monitoring.logs.viewer import JobLog, LogState
 
 JOB = "76b8d043-5f0e"
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_sent_is_replaced_and_long_lines_are_cut():
 
 
 def test_of_a_long_log_the_end_is_read(folder, monkeypatch):
-    monkeypatch.setattr(job_log, "_MOST_AT_FIRST", 1000)
+    monkeypatch.setattr(viewer, "_MOST_AT_FIRST", 1000)
     folder.write(*map(record, range(100)))
     folder.look()
     assert 0 < len(folder.log.lines) < 15
@@ -123,14 +123,14 @@ def test_of_a_long_log_the_end_is_read(folder, monkeypatch):
 
 
 def test_memory_is_bounded_and_numbers_stay(folder, monkeypatch):
-    monkeypatch.setattr(job_log, "_KEPT_LINES", 100)
+    monkeypatch.setattr(viewer, "_KEPT_LINES", 100)
     folder.write(*map(record, range(1, 501)))
     folder.look()
     log = folder.log
     assert len(log.lines) == len(log.levels) == 100
     assert (log.first, log.end) == (401, 501)
     assert log.lines[0].endswith("step 401")
-    monkeypatch.setattr(job_log, "_KEPT_CHARACTERS", 1000)
+    monkeypatch.setattr(viewer, "_KEPT_CHARACTERS", 1000)
     folder.write(record(501))
     folder.look()
     assert sum(map(len, log.lines)) <= 1000

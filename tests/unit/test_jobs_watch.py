@@ -13,8 +13,8 @@ from scripted_session import ScriptedSession
 from flare_widgets.api import SessionState
 from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
 from flare_widgets.monitoring import Monitor
-from flare_widgets.monitoring import jobs as watching
-from flare_widgets.monitoring.jobs import JobsSnapshot, ListedJob, read_list
+from flare_widgets.monitoring.job_list import watch as watching
+from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob, read_list
 
 NOW = 1_795_000_000.0
 
@@ -97,8 +97,8 @@ class Watcher:
 
 @pytest.fixture
 def watcher(monkeypatch):
-    monkeypatch.setattr(watching.pace, "_LIST", 0.05)
-    monkeypatch.setattr(watching.pace, "_LIST_IDLE", 0.05)
+    monkeypatch.setattr(watching.intervals, "_LIST", 0.05)
+    monkeypatch.setattr(watching.intervals, "_LIST_IDLE", 0.05)
     watcher = Watcher("a", "b")
     yield watcher
     watcher.monitor.close()

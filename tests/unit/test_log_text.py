@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flare_widgets.monitoring.log_text import at_level, last_lines, new_part, with_pattern
+from flare_widgets.monitoring.logs.filter import at_level, last_lines, new_part, with_pattern
 
 LOG = """\
 a line before the first record

@@ -19,7 +19,7 @@ from flare_widgets.api import MonitorReturnCode
 from flare_widgets.errors import AuthorizationError, JobNotFound, NoConnection, SessionClosed
 from flare_widgets.monitoring import JobSnapshot, Monitor, Watch, WatchState
 from flare_widgets.monitoring import monitor as monitor_module
-from flare_widgets.monitoring import polling as polling_module
+from flare_widgets.monitoring.polling import pending as polling_module
 
 PATIENCE = 20.0
 Make = Callable[..., Monitor]
@@ -188,7 +188,7 @@ def test_many_rounds_leave_memory_threads_and_files_as_they_were(monkeypatch: py
     watch = simulation.monitor.watch("job")
     heard = [0]
     watch.on_round(lambda *_: heard.__setitem__(0, heard[0] + 1))
-    folding = importlib.import_module("flare_widgets.monitoring.fold")
+    folding = importlib.import_module("flare_widgets.monitoring.job.reducer")
     monkeypatch.setattr(folding, "MOST_ROUNDS", 100)
     monkeypatch.setattr(folding, "MOST_TASKS", 200)
     files, number = session.files["job"], 0
@@ -479,7 +479,7 @@ def test_the_histories_of_many_jobs_are_fetched_two_at_a_time(make: Make, monkey
 
 
 def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flare_widgets.monitoring.aftermath.PATIENCE", 0.2)
+    monkeypatch.setattr("flare_widgets.monitoring.diagnosis.final_fetch.PATIENCE", 0.2)
     session, release = ScriptedSession("job", status="FINISHED:COMPLETED"), threading.Event()
 
     def download(*_: Any, **__: Any) -> str:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.failure import Failure
-from flare_widgets.monitoring.parts import (
+from flare_widgets.formatting.text import columns, fit
+from flare_widgets.monitoring.diagnosis import Failure
+from flare_widgets.monitoring.job.format import ago, describe, number, waited
+from flare_widgets.monitoring.job.model import (
     Best,
     Freshness,
     KeyMetric,
@@ -23,10 +25,8 @@ from flare_widgets.monitoring.parts import (
     SiteTask,
     StatusChange,
 )
-from flare_widgets.monitoring.snapshot import JobSnapshot
-from flare_widgets.monitoring.summary import MOST_SITES, summary
-from flare_widgets.monitoring.text import ago, describe, number, waited
-from flare_widgets.text import columns, fit
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.summary import MOST_SITES, summary
 
 T = 1_795_000_000.0
 JOB = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"

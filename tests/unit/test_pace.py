@@ -6,11 +6,12 @@ import dataclasses
 
 import pytest
 
-from flare_widgets.monitoring import JobSnapshot, StatusChange, fold, pace
-from flare_widgets.monitoring.changes import NewFailure, NewMetric, NewRound, NewStatus, changes
-from flare_widgets.monitoring.facts import Failed, Measured, Status, Workflow
-from flare_widgets.monitoring.failure import Failure
-from flare_widgets.monitoring.parts import Point, Round
+from flare_widgets.monitoring import JobSnapshot, StatusChange, fold
+from flare_widgets.monitoring.diagnosis import Failure
+from flare_widgets.monitoring.job.diff import NewFailure, NewMetric, NewRound, NewStatus, changes
+from flare_widgets.monitoring.job.model import Point, Round
+from flare_widgets.monitoring.job.updates import Failed, Measured, Status, Workflow
+from flare_widgets.monitoring.polling import intervals
 
 T = 1000.0
 
@@ -37,13 +38,13 @@ def job(status: str, age: float, *more: object) -> JobSnapshot:
     ],
 )
 def test_where_something_is_about_to_change_one_looks_often(snapshot: JobSnapshot, seconds: float) -> None:
-    assert pace.interval(snapshot, T, took=0.006) == seconds
+    assert intervals.interval(snapshot, T, took=0.006) == seconds
 
 
 def test_a_server_that_slows_down_is_asked_less_often() -> None:
     quick = job("RUNNING", 3)
-    assert pace.interval(quick, T, took=1.0) == pytest.approx(20)
-    assert pace.interval(quick, T, took=0.025) == 0.5
+    assert intervals.interval(quick, T, took=1.0) == pytest.approx(20)
+    assert intervals.interval(quick, T, took=0.025) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_a_server_that_slows_down_is_asked_less_often() -> None:
     ],
 )
 def test_a_list_is_asked_for_where_it_costs_less(jobs: int, stored: int | None, by_list: bool) -> None:
-    assert pace.use_list(jobs, stored) is by_list
+    assert intervals.use_list(jobs, stored) is by_list
 
 
 def test_what_is_new() -> None:
@@ -83,6 +84,6 @@ def test_what_is_new() -> None:
 
 
 def test_a_list_is_asked_for_less_often_when_nothing_runs_or_it_takes_long() -> None:
-    assert pace.list_interval(active=True, took=0.01) == 2.5
-    assert pace.list_interval(active=False, took=0.01) == 6.0
-    assert pace.list_interval(active=True, took=1.0) == pytest.approx(20.0)
+    assert intervals.list_interval(active=True, took=0.01) == 2.5
+    assert intervals.list_interval(active=False, took=0.01) == 6.0
+    assert intervals.list_interval(active=True, took=1.0) == pytest.approx(20.0)

@@ -14,7 +14,7 @@ from typing import Any
 import kits
 import pytest
 
-from flare_widgets.api import packing
+from flare_widgets.api.transfer import pack
 from flare_widgets.errors import DiskFull, InvalidJobDefinition
 from flare_widgets.kit import StartupKit
 
@@ -56,15 +56,15 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
 def test_the_folder_is_not_touched(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     os.utime(job / "meta.json", (0, 0))  # before the time that a zip can tell
     before = tree(job)
-    packing.check_job_folder(job)
-    packing.pack(job, kit, tmp_path / "job.zip")
+    pack.check_job_folder(job)
+    pack.pack(job, kit, tmp_path / "job.zip")
     assert tree(job) == before
 
 
 def test_nvflare_accepts_the_signatures(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     from nvflare.lighter.utils import verify_folder_signature_and_get_signers
 
-    packing.pack(job, kit, tmp_path / "job.zip")
+    pack.pack(job, kit, tmp_path / "job.zip")
     with zipfile.ZipFile(tmp_path / "job.zip") as archive:
         archive.extractall(tmp_path / "out")
     folder = tmp_path / "out" / "my-job"
@@ -82,20 +82,20 @@ def test_the_zip_is_what_nvflare_would_have_made(job: Path, kit: StartupKit, tmp
     shutil.copytree(job, copy)
     sign_folders(str(copy), load_private_key_file(str(kit.key_file)), str(kit.certificate_file))
     zip_directory_to_file(str(tmp_path / "copy"), "my-job", str(tmp_path / "theirs.zip"))
-    packing.pack(job, kit, tmp_path / "ours.zip")
+    pack.pack(job, kit, tmp_path / "ours.zip")
 
     def members(file: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
             assert len(names) == len(set(names))
             # Signatures are salted, so that no two are the same.
-            return {n: b"" if n.endswith(packing.SIGNATURES) else archive.read(n) for n in names}
+            return {n: b"" if n.endswith(pack.SIGNATURES) else archive.read(n) for n in names}
 
     assert members(tmp_path / "ours.zip") == members(tmp_path / "theirs.zip")
 
 
 def test_files_are_stored_with_their_modes(job: Path, kit: StartupKit, tmp_path: Path) -> None:
-    packing.pack(job, kit, tmp_path / "job.zip")
+    pack.pack(job, kit, tmp_path / "job.zip")
     with zipfile.ZipFile(tmp_path / "job.zip") as archive:
         assert {m.compress_type for m in archive.infolist()} == {zipfile.ZIP_STORED}
         assert stat.S_IMODE(archive.getinfo("my-job/app/run.sh").external_attr >> 16) == 0o755
@@ -106,18 +106,18 @@ def test_signatures_of_an_earlier_submission_are_replaced(job: Path, kit: Startu
     from nvflare.lighter.utils import verify_folder_signature
 
     for folder in (job, job / "app"):
-        (folder / packing.SIGNATURES).write_text("old")
-        (folder / packing.SUBMITTER).write_text("old")
-    packing.pack(job, kit, tmp_path / "job.zip")
+        (folder / pack.SIGNATURES).write_text("old")
+        (folder / pack.SUBMITTER).write_text("old")
+    pack.pack(job, kit, tmp_path / "job.zip")
     with zipfile.ZipFile(tmp_path / "job.zip") as archive:
-        assert archive.read(f"my-job/app/{packing.SUBMITTER}") == kit.certificate
+        assert archive.read(f"my-job/app/{pack.SUBMITTER}") == kit.certificate
         archive.extractall(tmp_path / "out")
     assert verify_folder_signature(str(tmp_path / "out" / "my-job"), str(kit.root_file))
 
 
 def test_progress_goes_up_to_the_size_of_all_files(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     told: list[int] = []
-    packing.pack(job, kit, tmp_path / "job.zip", told.append)
+    pack.pack(job, kit, tmp_path / "job.zip", told.append)
     assert told == sorted(told)
     assert told[-1] == sum(p.stat().st_size for p in job.rglob("*") if p.is_file())
 
@@ -171,7 +171,7 @@ NOT_JOBS: dict[str, tuple[Callable[[Path], Path], str, str]] = {
 def test_what_is_not_a_job_is_refused(job: Path, case: str) -> None:
     spoil, names, says = NOT_JOBS[case]
     with pytest.raises(InvalidJobDefinition) as caught:
-        packing.check_job_folder(spoil(job))
+        pack.check_job_folder(spoil(job))
     assert says in str(caught.value)
     assert names in str(caught.value)
 
@@ -179,10 +179,10 @@ def test_what_is_not_a_job_is_refused(job: Path, case: str) -> None:
 @pytest.mark.parametrize("meta", ["meta.json", "meta.conf", "meta.yml", "meta.yaml"])
 def test_each_form_of_meta_makes_a_job(tmp_path: Path, meta: str) -> None:
     (tmp_path / meta).touch()
-    packing.check_job_folder(tmp_path)
+    pack.check_job_folder(tmp_path)
     (tmp_path / meta).rename(tmp_path / "other.json")
     with pytest.raises(InvalidJobDefinition):
-        packing.check_job_folder(tmp_path)
+        pack.check_job_folder(tmp_path)
 
 
 def test_a_folder_that_cannot_be_read_is_named(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_a_folder_that_cannot_be_read_is_named(job: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("os.walk", refuse)
     with pytest.raises(InvalidJobDefinition, match=r"my-job/app cannot be read: Permission denied"):
-        packing.check_job_folder(job)
+        pack.check_job_folder(job)
 
 
 class Change:
@@ -240,7 +240,7 @@ def test_a_change_while_packing_is_one_clear_error(
 ) -> None:
     change = Change(2 << 20, lambda: CHANGES[case](large))
     with pytest.raises(InvalidJobDefinition, match=r"my-job/app/(large|run|config)"):
-        packing.pack(job, kit, tmp_path / "job.zip", change)
+        pack.pack(job, kit, tmp_path / "job.zip", change)
     assert change.done
 
 
@@ -250,7 +250,7 @@ def test_what_was_changed_before_its_turn_is_packed_and_signed_as_it_then_is(
     from nvflare.lighter.utils import verify_folder_signature
 
     change = Change(2 << 20, lambda: (job / "app" / "run.sh").write_text("changed"))
-    packing.pack(job, kit, tmp_path / "job.zip", change)
+    pack.pack(job, kit, tmp_path / "job.zip", change)
     assert change.done
     with zipfile.ZipFile(tmp_path / "job.zip") as archive:
         archive.extractall(tmp_path / "out")
@@ -263,7 +263,7 @@ def test_a_large_file_is_never_in_memory(job: Path, large: Path, kit: StartupKit
 
     large.write_bytes(bytes(60 << 20))
     tracemalloc.start()
-    packing.pack(job, kit, tmp_path / "job.zip")
+    pack.pack(job, kit, tmp_path / "job.zip")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 << 20
@@ -274,7 +274,7 @@ def test_a_file_of_more_than_4_gib_gets_the_headers_it_needs(
 ) -> None:
     # Not with 4 GiB: with the limit, from which on the zip format needs its larger headers, as low as a MiB.
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1 << 20)
-    packing.pack(job, kit, tmp_path / "job.zip")
+    pack.pack(job, kit, tmp_path / "job.zip")
     monkeypatch.undo()
     with zipfile.ZipFile(tmp_path / "job.zip") as archive:
         assert archive.testzip() is None
@@ -288,7 +288,7 @@ def test_a_disk_that_is_too_small_is_told_before(
     free = shutil.disk_usage(tmp_path)._replace(free=2_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     with pytest.raises(DiskFull, match=r"packing the job needs 5\.2 MB in .*, where 2\.0 MB are free"):
-        packing.pack(job, kit, tmp_path / "job.zip")
+        pack.pack(job, kit, tmp_path / "job.zip")
     assert not (tmp_path / "job.zip").exists()
 
 
@@ -297,10 +297,10 @@ def test_a_disk_that_runs_full_is_no_fault_of_the_job(job: Path, large: Path, ki
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(DiskFull, match="packing the job was given up"):
-        packing.pack(job, kit, tmp_path / "job.zip", Change(1 << 20, full))
+        pack.pack(job, kit, tmp_path / "job.zip", Change(1 << 20, full))
 
 
 def test_a_name_that_is_no_text_is_refused(job: Path) -> None:
     Path(os.fsdecode(os.fsencode(job) + b"/app/\xff.py")).touch()
     with pytest.raises(InvalidJobDefinition, match="a name that is not text"):
-        packing.check_job_folder(job)
+        pack.check_job_folder(job)

@@ -12,7 +12,7 @@ from nvflare.fuel.hci.client.api import AdminAPI
 from nvflare.fuel.hci.proto import MetaStatusValue, ReplyKeyword
 
 from flare_widgets import errors
-from flare_widgets.api.replies import check
+from flare_widgets.api.reply_errors import check
 from flare_widgets.wire.hci import Reply
 
 STATUSES = sorted({v for k, v in vars(MetaStatusValue).items() if not k.startswith("_") and isinstance(v, str)})

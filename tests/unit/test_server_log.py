@@ -12,15 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flare_widgets.monitoring import JobSnapshot, fold
-from flare_widgets.monitoring.facts import Fact, Measured, Workflow
-from flare_widgets.monitoring.job_files import (
-    read_config,
-    read_round_metrics,
-    read_summary,
-    readable_round_metrics,
-)
-from flare_widgets.monitoring.parts import KeyMetric, Point, Round, SiteTask
-from flare_widgets.monitoring.server_log import MAX_LINE, ServerLog
+from flare_widgets.monitoring.job.model import KeyMetric, Point, Round, SiteTask
+from flare_widgets.monitoring.job.updates import Fact, Measured, Workflow
+from flare_widgets.monitoring.logs.facts import MAX_LINE, ServerLog
+from flare_widgets.monitoring.logs.files import read_config, read_round_metrics, read_summary, readable_round_metrics
 
 RECORDINGS = Path(__file__).parent / "recordings_live"
 NAMES = sorted(path.name.partition(".")[0] for path in RECORDINGS.glob("*.log.json"))

@@ -19,11 +19,12 @@ from servers import FlareServer
 
 from flare_widgets.api import NoConnection, OutcomeUnknown, Session, SessionClosed, SessionState, SessionStatus, connect
 from flare_widgets.kit import StartupKit
-from flare_widgets.wire import link, loop, watch
-from flare_widgets.wire.connection import Connection
-from flare_widgets.wire.link import Link
-from flare_widgets.wire.states import FOLLOWING, NOTIFIER, Life
-from flare_widgets.wire.watch import Watch
+from flare_widgets.wire import connection as link
+from flare_widgets.wire import keepalive, loop
+from flare_widgets.wire.connection import Link
+from flare_widgets.wire.keepalive import Watch
+from flare_widgets.wire.reconnecting import Connection
+from flare_widgets.wire.session_state import FOLLOWING, NOTIFIER, Life
 
 CONNECTING, READY, RECONNECTING = SessionState.CONNECTING, SessionState.READY, SessionState.RECONNECTING
 EXPIRED, CLOSED = SessionState.EXPIRED, SessionState.CLOSED
@@ -139,7 +140,7 @@ class TestWatch:
     def test_who_owes_nothing_may_be_silent(self) -> None:
         watched, clocks = self.watched()
         for _ in range(100):
-            self.advance(clocks, watch.TICK)
+            self.advance(clocks, keepalive.TICK)
             assert not watched.doubts(None, heard_at=0)
 
     @pytest.mark.parametrize("slept", [(3600.0, 3600.0), (0.0, 3600.0)])
@@ -148,7 +149,7 @@ class TestWatch:
         clocks[0] += slept[0] + 1
         clocks[1] += slept[1] + 1
         assert watched.doubts(None, heard_at=0)
-        self.advance(clocks, watch.TICK)
+        self.advance(clocks, keepalive.TICK)
         assert not watched.doubts(None, heard_at=0)
 
     def test_silence_while_an_answer_is_due(self) -> None:
@@ -169,7 +170,7 @@ def test_the_silence_of_a_server_is_known_though_nothing_is_asked(
     kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "HEARTBEAT", 0.05)
-    monkeypatch.setattr(watch, "TICK", 0.05)
+    monkeypatch.setattr(keepalive, "TICK", 0.05)
     with connect(kit, timeout=5) as session:
         # It is heard again and again, so that silence stays short for many times the time it may last.
         end = time.monotonic() + 1.5
@@ -227,7 +228,7 @@ def test_a_submission_to_an_old_server_is_sent_once_and_without_a_token(
         sent.append(command)
         raise NoConnection("lost")
 
-    monkeypatch.setattr("flare_widgets.api.transfer.upload_folder", upload_folder)
+    monkeypatch.setattr("flare_widgets.api.transfer.upload.upload_folder", upload_folder)
     with connect(kit, timeout=5) as session:
         with pytest.raises(OutcomeUnknown, match=r"lost.*is not known.*list_jobs\(reverse=True\)"):
             session.submit_job(str(job))
@@ -247,7 +248,7 @@ def test_a_submission_that_cannot_be_resolved_says_how_to(
         tokens.append(command.split("--submit-token ")[1].split('"')[0])
         raise NoConnection("lost")
 
-    monkeypatch.setattr("flare_widgets.api.transfer.upload_folder", upload_folder)
+    monkeypatch.setattr("flare_widgets.api.transfer.upload.upload_folder", upload_folder)
     with connect(kit, timeout=5) as session:
         with pytest.raises(OutcomeUnknown) as caught:
             session.submit_job(str(job))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.fold import fold_meta
-from flare_widgets.monitoring.parts import SiteDeployment, StatusChange
-from flare_widgets.monitoring.snapshot import SCHEMA, JobSnapshot
-from flare_widgets.monitoring.text import clean, clock, describe, label
+from flare_widgets.monitoring.job.format import clean, clock, describe, label
+from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.reducer import fold_meta
+from flare_widgets.monitoring.job.snapshot import SCHEMA, JobSnapshot
 
 JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 SUBMITTED_AT = 1_795_474_345.25

@@ -9,10 +9,12 @@ import pytest
 from scripted_session import Files, ScriptedSession, record
 
 from flare_widgets.errors import AuthorizationError, CommandError, FlareError, JobNotFound, NoConnection
-from flare_widgets.monitoring import JobSnapshot, fold, job_meta, sources
-from flare_widgets.monitoring.facts import Learned, LogRead, Meta, Missed, ServerRuns
-from flare_widgets.monitoring.parts import KeyMetric, Round, SiteActivity
-from flare_widgets.monitoring.sources import Answer, Clock, Rounds
+from flare_widgets.monitoring import JobSnapshot, fold
+from flare_widgets.monitoring.job import meta as job_meta
+from flare_widgets.monitoring.job.model import KeyMetric, Round, SiteActivity
+from flare_widgets.monitoring.job.updates import Learned, LogRead, Meta, Missed, ServerRuns
+from flare_widgets.monitoring.polling import polls
+from flare_widgets.monitoring.polling.polls import Answer, Clock, Rounds
 
 NOW = 1_795_000_000.0
 
@@ -52,25 +54,25 @@ def refuse(_: Any) -> Any:
 
 
 def test_the_status(session: ScriptedSession) -> None:
-    assert run(sources.status("job", 5.0), session) == [Meta(session.metas["job"], NOW, 5.0)]
+    assert run(polls.status("job", 5.0), session) == [Meta(session.metas["job"], NOW, 5.0)]
     session.answers["get_job_meta"] = refuse
     with pytest.raises(AuthorizationError):
-        run(sources.status("job", 0.0), session)
+        run(polls.status("job", 0.0), session)
 
 
 def test_one_question_tells_all_jobs_what_runs(session: ScriptedSession) -> None:
-    found = run(sources.system(["job", "other"], ahead=5.0), session)
+    found = run(polls.system(["job", "other"], ahead=5.0), session)
     assert found["job"][0] == ServerRuns(True, NOW)
     assert found["other"][0] == ServerRuns(False, NOW)
     assert SiteActivity("site-2", last_seen=-4.0) in found["other"]
     session.answers["check_status"] = refuse
-    assert run(sources.system(["job"], 0.0), session)["job"] == [
+    assert run(polls.system(["job"], 0.0), session)["job"] == [
         Missed("system", "not permitted: user is not authorized", NOW)
     ]
 
 
 def test_what_a_site_does(session: ScriptedSession) -> None:
-    assert run(sources.activity("job", "site-1"), session) == [
+    assert run(polls.activity("job", "site-1"), session) == [
         Learned("activity", NOW),
         SiteActivity("site-1", ("train",), NOW),
     ]
@@ -91,7 +93,7 @@ def test_a_site_that_says_nothing(session: ScriptedSession, error: FlareError, r
 
     session.answers["show_stats"] = answer
     expected = [] if reason is None else [Missed("activity", reason, NOW)]
-    assert run(sources.activity("job", "site-1"), session) == expected
+    assert run(polls.activity("job", "site-1"), session) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,12 +101,12 @@ def test_a_site_that_says_nothing(session: ScriptedSession, error: FlareError, r
 )
 def test_statistics_of_any_shape(session: ScriptedSession, stats: Any) -> None:
     session.answers["show_stats"] = lambda _: stats
-    assert run(sources.activity("job", "server"), session) == [Learned("activity", NOW)]
+    assert run(polls.activity("job", "server"), session) == [Learned("activity", NOW)]
 
 
 def test_scatter_and_gather_tells_its_round(session: ScriptedSession) -> None:
     session.answers["show_stats"] = lambda _: {"server": {"SAG": {"current_round": 2, "num_rounds": 5}}}
-    known = fold(JobSnapshot("job"), run(sources.activity("job", "server"), session))
+    known = fold(JobSnapshot("job"), run(polls.activity("job", "server"), session))
     assert (known.round, known.total_rounds) == (2, 5)
 
 
@@ -131,7 +133,7 @@ def test_each_byte_of_a_log_of_100_mb_is_read_once(session: ScriptedSession, fil
     assert seen == list(range(number))
     assert len(files.files) > 5  # it was rotated
     # Beside the log: the end of a record each time, by which the file is known again.
-    assert written <= files.sent <= written + sources._OVERLAP * len(session.sent)
+    assert written <= files.sent <= written + polls._OVERLAP * len(session.sent)
 
 
 def test_a_log_that_was_rotated_before_one_looked(session: ScriptedSession, files: Files) -> None:
@@ -197,7 +199,7 @@ def test_who_may_not_read_files_is_given_the_whole_log(session: ScriptedSession,
     assert rounds_of(run(source.poll(Clock()), session)) == [1]
     assert rounds_of(run(source.poll(Clock()), session)) == []
     # Only its end is sent: what is known of it already is passed over.
-    cut = f"{sources._TRUNCATED} 5242880 bytes ...\nhalf a record\n"
+    cut = f"{polls._TRUNCATED} 5242880 bytes ...\nhalf a record\n"
     text[0] = cut + record("Round 1 started.", 1, **wide) + record("Round 2 started.", 2, **wide)
     assert rounds_of(run(source.poll(Clock()), session)) == [2]
     # Between what was read and that end something is missing: nothing is said to be of the round before.
@@ -237,12 +239,12 @@ def test_a_record_of_metrics_that_can_be_read_is_read_when_it_grew(session: Scri
 
 
 def test_words_of_an_error_are_made_harmless() -> None:
-    assert sources.why_not(CommandError("\x1b[2J")) == "\N{REPLACEMENT CHARACTER}[2J"
-    assert sources.why_not(CommandError("")) == "CommandError"
+    assert polls.why_not(CommandError("\x1b[2J")) == "\N{REPLACEMENT CHARACTER}[2J"
+    assert polls.why_not(CommandError("")) == "CommandError"
 
 
 def test_the_zone_of_a_server_is_learned_from_its_schedule() -> None:
     # 1,795,000,000 is 11:06:40 in UTC.
     meta = {"last_schedule_time": 1_795_000_000.4, "schedule_history": ["2026-11-18 06:06:40: scheduled"]}
-    assert sources.clock_of(meta, 3.0) == Clock(3.0, -5 * 3600.0)
-    assert sources.clock_of({}, 3.0) == Clock(3.0, job_meta.our_zone())
+    assert polls.clock_of(meta, 3.0) == Clock(3.0, -5 * 3600.0)
+    assert polls.clock_of({}, 3.0) == Clock(3.0, job_meta.our_zone())

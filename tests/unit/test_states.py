@@ -74,7 +74,7 @@ class WatchedLater(AsyncSession):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flare_widgets.api.methods.states._PAUSE", 0.01)
+    monkeypatch.setattr("flare_widgets.api.session_methods.lifecycle._PAUSE", 0.01)
 
 
 AWAY = NoConnection("away")

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from flare_widgets.api.info import ClientInfo, JobInfo, ServerInfo, SystemInfo
-from flare_widgets.monitoring.facts import Learned, Missed, Trouble
-from flare_widgets.monitoring.system import (
+from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.monitoring.job.updates import Learned, Missed, Trouble
+from flare_widgets.monitoring.system.format import describe_system, sentence, troubles
+from flare_widgets.monitoring.system.snapshot import (
     Connected,
     Details,
     Disabled,
@@ -23,8 +24,7 @@ from flare_widgets.monitoring.system import (
     SystemSnapshot,
     fold_system,
 )
-from flare_widgets.monitoring.system_text import describe_system, sentence, troubles
-from flare_widgets.views.static_system import system_html
+from flare_widgets.views.system.html import system_html
 
 FIXTURES = Path(__file__).parents[2] / "js" / "fixtures"
 T = 1_795_000_000.0

@@ -13,10 +13,11 @@ import pytest
 from scripted_session import ScriptedSession
 
 from flare_widgets.api import SessionState
-from flare_widgets.api.info import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
-from flare_widgets.monitoring import Monitor, system_watch
-from flare_widgets.monitoring.system_watch import SystemWatch
+from flare_widgets.monitoring import Monitor
+from flare_widgets.monitoring.system import watch as system_watch
+from flare_widgets.monitoring.system.watch import SystemWatch
 
 
 class Scripted(ScriptedSession):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from flare_widgets.api import ClientInfo, JobInfo, ServerInfo, SystemInfo
-from flare_widgets.monitoring.system_text import describe_system
-from flare_widgets.views.system import SystemStatus
-from flare_widgets.views.tables import JobTable
+from flare_widgets.monitoring.system.format import describe_system
+from flare_widgets.views.core.tables import JobTable
+from flare_widgets.views.system.view import SystemStatus
 
 JOB = {
     "job_id": "76b8d043-66ab-47f6-9933-f62c80b7dc58",

@@ -16,12 +16,12 @@ from typing import Any
 import kits
 import pytest
 
-from flare_widgets.api import download, transfer
+from flare_widgets.api.transfer import download, upload
 from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
-from flare_widgets.wire.dialect import NEWEST
-from flare_widgets.wire.link import Unanswered
+from flare_widgets.wire.connection import Unanswered
+from flare_widgets.wire.features import NEWEST
 from flare_widgets.wire.transfers import RemoteFile
 
 OK = {fobs.HEADERS: {"__rc__": "OK"}}
@@ -117,7 +117,7 @@ def test_an_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> Non
     requests: list[Any] = []
     link = FakeLink(accepts(requests))
     told: list[tuple[int, int]] = []
-    reply = transfer.upload_folder(link, kit, job, "command", lambda *p: told.append(p))
+    reply = upload.upload_folder(link, kit, job, "command", lambda *p: told.append(p))
     assert reply.meta["job_id"] == "new"
     assert [r[fobs.HEADERS]["ObjectStreamer.SEQ"] for r in requests] == [0, 1, 2]
     assert len({r[fobs.HEADERS]["ObjectStreamer.TX_ID"] for r in requests}) == 1
@@ -138,9 +138,9 @@ def test_an_upload_of_whole_chunks_ends_with_an_empty_one(
     def pack(folder: Path, kit: StartupKit, target: Path, progress: Any) -> None:
         target.write_bytes(bytes(2 << 20))
 
-    monkeypatch.setattr("flare_widgets.api.packing.pack", pack)
+    monkeypatch.setattr("flare_widgets.api.transfer.pack.pack", pack)
     requests: list[Any] = []
-    transfer.upload_folder(FakeLink(accepts(requests)), kit, job, "command", None)
+    upload.upload_folder(FakeLink(accepts(requests)), kit, job, "command", None)
     assert [(len(r["Streamer.data"]), r["Streamer.eof"]) for r in requests] == [
         (1 << 20, False),
         (1 << 20, False),
@@ -159,7 +159,7 @@ def test_a_broken_upload_leaves_nothing_behind(
     link = FakeLink(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
     expected = type(failure) if isinstance(failure, BaseException) else InternalError
     with pytest.raises(expected):
-        transfer.upload_folder(link, kit, job, "command", None)
+        upload.upload_folder(link, kit, job, "command", None)
     assert len(link.asked) == 2
     assert list(scratch.iterdir()) == []
     assert sorted(p.name for p in job.rglob("*")) == before
@@ -198,7 +198,7 @@ def test_a_stopped_upload_is_over_at_once_and_leaves_nothing_behind(
 ) -> None:
     link = FakeLink(lambda request: OK)
     with pytest.raises(STOPS[how]) as caught:
-        transfer.upload_folder(link, kit, job, "command", Stop(at, how))
+        upload.upload_folder(link, kit, job, "command", Stop(at, how))
     assert len(link.asked) == chunks
     if chunks:
         ((topic, message),) = link.posted
@@ -211,7 +211,7 @@ def test_a_stopped_upload_is_over_at_once_and_leaves_nothing_behind(
 
 def test_who_cancels_when_the_job_is_there_gets_it(job: Path, kit: StartupKit) -> None:
     link = FakeLink(accepts([]))
-    reply = transfer.upload_folder(link, kit, job, "command", Stop(2_500_001, "cancel"))
+    reply = upload.upload_folder(link, kit, job, "command", Stop(2_500_001, "cancel"))
     assert reply.meta["job_id"] == "new"
     assert link.posted == []
 
@@ -220,7 +220,7 @@ def test_who_cancels_when_the_job_is_there_gets_it(job: Path, kit: StartupKit) -
 def test_an_upload_can_be_cancelled_while_the_server_hangs(
     job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch, last: bool
 ) -> None:
-    monkeypatch.setattr(transfer, "_BEAT", 0.05)
+    monkeypatch.setattr(upload, "_BEAT", 0.05)
     calls: list[tuple[int, int]] = []
     hangs_at = 2 if last else 1
 
@@ -237,7 +237,7 @@ def test_an_upload_can_be_cancelled_while_the_server_hangs(
 
     link = Hanging(lambda request: OK)
     with pytest.raises(TransferCancelled, match="may have been submitted" if last else "was not submitted"):
-        transfer.upload_folder(link, kit, job, "command", progress)
+        upload.upload_folder(link, kit, job, "command", progress)
     # A server that has everything may be at work on it: there is nothing to abort any more.
     assert [topic for topic, _ in link.posted] == ([] if last else ["ObjectStreamer.Abort"])
 
@@ -254,7 +254,7 @@ def test_after_a_lost_chunk_the_upload_begins_again_as_another_one(job: Path, ki
         return accept(request)
 
     link = FakeLink(answer)
-    reply = transfer.upload_folder(link, kit, job, "command", None)
+    reply = upload.upload_folder(link, kit, job, "command", None)
     assert reply.meta["job_id"] == "new"
     headers = [value[fobs.HEADERS] for _, value in link.asked]
     assert [h["ObjectStreamer.SEQ"] for h in headers] == [0, 1, 0, 1, 2]
@@ -271,8 +271,8 @@ def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
     job: Path, kit: StartupKit, failure: NoConnection, attempts: int
 ) -> None:
     link = FakeLink(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
-    with pytest.raises(transfer.NotSubmitted, match=r"(lost|no answer)\. The job was not submitted"):
-        transfer.upload_folder(link, kit, job, "command", None)
+    with pytest.raises(upload.NotSubmitted, match=r"(lost|no answer)\. The job was not submitted"):
+        upload.upload_folder(link, kit, job, "command", None)
     assert len({v[fobs.HEADERS]["ObjectStreamer.TX_ID"] for _, v in link.asked}) == attempts
 
 
@@ -280,8 +280,8 @@ def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
 def test_a_last_chunk_without_an_answer_is_not_sent_again(job: Path, kit: StartupKit, failure: NoConnection) -> None:
     link = FakeLink(lambda request: failure if request["Streamer.eof"] else OK)
     with pytest.raises(NoConnection) as caught:
-        transfer.upload_folder(link, kit, job, "command", None)
-    assert not isinstance(caught.value, transfer.NotSubmitted)
+        upload.upload_folder(link, kit, job, "command", None)
+    assert not isinstance(caught.value, upload.NotSubmitted)
     assert len(link.asked) == 3
 
 
@@ -297,7 +297,7 @@ def test_a_stopped_download_is_over_at_once_and_leaves_nothing_behind(tmp_path: 
 
 def test_a_server_that_never_says_what_became_of_it(job: Path, kit: StartupKit) -> None:
     with pytest.raises(InternalError, match="did not say what became of it"):
-        transfer.upload_folder(FakeLink(lambda request: OK), kit, job, "command", None)
+        upload.upload_folder(FakeLink(lambda request: OK), kit, job, "command", None)
 
 
 RESULT = {

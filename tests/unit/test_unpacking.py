@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flare_widgets.api import unpacking
+from flare_widgets.api.transfer import unpack
 from flare_widgets.errors import DiskFull, InternalError
 
 
@@ -34,7 +34,7 @@ def make_zip(file: Path, *members: tuple[str, bytes], kind: int = 0, compression
 def test_a_result_is_unpacked(tmp_path: Path) -> None:
     members = [("a.txt", b"a"), ("folder/", b""), ("folder/b", b"b" * 3_000_000), ("x/y/ü", b""), ("empty/", b"")]
     archive = make_zip(tmp_path / "r.zip", *members, compression=zipfile.ZIP_DEFLATED)
-    unpacking.unpack(archive, tmp_path / "out")
+    unpack.unpack(archive, tmp_path / "out")
     found = {str(p.relative_to(tmp_path / "out")): p for p in (tmp_path / "out").rglob("*")}
     assert set(found) == {"a.txt", "folder", "folder/b", "x", "x/y", "x/y/ü", "empty"}
     assert found["folder/b"].read_bytes() == b"b" * 3_000_000
@@ -49,7 +49,7 @@ def test_what_nvflare_zips_is_unpacked(tmp_path: Path) -> None:
     (job / "söme thing" / "ünï.py").write_bytes(b"\x00\xff" * 1000)
     (job / ".hidden").touch()
     (tmp_path / "r.zip").write_bytes(zip_directory_to_bytes(str(tmp_path), job.name))
-    unpacking.unpack(tmp_path / "r.zip", tmp_path / "out")
+    unpack.unpack(tmp_path / "r.zip", tmp_path / "out")
     assert contents(tmp_path / "out" / job.name) == contents(job)
 
 
@@ -97,7 +97,7 @@ def test_an_unsafe_archive_is_refused(tmp_path: Path, case: str) -> None:
     inside.mkdir(parents=True)
     archive = make_zip(inside / "workspace.zip", ("good", b"good"), *members, kind=kind)
     with pytest.raises(InternalError, match=says) as caught:
-        unpacking.unpack(archive, inside / "out")
+        unpack.unpack(archive, inside / "out")
     assert "workspace.zip" in str(caught.value)
     assert [p.name for p in tmp_path.rglob("*evil*")] == []
     assert [p.name for p in tmp_path.iterdir()] == ["deep"]
@@ -112,14 +112,14 @@ def patched(file: Path, change: Callable[[bytes], bytes]) -> Path:
 def test_a_name_with_a_nul_is_refused(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "r.zip", ("evilXname", b"x"))
     with pytest.raises(InternalError, match="unsafe path"):
-        unpacking.unpack(patched(archive, lambda b: b.replace(b"evilXname", b"evil\0name")), tmp_path / "out")
+        unpack.unpack(patched(archive, lambda b: b.replace(b"evilXname", b"evil\0name")), tmp_path / "out")
 
 
 def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     bomb = make_zip(tmp_path / "r.zip", ("zeros", bytes(80 << 20)), compression=zipfile.ZIP_DEFLATED)
     assert bomb.stat().st_size < 1 << 20
     with pytest.raises(InternalError, match="refused as a bomb"):
-        unpacking.unpack(bomb, tmp_path / "out")
+        unpack.unpack(bomb, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -127,7 +127,7 @@ def test_many_small_bombs_are_one_bomb(tmp_path: Path) -> None:
     members = [(f"zeros-{n}", bytes(8 << 20)) for n in range(12)]
     bomb = make_zip(tmp_path / "r.zip", *members, compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(InternalError, match="refused as a bomb"):
-        unpacking.unpack(bomb, tmp_path / "out")
+        unpack.unpack(bomb, tmp_path / "out")
 
 
 def test_a_bomb_that_lies_about_its_size_stops_at_what_it_says(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_bomb_that_lies_about_its_size_stops_at_what_it_says(tmp_path: Path) -
     bomb = make_zip(tmp_path / "r.zip", ("zeros", bytes(size)), compression=zipfile.ZIP_DEFLATED)
     patched(bomb, lambda b: b.replace(size.to_bytes(4, "little"), (1000).to_bytes(4, "little")))
     with pytest.raises(InternalError, match="cannot be unpacked"):
-        unpacking.unpack(bomb, tmp_path / "out")
+        unpack.unpack(bomb, tmp_path / "out")
     assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file() and p != bomb) <= 1000
 
 
@@ -147,14 +147,14 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
 
     archive = patched(make_zip(tmp_path / "r.zip", ("a", b"x" * 30)), encrypt)
     with pytest.raises(InternalError, match="an encrypted member, 'a': refused"):
-        unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x05\x06" + bytes(17)])
 def test_what_is_not_a_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.zip").write_bytes(content)
     with pytest.raises(InternalError, match=r"the server's r\.zip cannot be unpacked"):
-        unpacking.unpack(tmp_path / "r.zip", tmp_path / "out")
+        unpack.unpack(tmp_path / "r.zip", tmp_path / "out")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -173,7 +173,7 @@ def test_a_damaged_archive_is_unpacked_or_refused(
     good = archive.read_bytes()
     archive.write_bytes(good[: at % len(good)] + junk + good[at % len(good) + cut :])
     with contextlib.suppress(InternalError):
-        unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
     shutil.rmtree(tmp_path / "out", ignore_errors=True)
     assert [p.name for p in tmp_path.iterdir()] == ["r.zip"]
 
@@ -182,7 +182,7 @@ def test_a_damaged_archive_is_unpacked_or_refused(
 def test_what_nvflare_does_not_use_is_refused(tmp_path: Path, compression: int) -> None:
     archive = make_zip(tmp_path / "r.zip", ("a", b"x"), compression=compression)
     with pytest.raises(InternalError, match="in a way that FLARE does not use"):
-        unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
 
 
 def test_a_full_disk_is_not_the_servers_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,12 +192,12 @@ def test_a_full_disk_is_not_the_servers_fault(tmp_path: Path, monkeypatch: pytes
     archive = make_zip(tmp_path / "r.zip", ("a", b"x"))
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OSError, match="No space left"):
-        unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["meta.json", "job.zip", "workspace.zip", "ERRORLOG_site-1", "a b+c@d.txt", "_x"])
 def test_a_plain_name_is_safe(name: str) -> None:
-    assert unpacking.safe_name(name) == name
+    assert unpack.safe_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -224,13 +224,13 @@ def test_a_plain_name_is_safe(name: str) -> None:
 )
 def test_any_other_name_is_not(name: str) -> None:
     with pytest.raises(InternalError, match="unsafe name"):
-        unpacking.safe_name(name)
+        unpack.safe_name(name)
 
 
 @given(st.text())
 def test_a_safe_name_stays_in_its_folder(name: str) -> None:
     try:
-        safe = unpacking.safe_name(name)
+        safe = unpack.safe_name(name)
     except InternalError:
         return
     assert (Path("/folder") / safe).resolve().parent == Path("/folder")
@@ -240,7 +240,7 @@ def test_a_safe_name_stays_in_its_folder(name: str) -> None:
 def test_no_mode_is_taken_from_the_archive(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "r.zip", ("a", b"x"), ("d/b", b"x"), kind=stat.S_IFREG | 0o6777)
     (tmp_path / "mine").touch()
-    unpacking.unpack(archive, tmp_path / "out")
+    unpack.unpack(archive, tmp_path / "out")
     mine = (tmp_path / "mine").stat().st_mode
     assert {p.stat().st_mode for p in (tmp_path / "out").rglob("*") if p.is_file()} == {mine}
 
@@ -256,7 +256,7 @@ def test_members_that_share_their_bytes_are_a_bomb(tmp_path: Path) -> None:
             member.compress_size, member.CRC = first.compress_size, first.CRC
         file.writestr("last", b"")  # so that the list of members is written again
     with pytest.raises(InternalError, match="members that overlap"):
-        unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -264,11 +264,11 @@ def test_a_list_of_members_that_would_not_fit_into_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = make_zip(tmp_path / "r.zip", *[(f"member-{n}", b"") for n in range(1000)])
-    monkeypatch.setattr(unpacking, "MAX_DIRECTORY", 40_000)
+    monkeypatch.setattr(unpack, "MAX_DIRECTORY", 40_000)
     with pytest.raises(InternalError, match="list of members"):
-        unpacking.unpack(archive, tmp_path / "out")
-    monkeypatch.setattr(unpacking, "MAX_DIRECTORY", 80_000)
-    unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
+    monkeypatch.setattr(unpack, "MAX_DIRECTORY", 80_000)
+    unpack.unpack(archive, tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 1000
 
 
@@ -277,26 +277,26 @@ def test_a_disk_that_is_too_small_is_told_before(tmp_path: Path, monkeypatch: py
     free = shutil.disk_usage(tmp_path)._replace(free=2_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     with pytest.raises(DiskFull, match=r"unpacking r\.zip needs 3\.0 MB in .*, where 2\.0 MB are free"):
-        unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_progress_is_told_while_a_large_member_is_unpacked(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "r.zip", ("a", bytes(5 << 20)), ("b", b"x"))
     calls: list[int] = []
-    unpacking.unpack(archive, tmp_path / "out", lambda: calls.append(1))
+    unpack.unpack(archive, tmp_path / "out", lambda: calls.append(1))
     assert len(calls) >= 6
 
 
 @pytest.mark.parametrize("name", ["con", "NUL.txt", "Com1", "lpt9.log", "a:b", "what?", "a.", "a ", "aux .x"])
 def test_names_that_windows_understands_otherwise(name: str) -> None:
-    assert unpacking._harmful_here([name], windows=True)
-    assert not unpacking._harmful_here([name], windows=False)
+    assert unpack._harmful_here([name], windows=True)
+    assert not unpack._harmful_here([name], windows=False)
 
 
 @pytest.mark.parametrize("name", ["console", "nully.txt", "a.b", ".hidden", "com10", "a b", "auxiliary.py"])
 def test_names_that_windows_takes_as_they_are(name: str) -> None:
-    assert not unpacking._harmful_here([name], windows=True)
+    assert not unpack._harmful_here([name], windows=True)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
@@ -307,7 +307,7 @@ def test_names_that_windows_takes_as_they_are(name: str) -> None:
 def test_whatever_the_names_all_members_are_there_or_none(tmp_path: Path, names: list[str]) -> None:
     archive = make_zip(tmp_path / "r.zip", *[(n, b"" if n.endswith("/") else n.encode()) for n in names])
     try:
-        unpacking.unpack(archive, tmp_path / "out")
+        unpack.unpack(archive, tmp_path / "out")
         files = sorted(p.read_text() for p in (tmp_path / "out").rglob("*") if p.is_file())
         assert files == sorted(n for n in names if not n.endswith("/"))
     except InternalError:

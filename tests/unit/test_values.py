@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flare_widgets.errors import ProtocolError
-from flare_widgets.wire.values import MAX_DEPTH, MAX_VALUES, unpack
+from flare_widgets.wire.safe_msgpack import MAX_DEPTH, MAX_VALUES, unpack
 
 SCALARS = (
     st.none()

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from flare_widgets.errors import AuthorizationError, TransferCancelled
-from flare_widgets.views.actions import Action, Actions
+from flare_widgets.views.core.actions import Action, Actions
 
 
 class Desk:

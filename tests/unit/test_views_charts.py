@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from flare_widgets.views.charts import (
+from flare_widgets.views.core.svg_chart import (
     DASHES,
     MOST_LINES,
     SHAPES,

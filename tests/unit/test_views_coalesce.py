@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from flare_widgets.views.coalesce import Coalescer
+from flare_widgets.views.core.throttle import Coalescer
 
 
 class Sender:

@@ -13,12 +13,12 @@ import comm
 import pytest
 from recording import Elements, RecordingComm
 
-from flare_widgets.monitoring.parts import Freshness, KeyMetric, Point, Round, Series, StatusChange
-from flare_widgets.monitoring.snapshot import JobSnapshot
-from flare_widgets.views import compare as comparing
-from flare_widgets.views.compare import CompareView, compare, comparison_html, comparison_text
-from flare_widgets.views.comparison import compare_snapshots, comparison_rows
-from flare_widgets.views.outputs import Outputs
+from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.views.compare import view as comparing
+from flare_widgets.views.compare.view import CompareView, compare, comparison_html, comparison_text
+from flare_widgets.views.compare.view_model import compare_snapshots, comparison_rows
+from flare_widgets.views.core.output_handles import Outputs
 
 NOW = 1000.0
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from IPython.utils.capture import capture_output
 
 from flare_widgets.errors import InvalidArgumentError
-from flare_widgets.federation.desk import ProcessState
 from flare_widgets.federation.faults import FAULTS, why_not, words
-from flare_widgets.views.faults import FaultsView, ProcessRow, describe
+from flare_widgets.federation.mailbox import ProcessState
+from flare_widgets.views.faults.view import FaultsView, ProcessRow, describe
 
 
 class Board:

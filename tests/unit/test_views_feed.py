@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from flare_widgets.views import feed as feeds
-from flare_widgets.views.feed import Feed
+from flare_widgets.views.core import row_sync as feeds
+from flare_widgets.views.core.row_sync import Feed
 
 
 class Browser:

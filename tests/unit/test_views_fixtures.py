@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flare_widgets.monitoring.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 
 FIXTURES = Path(__file__).parents[2] / "js" / "fixtures"
 

@@ -13,10 +13,10 @@ from job_session import FakeSession
 from recording import RecordingComm
 
 from flare_widgets.errors import AuthorizationError
-from flare_widgets.monitoring.snapshot import JobSnapshot, StatusChange
-from flare_widgets.monitoring.text import describe
-from flare_widgets.views.job import JobView
-from flare_widgets.views.outputs import Outputs
+from flare_widgets.monitoring.job.format import describe
+from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
+from flare_widgets.views.core.output_handles import Outputs
+from flare_widgets.views.job.view import JobView
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 RUNNING = JobSnapshot(

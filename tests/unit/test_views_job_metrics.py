@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from flare_widgets.monitoring.parts import Best, KeyMetric, Point, Round, Series
-from flare_widgets.monitoring.snapshot import JobSnapshot
-from flare_widgets.views.job_metrics import MOST_METRICS, MOST_SITES, MetricsJson, charts, metrics
-from flare_widgets.views.static_html import job_html
+from flare_widgets.monitoring.job.model import Best, KeyMetric, Point, Round, Series
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.views.core.html import job_html
+from flare_widgets.views.job.metrics import MOST_METRICS, MOST_SITES, MetricsJson, charts, metrics
 
 T = 1795442615.0
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from flare_widgets.monitoring.parts import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
-from flare_widgets.monitoring.snapshot import JobSnapshot
-from flare_widgets.monitoring.text import describe
-from flare_widgets.views.job_picture import Detail, Progress, Row, picture
-from flare_widgets.views.static_html import job_html
+from flare_widgets.monitoring.job.format import describe
+from flare_widgets.monitoring.job.model import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.views.core.html import job_html
+from flare_widgets.views.job.view_model import Detail, Progress, Row, picture
 
 MADE = runpy.run_path(str(Path(__file__).parents[2] / "js" / "fixtures" / "make_job.py"))
 CASES: dict[str, tuple[JobSnapshot, float]] = MADE["CASES"]

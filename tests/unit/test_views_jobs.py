@@ -13,10 +13,10 @@ import pytest
 from recording import Elements, RecordingComm
 
 from flare_widgets.errors import JobNotDone
-from flare_widgets.monitoring.jobs import JobsSnapshot, ListedJob
-from flare_widgets.views.jobs import NONE, JobsView, jobs_html, jobs_text
-from flare_widgets.views.live import LiveView
-from flare_widgets.views.outputs import Outputs
+from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
+from flare_widgets.views.core.live_view import LiveView
+from flare_widgets.views.core.output_handles import Outputs
+from flare_widgets.views.jobs.view import NONE, JobsView, jobs_html, jobs_text
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
 NOW = 1_795_000_000.0

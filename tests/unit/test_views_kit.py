@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from flare_widgets.kit import Finding, KitReport
-from flare_widgets.views.kit import KitCheckup, next_steps, picture
+from flare_widgets.views.kit.view import KitCheckup, next_steps, picture
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
 REPORT = KitReport(

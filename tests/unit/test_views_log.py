@@ -10,9 +10,9 @@ import time
 import pytest
 
 from flare_widgets.errors import NoConnection
-from flare_widgets.monitoring.snapshot import JobSnapshot, SiteDeployment
-from flare_widgets.views import log as views_log
-from flare_widgets.views.log import LogFeed
+from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment
+from flare_widgets.views.job import log as views_log
+from flare_widgets.views.job.log import LogFeed
 
 JOB = "76b8d043-5f0e"
 SITES = tuple(SiteDeployment(name, "deployed") for name in ("server", "site-1", "site-2", "a", "b", "c", "d"))
@@ -148,7 +148,7 @@ def test_a_browser_that_comes_later_gets_it_from_the_start(server):
 
 
 def test_lines_that_are_gone_are_not_promised(server, at_any_time, monkeypatch):
-    monkeypatch.setattr("flare_widgets.monitoring.job_log._KEPT_LINES", 10)
+    monkeypatch.setattr("flare_widgets.monitoring.logs.viewer._KEPT_LINES", 10)
     server.files["server"] = b"".join(b"%d\n" % n for n in range(1, 101))
     answer = server.ask()
     assert (answer["first"], answer["kept_from"], answer["lines"][0]) == (91, 91, "91")

@@ -18,9 +18,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SCRIPT = """
 import threading
 from dataclasses import replace
-from flare_widgets.monitoring.snapshot import JobSnapshot, StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
 from flare_widgets.views.display import show_job
-from flare_widgets.views.job import JobView
+from flare_widgets.views.job.view import JobView
 
 class Watch:
     job_id = "76b8d043-5f0e"

@@ -8,7 +8,7 @@ import time
 import pytest
 from recording import Elements, record
 
-from flare_widgets.views.question import QuestionView
+from flare_widgets.views.core.confirm import QuestionView
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
 

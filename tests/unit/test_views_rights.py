@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from flare_widgets.api import TargetType, commands
-from flare_widgets.views.rights import User, refusal, why_not
+from flare_widgets.api.permissions import User, refusal, why_not
 
 nvflare = pytest.importorskip("nvflare", reason="FLARE itself is the oracle")
 

@@ -14,7 +14,7 @@ from servers import FlareServer
 
 from flare_widgets.api import SessionState
 from flare_widgets.manager import SessionManager
-from flare_widgets.views.session import SessionBadge, SessionSwitcher
+from flare_widgets.views.session.view import SessionBadge, SessionSwitcher
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
 NONE = "No session. %flare connect KIT opens one."

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flare_widgets.monitoring.snapshot import JobSnapshot, SiteDeployment, StatusChange
-from flare_widgets.text import clean
-from flare_widgets.views.static_html import _environment, job_html
+from flare_widgets.formatting.text import clean
+from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment, StatusChange
+from flare_widgets.views.core.html import _environment, job_html
 
 CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
 BERLIN = timezone(timedelta(hours=1))

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 from recording import Elements, record
 
-from flare_widgets.api.info import ClientInfo, ServerInfo, SystemInfo
+from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import InvalidJobDefinition, TransferCancelled
-from flare_widgets.views.submit import SubmitForm
+from flare_widgets.views.submit.view import SubmitForm
 
 HOSTILE = "<script>alert(1)<b>\u202e\x1b[31m"
 

@@ -13,13 +13,13 @@ import comm
 import pytest
 from recording import Elements, RecordingComm
 
-from flare_widgets.api.info import ClientInfo, ServerInfo, SystemInfo
+from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, JobNotDone, NoConnection
-from flare_widgets.monitoring.system import Site, SiteJob, SystemSnapshot
-from flare_widgets.views import system_actions
-from flare_widgets.views.outputs import Outputs
-from flare_widgets.views.system import SystemView
-from flare_widgets.views.system_actions import SystemActions
+from flare_widgets.monitoring.system.snapshot import Site, SiteJob, SystemSnapshot
+from flare_widgets.views.core.output_handles import Outputs
+from flare_widgets.views.system import actions as system_actions
+from flare_widgets.views.system.actions import SystemActions
+from flare_widgets.views.system.view import SystemView
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
 

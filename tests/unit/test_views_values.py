@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flare_widgets.views.values import Facts, Listing, Texts, Words
+from flare_widgets.views.core.pretty import Facts, Listing, Texts, Words
 
 EVIL = "<script>alert(1)</script>\x1b[31m"
 

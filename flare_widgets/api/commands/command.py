@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from ...errors import InternalError, JobNotFound
 from ...wire.hci import Reply, join
-from ..info import TargetType
-from ..replies import check
+from ..models import TargetType
+from ..reply_errors import check
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import InternalError, InvalidArgumentError, InvalidJobDefinition
-from ...text import said
+from ...formatting.text import said
 from ...wire.hci import Reply, join
 from ...wire.transfers import RemoteFile, read_offer
 from .command import Command, Effect, about, entries, mapping

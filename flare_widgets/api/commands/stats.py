@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..info import TargetType
+from ..models import TargetType
 from .command import Command, Effect, addressed, mapping, nothing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import CommandError, InvalidArgumentError
-from ...text import said
+from ...formatting.text import said
 from ...wire.hci import Reply, join
 from .command import Command, Effect, mapping
 

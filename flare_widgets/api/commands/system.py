@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import InternalError
 from ...wire.hci import Reply, join
-from ..info import ClientInfo, JobInfo, ServerInfo, SystemInfo, TargetType
+from ..models import ClientInfo, JobInfo, ServerInfo, SystemInfo, TargetType
 from .command import Command, Effect, addressed, entries, mapping, meta, targets, words_of
 
 

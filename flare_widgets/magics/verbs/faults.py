@@ -8,9 +8,9 @@ from IPython.core.error import UsageError
 
 from ...federation import FederationError, LocalFederation, ProcessState
 from ...federation.faults import FAULTS, inject, why_not, words
+from ...formatting.text import clean
 from ...options import FEDERATION, option
-from ...text import clean
-from ...views.faults import FaultsView, ProcessRow
+from ...views.faults.view import FaultsView, ProcessRow
 from ..parsing import verb
 from ..state import State
 

@@ -10,12 +10,12 @@ from IPython.core.error import UsageError
 
 from ...errors import FlareError
 from ...federation import LocalFederation, RunningFederation
+from ...formatting.text import clean
 from ...manager import ManagedSession
 from ...options import FEDERATION, SCHEME, SITES, USERS, YES, limit, option
-from ...text import clean
-from ..asking import confirm
 from ..parsing import verb
 from ..progress import Progress
+from ..prompt import confirm
 from ..state import State
 from .sessions import open_session
 

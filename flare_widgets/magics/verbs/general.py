@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...options import option
-from ...views.values import Listing
+from ...views.core.pretty import Listing
 from ..parsing import find, help_all, verb
 from ..state import State
 

@@ -7,22 +7,22 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
+from ...formatting.text import clean
 from ...monitoring import JobSnapshot, Watch
-from ...monitoring.text import label
+from ...monitoring.job.format import label
 from ...options import FOLDER_OR_FORM, JOB, LAST, NAMED, TOKEN, WAIT_LIMIT, YES, option
-from ...text import clean
-from ...views.compare import CompareView
-from ...views.comparison import MOST_JOBS
+from ...views.compare.view import CompareView
+from ...views.compare.view_model import MOST_JOBS
+from ...views.core.pretty import Facts, Words
+from ...views.core.tables import JobTable
 from ...views.display import show_jobs, show_submit
-from ...views.job import JobView
-from ...views.submit import SubmitForm
-from ...views.tables import JobTable
-from ...views.values import Facts, Words
-from ..asking import confirm, live
+from ...views.job.view import JobView
+from ...views.submit.view import SubmitForm
+from ..job_display import FIRST_FACTS, follow, shown
 from ..parsing import verb
 from ..progress import Progress, attended, transfer
+from ..prompt import confirm, live
 from ..state import State
-from ..watching import FIRST_FACTS, follow, shown
 
 _FETCHING = 60.0  # for the metrics of jobs that have ended
 

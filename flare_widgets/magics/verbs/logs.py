@@ -8,12 +8,12 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ...api import Session, TargetType
-from ...api.info import is_terminal
+from ...api.models import is_terminal
 from ...errors import NoConnection
-from ...monitoring.log_text import LEVELS, at_level, last_lines, new_part, with_pattern
+from ...formatting.text import clean, said
+from ...monitoring.logs.filter import LEVELS, at_level, last_lines, new_part, with_pattern
 from ...options import JOB, count, option
-from ...text import clean, said
-from ...views.values import Facts, Texts
+from ...views.core.pretty import Facts, Texts
 from ..parsing import verb
 from ..progress import attended
 from ..state import State

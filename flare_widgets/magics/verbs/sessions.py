@@ -10,15 +10,15 @@ from IPython.core.error import UsageError
 
 from ... import api
 from ...errors import NoConnection, ServerIdentityError
+from ...formatting.text import clean
 from ...manager import ManagedSession, find_kits, resolve_kit
 from ...options import OFFLINE, STEP, STUDY, TIMEOUT, option
-from ...text import clean
+from ...views.core.pretty import Listing
 from ...views.display import show_sessions
-from ...views.kit import KitCheckup
-from ...views.values import Listing
-from ..asking import live
+from ...views.kit.view import KitCheckup
 from ..parsing import verb
 from ..progress import Progress
+from ..prompt import live
 from ..state import State
 
 _QUIET = 1.0  # seconds without a word while connecting

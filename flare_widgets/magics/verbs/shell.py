@@ -5,7 +5,7 @@ from __future__ import annotations
 from IPython.core.error import UsageError
 
 from ...options import count, option
-from ...views.values import Words
+from ...views.core.pretty import Words
 from ..parsing import verb
 from ..state import State
 

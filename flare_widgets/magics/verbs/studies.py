@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from IPython.core.error import UsageError
 
+from ...formatting.text import clean
 from ...options import YES, names, option
-from ...text import clean
-from ...views.values import Facts, Listing
-from ..asking import confirm
+from ...views.core.pretty import Facts, Listing
 from ..parsing import verb
+from ..prompt import confirm
 from ..state import State
 
 _ACTIONS = ("show", "register", "add-site", "remove-site", "add-user", "remove-user", "remove")

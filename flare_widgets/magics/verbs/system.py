@@ -9,14 +9,14 @@ from IPython.core.error import UsageError
 
 from ...api import Session, TargetType
 from ...errors import FlareError
+from ...formatting.text import clean
 from ...options import YES, option, seconds
-from ...text import clean
+from ...views.core.pretty import Facts, Listing
 from ...views.display import show_system
-from ...views.system import SystemStatus
-from ...views.values import Facts, Listing
-from ..asking import confirm, live
+from ...views.system.view import SystemStatus
 from ..parsing import verb
 from ..progress import attended
+from ..prompt import confirm, live
 from ..state import State
 
 _WHOM = option(

@@ -15,10 +15,11 @@ from damage import JUNK, bent, damaged, payloads, replies, survives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flare_widgets.api import commands, unpacking
+from flare_widgets.api import commands
+from flare_widgets.api.transfer import unpack
+from flare_widgets.formatting.text import clean, said
 from flare_widgets.kit import StartupKit
 from flare_widgets.monitoring import JobSnapshot, fold_meta
-from flare_widgets.text import clean, said
 from flare_widgets.wire import cell, hci, login, transfers
 
 #: Arguments for each function that makes a command.
@@ -237,7 +238,7 @@ def test_a_damaged_zip_is_unpacked_or_refused(
     tail = data.draw(st.booleans())  # the list of members is at the end, and says most
     head = zipped[: len(zipped) - 260] if tail else b""
     archive.write_bytes(head + data.draw(damaged(zipped[len(head) :])))
-    survives(lambda: unpacking.unpack(archive, folder / "out"))
+    survives(lambda: unpack.unpack(archive, folder / "out"))
     assert {p.name for p in folder.iterdir()} <= {"a.zip", "out"}
 
 

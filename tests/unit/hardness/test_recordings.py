@@ -16,8 +16,8 @@ from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, hci, login
 from flare_widgets.wire.cell import Cell, Message, Ready, Reply
 from flare_widgets.wire.frames import FrameType
+from flare_widgets.wire.safe_msgpack import unpack
 from flare_widgets.wire.transports import grpc_messages
-from flare_widgets.wire.values import unpack
 
 SERVERS = st.sampled_from([frame for version in VERSIONS for frame in recorded(version)])
 

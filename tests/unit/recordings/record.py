@@ -32,7 +32,7 @@ from jobs import RESULT_SIZE, write_job  # noqa: E402
 
 from flare_widgets.api import Session, new_secure_session  # noqa: E402
 from flare_widgets.errors import FlareError, ProtocolError  # noqa: E402
-from flare_widgets.wire import fobs, frames, hci, link, transports  # noqa: E402
+from flare_widgets.wire import connection, fobs, frames, hci, transports  # noqa: E402
 
 SECRETS = frozenset({"__token__", "__token_signature__", "signature", "ssid"})
 
@@ -67,7 +67,7 @@ def main() -> None:
     async def connect(kit: Any) -> Tape:
         return Tape(await real(kit))
 
-    link.transports.connect = connect  # type: ignore[assignment]
+    connection.transports.connect = connect  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(prefix="recorded-") as name:
         folder = Path(name)
         fragile = Fragile(folder)

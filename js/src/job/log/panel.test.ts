@@ -1,4 +1,4 @@
-/** The panel against a kernel that answers as flare_widgets/views/log.py does. */
+/** The panel against a kernel that answers as flare_widgets/views/job/log.py does. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLogPanel, type LogPanel } from "./panel";
 import type { LogRequest } from "./source";

@@ -1,0 +1,130 @@
+"""From the server's answer to a value or an exception. Pure.
+
+The rules are those of nvflare's own client (``flare_api.py:_do_command``, ``client/api.py``), so that the same
+answer raises the same type of exception: first the status in the answer's ``meta``, then, for the answers that
+have none, keywords in its text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import errors
+from ..formatting.text import said
+from ..wire.hci import Reply
+from .models import APIStatus
+
+_BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
+    "invalid_job_def": (errors.InvalidJobDefinition, "invalid job definition: {info}"),
+    "not_authenticated": (errors.AuthenticationError, "the server does not know this user any more: {info}"),
+    "syntax_error": (errors.InternalError, "syntax error: {info}"),
+    "invalid_job_id": (errors.JobNotFound, "no such job: {info}"),
+    "job_running": (errors.JobNotDone, "job {info} is still running"),
+    "job_not_running": (errors.JobNotRunning, "job {info} is not running"),
+    "clients_running": (
+        errors.ClientsStillRunning,
+        "one or more sites are still running: shut them down first",
+    ),
+    "no_clients": (errors.NoClientsAvailable, "no clients available"),
+    "internal_error": (errors.InternalError, "server internal error: {info}"),
+    "no_reply": (errors.NoReply, "{info}"),
+}
+
+_BY_KEYWORD = (
+    ("session_inactive", APIStatus.ERROR_INACTIVE_SESSION),
+    ("wrong server", APIStatus.ERROR_SERVER_CONNECTION),
+    ("Failed to communicate", APIStatus.ERROR_SERVER_CONNECTION),
+    ("invalid client", APIStatus.ERROR_INVALID_CLIENT),
+    ("unknown site", APIStatus.ERROR_INVALID_CLIENT),
+    ("not authorized", APIStatus.ERROR_AUTHORIZATION),
+)
+
+_NO_CLIENTS = "no clients available"
+
+
+def check(line: str, reply: Reply, needs_meta: bool = True) -> dict[str, Any]:
+    """Return the answer's ``meta`` if the command succeeded.
+
+    Parameters
+    ----------
+    line
+        The command, named in errors.
+    reply
+        The answer.
+    needs_meta
+        Whether an answer without ``meta`` is an error.
+
+    Raises
+    ------
+    FlareError
+        What the server says went wrong, as the FLARE API's exception for it.
+    """
+    meta = reply.meta
+    if meta:
+        _check_meta(line, meta)
+    _check_text(line, reply)
+    if needs_meta and not meta:
+        raise errors.InternalError(f"the server's answer to '{_verb(line)}' has no meta")
+    return meta
+
+
+def _check_meta(line: str, meta: dict[str, Any]) -> None:
+    status = meta.get("status", "ok")
+    info = said(meta.get("info") or "")
+    if status == "ok":
+        return
+    if status == "submit_token_conflict":
+        raise errors.SubmitTokenConflict(
+            info or "the submit token was already used for a job with other content", meta.get("job_id")
+        )
+    if status == "submit_token_job_deleted":
+        raise errors.SubmitTokenJobDeleted(
+            info or "the submit token belongs to a deleted job",
+            meta.get("job_id"),
+            meta.get("submit_record_state"),
+            meta.get("deleted_time"),
+        )
+    if status == "not_authorized":
+        raise _not_authorized(line, info)
+    if status == "invalid_target":
+        if info == _NO_CLIENTS:
+            raise errors.NoClientsAvailable(_NO_CLIENTS)
+        raise errors.InvalidTarget(info)
+    if status == "job_running" and " " in info:
+        raise errors.JobNotDone(info)  # of the system: a sentence, in place of a job's id
+    kind, text = _BY_STATUS.get(str(status), (errors.InternalError, f"{said(status, 100)}: {{info}}"))
+    raise kind(text.replace("{info}", info))
+
+
+def _check_text(line: str, reply: Reply) -> None:
+    if not reply.items:
+        raise errors.InternalError(f"the server answered nothing to '{_verb(line)}'")
+    status = api_status(reply)
+    text = "\n".join(reply.texts("string", "error"))
+    if status is APIStatus.ERROR_INACTIVE_SESSION:
+        raise errors.SessionClosed("the session is closed on the server; open a new one")
+    if status is APIStatus.ERROR_SERVER_CONNECTION:
+        raise errors.NoConnection(f"the server could not do '{_verb(line)}': {said(text, 300)}")
+    if status is APIStatus.ERROR_INVALID_CLIENT:
+        raise errors.InvalidTarget(said(text, 300))
+    if status is APIStatus.ERROR_AUTHORIZATION:
+        raise _not_authorized(line, "")
+
+
+def api_status(reply: Reply) -> APIStatus:
+    """Return what the text of an answer says: to FLARE, anything is a success that has none of its keywords."""
+    if not reply.items:
+        return APIStatus.ERROR_RUNTIME
+    if reply.texts("success"):
+        return APIStatus.SUCCESS
+    text = "\n".join(reply.texts("string", "error"))
+    return next((status for keyword, status in _BY_KEYWORD if keyword in text), APIStatus.SUCCESS)
+
+
+def _not_authorized(line: str, info: str) -> errors.AuthorizationError:
+    more = f": {info}" if info else ""
+    return errors.AuthorizationError(f"your role does not permit '{_verb(line)}'{more}")
+
+
+def _verb(line: str) -> str:
+    return line.split(" ", 1)[0]

@@ -1,0 +1,147 @@
+"""Commands that are given as their line, and commands that only the job's own code understands."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from ...errors import FlareError, NoConnection, SessionClosed
+from ...wire import hci
+from .. import commands
+from ..commands import Command
+from ..dual import method
+from ..models import APIStatus
+from ..reply_errors import api_status
+from ..transfer import download, pack
+from .jobs import JobMethods
+
+_DOWNLOADS = {"download_job": commands.download_job, "download_job_components": commands.download_job_components}
+
+_UNKNOWN = "Unknown command "
+
+
+class LineMethods(JobMethods):
+    """What a session can do that has no method of its own."""
+
+    @method
+    async def do_command(self, command: str, props: Any = None) -> dict[str, Any]:
+        """Send an admin command as a user of FLARE's console types it, and return the answer as it is.
+
+        The only method that raises nothing when the server refuses: look at ``status`` and ``meta``. Needs the
+        right to the command.
+
+        Parameters
+        ----------
+        command
+            The line, such as ``"sys_info client site-1"``; a word with blanks goes in double quotes.
+            ``submit_job FOLDER``, ``download_job ID [NAME]`` and ``download_job_components ID [NAME]`` transfer
+            files as their methods do; ``info`` says which folders they use.
+        props
+            Data that goes with it, JSON-able, for the few commands that want some.
+
+        Returns
+        -------
+        dict
+            ``status``, an :class:`.APIStatus`; ``data``, what a console would print, as dicts of ``type`` and
+            ``data`` (for a table ``rows``); ``meta``, the structured result, whose own ``status`` is ``ok`` when the
+            command succeeded; ``time``, of the server. When it did not get to the server: ``status`` and
+            ``details``.
+        """
+        words = _split(command)
+        verb = words[0] if words else ""
+        try:
+            if verb in _DOWNLOADS or verb == "submit_job":
+                return await self._off_loop(self._transfer, verb, words[1:])
+            if verb == "info":
+                folders = f"uploads: {self.kit.upload_dir}\ndownloads: {self.kit.download_dir}\n"
+                return {"status": "ok", "details": folders}
+            if not verb:
+                return _failed(APIStatus.ERROR_SYNTAX, "Command  not found: none was given")
+            return _as_dict(verb, await self._ask(Command(command, lambda reply: reply, props=props)))
+        except SessionClosed as e:
+            return _failed(APIStatus.ERROR_INACTIVE_SESSION, str(e))
+        except NoConnection as e:
+            return _failed(APIStatus.ERROR_SERVER_CONNECTION, str(e))
+        except FlareError as e:
+            return _failed(APIStatus.ERROR_RUNTIME, str(e))
+
+    @method
+    async def do_app_command(self, job_id: str, topic: str, cmd_data: Any) -> dict[str, Any]:
+        """Have the server's part of a running job do what its own code understands.
+
+        Needs the right to `app_command`, which only a project admin has by default.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        topic
+            What its code listens to.
+        cmd_data
+            What it is told, JSON-able; None for nothing.
+
+        Returns
+        -------
+        dict
+            What it answers.
+
+        Raises
+        ------
+        JobNotRunning
+            It does not run.
+        ValueError
+            The data is not JSON-able; nothing was sent.
+        """
+        return await self._run(commands.app_command(job_id, topic, cmd_data))
+
+    def _transfer(self, verb: str, arguments: list[str]) -> dict[str, Any]:
+        if not arguments:
+            return _failed(APIStatus.ERROR_SYNTAX, f"usage: {verb} {'FOLDER' if verb == 'submit_job' else 'JOB_ID'}")
+        if verb in _DOWNLOADS:
+            command = _DOWNLOADS[verb](arguments[0])
+            name = arguments[-1]
+            if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+                return _failed(APIStatus.ERROR_SYNTAX, f"{name!r} cannot be the name of the new folder")
+            link, reply = self._ask_over(command)
+            if not reply.meta.get("files"):
+                return _as_dict(verb, reply)
+            files = command.answer(reply)
+            into = self.kit.download_dir
+            location = str(download.download_files(link, files, name, into, None, lambda: self._offer(command)))
+            meta = {"location": location}
+            return {"status": APIStatus.SUCCESS, "details": f"downloaded to {location}", "meta": meta}
+        folder = Path(os.path.abspath(self.kit.upload_dir / arguments[0]))  # noqa: PTH100 - keep links as they are
+        pack.check_job_folder(folder)
+        line = " ".join([commands.submit_job(folder.name).line, hci.join(arguments[1:])]).rstrip()
+        return _as_dict(verb, self._upload(line, _submit_token(arguments), folder, None))
+
+
+def _split(line: str) -> list[str]:
+    if '"' in line or "'" in line:
+        try:
+            return shlex.split(line)
+        except ValueError:
+            pass
+    return line.split()
+
+
+def _submit_token(arguments: list[str]) -> str | None:
+    for option, value in itertools.pairwise(arguments):
+        if option == "--submit-token":
+            return value
+    return next((a.split("=", 1)[1] for a in arguments if a.startswith("--submit-token=")), None)
+
+
+def _failed(status: APIStatus, details: str) -> dict[str, Any]:
+    return {"status": status, "details": details}
+
+
+def _as_dict(verb: str, reply: hci.Reply) -> dict[str, Any]:
+    # nvflare's client has a table of the commands and finds out by itself; ours lets the server decide.
+    if any(text.startswith(_UNKNOWN) for text in reply.texts("error")):
+        return _failed(APIStatus.ERROR_SYNTAX, f"Command {verb} not found")
+    return {"time": reply.time, "data": list(reply.items), "meta": dict(reply.meta), "status": api_status(reply)}

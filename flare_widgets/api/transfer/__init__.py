@@ -1,0 +1,1 @@
+"""Job folders and results on their way to and from the server."""

@@ -1,0 +1,1 @@
+"""Text and tables, made fit to be shown to a person."""

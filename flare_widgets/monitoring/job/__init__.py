@@ -1,0 +1,1 @@
+"""One job: the snapshot of its state, the updates that change it, and the watch that callers hold."""

@@ -1,0 +1,81 @@
+"""What is new in a snapshot: pure comparison of two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..diagnosis import Failure
+from .model import Point, Round, StatusChange
+from .snapshot import JobSnapshot
+
+
+@dataclass(frozen=True)
+class NewStatus:
+    """The job came to another status."""
+
+    change: StatusChange
+
+
+@dataclass(frozen=True)
+class NewRound:
+    """A round began."""
+
+    round: Round
+
+
+@dataclass(frozen=True)
+class NewMetric:
+    """A metric has a value for one more round, or another one for a round.
+
+    Attributes
+    ----------
+    name
+        The metric's name.
+    site
+        Whose; empty for the aggregate over all sites.
+    point
+        The round and the value.
+    """
+
+    name: str
+    site: str
+    point: Point
+
+
+@dataclass(frozen=True)
+class NewFailure:
+    """It was found out why the job ended badly, or does not start."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job has ended, and what can be learned of it was; told by the watch, since no snapshot says so."""
+
+
+Change = NewStatus | NewRound | NewMetric | NewFailure | Ended
+
+
+def changes(before: JobSnapshot, after: JobSnapshot) -> list[Change]:
+    """Return what is new in `after`, in the order in which it is told.
+
+    Parameters
+    ----------
+    before, after
+        Two snapshots of the same job, the earlier one first.
+    """
+    found: list[Change] = []
+    seen = {s.status for s in before.timeline}
+    found += [NewStatus(s) for s in after.timeline if s.status not in seen]
+    if after.rounds is not before.rounds:
+        begun = {r.number for r in before.rounds}
+        found += [NewRound(r) for r in after.rounds if r.number not in begun]
+    if after.metrics is not before.metrics:
+        known = {(s.name, s.site): s.points for s in before.metrics}
+        for series in after.metrics:
+            told = {p.round: p.value for p in known.get((series.name, series.site), ())}
+            found += [NewMetric(series.name, series.site, p) for p in series.points if told.get(p.round) != p.value]
+    if after.failure is not None and after.failure != before.failure:
+        found.append(NewFailure(after.failure))
+    return found

@@ -1,0 +1,1 @@
+"""When to ask the server, by which command, and the requests under way."""

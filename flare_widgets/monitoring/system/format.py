@@ -1,0 +1,165 @@
+"""The server and its sites in words: what is wrong first, then a line each.
+
+The same sentences everywhere, told for the time they are read at; ``js/src/system/words.ts`` has the same rules.
+Nothing in a snapshot is trusted: all of it is cleaned.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...formatting.text import SHORT_ID, clean
+from ..job.format import MOST_NAMED, ago, label
+from .snapshot import Site, SiteJob, SystemSnapshot
+
+_NAME = 60  # characters
+
+STALE_AFTER = 5.0
+"""Seconds without an answer from the server after which that is said."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """How something stands.
+
+    Attributes
+    ----------
+    tone
+        ``good``, ``warn``, ``bad`` or ``unknown``.
+    words
+        In words, which say all that the tone does.
+    """
+
+    tone: str
+    words: str
+
+
+def server_state(snapshot: SystemSnapshot, now: float) -> Words:
+    """Return how the server stands."""
+    if snapshot.facts_at is None:
+        return Words("warn" if snapshot.trouble else "unknown", "no answer yet")
+    if snapshot.trouble:
+        return Words("bad", f"not reachable, last heard of {ago(max(0.0, now - snapshot.facts_at))} ago")
+    return Words("good", "connected")
+
+
+def site_state(site: Site, now: float) -> Words:
+    """Return how a site stands: connected, silent, disabled, or gone."""
+    silence = site.silence(now)
+    if site.disabled:
+        return Words("warn", "disabled")
+    if not site.connected:
+        heard = "" if site.last_seen is None else f", last heard of {ago(max(0.0, now - site.last_seen))} ago"
+        return Words("bad", f"not connected{heard}")
+    if silence is not None:
+        return Words("bad", f"silent for {ago(silence)}")
+    if not site.answers:
+        return Words("warn", "connected, but does not answer the server")
+    return Words("good", "connected")
+
+
+def runs(jobs: tuple[SiteJob, ...]) -> str:
+    """Return what runs somewhere: ``runs 76b8d043 (app)``; empty when nothing does."""
+    if not jobs:
+        return ""
+    named = [
+        f"{clean(job.job_id[:SHORT_ID])}" + (f" ({clean(job.app, _NAME)})" if job.app else "")
+        for job in jobs[:MOST_NAMED]
+    ]
+    more = len(jobs) - MOST_NAMED
+    return f"runs {', '.join(named)}" + (f" and {more} more" if more > 0 else "")
+
+
+def troubles(snapshot: SystemSnapshot, now: float) -> list[str]:
+    """Return a sentence for each thing that is wrong, the worst first, each with what to do."""
+    return list(_troubles(snapshot, now))
+
+
+def _troubles(snapshot: SystemSnapshot, now: float) -> Iterator[str]:
+    # What the server no longer confirms does not go on.
+    seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
+    if snapshot.trouble:
+        yield clean(snapshot.trouble, 400)
+    for site in snapshot.sites:
+        name, silence = clean(site.name, _NAME), site.silence(seen)
+        if site.disabled:
+            yield f"{name} is disabled: it cannot connect until it is enabled again"
+        elif not site.connected:
+            yield f"{name} is not connected any more. Look at its process and its network; it comes back by itself"
+        elif silence is not None:
+            yield (
+                f"{name} has been silent for {ago(silence)}; sites report every 10 s. "
+                "Look whether its process runs and reaches the server"
+            )
+        elif not site.answers:
+            yield f"{name} does not answer the server's questions. Its process may hang: restart it if that stays so"
+    for zombie in snapshot.zombies:
+        if zombie.certain:
+            yield (
+                f"job {label(zombie.name, zombie.job_id)} is RUNNING to the server, but nobody runs it (was the server "
+                "restarted?). It will not end by itself; clone it to run it again"
+            )
+    yield from _versions(snapshot)
+
+
+def _versions(snapshot: SystemSnapshot) -> Iterator[str]:
+    by_version: dict[str, list[str]] = {}
+    for name, version in [("server", snapshot.version), *((site.name, site.version) for site in snapshot.here)]:
+        if version:
+            by_version.setdefault(version, []).append(clean(name, _NAME))
+    if len(by_version) > 1:
+        said = "; ".join(f"{clean(version, _NAME)} on {_named(names)}" for version, names in by_version.items())
+        yield f"versions of FLARE differ: {said}. Jobs may fail where they meet: install the same everywhere"
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return f"{', '.join(names[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
+
+
+def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
+    """Return who asks whom, what is wrong, and the server, the sites and the jobs, a line each."""
+    now = time.time() if now is None else now
+    who = ", ".join(filter(None, (clean(snapshot.role).replace("_", " "), clean(snapshot.organization))))
+    user = f"{clean(snapshot.username)}  {who}" if who else clean(snapshot.username)
+    lines = [f"{user}  →  {clean(snapshot.address)}  study {clean(snapshot.study)}"]
+    lines += [f"  ! {words}" for words in troubles(snapshot, now)]
+    started = snapshot.started_at
+    since = "" if started is None else f"up since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(started))}"
+    rows = [("server", _joined(server_state(snapshot, now).words, since, _version(snapshot.version)))]
+    for site in snapshot.sites:
+        state = site_state(site, now)
+        fresh = site.connected and site.last_seen is not None and state.tone != "bad"
+        heard = f"heard of {ago(max(0.0, now - (site.last_seen or now)))} ago" if fresh else ""
+        parts = _joined(state.words, heard, runs(site.jobs), _version(site.version))
+        rows.append((clean(site.name, _NAME), parts))
+    if not snapshot.sites and snapshot.facts_at is not None:
+        rows.append(("sites", "none is connected"))
+    rows += [("job", f"{clean(job.job_id)} is running ({clean(job.app, _NAME)})") for job in snapshot.jobs]
+    if not snapshot.jobs and snapshot.facts_at is not None:
+        rows.append(("jobs", "none is running"))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(lines + [f"  {name:<{width}}  {words}" for name, words in rows])
+
+
+def sentence(snapshot: SystemSnapshot, now: float) -> str:
+    """Return the system in one sentence, as a screen reader hears it."""
+    wrong = troubles(snapshot, now)
+    here = len(snapshot.here)
+    parts = [
+        f"FLARE server {clean(snapshot.address)}: {server_state(snapshot, now).words}",
+        f"{here} {'site' if here == 1 else 'sites'} connected",
+        f"{len(snapshot.jobs)} {'job' if len(snapshot.jobs) == 1 else 'jobs'} running",
+        f"{len(wrong)} {'problem' if len(wrong) == 1 else 'problems'}" if wrong else "no problem",
+    ]
+    return ", ".join(parts)
+
+
+def _version(version: str) -> str:
+    return f"FLARE {clean(version, _NAME)}" if version else ""
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(filter(None, parts))

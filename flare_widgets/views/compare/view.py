@@ -1,0 +1,186 @@
+"""The view of several jobs beside each other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import traitlets
+from markupsafe import Markup
+
+from ...formatting.text import columns
+from ...monitoring import Monitor
+from ..core import svg_chart
+from ..core.html import _environment, _style
+from ..core.live_view import LiveView
+from ..job.view import Watch
+from .view_model import MOST_JOBS, Comparison, compare_snapshots, comparison_rows
+
+_STATIC = Path(__file__).parents[1] / "static"
+
+
+class CompareView(LiveView):
+    """Several jobs beside each other: status, rounds, time, the best of each metric, and the metrics over the rounds.
+
+    Parameters
+    ----------
+    watches
+        Who know the jobs; two at least, eight at most.
+    keep
+        Whether the view stays live when all jobs have ended.
+
+    Attributes
+    ----------
+    jobs : list of dict
+        The jobs as :class:`.Compared` has them, without their points.
+    headings, rows : list
+        The table.
+    metrics : list of dict
+        ``metric``, whether less is better (``smaller``), the points of each job (``lines``) and which is the ``best``.
+    differences : list of str
+        The facts in which the jobs differ.
+    ended : bool
+        Whether there will be no news: all jobs have ended, or the view was frozen.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two jobs, or more than eight.
+    """
+
+    _esm = _STATIC / "compare.js"
+    _css = _STATIC / "compare.css"
+
+    jobs = traitlets.List(traitlets.Dict()).tag(sync=True)
+    headings = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    rows = traitlets.List(traitlets.List()).tag(sync=True)
+    metrics = traitlets.List(traitlets.Dict()).tag(sync=True)
+    differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    ended = traitlets.Bool().tag(sync=True)
+
+    def __init__(self, watches: Sequence[Watch], *, keep: bool = False) -> None:
+        if not 2 <= len(watches) <= MOST_JOBS:
+            raise ValueError(f"give two to {MOST_JOBS} jobs to compare, not {len(watches)}")
+        self._watches = tuple(watches)
+        self._keep = keep
+        super().__init__()
+        self._unsubscribe = [watch.subscribe(lambda _: self._request()) for watch in watches]
+        self._react()
+
+    def _comparison(self) -> Comparison:
+        return compare_snapshots([watch.snapshot for watch in self._watches], time.time())
+
+    def _facts(self) -> dict[str, Any]:
+        comparison = self._comparison()
+        headings, rows = comparison_rows(comparison)
+        jobs = [{key: value for key, value in vars(job).items() if key != "lines"} for job in comparison.jobs]
+        return {
+            "jobs": jobs,
+            "headings": headings,
+            "rows": rows,
+            "metrics": [_metric(comparison, metric) for metric in comparison.metrics],
+            "differences": list(comparison.differences),
+            "ended": self._frozen or self._over(),
+        }
+
+    def _forms(self) -> dict[str, str]:
+        comparison = self._comparison()
+        return {"text/plain": comparison_text(comparison), "text/html": comparison_html(comparison, time.time())}
+
+    def _done(self) -> bool:
+        return not self._keep and self._over()
+
+    def _over(self) -> bool:
+        return all(watch.done for watch in self._watches)
+
+    def _release(self) -> None:
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+
+
+def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
+    """Return jobs beside each other; show it by its name at the end of a cell, or by ``show()``.
+
+    Jobs that run are followed; of those that have ended, the metrics are fetched from their results, which takes some
+    seconds.
+
+    Parameters
+    ----------
+    monitor
+        The session's monitor.
+    job_ids
+        Two to eight jobs.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two different jobs, or more than eight.
+
+    Examples
+    --------
+    >>> compare(monitor, [first, second])  # doctest: +SKIP
+    """
+    asked = list(dict.fromkeys(job_ids))
+    if not 2 <= len(asked) <= MOST_JOBS:
+        raise ValueError(f"give two to {MOST_JOBS} different jobs to compare, not {len(asked)}")
+    return CompareView([monitor.watch(job_id) for job_id in asked])
+
+
+def _metric(comparison: Comparison, metric: str) -> dict[str, Any]:
+    lines = [job.lines.get(metric) for job in comparison.jobs]
+    best = comparison.best(metric)
+    return {
+        "metric": metric,
+        "smaller": metric in comparison.smaller,
+        "lines": [[] if line is None else list(map(list, line.points)) for line in lines],
+        "best": None if best is None else {"x": best[0], "y": best[1], "words": "best"},
+    }
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Return jobs beside each other as an aligned table."""
+    headings, rows = comparison_rows(comparison)
+    widths = [max(columns(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+    lines = [
+        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [headings, *rows]
+    ]
+    return "\n".join([*lines, *_notes(comparison)])
+
+
+def comparison_html(comparison: Comparison, now: float) -> str:
+    """Return jobs beside each other as HTML for a saved notebook, with a picture of each metric."""
+    root, style = _style("compare-static.css")
+    headings, rows = comparison_rows(comparison)
+    return (
+        _environment()
+        .get_template("compare.html.j2")
+        .render(
+            root=root,
+            style=style,
+            headings=headings,
+            rows=rows,
+            notes=_notes(comparison),
+            charts=[_chart(comparison, metric) for metric in comparison.metrics],
+            made_at=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now)),
+        )
+    )
+
+
+def _chart(comparison: Comparison, metric: str) -> Markup:
+    lines = [
+        svg_chart.Line(job.label, line.points if (line := job.lines.get(metric)) else ()) for job in comparison.jobs
+    ]
+    best = comparison.best(metric)
+    better = "less" if metric in comparison.smaller else "more"
+    title = f"{metric} over the rounds; {better} is better"
+    return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.Mark(*best, "best"))
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    notes = [f"{job.label}: {job.trouble}" for job in comparison.jobs if job.trouble]
+    if comparison.differences:
+        notes.append(f"They differ in: {', '.join(comparison.differences)}.")
+    return notes

@@ -1,0 +1,174 @@
+"""Rows of a table, kept the same in every browser that shows it, by patches.
+
+A trait would send the whole table at each change, and store it in the notebook. A feed sends what changed, in
+messages with sequence numbers:
+
+``{kind: "rows", feed, seq, set: [[key, row], ...], removed: [key, ...]}``
+    A patch: it makes the table `seq` out of the table ``seq - 1``.
+``{kind: "rows", feed, seq, set, to: [token, ...], part, parts}``
+    A part of the whole table `seq`, for the browsers that asked for it by these tokens.
+``{kind: "resync", feed, token}``
+    From a browser: it has no table yet, or missed a patch (Jupyter drops messages when a kernel floods it).
+
+The other half is ``js/src/lib/feed.ts``.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from .throttle import Coalescer
+
+MOST_MESSAGES = 20
+"""Messages a second that a feed sends at most; what changes meanwhile comes together in one."""
+
+MOST_BYTES = 500_000
+"""Bytes of rows in one message; one row alone may have more. A table that has more comes in several messages."""
+
+_MOST_TOKENS = 50  # browsers that one whole table is for; a real notebook is open in two or three
+_LONGEST_TOKEN = 64
+
+Message = dict[str, Any]
+
+
+class Feed:
+    """A table by key, in the order in which its rows came.
+
+    Nothing is sent before a browser has asked. All methods may be called from any thread.
+
+    Parameters
+    ----------
+    send
+        Sends a message to all browsers: a widget's `send`.
+    name
+        Tells the feeds of one widget from one another.
+    most
+        Messages a second at most; fewer for one that is not the only thing its widget sends.
+    """
+
+    def __init__(self, send: Callable[[Message], None], name: str = "rows", most: float = MOST_MESSAGES) -> None:
+        self._send = send
+        self._name = name
+        self._lock = threading.Lock()
+        self._rows: dict[str, Any] = {}
+        self._changed: dict[str, None] = {}  # keys, in the order of the changes
+        self._seq = 0
+        self._tokens: list[str] = []
+        self._whole: Iterator[Message] = iter(())
+        self._followed = False
+        self._updates = Coalescer(self._send_next, 1 / most)
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """The table as it is now."""
+        with self._lock:
+            return dict(self._rows)
+
+    @property
+    def seq(self) -> int:
+        """The number of the last patch. Told in a trait too, it lets a browser see that it missed that one."""
+        with self._lock:
+            return self._seq
+
+    def put(self, rows: Mapping[str, Any]) -> None:
+        """Add rows, or put them in the place of those with the same keys. A row is anything that JSON can say."""
+        with self._lock:
+            for key, row in rows.items():
+                if key not in self._rows or self._rows[key] != row:
+                    self._rows[key] = row
+                    self._changed[key] = None
+        self._ask()
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove rows, those of them that are there."""
+        with self._lock:
+            for key in keys:
+                if key in self._rows:
+                    del self._rows[key]
+                    self._changed[key] = None
+        self._ask()
+
+    def replace(self, rows: Mapping[str, Any]) -> None:
+        """Make these rows the whole table; only what differs is sent."""
+        self.remove([key for key in self.rows if key not in rows])
+        self.put(rows)
+
+    def receive(self, content: Any) -> bool:
+        """Serve a browser's message; return whether it was for this feed."""
+        if not isinstance(content, dict) or content.get("kind") != "resync" or content.get("feed") != self._name:
+            return False
+        token = content.get("token")
+        if isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN:
+            with self._lock:
+                if token not in self._tokens and len(self._tokens) < _MOST_TOKENS:
+                    self._tokens.append(token)
+                self._followed = True
+            self._updates.request()
+        return True
+
+    def close(self) -> None:
+        """Send no more."""
+        self._updates.close()
+
+    def _ask(self) -> None:
+        with self._lock:
+            wanted = self._followed and bool(self._changed)
+            if not self._followed:
+                self._changed.clear()  # the first who asks gets all of it
+        if wanted:
+            self._updates.request()
+
+    def _send_next(self) -> bool:
+        """Send one message, if there is one to send; return whether there are more."""
+        with self._lock:
+            message = next(self._whole, None)
+            if message is None and self._tokens:
+                self._whole = self._parts()
+                message = next(self._whole)
+            elif message is None and self._changed:
+                message = self._patch()
+        if message is None:
+            return False
+        self._send(message)
+        return True
+
+    def _parts(self) -> Iterator[Message]:
+        tokens, self._tokens = self._tokens, []
+        chunks = list(_chunks(self._rows.items())) or [[]]
+        seq = self._seq
+        return (
+            {**self._head(seq), "set": chunk, "to": tokens, "part": part, "parts": len(chunks)}
+            for part, chunk in enumerate(chunks)
+        )
+
+    def _patch(self) -> Message:
+        removed = [key for key in self._changed if key not in self._rows]
+        there = ((key, self._rows[key]) for key in self._changed if key in self._rows)
+        chunk = next(_chunks(there), [])
+        for key in removed:
+            del self._changed[key]
+        for key, _ in chunk:
+            del self._changed[key]
+        self._seq += 1
+        return {**self._head(self._seq), "set": chunk, "removed": removed}
+
+    def _head(self, seq: int) -> Message:
+        return {"kind": "rows", "feed": self._name, "seq": seq}
+
+
+def _chunks(rows: Iterable[tuple[str, Any]]) -> Iterator[list[list[Any]]]:
+    """The rows in lists that are small enough for a message each."""
+    chunk: list[list[Any]] = []
+    room = MOST_BYTES
+    for key, row in rows:
+        size = len(json.dumps([key, row], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        if chunk and size > room:
+            yield chunk
+            chunk, room = [], MOST_BYTES
+        chunk.append([key, row])
+        room -= size
+    if chunk:
+        yield chunk

@@ -1,0 +1,77 @@
+"""A job's life as it is drawn: which way it is going, and its steps.
+
+The live view draws by the same rules (``js/src/job/life.ts``); ``js/fixtures`` holds both to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...formatting.text import clean
+from ...monitoring.job.snapshot import JobSnapshot
+
+GLYPHS = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
+"""A sign for each tone, for eyes that do not tell the colours apart."""
+
+_GOOD_ENDS = frozenset({"FINISHED:COMPLETED", "FINISHED_OK"})
+# Ended by somebody's wish, or in a way the server does not call good or bad.
+_QUIET_ENDS = frozenset({"FINISHED", "FINISHED:ABORTED", "FINISHED:ABANDONED", "ABORTED", "ABANDONED"})
+_ORDINARY = ("SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED")
+# A life has a handful of steps; only a server that invents statuses has more.
+_MOST_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a job's life.
+
+    Attributes
+    ----------
+    label
+        The server's word for it, made readable and safe to show.
+    place
+        ``passed``, ``current`` or ``ahead``.
+    at
+        When it was reached; None for a step that was passed unseen, or is still ahead.
+    exact
+        True when the server said when.
+    """
+
+    label: str
+    place: str
+    at: float | None = None
+    exact: bool = False
+
+
+def tone(snapshot: JobSnapshot) -> str:
+    """Return which way a job goes: ``unknown``, ``waiting``, ``running``, ``done``, ``stopped`` or ``failed``."""
+    if snapshot.ended:
+        if snapshot.status in _GOOD_ENDS:
+            return "done"
+        return "stopped" if snapshot.status in _QUIET_ENDS else "failed"
+    if not snapshot.status:
+        return "unknown"
+    return "running" if snapshot.status == "RUNNING" else "waiting"
+
+
+def steps(snapshot: JobSnapshot) -> list[Step]:
+    """Return the steps of a job's life: what it passed, where it is, and what normally comes next."""
+    seen = snapshot.timeline[-_MOST_STEPS:]
+    result = [Step(_label(s.status), "passed", s.at, s.exact) for s in seen[:-1]]
+    result += [Step(_label(s.status), "current", s.at, s.exact) for s in seen[-1:]]
+    statuses = [s.status for s in seen]
+    # A job is dispatched within a second, between two looks at it: nobody saw it, but it must have happened.
+    if "RUNNING" in statuses and "DISPATCHED" not in statuses:
+        result.insert(statuses.index("RUNNING"), Step("dispatched", "passed"))
+    if not snapshot.ended:
+        current = statuses[-1] if statuses else ""
+        after = _ORDINARY.index(current) + 1 if current in _ORDINARY else 0
+        known = {step.label for step in result}
+        result += [Step(_label(s), "ahead") for s in _ORDINARY[after:] if _label(s) not in known]
+    return result
+
+
+def _label(status: str) -> str:
+    """``FINISHED:EXECUTION_EXCEPTION`` as ``execution exception``."""
+    word = status.removeprefix("FINISHED:") or status
+    return clean(word).lower().replace("_", " ")

@@ -1,0 +1,1 @@
+"""The views of sessions: a badge of one, and a switcher of all."""

@@ -1,0 +1,125 @@
+"""A session as plain data, and in words: whose it is, with which server, how it stands.
+
+``js/src/session/words.ts`` has the same rules; ``js/fixtures/session.json`` holds both to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...api import Session
+from ...formatting.text import clean
+from ...monitoring.job.format import ago
+
+WARN_DAYS = 30
+"""Days left of the user's certificate from which on that is said: asking for a new one takes a while."""
+
+_TONES = {"ready": "good", "connecting": "unknown", "reconnecting": "warn", "expired": "unknown", "closed": "bad"}
+GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """A session at one moment. What certificates and servers say is not trusted: escape before showing.
+
+    Attributes
+    ----------
+    name
+        What it is called among others; empty when it has no name.
+    username, role, organization
+        Whose it is, as the certificate says.
+    address, study
+        The server's, and the study it works in.
+    state, reason, since
+        How it stands (:class:`.SessionState`), why, and since when (seconds since the epoch).
+    expires_at
+        When the user's certificate ends (seconds since the epoch).
+    """
+
+    name: str
+    username: str
+    role: str
+    organization: str
+    address: str
+    study: str
+    state: str
+    reason: str
+    since: float
+    expires_at: float
+
+    @classmethod
+    def of(cls, session: Session, name: str = "") -> SessionFacts:
+        """Return how a session stands now."""
+        kit, status = session.kit, session.status
+        return cls(
+            name=name,
+            username=kit.username,
+            role=kit.role,
+            organization=kit.organization,
+            address=kit.address,
+            study=session.study,
+            state=status.state.value,
+            reason=status.reason,
+            since=status.since,
+            expires_at=kit.expires_at.timestamp(),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        return asdict(self)
+
+
+def tone(facts: SessionFacts) -> str:
+    """Return ``good``, ``warn``, ``bad`` or ``unknown``."""
+    return _TONES.get(facts.state, "unknown")
+
+
+def mandate(facts: SessionFacts) -> str:
+    """Return the user's role and organisation: ``project admin, nvidia``."""
+    return ", ".join(filter(None, (clean(facts.role).replace("_", " "), clean(facts.organization))))
+
+
+def state_words(facts: SessionFacts, now: float) -> str:
+    """Return how the session stands, for how long, and why if that is not as it should be."""
+    age = ago(max(0.0, now - facts.since))
+    reason = f": {clean(facts.reason, 300)}" if facts.reason else ""
+    match facts.state:
+        case "ready":
+            return f"ready for {age}"
+        case "reconnecting":
+            return f"no connection for {age}, trying again{reason}"
+        case "connecting":
+            return f"connecting for {age}{reason}"
+        case "expired":
+            return "ended by the server for being idle; the next command logs in again"
+        case "closed":
+            return f"closed {age} ago{reason}"
+    return clean(facts.state)
+
+
+def certificate_words(facts: SessionFacts, now: float) -> str:
+    """Return what is to be said of the certificate; empty while it lasts for long."""
+    left = (facts.expires_at - now) / _DAY
+    if left >= WARN_DAYS:
+        return ""
+    if left < 0:
+        return "the certificate has expired: ask the project admin for a new startup kit"
+    if left < 1:
+        return "the certificate expires today: ask the project admin for a new startup kit"
+    days = int(left)
+    return f"the certificate expires in {days} {'day' if days == 1 else 'days'}"
+
+
+def describe_session(facts: SessionFacts, now: float) -> str:
+    """Return a session in one line: ``admin@nvidia.com  project admin, nvidia  →  server:8002  study x  ready``."""
+    parts = [
+        clean(facts.username),
+        mandate(facts),
+        f"→  {clean(facts.address)}",
+        f"study {clean(facts.study)}",
+        state_words(facts, now),
+        certificate_words(facts, now),
+    ]
+    return "  ".join(filter(None, parts))

@@ -1,0 +1,1 @@
+"""The view of the server and its sites."""
