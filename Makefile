@@ -10,7 +10,7 @@ SHELL := /bin/bash
 # A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo lab docs screenshots test unit lint bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
+.PHONY: demo lab docs screenshots test unit lint lint-js bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
 .PRECIOUS: .matrix/%/.ready
@@ -42,11 +42,14 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+lint-js: js/node_modules/.ready  ## lint the front-end and check its format (cd js && npm run format fixes what it can)
+	cd js && npm run --silent lint
+
 bundle: js/node_modules/.ready  ## build the front-end into flare_widgets/views/static
 	cd js && npm run --silent build
 
 # The bundle is committed, so that an install needs no node; what is committed must be what the sources build.
-bundle-check: js/node_modules/.ready  ## check types, test the front-end, and compare the committed bundle
+bundle-check: lint-js  ## lint, check types, test the front-end, and compare the committed bundle
 	cd js && npm run --silent typecheck && npm test --silent
 	before=$$(cd flare_widgets/views/static && cat * | cksum); \
 	cd js && npm run --silent build && cd ..; \

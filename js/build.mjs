@@ -1,42 +1,45 @@
 // Builds one bundle per view into the Python package: NAME.js and NAME.css for the live widget, and
 // NAME-static.css for the HTML that stays in a saved notebook. The output is committed and must not depend on
 // the machine or the folder it was built in, so that CI can build again and compare.
-import { build } from "esbuild";
+
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
-const views = ["compare", "faults", "job", "jobs", "question", "session", "submit", "system"];
-/** Views of one moment: they have a static form only. */
-const pictures = ["kit"];
+const views = ["compare", "confirm", "faults", "job", "jobs", "session", "submit", "system"];
+/** Views that have a static form only. */
+const staticViews = ["kit"];
+const OUTPUT = new URL("../flare_widgets/views/static/", import.meta.url);
+const MANIFEST = "manifest.json";
 
-/** Bundles style sheets in which `.flw-view` stands for the class that the form's own sheet is written for. */
+/** Replace `.flw-view` in shared style sheets by the class of the form that imports them. */
 const scopedStyle = {
   name: "scoped-style",
   setup({ onLoad, onResolve }) {
-    onResolve({ filter: /look\.css$/ }, ({ importer, resolveDir, path }) => ({
+    onResolve({ filter: /base\.css$/ }, ({ importer, resolveDir, path }) => ({
       path: fileURLToPath(new URL(path, `file://${resolveDir}/`)),
-      // A suffix makes it another module for each form that imports it.
-      // Twice the class, because JupyterLab's rules for HTML outputs are as specific as one.
+      // The suffix makes it a separate module for each form. The class stands twice for static forms, because
+      // JupyterLab's rules for HTML outputs are as specific as one class.
       suffix: importer.endsWith("static.css") ? "?.flw-static.flw-static" : "?.flw-live",
     }));
-    onLoad({ filter: /look\.css$/ }, async ({ path, suffix }) => ({
+    onLoad({ filter: /base\.css$/ }, async ({ path, suffix }) => ({
       contents: (await readFile(path, "utf8")).replaceAll(".flw-view", suffix.slice(1)),
       loader: "css",
     }));
   },
 };
 
-/** What a live sheet is for, beside the view of its name: the jobs view draws jobs and comparisons itself. */
-const within = { jobs: ["jobs", "below", "job", "compare"] };
+/** Root classes of a live sheet where they differ from its view: the jobs view nests jobs and comparisons. */
+const rootsOfSheet = { jobs: ["jobs", "below", "job", "compare"] };
 
 /**
- * Binds a live sheet to its view: a sheet reaches the whole page, and a notebook has several views. By `:where`, which
- * leaves the weight of the rules as it is.
+ * Limit a live sheet to its view, since a sheet applies to the whole page and a notebook has several views. `:where`
+ * keeps the specificity of the rules.
  */
-function bound(css, view) {
-  const roots = (within[view] ?? [view]).map((name) => `.flw-${name}`).join(",");
+function bindToView(css, view) {
+  const roots = (rootsOfSheet[view] ?? [view]).map((name) => `.flw-${name}`).join(",");
   return css.replaceAll(/\.flw-live(?![\w-])/g, `.flw-live:where(${roots})`);
 }
 
@@ -50,13 +53,13 @@ const { outputFiles } = await build({
         ? [{ in: `src/${view}/static.css`, out: `${view}-static` }]
         : []),
     ]),
-    ...pictures.map((picture) => ({ in: `src/${picture}/static.css`, out: `${picture}-static` })),
+    ...staticViews.map((view) => ({ in: `src/${view}/static.css`, out: `${view}-static` })),
   ],
   outdir: "../flare_widgets/views/static",
   bundle: true,
   write: false,
   format: "esm",
-  // What anywidget's hosts run on: every browser since autumn 2022 has AbortSignal and container queries.
+  // The browsers that anywidget's hosts support: all of them since autumn 2022 have AbortSignal and container queries.
   target: ["es2022", "chrome111", "firefox113", "safari16.4"],
   plugins: [scopedStyle],
   minify: true,
@@ -64,7 +67,13 @@ const { outputFiles } = await build({
   legalComments: "none",
   logLevel: "info",
 });
+const written = outputFiles.map(({ path }) => basename(path)).sort();
 for (const { path, text } of outputFiles) {
   const name = basename(path, ".css");
-  await writeFile(path, views.includes(name) ? bound(text, name) : text);
+  await writeFile(path, views.includes(name) ? bindToView(text, name) : text);
+}
+// The Python build refuses a wheel that lacks one of these files, or has another: see hatch_build.py.
+await writeFile(new URL(MANIFEST, OUTPUT), `${JSON.stringify({ files: written }, null, 2)}\n`);
+for (const name of await readdir(OUTPUT)) {
+  if (name !== MANIFEST && !written.includes(name)) await rm(new URL(name, OUTPUT));
 }

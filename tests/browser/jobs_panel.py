@@ -15,7 +15,7 @@ class JobsPanel:
         self.search = self.root.get_by_label("filter the jobs")
         self.counts = self.root.locator(".flw-counts")
         self.marked = self.root.locator(".flw-marked")
-        self.confirm = self.root.locator(".flw-confirm")
+        self.confirm = self.root.locator(".flw-action-confirm")
         self.below = output.locator(".flw-below")
 
     def names(self) -> list[str]:

@@ -140,7 +140,7 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
     notebook.run(QUESTION, wait=False)
     for theme, suffix in THEMES.items():
         notebook.theme(theme)
-        question = output(notebook, QUESTION).locator(".flw-question.flw-live")
+        question = output(notebook, QUESTION).locator(".flw-confirm.flw-live")
         expect(question).to_be_visible()
         notebook.screenshot(question, DOCS / f"question{suffix}.png")
     question.get_by_role("button", name="No", exact=True).click()
@@ -164,7 +164,7 @@ VIEWS = {
     "system": (SYSTEM, ".flw-row >> nth=3", ".flw-system"),
     "session": (BADGE, ".flw-session-row", ".flw-session"),
     "sessions": (SWITCHER, ".flw-session-row >> nth=1", ".flw-session"),
-    "submit": (SUBMIT, "text=goes to", ".flw-submit"),
+    "submit": (SUBMIT, "text=→ server", ".flw-submit"),
     "kit": (KIT, ".flw-checks", ".flw-kit"),
     "faults": (FAULTS, ".flw-process >> nth=3", ".flw-faults"),
 }

@@ -28,7 +28,7 @@ SYSTEM = (
     "from scripted_system import ScriptedSystem, show\n"
     "system = ScriptedSystem('hospital-a', 'hospital-b')\nsystem_view, admin = show(system)"
 )
-ENDED = "the kernel has ended, and this view with it: run the cell again"
+ENDED = "The kernel was shut down. Run the cell again to reconnect."
 GONE_WITHIN = 15_000  # the server looks for its dead kernels every three seconds
 
 
@@ -49,7 +49,7 @@ def dismiss(notebook: NotebookPage) -> None:
 
 def is_grey(button: Locator) -> None:
     expect(button).to_have_attribute("aria-disabled", "true")
-    expect(button).to_have_attribute("title", "the kernel has ended")
+    expect(button).to_have_attribute("title", "the kernel was shut down")
 
 
 def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, pictures):
@@ -67,10 +67,10 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     expect(job.live.locator(".flw-trouble")).to_have_text(ENDED, timeout=GONE_WITHIN)
     expect(job.status).to_have_css("text-decoration-line", "line-through")
     expect(job.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d+ s ago"))
-    expect(job.elapsed).to_have_text(re.compile(r"elapsed when last heard of$"))
+    expect(job.elapsed).to_have_text(re.compile(r"elapsed when last seen$"))
     is_grey(job.grey_button("Abort"))
     expect(table.root.locator(".flw-jobs-trouble")).to_have_text(
-        re.compile(rf"^{re.escape(ENDED)}. What is shown is as of \d+ s ago")
+        re.compile(rf"^{re.escape(ENDED)} Showing the list from \d+ s ago")
     )
     is_grey(table.button("abort"))
     dismiss(notebook)
@@ -78,7 +78,7 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     table.search.fill("completed")
     expect(table.counts).to_contain_text("of 12 jobs")
     table.row(1).locator(".flw-job-name").click()
-    expect(table.root.locator(".flw-spoken[role=status]")).to_have_text("the kernel has ended")
+    expect(table.root.locator(".flw-spoken[role=status]")).to_have_text("the kernel was shut down")
     expect(system.locator(".flw-troubles")).to_contain_text(ENDED)
     # It is not the server that is gone.
     expect(system.locator(".flw-row-state").first).to_have_text(re.compile(r"^last heard of \d+ s ago$"))

@@ -150,5 +150,5 @@ def test_an_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> Non
     outside.goto(path.as_uri(), wait_until="domcontentloaded")
     panel = JobPanel(outside.locator("body"))
     panel.expect_static("FINISHED:COMPLETED")
-    expect(panel.elapsed).to_have_text("ran 1:01")
+    expect(panel.elapsed).to_have_text("took 1:01")
     expect(panel.sites).to_have_count(3)

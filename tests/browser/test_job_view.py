@@ -75,7 +75,7 @@ def test_follows_the_job_to_its_end(shown, panel, pictures):
 
     shown.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
     panel.expect_static("FINISHED:COMPLETED")
-    expect(panel.elapsed).to_have_text("ran 1:01")
+    expect(panel.elapsed).to_have_text("took 1:01")
     expect(panel.sites).to_have_count(3)
     static = panel.static.bounding_box()
     # What stands below must not jump when the live view gives way to the static one.
@@ -120,7 +120,7 @@ def test_trouble_strikes_the_status_through(shown, running, pictures):
     expect(running.live.locator(".flw-trouble")).to_have_text("no connection to server:8002, trying again (3)")
     expect(running.status).to_have_css("text-decoration-line", "line-through")
     expect(running.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d s ago"))
-    expect(running.elapsed).to_have_text("0:00 elapsed when last heard of")
+    expect(running.elapsed).to_have_text("0:00 elapsed when last seen")
     shown.screenshot(shown.cell(1), pictures and pictures / "lab-trouble.png")
     shown.run_code("watch.say()")
     shown.run_code("watch.say(trouble='')")
@@ -163,7 +163,7 @@ def test_a_saved_notebook_shows_the_end_without_a_kernel(alone):
     reopened = JobPanel(notebook.outputs(1))
     expect(reopened.static).to_be_visible()
     reopened.expect_status("FINISHED:COMPLETED")
-    expect(reopened.elapsed).to_have_text("ran 1:01")
+    expect(reopened.elapsed).to_have_text("took 1:01")
     expect(notebook.outputs(1)).to_have_count(1)
     assert not notebook.has_kernel()
 
@@ -219,7 +219,7 @@ def test_a_view_in_a_container_shows_the_end_and_offers_nothing(shown, running):
     running.expect_static("FINISHED:COMPLETED")
     boxed.expect_status("FINISHED:COMPLETED")
     expect(boxed.live).to_be_visible()
-    expect(boxed.elapsed).to_have_text("ran 1:01")
+    expect(boxed.elapsed).to_have_text("took 1:01")
     expect(boxed.button("Abort")).to_be_hidden()
     expect(boxed.freshness).to_be_hidden()
 
@@ -258,7 +258,7 @@ def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
     check("confirm", 14)
     running.button("Keep running").click()
     shown.run_code("watch.say(facts_at=watch.snapshot.facts_at - 60)")
-    expect(running.freshness).to_contain_text("last heard of 1 min ago")
+    expect(running.freshness).to_contain_text("last seen 1 min ago")
     check("stale", 12)
     shown.run_code("watch.say(trouble='no connection to server:8002, trying again (3)')")
     expect(running.live.locator(".flw-trouble")).to_be_visible()

@@ -47,7 +47,7 @@ def test_what_it_says(bench, table, pictures):
     expect(table.counts).to_have_text("12 jobs, 2 running, 1 waiting, 2 failed")
     first = table.row(1)
     expect(first).to_contain_text("hello-numpy")
-    expect(first).to_contain_text(re.compile(r"waits 0:4\d"))
+    expect(first).to_contain_text(re.compile(r"waiting 0:4\d"))
     expect(table.row(2)).to_contain_text(re.compile(r"round 4/10, 30:\d\d"))
     expect(table.row(4)).to_contain_text("aborted")
     expect(table.grid).to_have_attribute("aria-rowcount", "13")
@@ -81,11 +81,11 @@ def test_filters_by_words_and_says_what_it_does_not_understand(table):
     expect(table.counts).to_have_text("1 of 12 jobs, 2 running, 1 waiting, 2 failed")
     assert table.names() == ["brats-segmentation"]
     table.search.fill("by:lead after:nonsense")
-    expect(table.root.locator(".flw-problems")).to_contain_text("after:nonsense is no time")
+    expect(table.root.locator(".flw-problems")).to_contain_text("after:nonsense is not a valid time")
     expect(table.rows).to_have_count(4)
     height = table.grid.bounding_box()["height"]
     table.search.fill("nobody has this")
-    expect(table.root.locator(".flw-nothing")).to_have_text("No job fits the filter.")
+    expect(table.root.locator(".flw-nothing")).to_have_text("No jobs match the filter.")
     assert table.grid.bounding_box()["height"] == height
     table.search.fill("")
     table.root.get_by_label("status", exact=True).select_option("failed")
@@ -153,7 +153,7 @@ def test_abort_asks_and_names_the_job(bench, table, pictures):
     # Whatever is selected meanwhile, the question is about the job that it names.
     table.row(2).locator(".flw-col-status").click()
     expect(table.confirm).to_contain_text("brats-segmentation")
-    table.confirm.get_by_role("button", name="Yes, abort it").click()
+    table.confirm.get_by_role("button", name="Abort job").click()
     expect(table.row(3)).to_contain_text("aborted")
     bench.run_code("assert [(what, job[:3]) for what, job in monitor.done_to] == [('abort', 'a00')], monitor.done_to")
     expect(table.root.locator(".flw-action-line").filter(has_text="abort requested for brats")).to_be_visible()
@@ -163,18 +163,21 @@ def test_deletes_several_with_one_question(bench, table):
     table.row(5).locator(".flw-col-status").click()
     table.row(7).locator(".flw-col-status").click(modifiers=["Shift"])
     bench.page.keyboard.press("Delete")
-    expect(table.confirm).to_contain_text("Delete these 3 jobs with all results from the server, for good: hello-numpy")
+    expect(table.confirm).to_contain_text("Delete these 3 jobs and all results from the server: hello-numpy")
     bench.page.keyboard.press("Enter")  # on the harmless answer
     expect(table.confirm).to_be_hidden()
     bench.run_code("assert monitor.done_to == []")
     table.button("delete").click()
-    table.confirm.get_by_role("button", name="Yes, delete 3 jobs").click()
+    table.confirm.get_by_role("button", name="Delete 3 jobs").click()
     expect(table.counts).to_have_text(re.compile(r"^9 jobs"))
 
 
 def test_says_why_a_button_is_grey(table):
     table.row(2).locator(".flw-col-status").click()
-    for name, why in (("delete", "it is running, abort it first"), ("download", "no result before it has ended")):
+    for name, why in (
+        ("delete", "it is running, abort it first"),
+        ("download", "results are available once the job has ended"),
+    ):
         expect(table.button(name)).to_have_attribute("aria-disabled", "true")
         expect(table.button(name)).to_have_attribute("title", re.compile(why))
     table.row(5).locator(".flw-col-status").click()
@@ -199,7 +202,7 @@ def test_news_change_single_rows_and_leave_the_rest_alone(bench, table):
 def test_trouble_is_said_with_the_age_of_what_is_shown(bench, table, pictures):
     bench.run_code("monitor.say(trouble='no connection to server:8002, trying again (2)', facts_at=time.time() - 7)")
     expect(table.root.locator(".flw-jobs-trouble")).to_have_text(
-        re.compile(r"no connection to server:8002, trying again \(2\). What is shown is as of (7|8|9) s ago")
+        re.compile(r"no connection to server:8002, trying again \(2\). Showing the list from (7|8|9) s ago")
     )
     bench.screenshot(bench.cell(1), pictures and pictures / "jobs-trouble.png")
     bench.run_code("monitor.say()")
@@ -261,8 +264,8 @@ def test_compares_jobs_below(bench, table, pictures):
     expect(compared).to_contain_text("They differ in: rounds.")
     bench.screenshot(bench.cell(1), pictures and pictures / "compare-light.png")
     compared.get_by_label("metric", exact=True).select_option("val_loss")
-    expect(compared).to_contain_text("less is better")
-    chart = compared.get_by_role("slider", name="val_loss of each job over the rounds")
+    expect(compared).to_contain_text("by round (lower is better)")
+    chart = compared.get_by_role("slider", name="val_loss of each job by round")
     chart.focus()
     bench.page.keyboard.press("Home")
     expect(chart).to_have_attribute("aria-valuetext", re.compile("round 1, cifar10-fedavg 2"))

@@ -25,7 +25,7 @@ def test_a_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, l
         if cell.cell_type != "code":
             continue
         notebook.run(index, wait=False)
-        question = notebook.cell(index).locator(".flw-question.flw-live")
+        question = notebook.cell(index).locator(".flw-confirm.flw-live")
         ended = notebook.cell(index).locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:"))
         ended.or_(question).wait_for(timeout=_LONGEST)
         if question.count():

@@ -26,14 +26,14 @@ needs_ears = pytest.mark.skipif(not HEARD, reason="this ipykernel reads clicks o
 def question(bench: NotebookPage) -> Locator:
     bench.fill(ASK)
     bench.run(0, wait=False)
-    question = bench.cell(0).locator(".flw-question.flw-live")
+    question = bench.cell(0).locator(".flw-confirm.flw-live")
     expect(question).to_be_visible()
     return question
 
 
 def answered(bench: NotebookPage, agreed: bool) -> None:
     expect(bench.outputs(0).filter(has_text="agreed:")).to_have_text(f"agreed: {agreed}")
-    left = bench.cell(0).locator(".flw-question:not(.flw-live)")
+    left = bench.cell(0).locator(".flw-confirm:not(.flw-live)")
     expect(left).to_contain_text("→ Yes, do it" if agreed else "→ No")
     assert mime_types(bench.save(), 0)[0] == ["text/html", "text/plain"]
 
@@ -59,7 +59,7 @@ def test_by_keyboard_from_where_the_focus_is(
 
 def test_an_interrupt_is_no_answer(bench: NotebookPage, question: Locator) -> None:
     bench.interrupt()
-    expect(bench.cell(0).locator(".flw-question:not(.flw-live)")).to_contain_text("not answered here")
+    expect(bench.cell(0).locator(".flw-confirm:not(.flw-live)")).to_contain_text("not answered here")
     expect(question).to_have_count(0)
 
 
@@ -85,7 +85,7 @@ def test_where_no_click_is_heard_the_kernel_asks(bench: NotebookPage) -> None:
     bench.run(0, wait=False)
     prompt = bench.cell(0).locator(".jp-Stdin-input")
     expect(prompt).to_be_visible()
-    expect(bench.cell(0).locator(".flw-question:not(.flw-live)")).to_contain_text("not answered here")
+    expect(bench.cell(0).locator(".flw-confirm:not(.flw-live)")).to_contain_text("not answered here")
     prompt.fill("y")
     prompt.press("Enter")
     expect(bench.outputs(0).filter(has_text="agreed")).to_be_visible()

@@ -111,7 +111,7 @@ def test_the_table_shows_opens_and_aborts_a_real_job(
     opened.expect_status("RUNNING")
     table.row(1).locator(".flw-col-status").click()
     table.button("abort").click()
-    table.confirm.get_by_role("button", name="Yes, abort it").click()
+    table.confirm.get_by_role("button", name="Abort job").click()
     expect(table.row(1)).to_contain_text("aborted", timeout=JOB_PATIENCE)
     opened.expect_status("FINISHED:ABORTED")
     notebook.run_code("view.make_static()")

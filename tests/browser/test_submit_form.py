@@ -70,7 +70,7 @@ def test_a_job_is_picked_and_submitted_with_the_mouse(shown, panel, pictures):
     shown.screenshot(shown.cell(1), pictures and pictures / "submit-browse.png")
     panel.folder("hello").click()
     expect(panel.chosen).to_contain_text("3 files")
-    expect(panel.chosen).to_contain_text("app goes to server and all sites")
+    expect(panel.chosen).to_contain_text("App app → server and all sites")
     expect(panel.problems).to_have_count(0)
     panel.chosen.get_by_text("3 files").click()
     expect(panel.chosen.locator(".flw-files li").first).to_contain_text("app/config/config_fed_client.json")
@@ -109,7 +109,7 @@ def test_a_job_is_picked_and_submitted_by_keyboard(shown, panel):
     expect(panel.folder("broken")).to_be_focused()
     keyboard.press("End")
     keyboard.press("Enter")
-    expect(panel.button("Choose another")).to_be_focused()
+    expect(panel.button("Choose another folder")).to_be_focused()
     expect(panel.chosen).to_contain_text("hello")
     for _ in range(2):
         keyboard.press("Tab")
@@ -124,9 +124,9 @@ def test_a_path_is_typed(shown, panel):
     expect(panel.live.locator("p.flw-failed-words")).to_contain_text("jobs/nothing cannot be read: No such file")
     expect(panel.field).to_have_value("jobs/nothing")
     panel.field.fill("jobs/hello")
-    panel.button("Go").click()
+    panel.button("Open").click()
     expect(panel.chosen).to_contain_text("jobs/hello")
-    panel.button("Choose another").click()
+    panel.button("Choose another folder").click()
     expect(panel.folder("jobs")).to_be_visible()
     panel.field.fill("empty")
     panel.field.press("Enter")
@@ -151,7 +151,7 @@ def test_a_broken_folder_says_what_is_wrong_and_is_not_sent_until_mended(shown, 
         "import json\nmeta = root / 'jobs/broken/meta.json'\n"
         "meta.write_text(json.dumps({'name': 'mended', 'deploy_map': {'app': ['@ALL']}}))"
     )
-    panel.button("Look again").click()
+    panel.button("Re-check").click()
     expect(panel.problems).to_have_count(0)
     panel.submit.click()
     expect(panel.words).to_contain_text("submitted as job")

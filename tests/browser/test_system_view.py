@@ -58,7 +58,7 @@ def test_each_is_one_line_with_what_it_runs(shown, panel, pictures):
     expect(panel.word).to_have_text("connected")
     expect(panel.row("server")).to_contain_text("runs 76b8d043 (app)")
     expect(panel.row("hospital-a")).to_contain_text("connected")
-    expect(panel.row("hospital-a")).to_contain_text(re.compile(r"heard of \d+ s ago"))
+    expect(panel.row("hospital-a")).to_contain_text(re.compile(r"last seen \d+ s ago"))
     expect(panel.troubles).to_have_count(0)
     expect(panel.live).to_have_attribute("aria-label", re.compile(r"2 sites connected, 1 job running, no problem$"))
     shown.screenshot(shown.cell(1), pictures and pictures / "system.png")
@@ -74,14 +74,14 @@ def test_silence_is_counted_without_messages_and_comes_first(shown, panel, pictu
     shown.screenshot(shown.cell(1), pictures and pictures / "system-silent.png")
     shown.run_code("system.change('hospital-b', last_seen=time.time())")
     expect(panel.troubles).to_have_count(0)
-    expect(panel.live.locator("[role=status]")).to_have_text("all problems are gone")
+    expect(panel.live.locator("[role=status]")).to_have_text("all problems resolved")
 
 
 def test_a_lost_connection_is_said_within_five_seconds_with_its_age(shown, panel, pictures):
     shown.run_code("system.say()")
     expect(panel.freshness).to_have_text(re.compile(r"updated [0-4] s ago"))
     # The kernel says nothing more: the browser does.
-    expect(panel.freshness).to_have_text(re.compile(r"! last heard of \d s ago"), timeout=7000)
+    expect(panel.freshness).to_have_text(re.compile(r"! last seen \d s ago"), timeout=7000)
     expect(panel.word).to_have_css("text-decoration-line", "line-through")
     shown.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 8)")
     expect(panel.troubles).to_have_text([re.compile("no connection to server:8002")])

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import runpy
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-VIEWS = ("compare", "faults", "job", "jobs", "question", "session", "submit", "system")
+STATIC = ROOT / "flare_widgets" / "views" / "static"
+MANIFEST = json.loads((STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
 MOST = 1_000_000  # bytes
 
 
@@ -41,12 +46,43 @@ def test_the_wheel_has_the_package_and_nothing_else(built: tuple[Path, Path]) ->
     with zipfile.ZipFile(built[0]) as wheel:
         names = wheel.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"flare_widgets"}
-    for view in VIEWS:
-        assert f"flare_widgets/views/static/{view}.js" in names
-        assert f"flare_widgets/views/static/{view}.css" in names
+    bundle = {name.rpartition("/")[2] for name in names if name.startswith("flare_widgets/views/static/")}
+    assert bundle == {"manifest.json", *MANIFEST}
     assert "flare_widgets/py.typed" in names
     assert "flare_widgets/views/templates/job.html.j2" in names
     assert not [name for name in names if name.endswith((".ts", ".pyc", ".ipynb", ".png"))]
+
+
+def hook_for(root: Path) -> Any:
+    """The build hook, for a project in this folder that has a copy of the bundle."""
+    shutil.copytree(STATIC, root / "flare_widgets" / "views" / "static")
+    hook = runpy.run_path(str(ROOT / "hatch_build.py"))["RequireBundle"]
+    return hook(str(root), {}, None, None, str(root / "dist"), "wheel")
+
+
+def test_manifest_lists_every_live_and_static_file() -> None:
+    assert {"confirm.js", "confirm.css", "confirm-static.css", "job-static.css", "kit-static.css"} <= set(MANIFEST)
+    assert sorted(MANIFEST) == MANIFEST
+
+
+def test_build_hook_accepts_the_complete_bundle(tmp_path: Path) -> None:
+    hook_for(tmp_path).initialize("standard", {})
+
+
+@pytest.mark.parametrize("name", [*MANIFEST, "manifest.json"])
+def test_build_hook_refuses_a_missing_file(name: str, tmp_path: Path) -> None:
+    hook = hook_for(tmp_path)
+    (tmp_path / "flare_widgets" / "views" / "static" / name).unlink()
+    with pytest.raises(RuntimeError, match=re.escape(name)):
+        hook.initialize("standard", {})
+    hook.initialize("editable", {})
+
+
+def test_build_hook_refuses_an_unlisted_file(tmp_path: Path) -> None:
+    hook = hook_for(tmp_path)
+    (tmp_path / "flare_widgets" / "views" / "static" / "question.js").touch()
+    with pytest.raises(RuntimeError, match=r"question\.js"):
+        hook.initialize("standard", {})
 
 
 def test_the_sdist_builds_again_and_has_no_litter(built: tuple[Path, Path]) -> None:

@@ -81,9 +81,9 @@ def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
 
 
 def test_looks_as_the_live_chart_does():
-    marks = (Path(__file__).parents[2] / "js/src/lib/marks.ts").read_text(encoding="utf-8")
-    shapes = re.search(r"SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
-    dashes = re.search(r"DASHES: .*? = (\[.*\]);", marks)
+    marks = (Path(__file__).parents[2] / "js/src/core/series-style.ts").read_text(encoding="utf-8")
+    shapes = re.search(r"MARKER_SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
+    dashes = re.search(r"DASH_PATTERNS: .*? = (\[.*\]);", marks)
     assert re.findall(r'"(.*?)"', shapes[1]) == list(MARKER_SHAPES)
     assert [" ".join(map(str, dash)) for dash in json.loads(dashes[1])] == list(DASH_PATTERNS)
 
@@ -205,7 +205,7 @@ def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
 
 
 def test_ticks_have_as_many_digits_as_tell_them_apart():
-    # The same numbers as in js/src/lib/numbers.test.ts.
+    # The same numbers as in js/src/core/numbers.test.ts.
     assert tick_labels([12345.2, 12345.4, 12345.6]) == ["12345.2", "12345.4", "12345.6"]
     assert tick_labels([0.98766, 0.98768, 0.9877]) == ["0.98766", "0.98768", "0.9877"]
     assert tick_labels([1.72e308, 1.74e308]) == ["1.72e+308", "1.74e+308"]

@@ -13,7 +13,7 @@ from flare_widgets.views.core.row_sync import RowSync
 
 
 class Browser:
-    """The other half of a feed, as js/src/lib/feed.ts is."""
+    """The other half of a feed, as js/src/core/row-sync.ts is."""
 
     def __init__(self, feed_name="rows"):
         self.feed = RowSync(self.receive, feed_name)

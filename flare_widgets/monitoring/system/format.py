@@ -1,6 +1,6 @@
 """The server and its sites in words: what is wrong first, then a line each.
 
-The same sentences everywhere, told for the time they are read at; ``js/src/system/words.ts`` has the same rules.
+The same sentences everywhere, told for the time they are read at; ``js/src/system/format.ts`` has the same rules.
 Nothing in a snapshot is trusted: all of it is cleaned.
 """
 

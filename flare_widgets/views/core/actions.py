@@ -1,7 +1,7 @@
 """What a view offers to do: actions that ask before they destroy, say how far they are, and what came of them.
 
 A view has the trait ``actions``, a list of what :meth:`Actions.to_json` describes, and gives wishes to
-:meth:`Actions.wish`. The browser's half is ``js/src/lib/actions.ts``.
+:meth:`Actions.wish`. The browser's half is ``js/src/core/actions.ts``.
 """
 
 from __future__ import annotations

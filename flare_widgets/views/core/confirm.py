@@ -34,8 +34,8 @@ class ConfirmationView(LiveView):
         What was answered; None before it was.
     """
 
-    _esm = _STATIC / "question.js"
-    _css = _STATIC / "question.css"
+    _esm = _STATIC / "confirm.js"
+    _css = _STATIC / "confirm.css"
 
     question = traitlets.Unicode().tag(sync=True)
     yes = traitlets.Unicode().tag(sync=True)

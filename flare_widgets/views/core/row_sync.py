@@ -10,7 +10,7 @@ messages with sequence numbers:
 ``{kind: "resync", feed, token}``
     From a browser: it has no table yet, or missed a patch (Jupyter drops messages when a kernel floods it).
 
-The other half is ``js/src/lib/feed.ts``.
+The other half is ``js/src/core/row-sync.ts``.
 """
 
 from __future__ import annotations

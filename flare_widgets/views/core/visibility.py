@@ -1,4 +1,4 @@
-"""Who looks at a view now: what nobody sees need not be asked for. The browser's half is ``js/src/lib/visible.ts``."""
+"""Who looks at a view now: what nobody sees need not be asked for. The browser's half is ``js/src/core/visibility.ts``."""
 
 from __future__ import annotations
 

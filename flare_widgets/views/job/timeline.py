@@ -1,6 +1,6 @@
 """A job's life as it is drawn: which way it is going, and its steps.
 
-The live view draws by the same rules (``js/src/job/life.ts``); ``js/fixtures`` holds both to them.
+The live view draws by the same rules (``js/src/job/timeline.ts``); ``js/fixtures`` holds both to them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A session as plain data, and in words: whose it is, with which server, how it stands.
 
-``js/src/session/words.ts`` has the same rules; ``js/fixtures/session.json`` holds both to them.
+``js/src/session/view-model.ts`` has the same rules; ``js/fixtures/session.json`` holds both to them.
 """
 
 from __future__ import annotations

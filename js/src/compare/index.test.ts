@@ -1,8 +1,8 @@
 /** Jobs beside each other, against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Listener, Model } from "../lib/host";
+import type { Listener, Model } from "../core/anywidget-model";
 import widget from "./index";
-import { readMetrics } from "./metrics";
+import { readMetrics } from "./view-model";
 
 const measured = (metric: string, smaller = false) => ({
   metric,
@@ -41,7 +41,8 @@ function open(traits: Record<string, unknown> = {}) {
   const close = widget.render({ model, el });
   const receive = (news: Record<string, unknown>): void => {
     Object.assign(all, news);
-    for (const name of Object.keys(news)) for (const listener of listeners.get(`change:${name}`) ?? []) listener(undefined);
+    for (const name of Object.keys(news))
+      for (const listener of listeners.get(`change:${name}`) ?? []) listener(undefined);
   };
   const choice = el.querySelector("select") as HTMLSelectElement;
   return { el, close, receive, choice, listeners };
@@ -49,7 +50,14 @@ function open(traits: Record<string, unknown> = {}) {
 
 beforeEach(() => {
   // There is no canvas here.
-  vi.stubGlobal("Path2D", class { moveTo(): void {} lineTo(): void {} rect(): void {} });
+  vi.stubGlobal(
+    "Path2D",
+    class {
+      moveTo(): void {}
+      lineTo(): void {}
+      rect(): void {}
+    },
+  );
   const context = new Proxy({} as Record<string, unknown>, {
     get: (kept, name: string) => kept[name] ?? (() => (name === "measureText" ? { width: 10 } : undefined)),
   });
@@ -61,26 +69,26 @@ afterEach(() => {
 });
 
 describe("the comparison", () => {
-  it("has a row a job, each with the look of its line", () => {
+  it("has a row per job in the style of its line", () => {
     const { el } = open();
     const rows = [...el.querySelectorAll("tbody tr")];
     expect(rows.map((row) => row.textContent?.trim())).toEqual(["job-0● RUNNING", "job-1✓ FINISHED:COMPLETED"]);
     expect(rows[1]?.querySelector(".flw-swatch.flw-series-1")).not.toBeNull();
     expect(el.querySelector(".flw-legend")?.textContent).toContain("job-1");
-    expect(el.textContent).toContain("They differ in: rounds.");
+    expect(el.textContent).toContain("Differences: rounds");
   });
 
-  it("draws the metric that is chosen, and says it in words", () => {
+  it("draws and labels the chosen metric", () => {
     const { el, choice } = open();
     const label = (): string | null | undefined => el.querySelector("[role=slider]")?.getAttribute("aria-label");
-    expect(label()).toBe("accuracy of each job over the rounds");
+    expect(label()).toBe("accuracy of each job by round");
     choice.value = "loss";
     choice.dispatchEvent(new Event("change"));
     expect(label()).toMatch(/^loss of/u);
-    expect(el.textContent).toContain("less is better");
+    expect(el.textContent).toContain("by round (lower is better)");
   });
 
-  it("keeps the choice when there is news", () => {
+  it("keeps the choice on updates", () => {
     const { el, choice, receive } = open();
     choice.value = "loss";
     choice.dispatchEvent(new Event("change"));
@@ -89,7 +97,7 @@ describe("the comparison", () => {
     expect(el.querySelector("[role=slider]")?.getAttribute("aria-label")).toMatch(/^loss of/u);
   });
 
-  it("says when there are no metrics, and why", () => {
+  it("explains missing metrics", () => {
     const { el, receive } = open({ metrics: [] });
     expect(el.textContent).toContain("No metrics yet.");
     expect(el.querySelector<HTMLElement>(".flw-chart")?.hidden).toBe(true);
@@ -98,7 +106,7 @@ describe("the comparison", () => {
     expect(el.textContent).not.toContain("No metrics yet.");
   });
 
-  it("leaves nothing behind", () => {
+  it("cleans up on dispose", () => {
     const { close, listeners, el } = open();
     close();
     expect([...listeners.values()].every(({ size }) => size === 0)).toBe(true);

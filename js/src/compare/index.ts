@@ -1,36 +1,59 @@
-/** The browser's half of flare_widgets.views.compare.view.CompareView. */
-import { chart } from "../lib/chart";
-import { h, setText, show, whenChanged } from "../lib/dom";
-import { type RenderContext, listen } from "../lib/host";
-import { kernelNote } from "../lib/kernel-note";
-import { swatch } from "../lib/marks";
-import { list, text, texts } from "../lib/read";
-import { readMetrics } from "./metrics";
+/** The front-end half of flare_widgets/views/compare/view.py: draws the comparison of jobs. */
+import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { createChart } from "../core/chart";
+import { h, setText, setVisible, whenChanged } from "../core/dom";
+import { kernelBanner } from "../core/kernel-banner";
+import { createSwatch } from "../core/series-style";
+import { asBoolean, asRecords, asText, asTexts } from "../core/validate";
+import { type Metric, readMetrics } from "./view-model";
 
-const TRAITS = ["jobs", "headings", "rows", "metrics", "differences"] as const;
+interface CompareTraits {
+  /** Problems of the jobs, a sentence each. */
+  readonly jobs: readonly string[];
+  readonly headings: string[];
+  readonly rows: string[][];
+  readonly metrics: readonly Metric[];
+  readonly differences: readonly string[];
+  readonly ended: boolean;
+}
+
+const READERS: TraitReaders<CompareTraits> = {
+  jobs: readProblems,
+  headings: (value) => asTexts(value),
+  rows: readRows,
+  metrics: readMetrics,
+  differences: (value) => asTexts(value),
+  ended: asBoolean,
+};
 
 export default { render };
 
 function render({ model, el }: RenderContext): () => void {
+  const traits = new TypedModel(model, READERS);
   const table = h("table");
   const choice = h("select", { class: "flw-metric", "aria-label": "metric" });
-  const better = h("span");
-  const chooser = h("div", { class: "flw-metric-line" }, choice, better);
-  const picture = chart({ height: 220 });
+  const direction = h("span");
+  const chooser = h("div", { class: "flw-metric-line" }, choice, direction);
+  const chart = createChart({ height: 220 });
   const notes = h("div");
   const element = h(
     "div",
     { class: "flw-compare flw-live", role: "group", "aria-label": "jobs compared" },
     h("div", { class: "flw-table", tabindex: "0", role: "region", "aria-label": "table of the jobs" }, table),
     chooser,
-    picture.element,
+    chart.element,
     notes,
   );
 
   const drawTable = whenChanged(({ headings, rows }: { headings: string[]; rows: string[][] }) => {
     const head = h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", { scope: "col" }, text))));
     const lines = rows.map(([name = "", ...cells], number) =>
-      h("tr", {}, h("th", { scope: "row" }, swatch(number, false), " ", name), ...cells.map((cell) => h("td", {}, cell))),
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, createSwatch(number, false), " ", name),
+        ...cells.map((cell) => h("td", {}, cell)),
+      ),
     );
     table.replaceChildren(head, h("tbody", {}, ...lines));
   });
@@ -47,51 +70,59 @@ function render({ model, el }: RenderContext): () => void {
     if (metrics.includes(before)) choice.value = before;
   });
 
-  const drawNotes = whenChanged((said: string[]) => {
-    notes.replaceChildren(...said.map((text) => h("p", { class: "flw-note" }, text)));
+  const drawNotes = whenChanged((notesText: string[]) => {
+    notes.replaceChildren(...notesText.map((text) => h("p", { class: "flw-note" }, text)));
   });
 
   function draw(): void {
-    const metrics = readMetrics(model.get("metrics"));
-    const rows = rowsOf(model.get("rows"));
-    drawTable({ headings: texts(model.get("headings")), rows });
+    const metrics = traits.get("metrics");
+    const rows = traits.get("rows");
+    drawTable({ headings: traits.get("headings"), rows });
     drawChoice(metrics.map(({ name }) => name));
-    drawNotes(notesOf(model.get("jobs"), texts(model.get("differences")), metrics.length));
+    drawNotes(composeNotes(traits.get("jobs"), traits.get("differences"), metrics.length));
     const metric = metrics.find(({ name }) => name === choice.value) ?? metrics[0];
-    show(chooser, metric !== undefined);
-    show(picture.element, metric !== undefined);
+    setVisible(chooser, metric !== undefined);
+    setVisible(chart.element, metric !== undefined);
     if (!metric) return;
-    setText(better, `over the rounds; ${metric.smaller ? "less" : "more"} is better`);
-    picture.draw({
-      label: `${metric.name} of each job over the rounds`,
+    setText(direction, `by round (${metric.lowerIsBetter ? "lower" : "higher"} is better)`);
+    chart.draw({
+      label: `${metric.name} of each job by round`,
       xLabel: "round",
-      // Also of a job without this metric: each keeps the look that it has in the table.
+      // Includes jobs without this metric, so that each keeps the style that it has in the table.
       lines: metric.lines.map((points, number) => ({ name: rows[number]?.[0] ?? "job", points })),
       ...(metric.best ? { mark: metric.best } : {}),
     });
   }
 
   choice.addEventListener("change", draw);
-  const kernel = kernelNote(model, element, () => {}, () => model.get("ended") !== true);
-  const stop = listen(model, TRAITS.map((name) => `change:${name}`), draw);
+  const kernel = kernelBanner(
+    model,
+    element,
+    () => {},
+    () => !traits.get("ended"),
+  );
+  const stop = traits.onChange(["jobs", "headings", "rows", "metrics", "differences"], draw);
   el.append(element);
   draw();
   return () => {
     stop();
     kernel.dispose();
-    picture.dispose();
+    chart.dispose();
     element.remove();
   };
 }
 
-function notesOf(jobs: unknown, differences: readonly string[], metrics: number): string[] {
-  const troubles = list(jobs).flatMap(({ label, trouble }) =>
-    text(trouble) ? [`${text(label)}: ${text(trouble, 500)}`] : [],
-  );
-  if (metrics === 0 && troubles.length === 0) troubles.push("No metrics yet.");
-  return differences.length ? [...troubles, `They differ in: ${differences.join(", ")}.`] : troubles;
+function composeNotes(problems: readonly string[], differences: readonly string[], metrics: number): string[] {
+  const notes = metrics === 0 && problems.length === 0 ? ["No metrics yet."] : [...problems];
+  return differences.length ? [...notes, `Differences: ${differences.join(", ")}`] : notes;
 }
 
-function rowsOf(value: unknown): string[][] {
-  return Array.isArray(value) ? value.map((row) => texts(row)) : [];
+function readProblems(jobs: unknown): string[] {
+  return asRecords(jobs).flatMap(({ label, trouble }) =>
+    asText(trouble) ? [`${asText(label)}: ${asText(trouble, 500)}`] : [],
+  );
+}
+
+function readRows(value: unknown): string[][] {
+  return Array.isArray(value) ? value.map((row) => asTexts(row)) : [];
 }

@@ -1,6 +1,6 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { FakeModel } from "../lib/fake-model";
+import { FakeModel } from "../core/fake-model";
 import faultsWidget from "./index";
 
 const action = (what: string, label: string, who: string, reason = ""): Record<string, unknown> => ({
@@ -35,10 +35,10 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-it("has a row for each process, in words, with what can be done", () => {
+it("has a row per process with its actions", () => {
   const { el } = open([row("server"), row("site-1", "paused", "stands still")], "local: site-1 stands still, 1 runs");
   const [server, site] = lines(el);
-  expect(server?.textContent).toContain("server● runsfor 1:05");
+  expect(server?.textContent).toContain("server● runs· 1:05");
   expect(site?.querySelector(".flw-process-state")?.textContent).toBe("❙❙ stands still");
   expect(site?.querySelector('[role="group"]')?.getAttribute("aria-label")).toBe("site-1");
   const grey = server?.querySelector('button[data-action="back server"]');
@@ -46,7 +46,7 @@ it("has a row for each process, in words, with what can be done", () => {
   expect(site?.querySelector('button[data-action="back site-1"]')?.hasAttribute("aria-disabled")).toBe(false);
 });
 
-it("sends what a button is for, once, and not what is grey", () => {
+it("sends an enabled action once, a disabled one never", () => {
   const { el, model } = open([row("site-1")]);
   const press = (name: string): void => el.querySelector<HTMLElement>(`button[data-action="${name}"]`)?.click();
   press("pause site-1");
@@ -57,7 +57,7 @@ it("sends what a button is for, once, and not what is grey", () => {
   ]);
 });
 
-it("asks once a second how things are, and no more when it is closed", () => {
+it("polls once a second until closed", () => {
   const { model, close, stop } = open([row("site-1")]);
   const looks = (): number => model.sent.filter((one) => (one as { kind: string }).kind === "look").length;
   vi.advanceTimersByTime(5100);
@@ -71,16 +71,19 @@ it("asks once a second how things are, and no more when it is closed", () => {
   expect(model.listening).toBe(0);
 });
 
-it("keeps the rows that stay, and tells a screen reader what happens", () => {
+it("keeps existing rows and announces changes", () => {
   const { el, model } = open([row("server"), row("site-1")]);
   const [server] = lines(el);
-  model.receive({ rows: [row("server"), row("site-2", "killed", "was killed")], sentence: "local: site-2 was killed, 1 runs" });
+  model.receive({
+    rows: [row("server"), row("site-2", "killed", "was killed")],
+    sentence: "local: site-2 was killed, 1 runs",
+  });
   expect(lines(el)[0]).toBe(server);
   expect(lines(el).map((one) => one.dataset["state"])).toEqual(["running", "killed"]);
   expect(el.querySelector('[role="status"]')?.textContent).toBe("local: site-2 was killed, 1 runs");
 });
 
-it("makes nothing of nonsense, and no markup of names", () => {
+it("ignores invalid rows and markup in names", () => {
   const { el } = open([{ name: "<img src=x>\u202e", state: "exploded", words: 7, since: "x", actions: "y" }, null]);
   expect(el.querySelector("img")).toBeNull();
   expect(lines(el)[0]?.querySelector(".flw-process-name")?.textContent).toBe("<img src=x>\uFFFD");

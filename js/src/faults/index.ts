@@ -1,42 +1,58 @@
-/** The browser's half of flare_widgets.views.faults.view.FaultsView: its traits and messages, joined to the view. */
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { before, doable } from "../lib/kernel";
-import { kernelNote } from "../lib/kernel-note";
-import { clean } from "../lib/text";
-import { readRows } from "./rows";
-import { type FaultsFacts, faultsView } from "./view";
+/** The front-end half of flare_widgets/views/faults/view.py: connects the faults view to its model. */
+import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
+import { disableAll, prefixStale } from "../core/kernel";
+import { kernelBanner } from "../core/kernel-banner";
+import { asNumber, asText } from "../core/validate";
+import { type ProcessRow, readProcessRows } from "./process-rows";
+import { createFaultsView, type FaultsViewState } from "./view";
 
-const MOST_WORDS = 1000;
+const MAX_TITLE_CHARS = 64;
+const MAX_ANNOUNCEMENT_CHARS = 1000;
 
-/** Called once for each model; all its views share one idea of the kernel's clock. */
+interface FaultsTraits extends ClockTraits {
+  readonly title: string;
+  readonly rows: readonly ProcessRow[];
+  readonly sentence: string;
+}
+
+const READERS: TraitReaders<FaultsTraits> = {
+  sent_at: asNumber,
+  title: (value) => asText(value, MAX_TITLE_CHARS),
+  rows: readProcessRows,
+  sentence: (value) => asText(value, MAX_ANNOUNCEMENT_CHARS),
+};
+
+/** Create the widget of one model; all its views share one estimate of the kernel's clock. */
 export default function faultsWidget() {
   const clock = new KernelClock();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(model);
+  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
   function render({ model, el }: RenderContext): () => void {
-    const view = faultsView({ kernelNow: () => clock.now(), browserNow, tell: (wish) => tell(model, wish) });
-    const kernel = kernelNote(
+    const traits = new TypedModel(model, READERS);
+    const view = createFaultsView({
+      kernelNow: () => clock.now(),
+      browserNow,
+      send: (message) => traits.send(message),
+    });
+    const kernel = kernelBanner(
       model,
       view.element,
-      () => view.draw(facts()),
-      // In a federation that has ended nothing can be done.
-      () => readRows(model.get("rows")).some(({ actions }) => actions.length > 0),
+      () => view.draw(state()),
+      // A federation that has ended offers no actions.
+      () => traits.get("rows").some(({ actions }) => actions.length > 0),
     );
-    const facts = (): FaultsFacts => {
-      const sentence = clean(String(model.get("sentence") ?? ""), MOST_WORDS);
-      return {
-        title: clean(String(model.get("title") ?? ""), 64),
-        sentence,
-        label: before(kernel.trouble, sentence),
-        rows: readRows(model.get("rows")).map((row) => ({ ...row, actions: doable(row.actions, kernel) })),
-      };
-    };
-    const stop = listen(model, ["change:rows", "change:sentence"], () => view.draw(facts()));
-    view.draw(facts());
+    const state = (): FaultsViewState => ({
+      title: traits.get("title"),
+      announcement: traits.get("sentence"),
+      label: prefixStale(kernel.problem, traits.get("sentence")),
+      rows: traits.get("rows").map((row) => ({ ...row, actions: disableAll(row.actions, kernel) })),
+    });
+    const stop = traits.onChange(["rows", "sentence"], () => view.draw(state()));
+    view.draw(state());
     el.append(view.element);
-    tell(model, { kind: "clock" });
+    traits.send({ kind: "clock" });
     return () => {
       stop();
       kernel.dispose();

@@ -1,18 +1,18 @@
-/** The faults view: a row for each process, with what can be done to it. Knows nothing of anywidget or of kernels. */
-import { type ActionBar, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, setText } from "../lib/dom";
-import { duration } from "../lib/text";
-import { exactMoment, isoMoment } from "../lib/time";
-import { GLYPHS, type Row } from "./rows";
+/** The faults view: a row per process, with its actions. Independent of anywidget and of kernels. */
+import { type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
+import { createAnnouncer } from "../core/announcer";
+import { h, setText } from "../core/dom";
+import { formatDuration } from "../core/text";
+import { formatExactTime, toIsoTime } from "../core/time";
+import { GLYPHS, type ProcessRow } from "./process-rows";
 
-export interface FaultsFacts {
+export interface FaultsViewState {
   readonly title: string;
-  /** All of it in one sentence. */
-  readonly sentence: string;
-  /** The same as it is true now: what a screen reader hears. */
+  /** The state of all processes in one sentence. */
+  readonly announcement: string;
+  /** The same as a label for screen readers, marked as outdated if it is. */
   readonly label: string;
-  readonly rows: readonly Row[];
+  readonly rows: readonly ProcessRow[];
 }
 
 export interface FaultsViewOptions {
@@ -20,54 +20,58 @@ export interface FaultsViewOptions {
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send a wish of the user's, or ask how things are. */
-  readonly tell: (wish: Wish | { readonly kind: "look" }) => void;
+  /** Send an action, or a request for the present state. */
+  readonly send: (message: ActionMessage | { readonly kind: "look" }) => void;
 }
 
 export interface FaultsView {
   readonly element: HTMLElement;
-  draw(next: FaultsFacts): void;
+  draw(next: FaultsViewState): void;
   dispose(): void;
 }
 
-/** How often the clocks are looked at, in milliseconds, and how often the kernel is asked, in seconds. */
-const TICK = 250;
-const LOOK = 1;
+/** Intervals at which times are redrawn, and at which the kernel is asked for the present state. */
+const TICK_MS = 250;
+const REFRESH_INTERVAL_S = 1;
 
-export function faultsView({ kernelNow, browserNow, tell }: FaultsViewOptions): FaultsView {
-  const voice = announcer();
+export function createFaultsView({ kernelNow, browserNow, send }: FaultsViewOptions): FaultsView {
+  const announcer = createAnnouncer();
   const title = h("strong", { class: "flw-name" });
-  const about = h("span", { class: "flw-facts" });
+  const announcement = h("span", { class: "flw-facts" });
   const list = h("ul", { class: "flw-processes" });
   const element = h(
     "div",
     { class: "flw-faults flw-live", role: "group", tabindex: "-1" },
-    h("div", { class: "flw-head" }, title, about),
+    h("div", { class: "flw-head" }, title, announcement),
     list,
-    voice.element,
+    announcer.element,
   );
-  const lines = new Map<string, Line>();
-  let latest: FaultsFacts | undefined;
-  let asked = 0;
+  const lines = new Map<string, ProcessLine>();
+  let latest: FaultsViewState | undefined;
+  let refreshedAt = 0;
 
-  function draw(next: FaultsFacts): void {
+  function draw(next: FaultsViewState): void {
     const before = latest;
     latest = next;
     element.setAttribute("aria-label", next.label);
     setText(title, next.title);
-    setText(about, next.sentence.replace(`${next.title}: `, ""));
-    keep(next.rows);
+    setText(announcement, next.announcement.replace(`${next.title}: `, ""));
+    syncRows(next.rows);
     drawLines();
-    // What happens to a process is news, whoever did it.
-    if (before && before.sentence !== next.sentence) voice.say(next.sentence);
+    // Announce every change of a process, whoever caused it.
+    if (before && before.announcement !== next.announcement) announcer.announce(next.announcement);
   }
 
-  function keep(rows: readonly Row[]): void {
+  function syncRows(rows: readonly ProcessRow[]): void {
     const names = rows.map(({ name }) => name);
     if (names.join("\n") === [...lines.keys()].join("\n")) return;
     for (const name of lines.keys()) if (!names.includes(name)) lines.delete(name);
     for (const { name } of rows) {
-      if (!lines.has(name)) lines.set(name, new Line(name, actionBar({ tell, announce: voice.say, clock: browserNow })));
+      if (!lines.has(name))
+        lines.set(
+          name,
+          new ProcessLine(name, createActionBar({ send, announce: announcer.announce, now: browserNow })),
+        );
     }
     list.replaceChildren(...names.map((name) => lines.get(name)?.element ?? ""));
   }
@@ -79,13 +83,13 @@ export function faultsView({ kernelNow, browserNow, tell }: FaultsViewOptions): 
   function tick(): void {
     drawLines();
     const now = browserNow();
-    // Only while somebody can see it.
-    if (document.hidden || !element.isConnected || now - asked < LOOK) return;
-    asked = now;
-    tell({ kind: "look" });
+    // Only while the view is visible.
+    if (document.hidden || !element.isConnected || now - refreshedAt < REFRESH_INTERVAL_S) return;
+    refreshedAt = now;
+    send({ kind: "look" });
   }
 
-  const ticker = setInterval(tick, TICK);
+  const ticker = setInterval(tick, TICK_MS);
 
   return {
     element,
@@ -97,10 +101,10 @@ export function faultsView({ kernelNow, browserNow, tell }: FaultsViewOptions): 
   };
 }
 
-class Line {
+class ProcessLine {
   readonly element: HTMLElement;
   readonly #glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
-  readonly #words = h("span", {});
+  readonly #text = h("span", {});
   readonly #since = h("time", {});
   readonly #bar: ActionBar;
 
@@ -112,20 +116,20 @@ class Line {
       "li",
       { class: "flw-process" },
       h("span", { class: "flw-process-name" }, name),
-      h("span", { class: "flw-process-state" }, this.#glyph, " ", this.#words),
+      h("span", { class: "flw-process-state" }, this.#glyph, " ", this.#text),
       h("span", { class: "flw-process-since" }, this.#since),
       bar.element,
     );
   }
 
-  draw(row: Row, kernelNow: number, browserNow: number): void {
+  draw(row: ProcessRow, kernelNow: number, browserNow: number): void {
     this.element.dataset["state"] = row.state;
     setText(this.#glyph, GLYPHS[row.state]);
-    setText(this.#words, row.words);
+    setText(this.#text, row.text);
     if (row.since !== null) {
-      setText(this.#since, `for ${duration(Math.max(0, kernelNow - row.since))}`);
-      this.#since.dateTime = isoMoment(row.since);
-      this.#since.title = exactMoment(row.since);
+      setText(this.#since, `· ${formatDuration(Math.max(0, kernelNow - row.since))}`);
+      this.#since.dateTime = toIsoTime(row.since);
+      this.#since.title = formatExactTime(row.since);
     }
     this.#bar.draw(row.actions, browserNow);
   }

@@ -1,4 +1,4 @@
-/** For tests: the jobs that both halves of the view must draw alike. Written by js/fixtures/make_job.py. */
+/** Jobs that both halves of the view must draw alike, for tests. Written by js/fixtures/make_job.py. */
 import cases from "../../fixtures/job.json";
 import { type JobSnapshot, readSnapshot } from "./snapshot";
 
@@ -10,7 +10,12 @@ export interface Case {
   readonly facts: readonly string[];
   readonly text: string;
   readonly tone: string;
-  readonly steps: readonly unknown[];
+  readonly steps: readonly {
+    readonly label: string;
+    readonly place: string;
+    readonly at: number | null;
+    readonly exact: boolean;
+  }[];
 }
 
 export const CASES = cases as unknown as Readonly<Record<string, Case>>;

@@ -1,6 +1,6 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../lib/fake-model";
+import { FakeModel } from "../core/fake-model";
 import { fixture } from "./fixtures";
 import jobWidget from "./index";
 
@@ -27,9 +27,12 @@ function open(name: string, traits: Record<string, unknown> = {}) {
     if (!found) throw new Error(`nothing matches ${selector}`);
     return found;
   };
-  const seen = (selector: string): string => (find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? ""));
+  const seen = (selector: string): string =>
+    find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? "");
   const button = (label: string): HTMLElement => {
-    const found = [...el.querySelectorAll("button")].find((b) => b.textContent?.split(" (")[0] === label && !b.closest("[hidden]"));
+    const found = [...el.querySelectorAll("button")].find(
+      (b) => b.textContent?.split(" (")[0] === label && !b.closest("[hidden]"),
+    );
     if (!found) throw new Error(`no button ${label}`);
     return found;
   };
@@ -43,7 +46,7 @@ afterEach(() => {
 });
 
 describe("a running job", () => {
-  it("shows what is known", () => {
+  it("shows its facts", () => {
     const { seen, el, find } = open("running");
     expect(seen(".flw-pill")).toContain("RUNNING");
     expect(seen(".flw-name")).toBe("hello-numpy");
@@ -58,7 +61,7 @@ describe("a running job", () => {
     expect(find(".flw-job").getAttribute("aria-label")).toBe(fixture("running").text);
   });
 
-  it("marks the step it is at, for eyes and for ears", () => {
+  it("marks the current step accessibly", () => {
     const { find, el } = open("running");
     expect(find("[aria-current=step]").textContent).toMatch(/^running \d/);
     expect([...el.querySelectorAll(".flw-ahead")].map((step) => step.textContent)).toEqual(["to come: finished"]);
@@ -82,17 +85,17 @@ describe("a running job", () => {
     expect(changes).not.toHaveBeenCalled();
   });
 
-  it("calls old facts stale, in words", () => {
+  it("labels old data as stale", () => {
     const { model, seen, find, now } = open("running");
     vi.advanceTimersByTime(6000);
     // The kernel is there, it only has no news.
     model.fire("msg:custom", { kind: "clock", now: now + 6 });
     vi.advanceTimersByTime(4000);
-    expect(seen(".flw-fresh")).toBe("! last heard of 11 s ago");
+    expect(seen(".flw-fresh")).toBe("! last seen 11 s ago");
     expect(find(".flw-fresh").className).toContain("flw-stale");
   });
 
-  it("is not fooled by a browser whose clock is an hour ahead", () => {
+  it("tolerates a browser clock an hour ahead", () => {
     const { model, snapshot, now, seen } = open("running");
     vi.setSystemTime((now + 3600) * 1000);
     model.receive({ snapshot: { ...snapshot, trouble: "" }, sent_at: now });
@@ -100,14 +103,14 @@ describe("a running job", () => {
     expect(seen(".flw-fresh")).toBe("updated 1 s ago");
   });
 
-  it("asks the kernel what time it is when it is opened late", () => {
+  it("asks for the kernel's clock when opened late", () => {
     const { now, snapshot } = fixture("running");
     const { model, seen } = open("running", { sent_at: now - 50, snapshot: { ...snapshot, facts_at: now - 50 } });
-    expect(seen(".flw-fresh")).toBe("! last heard of 50 s ago");
+    expect(seen(".flw-fresh")).toBe("! last seen 50 s ago");
     expect(model.sent).toEqual([{ kind: "clock" }]);
     model.fire("msg:custom", { kind: "clock", now: now + 10 });
     vi.advanceTimersByTime(1000);
-    expect(seen(".flw-fresh")).toBe("! last heard of 1 min ago");
+    expect(seen(".flw-fresh")).toBe("! last seen 1 min ago");
   });
 
   it("survives a host that cannot reach the kernel", () => {
@@ -123,19 +126,19 @@ describe("a running job", () => {
   });
 });
 
-describe("trouble", () => {
-  it("shows the last status as such, with its age and the reason, and stops counting", () => {
+describe("a connection problem", () => {
+  it("shows the last status, its age and the reason", () => {
     const { seen, find } = open("trouble");
     expect(find(".flw-pill").className).toContain("flw-doubtful");
     expect(seen(".flw-pill")).toBe("●RUNNING42 s ago");
     expect(seen(".flw-trouble")).toBe("Connection to server:8002 lost, trying again (3)");
-    expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last heard of");
+    expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last seen");
     vi.advanceTimersByTime(20_000);
-    expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last heard of");
+    expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last seen");
     expect(seen(".flw-pill")).toBe("●RUNNING1 min ago");
   });
 
-  it("passes", () => {
+  it("is cleared on reconnect", () => {
     const { model, seen, find, now } = open("trouble");
     model.receive({ snapshot: { ...fixture("trouble").snapshot, trouble: "", facts_at: now }, sent_at: now });
     expect(find(".flw-pill").className).not.toContain("flw-doubtful");
@@ -156,20 +159,20 @@ describe("an ended job", () => {
     expect(seen(".flw-fresh:not(time)")).toBe("");
   });
 
-  it("becomes one while it is looked at", () => {
+  it("appears while the view is open", () => {
     const { model, seen, find, snapshot } = open("running");
     expect(vi.getTimerCount()).toBe(2);
     const end = fixture("completed");
     model.receive({ snapshot: end.snapshot, sent_at: end.now, actions: [] });
     expect(snapshot["status"]).toBe("RUNNING");
     expect(seen(".flw-word")).toBe("FINISHED:COMPLETED");
-    expect(seen(".flw-elapsed")).toBe("ran 2:30");
+    expect(seen(".flw-elapsed")).toBe("took 2:30");
     expect(find(".flw-job").dataset["tone"]).toBe("done");
     model.fire("change");
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("says what failed where", () => {
+  it("shows the failure and its site", () => {
     const { el } = open("failed");
     expect(el.querySelector(".flw-site-failed")?.textContent).toContain(
       "site-2 failed: unable to create the run folder: No space left on device",
@@ -177,8 +180,8 @@ describe("an ended job", () => {
   });
 });
 
-describe("what can be done", () => {
-  it("is asked once more, and of the kernel", () => {
+describe("available actions", () => {
+  it("are confirmed, then sent to the kernel", () => {
     const { model, button, seen } = open("running");
     model.sent.length = 0;
     button("Abort").click();
@@ -187,24 +190,24 @@ describe("what can be done", () => {
     expect(model.sent).toEqual([{ kind: "act", action: "abort" }]);
     expect(seen(".flw-action-words")).toContain("Abort…");
     vi.advanceTimersByTime(4000);
-    expect(seen(".flw-action-words")).toMatch(/kernel does not answer yet/);
+    expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);
     model.receive({ actions: [{ ...ABORT, turn: 1, state: "done", words: "abort requested" }] });
     expect(seen(".flw-action-words")).toContain("abort requested");
   });
 
-  it("is nothing without a session", () => {
+  it("are absent without a session", () => {
     const { find } = open("running", { actions: [] });
     expect(find(".flw-actions").hidden).toBe(true);
   });
 
-  it("stays when the view is kept after the job's end, and so does what waits for an answer", () => {
+  it("stay after the job's end, with pending requests", () => {
     const { button, seen } = open("completed", { actions: [{ ...ABORT, name: "clone", label: "Clone", confirm: "" }] });
     button("Clone").click();
     vi.advanceTimersByTime(4000);
-    expect(seen(".flw-action-words")).toMatch(/kernel does not answer yet/);
+    expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);
   });
 
-  it("keeps the focus in the view when the job ends under the question", () => {
+  it("keep the focus when the job ends during confirmation", () => {
     const { model, button, find } = open("running");
     button("Abort").click();
     const end = fixture("completed");
@@ -214,7 +217,7 @@ describe("what can be done", () => {
 });
 
 describe("a screen reader", () => {
-  it("hears of a new status and of trouble once, and never a number that ticks", () => {
+  it("hears each status and problem once, no ticking numbers", () => {
     const { model, seen, snapshot, now } = open("running");
     expect(seen("[role=status]")).toBe("");
     vi.advanceTimersByTime(5000);
@@ -229,7 +232,7 @@ describe("a screen reader", () => {
 });
 
 describe("the label", () => {
-  it("is the sentence that the kernel sends, renewed with every snapshot", () => {
+  it("is the kernel's sentence, updated with each snapshot", () => {
     const { model, find, now } = open("rounds");
     const label = (): string | null => find(".flw-job").getAttribute("aria-label");
     expect(label()).toBe(fixture("rounds").text);
@@ -258,7 +261,9 @@ describe("hostile text", () => {
     const { el, seen, find } = open("hostile");
     expect(setter).not.toHaveBeenCalled();
     expect(el.querySelector("script, img, svg, b, i, style")).toBeNull();
-    const handlers = [...el.querySelectorAll("*")].flatMap((e) => e.getAttributeNames()).filter((n) => n.startsWith("on"));
+    const handlers = [...el.querySelectorAll("*")]
+      .flatMap((e) => e.getAttributeNames())
+      .filter((n) => n.startsWith("on"));
     expect(handlers).toEqual([]);
     expect(seen(".flw-name")).toBe("<script>alert(1)</script>�[31m");
     expect(find(".flw-copy").title).toContain('id"><img src=x onerror=alert(1)>');
@@ -269,8 +274,8 @@ describe("hostile text", () => {
   });
 });
 
-describe("the end of a view", () => {
-  it("leaves no timer, no listener and no element", () => {
+describe("dispose", () => {
+  it("leaves no timer, listener or element", () => {
     const { model, el, close, stop } = open("running");
     close();
     expect(vi.getTimerCount()).toBe(0);
@@ -279,7 +284,7 @@ describe("the end of a view", () => {
     expect(model.listening).toBe(0);
   });
 
-  it("does not touch another view of the same model", () => {
+  it("does not affect another view of the model", () => {
     const { model, close, host, now, snapshot } = open("running");
     const other = host();
     close();

@@ -1,71 +1,81 @@
-/** The browser's half of flare_widgets.views.job.view.JobView: its traits and messages, joined to the view. */
-import { readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { before, doable, watchKernel } from "../lib/kernel";
-import { clean } from "../lib/text";
+/** The front-end half of flare_widgets/views/job/view.py: connects the job view to its model. */
+import { type Action, readActions } from "../core/actions";
+import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
+import { disableAll, prefixStale, watchKernel } from "../core/kernel";
+import { asBoolean, asNumber, asText } from "../core/validate";
 import { type Metric, readMetrics } from "./metrics";
-import { readPicture } from "./picture";
-import { readSnapshot } from "./snapshot";
-import { type JobFacts, jobView } from "./view";
+import { type JobSnapshot, readSnapshot } from "./snapshot";
+import { createJobView, type JobViewState } from "./view";
+import { type JobViewModel, readViewModel } from "./view-model";
 
-/** Characters of the sentence; a screen reader takes minutes for more. */
-const MOST_WORDS = 1000;
+/** Longest announcement, in characters: a screen reader takes minutes for more. */
+const MAX_ANNOUNCEMENT_CHARS = 1000;
 
-const TRAITS = ["snapshot", "picture", "metrics", "sent_at", "actions", "has_log"];
+interface JobTraits extends ClockTraits {
+  readonly snapshot: JobSnapshot;
+  readonly picture: JobViewModel;
+  readonly metrics: readonly Metric[];
+  readonly sentence: string;
+  readonly actions: readonly Action[];
+  readonly has_log: boolean;
+}
 
-/** Called once for each model; all its views share one idea of the kernel's clock. */
+const READERS: TraitReaders<JobTraits> = {
+  sent_at: asNumber,
+  snapshot: readSnapshot,
+  picture: readViewModel,
+  metrics: readMetrics,
+  sentence: (value) => asText(value, MAX_ANNOUNCEMENT_CHARS),
+  actions: readActions,
+  has_log: asBoolean,
+};
+
+/** Create the widget of one model; all its views share one estimate of the kernel's clock. */
 export default function jobWidget() {
   const clock = new KernelClock();
-  const unfolded = new Map<string, boolean>();
-  const chosen = new Map<string, string>();
+  const openSections = new Map<string, boolean>();
+  const choices = new Map<string, string>();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(model);
+  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
   function render({ model, el }: RenderContext): () => void {
-    const view = jobView({
+    const traits = new TypedModel(model, READERS);
+    const view = createJobView({
       kernelNow: () => clock.now(),
       browserNow,
-      tell: (wish) => tell(model, wish),
-      unfolded,
-      chosen,
+      send: (message) => traits.send(message),
+      openSections,
+      choices,
     });
-    let sent: unknown;
-    let metrics: readonly Metric[] = [];
-    const newestMetrics = (): readonly Metric[] => {
-      const value = model.get("metrics");
-      if (value !== sent) [sent, metrics] = [value, readMetrics(value)];
-      return metrics;
-    };
     const kernel = watchKernel(model, {
-      ask: () => tell(model, { kind: "clock" }),
-      changed: () => view.draw(facts()),
-      needed: () => !readSnapshot(model.get("snapshot")).ended || readActions(model.get("actions")).length > 0,
+      probe: () => traits.send({ kind: "clock" }),
+      onChange: () => view.draw(state()),
+      isNeeded: () => !traits.get("snapshot").hasEnded || traits.get("actions").length > 0,
     });
-    const facts = (): JobFacts => {
-      const job = readSnapshot(model.get("snapshot"));
-      const sentence = clean(String(model.get("sentence") ?? ""), MOST_WORDS);
-      // How a job ended does not change any more, whoever is gone.
-      const trouble = job.ended ? "" : kernel.trouble;
+    const state = (): JobViewState => {
+      const job = traits.get("snapshot");
+      // The outcome of an ended job no longer changes, even without a kernel.
+      const problem = job.hasEnded ? "" : kernel.problem;
       return {
-        job: trouble ? { ...job, trouble } : job,
-        picture: readPicture(model.get("picture")),
-        metrics: newestMetrics(),
-        sentence: before(trouble, sentence),
-        actions: doable(readActions(model.get("actions")), kernel),
-        hasLog: model.get("has_log") === true,
+        job: problem ? { ...job, connectionProblem: problem } : job,
+        viewModel: traits.get("picture"),
+        metrics: traits.get("metrics"),
+        announcement: prefixStale(problem, traits.get("sentence")),
+        actions: disableAll(traits.get("actions"), kernel),
+        hasLog: traits.get("has_log"),
       };
     };
     const stop = [
       kernel.dispose,
-      // The time may be set before or after the snapshot it came with, hence it draws too.
-      listen(model, TRAITS.map((name) => `change:${name}`), () => view.draw(facts())),
-      listen(model, ["msg:custom"], (message) => view.takeLog(message)),
+      // `sent_at` may be set before or after the snapshot that came with it, so it also triggers a redraw.
+      traits.onChange(["snapshot", "picture", "metrics", "sent_at", "actions", "has_log"], () => view.draw(state())),
+      traits.onMessage((message) => view.handleLogMessage(message)),
     ];
-    view.draw(facts());
+    view.draw(state());
     el.append(view.element);
-    // How old the facts of a view are that is opened late, only the kernel can say.
-    tell(model, { kind: "clock" });
+    // Only the kernel can tell a view that is opened late how old its data is.
+    traits.send({ kind: "clock" });
     return () => {
       stop.forEach((undo) => undo());
       view.dispose();

@@ -1,9 +1,9 @@
 /** The metrics of the job view: words, chart, choice, fold. The canvas is one that does nothing. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { stubCanvas } from "../lib/stub-canvas";
+import { stubCanvas } from "../core/stub-canvas";
 import { fixture } from "./fixtures";
 import { type Metric, readMetrics } from "./metrics";
-import { metricCharts } from "./parts/metrics";
+import { createMetricCharts } from "./parts/metrics";
 
 const metric = (name: string, values: readonly number[], more: object = {}): object => ({
   name,
@@ -23,11 +23,12 @@ let memory: Map<string, boolean>;
 let chosen: Map<string, string>;
 
 function open(...metrics: object[]) {
-  const part = metricCharts(memory, chosen);
+  const part = createMetricCharts(memory, chosen);
   document.body.append(part.element);
   const draw = (...next: object[]): void => part.draw(readMetrics(next));
   draw(...metrics);
-  const one = <E extends HTMLElement = HTMLElement>(selector: string): E | null => part.element.querySelector<E>(selector);
+  const one = <E extends HTMLElement = HTMLElement>(selector: string): E | null =>
+    part.element.querySelector<E>(selector);
   return { part, draw, one, label: () => one("[role=slider]")?.getAttribute("aria-label") ?? null };
 }
 
@@ -42,11 +43,11 @@ afterEach(() => {
 });
 
 describe("metrics", () => {
-  it("have no section while there are none", () => {
+  it("hide the section while empty", () => {
     expect(open().part.element.hidden).toBe(true);
   });
 
-  it("are words until there is a line to draw", () => {
+  it("are text until there is a line", () => {
     const { one, draw } = open(metric("accuracy", [0.4]));
     expect(one(".flw-metric-words")?.textContent).toBe("accuracy in words");
     expect(one("canvas")).toBeNull();
@@ -57,13 +58,13 @@ describe("metrics", () => {
   });
 
   it("are drawn as the kernel sent them", () => {
-    const part = metricCharts(memory, chosen);
+    const part = createMetricCharts(memory, chosen);
     part.draw(readMetrics(fixture("rounds").metrics));
     expect(part.element.textContent).toContain("best: round 4, 0.612");
     part.dispose();
   });
 
-  it("can be chosen among, and the choice is remembered", () => {
+  it("remember the choice", () => {
     const { one, label, draw } = open(metric("accuracy", [1, 2]), metric("loss", [3, 4]));
     const select = one<HTMLSelectElement>("select")!;
     expect([...select.options].map(({ text }) => text)).toEqual(["accuracy", "loss"]);
@@ -77,7 +78,7 @@ describe("metrics", () => {
     expect(open(metric("accuracy", [1, 2])).label()).toBe("accuracy by round");
   });
 
-  it("have a logarithmic scale where a value is above 0", () => {
+  it("offer a logarithmic scale for positive values", () => {
     const { one, draw } = open(metric("loss", [3, 0]));
     const box = one<HTMLInputElement>("input")!;
     box.checked = true;
@@ -88,7 +89,7 @@ describe("metrics", () => {
     expect(one(".flw-chart-note")?.textContent).toBe("");
   });
 
-  it("are not drawn while folded, and that is remembered", () => {
+  it("are not drawn while collapsed, and stay so", () => {
     const { one, draw } = open(metric("accuracy", [1, 2]));
     one("button")!.click();
     expect(one("canvas")).toBeNull();
@@ -99,7 +100,7 @@ describe("metrics", () => {
     expect(one("[role=slider]")?.getAttribute("aria-valuemax")).toBe("3");
   });
 
-  it("cost nothing when nothing is new", () => {
+  it("are not redrawn without changes", () => {
     const { part } = open();
     const list: readonly Metric[] = readMetrics([metric("accuracy", [1, 2])]);
     part.draw(list);
@@ -113,19 +114,35 @@ describe("metrics", () => {
     ["control and direction characters", "\u001b[31m\u202e\u0000"],
     ["a long text", "n".repeat(1_000_000)],
   ])("are text and bounded, whatever a site calls them: %s", (_, words) => {
-    const hostile = (n: number): object => metric(`${n}${words}`, [1, 2], { words, lines: [{ name: words, points: [[1, 1], [2, 2]] }] });
+    const hostile = (n: number): object =>
+      metric(`${n}${words}`, [1, 2], {
+        words,
+        lines: [
+          {
+            name: words,
+            points: [
+              [1, 1],
+              [2, 2],
+            ],
+          },
+        ],
+      });
     const { part, one } = open(hostile(1), hostile(2));
     expect(one("img")).toBeNull();
     expect(part.element.textContent).not.toMatch(/[\u001b\u202e\u0000]/u);
     expect(part.element.outerHTML.length).toBeLessThan(8000);
   });
 
-  it.each([null, 1, "x", [null], [{ lines: 7 }], [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], drawable: true }]])(
-    "survive what no kernel sends: %j",
-    (value) => {
-      const part = metricCharts(memory, chosen);
-      expect(() => part.draw(readMetrics(value))).not.toThrow();
-      part.dispose();
-    },
-  );
+  it.each([
+    null,
+    1,
+    "x",
+    [null],
+    [{ lines: 7 }],
+    [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], drawable: true }],
+  ])("survive what no kernel sends: %j", (value) => {
+    const part = createMetricCharts(memory, chosen);
+    expect(() => part.draw(readMetrics(value))).not.toThrow();
+    part.dispose();
+  });
 });

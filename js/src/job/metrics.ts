@@ -1,37 +1,37 @@
-/** A job's metrics over the rounds: the TypeScript half of flare_widgets/views/job/metrics.py, whose words these are. */
-import { list, number, pair, pairs, text } from "../lib/read";
+/** A job's metrics by round: the front-end half of flare_widgets/views/job/metrics.py. */
+import { asNumber, asPoint, asPoints, asRecords, asText } from "../core/validate";
 
 export interface MetricLine {
   readonly name: string;
   readonly points: readonly (readonly [round: number, value: number])[];
-  readonly bold: boolean;
+  readonly isBold: boolean;
 }
 
 export interface Metric {
   readonly name: string;
-  readonly words: string;
+  readonly text: string;
   readonly lines: readonly MetricLine[];
-  readonly more: number;
+  readonly hiddenSites: number;
   readonly best: readonly [round: number, value: number] | null;
-  readonly every: number;
-  readonly drawable: boolean;
+  readonly stride: number;
+  readonly hasChart: boolean;
 }
 
-const SENTENCE = 1000;
+const MAX_SENTENCE_CHARS = 1000;
 
-/** Read what `Metric.to_json()` wrote, of each metric. */
+/** Read the results of Python's `Metric.to_json()`. */
 export function readMetrics(value: unknown): Metric[] {
-  return list(value).map((raw) => ({
-    name: text(raw["name"]),
-    words: text(raw["words"], SENTENCE),
-    lines: list(raw["lines"]).map(({ name, points, bold }) => ({
-      name: text(name),
-      points: pairs(points),
-      bold: bold === true,
+  return asRecords(value).map((raw) => ({
+    name: asText(raw["name"]),
+    text: asText(raw["words"], MAX_SENTENCE_CHARS),
+    lines: asRecords(raw["lines"]).map(({ name, points, bold }) => ({
+      name: asText(name),
+      points: asPoints(points),
+      isBold: bold === true,
     })),
-    more: number(raw["more"]) ?? 0,
-    best: pair(raw["best"]),
-    every: number(raw["every"]) ?? 1,
-    drawable: raw["drawable"] === true,
+    hiddenSites: asNumber(raw["more"]) ?? 0,
+    best: asPoint(raw["best"]),
+    stride: asNumber(raw["every"]) ?? 1,
+    hasChart: raw["drawable"] === true,
   }));
 }

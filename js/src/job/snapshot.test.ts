@@ -1,42 +1,45 @@
-import { describe as group, expect, it } from "vitest";
+import { expect, describe as group, it } from "vitest";
 import { CASES, jobOf } from "./fixtures";
-import { steps, tone } from "./life";
 import { age, elapsed, readSnapshot } from "./snapshot";
+import { statusCategory, steps } from "./timeline";
 
-group.each(Object.entries(CASES))("%s", (_, { snapshot, tone: expectedTone, steps: expectedSteps }) => {
+group.each(Object.entries(CASES))("%s", (_, { snapshot, tone, steps: expected }) => {
   const job = readSnapshot(snapshot);
-  it("has the same tone as in Python", () => expect(tone(job)).toBe(expectedTone));
-  it("has the same steps as in Python", () => expect(steps(job)).toEqual(expectedSteps));
+  it("has the same category as in Python", () => expect(statusCategory(job)).toBe(tone));
+  it("has the same steps as in Python", () =>
+    expect(steps(job)).toEqual(
+      expected.map(({ label, place, at, exact }) => ({ label, phase: place, at, isExact: exact })),
+    ));
 });
 
-it("counts the elapsed time up while the job runs", () => {
+it("elapsed time grows while the job runs", () => {
   const job = jobOf("running");
   const first = elapsed(job, 1795442700);
   expect(elapsed(job, 1795442701)).toBe((first ?? 0) + 1);
   expect(elapsed(job, 0)).toBe(0);
 });
 
-it("knows the run time of an ended job without a duration from its timeline", () => {
+it("run time falls back to the timeline", () => {
   expect(elapsed({ ...jobOf("completed"), duration: null }, 0)).toBeCloseTo(150.5, 3);
 });
 
-it("has no age before the first answer, and never a negative one", () => {
+it("age is null before the first answer and never negative", () => {
   expect(age(jobOf("unheard"), 5)).toBeNull();
   expect(age(jobOf("running"), 0)).toBe(0);
 });
 
 it.each([null, undefined, 7, "x", [], { sites: 3, timeline: "x", name: {}, duration: "1", facts_at: "0" }])(
-  "reads %j as a job nobody knows",
+  "reads %j as an unknown job",
   (nonsense) => {
     const job = readSnapshot(nonsense);
-    expect(tone(job)).toBe("unknown");
-    expect([job.name, job.sites, job.timeline, job.duration, job.factsAt]).toEqual(["", [], [], null, null]);
+    expect(statusCategory(job)).toBe("unknown");
+    expect([job.name, job.sites, job.timeline, job.duration, job.updatedAt]).toEqual(["", [], [], null, null]);
   },
 );
 
-it("bounds an endless life", () => {
+it("bounds the number of steps", () => {
   const timeline = Array.from({ length: 5000 }, (_, i) => ({ status: `S${i}`, at: i, exact: false }));
   const drawn = steps(readSnapshot({ status: "S4999", timeline }));
   expect(drawn.length).toBeLessThan(20);
-  expect(drawn.find((step) => step.place === "current")?.label).toBe("s4999");
+  expect(drawn.find((step) => step.phase === "current")?.label).toBe("s4999");
 });

@@ -1,15 +1,14 @@
 /**
- * What is known about a job: the TypeScript half of flare_widgets/monitoring/job/snapshot.py.
+ * The snapshot of a job: the front-end half of flare_widgets/monitoring/job/snapshot.py.
  *
- * `readSnapshot` is the only door: behind it every text is printable and bounded and every number is a number,
- * whatever a server said.
+ * `readSnapshot` validates it: every text in the result is printable and bounded, and every number is a number.
  */
-import { list, number, record, text } from "../lib/read";
+import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
 export interface StatusChange {
   readonly status: string;
   readonly at: number;
-  readonly exact: boolean;
+  readonly isExact: boolean;
 }
 
 export interface SiteDeployment {
@@ -27,47 +26,47 @@ export interface JobSnapshot {
   readonly timeline: readonly StatusChange[];
   readonly sites: readonly SiteDeployment[];
   readonly duration: number | null;
-  readonly factsAt: number | null;
-  readonly trouble: string;
-  readonly ended: boolean;
+  readonly updatedAt: number | null;
+  readonly connectionProblem: string;
+  readonly hasEnded: boolean;
 }
 
-/** Read what `JobSnapshot.to_json()` wrote. */
+/** Read the result of Python's `JobSnapshot.to_json()`. */
 export function readSnapshot(value: unknown): JobSnapshot {
-  const raw = record(value);
+  const raw = asRecord(value);
   return {
-    jobId: text(raw["job_id"]),
-    name: text(raw["name"]),
-    study: text(raw["study"]),
-    submitter: text(raw["submitter"]),
-    status: text(raw["status"]),
-    timeline: list(raw["timeline"]).map(({ status, at, exact }) => ({
-      status: text(status),
-      at: number(at) ?? 0,
-      exact: exact === true,
+    jobId: asText(raw["job_id"]),
+    name: asText(raw["name"]),
+    study: asText(raw["study"]),
+    submitter: asText(raw["submitter"]),
+    status: asText(raw["status"]),
+    timeline: asRecords(raw["timeline"]).map(({ status, at, exact }) => ({
+      status: asText(status),
+      at: asNumber(at) ?? 0,
+      isExact: exact === true,
     })),
-    sites: list(raw["sites"]).map(({ name, state, detail }) => ({
-      name: text(name),
+    sites: asRecords(raw["sites"]).map(({ name, state, detail }) => ({
+      name: asText(name),
       state: state === "deployed" || state === "failed" ? state : "waiting",
-      detail: text(detail),
+      detail: asText(detail),
     })),
-    duration: number(raw["duration"]),
-    factsAt: number(raw["facts_at"]),
-    trouble: text(raw["trouble"]),
-    ended: raw["ended"] === true,
+    duration: asNumber(raw["duration"]),
+    updatedAt: asNumber(raw["facts_at"]),
+    connectionProblem: asText(raw["trouble"]),
+    hasEnded: raw["ended"] === true,
   };
 }
 
-/** Seconds the job has been running at the time `now`, or ran; null when it did not, or nobody knows. */
+/** Return the run time of a job in seconds, up to `now` if it is running; null if it never ran or is unknown. */
 export function elapsed(job: JobSnapshot, now: number): number | null {
   if (job.duration !== null) return job.duration;
   const started = job.timeline.find((step) => step.status === "RUNNING");
   if (!started) return null;
   const last = job.timeline.at(-1);
-  return Math.max(0, (job.ended && last ? last.at : now) - started.at);
+  return Math.max(0, (job.hasEnded && last ? last.at : now) - started.at);
 }
 
-/** Seconds since the server last answered about this job, null before its first answer. */
+/** Return the seconds since the server last answered about this job; null before its first answer. */
 export function age(job: JobSnapshot, now: number): number | null {
-  return job.factsAt === null ? null : Math.max(0, now - job.factsAt);
+  return job.updatedAt === null ? null : Math.max(0, now - job.updatedAt);
 }

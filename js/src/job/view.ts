@@ -1,135 +1,136 @@
-/** The job view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import type { Action, Wish } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, show } from "../lib/dom";
-import { type LogFacts, logPanel } from "../lib/log/panel";
-import type { LogRequest } from "../lib/log/source";
-import { SHORT_ID } from "../lib/text";
-import { tone } from "./life";
-import { details } from "./parts/details";
-import { facts } from "./parts/facts";
-import { faultCard } from "./parts/fault";
-import { foot } from "./parts/foot";
-import { head } from "./parts/head";
-import { matrixPart } from "./parts/matrix";
-import { metricCharts } from "./parts/metrics";
-import { notes } from "./parts/notes";
-import { sites } from "./parts/sites";
-import { timeline } from "./parts/timeline";
+/** The job view, composed of its parts. Independent of anywidget and of kernels. */
+import type { Action, ActionMessage } from "../core/actions";
+import { createAnnouncer } from "../core/announcer";
+import { h, setVisible } from "../core/dom";
+import { SHORT_ID_LENGTH } from "../core/text";
+import { createLogPanel, type LogPanelState } from "./log/panel";
+import type { LogRequest } from "./log/source";
 import type { Metric } from "./metrics";
-import type { JobPicture } from "./picture";
+import { createActions } from "./parts/actions";
+import { createDetails } from "./parts/details";
+import { createFailureCard } from "./parts/failure";
+import { createHeader } from "./parts/header";
+import { createMatrix } from "./parts/matrix";
+import { createMetricCharts } from "./parts/metrics";
+import { createNotes } from "./parts/notes";
+import { createSites } from "./parts/sites";
+import { createSummary } from "./parts/summary";
+import { createTimeline } from "./parts/timeline";
 import type { JobSnapshot } from "./snapshot";
+import { statusCategory } from "./timeline";
+import type { JobViewModel } from "./view-model";
 
-export interface JobFacts {
+export interface JobViewState {
   readonly job: JobSnapshot;
-  readonly picture: JobPicture;
-  /** Its metrics over the rounds; the same list as long as they are the same. */
+  readonly viewModel: JobViewModel;
+  /** The metrics by round; the same list until they change. */
   readonly metrics: readonly Metric[];
-  /** The job in one sentence, as a terminal shows it too: the label that a screen reader hears. */
-  readonly sentence: string;
-  /** What can be done to it; empty when nothing is offered. */
+  /** The job in one sentence, as in a terminal: the label for screen readers. */
+  readonly announcement: string;
+  /** The actions on the job; empty if none are offered. */
   readonly actions: readonly Action[];
-  /** Whether its logs can be asked for. */
+  /** Logs are available on request. */
   readonly hasLog: boolean;
 }
 
 export interface JobViewOptions {
-  /** The kernel's clock, in seconds: what ages and run times are counted against. */
+  /** The kernel's clock in seconds, against which ages and run times are counted. */
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send a wish of the user's to the kernel. */
-  readonly tell: (wish: Wish | LogRequest) => void;
-  /** Which sections are unfolded, by their names; kept by the caller, for the view that comes after this one. */
-  readonly unfolded: Map<string, boolean>;
-  /** What the user chose to see, likewise. */
-  readonly chosen: Map<string, string>;
+  /** Send a message to the kernel. */
+  readonly send: (message: ActionMessage | LogRequest) => void;
+  /** The open state of each section by name; kept by the caller for later views of the same model. */
+  readonly openSections: Map<string, boolean>;
+  /** The chosen value of each choice by name, likewise. */
+  readonly choices: Map<string, string>;
 }
 
 export interface JobView {
   readonly element: HTMLElement;
-  draw(next: JobFacts): void;
-  /** Take a message of the kernel about a log. */
-  takeLog(message: unknown): void;
+  draw(next: JobViewState): void;
+  /** Handle a message from the kernel about a log. */
+  handleLogMessage(message: unknown): void;
   dispose(): void;
 }
 
-/** How often the clocks are looked at; a second must not seem to last two. */
-const TICK = 250;
+/** Interval at which times are redrawn; short enough that no second seems to be skipped. */
+const TICK_MS = 250;
 
-export function jobView({ kernelNow, browserNow, tell, unfolded, chosen }: JobViewOptions): JobView {
-  const voice = announcer();
-  const top = head(voice.say);
-  const line = facts();
-  const life = timeline();
-  const why = faultCard(unfolded);
-  const more = notes();
-  const where = sites();
-  const field = matrixPart();
-  const curves = metricCharts(unfolded, chosen);
-  const rest = details(unfolded);
-  const log = logPanel({ tell, announce: voice.say });
-  const bottom = foot({ tell, announce: voice.say, clock: browserNow });
+export function createJobView({ kernelNow, browserNow, send, openSections, choices }: JobViewOptions): JobView {
+  const announcer = createAnnouncer();
+  const header = createHeader(announcer.announce);
+  const summary = createSummary();
+  const timeline = createTimeline();
+  const failure = createFailureCard(openSections);
+  const notes = createNotes();
+  const sites = createSites();
+  const matrix = createMatrix();
+  const metrics = createMetricCharts(openSections, choices);
+  const details = createDetails(openSections);
+  const log = createLogPanel({ send, announce: announcer.announce });
+  const actions = createActions({ send, announce: announcer.announce, now: browserNow });
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
-    top.element,
-    line.element,
-    life.element,
-    why.element,
-    more.element,
-    field.element,
-    where.element,
-    curves.element,
+    header.element,
+    summary.element,
+    timeline.element,
+    failure.element,
+    notes.element,
+    matrix.element,
+    sites.element,
+    metrics.element,
     log.element,
-    rest.element,
-    bottom.element,
-    voice.element,
+    details.element,
+    actions.element,
+    announcer.element,
   );
 
-  let latest: JobFacts | undefined;
-  let saidFault = "";
+  let latest: JobViewState | undefined;
+  let announcedFailure = "";
   let ticker: ReturnType<typeof setInterval> | undefined;
 
   function tick(): void {
     if (!latest) return;
     const now = kernelNow();
-    top.draw(latest.job, now);
-    // Without news nobody knows whether it goes on.
-    const seen = latest.job.trouble && latest.job.factsAt !== null ? latest.job.factsAt : now;
-    line.draw(latest.job, latest.picture.progress, now);
-    field.draw(latest.picture.matrix, seen);
-    rest.draw(latest.picture.details, now);
-    life.draw(latest.job, now);
-    bottom.draw(latest.job, latest.actions, browserNow());
+    header.draw(latest.job, now);
+    // While the connection is lost, show the time of the last confirmed data.
+    const seen = latest.job.connectionProblem && latest.job.updatedAt !== null ? latest.job.updatedAt : now;
+    summary.draw(latest.job, latest.viewModel.progress, now);
+    matrix.draw(latest.viewModel.matrix, seen);
+    details.draw(latest.viewModel.details, now);
+    timeline.draw(latest.job, now);
+    actions.draw(latest.job, latest.actions, browserNow());
   }
 
-  function draw(next: JobFacts): void {
+  function draw(next: JobViewState): void {
     const before = latest?.job;
     latest = next;
-    element.dataset["tone"] = tone(next.job);
-    element.classList.toggle("flw-in-trouble", next.job.trouble !== "" && !next.job.ended);
-    element.setAttribute("aria-label", next.sentence);
-    why.draw(next.picture.fault, tone(next.job) === "failed");
-    more.draw(next.picture.troubles, next.picture.unknown);
-    where.draw(next.job, next.picture.matrix !== null);
-    curves.draw(next.metrics);
-    show(log.element, next.hasLog);
-    if (next.hasLog) log.draw(logFacts(next.job));
+    element.dataset["tone"] = statusCategory(next.job);
+    element.classList.toggle("flw-in-trouble", next.job.connectionProblem !== "" && !next.job.hasEnded);
+    element.setAttribute("aria-label", next.announcement);
+    failure.draw(next.viewModel.failure, statusCategory(next.job) === "failed");
+    notes.draw(next.viewModel.problems, next.viewModel.missingNotes);
+    sites.draw(next.job, next.viewModel.matrix !== null);
+    metrics.draw(next.metrics);
+    setVisible(log.element, next.hasLog);
+    if (next.hasLog) log.draw(logState(next.job));
     tick();
-    if (before) speak(before, next.job);
-    const fault = next.picture.fault?.sentence ?? "";
-    if (fault && fault !== saidFault) voice.say(fault);
-    saidFault = fault;
-    if (next.job.ended && !next.actions.length) stop();
-    else ticker ??= setInterval(tick, TICK);
+    if (before) announceChange(before, next.job);
+    const fault = next.viewModel.failure?.summary ?? "";
+    if (fault && fault !== announcedFailure) announcer.announce(fault);
+    announcedFailure = fault;
+    if (next.job.hasEnded && !next.actions.length) stop();
+    else ticker ??= setInterval(tick, TICK_MS);
   }
 
-  function speak(before: JobSnapshot, job: JobSnapshot): void {
-    if (job.status !== before.status) voice.say(`${job.name || "job"}: ${job.status}`);
-    // Only its beginning: a sentence that counts attempts would talk without end.
-    else if (job.trouble && !before.trouble) voice.say(job.trouble);
-    else if (!job.trouble && before.trouble) voice.say(`${job.name || "job"}: ${job.status}, connected again`);
+  function announceChange(before: JobSnapshot, job: JobSnapshot): void {
+    if (job.status !== before.status) announcer.announce(`${job.name || "job"}: ${job.status}`);
+    // Announce only the start of a problem: its text counts attempts, and would be announced again and again.
+    else if (job.connectionProblem && !before.connectionProblem) announcer.announce(job.connectionProblem);
+    else if (!job.connectionProblem && before.connectionProblem)
+      announcer.announce(`${job.name || "job"}: ${job.status}, connected again`);
   }
 
   function stop(): void {
@@ -140,19 +141,19 @@ export function jobView({ kernelNow, browserNow, tell, unfolded, chosen }: JobVi
   return {
     element,
     draw,
-    takeLog: log.take,
+    handleLogMessage: log.handleMessage,
     dispose() {
       stop();
       log.dispose();
-      curves.dispose();
-      top.dispose();
+      metrics.dispose();
+      header.dispose();
       latest = undefined;
       element.remove();
     },
   };
 }
 
-function logFacts({ jobId, sites, ended }: JobSnapshot): LogFacts {
+function logState({ jobId, sites, hasEnded }: JobSnapshot): LogPanelState {
   const names = sites.map(({ name }) => name).filter((name) => name !== "server");
-  return { targets: ["server", ...names], jobId: jobId.slice(0, SHORT_ID), ended };
+  return { targets: ["server", ...names], jobId: jobId.slice(0, SHORT_ID_LENGTH), ended: hasEnded };
 }

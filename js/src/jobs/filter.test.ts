@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readFilter } from "./filter";
-import { JOBS, NOW, job } from "./fixtures";
+import { JOBS, listedJob, NOW } from "./fixtures";
 
 const found = (query: string): string[] => JOBS.filter(readFilter(query, NOW).test).map(({ id }) => id[0] ?? "");
 
@@ -53,25 +53,25 @@ describe("readFilter", () => {
   });
 
   it.each(["after:soon", "before:2026-02-31", "after:25:00", "after:2026-13-01", "before:-3d"])(
-    "says that %s is no time, and leaves it out",
+    "rejects %s as a time and ignores it",
     (query) => {
       const filter = readFilter(`${query} running`, NOW);
       expect(filter.problems).toHaveLength(1);
-      expect(filter.problems[0]).toMatch(/is no time: write today, yesterday/u);
+      expect(filter.problems[0]).toMatch(/is not a valid time: use today, yesterday/u);
       expect(found(`${query} running`)).toEqual(["b"]);
     },
   );
 
-  it("says when a word is missing", () => {
-    expect(readFilter("name:", NOW).problems).toEqual(["name: wants a word after the colon"]);
+  it("reports a missing word", () => {
+    expect(readFilter("name:", NOW).problems).toEqual(["name: expected a word after the colon"]);
   });
 
-  it("takes no characters for patterns", () => {
+  it("treats pattern characters literally", () => {
     expect(found("name:.*")).toEqual([]);
-    expect([job("x", { name: "a.*(b" })].filter(readFilter("name:.*(", NOW).test)).toHaveLength(1);
+    expect([listedJob("x", { name: "a.*(b" })].filter(readFilter("name:.*(", NOW).test)).toHaveLength(1);
   });
 
-  it("is not slow with what nobody would type", () => {
+  it("parses adversarial queries quickly", () => {
     const start = performance.now();
     readFilter(`${'"'.repeat(5000)} ${"-".repeat(5000)} ${"a:".repeat(5000)}`, NOW);
     expect(performance.now() - start).toBeLessThan(500);

@@ -1,6 +1,6 @@
 /** The whole table against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../lib/fake-model";
+import { FakeModel } from "../core/fake-model";
 import { NOW } from "./fixtures";
 import jobsWidget from "./index";
 
@@ -15,13 +15,28 @@ const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, 
 const rowsOf = (count: number): [string, unknown][] =>
   Array.from({ length: count }, (_, i) => [
     `id-${i}`,
-    { name: `job-${i}`, status: i ? "FINISHED:COMPLETED" : "RUNNING", ended: i > 0, submitted_at: NOW - i, submitter: "ann" },
+    {
+      name: `job-${i}`,
+      status: i ? "FINISHED:COMPLETED" : "RUNNING",
+      ended: i > 0,
+      submitted_at: NOW - i,
+      submitter: "ann",
+    },
   ]);
 
 /** The table with so many jobs. */
 function open(count: number, traits: Record<string, unknown> = {}) {
   vi.setSystemTime(NOW * 1000);
-  const model = new TableModel({ study: "default", facts_at: NOW, sent_at: NOW, trouble: "", seq: 0, below: "", actions: ACTIONS, ...traits });
+  const model = new TableModel({
+    study: "default",
+    facts_at: NOW,
+    sent_at: NOW,
+    trouble: "",
+    seq: 0,
+    below: "",
+    actions: ACTIONS,
+    ...traits,
+  });
   const widget = jobsWidget();
   const stop = widget.initialize({ model });
   const el = document.createElement("div");
@@ -29,7 +44,15 @@ function open(count: number, traits: Record<string, unknown> = {}) {
   const close = widget.render({ model, el });
   const token = model.sent.find(({ kind }) => kind === "resync")?.["token"];
   if (count >= 0) {
-    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 0, set: rowsOf(count), to: [token], part: 0, parts: 1 });
+    model.fire("msg:custom", {
+      kind: "rows",
+      feed: "rows",
+      seq: 0,
+      set: rowsOf(count),
+      to: [token],
+      part: 0,
+      parts: 1,
+    });
   }
   const find = (selector: string): HTMLElement => {
     const found = el.querySelector<HTMLElement>(selector);
@@ -41,7 +64,8 @@ function open(count: number, traits: Record<string, unknown> = {}) {
   const press = (key: string, more: KeyboardEventInit = {}): void => {
     find(".flw-list").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
   };
-  const names = (): (string | null)[] => [...el.querySelectorAll(".flw-job-name")].map(({ textContent }) => textContent);
+  const names = (): (string | null)[] =>
+    [...el.querySelectorAll(".flw-job-name")].map(({ textContent }) => textContent);
   const text = (selector: string): string => (find(selector).hidden ? "" : (find(selector).textContent ?? ""));
   return { model, el, find, patch, press, names, text, close, stop };
 }
@@ -74,17 +98,19 @@ afterEach(() => {
 });
 
 describe("the table of jobs", () => {
-  it("asks, and says so until there is an answer", () => {
+  it("shows loading until the first answer", () => {
     const { text, model } = open(-1);
-    expect(text(".flw-nothing")).toBe("Asking for the jobs…");
+    expect(text(".flw-nothing")).toBe("Loading jobs…");
     expect(model.sent.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["resync", "clock", "visible"]));
   });
 
-  it("says what to do when there are none", () => {
-    expect(open(0).text(".flw-nothing")).toBe("No jobs yet. %flare submit FOLDER, or the lesson 01.");
+  it("explains the empty table", () => {
+    expect(open(0).text(".flw-nothing")).toBe(
+      "No jobs yet. Submit one with %flare submit FOLDER, or follow lesson 01.",
+    );
   });
 
-  it("has few elements whatever the number of jobs", () => {
+  it("renders few elements for many jobs", () => {
     const few = open(20).el.querySelectorAll("*").length;
     const { el, find, names } = open(10_000);
     expect(el.querySelectorAll("*").length).toBeLessThan(few + 20);
@@ -93,25 +119,27 @@ describe("the table of jobs", () => {
     expect(names()).not.toContain("job-100");
   });
 
-  it("follows patches", () => {
+  it("applies patches", () => {
     const { patch, names, text } = open(3);
     patch(1, [["new", { name: "newcomer", status: "SUBMITTED", submitted_at: NOW + 1 }]], ["id-1"]);
     expect(names().sort()).toEqual(["job-0", "job-2", "newcomer"]);
     expect(text(".flw-counts")).toBe("3 jobs, 1 running, 1 waiting");
   });
 
-  it("tells the kernel which jobs a wish is about", () => {
+  it("sends the selected job ids with an action", () => {
     const { press, model, find } = open(5);
     press("ArrowDown");
     press("Shift+ArrowDown");
     press("ArrowDown", { shiftKey: true });
     find('button[data-action="delete"]').click();
-    expect(find(".flw-confirm").textContent).toContain("job-1 id-1");
-    [...find(".flw-confirm").querySelectorAll("button")].find(({ textContent }) => textContent?.startsWith("Yes"))?.click();
+    expect(find(".flw-action-confirm").textContent).toContain("job-1 id-1");
+    [...find(".flw-action-confirm").querySelectorAll("button")]
+      .find(({ textContent }) => textContent?.startsWith("delete"))
+      ?.click();
     expect(model.sent.at(-1)).toEqual({ kind: "act", action: "delete", arguments: { jobs: ["id-1"] } });
   });
 
-  it("opens by Enter and shows the widget that the kernel names", async () => {
+  it("opens on Enter and nests the kernel's widget", async () => {
     const { press, model, find, text } = open(2);
     const child = document.createElement("em");
     const remove = vi.fn();
@@ -128,15 +156,21 @@ describe("the table of jobs", () => {
     expect(text(".flw-below")).toBe("");
   });
 
-  it("says so where a widget cannot stand within another one", async () => {
+  it("reports a host that cannot nest widgets", async () => {
     const { model, text } = open(2);
     model.receive({ below: "IPY_MODEL_abc" });
-    await vi.waitFor(() => expect(text(".flw-child-words")).toContain("cannot be shown here"));
+    await vi.waitFor(() => expect(text(".flw-child-words")).toContain("Cannot be shown here"));
   });
 
-  it("says how old it is, and stops counting what nobody knows", () => {
+  it("shows its age and freezes stale times", () => {
     const { model, text, el } = open(1);
-    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["id-0", { name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 }]] });
+    model.fire("msg:custom", {
+      kind: "rows",
+      feed: "rows",
+      seq: 1,
+      removed: [],
+      set: [["id-0", { name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 }]],
+    });
     const time = (): string => el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent ?? "";
     expect(time()).toBe("1:00");
     vi.advanceTimersByTime(5000);
@@ -145,10 +179,12 @@ describe("the table of jobs", () => {
     model.receive({ trouble: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
     vi.advanceTimersByTime(3000);
     expect(time()).toBe("1:00");
-    expect(text(".flw-jobs-trouble")).toBe("no connection to server:8002, trying again (1). What is shown is as of 8 s ago");
+    expect(text(".flw-jobs-trouble")).toBe(
+      "no connection to server:8002, trying again (1). Showing the list from 8 s ago",
+    );
   });
 
-  it("tells the kernel whether somebody looks", () => {
+  it("reports visibility to the kernel", () => {
     const { model, close } = open(1);
     const told = (): unknown[] => model.sent.filter(({ kind }) => kind === "visible").map(({ on }) => on);
     expect(told()).toEqual([true]);
@@ -164,13 +200,19 @@ describe("the table of jobs", () => {
 
   it.each(["name", "status", "submitter", "study"])("shows a hostile %s as text", (field) => {
     const { model, el } = open(0);
-    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["x", { [field]: "<img src=x onerror=alert(1)>\u202e" }]] });
+    model.fire("msg:custom", {
+      kind: "rows",
+      feed: "rows",
+      seq: 1,
+      removed: [],
+      set: [["x", { [field]: "<img src=x onerror=alert(1)>\u202e" }]],
+    });
     expect(el.querySelector("img")).toBeNull();
     expect(el.textContent?.toLowerCase()).toContain("<img src=x onerror=alert(1)>");
     expect(el.textContent).not.toContain("\u202e");
   });
 
-  it("leaves nothing running behind", () => {
+  it("stops its timers on close", () => {
     const { close, stop, model, el } = open(5);
     close();
     stop();

@@ -1,29 +1,50 @@
-/** The browser's half of flare_widgets.views.jobs.view.JobsView: its traits, rows and messages, joined to the view. */
-import { readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { h } from "../lib/dom";
-import { Feed } from "../lib/feed";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { doable, watchKernel } from "../lib/kernel";
-import { clean } from "../lib/text";
-import { tellSight } from "../lib/visible";
-import { childView } from "./child";
-import { type ListedJob, readJob } from "./job";
-import { jobsView } from "./view";
+/** The front-end half of flare_widgets/views/jobs/view.py: connects the table of jobs to its model. */
+import { type Action, readActions } from "../core/actions";
+import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
+import { h } from "../core/dom";
+import { disableAll, watchKernel } from "../core/kernel";
+import { RowSync } from "../core/row-sync";
+import { asBoolean, asNumber, asText } from "../core/validate";
+import { reportVisibility } from "../core/visibility";
+import { type ListedJob, readListedJob } from "./listed-job";
+import { createNestedWidget } from "./nested-widget";
+import { createJobsView } from "./view";
 
+interface JobsTraits extends ClockTraits {
+  readonly study: string;
+  readonly facts_at: number | null;
+  readonly trouble: string;
+  readonly ended: boolean;
+  readonly seq: number | null;
+  readonly below: string;
+  readonly actions: readonly Action[];
+}
 
-/** Called once for each model; all its views share the rows and one idea of the kernel's clock. */
+const READERS: TraitReaders<JobsTraits> = {
+  sent_at: asNumber,
+  study: asText,
+  facts_at: asNumber,
+  trouble: (value) => asText(value, 500),
+  ended: asBoolean,
+  seq: asNumber,
+  below: asText,
+  actions: readActions,
+};
+
+/** Create the widget of one model; all its views share the rows and one estimate of the kernel's clock. */
 export default function jobsWidget() {
   const clock = new KernelClock();
-  let feed: Feed<ListedJob> | undefined;
+  let rowSync: RowSync<ListedJob> | undefined;
 
   function initialize({ model }: { model: Model }): () => void {
-    const rows = new Feed<ListedJob>({ read: readJob, send: (message) => tell(model, message) });
-    feed = rows;
+    const traits = new TypedModel(model, READERS);
+    const rows = new RowSync<ListedJob>({ parseRow: readListedJob, send: (message) => traits.send(message) });
+    rowSync = rows;
     const stop = [
-      clock.follow(model),
-      listen(model, ["change:seq"], () => rows.expect(model.get("seq"))),
-      listen(model, ["msg:custom"], (message) => rows.receive(message)),
+      clock.follow(traits),
+      traits.onChange(["seq"], () => rows.expect(traits.get("seq"))),
+      traits.onMessage((message) => rows.handleMessage(message)),
     ];
     rows.start();
     return () => {
@@ -33,47 +54,48 @@ export default function jobsWidget() {
   }
 
   function render({ model, el }: RenderContext): () => void {
-    const view = jobsView({
+    const traits = new TypedModel(model, READERS);
+    const view = createJobsView({
       kernelNow: () => clock.now(),
       browserNow,
-      tell: (wish, jobs) => tell(model, { ...wish, arguments: { jobs } }),
+      send: (message, jobs) => traits.send({ ...message, arguments: { jobs } }),
     });
-    const below = childView(model, () => tell(model, { kind: "shut" }));
-    let rows: readonly ListedJob[] | undefined = feed?.known ? [...feed.rows.values()] : undefined;
+    const nested = createNestedWidget(model, () => traits.send({ kind: "shut" }));
+    let rows: readonly ListedJob[] | undefined = rowSync?.isKnown ? [...rowSync.rows.values()] : undefined;
     const kernel = watchKernel(model, {
-      ask: () => tell(model, { kind: "clock" }),
-      changed: () => draw(),
-      needed: () => model.get("ended") !== true,
+      probe: () => traits.send({ kind: "clock" }),
+      onChange: () => draw(),
+      isNeeded: () => !traits.get("ended"),
     });
     const draw = (): void => {
-      const factsAt = model.get("facts_at");
-      const ended = model.get("ended") === true;
+      const updatedAt = traits.get("facts_at");
+      const hasEnded = traits.get("ended");
       view.draw({
         jobs: rows,
-        study: clean(String(model.get("study") ?? "")),
-        factsAt: typeof factsAt === "number" && factsAt > 0 ? factsAt : null,
-        trouble: (ended ? "" : kernel.trouble) || clean(String(model.get("trouble") ?? ""), 500),
-        ended,
-        actions: doable(readActions(model.get("actions")), kernel),
+        study: traits.get("study"),
+        updatedAt: updatedAt !== null && updatedAt > 0 ? updatedAt : null,
+        connectionProblem: (hasEnded ? "" : kernel.problem) || traits.get("trouble"),
+        hasEnded,
+        actions: disableAll(traits.get("actions"), kernel),
       });
     };
     const stop = [
       kernel.dispose,
-      listen(model, ["change:facts_at", "change:sent_at", "change:trouble", "change:actions", "change:ended"], draw),
-      listen(model, ["change:below"], () => below.draw(model.get("below"))),
-      feed?.subscribe(() => {
-        rows = [...(feed?.rows.values() ?? [])];
+      traits.onChange(["facts_at", "sent_at", "trouble", "actions", "ended"], draw),
+      traits.onChange(["below"], () => nested.draw(traits.get("below"))),
+      rowSync?.subscribe(() => {
+        rows = [...(rowSync?.rows.values() ?? [])];
         draw();
       }),
-      tellSight(model, el),
+      reportVisibility(model, el),
     ];
     draw();
-    el.append(h("div", {}, view.element, below.element));
-    below.draw(model.get("below"));
-    tell(model, { kind: "clock" });
+    el.append(h("div", {}, view.element, nested.element));
+    nested.draw(traits.get("below"));
+    traits.send({ kind: "clock" });
     return () => {
       stop.forEach((undo) => undo?.());
-      below.dispose();
+      nested.dispose();
       view.dispose();
     };
   }

@@ -1,25 +1,25 @@
-/** In which order jobs stand. Pure. */
-import { type ListedJob, elapsed } from "./job";
+/** Sorting of the jobs. */
+import { elapsed, type ListedJob } from "./listed-job";
 
 export type Column = "name" | "status" | "time" | "submitted" | "submitter" | "study" | "id";
 
-export interface Order {
+export interface SortOrder {
   readonly column: Column;
   readonly descending: boolean;
 }
 
-export const NEWEST_FIRST: Order = { column: "submitted", descending: true };
+export const NEWEST_FIRST: SortOrder = { column: "submitted", descending: true };
 
-const words = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** The order after a click on a column's heading. Times begin with the largest, words with the first. */
-export function nextOrder(order: Order, column: Column): Order {
+/** Return the order after a click on a column header: at first times descend and texts ascend. */
+export function nextSortOrder(order: SortOrder, column: Column): SortOrder {
   if (order.column === column) return { column, descending: !order.descending };
   return { column, descending: column === "submitted" || column === "time" };
 }
 
-/** The jobs in an order; those of which the value is not known come last, and equal ones newest first. */
-export function sorted(jobs: readonly ListedJob[], { column, descending }: Order, now: number): ListedJob[] {
+/** Return the jobs in an order; unknown values come last, and equal ones newest first. */
+export function sortJobs(jobs: readonly ListedJob[], { column, descending }: SortOrder, now: number): ListedJob[] {
   const sign = descending ? -1 : 1;
   const newest = (a: ListedJob, b: ListedJob): number =>
     (b.submittedAt ?? 0) - (a.submittedAt ?? 0) || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
@@ -31,10 +31,10 @@ export function sorted(jobs: readonly ListedJob[], { column, descending }: Order
       return sign * (x - y) || (column === "submitted" ? sign * -newest(a, b) : newest(a, b));
     });
   }
-  const value = (job: ListedJob): string => (column === "status" ? job.word : job[column]);
+  const value = (job: ListedJob): string => (column === "status" ? job.statusText : job[column]);
   return [...jobs].sort((a, b) => {
     const [x, y] = [value(a), value(b)];
     if (!x || !y) return Number(!x) - Number(!y) || newest(a, b);
-    return sign * words.compare(x, y) || newest(a, b);
+    return sign * collator.compare(x, y) || newest(a, b);
   });
 }

@@ -1,56 +1,57 @@
-/** One row of the table. */
-import { GLYPHS } from "../job/life";
-import { copyText } from "../lib/copy";
-import { h, setText } from "../lib/dom";
-import { SHORT_ID, ago, duration } from "../lib/text";
-import { exactMoment, isoMoment } from "../lib/time";
-import type { Place, RowPart } from "../lib/virtual";
-import { type ListedJob, elapsed } from "./job";
+/** A row of the table. */
 
-/** Pixels; live.css has the same. */
-export const ROW_HEIGHT = 30;
+import { copyText } from "../core/copy";
+import { h, setText } from "../core/dom";
+import { formatAge, formatDuration, SHORT_ID_LENGTH } from "../core/text";
+import { formatExactTime, toIsoTime } from "../core/time";
+import type { RowPosition, RowRenderer } from "../core/virtual-list";
+import { GLYPHS } from "../job/timeline";
+import { elapsed, type ListedJob } from "./listed-job";
+
+/** Height of a row; the same as in live.css. */
+export const ROW_HEIGHT_PX = 30;
 
 export interface RowContext {
   /** The kernel's clock, in seconds. */
   readonly now: () => number;
   readonly isSelected: (id: string) => boolean;
-  readonly say: (words: string) => void;
-  /** A row was clicked. */
-  readonly pick: (index: number, how: { toggle: boolean; extend: boolean }) => void;
+  readonly announce: (message: string) => void;
+  /** Called when a row is clicked. */
+  readonly select: (index: number, how: { toggle: boolean; extend: boolean }) => void;
   readonly open: (index: number) => void;
 }
 
-export function jobRow(context: RowContext): RowPart<ListedJob> {
-  // The list is one stop for the Tab key: what is in a row can be had by the keys of the list too.
+export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
+  // The list is one stop for the Tab key: its keys offer everything that a row contains.
   const box = h("input", { class: "flw-box", tabindex: "-1" });
   box.type = "checkbox";
   const name = h("button", { class: "flw-job-name", type: "button", tabindex: "-1" });
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
-  const word = h("span", { class: "flw-status-word" });
-  const status = cell("flw-col-status", glyph, word);
-  const time = cell("flw-col-time");
-  const moment = h("time");
-  const submitter = cell("flw-col-submitter");
-  const study = cell("flw-col-study");
+  const statusText = h("span", { class: "flw-status-word" });
+  const status = createCell("flw-col-status", glyph, statusText);
+  const time = createCell("flw-col-time");
+  const submittedAt = h("time");
+  const submitter = createCell("flw-col-submitter");
+  const study = createCell("flw-col-study");
   const id = h("button", { class: "flw-job-id", type: "button", tabindex: "-1" });
   const element = h(
     "div",
     { class: "flw-row" },
-    cell("flw-col-box", box),
-    cell("flw-col-name", name),
+    createCell("flw-col-box", box),
+    createCell("flw-col-name", name),
     status,
     time,
-    cell("flw-col-submitted", moment),
+    createCell("flw-col-submitted", submittedAt),
     submitter,
     study,
-    cell("flw-col-id", id),
+    createCell("flw-col-id", id),
   );
   let job: ListedJob | undefined;
   let index = -1;
 
   box.addEventListener("click", (event) => {
     event.stopPropagation();
-    context.pick(index, { toggle: !event.shiftKey, extend: event.shiftKey });
+    context.select(index, { toggle: !event.shiftKey, extend: event.shiftKey });
   });
   name.addEventListener("click", (event) => {
     if (event.shiftKey || event.ctrlKey || event.metaKey) return; // a click on the row
@@ -60,45 +61,45 @@ export function jobRow(context: RowContext): RowPart<ListedJob> {
   id.addEventListener("click", async (event) => {
     event.stopPropagation();
     const copied = await copyText(job?.id ?? "");
-    context.say(copied ? "id copied" : "the browser does not let this page copy");
+    context.announce(copied ? "id copied" : "the browser does not let this page copy");
     id.classList.toggle("flw-copied", copied);
     setTimeout(() => id.classList.remove("flw-copied"), 1500);
   });
   element.addEventListener("click", (event) => {
-    context.pick(index, { toggle: event.ctrlKey || event.metaKey, extend: event.shiftKey });
+    context.select(index, { toggle: event.ctrlKey || event.metaKey, extend: event.shiftKey });
   });
   element.addEventListener("dblclick", () => context.open(index));
 
-  function draw(next: ListedJob, place: Place): void {
+  function draw(next: ListedJob, place: RowPosition): void {
     const now = context.now();
     const selected = context.isSelected(next.id);
     job = next;
     index = place.index;
     element.setAttribute("aria-selected", String(selected));
     element.classList.toggle("flw-odd", index % 2 === 1);
-    element.dataset["tone"] = next.tone;
+    element.dataset["tone"] = next.category;
     if (box.checked !== selected) box.checked = selected;
-    setLabel(box, `select ${next.name || "job"} ${next.id.slice(0, SHORT_ID)}`);
+    setLabel(box, `select ${next.name || "job"} ${next.id.slice(0, SHORT_ID_LENGTH)}`);
     setText(name, next.name || "job");
     setTitle(name, `${next.name}: open it below`);
-    setText(glyph, GLYPHS[next.tone]);
-    setText(word, next.word);
+    setText(glyph, GLYPHS[next.category]);
+    setText(statusText, next.statusText);
     setTitle(status, next.status);
-    setText(time, timeWords(next, now));
+    setText(time, progressText(next, now));
     if (next.submittedAt === null) {
-      setText(moment, "–");
-      setTitle(moment, "");
-      moment.removeAttribute("datetime");
+      setText(submittedAt, "–");
+      setTitle(submittedAt, "");
+      submittedAt.removeAttribute("datetime");
     } else {
-      setText(moment, ago(Math.max(0, now - next.submittedAt)));
-      setTitle(moment, exactMoment(next.submittedAt));
-      moment.dateTime = isoMoment(next.submittedAt);
+      setText(submittedAt, formatAge(Math.max(0, now - next.submittedAt)));
+      setTitle(submittedAt, formatExactTime(next.submittedAt));
+      submittedAt.dateTime = toIsoTime(next.submittedAt);
     }
     setText(submitter, next.submitter || "–");
-    setTitle(submitter, next.submitter || "the server was asked for the submitters of the newest jobs only");
+    setTitle(submitter, next.submitter || "submitters are loaded for the newest jobs only");
     setText(study, next.study || "–");
     setTitle(study, next.study);
-    setText(id, next.id.slice(0, SHORT_ID));
+    setText(id, next.id.slice(0, SHORT_ID_LENGTH));
     setTitle(id, `${next.id}: click to copy`);
     setLabel(id, `copy job id ${next.id}`);
   }
@@ -106,21 +107,21 @@ export function jobRow(context: RowContext): RowPart<ListedJob> {
   return { element, draw };
 }
 
-/** What the time column says: the round of a job that runs, how long it ran, or how long it waits. */
-export function timeWords(job: ListedJob, now: number): string {
+/** Return the text of the progress column: the round and run time, or the waiting time. */
+export function progressText(job: ListedJob, now: number): string {
   const seconds = elapsed(job, now);
-  const time = seconds === null ? "" : duration(seconds);
+  const time = seconds === null ? "" : formatDuration(seconds);
   if (job.round !== null) {
     const round = `round ${job.round}${job.totalRounds === null ? "" : `/${job.totalRounds}`}`;
     return time ? `${round}, ${time}` : round;
   }
-  if (job.tone === "waiting" && job.submittedAt !== null) {
-    return `waits ${duration(Math.max(0, now - job.submittedAt))}`;
+  if (job.category === "waiting" && job.submittedAt !== null) {
+    return `waiting ${formatDuration(Math.max(0, now - job.submittedAt))}`;
   }
   return time || "–";
 }
 
-function cell(name: string, ...children: (Node | string)[]): HTMLElement {
+function createCell(name: string, ...children: (Node | string)[]): HTMLElement {
   return h("div", { class: `flw-cell ${name}`, role: "gridcell" }, ...children);
 }
 

@@ -1,4 +1,4 @@
-/** Which jobs are selected, by mouse and keyboard, as in a file manager. Knows ids only. */
+/** Selection of jobs by mouse and keyboard, as in a file manager. Holds ids only. */
 export class Selection {
   #ids = new Set<string>();
   #anchor: string | undefined;
@@ -11,7 +11,7 @@ export class Selection {
     return this.#ids.size;
   }
 
-  only(id: string): void {
+  selectOnly(id: string): void {
     this.#ids = new Set([id]);
     this.#anchor = id;
   }
@@ -21,7 +21,7 @@ export class Selection {
     this.#anchor = id;
   }
 
-  /** Everything between the row where the selection began and this one; `from` when it has not begun yet. */
+  /** Select everything between the row where the selection began, or else `from`, and this one. */
   extend(shown: readonly string[], to: string, from = to): void {
     const anchor = this.#anchor !== undefined && shown.includes(this.#anchor) ? this.#anchor : from;
     const [a, b] = [shown.indexOf(anchor), shown.indexOf(to)];
@@ -30,7 +30,7 @@ export class Selection {
     this.#anchor = anchor;
   }
 
-  all(shown: readonly string[]): void {
+  selectAll(shown: readonly string[]): void {
     this.#ids = new Set(shown);
   }
 

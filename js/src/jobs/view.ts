@@ -1,24 +1,24 @@
-/** The table of jobs: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import { type Action, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { copyText } from "../lib/copy";
-import { h, setText, show } from "../lib/dom";
-import { ago } from "../lib/text";
-import { virtualList } from "../lib/virtual";
-import { type Choice, choices } from "./choices";
+/** The table of jobs, composed of its parts. Independent of anywidget and of kernels. */
+import { type Action, type ActionMessage, createActionBar } from "../core/actions";
+import { createAnnouncer } from "../core/announcer";
+import { copyText } from "../core/copy";
+import { h, setText, setVisible } from "../core/dom";
+import { formatAge, withoutPeriod } from "../core/text";
+import { createVirtualList } from "../core/virtual-list";
+import { type AvailableAction, availableActions } from "./available-actions";
 import { readFilter } from "./filter";
-import type { ListedJob } from "./job";
-import { type Column, NEWEST_FIRST, nextOrder, sorted } from "./order";
-import { ROW_HEIGHT, jobRow } from "./row";
+import type { ListedJob } from "./listed-job";
+import { type Column, NEWEST_FIRST, nextSortOrder, sortJobs } from "./order";
+import { createJobRow, ROW_HEIGHT_PX } from "./row";
 import { Selection } from "./selection";
 
-export interface JobsFacts {
-  /** Undefined until the kernel has told of any. */
+export interface JobsViewState {
+  /** Undefined until the kernel has sent the table. */
   readonly jobs: readonly ListedJob[] | undefined;
   readonly study: string;
-  readonly factsAt: number | null;
-  readonly trouble: string;
-  readonly ended: boolean;
+  readonly updatedAt: number | null;
+  readonly connectionProblem: string;
+  readonly hasEnded: boolean;
   readonly actions: readonly Action[];
 }
 
@@ -27,108 +27,108 @@ interface JobsViewOptions {
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Send the kernel a wish, and the ids of the jobs that it is about. */
-  readonly tell: (wish: Wish, jobs: readonly string[]) => void;
+  /** Send the kernel a message with the ids of the jobs that it applies to. */
+  readonly send: (message: ActionMessage, jobs: readonly string[]) => void;
 }
 
 export interface JobsTableView {
   readonly element: HTMLElement;
-  draw(next: JobsFacts): void;
+  draw(next: JobsViewState): void;
   dispose(): void;
 }
 
 const COLUMNS: readonly (readonly [Column, string])[] = [
   ["name", "name"],
   ["status", "status"],
-  ["time", "round or time"],
+  ["time", "progress"],
   ["submitted", "submitted"],
-  ["submitter", "by"],
+  ["submitter", "submitted by"],
   ["study", "study"],
   ["id", "id"],
 ];
 
-/** Words of the filter that the menu offers. */
-const STATES = ["all", "running", "waiting", "completed", "failed", "stopped"] as const;
+/** Filter words offered by the menu. */
+const STATUS_CHOICES = ["all", "running", "waiting", "completed", "failed", "stopped"] as const;
 
-const TICK = 1000;
-const HEADER_HEIGHT = 30;
-const MOST_ROWS_HIGH = 12;
-/** Facts older than this many seconds are called stale: many times the pace at which jobs are listed. */
-const STALE_AFTER = 20;
-const EMPTY = "No jobs yet. %flare submit FOLDER, or the lesson 01.";
+const TICK_MS = 1000;
+const HEADER_HEIGHT_PX = 30;
+const MAX_VISIBLE_ROWS = 12;
+/** Age beyond which the list is called stale: many times its polling interval. */
+const STALE_AFTER_S = 20;
+const NO_JOBS = "No jobs yet. Submit one with %flare submit FOLDER, or follow lesson 01.";
 
-export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): JobsTableView {
-  const voice = announcer();
+export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions): JobsTableView {
+  const announcer = createAnnouncer();
   const selection = new Selection();
-  let facts: JobsFacts | undefined;
+  let state: JobsViewState | undefined;
   let shown: ListedJob[] = [];
   let order = NEWEST_FIRST;
-  let offered: Choice[] = [];
+  let available: AvailableAction[] = [];
 
-  // -- head: what this is, how old, the filter
+  // -- header and filter
   const counts = h("span", { class: "flw-counts" });
-  const fresh = h("span", { class: "flw-fresh" });
+  const freshness = h("span", { class: "flw-fresh" });
   const study = h("span", { class: "flw-study" });
   const search = h("input", {
     class: "flw-filter",
     "aria-label": "filter the jobs",
     title:
       "running, waiting, ended, completed, failed, aborted; name: by: study: id: status:; after: and before: with " +
-      "today, yesterday, monday, 2026-11-23, 14:30, 3d, 2h, 30min. Other words are looked for anywhere. A minus " +
-      "turns a condition round.",
+      "today, yesterday, monday, 2026-11-23, 14:30, 3d, 2h, 30min. Other words are searched for in all columns. " +
+      "Prefix with - to exclude.",
   });
   search.type = "search";
   search.placeholder = "filter: running name:hello by:admin after:yesterday";
   search.spellcheck = false;
-  const states = h("select", { class: "flw-states", "aria-label": "status" });
-  for (const state of STATES) {
-    const option = h("option", {}, state === "all" ? "any status" : state);
-    option.value = state;
-    states.append(option);
+  const statusChoice = h("select", { class: "flw-states", "aria-label": "status" });
+  for (const status of STATUS_CHOICES) {
+    const option = h("option", {}, status === "all" ? "any status" : status);
+    option.value = status;
+    statusChoice.append(option);
   }
-  const trouble = h("p", { class: "flw-trouble flw-jobs-trouble" });
+  const connectionProblem = h("p", { class: "flw-trouble flw-jobs-trouble" });
   const problems = h("p", { class: "flw-problems", role: "status" });
 
   // -- the table
-  const everything = h("input", { class: "flw-box", "aria-label": "select all jobs shown" });
-  everything.type = "checkbox";
+  const selectAllBox = h("input", { class: "flw-box", "aria-label": "select all jobs shown" });
+  selectAllBox.type = "checkbox";
   const headings = new Map<Column, HTMLElement>();
   const header = h(
     "div",
     { class: "flw-row flw-header", role: "row", "aria-rowindex": "1" },
-    h("div", { class: "flw-cell flw-col-box", role: "columnheader" }, everything),
+    h("div", { class: "flw-cell flw-col-box", role: "columnheader" }, selectAllBox),
     ...COLUMNS.map(([column, label]) => {
       const button = h("button", { class: "flw-heading", type: "button" }, label);
       const heading = h("div", { class: `flw-cell flw-col-${column}`, role: "columnheader" }, button);
       button.addEventListener("click", () => {
-        order = nextOrder(order, column);
+        order = nextSortOrder(order, column);
         drawTable();
-        voice.say(`sorted by ${label}, ${order.descending ? "descending" : "ascending"}`);
+        announcer.announce(`sorted by ${label}, ${order.descending ? "descending" : "ascending"}`);
       });
       headings.set(column, heading);
       return heading;
     }),
   );
-  const list = virtualList<ListedJob>({
-    rowHeight: ROW_HEIGHT,
+  const list = createVirtualList<ListedJob>({
+    rowHeight: ROW_HEIGHT_PX,
     role: "grid",
     rowRole: "row",
     label: "jobs",
     keyOf: (job) => job.id,
-    header: { element: header, height: HEADER_HEIGHT },
+    header: { element: header, height: HEADER_HEIGHT_PX },
     makeRow: () =>
-      jobRow({
-        now: seenAt,
+      createJobRow({
+        now: confirmedNow,
         isSelected: (id) => selection.has(id),
-        say: voice.say,
+        announce: announcer.announce,
         open,
-        pick(index, { toggle, extend }) {
+        select(index, { toggle, extend }) {
           const job = shown[index];
           if (!job) return;
           const from = shown[list.active]?.id;
           if (extend) selection.extend(ids(), job.id, from);
           else if (toggle) selection.toggle(job.id);
-          else selection.only(job.id);
+          else selection.selectOnly(job.id);
           list.activate(index);
           list.element.focus({ preventScroll: true });
           drawSelection();
@@ -143,34 +143,37 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
     onKey,
   });
   list.element.setAttribute("aria-multiselectable", "true");
-  const nothing = h("p", { class: "flw-nothing" });
-  const bar = actionBar({
-    announce: voice.say,
-    clock: browserNow,
-    tell(wish) {
-      const jobs = offered.find(({ name }) => name === wish.action)?.jobs ?? [];
-      tell(wish, jobs.map((job) => job.id));
+  const emptyText = h("p", { class: "flw-nothing" });
+  const actionBar = createActionBar({
+    announce: announcer.announce,
+    now: browserNow,
+    send(message) {
+      const jobs = available.find(({ name }) => name === message.action)?.jobs ?? [];
+      send(
+        message,
+        jobs.map((job) => job.id),
+      );
     },
   });
-  const marked = h("span", { class: "flw-marked" });
-  const tools = h("div", { class: "flw-tools" }, marked, bar.element);
+  const selectionText = h("span", { class: "flw-marked" });
+  const tools = h("div", { class: "flw-tools" }, selectionText, actionBar.element);
 
   const element = h(
     "div",
     { class: "flw-jobs flw-live", role: "group", "aria-label": "jobs" },
-    h("div", { class: "flw-head" }, h("strong", { class: "flw-name" }, "Jobs"), study, counts, fresh),
-    h("div", { class: "flw-search" }, search, states),
+    h("div", { class: "flw-head" }, h("strong", { class: "flw-name" }, "Jobs"), study, counts, freshness),
+    h("div", { class: "flw-search" }, search, statusChoice),
     problems,
-    trouble,
+    connectionProblem,
     tools,
     list.element,
-    nothing,
-    voice.element,
+    emptyText,
+    announcer.element,
   );
 
-  /** The time that the rows are for: what has been running since the server last answered, nobody knows. */
-  function seenAt(): number {
-    return facts?.trouble && facts.factsAt !== null ? facts.factsAt : kernelNow();
+  /** Return the time that the rows show: while the connection is lost, that of the last confirmed data. */
+  function confirmedNow(): number {
+    return state?.connectionProblem && state.updatedAt !== null ? state.updatedAt : kernelNow();
   }
 
   const ids = (): string[] => shown.map((job) => job.id);
@@ -178,13 +181,15 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
   function onKey(event: KeyboardEvent, active: number): boolean {
     const job = shown[active];
     const command = event.ctrlKey || event.metaKey;
-    if (event.key === "a" && command) selection.all(ids());
+    if (event.key === "a" && command) selection.selectAll(ids());
     else if (event.key === "Escape" && selection.size) selection.clear();
     else if (event.key === " " && job) selection.toggle(job.id);
     else if (event.key === "Enter" && job && !command) open(active);
-    else if (event.key === "Delete" && job) press("delete");
+    else if (event.key === "Delete" && job) pressAction("delete");
     else if (event.key === "c" && command && job && !document.getSelection()?.toString()) {
-      void copyText(job.id).then((copied) => voice.say(copied ? "id copied" : "the browser does not let this page copy"));
+      void copyText(job.id).then((copied) =>
+        announcer.announce(copied ? "id copied" : "the browser does not let this page copy"),
+      );
     } else return false;
     drawSelection();
     return true;
@@ -192,18 +197,18 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
 
   function open(index: number): void {
     const job = shown[index];
-    // As by the button, which may be grey, and then says why.
-    const why = facts?.actions.find(({ name }) => name === "open")?.reason;
-    if (job && why) voice.say(why);
-    else if (job) tell({ kind: "act", action: "open" }, [job.id]);
+    // Like the button, which may be disabled and then explains why.
+    const disabledReason = state?.actions.find(({ name }) => name === "open")?.disabledReason;
+    if (job && disabledReason) announcer.announce(disabledReason);
+    else if (job) send({ kind: "act", action: "open" }, [job.id]);
   }
 
-  function press(action: string): void {
-    bar.element.querySelector<HTMLElement>(`button[data-action="${action}"]`)?.click();
+  function pressAction(action: string): void {
+    actionBar.element.querySelector<HTMLElement>(`button[data-action="${action}"]`)?.click();
   }
 
-  /** The jobs that the buttons are for: the selected ones, or else the one of the cursor. */
-  function chosen(): readonly ListedJob[] {
+  /** Return the jobs that the buttons apply to: the selected ones, or else that of the cursor. */
+  function targetJobs(): readonly ListedJob[] {
     const selected = shown.filter((job) => selection.has(job.id));
     const active = shown[list.active];
     return selected.length === 0 && active ? [active] : selected;
@@ -211,35 +216,36 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
 
   function drawSelection(): void {
     const selected = shown.reduce((sum, job) => sum + Number(selection.has(job.id)), 0);
-    everything.checked = selected > 0 && selected === shown.length;
-    everything.indeterminate = selected > 0 && selected < shown.length;
+    selectAllBox.checked = selected > 0 && selected === shown.length;
+    selectAllBox.indeterminate = selected > 0 && selected < shown.length;
     list.redraw();
-    drawTools();
+    drawActions();
   }
 
-  function drawTools(): void {
-    const jobs = chosen();
+  function drawActions(): void {
+    const jobs = targetJobs();
     const count = shown.reduce((sum, job) => sum + Number(selection.has(job.id)), 0);
-    setText(marked, count > 0 ? `${count} selected` : jobs[0] ? `for ${jobs[0].name || "job"}` : "");
-    const asking = bar.element.querySelector<HTMLElement>(".flw-confirm")?.hidden === false;
-    // While a question is open it is about the jobs it names, whatever else comes or is selected.
-    const latest = choices(facts?.actions ?? [], jobs);
-    offered = asking ? latest.map((choice) => ({ ...choice, ...pinned(choice) })) : latest;
-    bar.draw(offered, browserNow());
+    setText(selectionText, count > 0 ? `${count} selected` : jobs[0] ? `for ${jobs[0].name || "job"}` : "");
+    const isConfirming = actionBar.element.querySelector<HTMLElement>(".flw-action-confirm")?.hidden === false;
+    // An open confirmation keeps applying to the jobs that it names, whatever is selected meanwhile.
+    const latest = availableActions(state?.actions ?? [], jobs);
+    available = isConfirming ? latest.map((choice) => ({ ...choice, ...pinTarget(choice) })) : latest;
+    actionBar.draw(available, browserNow());
   }
 
-  function pinned({ name, state, words, progress, turn }: Choice): Partial<Choice> {
-    const before = offered.find((choice) => choice.name === name);
-    return { ...before, state, words, progress, turn };
+  function pinTarget(latest: AvailableAction): Partial<AvailableAction> {
+    const { name, message, progress, revision } = latest;
+    const before = available.find((choice) => choice.name === name);
+    return { ...before, state: latest.state, message, progress, revision };
   }
 
   function drawTable(): void {
-    const jobs = facts?.jobs ?? [];
+    const jobs = state?.jobs ?? [];
     const now = kernelNow();
     const filter = readFilter(search.value, now);
-    const state = states.value === "all" ? undefined : readFilter(states.value, now);
-    shown = sorted(
-      jobs.filter((job) => filter.test(job) && (state?.test(job) ?? true)),
+    const statusFilter = statusChoice.value === "all" ? undefined : readFilter(statusChoice.value, now);
+    shown = sortJobs(
+      jobs.filter((job) => filter.test(job) && (statusFilter?.test(job) ?? true)),
       order,
       now,
     );
@@ -248,51 +254,57 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
       heading.setAttribute("aria-sort", here ? (order.descending ? "descending" : "ascending") : "none");
     }
     setText(problems, filter.problems.join("; "));
-    show(problems, filter.problems.length > 0);
-    // The height is that of all jobs: a filter must not move what stands below.
-    list.element.style.height = `${HEADER_HEIGHT + Math.min(Math.max(jobs.length, 1), MOST_ROWS_HIGH) * ROW_HEIGHT + 2}px`;
-    show(list.element, jobs.length > 0);
-    show(tools, jobs.length > 0);
+    setVisible(problems, filter.problems.length > 0);
+    // The height fits all jobs, so that filtering does not move the content below.
+    list.element.style.height = `${HEADER_HEIGHT_PX + Math.min(Math.max(jobs.length, 1), MAX_VISIBLE_ROWS) * ROW_HEIGHT_PX + 2}px`;
+    setVisible(list.element, jobs.length > 0);
+    setVisible(tools, jobs.length > 0);
     list.setRows(shown);
-    const none = jobs.length === 0;
-    const asking = facts?.trouble ? "The jobs are not known." : "Asking for the jobs…";
-    setText(nothing, facts?.jobs === undefined ? asking : none ? EMPTY : "No job fits the filter.");
-    show(nothing, shown.length === 0);
+    const isEmpty = jobs.length === 0;
+    const unknownText = state?.connectionProblem ? "Job list unavailable." : "Loading jobs…";
+    setText(emptyText, state?.jobs === undefined ? unknownText : isEmpty ? NO_JOBS : "No jobs match the filter.");
+    setVisible(emptyText, shown.length === 0);
     drawCounts(jobs);
     drawSelection();
   }
 
   function drawCounts(jobs: readonly ListedJob[]): void {
-    const count = (tone: string): number => jobs.reduce((sum, job) => sum + Number(job.tone === tone), 0);
-    const words = [
+    const countOf = (tone: string): number => jobs.reduce((sum, job) => sum + Number(job.category === tone), 0);
+    const parts = [
       shown.length === jobs.length ? `${jobs.length} jobs` : `${shown.length} of ${jobs.length} jobs`,
-      ...(["running", "waiting", "failed"] as const).map((tone) => `${count(tone)} ${tone}`).filter((w) => !w.startsWith("0 ")),
+      ...(["running", "waiting", "failed"] as const)
+        .map((tone) => `${countOf(tone)} ${tone}`)
+        .filter((w) => !w.startsWith("0 ")),
     ];
-    setText(counts, facts?.jobs === undefined ? "" : words.join(", ").replace(/^1 jobs/u, "1 job"));
+    setText(counts, state?.jobs === undefined ? "" : parts.join(", ").replace(/^1 jobs/u, "1 job"));
   }
 
   function drawAge(): void {
-    const at = facts?.factsAt ?? null;
+    const at = state?.updatedAt ?? null;
     const age = at === null ? null : Math.max(0, kernelNow() - at);
-    const troubled = (facts?.trouble ?? "") !== "";
-    const stale = age !== null && (age > STALE_AFTER || troubled) && !facts?.ended;
-    const what = stale ? "as of" : "updated";
-    setText(fresh, age === null ? "" : age < 2 && !stale ? "updated just now" : `${what} ${ago(age)}`);
-    fresh.classList.toggle("flw-stale", stale);
-    const since = troubled && age !== null ? `. What is shown is as of ${ago(age)}` : "";
-    setText(trouble, troubled ? `${facts?.trouble}${since}` : "");
-    show(trouble, troubled);
-    element.classList.toggle("flw-in-trouble", troubled);
+    const hasProblem = (state?.connectionProblem ?? "") !== "";
+    const stale = age !== null && (age > STALE_AFTER_S || hasProblem) && !state?.hasEnded;
+    const prefix = stale ? "as of" : "updated";
+    setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)}`);
+    freshness.classList.toggle("flw-stale", stale);
+    const problem = state?.connectionProblem ?? "";
+    const shownAsOf = age === null ? "" : formatAge(age);
+    setText(
+      connectionProblem,
+      problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem,
+    );
+    setVisible(connectionProblem, hasProblem);
+    element.classList.toggle("flw-in-trouble", hasProblem);
   }
 
   function tick(): void {
     drawAge();
     list.redraw();
-    if (bar.waiting()) drawTools();
+    if (actionBar.isWaiting()) drawActions();
   }
 
-  everything.addEventListener("click", () => {
-    if (everything.checked) selection.all(ids());
+  selectAllBox.addEventListener("click", () => {
+    if (selectAllBox.checked) selection.selectAll(ids());
     else selection.clear();
     drawSelection();
   });
@@ -306,22 +318,22 @@ export function jobsView({ kernelNow, browserNow, tell }: JobsViewOptions): Jobs
     }
     event.stopPropagation();
   });
-  states.addEventListener("change", drawTable);
+  statusChoice.addEventListener("change", drawTable);
 
-  const ticker = setInterval(tick, TICK);
+  const ticker = setInterval(tick, TICK_MS);
   drawTable();
 
   return {
     element,
     draw(next) {
-      const before = facts;
-      facts = next;
+      const before = state;
+      state = next;
       setText(study, next.study ? `study ${next.study}` : "");
       if (before?.jobs !== next.jobs || before?.jobs === undefined) drawTable();
-      else drawTools();
+      else drawActions();
       drawAge();
-      if (before && next.trouble && !before.trouble) voice.say(next.trouble);
-      else if (before?.trouble && !next.trouble) voice.say("connected again");
+      if (before && next.connectionProblem && !before.connectionProblem) announcer.announce(next.connectionProblem);
+      else if (before?.connectionProblem && !next.connectionProblem) announcer.announce("connected again");
     },
     dispose() {
       clearInterval(ticker);

@@ -1,64 +1,69 @@
-/** The browser's half of flare_widgets.views.session.view: a badge of one session, or a switcher of all. */
-import { type Action, readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { type Kernel, before, doable, whyGrey } from "../lib/kernel";
-import { kernelNote } from "../lib/kernel-note";
-import { record } from "../lib/read";
-import { clean } from "../lib/text";
-import { sessionsView } from "./view";
-import { readSessions } from "./words";
+/** The front-end half of flare_widgets/views/session/view.py: a badge of one session, or a switcher of all. */
+import { type Action, readActionsByName } from "../core/actions";
+import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
+import { disableAllByName, disabledReason, prefixStale } from "../core/kernel";
+import { kernelBanner } from "../core/kernel-banner";
+import { asBoolean, asNumber, asText } from "../core/validate";
+import { createSessionsView } from "./view";
+import { readSessions, type SessionViewModel } from "./view-model";
 
-const TRAITS = ["sessions", "current", "actions", "sent_at"] as const;
+interface SessionTraits extends ClockTraits {
+  readonly sessions: readonly SessionViewModel[];
+  readonly current: string;
+  readonly switches: boolean;
+  readonly actions: ReadonlyMap<string, readonly Action[]>;
+  readonly sentence: string;
+}
 
-/** Called once for each model; all its views share one idea of the kernel's clock. */
+const READERS: TraitReaders<SessionTraits> = {
+  sent_at: asNumber,
+  sessions: readSessions,
+  current: (value) => asText(value),
+  switches: asBoolean,
+  actions: readActionsByName,
+  sentence: (value) => asText(value, 1000),
+};
+
+/** Create the widget of one model; all its views share one estimate of the kernel's clock. */
 export default function sessionWidget() {
   const clock = new KernelClock();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(model);
+  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
   function render({ model, el }: RenderContext): () => void {
-    const view = sessionsView({
+    const traits = new TypedModel(model, READERS);
+    const view = createSessionsView({
       kernelNow: () => clock.now(),
       browserNow,
-      tell: (wish) => tell(model, { ...wish }),
-      use: (name) => tell(model, { kind: "use", name }),
+      send: (message) => traits.send({ ...message }),
+      use: (name) => traits.send({ kind: "use", name }),
     });
-    const switches = (): boolean => model.get("switches") === true;
-    const kernel = kernelNote(
+    const kernel = kernelBanner(
       model,
       view.element,
       () => draw(),
-      () => switches() || readSessions(model.get("sessions")).some(({ state }) => state !== "closed"),
+      () => traits.get("switches") || traits.get("sessions").some(({ state }) => state !== "closed"),
     );
     const draw = (): void =>
       view.draw({
-        sessions: readSessions(model.get("sessions")),
-        current: clean(String(model.get("current") ?? "")),
-        switches: switches(),
-        grey: whyGrey(kernel),
-        actions: actionsOf(model.get("actions"), kernel),
-        sentence: before(kernel.trouble, clean(String(model.get("sentence") ?? ""), 1000)),
+        sessions: traits.get("sessions"),
+        current: traits.get("current"),
+        canSwitch: traits.get("switches"),
+        disabledReason: disabledReason(kernel),
+        actions: disableAllByName(traits.get("actions"), kernel),
+        announcement: prefixStale(kernel.problem, traits.get("sentence")),
       });
-    const undo = listen(
-      model,
-      TRAITS.map((name) => `change:${name}`),
-      draw,
-    );
+    const stop = traits.onChange(["sessions", "current", "actions", "sent_at"], draw);
     draw();
     el.append(view.element);
-    tell(model, { kind: "clock" });
+    traits.send({ kind: "clock" });
     return () => {
-      undo();
+      stop();
       kernel.dispose();
       view.dispose();
     };
   }
 
   return { initialize, render };
-}
-
-function actionsOf(value: unknown, kernel: Kernel): ReadonlyMap<string, readonly Action[]> {
-  const all = Object.entries(record(value));
-  return new Map(all.map(([name, actions]) => [clean(name), doable(readActions(actions), kernel)]));
 }

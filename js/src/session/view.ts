@@ -1,52 +1,58 @@
-/** Sessions, a line each. Knows nothing of anywidget or of kernels. */
-import { type Action, type ActionBar, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, setText, show } from "../lib/dom";
-import { type SessionFacts, GLYPHS, certificateWords, mandate, stateWords, tone } from "./words";
+/** The sessions view: a line per session. Independent of anywidget and of kernels. */
+import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
+import { createAnnouncer } from "../core/announcer";
+import { h, setText, setVisible } from "../core/dom";
+import { certificateText, GLYPHS, roleAndOrg, type SessionViewModel, severity, stateText } from "./view-model";
 
-export interface SessionsFacts {
-  readonly sessions: readonly SessionFacts[];
+export interface SessionsViewState {
+  readonly sessions: readonly SessionViewModel[];
   readonly current: string;
-  readonly switches: boolean;
-  /** Why no other can be made the current one; empty when one can. */
-  readonly grey: string;
+  readonly canSwitch: boolean;
+  /** Reason why sessions cannot be switched; empty if they can. */
+  readonly disabledReason: string;
   readonly actions: ReadonlyMap<string, readonly Action[]>;
-  /** What a screen reader hears. */
-  readonly sentence: string;
+  /** Label for screen readers. */
+  readonly announcement: string;
 }
 
 export interface SessionsViewOptions {
   readonly kernelNow: () => number;
   readonly browserNow: () => number;
-  readonly tell: (wish: Wish) => void;
+  readonly send: (message: ActionMessage) => void;
   readonly use: (name: string) => void;
 }
 
 export interface SessionsView {
   readonly element: HTMLElement;
-  draw(next: SessionsFacts): void;
+  draw(next: SessionsViewState): void;
   dispose(): void;
 }
 
-interface Line {
+interface SessionLine {
   readonly element: HTMLElement;
-  draw(session: SessionFacts, facts: SessionsFacts): void;
+  draw(session: SessionViewModel, facts: SessionsViewState): void;
 }
 
-const TICK = 500;
+const TICK_MS = 500;
 
-export function sessionsView({ kernelNow, browserNow, tell, use }: SessionsViewOptions): SessionsView {
-  const voice = announcer();
+export function createSessionsView({ kernelNow, browserNow, send, use }: SessionsViewOptions): SessionsView {
+  const announcer = createAnnouncer();
   const list = h("ul", { class: "flw-sessions", role: "list", "aria-label": "sessions" });
   const none = h("p", { class: "flw-facts" }, "No session. %flare connect KIT opens one.");
-  const element = h("div", { class: "flw-session flw-live", role: "group", tabindex: "-1" }, list, none, voice.element);
-  const lines = new Map<string, Line>();
-  let latest: SessionsFacts | undefined;
+  const element = h(
+    "div",
+    { class: "flw-session flw-live", role: "group", tabindex: "-1" },
+    list,
+    none,
+    announcer.element,
+  );
+  const lines = new Map<string, SessionLine>();
+  let latest: SessionsViewState | undefined;
 
   function tick(): void {
     if (!latest) return;
-    const facts = latest;
-    const keys = new Set(facts.sessions.map(({ name }) => name));
+    const state = latest;
+    const keys = new Set(state.sessions.map(({ name }) => name));
     for (const [key, line] of lines) {
       if (keys.has(key)) continue;
       const { activeElement } = element.getRootNode() as Document | ShadowRoot;
@@ -55,16 +61,17 @@ export function sessionsView({ kernelNow, browserNow, tell, use }: SessionsViewO
       lines.delete(key);
       if (hadFocus) element.focus({ preventScroll: true });
     }
-    facts.sessions.forEach((session, index) => {
-      let made = lines.get(session.name);
-      if (!made) lines.set(session.name, (made = line(session.name)));
-      made.draw(session, facts);
-      if (list.children[index] !== made.element) list.insertBefore(made.element, list.children[index] ?? null);
+    state.sessions.forEach((session, index) => {
+      const sessionLine = lines.get(session.name) ?? createLine(session.name);
+      lines.set(session.name, sessionLine);
+      sessionLine.draw(session, state);
+      if (list.children[index] !== sessionLine.element)
+        list.insertBefore(sessionLine.element, list.children[index] ?? null);
     });
-    show(none, facts.sessions.length === 0);
+    setVisible(none, state.sessions.length === 0);
   }
 
-  function line(key: string): Line {
+  function createLine(key: string): SessionLine {
     const name = h("strong", { class: "flw-session-name" });
     const badge = h("span", { class: "flw-badge" }, "current");
     const user = h("span", { class: "flw-session-user" });
@@ -74,12 +81,12 @@ export function sessionsView({ kernelNow, browserNow, tell, use }: SessionsViewO
     const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
     const state = h("span");
     const warning = h("span", { class: "flw-session-warning" });
-    const pick = h("button", { class: "flw-button flw-session-use", type: "button" }, "Use");
-    pick.addEventListener("click", () => {
-      if (latest?.grey) voice.say(latest.grey);
+    const useButton = h("button", { class: "flw-button flw-session-use", type: "button" }, "Use");
+    useButton.addEventListener("click", () => {
+      if (latest?.disabledReason) announcer.announce(latest.disabledReason);
       else use(key);
     });
-    const bar: ActionBar = actionBar({ tell, announce: voice.say, clock: browserNow });
+    const bar: ActionBar = createActionBar({ send, announce: announcer.announce, now: browserNow });
     const row = h(
       "li",
       { class: "flw-session-row" },
@@ -95,56 +102,60 @@ export function sessionsView({ kernelNow, browserNow, tell, use }: SessionsViewO
         h("span", { class: "flw-session-state" }, glyph, " ", state),
         warning,
       ),
-      h("div", { class: "flw-session-buttons" }, pick, bar.element),
+      h("div", { class: "flw-session-buttons" }, useButton, bar.element),
     );
-    let before = "";
+    let lastAnnounced = "";
     return {
       element: row,
       draw(session, facts) {
         const now = kernelNow();
-        const isCurrent = facts.switches && session.name === facts.current;
-        row.dataset["tone"] = tone(session);
+        const isCurrent = facts.canSwitch && session.name === facts.current;
+        row.dataset["tone"] = severity(session);
         row.classList.toggle("flw-session-current", isCurrent);
         if (isCurrent) row.setAttribute("aria-current", "true");
         else row.removeAttribute("aria-current");
         setText(name, session.name);
-        show(name, facts.switches);
-        show(badge, isCurrent);
+        setVisible(name, facts.canSwitch);
+        setVisible(badge, isCurrent);
         setText(user, session.username);
-        setText(role, mandate(session));
-        show(role, role.textContent !== "");
+        setText(role, roleAndOrg(session));
+        setVisible(role, role.textContent !== "");
         setText(server, session.address);
         setText(study, `study ${session.study}`);
-        setText(glyph, GLYPHS[tone(session)]);
-        setText(state, stateWords(session, now));
-        setText(warning, certificateWords(session, now));
-        show(warning, warning.textContent !== "");
-        // The current one keeps its button, grey, so that the focus stays where it is.
-        show(pick, facts.switches && session.state !== "closed");
-        const grey = isCurrent || facts.grey !== "";
-        pick.classList.toggle("flw-grey", grey);
-        if (grey) pick.setAttribute("aria-disabled", "true");
-        else pick.removeAttribute("aria-disabled");
-        pick.title = facts.grey;
-        pick.setAttribute("aria-label", `Use ${session.name}${facts.grey && ` (not possible: ${facts.grey})`}`);
+        setText(glyph, GLYPHS[severity(session)]);
+        setText(state, stateText(session, now));
+        setText(warning, certificateText(session, now));
+        setVisible(warning, warning.textContent !== "");
+        // The current session keeps its button, disabled, so that the focus stays where it is.
+        setVisible(useButton, facts.canSwitch && session.state !== "closed");
+        const isDisabled = isCurrent || facts.disabledReason !== "";
+        useButton.classList.toggle("flw-grey", isDisabled);
+        if (isDisabled) useButton.setAttribute("aria-disabled", "true");
+        else useButton.removeAttribute("aria-disabled");
+        useButton.title = facts.disabledReason;
+        useButton.setAttribute(
+          "aria-label",
+          `Use ${session.name}${facts.disabledReason && ` (not possible: ${facts.disabledReason})`}`,
+        );
         const actions = facts.actions.get(session.name) ?? [];
         bar.draw(actions, browserNow());
-        show(bar.element, actions.length > 0);
-        const kind = `${session.name || session.username}: ${session.state}`;
-        if (before && before !== kind) voice.say(kind);
-        before = kind;
+        setVisible(bar.element, actions.length > 0);
+        const announced = `${session.name || session.username}: ${session.state}`;
+        if (lastAnnounced && lastAnnounced !== announced) announcer.announce(announced);
+        lastAnnounced = announced;
       },
     };
   }
 
-  const ticker = setInterval(tick, TICK);
+  const ticker = setInterval(tick, TICK_MS);
   return {
     element,
     draw(next) {
-      if (latest && latest.current !== next.current && next.current) voice.say(`${next.current} is the current session`);
+      if (latest && latest.current !== next.current && next.current)
+        announcer.announce(`${next.current} is the current session`);
       latest = next;
-      element.classList.toggle("flw-switcher", next.switches);
-      element.setAttribute("aria-label", next.sentence);
+      element.classList.toggle("flw-switcher", next.canSwitch);
+      element.setAttribute("aria-label", next.announcement);
       tick();
     },
     dispose() {

@@ -1,50 +1,70 @@
-/** The browser's half of flare_widgets.views.submit.view.SubmitForm: its traits and messages, joined to the view. */
-import { readActions } from "../lib/actions";
-import { browserNow } from "../lib/clock";
-import { type RenderContext, listen, tell } from "../lib/host";
-import { doable } from "../lib/kernel";
-import { kernelNote } from "../lib/kernel-note";
-import { readJob, readPlace, readSubmitted, readWho } from "./facts";
-import { type SubmitFacts, submitView } from "./view";
+/** The front-end half of flare_widgets/views/submit/view.py: connects the submit form to its model. */
+import { type Action, readActions } from "../core/actions";
+import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { browserNow } from "../core/clock";
+import { disableAll } from "../core/kernel";
+import { kernelBanner } from "../core/kernel-banner";
+import { createSubmitForm, type SubmitFormState } from "./view";
+import {
+  type FolderContents,
+  type Job,
+  readFolderContents,
+  readJob,
+  readSubmitted,
+  readUserAndServer,
+  type Submitted,
+  type UserAndServer,
+} from "./view-model";
 
-const TRAITS = ["session_facts", "place", "job", "actions", "submitted"] as const;
+interface SubmitTraits {
+  readonly session_facts: UserAndServer;
+  readonly place: FolderContents;
+  readonly job: Job | null;
+  readonly actions: readonly Action[];
+  readonly submitted: readonly Submitted[];
+}
+
+const READERS: TraitReaders<SubmitTraits> = {
+  session_facts: readUserAndServer,
+  place: readFolderContents,
+  job: readJob,
+  actions: readActions,
+  submitted: readSubmitted,
+};
 
 export default {
   render({ model, el }: RenderContext): () => void {
-    const view = submitView({ now: browserNow, tell: (wish) => tell(model, { ...wish }) });
-    const kernel = kernelNote(
+    const traits = new TypedModel(model, READERS);
+    const view = createSubmitForm({ now: browserNow, send: (message) => traits.send({ ...message }) });
+    const kernel = kernelBanner(
       model,
       view.element,
-      () => soon(),
-      // Without its session the form offers nothing.
-      () => readActions(model.get("actions")).length > 0,
+      () => scheduleDraw(),
+      // Without its session the form offers no actions.
+      () => traits.get("actions").length > 0,
     );
-    const facts = (): SubmitFacts => ({
-      who: readWho(model.get("session_facts")),
-      place: readPlace(model.get("place")),
-      job: readJob(model.get("job")),
-      actions: doable(readActions(model.get("actions")), kernel),
-      submitted: readSubmitted(model.get("submitted")),
+    const state = (): SubmitFormState => ({
+      userAndServer: traits.get("session_facts"),
+      contents: traits.get("place"),
+      job: traits.get("job"),
+      actions: disableAll(traits.get("actions"), kernel),
+      submitted: traits.get("submitted"),
     });
-    // Drawn once for all traits that change together.
-    let due = false;
-    const soon = (): void => {
-      if (due) return;
-      due = true;
+    // One redraw for all traits that change together.
+    let isScheduled = false;
+    const scheduleDraw = (): void => {
+      if (isScheduled) return;
+      isScheduled = true;
       queueMicrotask(() => {
-        due = false;
-        view.draw(facts());
+        isScheduled = false;
+        view.draw(state());
       });
     };
-    const undo = listen(
-      model,
-      TRAITS.map((name) => `change:${name}`),
-      soon,
-    );
-    view.draw(facts());
+    const stop = traits.onChange(["session_facts", "place", "job", "actions", "submitted"], scheduleDraw);
+    view.draw(state());
     el.append(view.element);
     return () => {
-      undo();
+      stop();
       kernel.dispose();
       view.dispose();
     };

@@ -1,23 +1,23 @@
-/** The submit form: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import { type Action, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h, show, whenChanged } from "../lib/dom";
-import { SHORT_ID } from "../lib/text";
-import { exactMoment, isoMoment, moment } from "../lib/time";
-import type { Job, Place, Submitted, Who } from "./facts";
-import { folderBrowser } from "./parts/browser";
-import { chosen } from "./parts/chosen";
+/** The submit form, composed of its parts. Independent of anywidget and of kernels. */
+import { type Action, type ActionMessage, createActionBar } from "../core/actions";
+import { createAnnouncer } from "../core/announcer";
+import { h, setVisible, whenChanged } from "../core/dom";
+import { SHORT_ID_LENGTH } from "../core/text";
+import { formatExactTime, formatTime, toIsoTime } from "../core/time";
+import { createChosenJob } from "./parts/chosen-job";
+import { createFolderBrowser } from "./parts/folder-browser";
+import type { FolderContents, Job, Submitted, UserAndServer } from "./view-model";
 
-export interface SubmitFacts {
-  readonly who: Who;
-  readonly place: Place;
+export interface SubmitFormState {
+  readonly userAndServer: UserAndServer;
+  readonly contents: FolderContents;
   readonly job: Job | null;
   readonly actions: readonly Action[];
   readonly submitted: readonly Submitted[];
 }
 
-/** What the user may want, besides submitting. */
-export type FormWish =
+/** A message of the form other than an action. */
+export type FormMessage =
   | { readonly kind: "go"; readonly id: number }
   | { readonly kind: "type"; readonly path: string }
   | { readonly kind: "again" }
@@ -26,74 +26,81 @@ export type FormWish =
 export interface SubmitViewOptions {
   /** The browser's clock, in seconds. */
   readonly now: () => number;
-  readonly tell: (wish: Wish | FormWish) => void;
+  readonly send: (message: ActionMessage | FormMessage) => void;
 }
 
-export interface SubmitView {
+export interface SubmitForm {
   readonly element: HTMLElement;
-  draw(next: SubmitFacts): void;
+  draw(next: SubmitFormState): void;
   dispose(): void;
 }
 
-const TICK = 500;
+const TICK_MS = 500;
 
-export function submitView({ now, tell }: SubmitViewOptions): SubmitView {
-  const voice = announcer();
-  const who = h("div", { class: "flw-facts" });
-  const folders = folderBrowser({ go: (id) => tell({ kind: "go", id }), type: (path) => tell({ kind: "type", path }) });
-  const job = chosen({
-    again: () => tell({ kind: "again" }),
-    back: () => tell({ kind: "back" }),
-    announce: voice.say,
+export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
+  const announcer = createAnnouncer();
+  const userAndServer = h("div", { class: "flw-facts" });
+  const folders = createFolderBrowser({
+    go: (id) => send({ kind: "go", id }),
+    openPath: (path) => send({ kind: "type", path }),
   });
-  const bar = actionBar({ tell, announce: voice.say, clock: now });
+  const job = createChosenJob({
+    recheck: () => send({ kind: "again" }),
+    back: () => send({ kind: "back" }),
+    announce: announcer.announce,
+  });
+  const actionBar = createActionBar({ send, announce: announcer.announce, now });
   const history = h("ul", { class: "flw-submitted", role: "list", "aria-label": "submitted jobs" });
   const element = h(
     "div",
     { class: "flw-submit flw-live", role: "group", tabindex: "-1", "aria-label": "submit a job" },
     h("div", { class: "flw-head" }, h("strong", { class: "flw-name" }, "Submit a job")),
-    who,
+    userAndServer,
     folders.element,
     job.element,
-    bar.element,
+    actionBar.element,
     history,
-    voice.element,
+    announcer.element,
   );
-  let latest: SubmitFacts | undefined;
+  let latest: SubmitFormState | undefined;
 
-  const drawWho = whenChanged((facts: Who) => {
+  const drawWho = whenChanged((facts: UserAndServer) => {
     const parts = [facts.username, facts.address, facts.study && `study ${facts.study}`];
-    who.replaceChildren(...parts.filter(Boolean).map((words) => h("span", {}, words)));
+    userAndServer.replaceChildren(...parts.filter(Boolean).map((words) => h("span", {}, words)));
   });
   const drawHistory = whenChanged((jobs: readonly Submitted[]) => {
     history.replaceChildren(
-      ...jobs.map((one) => {
-        const time = h("time", { datetime: isoMoment(one.at), title: exactMoment(one.at) }, moment(one.at, now()));
-        const id = h("span", { class: "flw-id", title: one.jobId }, one.jobId.slice(0, SHORT_ID));
-        return h("li", {}, "submitted ", h("strong", {}, one.name), " as ", id, " ", time);
+      ...jobs.map((submitted) => {
+        const time = h(
+          "time",
+          { datetime: toIsoTime(submitted.at), title: formatExactTime(submitted.at) },
+          formatTime(submitted.at, now()),
+        );
+        const id = h("span", { class: "flw-id", title: submitted.jobId }, submitted.jobId.slice(0, SHORT_ID_LENGTH));
+        return h("li", {}, "submitted ", h("strong", {}, submitted.name), " as ", id, " ", time);
       }),
     );
-    show(history, jobs.length > 0);
+    setVisible(history, jobs.length > 0);
   });
 
-  function draw(next: SubmitFacts): void {
-    const had = latest?.job ?? null;
+  function draw(next: SubmitFormState): void {
+    const previousJob = latest?.job ?? null;
     const focused = element.contains((element.getRootNode() as Document | ShadowRoot).activeElement);
     latest = next;
-    drawWho(next.who);
-    folders.draw(next.place);
+    drawWho(next.userAndServer);
+    folders.draw(next.contents);
     job.draw(next.job);
-    show(folders.element, next.job === null);
-    show(bar.element, next.job !== null);
+    setVisible(folders.element, next.job === null);
+    setVisible(actionBar.element, next.job !== null);
     drawHistory(next.submitted);
-    bar.draw(next.actions, now());
-    // The focus must not fall out of the form when one part gives way to the other.
-    if (focused && (had === null) !== (next.job === null)) (next.job ? job : folders).focus();
+    actionBar.draw(next.actions, now());
+    // Keep the focus in the form when one part replaces the other.
+    if (focused && (previousJob === null) !== (next.job === null)) (next.job ? job : folders).focus();
   }
 
   const ticker = setInterval(() => {
-    if (latest && bar.waiting()) bar.draw(latest.actions, now());
-  }, TICK);
+    if (latest && actionBar.isWaiting()) actionBar.draw(latest.actions, now());
+  }, TICK_MS);
 
   return {
     element,

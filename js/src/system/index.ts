@@ -1,56 +1,67 @@
-/** The browser's half of flare_widgets.views.system.view.SystemView: its traits and messages, joined to the view. */
-import { type Action, readActions } from "../lib/actions";
-import { KernelClock, browserNow } from "../lib/clock";
-import { type Model, type RenderContext, listen, tell } from "../lib/host";
-import { type Kernel, before, doable, watchKernel } from "../lib/kernel";
-import { record } from "../lib/read";
-import { clean } from "../lib/text";
-import { tellSight } from "../lib/visible";
-import { readSystem } from "./snapshot";
-import { type SystemFacts, systemView } from "./view";
+/** The front-end half of flare_widgets/views/system/view.py: connects the system view to its model. */
+import { type Action, readActionsByName } from "../core/actions";
+import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
+import { disableAllByName, prefixStale, watchKernel } from "../core/kernel";
+import { asNumber, asText } from "../core/validate";
+import { reportVisibility } from "../core/visibility";
+import { readSystem, type SystemSnapshot } from "./snapshot";
+import { createSystemView, type SystemViewState } from "./view";
 
-/** Called once for each model; all its views share one idea of the kernel's clock. */
+interface SystemTraits extends ClockTraits {
+  readonly snapshot: SystemSnapshot;
+  readonly sentence: string;
+  readonly actions: ReadonlyMap<string, readonly Action[]>;
+}
+
+const READERS: TraitReaders<SystemTraits> = {
+  sent_at: asNumber,
+  snapshot: readSystem,
+  sentence: (value) => asText(value, 1000),
+  actions: readActionsByName,
+};
+
+/** Create the widget of one model; all its views share one estimate of the kernel's clock. */
 export default function systemWidget() {
   const clock = new KernelClock();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(model);
+  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
   function render({ model, el }: RenderContext): () => void {
-    const view = systemView({
+    const traits = new TypedModel(model, READERS);
+    const view = createSystemView({
       kernelNow: () => clock.now(),
       browserNow,
-      askDetails: () => tell(model, { kind: "details" }),
-      unfolded: (name) => tell(model, { kind: "unfold", name }),
-      tell: (wish) => tell(model, { ...wish }),
+      requestDetails: () => traits.send({ kind: "details" }),
+      showActions: (name) => traits.send({ kind: "unfold", name }),
+      send: (message) => traits.send({ ...message }),
     });
-    const kernel = watchKernel(model, { ask: () => tell(model, { kind: "clock" }), changed: () => view.draw(facts()) });
-    const facts = (): SystemFacts => {
-      const system = readSystem(model.get("snapshot"));
-      const sentence = clean(String(model.get("sentence") ?? ""), 1000);
-      const { trouble } = kernel;
+    const kernel = watchKernel(model, {
+      probe: () => traits.send({ kind: "clock" }),
+      onChange: () => view.draw(state()),
+    });
+    const state = (): SystemViewState => {
+      const system = traits.get("snapshot");
+      const { problem } = kernel;
       return {
-        system: trouble ? { ...system, trouble, unheard: true } : system,
-        sentence: before(trouble, sentence),
-        actions: actionsOf(model.get("actions"), kernel),
+        system: problem ? { ...system, connectionProblem: problem, isKernelProblem: true } : system,
+        announcement: prefixStale(problem, traits.get("sentence")),
+        actions: disableAllByName(traits.get("actions"), kernel),
       };
     };
-    const undo = listen(model, ["change:snapshot", "change:actions", "change:sent_at"], () => view.draw(facts()));
-    view.draw(facts());
+    const stop = [
+      kernel.dispose,
+      traits.onChange(["snapshot", "actions", "sent_at"], () => view.draw(state())),
+      reportVisibility(model, view.element),
+    ];
+    view.draw(state());
     el.append(view.element);
-    const unseen = tellSight(model, view.element);
-    tell(model, { kind: "clock" });
+    traits.send({ kind: "clock" });
     return () => {
-      undo();
-      kernel.dispose();
-      unseen();
+      stop.forEach((undo) => undo());
       view.dispose();
     };
   }
 
   return { initialize, render };
-}
-
-function actionsOf(value: unknown, kernel: Kernel): ReadonlyMap<string, readonly Action[]> {
-  const all = Object.entries(record(value));
-  return new Map(all.map(([name, actions]) => [clean(name), doable(readActions(actions), kernel)]));
 }

@@ -1,5 +1,5 @@
-/** What is known about the server and its sites: the TypeScript half of flare_widgets/monitoring/system/snapshot.py. */
-import { list, number, record, text } from "../lib/read";
+/** Snapshot of the server and its sites: the front-end half of flare_widgets/monitoring/system/snapshot.py. */
+import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
 export interface SiteJob {
   readonly jobId: string;
@@ -8,12 +8,12 @@ export interface SiteJob {
 
 export interface Site {
   readonly name: string;
-  readonly connected: boolean;
+  readonly isConnected: boolean;
   readonly lastSeen: number | null;
   readonly since: number | null;
-  readonly disabled: boolean;
+  readonly isDisabled: boolean;
   readonly jobs: readonly SiteJob[];
-  readonly answers: boolean;
+  readonly isAnswering: boolean;
   readonly version: string;
   readonly resources: string;
 }
@@ -21,7 +21,7 @@ export interface Site {
 export interface Zombie {
   readonly jobId: string;
   readonly name: string;
-  readonly certain: boolean;
+  readonly isCertain: boolean;
 }
 
 export interface SystemSnapshot {
@@ -36,65 +36,65 @@ export interface SystemSnapshot {
   readonly zombies: readonly Zombie[];
   readonly version: string;
   readonly resources: string;
-  readonly factsAt: number | null;
-  readonly trouble: string;
-  /** The trouble is between this page and the kernel: nothing is known against the server. */
-  readonly unheard: boolean;
+  readonly updatedAt: number | null;
+  readonly connectionProblem: string;
+  /** The problem is between this page and the kernel, not with the server. */
+  readonly isKernelProblem: boolean;
   readonly detailsAt: number | null;
   readonly detailsMissing: string;
   readonly missing: readonly (readonly [string, string])[];
 }
 
-/** Seconds after which a site that was not heard of is silent, and a doubtful job one that nobody runs. */
-export const SILENT_AFTER = 25;
-const ZOMBIE_AFTER = 20;
+/** Time without a heartbeat after which a site is silent, and after which a job without a process is orphaned. */
+export const SILENT_AFTER_S = 25;
+const ZOMBIE_AFTER_S = 20;
 
-/** Read what `SystemSnapshot.to_json()` wrote. */
+/** Read the result of Python's `SystemSnapshot.to_json()`. */
 export function readSystem(value: unknown): SystemSnapshot {
-  const raw = record(value);
+  const raw = asRecord(value);
   return {
-    address: text(raw["address"]),
-    study: text(raw["study"]),
-    username: text(raw["username"]),
-    role: text(raw["role"]),
-    organization: text(raw["organization"]),
-    startedAt: number(raw["started_at"]),
+    address: asText(raw["address"]),
+    study: asText(raw["study"]),
+    username: asText(raw["username"]),
+    role: asText(raw["role"]),
+    organization: asText(raw["organization"]),
+    startedAt: asNumber(raw["started_at"]),
     jobs: jobs(raw["jobs"]),
-    sites: list(raw["sites"]).map((site) => ({
-      name: text(site["name"]),
-      connected: site["connected"] === true,
-      lastSeen: number(site["last_seen"]),
-      since: number(site["since"]),
-      disabled: site["disabled"] === true,
+    sites: asRecords(raw["sites"]).map((site) => ({
+      name: asText(site["name"]),
+      isConnected: site["connected"] === true,
+      lastSeen: asNumber(site["last_seen"]),
+      since: asNumber(site["since"]),
+      isDisabled: site["disabled"] === true,
       jobs: jobs(site["jobs"]),
-      answers: site["answers"] !== false,
-      version: text(site["version"]),
-      resources: text(site["resources"], 300),
+      isAnswering: site["answers"] !== false,
+      version: asText(site["version"]),
+      resources: asText(site["resources"], 300),
     })),
-    zombies: list(raw["zombies"]).map((zombie) => ({
-      jobId: text(zombie["job_id"]),
-      name: text(zombie["name"]),
-      certain: (number(zombie["seen"]) ?? 0) - (number(zombie["since"]) ?? 0) >= ZOMBIE_AFTER,
+    zombies: asRecords(raw["zombies"]).map((zombie) => ({
+      jobId: asText(zombie["job_id"]),
+      name: asText(zombie["name"]),
+      isCertain: (asNumber(zombie["seen"]) ?? 0) - (asNumber(zombie["since"]) ?? 0) >= ZOMBIE_AFTER_S,
     })),
-    version: text(raw["version"]),
-    resources: text(raw["resources"], 300),
-    factsAt: number(raw["facts_at"]),
-    trouble: text(raw["trouble"], 400),
-    unheard: false,
-    detailsAt: number(raw["details_at"]),
-    detailsMissing: text(raw["details_missing"], 400),
+    version: asText(raw["version"]),
+    resources: asText(raw["resources"], 300),
+    updatedAt: asNumber(raw["facts_at"]),
+    connectionProblem: asText(raw["trouble"], 400),
+    isKernelProblem: false,
+    detailsAt: asNumber(raw["details_at"]),
+    detailsMissing: asText(raw["details_missing"], 400),
     missing: Array.isArray(raw["missing"])
-      ? raw["missing"].filter(Array.isArray).map(([group, why]) => [text(group), text(why, 300)] as const)
+      ? raw["missing"].filter(Array.isArray).map(([group, why]) => [asText(group), asText(why, 300)] as const)
       : [],
   };
 }
 
 function jobs(value: unknown): SiteJob[] {
-  return list(value).map(({ job_id, app }) => ({ jobId: text(job_id), app: text(app) }));
+  return asRecords(value).map(({ job_id, app }) => ({ jobId: asText(job_id), app: asText(app) }));
 }
 
-/** Seconds for which a connected site has not been heard of, when they are too many; else null. */
+/** Return the seconds since the last heartbeat of a connected site if they are too many; else null. */
 export function silence(site: Site, now: number): number | null {
   const age = site.lastSeen === null ? null : now - site.lastSeen;
-  return site.connected && age !== null && age > SILENT_AFTER ? age : null;
+  return site.isConnected && age !== null && age > SILENT_AFTER_S ? age : null;
 }

@@ -1,78 +1,84 @@
-/** The system view: parts put together, and kept up to date. Knows nothing of anywidget or of kernels. */
-import { type Action, type ActionBar, type Wish, actionBar } from "../lib/actions";
-import { announcer } from "../lib/announcer";
-import { h } from "../lib/dom";
-import { head } from "./parts/head";
-import { rows } from "./parts/rows";
-import { troubles } from "./parts/troubles";
+/** The system view, composed of its parts. Independent of anywidget and of kernels. */
+import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
+import { createAnnouncer } from "../core/announcer";
+import { h } from "../core/dom";
+import { createHeader } from "./parts/header";
+import { createProblems } from "./parts/problems";
+import { createRows } from "./parts/rows";
 import type { SystemSnapshot } from "./snapshot";
 
-export interface SystemFacts {
+export interface SystemViewState {
   readonly system: SystemSnapshot;
-  /** The system in one sentence: the label that a screen reader hears. */
-  readonly sentence: string;
-  /** By what was unfolded what can be done to it. */
+  /** The system in one sentence: the label for screen readers. */
+  readonly announcement: string;
+  /** The actions on each expanded row, by name. */
   readonly actions: ReadonlyMap<string, readonly Action[]>;
 }
 
 export interface SystemViewOptions {
-  /** The kernel's clock, in seconds: what ages are counted against. */
+  /** The kernel's clock in seconds, against which ages are counted. */
   readonly kernelNow: () => number;
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
-  /** Ask for versions and resources. */
-  readonly askDetails: () => void;
-  /** A line was unfolded: its actions are wanted. */
-  readonly unfolded: (name: string) => void;
-  /** Send the user's wish. */
-  readonly tell: (wish: Wish) => void;
+  /** Request versions and resources. */
+  readonly requestDetails: () => void;
+  /** Request the actions of a row that was expanded. */
+  readonly showActions: (name: string) => void;
+  /** Send an action to the kernel. */
+  readonly send: (message: ActionMessage) => void;
 }
 
 export interface SystemView {
   readonly element: HTMLElement;
-  draw(next: SystemFacts): void;
+  draw(next: SystemViewState): void;
   dispose(): void;
 }
 
-/** How often the clocks are looked at; a second must not seem to last two. */
-const TICK = 250;
+/** Interval at which times are redrawn; short enough that no second seems to be skipped. */
+const TICK_MS = 250;
 
-export function systemView({ kernelNow, browserNow, askDetails, unfolded, tell }: SystemViewOptions): SystemView {
-  const voice = announcer();
-  const top = head();
-  const wrong = troubles(voice.say);
+export function createSystemView({
+  kernelNow,
+  browserNow,
+  requestDetails,
+  showActions,
+  send,
+}: SystemViewOptions): SystemView {
+  const announcer = createAnnouncer();
+  const header = createHeader();
+  const problems = createProblems(announcer.announce);
   const bars = new Map<string, ActionBar>();
-  const lines = rows({ askDetails, unfolded, controls: (name) => bars.get(name)?.element });
+  const rows = createRows({ requestDetails, onOpen: showActions, controls: (name) => bars.get(name)?.element });
   const element = h(
     "div",
     { class: "flw-system flw-live", role: "group", tabindex: "-1" },
-    top.element,
-    wrong.element,
-    lines.element,
-    voice.element,
+    header.element,
+    problems.element,
+    rows.element,
+    announcer.element,
   );
-  let latest: SystemFacts | undefined;
+  let latest: SystemViewState | undefined;
 
   function tick(): void {
     if (!latest) return;
     const now = kernelNow();
-    top.draw(latest.system, now);
-    wrong.draw(latest.system, now);
+    header.draw(latest.system, now);
+    problems.draw(latest.system, now);
     for (const [name, actions] of latest.actions) {
-      let bar = bars.get(name);
-      if (!bar) bars.set(name, (bar = actionBar({ tell, announce: voice.say, clock: browserNow })));
+      const bar = bars.get(name) ?? createActionBar({ send, announce: announcer.announce, now: browserNow });
+      bars.set(name, bar);
       bar.draw(actions, browserNow());
     }
-    lines.draw(latest.system, now);
+    rows.draw(latest.system, now);
   }
-  const ticker = setInterval(tick, TICK);
+  const ticker = setInterval(tick, TICK_MS);
 
   return {
     element,
     draw(next) {
       latest = next;
-      element.classList.toggle("flw-in-trouble", next.system.trouble !== "");
-      element.setAttribute("aria-label", next.sentence);
+      element.classList.toggle("flw-in-trouble", next.system.connectionProblem !== "");
+      element.setAttribute("aria-label", next.announcement);
       tick();
     },
     dispose() {

@@ -1,39 +1,46 @@
-/** The rest of what is known, for who unfolds it. */
-import { h, setText, show } from "../../lib/dom";
-import { fold } from "../../lib/fold";
-import { ago } from "../../lib/text";
-import { exactMoment } from "../../lib/time";
-import type { Detail } from "../picture";
+/** The collapsible section with the details. */
+
+import { createCollapsible } from "../../core/collapsible";
+import { h, setText, setVisible } from "../../core/dom";
+import { formatAge } from "../../core/text";
+import { formatExactTime } from "../../core/time";
+import type { Detail } from "../view-model";
 
 export interface Details {
   readonly element: HTMLElement;
   draw(details: readonly Detail[], now: number): void;
 }
 
-/** @param memory which sections are unfolded, by their names */
-export function details(memory: Map<string, boolean>): Details {
+/** @param openSections the open state of each section by name */
+export function createDetails(openSections: Map<string, boolean>): Details {
   let latest: readonly Detail[] = [];
   let at = 0;
   let drawn = "";
   let values: HTMLElement[] = [];
-  const section = fold("Details", memory, () => {
+  const section = createCollapsible("Details", openSections, () => {
     drawn = "";
     drawAll();
   });
 
   function drawAll(): void {
-    if (!section.open) return;
+    if (!section.isOpen) return;
     const key = JSON.stringify(latest);
     if (key !== drawn) {
       drawn = key;
-      values = latest.map((detail) => h("dd", detail.at === null ? {} : { title: exactMoment(detail.at) }));
+      values = latest.map((detail) =>
+        h("dd", detail.updatedAt === null ? {} : { title: formatExactTime(detail.updatedAt) }),
+      );
       section.body.replaceChildren(
-        h("dl", { class: "flw-details" }, ...latest.flatMap((detail, i) => [h("dt", {}, detail.term), values[i] ?? ""])),
+        h(
+          "dl",
+          { class: "flw-details" },
+          ...latest.flatMap((detail, i) => [h("dt", {}, detail.term), values[i] ?? ""]),
+        ),
       );
     }
     latest.forEach((detail, i) => {
       const value = values[i];
-      if (value) setText(value, words(detail, at));
+      if (value) setText(value, detailText(detail, at));
     });
   }
 
@@ -42,13 +49,13 @@ export function details(memory: Map<string, boolean>): Details {
     draw(next, now) {
       latest = next;
       at = now;
-      show(section.element, next.length > 0);
+      setVisible(section.element, next.length > 0);
       drawAll();
     },
   };
 }
 
-function words({ words, at }: Detail, now: number): string {
-  if (at === null) return words;
-  return `${words}, as of ${ago(Math.max(0, now - at))}`;
+function detailText({ text, updatedAt }: Detail, now: number): string {
+  if (updatedAt === null) return text;
+  return `${text}, as of ${formatAge(Math.max(0, now - updatedAt))}`;
 }

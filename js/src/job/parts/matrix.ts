@@ -1,74 +1,82 @@
-/** The site × round matrix: a glyph and a colour for each field, and at the right what each site does now. */
-import { h, setText, show, spoken, whenChanged } from "../../lib/dom";
-import { duration } from "../../lib/text";
-import { CELLS, type Matrix, type Row } from "../picture";
+/** The matrix of sites and rounds: a glyph and a colour per cell, and the present activity of each site. */
+import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
+import { formatDuration } from "../../core/text";
+import { CELL_STATES, type Matrix, type MatrixRow } from "../view-model";
 
-/** Rounds that a narrow output has room for; older ones are hidden there. */
-const NARROW = 4;
+/** Number of rounds that fit a narrow output; older ones are hidden there. */
+const NARROW_ROUNDS = 4;
 
 export interface MatrixPart {
   readonly element: HTMLElement;
   draw(matrix: Matrix | null, now: number): void;
 }
 
-export function matrixPart(): MatrixPart {
+export function createMatrix(): MatrixPart {
   const head = h("thead");
   const body = h("tbody");
   const more = h("p", { class: "flw-more" });
-  const table = h("table", { class: "flw-matrix", "aria-label": "what each site did in each round" }, head, body);
+  const table = h("table", { class: "flw-matrix", "aria-label": "activity of each site by round" }, head, body);
   const element = h("div", { class: "flw-matrix-box" }, table, more);
-  let lines: { readonly said: HTMLElement; row: Row }[] = [];
+  let rowElements: { readonly activity: HTMLElement; row: MatrixRow }[] = [];
 
   const drawHead = whenChanged((rounds: readonly number[]) => {
     const cells = rounds.map((round, index) =>
-      h("th", { class: age(index, rounds.length), scope: "col" }, spoken("round "), String(round)),
+      h("th", { class: age(index, rounds.length), scope: "col" }, screenReaderText("round "), String(round)),
     );
-    head.replaceChildren(h("tr", {}, h("th", { scope: "col" }, spoken("site")), ...cells, h("th", { scope: "col" }, spoken("now"))));
+    head.replaceChildren(
+      h(
+        "tr",
+        {},
+        h("th", { scope: "col" }, screenReaderText("site")),
+        ...cells,
+        h("th", { scope: "col" }, screenReaderText("now")),
+      ),
+    );
   });
-  const drawBody = whenChanged((rows: readonly Row[]) => {
-    lines = rows.map((row) => ({ said: h("td", { class: "flw-now" }), row }));
-    body.replaceChildren(...lines.map(({ said, row }) => tableRow(row, said)));
+  const drawBody = whenChanged((rows: readonly MatrixRow[]) => {
+    rowElements = rows.map((row) => ({ activity: h("td", { class: "flw-now" }), row }));
+    body.replaceChildren(...rowElements.map(({ activity, row }) => tableRow(row, activity)));
   });
 
   return {
     element,
     draw(matrix, now) {
-      show(element, matrix !== null);
+      setVisible(element, matrix !== null);
       if (!matrix) return;
       drawHead(matrix.rounds);
       drawBody(matrix.rows);
-      for (const { said, row } of lines) setText(said, nowWords(row, now));
+      for (const { activity, row } of rowElements) setText(activity, activityText(row, now));
       const rest = [
-        matrix.earlier ? `${matrix.earlier} earlier ${matrix.earlier === 1 ? "round" : "rounds"}` : "",
-        matrix.more ? `${matrix.more} more ${matrix.more === 1 ? "site" : "sites"}` : "",
+        matrix.hiddenRounds ? `${matrix.hiddenRounds} earlier ${matrix.hiddenRounds === 1 ? "round" : "rounds"}` : "",
+        matrix.hiddenSites ? `${matrix.hiddenSites} more ${matrix.hiddenSites === 1 ? "site" : "sites"}` : "",
       ].filter(Boolean);
       setText(more, rest.length ? `and ${rest.join(", ")}` : "");
-      show(more, rest.length > 0);
+      setVisible(more, rest.length > 0);
     },
   };
 }
 
-/** What a site does now, and for how long. */
-export function nowWords(row: Row, now: number): string {
-  if (row.since === null) return row.words;
-  const seconds = Math.max(0, now - row.since);
-  return `${row.words} for ${seconds < 60 ? `${Math.floor(seconds)} s` : duration(seconds)}`;
+/** Return the present activity of a site and its duration. */
+export function activityText(row: MatrixRow, now: number): string {
+  if (row.activeSince === null) return row.activity;
+  const seconds = Math.max(0, now - row.activeSince);
+  return `${row.activity} for ${seconds < 60 ? `${Math.floor(seconds)} s` : formatDuration(seconds)}`;
 }
 
-function tableRow(row: Row, said: HTMLElement): HTMLElement {
+function tableRow(row: MatrixRow, activity: HTMLElement): HTMLElement {
   const cells = Array.from(row.cells, (code, index) => {
-    const { glyph, words } = CELLS[code] ?? { glyph: "?", words: "unknown" };
-    const known = CELLS[code] && code !== " " ? ` flw-cell-${code}` : "";
+    const { glyph, label } = CELL_STATES[code] ?? { glyph: "?", label: "unknown" };
+    const stateClass = CELL_STATES[code] && code !== " " ? ` flw-cell-${code}` : "";
     return h(
       "td",
-      { class: `flw-cell${known} ${age(index, row.cells.length)}`, title: words },
+      { class: `flw-cell${stateClass} ${age(index, row.cells.length)}`, title: label },
       h("span", { "aria-hidden": "true" }, glyph),
-      spoken(words),
+      screenReaderText(label),
     );
   });
-  return h("tr", {}, h("th", { scope: "row", title: row.site }, row.site), ...cells, said);
+  return h("tr", {}, h("th", { scope: "row", title: row.site }, row.site), ...cells, activity);
 }
 
 function age(index: number, all: number): string {
-  return index < all - NARROW ? "flw-old" : "";
+  return index < all - NARROW_ROUNDS ? "flw-old" : "";
 }

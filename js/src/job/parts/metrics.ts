@@ -1,104 +1,104 @@
-/** The metrics: one of them as a chart, chosen by the reader; in words while there is not enough for a line. */
-import { type Chart, chart } from "../../lib/chart";
-import { h, setText, show } from "../../lib/dom";
-import { fold } from "../../lib/fold";
+/** The metrics section: a chart of the chosen metric, or a text while there are too few values for a line. */
+import { type Chart, createChart } from "../../core/chart";
+import { createCollapsible } from "../../core/collapsible";
+import { h, setText, setVisible } from "../../core/dom";
 import type { Metric } from "../metrics";
 
 export interface MetricCharts {
   readonly element: HTMLElement;
-  /** Draw; the same list again costs nothing. */
+  /** Draw; drawing the same list again is free. */
   draw(metrics: readonly Metric[]): void;
   dispose(): void;
 }
 
-const NAME = "Metrics";
-const LOG = "log scale";
+const SECTION = "Metrics";
+const LOG_SCALE = "log scale";
 
 /**
- * @param memory which sections are unfolded, and whether the scale is logarithmic
- * @param chosen what was chosen to see, by the name of the choice
+ * @param openSections the open state of each section, and that of the logarithmic scale
+ * @param choices the chosen value of each choice by name
  */
-export function metricCharts(memory: Map<string, boolean>, chosen: Map<string, string>): MetricCharts {
+export function createMetricCharts(openSections: Map<string, boolean>, choices: Map<string, string>): MetricCharts {
   let latest: readonly Metric[] = [];
   let drawn: readonly Metric[] | undefined;
-  let picture: Chart | undefined;
-  if (!memory.has(NAME)) memory.set(NAME, true);
+  let chart: Chart | undefined;
+  if (!openSections.has(SECTION)) openSections.set(SECTION, true);
 
   const choice = h("select", { class: "flw-choice", "aria-label": "metric" });
-  const only = h("span", { class: "flw-metric-name" });
-  const box = document.createElement("input");
-  box.type = "checkbox";
-  box.checked = memory.get(LOG) === true;
-  const scale = h("label", { class: "flw-metric-scale" }, box, " logarithmic scale");
-  const words = h("p", { class: "flw-metric-words" });
+  const singleName = h("span", { class: "flw-metric-name" });
+  const logScaleBox = document.createElement("input");
+  logScaleBox.type = "checkbox";
+  logScaleBox.checked = openSections.get(LOG_SCALE) === true;
+  const logScaleLabel = h("label", { class: "flw-metric-scale" }, logScaleBox, " logarithmic scale");
+  const text = h("p", { class: "flw-metric-words" });
   const place = h("div", {});
-  const tools = h("div", { class: "flw-metric-tools" }, only, choice, scale);
-  const section = fold(NAME, memory, () => {
+  const tools = h("div", { class: "flw-metric-tools" }, singleName, choice, logScaleLabel);
+  const section = createCollapsible(SECTION, openSections, () => {
     drawn = undefined;
     drawAll();
   });
 
   choice.addEventListener("change", () => {
-    chosen.set(NAME, choice.value);
+    choices.set(SECTION, choice.value);
     drawn = undefined;
     drawAll();
   });
-  box.addEventListener("change", () => {
-    memory.set(LOG, box.checked);
+  logScaleBox.addEventListener("change", () => {
+    openSections.set(LOG_SCALE, logScaleBox.checked);
     drawn = undefined;
     drawAll();
   });
 
   function drawAll(): void {
-    if (!section.open || !latest.length) {
+    if (!section.isOpen || !latest.length) {
       close();
       return;
     }
     if (latest === drawn) return;
     drawn = latest;
-    const metric = latest.find(({ name }) => name === chosen.get(NAME)) ?? latest[0];
+    const metric = latest.find(({ name }) => name === choices.get(SECTION)) ?? latest[0];
     if (!metric) return;
-    if (!tools.isConnected || tools.parentElement !== section.body) section.body.replaceChildren(tools, place, words);
+    if (!tools.isConnected || tools.parentElement !== section.body) section.body.replaceChildren(tools, place, text);
     drawTools(metric);
-    setText(words, metric.words);
-    // Hidden where the chart says it, but for who hears the page it stays.
-    words.classList.toggle("flw-spoken", metric.drawable);
-    if (!metric.drawable) {
+    setText(text, metric.text);
+    // Next to a chart the text is for screen readers only.
+    text.classList.toggle("flw-spoken", metric.hasChart);
+    if (!metric.hasChart) {
       closeChart();
       return;
     }
-    if (!picture) {
-      picture = chart();
-      place.replaceChildren(picture.element);
+    if (!chart) {
+      chart = createChart();
+      place.replaceChildren(chart.element);
     }
-    picture.draw({
+    chart.draw({
       label: `${metric.name} by round`,
       xLabel: "round",
       lines: metric.lines,
-      log: box.checked && positive(metric),
-      more: metric.more,
-      note: metric.every > 1 ? `one round in ${metric.every} is drawn` : "",
-      ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], words: "best" } } : {}),
+      isLogScale: logScaleBox.checked && hasPositiveValue(metric),
+      hiddenCount: metric.hiddenSites,
+      note: metric.stride > 1 ? `one round in ${metric.stride} is drawn` : "",
+      ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
     });
   }
 
   function drawTools(metric: Metric): void {
     const names = latest.map(({ name }) => name);
     if (JSON.stringify([...choice.options].map(({ value }) => value)) !== JSON.stringify(names)) {
-      choice.replaceChildren(...names.map(option));
+      choice.replaceChildren(...names.map(createOption));
     }
     choice.value = metric.name;
-    setText(only, metric.name);
-    show(only, names.length < 2);
-    show(choice, names.length > 1);
-    show(scale, metric.drawable);
-    box.disabled = !positive(metric);
-    scale.title = box.disabled ? "No value is above 0: a logarithmic scale has no place for them" : "";
+    setText(singleName, metric.name);
+    setVisible(singleName, names.length < 2);
+    setVisible(choice, names.length > 1);
+    setVisible(logScaleLabel, metric.hasChart);
+    logScaleBox.disabled = !hasPositiveValue(metric);
+    logScaleLabel.title = logScaleBox.disabled ? "No value is above 0: a logarithmic scale has no place for them" : "";
   }
 
   function closeChart(): void {
-    picture?.dispose();
-    picture = undefined;
+    chart?.dispose();
+    chart = undefined;
   }
 
   function close(): void {
@@ -106,26 +106,26 @@ export function metricCharts(memory: Map<string, boolean>, chosen: Map<string, s
     drawn = undefined;
   }
 
-  // What is folded is not drawn: the section has just emptied itself.
-  section.element.addEventListener("click", () => section.open || close());
+  // A collapsed section is not drawn: it has just emptied itself.
+  section.element.addEventListener("click", () => section.isOpen || close());
 
   return {
     element: section.element,
     draw(next) {
       latest = next;
-      show(section.element, next.length > 0);
+      setVisible(section.element, next.length > 0);
       drawAll();
     },
     dispose: close,
   };
 }
 
-function option(name: string): HTMLOptionElement {
+function createOption(name: string): HTMLOptionElement {
   const element = h("option", {}, name);
   element.value = name;
   return element;
 }
 
-function positive({ lines }: Metric): boolean {
+function hasPositiveValue({ lines }: Metric): boolean {
   return lines.some(({ points }) => points.some(([, value]) => value > 0));
 }

@@ -1,19 +1,21 @@
-/** What is wrong or awaited, and what is not known: a sentence each. */
-import { h, show, whenChanged } from "../../lib/dom";
+/** Problems and unavailable data, a sentence each. */
+import { h, setVisible, whenChanged } from "../../core/dom";
 
 export interface Notes {
   readonly element: HTMLElement;
-  draw(troubles: readonly string[], unknown: readonly string[]): void;
+  draw(problems: readonly string[], missing: readonly string[]): void;
 }
 
-export function notes(): Notes {
-  const element = h("ul", { class: "flw-notes", role: "list", "aria-label": "to be known" });
+export function createNotes(): Notes {
+  const element = h("ul", { class: "flw-notes", role: "list", "aria-label": "problems and notes" });
   const draw = whenChanged(({ troubles, unknown }: { troubles: readonly string[]; unknown: readonly string[] }) => {
     element.replaceChildren(
-      ...troubles.map((words) => h("li", { class: "flw-note-trouble" }, h("span", { "aria-hidden": "true" }, "! "), words)),
+      ...troubles.map((words) =>
+        h("li", { class: "flw-note-trouble" }, h("span", { "aria-hidden": "true" }, "! "), words),
+      ),
       ...unknown.map((words) => h("li", { class: "flw-note-unknown" }, words)),
     );
-    show(element, troubles.length + unknown.length > 0);
+    setVisible(element, troubles.length + unknown.length > 0);
   });
-  return { element, draw: (troubles, unknown) => draw({ troubles, unknown }) };
+  return { element, draw: (problems, missing) => draw({ troubles: problems, unknown: missing }) };
 }

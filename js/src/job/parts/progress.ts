@@ -1,18 +1,18 @@
-/** How far the job is: the round in words, a bar, and the time that is left. */
-import { h, setText, show } from "../../lib/dom";
-import { duration } from "../../lib/text";
-import type { Progress } from "../picture";
+/** Progress of the job: the round, a bar, and the remaining time. */
+import { h, setText, setVisible } from "../../core/dom";
+import { formatDuration } from "../../core/text";
+import type { Progress } from "../view-model";
 
 export interface ProgressParts {
-  /** The round, and a bar. */
+  /** The round and the bar. */
   readonly element: HTMLElement;
-  /** The time that is left. */
+  /** The remaining time. */
   readonly left: HTMLElement;
   draw(progress: Progress | null, now: number): void;
 }
 
-export function progressParts(): ProgressParts {
-  const words = h("span", { class: "flw-round" });
+export function createProgress(): ProgressParts {
+  const text = h("span", { class: "flw-round" });
   const fill = h("span", { class: "flw-bar-fill" });
   const bar = h(
     "span",
@@ -20,23 +20,23 @@ export function progressParts(): ProgressParts {
     fill,
   );
   const left = h("span", { class: "flw-left" });
-  const element = h("span", { class: "flw-progress" }, words, bar);
+  const element = h("span", { class: "flw-progress" }, text, bar);
   return {
     element,
     left,
     draw(progress, now) {
-      show(element, progress !== null);
-      setText(words, progress?.words ?? "");
-      const percent = progress?.done == null ? null : Math.floor(progress.done * 100);
-      show(bar, percent !== null);
+      setVisible(element, progress !== null);
+      setText(text, progress?.text ?? "");
+      const percent = progress?.fraction == null ? null : Math.floor(progress.fraction * 100);
+      setVisible(bar, percent !== null);
       if (percent !== null) {
         bar.setAttribute("aria-valuenow", String(percent));
-        bar.setAttribute("aria-valuetext", progress?.words ?? "");
+        bar.setAttribute("aria-valuetext", progress?.text ?? "");
         fill.style.width = `${percent}%`;
       }
-      const seconds = progress?.endsAt == null ? 0 : progress.endsAt - now;
-      setText(left, seconds >= 1 ? `about ${duration(seconds)} left` : "");
-      show(left, seconds >= 1);
+      const seconds = progress?.estimatedEndAt == null ? 0 : progress.estimatedEndAt - now;
+      setText(left, seconds >= 1 ? `about ${formatDuration(seconds)} left` : "");
+      setVisible(left, seconds >= 1);
     },
   };
 }

@@ -1,9 +1,9 @@
-/** Where the job goes, and whether it got there; beside a matrix, which names the sites, only who did not. */
-import { h, show, spoken, whenChanged } from "../../lib/dom";
+/** Deployment of the job to its sites; beside a matrix, which names the sites, only failed deployments. */
+import { h, screenReaderText, setVisible, whenChanged } from "../../core/dom";
 import type { JobSnapshot, SiteDeployment } from "../snapshot";
 
-/** More chips than these are a wall; the rest are counted. */
-export const MOST_CHIPS = 24;
+/** Number of sites that are drawn; the rest are counted. */
+export const MAX_CHIPS = 24;
 
 const GLYPHS: Readonly<Record<SiteDeployment["state"], string>> = { waiting: "○", deployed: "✓", failed: "✕" };
 
@@ -12,29 +12,29 @@ export interface Sites {
   draw(job: JobSnapshot, besideMatrix: boolean): void;
 }
 
-export function sites(): Sites {
+export function createSites(): Sites {
   const element = h("ul", { class: "flw-sites", role: "list", "aria-label": "sites" });
   const draw = whenChanged(({ all, coming }: { all: readonly SiteDeployment[]; coming: boolean }) => {
-    const { shown, rest } = choose(all);
-    const items = shown.map(chip);
+    const { shown, rest } = selectChips(all);
+    const items = shown.map(createChip);
     if (rest) items.push(h("li", { class: "flw-more" }, rest));
-    if (!all.length && coming) items.push(h("li", { class: "flw-more" }, "sites: known once deployed"));
+    if (!all.length && coming) items.push(h("li", { class: "flw-more" }, "sites: shown once deployed"));
     element.replaceChildren(...items);
-    show(element, items.length > 0);
+    setVisible(element, items.length > 0);
   });
   return {
     element,
     draw(job, besideMatrix) {
       const all = besideMatrix ? job.sites.filter(({ state }) => state === "failed") : job.sites;
-      draw({ all, coming: !job.ended && !besideMatrix });
+      draw({ all, coming: !job.hasEnded && !besideMatrix });
     },
   };
 }
 
-/** The sites to draw one by one, failures first when there are too many, and a sentence about the others. */
-export function choose(all: readonly SiteDeployment[]): { shown: readonly SiteDeployment[]; rest: string } {
-  if (all.length <= MOST_CHIPS) return { shown: all, rest: "" };
-  const shown = [...all].sort((a, b) => urgency(a) - urgency(b)).slice(0, MOST_CHIPS);
+/** Return the sites to draw, failures first if there are too many, and a sentence about the others. */
+export function selectChips(all: readonly SiteDeployment[]): { shown: readonly SiteDeployment[]; rest: string } {
+  if (all.length <= MAX_CHIPS) return { shown: all, rest: "" };
+  const shown = [...all].sort((a, b) => urgency(a) - urgency(b)).slice(0, MAX_CHIPS);
   const others = all.filter((site) => !shown.includes(site));
   const counts = (["failed", "waiting", "deployed"] as const)
     .map((state) => ({ state, count: others.filter((site) => site.state === state).length }))
@@ -47,15 +47,15 @@ function urgency(site: SiteDeployment): number {
   return { failed: 0, waiting: 1, deployed: 2 }[site.state];
 }
 
-function chip(site: SiteDeployment): HTMLElement {
-  const words = site.detail ? `${site.state}: ${site.detail}` : site.state;
+function createChip(site: SiteDeployment): HTMLElement {
+  const text = site.detail ? `${site.state}: ${site.detail}` : site.state;
   return h(
     "li",
     { class: `flw-site flw-site-${site.state}` },
     h("span", { class: "flw-glyph", "aria-hidden": "true" }, GLYPHS[site.state]),
     h("span", { class: "flw-site-name" }, site.name),
     " ",
-    h("span", { class: "flw-site-state" }, words),
-    spoken("; "),
+    h("span", { class: "flw-site-state" }, text),
+    screenReaderText("; "),
   );
 }

@@ -1,36 +1,38 @@
-/** Third line: the job's life so far, and what comes next. */
-import { h, spoken, whenChanged } from "../../lib/dom";
-import { exactMoment, isoMoment, moment } from "../../lib/time";
-import { type Step, steps } from "../life";
+/** Third line: the timeline of the job, with the steps to come. */
+import { h, screenReaderText, whenChanged } from "../../core/dom";
+import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
 import type { JobSnapshot } from "../snapshot";
+import { type Step, steps } from "../timeline";
 
 export interface Timeline {
   readonly element: HTMLElement;
   draw(job: JobSnapshot, now: number): void;
 }
 
-export function timeline(): Timeline {
+export function createTimeline(): Timeline {
   const element = h("ol", { class: "flw-timeline", role: "list", "aria-label": "timeline" });
   const draw = whenChanged((picture: readonly { step: Step; time: string }[]) => {
-    element.replaceChildren(...picture.map(({ step, time }) => item(step, time)));
+    element.replaceChildren(...picture.map(({ step, time }) => createStep(step, time)));
   });
   return {
     element,
     draw: (job, now) =>
-      draw(steps(job).map((step) => ({ step, time: step.at === null ? "" : moment(step.at, now) }))),
+      draw(steps(job).map((step) => ({ step, time: step.at === null ? "" : formatTime(step.at, now) }))),
   };
 }
 
-function item(step: Step, time: string): HTMLElement {
+function createStep(step: Step, time: string): HTMLElement {
   const element = h(
     "li",
-    step.place === "current" ? { class: "flw-step flw-current", "aria-current": "step" } : { class: `flw-step flw-${step.place}` },
-    step.place === "ahead" ? spoken("to come: ") : "",
+    step.phase === "current"
+      ? { class: "flw-step flw-current", "aria-current": "step" }
+      : { class: `flw-step flw-${step.phase}` },
+    step.phase === "ahead" ? screenReaderText("to come: ") : "",
     step.label,
   );
   if (step.at !== null) {
-    const title = step.exact ? exactMoment(step.at) : `seen ${exactMoment(step.at)}`;
-    element.append(" ", h("time", { datetime: isoMoment(step.at), title }, time));
+    const title = step.isExact ? formatExactTime(step.at) : `seen ${formatExactTime(step.at)}`;
+    element.append(" ", h("time", { datetime: toIsoTime(step.at), title }, time));
   }
   return element;
 }

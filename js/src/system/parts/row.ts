@@ -1,22 +1,22 @@
-/** One line: the server or a site. It unfolds to its version, its resources and what can be done to it. */
-import { h, setText, show } from "../../lib/dom";
-import { ago } from "../../lib/text";
-import { exactMoment, isoMoment, moment } from "../../lib/time";
+/** The row of the server or a site, which expands to its version, resources and actions. */
+import { h, setText, setVisible } from "../../core/dom";
+import { formatAge } from "../../core/text";
+import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
+import { GLYPHS, runningText, type StateText } from "../format";
 import type { SiteJob } from "../snapshot";
-import { GLYPHS, type State, runs } from "../words";
 
-export interface RowFacts {
+export interface RowState {
   readonly key: string;
   readonly name: string;
-  readonly state: State;
-  /** Nobody confirms it now. */
-  readonly doubtful: boolean;
-  readonly seen: number | null;
+  readonly state: StateText;
+  /** The state is not confirmed now. */
+  readonly isStale: boolean;
+  readonly lastSeen: number | null;
   readonly since: number | null;
-  readonly sinceWord: string;
+  readonly sinceLabel: string;
   readonly jobs: readonly SiteJob[];
-  /** Why it is not known what runs there; empty when it is. */
-  readonly unasked: string;
+  /** Reason why the running jobs are unknown; empty if they are known. */
+  readonly jobsUnknownReason: string;
   readonly version: string;
   readonly resources: string;
   readonly detailsAt: number | null;
@@ -24,106 +24,120 @@ export interface RowFacts {
 }
 
 export interface RowOptions {
-  readonly askDetails: () => void;
-  readonly unfolded: () => void;
+  readonly requestDetails: () => void;
+  readonly onOpen: () => void;
   readonly controls: () => HTMLElement | undefined;
 }
 
 export interface Row {
   readonly element: HTMLElement;
-  draw(facts: RowFacts, now: number): void;
+  draw(facts: RowState, now: number): void;
 }
 
-let count = 0;
+let rowCount = 0;
 
-export function row(key: string, { askDetails, unfolded, controls }: RowOptions): Row {
-  const fold = h("span", { class: "flw-row-fold", "aria-hidden": "true" }, "▸");
+export function createRow(key: string, { requestDetails, onOpen, controls }: RowOptions): Row {
+  const arrow = h("span", { class: "flw-row-fold", "aria-hidden": "true" }, "▸");
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
   const name = h("strong", { class: "flw-row-name" });
-  const word = h("span", { class: "flw-row-state" });
-  const does = h("span", { class: "flw-row-does" });
+  const stateText = h("span", { class: "flw-row-state" });
+  const jobsText = h("span", { class: "flw-row-does" });
   const since = h("time", { class: "flw-row-since" });
   const seen = h("span", { class: "flw-row-seen" });
-  const toggle = h("button", { class: "flw-row-line", type: "button" }, fold, glyph, name, word, does, since, seen);
+  const toggle = h(
+    "button",
+    { class: "flw-row-line", type: "button" },
+    arrow,
+    glyph,
+    name,
+    stateText,
+    jobsText,
+    since,
+    seen,
+  );
   const version = h("span", { class: "flw-detail" });
   const resources = h("span", { class: "flw-detail" });
-  const asked = h("span", { class: "flw-row-asked" });
-  const again = h("button", { class: "flw-button", type: "button" }, "Ask again");
+  const detailsAge = h("span", { class: "flw-row-asked" });
+  const refreshButton = h("button", { class: "flw-button", type: "button" }, "Refresh");
   const place = h("div", { class: "flw-row-actions" });
   const more = h(
     "div",
     { class: "flw-row-more" },
     h("div", {}, h("span", { class: "flw-label" }, "Version "), version),
     h("div", {}, h("span", { class: "flw-label" }, "Resources "), resources),
-    h("div", { class: "flw-row-foot" }, asked, again),
+    h("div", { class: "flw-row-foot" }, detailsAge, refreshButton),
     place,
   );
-  more.id = `flw-row-${++count}`;
+  more.id = `flw-row-${++rowCount}`;
   toggle.setAttribute("aria-controls", more.id);
   const element = h("li", { class: "flw-row" }, toggle, more);
   let open = false;
-  let wanted = false;
-  let latest: { facts: RowFacts; now: number } | undefined;
+  let isRequested = false;
+  let latest: { facts: RowState; now: number } | undefined;
 
   function redraw(): void {
     if (latest) draw(latest.facts, latest.now);
   }
   toggle.addEventListener("click", () => {
     open = !open;
-    if (open) unfolded();
+    if (open) onOpen();
     if (open && latest && !latest.facts.version && !latest.facts.resources) {
-      wanted = true;
-      askDetails();
+      isRequested = true;
+      requestDetails();
     }
     redraw();
   });
-  again.addEventListener("click", () => {
-    wanted = true;
-    askDetails();
+  refreshButton.addEventListener("click", () => {
+    isRequested = true;
+    requestDetails();
     redraw();
   });
 
   let askedBefore: number | null = null;
-  function draw(facts: RowFacts, now: number): void {
-    latest = { facts, now };
+  function draw(state: RowState, now: number): void {
+    latest = { facts: state, now };
     element.dataset["key"] = key;
-    element.dataset["tone"] = facts.state.tone;
-    element.classList.toggle("flw-row-doubtful", facts.doubtful);
+    element.dataset["tone"] = state.state.severity;
+    element.classList.toggle("flw-row-doubtful", state.isStale);
     toggle.setAttribute("aria-expanded", String(open));
-    setText(glyph, GLYPHS[facts.state.tone]);
-    setText(name, facts.name);
-    setText(word, facts.state.words);
-    const work = runs(facts.jobs);
-    setText(does, work || (facts.unasked ? "what it runs is not known" : ""));
-    does.title = facts.unasked || facts.jobs.map((job) => job.jobId).join(", ");
-    show(does, does.textContent !== "");
-    show(since, facts.since !== null);
-    if (facts.since !== null) {
-      setText(since, `${facts.sinceWord} ${moment(facts.since, now)}`);
-      since.dateTime = isoMoment(facts.since);
-      since.title = exactMoment(facts.since);
+    setText(glyph, GLYPHS[state.state.severity]);
+    setText(name, state.name);
+    setText(stateText, state.state.text);
+    const runningJobs = runningText(state.jobs);
+    setText(jobsText, runningJobs || (state.jobsUnknownReason ? "running jobs unknown" : ""));
+    jobsText.title = state.jobsUnknownReason || state.jobs.map((job) => job.jobId).join(", ");
+    setVisible(jobsText, jobsText.textContent !== "");
+    setVisible(since, state.since !== null);
+    if (state.since !== null) {
+      setText(since, `${state.sinceLabel} ${formatTime(state.since, now)}`);
+      since.dateTime = toIsoTime(state.since);
+      since.title = formatExactTime(state.since);
     }
-    show(seen, facts.seen !== null && facts.state.tone !== "bad");
-    if (facts.seen !== null) {
-      setText(seen, `heard of ${ago(Math.max(0, now - facts.seen))}`);
-      seen.title = `the server last heard of it ${exactMoment(facts.seen)}; sites report every 10 s`;
+    setVisible(seen, state.lastSeen !== null && state.state.severity !== "bad");
+    if (state.lastSeen !== null) {
+      setText(seen, `last seen ${formatAge(Math.max(0, now - state.lastSeen))}`);
+      seen.title = `last heartbeat received by the server ${formatExactTime(state.lastSeen)}; sites report every 10 s`;
     }
-    show(more, open);
-    if (open) drawMore(facts, now);
+    setVisible(more, open);
+    if (open) drawMore(state, now);
   }
 
-  function drawMore(facts: RowFacts, now: number): void {
+  function drawMore(facts: RowState, now: number): void {
     const at = facts.detailsAt ?? 0;
-    if (askedBefore !== null && (at !== askedBefore || facts.detailsMissing)) wanted = false;
-    if (!wanted) askedBefore = at;
-    const unknown = wanted ? "asking…" : facts.detailsMissing ? `not known (${facts.detailsMissing})` : "not known";
+    if (askedBefore !== null && (at !== askedBefore || facts.detailsMissing)) isRequested = false;
+    if (!isRequested) askedBefore = at;
+    const unknown = isRequested
+      ? "loading…"
+      : facts.detailsMissing
+        ? `not known (${facts.detailsMissing})`
+        : "not known";
     setText(version, facts.version || unknown);
     setText(resources, facts.resources || unknown);
-    setText(asked, facts.detailsAt === null ? "" : `as of ${ago(Math.max(0, now - facts.detailsAt))}`);
-    show(again, !wanted);
+    setText(detailsAge, facts.detailsAt === null ? "" : `as of ${formatAge(Math.max(0, now - facts.detailsAt))}`);
+    setVisible(refreshButton, !isRequested);
     const buttons = controls();
     if (buttons && buttons.parentElement !== place) place.replaceChildren(buttons);
-    show(place, place.childElementCount > 0);
+    setVisible(place, place.childElementCount > 0);
   }
 
   return { element, draw };

@@ -1,11 +1,11 @@
-/** The server and the sites, a line each, which unfold. */
-import { h, setText, show } from "../../lib/dom";
+/** The list of the server and the sites, in expandable rows. */
+import { h, setText, setVisible } from "../../core/dom";
+import { serverState, siteState } from "../format";
 import type { SystemSnapshot } from "../snapshot";
-import { serverState, siteState } from "../words";
-import { type Row, type RowFacts, row } from "./row";
+import { createRow, type Row, type RowState } from "./row";
 
-/** More lines than these are a wall: those in trouble are shown, and the others when asked for. */
-export const MOST_ROWS = 24;
+/** Number of sites that are shown, those with problems first; the rest are shown on request. */
+export const MAX_ROWS = 24;
 
 export interface Rows {
   readonly element: HTMLElement;
@@ -13,86 +13,86 @@ export interface Rows {
 }
 
 export interface RowsOptions {
-  /** Somebody unfolds a line for the first time, or asks again. */
-  readonly askDetails: () => void;
-  /** A line was unfolded. */
-  readonly unfolded: (name: string) => void;
-  /** The place for what can be done to one of them, by name; `server` is the server's. */
+  /** Called when a row is expanded for the first time, or details are requested again. */
+  readonly requestDetails: () => void;
+  /** Called when a row is expanded. */
+  readonly onOpen: (name: string) => void;
+  /** Return the action bar of a site, or of the server, by name. */
   readonly controls: (name: string) => HTMLElement | undefined;
 }
 
-export function rows({ askDetails, unfolded, controls }: RowsOptions): Rows {
+export function createRows({ requestDetails, onOpen, controls }: RowsOptions): Rows {
   const list = h("ul", { class: "flw-rows", role: "list", "aria-label": "server and sites" });
-  const rest = h("button", { class: "flw-button flw-rest", type: "button" });
-  const none = h("p", { class: "flw-none" });
-  const element = h("div", {}, list, none, rest);
+  const restButton = h("button", { class: "flw-button flw-rest", type: "button" });
+  const emptyText = h("p", { class: "flw-none" });
+  const element = h("div", {}, list, emptyText, restButton);
   const lines = new Map<string, Row>();
-  let all = false;
+  let showAll = false;
   let latest: (() => void) | undefined;
 
-  rest.addEventListener("click", () => {
-    all = !all;
+  restButton.addEventListener("click", () => {
+    showAll = !showAll;
     latest?.();
   });
 
   function draw(system: SystemSnapshot, now: number): void {
     latest = () => draw(system, now);
-    const picture = choose(facts(system, now), all);
+    const selection = selectRows(rowStates(system, now), showAll);
     for (const [name, line] of lines) {
-      if (!picture.shown.some((wanted) => wanted.key === name)) {
+      if (!selection.shown.some((wanted) => wanted.key === name)) {
         lines.delete(name);
         line.element.remove();
       }
     }
-    picture.shown.forEach((wanted, index) => {
-      let line = lines.get(wanted.key);
+    selection.shown.forEach((rowState, index) => {
+      let line = lines.get(rowState.key);
       if (!line) {
-        line = row(wanted.key, {
-          askDetails,
-          unfolded: () => unfolded(wanted.name),
-          controls: () => controls(wanted.name),
+        line = createRow(rowState.key, {
+          requestDetails,
+          onOpen: () => onOpen(rowState.name),
+          controls: () => controls(rowState.name),
         });
-        lines.set(wanted.key, line);
+        lines.set(rowState.key, line);
       }
-      line.draw(wanted, now);
-      // Moved only when it is elsewhere: moving an element takes the focus from it.
+      line.draw(rowState, now);
+      // Move the row only if it is elsewhere: moving an element takes the focus from it.
       if (list.children[index] !== line.element) list.insertBefore(line.element, list.children[index] ?? null);
     });
-    show(none, system.factsAt !== null && system.sites.length === 0);
-    setText(none, "No site is connected. Start a site with its startup kit; it appears here by itself.");
-    show(rest, picture.rest > 0 || (all && lines.size > MOST_ROWS + 1));
-    setText(rest, picture.rest > 0 ? `Show ${picture.rest} more sites` : "Show fewer");
+    setVisible(emptyText, system.updatedAt !== null && system.sites.length === 0);
+    setText(emptyText, "No site is connected. Start a site with its startup kit; it appears here by itself.");
+    setVisible(restButton, selection.rest > 0 || (showAll && lines.size > MAX_ROWS + 1));
+    setText(restButton, selection.rest > 0 ? `Show ${selection.rest} more sites` : "Show fewer");
   }
 
   return { element, draw };
 }
 
-/** The lines to draw: all by name, or when there are too many those in trouble first. */
-export function choose(found: readonly RowFacts[], all: boolean): { shown: readonly RowFacts[]; rest: number } {
+/** Return the rows to draw: all by name, or if there are too many, those with problems first. */
+export function selectRows(found: readonly RowState[], showAll: boolean): { shown: readonly RowState[]; rest: number } {
   const [server, ...sites] = found;
-  if (!server || all || sites.length <= MOST_ROWS) return { shown: found, rest: 0 };
+  if (!server || showAll || sites.length <= MAX_ROWS) return { shown: found, rest: 0 };
   const urgency = { bad: 0, warn: 1, unknown: 2, good: 3 } as const;
-  const shown = [...sites].sort((a, b) => urgency[a.state.tone] - urgency[b.state.tone]).slice(0, MOST_ROWS);
-  return { shown: [server, ...shown], rest: sites.length - MOST_ROWS };
+  const shown = [...sites].sort((a, b) => urgency[a.state.severity] - urgency[b.state.severity]).slice(0, MAX_ROWS);
+  return { shown: [server, ...shown], rest: sites.length - MAX_ROWS };
 }
 
-function facts(system: SystemSnapshot, now: number): RowFacts[] {
-  const doubtful = system.trouble !== "";
-  // What the server no longer confirms does not go on.
-  const seen = doubtful && system.factsAt !== null ? system.factsAt : now;
+function rowStates(system: SystemSnapshot, now: number): RowState[] {
+  const isStale = system.connectionProblem !== "";
+  // Times stop at the last confirmed data while the connection is lost.
+  const confirmedNow = isStale && system.updatedAt !== null ? system.updatedAt : now;
   const details = { detailsAt: system.detailsAt, detailsMissing: system.detailsMissing };
-  const unasked = system.missing.find(([group]) => group === "jobs of sites")?.[1] ?? "";
+  const jobsUnknownReason = system.missing.find(([group]) => group === "jobs of sites")?.[1] ?? "";
   return [
     {
       key: "server ",
       name: "server",
       state: serverState(system, now),
-      doubtful: false,
-      seen: null,
+      isStale: false,
+      lastSeen: null,
       since: system.startedAt,
-      sinceWord: "up since",
+      sinceLabel: "up since",
       jobs: system.jobs,
-      unasked: "",
+      jobsUnknownReason: "",
       version: system.version,
       resources: system.resources,
       ...details,
@@ -100,13 +100,13 @@ function facts(system: SystemSnapshot, now: number): RowFacts[] {
     ...system.sites.map((site) => ({
       key: `site ${site.name}`,
       name: site.name,
-      state: siteState(site, seen),
-      doubtful,
-      seen: site.connected ? site.lastSeen : null,
+      state: siteState(site, confirmedNow),
+      isStale,
+      lastSeen: site.isConnected ? site.lastSeen : null,
       since: site.since,
-      sinceWord: "connected since",
+      sinceLabel: "connected since",
       jobs: site.jobs,
-      unasked: site.connected ? unasked : "",
+      jobsUnknownReason: site.isConnected ? jobsUnknownReason : "",
       version: site.version,
       resources: site.resources,
       ...details,

@@ -1,0 +1,54 @@
+/** The front-end half of flare_widgets/views/core/confirm.py: a question whose answer the running cell waits for. */
+import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
+import { h } from "../core/dom";
+import { kernelBanner } from "../core/kernel-banner";
+import { asText } from "../core/validate";
+
+const MAX_TEXT_CHARS = 500;
+
+interface ConfirmTraits {
+  readonly question: string;
+  readonly yes: string;
+  readonly no: string;
+}
+
+const readText = (value: unknown): string => asText(value, MAX_TEXT_CHARS);
+const READERS: TraitReaders<ConfirmTraits> = { question: readText, yes: readText, no: readText };
+
+export default {
+  render({ model, el }: RenderContext): () => void {
+    const traits = new TypedModel(model, READERS);
+    const yes = h("button", { class: "flw-button flw-danger", type: "button" }, traits.get("yes"));
+    const no = h("button", { class: "flw-button", type: "button" }, traits.get("no"));
+    const element = h(
+      "div",
+      { class: "flw-confirm flw-live", role: "group", "aria-label": traits.get("question") },
+      h("p", { class: "flw-confirm-text" }, traits.get("question")),
+      h("div", { class: "flw-buttons" }, yes, no),
+    );
+    const enable = (on: boolean): void => {
+      yes.disabled = no.disabled = !on;
+    };
+    const kernel = kernelBanner(model, element, () => enable(!kernel.hasEnded));
+    const answer = (agreed: boolean): void => {
+      enable(false);
+      traits.send({ kind: "answer", yes: agreed });
+    };
+    yes.addEventListener("click", () => answer(true));
+    no.addEventListener("click", () => answer(false));
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !no.disabled) answer(false);
+      // Keys typed here must not reach the notebook, which has shortcuts of its own.
+      event.stopPropagation();
+    });
+    el.append(element);
+    // As the kernel's own prompt does, so that whoever ran the cell by keyboard can answer. Enter alone is harmless.
+    requestAnimationFrame(() => no.focus({ preventScroll: true }));
+    // Receiving this while the cell runs tells the kernel that answers can reach it.
+    traits.send({ kind: "clock" });
+    return () => {
+      kernel.dispose();
+      element.remove();
+    };
+  },
+};

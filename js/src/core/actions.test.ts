@@ -1,0 +1,230 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type ActionMessage, createActionBar, readActions } from "./actions";
+
+const ABORT = {
+  name: "abort",
+  label: "Abort",
+  danger: true,
+  reason: "",
+  confirm: "Abort this job?",
+  type: "",
+  yes: "Yes, abort",
+  no: "Keep running",
+  cancels: false,
+  state: "ready",
+  words: "",
+  progress: null,
+  turn: 0,
+};
+const CLONE = { ...ABORT, name: "clone", label: "Clone", danger: false, confirm: "" };
+
+function open(...offers: Record<string, unknown>[]) {
+  const told: ActionMessage[] = [];
+  const heard: string[] = [];
+  let now = 100;
+  let actions = readActions(offers);
+  const bar = createActionBar({
+    send: (message) => told.push(message),
+    announce: (words) => heard.push(words),
+    now: () => now,
+  });
+  document.body.append(bar.element);
+  bar.draw(actions, now);
+  const shown = (element: Element | null | undefined): boolean => element?.closest("[hidden]") === null;
+  const button = (label: string): HTMLButtonElement => {
+    const found = [...bar.element.querySelectorAll("button")].find(
+      (b) => shown(b) && (b.querySelector("span")?.textContent ?? b.textContent) === label,
+    );
+    if (!found) throw new Error(`no button ${label}`);
+    return found;
+  };
+  return {
+    bar,
+    told,
+    heard,
+    button,
+    field: () => bar.element.querySelector("input")!,
+    words: () =>
+      [...bar.element.querySelectorAll(".flw-action-line")]
+        .filter(shown)
+        .map((l) => l.querySelector("span")!.textContent),
+    receive(...next: Record<string, unknown>[]) {
+      actions = readActions(next);
+      bar.draw(actions, now);
+    },
+    pass(seconds: number) {
+      now += seconds;
+      bar.draw(actions, now);
+    },
+  };
+}
+
+const press = (element: HTMLElement, key: string): KeyboardEvent => {
+  const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+  element.dispatchEvent(event);
+  return event;
+};
+
+beforeEach(() => document.body.replaceChildren());
+afterEach(() => document.body.replaceChildren());
+
+describe("an action with confirmation", () => {
+  it("asks in place with focus on the safe answer", () => {
+    const { button, told } = open(ABORT);
+    button("Abort").click();
+    expect(told).toEqual([]);
+    expect(document.activeElement).toBe(button("Keep running"));
+    expect(() => button("Abort")).toThrow();
+    button("Yes, abort").click();
+    expect(told).toEqual([{ kind: "act", action: "abort" }]);
+  });
+
+  it("is cancelled by button or Escape, restoring focus", () => {
+    const { button, told } = open(ABORT, CLONE);
+    button("Abort").click();
+    button("Keep running").click();
+    expect(document.activeElement).toBe(button("Abort"));
+    button("Abort").click();
+    expect(press(button("Keep running"), "Escape").defaultPrevented).toBe(true);
+    expect(document.activeElement).toBe(button("Abort"));
+    expect(button("Clone")).toBeTruthy();
+    expect(told).toEqual([]);
+  });
+
+  it("requires the text to be typed", () => {
+    const { button, told, field } = open({ ...ABORT, type: "site-1" });
+    button("Abort").click();
+    expect(document.activeElement).toBe(field());
+    button("Yes, abort").click();
+    press(field(), "Enter");
+    expect(told).toEqual([]);
+    field().value = " site-1 ";
+    field().dispatchEvent(new Event("input"));
+    expect(button("Yes, abort").getAttribute("aria-disabled")).toBeNull();
+    press(field(), "Enter");
+    expect(told).toEqual([{ kind: "act", action: "abort", typed: "site-1" }]);
+  });
+
+  it("clears the field when reopened", () => {
+    const { button, field } = open({ ...ABORT, type: "site-1" });
+    button("Abort").click();
+    field().value = "site-1";
+    button("Keep running").click();
+    button("Abort").click();
+    expect(field().value).toBe("");
+    expect(button("Yes, abort").getAttribute("aria-disabled")).toBe("true");
+  });
+
+  it("closes when disabled, keeping focus", () => {
+    const { button, receive, bar } = open(ABORT);
+    button("Abort").click();
+    receive({ ...ABORT, reason: "the job has ended" });
+    expect(() => button("Keep running")).toThrow();
+    expect(bar.element.contains(document.activeElement)).toBe(true);
+  });
+});
+
+describe("a message", () => {
+  it("is sent once despite repeated clicks", () => {
+    const { button, told } = open(CLONE);
+    button("Clone").click();
+    button("Clone").click();
+    expect(told).toEqual([{ kind: "act", action: "clone" }]);
+  });
+
+  it("shows pending, unanswered, then the answer", () => {
+    const { button, words, pass, receive, bar } = open(CLONE);
+    button("Clone").click();
+    expect(words()).toEqual(["Clone…"]);
+    expect(bar.isWaiting()).toBe(true);
+    pass(4);
+    expect(words()).toEqual(["Clone: waiting for the kernel (busy)"]);
+    receive({ ...CLONE, turn: 1, state: "asked" });
+    expect(bar.isWaiting()).toBe(false);
+    expect(words()).toEqual(["Clone…"]);
+    receive({ ...CLONE, turn: 1, state: "done", words: "cloned as 1a2b3c4d" });
+    expect(words()).toEqual(["cloned as 1a2b3c4d"]);
+  });
+
+  it("stays pending on updates of other actions", () => {
+    const { button, words, receive } = open(CLONE, ABORT);
+    button("Clone").click();
+    receive(CLONE, { ...ABORT, turn: 1, state: "failed", words: "abort failed: no" });
+    expect(words()).toEqual(["Clone…", "✕ abort failed: no"]);
+  });
+
+  it("can be repeated after a failure", () => {
+    const { button, told, receive, words } = open(CLONE);
+    button("Clone").click();
+    receive({ ...CLONE, turn: 1, state: "failed", words: "clone failed: not authorized" });
+    expect(words()).toEqual(["✕ clone failed: not authorized"]);
+    button("Clone").click();
+    expect(told).toHaveLength(2);
+  });
+});
+
+describe("a running action", () => {
+  const RUNNING = { ...CLONE, turn: 1, cancels: true, state: "running", words: "received 1.2 MB" };
+
+  it("shows progress and can be cancelled", () => {
+    const { button, words, told, bar, receive } = open(RUNNING);
+    expect(words()).toEqual(["Clone: received 1.2 MB"]);
+    const progress = bar.element.querySelector("progress")!;
+    expect(progress.hidden).toBe(true);
+    receive({ ...RUNNING, progress: 0.25 });
+    expect(progress.hidden).toBe(false);
+    expect(progress.value).toBe(0.25);
+    button("Cancel").click();
+    expect(told).toEqual([{ kind: "cancel", action: "clone" }]);
+    button("Clone").click();
+    expect(told).toHaveLength(1);
+    expect(button("Clone").getAttribute("aria-disabled")).toBe("true");
+  });
+
+  it("is not announced on every tick", () => {
+    const { heard, receive } = open({ ...CLONE, turn: 1, state: "asked" });
+    for (let i = 1; i < 10; i++) receive({ ...RUNNING, words: `received ${i} MB` });
+    receive({ ...RUNNING, state: "done", words: "it is in /home/ada/transfer" });
+    expect(heard).toEqual(["Clone…", "Clone: received 1 MB", "it is in /home/ada/transfer"]);
+  });
+});
+
+describe("a disabled action", () => {
+  const GREY = { ...ABORT, reason: "your role member may not abort jobs" };
+
+  it("stays focusable, explains itself and does nothing", () => {
+    const { button, told, words, heard } = open(GREY);
+    const abort = button("Abort");
+    expect(abort.disabled).toBe(false);
+    expect(abort.getAttribute("aria-disabled")).toBe("true");
+    expect(abort.title).toBe("your role member may not abort jobs");
+    expect(abort.textContent).toContain("not possible: your role member may not abort jobs");
+    expect(words()).toEqual([]);
+    abort.click();
+    expect(words()).toEqual(["Abort: your role member may not abort jobs"]);
+    expect(heard).toContain("your role member may not abort jobs");
+    expect(told).toEqual([]);
+  });
+});
+
+describe("kernel data", () => {
+  it.each([null, 3, {}, "actions"])("%j is no action", (nonsense) => expect(readActions(nonsense)).toEqual([]));
+
+  it("is sanitized", () => {
+    const [action] = readActions([
+      { name: "x", words: "a\u202e\u001b", state: "exploded", progress: "half", turn: NaN },
+    ]);
+    expect(action).toMatchObject({ message: "a��", state: "ready", progress: null, revision: 0, label: "" });
+  });
+
+  it("never becomes markup", () => {
+    const { bar } = open({
+      ...ABORT,
+      label: "<img src=x>",
+      reason: "<b>no</b>",
+      words: "<script>1</script>",
+      state: "failed",
+    });
+    expect(bar.element.querySelector("img, b, script")).toBeNull();
+  });
+});

@@ -1,0 +1,182 @@
+/** The chart without a canvas: what it says, what it hands to uPlot, and that nothing stays behind. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Chart, type ChartData, createChart } from "./chart";
+import { stubCanvas } from "./stub-canvas";
+
+const PICTURE: ChartData = {
+  label: "accuracy by round",
+  xLabel: "round",
+  lines: [
+    {
+      name: "all together",
+      isBold: true,
+      points: [
+        [1, 0.4],
+        [2, 0.612],
+        [3, 0.607],
+      ],
+    },
+    {
+      name: "hospital-a",
+      points: [
+        [1, 0.41],
+        [3, 0.59],
+      ],
+    },
+  ],
+  mark: { x: 2, y: 0.612, label: "best" },
+};
+
+let open: Chart;
+let calls: ReturnType<typeof stubCanvas>;
+
+beforeEach(() => {
+  calls = stubCanvas();
+  open = createChart();
+  document.body.append(open.element);
+});
+afterEach(() => {
+  open.dispose();
+  vi.unstubAllGlobals();
+  document.body.replaceChildren();
+});
+
+const plot = (): HTMLElement => open.element.querySelector<HTMLElement>("[role=slider]")!;
+const legend = (): string[] => [...open.element.querySelectorAll("li")].map((item) => item.textContent ?? "");
+const note = (): string => open.element.querySelector(".flw-chart-note")?.textContent ?? "";
+const press = (key: string): boolean =>
+  plot().dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+
+describe("a chart", () => {
+  it("names lines, last values and the highlighted point", () => {
+    open.draw(PICTURE);
+    expect(legend()).toEqual(["all together 0.607", "hospital-a 0.590"]);
+    expect(note()).toBe("◯ best: round 2, 0.612");
+    expect(plot().getAttribute("aria-label")).toBe("accuracy by round");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 3, all together 0.607, hospital-a 0.590");
+  });
+
+  it("updates its axis labels", async () => {
+    const labels = async (...values: number[]): Promise<unknown[]> => {
+      calls.length = 0;
+      open.draw({
+        label: "loss",
+        xLabel: "round",
+        lines: [{ name: "loss", points: values.map((y, x) => [x + 1, y] as const) }],
+      });
+      await new Promise((resolve) => setTimeout(resolve));
+      return calls.filter(([name]) => name === "fillText").map(([, text]) => text);
+    };
+    expect(await labels(0.5, 0.6, 0.7)).toContain("0.6");
+    const later = await labels(0.5, 40, 80);
+    expect(later).toContain("40");
+    expect(later).not.toContain("0.6");
+  });
+
+  it("can be read with the arrow keys", () => {
+    open.draw(PICTURE);
+    press("Home");
+    expect(legend()).toEqual(["all together 0.400", "hospital-a 0.410"]);
+    press("ArrowRight");
+    expect(legend()).toEqual(["all together 0.612", "hospital-a –"]);
+    expect(plot().getAttribute("aria-valuenow")).toBe("2");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 2, all together 0.612, hospital-a –");
+    expect(note()).toMatch(/^round 2 · /);
+    expect(press("ArrowRight")).toBe(false);
+    press("Escape");
+    expect(legend()[0]).toBe("all together 0.607");
+    expect(press("Escape")).toBe(true);
+  });
+
+  it("distinguishes lines without colour", () => {
+    open.draw({
+      ...PICTURE,
+      lines: Array.from({ length: 12 }, (_, n) => ({
+        name: `s${n}`,
+        points: [
+          [1, n],
+          [2, n],
+        ],
+      })),
+    });
+    const looks = [...open.element.querySelectorAll("svg")].map((swatch) => swatch.innerHTML);
+    expect(new Set(looks).size).toBe(12);
+  });
+
+  it("shows and reports gaps of a logarithmic scale", () => {
+    const lines = [
+      {
+        name: "loss",
+        points: [
+          [1, 10],
+          [2, 0],
+          [3, 0.1],
+          [4, Number.NaN],
+        ] as const,
+      },
+    ];
+    open.draw({ label: "loss", xLabel: "round", lines, isLogScale: true });
+    expect(note()).toBe("1 value is not above 0: a logarithmic scale has no place for it");
+    // The round is there and its value is told, though the line has a gap.
+    press("Home");
+    press("ArrowRight");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 2, loss 0.000");
+    press("End");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 4, loss –");
+    press("Escape");
+    expect(legend()).toEqual(["loss 0.100"]);
+  });
+
+  it("limits the legend", () => {
+    const lines = Array.from({ length: 200 }, (_, n) => ({ name: `site-${n}`, points: [[1, n]] as const }));
+    open.draw({ label: "accuracy", xLabel: "round", lines });
+    expect(legend()).toHaveLength(13);
+    expect(legend().at(-1)).toBe("and 188 more");
+  });
+
+  it("reuses the plot for new values only", () => {
+    open.draw(PICTURE);
+    const first = plot().firstElementChild;
+    open.draw({
+      ...PICTURE,
+      lines: [
+        {
+          ...PICTURE.lines[0]!,
+          points: [
+            [1, 0.4],
+            [2, 0.5],
+          ],
+        },
+        PICTURE.lines[1]!,
+      ],
+    });
+    expect(plot().firstElementChild).toBe(first);
+    open.draw({ ...PICTURE, isLogScale: true });
+    expect(plot().firstElementChild).not.toBe(first);
+    expect(plot().childElementCount).toBe(1);
+  });
+
+  it("draws markers and a ring around the best", async () => {
+    open.draw(PICTURE);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(calls.filter(([name]) => name === "fill").length).toBeGreaterThanOrEqual(5);
+    expect(calls.filter(([name, , , radius]) => name === "arc" && radius === 8)).toHaveLength(1);
+  });
+
+  it("shows hostile names as text", () => {
+    open.draw({ ...PICTURE, lines: [{ name: "<img src=x onerror=alert(1)>\u202e\u001b[31m", points: [[1, 1]] }] });
+    expect(open.element.querySelector("img")).toBeNull();
+    expect(legend()[0]).toBe("<img src=x onerror=alert(1)>\uFFFD\uFFFD[31m 1.000");
+  });
+
+  it("cleans up on dispose", () => {
+    open.draw(PICTURE);
+    const other = vi.spyOn(MutationObserver.prototype, "disconnect");
+    const sizes = vi.spyOn(ResizeObserver.prototype, "disconnect");
+    open.dispose();
+    expect(other).toHaveBeenCalledTimes(1);
+    expect(sizes).toHaveBeenCalledTimes(1);
+    expect(document.body.childElementCount).toBe(0);
+  });
+});

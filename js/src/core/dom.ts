@@ -1,0 +1,57 @@
+/**
+ * The only module that creates elements. It accepts no markup: every string becomes a text node.
+ */
+
+type Child = Node | string;
+
+interface Attributes {
+  readonly class?: string;
+  readonly title?: string;
+  readonly type?: "button";
+  readonly role?: string;
+  readonly tabindex?: "-1" | "0";
+  readonly [aria: `aria-${string}`]: string | undefined;
+  readonly [data: `data-${string}`]: string | undefined;
+  readonly datetime?: string;
+  readonly scope?: "col" | "row";
+}
+
+/** Create an element. */
+export function h<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Create a text for screen readers only. */
+export function screenReaderText(text: string): HTMLElement {
+  return h("span", { class: "flw-spoken" }, text);
+}
+
+/** Set an element's text, without touching the document if it is the same. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Show or hide an element. */
+export function setVisible(element: HTMLElement, visible: boolean): void {
+  if (element.hidden === visible) element.hidden = !visible;
+}
+
+/** Wrap a draw function so that it runs only if its argument has changed. */
+export function whenChanged<T>(draw: (value: T) => void): (value: T) => void {
+  let last: string | undefined;
+  return (value) => {
+    const key = JSON.stringify(value);
+    if (key === last) return;
+    last = key;
+    draw(value);
+  };
+}

@@ -1,0 +1,45 @@
+/** Text formatting, by the same rules as flare_widgets/monitoring/job/format.py. */
+
+/** Number of characters of a job id that are shown. */
+export const SHORT_ID_LENGTH = 8;
+
+// The characters that Python's str.isprintable() refuses: control, format (with bidi overrides), surrogate, private
+// and unassigned ones, and every separator but the plain space.
+const UNPRINTABLE = /(?! )[\p{C}\p{Z}]/gu;
+
+const PLAIN = /^[\x20-\x7e]*$/u;
+
+/** Make text from a server or a site fit for display: replace unprintable characters and bound the length. */
+export function sanitize(text: string, limit = 200): string {
+  // A fast path for nearly all texts of ten thousand rows.
+  if (text.length <= limit && PLAIN.test(text)) return text;
+  // No code point has more than two code units: cutting first avoids splitting a megabyte.
+  const points = Array.from(text.slice(0, 2 * (limit + 1)));
+  const safe = (part: string[]): string => part.join("").replace(UNPRINTABLE, "\uFFFD");
+  return points.length <= limit ? safe(points) : `${safe(points.slice(0, limit - 1))}…`;
+}
+
+/** Format seconds as `0:07`, `2:14` or `1:02:03`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor((whole % 3600) / 60);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const rest = two(whole % 60);
+  return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** Format an age in the largest sensible unit: `3 s ago`, `5 min ago`, `2 h ago`. */
+export function formatAge(seconds: number): string {
+  const whole = Math.floor(seconds);
+  if (whole < 60) return `${whole} s ago`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ago`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ago`;
+  const days = Math.floor(whole / 86_400);
+  return days === 1 ? "1 day ago" : `${days} days ago`;
+}
+
+/** Return a sentence without its period, to be continued. */
+export function withoutPeriod(sentence: string): string {
+  return sentence.replace(/\.$/u, "");
+}

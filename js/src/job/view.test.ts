@@ -1,0 +1,208 @@
+/** Drawing of a job's rounds, sites, failure and details. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { stubCanvas } from "../core/stub-canvas";
+import { CASES, fixture, jobOf } from "./fixtures";
+import { readMetrics } from "./metrics";
+import { createJobView } from "./view";
+import { readViewModel } from "./view-model";
+
+function open(name: string, memory = new Map<string, boolean>()) {
+  const { picture, text, now } = fixture(name);
+  vi.setSystemTime(now * 1000);
+  const clock = (): number => Date.now() / 1000;
+  const view = createJobView({
+    kernelNow: clock,
+    browserNow: clock,
+    send: () => {},
+    openSections: memory,
+    choices: new Map(),
+  });
+  document.body.append(view.element);
+  const show = (drawn: unknown): void =>
+    view.draw({
+      job: jobOf(name),
+      viewModel: readViewModel(drawn),
+      metrics: readMetrics(fixture(name).metrics),
+      announcement: text,
+      actions: [],
+      hasLog: false,
+    });
+  show(picture);
+  const all = (selector: string): HTMLElement[] => [...view.element.querySelectorAll<HTMLElement>(selector)];
+  const texts = (selector: string): string[] => all(selector).map((e) => e.textContent ?? "");
+  const unfold = (title: string): void =>
+    all("button.flw-fold")
+      .find((b) => b.textContent?.includes(title))
+      ?.click();
+  return { view, all, texts, unfold, show, picture };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  stubCanvas();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  document.body.replaceChildren();
+});
+
+describe("the same facts as every form", () => {
+  it.each(Object.keys(CASES).filter((name) => fixture(name).facts.length))("of a job that is %s", (name) => {
+    const { view, unfold } = open(name);
+    unfold("Details");
+    unfold("last");
+    const said = [...view.element.querySelectorAll("*"), view.element].map((e) => e.textContent).join("\n");
+    for (const fact of fixture(name).facts) expect(said).toContain(fact);
+  });
+});
+
+describe("progress", () => {
+  it("shows round, bar and countdown", () => {
+    const { texts, all } = open("rounds");
+    expect(texts(".flw-round")).toEqual(["round 6 of 10"]);
+    expect(all(".flw-bar")[0]?.getAttribute("aria-valuenow")).toBe("55");
+    expect(all(".flw-bar-fill")[0]?.style.width).toBe("55%");
+    expect(texts(".flw-left")).toEqual(["about 1:20 left"]);
+    vi.advanceTimersByTime(5000);
+    expect(texts(".flw-left")).toEqual(["about 1:15 left"]);
+    vi.advanceTimersByTime(200_000);
+    expect(texts(".flw-left")).toEqual([""]);
+  });
+
+  it("is hidden before the first round", () => {
+    expect(open("running").all(".flw-progress")[0]?.hidden).toBe(true);
+    expect(open("running").all(".flw-left")[0]?.hidden).toBe(true);
+  });
+});
+
+describe("the matrix", () => {
+  it("has a glyph and label per cell and an activity per site", () => {
+    const { texts, all } = open("late and silent");
+    const rows = all(".flw-matrix tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));
+    expect(rows).toEqual([
+      ["site-1", "■submitted", "!late", "late: still working on round 2 for 2:57"],
+      ["site-2", "■submitted", "■submitted", "waiting for site-1"],
+      ["site-3", "■submitted", "■submitted", "silent: not heard of for 50 s"],
+      ["site-4", "■submitted", "·waiting", "waiting for its turn"],
+    ]);
+    expect(texts(".flw-matrix thead th")).toEqual(["site", "round 1", "round 2", "now"]);
+    vi.advanceTimersByTime(3000);
+    expect(texts(".flw-now")[0]).toBe("late: still working on round 2 for 3:00");
+  });
+
+  it("does not redraw cells while only time passes", () => {
+    const { all, show, picture } = open("rounds");
+    const before = all(".flw-matrix td");
+    show(picture);
+    vi.advanceTimersByTime(2000);
+    expect(all(".flw-matrix td").every((cell, i) => cell === before[i])).toBe(true);
+  });
+
+  it("shows the last rounds and troubled sites of a large job", () => {
+    const { texts, all } = open("many sites and rounds");
+    expect(all(".flw-matrix tbody tr")).toHaveLength(40);
+    expect(texts(".flw-matrix thead th").slice(1, -1)).toHaveLength(24);
+    expect(texts(".flw-matrix tbody th")).toContain("site-059");
+    expect(texts(".flw-matrix-box .flw-more")).toEqual(["and 276 earlier rounds, 20 more sites"]);
+    expect(all(".flw-matrix thead .flw-old")).toHaveLength(20);
+  });
+
+  it("replaces the site chips", () => {
+    expect(open("rounds").all(".flw-sites")[0]?.hidden).toBe(true);
+    expect(open("running").all(".flw-site")).toHaveLength(3);
+    expect(open("running").all(".flw-matrix-box")[0]?.hidden).toBe(true);
+  });
+});
+
+describe("the failure", () => {
+  it("shows cause, place and next step; log on expand", () => {
+    const { texts, all, unfold } = open("failed in a round");
+    expect(texts(".flw-fault-what")).toEqual([
+      "✕ hospital-b failed in round 3: ValueError: shapes (10,) and (12,) not aligned",
+    ]);
+    expect(texts(".flw-fault-where")).toEqual(["client.py, line 41, in train"]);
+    expect(texts(".flw-fault-next")).toEqual(["Next: mend client.py and %flare submit again"]);
+    expect(texts(".flw-code")).toEqual(["loss = np.dot(x, w)"]);
+    const button = all("button.flw-fold")[0];
+    expect(button?.textContent).toBe("▸last 2 lines of the log of hospital-b");
+    expect(button?.getAttribute("aria-expanded")).toBe("false");
+    unfold("last 2 lines");
+    expect(button?.getAttribute("aria-expanded")).toBe("true");
+    expect(texts(".flw-code")[1]).toContain("ERROR shapes not aligned");
+    unfold("last 2 lines");
+    expect(texts(".flw-code")).toHaveLength(1);
+  });
+
+  it("is announced once", () => {
+    const { texts, show } = open("running");
+    expect(texts("[role=status]")).not.toContain("hospital-b failed in round 3");
+    const { fault } = fixture("failed in a round").picture;
+    show({ ...fixture("running").picture, fault });
+    expect(texts("[role=status]").join()).toContain("hospital-b failed in round 3");
+  });
+
+  it("is not prominent while the job runs", () => {
+    expect(open("hostile").all(".flw-fault-loud")).toHaveLength(0);
+    expect(open("failed in a round").all(".flw-fault-loud")).toHaveLength(1);
+  });
+});
+
+describe("notes and details", () => {
+  it("show problems and unavailable data", () => {
+    const { texts } = open("late and silent");
+    expect(texts(".flw-notes li")).toEqual([
+      "! site-3 is silent: the server has not heard of it for 50 s",
+      "metrics not known (your role may not read the server's files)",
+    ]);
+  });
+
+  it("draw details on expand, with growing ages", () => {
+    const { texts, all, unfold } = open("late and silent");
+    expect(all(".flw-details")).toHaveLength(0);
+    unfold("Details");
+    expect(texts("dt")).toContain("rounds");
+    expect(texts("dd")).toContain("known, as of 1 s ago");
+    vi.advanceTimersByTime(4000);
+    expect(texts("dd")).toContain("known, as of 5 s ago");
+    unfold("Details");
+    expect(all(".flw-details")).toHaveLength(0);
+  });
+
+  it("keep expanded sections in later views", () => {
+    const memory = new Map<string, boolean>();
+    const first = open("rounds", memory);
+    first.unfold("Details");
+    first.view.dispose();
+    expect(open("rounds", memory).all(".flw-details")).toHaveLength(1);
+  });
+});
+
+it("draws hostile text as text", () => {
+  const { view, unfold } = open("hostile");
+  unfold("Details");
+  unfold("last");
+  expect(view.element.querySelectorAll("script, img, svg:not(.flw-swatch), i, b, a, iframe, style")).toHaveLength(0);
+  expect(view.element.textContent).not.toMatch(/[\u001b\u0007\u202e\u2066]/);
+  expect(view.element.textContent).toContain("</pre><script>x()</script>");
+});
+
+it("survives an invalid view model", () => {
+  const nonsense = [
+    null,
+    5,
+    "x",
+    [],
+    { progress: 5, matrix: "x", fault: [], troubles: {}, unknown: [5], details: [null] },
+    {
+      progress: { words: 5, done: 1e9, ends_at: "x" },
+      matrix: { rounds: [null, "a"], rows: [{ cells: "zz\u202e", site: {} }] },
+    },
+    { fault: { sentence: "x".repeat(1_000_000), log: ["y".repeat(1_000_000)] } },
+  ];
+  const { view, show } = open("running");
+  for (const drawn of nonsense) {
+    show(drawn);
+    expect((view.element.textContent ?? "").length).toBeLessThan(10_000);
+  }
+});

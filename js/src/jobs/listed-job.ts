@@ -1,0 +1,52 @@
+/** A job of the list: the front-end half of `ListedJob` in flare_widgets/monitoring/job_list/watch.py. */
+
+import { asNumber, asRecord, asText, asTexts } from "../core/validate";
+import { type StatusCategory, statusCategory, statusText } from "../job/timeline";
+
+export interface ListedJob {
+  readonly id: string;
+  readonly name: string;
+  readonly study: string;
+  readonly submitter: string;
+  readonly status: string;
+  /** The status as displayed: `FINISHED:EXECUTION_EXCEPTION` as `execution exception`. */
+  readonly statusText: string;
+  readonly category: StatusCategory;
+  readonly hasEnded: boolean;
+  readonly submittedAt: number | null;
+  readonly startedAt: number | null;
+  readonly duration: number | null;
+  readonly round: number | null;
+  readonly totalRounds: number | null;
+  /** Names of the actions that the server would probably deny for this job. */
+  readonly deniedActions: readonly string[];
+}
+
+/** Read the result of Python's `ListedJob.to_json()`; every text in the result is printable and bounded. */
+export function readListedJob(id: string, value: unknown): ListedJob {
+  const raw = asRecord(value);
+  const status = asText(raw["status"]);
+  const ended = raw["ended"] === true;
+  return {
+    id,
+    name: asText(raw["name"]),
+    study: asText(raw["study"]),
+    submitter: asText(raw["submitter"]),
+    status,
+    statusText: statusText(status) || "unknown",
+    category: statusCategory({ status, hasEnded: ended }),
+    hasEnded: ended,
+    submittedAt: asNumber(raw["submitted_at"]),
+    startedAt: asNumber(raw["started_at"]),
+    duration: asNumber(raw["duration"]),
+    round: asNumber(raw["round"]),
+    totalRounds: asNumber(raw["total_rounds"]),
+    deniedActions: asTexts(raw["refused"]),
+  };
+}
+
+/** Return the run time of a job in seconds, up to `now` if it is running; null if it never ran or is unknown. */
+export function elapsed(job: ListedJob, now: number): number | null {
+  if (job.duration !== null) return job.duration;
+  return job.startedAt === null ? null : Math.max(0, now - job.startedAt);
+}

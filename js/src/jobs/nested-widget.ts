@@ -1,0 +1,77 @@
+/** The view of another widget inside this one, created by the widget manager of the host. */
+
+import type { Model } from "../core/anywidget-model";
+import { h, setText, setVisible } from "../core/dom";
+
+interface HostWidgetView {
+  readonly el: HTMLElement;
+  remove(): void;
+}
+
+interface WidgetManager {
+  get_model(id: string): Promise<unknown>;
+  create_view(model: unknown): Promise<HostWidgetView>;
+}
+
+export interface NestedWidget {
+  readonly element: HTMLElement;
+  /** Show the widget of a reference, `IPY_MODEL_` and an id as ipywidgets writes it, or none. */
+  draw(reference: unknown): void;
+  dispose(): void;
+}
+
+const REFERENCE = /^IPY_MODEL_([0-9a-zA-Z-]{1,64})$/u;
+
+export function createNestedWidget(model: Model, onClose: () => void): NestedWidget {
+  const place = h("div", { class: "flw-child" });
+  const status = h("p", { class: "flw-child-words", role: "status" });
+  const close = h("button", { class: "flw-button flw-shut", type: "button" }, "Close");
+  close.addEventListener("click", onClose);
+  const element = h(
+    "div",
+    { class: "flw-below flw-live flw-plain" },
+    h("div", { class: "flw-below-head" }, status, close),
+    place,
+  );
+  let requestedId = "";
+  let shown: HostWidgetView | undefined;
+  setVisible(element, false);
+
+  async function load(id: string): Promise<void> {
+    const manager = (model as { widget_manager?: WidgetManager }).widget_manager;
+    try {
+      if (!manager) throw new Error("this front end cannot nest widgets");
+      const view = await manager.create_view(await manager.get_model(id));
+      if (requestedId !== id) {
+        view.remove();
+        return;
+      }
+      shown = view;
+      place.replaceChildren(view.el);
+      setText(status, "");
+      element.scrollIntoView?.({ block: "nearest" });
+    } catch (error) {
+      if (requestedId === id) setText(status, `Cannot be shown here: ${String(error)}`);
+    }
+  }
+
+  function clear(): void {
+    shown?.remove();
+    shown = undefined;
+    place.replaceChildren();
+    setText(status, "");
+  }
+
+  return {
+    element,
+    draw(reference) {
+      const id = typeof reference === "string" ? (REFERENCE.exec(reference)?.[1] ?? "") : "";
+      if (id === requestedId) return;
+      requestedId = id;
+      clear();
+      setVisible(element, id !== "");
+      if (id) void load(id);
+    },
+    dispose: clear,
+  };
+}
