@@ -68,7 +68,7 @@ class ManagedSession:
 
         Parameters
         ----------
-        word
+        id_or_name
             Its id, the beginning of its id, or its name; None for the last job: the one submitted or watched last
             here, or else the newest one of the study.
 
@@ -124,7 +124,7 @@ class ManagedSession:
 
         Parameters
         ----------
-        patience
+        timeout_s
             Seconds to wait for answers of which there was none before.
         """
         if self.session.state is not SessionState.READY:
