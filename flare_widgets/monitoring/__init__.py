@@ -1,4 +1,4 @@
-"""What is happening to a job: snapshots, the monitor that keeps them fresh, and why a job failed."""
+"""Job monitoring: snapshots, the monitor that keeps them fresh, and the diagnosis of failed jobs."""
 
 from .diagnosis import Evidence, Failure, LogText, diagnose
 from .diagnosis.collect import collect_evidence

@@ -1,6 +1,6 @@
-"""Where callbacks run: not on the thread that asks the server, so that a slow one hurts nobody else.
+"""Threads for callbacks, separate from the polling thread, so that a slow callback delays nothing else.
 
-There is a thread only while something is to be called, and one more only while all others are busy with slow calls.
+A thread exists only while there are calls to make; another one starts only while all others are busy.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-callbacks"
 
-_IDLE_TIMEOUT_S = 2.0  # seconds after which a thread that has nothing to do ends
+_IDLE_TIMEOUT_S = 2.0  # seconds after which an idle thread ends
 
 
 class CallbackPool:
-    """Runs calls one after the other where they belong together, and side by side where they do not."""
+    """Pool of daemon threads that run callbacks concurrently."""
 
     def __init__(self) -> None:
         self._queue: collections.deque[Callable[[], None]] = collections.deque()
@@ -26,7 +26,7 @@ class CallbackPool:
         self._idle_threads = 0
 
     def submit(self, callback: Callable[[], None]) -> None:
-        """Have `call` called soon, in another thread."""
+        """Run `callback` soon, in another thread."""
         with self._changed:
             self._queue.append(callback)
             if self._idle_threads >= len(self._queue):
@@ -48,14 +48,14 @@ class CallbackPool:
 
 
 class SerialExecutor:
-    """Calls that belong together: never two at a time, and always with the newest there is.
+    """Serialized calls of one callback: never two at a time, and always once more after the newest request.
 
     Parameters
     ----------
-    dispatcher
-        Who calls.
-    call
-        What to call; it is called once more whenever :meth:`request` came meanwhile.
+    pool
+        The pool that makes the calls.
+    callback
+        The function to call; it is called again if :meth:`request` was called meanwhile.
     """
 
     def __init__(self, pool: CallbackPool, callback: Callable[[], None]) -> None:
@@ -66,7 +66,7 @@ class SerialExecutor:
         self._is_running = False
 
     def request(self) -> None:
-        """Have it called soon, after the call that may be under way."""
+        """Schedule a call, after the one that may be running."""
         with self._lock:
             self._is_requested = True
             if self._is_running:
@@ -83,5 +83,5 @@ class SerialExecutor:
                 self._is_requested = False
             try:
                 self._callback()
-            except BaseException:  # also a callback's sys.exit(): the lane must stay open
+            except BaseException:  # also a callback's sys.exit(): the executor must stay usable
                 log.exception("a callback failed")

@@ -1,4 +1,4 @@
-"""A job watched from a terminal: one line that renews itself, and a summary at the end.
+"""Watching a job from a terminal: one self-updating line, and a summary at the end.
 
 Everything is printed in the caller's thread.
 """
@@ -20,20 +20,20 @@ from .job.snapshot import JobSnapshot
 from .job.summary import summarize
 from .monitor import Monitor
 
-_REFRESH_INTERVAL_S = 1.0  # seconds between two renewals without news: the clock in the line goes on
+_REFRESH_INTERVAL_S = 1.0  # seconds between two redraws without updates, so that the elapsed time advances
 
 
 class LiveLine:
-    """A job's line: on a terminal it is written over, anywhere else there is a line for each change.
+    """Status line of a job: rewritten in place on a terminal; elsewhere, one line for each change.
 
-    It uses no escape sequence, neither colour nor cursor: a carriage return and spaces do on every terminal.
+    It uses no escape sequences, neither colour nor cursor: a carriage return and spaces work on every terminal.
 
     Parameters
     ----------
     file
-        Where to print.
+        The stream to print to.
     indent
-        What stands before the line.
+        The text before the line.
     """
 
     def __init__(self, file: TextIO, indent: str = "") -> None:
@@ -44,33 +44,33 @@ class LiveLine:
         self._printed_key: tuple[object, ...] | None = None
 
     def show(self, snapshot: JobSnapshot, now: float | None = None) -> None:
-        """Show how it is now."""
+        """Show the current state of the job."""
         self.update(describe(snapshot, now), _change_key(snapshot))
 
     def update(self, sentence: str, change_key: tuple[object, ...]) -> None:
-        """Show a sentence about it; where lines cannot be written over, only when there is other news in it."""
+        """Show a sentence about the job; where lines cannot be rewritten, only if `change_key` differs."""
         line = self._indent + sentence
         if self._is_terminal:
-            # Not the last column: there, many a terminal goes to the next line.
+            # Not the last column: many terminals wrap there.
             self._overwrite(truncate(line, _terminal_width(self._file) - 1))
         elif self._printed_key != change_key:
             self._printed_key = change_key
             self.echo(line)
 
     def end_line(self) -> None:
-        """Leave the line as it is; what is shown next gets a line of its own."""
+        """Keep the current line; whatever is shown next gets a new line."""
         if self._shown:
             self._shown = ""
             self.echo("")
 
     def clear(self) -> None:
-        """Take the line off a terminal."""
+        """Erase the line from a terminal."""
         if self._shown:
             self._overwrite("")
             self._write("\r")
 
     def echo(self, text: str) -> None:
-        """Print something else, after :meth:`keep` or :meth:`clear`."""
+        """Print something else, after :meth:`end_line` or :meth:`clear`."""
         self._write(text + "\n")
 
     def _overwrite(self, line: str) -> None:
@@ -79,7 +79,7 @@ class LiveLine:
             self._shown = line
 
     def _write(self, text: str) -> None:
-        # A name that the terminal's encoding does not have must not end the watch.
+        # A name that the terminal's encoding cannot represent must not end the watch.
         encoding = getattr(self._file, "encoding", None) or "utf-8"
         self._file.write(text.encode(encoding, "replace").decode(encoding))
         self._file.flush()
@@ -122,19 +122,19 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
 
 
 def _change_key(snapshot: JobSnapshot) -> tuple[object, ...]:
-    """What is worth another line in a log."""
+    """Return the fields whose change deserves another line in a log."""
     return (
         snapshot.status,
         snapshot.rounds_begun,
         snapshot.failure,
         snapshot.is_zombie,
         snapshot.scheduling.reason,
-        bool(snapshot.trouble),  # its words count the attempts
+        bool(snapshot.trouble),  # its text counts the attempts
     )
 
 
 def _terminal_width(file: TextIO) -> int:
-    """The columns of the terminal that `file` is, as of now."""
+    """Return the current width of the terminal behind `file`, in columns."""
     try:
         told = 0 if "COLUMNS" in os.environ else os.get_terminal_size(file.fileno()).columns
     except (ValueError, OSError):

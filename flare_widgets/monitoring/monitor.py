@@ -1,7 +1,7 @@
-"""The monitor: watches jobs without blocking anybody.
+"""Job monitor that never blocks its callers.
 
-One daemon thread a session, while that session watches something. It asks the server for facts, folds them into
-snapshots, and tells the watches. It never prints: what there is to say stands in the snapshot.
+There is one daemon thread per session, while anything is watched. It polls the server, applies the updates to the
+snapshots, and notifies the watches. It never prints: every message is in a snapshot.
 """
 
 from __future__ import annotations
@@ -35,27 +35,26 @@ log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-monitor"
 
-_ACTIVITY_INTERVAL_S = 2.0  # seconds between two questions to a site what it does, where the log may not be read
-_HUNG_ACTIVITY_INTERVAL_S = 15.0  # ... when it did not answer, or nobody may ask it
+_ACTIVITY_INTERVAL_S = 2.0  # seconds between two polls of a site's activity, if the log may not be read
+_HUNG_ACTIVITY_INTERVAL_S = 15.0  # ... if it did not answer, or cannot be reached
 _SYSTEM_INTERVAL_S = 10.0  # as often as sites report to the server
-_CONNECTION_CHECK_INTERVAL_S = (
-    0.5  # seconds between two looks at whether the server is still heard; nothing is sent for them
-)
-_MAX_BACKOFF_S = 8.0  # seconds between two looks at a job whose server does not answer
-_INTERNAL_ERROR_DELAY_S = 5.0  # seconds until the next look after a mistake of our own
-_MAX_FINAL_FETCHES = 2  # histories of ended jobs that are fetched at the same time
+# Seconds between two checks of whether the server is still heard; nothing is sent for them.
+_CONNECTION_CHECK_INTERVAL_S = 0.5
+_MAX_BACKOFF_S = 8.0  # seconds between two polls of a job whose server does not answer
+_INTERNAL_ERROR_DELAY_S = 5.0  # seconds until the next poll after an internal error
+_MAX_FINAL_FETCHES = 2  # concurrent fetches of the history of ended jobs
 
 
 class Monitor:
-    """Watches any number of jobs of one session.
+    """Monitor for any number of jobs of one session.
 
     Parameters
     ----------
     session
-        Whose jobs.
+        The session whose jobs are watched.
     poll_interval
-        Seconds between two looks at a job; when not given, as often as something may have changed: twice a second
-        after a submit or a change, rarely when a job waits or its rounds are long.
+        Seconds between two polls of a job; if not given, it adapts: twice a second
+        after a submit or a change, rarely if a job waits or its rounds are long.
     """
 
     def __init__(self, session: Session, poll_interval: float | None = None) -> None:
@@ -74,24 +73,24 @@ class Monitor:
         self._system_watches: set[SystemWatch] = set()
         self._job_list = JobListPoller(session, self._wake)
         self._is_woken = False
-        self._disconnect_reason = ""  # in words, that the session is connecting again, or the server silent
+        self._disconnect_reason = ""  # a message while the session is reconnecting or the server is silent
         self._suspended_until = 0.0
 
     def watch(self, job_id: str, cb: Callable[..., bool] | None = None, *cb_args: Any, **cb_kwargs: Any) -> Watch:
-        """Begin to watch a job; returns at once.
+        """Start to watch a job; returns immediately.
 
         Parameters
         ----------
         job_id
             The job.
         cb
-            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look in a thread of
-            its own; what it prints lands in the cell that called `watch`. When it returns False the watch ends.
-            When it raises, this watch ends, others go on.
+            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each poll in a separate
+            thread; its output appears in the cell that called `watch`. If it returns False the watch ends.
+            If it raises, this watch ends, others continue.
         """
         callback = None
         if cb is not None:
-            # In a notebook, output goes where the context says: to the cell that began to watch.
+            # In a notebook, the context decides which cell gets the output: the one that called `watch`.
             context = contextvars.copy_context()
 
             def callback(session: Session, meta: dict[str, Any]) -> bool:
@@ -110,7 +109,7 @@ class Monitor:
         return watch
 
     def watch_jobs(self) -> JobsWatch:
-        """Begin to watch all jobs of the session's study, as a list of them; returns at once."""
+        """Start to watch all jobs of the session's study, as a list; returns immediately."""
         watch = JobsWatch(self._job_list, self._callback_pool)
         with self._changed:
             self._job_list.watches.append(watch)
@@ -119,7 +118,7 @@ class Monitor:
         return watch
 
     def watch_system(self) -> SystemWatch:
-        """Return a watch of the server and its sites, that asks nothing before :meth:`.SystemWatch.resume`."""
+        """Return a watch of the server and its sites, which sends nothing before :meth:`.SystemWatch.resume`."""
 
         def join(watch: SystemWatch) -> None:
             with self._changed:
@@ -130,12 +129,12 @@ class Monitor:
         return SystemWatch(self.session, join)
 
     def pause(self) -> None:
-        """Ask the server nothing more, until :meth:`resume`; watches stay."""
+        """Stop polling until :meth:`resume`; the watches stay."""
         self._paused = True
         self._wake()
 
     def resume(self) -> None:
-        """Go on, at once."""
+        """Resume polling immediately."""
         self._paused = False
         with self._changed:
             for job in self._jobs.values():
@@ -172,7 +171,7 @@ class Monitor:
             self._run_once()
 
     def _run_once(self) -> None:
-        """Take what has arrived, ask for what is due, and tell the watches; never waits."""
+        """Process received answers, send due polls, and update the watches; never waits."""
         with self._changed:
             jobs, systems = list(self._jobs.values()), list(self._system_watches)
         try:
@@ -184,12 +183,12 @@ class Monitor:
             for system in systems:
                 system.run_once(self._wake, self._disconnect_reason)
             self._update_job_list(jobs)
-        except Exception:  # whatever it was: a job must not be thought to be watched when it is not
+        except Exception:  # whatever the error: the polling must not stop silently
             log.exception("a mistake in the monitor; it goes on")
             self._suspended_until = time.monotonic() + _INTERNAL_ERROR_DELAY_S
 
     def _wait(self) -> bool:
-        """Wait until something is due or has arrived; False when nothing is watched any more."""
+        """Wait until something is due or has arrived; return False when nothing is watched any more."""
         with self._changed:
             for job_id, job in list(self._jobs.items()):
                 job.watches = [w for w in job.watches if not w.done]
@@ -208,7 +207,7 @@ class Monitor:
 
     def _seconds_until_due(self) -> float | None:
         now = time.monotonic()
-        # What is paused asks nothing; but a history that is being fetched must not be waited for without end.
+        # Paused jobs are not polled; but a running final fetch must not be waited for indefinitely.
         due = [
             now + j.final_fetch.seconds_left
             for j in self._jobs.values()
@@ -226,7 +225,7 @@ class Monitor:
         return max(0.0, max(min(due), self._suspended_until) - now) if due else None
 
     def _has_observers(self) -> bool:
-        """Whether anybody wants to know at once that the server is lost."""
+        """Return whether any watch must show a disconnect immediately."""
         jobs, systems = self._jobs.values(), self._system_watches
         return (
             self._job_list.has_observers
@@ -235,7 +234,7 @@ class Monitor:
         )
 
     def _detect_disconnect(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
-        """Say that the server is lost; ask at once when it is back, instead of when the next look was due."""
+        """Set the disconnect message; poll immediately after a reconnect instead of at the next due time."""
         lost = disconnect_reason(self.session)
         if lost:
             for job in jobs:
@@ -251,7 +250,7 @@ class Monitor:
         self._disconnect_reason = lost
 
     def _sources_to_poll(self, job: WatchedJob) -> list[str]:
-        """The names of the sources that a job is to be asked from."""
+        """Return the names of the polls that a job needs."""
         if not job.active_watches or (job.snapshot.ended and not job.needs_meta):
             return []
         names = [] if job in self._batch_poll.jobs else ["status"]
@@ -289,7 +288,7 @@ class Monitor:
         return polls.poll_activity(job.snapshot.job_id, name)
 
     def _start_status_polls(self, jobs: Iterable[WatchedJob], due: list[WatchedJob]) -> None:
-        """Ask how each job is, by whichever commands cost the server least."""
+        """Poll the status of jobs, by the commands that cost the server least."""
         if due:
             self._batch_poll.start_if_cheaper([job for job in jobs if self._can_use_list(job)], due)
         for job in due:
@@ -297,8 +296,8 @@ class Monitor:
                 self._start_poll(job, "status", polls.poll_status(job.snapshot.job_id, self._clock_offset))
 
     def _can_use_list(self, job: WatchedJob) -> bool:
-        """Whether a list would do for a job that is, or will soon be, to be looked at."""
-        # Callbacks want the whole meta, and so does a job of which nothing is known yet.
+        """Return whether a job is due, or almost due, and its status can be read from a list."""
+        # Callbacks need the whole meta, and so does a job without any data yet.
         if (
             job.needs_meta
             or job.is_unlisted
@@ -316,7 +315,7 @@ class Monitor:
         polling.start()
 
     def _receive(self, jobs: Iterable[WatchedJob]) -> None:
-        """Take the answers that have come."""
+        """Process the answers that have arrived."""
         for job in jobs:
             facts: list[Update] = []
             for name, polling in list(job.pending_polls.items()):
@@ -326,7 +325,7 @@ class Monitor:
                     del job.pending_polls[name]
                     self._handle_error(job, e)
                     continue
-                except Exception:  # a source met what nobody thought of: the others go on
+                except Exception:  # an unexpected error in one poll: the others continue
                     log.exception("the source %s of job %s failed", name, job.snapshot.job_id)
                     del job.pending_polls[name]
                     job.due[name] = time.monotonic() + _INTERNAL_ERROR_DELAY_S
@@ -368,11 +367,11 @@ class Monitor:
         if job.snapshot.status != before.status:
             job.due.clear()
             job.stall_check_due = 0.0
-            if before.failure is not None:  # whatever it waited for, it goes on
+            if before.failure is not None:  # the reason for the stall is gone
                 job.snapshot = apply_updates(job.snapshot, [Diagnosed(None, time.time())])
 
     def _publish(self, jobs: Iterable[WatchedJob]) -> None:
-        """Bring every watch up to date, also one that was paused; and have the history of ended jobs fetched."""
+        """Update every watch, including paused ones, and start the final fetch of ended jobs."""
         self._start_stall_check(jobs)
         fetching = sum(j.final_fetch is not None and not j.final_fetch.is_done for j in jobs)
         for job in jobs:
@@ -386,7 +385,7 @@ class Monitor:
                 watch._update(job.snapshot, job.meta, is_final=final, siblings=watching if final else ())
 
     def _update_job_list(self, jobs: Iterable[WatchedJob]) -> None:
-        """Bring those up to date who watch all jobs."""
+        """Update the watches of the job list."""
         if not self._job_list.watches:
             return
         news = self._job_list.run_once(self._paused, self._clock_offset, self._disconnect_reason)
@@ -397,7 +396,7 @@ class Monitor:
                 watch.notify()
 
     def _start_stall_check(self, jobs: Iterable[WatchedJob]) -> None:
-        """Have it found out why a job does not come along: of one at a time, and of each now and then."""
+        """Start a stall check for at most one job at a time, and for each job at intervals."""
         now = time.monotonic()
         if self._paused or any(job.stall_check is not None for job in jobs):
             return
@@ -434,7 +433,7 @@ class Monitor:
                 job.retry_count = 0
                 self._apply(job, [ListedStatus(status, wall)])
             else:
-                # What else is new with the new status stands in its meta. A job of another study is not listed.
+                # The rest of the change is in its meta. A job of another study is not listed.
                 job.needs_meta, job.is_unlisted = True, not status
                 job.due["status"] = 0.0
 

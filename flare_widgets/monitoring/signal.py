@@ -1,4 +1,4 @@
-"""Who is told of a new snapshot."""
+"""Signal that publishes new snapshots to its listeners."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ log = logging.getLogger("flare_widgets")
 
 
 class Signal(Generic[S]):
-    """Functions that are called with each new snapshot. All methods may be called from any thread."""
+    """Listeners that are called with each new snapshot. All methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[S], None]] = []
 
     def subscribe(self, listener: Callable[[S], None]) -> Callable[[], None]:
-        """Have `listener` called; return what ends that (and may be called twice)."""
+        """Add a listener; return an unsubscribe function (which may be called twice)."""
         with self._lock:
             self._listeners.append(listener)
 
@@ -32,7 +32,7 @@ class Signal(Generic[S]):
         return remove
 
     def publish(self, snapshot: S) -> None:
-        """Call all of them, with no lock held. One that fails is logged, and fails nobody else."""
+        """Call all listeners, with no lock held. An exception in one is logged, and does not affect the others."""
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:

@@ -1,4 +1,4 @@
-"""Why a job ended badly or never started, in one plain sentence. Pure: from what is known, never by asking."""
+"""Diagnosis of failed and unstarted jobs in one plain sentence. Pure: uses collected data, sends no requests."""
 
 from .model import FAILURE_KINDS, Evidence, Failure, LogText
 from .root_cause import diagnose

@@ -1,18 +1,18 @@
-"""What is known about a job that may have failed, gathered from whoever may be asked.
+"""Collecting the evidence about a job that may have failed, from everyone the user may query.
 
-What is asked, in this order, the questions of one step at once:
+The requests, in this order; those of one step are sent at the same time:
 
-1. The server: who is connected and what runs (`view`); what its own log says about the job, and for an aborted job
-   its audit log (`shell_commands`); the log of the job's process on the server, by ``tail`` while that process may
-   live and by `get_job_log` after the end, when FLARE has moved it into the stored result.
-2. The job's sites, those first that the server blames (a few of them, if they are many): the end of the job's
-   ``error_log.txt`` and ``log.txt``, and what the site's own log says about the job (`shell_commands` there). A site
-   keeps them after the job's end. While the job runs, also what the site runs (`view`).
-3. For sites that could not be asked: the ``ERRORLOG_`` components that sites sent to the server (`list_job`,
+1. The server: connected sites and running jobs (`view`); the lines of its own log about the job and, for an aborted
+   job, its audit log (`shell_commands`); the log of the job's process on the server, by ``tail`` while that process may
+   be alive and by `get_job_log` after the end, when FLARE has moved it into the stored result.
+2. The job's sites, those blamed by the server first (a few of them, if there are many): the end of the job's
+   ``error_log.txt`` and ``log.txt``, and the lines of the site's own log about the job (`shell_commands` there). A site
+   keeps them after the job's end. While the job runs, also what the site is running (`view`).
+3. For sites that could not be queried: the ``ERRORLOG_`` components that sites sent to the server (`list_job`,
    `download_job_components`).
 
-Each costs the server 5 to 10 ms. Sites that do not answer cost one time-out of a command, however many they are.
-What cannot be had becomes a sentence.
+Each request costs the server 5 to 10 ms. Unresponsive sites cost one command timeout, however many they are.
+Anything unavailable is recorded as a sentence.
 """
 
 from __future__ import annotations
@@ -38,42 +38,42 @@ from .server_blame import find_blamed_sites
 T = TypeVar("T")
 
 MAX_SITES = 8
-"""How many sites are asked at most."""
+"""Maximum number of sites that are queried."""
 
 STEP_TIMEOUT_S = 7.0
-"""Seconds that the answers to the questions of one step are waited for."""
+"""Timeout in seconds for the answers of one step."""
 
-_JOB_TAIL_OPTION = "-n400"  # of a job's log: the rounds before the end, and a long traceback
+_JOB_TAIL_OPTION = "-n400"  # of a job's log: enough for the rounds before the end, and a long traceback
 _ERROR_TAIL_OPTION = "-n200"
-_MAX_LINES = 400  # lines of what the server sends whole
-_JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # it becomes part of paths
+_MAX_LINES = 400  # lines kept of logs that the server sends whole
+_JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # it becomes part of file paths
 _NO_FILE = re.compile(r"(?:tail|grep|cat): .*(?:cannot open|No such file)")
 _ABORT_AUDIT = re.compile(r"\[U:([^\]]{1,200})\]\[A:abort_job")
 
-ResultOrError = Any  # a command's result, or the exception that came instead
+ResultOrError = Any  # a command's result, or the exception raised instead
 
 
 def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
-    """Ask for everything that helps to explain how a job ended, or why it does not start.
+    """Collect everything that helps to explain how a job ended, or why it does not start.
 
-    Blocks: mostly for a tenth of a second, for each of three steps at most :data:`END_TIMEOUT_S`. Works while the job
-    runs, at its end and long after, for every role: what may not or cannot be read is said in the evidence.
+    Blocks: usually for a tenth of a second, at most :data:`STEP_TIMEOUT_S` for each of three steps. Works while the job
+    runs, at its end and long after, for every role: anything forbidden or unreadable is noted in the evidence.
 
     Parameters
     ----------
     session
-        An open session. Nothing is written but a folder that is removed again.
+        An open session. Nothing is written except a folder that is removed again.
     meta
-        The job's meta, as :meth:`.Session.get_job_meta` gives it.
+        The job's meta, as returned by :meth:`.Session.get_job_meta`.
 
     Returns
     -------
     Evidence
-        What :func:`.explain` needs. If the server cannot be asked at all, the meta and why.
+        The input of :func:`.diagnose`. If the server cannot be reached at all, the meta and the reason.
 
     Examples
     --------
-    >>> failure = explain(gather(session, session.get_job_meta(job_id)))
+    >>> failure = diagnose(collect_evidence(session, session.get_job_meta(job_id)))
     >>> print(failure)
     site-2 failed in round 2, in train.py line 11: ValueError: shapes (10,) and (12,) not aligned
     Correct train.py line 11 and submit the job again (%flare submit).
@@ -183,7 +183,7 @@ class _Collector:
             if site in components:
                 self._add_log(site, "errors", components[site])
             if self._blamed_sites and site not in self._blamed_sites:
-                continue  # it is no loss
+                continue  # the log of a site that is not blamed is not needed
             where = f"its administrator can read {self._job_id}/log.txt in the site's folder"
             errors_only = ", of which only the errors were sent to the server" if site in components else ""
             if why == "":
@@ -194,7 +194,7 @@ class _Collector:
                 self._add_missing(f"{site}'s log{errors_only}", why, where)
 
     def _select_sites(self, connected: Sequence[str] | None) -> list[str]:
-        """Whom to ask."""
+        """Return the sites to query."""
         details = self._meta.get("job_deploy_detail")
         lines = details if isinstance(details, list) else []
         named = [str(line).partition(":")[0].strip() for line in lines]
@@ -207,11 +207,11 @@ class _Collector:
         return sites[:MAX_SITES]
 
     def _may_run_job(self, entry: Mapping[str, Any]) -> bool:
-        """Whether a site may run the job, by an entry of what it says it runs."""
+        """Return whether a site may be running the job, given an entry of its report of running jobs."""
         return entry.get("status") != "no_jobs" and entry.get("job_id") in (self._job_id, None)
 
     def _download_error_logs(self, sites: Iterable[str]) -> dict[str, str]:
-        """The logs of errors that sites sent to the server, by the site's name."""
+        """Return the error logs that sites sent to the server, by site name."""
         wanted = {f"ERRORLOG_{site}": site for site in sites}
         try:
             if not wanted.keys() & set(self._session.list_job_components(self._job_id)):
@@ -244,7 +244,7 @@ class _Collector:
         return sanitize(users[0]) if users else ""
 
     def _send_all(self, requests: Mapping[Any, Command[Any]]) -> dict[Any, ResultOrError]:
-        """Ask everything at once; for each, the answer or the exception."""
+        """Send all commands at once; return the result or the exception of each."""
         answers: dict[Any, ResultOrError] = {}
         futures: dict[Any, concurrent.futures.Future[Any]] = {}
         for key, command in requests.items():
@@ -259,7 +259,7 @@ class _Collector:
             except concurrent.futures.TimeoutError:
                 future.cancel()
                 answers[key] = NoReply("no answer in time")
-            except Exception as e:  # also of an answer that makes no sense: the others still count
+            except Exception as e:  # also for malformed answers: the others still count
                 answers[key] = e
         return answers
 

@@ -1,4 +1,4 @@
-"""What an exception in somebody's log means for the job: which kind of failure, of whose code. Pure."""
+"""Classification of logged exceptions: the kind of failure, and the code responsible. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...formatting.text import sanitize
 from .phrasing import to_one_line
 from .tracebacks import ParsedTraceback
 
-# What FLARE says of a part of a configuration that it could not make an object from.
+# FLARE's message about a part of a configuration that it could not instantiate.
 _CONFIG_ERROR = re.compile(
     r"Error processing '(?P<config>[^']*)' in element '.*': path: '(?P<path>[^']*)', exception: '(?P<why>.*)'",
     re.DOTALL,
@@ -27,17 +27,17 @@ _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 
 @dataclass(frozen=True)
 class ExceptionFinding:
-    """A participant with an exception in its log; the fields as those of :class:`.Failure`.
+    """A participant with an exception in its log; undocumented fields are those of :class:`.Failure`.
 
     Attributes
     ----------
-    what, why
-        For a class that cannot be loaded or is forbidden: what about it, and the reason. For a missing package:
+    subject, reason
+        For a class that cannot be loaded or is forbidden: the problem with it, and the reason. For a missing package:
         its name.
-    origin
-        In brackets, the exception that it came from.
-    early
-        Whether it was raised before the participant's first round.
+    cause_note
+        In parentheses, the exception that caused it.
+    is_before_first_round
+        True if it was raised before the participant's first round.
     """
 
     site: str
@@ -54,26 +54,26 @@ class ExceptionFinding:
     is_before_first_round: bool = False
 
     def is_same_as(self, other: ExceptionFinding) -> bool:
-        """Whether it is the same mistake, elsewhere."""
+        """Return whether `other` is the same error at another participant."""
         return (self.kind, self.subject, self.file, self.line) == (other.kind, other.subject, other.file, other.line)
 
 
 def is_config_error(traceback: ParsedTraceback) -> bool:
-    """Whether it is about a part of a configuration that FLARE could not make an object from."""
+    """Return whether the traceback is about a part of a configuration that FLARE could not instantiate."""
     return any(_CONFIG_ERROR.search(one.message) or _FORBIDDEN_CLASS.search(one.message) for one in traceback.chain)
 
 
 def classify(site: str, traceback: ParsedTraceback, log: tuple[str, ...]) -> ExceptionFinding:
-    """Say what an exception means.
+    """Classify an exception.
 
     Parameters
     ----------
     site
-        In whose log it is: ``server`` or a site's name.
-    trace
+        The participant whose log it is in: ``server`` or a site's name.
+    traceback
         The exception.
     log
-        The lines that end with it.
+        The log lines that end with it.
     """
     site = sanitize(site, 80)
     forbidden = _search_chain(_FORBIDDEN_CLASS, traceback)
@@ -95,7 +95,7 @@ def classify(site: str, traceback: ParsedTraceback, log: tuple[str, ...]) -> Exc
     built = unloaded or (_ARGUMENTS_ERROR.search(config["why"]) if config else None)
     missing = next((one for one in traceback.chain if _NO_MODULE.search(one.message)), None)
     package = _search_chain(_NO_MODULE, traceback)
-    # A module that is the first part of the class's own path is not a package, but a misspelt path.
+    # A module that is the first part of the class's own path is a misspelt path, not a package.
     if missing and package and not (built and f"{built['class']}.".startswith(f"{package.group(1)}.")):
         found = _build_finding(site, "missing-package", traceback, log)
         return replace(found, error=missing.error, subject=sanitize(package.group(1), 100), is_before_first_round=True)
@@ -114,7 +114,7 @@ def classify(site: str, traceback: ParsedTraceback, log: tuple[str, ...]) -> Exc
             reason=why,
             is_before_first_round=True,
         )
-    if config:  # a class of the user's raised while it was made
+    if config:  # a user's class raised in its constructor
         traceback = next(one for one in reversed(traceback.chain) if one.user_frame)
     kind = "server-exception" if site == "server" else "client-exception"
     found = _build_finding(site, "timeout" if "Timeout" in traceback.type else kind, traceback, log)
@@ -132,15 +132,15 @@ def _build_finding(site: str, kind: str, traceback: ParsedTraceback, log: tuple[
 
 
 def _search_chain(pattern: re.Pattern[str], traceback: ParsedTraceback) -> re.Match[str] | None:
-    """The first match in the message of an exception or of those it came from."""
+    """Return the first match in the messages of an exception and its causes."""
     return next((match for one in traceback.chain if (match := pattern.search(one.message))), None)
 
 
 def _config_file(match: re.Match[str]) -> str:
-    """The name of the configuration file that is told of."""
+    """Return the name of the configuration file in FLARE's message."""
     return sanitize(PurePosixPath(match["config"]).name)
 
 
 def _config_location(match: re.Match[str]) -> str:
-    """Where in a configuration, in brackets."""
+    """Return the location in a configuration, in parentheses."""
     return f"({_config_file(match)}, {sanitize(match['path'])})"

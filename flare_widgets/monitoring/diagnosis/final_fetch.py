@@ -1,6 +1,6 @@
-"""What can be learned of a job once it has ended: its whole log, its metrics, and why it failed.
+"""Final fetch for a job that has ended: its whole log, its metrics, and the diagnosis if it failed.
 
-That takes a download and some commands, so it runs in a thread of its own, for as long as that takes.
+That takes a download and several commands, so it runs in a separate thread.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ log = logging.getLogger("flare_widgets.monitoring")
 THREAD_NAME = "flare-aftermath"
 
 MAX_RESULT_BYTES = 32 << 20
-"""Bytes of a job's result that are downloaded to learn its history; of a larger one only the log is asked for."""
+"""Largest job result, in bytes, that is downloaded for its history; of a larger one only the log is requested."""
 
 TIMEOUT_S = 20.0
-"""Seconds after which the watch ends with what is known by then."""
+"""Timeout in seconds, after which the watch ends with the data received so far."""
 
 
 class _ResultTooLarge(Exception):
@@ -39,20 +39,20 @@ class _ResultTooLarge(Exception):
 
 
 class FinalFetch:
-    """The facts about a job that has ended, being fetched.
+    """Background fetch of the data of a job that has ended.
 
     Parameters
     ----------
     session
-        Whom to ask.
+        The session to send commands with.
     job_id
         The job.
     meta
-        Its final meta.
+        The job's final meta.
     clock
-        How the server's times relate to ours.
-    wake
-        Called, in this thread, when `over` has become true.
+        The offset of the server's clock and time zone.
+    on_done
+        Called, in this thread, when `is_done` has become true.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class FinalFetch:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until it is over at the latest."""
+        """Seconds until the timeout; 0 when the fetch is done."""
         return 0.0 if self._is_finished else max(0.0, self._deadline - time.monotonic())
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing more to wait for."""
+        """True if there is nothing more to wait for."""
         return self.seconds_left == 0.0
 
     @property
     def updates(self) -> list[Update]:
-        """What was learned, once it is over."""
+        """The updates fetched, once the fetch is done."""
         if self._is_finished:
             return self._updates
         late = GroupUnavailable("metrics", f"the job's result did not come within {TIMEOUT_S:.0f} s", time.time())

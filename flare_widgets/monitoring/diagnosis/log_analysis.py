@@ -1,4 +1,4 @@
-"""What the logs say about a failure: tracebacks, the last round, how processes ended. Pure."""
+"""Log analysis for failed jobs: tracebacks, the last round, process exits. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TIMED_OUT = re.compile(r"time[d]?[ -]?out", re.IGNORECASE)
 
 
 class ProcessExit(NamedTuple):
-    """How a process ended: the kind of failure, words for it, the last relevant lines, and whose they are."""
+    """Exit of a process: the kind of failure, a description, the last relevant log lines, and the owner of that log."""
 
     kind: str
     description: str
@@ -43,25 +43,25 @@ class ProcessExit(NamedTuple):
 
 
 class LogAnalysis:
-    """The logs of some evidence, read once.
+    """Logs of some evidence, parsed once.
 
     Parameters
     ----------
     evidence
-        What is known.
+        The evidence.
 
     Attributes
     ----------
     round
-        The last round that began before the job failed; None when not known.
-    tasks
-        How many of the workflow's tasks ended in which way (``OK``, ``TIMEOUT``, ...), as far as the log goes.
+        The last round that began before the job failed; None if unknown.
+    task_outcomes
+        The number of the workflow's tasks by result (``OK``, ``TIMEOUT``, ...), as far as the log goes.
     sites
-        The sites of which there is a log.
+        The sites whose logs are available.
     is_still_running
-        Whether the server's log of the job is known, and says nothing of an end.
+        True if the server's log of the job is available and records no end.
     has_workflow_failed
-        Whether the workflow on the server ended with an exception.
+        True if the workflow on the server ended with an exception.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -80,25 +80,25 @@ class LogAnalysis:
         )
 
     def records(self, owner: str, *kinds: str) -> list[LogRecord]:
-        """The records of the first of these logs that there is."""
+        """Return the records of the first of these kinds of logs that is available."""
         return next((self._records[owner, one] for one in kinds if (owner, one) in self._records), [])
 
     def round_phrase(self, default: str = "") -> str:
-        """The last round that began, as part of a sentence: counted from 1, as people do and FLARE does not."""
+        """Return the last round that began as a phrase, counted from 1, as people do and FLARE does not."""
         return default if self.round is None else f" in round {self.round + 1}"
 
     def tail(self, owner: str, last_index: int | None = None) -> tuple[str, ...]:
-        """The last lines of somebody's log of the job, or of what else there is of theirs."""
+        """Return the last lines of a participant's log of the job, or else of the other logs of that participant."""
         return tail(self.records(owner, "job", "errors", "parent", "remembered"), last_index)
 
     def tail_until_last_task(self) -> tuple[str, ...]:
-        """The last lines of the server's log of the job, until the end of the last task."""
+        """Return the last lines of the server's log of the job, up to the end of the last task."""
         records = self.records("server", "job")
         ends = [index for index, record in enumerate(records) if _TASK_END.search(record.message)]
         return tail(records, ends[-1] if ends else None)
 
     def last_error(self, owner: str) -> str:
-        """The last error in somebody's logs, in one line; empty if there is none."""
+        """Return the last error in a participant's logs, in one line; empty if there is none."""
         for what in ("job", "errors", "remembered"):
             for record in reversed(self._records.get((owner, what), [])):
                 if _is_error(record) or what == "remembered":
@@ -106,7 +106,7 @@ class LogAnalysis:
         return ""
 
     def find_exception(self, owner: str) -> ExceptionFinding | None:
-        """The last exception in somebody's logs that has to do with the user's code, or else the last one."""
+        """Return the last exception in a participant's logs that involves the user's code, or else the last one."""
         best: tuple[LocatedTraceback, list[LogRecord]] | None = None
         for what in ("errors", "job"):
             records = self._records.get((owner, what), [])
@@ -115,7 +115,7 @@ class LogAnalysis:
             ]
             users = [found for found in traces if found.traceback.user_frame or is_config_error(found.traceback)]
             if users:
-                # The same one is often logged again, with words of FLARE's around it.
+                # The same exception is often logged again, wrapped in FLARE's own message.
                 first = next(f for f in users if _location(f.traceback) == _location(users[-1].traceback))
                 return classify(owner, first.traceback, tail(records, first.record_index))
             if traces and best is None:
@@ -123,7 +123,7 @@ class LogAnalysis:
         return classify(owner, best[0].traceback, tail(best[1], best[0].record_index)) if best else None
 
     def sites_with_errors(self) -> list[str]:
-        """The sites whose logs tell of an error, or whose process of the job ended with one."""
+        """Return the sites whose logs contain an error, or whose job process exited with one."""
         return [site for site in self.sites if any(map(_is_error_or_failed_exit, self._site_records(site)))]
 
     def _site_records(self, site: str) -> Iterator[LogRecord]:
@@ -132,7 +132,7 @@ class LogAnalysis:
                 yield from records
 
     def find_exit(self, site: str) -> ProcessExit | None:
-        """How a site's process of the job ended without a traceback."""
+        """Return the exit of a site's job process that left no traceback."""
         name = sanitize(site, 80)
         own = self.records(site, "job", "errors")
         for index in reversed(range(len(own))):
@@ -179,11 +179,11 @@ class LogAnalysis:
         return None
 
     def _has_failed_exit(self, site: str) -> bool:
-        """Whether the site itself says that its process of the job ended with an error."""
+        """Return whether the site's own log says that its job process exited with an error."""
         return any(map(_is_error_or_failed_exit, self._records.get((site, "parent"), ())))
 
     def _reported_failure(self, site: str) -> str:
-        """What the server heard from the site's own process about the end of its process of the job."""
+        """Return the site process's report to the server about the exit of its job process."""
         for record in self._records.get(("server", "parent"), ()):
             match = _REPORTED_FAILURE.search(record.message)
             if match and match.group(1) == site:
@@ -206,18 +206,18 @@ def _exit_phrase(code: str | None) -> str:
 
 
 def _is_error_or_failed_exit(record: LogRecord) -> bool:
-    """Whether a record is of an error, or of a process that ended with one."""
+    """Return whether a record is an error, or reports a process that exited with one."""
     code = _RETURN_CODE.search(record.message)
     return _is_error(record) or (code is not None and code.group(1) != "0")
 
 
 def _is_error(record: LogRecord) -> bool:
-    """Whether a record is of an error, and not of what the end of a job does to a site that is well."""
+    """Return whether a record is an error that is not just a side effect of the job's end on a healthy site."""
     return record.is_error and not _ABORT_CONSEQUENCE.search(record.message)
 
 
 def _find_round(records: list[LogRecord]) -> int | None:
-    """The round that a job was in when it failed; after that, FLARE may still begin another one."""
+    """Return the round that a job was in when it failed; FLARE may still begin another one after that."""
     found = None
     for record in records:
         if _FAILURE_MARK.search(record.message):

@@ -1,4 +1,4 @@
-"""What is known of a failure, and what is said of it: frozen, plain, JSON-able data."""
+"""Evidence of a failure, and its diagnosis: frozen, plain, JSON-able data."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ FAILURE_KINDS = (
     "timeout",
     "unknown",
 )
-"""The ways a job ends badly or never starts."""
+"""Kinds of failure: the ways in which a job ends badly or never starts."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job ended badly or does not start.
+    """Diagnosis of a job that ended badly or does not start.
 
-    All text is cleaned and bounded; for HTML it must still be escaped.
+    All text is sanitized and bounded; for HTML it must still be escaped.
 
     Attributes
     ----------
     sentence
-        What happened: who, where, what. An inference says "probably".
+        The failure in one sentence: participant, place, error. An inference says "probably".
     kind
         One of :data:`FAILURE_KINDS`.
     site
-        Who failed: a site's name, ``server``, or empty when not known. When several sites failed alike, the first.
+        The failed participant: a site's name, ``server``, or empty if unknown. If several failed alike, the first.
     error
-        The exception's type and message, such as ``ValueError: shapes not aligned``; empty when there was none.
+        The exception's type and message, such as ``ValueError: shapes not aligned``; empty if there was none.
     round
         The number of the round in which it happened, as FLARE counts (mostly from 0; the sentence counts from 1); None
-        when not known.
+        if unknown.
     file, line, function, code
-        Where in the user's code, as far as a traceback tells: the file relative to the job's ``custom`` folder (or
-        the configuration that is wrong), the line's number from 1, the function, the line's text.
+        The location in the user's code, as far as a traceback shows: the file relative to the job's ``custom``
+        folder (or the faulty configuration), the line number from 1, the function, the line's text.
     log, log_of
-        The last relevant lines of a log, oldest first, and whose log it is.
+        The last relevant lines of a log, oldest first, and the owner of that log.
     next_step
-        What to do about it.
+        The recommended action.
     missing
-        What could not be had, a sentence each: whose log, why, and who can read it where.
+        Unavailable evidence, a sentence each: the log, the reason, and who can read it and where.
     """
 
     sentence: str
@@ -68,12 +68,12 @@ class Failure:
     missing: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data; :meth:`from_json` reads it back."""
+        """Return JSON-able data; :meth:`from_json` reads it back."""
         return {**dataclasses.asdict(self), "log": list(self.log), "missing": list(self.missing)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Failure:
-        """Read what :meth:`to_json` wrote; fields of a later version are ignored."""
+        """Create an object from the output of :meth:`to_json`; fields of a later version are ignored."""
         fields = _known_fields(cls, data)
         fields["log"] = tuple(data.get("log", ()))
         fields["missing"] = tuple(data.get("missing", ()))
@@ -85,17 +85,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class LogText:
-    """A piece of a log, as it was given.
+    """Excerpt of a log, as received.
 
     Attributes
     ----------
     of
-        Whose: ``server`` or a site's name.
+        The owner: ``server`` or a site's name.
     what
-        ``job`` for the log of the job's process, ``errors`` for the errors in it, ``parent`` for what the
-        participant's own log says about the job, ``remembered`` for what the parts of a running job remember.
+        ``job`` for the log of the job's process, ``errors`` for the errors in it, ``parent`` for the lines about the
+        job in the participant's own log, ``remembered`` for the errors recorded by the components of a running job.
     text
-        The lines, in the form of ``log.txt`` or of ``log.json``.
+        The lines, in the format of ``log.txt`` or of ``log.json``.
     """
 
     of: str
@@ -105,30 +105,30 @@ class LogText:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known about a job that may have failed: what :func:`.explain` judges.
+    """Everything known about a job that may have failed: the input of :func:`.diagnose`.
 
     Attributes
     ----------
     meta
-        The job's meta as the server gave it; of any shape.
+        The job's meta as sent by the server; of any shape.
     logs
-        What could be read of logs.
+        The logs that could be read.
     missing
-        What could not be had, a sentence each.
+        Unavailable evidence, a sentence each.
     aborted_by
-        Who sent the command to abort the job, by the server's audit log; empty when not known.
+        The user who aborted the job, according to the server's audit log; empty if unknown.
     connected
-        The sites that are connected to the server; None when not known.
+        The sites that are connected to the server; None if unknown.
     running
-        The ids of the jobs that really run on the server; None when not known.
+        The ids of the jobs that really run on the server; None if unknown.
     idle
-        Sites of the job that answer, but say that they do not run it.
+        Sites of the job that answer, but report that they do not run it.
     server_started
-        When the server came up, in seconds since the epoch; None when not known.
+        The time when the server started, in seconds since the epoch; None if unknown.
     refusal
-        What a refused submission said (`str` of the exception); empty when it was not refused.
+        The message of a refused submission (`str` of the exception); empty if it was not refused.
     at
-        When all this was asked, in seconds since the epoch; None when not known.
+        The time when the evidence was collected, in seconds since the epoch; None if unknown.
     """
 
     meta: dict[str, Any] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Evidence:
     at: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data; :meth:`from_json` reads it back."""
+        """Return JSON-able data; :meth:`from_json` reads it back."""
         data = dataclasses.asdict(self)
         for name in ("logs", "missing", "connected", "running", "idle"):
             data[name] = None if data[name] is None else list(data[name])
@@ -151,7 +151,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Evidence:
-        """Read what :meth:`to_json` wrote; fields of a later version are ignored."""
+        """Create an object from the output of :meth:`to_json`; fields of a later version are ignored."""
         fields = _known_fields(cls, data)
         fields["logs"] = tuple(LogText(**log) for log in data.get("logs", ()))
         fields["missing"] = tuple(data.get("missing", ()))

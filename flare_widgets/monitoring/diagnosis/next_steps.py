@@ -1,4 +1,4 @@
-"""What to do next about a failure. Pure."""
+"""Recommended next steps for failures. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNSCHEDULABLE_HINTS = {
 
 
 def suggest_next_step(failure: Failure) -> str:
-    """Return what to do next, in a sentence or two."""
+    """Return the recommended action, in a sentence or two."""
     site = failure.site or "the site"
     at = f"{failure.file} line {failure.line}" if failure.file and failure.line is not None else ""
     busy = site if site not in ("server", "the site") else "the sites"

@@ -1,4 +1,4 @@
-"""Parts of sentences. Pure."""
+"""Phrases shared by the diagnosis sentences. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from ...formatting.text import sanitize
 
-_MAX_NAMES = 3  # names that are enumerated
+_MAX_NAMES = 3  # names that are listed one by one
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Return names of sites, at least one, as in ``a, b and 2 more sites``."""
+    """Join site names, at least one, as in ``a, b and 2 more sites``."""
     cleaned = [sanitize(name, 80) for name in names]
     if len(cleaned) > _MAX_NAMES:
         cleaned = [*cleaned[: _MAX_NAMES - 1], f"{len(cleaned) - _MAX_NAMES + 1} more sites"]
@@ -19,15 +19,15 @@ def join_names(names: Iterable[str]) -> str:
 
 
 def to_one_line(text: str) -> str:
-    """Return a text, cleaned and bounded, without line breaks."""
+    """Return the text sanitized and bounded, without line breaks."""
     return sanitize(" ".join(text.split()), 300)
 
 
 def text_or_empty(value: Any) -> str:
-    """Return a value that should be text; empty if it is not."""
+    """Return `value` if it is text, else an empty string."""
     return value if isinstance(value, str) else ""
 
 
 def server_if_any(lines: tuple[str, ...]) -> str:
-    """Return whose lines of the server's log these are, if there are some."""
+    """Return ``server`` as the owner of these log lines, or an empty string if there are none."""
     return "server" if lines else ""

@@ -1,4 +1,4 @@
-"""From what is known to why a job ended badly or does not start. Pure, and never a guess: what is inferred says so."""
+"""Root cause of a failed or unstarted job, from evidence. Pure, and never a guess: inferences are marked as such."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _LOST_SITE = re.compile(
 
 
 def diagnose(evidence: Evidence) -> Failure | None:
-    """Say why a job ended badly, or does not start.
+    """Diagnose a job that ended badly or does not start.
 
     Parameters
     ----------
     evidence
-        What is known. Its texts may be anything.
+        The evidence. Its texts may be anything.
 
     Returns
     -------
     Failure or None
-        None if the job did not fail, as far as one knows: it ended well, runs, or has not waited long.
+        None if the job did not fail, as far as is known: it ended well, is running, or has not waited long.
 
     Examples
     --------
-    A submission that is refused is explained too:
+    A refused submission is diagnosed too:
 
     >>> try:
     ...     session.submit_job(folder)
     ... except InvalidJobDefinition as e:
-    ...     print(explain(Evidence(refusal=str(e))))
+    ...     print(diagnose(Evidence(refusal=str(e))))
     The job was refused, nothing was started: deploy_map is empty for job hello
     Correct what it says and submit the job again (%flare submit).
     """
@@ -54,7 +54,7 @@ def diagnose(evidence: Evidence) -> Failure | None:
 
 
 def _relevant_missing(failure: Failure, evidence: Evidence) -> tuple[str, ...]:
-    """What could not be had, of what would say more."""
+    """Return the unavailable evidence that could add to this diagnosis."""
     if failure.error or failure.kind in ("refused", "unschedulable", "server-restarted"):
         return ()
     if failure.kind == "aborted":
@@ -85,7 +85,7 @@ def _diagnose_refusal(evidence: Evidence) -> Failure:
 
 
 def _diagnose_task_timeouts(analysis: LogAnalysis) -> Failure | None:
-    """A job that ended well in FLARE's eyes, though no site has done anything for it in time."""
+    """Diagnose a job that FLARE calls completed, though no site finished a task in time."""
     timeouts = analysis.task_outcomes.get("TIMEOUT", 0)
     if not timeouts or len(analysis.task_outcomes) > 1:
         return None
@@ -155,7 +155,7 @@ def _diagnose_end(evidence: Evidence, status: str) -> Failure:
 
 
 def _diagnose_lost_sites(analysis: LogAnalysis) -> Failure | None:
-    """A site that was not heard of for too long."""
+    """Diagnose sites whose heartbeats were missing for too long."""
     named: list[str] = []
     need = ""
     at = None
@@ -186,10 +186,10 @@ def _diagnose_lost_sites(analysis: LogAnalysis) -> Failure | None:
 
 
 def _diagnose_cause(analysis: LogAnalysis, sites: list[str]) -> Failure | None:
-    """What went wrong on the server, or on a site.
+    """Diagnose an error on the server or on a site.
 
-    A traceback alone proves nothing: user code may log an exception that it has dealt with. So first comes what
-    ended the workflow, then the sites that the server blames, and only then any other traceback.
+    A traceback alone proves nothing: user code may log an exception that it has handled. So the order is: the error
+    that ended the workflow, then the sites that the server blames, and only then any other traceback.
     """
     server = analysis.find_exception("server")
     if server is not None and (server.is_before_first_round or analysis.has_workflow_failed):

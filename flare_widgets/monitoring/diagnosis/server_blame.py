@@ -1,4 +1,4 @@
-"""Whom the server's logs name as the one who failed. Pure."""
+"""Sites that the server's logs name as failed. Pure."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _BLAME_PATTERNS = (
 )
 
 
-_LOG_ORDER = ("job", "errors", "remembered", "parent")  # the job's own process is the first to know
+_LOG_ORDER = ("job", "errors", "remembered", "parent")  # the job's own process is the first to notice
 
 
 def find_blamed_sites(logs: Iterable[LogText]) -> list[str]:
-    """Return the sites that the server's logs blame, the first one first.
+    """Return the sites that the server's logs blame, earliest first.
 
     Parameters
     ----------
     logs
-        Any logs; only the server's count.
+        Any logs; only the server's are used.
     """
     servers = sorted((log for log in logs if log.of == "server" and log.what in _LOG_ORDER), key=_log_rank)
     found: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""The failure that the logs of one participant tell of. Pure."""
+"""Diagnosis of a failure from the logs of one participant. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .phrasing import join_names
 
 
 def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
-    """What went wrong on a site, by the traceback in its log, or without one by how its process ended."""
+    """Diagnose a site from the traceback in its log or, without one, from the exit of its process."""
     suspect = analysis.find_exception(site)
     if suspect is not None:
         others = (analysis.find_exception(other) for other in analysis.sites)
@@ -28,14 +28,14 @@ def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
 
 
 def build_failure(analysis: LogAnalysis, finding: ExceptionFinding, sites: list[str] | None = None) -> Failure:
-    """The failure that a traceback tells."""
+    """Build the failure that a traceback shows."""
     server = finding.site == "server"
     who = "The server" if server else join_names(sites or [finding.site])
     plural = len(sites or ()) > 1
     where = f", in {finding.file}" if finding.file else ""
     if where and finding.line is not None:
         where += f" line {finding.line}"
-    # What cannot be loaded mostly fails before the first round of its site, whichever the server was in by then.
+    # Loading errors mostly occur before the site's own first round, whatever round the server was in by then.
     number = None if finding.is_before_first_round else analysis.round
     in_round = "" if number is None else f" in round {number + 1}"
     if finding.kind == "refused":

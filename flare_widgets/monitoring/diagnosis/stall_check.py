@@ -1,6 +1,6 @@
-"""Why a job does not come along, being found out: it waits for sites, nobody runs it, a site is late or silent.
+"""Background checks of stalled jobs: waiting for sites, orphaned, or with a late or silent site.
 
-That takes some commands, and up to some seconds where a site hangs, so it runs in a thread of its own.
+A check takes several commands, and up to some seconds if a site hangs, so it runs in a separate thread.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ log = logging.getLogger("flare_widgets.monitoring")
 THREAD_NAME = "flare-inquiry"
 
 CHECK_INTERVAL_S = 30.0
-"""Seconds between two inquiries about a job."""
+"""Seconds between two checks of a job."""
 
 
 def is_due(snapshot: JobSnapshot, now: float) -> bool:
-    """Whether a job gives reason to ask why it does not come along.
+    """Return whether a job looks stalled, so that a check is worthwhile.
 
     Parameters
     ----------
     snapshot
-        What is known about it.
+        The job's snapshot.
     now
-        The time.
+        The current time.
     """
     if snapshot.ended or snapshot.trouble:
         return False
@@ -46,23 +46,23 @@ def is_due(snapshot: JobSnapshot, now: float) -> bool:
 
 
 class StallCheck:
-    """One look at why a job does not come along.
+    """One check of a stalled job.
 
     Parameters
     ----------
     session
-        Whom to ask.
+        The session to send commands with.
     meta
         The job's meta.
-    wake
-        Called, in this thread, when it is over.
+    on_done
+        Called, in this thread, when the check is done.
 
     Attributes
     ----------
-    found
-        What was found out, once it was: also that nothing is the matter.
-    over
-        Whether there is nothing more to wait for.
+    result
+        The diagnosis, once there is one; it may also be that nothing is wrong.
+    is_done
+        True if there is nothing more to wait for.
     """
 
     def __init__(self, session: Session, meta: dict[str, Any], on_done: Callable[[], None]) -> None:

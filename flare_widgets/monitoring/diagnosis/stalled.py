@@ -1,4 +1,4 @@
-"""Jobs that have not ended, and will not without help: they wait for what does not come, or nobody runs them. Pure."""
+"""Diagnosis of stalled jobs, which will not end without help: they wait in vain, or no process runs them. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .next_steps import suggest_next_step
 from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
 from .site_failure import diagnose_site
 
-_STARTUP_GRACE_S = 20.0  # seconds after its start in which a job's processes may still be coming up
-_SCHEDULER_IDLE_AFTER_S = 30.0  # seconds after which a scheduler that lives has looked at a job
+_STARTUP_GRACE_S = 20.0  # seconds after its start in which a job's processes may still be starting
+_SCHEDULER_IDLE_AFTER_S = 30.0  # seconds after which a working scheduler has considered a job
 _SCHEDULE_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d: (.*)", re.DOTALL)
 _TOO_FEW_SITES = re.compile(r"connected sites \((\d+)\) < min_sites \((\d+)\)")
 _MISSING_SITE = re.compile(r"missing required site (\S+)")
@@ -24,7 +24,7 @@ _NO_RESOURCES = re.compile(r"not enough sites have enough resources \(ok sites (
 
 
 def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
-    """Why a job in this status will not come to its end by itself; None if it will, as far as one knows."""
+    """Diagnose a job in this status that will not end by itself; None if it will, as far as is known."""
     if status == "SUBMITTED":
         return diagnose_unschedulable(evidence, has_given_up=False)
     if status != "RUNNING":
@@ -68,7 +68,7 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
 
 
 def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | None:
-    """Why a job was not started yet, or never will be; None if it has only just been submitted."""
+    """Diagnose a job that has not started yet, or never will; None if it has only just been submitted."""
     history = evidence.meta.get("schedule_history")
     lines = [line for line in history if isinstance(line, str)] if isinstance(history, list) else []
     why = _SCHEDULE_LINE.sub(r"\1", lines[-1]).strip() if lines else ""

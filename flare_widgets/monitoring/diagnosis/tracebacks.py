@@ -1,11 +1,11 @@
-"""Tracebacks of Python, found in log records and read. Pure.
+"""Parser for Python tracebacks in log records. Pure.
 
-A traceback may be one message of several lines, or a process's output that was logged line by line, with other
-loggers' lines in between. It may be a chain of exceptions, an exception group, or a syntax error.
+A traceback may be one message of several lines, or a process's output that was logged line by line, interleaved with
+the lines of other loggers. It may be a chain of exceptions, an exception group, or a syntax error.
 
-Which frame is the user's: the deepest one whose file is in the job's ``custom`` folder (FLARE unpacks it to
+The user's frame is the deepest one whose file is in the job's ``custom`` folder (FLARE unpacks it to
 ``<job id>/app_<site>/custom``); if there is none, the deepest one whose file is neither in a library
-(``site-packages``, ``dist-packages``, ``lib/python3.x``, FLARE's own folders) nor made up (``<frozen runpy>``).
+(``site-packages``, ``dist-packages``, ``lib/python3.x``, FLARE's own folders) nor synthetic (``<frozen runpy>``).
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _GROUP_PREFIX = re.compile(r" *[|+] ?")
 _GROUP_RULE = re.compile(r" *\+-")
 _GROUP_FIRST = re.compile(r" *\+-\+?-+ 1 -+")
 _MAX_SHOWN_MESSAGE_CHARS = 300  # characters of an exception's message that are shown
-_MAX_DEPTH = 20  # exceptions that came from each other; those before are left out
+_MAX_DEPTH = 20  # exceptions in a chain of causes; earlier ones are left out
 _MAX_GROUP_MESSAGE_LINES = 5  # lines of an exception group's message
-_MAX_MESSAGE_CHARS = 5000  # characters of it that are looked at: patterns must not take for ever on hostile ones
+_MAX_MESSAGE_CHARS = 5000  # characters of it that are parsed: bounds the time that patterns take on hostile input
 _MAX_CONTINUATION_LINES = 4  # further lines of an exception's message when each line is a record
 
 
 @dataclass(frozen=True)
 class StackFrame:
-    """One line of a traceback: where the code was."""
+    """One frame of a traceback: a location in the code."""
 
     file: str
     line: int
@@ -55,24 +55,24 @@ class StackFrame:
 
     @property
     def is_library(self) -> bool:
-        """Whether it is not the user's, but Python's, FLARE's or another package's."""
+        """True if the code is not the user's, but Python's, FLARE's or another package's."""
         return not self.custom_path and bool(_LIBRARY_PATH.search(self.file))
 
 
 @dataclass(frozen=True)
 class ParsedTraceback:
-    """An exception, as a traceback tells it.
+    """Exception, as parsed from a traceback.
 
     Attributes
     ----------
     error
-        The type's short name and the message, cleaned: ``ValueError: shapes not aligned``.
+        The type's short name and the message, sanitized: ``ValueError: shapes not aligned``.
     type, message
-        The same in two, not cleaned.
+        The same separately, not sanitized.
     frames
-        From the outermost to where it was raised.
-    before
-        The exception it came from, and ``because of`` or ``while handling``.
+        The frames, outermost first; the last one raised the exception.
+    cause, cause_relation
+        The exception that led to this one, and ``because of`` or ``while handling``.
     """
 
     error: str
@@ -84,7 +84,7 @@ class ParsedTraceback:
 
     @property
     def user_frame(self) -> StackFrame | None:
-        """The frame in the user's code; if it has none, that of the exception it came from."""
+        """The frame in the user's code; if this exception has none, that of the exception that led to it."""
         for one in self.chain:
             own = [f for f in one.frames if f.custom_path] or [f for f in one.frames if not f.is_library]
             if own:
@@ -93,7 +93,7 @@ class ParsedTraceback:
 
     @property
     def chain(self) -> tuple[ParsedTraceback, ...]:
-        """This exception, and those it came from."""
+        """This exception, followed by those that led to it."""
         found = [self]
         while found[-1].cause is not None:
             found.append(found[-1].cause)
@@ -102,7 +102,7 @@ class ParsedTraceback:
 
 @dataclass(frozen=True)
 class LocatedTraceback:
-    """A traceback, and the index of the log record that ends it."""
+    """Traceback, and the index of the log record that ends it."""
 
     traceback: ParsedTraceback
     record_index: int
@@ -117,7 +117,7 @@ def find_tracebacks(records: Sequence[LogRecord]) -> list[LocatedTraceback]:
         if len(lines) > 1:
             if _TRACEBACK_HEADER in record.message:
                 found += _parse_tracebacks([_IndexedLine(index, line) for line in lines], whole=True)
-        elif record.logger:  # maybe a line of a process's output
+        elif record.logger:  # may be a line of a process's output
             stream = streams.setdefault(record.logger, [])
             if stream and _are_apart(records[stream[-1].record_index].timestamp, record.timestamp):
                 stream.append(_IndexedLine(index, ""))
@@ -149,7 +149,7 @@ def _parse_tracebacks(lines: Sequence[_IndexedLine], whole: bool) -> Iterator[Lo
             before = trace if len(trace.chain) < _MAX_DEPTH else None
         else:
             yield LocatedTraceback(trace, lines[at - 1].record_index)
-    if before is not None:  # the log was cut off behind the link
+    if before is not None:  # the log was cut off after the line that links two exceptions
         yield LocatedTraceback(before, lines[-1].record_index)
 
 
@@ -161,7 +161,7 @@ def _parse_traceback(
     whole: bool,
     depth: int = 0,
 ) -> tuple[int, ParsedTraceback | None]:
-    """Read one traceback, whose first line is at `at`, and return where it ends."""
+    """Parse one traceback, whose first line is at `index`; return the index after it, and the traceback."""
     plain = _strip_group_prefix if _GROUP_PREFIX.match(lines[index].text) else str
     frames: list[StackFrame] = []
     index += 1
@@ -211,7 +211,7 @@ def _parse_first_in_group(lines: Sequence[_IndexedLine], index: int, depth: int)
         return None
     if lines[inner + 1].text.endswith(_TRACEBACK_HEADER):
         return _parse_traceback(lines, inner + 1, None, "", True, depth + 1)[1]
-    match = _ERROR.fullmatch(_strip_group_prefix(lines[inner + 1].text).strip())  # it was made, but never raised
+    match = _ERROR.fullmatch(_strip_group_prefix(lines[inner + 1].text).strip())  # it was created, but never raised
     if match is None:
         return None
     error = sanitize(" ".join(match.group(0).split()), _MAX_SHOWN_MESSAGE_CHARS)
@@ -234,14 +234,14 @@ def _is_end(text: str) -> bool:
 
 
 def _strip_group_prefix(text: str) -> str:
-    """A line without the rules that an exception group draws on the left."""
+    """Remove the prefix that an exception group draws on the left."""
     while match := _GROUP_PREFIX.match(text):
         text = text[match.end() :]
     return text
 
 
 def _are_apart(one: str, other: str) -> bool:
-    """Whether two lines cannot be of one outburst: more than a second lies between them."""
+    """Return whether two lines are more than a second apart, and so cannot belong to one traceback."""
     try:
         form = "%Y-%m-%d %H:%M:%S,%f"
         return abs((datetime.strptime(other, form) - datetime.strptime(one, form)).total_seconds()) > 1

@@ -1,1 +1,1 @@
-"""One job: the snapshot of its state, the updates that change it, and the watch that callers hold."""
+"""Single-job monitoring: the snapshot of a job's state, the updates that change it, and the watch that callers hold."""

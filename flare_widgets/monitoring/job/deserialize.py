@@ -1,4 +1,4 @@
-"""Reading frozen dataclasses back from their JSON form, which may have been written by anybody."""
+"""Deserialization of frozen dataclasses from JSON data, which is not trusted."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import types
 import typing
 from typing import Any
 
-_MAX_TIME_S = 1e11  # seconds: what is later, or longer, is no time that could be shown
+_MAX_TIME_S = 1e11  # seconds: later times, and longer durations, cannot be displayed
 _TIME_SUFFIXES = ("at", "duration", "last_seen")
 
 
 def deserialize(annotation: Any, data: Any, name: str = "snapshot") -> Any:
-    """Return JSON-able data as the dataclass, tuple or plain value that an annotation asks for.
+    """Convert JSON-able data to the dataclass, tuple or plain value that an annotation requires.
 
     Parameters
     ----------
-    kind
+    annotation
         The annotation: a dataclass, ``tuple[..., ...]``, a union with None, or str, bool, int, float.
     data
         The data; fields of a later version are ignored.
     name
-        What it is, for errors.
+        The name of the value, for error messages.
 
     Raises
     ------
     ValueError
-        Something is missing, or is not what it should be.
+        A value is missing or invalid.
     """
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         return _deserialize_dataclass(annotation, data, name)

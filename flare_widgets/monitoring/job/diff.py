@@ -1,4 +1,4 @@
-"""What is new in a snapshot: pure comparison of two of them."""
+"""Comparison of two snapshots: the changes from one to the next. Pure."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from .snapshot import JobSnapshot
 
 @dataclass(frozen=True)
 class NewStatus:
-    """The job came to another status."""
+    """Change of the job's status."""
 
     change: StatusChange
 
 
 @dataclass(frozen=True)
 class NewRound:
-    """A round began."""
+    """Start of a round."""
 
     round: Round
 
 
 @dataclass(frozen=True)
 class NewMetric:
-    """A metric has a value for one more round, or another one for a round.
+    """New metric value for one more round, or a changed one for a known round.
 
     Attributes
     ----------
     name
         The metric's name.
     site
-        Whose; empty for the aggregate over all sites.
+        The site; empty for the aggregate over all sites.
     point
         The round and the value.
     """
@@ -44,21 +44,21 @@ class NewMetric:
 
 @dataclass(frozen=True)
 class NewFailure:
-    """It was found out why the job ended badly, or does not start."""
+    """Diagnosis of a job that ended badly or does not start."""
 
     failure: Failure
 
 
 @dataclass(frozen=True)
 class JobEnded:
-    """The job has ended, and what can be learned of it was; told by the watch, since no snapshot says so."""
+    """End of the job, after the final fetch; sent by the watch, since no snapshot shows it."""
 
 
 Change = NewStatus | NewRound | NewMetric | NewFailure | JobEnded
 
 
 def diff_snapshots(before: JobSnapshot, after: JobSnapshot) -> list[Change]:
-    """Return what is new in `after`, in the order in which it is told.
+    """Return the changes from `before` to `after`, in the order in which they are delivered.
 
     Parameters
     ----------

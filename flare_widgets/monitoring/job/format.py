@@ -1,6 +1,6 @@
-"""A snapshot in words: one line for a terminal, a ``print``, and the label a screen reader hears.
+"""Snapshots as text: one line for a terminal, a ``print``, and the label for a screen reader.
 
-The same sentence everywhere, told for the time it is read at. Nothing in a snapshot is trusted: all of it is cleaned.
+The same sentence everywhere, for the time it is read at. Nothing in a snapshot is trusted: all of it is sanitized.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from .snapshot import JobSnapshot
 
 MAX_NAMED = 4
-"""Sites that are named one by one; of more of them only those in trouble are, the others are counted."""
+"""Sites that are listed one by one; beyond that, only those with problems are, and the others are counted."""
 
-_TYPICAL_TASK_ROUNDS = 10  # rounds from which it is told what a task usually takes
-_SCHEDULER_IDLE_AFTER_S = (
-    30.0  # seconds after which a server that has not once tried to start a job is odd: it tries within one
-)
+_TYPICAL_TASK_ROUNDS = 10  # recent rounds from which the usual duration of a task is taken
+# Seconds after which a server that has not tried to start a job is suspicious: it normally tries within one second.
+_SCHEDULER_IDLE_AFTER_S = 30.0
 _MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_METRIC_CHARS, _MAX_REASON_CHARS = 60, 40, 30, 120  # characters
-_STATE_LABELS = {"submitted": "done"}  # the matrix tells of results, the sentence of sites
+_STATE_LABELS = {"submitted": "done"}  # the matrix shows results, the sentence shows sites
 GROUP_LABELS = {
     "rounds": "rounds",
     "metrics": "metrics",
@@ -32,26 +31,26 @@ GROUP_LABELS = {
     "system": "connected sites",
     "failure": "cause of the failure",
 }
-"""What each group of facts is called, see :class:`.Freshness`."""
+"""Display name of each group of updates, see :class:`.Freshness`."""
 
 
 def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
-    """Return the job in one line.
+    """Describe the job in one line.
 
     ``hello-numpy 76b8d043  RUNNING  round 6/10  accuracy 0.607  2:14, about 1:25 left  hospital-a working,
     hospital-b done``: name, short id, status, round (counted from 1), the key metric's newest value over all sites
-    (and the best one, where that was another), time, what the sites do now; before that whatever is wrong, and at
-    the end what is not known and why.
+    (and the best one, if different), time, the current activity of the sites; before that any problems, and at
+    the end any missing data and the reason.
 
     Parameters
     ----------
     snapshot
-        What is known about the job.
+        The job's snapshot.
     now
-        The time the line is for (seconds since the epoch); the current time when not given.
+        The time the line is for (seconds since the epoch); the current time if not given.
     """
     now = time.time() if now is None else now
-    # What the server no longer confirms does not go on.
+    # Without answers from the server, the clock of the job stops.
     seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
     parts = [job_label(snapshot.name, snapshot.job_id), _status_text(snapshot, now)]
     parts += _problems(snapshot, seen)
@@ -68,14 +67,14 @@ def job_label(name: str, job_id: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
+    """Format seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def format_number(value: float) -> str:
-    """Return a metric's value in a few characters: ``0.607``, ``12346``, ``1.2e-07``."""
+    """Format a metric's value in a few characters: ``0.607``, ``12346``, ``1.2e-07``."""
     size = abs(value)
     if size == 0 or 1e-3 <= size < 1e3:
         return f"{value:.3f}"
@@ -83,7 +82,7 @@ def format_number(value: float) -> str:
 
 
 def nth_round(snapshot: JobSnapshot, number: int) -> int:
-    """Return which round it is, counted from 1 as in "round 6/10"; FLARE itself mostly counts from 0."""
+    """Return the ordinal of a round, counted from 1 as in "round 6/10"; FLARE itself mostly counts from 0."""
     begin = snapshot.first_round
     if begin is None:
         begin = snapshot.rounds[0].number if snapshot.rounds else 0
@@ -91,22 +90,21 @@ def nth_round(snapshot: JobSnapshot, number: int) -> int:
 
 
 def headline_metric(snapshot: JobSnapshot) -> str | None:
-    """Return the name of the metric that stands for the job: the one by which it chooses its best model, or else
-    the first one of which a value over all sites is known."""
+    """Return the name of the job's main metric: the key metric if it has an aggregate, else the first one that has."""
     names = [series.name for series in snapshot.metrics if not series.site and series.points]
     key = snapshot.key_metric.name if snapshot.key_metric is not None else None
     return key if key in names else next(iter(names), None)
 
 
 def missing_notes(snapshot: JobSnapshot, now: float) -> list[str]:
-    """Return what is not known about the job, or not any more, and why.
+    """Return notes on missing or outdated data of the job, with the reasons.
 
     Parameters
     ----------
     snapshot
-        What is known.
+        The job's snapshot.
     now
-        The time the words are for.
+        The time the notes are for.
     """
     return [
         f"{GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))} {_age_note(group, now)} "
@@ -117,13 +115,13 @@ def missing_notes(snapshot: JobSnapshot, now: float) -> list[str]:
 
 
 def waiting_note(snapshot: JobSnapshot, now: float) -> str:
-    """Return for how long a job has been waiting to be started, and what the server says why; empty if it is not."""
+    """Return the job's waiting time and the server's reason; empty if the job is not waiting."""
     if snapshot.status != "SUBMITTED":
         return ""
     since = snapshot.submitted_at
     words = "waiting" if since is None else f"waiting for {format_duration(max(0.0, now - since))}"
     if snapshot.failure is not None:
-        return words  # why, is said in its own words
+        return words  # the reason is stated elsewhere
     attempts = snapshot.scheduling.attempts
     if snapshot.scheduling.reason:
         often = f", tried {attempts} times" if attempts > 1 else ""
@@ -134,14 +132,14 @@ def waiting_note(snapshot: JobSnapshot, now: float) -> str:
 
 
 def zombie_note(snapshot: JobSnapshot) -> str:
-    """Return what is to be said of a job that the server only believes to be running; empty if it is not so."""
+    """Return a note on a job that the server lists as RUNNING but does not run; empty for any other job."""
     if not snapshot.is_zombie:
         return ""
     return "the server does not run it any more (was it restarted?), so it will not end by itself"
 
 
 def format_age(seconds: float) -> str:
-    """Return an age: ``42 s``, ``5 min``, ``3 h``."""
+    """Format an age: ``42 s``, ``5 min``, ``3 h``."""
     whole = int(seconds)
     return f"{whole} s" if whole < 120 else f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
 
@@ -172,7 +170,7 @@ def _metric_text(snapshot: JobSnapshot) -> str:
     newest = series.points[-1]
     words = f"{sanitize(name, _MAX_METRIC_CHARS)} {format_number(newest.value)}"
     if snapshot.round is not None and newest.round < snapshot.round - 1:
-        # A server's log has the mean of a round only when it is a new best one.
+        # A server's log has the mean of a round only if it is a new best.
         words += f" in round {nth_round(snapshot, newest.round)}"
     best = snapshot.best if snapshot.key_metric is None or snapshot.key_metric.name == name else None
     if best is not None and best.round != newest.round:
@@ -190,7 +188,7 @@ def _time_text(snapshot: JobSnapshot, as_of: float) -> str:
 
 
 def _sites_text(snapshot: JobSnapshot, as_of: float) -> str:
-    """What the sites do now; of a job that has ended, who failed."""
+    """Describe the activity of the sites; for a job that has ended, the failed ones."""
     doing = _site_states(snapshot, as_of)
     if snapshot.ended:
         doing = {site: words for site, words in doing.items() if words == "failed"}
@@ -219,7 +217,7 @@ def _site_states(snapshot: JobSnapshot, as_of: float) -> dict[str, str]:
     for task in snapshot.tasks:
         if task.round is None:
             doing[task.site] = "failed" if task.failed else "waiting" if task.returned_at is not None else "working"
-    # The last rounds tell what a task usually takes; a long job has had a great many tasks.
+    # The last rounds show the usual duration of a task; a long job has had a great many tasks.
     since = (snapshot.round or 0) - _TYPICAL_TASK_ROUNDS
     tasks = tuple(task for task in snapshot.tasks if task.round is not None and task.round >= since)
     for site, row in dataclasses.replace(snapshot, tasks=tasks).matrix(as_of).items():
@@ -236,7 +234,7 @@ def _site_states(snapshot: JobSnapshot, as_of: float) -> dict[str, str]:
 
 
 def silence_by_site(snapshot: JobSnapshot) -> dict[str, float]:
-    """Return the sites that the server had not heard of for too long when last asked, and for how many seconds."""
+    """Return the sites that were silent for too long when the server was last polled, and for how many seconds."""
     from .snapshot import SILENT_AFTER  # which imports this module
 
     asked = snapshot.freshness_of("system").at
@@ -248,13 +246,13 @@ def silence_by_site(snapshot: JobSnapshot) -> dict[str, float]:
 
 
 def _is_worth_noting(snapshot: JobSnapshot, group: str) -> bool:
-    """Whether a group that could not be had is one that the reader of the line would look for."""
+    """Return whether a reader of the line would miss the data of an unavailable group."""
     if group == "failure":
         return snapshot.failure is None
     if not snapshot.ended:
         return True
     if group == "metrics" and not snapshot.rounds:
-        return False  # a job that came to no round has none
+        return False  # a job that reached no round has none
     have: tuple[object, ...] = {"rounds": snapshot.rounds, "metrics": snapshot.metrics}.get(group, ("of no use now",))
     return not have
 
@@ -264,7 +262,7 @@ def _age_note(group: Freshness, now: float) -> str:
 
 
 def newest_points(snapshot: JobSnapshot) -> dict[str, dict[str, Point]]:
-    """Return the newest point of each metric, by the site's name (empty for all sites together) and the metric's."""
+    """Return the newest points by the site's name (empty for the aggregate) and the metric's."""
     found: dict[str, dict[str, Point]] = {}
     for series in snapshot.metrics:
         if series.points:

@@ -1,4 +1,4 @@
-"""What the server stores about a job (``get_job_meta``), read with care: of any shape, or hostile. Pure."""
+"""Parser for the server's job meta (``get_job_meta``), which may be of any shape, or hostile. Pure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .model import Scheduling, SiteDeployment, StatusChange
 
 _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}): ?(.*)", re.DOTALL)
-_MAX_TIME_S = 1e11  # seconds since the epoch: what is later is not a time
+_MAX_TIME_S = 1e11  # seconds since the epoch: anything later is not a valid time
 _MAX_TEXT_CHARS = 1000  # characters of a name
 _FRACTION = re.compile(r"\.\d+")
-_QUARTER_HOUR_S = 900.0  # seconds; zones differ from UTC by multiples of that
+_QUARTER_HOUR_S = 900.0  # seconds; time zones differ from UTC by multiples of that
 
 
 def text_or_empty(value: Any) -> str:
-    """Return `value` if it is text, cut if that is very long; else nothing."""
+    """Return `value`, truncated if very long, if it is text; else an empty string."""
     return value[:_MAX_TEXT_CHARS] if isinstance(value, str) else ""
 
 
 def epoch_seconds(value: Any) -> float | None:
-    """Return `value` if it is a time in seconds since the epoch."""
+    """Return `value` if it is a valid time in seconds since the epoch."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if number and 0 < value < _MAX_TIME_S else None
 
@@ -32,19 +32,19 @@ def epoch_seconds(value: Any) -> float | None:
 def merge_statuses(
     history: tuple[StatusChange, ...], status: str, meta: dict[str, Any], received_at: float, clock_offset: float = 0.0
 ) -> tuple[StatusChange, ...]:
-    """Return the statuses that are known to have been, each with the best time for it, in no order.
+    """Return the statuses the job is known to have had, each with the best known time, in no order.
 
     Parameters
     ----------
-    seen
-        What was known.
+    history
+        The statuses known so far.
     status
         The job's status.
     meta
-        The server's answer, which has times for the submission, the start and the end.
-    now
-        When it came; the time of a status that has none.
-    ahead
+        The server's answer, which has the times of the submission, the start and the end.
+    received_at
+        The time when it was received; used for a status that has no time.
+    clock_offset
         Seconds by which the server's clock is ahead of ours.
     """
     known: dict[str, StatusChange] = {s.status: s for s in history}
@@ -69,10 +69,10 @@ def merge_statuses(
 
 
 def order_statuses(history: tuple[StatusChange, ...]) -> tuple[StatusChange, ...]:
-    """Return the statuses in order, with times that do not contradict it.
+    """Return the statuses in order, with monotonic times.
 
-    A step we saw late may carry a later time than the server's exact time of the step after it (and the two clocks
-    may differ): the order of a job's life is fixed, so order by it and keep the times monotonic.
+    A status that we saw late may have a later time than the server's exact time of the next one (and the two clocks
+    may differ). The order of statuses is fixed, so sort by it and make the times monotonic.
     """
     ceiling = float("inf")
     ordered: list[StatusChange] = []
@@ -85,7 +85,7 @@ def order_statuses(history: tuple[StatusChange, ...]) -> tuple[StatusChange, ...
 
 
 def read_sites(previous: tuple[SiteDeployment, ...], meta: dict[str, Any]) -> tuple[SiteDeployment, ...]:
-    """Return where the job goes, and how that went."""
+    """Return the job's sites, and the state of the deployment to each."""
     known = {s.name: s for s in previous}
     deploy_map = meta.get("deploy_map")
     if isinstance(deploy_map, dict):
@@ -104,9 +104,9 @@ def read_sites(previous: tuple[SiteDeployment, ...], meta: dict[str, Any]) -> tu
 
 
 def read_scheduling(meta: dict[str, Any], clock_offset: float = 0.0) -> Scheduling:
-    """Return how often the server tried to start the job, and why it did not.
+    """Return the number of scheduling attempts, and the reason why the last one failed.
 
-    ``schedule_history`` has a line an attempt, ``2026-11-25 15:59:35: connected sites (2) < min_sites (5)`` or
+    ``schedule_history`` has one line per attempt, ``2026-11-25 15:59:35: connected sites (2) < min_sites (5)`` or
     ``...: scheduled``.
     """
     count, history = meta.get("schedule_count"), meta.get("schedule_history")
@@ -120,9 +120,9 @@ def read_scheduling(meta: dict[str, Any], clock_offset: float = 0.0) -> Scheduli
 
 
 def server_utc_offset(meta: dict[str, Any]) -> float | None:
-    """Return by how many seconds the server's local time, in which its logs are written, is ahead of UTC.
+    """Return the number of seconds by which the server's local time, used in its logs, is ahead of UTC.
 
-    The last attempt to schedule the job is told in both: in local time in ``schedule_history``, since the epoch in
+    The last scheduling attempt is recorded in both: in local time in ``schedule_history``, since the epoch in
     ``last_schedule_time``. None before the first attempt.
     """
     at = epoch_seconds(meta.get("last_schedule_time"))
@@ -133,13 +133,13 @@ def server_utc_offset(meta: dict[str, Any]) -> float | None:
 
 
 def local_utc_offset() -> float:
-    """Return by how many seconds this machine's local time is ahead of UTC."""
+    """Return the number of seconds by which this machine's local time is ahead of UTC."""
     offset = datetime.now().astimezone().utcoffset()
     return 0.0 if offset is None else offset.total_seconds()
 
 
 def parse_local_time(value: str) -> float | None:
-    """Return ``2026-11-25 15:59:35`` (and ``,123`` milliseconds) as seconds since the epoch as if it were UTC."""
+    """Parse ``2026-11-25 15:59:35`` (and ``,123`` milliseconds) to seconds since the epoch, as if it were UTC."""
     try:
         return datetime.fromisoformat(value.replace(",", ".")).replace(tzinfo=timezone.utc).timestamp()
     except (ValueError, OverflowError):
@@ -147,11 +147,11 @@ def parse_local_time(value: str) -> float | None:
 
 
 def parse_iso_time(value: Any) -> float | None:
-    """Seconds since the epoch of an ISO time; servers before 2.9 give it without a zone (taken as local)."""
+    """Parse an ISO time to seconds since the epoch; servers before 2.9 send it without a zone (taken as local)."""
     if not isinstance(value, str) or not value:
         return None
     try:
-        # Python 3.10 knows neither the suffix Z nor fractions of a second with other than 3 or 6 digits.
+        # Python 3.10 supports neither the suffix Z nor fractions of a second with other than 3 or 6 digits.
         words = _FRACTION.sub(lambda m: f"{m[0]:0<7}"[:7], value.replace("Z", "+00:00"), count=1)
         when = datetime.fromisoformat(words)
         return when.astimezone(timezone.utc).timestamp()
@@ -160,7 +160,7 @@ def parse_iso_time(value: Any) -> float | None:
 
 
 def parse_duration(value: Any) -> float | None:
-    """Seconds of ``str(timedelta)``; None for ``N/A`` and anything else."""
+    """Parse ``str(timedelta)`` to seconds; None for ``N/A`` and anything else."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
@@ -169,7 +169,7 @@ def parse_duration(value: Any) -> float | None:
 
 
 def _last_history_line(history: Any) -> tuple[str, str]:
-    """The time and the words of the last line."""
+    """Return the time and the text of the last line."""
     last = history[-1] if isinstance(history, list) and history else ""
     match = _LOCAL_TIME.match(last) if isinstance(last, str) else None
     return (match[1], match[2].strip()) if match else ("", "")

@@ -1,6 +1,6 @@
-"""The parts of a :class:`.JobSnapshot`: frozen, plain, comparable data. All times are seconds since the epoch.
+"""Parts of a :class:`.JobSnapshot`: frozen, plain, comparable data. All times are seconds since the epoch.
 
-Each part that can be learned twice has a ``merged`` method: what is known after both, whichever came first.
+Each part that can be received twice has a ``merge`` method, which combines both in any order.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from typing import Any
 
 GROUPS = ("rounds", "metrics", "activity", "system", "failure")
-"""The groups of facts that have an age of their own, beside the status: see :class:`Freshness`."""
+"""Groups of updates that have an age of their own, apart from the status: see :class:`Freshness`."""
 
 
 RANK_GLOBAL, RANK_RECORD = 1, 2
-"""How far a metric's value is to be believed: the selector's mean, the workflow's own average, FLARE's record."""
+"""Trust in the source of a metric's value: 0 the selector's mean, 1 the workflow's own average, 2 FLARE's record."""
 
 
 @dataclass(frozen=True)
 class StatusChange:
-    """One step of a job's life.
+    """One status change of a job.
 
     Attributes
     ----------
     status
-        The server's word: ``SUBMITTED``, ``DISPATCHED``, ``RUNNING``, ``FINISHED:COMPLETED``, ...
+        The server's name for it: ``SUBMITTED``, ``DISPATCHED``, ``RUNNING``, ``FINISHED:COMPLETED``, ...
     at
-        When it came about, in seconds since the epoch.
+        The time of the change, in seconds since the epoch.
     exact
-        True when the server said when; False when `at` is the moment we first saw it.
+        True if the server gave the time; False if `at` is the moment we first saw the status.
     """
 
     status: str
@@ -38,16 +38,16 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class SiteDeployment:
-    """How the deployment of the job's app to one site (or the server) went.
+    """Deployment of the job's app to one site (or the server).
 
     Attributes
     ----------
     name
         ``server`` or the site's name.
     state
-        ``waiting`` (named in the job, nothing known yet), ``deployed`` or ``failed``.
+        ``waiting`` (named in the job, no result yet), ``deployed`` or ``failed``.
     detail
-        The server's words when it failed, else empty.
+        The server's message if it failed, else empty.
     """
 
     name: str
@@ -55,23 +55,23 @@ class SiteDeployment:
     detail: str = ""
 
     def merge(self, other: SiteDeployment) -> SiteDeployment:
-        """Return what both know."""
+        """Return the further of two states."""
         order = ("waiting", "deployed", "failed")
         return max(self, other, key=lambda d: (order.index(d.state) if d.state in order else -1, d.detail))
 
 
 @dataclass(frozen=True)
 class Scheduling:
-    """How often the server tried to start the job, and why it still waited after the last attempt.
+    """Attempts of the server to start the job, and the reason why the last one failed.
 
     Attributes
     ----------
     attempts
-        How often it tried.
+        The number of attempts.
     last_at
-        When it last did; None when it has not.
+        The time of the last attempt; None if there was none.
     reason
-        Its words for why the job could not start, from the last attempt; empty when it started.
+        The server's reason why the job could not start, from the last attempt; empty if it started.
     """
 
     attempts: int = 0
@@ -79,7 +79,7 @@ class Scheduling:
     reason: str = ""
 
     def merge(self, other: Scheduling) -> Scheduling:
-        """Return what is known from the later attempt."""
+        """Return the later of two records."""
         return max(self, other, key=lambda s: (s.attempts, s.last_at or 0.0, s.reason))
 
 
@@ -90,9 +90,9 @@ class Round:
     Attributes
     ----------
     number
-        Its number.
+        The round's number.
     started_at, ended_at
-        When it did, as far as the server's log says; not every workflow logs the end, see
+        The times, as far as the server's log has them; not every workflow logs the end, see
         :meth:`.JobSnapshot.round_end`.
     """
 
@@ -101,26 +101,26 @@ class Round:
     ended_at: float | None = None
 
     def merge(self, other: Round) -> Round:
-        """Return what both know."""
+        """Return the combined data of both."""
         return Round(self.number, earliest(self.started_at, other.started_at), earliest(self.ended_at, other.ended_at))
 
 
 @dataclass(frozen=True)
 class SiteTask:
-    """A task that the server gave to a site: a cell of the site × round matrix.
+    """Task that the server gave to a site: one entry of the site × round matrix.
 
     Attributes
     ----------
     task_id
-        FLARE's id of it.
+        FLARE's id of the task.
     site, name
-        Who has it, and what the workflow calls it (``train``, ``validate``, ...).
+        The site, and the workflow's name for the task (``train``, ``validate``, ...).
     round
-        The round it belongs to; None in workflows that have none.
+        The round it belongs to; None in workflows without rounds.
     sent_at, returned_at
-        When the site got it, and when the server got the result; None when it has not (or nobody saw it).
+        The times when the site got the task and when the server got the result; None if not (or if not observed).
     code
-        FLARE's return code of the result: ``OK``, ``EXECUTION_EXCEPTION``, ...; empty while it is not known.
+        FLARE's return code of the result: ``OK``, ``EXECUTION_EXCEPTION``, ...; empty until it is known.
     """
 
     task_id: str
@@ -133,11 +133,11 @@ class SiteTask:
 
     @property
     def failed(self) -> bool:
-        """Whether the site could not do it."""
+        """True if the site returned an error code."""
         return self.code not in ("", "OK")
 
     def merge(self, other: SiteTask) -> SiteTask:
-        """Return what both know."""
+        """Return the combined data of both."""
         rounds = [r for r in (self.round, other.round) if r is not None]
         return SiteTask(
             self.task_id,
@@ -146,14 +146,14 @@ class SiteTask:
             min(rounds, default=None),
             earliest(self.sent_at, other.sent_at),
             earliest(self.returned_at, other.returned_at),
-            # A failure outweighs the OK of a record that knew less.
+            # A failure outranks the OK of a less complete record.
             max(self.code, other.code, key=lambda code: (code not in ("", "OK"), code)),
         )
 
 
 @dataclass(frozen=True)
 class Point:
-    """A metric's value in one round.
+    """Metric value of one round.
 
     Attributes
     ----------
@@ -162,8 +162,8 @@ class Point:
     value
         A finite number.
     rank
-        How far the source is to be believed: 0 for a line of the log about one metric, 1 for one that has the average
-        of all (`RANK_GLOBAL`), 2 for the record that FLARE keeps of metrics (`RANK_RECORD`).
+        The trust in the source: 0 for a log line about one metric, 1 for one with the average
+        of all (`RANK_GLOBAL`), 2 for FLARE's record of metrics (`RANK_RECORD`).
     """
 
     round: int
@@ -171,22 +171,22 @@ class Point:
     rank: int = 0
 
     def merge(self, other: Point) -> Point:
-        """Return the one to be believed."""
+        """Return the more trusted one."""
         return max(self, other, key=lambda p: (p.rank, p.value))
 
 
 @dataclass(frozen=True)
 class Series:
-    """A metric over the rounds, of one site or of all together.
+    """Metric over the rounds, of one site or aggregated.
 
     Attributes
     ----------
     name
         The metric's name.
     site
-        Whose; empty for the aggregate over all sites.
+        The site; empty for the aggregate over all sites.
     points
-        By round.
+        The points, by round.
     """
 
     name: str
@@ -196,14 +196,14 @@ class Series:
 
 @dataclass(frozen=True)
 class KeyMetric:
-    """The metric by which the job chooses its best model.
+    """Metric by which the job selects its best model.
 
     Attributes
     ----------
     name
-        Its name.
+        The metric's name.
     mode
-        ``max`` or ``min``: what is better.
+        ``max`` or ``min``: the better direction.
     """
 
     name: str
@@ -212,31 +212,31 @@ class KeyMetric:
 
 @dataclass(frozen=True)
 class BestRound:
-    """The best round so far, by the key metric."""
+    """Best round so far, by the key metric."""
 
     round: int
     value: float
     rank: int = 0
 
     def merge(self, other: BestRound) -> BestRound:
-        """Return the one to be believed: a later best one is better, or it would be none."""
+        """Return the more trusted one; between equals the later one, which must be better to have been logged."""
         return max(self, other, key=lambda b: (b.rank, b.round, b.value))
 
 
 @dataclass(frozen=True, order=True)
 class Event:
-    """Something that happened in the job and is worth a line.
+    """Noteworthy event in the job.
 
     Attributes
     ----------
     at
-        When.
+        The time of the event.
     kind
         ``workflow``, ``round``, ``site``, ``metric``, ``warning`` or ``error``.
     text
-        What, in words; hostile text: escape before showing.
+        The description; hostile text: escape before showing.
     site
-        Which site it is about; ``server``, or empty for the job as a whole.
+        The site it is about; ``server``, or empty for the job as a whole.
     """
 
     at: float
@@ -247,18 +247,18 @@ class Event:
 
 @dataclass(frozen=True)
 class SiteActivity:
-    """What a site says of itself, asked through the server.
+    """Current activity of a site, as reported through the server.
 
     Attributes
     ----------
     site
         The site.
     tasks
-        The tasks it works on; empty when it waits.
+        The tasks it is working on; empty when it is waiting.
     at
-        When it said so; None when it never did.
+        The time of the report; None if there was none.
     last_seen
-        When the server last heard of it; sites report every 10 s.
+        The time of its last heartbeat at the server; sites send one every 10 s.
     """
 
     site: str
@@ -267,21 +267,21 @@ class SiteActivity:
     last_seen: float | None = None
 
     def merge(self, other: SiteActivity) -> SiteActivity:
-        """Return what both know."""
+        """Return the combined data of both."""
         newer = max(self, other, key=lambda a: (a.at or 0.0, a.tasks))
         return SiteActivity(self.site, newer.tasks, newer.at, latest(self.last_seen, other.last_seen))
 
 
 @dataclass(frozen=True)
 class LogPosition:
-    """How far a log has been read.
+    """Read position in a log.
 
     Attributes
     ----------
     target, file
-        Whose, and which.
+        The owner and the name of the log.
     offset
-        Bytes read of what was ever written to it, files that were rotated away among them.
+        Bytes read of everything ever written to it, including rotated files.
     """
 
     target: str
@@ -291,18 +291,18 @@ class LogPosition:
 
 @dataclass(frozen=True)
 class Freshness:
-    """How old a group of facts is, or why it is missing.
+    """Age of a group of updates, or the reason why it is missing.
 
     Attributes
     ----------
     group
         One of `GROUPS`.
     at
-        When it was last learned (our clock); None when never.
+        The time of the last update (our clock); None if there was none.
     reason
-        Why it could not be had when it was last tried in vain; empty when it never was.
+        The error of the last failed poll; empty if none failed.
     missed_at
-        When that was.
+        The time of that failure.
     """
 
     group: str
@@ -312,17 +312,17 @@ class Freshness:
 
     @property
     def missing_reason(self) -> str:
-        """Why the group is missing or grows old; empty when it is there."""
+        """The reason why the group is missing or outdated; empty if it is up to date."""
         return self.reason if (self.missed_at or 0.0) > (self.at or 0.0) else ""
 
     def merge(self, other: Freshness) -> Freshness:
-        """Return what both know."""
+        """Return the combined data of both."""
         missed = max(self, other, key=lambda f: (f.missed_at or 0.0, f.reason))
         return Freshness(self.group, latest(self.at, other.at), missed.reason, missed.missed_at)
 
 
 def finite_or_none(value: Any) -> float | None:
-    """Return `value` if it is a finite number."""
+    """Return `value` as a float if it is a finite number, else None."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     try:
@@ -333,15 +333,15 @@ def finite_or_none(value: Any) -> float | None:
 
 
 def round_count_or_none(value: Any) -> int | None:
-    """Return `value` if it is a number of rounds that can be."""
+    """Return `value` if it is a plausible number of rounds, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
 def earliest(a: float | None, b: float | None) -> float | None:
-    """Return the earlier of two times, if there is one."""
+    """Return the earlier of two times, ignoring None."""
     return min((t for t in (a, b) if t is not None), default=None)
 
 
 def latest(a: float | None, b: float | None) -> float | None:
-    """Return the later of two times, if there is one."""
+    """Return the later of two times, ignoring None."""
     return max((t for t in (a, b) if t is not None), default=None)

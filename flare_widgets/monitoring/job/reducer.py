@@ -1,7 +1,7 @@
-"""Folding: facts into the snapshot before them. Pure: no clock, no I/O.
+"""Reducer that applies updates to a snapshot. Pure: no clock, no I/O.
 
-Folding the same facts twice changes nothing, and their order does not matter: each part of a snapshot knows how
-two things that are known of it become one (``merged``).
+Applying the same updates twice changes nothing, and their order does not matter: each part of a snapshot can
+combine two versions of itself (``merge``).
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ from .updates import (
 )
 
 MAX_EVENTS = 200
-"""Events that a snapshot keeps, the newest; a job of a thousand rounds has thousands."""
+"""Maximum number of events in a snapshot, the newest ones; a job of a thousand rounds has thousands."""
 
 MAX_SERIES = 2000
-"""Metrics of sites that a snapshot keeps: bounded, since names come from jobs."""
+"""Maximum number of site metrics in a snapshot: bounded, since the names come from jobs."""
 
 MAX_TASKS, MAX_ROUNDS = 10_000, 10_000
-"""Tasks, rounds, and rounds of a metric that a snapshot keeps, the newest: what is watched for days stays small."""
+"""Maximum number of tasks, of rounds, and of rounds per metric, the newest ones: bounds snapshots of long jobs."""
 
 K = TypeVar("K")
 V = TypeVar("V", Round, SiteTask, SiteActivity, Freshness, Point)
 
 
 def apply_updates(snapshot: JobSnapshot, updates: Iterable[Update]) -> JobSnapshot:
-    """Return what is known with these facts.
+    """Apply updates to a snapshot and return the new one.
 
     Parameters
     ----------
-    before
-        What was known.
-    facts
-        What was learned, in any order.
+    snapshot
+        The snapshot so far.
+    updates
+        The updates, in any order.
     """
     folding = _Reducer(snapshot)
     for fact in updates:
@@ -72,12 +72,12 @@ def apply_updates(snapshot: JobSnapshot, updates: Iterable[Update]) -> JobSnapsh
 
 
 def apply_meta(snapshot: JobSnapshot, meta: dict[str, Any], received_at: float) -> JobSnapshot:
-    """Fold the answer of ``get_job_meta`` alone; see :class:`.facts.JobMeta`."""
+    """Apply the answer of ``get_job_meta`` alone; see :class:`.updates.JobMeta`."""
     return apply_updates(snapshot, [JobMeta(meta, received_at)])
 
 
 class _Reducer:
-    """A snapshot taken apart. What was not touched goes back as it was."""
+    """Mutable working copy of a snapshot. Parts that no update changed are returned as they were."""
 
     def __init__(self, snapshot: JobSnapshot) -> None:
         self._snapshot = snapshot
@@ -147,7 +147,7 @@ class _Reducer:
         self._apply_status(update.status, {}, update.received_at, 0.0)
 
     def _apply_status(self, status: str, meta: dict[str, Any], received_at: float, clock_offset: float) -> None:
-        """The server answered: the job has come at least as far as that."""
+        """Apply a status reported by the server: the job has come at least that far."""
         before = self._snapshot
         seen = job_meta.merge_statuses(before.seen or before.timeline, status, meta, received_at, clock_offset)
         steps = job_meta.order_statuses(seen)

@@ -1,7 +1,7 @@
-"""What is known about a job at one moment: frozen, plain, comparable data.
+"""Snapshot of a job at one moment: frozen, plain, comparable data.
 
-A :class:`JobSnapshot` is the only thing a view draws and a callback needs. It is made by folding facts into the
-snapshot before it (:func:`.fold`). All times are seconds since the epoch (UTC).
+A :class:`JobSnapshot` is all that a view or a callback needs. It is made by applying updates to the
+previous snapshot (:func:`.apply_updates`). All times are seconds since the epoch (UTC).
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ SCHEMA = 1
 """Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
 
 ZOMBIE_AFTER = 20.0
-"""Seconds that a job may be called RUNNING while the server runs no such job; starting and ending take up to 7."""
+"""Seconds that a job may be listed as RUNNING with no process on the server; starting and ending take up to 7."""
 
 SCHEDULER_IDLE_AFTER_S = 30.0
-"""Seconds after which a scheduler that has not tried to start a job is in trouble; it looks once a second."""
+"""Seconds without a scheduling attempt after which the scheduler is assumed dead; it checks once a second."""
 
 SILENT_AFTER = 25.0
-"""Seconds after which a site that was not heard of is said to be silent; sites report every 10 s."""
+"""Seconds without a heartbeat after which a site counts as silent; sites send one every 10 s."""
 
 _UNSCHEDULED = Scheduling()
-_LATE_FACTOR = 3.0  # times the median of what a task took before
+_LATE_FACTOR = 3.0  # times the median duration of that kind of task
 _MIN_LATE_S = 10.0  # seconds
-_RECENT_ROUNDS = 5  # rounds from which the time of the next ones is estimated
+_RECENT_ROUNDS = 5  # rounds from which the duration of the next ones is estimated
 
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """A field of the site × round matrix.
+    """Cell of the site × round matrix.
 
     Attributes
     ----------
     state
-        ``waiting`` (for its turn, or for others), ``working``, ``late`` (working for much longer than others did),
+        ``waiting`` (for its turn, or for others), ``working``, ``late`` (working for much longer than usual),
         ``submitted``, ``failed``, or ``unfinished`` (the job ended meanwhile).
     since
-        When that began; None when it is not known.
+        The time when that state began; None if unknown.
     task
         The task's name.
     """
@@ -71,56 +71,56 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class JobSnapshot:
-    """What is known about a job.
+    """Snapshot of everything known about a job.
 
     Attributes
     ----------
     job_id, name, study, submitter
-        As the server has them; empty when it does not say. Hostile text: escape before showing.
+        The server's values; empty if it sends none. Hostile text: escape before showing.
     status
-        The server's word; empty before the first answer.
+        The server's name for the status; empty before the first answer.
     timeline
         The statuses passed so far, oldest first; the last one is the current one.
     sites
-        Where the job goes; ``server`` first. Empty when the job is for all sites and not yet deployed.
+        The sites that the job is deployed to; ``server`` first. Empty if the job is for all sites and not yet deployed.
     duration
-        Seconds the job ran, once it has ended; None before that or when the server does not say.
+        The job's run time in seconds, once it has ended; None before that or if the server does not send it.
     facts_at
-        When the server last answered about this job (our clock); None before the first answer.
+        The time of the server's last answer about this job (our clock); None before the first answer.
     trouble
-        One sentence when the facts may be stale or nobody watches any more, else empty.
+        One sentence if the data may be stale or monitoring has stopped, else empty.
     scheduling
-        How often the server tried to start it, and why it waits.
+        The server's attempts to start the job, and the reason why it waits.
     workflow
-        The kind of workflow (``FedAvg``, ...); empty when not known.
+        The kind of workflow (``FedAvg``, ...); empty if unknown.
     rounds
-        The rounds begun so far, by number.
+        The rounds started so far, by number.
     first_round, total_rounds
-        What the job's configuration says; None when it does not.
+        The values in the job's configuration; None if it has none.
     tasks
-        What the server gave to sites, in the order of round, site and time.
+        The tasks that the server gave to sites, in the order of round, site and time.
     metrics
-        By name and site; of the aggregate first.
+        The metrics, by name and site; the aggregate first.
     key_metric, best
-        By what the job chooses its best model, and in which round that was.
+        The metric by which the job selects its best model, and the best round so far.
     events
-        What happened, oldest first; the newest of them when there were many.
+        The events, oldest first; only the newest if there were many.
     activity
-        What each site does now, as far as asked.
+        The current activity of each site, as far as it was polled.
     logs
-        How far logs have been read.
+        The read positions in the logs.
     running_seen_at, absent_seen_at
-        When the server was last known to run the job's process, and last known not to (our clock).
+        The times when the server last reported the job's process as running, and as not running (our clock).
     presence_since
-        When that was first asked.
+        The time of the first such report.
     failure
-        Why it ended badly, once that was found out.
+        The diagnosis of a failed or stalled job, once there is one.
     freshness
-        How old each group of facts is, and why one is missing.
+        The age of each group of updates, and the reason if one is missing.
     seen
-        The statuses of the timeline as they were learned: their times may contradict each other.
+        The statuses of the timeline as they were received: their times may contradict each other.
     troubled_at
-        When the server last did not answer.
+        The time of the last connection problem.
     """
 
     job_id: str
@@ -154,32 +154,32 @@ class JobSnapshot:
     troubled_at: float | None = None
     schema: int = SCHEMA
 
-    # -- the job's life ------------------------------------------------------------------------------------
+    # -- status and times -----------------------------------------------------------------------------------
 
     @property
     def ended(self) -> bool:
-        """Whether the job has reached a status it will not leave."""
+        """True if the job has reached a final status."""
         return is_terminal(self.status)
 
     @property
     def submitted_at(self) -> float | None:
-        """When the job was submitted."""
+        """The time when the job was submitted."""
         return self._time_of(lambda s: s == "SUBMITTED")
 
     @property
     def started_at(self) -> float | None:
-        """When the job began to run."""
+        """The time when the job began to run."""
         return self._time_of(lambda s: s == "RUNNING")
 
     @property
     def ended_at(self) -> float | None:
-        """When the job ended."""
+        """The time when the job ended."""
         return self._time_of(is_terminal)
 
     def elapsed(self, now: float) -> float | None:
-        """Seconds the job has been running at the time `now`; its duration once it has ended.
+        """Return the seconds the job has been running at the time `now`; its duration once it has ended.
 
-        None while it has not started, or when it ended without running.
+        None if it has not started, or if it ended without running.
         """
         if self.duration is not None:
             return self.duration
@@ -188,24 +188,24 @@ class JobSnapshot:
         return max(0.0, (self.ended_at if self.ended_at is not None else now) - self.started_at)
 
     def age(self, now: float) -> float | None:
-        """Seconds since the server last answered about this job, None before its first answer."""
+        """Return the seconds since the server last answered about this job, None before its first answer."""
         return None if self.facts_at is None else max(0.0, now - self.facts_at)
 
     @property
     def is_zombie(self) -> bool:
-        """Whether the server calls the job RUNNING, but has been running no such job for `ZOMBIE_AFTER` seconds.
+        """True if the server lists the job as RUNNING, but has had no process for it for `ZOMBIE_AFTER` seconds.
 
-        That happens when the server was killed and started again: such a job never ends.
+        That happens when the server was killed and restarted: such a job never ends.
         """
         if self.status != "RUNNING" or self.absent_seen_at is None:
             return False
-        # Who has just begun to look may do so in the seconds in which a job ends: that alone is no sign.
+        # If the first poll falls into the seconds in which a job ends, absence alone proves nothing.
         alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, self.presence_since or 0.0)
         return self.absent_seen_at - alive > ZOMBIE_AFTER
 
     @property
     def silent_sites(self) -> tuple[str, ...]:
-        """The sites that the server, when it was last asked, had not heard of for `SILENT_AFTER` seconds."""
+        """The sites that, at the last poll, had sent the server no heartbeat for `SILENT_AFTER` seconds."""
         asked = self.freshness_of("system").at
         if asked is None:
             return ()
@@ -213,9 +213,9 @@ class JobSnapshot:
         return tuple(site for site in late if site in self.participating_sites)
 
     def waiting_reason(self, now: float) -> str:
-        """Return why a submitted job has not started at the time `now`, in the server's words; empty if it has.
+        """Return the server's reason why a submitted job has not started at the time `now`; empty if it has.
 
-        A server whose scheduler has died answers as ever, but looks at no job: that is said after
+        A server whose scheduler has died answers as usual, but schedules no job: that is reported after
         `SCHEDULER_IDLE_AFTER_S` seconds.
         """
         if self.status != "SUBMITTED":
@@ -226,26 +226,26 @@ class JobSnapshot:
         return self.scheduling.reason
 
     def freshness_of(self, group: str) -> Freshness:
-        """Return how old a group of facts is (one of `GROUPS`), and why it is missing."""
+        """Return the age of a group of updates (one of `GROUPS`), and the reason if it is missing."""
         return next((f for f in self.freshness if f.group == group), Freshness(group))
 
     # -- rounds --------------------------------------------------------------------------------------------
 
     @property
     def round(self) -> int | None:
-        """The number of the round begun last, by FLARE's own counting (mostly from 0)."""
+        """The number of the latest round, as FLARE counts (mostly from 0)."""
         return self.rounds[-1].number if self.rounds else None
 
     @property
     def rounds_begun(self) -> int:
-        """How many rounds have begun: the *k* in "round *k* of *n*" (`total_rounds`)."""
+        """The number of rounds started: the *k* in "round *k* of *n*" (`total_rounds`)."""
         if not self.rounds:
             return 0
         begin = self.rounds[0].number if self.first_round is None else self.first_round
         return max(self.rounds[-1].number - begin + 1, len(self.rounds))
 
     def round_end(self, number: int) -> float | None:
-        """Return when a round ended: as logged, else when the next one or, for the last one, the job ended."""
+        """Return the end of a round: as logged, else the start of the next one or, for the last one, the job's end."""
         for index, this in enumerate(self.rounds):
             if this.number == number:
                 if this.ended_at is not None:
@@ -254,7 +254,7 @@ class JobSnapshot:
         return None
 
     def remaining(self, now: float) -> float | None:
-        """Estimate how many seconds the rounds to come will take, from the last ones; None when nothing tells."""
+        """Estimate the seconds that the remaining rounds will take, from the last ones; None if there is no basis."""
         if self.ended or self.total_rounds is None or not self.rounds:
             return None
         lasted = []
@@ -272,9 +272,9 @@ class JobSnapshot:
         return max(0.0, left)
 
     def matrix(self, now: float) -> dict[str, dict[int, MatrixCell]]:
-        """Return the site × round matrix: by site, by round, what the site did there.
+        """Return the site × round matrix: by site, by round, the site's activity.
 
-        Where a site had several tasks in a round, the one it got last counts. A site that had none in a round has
+        If a site had several tasks in a round, the latest one counts. A site that had none in a round has
         no cell there; but in the current round of a running job it is waiting.
         """
         typical = self._typical_durations()
@@ -294,28 +294,28 @@ class JobSnapshot:
 
     @property
     def participating_sites(self) -> tuple[str, ...]:
-        """The names of the sites (not the server) that the job went to or that had a task, sorted."""
+        """The names of the sites (without the server) that the job was deployed to or that had a task, sorted."""
         deployed = {s.name for s in self.sites if s.name != "server"}
         return tuple(sorted(deployed | {t.site for t in self.tasks}))
 
     def series(self, name: str, site: str = "") -> Series | None:
-        """Return a metric of a site, or of all together."""
+        """Return a metric of a site, or the aggregate."""
         return next((s for s in self.metrics if (s.name, s.site) == (name, site)), None)
 
     # -- as data -------------------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data with `ended` added; :meth:`from_json` reads it back."""
+        """Return JSON-able data with `ended` added; :meth:`from_json` reads it back."""
         return {**dataclasses.asdict(self), "ended": self.ended}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobSnapshot:
-        """Read what :meth:`to_json` wrote.
+        """Create a snapshot from the output of :meth:`to_json`.
 
         Raises
         ------
         ValueError
-            When the data was written by a version whose fields mean something else, or is no snapshot at all.
+            The data was written by a version whose fields have another meaning, or is not a snapshot.
         """
         if not isinstance(data, dict):
             raise ValueError(f"a snapshot is a map, not {type(data).__name__}")
@@ -327,7 +327,7 @@ class JobSnapshot:
         return describe(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Show it, as what a cell returns, as a person would tell it: not field by field."""
+        """Show the snapshot as readable text, not field by field, when a cell returns it."""
         from .summary import summarize  # which imports this module
 
         printer.text(str(self) if cycle or not self.ended else summarize(self))
@@ -336,7 +336,7 @@ class JobSnapshot:
         return next((s.at for s in self.timeline if matches(s.status)), None)
 
     def _typical_durations(self) -> dict[str, float]:
-        """How many seconds each kind of task took, in the middle."""
+        """Return the median duration in seconds of each kind of task."""
         took: dict[str, list[float]] = {}
         for task in self.tasks:
             if task.sent_at is not None and task.returned_at is not None and not task.failed:
@@ -358,5 +358,5 @@ class JobSnapshot:
 
 
 def last_activity_at(task: SiteTask) -> float | None:
-    """Return when a task was last heard of."""
+    """Return the time of a task's last change."""
     return task.returned_at if task.returned_at is not None else task.sent_at

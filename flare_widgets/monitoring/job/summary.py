@@ -1,4 +1,4 @@
-"""A job in a few lines, for the end of it: how it went, its metrics, what failed and what to do next."""
+"""Summary of a job in a few lines: the outcome, its metrics, the failure and the next step."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
     from .snapshot import JobSnapshot
 
 MAX_METRICS, MAX_SITES = 6, 20
-"""Columns and rows of the table of metrics; the rest is counted."""
+"""Maximum number of columns and rows of the metrics table; the rest is counted."""
 
 MAX_LOG_LINES = 8
-"""Lines of a log that are shown for a failure."""
+"""Maximum number of log lines shown for a failure."""
 
-_MAX_LOG_LINE_CHARS = 200  # characters of one
+_MAX_LOG_LINE_CHARS = 200  # characters of one log line
 _ALL_SITES = "all together"
 _MAX_SENTENCE_CHARS = 500  # characters of a sentence about a failure
 
 
 def summarize(snapshot: JobSnapshot, now: float | None = None) -> str:
-    """Return how the job went, in a few lines of text.
+    """Summarize a job in a few lines of text.
 
-    Status and run time, rounds and the best one, the last metrics over all sites and of each site, what failed and
-    what to do next, and what is not known and why. Of a job that has not ended, how it stands.
+    Status and run time, rounds and the best one, the last metrics over all sites and of each site, the failure and
+    the next step, and any missing data with the reason. For a job that has not ended, its current state.
 
     Parameters
     ----------
     snapshot
-        What is known about the job.
+        The job's snapshot.
     now
-        The time the text is for (seconds since the epoch); the current time when not given.
+        The time the text is for (seconds since the epoch); the current time if not given.
     """
     now = time.time() if now is None else now
     lines = [_headline(snapshot, now), *_failure_lines(snapshot), *_round_lines(snapshot)]
@@ -95,14 +95,14 @@ def _round_lines(snapshot: JobSnapshot) -> Iterator[str]:
 
 
 def _metric_table(snapshot: JobSnapshot) -> Iterator[str]:
-    """The newest value of each metric, a row a site."""
+    """Yield the lines of a table of the newest metric values, one row per site."""
     points = newest_points(snapshot)
     if not points:
         return
     names = sorted({name for row in points.values() for name in row}, key=lambda n: (n != headline_metric(snapshot), n))
     shown, sites = names[:MAX_METRICS], sorted(points)
     rounds = {point.round for row in points.values() for point in row.values()}
-    # The sites' values and those over all of them may be of different rounds: then each says which.
+    # The sites' values and the aggregates may be from different rounds: then each names its round.
     told = f"round {nth_round(snapshot, rounds.pop())}" if len(rounds) == 1 else ""
     rows = [[told, *(sanitize(name, 30) for name in shown)]]
     for site in sites[:MAX_SITES]:

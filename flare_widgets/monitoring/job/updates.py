@@ -1,7 +1,7 @@
-"""What a source can say about a job: small frozen facts, each of which stands for itself.
+"""Updates of a job from all sources: small, frozen, self-contained.
 
-A fact names what it is about (the round, the site, the task), so that it may arrive late, twice or out of order.
-``now`` and ``at`` are seconds since the epoch.
+An update names its subject (the round, the site, the task), so that it may arrive late, twice or out of order.
+``received_at`` and ``at`` are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from .model import BestRound, Event, KeyMetric, Point, Round, SiteActivity, Site
 
 @dataclass(frozen=True)
 class JobMeta:
-    """The server's answer to ``get_job_meta``.
+    """Answer of the server to ``get_job_meta``.
 
     Attributes
     ----------
     meta
         The answer, of any shape.
-    now
-        When it came (our clock).
-    ahead
-        Seconds by which the server's clock, whose times are in the answer, is ahead of ours.
+    received_at
+        The time when it was received (our clock).
+    clock_offset
+        Seconds by which the server's clock, used in the answer, is ahead of ours.
     """
 
     meta: dict[str, Any] = field(hash=False)
@@ -34,7 +34,7 @@ class JobMeta:
 
 @dataclass(frozen=True)
 class ListedStatus:
-    """What a list of jobs says of one: only its status, and when (our clock)."""
+    """Status of a job in a list of jobs, and the time when it was received (our clock)."""
 
     status: str
     received_at: float
@@ -42,7 +42,7 @@ class ListedStatus:
 
 @dataclass(frozen=True)
 class Workflow:
-    """What the job's configuration or its server's log says about how it works; None for what it does not say."""
+    """Workflow settings from the job's configuration or its server's log; None for those that are not given."""
 
     name: str = ""
     first_round: int | None = None
@@ -52,7 +52,7 @@ class Workflow:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric's value, of a site, or of all together when `site` is empty."""
+    """Value of a metric, of a site, or of the aggregate if `site` is empty."""
 
     name: str
     site: str
@@ -61,7 +61,7 @@ class MetricValue:
 
 @dataclass(frozen=True)
 class LogOffset:
-    """A log was read up to `offset` bytes."""
+    """Read position of a log: `offset` bytes."""
 
     target: str
     file: str
@@ -70,7 +70,7 @@ class LogOffset:
 
 @dataclass(frozen=True)
 class ProcessPresence:
-    """Whether the server runs the job's process, and when it said so (our clock)."""
+    """Presence of the job's process on the server, and the time of that report (our clock)."""
 
     running: bool
     received_at: float
@@ -78,7 +78,7 @@ class ProcessPresence:
 
 @dataclass(frozen=True)
 class GroupRefreshed:
-    """A group of facts is as of now (our clock)."""
+    """Time at which a group of updates was last complete (our clock)."""
 
     group: str
     at: float
@@ -86,7 +86,7 @@ class GroupRefreshed:
 
 @dataclass(frozen=True)
 class GroupUnavailable:
-    """A group of facts could not be had, why, and when (our clock)."""
+    """Failure to get a group of updates: the reason, and the time (our clock)."""
 
     group: str
     reason: str
@@ -95,7 +95,7 @@ class GroupUnavailable:
 
 @dataclass(frozen=True)
 class ConnectionProblem:
-    """The server does not answer, and since when (our clock); a later answer ends it."""
+    """Lack of an answer from the server, and its start (our clock); a later answer ends it."""
 
     message: str
     at: float
@@ -103,7 +103,7 @@ class ConnectionProblem:
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """Why the job ended badly or does not come along; None that nothing is the matter; and since when (our clock)."""
+    """Diagnosis of a failed or stalled job, and its time (our clock); None if nothing is wrong."""
 
     failure: Failure | None
     at: float
@@ -126,4 +126,4 @@ Update = (
     | ConnectionProblem
     | Diagnosed
 )
-"""Anything that can be folded into a snapshot."""
+"""Any update that can be applied to a snapshot."""

@@ -1,4 +1,4 @@
-"""One job being watched: its snapshot, who wants to hear of it, and how the watch ends."""
+"""Watch of one job: its snapshot, its subscribers, and its end."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class WatchState(enum.Enum):
-    """How it stands with a watch."""
+    """State of a watch."""
 
     WATCHING = "watching"
-    """The job is looked at every now and then."""
+    """The job is polled periodically."""
     PAUSED = "paused"
     """:meth:`Watch.pause` was called."""
     JOB_ENDED = "job ended"
@@ -42,13 +42,13 @@ class WatchState(enum.Enum):
     """The callback raised, the session ended, or the job is gone: see :attr:`Watch.error`."""
 
 
-_SIBLING_WAIT_S = 2.0  # seconds that who waits for the end waits for other views of the same job
+_SIBLING_WAIT_S = 2.0  # seconds that `wait` waits for other views of the same job
 _ACTIVE_STATES = (WatchState.WATCHING, WatchState.PAUSED)
 
 
 @dataclasses.dataclass(eq=False)
 class _EventSubscription:
-    """A callback for events of a kind, and what it has been told."""
+    """Callback for one kind of event, and the last snapshot delivered to it."""
 
     kind: type
     callback: Callable[[JobSnapshot, Any], Any]
@@ -57,24 +57,24 @@ class _EventSubscription:
 
 
 class Watch:
-    """One job being watched. Made by :meth:`.Monitor.watch`.
+    """Watch of one job. Made by :meth:`.Monitor.watch`.
 
-    Callbacks of any kind run in a thread of their own, one at a time; one that is slow misses snapshots, but never
-    the newest, and delays nobody else. What they print lands in the cell that registered them.
+    Callbacks of any kind run in a separate thread, one at a time; a slow one misses snapshots, but never
+    the newest, and delays nothing else. Their output appears in the cell that registered them.
 
-    Callbacks for events (``on_...``) are told what has happened before, first: whenever one is registered, it hears of
+    Callbacks for events (``on_...``) first receive the past events: whenever one is registered, it gets
     each event once.
 
     Attributes
     ----------
     job_id
         The job.
-    details
-        Whether rounds, metrics and what sites do are asked for, not only the status. True unless the watch was made
-        for a callback, which is told the job's meta only; registering anything more makes it true. It may be set: a
+    needs_details
+        True if rounds, metrics and site activity are polled, not only the status. True unless the watch was made
+        for a callback, which gets the job's meta only; registering anything more makes it true. It may be set: a
         table of a hundred jobs needs no more than their status.
     error
-        Why the watch failed; None unless its state is FAILED.
+        The exception that made the watch fail; None unless its state is FAILED.
     """
 
     def __init__(self, job_id: str, callback: Callback | None, pool: CallbackPool, session: Session) -> None:
@@ -87,7 +87,7 @@ class Watch:
         self._snapshot = JobSnapshot(job_id)
         self._published: tuple[JobSnapshot, WatchState] | None = None
         self._pending_meta: dict[str, Any] | None = None  # for the callback
-        self._delivered_meta: dict[str, Any] | None = None  # the last one that was
+        self._delivered_meta: dict[str, Any] | None = None  # the last one passed to it
         self._state = WatchState.WATCHING
         self._is_final = False
         self._siblings: tuple[Watch, ...] = ()
@@ -106,28 +106,28 @@ class Watch:
 
     @property
     def state(self) -> WatchState:
-        """How it stands with the watch."""
+        """The state of the watch."""
         return self._state
 
     @property
     def done(self) -> bool:
-        """Whether the watch has ended, for whatever reason."""
+        """True if the watch has ended, for whatever reason."""
         return self._state not in _ACTIVE_STATES
 
     @property
     def paused(self) -> bool:
-        """Whether :meth:`pause` was called."""
+        """True if :meth:`pause` was called."""
         return self._state is WatchState.PAUSED
 
-    # -- who wants to hear of it ---------------------------------------------------------------------------
+    # -- subscriptions --------------------------------------------------------------------------------------
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener(snapshot)` at new snapshots.
+        """Call `listener(snapshot)` for each new snapshot.
 
         Returns
         -------
         callable
-            Ends the subscription.
+            A function that ends the subscription.
         """
         heard = _bind_context(listener)
         with self._lock:
@@ -137,7 +137,7 @@ class Watch:
         return lambda: _remove(self._lock, self._listeners, heard)
 
     def on_status(self, callback: Callable[[JobSnapshot, StatusChange], Any]) -> Callable[[], None]:
-        """Call `callback(snapshot, change)` at each new status; returns what ends that, as do the others."""
+        """Call `callback(snapshot, change)` at each new status; return an unsubscribe function, as the others do."""
         return self._subscribe_event(NewStatus, lambda snapshot, new: callback(snapshot, new.change))
 
     def on_round(self, callback: Callable[[JobSnapshot, Round], Any]) -> Callable[[], None]:
@@ -149,50 +149,50 @@ class Watch:
         return self._subscribe_event(NewMetric, callback)
 
     def on_failure(self, callback: Callable[[JobSnapshot, Failure], Any]) -> Callable[[], None]:
-        """Call `callback(snapshot, failure)` when it was found out why the job ended badly or does not start."""
+        """Call `callback(snapshot, failure)` when a failed or unstarted job has been diagnosed."""
         return self._subscribe_event(NewFailure, lambda snapshot, new: callback(snapshot, new.failure))
 
     def on_end(self, callback: Callable[[JobSnapshot], Any]) -> Callable[[], None]:
-        """Call `callback(snapshot)` when the job has ended, and what can be learned of it was."""
+        """Call `callback(snapshot)` when the job has ended and its final data has been fetched."""
         return self._subscribe_event(JobEnded, lambda snapshot, _: callback(snapshot))
 
-    # -- begin and end -------------------------------------------------------------------------------------
+    # -- control ---------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """Look at the job no longer, until :meth:`resume`."""
+        """Stop polling the job until :meth:`resume`."""
         with self._lock:
             if self._state is WatchState.WATCHING and not self._is_final:
                 self._state = WatchState.PAUSED
         self._wake()
 
     def resume(self) -> None:
-        """Look at the job again, at once."""
+        """Poll the job again, immediately."""
         with self._lock:
             if self._state is WatchState.PAUSED:
                 self._state = WatchState.WATCHING
         self._wake()
 
     def stop(self) -> None:
-        """Watch no longer; the job goes on."""
+        """Stop watching; the job continues."""
         self._end(WatchState.STOPPED)
 
     def wait_for_first_update(self, timeout: float | None = None) -> bool:
-        """Wait until the server has first answered about the job, or the watch has ended.
+        """Wait until the server's first answer about the job, or until the watch has ended.
 
         Parameters
         ----------
         timeout
-            Seconds to wait; for as long as it takes when not given.
+            Seconds to wait; unlimited if not given.
 
         Returns
         -------
         bool
-            Whether either has come about.
+            True if either has happened.
 
         Raises
         ------
         Exception
-            What made the watch fail, as in :meth:`wait`.
+            The error that made the watch fail, as in :meth:`wait`.
         """
         informed = self._first_update.wait(timeout)
         if self.error is not None:
@@ -200,22 +200,22 @@ class Watch:
         return informed
 
     def wait(self, timeout: float | None = None) -> MonitorReturnCode:
-        """Wait until the watch ends. An interrupt leaves at once; the watch goes on.
+        """Wait until the watch ends. An interrupt returns immediately; the watch continues.
 
         Parameters
         ----------
         timeout
-            Seconds to wait; for as long as it takes when not given.
+            Seconds to wait; unlimited if not given.
 
         Raises
         ------
         Exception
-            What made the watch fail: the callback's exception, or why the job cannot be watched any more.
+            The error that made the watch fail: the callback's exception, or the reason why the job cannot be watched.
         """
         if not self._finished.wait(timeout):
             return MonitorReturnCode.TIMEOUT
         for other in self._siblings:
-            # A notebook that goes on, or ends, with this cell must have the end in its other views of the job too.
+            # If a notebook ends, or continues, after this cell, its other views of the job must also show the end.
             other._finished.wait(_SIBLING_WAIT_S)
         if self.error is not None:
             raise self.error
@@ -230,9 +230,9 @@ class Watch:
     def _update(
         self, snapshot: JobSnapshot, meta: dict[str, Any], *, is_final: bool = False, siblings: Sequence[Watch] = ()
     ) -> None:
-        """Take what is known of the job, if it is new, or the last of it, which others `beside` are told as well.
+        """Set the snapshot if it is new or final; the `siblings` of a final one receive it as well.
 
-        `meta` is for the callback.
+        `meta` is passed to the callback.
         """
         with self._lock:
             if self._is_final or self._state is not WatchState.WATCHING:
@@ -270,14 +270,14 @@ class Watch:
         return lambda: _remove(self._lock, self._events, entry)
 
     def _deliver(self) -> None:
-        """Tell everybody; in the callbacks' thread, never twice at a time."""
+        """Call all callbacks; runs in the callbacks' thread, never twice at a time."""
         with self._lock:
             meta, self._pending_meta = self._pending_meta, None
             over = self.done
         if meta is not None and not over:
             self._run_callback(meta)
         with self._lock:
-            # Before the listeners hear of the end: they may want to know whether more will come.
+            # Before the listeners receive the end: they may check whether more will come.
             if self._is_final and self._state is WatchState.WATCHING and self._pending_meta is None:
                 self._state = WatchState.JOB_ENDED
             snapshot, state, over = self._snapshot, self._state, self.done
@@ -296,8 +296,8 @@ class Watch:
         for listener in listeners if news else ():
             self._call_listener(listener, snapshot)
         if over:
-            # Whoever waits goes on only when the views have the last snapshot: in a notebook that is executed
-            # without a screen, what comes after the cell's end is lost.
+            # `wait` returns only when the views have the last snapshot: in a notebook that is executed
+            # without a screen, messages after the cell's end are lost.
             self._wake()
             self._first_update.set()
             self._finished.set()
@@ -306,7 +306,7 @@ class Watch:
         assert self._callback is not None
         try:
             go_on = self._callback(self._session, meta)
-        except BaseException as e:  # also sys.exit(): whoever waits must hear of it
+        except BaseException as e:  # also sys.exit(): `wait` must raise it
             log.warning("the callback of job %s raised", self.job_id, exc_info=True)
             self._fail(e, f"your callback raised {type(e).__name__}: {e}. This watch has ended; the job goes on")
             return
@@ -321,7 +321,7 @@ class Watch:
 
 
 def _bind_context(callback: F) -> Callable[..., Any]:
-    """Have a callback print where it was registered: in a notebook, output goes where the context says."""
+    """Bind a callback to the current context: in a notebook, the context decides which cell gets the output."""
     context = contextvars.copy_context()
     return lambda *args: context.run(callback, *args)
 

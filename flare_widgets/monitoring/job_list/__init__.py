@@ -1,1 +1,1 @@
-"""All jobs of a study: the snapshot of the list, and the watch that callers hold."""
+"""Job list of a study: the snapshot of the list, and the watch that callers hold."""

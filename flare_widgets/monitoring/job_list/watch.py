@@ -1,4 +1,4 @@
-"""All jobs of a session's study, kept fresh: asked for once, however many look at them, and only while anybody does."""
+"""Watch of all jobs of a session's study: one poller for all watches, which polls only while any of them is active."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ..signal import Signal
 log = logging.getLogger("flare_widgets.monitoring")
 
 MAX_DETAILED_JOBS = 1000
-"""Jobs, the newest, of which it is asked who submitted them: the short list does not say, the long one is long."""
+"""Number of jobs, the newest, whose submitter is requested: the short list lacks it, and the long one is large."""
 
-_START_TOLERANCE_S = 3.0  # seconds by which two ways to learn when a job started may differ
+_START_TOLERANCE_S = 3.0  # seconds by which two sources of a job's start time may differ
 _MAX_LISTED_JOBS = 100_000
 _INTERNAL_ERROR_DELAY_S = 5.0
 _MAX_BACKOFF_S = 4.0
@@ -33,20 +33,20 @@ _MAX_BACKOFF_S = 4.0
 
 @dataclass(frozen=True)
 class ListedJob:
-    """A job as a list of jobs has it.
+    """Entry of a job list.
 
     Attributes
     ----------
     job_id, name, study, submitter, submitter_organization
-        As the server has them; empty when it does not say. Hostile text: escape before showing.
+        The server's values; empty if it sends none. Hostile text: escape before showing.
     status
-        The server's word.
+        The server's name for the status.
     submitted_at, started_at
-        When it was submitted and, of one that runs, began to (seconds since the epoch); None when not known.
+        The time of the submission and, if the job is running, of its start (seconds since the epoch); None if unknown.
     duration
-        Seconds it ran, once it has ended.
+        Its run time in seconds, once it has ended.
     round, total_rounds
-        How many rounds have begun, of how many; only of a running job that somebody watches.
+        The number of rounds started, and in total; only for a running job that is being watched.
     """
 
     job_id: str
@@ -63,27 +63,27 @@ class ListedJob:
 
     @property
     def ended(self) -> bool:
-        """Whether it has reached a status it will not leave."""
+        """True if the job has reached a final status."""
         return is_terminal(self.status)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what :func:`json.dumps` can write; what is not known is left out."""
+        """Return data that :func:`json.dumps` can write; unknown values are left out."""
         known = {key: value for key, value in vars(self).items() if value not in (None, "")}
         return {**known, "ended": self.ended}
 
 
 @dataclass(frozen=True)
 class JobsSnapshot:
-    """What is known about the jobs of a study.
+    """Snapshot of the jobs of a study.
 
     Attributes
     ----------
     jobs
-        Newest first.
+        The jobs, newest first.
     facts_at
-        When the server last listed them (our clock); None before it did.
+        The time of the server's last list (our clock); None before the first.
     trouble
-        One sentence when that may be stale, or nobody asks any more; else empty.
+        One sentence if the list may be stale, or monitoring has stopped; else empty.
     """
 
     jobs: tuple[ListedJob, ...] = ()
@@ -91,7 +91,7 @@ class JobsSnapshot:
     trouble: str = ""
 
     def counts(self) -> dict[str, int]:
-        """Return how many jobs there are by what they do: ``running``, ``waiting`` and ``ended``."""
+        """Return the number of jobs in each state: ``running``, ``waiting`` and ``ended``."""
         found = {"running": 0, "waiting": 0, "ended": 0}
         for job in self.jobs:
             found["ended" if job.ended else "running" if job.status == "RUNNING" else "waiting"] += 1
@@ -110,14 +110,14 @@ def read_list(
     Parameters
     ----------
     entries
-        The server's answer to ``list_jobs``; anything that is no job is left out.
-    before
-        The jobs as they were known, by id.
+        The server's answer to ``list_jobs``; invalid entries are left out.
+    previous
+        The jobs known before, by id.
     details
-        What the server stores about some of them, by id.
-    now
-        When the answer came.
-    ahead
+        The stored meta of some of them, by id.
+    received_at
+        The time of the answer.
+    clock_offset
         Seconds by which the server's clock is ahead of ours.
     """
     jobs: dict[str, ListedJob] = {}
@@ -145,7 +145,7 @@ def _read_entry(
     started = None
     if status == "RUNNING" and lasted is not None:
         started = received_at - lasted
-        # The server counts anew at each look: a start that moved by the time an answer took would be no news.
+        # The server recomputes the run time each time: a start that moved by the latency of an answer is no change.
         if old is not None and old.started_at is not None and abs(old.started_at - started) < _START_TOLERANCE_S:
             started = old.started_at
     return ListedJob(
@@ -162,16 +162,16 @@ def _read_entry(
 
 
 class JobsWatch:
-    """All jobs of a session's study being watched. Made by :meth:`.Monitor.watch_jobs`.
+    """Watch of all jobs of a session's study. Made by :meth:`.Monitor.watch_jobs`.
 
-    Listeners run in a thread of their own, one at a time; one that is slow misses snapshots, but never the newest.
+    Listeners run in a separate thread, one at a time; a slow one misses snapshots, but never the newest.
 
     Parameters
     ----------
-    table
-        Who asks.
-    dispatcher
-        Who calls.
+    poller
+        The poller that sends the requests.
+    pool
+        The pool that runs the listeners.
     """
 
     def __init__(self, poller: JobListPoller, pool: CallbackPool) -> None:
@@ -183,35 +183,35 @@ class JobsWatch:
 
     @property
     def snapshot(self) -> JobsSnapshot:
-        """The newest snapshot; renewed before the listeners are called."""
+        """The newest snapshot; updated before the listeners are called."""
         return self._poller.snapshot
 
     @property
     def done(self) -> bool:
-        """Whether the watch has ended: :meth:`stop` was called, or the session is over."""
+        """True if the watch has ended: :meth:`stop` was called, or the session is closed."""
         return self._done
 
     @property
     def paused(self) -> bool:
-        """Whether it does not want to hear of anything now."""
+        """True if the watch is paused."""
         return self._paused
 
     def subscribe(self, listener: Callable[[JobsSnapshot], None]) -> Callable[[], None]:
-        """Have `listener` called at every new snapshot; return what ends that (and may be called twice)."""
+        """Call `listener` for each new snapshot; return an unsubscribe function (which may be called twice)."""
         return self._signal.subscribe(listener)
 
     def pause(self) -> None:
-        """Want no news, until :meth:`resume`. The server is not asked while nobody wants any."""
+        """Pause the watch until :meth:`resume`. The server is not polled while all watches are paused."""
         self._paused = True
 
     def resume(self) -> None:
-        """Want news again, at once."""
+        """Resume the watch, with an immediate poll."""
         if self._paused:
             self._paused = False
             self.refresh()
 
     def refresh(self) -> None:
-        """Ask at once: something has changed."""
+        """Poll immediately: something has changed."""
         self._poller.refresh()
 
     def stop(self) -> None:
@@ -221,7 +221,7 @@ class JobsWatch:
         self._poller.wake()
 
     def notify(self) -> None:
-        """Have the listeners called soon."""
+        """Schedule a call of the listeners."""
         self._executor.request()
 
     def _publish(self) -> None:
@@ -229,14 +229,14 @@ class JobsWatch:
 
 
 class JobListPoller:
-    """What the monitor keeps of the jobs of its session's study. Its methods are called by the monitor's thread.
+    """Poller of the jobs of a session's study. Its methods are called by the monitor's thread.
 
     Parameters
     ----------
     session
-        Whom to ask.
+        The session to send commands with.
     wake
-        Has the monitor look what there is to do.
+        A function that wakes the monitor's thread.
     """
 
     def __init__(self, session: Session, wake: Callable[[], None]) -> None:
@@ -252,12 +252,12 @@ class JobListPoller:
         self._details: dict[str, dict[str, Any]] = {}
 
     def refresh(self) -> None:
-        """Ask at once. May be called from any thread."""
+        """Poll immediately. May be called from any thread."""
         self._due = 0.0
         self.wake()
 
     def drop_ended(self) -> bool:
-        """Forget the watches that have ended; return whether there are others."""
+        """Remove the watches that have ended; return whether any are left."""
         self.watches = [watch for watch in self.watches if not watch.done]
         if not self.watches:
             for polling in (self._list_poll, self._details_poll):
@@ -267,13 +267,13 @@ class JobListPoller:
         return bool(self.watches)
 
     def due_times(self) -> list[float]:
-        """Return when something is to be done next (on the monotonic clock)."""
+        """Return the times of the next polls (on the monotonic clock)."""
         return [self._due] if self.has_observers and self._list_poll is None else []
 
     def run_once(self, paused: bool, clock_offset: float, disconnect_reason: str = "") -> bool:
-        """Take what has arrived and ask for what is due; return whether there is anything new.
+        """Process received answers and send due polls; return whether the snapshot changed.
 
-        `lost` says so when nobody answers now.
+        `disconnect_reason` is not empty if the server is not answering.
         """
         before = self.snapshot
         now = time.monotonic()
@@ -281,13 +281,13 @@ class JobListPoller:
         if self.has_observers and not paused and self._list_poll is None and self._due <= now:
             self._list_poll = PendingPoll(self._session, poll_job_list(), self.wake)
             self._list_poll.start()
-            self._receive(now, clock_offset)  # of a session without a connection the answer is known at once
+            self._receive(now, clock_offset)  # without a connection the answer is available immediately
         if disconnect_reason and not self._retry_count:
             self._set_problem(disconnect_reason)
         return self.snapshot != before
 
     def update_rounds(self, rounds: Mapping[str, tuple[int, int | None]]) -> bool:
-        """Note the rounds of jobs that are watched; return whether that is news."""
+        """Set the rounds of watched jobs; return whether that changed the snapshot."""
         jobs = tuple(
             dataclasses.replace(job, round=begun, total_rounds=total)
             if (begun, total) != (job.round, job.total_rounds)
@@ -302,7 +302,7 @@ class JobListPoller:
 
     @property
     def has_observers(self) -> bool:
-        """Whether anybody wants news."""
+        """True if any watch is neither paused nor done."""
         return any(not watch.paused and not watch.done for watch in self.watches)
 
     def _receive(self, now: float, clock_offset: float) -> None:
@@ -326,7 +326,7 @@ class JobListPoller:
         if self._details_poll is not None:
             try:
                 over, found = self._details_poll.advance()
-            except Exception:  # who submitted a job is no reason to do without the list of them
+            except Exception:  # without the submitters, the list is still useful
                 log.exception("what the server stores about the jobs could not be read")
                 over, found = True, []
             if over:
@@ -339,12 +339,12 @@ class JobListPoller:
         self.snapshot = JobsSnapshot(read_list(self._entries, before, self._details, at, clock_offset), at)
 
     def _poll_details(self) -> None:
-        """Have it asked who submitted the jobs that are new here."""
+        """Request the submitters of jobs that are new in the list."""
         there = {job.job_id for job in self.snapshot.jobs}
         self._details = {job_id: meta for job_id, meta in self._details.items() if job_id in there}
         new = [job.job_id for job in self.snapshot.jobs[:MAX_DETAILED_JOBS] if job.job_id not in self._details]
         if new and self._details_poll is None:
-            # What cannot be learned is not asked for again and again.
+            # Unavailable details are not requested again.
             self._details |= {job_id: {} for job_id in new}
             self._details_poll = PendingPoll(self._session, _poll_metas(new, len(there)), self.wake)
             self._details_poll.start()
@@ -368,7 +368,7 @@ class JobListPoller:
 def _poll_metas(
     job_ids: Sequence[str], stored_count: int
 ) -> Generator[list[Any], Sequence[Answer], list[dict[str, Any]]]:
-    """What the server stores about some jobs, the newest: by a list of them, or one by one, as costs it less."""
+    """Request the stored meta of some jobs, the newest: by one list or one by one, whichever is cheaper."""
     if intervals.should_use_list(len(job_ids), stored_count):
         (answer,) = yield [commands.list_jobs(detailed=True, reverse=True, limit=len(job_ids))]
         return [meta for meta in answer.value or [] if isinstance(meta, dict)]

@@ -1,1 +1,1 @@
-"""FLARE's logs: read as they grow, parsed into records, filtered for a reader."""
+"""FLARE's logs: tailing, parsing into records, and filtering."""

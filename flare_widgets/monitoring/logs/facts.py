@@ -1,9 +1,9 @@
-"""A job's log on the server, read as it grows: what its records say becomes facts. A state machine without I/O.
+"""Parser that turns a job's growing server log into updates. A state machine without I/O.
 
-The server writes ``<job>/log.json``, a record a line: ``asctime`` (local time of the server), ``name`` of the logger,
-``levelname``, ``fl_ctx`` (``[identity=..., run=..., peer=site-1, peer_rc=OK, task_name=train, task_id=...]``) and
-``message``. Which messages carry facts was read off servers of 2.7 to 2.9: FLARE's own controllers, the server's
-runner and the selector of the best model write them.
+The server writes ``<job>/log.json``, one record per line: ``asctime`` (local time of the server), ``name`` of the
+logger, ``levelname``, ``fl_ctx`` (``[identity=..., run=..., peer=site-1, peer_rc=OK, task_name=train,
+task_id=...]``) and ``message``. The relevant messages were determined from servers of 2.7 to 2.9: they are written by
+FLARE's own controllers, the server's runner and the selector of the best model.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ..job.model import RANK_GLOBAL, BestRound, Event, Point, Round, SiteTask, f
 from ..job.updates import MetricValue, Update, Workflow
 
 MAX_RECORD_CHARS = 1 << 20
-"""Characters of the longest record that is read; longer ones are passed over."""
+"""Maximum length of a record in characters; longer ones are skipped."""
 
 MAX_EVENT_CHARS = 500
-"""Characters of an event's text."""
+"""Maximum length of an event's text in characters."""
 
 MAX_NAME_CHARS = 200
-"""Characters of the name of a site, a task or a metric."""
+"""Maximum length of the name of a site, a task or a metric in characters."""
 
-_MAX_CACHED_TASKS = 1000  # tasks whose round is remembered until their result comes
-_MAX_MESSAGE_CHARS = 20_000  # characters of a message that are looked at
+_MAX_CACHED_TASKS = 1000  # tasks whose round is kept until their result comes
+_MAX_MESSAGE_CHARS = 20_000  # characters of a message that are parsed
 _DEFAULT_METRIC_NAME = "validation metric"
 
 _ROUND = re.compile(r"^[ \t]*Round (\d{1,9}) (started|finished)\.[ \t]*$", re.MULTILINE)
@@ -52,14 +52,14 @@ _NOTABLE_MESSAGES = (
 
 @dataclass(frozen=True)
 class JsonRecord:
-    """One record of a log.
+    """Record of a ``log.json`` file.
 
     Attributes
     ----------
     at
-        When it was written (seconds since the epoch, our clock); None when it does not say.
+        The time it was written (seconds since the epoch, our clock); None if it has none.
     logger, level, context, message
-        Who wrote it, how grave it is, FLARE's context, and the words; hostile text.
+        The logger, the level, FLARE's context, and the text; hostile.
     """
 
     at: float | None
@@ -70,24 +70,24 @@ class JsonRecord:
 
 
 class ServerLogParser:
-    """What is known of a job from its log so far.
+    """Parser of a job's log, with the state gathered so far.
 
     Parameters
     ----------
-    zone
+    utc_offset
         Seconds by which the server's local time is ahead of UTC; see :func:`.job_meta.server_utc_offset`.
-    ahead
+    clock_offset
         Seconds by which the server's clock is ahead of ours.
-    told
-        What the job's configuration says: the log has neither the key metric's name nor which of several workflows
-        has the rounds.
+    workflow
+        The job's configuration: the log has neither the key metric's name nor, of several workflows, the one
+        that has the rounds.
 
     Attributes
     ----------
     offset
-        Bytes of the log that were taken, up to the end of a line: where the next piece must begin.
+        Bytes of the log that were consumed, up to the end of a line: the start of the next chunk.
     round
-        The round that the records taken last belong to; None before the first, and in workflows without rounds.
+        The round that the latest records belong to; None before the first, and in workflows without rounds.
     """
 
     def __init__(self, utc_offset: float = 0.0, clock_offset: float = 0.0, workflow: Workflow | None = None) -> None:
@@ -101,9 +101,9 @@ class ServerLogParser:
         self._tasks_with_code: OrderedDict[str, None] = OrderedDict()
 
     def feed(self, chunk: str) -> list[Update]:
-        """Take what follows the bytes taken so far, and return what it says.
+        """Consume the text after the bytes consumed so far, and return its updates.
 
-        What comes after the last line break is left for the next time: it is not counted in `offset`.
+        Text after the last line break is left for the next call: it is not counted in `offset`.
         """
         facts: list[Update] = []
         whole, end, _ = chunk.rpartition("\n")
@@ -115,7 +115,7 @@ class ServerLogParser:
         return facts
 
     def mark_gap(self) -> None:
-        """Take note that what follows does not join what was taken: records may belong to another round."""
+        """Mark a gap in the log: the records after it may belong to another round."""
         self.round = None
 
     def _read_updates(self, record: JsonRecord) -> Iterator[Update]:
@@ -138,7 +138,7 @@ class ServerLogParser:
             yield Round(number, None, record.at)
 
     def _read_relay(self, _: re.Match[str], record: JsonRecord) -> Iterator[Update]:
-        # CyclicController logs no rounds; but each begins with a relay, of which it schedules one at a time.
+        # CyclicController logs no rounds; but each begins with a relay, and it schedules one relay at a time.
         if self._is_cyclic:
             self.round = 0 if self.round is None else self.round + 1
             yield Round(self.round, record.at)
@@ -169,7 +169,7 @@ class ServerLogParser:
         value = self._parse_value(match[2])
         if value is not None:
             yield BestRound(int(match[1]), value)
-            # The mean that the selector compares rounds by is the aggregate, until a better source says otherwise.
+            # The mean by which the selector compares rounds is the aggregate, until a more trusted source provides one.
             yield MetricValue(self._metric_name, "", Point(int(match[1]), value))
 
     def _read_global_metrics(self, match: re.Match[str], _: JsonRecord) -> Iterator[Update]:
@@ -183,7 +183,7 @@ class ServerLogParser:
                 yield MetricValue(name[:MAX_NAME_CHARS], "", Point(int(match[1]), value, RANK_GLOBAL))
 
     def _read_workflow(self, match: re.Match[str], record: JsonRecord) -> Iterator[Update]:
-        # Records of a workflow without rounds do not belong to the last round of the one before it.
+        # Records of a workflow without rounds do not belong to the last round of the previous workflow.
         self.round, self._is_cyclic = None, match[1] == "CyclicController"
         if not self._workflow_name:
             self._workflow_name = sanitize(match[1], 100)
@@ -201,7 +201,7 @@ class ServerLogParser:
             return None
         if not math.isfinite(value):
             return None
-        # The selector looks for the greatest value: what shall be small it negates, and logs it so.
+        # The selector maximizes: it negates metrics to be minimized, and logs the negated value.
         return -value if self._key_metric is not None and self._key_metric.mode == "min" else value
 
 
@@ -220,13 +220,13 @@ _RECORD_READERS: tuple[tuple[re.Pattern[str], _RecordReader], ...] = (
 
 
 def parse_json_record(line: str, time_offset: float = 0.0) -> JsonRecord | None:
-    """Return the record in a line of ``log.json``; None if there is none.
+    """Parse a line of ``log.json``; return None if it is not a record.
 
     Parameters
     ----------
     line
         The line.
-    shift
+    time_offset
         Seconds by which its local time is ahead of UTC.
     """
     if not line or len(line) > MAX_RECORD_CHARS:

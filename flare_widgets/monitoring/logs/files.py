@@ -1,4 +1,4 @@
-"""The other files of a job on the server: its configuration, and FLARE's record of its metrics. Pure."""
+"""Parsers for other files of a job on the server: its configuration, and FLARE's record of its metrics. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .facts import MAX_NAME_CHARS
 
 SERVER_CONFIG = "app_server/config/config_fed_server.json"
 ROUND_METRICS = "metrics/round_metrics"
-"""Written by FLARE's MetricsArtifactWriter, which is in every recipe; ``.jsonl`` unless the job says otherwise."""
+"""Path of the record written by FLARE's MetricsArtifactWriter, which is in every recipe; ``.jsonl`` by default."""
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 
 _SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
 
 
 DEFAULT_ROUNDS = 5
-"""What FLARE's controllers do when a job does not say; an exported configuration leaves out what is so by default."""
+"""Default number of rounds of FLARE's controllers; an exported configuration leaves out default values."""
 
 _WORKFLOWS_WITH_DEFAULT_ROUNDS = re.compile(
     r"nvflare\.app_common\.workflows\.(?:fedavg\.FedAvg|scaffold\.Scaffold|cyclic\.Cyclic|cyclic_ctl\.CyclicController"
@@ -29,18 +29,18 @@ _WORKFLOWS_WITH_DEFAULT_ROUNDS = re.compile(
 
 
 def read_config(text: str) -> Workflow | None:
-    """Return what the server's part of a job's configuration says: rounds, and the key metric.
+    """Read the number of rounds and the key metric from the server's part of a job's configuration.
 
     Parameters
     ----------
     text
         ``config_fed_server.json``: ``workflows``, each with ``args`` such as ``num_rounds`` and ``start_round``;
-        ``components``, of which the one that selects the best model has ``key_metric`` and ``negate_key_metric``.
+        ``components``, of which the best-model selector has ``key_metric`` and ``negate_key_metric``.
 
     Returns
     -------
     Workflow or None
-        None when the text is no configuration.
+        None if the text is not a configuration.
     """
     config = _parse_json(text)
     if not isinstance(config, dict):
@@ -67,10 +67,10 @@ def read_config(text: str) -> Workflow | None:
 
 
 def find_round_metrics_path(text: str) -> str | None:
-    """Return where the record of metrics is, relative to the job's folder, if its name is one that can be read.
+    """Return the path of the record of metrics, relative to the job's folder, if its name is one that can be read.
 
-    A server shows no ``.jsonl`` file; a job that wants its metrics to be seen while it runs gives the writer another
-    name: ``MetricsArtifactWriter(round_file_name="round_metrics.json")``.
+    A server does not show ``.jsonl`` files; a job whose metrics should be visible while it runs gives the writer
+    another name: ``MetricsArtifactWriter(round_file_name="round_metrics.json")``.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def read_round_metrics(text: str) -> Iterator[Update]:
     Parameters
     ----------
     text
-        ``round_metrics.jsonl``: a line a round, ``{"round": 0, "aggregated_metrics": [{"name", "value"}, ...],
+        ``round_metrics.jsonl``, one line per round: ``{"round": 0, "aggregated_metrics": [{"name", "value"}, ...],
         "sites": [{"name", "metrics": [...]}, ...]}``.
     """
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""The text of a log: the records of a level, the lines that match, what is new. Pure."""
+"""Filters for log text: by level, by pattern, and new text only. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _RECORD = re.compile(
     r"^(?:\x1b\[[0-9;]*m)?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d.*? - (DEBUG|INFO|WARNING|ERROR|CRITICAL) - "
 )
-_OVERLAP_CHARS = 400  # characters by which a place in a log is found again
+_OVERLAP_CHARS = 400  # characters by which a position in a log is recognized
 
 
 def filter_by_level(text: str, level: str) -> str:
-    """Return the records of a level and above, each with the lines that belong to it, such as a traceback.
+    """Return the records of a level and above, each with its continuation lines, such as a traceback.
 
     Parameters
     ----------
     text
-        A log as FLARE writes ``log.txt``: a record begins with a time, and has `` - LEVEL - `` in it.
+        A log in FLARE's ``log.txt`` format: a record begins with a time, and has `` - LEVEL - `` in it.
     level
         One of :data:`LEVELS`.
     """
@@ -33,7 +33,7 @@ def filter_by_level(text: str, level: str) -> str:
 
 
 def filter_by_pattern(text: str, pattern: str) -> str:
-    """Return the lines that a regular expression is found in; ValueError if it is none."""
+    """Return the lines that match a regular expression; raise ValueError if it is invalid."""
     try:
         found = re.compile(pattern)
     except re.error as e:
@@ -48,9 +48,9 @@ def last_lines(text: str, count: int) -> str:
 
 
 def find_new_text(seen: str, text: str) -> str:
-    """Return what is new in a log of which `seen` was seen before.
+    """Return the new text of a log of which `seen` was received before.
 
-    A server sends the last 5 MiB of a log: what it sends need not begin where it began before.
+    A server sends the last 5 MiB of a log, so the start of the text may have moved.
     """
     if text.startswith(seen):
         return text[len(seen) :]

@@ -1,4 +1,4 @@
-"""Log lines of FLARE, read back into records. Pure; whatever the text, something comes out."""
+"""Parser of FLARE's log lines into records. Pure; accepts any text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from ...formatting.text import sanitize
 
 MAX_SHOWN_LINES = 20
-"""How many lines of a log are shown at most."""
+"""Maximum number of log lines that are shown."""
 
 MAX_SHOWN_CHARS = 500
-"""How many characters of a line are shown at most."""
+"""Maximum number of characters of a line that are shown."""
 
-_MAX_RECORDS = 20_000  # records; what is before them is not the end of a job
+_MAX_RECORDS = 20_000  # records; earlier ones are too far from the end of a job
 
 _RECORD = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - ([^\s-][^-]*?) - ([A-Z]+) - (.*)", re.DOTALL)
 _FL_CONTEXT = re.compile(r"\[identity=[^\]]*\] - ")
@@ -24,16 +24,16 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class LogRecord:
-    """One record of a log.
+    """Record of a log.
 
     Attributes
     ----------
-    time
-        As the log has it: ``2026-11-23 19:00:45,046`` (of the participant's clock and zone), or empty.
-    name, level
-        The logger's short name and the level; empty when the line has none.
+    timestamp
+        The time as logged: ``2026-11-23 19:00:45,046`` (by the participant's clock and time zone), or empty.
+    logger, level
+        The logger's short name and the level; empty if the line has none.
     message
-        The text without FLARE's context, maybe of several lines.
+        The text without FLARE's context, possibly of several lines.
     context
         FLARE's context, such as ``identity=site-1, run=..., peer_rc=...``.
     """
@@ -46,20 +46,20 @@ class LogRecord:
 
     @property
     def is_error(self) -> bool:
-        """Whether it is about an error."""
+        """True if the level is that of an error."""
         return self.level in ("ERROR", "CRITICAL", "FATAL")
 
     def format_lines(self) -> list[str]:
-        """The record as lines to be shown: cleaned and bounded, without FLARE's context."""
+        """Format the record as lines for display: sanitized and bounded, without FLARE's context."""
         first, *rest = self.message.splitlines() or [""]
         head = " - ".join(part for part in (self.timestamp[11:], self.logger, self.level, first) if part)
         return [sanitize(line.expandtabs(), MAX_SHOWN_CHARS) for line in [head, *rest]]
 
 
 def parse_log(text: str) -> list[LogRecord]:
-    """Read a log in the form of ``log.txt`` or of ``log.json``, or a mixture.
+    """Parse a log in the format of ``log.txt`` or of ``log.json``, or a mixture.
 
-    A line that begins no record belongs to the one before it; before the first one, which may have been cut off,
+    A line that begins no record belongs to the previous record; before the first one, which may have been cut off,
     it is a record without time, name and level.
     """
     found: list[LogRecord] = []
@@ -87,14 +87,14 @@ def parse_log(text: str) -> list[LogRecord]:
 
 
 def tail(records: Iterable[LogRecord], last_index: int | None = None) -> tuple[str, ...]:
-    """Return the last lines of some records for a reader.
+    """Return the last lines of a log for display.
 
     Parameters
     ----------
     records
-        All of a log.
-    until
-        The index of the last record that matters; the last one when not given.
+        All records of the log.
+    last_index
+        The index of the last relevant record; the last one if not given.
     """
     chosen = list(records)[: None if last_index is None else last_index + 1]
     lines: list[str] = []

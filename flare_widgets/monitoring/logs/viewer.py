@@ -1,8 +1,8 @@
-"""A job's log for a reader, read as it grows: lines with numbers. A state machine without I/O.
+"""Job log for display, read as it grows: numbered lines. A state machine without I/O.
 
-Where a participant's log is: in its run folder while the job runs, ``JOB/log.txt``. A site leaves it there. The server
-packs its own away with the job's results when the job ends; from then on only who may ``get_job_log`` can read it. A
-log is renamed when it has 20 MiB, and a new one begun.
+A participant's log is in its run folder while the job runs, ``JOB/log.txt``. A site leaves it there. The server
+moves its own into the job's results when the job ends; from then on it takes the right ``get_job_log`` to read it. A
+log is renamed when it reaches 20 MiB, and a new one started.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ SERVER = "server"
 LOG_FILE = "log.txt"
 
 MAX_LINE_CHARS = 4000
-"""Characters of a line that are kept."""
+"""Maximum number of characters kept of a line."""
 
 _MAX_LINES = 100_000
 _MAX_CHARS = 16_000_000
-_MAX_FIRST_READ_BYTES = 4 << 20  # bytes of a log that is there already which are read; what is before them is left out
-_OVERLAP_CHARS = 200  # characters by which a file is known again
-_MAX_IDLE_READS = 3  # looks without news after the job's end until the log counts as complete
+_MAX_FIRST_READ_BYTES = 4 << 20  # bytes read of an existing log; everything before them is left out
+_OVERLAP_CHARS = 200  # characters by which a file is recognized
+_MAX_IDLE_READS = 3  # polls without new text after the job's end until the log counts as complete
 _NO_FILE = ("tail: cannot open", "ls: cannot access")
 _TRUNCATION_MARK = "... output truncated to last"
 _LS_LINE = re.compile(rf"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(?:\S*/)?{re.escape(LOG_FILE)}$", re.MULTILINE)
@@ -36,20 +36,20 @@ _LEVEL_CODES = {"DEBUG": "d", "INFO": "i", "WARNING": "w", "ERROR": "e", "CRITIC
 
 
 class LogState(enum.Enum):
-    """How it stands with a log."""
+    """State of a log."""
 
     LIVE = "live"
     """It is being read; more may come."""
     WAITING = "waiting"
-    """There is none, or its owner cannot be asked, for now."""
+    """There is none, or its owner cannot be reached, for now."""
     OVER = "over"
-    """The job has ended, and this is all."""
+    """The job has ended, and the log is complete."""
     NONE = "none"
     """It cannot be read."""
 
 
 class _ReadMode(enum.Enum):
-    """How to read it."""
+    """Method of reading a log."""
 
     LIST = "how much there is"
     TAIL = "what was written since"
@@ -57,7 +57,7 @@ class _ReadMode(enum.Enum):
 
 
 class JobLog:
-    """The log of one participant in a job.
+    """Log of one participant in a job.
 
     Parameters
     ----------
@@ -69,18 +69,18 @@ class JobLog:
     Attributes
     ----------
     state, words
-        How it stands with it; and why there is nothing, or nothing more, in words.
+        The state of the log; and the reason why there is nothing, or nothing more.
     lines, levels
-        The last lines, as they were written but for their length; and the level of the record each belongs to: a
+        The last lines, as they were written except for their length; and the level of the record of each line: a
         string of ``d``, ``i``, ``w``, ``e`` (debug, info, warning, error and worse) and ``-`` (none).
     first
-        The number of the first of them. They are counted from 1, from where reading began.
+        The number of the first of these lines, counted from 1 where reading began.
     left_out
         Bytes of the log before the line with number 1 that were not read.
-    again
-        Whether the last answer told no more than how to ask: the next question need not wait its turn.
-    troubled
-        Whether the last question was not answered.
+    needs_followup
+        True if the last answer only determined the next command, which need not wait for the interval.
+    has_error
+        True if the last command failed.
     """
 
     def __init__(self, job_id: str, target: str) -> None:
@@ -95,25 +95,25 @@ class JobLog:
         self.needs_followup = self.has_error = False
         self._mode = _ReadMode.LIST
         self._position = 0  # bytes read of the file, up to the end of a line
-        self._last_read = ""  # what was read last, by which the file is known again
+        self._last_read = ""  # the end of the text read so far, by which the file is recognized
         self._char_count = 0  # characters
         self._current_level = "-"
         self._idle_reads = 0
-        self._is_forbidden = False  # from what the server's folder has
-        self._starts_mid_line = False  # what comes next may begin within a line
+        self._is_forbidden = False  # the server's folder may not be read
+        self._starts_mid_line = False  # the next text may begin within a line
 
     @property
     def next_number(self) -> int:
-        """The number that the next line will have."""
+        """The number that the next line will get."""
         return self.first + len(self.lines)
 
     @property
     def is_expensive(self) -> bool:
-        """Whether a look costs the server as much as all of the log."""
+        """True if a poll costs the server as much as the whole log."""
         return self._mode is _ReadMode.STORED
 
     def next_command(self) -> Command[Any] | None:
-        """Return what to ask for to learn what is new; None when nothing more is to come."""
+        """Return the command that reads the new text; None if no more will come."""
         if self.state in (LogState.OVER, LogState.NONE):
             return None
         file = f"{self._job_id}/{LOG_FILE}"
@@ -121,18 +121,18 @@ class JobLog:
             return commands.ls(self.target, "-l", file)
         if self._mode is _ReadMode.STORED:
             return commands.get_job_log(self._job_id, self.target)
-        # With what was read last: if it is not there, this is not the file it was.
+        # With the end of the text read so far: if it is missing, this is another file.
         return commands.tail_from(self.target, file, self._position - _byte_length(self._last_read))
 
     def handle_answer(self, answer: Any, error: FlareError | None, ended: bool) -> None:
-        """Take what came of the last :meth:`ask`.
+        """Process the outcome of the last :meth:`next_command`.
 
         Parameters
         ----------
         answer, error
-            The command's result, or why it failed.
+            The command's result, or its error.
         ended
-            Whether the job had ended when it was asked.
+            True if the job had ended when the command was sent.
         """
         self.needs_followup, self.has_error = False, error is not None
         if isinstance(error, AuthorizationError):
@@ -146,7 +146,7 @@ class JobLog:
         else:
             self._handle_stored(answer, ended)
 
-    # -- the three ways to read ----------------------------------------------------------------------------
+    # -- read modes ------------------------------------------------------------------------------------------
 
     def _handle_listing(self, answer: str, ended: bool) -> None:
         found = _LS_LINE.search(answer)
@@ -161,7 +161,7 @@ class JobLog:
             self._append_note("the log was begun anew here: lines may be missing")
             self._position = 0
         else:
-            # It is not what we read, byte for byte: it holds what is no text, and the bytes cannot be counted.
+            # It differs from the bytes we read: it contains invalid text, so the bytes cannot be counted.
             self._append_note("lines are missing here")
             self._position, self._starts_mid_line = size, True
         self._last_read = ""
@@ -171,7 +171,7 @@ class JobLog:
         if answer.startswith(_NO_FILE):
             self._handle_absence(ended)
         elif not answer.startswith(self._last_read):
-            self._switch_mode(_ReadMode.LIST)  # another file of that name: the one before was renamed, or cut off
+            self._switch_mode(_ReadMode.LIST)  # another file of that name: the previous one was renamed or truncated
         else:
             self._append_text(answer[len(self._last_read) :], ended)
 
@@ -214,11 +214,11 @@ class JobLog:
         else:
             self._append_lines(lines)
 
-    # -- what is said when there is nothing ----------------------------------------------------------------
+    # -- states without text ---------------------------------------------------------------------------------
 
     def _handle_absence(self, ended: bool, stored: bool = False) -> None:
         if not ended and self.lines:
-            self.state, self.words = LogState.LIVE, ""  # its end is near
+            self.state, self.words = LogState.LIVE, ""  # the job is about to end
         elif not ended:
             self.state = LogState.WAITING
             self.words = (
@@ -242,7 +242,7 @@ class JobLog:
     def _handle_denial(self, error: AuthorizationError) -> None:
         why = sanitize(" ".join(str(error).split()), 300)
         if self._mode is not _ReadMode.STORED and self.target == SERVER:
-            self._switch_mode(_ReadMode.STORED)  # for that another right is needed
+            self._switch_mode(_ReadMode.STORED)  # that takes another right
             self._is_forbidden = True
             return
         self.state = LogState.OVER if self.lines else LogState.NONE
@@ -289,7 +289,7 @@ class JobLog:
         kept = []
         levels = []
         for raw in lines:
-            # What is no Unicode could not be sent to the browser.
+            # Invalid Unicode could not be sent to the browser.
             line = raw[:MAX_LINE_CHARS].rstrip("\r").encode("utf-8", "replace").decode("utf-8")
             record = _RECORD.match(_COLOUR.sub("", line[:400]))
             if record is not None:
@@ -302,7 +302,7 @@ class JobLog:
         self._trim()
 
     def _trim(self) -> None:
-        """Keep the newest lines only; some more than that, so that it need not be done at each line."""
+        """Drop the oldest lines; some more than needed, so that not every line causes it."""
         gone = 0
         if len(self.lines) > 1.1 * _MAX_LINES:
             gone = len(self.lines) - _MAX_LINES

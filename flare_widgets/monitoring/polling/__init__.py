@@ -1,1 +1,1 @@
-"""When to ask the server, by which command, and the requests under way."""
+"""Polling of the server: intervals, choice of commands, and pending requests."""

@@ -1,4 +1,4 @@
-"""How many jobs are, by one list of all jobs, where that costs the server less than a question for each."""
+"""Batch polling: the status of many jobs with a single `list_jobs` when that is cheaper."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .polls import Answer, poll_job_list
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What came of a list.
+    """Outcome of a batch poll.
 
     Attributes
     ----------
     jobs
-        Those it was asked for.
+        The jobs that were polled.
     statuses
-        The server's words, by job id; of a job of another study there is none.
-    took
+        The server's statuses, by job id; a job of another study has none.
+    latency_s
         Seconds that the answer took.
     error
-        Why there is no list; None when there is.
+        The reason why there is no list; None if there is one.
     """
 
     jobs: Sequence[WatchedJob]
@@ -36,21 +36,21 @@ class BatchResult:
 
 
 class BatchStatusPoll:
-    """The list that is under way, if any.
+    """Poll of a job list; at most one is pending.
 
     Parameters
     ----------
     session
-        Whom to ask.
-    arrived
-        Called, on whatever thread, when :meth:`receive` is worth a call.
+        The session to send commands with.
+    on_answer
+        Called, on any thread, when :meth:`receive` should be called.
 
     Attributes
     ----------
     jobs
-        The jobs that are being asked for.
-    stored
-        How many jobs the server lists; None before it did.
+        The jobs that are being polled.
+    stored_count
+        The number of jobs in the server's list; None before the first list.
     """
 
     def __init__(self, session: Session, on_answer: Callable[[], None]) -> None:
@@ -61,7 +61,7 @@ class BatchStatusPoll:
         self._pending: PendingPoll[Answer] | None = None
 
     def start_if_cheaper(self, jobs: Sequence[WatchedJob], due: Sequence[WatchedJob]) -> None:
-        """Ask for `jobs`, unless none of them is due, or a question for each costs the server less."""
+        """Poll `jobs` with a list, unless none of them is due, or one command per job costs the server less."""
         if (
             self._pending is None
             and any(job in jobs for job in due)
@@ -72,7 +72,7 @@ class BatchStatusPoll:
             self._pending.start()
 
     def receive(self) -> BatchResult | None:
-        """Return what came of the list, once; None while there is nothing."""
+        """Return the outcome of the list, once; None while there is none."""
         if self._pending is None:
             return None
         polling, jobs = self._pending, self.jobs

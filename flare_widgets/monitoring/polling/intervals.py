@@ -1,6 +1,6 @@
-"""How often to look at a job, and by which command: arithmetic, no clock.
+"""Polling intervals, and the choice of commands: arithmetic, no clock.
 
-What a look costs the server was measured (FLARE 2.9, loopback): ``get_job_meta`` 6 ms whatever is stored,
+The cost of a poll for the server was measured (FLARE 2.9, loopback): ``get_job_meta`` 6 ms whatever is stored,
 ``list_jobs`` 4 ms and 0.11 ms for each job it stores.
 """
 
@@ -12,63 +12,63 @@ META_COST_S = 0.006
 LIST_COST_S, LIST_COST_PER_JOB_S = 0.004, 0.00011
 
 FAST_INTERVAL_S = 0.5
-"""Seconds between two looks where something is about to change."""
+"""Seconds between two polls when a change is imminent."""
 
 NORMAL_INTERVAL_S = 1.0
-"""Seconds between two looks at a job that runs."""
+"""Seconds between two polls of a running job."""
 
-_MAX_RUNNING_INTERVAL_S = 5.0  # seconds, at most, between two looks at a job that runs
-_MAX_WAITING_INTERVAL_S = 15.0  # ... at one that waits for its sites
+_MAX_RUNNING_INTERVAL_S = 5.0  # maximum seconds between two polls of a running job
+_MAX_WAITING_INTERVAL_S = 15.0  # ... of one that waits for its sites
 _LIST_INTERVAL_S, _IDLE_LIST_INTERVAL_S = (
     2.5,
     6.0,
-)  # seconds between two lists of all jobs, while any runs or waits and while none does
-_MAX_SERVER_SHARE = 0.05  # of the time, at most, that the server may be busy with our looks at one job
-_POLLS_PER_ROUND = 10  # looks in a round that takes long
+)  # seconds between two lists of all jobs, while any is running or waiting, and while none is
+_MAX_SERVER_SHARE = 0.05  # maximum share of the server's time that our polls of one job may take
+_POLLS_PER_ROUND = 10  # polls in a long round
 
 
 def job_interval(snapshot: JobSnapshot, now: float, latency_s: float) -> float:
-    """Return how many seconds to wait before the next look at a job.
+    """Return the number of seconds until the next poll of a job.
 
     Parameters
     ----------
     snapshot
-        What is known about it.
+        The job's snapshot.
     now
-        The time.
-    took
-        How long the last look took: a server that slows down is asked less often.
+        The current time.
+    latency_s
+        The duration of the last poll: a slow server is polled less often.
     """
     return max(_base_interval(snapshot, now), latency_s / _MAX_SERVER_SHARE)
 
 
 def early_allowance(interval_s: float) -> float:
-    """Return how many seconds a look may come early, to share a list with others: half of its `pause`."""
+    """Return the number of seconds a poll may come early, to share a list with others: half of `interval_s`."""
     return interval_s / 2
 
 
 def list_interval(has_active_jobs: bool, latency_s: float) -> float:
-    """Return how many seconds to wait before all jobs are listed again for those who look at a table of them.
+    """Return the number of seconds until all jobs are listed again for those who watch the job list.
 
     Parameters
     ----------
-    active
-        Whether any job waits or runs.
-    took
-        How long the last list took: many jobs are listed less often.
+    has_active_jobs
+        True if any job is waiting or running.
+    latency_s
+        The duration of the last list: a long list is requested less often.
     """
     return max(_LIST_INTERVAL_S if has_active_jobs else _IDLE_LIST_INTERVAL_S, latency_s / _MAX_SERVER_SHARE)
 
 
 def should_use_list(job_count: int, stored_count: int | None) -> bool:
-    """Whether one ``list_jobs`` costs the server less than a ``get_job_meta`` for each of `jobs`.
+    """Return whether one ``list_jobs`` costs the server less than a ``get_job_meta`` for each of the jobs.
 
     Parameters
     ----------
-    jobs
-        How many jobs to look at.
-    stored
-        How many the server lists; None while that is not known: then one list tells.
+    job_count
+        The number of jobs to poll.
+    stored_count
+        The number of jobs the server lists; None if unknown: then one list tells.
     """
     if stored_count is None:
         return job_count > 4
@@ -80,7 +80,7 @@ def _base_interval(snapshot: JobSnapshot, now: float) -> float:
         return FAST_INTERVAL_S
     age = now - snapshot.timeline[-1].at
     if snapshot.status == "SUBMITTED":
-        # Scheduled within a second, or else not before sites come: the server tries ever more rarely.
+        # Scheduled within a second, or else not before sites connect: the server tries ever more rarely.
         return FAST_INTERVAL_S if age < 30 else min(_MAX_WAITING_INTERVAL_S, age / 30)
     if snapshot.status != "RUNNING" or age < 10:
         return FAST_INTERVAL_S

@@ -1,4 +1,4 @@
-"""Polls under way: the commands of sources sent, their answers brought back. Never waits for any of them."""
+"""Pending polls: send their commands, and pass the answers back. Never waits for any of them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .polls import Answer
 
 T = TypeVar("T")
 
-_SILENCE_TIMEOUT_S = 3.5  # seconds; a server that is there is heard every 2.5 (wire/watch.py)
+_SILENCE_TIMEOUT_S = 3.5  # seconds; a live server is heard every 2.5 (wire/watch.py)
 
 
 def disconnect_reason(session: Session) -> str:
-    """Return in words that there is no connection, or a server that has not been heard for too long; else nothing."""
+    """Return a message if there is no connection, or the server has been silent for too long; else an empty string."""
     if session.state is SessionState.RECONNECTING:
         return f"no connection to {session.kit.address}, trying again"
     if session.silence < _SILENCE_TIMEOUT_S:
@@ -29,21 +29,21 @@ def disconnect_reason(session: Session) -> str:
 
 
 class PendingPoll(Generic[T]):
-    """A poll that is under way.
+    """Poll whose commands have been sent.
 
     Parameters
     ----------
     session
-        Whom to ask.
+        The session to send commands with.
     poll
-        What to ask; see :mod:`.sources`.
-    arrived
-        Called, on whatever thread, when answers have come and :meth:`advance` is worth a call.
+        The poll generator; see :mod:`.polls`.
+    on_answer
+        Called, on any thread, when answers have come and :meth:`advance` should be called.
 
     Attributes
     ----------
-    took
-        Seconds that the slowest command took so far.
+    latency_s
+        Seconds that the slowest command has taken so far.
     """
 
     def __init__(self, session: Session, poll: Any, on_answer: Callable[[], None]) -> None:
@@ -51,32 +51,32 @@ class PendingPoll(Generic[T]):
         self._poll = poll
         self._on_answer = on_answer
         self._futures: list[concurrent.futures.Future[Any]] = []
-        self._arrivals: dict[int, tuple[float, float]] = {}  # when each answer came, and how long it took
+        self._arrivals: dict[int, tuple[float, float]] = {}  # the time of each answer, and its latency
         self.latency_s = 0.0
 
     def start(self) -> tuple[bool, T | None]:
-        """Send the first commands; returns as :meth:`advance`."""
+        """Send the first commands; return the same as :meth:`advance`."""
         return self._step(None)
 
     def advance(self) -> tuple[bool, T | None]:
-        """Go on if all answers have come.
+        """Advance the poll if all answers have come.
 
         Returns
         -------
         bool, value
-            Whether the poll is over, and what it returned.
+            True if the poll has finished, and its return value.
 
         Raises
         ------
         FlareError
-            The poll ended with this.
+            The error that ended the poll.
         """
         if len(self._arrivals) < len(self._futures):
             return False, None
         return self._step([self._read_answer(*each) for each in enumerate(self._futures)])
 
     def cancel(self) -> None:
-        """Give the poll up."""
+        """Cancel the poll."""
         for future in self._futures:
             future.cancel()
         self._poll.close()
@@ -101,7 +101,7 @@ class PendingPoll(Generic[T]):
     def _send(self, command: Command[Any]) -> concurrent.futures.Future[Any]:
         try:
             if self._session.state is SessionState.RECONNECTING:
-                # Known at once; a command would wait for the connection, and the views with it.
+                # Fail immediately; a command would wait for the connection, and the views with it.
                 raise NoConnection(self._session.status.reason)
             return self._session.start(command)
         except FlareError as e:

@@ -1,14 +1,14 @@
-"""Where facts come from: what to ask, what it needs and costs, and what the answers say.
+"""Polls of a job: their commands, the rights they need and their costs, and the parsing of the answers.
 
-A source is asked for a *poll*: a generator that yields commands to be sent at the same time, is sent their answers,
-and returns facts. It does no I/O and knows no thread, so it can be tested without a server. Rights and costs were
+A *poll* is a generator that yields commands to be sent at the same time, is sent their answers,
+and returns updates. It does no I/O and uses no threads, so it can be tested without a server. Rights and costs were
 measured (FLARE 2.9, loopback).
 
 =============  ==============================================  ================  =================================
-source         command                                         right             costs the server
+poll           command                                         right             costs the server
 =============  ==============================================  ================  =================================
 Status         ``get_job_meta``                                view              6 ms, whatever is stored
-Rounds         ``tail server -c+N JOB/log.json``: what is new  shell_commands    6 ms, and the new bytes
+Rounds         ``tail server -c+N JOB/log.json``: new text     shell_commands    6 ms, and the new bytes
 ... else       ``get_job_log JOB server log.json``: all of it  get_job_log       8 ms, and 13 ms for each MB
 Activity       ``show_stats JOB client SITE``                  view              12 ms, and a message to the site
 System         ``check_status server``, for all jobs at once   view              5 ms
@@ -40,25 +40,25 @@ LOG_FILE = "log.json"
 _TRUNCATION_MARKER = "... output truncated to last"
 _NO_FILE_PREFIXES = ("tail: cannot open", "cat: ", "ls: cannot access")
 _LS_LINE = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
-_MIN_CLOCK_OFFSET_S = 2.0  # seconds that the server's clock may differ; shifting its times by less would only blur them
-_OVERLAP_CHARS = 300  # characters by which a log is known again: a record of usual length, with its time
+_MIN_CLOCK_OFFSET_S = 2.0  # seconds that the server's clock may differ: shifting its times by less would only blur them
+_OVERLAP_CHARS = 300  # characters by which a log is recognized: a record of usual length, with its time
 _ROTATED_NAME = re.compile(r"log\.json\.(\d{1,3})")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a command.
+    """Outcome of a command.
 
     Attributes
     ----------
     value
-        Its result; None when it failed.
+        The result; None if it failed.
     error
-        Why it failed.
-    now
-        When the answer came (seconds since the epoch).
-    took
-        How many seconds it took.
+        The error if it failed.
+    received_at
+        The time of the answer (seconds since the epoch).
+    latency_s
+        Seconds that the answer took.
     """
 
     value: Any
@@ -69,13 +69,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class ServerClock:
-    """How the server's times relate to ours.
+    """Offsets of the server's clock and time zone.
 
     Attributes
     ----------
-    ahead
-        Seconds by which the server's clock is ahead.
-    zone
+    offset
+        Seconds by which the server's clock is ahead of ours.
+    utc_offset
         Seconds by which its local time is ahead of UTC.
     """
 
@@ -87,12 +87,12 @@ PollGenerator = Generator[Sequence[Command[Any]], Sequence[Answer], "list[Update
 
 
 def poll_status(job_id: str, clock_offset: float) -> PollGenerator:
-    """Ask for the job's meta.
+    """Poll the job's meta.
 
     Raises
     ------
     FlareError
-        The server refused, or could not be asked.
+        The server refused, or could not be reached.
     """
     (answer,) = yield [commands.get_job_meta(job_id)]
     if answer.error is not None:
@@ -101,7 +101,7 @@ def poll_status(job_id: str, clock_offset: float) -> PollGenerator:
 
 
 def poll_job_list() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answer]:
-    """Return the server's list of all jobs of the study. Raises why there is none."""
+    """Poll the server's list of all jobs of the study. Raises the error if there is none."""
     (answer,) = yield [commands.list_jobs()]
     if answer.error is not None:
         raise answer.error
@@ -111,7 +111,7 @@ def poll_job_list() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answe
 def poll_system(
     job_ids: Sequence[str], clock_offset: float
 ) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Update]]]:
-    """Ask who is connected and which jobs run, and say it to each of the jobs."""
+    """Poll the connected sites and the running jobs; return the updates for each job."""
     (answer,) = yield [commands.get_system_info()]
     if answer.error is not None:
         return {job: [GroupUnavailable("system", error_reason(answer.error), answer.received_at)] for job in job_ids}
@@ -129,13 +129,13 @@ def poll_system(
 
 
 def poll_activity(job_id: str, site: str) -> PollGenerator:
-    """Ask what one site (or the server) does in a running job. One at a time: one that hangs delays only itself."""
+    """Poll the activity of one site (or the server) in a running job. One per poll: a hung site delays only itself."""
     kind = "server" if site == "server" else "client"
     (answer,) = yield [commands.show_stats(job_id, kind, None if kind == "server" else [site])]
     if isinstance(answer.error, AuthorizationError):
         return [GroupUnavailable("activity", error_reason(answer.error), answer.received_at)]
     if answer.error is not None:
-        # While the job's processes come up and go down nobody can be asked: that is nothing to tell.
+        # While the job's processes start and stop no site can be asked: that is not an error.
         hung = isinstance(answer.error, NoConnection)
         return [GroupUnavailable("activity", f"{sanitize(site)} does not answer", answer.received_at)] if hung else []
     parts = answer.value.get(site)
@@ -153,7 +153,7 @@ def poll_activity(job_id: str, site: str) -> PollGenerator:
 
 
 class ServerLogTail:
-    """What the server's log of the job tells: rounds, tasks, metrics, trouble. Each byte of it is read once.
+    """Tail of the job's server log: rounds, tasks, metrics, errors. Each byte of it is read once.
 
     Parameters
     ----------
@@ -162,22 +162,22 @@ class ServerLogTail:
 
     Attributes
     ----------
-    readable
-        Whether the user may read the log in one of the ways there are.
+    is_readable
+        True if the user may read the log in at least one way.
     """
 
     def __init__(self, job_id: str) -> None:
         self._job_id = job_id
         self._log: ServerLogParser | None = None
         self._position = 0  # bytes read of the file that is written to now
-        self._last_text = ""  # what was read last of it, by which it is known again
+        self._last_text = ""  # the end of the text read so far, by which the file is recognized
         self._can_tail = True
         self._metrics_file: str | None = None
         self._metrics_length = 0
         self.is_readable = True
 
     def poll(self, clock: ServerClock) -> PollGenerator:
-        """Ask for what is new."""
+        """Poll the new text."""
         facts: list[Update] = []
         if self._log is None:
             facts += yield from self._read_config_and_rotated(clock)
@@ -190,7 +190,7 @@ class ServerLogTail:
         return facts
 
     def _read_config_and_rotated(self, clock: ServerClock) -> PollGenerator:
-        """Read the configuration, and the logs that were rotated away already."""
+        """Read the configuration, and the logs that were already rotated."""
         config, listed = yield [
             commands.read_file("cat", "server", None, f"{self._job_id}/{files.SERVER_CONFIG}"),
             commands.ls("server", "-l", self._job_id),
@@ -199,7 +199,7 @@ class ServerLogTail:
             if answer.error is not None and not isinstance(answer.error, AuthorizationError):
                 return [
                     GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)
-                ]  # the next time perhaps
+                ]  # maybe the next poll succeeds
         told: Workflow | None = None
         if config.error is None and not config.value.startswith(_NO_FILE_PREFIXES):
             told = files.read_config(config.value)
@@ -214,19 +214,19 @@ class ServerLogTail:
         return facts
 
     def _read_new(self, log: ServerLogParser) -> PollGenerator:
-        """Read what was written since, by its place in the file."""
+        """Read the new text, from the position in the file."""
         (answer,) = yield [self._tail_from_position()]
         if isinstance(answer.error, AuthorizationError):
             self._can_tail = False
             return []
         if answer.error is None and answer.value.startswith(_NO_FILE_PREFIXES):
-            return []  # not yet, or not any more
+            return []  # the file does not exist yet, or any more
         if answer.error is None and not answer.value.startswith(self._last_text):
             return (yield from self._read_after_rotation(log))
         return self._parse_answer(log, answer, skip=len(self._last_text))
 
     def _read_after_rotation(self, log: ServerLogParser) -> PollGenerator:
-        """Finish the file that was renamed, read those that came and went since, and go on with the new one."""
+        """Finish the renamed file, read those rotated since, and continue with the new one."""
         facts: list[Update] = []
         (listed,) = yield [commands.ls("server", "-l", self._job_id)]
         if listed.error is not None:
@@ -243,13 +243,13 @@ class ServerLogTail:
                     facts += self._parse_answer(log, answer)
                 break
         else:
-            log.mark_gap()  # it was cut off, or has been gone for long
+            log.mark_gap()  # it was truncated, or the gap is too long
         self._reset_position()
         (answer,) = yield [self._tail_from_start()]
         return [*facts, *self._parse_answer(log, answer)]
 
     def _read_whole(self, log: ServerLogParser) -> PollGenerator:
-        """Read all of it, where only that is permitted."""
+        """Read the whole log, if only that is permitted."""
         (answer,) = yield [commands.get_job_log(self._job_id, "server", LOG_FILE)]
         if isinstance(answer.error, AuthorizationError):
             self.is_readable = False
@@ -265,7 +265,7 @@ class ServerLogTail:
         if not isinstance(text, str):
             return []
         cut = _TRUNCATION_MARKER in text[:200]
-        # Where it begins is not known when only its end is sent, or when it is a new file: what was read last tells.
+        # If only the end is sent, or the file is new, the start is unknown: find the text that was read last.
         at = text.rfind(self._last_text) if self._last_text else -1
         new = text[at + len(self._last_text) :] if at >= 0 else text.partition("\n")[2] if cut else text
         if at < 0:
@@ -286,7 +286,7 @@ class ServerLogTail:
         return [*files.read_round_metrics(answer.value), GroupRefreshed("metrics", answer.received_at)]
 
     def _tail_from_position(self, suffix: str = "") -> Command[str]:
-        # With what was read last: if it is not there, this is not the file it was.
+        # With the end of the text read so far: if it is missing, this is another file.
         at = self._position - len(self._last_text.encode("utf-8", "surrogatepass"))
         return commands.tail_from("server", f"{self._job_id}/{LOG_FILE}{suffix}", at)
 
@@ -313,7 +313,7 @@ class ServerLogTail:
 
 
 def error_reason(error: FlareError) -> str:
-    """Return in words why something could not be had."""
+    """Return the reason why data is unavailable."""
     if isinstance(error, AuthorizationError):
         return f"not permitted: {sanitize(str(error), 300)}"
     if isinstance(error, NoConnection):
@@ -322,23 +322,23 @@ def error_reason(error: FlareError) -> str:
 
 
 def server_clock(meta: dict[str, Any], clock_offset: float) -> ServerClock:
-    """Return how the server's times relate to ours, from a job's meta; the same zone as here if it does not tell."""
+    """Return the server's clock offsets from a job's meta; the time zone is ours if the meta does not show it."""
     zone = job_meta.server_utc_offset(meta)
     return ServerClock(clock_offset, job_meta.local_utc_offset() if zone is None else zone)
 
 
 def significant_clock_offset(session: Session) -> float:
-    """Return the seconds by which the server's clock is ahead of ours, where that matters."""
+    """Return the seconds by which the server's clock is ahead of ours, or 0 if the difference is negligible."""
     offset = session.clock_offset or 0.0
     return offset if abs(offset) > _MIN_CLOCK_OFFSET_S else 0.0
 
 
 def activity_targets(snapshot: JobSnapshot) -> list[str]:
-    """Return whom to ask what they do."""
+    """Return the participants whose activity is polled."""
     return ["server", *snapshot.participating_sites]
 
 
 def _rotated_sizes(listed: str) -> dict[int, int]:
-    """The numbers and sizes in bytes of the logs that were rotated away, from what ``ls -l`` printed."""
+    """Return the numbers and the sizes in bytes of rotated logs, from the output of ``ls -l``."""
     names = ((_ROTATED_NAME.fullmatch(name), size) for size, name in _LS_LINE.findall(listed))
     return {int(match[1]): int(size) for match, size in names if match is not None}

@@ -1,7 +1,7 @@
-"""The server and its sites in words: what is wrong first, then a line each.
+"""Text for the server and its sites: the problems first, then one line each.
 
-The same sentences everywhere, told for the time they are read at; ``js/src/system/format.ts`` has the same rules.
-Nothing in a snapshot is trusted: all of it is cleaned.
+The same sentences everywhere, for the time they are read at; ``js/src/system/words.ts`` has the same rules.
+Nothing in a snapshot is trusted: all of it is sanitized.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from .snapshot import Site, SiteJob, SystemSnapshot
 _MAX_NAME_CHARS = 60  # characters
 
 STALE_AFTER = 5.0
-"""Seconds without an answer from the server after which that is said."""
+"""Seconds without an answer from the server after which that is reported."""
 
 
 @dataclass(frozen=True)
 class StateText:
-    """How something stands.
+    """Severity of a state, and its description.
 
     Attributes
     ----------
     tone
         ``good``, ``warn``, ``bad`` or ``unknown``.
     words
-        In words, which say all that the tone does.
+        The description, which says all that the tone does.
     """
 
     tone: str
@@ -37,7 +37,7 @@ class StateText:
 
 
 def server_state(snapshot: SystemSnapshot, now: float) -> StateText:
-    """Return how the server stands."""
+    """Return the state of the server."""
     if snapshot.facts_at is None:
         return StateText("warn" if snapshot.trouble else "unknown", "no answer yet")
     if snapshot.trouble:
@@ -46,7 +46,7 @@ def server_state(snapshot: SystemSnapshot, now: float) -> StateText:
 
 
 def site_state(site: Site, now: float) -> StateText:
-    """Return how a site stands: connected, silent, disabled, or gone."""
+    """Return the state of a site: connected, silent, disabled, or gone."""
     silence = site.silence(now)
     if site.disabled:
         return StateText("warn", "disabled")
@@ -61,7 +61,7 @@ def site_state(site: Site, now: float) -> StateText:
 
 
 def running_jobs_text(jobs: tuple[SiteJob, ...]) -> str:
-    """Return what runs somewhere: ``runs 76b8d043 (app)``; empty when nothing does."""
+    """Return the jobs that run at a site: ``runs 76b8d043 (app)``; empty if there are none."""
     if not jobs:
         return ""
     named = [
@@ -73,12 +73,12 @@ def running_jobs_text(jobs: tuple[SiteJob, ...]) -> str:
 
 
 def problems(snapshot: SystemSnapshot, now: float) -> list[str]:
-    """Return a sentence for each thing that is wrong, the worst first, each with what to do."""
+    """Return a sentence for each problem, the worst first, each with the action to take."""
     return list(_iter_problems(snapshot, now))
 
 
 def _iter_problems(snapshot: SystemSnapshot, now: float) -> Iterator[str]:
-    # What the server no longer confirms does not go on.
+    # Without answers from the server, the clock of its sites stops.
     seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
     if snapshot.trouble:
         yield sanitize(snapshot.trouble, 400)
@@ -126,7 +126,7 @@ def _join_names(names: list[str]) -> str:
 
 
 def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
-    """Return who asks whom, what is wrong, and the server, the sites and the jobs, a line each."""
+    """Describe the session, the problems, and the server, the sites and the jobs, one line each."""
     now = time.time() if now is None else now
     who = ", ".join(filter(None, (sanitize(snapshot.role).replace("_", " "), sanitize(snapshot.organization))))
     user = f"{sanitize(snapshot.username)}  {who}" if who else sanitize(snapshot.username)
@@ -153,7 +153,7 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
 
 
 def summarize_system(snapshot: SystemSnapshot, now: float) -> str:
-    """Return the system in one sentence, as a screen reader hears it."""
+    """Summarize the system in one sentence, for a screen reader."""
     wrong = problems(snapshot, now)
     here = len(snapshot.connected_sites)
     parts = [

@@ -1,6 +1,6 @@
-"""What is known about the server and its sites at one moment: frozen, plain, comparable data.
+"""Snapshot of the server and its sites at one moment: frozen, plain, comparable data.
 
-A :class:`SystemSnapshot` is made by folding the server's answers into the one before it
+A :class:`SystemSnapshot` is made by applying the server's answers to the previous one
 (:func:`apply_system_updates`). All times are seconds since the epoch, by this machine's clock.
 """
 
@@ -17,21 +17,21 @@ from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
 
 __all__ = ["SILENT_AFTER", "ZOMBIE_AFTER", "Site", "SystemSnapshot", "SystemUpdate", "apply_system_updates"]
 
-_MAX_ENTRIES = 1000  # sites, and jobs of one of them: more is a server gone mad
+_MAX_ENTRIES = 1000  # sites, or jobs of one of them: more means a misbehaving server
 
 
 @dataclass(frozen=True)
 class SiteJob:
-    """A job that a site, or the server, runs now.
+    """Job that a site, or the server, is running now.
 
     Attributes
     ----------
     job_id
         The job.
     app
-        The app of it that is run there.
+        The job's app that is run there.
     status
-        ``starting``, ``started`` or ``stopped``; empty when it is not said.
+        ``starting``, ``started`` or ``stopped``; empty if not reported.
     """
 
     job_id: str
@@ -41,26 +41,26 @@ class SiteJob:
 
 @dataclass(frozen=True)
 class Site:
-    """A site, as the server knows it.
+    """Site, as the server knows it.
 
     Attributes
     ----------
     name
-        Its name.
+        The site's name.
     connected
-        Whether the server counts it among its clients. It does so for ten minutes after the last word of it.
+        True if the server counts it among its clients. It does so for ten minutes after its last heartbeat.
     last_seen
-        When the server last heard of it.
+        The time of its last heartbeat at the server.
     since
-        When it connected; None when that was before one looked.
+        The time when it connected; None if that was before the first poll.
     disabled
-        Whether it was shut out (:meth:`.Session.disable_client`).
+        True if it was disabled (:meth:`.Session.disable_client`).
     jobs
-        What it runs, as far as it was asked.
+        The jobs it is running, as of the last poll.
     answers
-        False when it did not answer the server's last question.
+        False if it did not answer the server's last request.
     version, resources
-        What it said when asked for it; empty before.
+        Its answers to the last request for details; empty before.
     """
 
     name: str
@@ -74,21 +74,21 @@ class Site:
     resources: str = ""
 
     def silence(self, now: float) -> float | None:
-        """Seconds for which a connected site has not been heard of, when they are too many; else None."""
+        """Return the seconds since a connected site's last heartbeat, if they are too many; else None."""
         age = None if self.last_seen is None else now - self.last_seen
         return age if self.connected and age is not None and age > SILENT_AFTER else None
 
 
 @dataclass(frozen=True)
 class Zombie:
-    """A job that the server calls RUNNING though it does not run it.
+    """Job that the server lists as RUNNING though no process runs it.
 
     Attributes
     ----------
     job_id, name
         The job.
     since, seen
-        When that was first seen, and last.
+        The times when that was first and last seen.
     """
 
     job_id: str
@@ -98,36 +98,36 @@ class Zombie:
 
     @property
     def certain(self) -> bool:
-        """Whether it is no job that just begins or ends, where the server's words differ for some seconds too."""
+        """True if it lasted too long for a job that is just starting or ending, when the reports differ briefly."""
         return self.seen - self.since >= ZOMBIE_AFTER
 
 
 @dataclass(frozen=True)
 class SystemSnapshot:
-    """What is known about the server and its sites. Nothing that they said is trusted: escape before showing.
+    """Snapshot of the server and its sites. Nothing that they sent is trusted: escape before showing.
 
     Attributes
     ----------
     address, study, username, role, organization
-        Who asks whom, in which study.
+        The session: the server's address, the study, and the user.
     started_at
-        When the server came up.
+        The time when the server started.
     jobs
-        What the server runs.
+        The jobs that the server is running.
     sites
-        By name.
+        The sites, by name.
     zombies
-        Jobs that nobody runs, though the server believes so.
+        Jobs that the server lists as RUNNING though no process runs them.
     version, resources
-        The server's, as of a site.
+        The server's own, as for a site.
     facts_at
-        When the server last answered; None before the first answer.
+        The time of the server's last answer; None before the first answer.
     trouble
-        One sentence when it does not answer now.
+        One sentence if it is not answering now.
     details_at, details_missing
-        When versions and resources were last told; why some could not be had.
+        The time of the last versions and resources; the reason if some are unavailable.
     missing
-        What else could not be had, and why: ``jobs of sites``, ``disabled sites``, ``list of jobs``.
+        Other unavailable data, and the reason: ``jobs of sites``, ``disabled sites``, ``list of jobs``.
     """
 
     address: str = ""
@@ -148,7 +148,7 @@ class SystemSnapshot:
     missing: tuple[tuple[str, str], ...] = ()
 
     def site(self, name: str) -> Site | None:
-        """Return a site by its name, None if there is no such."""
+        """Return a site by its name, None if there is none."""
         return next((site for site in self.sites if site.name == name), None)
 
     @property
@@ -157,17 +157,17 @@ class SystemSnapshot:
         return tuple(site for site in self.sites if site.connected)
 
     def reachable_sites(self, now: float) -> list[str]:
-        """Return the sites worth a question: one that does not answer holds up the answers of all."""
+        """Return the sites that should be polled: one that does not answer delays the answers of all."""
         return [site.name for site in self.connected_sites if site.silence(now) is None]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the snapshot as what JSON can hold."""
+        """Return the snapshot as JSON-able data."""
         return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
 class SystemReport:
-    """The server's answer to ``check_status server``, when it came, and by how much the server's clock is ahead."""
+    """Answer of the server to ``check_status server``, its time, and the seconds the server's clock is ahead."""
 
     info: SystemInfo
     received_at: float
@@ -176,14 +176,14 @@ class SystemReport:
 
 @dataclass(frozen=True)
 class SiteJobsReport:
-    """What sites that were asked run: the answer to ``check_status client``."""
+    """Jobs that the queried sites are running: the answer to ``check_status client``."""
 
     entries: tuple[Mapping[str, Any], ...] = field(hash=False)
 
 
 @dataclass(frozen=True)
 class JobListReport:
-    """The server's list of jobs, and when it came."""
+    """List of jobs from the server, and its time."""
 
     jobs: tuple[Mapping[str, Any], ...] = field(hash=False)
     received_at: float
@@ -191,14 +191,14 @@ class JobListReport:
 
 @dataclass(frozen=True)
 class DisabledSites:
-    """The names of all sites that are shut out."""
+    """Names of all disabled sites."""
 
     names: frozenset[str]
 
 
 @dataclass(frozen=True)
 class SiteDetails:
-    """What each said about its version and its resources, by name, when that came, and why some is missing."""
+    """Versions and resources by name, the time of the answer, and the reason if some are missing."""
 
     versions: Mapping[str, str] = field(hash=False)
     resources: Mapping[str, str] = field(hash=False)
@@ -216,11 +216,11 @@ SystemUpdate = (
     | GroupUnavailable
     | ConnectionProblem
 )
-"""Anything that can be folded into a snapshot of the system."""
+"""Any update that can be applied to a snapshot of the system."""
 
 
 def apply_system_updates(snapshot: SystemSnapshot, updates: Iterable[SystemUpdate]) -> SystemSnapshot:
-    """Return the snapshot with the server's answers taken in, in their order."""
+    """Apply the server's answers to a snapshot, in their order, and return the new one."""
     for fact in updates:
         snapshot = _apply_one(snapshot, fact)
     return snapshot
@@ -273,7 +273,7 @@ def _apply_status(before: SystemSnapshot, update: SystemReport) -> SystemSnapsho
         stayed = old is not None and old.connected
         since = old.since if old is not None and stayed else None if first else update.received_at
         seen = None if at is None else at - update.clock_offset
-        # Who is connected is not shut out (any more), whatever was said before.
+        # A connected site is not disabled (any more), whatever was reported before.
         came[name] = replace(old or Site(name), connected=True, last_seen=seen, since=since, disabled=False)
     left = [replace(site, connected=False, since=None, jobs=()) for site in before.sites if site.name not in came]
     started = _time_or_none(update.info.server_info.start_time)
@@ -312,7 +312,7 @@ def _apply_site_jobs(sites: Iterable[Site], update: SiteJobsReport) -> Iterable[
 
 
 def _find_zombies(before: SystemSnapshot, update: JobListReport) -> Iterable[Zombie]:
-    """A job in the server's list that is RUNNING where nobody runs it; young ones count only when they stay so."""
+    """Yield the jobs listed as RUNNING that no process runs; new ones count only if they stay so."""
     running = {job.job_id for job in before.jobs}
     known = {zombie.job_id: zombie.since for zombie in before.zombies}
     for job in update.jobs:
@@ -327,7 +327,7 @@ def _apply_disabled(before: SystemSnapshot, names: frozenset[str]) -> SystemSnap
     known = {site.name for site in before.sites}
     sites = [replace(site, disabled=site.name in names and not site.connected) for site in before.sites]
     sites += [Site(name, connected=False, disabled=True) for name in list(names - known)[:_MAX_ENTRIES]]
-    # One that was let in again and has never been seen here is nobody's business any more.
+    # A re-enabled site that has never been seen here is dropped.
     kept = [site for site in sites if site.connected or site.disabled or site.last_seen is not None]
     return replace(before, sites=tuple(sorted(kept, key=lambda site: site.name)))
 

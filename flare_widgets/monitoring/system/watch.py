@@ -1,14 +1,14 @@
-"""Watching the server and its sites, while somebody looks.
+"""Watch of the server and its sites, which polls only while it is active.
 
-What is asked, and how often (FLARE 2.9, loopback):
+The polls and their costs (FLARE 2.9, loopback):
 
 ===============  ==================================  ==============  ==========================================
-what             command                             right           costs the server
+poll             command                             right           costs the server
 ===============  ==================================  ==============  ==========================================
-who is there     ``check_status server``             view            5 ms
-what sites run   ``check_status client SITES``       view            9 ms, and a message to each site
+connected sites  ``check_status server``             view            5 ms
+jobs of sites    ``check_status client SITES``       view            9 ms, and a message to each site
 zombies          ``list_jobs``                       view            0.11 ms for each job it stores
-who is shut out  ``cat server disabled_clients.json``  shell_commands  6 ms
+disabled sites   ``cat server disabled_clients.json``  shell_commands  6 ms
 details          ``report_version``                  report_version  10 ms, and a message to each site; on demand
 ...              ``report_resources``                operate         the same
 ===============  ==================================  ==============  ==========================================
@@ -48,10 +48,10 @@ from .snapshot import (
 log = logging.getLogger("flare_widgets.monitoring")
 
 POLL_INTERVAL_S = 3.0
-"""Seconds between two looks at who is there."""
+"""Seconds between two polls of the connected sites."""
 
 _INTERVALS_S = {"who": POLL_INTERVAL_S, "doing": 6.0, "disabled": 12.0, "jobs": 15.0}  # seconds
-_MAX_SERVER_SHARE = 0.02  # of the server's time that a question may take, whatever its pace
+_MAX_SERVER_SHARE = 0.02  # maximum share of the server's time that a poll may take, whatever its interval
 _NEVER = float("inf")
 _DENIED_MARKER = "is not authorized for"  # in a site's answer
 _DISABLED_SITES_FILE = "disabled_clients.json"  # of the server's folder (private/fed/server/fed_server.py)
@@ -60,23 +60,23 @@ SystemPollGenerator = Generator[Sequence[Command[Any]], Sequence[Answer], "list[
 
 
 class SystemWatch:
-    """What is known about the server and its sites, kept fresh while somebody looks.
+    """Watch of the server and its sites, up to date while it is active.
 
     Made by :meth:`.Monitor.watch_system`.
 
     Parameters
     ----------
     session
-        Whom to ask.
-    join
-        Has the monitor's thread take care of this, until it rests.
+        The session to send commands with.
+    register
+        A function that hands this watch to the monitor's thread, until it is idle.
 
     Attributes
     ----------
     snapshot
-        What is known; renewed before the listeners are called.
+        The newest snapshot; updated before the listeners are called.
     done
-        Whether the watch has ended: it was stopped, or the session was closed.
+        True if the watch has ended: it was stopped, or the session was closed.
     """
 
     def __init__(self, session: Session, register: Callable[[SystemWatch], None]) -> None:
@@ -92,7 +92,7 @@ class SystemWatch:
         self.done = False
         self._is_end_published = False
         self._register = register
-        self._lock = threading.Lock()  # answers come from the monitor's thread, and from whoever got one
+        self._lock = threading.Lock()  # updates come from the monitor's thread, and from callers of `update`
         self._signal = Signal[SystemSnapshot]()
         self._is_active = False
         self._details_requested = False
@@ -100,14 +100,14 @@ class SystemWatch:
         self._pending_polls: dict[str, PendingPoll[list[SystemUpdate]]] = {}
         self._retry_count = 0
 
-    # -- whoever looks -------------------------------------------------------------------------------------
+    # -- for callers ----------------------------------------------------------------------------------------
 
     def subscribe(self, listener: Callable[[SystemSnapshot], None]) -> Callable[[], None]:
-        """Have `listener` called at every new snapshot, on the monitor's thread; return what ends that."""
+        """Call `listener` for each new snapshot, on the monitor's thread; return an unsubscribe function."""
         return self._signal.subscribe(listener)
 
     def resume(self) -> None:
-        """Ask the server, from now on."""
+        """Start polling the server."""
         if self.done or self._is_active:
             return
         self._is_active = True
@@ -115,29 +115,29 @@ class SystemWatch:
         self._register(self)
 
     def pause(self) -> None:
-        """Ask nothing more, until :meth:`resume`."""
+        """Stop polling until :meth:`resume`."""
         self._is_active = False
 
     def request_details(self) -> None:
-        """Have versions and resources asked for, once; those of sites that are silent are left out."""
+        """Request versions and resources, once; silent sites are left out."""
         self._details_requested = True
         self._due.pop("details", None)
         if not self.done:
             self._register(self)
 
     def update(self, info: SystemInfo) -> None:
-        """Take in an answer that somebody else got from the server just now."""
+        """Apply an answer that another caller got from the server just now."""
         self._apply([SystemReport(info, time.time(), polls.significant_clock_offset(self.session))])
         self._publish()
 
     def refresh(self) -> None:
-        """Ask everything at once: something was done."""
+        """Poll everything immediately: something has changed."""
         self._due = {name: at for name, at in self._due.items() if at == _NEVER}
         if self._is_active:
             self._register(self)
 
     def stop(self) -> None:
-        """End the watch; the listeners are told."""
+        """End the watch; the listeners are notified."""
         if not self.done:
             self.done, self._is_active, self._details_requested = True, False, False
             self._register(self)
@@ -146,24 +146,24 @@ class SystemWatch:
 
     @property
     def is_active(self) -> bool:
-        """Whether somebody looks."""
+        """True if the watch is polling."""
         return self._is_active
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to ask and no answer to wait for."""
+        """True if there is nothing to send and no answer to wait for."""
         wanted = not self._is_end_published if self.done else self._is_active or self._details_requested
         return not wanted and not self._pending_polls
 
     def next_due(self) -> float | None:
-        """Return when something is to be asked next (monotonic clock); None when only answers are waited for."""
+        """Return the time of the next poll (monotonic clock); None if only answers are pending."""
         at = min((self._due.get(name, 0.0) for name in self._sources_to_poll()), default=_NEVER)
         return None if at == _NEVER else at
 
     def run_once(self, wake: Callable[[], None], disconnect_reason: str = "") -> None:
-        """Take what has arrived and ask for what is due; never waits.
+        """Process received answers and send due polls; never waits.
 
-        `wake` is called when an answer has come; `lost` says so when nobody answers now.
+        `wake` is called when an answer has come; `disconnect_reason` is not empty if the server is not answering.
         """
         if self.done:
             for polling in self._pending_polls.values():
@@ -192,7 +192,7 @@ class SystemWatch:
         if self._details_requested:
             names.append("details")
         known = self.snapshot.facts_at is not None
-        # The rest builds on who is there; and nothing of it is worth a question while the server does not answer.
+        # The rest depends on the connected sites, and is not worth polling while the server does not answer.
         wanted = names if known and not self.snapshot.trouble else [n for n in names if n == "who"]
         if self._details_requested and not known and not self._is_active:
             wanted = ["who"]
@@ -227,7 +227,7 @@ class SystemWatch:
             self._apply([ConnectionProblem(words, time.time())])
             self._due[name] = time.monotonic() + pace
             return
-        except Exception:  # a mistake of ours in one of them: the others go on
+        except Exception:  # an internal error in one poll: the others continue
             log.exception("asking for '%s' failed", name)
             del self._pending_polls[name]
             self._due[name] = time.monotonic() + 5 * pace
@@ -246,7 +246,7 @@ class SystemWatch:
             {j.job_id for j in self.snapshot.jobs},
             {s.name for s in self.snapshot.connected_sites},
         ):
-            # What the sites run and who is shut out has changed with it.
+            # The jobs of sites and the disabled sites have probably changed too.
             for other in ("doing", "disabled"):
                 if self._due.get(other) != _NEVER:
                     self._due.pop(other, None)
@@ -294,7 +294,7 @@ def _poll_disabled_sites() -> SystemPollGenerator:
     try:
         names = json.loads(answer.value)["disabled_clients"]
     except (ValueError, TypeError, KeyError):
-        names = []  # no such file: nobody has ever been shut out, or the server is older than that
+        names = []  # no such file: no site was ever disabled, or the server is too old
     found = [name for name in names if isinstance(name, str) and name] if isinstance(names, list) else []
     return [DisabledSites(frozenset(found)), GroupRefreshed(group, answer.received_at)]
 
@@ -322,7 +322,7 @@ def _poll_details(names: list[str], silent_count: int) -> SystemPollGenerator:
         for name, said in answer.value.items():
             words = _value_text(said)
             if _DENIED_MARKER in words:
-                # Each site judges by its own policy, and the server passes its answer on as if it were one.
+                # Each site applies its own policy, and the server passes a refusal on as if it were an answer.
                 missing.append(f"{what} of {sanitize(str(name), 60)}: not permitted to your role")
             else:
                 told[str(name)] = sanitize(words, 300)
@@ -333,7 +333,7 @@ def _poll_details(names: list[str], silent_count: int) -> SystemPollGenerator:
 
 
 def _value_text(value: Any) -> str:
-    """A version comes as ``{"version": "2.9.0"}``, resources as text."""
+    """Return a version, which comes as ``{"version": "2.9.0"}``, or resources, as text."""
     if isinstance(value, dict) and isinstance(value.get("version"), str):
         return str(value["version"])
     return value if isinstance(value, str) else json.dumps(value, default=str)
