@@ -1,6 +1,6 @@
 """A real NVIDIA FLARE federation on the user's own machine, for teaching and for tests.
 
-Nothing here imports ``nvflare``: the federation runs in processes of its own.
+Nothing here imports ``nvflare``: the federation runs in separate processes.
 """
 
 from .errors import FederationError, FederationNotInstalled

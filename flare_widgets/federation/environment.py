@@ -1,4 +1,4 @@
-"""How the processes of a federation are started: their command lines and their environment."""
+"""Command lines and environment of the processes of a federation."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .errors import FederationError
 from .processes import FEDERATION_VARIABLE
 from .validation import is_unsafe_path
 
-#: The folder ``flare_widgets`` is imported from.
+#: The folder that ``flare_widgets`` is imported from.
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
-# The package may be importable in the user's process only, since a notebook can change sys.path; and at the
-# end of sys.path it shadows nothing.
+# The package may be importable in the user's process only, since a notebook can change sys.path. At the end of
+# sys.path it shadows nothing.
 _RUN_MODULE_CODE = "import sys; sys.path.append({root!r}); from {module} import main; sys.exit(main(sys.argv[1:]))"
 
-# What a notebook's kernel is told by Jupyter and would mislead a job's process: whose child it is, how to
+# Variables that Jupyter sets for a notebook's kernel and that would mislead a job's process: its parent, how to
 # draw, and that its output goes to something that understands colours.
 _KERNEL_ONLY_VARIABLES = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR")
 
 
 def get_interpreter() -> str:
-    """The Python interpreter of the user's process, which every process of the federation runs on."""
+    """Return the Python interpreter of the user's process, which every process of the federation runs on."""
     if not sys.executable:
         raise FederationError("The local federation cannot find this Python's interpreter (sys.executable is empty).")
     if is_unsafe_path(sys.executable):
@@ -36,7 +36,7 @@ def get_interpreter() -> str:
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """The command line that runs ``main`` of a module of this package."""
+    """Return the command line that runs ``main`` of a module of this package."""
     return [
         get_interpreter(),
         "-c",
@@ -46,18 +46,18 @@ def module_command(module: str, *arguments: str) -> list[str]:
 
 
 def server_command(kit: Path) -> list[str]:
-    """The command line of the FL server whose startup kit is in ``kit``."""
+    """Return the command line of the FL server whose startup kit is in ``kit``."""
     return _flare_command("server.server_train", kit, "fed_server.json", ())
 
 
 def site_command(kit: Path, name: str) -> list[str]:
-    """The command line of the site ``name`` whose startup kit is in ``kit``."""
+    """Return the command line of the site ``name`` whose startup kit is in ``kit``."""
     return _flare_command("client.client_train", kit, "fed_client.json", (f"uid={name}",))
 
 
 def _flare_command(module: str, kit: Path, config: str, extra_arguments: Sequence[str]) -> list[str]:
-    # What a provisioned sub_start.sh runs, without its detours: that script looks for python3 on the PATH,
-    # and leaves processes behind that nobody watches over.
+    # The same command as a provisioned sub_start.sh runs, without its detours: that script looks for python3 on the
+    # PATH, and leaves unsupervised processes behind.
     return [
         get_interpreter(),
         "-u",
@@ -76,19 +76,19 @@ def _flare_command(module: str, kit: Path, config: str, extra_arguments: Sequenc
 
 
 def make_child_environment(federation_id: str, parent_environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a federation's processes. Pure.
+    """Return the environment of a federation's processes. Pure.
 
     Parameters
     ----------
-    federation
-        The federation's identity, which marks the process.
-    inherited
-        The user's environment. It is passed on: training code may need what is in it.
+    federation_id
+        The federation's id, which marks the process.
+    parent_environment
+        The user's environment. It is passed on: training code may need its variables.
     """
     result = {name: value for name, value in parent_environment.items() if name not in _KERNEL_ONLY_VARIABLES}
-    if result.get("MPLBACKEND", "").startswith("module://"):  # a notebook's: no good without one
+    if result.get("MPLBACKEND", "").startswith("module://"):  # a notebook's backend: useless without one
         del result["MPLBACKEND"]
-    # What a job starts as "python3" must be this environment's.
+    # "python3" in a job must be this environment's Python.
     scripts = str(Path(get_interpreter()).parent)
     result["PATH"] = os.pathsep.join([scripts, *filter(None, [parent_environment.get("PATH", "")])])
     result.setdefault("MALLOC_ARENA_MAX", "4")  # as sub_start.sh does, against fragmentation

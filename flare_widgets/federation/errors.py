@@ -1,13 +1,12 @@
-"""What can go wrong with a federation on this machine."""
+"""Errors of a federation on this machine."""
 
 from __future__ import annotations
 
 
 class FederationError(RuntimeError):
-    """The local federation could not be started, or is not in the state that was asked for.
+    """The local federation could not be started, or is not in the requested state.
 
-    The message is made to be read by the user: it names the process that failed, says what that process said
-    last, and where to read the rest.
+    The message is meant for the user: it names the process that failed, its last output, and where to read the rest.
     """
 
 

@@ -1,13 +1,13 @@
-"""What can go wrong with a site or a server, done on purpose, to see what it does to a job, and undone.
+"""Deliberate faults of a site or a server, to see their effect on a job, and their undoing.
 
-Each is what it says, and nothing else: signals to the processes of FLARE on this machine, which need no rights.
+Each fault only sends signals to the FLARE processes on this machine, which needs no rights.
 
-* **kill**: the process and the jobs it runs are gone at once, as when a machine loses its power. Nobody restarts it.
-* **pause**: they stand still, as when a virtual machine is suspended or a network cable is pulled: their connections
-  stay open, nothing comes. The server takes a silent site for dead after a while.
-* **slow**: they get the processor for a fifth of the time, in steps of a tenth of a second, as on a machine that is
-  far too busy. Nothing is done to the network.
-* **back**: undoes each of these: what stands still or is slow goes on at full speed, what is dead is started.
+* **kill**: the process and the jobs it runs are gone at once, as in a power failure. They are not restarted.
+* **pause**: the processes are stopped, as when a virtual machine is suspended or a network cable is pulled: their
+  connections stay open but are silent. The server takes a silent site for dead after a while.
+* **slow**: the processes get the processor for a fifth of the time, in steps of a tenth of a second, as on a
+  heavily overloaded machine. The network is not touched.
+* **back**: undoes each of these: paused or slowed processes resume at full speed, dead ones are started.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .mailbox import ProcessState
 if TYPE_CHECKING:
     from .local import LocalFederation
 
-#: What can be done, and what it is called on a button.
+#: The available faults, each with its button label.
 FAULTS = {"kill": "Kill", "pause": "Pause", "slow": "Slow down", "back": "Bring back"}
 
 _STATE_TEXTS = {
@@ -34,28 +34,28 @@ _STATE_TEXTS = {
 
 
 def inject(federation: LocalFederation, fault: str, process: str) -> ProcessState:
-    """Do something to a site or to the server.
+    """Inject a fault into a site or the server.
 
     Parameters
     ----------
     federation
         The federation, which must be running.
-    what
+    fault
         ``kill``, ``pause``, ``slow`` or ``back``.
-    who
+    process
         ``server``, or the name of a site.
 
     Returns
     -------
     ProcessState
-        How it is now.
+        The resulting state.
 
     Raises
     ------
     InvalidArgumentError
-        There is no such fault or nobody of this name, or it makes no sense now: says why.
+        There is no such fault or process, or the fault makes no sense now; the message says why.
     FederationError
-        The federation does not run.
+        The federation is not running.
     """
     if fault not in FAULTS:
         raise InvalidArgumentError(f"{fault!r} is no fault{_suggest(fault, [*FAULTS])}; there are {', '.join(FAULTS)}")
@@ -71,7 +71,7 @@ def inject(federation: LocalFederation, fault: str, process: str) -> ProcessStat
 
 
 def disabled_reasons(state: ProcessState) -> dict[str, str]:
-    """Why a fault makes no sense for a process now, for each fault; empty when it does. Pure."""
+    """Return for each fault the reason why it makes no sense for a process now; empty if it does. Pure."""
     gone = state.state in ("killed", "down")
     dead = "it does not run: bring it back first" if gone else ""
     return {
@@ -83,7 +83,7 @@ def disabled_reasons(state: ProcessState) -> dict[str, str]:
 
 
 def state_text(state: ProcessState) -> str:
-    """How a process is, in words: ``stands still``. Pure."""
+    """Return the state of a process in words. Pure."""
     return _STATE_TEXTS.get(state.state, state.state)
 
 

@@ -1,15 +1,15 @@
-"""Where federations live on disk, and how long they stay there.
+"""Location and lifetime of federations on disk.
 
-A federation's folder outlives it, so that its logs can be read after the end; old ones are removed by the
-next start. One federation is::
+A federation's folder outlives it, so that its logs can be read after the end; the next start removes old
+ones. One federation is::
 
     20261123-221908-3f9c0a51d2b7/
-      kits/         what the provisioner made: server/, site-1/, ..., admin@nvidia.com/
-      authority/    the certificate authority's key, by which more sites can join; gone when the federation ends
-      federation.json, state.json, orders/    what it is, how its processes are, what is wanted of it
-      logs/         what each process wrote to its console, and the provisioner and the supervisor
+      kits/         the provisioner's output: server/, site-1/, ..., admin@nvidia.com/
+      authority/    the certificate authority's key, for adding sites; removed when the federation ends
+      federation.json, state.json, orders/    its description, the state of its processes, requests to it
+      logs/         console output of each process, of the provisioner and of the supervisor
       storage/      the server's jobs
-      alive         touched by the supervisor: tells other starts that the folder is in use
+      alive         touched by the supervisor: shows other starts that the folder is in use
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ KITS = "kits"
 PROVISION = "provision"
 STORAGE = "storage"
 
-#: What is kept: nothing older than a week, nothing beyond the newest ten ...
+#: Retention: nothing older than a week, nothing beyond the newest ten ...
 MAX_AGE_S = 7 * 24 * 3600.0
 MAX_KEPT_FOLDERS = 10
-# ... but nothing that was used a moment ago, since it may be just being started by another process.
+# ... except recently used folders: another process may just be starting a federation in one.
 _MIN_IDLE_S = 3600.0
 
 _NAME_PATTERN = re.compile(r"\d{8}-\d{6}-(?P<federation>[0-9a-f]{12})")
 
 
 class FolderEntry(NamedTuple):
-    """A federation's folder, as the decision to remove it sees it."""
+    """A federation's folder, reduced to the data that decides about its removal."""
 
     name: str
     last_used: float
 
 
 def default_root() -> Path:
-    """The folder that holds the folders of this user's federations; made if need be.
+    """Return the folder that holds the folders of this user's federations; create it if necessary.
 
-    The user's cache folder, or one under the temporary folder if that cannot be used.
+    It is in the user's cache folder, or under the temporary folder if that cannot be used.
     """
     for candidate in (_cache_folder() / "flare-widgets" / "federations", _temporary_folder()):
         if not is_unsafe_path(candidate) and _make_private(candidate):
@@ -81,10 +81,10 @@ def _temporary_folder() -> Path:
 
 
 def _make_private(folder: Path) -> bool:
-    """Make the folder, readable by this user only; False if it cannot be ours."""
+    """Make the folder, readable by this user only; return False if it cannot be ours."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # In a shared temporary folder, somebody else may have been first with our name.
+        # In a shared temporary folder, another user may have created our name first.
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             return False
@@ -100,10 +100,10 @@ def make_folder(federation_id: str, folder: Path | None) -> Path:
 
     Parameters
     ----------
-    federation
-        The federation's identity.
+    federation_id
+        The federation's id.
     folder
-        The folder the user chose; without it, a new one under :func:`default_root`.
+        The folder the user chose; if None, a new one under :func:`default_root`.
 
     Returns
     -------
@@ -113,14 +113,14 @@ def make_folder(federation_id: str, folder: Path | None) -> Path:
     if folder is None:
         folder = default_root() / f"{time.strftime('%Y%m%d-%H%M%S')}-{federation_id}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)  # mkdir leaves an existing folder as it was
+    folder.chmod(0o700)  # mkdir leaves the mode of an existing folder as it was
     (folder / LOGS).mkdir(mode=0o700, exist_ok=True)
     (folder / ALIVE_FILE).touch()
     return folder
 
 
 def keep_logs_only(folder: Path) -> None:
-    """Take back a federation whose start failed, so that its folder can be used again."""
+    """Remove all but the logs of a federation whose start failed, so that its folder can be used again."""
     for part in (KITS, PROVISION, STORAGE, AUTHORITY, "orders"):
         shutil.rmtree(folder / part, ignore_errors=True)
     for file in (ALIVE_FILE, "federation.json", "state.json"):
@@ -129,7 +129,7 @@ def keep_logs_only(folder: Path) -> None:
 
 
 def remove_authority(folder: Path) -> None:
-    """Remove the key of the certificate authority: with the federation ended, nobody can join it any more."""
+    """Remove the key of the certificate authority: no site can join once the federation has ended."""
     shutil.rmtree(folder / AUTHORITY, ignore_errors=True)
 
 
@@ -138,19 +138,19 @@ def prune(running_ids: Collection[str] = ()) -> list[Path]:
 
     Parameters
     ----------
-    live
-        Federations that are running, which keep theirs.
+    running_ids
+        Ids of running federations, whose folders are kept.
 
     Returns
     -------
     list of Path
-        What was removed.
+        The removed folders.
     """
     root = default_root()
     removed = []
     for name in find_outdated(_list_entries(root), now=time.time(), running_ids=running_ids):
-        # Somebody may be reading a log in it, or another start be removing it too: what cannot go now, goes
-        # later.
+        # Another process may be reading a log in it, or removing it too: a folder that cannot be removed now is
+        # removed later.
         shutil.rmtree(root / name, ignore_errors=True)
         removed.append(root / name)
     return removed
@@ -166,16 +166,16 @@ def _list_entries(root: Path) -> Iterable[FolderEntry]:
 
 
 def find_outdated(entries: Iterable[FolderEntry], *, now: float, running_ids: Collection[str] = ()) -> list[str]:
-    """Which folders are no longer worth keeping. Pure.
+    """Return the names of the folders that are no longer worth keeping. Pure.
 
     Parameters
     ----------
     entries
-        What there is; names that no federation would have are left alone.
+        The existing folders; names that no federation would have are left alone.
     now
-        The time, comparable with ``last_used``.
-    live
-        Federations that are running.
+        The current time, comparable with ``last_used``.
+    running_ids
+        Ids of running federations.
 
     Returns
     -------

@@ -29,41 +29,40 @@ class LocalFederation:
 
     Its server and its sites are processes of NVIDIA FLARE, provisioned with certificates by its own
     provisioner; from version 2.8 on, they can be reached from this machine only. They end with :meth:`stop`,
-    with the ``with`` block, when this object is forgotten, and when the Python process ends, however it ends; unless
-    they are to be kept for a while after that: see `keep`.
+    with the ``with`` block, when this object is garbage-collected, and when the Python process ends, however it ends;
+    unless they are kept alive for a while after that: see `keep`.
 
-    Several can run side by side, each in a folder of its own and on a port of its own. :meth:`list_running` lists
-    them, also those of other processes, and :meth:`attach` gets one of them.
+    Several can run side by side, each in its own folder and on its own port. :meth:`list_running` lists them,
+    including those of other processes, and :meth:`attach` attaches to one of them.
 
     Parameters
     ----------
     sites
-        How many sites, named ``site-1``, ``site-2`` and so on; or their names.
+        The number of sites, named ``site-1``, ``site-2`` and so on; or their names.
     folder
-        Where the federation lives, a new or an empty folder. Without it, a new one under the user's cache
-        folder; there, the ten newest of the last week are kept, so that logs can be read after the end.
+        The federation's folder, new or empty. If None, a new one under the user's cache folder; there, the ten
+        newest of the last week are kept, so that logs can be read after the end.
     progress
-        Called with a short sentence whenever the start makes progress, in the thread that called
-        :meth:`start`.
+        Called with a short sentence at each step of the start, in the thread that called :meth:`start`.
     start_timeout
-        How long the start may take, in seconds.
+        Timeout of the start, in seconds.
     scheme
-        How the server is reached: ``http``, ``tcp`` or ``grpc`` (which needs the extra ``grpc``).
+        The server's protocol: ``http``, ``tcp`` or ``grpc`` (which needs the extra ``grpc``).
     users
-        Who else shall have a startup kit: the role by the user's name, such as ``{"ada@example.org": "lead"}``.
-        Roles are ``project_admin``, ``org_admin``, ``lead`` and ``member``; what each may do, NVIDIA FLARE's
-        default policy says. See :meth:`kit`.
+        Additional users with a startup kit: a dict of role by user name, such as ``{"ada@example.org": "lead"}``.
+        Roles are ``project_admin``, ``org_admin``, ``lead`` and ``member``; NVIDIA FLARE's default policy defines
+        their rights. See :meth:`kit`.
     name
-        What to call it. Without one, ``local``, or ``local-2`` and so on while that is taken.
+        The federation's name. If None, ``local``, or ``local-2`` and so on while that is taken.
     keep
-        How long it goes on after the last process that started or attached it has ended, in seconds; a day at most,
-        so that none is forgotten for ever. With 600, it outlives the restart of a notebook's kernel, which has ten
-        minutes to :meth:`attach` it again. Such a federation does not end when this object is forgotten.
+        Seconds it keeps running after the last process that started or attached it has ended; a day at most,
+        so that none runs forever. With 600, it outlives the restart of a notebook's kernel, which has ten minutes to
+        :meth:`attach` it again. Such a federation does not end when this object is garbage-collected.
 
     Raises
     ------
     ValueError
-        If a number, a name, the scheme or the folder is not possible.
+        If a number, a name, the scheme or the folder is invalid.
 
     Examples
     --------
@@ -102,7 +101,7 @@ class LocalFederation:
 
     @classmethod
     def list_running(cls) -> list[RunningFederation]:
-        """The federations of this user that run on this machine, whichever process has started them.
+        """Return the federations of this user that run on this machine, whichever process has started them.
 
         Returns
         -------
@@ -114,22 +113,22 @@ class LocalFederation:
 
     @classmethod
     def attach(cls, name: str | None = None, *, progress: Callable[[str], None] | None = None) -> Self:
-        """A federation that runs already, as after the restart of a notebook's kernel.
+        """Attach to a running federation, for example after the restart of a notebook's kernel.
 
-        From now on this process has it, too: it ends when nobody has it any more, as `keep` says, or with
-        :meth:`stop`, which any of them may call. It does not end when this object is forgotten.
+        From now on this process uses it, too: it ends when no process uses it any more, as `keep` says, or with
+        :meth:`stop`, which any of them may call. It does not end when this object is garbage-collected.
 
         Parameters
         ----------
         name
-            Which one; when not given, the only one there is.
+            The federation's name; if None, the only running one.
         progress
             See :class:`LocalFederation`.
 
         Raises
         ------
         FederationError
-            There is none of this name, or more than one: says which there are.
+            There is none of this name, or more than one; the message lists the running ones.
         """
         _check_supported()
         description, folder = registry.pick_federation(name, registry.list_running())
@@ -143,38 +142,37 @@ class LocalFederation:
 
     @property
     def name(self) -> str:
-        """What it is called; empty before the start, if no name was given."""
+        """The federation's name; empty before the start, if no name was given."""
         return self._name or ""
 
     @property
     def site_names(self) -> tuple[str, ...]:
-        """The names of the sites, those that joined later included."""
+        """The names of the sites, including those that joined later."""
         states = self._read_states() if self._handle is not None else None
         return self._sites if not states else tuple(one.name for one in states if not one.is_server)
 
     @property
     def running(self) -> bool:
-        """Whether the federation is up."""
+        """True if the federation is up."""
         return self._handle is not None and self._handle.running
 
     @property
     def admin_kit(self) -> Path:
-        """The startup kit of the project admin, ``admin@nvidia.com``: the folder that contains
-        ``startup``."""
+        """The startup kit of the project admin, ``admin@nvidia.com``: the folder that contains ``startup``."""
         return self.kit(ADMIN)
 
     def kit(self, user: str) -> Path:
-        """The startup kit of a user: the folder that contains ``startup``.
+        """Return the startup kit of a user: the folder that contains ``startup``.
 
         Parameters
         ----------
         user
-            The project admin ``admin@nvidia.com``, or one of those the federation was asked to have.
+            The project admin ``admin@nvidia.com``, or one of the federation's additional users.
 
         Raises
         ------
         ValueError
-            If it has no such user.
+            If the federation has no such user.
         """
         if user not in (ADMIN, *self._users):
             raise ValueError(
@@ -185,14 +183,14 @@ class LocalFederation:
 
     @property
     def folder(self) -> Path:
-        """The federation's folder, which stays when the federation has ended."""
+        """The federation's folder, which remains after the federation has ended."""
         if self._handle is None and self._chosen_folder is not None:
             return self._chosen_folder
         return self._require_started().folder
 
     @property
     def logs(self) -> dict[str, Path]:
-        """What the server and each site wrote to their console, a file each; they stay when it has ended."""
+        """The console logs of the server and of each site, one file each; they remain after the end."""
         folder = self._require_started().folder / validation.LOGS
         return {name: folder / f"{name}.log" for name in ("server", *self.site_names)}
 
@@ -207,7 +205,7 @@ class LocalFederation:
         return self._handle
 
     def __repr__(self) -> str:
-        # Cheap on purpose, as it is shown without being asked for: looks at one process and a file, and asks nobody.
+        # Cheap on purpose, since it is displayed implicitly: it reads one process and a file, and sends no request.
         sites = self.site_names
         names = ", ".join(sites) if len(sites) <= 5 else f"{len(sites)} sites"
         if self.running:
@@ -217,8 +215,8 @@ class LocalFederation:
     def start(self) -> Self:
         """Start the federation and wait until all sites are connected and the admin can log in.
 
-        Does nothing if it is running. A federation that was stopped starts again as a new one, in a new
-        folder; if its folder was chosen, that has to be emptied before.
+        Does nothing if it is running. A stopped federation starts again as a new one, in a new folder; a folder
+        chosen by the user must be emptied first.
 
         Returns
         -------
@@ -230,7 +228,7 @@ class LocalFederation:
         FederationNotInstalled
             If NVIDIA FLARE is not installed.
         FederationError
-            If the federation does not come up: says what failed, and where to read more.
+            If the federation does not come up; the message says what failed, and where to read more.
         """
         if self.running:
             return self
@@ -261,26 +259,26 @@ class LocalFederation:
             self._sites = self.site_names
             self._handle.close()
 
-    # -- sites come and go ---------------------------------------------------------------------------------
+    # -- adding and removing sites -------------------------------------------------------------------------
 
     def add_site(self, name: str, *, timeout: float = 60) -> None:
-        """Let a site join while the federation runs, and wait until it is connected.
+        """Add a site while the federation runs, and wait until it is connected.
 
-        It gets a startup kit of the same certificate authority as the others. Jobs that run already go on without it.
+        Its startup kit comes from the same certificate authority as the others. Running jobs continue without it.
 
         Parameters
         ----------
         name
             The new site's name.
         timeout
-            How long it may take, in seconds.
+            Timeout in seconds.
 
         Raises
         ------
         ValueError
-            The name is not possible, or taken.
+            The name is invalid, or taken.
         FederationError
-            The federation does not run, or the site does not connect in time, and is removed again.
+            The federation is not running, or the site does not connect in time and is removed again.
         """
         run = self._require_running()
         sites = validation.check_sites([*self.site_names, name])
@@ -288,16 +286,16 @@ class LocalFederation:
         self._sites = self.site_names
 
     def remove_site(self, name: str) -> None:
-        """Let a site leave while the federation runs: it is shut down as an admin would do it, and its kit removed.
+        """Remove a site while the federation runs: shut it down as an admin would do it, and remove its kit.
 
-        What it was training for goes on without it, or fails, as the job says. Its log stays.
+        Jobs that it was training for continue without it, or fail, as each job specifies. Its log remains.
 
         Raises
         ------
         ValueError
             There is no such site, or it is the last one.
         FederationError
-            The federation does not run.
+            The federation is not running.
         """
         run = self._require_running()
         sites = self.site_names
@@ -312,12 +310,12 @@ class LocalFederation:
 
     @property
     def states(self) -> dict[str, ProcessState]:
-        """How the server and each site are, by their names; what :mod:`.faults` does to them shows here.
+        """Return the states of the server and of each site by name, including the effects of :mod:`.faults`.
 
         Raises
         ------
         FederationError
-            The federation does not run.
+            The federation is not running.
         """
         self._require_running()
         return {one.name: one for one in self._read_states() or ()}
@@ -327,15 +325,15 @@ class LocalFederation:
         return faults.inject(self, "kill", process)
 
     def pause(self, process: str) -> ProcessState:
-        """Let a site or the ``server`` stand still: silent, but connected; see :mod:`.faults`."""
+        """Pause a site or the ``server``: silent, but connected; see :mod:`.faults`."""
         return faults.inject(self, "pause", process)
 
     def slow_down(self, process: str) -> ProcessState:
-        """Let a site or the ``server`` run for a fifth of the time only; see :mod:`.faults`."""
+        """Throttle a site or the ``server`` to a fifth of the time; see :mod:`.faults`."""
         return faults.inject(self, "slow", process)
 
     def bring_back(self, process: str) -> ProcessState:
-        """Undo what was done to a site or the ``server``; see :mod:`.faults`."""
+        """Undo the fault of a site or the ``server``; see :mod:`.faults`."""
         return faults.inject(self, "back", process)
 
     def _request_fault(self, fault: str, process: str) -> ProcessState:
@@ -366,7 +364,7 @@ class LocalFederation:
 
 
 def _check_supported() -> None:
-    """Refuse, with what to do about it, where a federation cannot run."""
+    """Raise an error, with what to do about it, if a federation cannot run here."""
     if os.name != "posix":
         raise FederationError("The local federation needs Linux or macOS (on Windows: WSL).")
     missing = [name for name in ("nvflare", "psutil") if importlib.util.find_spec(name) is None]
@@ -378,7 +376,7 @@ def _check_supported() -> None:
 
 
 def _remove_leftovers(on_status: Callable[[str], None]) -> None:
-    """End what killed supervisors have left, and remove old federations' folders."""
+    """End the processes that killed supervisors have left, and remove old federations' folders."""
     ended = processes.end_orphans()
     if ended:
         on_status(f"ended {ended} left-over process{'es' if ended > 1 else ''} of an earlier federation")

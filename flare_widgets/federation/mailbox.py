@@ -1,12 +1,13 @@
-"""The desk of a federation: where every process of the user leaves orders for the supervisor, and reads how things are.
+"""The mailbox of a federation: every process of the user posts requests to the supervisor in it, and reads the state.
 
 The process that started a federation holds a pipe to its supervisor, but it may be gone, as after a kernel restart,
-and others may want something too. So orders are files in the federation's folder, which only this user may enter::
+and other processes may send requests too. So requests are files in the federation's folder, accessible only to
+this user::
 
     orders/1764096012345678901-4711.json     {"fault": "pause", "who": "site-1"}
-    state.json                               what processes there are and how they are; the answers to orders
+    state.json                               the processes and their states; the replies to requests
 
-An order is answered by its file's name in ``state.json``: with an empty string when it was done, else with why not.
+A request is answered by its file's name in ``state.json``: with an empty string if it succeeded, else with the reason.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .errors import FederationError
 _REQUESTS_FOLDER = "orders"
 _STATE_FILE = "state.json"
 
-# The supervisor looks four times a second; slow machines shall not matter.
+# The supervisor polls four times a second; the margin is for slow machines.
 _REPLY_TIMEOUT_S = 15.0
 _POLL_INTERVAL_S = 0.03
 
@@ -34,20 +35,20 @@ _sequence_numbers = itertools.count()
 
 @dataclass(frozen=True)
 class ProcessState:
-    """How a process of the federation is.
+    """The state of a process of the federation.
 
     Attributes
     ----------
     name
-        ``server``, or the site's.
+        ``server``, or the site's name.
     state
         ``running``, ``paused``, ``slow``, ``killed`` (by a fault), or ``down`` (it ended and was not started again).
     pid
-        Its process id; None when it does not run.
+        Its process id; None if it is not running.
     since
-        When this state began, in seconds since the epoch.
+        The start of this state, in seconds since the epoch.
     starts
-        How often it was started.
+        The number of times it was started.
     """
 
     name: str
@@ -61,13 +62,13 @@ class ProcessState:
 
     @property
     def is_server(self) -> bool:
-        """Whether it is the server."""
+        """True for the server."""
         return self.name == "server"
 
 
 @dataclass(frozen=True)
 class FederationState:
-    """What ``state.json`` says.
+    """The content of ``state.json``.
 
     Attributes
     ----------
@@ -76,9 +77,9 @@ class FederationState:
     processes
         The server first, then the sites in the order they joined.
     answers
-        Of the last orders, by their names.
+        The replies to the last requests, by request name.
     held
-        Whether a process has the federation; if not, it ends soon.
+        True if a process has leased the federation; if not, it ends soon.
     """
 
     supervisor: int
@@ -88,12 +89,12 @@ class FederationState:
 
 
 def write_state(folder: Path, state: FederationState) -> None:
-    """Say how things are; readers see the old state or the new one, never a part."""
+    """Write the state atomically: readers see the old state or the new one, never a part."""
     _write_json(folder / _STATE_FILE, asdict(state))
 
 
 def read_state(folder: Path) -> FederationState | None:
-    """What the supervisor said last; None when it has not said anything yet."""
+    """Return the state that the supervisor wrote last; None if it has not written any yet."""
     try:
         said = json.loads((folder / _STATE_FILE).read_text())
         return FederationState(
@@ -107,7 +108,7 @@ def read_state(folder: Path) -> FederationState | None:
 
 
 def poll_requests(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Take what was left, the oldest first: each order with its name."""
+    """Take the posted requests out of the mailbox, the oldest first: each with its name."""
     orders = []
     with contextlib.suppress(OSError):
         for file in sorted((folder / _REQUESTS_FOLDER).glob("*.json")):
@@ -120,7 +121,7 @@ def poll_requests(folder: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def post_request(folder: Path, request: dict[str, Any]) -> str:
-    """Leave an order and return its name, without waiting for the answer."""
+    """Post a request and return its name, without waiting for the reply."""
     desk = folder / _REQUESTS_FOLDER
     desk.mkdir(mode=0o700, exist_ok=True)
     name = f"{time.time_ns()}-{os.getpid()}-{next(_sequence_numbers)}"
@@ -129,17 +130,17 @@ def post_request(folder: Path, request: dict[str, Any]) -> str:
 
 
 def send_request(folder: Path, request: dict[str, Any], timeout_s: float = _REPLY_TIMEOUT_S) -> FederationState:
-    """Leave an order and wait until it is done.
+    """Post a request and wait until it is done.
 
     Returns
     -------
-    State
-        How things are then.
+    FederationState
+        The resulting state.
 
     Raises
     ------
     FederationError
-        It was refused, or nobody answers: the federation has ended, or its supervisor hangs.
+        It was refused, or there is no reply: the federation has ended, or its supervisor hangs.
     """
     name = post_request(folder, request)
     deadline = time.monotonic() + timeout_s

@@ -1,4 +1,4 @@
-"""One process of a federation as its supervisor sees it: started, looked after, and harmed on demand."""
+"""One process of a federation as its supervisor sees it: started, supervised, and subjected to faults."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .mailbox import ProcessState
 from .processes import SUPERVISOR_VARIABLE
 from .restart_policy import RESTART_FILE, SHUTDOWN_FILE, RestartAction, decide
 
-#: A process that is slowed down runs for the first part of each period only, in seconds.
+#: A slowed process runs for the first part of each period only, in seconds.
 SLOW_PERIOD_S = 0.5
 SLOW_RUN_S = 0.1
 
-# How long a list of descendants is good: what a process starts meanwhile runs that much longer.
+# Validity of a list of descendants: a process started meanwhile runs unthrottled that much longer.
 _MAX_TREE_AGE_S = 1.0
 
 EventCallback = Callable[..., None]
@@ -30,10 +30,10 @@ class ManagedProcess:
 
     Parameters
     ----------
-    order
+    spec
         Its name, its kit, its command line and its log.
-    report
-        Called with an event and facts when it was started or has ended.
+    on_event
+        Called with an event and its fields when the process was started or has ended.
     """
 
     def __init__(self, spec: dict[str, Any], on_event: EventCallback) -> None:
@@ -51,14 +51,14 @@ class ManagedProcess:
         self._cached_tree: tuple[float, list[int]] = (0.0, [])
 
     def start(self) -> None:
-        """Start it, or start it again."""
+        """Start the process, or start it again."""
         environment = {name: value for name, value in os.environ.items() if name != SUPERVISOR_VARIABLE}
         for note in (SHUTDOWN_FILE, RESTART_FILE):
             (self.kit / note).unlink(missing_ok=True)
         self._end_requested_at = None
         self._start_times.append(time.monotonic())
         with self._log.open("ab") as log:
-            # A session of its own, since NVIDIA FLARE kills its process group in some of its endings.
+            # A new session, since NVIDIA FLARE kills its process group in some of its endings.
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self.kit,
@@ -75,23 +75,23 @@ class ManagedProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it was found to have ended, and was not started again."""
+        """True if the process was found to have ended, and was not started again."""
         return self._process is None
 
     @property
     def is_slow(self) -> bool:
-        """Whether it is slowed down, so that :meth:`beat` must be called often."""
+        """True if it is slowed down, so that :meth:`run_duty_cycle` must be called often."""
         return self._fault == "slow" and not self.has_ended
 
     @property
     def state(self) -> ProcessState:
-        """How it is."""
+        """Current process state."""
         state = ("killed" if self._fault == "killed" else "down") if self.has_ended else self._fault or "running"
         pid = None if self._process is None else self._process.pid
         return ProcessState(self.name, state, pid, self._state_since, len(self._start_times))
 
     def supervise(self, *, should_restart: bool) -> None:
-        """See how it is, and do what has to be done."""
+        """Check the process, and restart or end it as needed."""
         if self._process is None:
             return
         now = time.monotonic()
@@ -114,21 +114,21 @@ class ManagedProcess:
         elif action in (RestartAction.START, RestartAction.GIVE_UP):
             self._process = None
             self._state_since = time.time()
-            # Who was killed on purpose has not ended for those who started it: it can be brought back.
+            # A process killed on purpose has not ended for the process that started it: it can be brought back.
             if self._fault != "killed":
                 self._on_event("ended", name=self.name, code=code)
             if action is RestartAction.START:
                 self.start()
 
     def reap(self) -> None:
-        """Take note of its end, so that it does not stay as a zombie."""
+        """Collect its exit code, so that it does not stay as a zombie."""
         if self._process is not None:
             self._process.poll()
 
     # -- faults --------------------------------------------------------------------------------------------
 
     def kill(self) -> None:
-        """Kill it with all it has started, and leave it dead."""
+        """Kill it with all its descendants, and leave it dead."""
         if self.has_ended:
             self._set_fault("killed")
             return
@@ -139,34 +139,34 @@ class ManagedProcess:
         self._process.wait()
 
     def pause(self) -> None:
-        """Stop it with all it has started: to the others it is silent, though its connections stay open."""
+        """Stop it with all its descendants: it is silent to the others, but its connections stay open."""
         if not self.has_ended:
             self._set_fault("paused")
             self._set_stopped(True, fresh=True)
 
     def slow_down(self) -> None:
-        """Let it run for a fifth of the time only; :meth:`beat` does it."""
+        """Throttle it to a fifth of the time, by means of :meth:`run_duty_cycle`."""
         if not self.has_ended:
             self._set_fault("slow")
             self.run_duty_cycle()
 
     def run_duty_cycle(self) -> None:
-        """Stop it or let it go on, when it is slowed down and the time has come."""
+        """Stop or resume a slowed process when it is due."""
         if self.is_slow:
             self._set_stopped(time.monotonic() % SLOW_PERIOD_S >= SLOW_RUN_S)
 
     def bring_back(self) -> None:
-        """Undo what was done to it: let it go on, or start it."""
+        """Undo its fault: resume it, or start it."""
         if self.has_ended:
             self._fault = ""
-            self._start_times.clear()  # a user's wish is no crash
+            self._start_times.clear()  # a start by the user is no crash
             self.start()
             return
         self._set_fault("")
         self._set_stopped(False, fresh=True)
 
     def resume(self) -> None:
-        """Let it hear a signal that asks it to end."""
+        """Resume it, so that it can receive a signal that asks it to end."""
         if self._is_stopped:
             self._set_stopped(False, fresh=True)
 
@@ -179,11 +179,11 @@ class ManagedProcess:
         if should_stop == self._is_stopped and not fresh:
             return
         self._is_stopped = should_stop
-        # It first: what stands still starts nothing more.
+        # Root first: a stopped process starts nothing more.
         _send_signal(self._list_process_tree(fresh=fresh), signal.SIGSTOP if should_stop else signal.SIGCONT)
 
     def _list_process_tree(self, *, fresh: bool = False) -> list[int]:
-        """Its process and those of its jobs, it first."""
+        """Return its process and those of its jobs, root first."""
         import psutil
 
         if self._process is None:

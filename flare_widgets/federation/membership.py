@@ -1,4 +1,4 @@
-"""Sites that join and leave while a federation runs."""
+"""Adding and removing sites while a federation runs."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def add_site(folder: Path, port: int, scheme: str, site: str, on_status: StatusC
     Parameters
     ----------
     folder, port, scheme
-        Of the federation.
+        The federation's.
     site
         The new site's name.
-    say
-        Takes note of progress.
+    on_status
+        Called with progress messages.
     deadline
-        When to give up, on the monotonic clock.
+        The deadline, on the monotonic clock.
 
     Raises
     ------
     FederationError
-        It does not come; nothing is left of it but its log.
+        The site does not connect; nothing is left of it but its log.
     """
     on_status(f"provisioning {site}")
-    shutil.rmtree(folder / KITS / site, ignore_errors=True)  # of a site of this name that has left
+    shutil.rmtree(folder / KITS / site, ignore_errors=True)  # of a removed site of the same name
     _provision(folder, port, scheme, site, deadline)
     on_status(f"starting {site}")
     try:
@@ -70,7 +70,7 @@ def remove_site(folder: Path, site: str, on_status: StatusCallback) -> None:
     on_status(f"shutting {site} down")
     state = mailbox.read_state(folder)
     alive = state is not None and any(one.name == site and one.pid is not None for one in state.processes)
-    # A server that does not answer cannot be told; then the site ends without a word.
+    # An unresponsive server cannot be notified; then the site ends without notice.
     with (
         contextlib.suppress(FlareError),
         new_secure_session(ADMIN, str(folder / KITS / ADMIN), timeout=_LEAVE_TIMEOUT_S) as session,
@@ -81,7 +81,7 @@ def remove_site(folder: Path, site: str, on_status: StatusCallback) -> None:
                 _wait_for_end(folder, site)
         _remove_leftovers(folder, site)
         if site in {client.name for client in session.get_system_info().client_info}:
-            session.remove_client(site)  # the word of one that leaves does not always arrive
+            session.remove_client(site)  # the notification of a leaving site does not always arrive
     _remove_leftovers(folder, site)
     on_status(f"{site} has left")
 
@@ -96,7 +96,7 @@ def _wait_for_end(folder: Path, site: str) -> None:
 
 
 def _remove_leftovers(folder: Path, site: str) -> None:
-    """End what is left of a site, and its kit with its key. May be called again."""
+    """End the remaining processes of a site, and remove its kit with its key. May be called again."""
     with contextlib.suppress(FederationError):  # it was never started, or the federation has ended
         mailbox.send_request(folder, {"remove": site})
     shutil.rmtree(folder / KITS / site, ignore_errors=True)

@@ -1,9 +1,9 @@
 """Finding and ending the processes of a federation.
 
-NVIDIA FLARE starts each job in a session of its own, and a job may start trainers in yet others, so neither
-a process group nor the tree of parents leads to all of them. But each inherits the environment it was
-started with: a variable there names the federation, and this is what processes are found by. It also needs
-no record of process ids that could be stale or reused.
+NVIDIA FLARE starts each job in a separate session, and a job may start trainers in yet others, so neither
+a process group nor the process tree leads to all of them. But each inherits its environment: a variable in it
+names the federation, and processes are found by it. This also needs no record of process ids that could be
+stale or reused.
 
 Needs psutil, which the extra ``local`` brings; imported when first needed.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: The environment variable that names the federation a process belongs to.
 FEDERATION_VARIABLE = "FLARE_WIDGETS_FEDERATION"
 
-#: Set, in addition, for the one process that watches over the federation.
+#: Set, in addition, for the supervisor of the federation.
 SUPERVISOR_VARIABLE = "FLARE_WIDGETS_SUPERVISOR"
 
 
@@ -37,14 +37,14 @@ class FederationProcess:
 
 
 def find_processes() -> list[FederationProcess]:
-    """This user's running processes that belong to a federation, whichever it is."""
+    """Return this user's running processes that belong to any federation."""
     return [marked for process in _iter_processes() if (marked := _identify(process))]
 
 
 def _iter_processes() -> Iterator[psutil.Process]:
     import psutil
 
-    # Not psutil.process_iter: that remembers processes, and for a reused process id shows who had it before.
+    # Not psutil.process_iter: it caches processes, and for a reused process id returns the previous one.
     for pid in psutil.pids():
         with contextlib.suppress(psutil.Error):  # it has ended meanwhile
             yield psutil.Process(pid)
@@ -54,17 +54,17 @@ def _identify(process: psutil.Process) -> FederationProcess | None:
     import psutil
 
     try:
-        if process.uids().real != os.getuid():  # matters for root, who could read everybody's environment
+        if process.uids().real != os.getuid():  # matters for root, who can read every user's environment
             return None
         environment = process.environ()
-    except (psutil.Error, OSError):  # ended meanwhile, a zombie, or not ours to see
+    except (psutil.Error, OSError):  # ended meanwhile, a zombie, or not accessible
         return None
     federation = environment.get(FEDERATION_VARIABLE)
     return FederationProcess(process.pid, federation, SUPERVISOR_VARIABLE in environment) if federation else None
 
 
 def is_supervisor(pid: int, federation_id: str) -> bool:
-    """Whether this process is the supervisor of this federation, which it may have been long ago."""
+    """Return whether this process is the supervisor of this federation; its id may have been reused."""
     import psutil
 
     try:
@@ -77,50 +77,50 @@ def is_supervisor(pid: int, federation_id: str) -> bool:
 
 
 def orphaned_ids(processes: Iterable[FederationProcess]) -> set[str]:
-    """The federations that have processes, but nobody who watches over them. Pure."""
+    """Return the federations that have processes, but no supervisor. Pure."""
     everyone = tuple(processes)
     return {one.federation_id for one in everyone} - {one.federation_id for one in everyone if one.is_supervisor}
 
 
 def supervised_ids(processes: Iterable[FederationProcess]) -> set[str]:
-    """The federations that are watched over. Pure."""
+    """Return the federations that have a supervisor. Pure."""
     return {one.federation_id for one in processes if one.is_supervisor}
 
 
 def end_orphans() -> int:
-    """End what is left of this user's federations whose supervisor was killed.
+    """End the remaining processes of this user's federations whose supervisor was killed.
 
     Returns
     -------
     int
-        How many processes were ended.
+        The number of processes ended.
     """
     suspects = orphaned_ids(find_processes())
     if suspects:
-        # A list of processes is not read in one instant: a federation that was being started meanwhile may
-        # show a process but not yet its supervisor. In a second list, it does.
+        # A process list is not read in one instant: a federation that was being started meanwhile may show a process
+        # but not yet its supervisor. A second list shows it.
         suspects &= orphaned_ids(find_processes())
     return sum(end_processes(federation) for federation in sorted(suspects))
 
 
 def end_processes(federation_id: str, *, grace_s: float = 1.0, timeout_s: float = 10.0) -> int:
-    """End every process of a federation: ask, wait shortly, kill; until none is left.
+    """End every process of a federation: terminate, wait briefly, kill; until none is left.
 
-    The calling process and its ancestors are spared, wherever they belong.
+    The calling process and its ancestors are spared, whichever federation they belong to.
 
     Parameters
     ----------
-    federation
-        The federation's identity.
-    grace
-        How long, in seconds, a process may take to end by itself.
-    limit
-        When to give up. Only a process that is stuck inside the kernel can need that.
+    federation_id
+        The federation's id.
+    grace_s
+        Time, in seconds, for a process to end by itself.
+    timeout_s
+        Total timeout. Only a process that is stuck inside the kernel can need it.
 
     Returns
     -------
     int
-        How many processes were ended.
+        The number of processes ended.
     """
     import psutil
 
@@ -128,7 +128,7 @@ def end_processes(federation_id: str, *, grace_s: float = 1.0, timeout_s: float 
     asked: dict[psutil.Process, float] = {}
     began = time.monotonic()
     quiet = 0
-    # Twice nothing, since a process that is just replacing its program shows no environment for a moment.
+    # Empty twice, since a process that is just replacing its program has no visible environment for a moment.
     while quiet < 2 and time.monotonic() - began < timeout_s:
         running = [process for process in _find_belonging(federation_id, asked) if process.pid not in spared]
         quiet = 0 if running else quiet + 1
@@ -144,7 +144,7 @@ def end_processes(federation_id: str, *, grace_s: float = 1.0, timeout_s: float 
 
 
 def _find_belonging(federation_id: str, known: Container[psutil.Process]) -> list[psutil.Process]:
-    """The federation's processes, also those that hide it: descendants with an environment of their own."""
+    """Return the federation's processes, including descendants with a different environment."""
     import psutil
 
     processes: dict[int, psutil.Process] = {}
@@ -152,21 +152,21 @@ def _find_belonging(federation_id: str, known: Container[psutil.Process]) -> lis
     roots = set()
     for process in _iter_processes():
         try:
-            if process.status() == psutil.STATUS_ZOMBIE:  # has ended; only its parent can make it disappear
+            if process.status() == psutil.STATUS_ZOMBIE:  # has ended; only its parent can reap it
                 continue
             parents[process.pid] = process.ppid()
         except (psutil.Error, OSError):
             continue
         processes[process.pid] = process
         marked = _identify(process)
-        # Those found before stay found: once its parent has ended, a descendant is nobody's child any more.
+        # Processes found before are kept: once its parent has ended, a descendant has no link to the tree.
         if process in known or (marked and marked.federation_id == federation_id):
             roots.add(process.pid)
     return [processes[pid] for pid in with_descendants(roots, parents) if pid in processes]
 
 
 def with_descendants(roots: Iterable[int], parents: Mapping[int, int]) -> set[int]:
-    """``roots`` and all that descend from them. Pure.
+    """Return ``roots`` and all their descendants. Pure.
 
     Parameters
     ----------

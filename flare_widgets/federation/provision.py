@@ -1,6 +1,6 @@
 """The startup kits of a federation, made by NVIDIA FLARE's own provisioner.
 
-Run as a process of its own, so that nvflare is never imported into the user's::
+Run in a separate process, so that nvflare is never imported into the user's::
 
     provision.main([folder, port, scheme, users, site, site, ...])
     provision.main(["--join", folder, port, scheme, site])
@@ -22,13 +22,13 @@ ADMIN = "admin@nvidia.com"
 _ORG = "nvidia"
 _PROJECT = "local"
 
-# Where nvflare's provisioner keeps the certificates it has made, in its workspace.
+# The path of the certificates in the workspace of nvflare's provisioner.
 _STATE_FOLDER = "state"
 _CERTIFICATES_FILE = "cert.json"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Provision into ``folder/kits``; the exit code of the process."""
+    """Provision into ``folder/kits``; return the exit code of the process."""
     os.umask(0o077)
     if arguments[0] == "--join":
         _, folder, port, scheme, site = arguments
@@ -45,15 +45,15 @@ def provision(folder: Path, port: int, scheme: str, sites: Sequence[str], users:
     Parameters
     ----------
     folder
-        The federation's folder; the kits come to ``kits`` in it.
+        The federation's folder; the kits are written to ``kits`` in it.
     port
-        The one port that the server listens on, on this machine only.
+        The only port that the server listens on, on this machine only.
     scheme
-        How it is reached: ``http``, ``tcp`` or ``grpc``.
+        The server's protocol: ``http``, ``tcp`` or ``grpc``.
     sites
         The names of the sites.
     users
-        The roles of the users besides the project admin, by name. All are of one organisation, that of the sites.
+        The roles of the users besides the project admin, by name. All belong to one organisation, that of the sites.
     """
     workspace = folder / PROVISION
     made = _run_provisioner(workspace, folder / STORAGE, port, scheme, sites, users)
@@ -63,14 +63,14 @@ def provision(folder: Path, port: int, scheme: str, sites: Sequence[str], users:
 
 
 def provision_site(folder: Path, port: int, scheme: str, site: str) -> None:
-    """Make the startup kit of one more site, by the certificate authority of the others.
+    """Make the startup kit of one more site, with the certificate authority of the others.
 
     Parameters
     ----------
     folder
-        The federation's folder; the kit comes to ``kits`` in it.
+        The federation's folder; the kit is written to ``kits`` in it.
     port, scheme
-        As of the server.
+        The server's.
     site
         The new site's name.
     """
@@ -86,7 +86,7 @@ def provision_site(folder: Path, port: int, scheme: str, site: str) -> None:
 
 
 def _save_authority(workspace: Path, authority: Path) -> None:
-    """Keep what makes more certificates, and nothing else: the state also has everybody's keys."""
+    """Keep only the files that can issue certificates: the provisioner's state also has everybody's keys."""
     state = json.loads((workspace / _PROJECT / _STATE_FOLDER / _CERTIFICATES_FILE).read_text())
     authority.mkdir(mode=0o700, exist_ok=True)
     kept = {name: value for name, value in state.items() if isinstance(value, str)}
@@ -106,7 +106,7 @@ def _run_provisioner(
     from nvflare.lighter.spec import Builder
 
     class ServerBuilder(Builder):  # type: ignore[misc]  # has no types
-        """What differs from a usual server. Before the signatures, which older versions give to every
+        """The differences from a usual server. Runs before the signatures, which older versions give to every
         file."""
 
         def build(self, project: Any, ctx: Any) -> None:
@@ -139,7 +139,7 @@ def _run_provisioner(
 
 
 def _bind_to_localhost(config: dict[str, Any], port: int) -> None:
-    """Let the server be reached from this machine only: by default, it listens on every network."""
+    """Make the server reachable from this machine only: by default, it listens on every network."""
     if "overseer_agent" in config:
         return  # before 2.8, it always does, and without the name its overseer knows, it would not serve
     for server in config["servers"]:
@@ -147,7 +147,7 @@ def _bind_to_localhost(config: dict[str, Any], port: int) -> None:
 
 
 def _set_storage(config: dict[str, Any], storage: Path) -> None:
-    """Give the server a storage of its own: by default, all servers of a machine share one in /tmp."""
+    """Give the server a private storage: by default, all servers of a machine share one in /tmp."""
     config["snapshot_persistor"]["args"]["storage"]["args"]["root_dir"] = str(storage / "snapshots")
     for component in config["components"]:
         if component["id"] == "job_manager":

@@ -1,4 +1,4 @@
-"""Which federations run on this machine: found by their supervisors, so that no list can be out of date."""
+"""The federations that run on this machine: found by their supervisors, so that no list can be out of date."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _DESCRIPTION_FILE = "federation.json"
 
 @dataclass(frozen=True)
 class FederationDescription:
-    """What a federation is, as its folder says; what changes while it runs is on the desk.
+    """A federation as described in its folder; its changing state is in the mailbox.
 
     Attributes
     ----------
     federation
-        Its identity, which marks its processes.
+        Its id, which marks its processes.
     name
-        What its user calls it.
+        The name its user gave it.
     port, scheme
-        How its server is reached.
+        The server's port and protocol.
     users
         The roles of the users besides the project admin, by name.
     linger
-        How long it goes on when nobody has it any more, in seconds.
+        Seconds it keeps running when no process uses it any more.
     started_at
-        When it was up, in seconds since the epoch.
+        The time it came up, in seconds since the epoch.
     """
 
     federation: str
@@ -53,7 +53,7 @@ class RunningFederation:
     Attributes
     ----------
     name
-        What :meth:`LocalFederation.attach` takes.
+        The name for :meth:`LocalFederation.attach`.
     sites
         The names of its sites.
     port
@@ -61,11 +61,11 @@ class RunningFederation:
     folder
         Its folder.
     started_at
-        When it was up, in seconds since the epoch.
-    keep
-        How long it goes on when nobody has it any more, in seconds.
-    held
-        Whether a process has it. If not, its kernel is gone, and it ends soon unless it is attached.
+        The time it came up, in seconds since the epoch.
+    keep_alive_seconds
+        Seconds it keeps running when no process uses it any more.
+    is_leased
+        True if a process uses it. If not, its kernel is gone, and it ends soon unless it is attached.
     """
 
     name: str
@@ -78,7 +78,7 @@ class RunningFederation:
 
     @property
     def is_in_default_folder(self) -> bool:
-        """Whether it is where federations are for which no folder was chosen."""
+        """True if it is in the default location, used when no folder was chosen."""
         return self.folder.resolve().parent == default_root().resolve()
 
     @property
@@ -91,12 +91,12 @@ class RunningFederation:
 
 
 def write_description(folder: Path, description: FederationDescription) -> None:
-    """Leave a description in a federation's folder."""
+    """Write a description into a federation's folder."""
     (folder / _DESCRIPTION_FILE).write_text(json.dumps(asdict(description)))
 
 
 def read_description(folder: Path) -> FederationDescription | None:
-    """What a folder says about the federation in it; None when it says nothing (yet)."""
+    """Return the description of the federation in a folder; None if there is none (yet)."""
     try:
         return FederationDescription(**json.loads((folder / _DESCRIPTION_FILE).read_text()))
     except (OSError, ValueError, TypeError):
@@ -104,14 +104,14 @@ def read_description(folder: Path) -> FederationDescription | None:
 
 
 def list_running() -> list[tuple[FederationDescription, RunningFederation]]:
-    """This user's federations that are up, in the order they were started."""
+    """Return this user's federations that are up, in the order they were started."""
     import psutil
 
     found = []
     for process in find_processes():
         if not process.is_supervisor:
             continue
-        # A supervisor works in its federation's folder, wherever that is.
+        # A supervisor's working directory is its federation's folder, wherever that is.
         with contextlib.suppress(psutil.Error, OSError):
             folder = Path(psutil.Process(process.pid).cwd())
             description, state = read_description(folder), mailbox.read_state(folder)
@@ -133,12 +133,12 @@ def list_running() -> list[tuple[FederationDescription, RunningFederation]]:
 def pick_federation(
     name: str | None, federations: list[tuple[FederationDescription, RunningFederation]]
 ) -> tuple[FederationDescription, Path]:
-    """The federation of this name, or the only one there is. Pure.
+    """Return the federation of this name, or the only one there is. Pure.
 
     Raises
     ------
     FederationError
-        There is none, or more than one; says which there are.
+        There is none, or more than one; the message lists them.
     """
     fitting = [(description, up.folder) for description, up in federations if name is None or up.name == name]
     if len(fitting) == 1:
@@ -152,17 +152,17 @@ def pick_federation(
 
 
 def lease(folder: Path) -> None:
-    """Say that this process wants the federation, so that it does not end when others leave it."""
+    """Lease the federation for this process, so that it does not end when others leave it."""
     mailbox.send_request(folder, {"hold": os.getpid()})
 
 
 def pick_free_name(requested: str | None) -> str:
-    """A name that no running federation has: the one that is wanted, or ``local``, ``local-2``, ...
+    """Return a name that no running federation has: the requested one, or ``local``, ``local-2``, ...
 
     Raises
     ------
     FederationError
-        The wanted name is taken.
+        The requested name is taken.
     """
     taken = {up.name for _, up in list_running()}
     if requested is not None:

@@ -1,8 +1,8 @@
-"""What to do with a process of the federation, now: pure decisions of the supervisor.
+"""The next action for a process of the federation: pure decisions of the supervisor.
 
-They follow the loop at the end of a provisioned ``sub_start.sh``, which a real FLARE server or site is
-started by: the process writes ``shutdown.fl`` or ``restart.fl`` into its folder when an admin asks it to,
-and ends; if it ends without being asked, it crashed and is started again.
+They follow the loop at the end of a provisioned ``sub_start.sh``, which starts a real FLARE server or site: at an
+admin's request the process writes ``shutdown.fl`` or ``restart.fl`` into its folder and ends; if it ends without
+a request, it crashed and is started again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 SHUTDOWN_FILE = "shutdown.fl"
 RESTART_FILE = "restart.fl"
 
-#: How long a process that was told to end may take, in seconds. Its own clean-up waits for up to 6.
+#: Grace period for a process that was told to end, in seconds. Its own clean-up waits for up to 6.
 END_TIMEOUT_S = 8.0
 
 #: A process that crashes this often, within so many seconds, will crash again.
@@ -22,7 +22,7 @@ RESTART_WINDOW_S = 300.0
 
 
 class RestartAction(enum.Enum):
-    """What the supervisor does with a process."""
+    """The supervisor's action on a process."""
 
     NOTHING = "it runs, or is ending as it was told"
     KILL = "it was told to end, and does not"
@@ -40,22 +40,22 @@ def decide(
     start_times: Sequence[float],
     now: float,
 ) -> RestartAction:
-    """What to do with one process.
+    """Return the action for one process.
 
     Parameters
     ----------
-    running
-        Whether it runs.
-    keep
-        Whether the federation is up. While it is being started, a process that ends is a failure to report.
-    shutdown, restart
-        Whether it has left a note that an admin wants it to shut down, or to restart.
+    is_running
+        True if it runs.
+    should_restart
+        True if the federation is up. While it is being started, a process that ends is a failure to report.
+    shutdown_requested, restart_requested
+        True if the process left a note that an admin wants it to shut down, or to restart.
     end_requested_at
-        When the note was first seen.
-    starts
-        When it was started, each time.
+        The time the note was first seen.
+    start_times
+        The time of each start.
     now
-        The time, on the same clock.
+        The current time, on the same clock.
     """
     if is_running:
         overdue = end_requested_at is not None and now - end_requested_at > END_TIMEOUT_S

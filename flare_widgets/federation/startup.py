@@ -1,4 +1,4 @@
-"""Bringing a federation up: the steps, what may fail at each, and how that is told."""
+"""Startup of a federation: the steps, the possible failures of each, and their messages."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .provision import ADMIN
 from .supervisor_client import AttachedSupervisor, SupervisorClient
 from .validation import LOGS
 
-# How often to look whether the server listens, and to ask it for its sites; which need at least a second.
+# Intervals of polling for the server's port and for its connected sites, which take at least a second.
 _POLL_INTERVAL_S = 0.05
 _SITE_POLL_INTERVAL_S = 0.25
 _FIRST_SITE_POLL_DELAY_S = 1.0
 
-# How long one question may take. It takes a twentieth of a second, or for ever: when a client is quick, the
-# server of NVIDIA FLARE 2.9 may drop its first message (it says it is ready before it is).
+# Timeout of one query. It takes a twentieth of a second, or forever: if a client is quick, the server of
+# NVIDIA FLARE 2.9 may drop its first message (it reports ready before it is).
 _SITE_POLL_TIMEOUT_S = 5.0
 
 _MAX_ATTEMPTS = 3
@@ -41,18 +41,18 @@ StatusCallback = Callable[[str], None]
 
 
 class FederationHandle:
-    """One life of a federation.
+    """A running federation.
 
     Parameters
     ----------
-    control
-        The supervisor.
+    client
+        The client of the supervisor.
     port
-        The number of the server's port.
+        The server's port number.
     folder
         The federation's folder.
-    forgotten
-        Whether to close it when it is forgotten, and when the interpreter ends.
+    close_on_gc
+        True to close it when it is garbage-collected, and when the interpreter ends.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class FederationHandle:
 
     @property
     def running(self) -> bool:
-        """Whether the federation is up."""
+        """True if the federation is up."""
         return self._client.running
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class FederationHandle:
 
 
 class _PortTaken(FederationError):
-    """Somebody else listens on the port we have chosen."""
+    """Another process listens on the port we have chosen."""
 
 
 def start_federation(
@@ -99,20 +99,20 @@ def start_federation(
     ----------
     sites
         The names of the sites.
-    chosen
+    chosen_folder
         The folder to use, or None for a new one.
-    say
-        Takes note of progress.
+    on_status
+        Called with progress messages.
     deadline
-        When to give up, on the monotonic clock.
+        The deadline, on the monotonic clock.
     scheme
-        How the server is reached.
+        The server's protocol.
     users
         The roles of users besides the project admin, by name.
     name
-        What the federation is called.
-    linger
-        How long it goes on when nobody has it any more, in seconds.
+        The federation's name.
+    keep_alive_seconds
+        Seconds it keeps running when no process uses it any more.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def start_federation(
     Raises
     ------
     FederationError
-        If it does not come up. Like after an interrupt, nothing is left then but the logs.
+        If it does not come up. As after an interrupt, nothing is left then but the logs.
     """
     federation = secrets.token_hex(6)
     folder = layout.make_folder(federation, chosen_folder)
@@ -172,19 +172,19 @@ class _StartAttempt:
         self._port = ReservedPort()
 
     def run(self, keep_alive_seconds: float) -> FederationHandle:
-        """All steps, one after the other."""
+        """Run all steps, one after the other."""
         try:
             self._on_status("provisioning")
             self._provision()
             self._on_status(f"starting server on port {self._port.number}")
             control = SupervisorClient(self._federation_id, self._folder, self._port.file_descriptors)
         finally:
-            self._port.release()  # the supervisor has it from now on
+            self._port.release()  # the supervisor holds it from now on
         run = FederationHandle(control, self._port.number, self._folder, close_on_gc=keep_alive_seconds == 0)
         try:
             control.start_server()
             self._wait_for_server(control)
-            # Not before: a site that finds no server waits for one to four seconds before it tries again.
+            # Not before: a site that finds no server waits for one to four seconds before it retries.
             self._on_status(f"starting {len(self._sites)} site{'s' if len(self._sites) > 1 else ''}")
             control.start_sites(self._sites)
             self._wait_for_sites(control)
@@ -196,8 +196,7 @@ class _StartAttempt:
 
     def _provision(self) -> None:
         log = self._log_file("provision")
-        # Not marked as the federation's, since without a supervisor it would look like an orphan to other
-        # starts.
+        # Not marked as the federation's: without a supervisor, other starts would take it for an orphan.
         environment = make_child_environment(self._federation_id, os.environ)
         del environment[FEDERATION_VARIABLE]
         users = json.dumps(dict(self._users))
@@ -224,7 +223,7 @@ class _StartAttempt:
     def _wait_for_server(self, client: SupervisorClient) -> None:
         while not (client.pids and _is_process_listening(client.pids["server"], self._port.number)):
             self._check_processes(client)
-            # Asked again, since it may have begun to listen between the two questions.
+            # Checked again, since it may have begun to listen between the two checks.
             if is_port_open(self._port.number) and not _is_process_listening(
                 client.pids.get("server"), self._port.number
             ):
@@ -248,7 +247,7 @@ class _StartAttempt:
                 trouble = None
             except ImportError:
                 raise
-            except Exception as error:  # whatever the server cannot do yet
+            except Exception as error:  # anything that the server cannot do yet
                 answer, trouble = set(), error
             for name in self._sites:
                 if name in answer and name not in connected:
@@ -286,7 +285,7 @@ class _StartAttempt:
 
 
 def fetch_connected_sites(admin_kit: Path) -> set[str]:
-    """Ask the server, as the project admin, which sites are connected to it."""
+    """Return the sites that are connected to the server, by a query as the project admin."""
     from flare_widgets.api import new_secure_session
 
     with new_secure_session(ADMIN, str(admin_kit), timeout=_SITE_POLL_TIMEOUT_S) as session:
@@ -294,7 +293,7 @@ def fetch_connected_sites(admin_kit: Path) -> set[str]:
 
 
 def _is_process_listening(pid: int | None, port: int) -> bool:
-    """Whether this process listens on this port."""
+    """Return whether this process listens on this port."""
     import psutil
 
     if pid is None:
@@ -306,7 +305,7 @@ def _is_process_listening(pid: int | None, port: int) -> bool:
         return any(one.status == psutil.CONN_LISTEN and one.laddr[1] == port for one in ask("tcp"))
     except psutil.NoSuchProcess:
         return False
-    except psutil.AccessDenied:  # a system that does not tell: then any answer must do
+    except psutil.AccessDenied:  # the system does not say: then any listener must do
         return is_port_open(port)
 
 
@@ -315,7 +314,7 @@ def _process_error(message: str, code: int | None, log: Path) -> FederationError
 
 
 def _describe_exit_code(code: int | None) -> str:
-    """An exit code as a reader understands it. Pure."""
+    """Return an exit code in words. Pure."""
     if code is None:
         return "exit code unknown"
     if code >= 0:
@@ -336,6 +335,6 @@ def format_log_tail(log: Path) -> str:
 
 
 def _join_names(names: Sequence[str]) -> str:
-    """Names in a sentence; a few of them, if they are many. Pure."""
+    """Return names as a list in a sentence, shortened if there are many. Pure."""
     shown = [*names] if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

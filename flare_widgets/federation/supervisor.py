@@ -1,10 +1,10 @@
 """The process that owns a federation's processes, and ends them when the user's process is gone.
 
-It is a process of its own because a kernel may be killed, without a chance to clean up. It reads orders from
+It is a separate process because a kernel may be killed, without a chance to clean up. It reads requests from
 its standard input, a pipe whose other end only the user's process holds, and ends everything as soon as that
 pipe closes or its parent is another one (a forked child of the user's process may hold a copy of the pipe,
-but is not the parent). A federation that shall outlive a kernel restart lingers for a while before that, and goes on
-if another process holds it meanwhile::
+but is not the parent). A federation that is to outlive a kernel restart waits for a while before that, and keeps
+running if another process leases it meanwhile::
 
     {"start": [{"name": "server", "command": [...], "kit": "/...", "log": "/..."}]}
     {"keep": true, "linger": 600}    the federation is up: from now on, restart what crashes
@@ -15,9 +15,9 @@ and reports to its standard output::
     {"event": "started", "name": "server", "pid": 4711}
     {"event": "ended", "name": "server", "code": 1}
 
-Every process of the user may leave orders on the desk (``desk.py``), the same ones and::
+Every process of the user may post requests to the mailbox (``mailbox.py``), the same ones and::
 
-    {"hold": 4712}                          this process wants the federation, as if it had started it
+    {"hold": 4712}                          lease the federation for this process, as if it had started it
     {"remove": "site-1"}                    end this site for good
     {"fault": "pause", "who": "site-1"}     pause, slow, kill, or back to undo these
 
@@ -50,7 +50,7 @@ _MAX_REPLIES = 50
 
 
 class Supervisor:
-    """The loop: orders, the members' state, and the question whether anybody wants the federation still."""
+    """The main loop: requests, the state of the processes, and the check whether the federation is still in use."""
 
     def __init__(self, parent_pid: int, folder: Path) -> None:
         self._parent_pid = parent_pid
@@ -61,13 +61,13 @@ class Supervisor:
         self._unread = b""
         self._is_pipe_open = True
         self._keep_alive_seconds = 0.0
-        self._leases: dict[int, float] = {}  # when each was created, since process ids are used again
+        self._leases: dict[int, float] = {}  # each process's creation time, since process ids are reused
         self._unleased_since: float | None = None
         self._replies: list[tuple[str, str]] = []
         self._written_state: mailbox.FederationState | None = None
 
     def run(self) -> None:
-        """Look after the members until it is time to end."""
+        """Supervise the processes until it is time to end."""
         touched = time.monotonic()
         while not self._should_stop and self._is_in_use():
             self._read_pipe()
@@ -83,7 +83,7 @@ class Supervisor:
                     (self._folder / ALIVE_FILE).touch()
 
     def stop(self, *_: object) -> None:
-        """Leave the loop at the next occasion; also the handler of signals."""
+        """Leave the loop at the next opportunity; also the signal handler."""
         self._should_stop = True
 
     def end(self) -> None:
@@ -97,8 +97,8 @@ class Supervisor:
         remove_authority(self._folder)
 
     def _is_in_use(self) -> bool:
-        """Whether somebody has the federation, or had it a moment ago."""
-        # A notebook that forgets the object still has the federation, if that shall outlive it anyway.
+        """Return whether a process uses the federation, or used it within the keep-alive time."""
+        # A notebook that discards the object still uses the federation, if that is to outlive it anyway.
         parent = os.getppid() == self._parent_pid and (self._is_pipe_open or self._keep_alive_seconds > 0)
         self._leases = {pid: since for pid, since in self._leases.items() if _read_creation_time(pid) == since}
         if parent or self._leases:
@@ -109,7 +109,7 @@ class Supervisor:
         return time.monotonic() - self._unleased_since < self._keep_alive_seconds
 
     def _read_pipe(self) -> None:
-        """Wait for a tick, and read what comes by the pipe meanwhile."""
+        """Wait for a tick, and read from the pipe meanwhile."""
         tick = _SLOW_POLL_INTERVAL_S if any(member.is_slow for member in self._processes.values()) else _POLL_INTERVAL_S
         if not self._is_pipe_open:
             time.sleep(tick)
@@ -127,7 +127,7 @@ class Supervisor:
     def _handle_request(self, request: dict[str, Any]) -> str:
         try:
             self._apply_request(request)
-        except Exception as error:  # the federation shall not end because of an order that makes no sense
+        except Exception as error:  # an invalid request must not end the federation
             return str(error) or type(error).__name__
         return ""
 
@@ -143,7 +143,7 @@ class Supervisor:
             self._should_restart = True
             self._keep_alive_seconds = request.get("linger", 0.0)
             for member in self._processes.values():
-                if member.has_ended:  # in the last moment of the start, too late to be noticed by who waited for it
+                if member.has_ended:  # in the last moment of the start, too late for its caller to notice
                     member.start()
         for wanted in request.get("start", ()):
             member = ManagedProcess(wanted, _write_event)
@@ -173,7 +173,7 @@ class Supervisor:
 
 
 def _read_creation_time(pid: int) -> float | None:
-    """When a process was created; None if it has ended."""
+    """Return the creation time of a process; None if it has ended."""
     import psutil
 
     try:
@@ -185,13 +185,13 @@ def _read_creation_time(pid: int) -> float | None:
 
 def _write_event(event: str, **fields: object) -> None:
     line = json.dumps({"event": event, **fields}) + "\n"
-    # Nobody reads any more once the federation is up, or the reader is gone: what cannot be said, is not.
+    # Once the federation is up, or the reader is gone, nobody reads any more: what cannot be sent is dropped.
     with contextlib.suppress(OSError):
         os.write(sys.stdout.fileno(), line.encode())
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Watch over a federation until its end; the exit code of the process."""
+    """Supervise a federation until its end; return the exit code of the process."""
     parent, folder = arguments
     os.umask(0o077)
     os.set_blocking(sys.stdout.fileno(), False)

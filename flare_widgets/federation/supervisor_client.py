@@ -1,4 +1,4 @@
-"""The user's end of the wire to a supervisor."""
+"""The user's end of the connection to a supervisor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .layout import KITS
 from .processes import SUPERVISOR_VARIABLE
 from .validation import LOGS
 
-#: How long a supervisor may take to end everything, in seconds. It takes about one, two if a process resists.
+#: Timeout for a supervisor to end everything, in seconds. It takes about one, two if a process resists.
 _STOP_TIMEOUT_S = 8.0
 _POLL_INTERVAL_S = 0.05
 
@@ -32,16 +32,16 @@ class EndedProcess(NamedTuple):
 
 
 class SupervisorClient:
-    """A supervisor, and what it has reported.
+    """A supervisor, and its reports so far.
 
     Parameters
     ----------
-    federation
-        The federation's identity.
+    federation_id
+        The federation's id.
     folder
         The federation's folder.
     keep_open
-        File descriptors that the supervisor shall keep for as long as it lives: the server's port.
+        File descriptors that the supervisor keeps open as long as it lives: the server's port.
     """
 
     def __init__(self, federation_id: str, folder: Path, keep_open: Sequence[int] = ()) -> None:
@@ -52,10 +52,10 @@ class SupervisorClient:
         self._closed = False
         #: The process id of each process that was started.
         self.pids: dict[str, int] = {}
-        #: What ended by itself, in this order; it may have been started again.
+        #: The processes that ended by themselves, in order; they may have been started again.
         self.ended_processes: list[EndedProcess] = []
         self._ended_names: set[str] = set()
-        self._read_lock = threading.Lock()  # a property reads, too, and anybody may ask for that
+        self._read_lock = threading.Lock()  # a property reads, too, from any thread
         orders, ours = os.pipe()
         # A file object, so that even an interrupt at the worst moment closes it: that ends the supervisor.
         self._request_pipe = os.fdopen(ours, "wb", buffering=0)
@@ -68,7 +68,7 @@ class SupervisorClient:
                     stdin=orders,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    # Jupyter interrupts and kills the kernel's whole process group: not this.
+                    # Jupyter interrupts and kills the kernel's whole process group, which must not include this.
                     start_new_session=True,
                     pass_fds=keep_open,
                 )
@@ -82,7 +82,7 @@ class SupervisorClient:
 
     @property
     def running(self) -> bool:
-        """Whether the supervisor is there, and the server not down for good."""
+        """True if the supervisor runs, and the server is not down for good."""
         if self._closed or self._process.poll() is not None:
             return False
         self.read_reports(0.0)
@@ -94,7 +94,7 @@ class SupervisorClient:
         return self._process.poll()
 
     def log_file(self, name: str) -> Path:
-        """The file that a process's console output goes to."""
+        """Return the log file of a process's console output."""
         return self._folder / LOGS / f"{name}.log"
 
     def start_server(self) -> None:
@@ -107,24 +107,24 @@ class SupervisorClient:
         self._send_request({"start": [site_spec(self._folder, name) for name in names]})
 
     def mark_ready(self, keep_alive_seconds: float = 0.0) -> None:
-        """The federation is up: what crashes from now on shall be started again.
+        """Report that the federation is up: processes that crash from now on are restarted.
 
         Parameters
         ----------
-        linger
-            How long it shall go on when the user's process is gone, in seconds.
+        keep_alive_seconds
+            Seconds it keeps running when the user's process is gone.
         """
         self._send_request({"keep": True, "linger": keep_alive_seconds})
 
     def read_reports(self, timeout: float) -> None:
-        """Take in what the supervisor reports, waiting up to ``timeout`` seconds for something."""
+        """Read the supervisor's reports, waiting up to ``timeout`` seconds for one."""
         with self._read_lock:
             readable, _, _ = select.select([self._report_pipe], [], [], timeout)
             received = os.read(self._report_pipe.fileno(), 65536) if readable else b""
             *lines, self._unread = (self._unread + received).split(b"\n")
             for line in lines:
                 self._record_report(json.loads(line))
-        if readable and not received:  # the end of the pipe, so of the supervisor: nothing to wait for there
+        if readable and not received:  # the end of the pipe, so of the supervisor: no more reports to wait for
             time.sleep(timeout)
 
     def _record_report(self, report: dict[str, Any]) -> None:
@@ -138,11 +138,11 @@ class SupervisorClient:
 
     def close(self) -> None:
         """End the federation and wait for its end. May be called again."""
-        # A forked child has a copy of this object, but not the federation.
+        # A forked child has a copy of this object, but does not own the federation.
         if self._closed or os.getpid() != self._owner_pid:
             return
         self._closed = True
-        # Said as well as done: if a forked child holds a copy of the pipe, closing ours is not its end.
+        # A request as well as a closed pipe: if a forked child holds a copy of the pipe, closing ours is not its end.
         self._send_request({"stop": True})
         self._request_pipe.close()
         try:
@@ -151,23 +151,23 @@ class SupervisorClient:
             self._process.kill()
             self._process.wait()
         self._report_pipe.close()
-        if self._process.returncode != 0:  # it was killed, here or by somebody else: do its work
+        if self._process.returncode != 0:  # it was killed, here or by another process: do its work
             processes.end_processes(self._federation_id)
 
     def _send_request(self, request: dict[str, object]) -> None:
         waiting = memoryview((json.dumps(request) + "\n").encode())
-        with contextlib.suppress(BrokenPipeError):  # the supervisor has ended, which shows in its exit code
+        with contextlib.suppress(BrokenPipeError):  # the supervisor has ended, which its exit code shows
             while waiting:
                 waiting = waiting[self._request_pipe.write(waiting) or 0 :]
 
 
 class AttachedSupervisor:
-    """The wire to the supervisor of a federation that another process has started.
+    """The connection to the supervisor of a federation that another process has started.
 
     Parameters
     ----------
-    federation
-        The federation's identity.
+    federation_id
+        The federation's id.
     folder
         The federation's folder.
     """
@@ -178,7 +178,7 @@ class AttachedSupervisor:
 
     @property
     def running(self) -> bool:
-        """Whether the supervisor is there, and the server not down for good."""
+        """True if the supervisor runs, and the server is not down for good."""
         state = mailbox.read_state(self._folder)
         if state is None or not processes.is_supervisor(state.supervisor, self._federation_id):
             return False
@@ -199,7 +199,7 @@ class AttachedSupervisor:
 
 
 def site_spec(folder: Path, name: str) -> dict[str, object]:
-    """What a supervisor is told to start for a site."""
+    """Return the request to start a site, for the supervisor."""
     kit = folder / KITS / name
     return _process_spec(folder, name, kit, site_command(kit, name))
 

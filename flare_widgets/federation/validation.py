@@ -1,6 +1,6 @@
-"""The arguments of a local federation, checked before anything is started. Pure functions.
+"""Validation of the arguments of a local federation, before anything is started. Pure functions.
 
-Each refuses with a :class:`ValueError` of one sentence, since this is what a learner reads.
+Each raises a :class:`ValueError` of one sentence, since learners read it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 #: The one part of a federation's folder that survives a failed start.
 LOGS = "logs"
 
-#: More than this is not teaching: a site costs about 80 MB of memory and a second of processor time to start.
+#: The limit for teaching: a site costs about 80 MB of memory and a second of processor time to start.
 MAX_SITES = 64
 
-#: How long a federation may go on when nobody has it any more, in seconds.
+#: The longest keep-alive time of an unused federation, in seconds.
 MAX_KEEP_ALIVE_S = 24 * 3600.0
 
-#: The ways to reach a server.
+#: The protocols of a server.
 SCHEMES = ("http", "tcp", "grpc")
 
-#: What a user may be, from the one who may do everything to the one who may only look.
+#: The roles of a user, from all rights to read-only.
 ROLES = ("project_admin", "org_admin", "lead", "member")
 
-#: Narrower than nvflare's own rule too: the name is a folder's, and stands in command lines and log lines.
+#: Narrower than nvflare's own rule too: the name is also a folder name, and appears in command lines and log lines.
 _USER_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,}")
 
 # Narrower than nvflare's own rule, which accepts a leading dash that its admin commands then take for an
@@ -35,21 +35,21 @@ _SITE_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # The common name of a certificate holds 64 characters.
 _MAX_NAME_CHARS = 63
 
-# "server" is a participant already; the others are words that admin commands use for a group of participants.
+# "server" is a participant already; admin commands use the others for a group of participants.
 _RESERVED_NAMES = frozenset({"server", "client", "admin", "all"})
 
-# NVIDIA FLARE builds the command line of a job process as one string, unquoted, and splits it like a shell,
+# NVIDIA FLARE builds the command line of a job process as one unquoted string, and splits it like a shell,
 # comments included: such a path would break every job, long after the federation looked healthy.
 _UNSAFE_PATH_PATTERN = re.compile(r"[\s\"'\\#]")
 
 
 def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
-    """The names of the sites that ``sites`` asks for.
+    """Return the names of the sites that ``sites`` asks for.
 
     Parameters
     ----------
     sites
-        How many sites (they get the names ``site-1``, ``site-2``, ...), or their names.
+        The number of sites (named ``site-1``, ``site-2``, ...), or their names.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        If the number or a name is not possible.
+        If the number or a name is invalid.
     """
     if isinstance(sites, bool) or not isinstance(sites, (int, Sequence)):
         raise ValueError(f"sites must be a number or a list of names, not {sites!r}.")
@@ -73,7 +73,7 @@ def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
     seen: set[str] = set()
     for name in names:
         _check_site_name(name)
-        # Each site is a folder, and macOS does not tell "Berlin" from "berlin".
+        # Each site is a folder, and macOS does not distinguish "Berlin" from "berlin".
         if name.lower() in seen:
             raise ValueError(f"Each site needs a name of its own, but {name!r} is used twice.")
         seen.add(name.lower())
@@ -99,13 +99,13 @@ def _check_site_name(name: object) -> None:
 
 
 def check_users(users: object, admin_name: str) -> dict[str, str]:
-    """``users`` as a dict of role by name, or a ValueError.
+    """Return ``users`` as a dict of role by name, or raise ValueError.
 
     Parameters
     ----------
     users
-        The role of each additional user, by name; None for no such user.
-    reserved
+        The role of each additional user, by name; None for no additional user.
+    admin_name
         The user that every federation has.
     """
     if users is None:
@@ -127,7 +127,7 @@ def check_users(users: object, admin_name: str) -> dict[str, str]:
 
 
 def check_federation_name(name: object) -> str | None:
-    """``name`` of a federation, or a ValueError; None for any that is free."""
+    """Return the ``name`` of a federation, or raise ValueError; None stands for any free name."""
     if name is None:
         return None
     if not isinstance(name, str) or not _SITE_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
@@ -139,14 +139,14 @@ def check_federation_name(name: object) -> str | None:
 
 
 def check_keep_alive(keep: object) -> float:
-    """``keep`` as a number of seconds, or a ValueError."""
+    """Return ``keep`` as a number of seconds, or raise ValueError."""
     if isinstance(keep, (int, float)) and not isinstance(keep, bool) and 0 <= keep <= MAX_KEEP_ALIVE_S:
         return float(keep)
     raise ValueError(f"keep must be a number of seconds from 0 to {MAX_KEEP_ALIVE_S:.0f} (a day), not {keep!r}.")
 
 
 def check_timeout(start_timeout: object) -> float:
-    """``start_timeout`` as a number of seconds, or a ValueError."""
+    """Return ``start_timeout`` as a number of seconds, or raise ValueError."""
     if isinstance(start_timeout, (int, float)) and not isinstance(start_timeout, bool):
         seconds = float(start_timeout)
         if 0 < seconds < math.inf:
@@ -155,24 +155,24 @@ def check_timeout(start_timeout: object) -> float:
 
 
 def check_scheme(scheme: object) -> str:
-    """``scheme``, or a ValueError if NVIDIA FLARE's provisioner knows no such way to reach a server."""
+    """Return ``scheme``, or raise ValueError if NVIDIA FLARE's provisioner does not support it."""
     if not isinstance(scheme, str) or scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}.")
     return scheme
 
 
 def is_unsafe_path(path: str | Path) -> bool:
-    """Whether NVIDIA FLARE would fail to start jobs with this path in a command line."""
+    """Return whether NVIDIA FLARE would fail to start jobs with this path in a command line."""
     return _UNSAFE_PATH_PATTERN.search(str(path)) is not None
 
 
 def check_folder(folder: Path) -> Path:
-    """``folder`` as an absolute path, or a ValueError if a federation could not live there.
+    """Return ``folder`` as an absolute path, or raise ValueError if a federation cannot use it.
 
     Parameters
     ----------
     folder
-        A folder that does not exist yet, or is empty but for the logs of a start that failed.
+        A folder that does not exist yet, or is empty except for the logs of a failed start.
     """
     absolute = folder.expanduser().absolute()
     if is_unsafe_path(absolute):
