@@ -1,7 +1,7 @@
 """Jobs written in a notebook: a cell's training code made into a job, and FLARE's recipes run from a notebook.
 
-The only room besides ``federation`` that needs ``nvflare``, which is imported inside functions: whoever works with
-jobs that others have made needs none of it.
+The only package besides ``federation`` that needs ``nvflare``, which is imported inside functions: users who work
+with existing jobs do not need it.
 """
 
 from .arguments import format_arguments, to_plain_data

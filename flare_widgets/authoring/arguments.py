@@ -1,4 +1,4 @@
-"""Values of a notebook as what travels in a job: plain data, never a pickle. Pure functions."""
+"""Conversion of a notebook's values to plain data for a job, never to a pickle. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..errors import InvalidArgumentError
 
 _NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
-# The sites' FLARE splits a script's arguments at white space, without regard to quotes, and puts its own values in
-# place of braces and ${...}: what contains these would arrive as something else.
+# The sites' FLARE splits a script's arguments at white space, without regard to quotes, and replaces braces and
+# ${...} by its own values: arguments that contain these would arrive changed.
 _UNSAFE_VALUE_PATTERN = re.compile(r"[\s{}]|\$\{")
 
 
 def format_arguments(arguments: Mapping[str, Any]) -> str:
-    """Return a script's arguments as FLARE's recipes take them: ``--rate=0.1 --fast=true``.
+    """Return a script's arguments in the format of FLARE's recipes: ``--rate=0.1 --fast=true``.
 
     Parameters
     ----------
@@ -41,16 +41,16 @@ def to_plain_data(label: str, value: Any) -> Any:
 
     Parameters
     ----------
-    what
-        What to call it in an error.
+    label
+        The name of the value in an error message.
     value
-        Numbers, strings, true, false, None; lists, tuples and dicts of them; and whatever has a ``tolist``, such as
-        an array of numpy.
+        Numbers, strings, true, false, None; lists, tuples and dicts of them; and any object with a ``tolist``, such as
+        a numpy array.
 
     Raises
     ------
     InvalidArgumentError
-        It is something else. Objects are not pickled: what a pickle does when it is loaded, nobody can check.
+        It is anything else. Objects are not pickled: nobody can check what a pickle does when it is loaded.
     """
     if value is None or isinstance(value, (bool, int, str)):
         return value
@@ -75,7 +75,7 @@ def to_plain_data(label: str, value: Any) -> Any:
 
 
 def parse_literal(text: str) -> Any:
-    """Return what a word of a command line means: a JSON value where it is one, else the word itself."""
+    """Return the value of a command-line word: parsed as JSON if it is valid JSON, else the word itself."""
     try:
         return json.loads(text)
     except ValueError:

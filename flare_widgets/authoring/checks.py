@@ -1,8 +1,8 @@
-"""What can be told about client code without running it. Pure functions over its syntax tree.
+"""Checks of client code without running it. Pure functions over its syntax tree.
 
 Client code runs at the sites, in other processes on other machines, where a mistake costs a minute and comes back as
-a line in a log. The most common ones show here: a typing error, a call of FLARE's Client API that was forgotten, and
-a variable that only the notebook has.
+a line in a log. The most common mistakes are found here: a typing error, a forgotten call of FLARE's Client API, and
+a variable that exists only in the notebook.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import builtins
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-#: The module of the Client API, and those of its faces for frameworks, whose ``patch`` does all the rest.
+#: The module of the Client API, and its variants for frameworks, whose ``patch`` does all the rest.
 CLIENT_API_MODULE = "nvflare.client"
 
-# What stands for receiving and sending: the decorators of the Client API, and patched trainers.
+# Replacements for receiving and sending: the decorators of the Client API, and patched trainers.
 _RECEIVE_AND_SEND_NAMES = frozenset({"train", "evaluate", "patch"})
 
 _MISSING_CALL_HINTS = {
@@ -24,7 +24,7 @@ _MISSING_CALL_HINTS = {
     "send": "without flare.send() the server never gets what the site has learned",
 }
 
-# What every script has besides the builtins.
+# The names that every script has besides the builtins.
 _SCRIPT_NAMES = frozenset({"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__loader__", "__package__"})
 
 
@@ -35,9 +35,9 @@ class CodeProblem:
     Attributes
     ----------
     line
-        Where, as the notebook counts the lines of the cell; None when it is something that is missing.
-    words
-        What, and what to do about it.
+        The line number in the cell, as the notebook counts; None if something is missing.
+    message
+        The problem, and what to do about it.
     """
 
     line: int | None
@@ -48,7 +48,7 @@ class CodeProblem:
 
 
 def check_code(code: str, *, first_line: int = 1, notebook_names: Collection[str] = ()) -> list[CodeProblem]:
-    """Tell what will not work at a site.
+    """Return the problems that would make client code fail at a site.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def check_code(code: str, *, first_line: int = 1, notebook_names: Collection[str
         The client code: a Python program that uses FLARE's Client API.
     first_line
         The number of its first line: 2 in a cell that begins with ``%%flare``.
-    notebook
+    notebook_names
         The names of the notebook's variables, which sites do not have.
 
     Returns
     -------
-    list of Problem
-        In the order of the lines; empty when nothing is known to be wrong.
+    list of CodeProblem
+        In the order of the lines; empty if no problem was found.
     """
     try:
         tree = ast.parse(code)
@@ -75,7 +75,7 @@ def check_code(code: str, *, first_line: int = 1, notebook_names: Collection[str
 
 
 def guess_framework(code: str) -> str:
-    """Return the framework that code uses by what it imports: ``pytorch``, ``sklearn``, else ``numpy``.
+    """Return the framework that code uses, by its imports: ``pytorch``, ``sklearn``, else ``numpy``.
 
     The code must be free of syntax errors.
     """
@@ -86,15 +86,15 @@ def guess_framework(code: str) -> str:
 
 
 def list_classes(code: str) -> list[str]:
-    """Return the names of the classes that code defines, in its order. The code must be free of syntax errors."""
+    """Return the names of the classes that code defines, in source order. The code must have no syntax errors."""
     return [node.name for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
 
 
 def extract_definitions(code: str) -> str:
-    """Return what code only defines: its imports, classes and functions, without what it does.
+    """Return only the definitions of code: its imports, classes and functions, without its other statements.
 
-    What the server needs to build a model that is defined in client code, which it must not run. The code must be
-    free of syntax errors.
+    The server needs them to build a model that is defined in client code, which it must not run. The code must have
+    no syntax errors.
     """
     kept = [
         node
@@ -134,8 +134,8 @@ def _find_missing_calls(tree: ast.Module) -> Iterator[CodeProblem]:
 
 
 def _find_client_api_names(tree: ast.Module) -> set[str] | None:
-    """The names of the Client API that are used, whatever they are called here; None if it is not imported."""
-    modules: set[str] = set()  # what stands for the module: a name, or a dotted one
+    """Return the Client API's names that are used, whatever their aliases here; None if it is not imported."""
+    modules: set[str] = set()  # the names of the module here: a name, or a dotted one
     used: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -187,13 +187,13 @@ def _module_names(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 def _find_unknown_names(tree: ast.Module, first_line: int, notebook_names: Collection[str]) -> Iterator[CodeProblem]:
-    """Names that are read and bound nowhere in the program.
+    """Yield a problem for each name that is read but bound nowhere in the program.
 
-    Knows nothing of scopes: a name that is bound in one function and read in another is none of these. So what it
-    says is wrong for sure, whatever it does not say.
+    Ignores scopes: a name that is bound in one function and read in another is not reported. So every report is
+    a real error, though not every error is reported.
     """
     bound = _find_bound_names(tree)
-    if "*" in bound:  # import *: anything may have come with it
+    if "*" in bound:  # import *: any name may have come with it
         return
     known = bound | _SCRIPT_NAMES | set(dir(builtins))
     told: set[str] = set()

@@ -1,4 +1,4 @@
-"""What can go wrong before a job is sent."""
+"""Errors before a job is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CellError(FlareError, ValueError):
     Attributes
     ----------
     problems
-        What is wrong, in the order of the lines.
+        The problems, in the order of the lines.
     """
 
     def __init__(self, problems: Sequence[CodeProblem]) -> None:
@@ -26,7 +26,7 @@ class CellError(FlareError, ValueError):
 
 
 class RecipeError(FlareError):
-    """FLARE's recipe did not make a job of what it was given. Nothing was sent."""
+    """FLARE's recipe could not make a job from its arguments. Nothing was sent."""
 
 
 class AuthoringNotInstalled(FlareError, ImportError):

@@ -1,7 +1,7 @@
 """A job folder made by one of FLARE's recipes.
 
-Run as a process of its own, in a folder that holds the client code, so that nvflare is never imported into the
-user's, and what it prints, warns of and sets does not reach it::
+Run in a separate process, in a folder that holds the client code, so that nvflare is never imported into the
+user's, and its output, warnings and settings do not reach it::
 
     python -c "...main()" < specification of jobs.py, as JSON
 
@@ -22,9 +22,9 @@ OUTCOME_FILE = "outcome.json"
 
 
 def main() -> int:
-    """Read a specification from standard input and export the job; the exit code of the process."""
+    """Read a specification from standard input and export the job; return the exit code of the process."""
     specification = json.load(sys.stdin)
-    sys.path.insert(0, str(Path.cwd()))  # where the module of a model is
+    sys.path.insert(0, str(Path.cwd()))  # the folder of the module of a model
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", message="(?i).*secret.*")
@@ -33,7 +33,7 @@ def main() -> int:
             outcome: dict[str, Any] = {"warnings": [" ".join(str(one.message).split()) for one in caught]}
         except ImportError as error:
             outcome = {"error": str(error), "missing": (error.name or "").split(".")[0]}
-        except Exception as error:  # whatever a recipe says
+        except Exception as error:  # any exception of a recipe
             outcome = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
     Path(OUTCOME_FILE).write_text(json.dumps(outcome))
     return 1 if "error" in outcome else 0
@@ -68,7 +68,7 @@ def _export_job(specification: dict[str, Any]) -> None:
 
 
 def _find_per_site_setter() -> Callable[[Any, dict[str, dict[str, Any]]], None] | None:
-    """How sites are assigned from 2.9 on; before, the recipe's constructor does it."""
+    """Return the function that assigns sites from 2.9 on; before, the recipe's constructor does it."""
     try:
         from nvflare.recipe.utils import set_per_site_config
     except ImportError:

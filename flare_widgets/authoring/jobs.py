@@ -1,4 +1,4 @@
-"""A cell's client code made into a job folder, by one of FLARE's recipes."""
+"""A job folder made from a cell's client code by one of FLARE's recipes."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ from .checks import check_code, extract_definitions, guess_framework, list_class
 from .errors import AuthoringNotInstalled, CellError, RecipeError
 from .export import OUTCOME_FILE
 
-#: What a cell can be written for, each with the recipe of FedAvg that FLARE has for it.
+#: The supported frameworks, each with FLARE's FedAvg recipe for it.
 FRAMEWORKS = ("numpy", "pytorch", "sklearn")
 
-# The names of the files that the code comes to: the client's, and what the server needs to build a model.
+# The file names of the code: the client's, and the definitions that the server needs to build a model.
 _SCRIPT_FILE = "client.py"
 _MODEL_MODULE = "cell_model"
 
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SITE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
-#: The folder ``flare_widgets`` is imported from.
+#: The folder that ``flare_widgets`` is imported from.
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 _EXPORT_CODE = "import sys; sys.path.append({root!r}); from {module} import main; sys.exit(main())"
 
-# Making a job takes one to three seconds, most of them to import nvflare.
+# Making a job takes one to three seconds, most of it for importing nvflare.
 _EXPORT_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
 class CellJob:
-    """A job that a cell asks for.
+    """The specification of a job made from a cell.
 
     Attributes
     ----------
     code
-        The client code: what each site runs.
+        The client code, which each site runs.
     name
         The job's name.
     rounds
-        How many rounds of federated averaging.
+        The number of rounds of federated averaging.
     sites
-        The sites that shall train; empty for all.
+        The sites that train; empty for all.
     min_sites
-        How many sites must answer in each round.
+        The number of sites that must answer in each round.
     framework
-        ``numpy``, ``pytorch`` or ``sklearn``; empty to go by what the code imports.
+        ``numpy``, ``pytorch`` or ``sklearn``; empty to choose by the code's imports.
     model
-        What training starts from. For numpy an array or a list of numbers. For sklearn a dict of parameters, which
-        the sites receive in the first round. For pytorch the name of a class in the code; if it is empty and the
-        code has one class, that.
+        The initial model. For numpy an array or a list of numbers. For sklearn a dict of parameters, which the sites
+        receive in the first round. For pytorch the name of a class in the code; if it is empty and the code has one
+        class, that.
     arguments
-        What the script gets on its command line, by name: see :func:`.format_arguments`.
+        The script's command-line arguments, by name: see :func:`.format_arguments`.
     key_metric, key_metric_mode
-        The metric by which the best model is chosen, and whether ``max`` or ``min`` of it is best; empty for the
-        recipe's own.
+        The metric by which the best model is chosen, and ``max`` or ``min``, its best direction; empty for the
+        recipe's defaults.
     """
 
     code: str
@@ -82,16 +82,16 @@ class CellJob:
 
 @dataclass(frozen=True)
 class WrittenJob:
-    """A job folder that was made.
+    """A newly written job folder.
 
     Attributes
     ----------
     folder
         The folder, which has the job's name.
     framework
-        What it was made for.
+        The framework it was made for.
     warnings
-        What FLARE thinks of the job: mostly that an argument looks like a password.
+        FLARE's warnings about the job: mostly that an argument looks like a password.
     """
 
     folder: Path
@@ -104,28 +104,28 @@ def write_job(
 ) -> WrittenJob:
     """Make the folder of a job from client code.
 
-    Everything that can be told without running the code is told before anything is written.
+    All problems that can be found without running the code are reported before anything is written.
 
     Parameters
     ----------
     job
-        What is asked for.
-    parent
-        Where the folder comes to; it gets the job's name. A job folder of this name that is there already is
-        replaced, so that a cell may run again; any other folder is not.
-    first_line, notebook
+        The specification of the job.
+    parent_folder
+        The folder for the new folder, which gets the job's name. An existing job folder of this name is replaced, so
+        that a cell may run again; any other folder is not.
+    first_line, notebook_names
         See :func:`.check_code`.
 
     Raises
     ------
     CellError
-        The code cannot work.
+        The code cannot work at a site.
     InvalidArgumentError
-        Something that was asked for is not possible.
+        A value of the specification is not possible.
     AuthoringNotInstalled
         A package that is needed here is not installed.
     RecipeError
-        FLARE's recipe refused, and says why.
+        FLARE's recipe refused; the message says why.
     OSError
         The folder cannot be written.
     """
@@ -139,7 +139,7 @@ def write_job(
     if target.exists() and not (target / "meta.json").is_file():
         raise InvalidArgumentError(f"{str(target)!r} is there already and no job folder: choose another name or folder")
     with tempfile.TemporaryDirectory(prefix="flare-widgets-cell-") as folder:
-        # Empty lines in place of those before, so that a traceback counts lines as the notebook does.
+        # Empty lines replace the preceding ones, so that a traceback counts lines as the notebook does.
         made, warnings = _run_recipe(specification, "\n" * (first_line - 1) + job.code, Path(folder))
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
@@ -149,7 +149,7 @@ def write_job(
 
 
 def _check_job(job: CellJob) -> str:
-    """The framework, once all that a user may get wrong was looked at."""
+    """Check everything a user may get wrong, and return the framework."""
     framework = job.framework or guess_framework(job.code)
     if framework not in FRAMEWORKS:
         raise InvalidArgumentError(f"the framework must be one of {', '.join(FRAMEWORKS)}, not {framework!r}")
@@ -192,8 +192,8 @@ def _make_specification(job: CellJob, framework: str) -> dict[str, Any]:
     if framework == "sklearn":
         if model is not None and not isinstance(model, dict):
             raise InvalidArgumentError("the model for sklearn is a dict of parameters that the sites start from")
-        # The class that keeps such a model is not on the list of those that FLARE 2.9 permits jobs without code of
-        # their own. A job for all sites has code at the server, too; with sites named, the server's part would not.
+        # The class that stores such a model is not on the list of those that FLARE 2.9 permits without custom code.
+        # A job for all sites has code at the server, too; with sites named, the server's part would not.
         specification["server_files"] = [_SCRIPT_FILE] if job.sites else []
     elif not isinstance(model, list) or not model:
         raise InvalidArgumentError(
@@ -242,7 +242,7 @@ def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple
             capture_output=True,
             text=True,
             timeout=_EXPORT_TIMEOUT_S,
-            # The recipe asks whether there is a python3, which it writes into the job, on the PATH.
+            # The recipe checks that there is a python3 on the PATH, and writes it into the job.
             env={**os.environ, "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")])},
             start_new_session=True,
             check=False,

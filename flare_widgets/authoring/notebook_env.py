@@ -1,4 +1,4 @@
-"""FLARE's recipes run from a notebook: an execution environment that is our session."""
+"""An execution environment that runs FLARE's recipes on the notebook's session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class FedJob(Protocol):
-        """What of ``nvflare.job_config.api.FedJob`` is used."""
+        """The part of ``nvflare.job_config.api.FedJob`` that is used."""
 
         name: str
 
@@ -35,10 +35,10 @@ class NotebookHost:
 
     Attributes
     ----------
-    session
-        Returns the current session; raises, with what to do, when there is none.
-    show
-        Shows what is happening to a job of a session, in the cell that runs.
+    get_session
+        Returns the current session; raises, with what to do, if there is none.
+    show_job
+        Shows the progress of a session's job, in the running cell.
     """
 
     get_session: Callable[[], Session]
@@ -49,45 +49,45 @@ _host: NotebookHost | None = None
 
 
 def set_host(host: NotebookHost | None) -> None:
-    """Say what the notebook offers; called when ``%flare`` is loaded, and with None when it goes."""
+    """Set the notebook's functions; called when ``%flare`` is loaded, and with None when it is unloaded."""
     global _host
     _host = host
 
 
 class NotebookEnv:
-    """Where ``recipe.execute`` runs a job: on the notebook's current session, with a live view in the cell.
+    """The execution environment that runs a job on the notebook's current session, with a live view in the cell.
 
-    An execution environment of FLARE's recipe API, like its ``SimEnv``, ``PocEnv`` and ``ProdEnv``. ``execute`` (or,
-    from nvflare 2.8 on, ``run``) returns FLARE's own ``Run`` at once, and the view follows the job; the
-    ``Run``'s ``get_status()``, ``get_result(timeout)`` and ``abort()`` go over the same session.
+    It belongs to FLARE's recipe API, like its ``SimEnv``, ``PocEnv`` and ``ProdEnv``. ``execute`` (or, from nvflare 2.8
+    on, ``run``) returns FLARE's own ``Run`` at once, and the view follows the job; the ``Run``'s ``get_status()``,
+    ``get_result(timeout)`` and ``abort()`` use the same session.
 
     Parameters
     ----------
     session
-        The session to use. It stays open. When not given, the current one of ``%flare``, at the time of each use.
+        The session to use. It stays open. If not given, the current one of ``%flare``, at the time of each use.
     kit
-        Instead of a session: a startup kit to log in with, the folder or its ``startup`` folder. The session that is
-        opened belongs to the environment, and is closed by :meth:`stop`, which ``Run.get_result`` calls.
+        Instead of a session: a startup kit to log in with, the folder or its ``startup`` folder. The environment owns
+        the session that it opens; :meth:`stop`, which ``Run.get_result`` calls, closes it.
     study
         The study of such a session.
     show
-        Whether a view of the job is shown, where there is a notebook to show it in.
+        True to show a view of the job, if there is a notebook to show it in.
     download_to
-        Where results come to; the current folder when not given.
+        The folder for results; the current folder if not given.
     extra
-        Properties for recipes that ask for them with ``get_extra_prop``.
+        Properties for recipes that request them with ``get_extra_prop``.
 
     Raises
     ------
     AuthoringNotInstalled
-        NVIDIA FLARE, whose recipes this is for, is not installed.
+        NVIDIA FLARE, which provides the recipes, is not installed.
     InvalidArgumentError
         Both a session and a kit were given.
 
     Notes
     -----
-    FLARE's ``Run`` logs what goes wrong as a warning and returns None, for every environment. With
-    nvflare 2.7 and 2.8, ``recipe.execute`` is the same; 2.7 has no ``recipe.run``.
+    FLARE's ``Run`` logs errors as warnings and returns None, in every environment. With nvflare 2.7 and 2.8,
+    ``recipe.execute`` is the same; 2.7 has no ``recipe.run``.
 
     Examples
     --------
@@ -119,7 +119,7 @@ class NotebookEnv:
         self._own_session: Session | None = None
         self._last_session: Session | None = None
 
-    # -- what FLARE's recipes and Run call -----------------------------------------------------------------
+    # -- called by FLARE's recipes and Run -----------------------------------------------------------------
 
     def get_extra_prop(self, prop_name: str, default: Any = None) -> Any:
         """Return a property that was given as `extra`."""
@@ -142,11 +142,11 @@ class NotebookEnv:
         return self._get_session().get_job_status(job_id)
 
     def abort_job(self, job_id: str) -> None:
-        """End a job before its time."""
+        """Stop a running job."""
         self._get_session().abort_job(job_id)
 
     def get_job_result(self, job_id: str, timeout: float = 0.0) -> str | None:
-        """Wait for the end of a job, download its result and return the folder; None if it is not over in time.
+        """Wait for the end of a job, download its result and return the folder; None if it does not end in time.
 
         An interrupt ends the waiting, not the job.
         """
@@ -158,12 +158,12 @@ class NotebookEnv:
         return session.download_job_result(job_id, None if self._download_to is None else str(self._download_to))
 
     def stop(self, clean_up: bool = False) -> None:  # noqa: ARG002  # FLARE's signature
-        """Close the session that this environment opened, if it did; a session of others stays open.
+        """Close the session if this environment opened it; any other session stays open.
 
         Parameters
         ----------
         clean_up
-            Of no effect: there is no workspace besides the downloaded result, which is the user's.
+            Ignored: there is no workspace besides the downloaded result, which is the user's.
         """
         own, self._own_session = self._own_session, None
         if own is not None:
@@ -178,7 +178,7 @@ class NotebookEnv:
             if self._own_session is None or self._own_session.closed:
                 self._own_session = connect(self._kit, study=self._study)
             return self._own_session
-        # The session that a job was submitted with, also when another has become the current one.
+        # The session that the job was submitted with, even if another one has become current.
         if self._last_session is not None and not self._last_session.closed:
             return self._last_session
         if _host is None:
@@ -194,7 +194,7 @@ class NotebookEnv:
 
 
 def _register_exec_env(env_class: type) -> None:
-    """Make it an ``ExecEnv`` in FLARE's eyes, which asks ``isinstance`` in some recipes."""
+    """Register it as an ``ExecEnv``, since some recipes of FLARE check with ``isinstance``."""
     if importlib.util.find_spec("nvflare") is None:
         raise AuthoringNotInstalled(
             f"NotebookEnv is for FLARE's recipes, and NVIDIA FLARE is not installed in {sys.prefix}: "
@@ -206,7 +206,7 @@ def _register_exec_env(env_class: type) -> None:
 
 
 def _warn_of_missing_scripts(job: object) -> None:
-    """As FLARE's own environments do; a script that is not here is taken to be at the sites."""
+    """Warn as FLARE's own environments do; a script that is missing here is assumed to be at the sites."""
     with contextlib.suppress(ImportError):  # before 2.7.2
         from nvflare.recipe.utils import collect_non_local_scripts
 
