@@ -1,6 +1,6 @@
-"""The command line, ``flare-widgets``: what a script or a terminal wants of what ``%flare`` does in a notebook.
+"""The command line, ``flare-widgets``: the part of ``%flare`` that is useful in a script or a terminal.
 
-What a command is asked for goes to standard output, everything else to standard error. The exit code is one of
+The result of a command goes to standard output, everything else to standard error. The exit code is one of
 :class:`.ExitCode`.
 """
 
@@ -39,15 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = make_parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without the glyphs still has the words
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the glyphs still shows the words
     command: CliCommand = options.command
     given = {name: value for name, value in vars(options).items() if name != "command"}
     try:
         return int(command.run(**given))
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # whoever read it has had enough
-        sys.stdout = None  # else Python complains at its end
+    except BrokenPipeError:  # the reader has closed the pipe
+        sys.stdout = None  # else Python prints an error at exit
         return ExitCode.DONE
     except (FlareError, FederationError, ValueError, OSError) as e:
         print_error(" ".join(str(e).split()) or type(e).__name__)

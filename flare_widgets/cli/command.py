@@ -1,4 +1,4 @@
-"""What a command of the command line is, and what commands share."""
+"""The class of a command of the command line, and helpers that commands share."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class ExitCode(enum.IntEnum):
-    """What the program's exit code means."""
+    """The meanings of the program's exit code."""
 
     def __new__(cls, value: int, meaning: str = "") -> ExitCode:
-        """Make a member of its number and what it means."""
+        """Make a member from its number and its meaning."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -46,11 +46,11 @@ class CliCommand:
     Attributes
     ----------
     name
-        The word.
+        The command's name.
     run
         ``run(**arguments) -> ExitCode``; its docstring is the help.
     options
-        What it takes.
+        Its options and arguments.
     """
 
     name: str
@@ -59,18 +59,18 @@ class CliCommand:
 
     @property
     def description(self) -> str:
-        """The help."""
+        """The help text."""
         return inspect.getdoc(self.run) or ""
 
     @property
     def summary(self) -> str:
-        """The first line of the help, as part of a list."""
+        """The first line of the help text, for a list."""
         first = self.description.partition("\n")[0].rstrip(".")
         return first[:1].lower() + first[1:]
 
 
 def command(*options: Option) -> Callable[[Callable[..., int]], CliCommand]:
-    """Declare a function as a command of its name."""
+    """Declare a function as a command of the same name."""
     return lambda run: CliCommand(run.__name__.rstrip("_"), run, options)
 
 
@@ -89,8 +89,8 @@ JSON = option("--json", action="store_true", dest="as_json", help="print JSON")
 
 @contextlib.contextmanager
 def open_session(kit: str | None, study: str | None) -> Iterator[ManagedSession]:
-    """Connect as the options :data:`CONNECT_OPTIONS` and the environment say, for as long as the block lasts."""
-    # Not at the top: who wants help, or JupyterLab, need not wait for cryptography.
+    """Open a session according to :data:`CONNECT_OPTIONS` and the environment, for the duration of the block."""
+    # Not at the top: help and JupyterLab need not wait for cryptography.
     from ..config import FlareWidgets
     from ..manager import SessionManager, resolve_kit
     from ..manager.kits import find_kit_folders
@@ -115,7 +115,7 @@ def open_session(kit: str | None, study: str | None) -> Iterator[ManagedSession]
 
 
 def _find_local_admin_kit() -> str:
-    """The admin's kit of the only federation on this machine; empty when there is none, or more than one."""
+    """Return the admin's kit of the only federation on this machine; empty if there is none, or more than one."""
     from ..federation import FederationError, LocalFederation
 
     try:
@@ -126,36 +126,36 @@ def _find_local_admin_kit() -> str:
 
 
 def echo(text: str) -> None:
-    """Print what was asked for."""
+    """Print a result."""
     print(text, flush=True)  # noqa: T201
 
 
 def echo_json(value: Any) -> None:
-    """Print what was asked for, for a program."""
+    """Print a result as JSON, for a program."""
     echo(json.dumps(value, indent=2))
 
 
 def print_error(message: str) -> None:
-    """Print what went wrong."""
+    """Print an error."""
     print(f"flare-widgets: {message}", file=sys.stderr)  # noqa: T201
 
 
 class StatusLine:
-    """A line on standard error that is written over: how far something is. Where there is no terminal, nothing."""
+    """A line of progress on standard error that is overwritten in place. Without a terminal, nothing is written."""
 
     def __init__(self) -> None:
         self._shown_chars = 0
         self._is_terminal = sys.stderr.isatty()
 
     def update(self, text: str) -> None:
-        """Show `text` in place of what was said before."""
+        """Show `text` in place of the previous text."""
         if self._is_terminal:
             sys.stderr.write(f"\r{text[:79].ljust(self._shown_chars)}")
             sys.stderr.flush()
             self._shown_chars = min(len(text), 79)
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         self.update("")
         if self._is_terminal:
             sys.stderr.write("\r")

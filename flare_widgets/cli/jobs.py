@@ -1,4 +1,4 @@
-"""Jobs: listed, submitted, watched."""
+"""Jobs: list, submit, watch."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def check(kit: str, offline: bool, timeout: float, as_json: bool) -> int:
         flare-widgets check kits/admin@nvidia.com
         flare-widgets check kits/admin@nvidia.com --offline --json
     """
-    # Not at the top: who wants only JupyterLab need not wait for cryptography.
+    # Not at the top: JupyterLab alone need not wait for cryptography.
     from ..api import check_kit
 
     report = check_kit(kit, not offline, timeout)

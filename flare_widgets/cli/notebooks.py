@@ -1,4 +1,4 @@
-"""Lessons: run without a screen, or opened in JupyterLab."""
+"""Lessons: run headless, or open in JupyterLab."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lab(lesson: Path) -> int:
         return _fail_missing_notebook(lesson)
     # The environment's own programs first: FLARE starts its processes with the Python it finds on the path.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    # JupyterLab refuses to run as root unless told; in a container one often is.
+    # JupyterLab refuses to run as root unless told; in a container the user often is root.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     line = [sys.executable, "-m", "jupyterlab", *root, str(lesson)]
     try:
