@@ -19,16 +19,16 @@ from .prompt import show_if_interactive
 from .state import MagicsState
 
 _SHELL_ATTRIBUTE = "_flare_widgets_magics"
-"""Where a shell keeps its magics: there they also outlive a reload of this package."""
+"""The attribute of a shell that holds its magics: there they also outlive a reload of this package."""
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register ``%flare`` and ``%%flare`` with a shell; once more, or by a reload, what they have is kept.
+    """Register ``%flare`` and ``%%flare`` with a shell; if called again, or by a reload, their state is kept.
 
     Raises
     ------
     UsageError
-        The profile or the environment has a setting that is none; nothing was registered.
+        The profile or the environment has an invalid setting; nothing was registered.
     """
     magics = getattr(shell, _SHELL_ATTRIBUTE, None)
     if magics is None:
@@ -38,7 +38,7 @@ def load(shell: InteractiveShell) -> None:
             raise UsageError(f"flare_widgets was not loaded: {e}") from e
         setattr(shell, _SHELL_ATTRIBUTE, magics)
     shell.register_magics(magics)
-    configurables: list[Any] = shell.configurables  # where %config looks
+    configurables: list[Any] = shell.configurables  # searched by %config
     if magics.state.config not in configurables:
         configurables.append(magics.state.config)
     completion.register(shell, magics.state)
@@ -47,7 +47,7 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take ``%flare`` away.
+    """Unregister ``%flare``.
 
     Its sessions are closed, unless the extension is loaded again at once, as by ``%reload_ext``. A federation it
     started runs on until the kernel ends.
@@ -69,12 +69,12 @@ def unload(shell: InteractiveShell) -> None:
 
 
 def _register_session_formatter(shell: InteractiveShell, state: MagicsState) -> None:
-    """Have a session at a cell's end shown as a badge, where a person looks; elsewhere as its text."""
+    """Show a session at a cell's end as a badge if the notebook is interactive, else as text."""
 
     def show(session: Session) -> None:
         badge = show_if_interactive(state, lambda: show_session(session))
         if badge is None:
-            raise NotImplementedError  # by which IPython goes on to the other forms
+            raise NotImplementedError  # makes IPython try the other forms
         badge()
 
     formatter: Any = shell.display_formatter
@@ -82,7 +82,7 @@ def _register_session_formatter(shell: InteractiveShell, state: MagicsState) -> 
 
 
 def _is_reloading() -> bool:
-    """Whether the shell unloads the extension only to load it again: IPython does not tell, but its stack does."""
+    """Return whether the shell unloads the extension only to reload it: IPython does not say, but the stack does."""
     frame: Any = sys._getframe()
     while frame is not None:
         if frame.f_code is ExtensionManager.reload_extension.__code__:

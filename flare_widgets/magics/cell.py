@@ -1,4 +1,4 @@
-"""``%%flare``: the cell's client code becomes a job, runs on the session, and shows its view."""
+"""``%%flare``: turns the cell's client code into a job, runs it on the session, and shows its view."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .state import MagicsState
 # The cell's first line is the magic's own.
 _FIRST_LINE_NUMBER = 2
 
-# Without a session, nobody knows how many sites there are; fewer than two is no federation.
+# Without a session, the number of sites is unknown; fewer than two is no federation.
 _DEFAULT_SITE_COUNT = 2
 
 _DRY_RUN_FOLDER = "jobs"
@@ -104,18 +104,18 @@ def run_cell(
     Parameters
     ----------
     state
-        What the verbs share.
+        The state shared by the verbs.
     variables
-        The notebook's.
+        The notebook's variables.
     line
-        What follows ``%%flare``.
+        The arguments after ``%%flare``.
     cell
         The rest of the cell.
 
     Returns
     -------
     JobView, JobSnapshot, Path or None
-        The view; with ``--wait`` how the job ended; with ``--dry-run`` the job folder; None when help was wanted.
+        The view; with ``--wait`` the job's final state; with ``--dry-run`` the job folder; None for help.
     """
     try:
         words = shlex.split(strip_comment(line))
@@ -126,7 +126,7 @@ def run_cell(
         return None
     options = vars(CELL_MAGIC.parser.parse_args(words))
     dry_run, wait = options.pop("dry_run"), options.pop("wait")
-    # First what needs no server, which takes no time.
+    # First the checks that need no server, which take no time.
     problems = check_code(cell, first_line=_FIRST_LINE_NUMBER, notebook_names=variables.keys())
     if problems:
         raise CellError(problems)
@@ -147,7 +147,7 @@ def run_cell(
 
 
 def make_notebook_host(state: MagicsState) -> NotebookHost:
-    """Return what a notebook offers to ``NotebookEnv``."""
+    """Return the notebook's functions for ``NotebookEnv``."""
 
     def show(session: Session, job_id: str) -> JobView:
         watch = _watch_job(state, session, job_id)
@@ -157,12 +157,12 @@ def make_notebook_host(state: MagicsState) -> NotebookHost:
 
 
 def set_notebook_host(state: MagicsState | None) -> None:
-    """Let ``NotebookEnv`` work with these sessions; with None, no more."""
+    """Let ``NotebookEnv`` use these sessions; None detaches it."""
     set_host(None if state is None else make_notebook_host(state))
 
 
 def _watch_job(state: MagicsState, session: Session, job_id: str) -> Watch:
-    """Watch a job: one of the current session, or of another that the user has."""
+    """Watch a job: one of the current session, or of another of the user's sessions."""
     if session is state.session:
         monitor = state.monitor
         state.managed_session.set_last_job(job_id)
@@ -202,7 +202,7 @@ def _make_cell_job(
 
 
 def _fetch_connected_sites(state: MagicsState, dry_run: bool) -> set[str] | None:
-    """The sites that are connected; None when there is nobody to ask, which only a dry run can bear."""
+    """Return the connected sites; None if there is no server to ask, which only a dry run tolerates."""
     try:
         session = state.session
         there = {client.name for client in session.get_system_info().client_info}

@@ -1,4 +1,4 @@
-"""Tab completion of ``%flare``: of verbs, options and whatever a value of them may be."""
+"""Tab completion of ``%flare``: verbs, options and their values."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from .state import MagicsState
 from .verbs import VERBS
 
 _MATCHER_ID = "flare_widgets"
-_MATCHER_PRIORITY = 1000.0  # before Jedi, which is slow and has nothing to say here
-_TIMEOUT_S = 0.25  # seconds for what the server was never asked before, and for looking for kits
+_MATCHER_PRIORITY = 1000.0  # before Jedi, which is slow and cannot help here
+_TIMEOUT_S = 0.25  # seconds to wait for data the server was never asked for, and for the search for kits
 _MAX_CANDIDATES = 200
 _LINE_MAGIC_PATTERN = re.compile(r"(?:^|=)\s*%flare(?P<rest>\s.*)$")
 _CELL_MAGIC_PATTERN = re.compile(r"^%%flare(?P<rest>\s.*)$")
 
 
 class Candidate(NamedTuple):
-    """What could be meant: the word, and a word about it."""
+    """A possible completion: the word, and a short description."""
 
     text: str
     kind: str = ""
 
 
 class Completions(NamedTuple):
-    """The candidates, and the part of the line that one of them would take the place of."""
+    """The candidates, and the part of the line that the chosen one replaces."""
 
     fragment: str
     candidates: list[Candidate]
 
 
 ValueSource = Callable[[str, str], Iterable[Candidate]]
-"""Returns what a value of some kind (see :attr:`.Option.completes`) may be, given what was typed of it."""
+"""Returns the candidates for a value of some kind (see :attr:`.Option.completes`), given its typed beginning."""
 
 
 def complete(line: str, verbs: Mapping[str, Verb], value_source: ValueSource) -> Completions | None:
-    """Return how a line may go on; None when it is none of ``%flare``.
+    """Return the completions of a line; None if the line is not a `%flare` line.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def complete(line: str, verbs: Mapping[str, Verb], value_source: ValueSource) ->
         The line up to the cursor.
     verbs
         The verbs.
-    values
-        What values there are.
+    value_source
+        The source of candidates for values.
     """
     in_cell = _CELL_MAGIC_PATTERN.match(line)
     found = in_cell or _LINE_MAGIC_PATTERN.search(line)
@@ -73,7 +73,7 @@ def complete(line: str, verbs: Mapping[str, Verb], value_source: ValueSource) ->
 
 
 def _complete_arguments(verb: Verb, words: list[str], fragment: str, value_source: ValueSource) -> Completions:
-    """How the arguments of a verb may go on."""
+    """Return the completions of a verb's arguments."""
     actions = verb.parser._actions
     flags = {flag: action for action in actions for flag in action.option_strings}
     position, waiting = _parse_words(words, flags)
@@ -95,7 +95,7 @@ def _complete_arguments(verb: Verb, words: list[str], fragment: str, value_sourc
 
 
 def _split_line(text: str) -> tuple[list[str], str]:
-    """The whole words of a line, and the one that is being typed, as it is typed."""
+    """Return the complete words of a line, and the one that is being typed, verbatim."""
     starts = [0]
     quote = ""
     for i, character in enumerate(text):
@@ -113,7 +113,7 @@ def _split_line(text: str) -> tuple[list[str], str]:
 
 
 def _parse_words(words: list[str], flags: Mapping[str, argparse.Action]) -> tuple[int, argparse.Action | None]:
-    """How many words stand alone, and which option waits for its value."""
+    """Return the number of positional words, and the option that waits for its value."""
     alone, waiting = 0, None
     for word in words:
         if waiting is not None:
@@ -138,7 +138,7 @@ def _complete_value(action: argparse.Action, fragment: str, value_source: ValueS
     kind = getattr(action, "completes", "")
     if not kind:
         return _match_candidates(fragment, [])
-    # Of names with commas between them, the last one.
+    # In a comma-separated list of names, the last one.
     several = "," in str(action.metavar or "") and "," in fragment
     last = fragment.rpartition(",")[2] if several else fragment
     return _match_candidates(last, value_source(kind, last))
@@ -152,7 +152,7 @@ def _match_candidates(fragment: str, candidates: Iterable[Candidate]) -> Complet
 
 
 def make_value_source(state: MagicsState) -> ValueSource:
-    """Return what values there are now: as of the last answers of the server, quickly."""
+    """Return a source of the current values: from the server's last replies, or from a quick query."""
 
     def jobs() -> Iterable[Candidate]:
         managed = state.manager.current_session
@@ -201,7 +201,7 @@ def make_value_source(state: MagicsState) -> ValueSource:
 
 
 def list_paths(fragment: str, *, only_folders: bool) -> Iterable[Candidate]:
-    """Return the files and folders whose path begins so, as it is typed; hidden ones when asked for."""
+    """Return the files and folders whose path begins with `fragment`; hidden ones only if it asks for them."""
     typed = fragment.lstrip("'\"")
     parent, _, name = typed.rpartition("/")
     folder = os.path.expanduser((parent or "/") if "/" in typed else ".")  # noqa: PTH111 - leaves what it does not know
@@ -220,7 +220,7 @@ def list_paths(fragment: str, *, only_folders: bool) -> Iterable[Candidate]:
 
 
 def register(shell: InteractiveShell, state: MagicsState) -> None:
-    """Have a shell complete ``%flare``; once, however often it is called."""
+    """Register completion of ``%flare`` with a shell; repeated calls register it once."""
     unregister(shell)
     values = make_value_source(state)
 
@@ -239,6 +239,6 @@ def register(shell: InteractiveShell, state: MagicsState) -> None:
 
 
 def unregister(shell: InteractiveShell) -> None:
-    """Have a shell complete ``%flare`` no longer."""
+    """Remove completion of ``%flare`` from a shell."""
     matchers = shell.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _MATCHER_ID]

@@ -19,13 +19,13 @@ from .parsing import format_verb_list, parse_line
 from .state import MagicsState
 from .verbs import GROUPS, VERBS
 
-#: What a verb fails with when its arguments, the server or this machine are to blame, not the verb.
+#: Errors for which the arguments, the server or this machine are to blame, not the verb.
 USER_ERRORS = (FlareError, FederationError, traitlets.TraitError, ValueError, SyntaxError, OSError)
 
 
 @magics_class
 class FlareMagics(Magics):
-    """Holds the state that verbs share: the sessions, the settings, the federation."""
+    """The magics, with the state that verbs share: the sessions, the settings, the federation."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
@@ -65,5 +65,5 @@ def _translate_errors() -> Iterator[None]:
     except UsageError:
         raise
     except USER_ERRORS as e:
-        # IPython shows a UsageError as one line; the cause stays reachable for %tb and for code.
+        # IPython shows a UsageError as one line; the cause stays available for %tb and for code.
         raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e

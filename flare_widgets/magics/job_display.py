@@ -1,4 +1,4 @@
-"""A job that is watched, shown as the user wants it: in a view or as text, for now or until it ends."""
+"""Display of a watched job as the user prefers: as a view or as text, for now or until it ends."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from .progress import ProgressLine
 from .state import MagicsState
 
 FIRST_UPDATE_TIMEOUT_S = 6.0  # seconds to wait for the first answer about a job: a little more than a command may take
-_REFRESH_INTERVAL_S = 1.0  # seconds between two renewals without news: the clock in the line goes on
+_REFRESH_INTERVAL_S = 1.0  # seconds between two updates without news: the clock in the line runs on
 
 
 def display_job(
     state: MagicsState, session: Session, watch: Watch, *, wait: bool, stay_live: bool = False, as_text: bool = False
 ) -> JobView | JobSnapshot:
-    """Show a job in the calling cell: its view, or where the settings or `text` say so, a line.
+    """Show a job in the calling cell: as a view, or as a line of text if the settings or `as_text` say so.
 
     Parameters
     ----------
     state
         The settings.
     session
-        Who does what the user asks for in the view.
+        The session for actions requested in the view.
     watch
-        Who knows the job.
+        The watch of the job.
     wait
-        Whether the cell lasts until the job ends; then what is known of its end is returned.
-    keep
-        Whether the view stays live afterwards.
-    text
-        Whether a line will do.
+        True to block the cell until the job ends; then the last snapshot is returned.
+    stay_live
+        True if the view stays live afterwards.
+    as_text
+        True to show a line of text instead of the view.
 
     Raises
     ------
     UsageError
-        The waiting was interrupted; the job goes on, and so does its view.
+        The waiting was interrupted; the job and its view continue.
     """
     if as_text or not state.config.views:
         return wait_until_ended(watch, 0.0) if wait else read_once(watch)
@@ -57,7 +57,7 @@ def display_job(
 
 
 def read_once(watch: Watch) -> JobSnapshot:
-    """Return what is known now, and watch no more."""
+    """Return the current snapshot, and stop watching."""
     try:
         watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)
         return watch.snapshot
@@ -66,14 +66,14 @@ def read_once(watch: Watch) -> JobSnapshot:
 
 
 def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
-    """Wait until a job ends, telling in a line how it is, and return what is known of it.
+    """Wait until a job ends, showing its progress in a line, and return its last snapshot.
 
     Raises
     ------
     UsageError
-        It was interrupted; the job goes on.
+        The waiting was interrupted; the job continues.
     JobTimeout
-        It did not end within `timeout` seconds (0 for no limit); likewise.
+        The job did not end within `timeout_s` seconds (0 for no limit); it continues.
     """
     until = time.monotonic() + timeout_s if timeout_s else float("inf")
     progress = ProgressLine(show_after_s=0)

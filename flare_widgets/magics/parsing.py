@@ -1,4 +1,4 @@
-"""From a line to a verb and its arguments: argparse, without its habit of exiting."""
+"""Parsing of a line into a verb and its arguments: argparse, but without exiting."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Verb:
     Attributes
     ----------
     name
-        The word.
+        The verb's name.
     run
         ``run(state, **arguments)``; its docstring is the help, its first line the summary.
     options
-        What it takes.
-    changes
-        Whether it may change something on the server, on a site or of a federation: then it is refused in read-only
+        Its options and arguments.
+    is_mutating
+        True if it may change something on the server, on a site or of a federation: then it is refused in read-only
         mode.
     """
 
@@ -51,12 +51,12 @@ class Verb:
 
     @property
     def summary(self) -> str:
-        """The first line of the help."""
+        """The first line of the help text."""
         return (inspect.getdoc(self.run) or "").partition("\n")[0]
 
     @property
     def examples(self) -> list[tuple[str, str]]:
-        """The examples in the help: the line, and what is said about it."""
+        """The examples in the help text: the line, and its comment."""
         found = []
         for line in (inspect.getdoc(self.run) or "").partition("Examples:")[2].splitlines():
             if "%flare" in line:
@@ -65,17 +65,17 @@ class Verb:
         return found
 
     def help(self) -> str:
-        """Return the whole help."""
+        """Return the full help text."""
         return self.parser.format_help()
 
 
 def verb(*options: Option, is_mutating: bool = False) -> Callable[[Callable[..., Any]], Verb]:
-    """Declare a function as a verb; its name, without an underscore at the end, is the word."""
+    """Declare a function as a verb; its name, without a trailing underscore, is the verb's name."""
     return lambda run: Verb(run.__name__.rstrip("_"), run, options, is_mutating)
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse that raises instead of exiting, and suggests."""
+    """An argparse parser that raises instead of exiting, and suggests."""
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ")
@@ -89,12 +89,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse_line(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any] | None]:
-    """Return the verb of a line and its arguments; None as arguments when help is wanted.
+    """Return the verb of a line and its arguments; None as arguments if help was requested.
 
     Raises
     ------
     UsageError
-        The line makes no sense; the message is one line, with a suggestion.
+        The line is invalid; the message is one line, with a suggestion.
     """
     try:
         words = shlex.split(strip_comment(line))
@@ -110,14 +110,14 @@ def parse_line(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any
 
 
 def find_verb(verbs: Mapping[str, Verb], name: str) -> Verb:
-    """Return the verb of a name; UsageError, with a suggestion, when there is none."""
+    """Return the verb of this name; raise UsageError, with a suggestion, if there is none."""
     if name in verbs:
         return verbs[name]
     raise UsageError(f"%flare does not know {name!r}{_suggest(name, list(verbs))} %flare help lists the verbs")
 
 
 def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:
-    """Return the list of verbs, by what they are about."""
+    """Return the list of verbs, grouped by topic."""
     width = max(len(v.name) for verbs in groups.values() for v in verbs)
     lines = ["NVIDIA FLARE in a notebook:"]
     for heading, verbs in groups.items():
@@ -127,9 +127,9 @@ def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:
 
 
 def strip_comment(line: str) -> str:
-    """Return a line without the comment at its end: a ``#`` that stands alone, not in quotes, and what follows.
+    """Return a line without the comment at its end: an unquoted ``#`` that stands alone, and the text after it.
 
-    IPython does not do that for magics, and people copy lines with comments.
+    IPython does not strip comments for magics, and people copy lines with comments.
     """
     quote = ""
     for i, character in enumerate(line):

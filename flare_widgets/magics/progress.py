@@ -1,4 +1,4 @@
-"""Words for what takes longer than a second."""
+"""Progress messages for operations that take longer than a second."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 
 class ProgressLine:
-    """One line of output, in the calling cell, that says how far something is.
+    """One line of progress output, in the calling cell.
 
     Parameters
     ----------
-    patience
-        Seconds before the first word: what is done by then needs none.
+    show_after_s
+        Seconds before the first output: an operation that ends earlier shows none.
     """
 
     def __init__(self, show_after_s: float = _SHOW_AFTER_S) -> None:
@@ -36,7 +36,7 @@ class ProgressLine:
         self._shown_text = ""
 
     def update(self, text: str) -> None:
-        """Show `text` in place of what was said before; at most five times a second."""
+        """Show `text` in place of the previous text; at most five times a second."""
         now = time.monotonic()
         if now < self._next_update_at or text == self._shown_text:
             return
@@ -52,27 +52,27 @@ class ProgressLine:
             self._handle.update(data, raw=True)  # type: ignore[no-untyped-call]
 
     def finish(self, text: str) -> None:
-        """Leave `text` as the last word, if anything was said before."""
+        """Leave `text` as the final text, if anything was shown before."""
         if self._handle is not None and text != self._shown_text:
             self._show(text)
 
 
 def run_with_progress(action: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call what may take longer than a second, and say how long it has taken until it returns.
+    """Call a function that may take longer than a second, and show the elapsed time until it returns.
 
-    It runs in a worker, so that the words, and an interrupt, come from the caller's thread.
+    It runs in a worker thread, so that the output, and an interrupt, come from the caller's thread.
 
     Parameters
     ----------
-    words
-        What is being done: ``restarting site-1``.
+    action
+        The description of the operation: ``restarting site-1``.
     function
-        What does it; called with the other arguments.
+        The function to run; called with the remaining arguments.
 
     Raises
     ------
     UsageError
-        It was interrupted: what was begun is not undone.
+        It was interrupted; its effects so far are not undone.
     """
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
@@ -95,7 +95,7 @@ def run_with_progress(action: str, function: Callable[P, T], /, *args: P.args, *
 
 
 def make_transfer_callback(progress: ProgressLine, action: str) -> Callable[[int, int], None]:
-    """Return what the session's `progress` parameter takes, speaking through `progress`."""
+    """Return a callback for the session's `progress` parameter that reports through `progress`."""
 
     def tell(done: int, total: int) -> None:
         of = f" of {format_size(total)}" if total else ""

@@ -1,4 +1,4 @@
-"""Asking the person at the notebook, and not going on when there is none."""
+"""Confirmation prompts, which refuse to go on when there is no person to answer."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from IPython.core.interactiveshell import InteractiveShell
 from ..views.core.confirm import ConfirmationView
 from .state import MagicsState
 
-_SHOW_TIMEOUT_S = 3.0  # seconds until a front end that can be heard while the cell runs must have shown a view
+_SHOW_TIMEOUT_S = 3.0  # seconds for a front end that can send messages while the cell runs to show a view
 
 
 def show_if_interactive(state: MagicsState, show: Callable[[], object]) -> Callable[[], object] | None:
-    """Return `show`, which shows a live view that has no end of its own, or None where it would be of no use.
+    """Return `show`, which shows a live view that never ends by itself, or None where it would be useless.
 
     That is in a terminal, where views are switched off, and in a notebook that is executed without a person: nobody
-    would see it live, and what it leaves when the kernel ends is lost.
+    would see it live, and its output is lost when the kernel ends.
     """
     return show if _is_interactive(state) else None
 
 
 def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
-    """Ask before something is destroyed: by a view, or by the kernel's prompt where a click would not be heard.
+    """Ask before a destructive action: by a view, or by the kernel's prompt if a click could not reach the kernel.
 
     Parameters
     ----------
     state
-        Its settings say whether to ask at all.
+        The state, whose settings say whether to ask at all.
     question
-        What will be done.
-    yes
-        Whether the user has said so already.
+        The question, which says what will be done.
+    is_confirmed
+        True if the user has already confirmed.
 
     Raises
     ------
     UsageError
-        The answer is not yes, or there is nobody who could give one, as in a notebook that is executed.
+        The answer is not yes, or nobody can answer, as in a notebook that is executed.
     """
     if is_confirmed or not state.config.confirm:
         return
@@ -54,7 +54,7 @@ def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
 
 
 def _is_interactive(state: MagicsState) -> bool:
-    """Whether there is a front end that shows views, with a person before it."""
+    """Return whether a front end shows views to a person."""
     kernel = getattr(InteractiveShell.instance(), "kernel", None) if InteractiveShell.initialized() else None
-    # Who runs a notebook without a screen tells the kernel that nobody can be asked.
+    # Tools that execute a notebook headlessly tell the kernel that no input is possible.
     return kernel is not None and bool(getattr(kernel, "_allow_stdin", False)) and state.config.views

@@ -1,4 +1,4 @@
-"""The reference of ``%flare``, in Markdown, from the declarations that also make the help and the completion."""
+"""The reference of ``%flare`` in Markdown, from the same declarations as the help and the completion."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .verbs import GROUPS
 
 
 def format_reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb = CELL_MAGIC) -> str:
-    """Return the reference: a chapter a group, a section a verb with its arguments and examples.
+    """Return the reference: a chapter per group, a section per verb with its arguments and examples.
 
     Parameters
     ----------
     groups
-        The verbs by what they are about.
+        The verbs by topic.
     cell
-        What ``%%flare`` is.
+        The ``%%flare`` cell magic.
     """
     lines = [
         "# `%flare`",
@@ -54,7 +54,7 @@ def _format_section(title: str, verb: Verb) -> list[str]:
 
 
 def _format_example(line: str) -> str:
-    """An example as it may be copied: what is said about it is a comment."""
+    """Return an example that can be copied: its description becomes a comment."""
     if "%flare" not in line:
         return line
     example, *words = re.split(r"(\s{2,})", line, maxsplit=1)

@@ -1,4 +1,4 @@
-"""What the verbs share between cells."""
+"""The state that the verbs share between cells."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class MagicsState:
 
     @property
     def federations(self) -> dict[str, LocalFederation]:
-        """The local federations that are up, by their names."""
+        """The running local federations, by name."""
         for name in [name for name, federation in self._federations.items() if not federation.running]:
             del self._federations[name]
         return self._federations
 
     @property
     def managed_session(self) -> ManagedSession:
-        """The session that verbs work with, with its name and its monitor.
+        """The session that verbs use, with its name and its monitor.
 
         Raises
         ------
@@ -66,22 +66,22 @@ class MagicsState:
 
     @property
     def session(self) -> Session:
-        """The session that verbs work with; errors as of :attr:`current`."""
+        """The session that verbs use; raises as :attr:`managed_session`."""
         return self.managed_session.session
 
     @property
     def monitor(self) -> Monitor:
-        """Its monitor."""
+        """The monitor of the session."""
         return self.managed_session.monitor
 
     @property
     def kit(self) -> StartupKit:
-        """The startup kit of the session, also of one that has ended: why it did may be the question.
+        """The startup kit of the session, also of one that has ended, since the user may ask for the reason.
 
         Raises
         ------
         UsageError
-            There was none.
+            There has been no session.
         """
         managed = self.manager.current_session
         if managed is None:
@@ -90,12 +90,12 @@ class MagicsState:
 
     @property
     def kit_search_folders(self) -> list[str | Path]:
-        """The folders in which startup kits are looked for, besides around the notebook."""
+        """The folders in which startup kits are searched, besides those around the notebook."""
         own = [federation.folder / "kits" for federation in self.federations.values()]
         return [*self.config.kit_folders, *own]
 
     def find_kit_folders(self, timeout_s: float = 2.0) -> list[Path]:
-        """Return the folders of the startup kits that a name may mean."""
+        """Return the folders of the startup kits that a name may refer to."""
         return find_kit_folders(self.kit_search_folders, Path.cwd(), timeout_s)
 
     def find_job_id(self, id_or_name: str | None) -> str:
@@ -103,13 +103,13 @@ class MagicsState:
 
         Parameters
         ----------
-        word
+        id_or_name
             Its id, the beginning of its id, or its name; None for the last job.
 
         Raises
         ------
         UsageError
-            No job was named, and none was submitted or watched before.
+            No job was given, and none was submitted or watched before.
         JobNotFound
             No job, or more than one, has such an id or name.
         """
