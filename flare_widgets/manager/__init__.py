@@ -1,7 +1,7 @@
-"""Many sessions at once, each under a name, one of them current; and the startup kits that are at hand.
+"""Multiple named sessions, one of them current; and the available startup kits.
 
-Knows neither IPython nor widgets: the magics, the command line and views share it. What changes is a trait, so that
-whoever draws the sessions observes them.
+It depends on neither IPython nor widgets: the magics, the command line and views share it. Its state is in traits,
+which views of the sessions observe.
 """
 
 from .kits import FoundKit, find_kits, resolve_kit

@@ -1,4 +1,4 @@
-"""The startup kits of users that are at hand, found by looking into folders."""
+"""The available startup kits of users, found by searching folders."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..errors import ConfigError, FlareError
 from ..formatting.text import sanitize
 from ..kit import StartupKit
 
-_MAX_DEPTH = 4  # folders below the one that is looked into
-_MAX_FOLDERS = 3000  # that are looked into in all: the notebook may lie in a home folder
+_MAX_DEPTH = 4  # levels below the searched folder
+_MAX_FOLDERS = 3000  # the limit for a whole search: the notebook may be in a home folder
 _SEARCH_TIMEOUT_S = 2.0
 _SETTINGS_FILE = "fed_admin.json"
 _SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages", "venv", "startup"}
@@ -22,18 +22,18 @@ _SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages", "venv", "sta
 
 @dataclass(frozen=True)
 class FoundKit:
-    """A startup kit of a user, as it was found.
+    """A startup kit of a user, as found.
 
     Attributes
     ----------
     path
         Its folder.
     username, organization, role, address, project
-        Whose it is, for which server and federation; empty when it cannot be used. Fit to be shown.
+        The user, server and federation of the kit; empty if it cannot be used. Safe to display.
     expires_at
-        When the user's certificate ends (UTC).
+        The expiry of the user's certificate (UTC).
     problem
-        Why it cannot be used, in a sentence; empty when it can.
+        The reason why it cannot be used, in a sentence; empty if it can.
     """
 
     path: Path
@@ -47,27 +47,27 @@ class FoundKit:
 
     @property
     def name(self) -> str:
-        """The folder's name: mostly the user's."""
+        """The folder's name: mostly the user's name."""
         return self.path.name
 
 
 def find_kits(folders: Iterable[str | Path] = (), notebook_folder: str | Path | None = None) -> list[FoundKit]:
-    """Look for startup kits of users.
+    """Search for startup kits of users.
 
-    Kits of servers and sites are passed over. Hidden folders are not looked into, unless they are given; nor are
+    Kits of servers and sites are skipped. Hidden folders are not searched, unless they are given; nor are
     links to folders, nor more than a few thousand folders.
 
     Parameters
     ----------
     folders
-        Where kits are kept: each may be a kit itself, or have kits some folders below it.
-    around
-        The notebook's folder: it is looked into the same way, and so are ``kits`` and ``startup_kits`` beside it.
+        Folders of kits: each may be a kit itself, or have kits some levels below it.
+    notebook_folder
+        The notebook's folder: it is searched the same way, and so are ``kits`` and ``startup_kits`` beside it.
 
     Returns
     -------
     list of FoundKit
-        In the order they were found, each once.
+        In the order they were found, without duplicates.
     """
     return [_read_kit(path) for path in find_kit_folders(folders, notebook_folder)]
 
@@ -75,14 +75,14 @@ def find_kits(folders: Iterable[str | Path] = (), notebook_folder: str | Path | 
 def find_kit_folders(
     folders: Iterable[str | Path] = (), notebook_folder: str | Path | None = None, timeout_s: float = _SEARCH_TIMEOUT_S
 ) -> list[Path]:
-    """Return the folders of the startup kits of users, without reading them; arguments as of :func:`find_kits`.
+    """Return the folders of the startup kits of users, without reading them.
 
     Parameters
     ----------
-    folders, around
+    folders, notebook_folder
         See :func:`find_kits`.
-    seconds
-        How long to look at most.
+    timeout_s
+        Maximum duration of the search, in seconds.
     """
     places = [Path(folder).expanduser() for folder in folders]
     if notebook_folder is not None:
@@ -97,14 +97,14 @@ def find_kit_folders(
 
 
 def resolve_kit(path_or_name: str, known_folders: Sequence[Path]) -> Path:
-    """Return the kit that a user means: by a path, or by the name of a folder among the kits that were found.
+    """Return the kit that a user means: by a path, or by the folder name of a found kit.
 
     Parameters
     ----------
-    word
-        What the user said.
-    found
-        The folders of the kits at hand; see :func:`kit_folders`.
+    path_or_name
+        The user's input.
+    known_folders
+        The folders of the available kits; see :func:`find_kit_folders`.
 
     Raises
     ------
@@ -124,24 +124,24 @@ def resolve_kit(path_or_name: str, known_folders: Sequence[Path]) -> Path:
         raise ConfigError(
             f"there are {len(named)} startup kits called {sanitize(path_or_name)!r}: {places}. Give the folder"
         )
-    return path  # whoever reads it says what is wrong with it
+    return path  # the reader of the kit reports what is wrong with it
 
 
 class _SearchBudget:
-    """How much may still be looked at."""
+    """The remaining limits of a search."""
 
     def __init__(self, timeout_s: float) -> None:
         self._deadline = time.monotonic() + timeout_s
         self._remaining_folders = _MAX_FOLDERS
 
     def spend(self) -> bool:
-        """Whether one folder more may be looked into."""
+        """Return whether one more folder may be searched."""
         self._remaining_folders -= 1
         return self._remaining_folders >= 0 and time.monotonic() < self._deadline
 
 
 def _find_below(root: Path, budget: _SearchBudget) -> Iterator[Path]:
-    """The kits in a folder, those near first."""
+    """Yield the kits in a folder, nearest first."""
     level = [root]
     for depth in range(_MAX_DEPTH + 1):
         below: list[Path] = []

@@ -1,4 +1,4 @@
-"""A session with a name, and what goes with it."""
+"""A session with a name, and its related objects."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..kit import StartupKit
 from ..monitoring import Monitor
 
 _MAX_CACHED_JOBS = 500
-_CACHE_LIFETIME_S = 10.0  # seconds for which what the server said is taken for what it would say
+_CACHE_LIFETIME_S = 10.0  # seconds for which the server's replies are considered current
 
 
 class ManagedSession:
-    """A session with a name, its monitor, and what is remembered of its server to complete what a user types.
+    """A session with a name, its monitor, and cached data of its server for completing the user's input.
 
     Parameters
     ----------
@@ -30,16 +30,16 @@ class ManagedSession:
     kit
         The startup kit it was opened with.
     poll_interval
-        Of the monitor; see :class:`.Monitor`.
+        The monitor's poll interval; see :class:`.Monitor`.
 
     Attributes
     ----------
     last_job_id
         The job submitted, cloned or watched last; None before the first.
     jobs
-        The jobs as the server listed them last, newest first: `job_id` and `job_name`, hostile text.
+        The jobs in the server's last list, newest first: `job_id` and `job_name`, untrusted text.
     sites, studies
-        The names that the server said last.
+        The names in the server's last reply.
     """
 
     def __init__(self, name: str, session: Session, kit: StartupKit, poll_interval: float | None = None) -> None:
@@ -97,35 +97,35 @@ class ManagedSession:
             return ids[0]
 
     def cache_jobs(self, jobs: Sequence[Mapping[str, Any]]) -> None:
-        """Take note of jobs as ``list_jobs`` returns them; newest first."""
+        """Cache the jobs that ``list_jobs`` returned; newest first."""
         self.jobs = tuple(
             {key: str(job.get(key) or "") for key in ("job_id", "job_name")} for job in jobs[:_MAX_CACHED_JOBS]
         )
 
     def set_last_job(self, job_id: str, name: str = "") -> None:
-        """Take note of a new job, which is the last one from now on."""
+        """Record a job as the last one."""
         self.last_job_id = job_id
         others = [job for job in self.jobs if job["job_id"] != job_id]
         self.cache_jobs([{"job_id": job_id, "job_name": name}, *others])
 
     def cache_sites(self, clients: Sequence[ClientInfo]) -> None:
-        """Take note of the sites that are connected."""
+        """Cache the connected sites."""
         self.sites = tuple(sorted(sanitize(site.name) for site in clients))
 
     def cache_studies(self, reply: Mapping[str, Any]) -> None:
-        """Take note of studies as ``list_studies`` returns them."""
+        """Cache the studies that ``list_studies`` returned."""
         names = reply.get("studies")
         self.studies = tuple(sanitize(str(name)) for name in names) if isinstance(names, list) else ()
 
     def refresh_completions(self, timeout_s: float) -> None:
-        """Have the server asked for jobs, sites and studies, unless that was done a moment ago.
+        """Request jobs, sites and studies from the server, unless that was done a moment ago.
 
-        The answers are remembered when they come. What the server refuses, or what does not come, is left as it was.
+        The replies are cached when they arrive. Data that the server refuses or does not send stays as it was.
 
         Parameters
         ----------
         timeout_s
-            Seconds to wait for answers of which there was none before.
+            Seconds to wait for replies of a kind that was never received before.
         """
         if self.session.state is not SessionState.READY:
             return
@@ -139,7 +139,7 @@ class ManagedSession:
     def _refresh(
         self, kind: str, command: commands.Command[Any], store: Callable[[Any], None]
     ) -> concurrent.futures.Future[Any] | None:
-        """Ask the server, and return what to wait for if it has never answered this."""
+        """Send a query, and return its future if no reply to it was ever received."""
         now = time.monotonic()
         before = self._refreshes.get(kind)
         if before is not None and (not before[1].done() or now - before[0] < _CACHE_LIFETIME_S):
@@ -163,7 +163,7 @@ class ManagedSession:
         self.session.close()
 
     def matches(self, kit: StartupKit, study: str) -> bool:
-        """Whether it is open, and what a session with this kit in this study would be."""
+        """Return whether it is open, and equivalent to a session with this kit in this study."""
         return not self.session.closed and self._identity == make_identity(kit, study)
 
     def __repr__(self) -> str:
@@ -171,8 +171,8 @@ class ManagedSession:
 
 
 def make_identity(kit: StartupKit, study: str) -> tuple[object, ...]:
-    """What two sessions that are the same to a user have in common.
+    """Return the identity of a session: equal for sessions that are the same to a user.
 
-    Also the certificate: in a folder of the same name there may be the kit of another federation by now.
+    It includes the certificate: by now, a folder of the same name may hold the kit of another federation.
     """
     return kit.root, kit.address, kit.certificate, study

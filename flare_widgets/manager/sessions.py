@@ -22,20 +22,20 @@ _NAME_PATTERN = re.compile(r"[\w][\w.@:+/-]{0,99}")
 
 
 class SessionManager(traitlets.HasTraits):
-    """Many sessions at once, each under a name; one is current.
+    """Multiple named sessions, one of them current.
 
-    Sessions are closed by :meth:`close`, when the manager is forgotten, and when the process ends. Methods may be
-    called from any thread; observers are called in the thread that changed something.
+    Sessions are closed by :meth:`close`, when the manager is garbage-collected, and when the process ends. Methods may
+    be called from any thread; observers are called in the thread that made the change.
 
     Attributes
     ----------
     sessions : dict of str to ManagedSession
-        The sessions by their names, in the order they were opened; a new dict at each change, so that observers hear
-        of it. A session that ended by itself stays until it is closed: why it ended may be the question.
+        The sessions by name, in the order they were opened; a new dict at each change, so that observers are
+        notified. A session that ended by itself stays until it is closed, since the user may ask for the reason.
     current : str
-        The name of the one that is worked with; empty while there is none.
+        The name of the current session; empty if there is none.
     read_only : bool
-        Whether all sessions refuse what may change something; see :attr:`.Session.read_only`. It may be set.
+        True if all sessions refuse mutating commands; see :attr:`.Session.read_only`. Writable.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class SessionManager(traitlets.HasTraits):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.RLock()
-        self._sessions_by_name: dict[str, ManagedSession] = {}  # what the finalizer sees: it must not see this object
+        self._sessions_by_name: dict[str, ManagedSession] = {}  # for the finalizer, which must not hold this object
         weakref.finalize(self, _close_sessions, self._sessions_by_name)
 
     def open(
@@ -65,28 +65,28 @@ class SessionManager(traitlets.HasTraits):
     ) -> ManagedSession:
         """Open a session and make it the current one.
 
-        Asked for what is open already (the same kit, study and, if given, name), it is that session: a cell that
-        connects may run again, and views of the session live on.
+        If an equivalent session (the same kit, study and, if given, name) is open already, it is returned: a cell that
+        connects may run again, and views of the session stay live.
 
         Parameters
         ----------
         kit
             The startup kit: its folder, or the ``startup`` folder in it.
         name
-            What to call the session; when not given, user, server and study, such as ``admin@fl.example.org``.
+            The session's name; if not given, user, server and study, such as ``admin@fl.example.org``.
         study
             The study that submitted jobs belong to, and whose jobs are listed.
         timeout
             Seconds to keep trying.
         poll_interval
-            Seconds between two looks at a watched job; when not given, as often as something may have changed.
+            Seconds between two polls of a watched job; if not given, chosen by how often something may have changed.
 
         Raises
         ------
         InvalidArgumentError
-            The name cannot be one, or another session has it.
+            The name is invalid, or another session has it.
         FlareError
-            The session cannot be opened; see :func:`.connect`. Those that are open stay as they are.
+            The session cannot be opened; see :func:`.connect`. Other open sessions are not affected.
         """
         if name is not None and not _NAME_PATTERN.fullmatch(name):
             raise InvalidArgumentError(
@@ -108,7 +108,7 @@ class SessionManager(traitlets.HasTraits):
         kit: StartupKit | None = None,
         poll_interval: float | None = None,
     ) -> ManagedSession:
-        """Take over a session that is open, and make it the current one; parameters as of :meth:`open`.
+        """Take over an open session, and make it the current one; parameters as of :meth:`open`.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class SessionManager(traitlets.HasTraits):
         Raises
         ------
         InvalidArgumentError
-            There is none of this name.
+            There is no session of this name.
         """
         with self._lock:
             managed = self[name]
@@ -147,14 +147,14 @@ class SessionManager(traitlets.HasTraits):
             return managed
 
     def close(self, name: str | None = None) -> ManagedSession:
-        """Log out and close a session, the current one when no name is given. Jobs go on.
+        """Log out and close a session, the current one if no name is given. Jobs continue.
 
-        Afterwards none is current if it was: what comes next shall not reach another server by surprise.
+        If it was current, no session is afterwards: the next command must not reach another server by surprise.
 
         Raises
         ------
         InvalidArgumentError
-            There is none of this name, or none is current.
+            There is no session of this name, or none is current.
         """
         with self._lock:
             managed = self[self.current if name is None else name]
@@ -175,11 +175,11 @@ class SessionManager(traitlets.HasTraits):
 
     @property
     def current_session(self) -> ManagedSession | None:
-        """The session that is worked with; None while there is none."""
+        """The current session; None if there is none."""
         return self._sessions_by_name.get(self.current)
 
     def __getitem__(self, name: str) -> ManagedSession:
-        """Return the session of a name; InvalidArgumentError, with a suggestion, when there is none."""
+        """Return the session of this name; raise InvalidArgumentError, with a suggestion, if there is none."""
         found = self._sessions_by_name.get(name)
         if found is None:
             raise InvalidArgumentError(_describe_unknown_name(name, self._sessions_by_name))
@@ -189,7 +189,7 @@ class SessionManager(traitlets.HasTraits):
         return len(self._sessions_by_name)
 
     def __bool__(self) -> bool:
-        return True  # also one without sessions is a manager
+        return True  # a manager without sessions is truthy, too
 
     def __repr__(self) -> str:
         return f"<SessionManager {', '.join(self._sessions_by_name) or 'without sessions'}>"
@@ -222,7 +222,7 @@ class SessionManager(traitlets.HasTraits):
 
 
 def make_default_name(username: str, host: str, study: str) -> str:
-    """Return what a session is called when nobody gave it a name: ``admin@fl.example.org``, ``admin@localhost/heart``.
+    """Return the default name of a session: ``admin@fl.example.org``, ``admin@localhost/heart``.
 
     A user's name is mostly an e-mail address, whose host is not the server's.
     """
@@ -232,7 +232,7 @@ def make_default_name(username: str, host: str, study: str) -> str:
 
 
 def pick_free_name(name: str, taken: Iterable[str]) -> str:
-    """Return `name`, with a number behind it if it is taken."""
+    """Return `name`, with a number appended if it is taken."""
     names = set(taken)
     number, free = 1, name
     while free in names:
