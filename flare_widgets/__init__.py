@@ -66,7 +66,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for: whoever wants only the version should not pay for cryptography.
+    # Imported on demand: reading the version should not import cryptography.
     if name not in _HOMES:
         raise AttributeError(f"module 'flare_widgets' has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
