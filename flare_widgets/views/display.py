@@ -1,4 +1,4 @@
-"""Showing things in the notebook."""
+"""Functions that show views in the notebook."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def show_job(
     Parameters
     ----------
     watch
-        Who knows the job.
-    session, folder, keep
-        Who does what the user asks for, where downloads go, and whether it stays live; see :class:`JobView`.
+        The watch of the job.
+    session, folder, stay_live
+        The session for actions, the folder for downloads, and whether it stays live; see :class:`JobView`.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def show_system(session: Session, monitor: Monitor) -> SystemView:
     Parameters
     ----------
     session
-        Whom to ask, and who may act.
+        The session for queries and actions.
     monitor
         The monitor of that session.
 
@@ -57,7 +57,7 @@ def show_system(session: Session, monitor: Monitor) -> SystemView:
     Raises
     ------
     FlareError
-        The server could not be asked.
+        The server could not be queried.
     """
     watch = monitor.watch_system()
     watch.update(session.get_system_info())
@@ -72,11 +72,11 @@ def show_submit(session: Session, monitor: Monitor, folder: str | Path | None = 
     Parameters
     ----------
     session
-        With whom to submit, and in which study.
+        The session, and its study, for submitting jobs.
     monitor
         The monitor of that session.
     folder
-        A job folder, or where to look for one; the working directory when not given.
+        A job folder, or a folder to search for one; the working directory if not given.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def show_submit(session: Session, monitor: Monitor, folder: str | Path | None = 
 
 
 def show_session(session: Session) -> SessionBadge:
-    """Show a session in the caller's cell: whose it is, with which server, how it stands, when its certificate ends.
+    """Show a session in the caller's cell: its user, server and state, and the expiry of its certificate.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ def show_session(session: Session) -> SessionBadge:
 
 
 def show_sessions(manager: Manager) -> SessionSwitcher:
-    """Show all sessions in the caller's cell, to choose the one that is worked with, and to close them.
+    """Show all sessions in the caller's cell, to choose the current one, and to close them.
 
     Parameters
     ----------
     manager
-        The :class:`.SessionManager` that has them.
+        The :class:`.SessionManager` of the sessions.
 
     Returns
     -------

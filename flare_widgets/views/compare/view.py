@@ -1,4 +1,4 @@
-"""The view of several jobs beside each other."""
+"""The view of several jobs side by side."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _STATIC = Path(__file__).parents[1] / "static"
 
 
 class CompareView(LiveView):
-    """Several jobs beside each other: status, rounds, time, the best of each metric, and the metrics over the rounds.
+    """Several jobs side by side: status, rounds, time, the best of each metric, and the metrics over the rounds.
 
     Parameters
     ----------
     watches
-        Who know the jobs; two at least, eight at most.
-    keep
-        Whether the view stays live when all jobs have ended.
+        The watches of the jobs; two at least, eight at most.
+    stay_live
+        True if the view stays live when all jobs have ended.
 
     Attributes
     ----------
@@ -38,11 +38,11 @@ class CompareView(LiveView):
     headings, rows : list
         The table.
     metrics : list of dict
-        ``metric``, whether less is better (``smaller``), the points of each job (``lines``) and which is the ``best``.
+        ``metric``, ``smaller`` (true if lower is better), the points of each job (``lines``) and which is the ``best``.
     differences : list of str
-        The facts in which the jobs differ.
+        The properties in which the jobs differ.
     ended : bool
-        Whether there will be no news: all jobs have ended, or the view was frozen.
+        True if there will be no more updates: all jobs have ended, or the view was made static.
 
     Raises
     ------
@@ -101,10 +101,9 @@ class CompareView(LiveView):
 
 
 def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
-    """Return jobs beside each other; show it by its name at the end of a cell, or by ``show()``.
+    """Return jobs side by side; show them by naming the result at the end of a cell, or by ``show()``.
 
-    Jobs that run are followed; of those that have ended, the metrics are fetched from their results, which takes some
-    seconds.
+    Running jobs are followed; the metrics of ended ones are fetched from their results, which takes some seconds.
 
     Parameters
     ----------
@@ -140,7 +139,7 @@ def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Return jobs beside each other as an aligned table."""
+    """Return jobs side by side as an aligned table."""
     headings, rows = comparison_rows(comparison)
     widths = [max(display_width(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
     lines = [
@@ -151,7 +150,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def comparison_html(comparison: Comparison, now: float) -> str:
-    """Return jobs beside each other as HTML for a saved notebook, with a picture of each metric."""
+    """Return jobs side by side as HTML for a saved notebook, with a chart of each metric."""
     root, style = scoped_style("compare-static.css")
     headings, rows = comparison_rows(comparison)
     return (

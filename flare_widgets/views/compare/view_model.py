@@ -1,4 +1,4 @@
-"""Jobs side by side: how each went, and their metrics over each other. Pure."""
+"""Jobs side by side: the course of each, and their metrics in common charts. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ...monitoring.job.snapshot import JobSnapshot
 from ..job.timeline import STATUS_GLYPHS, status_category
 
 MAX_JOBS = 8
-"""Jobs that are compared at most: more lines in one chart are not told apart."""
+"""The most jobs that are compared: more lines in one chart cannot be told apart."""
 
 MAX_METRICS = 12
-"""Metrics that are compared at most."""
+"""The most metrics that are compared."""
 
-_MAX_POINTS_PER_LINE = 2000  # of a line; a chart has fewer pixels
+_MAX_POINTS_PER_LINE = 2000  # a chart has fewer pixels
 _LOWER_IS_BETTER = re.compile(r"loss|error|err\b|mse|mae|rmse|perplexity|divergence|distance|time", re.IGNORECASE)
 
 
@@ -31,7 +31,7 @@ class ComparedMetric:
     points
         Round and value; rounds are counted from 1.
     best_round, best
-        The best of them.
+        The best of these points.
     """
 
     points: tuple[tuple[int, float], ...]
@@ -41,20 +41,20 @@ class ComparedMetric:
 
 @dataclass(frozen=True)
 class ComparedJob:
-    """A job beside others. All texts are clean.
+    """A job in a comparison. All texts are sanitized.
 
     Attributes
     ----------
     label
-        What tells it from the others: its name, with the short id where names are the same.
+        The job's distinct label: its name, with the short id where names are the same.
     job_id, name, status, tone, glyph
-        The job, and which way it goes.
+        The job, and its severity.
     facts
-        What it is made of and how it went, by heading: ``workflow``, ``sites``, ``rounds``, ``time``.
+        Its configuration and course, by heading: ``workflow``, ``sites``, ``rounds``, ``time``.
     lines
         Its metrics by name.
     trouble
-        Why something is missing or stale; else empty.
+        The reason why something is missing or stale; else empty.
     """
 
     label: str
@@ -70,18 +70,18 @@ class ComparedJob:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Jobs beside each other.
+    """Jobs side by side.
 
     Attributes
     ----------
     jobs
-        In the order they were asked for.
+        In the requested order.
     metrics
-        The names of what can be compared, the jobs' own key metrics first.
-    smaller
-        Those of the metrics of which less is better.
+        The names of the metrics that can be compared, the jobs' own key metrics first.
+    lower_is_better
+        The metrics for which lower is better.
     differences
-        The facts in which the jobs differ.
+        The properties in which the jobs differ.
     """
 
     jobs: tuple[ComparedJob, ...]
@@ -90,21 +90,21 @@ class Comparison:
     differences: tuple[str, ...]
 
     def best(self, metric: str) -> tuple[int, float] | None:
-        """Return the best round of all jobs by a metric, and its value; None when no job has it."""
+        """Return the best round of all jobs by a metric, and its value; None if no job has the metric."""
         found = [(line.best_round, line.best) for job in self.jobs if (line := job.lines.get(metric)) is not None]
         better = min if metric in self.lower_is_better else max
         return better(found, key=lambda point: point[1]) if found else None
 
 
 def compare_snapshots(snapshots: Sequence[JobSnapshot], now: float) -> Comparison:
-    """Return jobs beside each other.
+    """Return a comparison of jobs.
 
     Parameters
     ----------
     snapshots
-        What is known about each of them; the first eight count.
+        The snapshots of the jobs; only the first eight are used.
     now
-        The time, for those that run.
+        The current time, for running jobs.
     """
     snapshots = snapshots[:MAX_JOBS]
     shown = [headline_metric(snapshot) for snapshot in snapshots]
@@ -123,7 +123,7 @@ def compare_snapshots(snapshots: Sequence[JobSnapshot], now: float) -> Compariso
 
 
 def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Return the headings and the rows of the table: a row a job, a column a fact and a column a metric's best."""
+    """Return the headings and the rows of the table: a row per job, a column per property and per metric's best."""
     facts = list(comparison.jobs[0].facts) if comparison.jobs else []
     headings = ["job", "status", *facts, *(f"best {metric}" for metric in comparison.metrics)]
     rows = []

@@ -1,7 +1,7 @@
-"""What a view offers to do: actions that ask before they destroy, say how far they are, and what came of them.
+"""The actions of a view: they ask before they destroy, report their progress, and show their results.
 
-A view has the trait ``actions``, a list of what :meth:`Actions.to_json` describes, and gives wishes to
-:meth:`Actions.wish`. The browser's half is ``js/src/core/actions.ts``.
+A view has the trait ``actions``, a list described by :meth:`Actions.to_json`, and passes messages to
+:meth:`Actions.handle_message`. The browser's half is ``js/src/lib/actions.ts``.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _BUSY_STATES = frozenset({"asked", "running"})
 
 
 class ActionContext:
-    """An action that is under way, as the function that does it sees it.
+    """A running action, as seen by the function that performs it.
 
     Attributes
     ----------
     arguments
-        What the browser sent along; not checked.
+        The arguments sent by the browser; not validated.
     cancelled
-        Whether the user wants it to end.
+        True if the user wants it to end.
     """
 
     def __init__(self, arguments: Mapping[str, Any], on_report: Callable[[str, float | None], None]) -> None:
@@ -41,11 +41,11 @@ class ActionContext:
         self._on_report = on_report
 
     def report(self, message: str, progress: float | None = None) -> None:
-        """Say how far it is: in words, and from 0 to 1 if that is known."""
+        """Report the progress: in words, and from 0 to 1 if known."""
         self._on_report(message, progress)
 
     def progress_callback(self, verb: str) -> Callable[[int, int], bool]:
-        """Return what the session's `progress` parameters take: it says how far a transfer is, and cancels it."""
+        """Return a callback for the session's `progress` parameters: it reports a transfer's progress or cancels it."""
 
         def tell(done: int, total: int) -> bool:
             of = f" of {format_size(total)}" if total else ""
@@ -59,30 +59,30 @@ class ActionContext:
 
 @dataclass(frozen=True)
 class Action:
-    """Something a view offers to do. Give `start` or `work`, whichever fits; the result becomes words by `outcome`.
+    """An action offered by a view. Give `start` or `run`, whichever fits; `describe_result` puts the result into words.
 
     Attributes
     ----------
     name, label
-        For the browser's message, and for the button.
+        The name in the browser's message, and the button's label.
     start
-        Begins it and returns at once, such as ``session.start(command)``; called in the thread that brings the wish.
-    work
-        Does it, and returns when it is done; called in a thread of its own.
-    outcome
-        What came of it, in words, from the result.
-    disabled_reasons
-        Why it is not possible now, in words; empty when it is. Asked often, and from any thread: it must not wait.
+        Begins it and returns at once, such as ``session.start(command)``; called in the thread of the message.
+    run
+        Performs it, and returns when it is done; called in a separate thread.
+    describe_result
+        Returns the result in words.
+    disabled_reason
+        Returns the reason why it is not possible now; empty if it is. Called often, from any thread: it must not wait.
     danger
-        Whether it destroys something.
+        True if it destroys something.
     confirm
-        The question to ask before it is done; empty for none.
+        The confirmation question; empty for none.
     type
-        The word that must be typed to say yes; empty for none.
+        The word that must be typed to confirm; empty for none.
     yes, no
         The labels of the answers.
     cancels
-        Whether it can be cancelled: `work` looks at :attr:`Doing.cancelled`.
+        True if it can be cancelled: `run` checks :attr:`ActionContext.cancelled`.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Action:
 
 @dataclass
 class _ActionState:
-    """How an action stands."""
+    """The state of an action."""
 
     state: str = "ready"
     message: str = ""
@@ -111,14 +111,14 @@ class _ActionState:
 
 
 class Actions:
-    """What a view offers to do, and how each of it stands.
+    """The actions of a view, and the state of each.
 
     Parameters
     ----------
-    offers
+    actions
         The actions, in the order they are shown.
-    changed
-        Called, from any thread and often, when :meth:`to_json` says something new: a view's `_request`.
+    on_change
+        Called, from any thread and often, if :meth:`to_json` has changed: a view's `_request_update`.
     """
 
     def __init__(self, actions: Sequence[Action], on_change: Callable[[], None]) -> None:
@@ -128,24 +128,24 @@ class Actions:
         self._lock = threading.RLock()
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return what the browser needs to know of each action.
+        """Return the browser's data of each action.
 
         Returns
         -------
         list of dict
             ``name, label, danger, confirm, type, yes, no, cancels`` as of :class:`Action`;
-            ``reason``: why it is grey, empty when it can be done;
-            ``state``: ``ready``, ``asked`` (the wish has arrived), ``running``, ``done`` or ``failed``;
-            ``words``: how far it is, what came of it, or why it failed;
-            ``progress``: from 0 to 1, None when not known;
-            ``turn``: grows with each wish the kernel has taken notice of.
+            ``reason``: the reason why it is disabled, empty if it is enabled;
+            ``state``: ``ready``, ``asked`` (the message has arrived), ``running``, ``done`` or ``failed``;
+            ``words``: its progress, its result, or the reason why it failed;
+            ``progress``: from 0 to 1, None if not known;
+            ``turn``: grows with each message the kernel has received.
         """
         with self._lock:
             return [self._describe(offer, self._states[name]) for name, offer in self._actions.items()]
 
     @property
     def outcomes(self) -> list[str]:
-        """What has come of the actions so far, in words."""
+        """The results of the actions so far, in words."""
         with self._lock:
             return [c.message for c in self._states.values() if c.state in ("done", "failed") and c.message]
 
@@ -154,11 +154,11 @@ class Actions:
         return self._states[name].state
 
     def is_busy(self, *names: str) -> bool:
-        """Whether one of some actions, or of all, is under way."""
+        """Return whether any of the named actions, or of all actions, is running."""
         return any(self._states[name].state in _BUSY_STATES for name in names or self._states)
 
     def reset(self, name: str) -> None:
-        """Forget what came of an action: it has no meaning any more."""
+        """Discard the result of an action that is no longer relevant."""
         with self._lock:
             course = self._states[name]
             if course.state in _BUSY_STATES or course.state == "ready":
@@ -167,12 +167,12 @@ class Actions:
         self._on_change()
 
     def handle_message(self, message: Mapping[str, Any]) -> bool:
-        """Take a message from the browser; return whether it is about an action.
+        """Handle a message from the browser; return whether it is about an action.
 
         Parameters
         ----------
         message
-            ``{"kind": "act", "action": name}``, with ``typed`` if a word must be, and ``arguments`` if there are
+            ``{"kind": "act", "action": name}``, with ``typed`` if a word must be typed, and ``arguments`` if there are
             any; or ``{"kind": "cancel", "action": name}``.
         """
         name = message.get("action")
@@ -192,7 +192,7 @@ class Actions:
             course.revision += 1
             if course.state in _BUSY_STATES:
                 return  # a second click; the first one counts
-            # The browser greys what is not possible, but it may not have heard of it yet.
+            # The browser disables impossible actions, but may not have received the news yet.
             refused = action.disabled_reason() or (
                 "" if not action.type or typed_text == action.type else "the word typed is another"
             )
@@ -254,7 +254,7 @@ class Actions:
             return
         what = str(error)
         if not isinstance(error, FlareError):
-            # Not one of the failures we know: its text alone may mean nothing to the user.
+            # An unexpected failure: its text alone may mean nothing to the user.
             log.error("%s failed", _label_as_verb(action), exc_info=error)
             what = f"{type(error).__name__}: {error}"
         self._finish(action_state, "failed", f"{_label_as_verb(action)} failed: {what}")

@@ -1,4 +1,4 @@
-"""A question, with a button for yes and one for no, that the running cell waits for the answer to."""
+"""A question with a yes and a no button, whose answer the running cell waits for."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _MAX_TEXT_CHARS = 500
 
 
 class ConfirmationView(LiveView):
-    """A question to the person at the notebook. Once answered, its static form says what the answer was.
+    """A question to the person at the notebook. Once answered, its static form shows the answer.
 
     Parameters
     ----------
     question
-        In full sentences: what will be done.
+        The question in full sentences: it says what will be done.
     yes, no
-        What the buttons say.
+        The labels of the buttons.
 
     Attributes
     ----------
     question, yes, no : str
-        The same, fit to be shown.
+        The same, safe to display.
     answer : bool or None
-        What was answered; None before it was.
+        The answer; None before there is one.
     """
 
     _esm = _STATIC / "confirm.js"
@@ -56,14 +56,14 @@ class ConfirmationView(LiveView):
 
         Parameters
         ----------
-        patience
-            Seconds until a front end must have shown it.
+        timeout_s
+            Seconds within which a front end must have shown it.
 
         Returns
         -------
         bool or None
-            The answer. None when no front end is heard while the cell runs, as of those that send what is clicked
-            behind it: there, it has to be asked otherwise.
+            The answer. None if no message of the front end arrives while the cell runs, as with front ends that queue
+            clicks behind the cell: there, it has to be asked otherwise.
         """
         self.show()
         try:

@@ -31,19 +31,19 @@ _MAX_SITES = 200
 def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
     """Return a job as HTML for a saved notebook.
 
-    It reads well without its style too (GitHub strips that): headline, facts, an ordered list of the steps, what
-    went wrong, a table of sites and rounds.
+    It reads well without its style too (GitHub strips that): headline, properties, an ordered list of the steps, the
+    failure, a table of sites and rounds.
 
     Parameters
     ----------
     snapshot
-        What is known about the job. Nothing in it is trusted.
+        The job's snapshot. Untrusted.
     now
-        The time the form is made, in seconds since the epoch: the age of the facts is counted to it.
+        The time the form is made, in seconds since the epoch: the age of the data is relative to it.
     zone
-        The time zone to show times in; this machine's when not given.
+        The time zone of the times; this machine's if not given.
     notes
-        Sentences to say besides: what was done to the job, and what can be.
+        Additional sentences: the actions performed on the job, and the possible ones.
     """
     life = steps(snapshot)
     moments = [step.at for step in life]
@@ -52,7 +52,7 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
     times = TimeFormatter([at for at in moments if at is not None], zone)
     root, style = scoped_style("job-static.css")
     drawn = build_view_model(snapshot, now)
-    # Where there is a matrix, it names the sites; only who could not be deployed to is told besides.
+    # If there is a matrix, it names the sites; only undeployable ones are listed separately.
     sites = [site for site in snapshot.sites if drawn.matrix is None or site.state == "failed"]
     return (
         template_environment()
@@ -89,15 +89,15 @@ def faults_html(
     Parameters
     ----------
     title
-        What the federation is called.
+        The federation's name.
     rows
         ``name, state, words, since`` of each process.
     now
         The time the form is made, in seconds since the epoch.
     ended
-        Whether the federation has ended.
+        True if the federation has ended.
     zone
-        The time zone to show times in; this machine's when not given.
+        The time zone of the times; this machine's if not given.
     """
     times = TimeFormatter([row["since"] for row in rows] + ([] if ended else [now]), zone)
     root, style = scoped_style("faults-static.css")
@@ -133,8 +133,8 @@ def _headline_facts(snapshot: JobSnapshot, now: float) -> list[str]:
 
 
 def _as_of(snapshot: JobSnapshot, now: float) -> float:
-    # A picture of a job that has not ended shows times as of the server's last answer: the time at which the
-    # picture was made says nothing about the job.
+    # A static form of a job that has not ended shows times as of the server's last answer: the time at which the
+    # form was made says nothing about the job.
     return now if snapshot.facts_at is None else snapshot.facts_at
 
 
@@ -185,12 +185,12 @@ def _site_context(site: SiteDeployment) -> dict[str, str]:
 
 
 class TimeFormatter:
-    """The times of one form: the day and the zone are said once where they are the same for all.
+    """The formatter of the times of one form: the day and the zone are shown once where they are the same for all.
 
     Attributes
     ----------
     common
-        What all times have in common, such as ``2026-11-23 (UTC+01:00)``; empty when it is nothing.
+        The common part of all times, such as ``2026-11-23 (UTC+01:00)``; empty if there is none.
     """
 
     def __init__(self, timestamps: Iterable[float], zone: tzinfo | None) -> None:
@@ -204,7 +204,7 @@ class TimeFormatter:
         self.common = " ".join([*shared, *({f"({o})" for o in offsets} if self._is_one_offset else ())])
 
     def format(self, at: float) -> dict[str, str]:
-        """Return a time as it is shown (``text``) and for machines (``iso``)."""
+        """Return a time as display text (``text``) and for machines (``iso``)."""
         when = self._to_local(at)
         if when is None:
             return {"text": "at an impossible time", "iso": ""}
@@ -226,9 +226,9 @@ def _format_utc_offset(when: datetime) -> str:
 
 
 def confirmation_html(question: str, answer: str) -> str:
-    """Return a question that was asked in a notebook, and what was answered, as HTML for a saved notebook."""
-    root, style = scoped_style("confirm-static.css")
-    template = template_environment().get_template("confirm.html.j2")
+    """Return a question that was asked in a notebook, and its answer, as HTML for a saved notebook."""
+    root, style = scoped_style("question-static.css")
+    template = template_environment().get_template("question.html.j2")
     return template.render(root=root, style=style, question=question, answer=answer)
 
 
@@ -245,12 +245,12 @@ def template_environment() -> jinja2.Environment:
 
 @functools.cache
 def scoped_style(name: str) -> tuple[str, Markup]:
-    """Return a class for the root of a form, and the style sheet for it.
+    """Return a class for the root of a form, and its style sheet.
 
-    A notebook may hold outputs of several versions of this package, and a style sheet in an output reaches the
-    whole page: each version's is bound to a class of its own.
+    A notebook may hold outputs of several versions of this package, and a style sheet in an output affects the
+    whole page: each version's is scoped to its own class.
     """
     css = (_HERE / "static" / name).read_text(encoding="utf-8").strip()
     root = f"flw-static-{hashlib.sha256(css.encode()).hexdigest()[:8]}"
-    # Ours, from the package: the only text that goes into the page as it is.
+    # Our own file, from the package: the only text that goes into the page unescaped.
     return root, Markup(css.replace("flw-static", root))  # noqa: S704

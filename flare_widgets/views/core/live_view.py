@@ -1,4 +1,4 @@
-"""What all live views have in common: they follow something, and leave their static form when it is over."""
+"""The base class of live views: they follow an object, and leave their static form when it is over."""
 
 from __future__ import annotations
 
@@ -15,33 +15,32 @@ from .output_handles import OutputHandles
 from .throttle import Throttle
 
 _MAX_MESSAGES_PER_S = 20
-"""Messages a second that one view sends at most; Jupyter drops messages silently when a kernel floods it."""
+"""The most messages a second of one view; Jupyter drops messages silently when a kernel floods it."""
 
 
 class LiveView(anywidget.AnyWidget):
-    """A view that follows something.
+    """A view that follows an object.
 
-    It takes no notice of the thread that brings the news: what it follows may be renewed anywhere, at any rate. It
-    sends only what changed, at most 20 times a second, and prints nothing. When what it shows is over, and when the
+    It is independent of the threads of its source: the source may change in any thread, at any rate. It
+    sends only changes, at most 20 times a second, and prints nothing. When the source is over, and when the
     kernel ends, every output that shows it is replaced by the static form, so that a saved notebook still shows it.
 
-    A subclass sets what it needs, then calls ``super().__init__()``, and says what it shows by `_state` and
-    `_mimebundle`. It calls `_request_update` (from any thread) when there is news, and `make_static` when there will
-    be no more.
+    A subclass sets its attributes, then calls ``super().__init__()``, and provides its content by `_state` and
+    `_mimebundle`. It calls `_request_update` (from any thread) on a change, and `make_static` after the last one.
 
     Attributes
     ----------
     sent_at : float
-        This machine's clock when the facts were sent, for a browser whose clock differs.
+        This machine's clock when the state was sent, for a browser whose clock differs.
     """
 
     _max_messages_per_s = _MAX_MESSAGES_PER_S
-    """Fewer for a view that sends other messages too."""
+    """A lower limit for a view that sends other messages too."""
 
     sent_at = traitlets.Float().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
-        # Traits are set from the monitor's thread, a timer's, and those that serve clicks and answers.
+        # Traits are set from the monitor's thread, a timer's, and those that handle clicks and answers.
         self._state_lock = threading.RLock()
         self._static_lock = threading.RLock()
         self._outputs = OutputHandles()
@@ -49,7 +48,7 @@ class LiveView(anywidget.AnyWidget):
         super().__init__(sent_at=time.time(), **self._state(), **traits)
         self.on_msg(self._on_message)
         self._throttle = Throttle(self._send_update, 1 / self._max_messages_per_s)
-        # A kernel that is shut down meanwhile still has the time to leave the static form.
+        # When the kernel is shut down, there is still time to leave the static form.
         atexit.register(self.make_static)
 
     def show(self) -> None:
@@ -57,9 +56,9 @@ class LiveView(anywidget.AnyWidget):
         self._outputs.show(*self._repr_mimebundle_(), is_returned=True)
 
     def make_static(self) -> None:
-        """Stop following and leave the static form of what is known in place of the live view.
+        """Stop following and replace the live view by the static form of its last state.
 
-        Happens by itself when there is nothing more to follow, and when the kernel is shut down. It may be called
+        Happens automatically when there is nothing more to follow, and when the kernel is shut down. It may be called
         from any thread, and more than once; when it returns, the static form is in place.
         """
         with self._static_lock:
@@ -73,10 +72,10 @@ class LiveView(anywidget.AnyWidget):
             atexit.unregister(self.make_static)
             self._outputs.replace(self._mimebundle())
 
-    # -- what a subclass gives -----------------------------------------------------------------------------
+    # -- provided by a subclass ----------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
-        """Return the traits that change together, as of now."""
+        """Return the current values of the traits that change together."""
         return {}
 
     def _mimebundle(self) -> dict[str, str]:
@@ -84,36 +83,36 @@ class LiveView(anywidget.AnyWidget):
         raise NotImplementedError
 
     def _is_finished(self) -> bool:
-        """Whether there is nothing more to follow."""
+        """Return whether there is nothing more to follow."""
         return False
 
     def _dispose(self) -> None:
-        """Give up what the view holds; called once, when it freezes."""
+        """Release the view's resources; called once, by :meth:`make_static`."""
 
     def _handle_message(self, message: dict[str, Any]) -> None:
-        """Do what the user asks for, a message from the browser by its ``kind``; the caller may not wait."""
+        """Handle a message from the browser, by its ``kind``; must not block."""
 
-    # -- what it calls -------------------------------------------------------------------------------------
+    # -- called by a subclass ------------------------------------------------------------------------------
 
     def _request_update(self) -> None:
-        """Take notice of news, soon. May be called from any thread."""
-        # Out of the context of the cell that made the view: what is sent in its name is lost when it has ended in a
-        # notebook that is executed without a screen, which listens to the cell that runs now.
+        """Schedule an update. May be called from any thread."""
+        # Outside the context of the cell that made the view: messages sent in its name are lost after its end in a
+        # notebook that is executed headlessly, which listens to the cell that runs now.
         contextvars.Context().run(self._update_or_finish)
 
     def _send_state(self) -> None:
         """Set the traits; the caller holds the lock."""
-        # One message for all: the time is that of the facts.
+        # One message for all traits: the time is that of the state.
         with self.hold_sync():
             self.sent_at = time.time()
             for name, value in self._state().items():
                 setattr(self, name, value)
 
-    # -- the machinery -------------------------------------------------------------------------------------
+    # -- internals -----------------------------------------------------------------------------------------
 
     def _update_or_finish(self) -> None:
-        # The last one does not wait its turn: who waits for the end must find the static form in place. In
-        # a notebook that is executed without a screen, what comes after the cell's end is lost.
+        # The last update is not throttled: callers that wait for the end must find the static form in place. In
+        # a notebook that is executed headlessly, messages after the cell's end are lost.
         if self._is_finished():
             self.make_static()
         else:
@@ -135,21 +134,21 @@ class LiveView(anywidget.AnyWidget):
         return self._mimebundle()["text/plain"]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        # The live view outranks the other forms where it can be drawn, so it is left out when it adds nothing.
+        # The live view outranks the other forms where it can be drawn, so it is omitted if it adds nothing.
         live = None if self._is_static or self.comm is None else super()._repr_mimebundle_(**kwargs)
         data, metadata = live or ({}, {})
         return {**data, **self._mimebundle()}, metadata
 
     def _ipython_display_(self) -> None:
-        # IPython would show the bundle too, but in an output that nobody could make static at the end.
+        # IPython would show the bundle too, but in an output that could not be made static at the end.
         if not self._outputs.was_already_shown():
             self._outputs.show(*self._repr_mimebundle_())
 
     @traitlets.observe("comm")
     def _enable_messages_during_cell(self, change: dict[str, Any]) -> None:
-        """Let clicks reach us while a cell is running.
+        """Receive clicks while a cell is running.
 
-        JupyterLab sends a widget's messages to a thread of their own (a subshell), but ipykernel 7.4 sends them
+        JupyterLab sends a widget's messages to a separate thread (a subshell), but ipykernel 7.4 sends them
         to the thread that used the widget last, which is the one a running cell blocks. Other versions do not
         have this method.
         """

@@ -1,4 +1,4 @@
-"""Plain values that read well as what a cell shows: still lists, dicts and text to whoever works with them."""
+"""Plain values that a cell displays readably: for code they are still lists, dicts and text."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _MAX_LINE_CHARS = 2000
 
 
 class LiveOnDisplay:
-    """A value that a cell shows as a live view, when there is one; assigned to a name, it is only the value.
+    """A value that a cell shows as a live view, if there is one; assigned to a name, it is only the value.
 
     Attributes
     ----------
-    live
-        Shows the view; None when the value's own forms are to be shown.
+    show_live
+        Shows the view; None to show the value's own forms.
     """
 
     show_live: Callable[[], object] | None = None
 
     def _ipython_display_(self) -> None:
         if self.show_live is None:
-            raise NotImplementedError  # by which IPython goes on to the other forms
+            raise NotImplementedError  # makes IPython try the other forms
         self.show_live()
 
 
@@ -37,11 +37,11 @@ class PrettyTable(LiveOnDisplay, list[dict[str, Any]]):
     Parameters
     ----------
     rows
-        The rows. Nothing in them is trusted.
+        The rows. Untrusted.
     headings
-        What to show of a row: by its key, the heading above the column.
-    empty
-        What to say when there is no row.
+        The columns to show: the heading by the key in a row.
+    empty_text
+        The text shown if there are no rows.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class PrettyTable(LiveOnDisplay, list[dict[str, Any]]):
 
 
 class PrettyDict(dict[str, Any]):
-    """What is known of something, by its name; shown as lines, what is inside of it indented."""
+    """Values by name; shown as lines, with nested values indented."""
 
     def __repr__(self) -> str:
         return "\n".join(_format_lines(self, "")) or "nothing"
 
 
 class PrettyText(str):
-    """Text of somebody else, shown as the text that it is, without what would act on a terminal."""
+    """Untrusted text, shown verbatim, without characters that would act on a terminal."""
 
     __slots__ = ()
 
@@ -100,12 +100,12 @@ class PrettyText(str):
 
 
 class PrettyTexts(dict[str, str]):
-    """Texts of several, such as logs; each is shown below the name of whose it is.
+    """Texts of several targets, such as logs; each is shown below the name of its target.
 
     Attributes
     ----------
     unavailable : dict of str to str
-        Why there is none, by the name of who has none.
+        The reason why a text is unavailable, by target.
     """
 
     def __init__(self, texts: Mapping[str, str], unavailable: Mapping[str, str] | None = None) -> None:

@@ -1,12 +1,12 @@
-"""Rows of a table, kept the same in every browser that shows it, by patches.
+"""Rows of a table, kept in sync by patches in every browser that shows it.
 
-A trait would send the whole table at each change, and store it in the notebook. A feed sends what changed, in
+A trait would send the whole table at each change, and store it in the notebook. A feed sends only changes, in
 messages with sequence numbers:
 
 ``{kind: "rows", feed, seq, set: [[key, row], ...], removed: [key, ...]}``
-    A patch: it makes the table `seq` out of the table ``seq - 1``.
+    A patch: it makes table `seq` from table ``seq - 1``.
 ``{kind: "rows", feed, seq, set, to: [token, ...], part, parts}``
-    A part of the whole table `seq`, for the browsers that asked for it by these tokens.
+    A part of the whole table `seq`, for the browsers that requested it with these tokens.
 ``{kind: "resync", feed, token}``
     From a browser: it has no table yet, or missed a patch (Jupyter drops messages when a kernel floods it).
 
@@ -23,30 +23,30 @@ from typing import Any
 from .throttle import Throttle
 
 MAX_MESSAGES_PER_S = 20
-"""Messages a second that a feed sends at most; what changes meanwhile comes together in one."""
+"""The most messages a second of a feed; changes in between are combined in one."""
 
 MAX_MESSAGE_BYTES = 500_000
-"""Bytes of rows in one message; one row alone may have more. A table that has more comes in several messages."""
+"""The most bytes of rows in one message; a single row may exceed it. A larger table is split into several messages."""
 
-_MAX_TOKENS = 50  # browsers that one whole table is for; a real notebook is open in two or three
+_MAX_TOKENS = 50  # browsers per whole table; a real notebook is open in two or three
 _MAX_TOKEN_CHARS = 64
 
 Message = dict[str, Any]
 
 
 class RowSync:
-    """A table by key, in the order in which its rows came.
+    """A table by key, in the order of insertion.
 
-    Nothing is sent before a browser has asked. All methods may be called from any thread.
+    Nothing is sent before a browser has asked for it. All methods may be called from any thread.
 
     Parameters
     ----------
     send
         Sends a message to all browsers: a widget's `send`.
     name
-        Tells the feeds of one widget from one another.
-    most
-        Messages a second at most; fewer for one that is not the only thing its widget sends.
+        Distinguishes the feeds of one widget.
+    max_messages_per_s
+        The most messages a second; fewer if its widget sends other messages too.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class RowSync:
         self._name = name
         self._lock = threading.Lock()
         self._rows: dict[str, Any] = {}
-        self._changed_keys: dict[str, None] = {}  # keys, in the order of the changes
+        self._changed_keys: dict[str, None] = {}  # an ordered set, in the order of the changes
         self._seq = 0
         self._tokens: list[str] = []
         self._full_table_messages: Iterator[Message] = iter(())
@@ -65,18 +65,18 @@ class RowSync:
 
     @property
     def rows(self) -> dict[str, Any]:
-        """The table as it is now."""
+        """The current table."""
         with self._lock:
             return dict(self._rows)
 
     @property
     def seq(self) -> int:
-        """The number of the last patch. Told in a trait too, it lets a browser see that it missed that one."""
+        """The number of the last patch. Sent in a trait too, it lets a browser see that it missed that one."""
         with self._lock:
             return self._seq
 
     def put(self, rows: Mapping[str, Any]) -> None:
-        """Add rows, or put them in the place of those with the same keys. A row is anything that JSON can say."""
+        """Add rows, or replace those with the same keys. A row is any JSON value."""
         with self._lock:
             for key, row in rows.items():
                 if key not in self._rows or self._rows[key] != row:
@@ -85,7 +85,7 @@ class RowSync:
         self._request_send()
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Remove rows, those of them that are there."""
+        """Remove those of the rows that exist."""
         with self._lock:
             for key in keys:
                 if key in self._rows:
@@ -94,12 +94,12 @@ class RowSync:
         self._request_send()
 
     def replace(self, rows: Mapping[str, Any]) -> None:
-        """Make these rows the whole table; only what differs is sent."""
+        """Replace the whole table by these rows; only the differences are sent."""
         self.remove([key for key in self.rows if key not in rows])
         self.put(rows)
 
     def handle_message(self, message: Any) -> bool:
-        """Serve a browser's message; return whether it was for this feed."""
+        """Handle a browser's message; return whether it was for this feed."""
         if not isinstance(message, dict) or message.get("kind") != "resync" or message.get("feed") != self._name:
             return False
         token = message.get("token")
@@ -112,14 +112,14 @@ class RowSync:
         return True
 
     def close(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._throttle.close()
 
     def _request_send(self) -> None:
         with self._lock:
             wanted = self._has_subscribers and bool(self._changed_keys)
             if not self._has_subscribers:
-                self._changed_keys.clear()  # the first who asks gets all of it
+                self._changed_keys.clear()  # the first request gets all of it
         if wanted:
             self._throttle.request()
 
@@ -162,7 +162,7 @@ class RowSync:
 
 
 def _split_into_chunks(rows: Iterable[tuple[str, Any]]) -> Iterator[list[list[Any]]]:
-    """The rows in lists that are small enough for a message each."""
+    """Yield lists of rows that are each small enough for a message."""
     chunk: list[list[Any]] = []
     room = MAX_MESSAGE_BYTES
     for key, row in rows:

@@ -6,7 +6,7 @@ import bisect
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree as ET  # to write only: it escapes
+from xml.etree import ElementTree as ET  # only for writing: it escapes
 
 from markupsafe import Markup
 
@@ -21,23 +21,23 @@ MARKER_SHAPES = (
     "M0 4.5L4.5 -3.5H-4.5Z",
     "M-1.5 -4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5V-1.5H-1.5Z",
 )
-"""The marks of the lines, as in js/src/core/series-style.ts."""
+"""The markers of the lines, as in js/src/lib/marks.ts."""
 
 DASH_PATTERNS = ("", "6 3", "2 3", "8 3 2 3")
 """The dashes and gaps of the lines, likewise."""
 
 COLOURS = ("#1976d2", "#e65100", "#388e3c", "#9c27b0", "#00897b", "#8d6e63")
-"""For a page that has lost the style sheet, light or dark; chart-base.css has those that follow the theme."""
+"""Colours for a page that has lost the style sheet, light or dark; those in chart-look.css follow the theme."""
 
 MAX_LINES = 12
-"""Lines that are drawn: with more, a picture that does not move tells none of them apart."""
+"""The most lines drawn: with more, a static chart tells none of them apart."""
 
 _WIDTH, _HEIGHT = 480.0, 190.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 10.0, 10.0, 24.0
-_MAX_MARKERS_PER_LINE = 30  # along a line
-_MAX_POINTS_PER_LINE = 400  # of a line: fewer pixels are there
+_MAX_MARKERS_PER_LINE = 30  # per line
+_MAX_POINTS_PER_LINE = 400  # per line: a chart has fewer pixels
 _MAX_NAME_CHARS = 60  # characters
-_MIN_DIVISOR = 1e-300  # a float that can be divided by
+_MIN_DIVISOR = 1e-300  # the smallest float that can be divided by
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class ChartLine:
     Attributes
     ----------
     name
-        What the legend says. Hostile text.
+        The name in the legend. Untrusted text.
     points
-        Pairs of place and value. Where a value is not finite, the line has a gap.
+        Pairs of position and value. If a value is not finite, the line has a gap.
     bold
-        Whether it is the one that the others are compared with.
+        True for the line that the others are compared with.
     """
 
     name: str
@@ -61,14 +61,14 @@ class ChartLine:
 
 @dataclass(frozen=True)
 class ChartMark:
-    """A point to mark.
+    """A marked point.
 
     Attributes
     ----------
     x, y
-        Where.
-    words
-        Why: ``best``.
+        The position.
+    label
+        The reason for the mark: ``best``.
     """
 
     x: float
@@ -87,23 +87,23 @@ def line_chart(
 ) -> Markup:
     """Return a chart as a ``figure`` with an inline SVG and a legend in words.
 
-    Lines differ by dashes and marks, not by colour alone. The legend has their last values: it says what matters
+    Lines differ by dashes and markers, not by colour alone. The legend has their last values, which remain readable
     where SVG is not shown (GitHub).
 
     Parameters
     ----------
     lines
-        What to draw, the most important first; `MAX_LINES` of them are drawn, the others counted.
+        The lines, the most important first; `MAX_LINES` of them are drawn, the others counted.
     title
-        What the chart is about. Hostile text.
+        The title of the chart. Untrusted text.
     x_label
-        What the places are.
-    log
-        Whether the values are on a logarithmic scale; values that are not above 0 are gaps then.
+        The label of the x axis.
+    log_scale
+        True for a logarithmic scale of the values; values that are not above 0 are gaps then.
     mark
         A point to mark.
-    more
-        How many lines there are besides.
+    hidden_count
+        The number of additional lines that are not in `lines`.
     """
     shown = [
         ChartLine(sanitize(line.name, _MAX_NAME_CHARS), _drawable_points(line.points, log_scale), line.bold)
@@ -132,7 +132,7 @@ def line_chart(
         notes.append("no values")
     if notes:
         ET.SubElement(figure, "p", {"class": "flw-chart-note"}).text = " · ".join(notes)
-    # Written by ElementTree, which has escaped all that came from outside.
+    # Written by ElementTree, which has escaped all external text.
     return Markup(ET.tostring(figure, encoding="unicode", short_empty_elements=False))  # noqa: S704
 
 
@@ -140,7 +140,7 @@ def line_chart(
 
 
 def ticks(low: float, high: float, max_count: int = 5) -> list[float]:
-    """Return at most `most` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten."""
+    """Return at most `max_count` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten."""
     if not low < high:
         return [low]
     if not math.isfinite(high - low):
@@ -150,13 +150,13 @@ def ticks(low: float, high: float, max_count: int = 5) -> list[float]:
         step = factor * power
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first < max_count:
-            # Numbers that are very near to one another are the same when they are rounded.
+            # Numbers that are very close to one another are equal after rounding.
             return sorted({float(f"{n * step:.12g}") for n in range(first, last + 1)})
     return [low]
 
 
 def log_ticks(low: float, high: float, max_count: int = 6) -> list[float]:
-    """Return at most `most` numbers from `low` to `high`, both above 0: powers of ten, or what lies between them."""
+    """Return at most `max_count` numbers from `low` to `high`, both above 0: powers of ten, or numbers between them."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     stride = max(1, math.ceil((last - first) / max_count))
     for factors in ((1, 2, 5), (1, 3), (1,)) if stride == 1 else ((1,),):
@@ -168,7 +168,7 @@ def log_ticks(low: float, high: float, max_count: int = 6) -> list[float]:
 
 
 def format_tick(value: float, digits: int = 4) -> str:
-    """Return a number at an axis, without the zeros that say nothing: ``0.6``, ``20``, ``1e+09``."""
+    """Return an axis label without superfluous zeros: ``0.6``, ``20``, ``1e+09``."""
     size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.{digits - 2}g}"
@@ -177,7 +177,7 @@ def format_tick(value: float, digits: int = 4) -> str:
 
 
 def tick_labels(values: Sequence[float]) -> list[str]:
-    """Return the numbers at one axis: with as many digits as it takes to tell them apart."""
+    """Return the labels of one axis: with as many digits as it takes to tell them apart."""
     labels: list[str] = []
     for digits in range(4, 13):
         labels = [format_tick(value, digits) for value in values]
@@ -187,7 +187,7 @@ def tick_labels(values: Sequence[float]) -> list[str]:
 
 
 def _downsample(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return points for a line that looks the same: of each stretch its lowest and its highest."""
+    """Return fewer points for a line that looks the same: the lowest and the highest of each stretch."""
     if len(points) <= _MAX_POINTS_PER_LINE:
         return list(points)
     stride = math.ceil(2 * len(points) / _MAX_POINTS_PER_LINE)
@@ -204,13 +204,13 @@ def _drawable_points(points: Iterable[tuple[float, float]], log_scale: bool) -> 
 
 
 def _gap_positions(points: Iterable[tuple[float, float]], log_scale: bool) -> list[float]:
-    """Return the places that have no value to draw."""
+    """Return the positions that have no value to draw."""
     points = [point for point in points if math.isfinite(point[0])]
     return sorted({x for x, _ in points} - {x for x, _ in _drawable_points(points, log_scale)})
 
 
 def _axis_range(values: Sequence[float], log_scale: bool) -> tuple[float, float]:
-    """Return the lowest and the highest value that the axis reaches: a little more than there is."""
+    """Return the lowest and the highest value of the axis: slightly beyond the data."""
     low, high = min(values), max(values)
     if log_scale:
         return (low / 1.5, high * 1.5) if low / 1.5 > 0 and math.isfinite(high * 1.5) else (low, high)
@@ -219,7 +219,7 @@ def _axis_range(values: Sequence[float], log_scale: bool) -> tuple[float, float]
 
 
 class _Scale:
-    """Turns values into places from `start` to `end`."""
+    """A mapping of values to positions from `start` to `end`."""
 
     def __init__(self, low: float, high: float, start: float, end: float, log_scale: bool = False) -> None:
         self._log_scale = log_scale
@@ -228,7 +228,7 @@ class _Scale:
 
     def __call__(self, value: float) -> float:
         value = math.log10(value) if self._log_scale else value
-        # Halves, because the difference of two numbers may be larger than any number.
+        # Halves, because the difference of two numbers may overflow.
         whole = self._high / 2 - self._low / 2
         share = (value / 2 - self._low / 2) / whole if whole else 0.5
         return round(self._start + (self._end - self._start) * share, 1)
@@ -276,7 +276,7 @@ def _add_plot(
     for value in ticks(left, right, 9):
         if value == int(value) or left == right:
             _add_text(svg, format_tick(value), across(value), _HEIGHT - 8, "middle")
-    # The important ones last, above the others.
+    # The important ones last, on top of the others.
     for index, line in sorted(enumerate(lines), key=lambda item: (item[1].bold, -item[0])):
         _add_line(svg, index, line, gaps_by_line[index], across, up)
     if mark is not None:
@@ -292,7 +292,7 @@ def _add_line(
     places = [(x_scale(x), y_scale(y)) for x, y in points]
     group = ET.SubElement(svg, "g", _colour_attributes(index))
     if len(places) > 1:
-        # How many gaps lie before each point: a line goes on where that stays the same.
+        # The number of gaps before each point: a line continues where that stays the same.
         before = [bisect.bisect(gaps, x) for x, _ in points]
         steps = zip(places, before, [-1, *before], strict=False)
         path = "".join(f"{'L' if gap == last else 'M'}{x:g} {y:g}" for (x, y), gap, last in steps)

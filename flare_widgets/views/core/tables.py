@@ -1,4 +1,4 @@
-"""Lists that read well where they are shown: still plain lists of dicts."""
+"""Lists that are displayed readably: for code they are still plain lists of dicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER submits one"
 
 
 class JobTable(LiveOnDisplay, list[dict[str, Any]]):
-    """Jobs as ``Session.list_jobs`` returns them, drawn as a table."""
+    """Jobs as ``Session.list_jobs`` returns them, shown as a table."""
 
     def __repr__(self) -> str:
         return job_table.format_text_table(self) if self else _NO_JOBS_TEXT

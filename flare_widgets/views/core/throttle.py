@@ -1,4 +1,4 @@
-"""Many wishes to send something become few messages."""
+"""Throttling of many update requests to few messages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable
 class Throttle:
     """Call a function soon after each request, but not more often than once an interval.
 
-    The first request is served at once and in the thread that makes it. One that comes too early is served when
-    the interval is over, from a short-lived thread, and stands for all that came meanwhile; so the newest state
+    The first request is served at once and in the requesting thread. One that comes too early is served when
+    the interval is over, from a short-lived thread, together with all that came meanwhile; so the newest state
     is always sent, and never late by more than the interval. The function is never run by two threads at once.
 
     Parameters
     ----------
     send
-        What to call. It must look up for itself what there is to send; when it returns True there is more, and it is
-        called once more after the interval.
-    interval
+        The function to call. It must look up the data to send itself; if it returns True there is more to send, and it
+        is called once more after the interval.
+    interval_s
         Seconds between two calls.
     """
 
@@ -33,7 +33,7 @@ class Throttle:
         self._closed = False
 
     def request(self) -> None:
-        """Ask for a call of `send`."""
+        """Request a call of `send`."""
         with self._lock:
             if self._closed or self._timer is not None:
                 return
@@ -48,7 +48,7 @@ class Throttle:
         self._call()
 
     def close(self) -> None:
-        """Serve no more requests; what was asked for and not yet sent is dropped."""
+        """Stop serving requests; pending ones are dropped."""
         with self._lock:
             self._closed = True
             if self._timer is not None:

@@ -1,4 +1,4 @@
-"""Who looks at a view now: what nobody sees need not be asked for. The browser's half is ``js/src/core/visibility.ts``."""
+"""Visibility of a view: hidden data need not be polled. The browser's half is ``js/src/lib/visible.ts``."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LEASE_S = 60.0
-"""Seconds for which a browser's word counts; one that is there repeats it three times as often."""
+"""Seconds for which a browser's message is valid; the browser repeats it three times as often."""
 
-_MAX_DISPLAYS = 100  # displays of one view
-_PENDING_DISPLAY = ""  # a display that is to come; its own name is not known yet
+_MAX_DISPLAYS = 100  # per view
+_PENDING_DISPLAY = ""  # the key of an expected display, whose own name is not known yet
 
 
 class VisibilityTracker:
-    """The displays of one view that are in sight.
+    """The visible displays of one view.
 
     Parameters
     ----------
-    changed
-        Called with whether anybody looks, from any thread, when that changes.
-    lease
-        Seconds for which a display counts after its last word.
+    on_change
+        Called with True if any display is visible, else False, from any thread, when that changes.
+    lease_s
+        Seconds for which a display counts as visible after its last message.
     """
 
     def __init__(self, on_change: Callable[[bool], None], lease_s: float = LEASE_S) -> None:
@@ -35,18 +35,18 @@ class VisibilityTracker:
         self._closed = False
 
     def handle_message(self, message: Mapping[str, Any]) -> bool:
-        """Take a message from the browser; return whether it was about this.
+        """Handle a message from the browser; return whether it was about visibility.
 
         Parameters
         ----------
-        wish
-            ``{"kind": "visible", "display": a word of the display's own, "on": bool}``.
+        message
+            ``{"kind": "visible", "display": the display's unique name, "on": bool}``.
         """
         if message.get("kind") != "visible":
             return False
         display = str(message.get("display"))[:100]
         with self._lock:
-            self._expires_at.pop(_PENDING_DISPLAY, None)  # it has spoken
+            self._expires_at.pop(_PENDING_DISPLAY, None)  # the expected display has reported
             if message.get("on") is True and not self._closed and len(self._expires_at) < _MAX_DISPLAYS:
                 self._expires_at[display] = time.monotonic() + self._lease_s
             else:
@@ -55,11 +55,11 @@ class VisibilityTracker:
         return True
 
     def expect_display(self) -> None:
-        """Count one that has not spoken yet, for as long as a word counts: a view was made and will be shown."""
+        """Count an expected display as visible for one lease: a view was made and will be shown."""
         self.handle_message({"kind": "visible", "display": _PENDING_DISPLAY, "on": True})
 
     def close(self) -> None:
-        """Nobody looks any more."""
+        """Count no display as visible any more."""
         with self._lock:
             self._closed = True
             self._expires_at.clear()

@@ -1,4 +1,4 @@
-"""The live view of a local federation's processes, with buttons to harm them and to undo it."""
+"""The live view of a local federation's processes, with buttons to inject faults and to undo them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _STATIC = Path(__file__).parents[1] / "static"
 
 @dataclass(frozen=True)
 class ProcessRow:
-    """How one process is, and what can be done to it.
+    """The state of one process, and the faults that can be injected into it.
 
     Attributes
     ----------
     name
-        ``server``, or the site's.
+        ``server``, or the site's name.
     state, words
-        ``running``, ``paused``, ``slow``, ``killed`` or ``down``; and that in words: ``stands still``.
+        ``running``, ``paused``, ``slow``, ``killed`` or ``down``; and the same in words.
     since
-        When this began, in seconds since the epoch.
+        The start of this state, in seconds since the epoch.
     disabled_reasons
-        For each fault why it makes no sense now; empty when it does.
+        For each fault the reason why it makes no sense now; empty if it does.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ProcessRow:
     disabled_reasons: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the browser draws; :attr:`disabled_reasons` goes with the actions."""
+        """Return the browser's data; :attr:`disabled_reasons` is part of the actions."""
         return {
             "name": sanitize(self.name, 64),
             "state": sanitize(self.state, 20),
@@ -53,28 +53,28 @@ class ProcessRow:
 
 
 class FaultBoard(Protocol):
-    """What the view needs of a federation."""
+    """The view's interface to a federation."""
 
     @property
     def title(self) -> str:
-        """What the federation is called."""
+        """The federation's name."""
 
     @property
     def faults(self) -> Mapping[str, str]:
-        """What can be done, and what a button for it says."""
+        """The available faults, each with its button label."""
 
     def rows(self) -> Sequence[ProcessRow]:
-        """Return how its processes are, quickly; none when it has ended."""
+        """Return the states of its processes, quickly; none if it has ended."""
 
     def inject(self, fault: str, process: str) -> str:
-        """Do something to a process, and return in words how it is then."""
+        """Inject a fault into a process, and return the resulting state in words."""
 
 
 class FaultsView(LiveView):
-    """The processes of a local federation, each with how it is and with buttons: Kill, Pause, Slow down, Bring back.
+    """The processes of a local federation, each with its state and buttons: Kill, Pause, Slow down, Bring back.
 
-    It asks how they are while somebody looks at it, once a second. When the federation has ended, its static form
-    takes its place.
+    While it is visible, it polls the states once a second. When the federation has ended, it is replaced by its
+    static form.
 
     Parameters
     ----------
@@ -84,12 +84,12 @@ class FaultsView(LiveView):
     Attributes
     ----------
     title : str
-        What the federation is called.
+        The federation's name.
     rows : list of dict
         ``name, state, words, since`` of each process; ``actions`` as :meth:`.Actions.to_json` describes them, whose
         names are the fault, a space and the process.
     sentence : str
-        All of it in one sentence.
+        A summary in one sentence.
     """
 
     _esm = _STATIC / "faults.js"
@@ -110,7 +110,7 @@ class FaultsView(LiveView):
 
     def _state(self) -> dict[str, Any]:
         rows = tuple(self._board.rows())
-        # What was seen last is what the static form shows of a federation that has ended.
+        # The last rows are what the static form shows of a federation that has ended.
         self._last_rows = rows or self._last_rows
         actions = {} if self._is_static or not rows else self._actions_json(rows)
         return {
@@ -151,7 +151,7 @@ class FaultsView(LiveView):
             f"{fault} {process}",
             label,
             run=lambda _: self._board.inject(fault, process),
-            # The row says how it is now.
+            # The row shows the resulting state.
             describe_result=lambda _: "",
             disabled_reason=lambda: self._disabled_reason(fault, process),
         )
@@ -172,7 +172,7 @@ class FaultsView(LiveView):
 
 
 def describe(title: str, rows: Sequence[ProcessRow]) -> str:
-    """Say in one sentence how a federation is: ``local: site-1 stands still, 2 run``. Pure."""
+    """Describe the state of a federation in one sentence. Pure."""
     name = sanitize(title, 64)
     if not rows:
         return f"{name}: has ended"

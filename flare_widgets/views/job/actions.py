@@ -1,4 +1,4 @@
-"""What can be done to a job from its view."""
+"""The actions of a job's view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class JobSession(permissions.PermissionSource, Protocol):
-    """What a view of a job needs of a session."""
+    """The interface of a session that a job's view needs."""
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it."""
@@ -34,15 +34,15 @@ class JobActions(Actions):
     Parameters
     ----------
     session
-        Who does it.
+        The session that performs them.
     job_id
         The job.
-    snapshot
-        Returns what is known about it now.
-    changed
+    get_snapshot
+        Returns the current snapshot.
+    on_change
         See :class:`.Actions`.
     folder
-        Where downloads go; the session's `download_dir` when not given.
+        The folder for downloads; the session's `download_dir` if not given.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class JobActions(Actions):
         super().__init__(offers, on_change)
 
     def refresh(self) -> None:
-        """Take notice of a new snapshot: that abort was requested means nothing once the status has changed."""
+        """Process a new snapshot: "abort requested" is obsolete once the status has changed."""
         if self._get_snapshot().status != self._status_at_abort:
             self.reset("abort")
 

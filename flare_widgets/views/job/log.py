@@ -1,8 +1,8 @@
-"""The logs of a job for its view: read only while somebody looks, and only what is new.
+"""The logs of a job for its view: read only while visible, and only the new lines.
 
-The browser asks, about once a second for as long as the log is open and in sight, by the number of the line it wants
-next; the kernel answers with what it has from there on, and asks the server if it is time to. A browser that is gone,
-or hidden, asks for nothing, and then nothing is read. The browser's half is ``js/src/job/log``.
+The browser asks, about once a second for as long as the log is open and visible, by the number of the line it wants
+next; the kernel answers with the lines it has from there on, and asks the server if it is time to. A browser that is
+gone, or hidden, does not ask, and then nothing is read. The browser's half is ``js/src/lib/log``.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from ..core.throttle import Throttle
 
 T = TypeVar("T")
 
-_READ_INTERVAL_S = 0.9  # seconds between two looks at a log; the browser asks once a second
-_SLOW_READ_INTERVAL_S = 5.0  # after a failure, and where each look costs as much as all of the log
+_READ_INTERVAL_S = 0.9  # seconds between two reads of a log; the browser asks once a second
+_SLOW_READ_INTERVAL_S = 5.0  # after a failure, and if each read costs as much as the whole log
 _MAX_MESSAGES_PER_S = 20  # a second
 _MAX_MESSAGE_BYTES = 250_000  # of lines in a message
-_MAX_LOGS = 4  # that are kept at a time
+_MAX_LOGS = 4  # kept at a time
 
 _epochs = itertools.count(1)
 
 
 class _OpenLog:
-    """One log, and when it was looked at."""
+    """One log, and the time of its last read."""
 
     def __init__(self, job_id: str, target: str) -> None:
         self.log = JobLog(job_id, target)
         self.epoch = next(_epochs)
         self.last_read_at = float("-inf")
         self.is_reading = False
-        self.requested_line: int | None = None  # the line the browser wants next, while it waits for an answer
+        self.requested_line: int | None = None  # the next line for the browser, while it waits for an answer
 
 
 class LogFeed:
@@ -50,10 +50,10 @@ class LogFeed:
     ----------
     job_id
         The job.
-    ask
+    send_command
         Sends a command without waiting: a session's `start`.
-    snapshot
-        Returns what is known about the job now: who takes part, and whether it has ended.
+    get_snapshot
+        Returns the job's current snapshot, with its participants and whether it has ended.
     send
         Sends a message to the browser.
     """
@@ -69,24 +69,24 @@ class LogFeed:
         self._send_command = send_command
         self._get_snapshot = get_snapshot
         self._send = send
-        self._open_logs: dict[str, _OpenLog] = {}  # the one asked for last is the last one
+        self._open_logs: dict[str, _OpenLog] = {}  # in the order of requests, the last one last
         self._lock = threading.RLock()
         self._throttle = Throttle(self._send_next, 1 / _MAX_MESSAGES_PER_S)
 
     def handle_message(self, message: Mapping[str, Any]) -> bool:
-        """Take a message from the browser; return whether it is about logs.
+        """Handle a message from the browser; return whether it is about logs.
 
         Parameters
         ----------
         message
             ``{"kind": "log", "target": name, "since": number, "epoch": number}``: the next line it wants, of the log
-            it has (0 when it has none).
+            it has (0 if it has none).
 
         Notes
         -----
         The answer, to all browsers that show the view: ``{"kind": "log", "target", "epoch", "first", "lines",
         "levels", "more", "kept_from", "left_out", "state", "words"}``. Lines are numbered from `first`; another epoch
-        is another reading of the log, with other numbers; `more` says that there are more lines already; `kept_from`
+        is another reading of the log, with other numbers; `more` is true if there are more lines already; `kept_from`
         is the first line that the kernel still has. The rest is as of :class:`.JobLog`.
         """
         if message.get("kind") != "log":
@@ -105,7 +105,7 @@ class LogFeed:
         return True
 
     def close(self) -> None:
-        """Send nothing more, and forget all lines."""
+        """Stop sending, and discard all lines."""
         self._throttle.close()
         with self._lock:
             self._open_logs.clear()
@@ -121,13 +121,13 @@ class LogFeed:
         return reading
 
     def _read_if_due(self, open_log: _OpenLog) -> bool:
-        """Ask for what is new, if it is time to; return whether an answer will come of it."""
+        """Ask for new lines, if it is time to; return whether an answer will follow."""
         log = open_log.log
         pace = _SLOW_READ_INTERVAL_S if log.has_error or (log.is_expensive and log.lines) else _READ_INTERVAL_S
         if open_log.is_reading:
             return True
         if open_log.requested_line is not None and open_log.requested_line < log.next_number:
-            return False  # what is there goes first
+            return False  # existing lines are sent first
         if not log.needs_followup and time.monotonic() - open_log.last_read_at < pace:
             return False
         command = log.next_command()

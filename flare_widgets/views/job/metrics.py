@@ -1,4 +1,4 @@
-"""What a job's view draws of its metrics: a chart each, or words where there is not enough for one. Pure."""
+"""The metrics in a job's view: a chart each, or words if there is not enough data for one. Pure."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ...monitoring.job.snapshot import JobSnapshot
 from ..core.svg_chart import ChartLine, ChartMark, line_chart
 
 MAX_METRICS = 12
-"""Metrics that a view offers; the rest is counted."""
+"""The most metrics in a view; the rest is counted."""
 
 MAX_SITES = 40
-"""Sites with a line in the chart of a metric; the rest is counted."""
+"""The most sites with a line in the chart of a metric; the rest is counted."""
 
 ALL_SITES_LABEL = "all together"
-"""What the aggregate over all sites is called."""
+"""The label of the aggregate over all sites."""
 
 _MAX_POINTS = 8000  # of all lines, in one message to a browser
-_MIN_POINTS_PER_LINE = 50  # of a line, however many there are
+_MIN_POINTS_PER_LINE = 50  # for any number of lines
 _MAX_NAME_CHARS = 60  # characters
-_MAX_VALUES_IN_TEXT = 4  # values that are told in words
+_MAX_VALUES_IN_TEXT = 4  # values that are listed in words
 
 
 @dataclass(frozen=True)
 class MetricLine:
-    """The values of one site, or of all together: pairs of round (counted from 1) and value."""
+    """The values of one site, or of the aggregate: pairs of round (counted from 1) and value."""
 
     name: str
     points: tuple[tuple[int, float], ...]
@@ -46,17 +46,17 @@ class Metric:
     Attributes
     ----------
     name
-        Its name. All text is clean and bounded; for HTML it must still be escaped.
+        Its name. All text is sanitized and bounded; for HTML it must still be escaped.
     words
         The newest values in words.
     lines
-        That of all sites together first.
+        The lines, that of all sites together first.
     more
-        How many sites have no line here.
+        The number of sites that have no line here.
     best
-        The best round (counted from 1) and its value; None when the job does not choose by this metric.
+        The best round (counted from 1) and its value; None if the job does not choose by this metric.
     every
-        Each how many rounds a point is shown, counted back from the newest: 1 unless there are very many.
+        The step in rounds between the points shown, counted back from the newest: 1 unless there are very many.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Metric:
 
     @property
     def drawable(self) -> bool:
-        """Whether there is something to draw: a line needs two points."""
+        """True if there is something to draw: a line needs two points."""
         return any(len(line.points) > 1 for line in self.lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Metric:
 
 
 def build_metrics(snapshot: JobSnapshot) -> tuple[Metric, ...]:
-    """Return the metrics to draw, the one that stands for the job first."""
+    """Return the metrics to draw, the job's main metric first."""
     by_name: dict[str, list[Series]] = {}
     for series in snapshot.metrics:
         if series.points:
@@ -90,7 +90,7 @@ def build_metrics(snapshot: JobSnapshot) -> tuple[Metric, ...]:
 
 
 class MetricsJsonCache:
-    """The metrics of one job as data for a browser, made again only when they are others: there may be thousands."""
+    """The metrics of one job as data for a browser, rebuilt only if they have changed: there may be thousands."""
 
     def __init__(self) -> None:
         self._snapshot: JobSnapshot | None = None
@@ -105,13 +105,13 @@ class MetricsJsonCache:
 
 
 def _cache_key(snapshot: JobSnapshot) -> tuple[Any, ...]:
-    """What the metrics' picture depends on besides the metrics."""
+    """Return the values, besides the metrics, that determine their charts."""
     first = snapshot.rounds[0].number if snapshot.rounds else None
     return snapshot.best, snapshot.key_metric, snapshot.first_round, first
 
 
 def build_charts(snapshot: JobSnapshot) -> list[dict[str, Any]]:
-    """Return the same for the static form: the name of each metric, its words, and its chart or None."""
+    """Return the metrics for the static form: the name of each, its words, and its chart or None."""
     found = []
     for metric in build_metrics(snapshot):
         mark = None if metric.best is None else ChartMark(*metric.best, "best")

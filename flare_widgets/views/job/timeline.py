@@ -1,4 +1,4 @@
-"""A job's life as it is drawn: which way it is going, and its steps.
+"""A job's timeline as it is drawn: its category, and its steps.
 
 The live view draws by the same rules (``js/src/job/timeline.ts``); ``js/fixtures`` holds both to them.
 """
@@ -11,30 +11,30 @@ from ...formatting.text import sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 
 STATUS_GLYPHS = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
-"""A sign for each tone, for eyes that do not tell the colours apart."""
+"""A glyph for each category, for users who cannot tell the colours apart."""
 
 _SUCCESS_STATUSES = frozenset({"FINISHED:COMPLETED", "FINISHED_OK"})
-# Ended by somebody's wish, or in a way the server does not call good or bad.
+# Ended at somebody's request, or in a way the server does not call good or bad.
 _NEUTRAL_STATUSES = frozenset({"FINISHED", "FINISHED:ABORTED", "FINISHED:ABANDONED", "ABORTED", "ABANDONED"})
 _USUAL_STATUSES = ("SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED")
-# A life has a handful of steps; only a server that invents statuses has more.
+# A job has a handful of steps; only a server that invents statuses has more.
 _MAX_STEPS = 10
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a job's life.
+    """One step in a job's timeline.
 
     Attributes
     ----------
     label
-        The server's word for it, made readable and safe to show.
+        The server's word for it, made readable and safe to display.
     place
         ``passed``, ``current`` or ``ahead``.
     at
-        When it was reached; None for a step that was passed unseen, or is still ahead.
+        The time it was reached; None if it was passed unseen, or is still ahead.
     exact
-        True when the server said when.
+        True if the server reported the time.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Step:
 
 
 def status_category(snapshot: JobSnapshot) -> str:
-    """Return which way a job goes: ``unknown``, ``waiting``, ``running``, ``done``, ``stopped`` or ``failed``."""
+    """Return a job's category: ``unknown``, ``waiting``, ``running``, ``done``, ``stopped`` or ``failed``."""
     if snapshot.ended:
         if snapshot.status in _SUCCESS_STATUSES:
             return "done"
@@ -55,12 +55,12 @@ def status_category(snapshot: JobSnapshot) -> str:
 
 
 def steps(snapshot: JobSnapshot) -> list[Step]:
-    """Return the steps of a job's life: what it passed, where it is, and what normally comes next."""
+    """Return the steps of a job's timeline: the passed ones, the current one, and the expected next ones."""
     seen = snapshot.timeline[-_MAX_STEPS:]
     result = [Step(_readable_status(s.status), "passed", s.at, s.exact) for s in seen[:-1]]
     result += [Step(_readable_status(s.status), "current", s.at, s.exact) for s in seen[-1:]]
     statuses = [s.status for s in seen]
-    # A job is dispatched within a second, between two looks at it: nobody saw it, but it must have happened.
+    # A job is dispatched within a second, between two polls: nobody saw it, but it must have happened.
     if "RUNNING" in statuses and "DISPATCHED" not in statuses:
         result.insert(statuses.index("RUNNING"), Step("dispatched", "passed"))
     if not snapshot.ended:
@@ -74,6 +74,6 @@ def steps(snapshot: JobSnapshot) -> list[Step]:
 
 
 def _readable_status(status: str) -> str:
-    """``FINISHED:EXECUTION_EXCEPTION`` as ``execution exception``."""
+    """Return ``FINISHED:EXECUTION_EXCEPTION`` as ``execution exception``."""
     word = status.removeprefix("FINISHED:") or status
     return sanitize(word).lower().replace("_", " ")

@@ -24,59 +24,59 @@ _STATIC = Path(__file__).parents[1] / "static"
 
 
 class JobSource(Protocol):
-    """What a view needs of something that watches a job."""
+    """The interface of a job's watch that a view needs."""
 
     @property
     def job_id(self) -> str:
-        """The job."""
+        """The job's id."""
 
     @property
     def snapshot(self) -> JobSnapshot:
-        """The newest snapshot; renewed before the listeners are called."""
+        """The newest snapshot; updated before the listeners are called."""
 
     @property
     def done(self) -> bool:
-        """Whether the watch has ended, for whatever reason; set before the last call of the listeners."""
+        """True if the watch has ended, for whatever reason; set before the last call of the listeners."""
 
     def subscribe(self, listener: Callable[[JobSnapshot], None]) -> Callable[[], None]:
-        """Have `listener` called at every new snapshot; return what ends that (and may be called twice).
+        """Call `listener` at every new snapshot; return a function that ends that (and may be called twice).
 
-        Listeners may be called from any thread, and with no lock held: they ask for the newest snapshot.
+        Listeners may be called from any thread, and with no lock held: they read the newest snapshot.
         """
 
 
 class JobView(LiveView):
     """One job, drawn live wherever it is displayed.
 
-    When its watch ends (which is when the job has, and all that can be learned of it was), or :meth:`freeze` is
+    When its watch ends (that is, when the job has ended and all available data was fetched), or :meth:`make_static` is
     called, every output that shows the view is replaced by the static form, so that a saved notebook still shows it.
 
     Parameters
     ----------
     watch
-        Who knows the job.
+        The watch of the job.
     session
-        Who aborts, clones, downloads and deletes the job when the user says so; without one, nothing is offered.
+        The session for aborting, cloning, downloading and deleting the job; without one, no actions are offered.
     folder
-        Where downloads go; the session's `download_dir` when not given.
-    keep
-        Whether the view stays live when its watch ends, with what can be done to an ended job, until :meth:`freeze` is
-        called or the kernel is shut down. A kernel that is killed leaves nothing in its place.
+        The folder for downloads; the session's `download_dir` if not given.
+    stay_live
+        True if the view stays live when its watch ends, with the actions for an ended job, until :meth:`make_static`
+        is called or the kernel is shut down. A kernel that is killed leaves nothing in its place.
 
     Attributes
     ----------
     snapshot : dict
         Status, times and sites of the newest snapshot, as :meth:`JobSnapshot.to_json` writes them.
     picture : dict
-        The rest of what is drawn of it, in words: a :class:`.JobViewModel`.
+        The rest of the drawing, in words: a :class:`.JobViewModel`.
     metrics : list of dict
         Its metrics over the rounds, see :class:`.Metric`.
     sentence : str
-        The same in one sentence, as of `sent_at`: what a screen reader hears.
+        A summary in one sentence, as of `sent_at`, for screen readers.
     actions : list of dict
-        What the view offers to do, and how it stands with that: see :meth:`.Actions.to_json`.
+        The offered actions with their states: see :meth:`.Actions.to_json`.
     has_log : bool
-        Whether the logs of the job can be asked for, see :class:`.LogFeed`.
+        True if the logs of the job can be read, see :class:`.LogFeed`.
     """
 
     _esm = _STATIC / "job.js"
@@ -104,8 +104,8 @@ class JobView(LiveView):
         super().__init__()
         unsubscribe = watch.subscribe(lambda _: self._request_update())
         self._unsubscribe = unsubscribe
-        # Something may have happened between the first look and the subscription.
-        if self._is_finished():
+        # The job may have changed between the first snapshot and the subscription.
+        if self._done():
             self.make_static()
         else:
             self._send_update()
@@ -136,7 +136,7 @@ class JobView(LiveView):
         return {"text/plain": str(snapshot), "text/html": job_html(snapshot, time.time(), notes=self._notes())}
 
     def _notes(self) -> list[str]:
-        """What the static form says besides the snapshot: it has no buttons."""
+        """Return the notes of the static form besides the snapshot: it has no buttons."""
         notes = [] if self._actions is None else self._actions.outcomes
         deleted = self._actions is not None and self._actions.deleted
         if not self._watch.snapshot.ended or deleted:
@@ -161,12 +161,12 @@ class JobView(LiveView):
         if not self._is_static:
             self._request_update()
         elif self._actions is not None and not self._actions.is_busy():
-            # What was under way when the view froze: what came of it is said in the form it left.
+            # An action still running when the view became static: its result is added to the static form.
             self._outputs.replace(self._mimebundle())
 
 
 def _snapshot_json(snapshot: JobSnapshot) -> dict[str, Any]:
-    """What the browser counts on by itself; the rest comes drawn up."""
+    """Return the data that the browser updates by itself; the rest is sent ready to draw."""
     plain = ("job_id", "name", "study", "submitter", "status", "duration", "facts_at", "trouble", "ended")
     return {
         **{name: getattr(snapshot, name) for name in plain},

@@ -1,7 +1,7 @@
-"""What a job's view says beside status and times, ready to be drawn: the same words in every form.
+"""The content of a job's view besides status and times, ready to be drawn: the same words in every form.
 
-The live view and the static one draw a :class:`JobViewModel`; only what passes by itself (ages, times left) the browser
-counts on, from the moments given here.
+The live view and the static one draw a :class:`JobViewModel`; only elapsing values (ages, times left) are counted by
+the browser, from the times given here.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ...monitoring.job.format import (
 from ...monitoring.job.snapshot import JobSnapshot, MatrixCell
 
 MAX_ROUNDS = 24
-"""Rounds that the matrix has at most: the last ones."""
+"""The most rounds in the matrix: the last ones."""
 
 MAX_SITES = 40
-"""Sites that it has at most: those in trouble first."""
+"""The most sites in the matrix: those with problems first."""
 
 CELL_CODES = {"submitted": "s", "working": "w", "late": "l", "failed": "f", "unfinished": "u", "waiting": "q"}
 """A letter for each state of a cell; a blank for a site that had nothing to do in that round."""
 
 CELL_GLYPHS = {"s": "■", "w": "◐", "l": "!", "f": "✕", "u": "□", "q": "·", " ": ""}
-"""What is drawn for each."""
+"""The glyph of each cell state."""
 
 CELL_LABELS = {
     "s": "submitted",
@@ -46,7 +46,7 @@ CELL_LABELS = {
     "q": "waiting",
     " ": "none",
 }
-"""What each is called."""
+"""The label of each cell state."""
 
 _MAX_NAME_CHARS, _MAX_REASON_CHARS, _MAX_SENTENCE_CHARS, _MAX_LINE_CHARS = 60, 200, 500, 300  # characters
 _MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES = 20, 5, 2
@@ -55,16 +55,16 @@ _URGENCY = {"f": 0, "l": 1, "u": 2, "w": 3, "q": 4, "s": 5, " ": 6}
 
 @dataclass(frozen=True)
 class JobProgress:
-    """How far the job is.
+    """The progress of the job.
 
     Attributes
     ----------
     words
-        Such as ``round 6 of 10``.
+        A description such as ``round 6 of 10``.
     done
-        The part of all rounds that is done, from 0 to 1; None when nobody knows how many there are.
+        The finished part of all rounds, from 0 to 1; None if their number is unknown.
     ends_at
-        When the last round is estimated to end; None when nothing tells.
+        The estimated end of the last round; None if there is no estimate.
     """
 
     words: str
@@ -72,7 +72,7 @@ class JobProgress:
     ends_at: float | None = None
 
     def remaining_text(self, now: float) -> str:
-        """Return about how long it will still take; empty when nothing tells."""
+        """Return the estimated time left; empty if there is no estimate."""
         seconds = 0.0 if self.ends_at is None else self.ends_at - now
         return f"about {format_duration(seconds)} left" if seconds >= 1 else ""
 
@@ -88,9 +88,9 @@ class MatrixRow:
     cells
         A letter of `CELL_CODES`, or a blank, for each round shown.
     words
-        What it does now, such as ``working on round 6``; empty when there is nothing to say.
+        The site's current activity, such as ``working on round 6``; empty if there is none.
     since
-        When that began: "for 12 s" is said of it; None when that is not known, or of no interest.
+        The start of the activity, for the text "for 12 s"; None if it is unknown, or of no interest.
     """
 
     site: str
@@ -99,7 +99,7 @@ class MatrixRow:
     since: float | None = None
 
     def text_at(self, now: float) -> str:
-        """Return what the site does at the time `now`, and for how long."""
+        """Return the site's activity at the time `now`, and its duration."""
         if self.since is None:
             return self.words
         seconds = max(0.0, now - self.since)
@@ -115,11 +115,11 @@ class Matrix:
     rounds
         The rounds shown, counted from 1, oldest first.
     earlier
-        How many rounds before them are not.
+        The number of earlier rounds that are not shown.
     rows
         The sites shown.
     more
-        How many sites are not.
+        The number of sites that are not shown.
     """
 
     rounds: tuple[int, ...]
@@ -130,20 +130,20 @@ class Matrix:
 
 @dataclass(frozen=True)
 class FailureCard:
-    """Why the job failed, or does not come along.
+    """The diagnosis of a failed or stalled job.
 
     Attributes
     ----------
     sentence
-        What happened.
+        The failure in one sentence.
     place, code
-        Where in the user's code, and the line of it; empty when that is not known.
+        The position in the user's code, and its line of code; empty if unknown.
     next_step
-        What to do; empty when there is no advice.
+        The advice; empty if there is none.
     missing
-        What could not be had, a sentence each.
+        The unavailable data, a sentence each.
     log_title, log
-        Whose last lines these are, and the lines.
+        The owner of these last log lines, and the lines.
     """
 
     sentence: str
@@ -157,31 +157,31 @@ class FailureCard:
 
 @dataclass(frozen=True)
 class Detail:
-    """One of the details; `at` is when it was learned, where its age is what matters."""
+    """One of the details; `at` is the time it was learned, if its age matters."""
 
     term: str
     words: str
     at: float | None = None
 
     def text_at(self, now: float) -> str:
-        """Return it as it is said at the time `now`."""
+        """Return its text at the time `now`."""
         return self.words if self.at is None else f"{self.words}, as of {format_age(max(0.0, now - self.at))} ago"
 
 
 @dataclass(frozen=True)
 class JobViewModel:
-    """What is drawn of a job. All text is clean and bounded; for HTML it must still be escaped.
+    """The drawing data of a job. All text is sanitized and bounded; for HTML it must still be escaped.
 
     Attributes
     ----------
     progress, matrix, fault
-        None when there is nothing to draw.
+        None if there is nothing to draw.
     troubles
-        Sentences about what is wrong, or what the job waits for.
+        Sentences about problems, or about the reason why the job waits.
     unknown
-        What is not known and why, a sentence each.
+        The missing data and the reasons, a sentence each.
     details
-        The rest, for who unfolds it.
+        Collapsible details.
     """
 
     progress: JobProgress | None = None
@@ -197,8 +197,8 @@ class JobViewModel:
 
 
 def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
-    """Return what is to be drawn of a job at the time `now` (seconds since the epoch)."""
-    # What the server no longer confirms does not go on.
+    """Return the view model of a job at the time `now` (seconds since the epoch)."""
+    # If the server no longer confirms the job, its times do not run on.
     seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
     return JobViewModel(
         progress=_build_progress(snapshot, seen),
@@ -230,7 +230,7 @@ def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
 
 
 def _is_last_round_complete(snapshot: JobSnapshot) -> bool:
-    """Whether the last round came to its end, and did not just stop with the job."""
+    """Return whether the last round was completed, and did not just stop with the job."""
     return snapshot.rounds[-1].ended_at is not None or snapshot.status in ("FINISHED:COMPLETED", "FINISHED_OK")
 
 
@@ -239,7 +239,7 @@ def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
         return None
     shown = snapshot.rounds[-MAX_ROUNDS:]
     since = shown[0].number
-    # Only the tasks that can be seen: a long job has had many.
+    # Only the visible tasks: a long job has had many.
     drawn = dataclasses.replace(
         snapshot, tasks=tuple(t for t in snapshot.tasks if t.round is not None and t.round >= since)
     )

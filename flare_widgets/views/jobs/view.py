@@ -24,35 +24,35 @@ from ..core.visibility import VisibilityTracker
 
 _STATIC = Path(__file__).parents[1] / "static"
 _FIRST_LIST_TIMEOUT_S = (
-    3.0  # seconds that a new view waits for the server's first answer, so that its static form has something
+    3.0  # seconds to wait for the server's first answer in a new view, so that its static form has content
 )
 _MAX_ROW_MESSAGES_PER_S = 10  # messages a second with rows; as many are left for the traits
-_MAX_JOBS_PER_ACTION = 1000  # of one wish
+_MAX_JOBS_PER_ACTION = 1000  # per browser message
 _COMMAND_OF_ACTION = {"abort": "abort_job", "clone": "clone_job", "delete": "delete_job", "download": "download_job"}
 
 NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER, or the lesson 01."
-"""What an empty table says."""
+"""The text of an empty table."""
 
 log = logging.getLogger("flare_widgets")
 
 
 NestedView = tuple[LiveView, Callable[[], None]]
-"""A view that is shown below the table, and what ends that it is kept fresh."""
+"""A view that is shown below the table, and a function that stops its updates."""
 
 
 class JobsMonitor(Protocol):
-    """What the view needs of a monitor: :class:`.Monitor` is one."""
+    """The interface of a monitor that the view needs: :class:`.Monitor` is one."""
 
     @property
     def session(self) -> Session:
-        """Whose jobs."""
+        """The session whose jobs are shown."""
 
     def watch_jobs(self) -> JobsWatch:
-        """Begin to watch all jobs."""
+        """Start watching all jobs."""
 
 
 class JobsView(LiveView):
-    """All jobs of the session's study, kept fresh while somebody looks: newest first, sorted and filtered at will.
+    """All jobs of the session's study, updated while the view is visible: newest first, sortable and filterable.
 
     Select jobs by mouse (with Ctrl or Shift for several) or keyboard (arrows, Shift and arrows, Space, Ctrl+A) and
     open, compare, abort, clone, download or delete them. Enter or a click on a name opens a job below the table.
@@ -62,26 +62,26 @@ class JobsView(LiveView):
     monitor
         The session's monitor.
     open_job
-        Makes the view of a job by its id, and what ends its watch; without it, jobs cannot be opened.
+        Makes the view of a job by its id, and a function that ends its watch; without it, jobs cannot be opened.
     compare
-        Makes the view of several jobs by their ids; likewise.
+        Makes the view of several jobs by their ids; without it, jobs cannot be compared.
 
     Attributes
     ----------
     study : str
         The session's study.
     facts_at : float
-        When the server last listed the jobs; 0 before it did.
+        The time at which the server last listed the jobs; 0 before that.
     trouble : str
-        One sentence when what is shown may be stale; else empty.
+        A sentence if the data may be stale; else empty.
     ended : bool
-        Whether there will be no news: the session is over, or the view was frozen.
+        True if there will be no more updates: the session is over, or the view was made static.
     seq : int
-        The number of the last change of the rows, which are no trait: see :class:`.RowSync`.
+        The number of the last change of the rows, which are not a trait: see :class:`.RowSync`.
     below : str
-        A reference to the widget that stands below the table (``IPY_MODEL_`` and its id); empty for none.
+        A reference to the widget below the table (``IPY_MODEL_`` and its id); empty for none.
     actions : list of dict
-        What the view offers to do: see :class:`.Actions`.
+        The offered actions: see :class:`.Actions`.
     """
 
     _esm = _STATIC / "jobs.js"
@@ -116,11 +116,11 @@ class JobsView(LiveView):
         self._visibility.expect_display()
         super().__init__()
         self._unsubscribe = self._watch.subscribe(self._on_snapshot)
-        self._on_snapshot(self._watch.snapshot)  # another view may have had it asked for
+        self._on_snapshot(self._watch.snapshot)  # another view may have requested it
         if not self._first_list_arrived.wait(_FIRST_LIST_TIMEOUT_S):
             log.info("the jobs were not listed within %g s", _FIRST_LIST_TIMEOUT_S)
 
-    # -- what is shown -------------------------------------------------------------------------------------
+    # -- content -------------------------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
         snapshot = self._watch.snapshot
@@ -161,13 +161,13 @@ class JobsView(LiveView):
 
     def _row_json(self, job: ListedJob) -> dict[str, Any]:
         row = job.to_json()
-        row.pop("job_id")  # the key says it
+        row.pop("job_id")  # it is the key of the row
         row.pop("submitter_organization", None)
         refused = self._denied_actions(job.submitter, job.submitter_organization)
         return {**row, "refused": refused} if refused else row
 
     def _denied_actions(self, submitter: str, organization: str) -> list[str]:
-        """What the user may probably not do with the jobs of somebody."""
+        """Return the actions that the user may probably not perform on jobs of this submitter."""
         who = submitter, organization
         if who not in self._denied_by_submitter:
             facts = {"submitter": submitter or None, "submitter_organization": organization or None}
@@ -179,7 +179,7 @@ class JobsView(LiveView):
             self._denied_by_submitter[who] = refused
         return self._denied_by_submitter[who]
 
-    # -- the user's wishes ---------------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         if (
@@ -261,7 +261,7 @@ class JobsView(LiveView):
         return self._session.download_job_result(job_id, progress=context.progress_callback("received"))
 
     def _run_for_each(self, context: ActionContext, present: str, past: str, act: Callable[[str], Any]) -> str:
-        """Do something with each of the jobs asked for; what fails for one is said when all were tried."""
+        """Perform an action on each requested job; failures are reported after all were tried."""
         jobs = self._selected_job_ids(context)
         failed: list[tuple[str, Exception]] = []
         for number, job_id in enumerate(jobs):
@@ -279,7 +279,7 @@ class JobsView(LiveView):
         return "; ".join([words, *(f"not {self._describe_jobs([job_id])}: {error}" for job_id, error in failed[:3])])
 
     def _selected_job_ids(self, context: ActionContext) -> list[str]:
-        """The ids of the jobs that a wish is about: those of them that are in the table."""
+        """Return the ids of the requested jobs that are in the table."""
         asked = context.arguments.get("jobs")
         known = {job.job_id for job in self._watch.snapshot.jobs}
         jobs = [i for i in asked if isinstance(i, str) and i in known] if isinstance(asked, list) else []
@@ -295,14 +295,14 @@ class JobsView(LiveView):
 
 
 def jobs_text(snapshot: JobsSnapshot) -> str:
-    """Return the jobs as text: the newest 200, and a line about all of them."""
+    """Return the jobs as text: the newest 200, and a summary line."""
     if not snapshot.jobs:
         return "\n".join(filter(None, [NO_JOBS_TEXT if snapshot.facts_at else "", _caption(snapshot)]))
     return "\n".join([job_table.format_text_table(_table_rows(snapshot)), _caption(snapshot)])
 
 
 def jobs_html(snapshot: JobsSnapshot) -> str:
-    """Return the jobs as HTML for a saved notebook: the newest 200, and a line about all of them."""
+    """Return the jobs as HTML for a saved notebook: the newest 200, and a summary line."""
     caption = _caption(snapshot)
     return job_table.format_html_table(
         _table_rows(snapshot), caption if snapshot.jobs else f"{NO_JOBS_TEXT if snapshot.facts_at else ''} {caption}"
@@ -323,7 +323,7 @@ def _caption(snapshot: JobsSnapshot) -> str:
 
 
 def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
-    """The jobs in the words of ``list_jobs``, which the tables are made of."""
+    """Return the jobs with the keys of ``list_jobs``, for the tables."""
     return [
         {
             "job_id": job.job_id,

@@ -1,4 +1,4 @@
-"""What is right and what is wrong with a startup kit, and what to do next."""
+"""The report on a startup kit: passed and failed checks, and the next steps."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MAX_TEXT_CHARS = 200  # characters of a kit's name or place
 
 
 class PrettyKitReport(KitReport):
-    """A :class:`.KitReport` that a notebook shows as a table, with what to do next above it.
+    """A :class:`.KitReport` that a notebook shows as a table, with the next steps above it.
 
-    It is a picture of one moment, so it has no live form: what changes is the kit, and that takes another check.
+    It is a snapshot, so it has no live form: only the kit can change, and that takes another check.
     """
 
     @classmethod
     def of(cls, report: KitReport) -> PrettyKitReport:
-        """Return `report` in the form that is shown."""
+        """Return `report` in the displayed form."""
         return cls(report.location, report.findings)
 
     def __repr__(self) -> str:
@@ -37,13 +37,13 @@ class PrettyKitReport(KitReport):
 
 
 def template_context(report: KitReport) -> dict[str, Any]:
-    """Return what is drawn of a report. Pure; the sentences are clean since the report was made."""
+    """Return the template variables of a report. Pure; the sentences were sanitized when the report was made."""
     location = sanitize(report.location, _MAX_TEXT_CHARS)
     return {
         "tone": worst_outcome(report),
         "verdict": verdict(report),
         "glyphs": GLYPHS,
-        # The last part says whose kit it is, the rest only where it lies.
+        # The last part identifies the kit, the rest only its location.
         "name": PurePath(location).name or location,
         "location": location,
         "counts": _counts(report),
@@ -53,12 +53,12 @@ def template_context(report: KitReport) -> dict[str, Any]:
 
 
 def worst_outcome(report: KitReport) -> Outcome:
-    """Return the worst outcome that matters: a check that was skipped does not make a kit worse."""
+    """Return the worst outcome that matters: a skipped check does not make a kit worse."""
     return "failed" if report.with_outcome("failed") else "warning" if report.with_outcome("warning") else "ok"
 
 
 def verdict(report: KitReport) -> str:
-    """Say in a word or two how the kit is."""
+    """Return the kit's verdict in a word or two."""
     worst = worst_outcome(report)
     if worst == "ok":
         return "no problem"
@@ -68,18 +68,18 @@ def verdict(report: KitReport) -> str:
 
 
 def next_steps(report: KitReport) -> list[tuple[str, str]]:
-    """Say what to do next. Pure.
+    """Return the next steps. Pure.
 
     Returns
     -------
     list of (str, str)
-        Sentences, each with the line to run for it; empty when there is none.
+        Sentences, each with the command to run for it; empty if there is none.
     """
     kit = shlex.quote(sanitize(report.location, _MAX_TEXT_CHARS))
     failed, warned, skipped = (report.with_outcome(outcome) for outcome in ("failed", "warning", "skipped"))
     again = f"%flare check {kit}"
     if failed:
-        # The checks are in the order in which one depends on the other.
+        # The checks are in order of dependency.
         first = failed[0].name
         rest = "" if len(failed) == 1 else ": others may come of it"
         return [(f"Solve the problem with the {first} first{rest}.", ""), ("Then check again:", again)]

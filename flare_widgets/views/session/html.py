@@ -24,18 +24,18 @@ def sessions_html(
 
     Parameters
     ----------
-    found
-        The sessions. Nothing in them is trusted.
+    sessions
+        The sessions. Untrusted.
     current
-        The name of the one that is worked with.
+        The name of the current session.
     now
         The time the form is made, in seconds since the epoch.
     zone
-        The time zone to show times in; this machine's when not given.
-    named
-        Whether their names are shown.
-    none
-        What to say when there is no session.
+        The time zone of the times; this machine's if not given.
+    show_names
+        True to show their names.
+    empty_text
+        The text shown if there is no session.
     """
     times = TimeFormatter([now], zone)
     root, style = scoped_style("session-static.css")

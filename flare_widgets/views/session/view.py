@@ -30,7 +30,7 @@ class NamedSession(Protocol):
 
 
 class Manager(Protocol):
-    """What the switcher needs of something that has sessions; see :class:`.SessionManager`."""
+    """The interface of a session manager that the switcher needs; see :class:`.SessionManager`."""
 
     sessions: Any
     current: Any
@@ -45,20 +45,20 @@ class Manager(Protocol):
 
 
 class _SessionsView(LiveView):
-    """What both views of sessions share.
+    """The common base of both views of sessions.
 
     Attributes
     ----------
     sessions : list
         The sessions, as :meth:`.SessionViewModel.to_json` writes them.
     current : str
-        The name of the one that is worked with.
+        The name of the current session.
     switches : bool
-        Whether another can be made the current one.
+        True if another session can be made the current one.
     actions : dict
-        By a session's name what can be done to it; see :meth:`.Actions.to_json`.
+        The actions of each session, by its name; see :meth:`.Actions.to_json`.
     sentence : str
-        What a screen reader hears.
+        The text for screen readers.
     """
 
     _esm = _STATIC / "session.js"
@@ -72,7 +72,7 @@ class _SessionsView(LiveView):
 
 
 class SessionBadge(_SessionsView):
-    """One session in a line: whose it is, with which server, how it stands. Static once the session is closed.
+    """One session in a line: its user, server and state. Static once the session is closed.
 
     Parameters
     ----------
@@ -97,17 +97,17 @@ class SessionBadge(_SessionsView):
         return self._session.closed
 
     def _dispose(self) -> None:
-        # Not before the constructor has come to it: a session may be closed at once.
+        # Only when the constructor has run: a session may be closed at once.
         getattr(self, "_unsubscribe", lambda: None)()
 
 
 class SessionSwitcher(_SessionsView):
-    """All sessions of a manager: the current one is marked, another is made so by a click, and each can be closed.
+    """All sessions of a manager: the current one is marked, a click makes another current, and each can be closed.
 
     Parameters
     ----------
     manager
-        Who has the sessions.
+        The manager of the sessions.
     """
 
     def __init__(self, manager: Manager) -> None:
@@ -166,7 +166,7 @@ class SessionSwitcher(_SessionsView):
             self._subscriptions.clear()
 
     def _on_sessions_change(self, _: Any) -> None:
-        """Listen to the sessions there are, and to no others."""
+        """Subscribe to the existing sessions, and unsubscribe from all others."""
         managed = dict(self._managed_sessions())
         with self._subscriptions_lock:
             here = {id(each.session): each.session for each in managed.values()}

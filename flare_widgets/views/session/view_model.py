@@ -1,4 +1,4 @@
-"""A session as plain data, and in words: whose it is, with which server, how it stands.
+"""A session as plain data, and in words: its user, server and state.
 
 ``js/src/session/view-model.ts`` has the same rules; ``js/fixtures/session.json`` holds both to them.
 """
@@ -13,7 +13,7 @@ from ...formatting.text import sanitize
 from ...monitoring.job.format import format_age
 
 CERTIFICATE_WARNING_DAYS = 30
-"""Days left of the user's certificate from which on that is said: asking for a new one takes a while."""
+"""Days before the user's certificate expires at which the warning starts: requesting a new one takes a while."""
 
 _STATE_SEVERITIES = {
     "ready": "good",
@@ -28,20 +28,20 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class SessionViewModel:
-    """A session at one moment. What certificates and servers say is not trusted: escape before showing.
+    """A session at one moment. Data from certificates and servers is untrusted: escape before showing.
 
     Attributes
     ----------
     name
-        What it is called among others; empty when it has no name.
+        Its name among others; empty if it has none.
     username, role, organization
-        Whose it is, as the certificate says.
+        The user, according to the certificate.
     address, study
-        The server's, and the study it works in.
+        The server's address, and the session's study.
     state, reason, since
-        How it stands (:class:`.SessionState`), why, and since when (seconds since the epoch).
+        The state (:class:`.SessionState`), its reason, and its start (seconds since the epoch).
     expires_at
-        When the user's certificate ends (seconds since the epoch).
+        The expiry of the user's certificate (seconds since the epoch).
     """
 
     name: str
@@ -57,7 +57,7 @@ class SessionViewModel:
 
     @classmethod
     def of(cls, session: Session, name: str = "") -> SessionViewModel:
-        """Return how a session stands now."""
+        """Return the view model of a session's current state."""
         kit, status = session.kit, session.status
         return cls(
             name=name,
@@ -73,7 +73,7 @@ class SessionViewModel:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as what JSON can hold."""
+        """Return plain JSON-able data."""
         return asdict(self)
 
 
@@ -88,7 +88,7 @@ def role_and_org(view_model: SessionViewModel) -> str:
 
 
 def state_text(view_model: SessionViewModel, now: float) -> str:
-    """Return how the session stands, for how long, and why if that is not as it should be."""
+    """Return the session's state, its duration, and its reason if something is wrong."""
     age = format_age(max(0.0, now - view_model.since))
     reason = f": {sanitize(view_model.reason, 300)}" if view_model.reason else ""
     match view_model.state:
@@ -106,7 +106,7 @@ def state_text(view_model: SessionViewModel, now: float) -> str:
 
 
 def certificate_text(view_model: SessionViewModel, now: float) -> str:
-    """Return what is to be said of the certificate; empty while it lasts for long."""
+    """Return the warning about the certificate's expiry; empty while it is far away."""
     left = (view_model.expires_at - now) / _DAY_S
     if left >= CERTIFICATE_WARNING_DAYS:
         return ""

@@ -1,4 +1,4 @@
-"""A folder browser's kernel half: what is in a folder of the machine the kernel runs on."""
+"""The kernel's half of a folder browser: the content of a folder on the machine the kernel runs on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _MAX_BREADCRUMBS = 12
 
 @dataclass(frozen=True)
 class FolderContents:
-    """A folder, and the folders in it.
+    """The subfolders of a folder.
 
     Attributes
     ----------
     path
         The folder.
     folders
-        Those in it by name, without hidden ones, and whether each is a job's.
+        The subfolders by name, without hidden ones, each with whether it is a job's.
     more
-        How many more there are.
+        The number of subfolders left out.
     problem
-        Why it could not be read; empty when it could.
+        The reason why it could not be read; empty if it could.
     """
 
     path: Path
@@ -38,20 +38,20 @@ class FolderContents:
 
 
 def list_folder(path: Path) -> FolderContents:
-    """Return what is in a folder; why it cannot be read is told by the result."""
+    """Return the content of a folder; the result has the reason if it cannot be read."""
     try:
         with os.scandir(path) as entries:
             names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
     except OSError as e:
         return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: {e.strerror}")
-    except ValueError:  # what is typed in a browser need not be a path
+    except ValueError:  # text typed in a browser need not be a path
         return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: it is no path")
     shown = names[:_MAX_FOLDERS]
     return FolderContents(path, tuple((name, looks_like_job(path / name)) for name in shown), len(names) - len(shown))
 
 
 def looks_like_job(path: Path) -> bool:
-    """Return whether a folder looks like a job's; one that cannot be read does not."""
+    """Return whether a folder looks like a job's; an unreadable one does not."""
     try:
         return is_job_folder(path)
     except (OSError, ValueError):
@@ -60,12 +60,12 @@ def looks_like_job(path: Path) -> bool:
 
 @dataclass
 class FolderListing:
-    """A place as a browser is shown it: what can be gone to has a number, since a name may be anything.
+    """A folder as a browser shows it: reachable folders have numbers, since a name may be anything.
 
     Attributes
     ----------
-    place
-        What is listed.
+    contents
+        The listed folder.
     """
 
     contents: FolderContents
@@ -93,7 +93,7 @@ class FolderListing:
         return self._json
 
     def path_of(self, folder_id: Any) -> Path | None:
-        """Return what a number of this listing stands for."""
+        """Return the path for a number of this listing."""
         return self._paths_by_id.get(folder_id) if isinstance(folder_id, int) else None
 
     def _assign_id(self, path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The submit form as HTML for a saved notebook: what was chosen, what was wrong with it, what was submitted."""
+"""The submit form as HTML for a saved notebook: the chosen folder, its problems, the submitted jobs."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def submit_html(
     ----------
     folder
         The chosen folder, if one is.
-    wrong
-        What is wrong with it.
+    problems
+        The problems of the folder.
     session
-        Whose session it is, in a few words each.
+        The user, server and study of the session, in a few words each.
     jobs
-        What was submitted: ``job_id, name, at``.
+        The submitted jobs: ``job_id, name, at``.
     now
         The time the form is made, in seconds since the epoch.
     zone
-        The time zone to show times in; this machine's when not given.
+        The time zone of the times; this machine's if not given.
     """
     times = TimeFormatter([now, *(job["at"] for job in jobs)], zone)
     root, style = scoped_style("submit-static.css")

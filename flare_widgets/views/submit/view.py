@@ -1,4 +1,4 @@
-"""The form that submits a job: pick a folder, see what will be sent and what is wrong with it, send it."""
+"""The form that submits a job: choose a folder, check its content and its problems, submit it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class SubmitForm(LiveView):
     Parameters
     ----------
     session
-        With whom to submit, and in which study.
+        The session, and its study, for submitting.
     folder
-        Where to start: a job folder, or one to look for such in; the working directory when not given.
-    opened
+        The initial folder: a job folder, or one to search for such; the working directory if not given.
+    make_job_view
         Called with the id of each new job, in a thread; returns the view of it to be shown below, or None.
 
     Attributes
@@ -48,11 +48,11 @@ class SubmitForm(LiveView):
     session_facts : dict
         ``username, address, study``.
     place : dict
-        What the folder browser shows; see :meth:`.Listing.to_json`.
+        The content of the folder browser; see :meth:`.FolderListing.to_json`.
     job : dict
-        What will be sent (:meth:`.JobFolder.to_json`), with ``problems``; empty while no folder is chosen.
+        The job to submit (:meth:`.JobFolder.to_json`), with ``problems``; empty if no folder is chosen.
     actions : list
-        To submit; see :meth:`.Actions.to_json`.
+        The submit action; see :meth:`.Actions.to_json`.
     submitted : list
         The jobs submitted so far, newest first: ``job_id, name, at``.
     """
@@ -93,13 +93,13 @@ class SubmitForm(LiveView):
             cancels=True,
         )
         self._actions = Actions([submit], self._request_update)
-        # A session that is over says so at once, and the form ends before it has the means to unsubscribe.
+        # A closed session notifies at once, and the form then ends before it has the function to unsubscribe.
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
         self._unsubscribe = session.subscribe(lambda _: self._request_update())
         self._fetch_connected_sites()
 
-    # -- the forms -----------------------------------------------------------------------------------------
+    # -- content -------------------------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
         kit = self._session.kit
@@ -145,7 +145,7 @@ class SubmitForm(LiveView):
         self._unsubscribe()
 
     def show(self) -> None:
-        """Show the form in the current cell, with room for jobs below; in a terminal, print its text."""
+        """Show the form in the current cell, with a placeholder for jobs below; in a terminal, print its text."""
         super().show()
         self._placeholder.show()
 
@@ -154,7 +154,7 @@ class SubmitForm(LiveView):
             self._outputs.show(*self._repr_mimebundle_())
             self._placeholder.show()
 
-    # -- the user's wishes ---------------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         if self._is_static or self._actions.handle_message(message):
@@ -165,12 +165,12 @@ class SubmitForm(LiveView):
                 if path is not None:
                     self._scan_in_thread(path)
             case {"kind": "type", "path": str() as typed} if typed.strip() and "\0" not in typed:
-                # From the place shown: that is what a user sees beside the field.
+                # Relative to the folder shown, which the user sees beside the field.
                 place = self._listing.contents.path
                 at = os.path.expanduser(typed.strip())  # noqa: PTH111 - an unknown user's is no error, but not there
                 self._scan_in_thread(Path(os.path.abspath(place / at)))  # noqa: PTH100
             case {"kind": "again" | "back"} if self._actions.is_busy("submit"):
-                pass  # what is being sent stays in sight until it is
+                pass  # a folder that is being submitted stays visible until it is done
             case {"kind": "again"}:
                 if self._job_folder is not None:
                     self._scan_in_thread(Path(self._job_folder.path))
@@ -181,7 +181,7 @@ class SubmitForm(LiveView):
                 self._scan_in_thread(self._listing.contents.path)
 
     def _scan_in_thread(self, path: Path) -> None:
-        """Look at a folder, in a thread: a disk may be slow. Only the newest look counts."""
+        """Scan a folder in a thread, since a disk may be slow. Only the newest scan counts."""
         with self._state_lock:
             self._last_scan += 1
             turn = self._last_scan
@@ -194,7 +194,7 @@ class SubmitForm(LiveView):
             if scan != self._last_scan or self._actions.is_busy("submit"):
                 return
             if listing is not None:
-                # What cannot be gone to leaves the place as it was, with the reason.
+                # An unreachable folder leaves the listing unchanged, and shows the reason.
                 if listing.contents.problem:
                     listing = FolderListing(
                         _with_problem(list_folder(self._listing.contents.path), listing.contents.problem)
@@ -238,7 +238,7 @@ class SubmitForm(LiveView):
             if view is not None:
                 self._placeholder.fill(view._outputs, *view._repr_mimebundle_())
         except Exception:
-            # The job is submitted, whatever becomes of its picture.
+            # The job is submitted, even if its view fails.
             log.exception("the view of job %s could not be shown", job_id)
         return f"submitted as job {sanitize(job_id[:SHORT_ID])}"
 
@@ -246,7 +246,7 @@ class SubmitForm(LiveView):
 def describe_form(
     folder: JobFolder | None, found_problems: tuple[JobFolderProblem, ...], session: Session, jobs: list[dict[str, Any]]
 ) -> str:
-    """Return the form as text: what would be sent, what is wrong with it, what was submitted."""
+    """Return the form as text: the job to submit, its problems, the submitted jobs."""
     kit = session.kit
     lines = [f"submit a job  {sanitize(kit.username)}  →  {sanitize(kit.address)}  study {sanitize(session.study)}"]
     if folder is None:
@@ -260,7 +260,7 @@ def describe_form(
 
 
 def _sanitize_json(value: Any) -> Any:
-    """Return what was found in a folder with all words fit to be sent: a file's name may be no text at all."""
+    """Return data about a folder with all text sanitized for sending: a file's name may not be valid text."""
     if isinstance(value, str):
         return sanitize(value, 500)
     if isinstance(value, dict):

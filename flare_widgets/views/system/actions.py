@@ -1,4 +1,4 @@
-"""What can be done to the server and to sites, from the system view."""
+"""The actions on the server and on sites, in the system view."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SERVER = "server"
 
 _TIMEOUT_S = 90.0  # seconds for processes to come back, or to end
 _POLL_INTERVAL_S = 0.5
-_TARGET_NAME = re.compile(r"[A-Za-z0-9._-]+")  # what FLARE takes for a target
+_TARGET_NAME = re.compile(r"[A-Za-z0-9._-]+")  # FLARE's pattern of a target
 
 
 class SystemActions:
-    """The actions on the server and on each site; those of one of them exist when somebody has unfolded it.
+    """The actions on the server and on each site; those of a target are created when the user expands it.
 
     Parameters
     ----------
     session
-        Whose wishes they are.
+        The user's session.
     watch
-        What is known; told to look again after each action.
-    changed
-        Called, from any thread, when there is news.
+        The watch of the system; polled again after each action.
+    on_change
+        Called, from any thread, on changes.
     """
 
     def __init__(self, session: Session, watch: SystemWatch, on_change: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class SystemActions:
         self._actions_by_target: dict[str, Actions] = {}
 
     def add_actions_for(self, name: str) -> None:
-        """Offer what can be done to the server, or to a site of this name."""
+        """Add the actions on the server, or on the site of this name."""
         known = self._watch.snapshot
         if name not in self._actions_by_target and (name == SERVER or known.site(name) is not None):
             offers = self._server_actions() if name == SERVER else self._site_actions(name)
@@ -52,11 +52,11 @@ class SystemActions:
             self._on_change()
 
     def handle_message(self, message: dict[str, Any]) -> bool:
-        """Take a message from the browser; return whether it is about an action."""
+        """Handle a message from the browser; return whether it is about an action."""
         return any(actions.handle_message(message) for actions in list(self._actions_by_target.values()))
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the actions by the name of what they are done to; see :meth:`.Actions.to_json`."""
+        """Return the actions by the name of their target; see :meth:`.Actions.to_json`."""
         found = {}
         for name, actions in list(self._actions_by_target.items()):
             site = self._watch.snapshot.site(name)
@@ -66,7 +66,7 @@ class SystemActions:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is under way."""
+        """True if an action is running."""
         return any(
             a["state"] in ("asked", "running")
             for actions in self._actions_by_target.values()
@@ -75,10 +75,10 @@ class SystemActions:
 
     @property
     def outcomes(self) -> list[str]:
-        """What has come of the actions so far, in words."""
+        """The results of the actions so far, in words."""
         return [words for actions in self._actions_by_target.values() for words in actions.outcomes]
 
-    # -- what there is -------------------------------------------------------------------------------------
+    # -- the offered actions -------------------------------------------------------------------------------
 
     def _server_actions(self) -> list[Action]:
         host = self._kit_host
@@ -146,7 +146,7 @@ class SystemActions:
         ]
 
     def _disabled_reason(self, command: str, name: str | None = None, *, must_be_connected: bool = True) -> str:
-        """Why a command is not possible now; empty when it is."""
+        """Return the reason why a command is not possible now; empty if it is."""
         snapshot: SystemSnapshot = self._watch.snapshot
         if refused := session_denial_reason(self._session, command):
             return refused
@@ -163,7 +163,7 @@ class SystemActions:
             return "jobs are running, and FLARE refuses it until they have ended: abort them, or wait"
         return ""
 
-    # -- doing it ------------------------------------------------------------------------------------------
+    # -- performing them -----------------------------------------------------------------------------------
 
     def _run_command(self, command: commands.Command[Any], outcome: str) -> str:
         self._session.start(command).result()
@@ -181,7 +181,7 @@ class SystemActions:
         return f"{sanitize(name, 60)} was restarted and is connected again"
 
     def _restart_all(self, context: ActionContext) -> str:
-        """Restart everything and wait, in the session there is: it logs in again by itself."""
+        """Restart everything and wait, in the same session: it logs in again by itself."""
         before = self._session.get_system_info()
         sites = {client.name for client in before.client_info}
         self._session.start(commands.restart(TargetType.SERVER)).result()

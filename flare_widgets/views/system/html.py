@@ -12,7 +12,7 @@ from ...monitoring.system.snapshot import Site, SiteJob, SystemSnapshot
 from ..core.html import TimeFormatter, scoped_style, template_environment
 
 SEVERITY_GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
-"""A sign for each tone, for eyes that do not tell the colours apart."""
+"""A glyph for each severity, for users who cannot tell the colours apart."""
 
 _MAX_ROWS = 200
 
@@ -29,15 +29,15 @@ def system_html(
     Parameters
     ----------
     snapshot
-        What is known. Nothing in it is trusted.
+        The system's snapshot. Untrusted.
     now
-        The time the form is made, in seconds since the epoch: ages are counted to the last answer before it.
+        The time the form is made, in seconds since the epoch: ages are relative to the last answer before it.
     zone
-        The time zone to show times in; this machine's when not given.
+        The time zone of the times; this machine's if not given.
     outcomes
-        What has come of the user's wishes, in words.
+        The results of the user's actions, in words.
     """
-    # A picture tells how it was when the server last answered: when the picture was made says nothing of the sites.
+    # A static form shows the state at the server's last answer: the time it was made says nothing about the sites.
     seen = now if snapshot.facts_at is None else snapshot.facts_at
     moments = [now, snapshot.facts_at, snapshot.started_at, *(site.since for site in snapshot.sites)]
     times = TimeFormatter([at for at in moments if at is not None], zone)

@@ -25,7 +25,7 @@ _STATIC = Path(__file__).parents[1] / "static"
 
 
 class SystemControls(Protocol):
-    """What a view needs of what can be done to the server and to sites; see :class:`.SystemActions`."""
+    """The interface for actions on the server and on sites that a view needs; see :class:`.SystemActions`."""
 
     @property
     def is_busy(self) -> bool: ...
@@ -41,21 +41,21 @@ class SystemControls(Protocol):
 
 
 class SystemStatus(LiveOnDisplay, SystemInfo):
-    """What ``Session.get_system_info`` returns, shown as a person would say it.
+    """The result of ``Session.get_system_info``, shown in words.
 
     Parameters
     ----------
     session
-        Who asked whom.
+        The session that sent the query.
     info
         The answer.
     now
-        When it came, in seconds since the epoch.
+        The time it arrived, in seconds since the epoch.
 
     Attributes
     ----------
     snapshot : SystemSnapshot
-        The same as the system view draws it.
+        The same data as the system view draws it.
     """
 
     def __init__(self, session: Session, info: SystemInfo, now: float) -> None:
@@ -81,24 +81,24 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
 class SystemView(LiveView):
     """The server and its sites, drawn live wherever it is displayed.
 
-    The server is asked only while somebody can see the view. It becomes static when the session is closed, and when
+    The server is polled only while the view is visible. It becomes static when the session is closed, and when
     the kernel ends.
 
     Parameters
     ----------
     watch
-        Who knows the system.
+        The watch of the system.
     session
-        Who may act on it; without one nothing is offered.
+        The session for actions; without one none are offered.
 
     Attributes
     ----------
     snapshot : dict
         The newest snapshot as :meth:`.SystemSnapshot.to_json` writes it.
     sentence : str
-        The same in one sentence, as of `sent_at`: what a screen reader hears.
+        A summary in one sentence, as of `sent_at`, for screen readers.
     actions : dict
-        By what was unfolded (``server``, or a site's name) what can be done to it; see :meth:`.Actions.to_json`.
+        The actions by expanded target (``server``, or a site's name); see :meth:`.Actions.to_json`.
     """
 
     _esm = _STATIC / "system.js"
@@ -116,7 +116,7 @@ class SystemView(LiveView):
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._unsubscribe = watch.subscribe(lambda _: self._request_update())
         super().__init__()
-        # Something may have happened between the first look and the subscription.
+        # The system may have changed between the first snapshot and the subscription.
         self._request_update()
 
     def _state(self) -> dict[str, Any]:
@@ -135,8 +135,8 @@ class SystemView(LiveView):
             "text/html": system_html(snapshot, now, outcomes=outcomes),
         }
 
-    def _is_finished(self) -> bool:
-        # Who shuts the server down wants to see what came of it.
+    def _done(self) -> bool:
+        # After a server shutdown, the user wants to see its result.
         return self._watch.done and not (self._actions is not None and self._actions.is_busy)
 
     def _dispose(self) -> None:
