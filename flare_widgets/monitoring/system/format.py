@@ -1,6 +1,6 @@
 """Text for the server and its sites: the problems first, then one line each.
 
-The same sentences everywhere, for the time they are read at; ``js/src/system/words.ts`` has the same rules.
+The same sentences everywhere, for the time they are read at; ``js/src/system/format.ts`` has the same rules.
 Nothing in a snapshot is trusted: all of it is sanitized.
 """
 

@@ -1,7 +1,7 @@
 """The actions of a view: they ask before they destroy, report their progress, and show their results.
 
 A view has the trait ``actions``, a list described by :meth:`Actions.to_json`, and passes messages to
-:meth:`Actions.handle_message`. The browser's half is ``js/src/lib/actions.ts``.
+:meth:`Actions.handle_message`. The browser's half is ``js/src/core/actions.ts``.
 """
 
 from __future__ import annotations

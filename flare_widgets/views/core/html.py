@@ -227,8 +227,8 @@ def _format_utc_offset(when: datetime) -> str:
 
 def confirmation_html(question: str, answer: str) -> str:
     """Return a question that was asked in a notebook, and its answer, as HTML for a saved notebook."""
-    root, style = scoped_style("question-static.css")
-    template = template_environment().get_template("question.html.j2")
+    root, style = scoped_style("confirm-static.css")
+    template = template_environment().get_template("confirm.html.j2")
     return template.render(root=root, style=style, question=question, answer=answer)
 
 

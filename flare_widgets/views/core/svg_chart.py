@@ -21,13 +21,13 @@ MARKER_SHAPES = (
     "M0 4.5L4.5 -3.5H-4.5Z",
     "M-1.5 -4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5V-1.5H-1.5Z",
 )
-"""The markers of the lines, as in js/src/lib/marks.ts."""
+"""The markers of the lines, as in js/src/core/series-style.ts."""
 
 DASH_PATTERNS = ("", "6 3", "2 3", "8 3 2 3")
 """The dashes and gaps of the lines, likewise."""
 
 COLOURS = ("#1976d2", "#e65100", "#388e3c", "#9c27b0", "#00897b", "#8d6e63")
-"""Colours for a page that has lost the style sheet, light or dark; those in chart-look.css follow the theme."""
+"""Colours for a page that has lost the style sheet, light or dark; those in chart-base.css follow the theme."""
 
 MAX_LINES = 12
 """The most lines drawn: with more, a static chart tells none of them apart."""

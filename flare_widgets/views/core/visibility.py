@@ -1,4 +1,4 @@
-"""Visibility of a view: hidden data need not be polled. The browser's half is ``js/src/lib/visible.ts``."""
+"""Visibility of a view: hidden data need not be polled. The browser's half is ``js/src/core/visibility.ts``."""
 
 from __future__ import annotations
 

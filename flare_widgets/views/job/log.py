@@ -2,7 +2,7 @@
 
 The browser asks, about once a second for as long as the log is open and visible, by the number of the line it wants
 next; the kernel answers with the lines it has from there on, and asks the server if it is time to. A browser that is
-gone, or hidden, does not ask, and then nothing is read. The browser's half is ``js/src/lib/log``.
+gone, or hidden, does not ask, and then nothing is read. The browser's half is ``js/src/job/log``.
 """
 
 from __future__ import annotations

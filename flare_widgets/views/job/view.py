@@ -105,7 +105,7 @@ class JobView(LiveView):
         unsubscribe = watch.subscribe(lambda _: self._request_update())
         self._unsubscribe = unsubscribe
         # The job may have changed between the first snapshot and the subscription.
-        if self._done():
+        if self._is_finished():
             self.make_static()
         else:
             self._send_update()

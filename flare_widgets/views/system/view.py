@@ -135,7 +135,7 @@ class SystemView(LiveView):
             "text/html": system_html(snapshot, now, outcomes=outcomes),
         }
 
-    def _done(self) -> bool:
+    def _is_finished(self) -> bool:
         # After a server shutdown, the user wants to see its result.
         return self._watch.done and not (self._actions is not None and self._actions.is_busy)
 
