@@ -115,7 +115,7 @@ class FlareWidgets(Configurable):
 
         if not STUDY_NAME_PATTERN.fullmatch(proposal.value):
             raise traitlets.TraitError(
-                f"study: {proposal.value!r} is no name of a study: it has lowercase letters, digits, _ and -"
+                f"study: {proposal.value!r} is not a valid study name: use lowercase letters, digits, _ and -"
             )
         return str(proposal.value)
 

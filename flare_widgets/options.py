@@ -44,7 +44,7 @@ def parse_seconds(text: str) -> float:
     """Read a number of seconds above 0."""
     value = _parse_number(text)
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"it takes a number of seconds above 0, unlike {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number of seconds > 0, got {text!r}")
     return value
 
 
@@ -52,14 +52,14 @@ def parse_time_limit(text: str) -> float:
     """Read a number of seconds; 0 for as long as it takes."""
     value = _parse_number(text)
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"it takes a number of seconds from 0 (no limit) on, unlike {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number of seconds >= 0 (0 is no limit), got {text!r}")
     return value
 
 
 def parse_count(text: str) -> int:
     """Read a whole number from 0 on."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"it takes a number from 0 on, unlike {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number >= 0, got {text!r}")
     return int(text)
 
 
@@ -67,7 +67,7 @@ def parse_names(text: str) -> list[str]:
     """Read names with commas between them."""
     found = [name.strip() for name in text.split(",")]
     if not all(found):
-        raise argparse.ArgumentTypeError(f"it takes names with commas between them, unlike {text!r}")
+        raise argparse.ArgumentTypeError(f"expected comma-separated names, got {text!r}")
     return found
 
 
@@ -83,7 +83,7 @@ def parse_pairs(text: str) -> dict[str, str]:
         name, _, value = entry.partition("=")
         found[name.strip()] = value.strip()
     if not all(found) or not all(found.values()):
-        raise argparse.ArgumentTypeError(f"it takes NAME=VALUE with commas between them, unlike {text!r}")
+        raise argparse.ArgumentTypeError(f"expected comma-separated NAME=VALUE pairs, got {text!r}")
     return found
 
 

@@ -75,7 +75,7 @@ class ClientInfo:
     name
         The site's name.
     last_connect_time
-        When the server last heard of it, in seconds since the epoch; sites report every 10 s.
+        When the server last seen it, in seconds since the epoch; sites report every 10 s.
     """
 
     name: str

@@ -58,7 +58,9 @@ def inject(federation: LocalFederation, fault: str, process: str) -> ProcessStat
         The federation is not running.
     """
     if fault not in FAULTS:
-        raise InvalidArgumentError(f"{fault!r} is no fault{_suggest(fault, [*FAULTS])}; there are {', '.join(FAULTS)}")
+        raise InvalidArgumentError(
+            f"{fault!r} is not a fault{_suggest(fault, [*FAULTS])}; there are {', '.join(FAULTS)}"
+        )
     states = federation.states
     if process not in states:
         raise InvalidArgumentError(
@@ -76,7 +78,7 @@ def disabled_reasons(state: ProcessState) -> dict[str, str]:
     dead = "it does not run: bring it back first" if gone else ""
     return {
         "kill": "it does not run" if gone else "",
-        "pause": dead or ("it stands still already" if state.state == "paused" else ""),
+        "pause": dead or ("it is paused already" if state.state == "paused" else ""),
         "slow": dead or ("it is slow already" if state.state == "slow" else ""),
         "back": "nothing was done to it" if state.state == "running" else "",
     }

@@ -52,7 +52,7 @@ def display_job(
     try:
         watch.wait()
     except KeyboardInterrupt:
-        raise UsageError("stopped waiting; the job goes on, and so does its view") from None
+        raise UsageError("stopped waiting; the job is still running, and its view stays live") from None
     return watch.snapshot
 
 
@@ -83,7 +83,7 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
             if time.monotonic() >= until:
                 raise JobTimeout(f"job {watch.job_id} did not end within {timeout_s:g} s; it goes on")
     except KeyboardInterrupt:
-        raise UsageError("stopped waiting; the job goes on. %flare wait waits again") from None
+        raise UsageError("stopped waiting; the job is still running. %flare wait resumes waiting") from None
     finally:
         watch.stop()
     progress.finish(describe(watch.snapshot))

@@ -82,10 +82,10 @@ class _Parser(argparse.ArgumentParser):
         if unknown != message:
             known = [flag for action in self._actions for flag in action.option_strings]
             raise UsageError(
-                f"{self.prog}: it does not know {unknown.split()[0]!r}{_suggest(unknown.split()[0], known)} "
-                f"{self.prog} -h tells what it takes"
+                f"{self.prog}: unrecognized option {unknown.split()[0]!r}{_suggest(unknown.split()[0], known)} "
+                f"See {self.prog} -h"
             )
-        raise UsageError(f"{self.prog}: {message}. {self.prog} -h tells what it takes")
+        raise UsageError(f"{self.prog}: {message}. See {self.prog} -h")
 
 
 def parse_line(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any] | None]:
@@ -113,7 +113,7 @@ def find_verb(verbs: Mapping[str, Verb], name: str) -> Verb:
     """Return the verb of this name; raise UsageError, with a suggestion, if there is none."""
     if name in verbs:
         return verbs[name]
-    raise UsageError(f"%flare does not know {name!r}{_suggest(name, list(verbs))} %flare help lists the verbs")
+    raise UsageError(f"unknown verb {name!r}{_suggest(name, list(verbs))} %flare help lists all verbs")
 
 
 def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:

@@ -46,7 +46,7 @@ def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
         if agreed is None:
             agreed = input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except (StdinNotImplementedError, EOFError):
-        raise UsageError(f"{question} There is nobody to ask: say --yes to do it without") from None
+        raise UsageError(f"{question} Cannot ask for confirmation here; add --yes to proceed") from None
     except KeyboardInterrupt:
         agreed = False
     if not agreed:

@@ -14,7 +14,7 @@ from ..manager import ManagedSession, SessionManager
 from ..manager.kits import find_kit_folders
 from ..monitoring import Monitor
 
-_CONNECT_HINT = "%flare connect KIT, or %flare up for a federation on this machine"
+_CONNECT_HINT = "use %flare connect KIT, or %flare up for a federation on this machine"
 
 
 class MagicsState:
@@ -59,7 +59,7 @@ class MagicsState:
             others = list(self.manager.sessions)
             if others:
                 raise UsageError(f"no session is current: %flare use NAME ({', '.join(others)})")
-            raise UsageError(f"there is no session: {_CONNECT_HINT}")
+            raise UsageError(f"not connected: {_CONNECT_HINT}")
         if managed.session.closed:
             raise UsageError(f"the session {managed.name} has ended: {_CONNECT_HINT}")
         return managed
@@ -115,5 +115,5 @@ class MagicsState:
         """
         managed = self.managed_session
         if id_or_name is None and managed.last_job_id is None:
-            raise UsageError("which job? Give its id (%flare jobs lists them)")
+            raise UsageError("which job? Pass an id or a name (%flare jobs lists them)")
         return managed.find_job_id(id_or_name)

@@ -81,7 +81,7 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     expect(table.root.locator(".flw-spoken[role=status]")).to_have_text("the kernel was shut down")
     expect(system.locator(".flw-troubles")).to_contain_text(ENDED)
     # It is not the server that is gone.
-    expect(system.locator(".flw-row-state").first).to_have_text(re.compile(r"^last heard of \d+ s ago$"))
+    expect(system.locator(".flw-row-state").first).to_have_text(re.compile(r"^last seen \d+ s ago$"))
     expect(system.locator(".flw-word").first).to_have_css("text-decoration-line", "line-through")
     notebook.screenshot(notebook.cell(1), pictures and pictures / "kernel-killed-job.png")
     notebook.screenshot(notebook.cell(2), pictures and pictures / "kernel-killed-jobs.png")

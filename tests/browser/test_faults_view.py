@@ -41,7 +41,7 @@ def test_a_site_is_paused_and_brought_back_by_mouse(view: Locator) -> None:
     button(view, "hospital-a", "Pause").click()
     expect(state).to_contain_text("stands still")
     expect(view.locator(".flw-head")).to_contain_text("hospital-a stands still, 2 run")
-    expect(button(view, "hospital-a", "Pause")).to_have_attribute("title", "it stands still already")
+    expect(button(view, "hospital-a", "Pause")).to_have_attribute("title", "it is paused already")
     button(view, "hospital-a", "Bring back").click()
     expect(state).to_contain_text("runs")
     expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("runs")

@@ -145,7 +145,7 @@ def test_a_broken_folder_says_what_is_wrong_and_is_not_sent_until_mended(shown, 
     )
     expect(panel.submit).to_have_attribute("aria-disabled", "true")
     panel.submit.click(force=True)
-    expect(panel.words).to_contain_text("mend what is wrong with the folder first")
+    expect(panel.words).to_contain_text("fix the errors above")
     shown.screenshot(shown.cell(1), pictures and pictures / "submit-broken.png")
     shown.run_code(
         "import json\nmeta = root / 'jobs/broken/meta.json'\n"

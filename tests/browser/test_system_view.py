@@ -85,7 +85,7 @@ def test_a_lost_connection_is_said_within_five_seconds_with_its_age(shown, panel
     expect(panel.word).to_have_css("text-decoration-line", "line-through")
     shown.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 8)")
     expect(panel.troubles).to_have_text([re.compile("no connection to server:8002")])
-    expect(panel.row("server")).to_contain_text(re.compile(r"not reachable, last heard of \d+ s ago"))
+    expect(panel.row("server")).to_contain_text(re.compile(r"not reachable, last seen \d+ s ago"))
     shown.screenshot(shown.cell(1), pictures and pictures / "system-lost.png")
     shown.run_code("system.say(trouble='')")
     expect(panel.word).to_have_css("text-decoration-line", "none")

@@ -80,7 +80,7 @@ PROMISES = {
     "05_roles_security_studies": Promise(
         {
             "who": (r"lea@example\.org.* lead ", r"max@example\.org.* member ", r"admin@nvidia\.com.* project_admin "),
-            "lead-unasked": (r"There is nobody to ask",),
+            "lead-unasked": (r"Cannot ask for confirmation here",),
             "lead-refused": (r"your role does not permit 'register_study'",),
             "lead-others": (r"your role does not permit 'delete_job'",),
             "member-refused": (r"your role does not permit 'clone_job'",),

@@ -185,7 +185,7 @@ def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
         ("--model [0] --arg nothing", NUMPY, "the notebook has no variable 'nothing'"),
         ("--model thing", NUMPY, "the model is a object, which does not travel in a job"),
         ("--model [0] --arg 'label=two words'", NUMPY, "does not arrive unchanged"),
-        ("--modle [0]", NUMPY, "it does not know '--modle'; did you mean '--model'?"),
+        ("--modle [0]", NUMPY, "unrecognized option '--modle'; did you mean '--model'?"),
         ("--model [0] --min-sites 0", NUMPY, "from 1 to all there are, not 0"),
     ],
 )

@@ -187,7 +187,7 @@ def test_waiting_ends_in_time_or_by_an_interrupt_and_the_session_goes_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("flare_widgets.magics.progress.Progress.say", interrupt)
-    assert refused(shell, f"wait {running}").startswith("stopped waiting; the job goes on")
+    assert refused(shell, f"wait {running}").startswith("stopped waiting; the job is still running")
     monkeypatch.undo()
     assert flare(shell, f"meta {running}")["status"] == "RUNNING"
 
@@ -222,7 +222,7 @@ def test_logs(shell: InteractiveShell, finished: Finished) -> None:
     other = flare(shell, f"logs {finished.job_id} --site site-1")
     assert (dict(other), list(other.unavailable)) == ({}, ["site-1"])
     assert "not available: " in repr(other)
-    assert "is no regular expression" in refused(shell, f"logs {finished.job_id} --grep '('")
+    assert "invalid regular expression" in refused(shell, f"logs {finished.job_id} --grep '('")
 
 
 def test_following_a_log_prints_what_comes_until_the_job_ends(
@@ -377,7 +377,9 @@ def test_what_destroys_asks_first(
         raise EOFError
 
     monkeypatch.setattr("builtins.input", nobody)
-    assert refused(shell, line.format(job=running)) == (f"{whole} There is nobody to ask: say --yes to do it without")
+    assert refused(shell, line.format(job=running)) == (
+        f"{whole} Cannot ask for confirmation here; add --yes to proceed"
+    )
     assert flare(shell, f"meta {running}")["status"] == "RUNNING"
     assert len(flare(shell, "sites")) == 2
 

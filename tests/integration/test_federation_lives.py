@@ -126,7 +126,7 @@ def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, sess
 def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> None:
     before = federation.states
     for what, who, words in (
-        ("explode", "lyon-1", "'explode' is no fault; there are kill, pause, slow, back"),
+        ("explode", "lyon-1", "'explode' is not a fault; there are kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
         ("pause", "lion", "no 'lion', did you mean 'lyon-1'"),
         ("back", "lyon-1", "lyon-1: nothing was done to it"),
@@ -155,7 +155,7 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
         assert "silent: lyon-1" in describe(watch.snapshot, time.time()) or "lyon-1 silent" in describe(
             watch.snapshot, time.time()
         )
-        with pytest.raises(InvalidArgumentError, match="it stands still already"):
+        with pytest.raises(InvalidArgumentError, match="it is paused already"):
             federation.pause("lyon-1")
 
         assert federation.bring_back("lyon-1").state == "running"

@@ -180,7 +180,7 @@ def test_without_a_person_there_is_the_plain_form(kernel: Kernel, waiting: str, 
 def test_without_a_person_nothing_is_destroyed(kernel: Kernel, ours: Session, waiting: str, verb: str) -> None:
     done = kernel.run("%flare " + verb.format(job=waiting))
     assert (done["status"], done["ename"]) == ("error", "UsageError")
-    assert "There is nobody to ask: say --yes to do it without" in done["evalue"]
+    assert "Cannot ask for confirmation here; add --yes to proceed" in done["evalue"]
     assert ours.get_job_status(waiting) == "SUBMITTED"
     assert len(ours.get_connected_client_list()) == 2
 

@@ -70,7 +70,7 @@ def test_what_is_wrong_with_a_folder_is_said_and_nothing_is_sent(session: Sessio
     count = len(session.list_jobs())
     form = SubmitForm(session, tmp_path)
     assert [p["severity"] for p in choose(form, broken)["problems"]] == ["error"]
-    assert submit(form)["reason"] == "mend what is wrong with the folder first, then look again"
+    assert submit(form)["reason"] == "fix the errors above, then re-check"
     tell(form, "act", action="submit")
     assert submit(form)["state"] == "ready"
 

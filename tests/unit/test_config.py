@@ -61,7 +61,7 @@ def test_a_variable_that_says_the_default_is_named_as_its_source() -> None:
         ("timeout", "0", "timeout: 0 is not a number of seconds above 0"),
         ("timeout", "inf", "timeout: inf is not"),
         ("poll_interval", "-1", "poll_interval: -1 is not a number of seconds from 0 on"),
-        ("study", "My Study", "study: 'My Study' is no name of a study"),
+        ("study", "My Study", "study: 'My Study' is not a valid study name"),
         ("read_only", "maybe", "'maybe' is not 1, 0, true, or false"),
     ],
 )

@@ -126,7 +126,7 @@ def test_trouble_lasts_until_the_next_answer_and_stops_the_ages() -> None:
         EMPTY, [connected("a"), ConnectionProblem("no connection to server:8002, trying again (1)", T + 5)]
     )
     assert problems(lost, T + 100) == ["no connection to server:8002, trying again (1)"]
-    assert "not reachable, last heard of 100 s ago" in describe_system(lost, T + 100)
+    assert "not reachable, last seen 100 s ago" in describe_system(lost, T + 100)
     assert apply_system_updates(lost, [connected("a", at=T + 101)]).trouble == ""
 
 

@@ -89,7 +89,7 @@ def test_the_system_in_words() -> None:
     assert lines[1].startswith("  ! site-2 has been silent for 42 s")
     assert lines[2].startswith("  server  connected, up since ")
     assert lines[3:] == [
-        "  site-1  connected, heard of 3 s ago",
+        "  site-1  connected, last seen 3 s ago",
         "  site-2  silent for 42 s",
         "  job     76b8d043 is running (app)",
     ]

@@ -72,7 +72,7 @@ def test_a_wish_is_done_and_shown() -> None:
     assert board.done == [("pause", "site-1")]
     assert view.sentence == "clinics: site-1 stands still, 1 runs"
     wait_until(lambda: action(view, "pause", "site-1")["state"] == "done")
-    assert action(view, "pause", "site-1")["reason"] == "it stands still already"
+    assert action(view, "pause", "site-1")["reason"] == "it is paused already"
     assert action(view, "back", "site-1")["reason"] == ""
     view.make_static()
 

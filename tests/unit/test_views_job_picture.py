@@ -197,8 +197,8 @@ def test_a_silent_site_is_said_to_be() -> None:
     )
     drawn = build_view_model(snapshot, T + 61)
     assert drawn.matrix is not None
-    assert drawn.matrix.rows[0].text_at(T + 61) == "silent: not heard of for 51 s"
-    assert drawn.troubles == ("a, b are silent: the server has not heard of them for up to 50 s",)
+    assert drawn.matrix.rows[0].text_at(T + 61) == "silent: no heartbeat for 51 s"
+    assert drawn.troubles == ("a, b are silent: the server has had no heartbeat for up to 50 s",)
 
 
 @pytest.mark.parametrize(

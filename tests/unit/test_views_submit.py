@@ -241,7 +241,7 @@ class TestWhatIsSaid:
         (problem,) = form.job["problems"]
         assert problem["severity"] == "error"
         assert problem["words"].startswith("meta.json is not valid JSON")
-        assert submit(form)["reason"] == "mend what is wrong with the folder first, then look again"
+        assert submit(form)["reason"] == "fix the errors above, then re-check"
         assert f"✕ {problem['words']}" in repr(form)
         say(form, "act", action="submit")
         assert (submit(form)["state"], world.sent) == ("ready", [])
@@ -427,7 +427,7 @@ class TestHostile:
     def test_a_meta_that_is_none_is_said_to_be_none(self, world, hello, meta):
         (hello / "meta.json").write_text(meta)
         form = SubmitForm(world, hello)
-        assert submit(form)["reason"] == "mend what is wrong with the folder first, then look again"
+        assert submit(form)["reason"] == "fix the errors above, then re-check"
         assert form.job["problems"][0]["words"].startswith("meta.json")
         self.check(form)
 

@@ -49,7 +49,7 @@ def filter_lines(text: str, tail_lines: int | None, grep_pattern: str | None) ->
         except (TypeError, ValueError):
             raise ValueError(f"tail_lines must be a number, not {tail_lines!r}") from None
         if count < 0:
-            raise ValueError(f"tail_lines must not be less than 0, unlike {count}")
+            raise ValueError(f"tail_lines must be >= 0, got {count}")
         lines = lines[max(len(lines) - count, 0) :]
     if grep_pattern:
         lines = [line for line in lines if str(grep_pattern) in line]

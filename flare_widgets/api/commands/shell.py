@@ -71,13 +71,13 @@ def _check_options(options: Any) -> list[str]:
     if not options:
         return []
     if not isinstance(options, str) or not _OPTIONS_PATTERN.fullmatch(options):
-        raise SyntaxError(f"options have only letters, digits, hyphens and blanks, unlike {options!r}")
+        raise SyntaxError(f"options may only have letters, digits, hyphens and blanks, got {options!r}")
     return [options]
 
 
 def _check_path(path: Any) -> str:
     if not isinstance(path, str) or not _PATH_PATTERN.fullmatch(path):
-        raise SyntaxError(f"a path has only letters, digits, dots, hyphens, underscores and slashes, unlike {path!r}")
+        raise SyntaxError(f"a path may only have letters, digits, dots, hyphens, underscores and slashes, got {path!r}")
     if path.startswith("/"):
         raise SyntaxError("an absolute path is not permitted: give one below the target's own folder")
     if ".." in path.split("/"):

@@ -21,7 +21,7 @@ class SystemMethods(SessionCore):
 
     @dual_method
     async def get_connected_client_list(self) -> list[ClientInfo]:
-        """Return the connected sites, each with when the server last heard of it. Needs the right to `view`."""
+        """Return the connected sites, each with when the server last seen it. Needs the right to `view`."""
         return (await self._run_command(commands.get_system_info())).client_info
 
     @dual_method

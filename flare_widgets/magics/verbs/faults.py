@@ -1,4 +1,4 @@
-"""What can go wrong in the federation on this machine, done on purpose."""
+"""Faults injected on purpose into the federation on this machine."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class FederationFaultBoard:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """The process's name."""
         return self._federation.name
 
     @property
     def faults(self) -> Mapping[str, str]:
-        """What can be done, and what a button for it says."""
+        """The fault that can be injected, and the label of its button."""
         return FAULTS
 
     def rows(self) -> list[ProcessRow]:

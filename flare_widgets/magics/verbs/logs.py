@@ -1,4 +1,4 @@
-"""What jobs say: logs, errors, figures."""
+"""Logs, errors and statistics of jobs."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def stats(state: MagicsState, job: str | None, site: str | None) -> PrettyDict:
 
 
 class _PrintedTexts(PrettyTexts):
-    """What was printed already: the cell's value, but not shown once more."""
+    """Text that was printed already: the cell's value, but not shown again."""
 
     def _ipython_display_(self) -> None:
         """Show nothing."""

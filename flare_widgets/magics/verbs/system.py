@@ -61,7 +61,7 @@ def status(state: MagicsState) -> SystemStatus:
     option("--env", action="store_true", help="ask each site where and how it runs"),
 )
 def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
-    """List the sites that are connected, and when the server last heard of each.
+    """List the sites that are connected, and when the server last seen each.
 
     Examples:
         %flare sites
@@ -71,7 +71,7 @@ def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
     managed = state.managed_session
     connected = managed.session.get_connected_client_list()
     managed.cache_sites(connected)
-    headings = {"name": "site", "heard": "last heard of"}
+    headings = {"name": "site", "heard": "last seen"}
     now = time.time()
     rows: dict[str, dict[str, Any]] = {
         site.name: {
@@ -201,7 +201,7 @@ def enable(state: MagicsState, site: str) -> PrettyDict:
 
 
 def _parse_targets(arguments: list[str]) -> tuple[str, list[str] | None]:
-    """Whom a command is for, in FLARE's words (``client site-1``) or by the names of sites alone."""
+    """The target of a command, in FLARE's words (``client site-1``) or by the names of sites alone."""
     first, *rest = arguments
     if first in (TargetType.SERVER, TargetType.ALL):
         if rest:
@@ -231,7 +231,7 @@ def _describe_targets(target_type: str, names: list[str] | None) -> str:
 
 
 def _describe_running_jobs(session: Session) -> str:
-    """Who would be struck by it, for the question."""
+    """The affected sites, for the confirmation."""
     try:
         running = len(session.get_system_info().job_info)
     except FlareError:

@@ -37,7 +37,7 @@ def filter_by_pattern(text: str, pattern: str) -> str:
     try:
         found = re.compile(pattern)
     except re.error as e:
-        raise ValueError(f"{pattern!r} is no regular expression: {e}") from None
+        raise ValueError(f"invalid regular expression {pattern!r}: {e}") from None
     return "".join(line for line in text.splitlines(keepends=True) if found.search(line))
 
 

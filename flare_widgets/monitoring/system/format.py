@@ -41,7 +41,7 @@ def server_state(snapshot: SystemSnapshot, now: float) -> StateText:
     if snapshot.facts_at is None:
         return StateText("warn" if snapshot.trouble else "unknown", "no answer yet")
     if snapshot.trouble:
-        return StateText("bad", f"not reachable, last heard of {format_age(max(0.0, now - snapshot.facts_at))} ago")
+        return StateText("bad", f"not reachable, last seen {format_age(max(0.0, now - snapshot.facts_at))} ago")
     return StateText("good", "connected")
 
 
@@ -51,7 +51,7 @@ def site_state(site: Site, now: float) -> StateText:
     if site.disabled:
         return StateText("warn", "disabled")
     if not site.connected:
-        heard = "" if site.last_seen is None else f", last heard of {format_age(max(0.0, now - site.last_seen))} ago"
+        heard = "" if site.last_seen is None else f", last seen {format_age(max(0.0, now - site.last_seen))} ago"
         return StateText("bad", f"not connected{heard}")
     if silence is not None:
         return StateText("bad", f"silent for {format_age(silence)}")
@@ -87,20 +87,19 @@ def _iter_problems(snapshot: SystemSnapshot, now: float) -> Iterator[str]:
         if site.disabled:
             yield f"{name} is disabled: it cannot connect until it is enabled again"
         elif not site.connected:
-            yield f"{name} is not connected any more. Look at its process and its network; it comes back by itself"
+            yield f"{name} is not connected any more. Check its process and its network; it reconnects by itself"
         elif silence is not None:
             yield (
                 f"{name} has been silent for {format_age(silence)}; sites report every 10 s. "
-                "Look whether its process runs and reaches the server"
+                "Check that its process is running and can reach the server"
             )
         elif not site.answers:
-            yield f"{name} does not answer the server's questions. Its process may hang: restart it if that stays so"
+            yield f"{name} does not answer the server's questions. It may be hung; restart it if this persists"
     for zombie in snapshot.zombies:
         if zombie.certain:
             yield (
-                f"job {job_label(zombie.name, zombie.job_id)} is RUNNING to the server, but nobody runs it (was "
-                f"the server "
-                "restarted?). It will not end by itself; clone it to run it again"
+                f"the server still lists job {job_label(zombie.name, zombie.job_id)} as RUNNING, but no process runs it "
+                "(was the server restarted?). It will not end by itself; clone it to run it again"
             )
     yield from _version_problems(snapshot)
 
@@ -117,7 +116,7 @@ def _version_problems(snapshot: SystemSnapshot) -> Iterator[str]:
         said = "; ".join(
             f"{sanitize(version, _MAX_NAME_CHARS)} on {_join_names(names)}" for version, names in by_version.items()
         )
-        yield f"versions of FLARE differ: {said}. Jobs may fail where they meet: install the same everywhere"
+        yield f"versions of FLARE differ: {said}. Jobs across these may fail; install the same version everywhere"
 
 
 def _join_names(names: list[str]) -> str:
@@ -138,7 +137,7 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
     for site in snapshot.sites:
         state = site_state(site, now)
         fresh = site.connected and site.last_seen is not None and state.tone != "bad"
-        heard = f"heard of {format_age(max(0.0, now - (site.last_seen or now)))} ago" if fresh else ""
+        heard = f"last seen {format_age(max(0.0, now - (site.last_seen or now)))} ago" if fresh else ""
         parts = _join_nonempty(state.words, heard, running_jobs_text(site.jobs), _version_text(site.version))
         rows.append((sanitize(site.name, _MAX_NAME_CHARS), parts))
     if not snapshot.sites and snapshot.facts_at is not None:

@@ -275,7 +275,7 @@ def _build_row(
         return MatrixRow(site, codes, f"failed in round {nth}")
     if silent_for_s is not None and not snapshot.ended:
         asked = snapshot.freshness_of("system").at
-        return MatrixRow(site, codes, "silent: not heard of", None if asked is None else asked - silent_for_s)
+        return MatrixRow(site, codes, "silent: no heartbeat", None if asked is None else asked - silent_for_s)
     if snapshot.ended or current is None:
         return MatrixRow(
             site, codes, f"did not finish round {nth}" if current and current.state == "unfinished" else ""
@@ -328,9 +328,9 @@ def _iter_problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
     silent = silence_by_site(snapshot)
     names = _join_names([sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)])
     if len(silent) == 1:
-        yield f"{names} is silent: the server has not heard of it for {format_age(max(silent.values()))}"
+        yield f"{names} is silent: the server has had no heartbeat for {format_age(max(silent.values()))}"
     elif silent:
-        yield f"{names} are silent: the server has not heard of them for up to {format_age(max(silent.values()))}"
+        yield f"{names} are silent: the server has had no heartbeat for up to {format_age(max(silent.values()))}"
 
 
 def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:

@@ -222,7 +222,7 @@ class SubmitForm(LiveView):
         if self._job_folder is None:
             return "choose a job folder first"
         if any(problem.severity == "error" for problem in self._problems(self._job_folder)):
-            return "mend what is wrong with the folder first, then look again"
+            return "fix the errors above, then re-check"
         return ""
 
     def _submit(self, context: ActionContext) -> str:

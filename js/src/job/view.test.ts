@@ -83,7 +83,7 @@ describe("the matrix", () => {
     expect(rows).toEqual([
       ["site-1", "■submitted", "!late", "late: still working on round 2 for 2:57"],
       ["site-2", "■submitted", "■submitted", "waiting for site-1"],
-      ["site-3", "■submitted", "■submitted", "silent: not heard of for 50 s"],
+      ["site-3", "■submitted", "■submitted", "silent: no heartbeat for 50 s"],
       ["site-4", "■submitted", "·waiting", "waiting for its turn"],
     ]);
     expect(texts(".flw-matrix thead th")).toEqual(["site", "round 1", "round 2", "now"]);
@@ -152,7 +152,7 @@ describe("notes and details", () => {
   it("show problems and unavailable data", () => {
     const { texts } = open("late and silent");
     expect(texts(".flw-notes li")).toEqual([
-      "! site-3 is silent: the server has not heard of it for 50 s",
+      "! site-3 is silent: the server has had no heartbeat for 50 s",
       "metrics not known (your role may not read the server's files)",
     ]);
   });

@@ -27,7 +27,7 @@ export function formatAge(seconds: number): string {
 export function serverState(system: SystemSnapshot, now: number): StateText {
   if (system.updatedAt === null)
     return { severity: system.connectionProblem ? "warn" : "unknown", text: "no answer yet" };
-  const lastSeen = `last heard of ${formatAge(now - system.updatedAt)} ago`;
+  const lastSeen = `last seen ${formatAge(now - system.updatedAt)} ago`;
   if (system.isKernelProblem) return { severity: "unknown", text: lastSeen };
   if (system.connectionProblem) return { severity: "bad", text: `not reachable, ${lastSeen}` };
   return { severity: "good", text: "connected" };
@@ -37,7 +37,7 @@ export function siteState(site: Site, now: number): StateText {
   const silentSeconds = silence(site, now);
   if (site.isDisabled) return { severity: "warn", text: "disabled" };
   if (!site.isConnected) {
-    const lastSeen = site.lastSeen === null ? "" : `, last heard of ${formatAge(now - site.lastSeen)} ago`;
+    const lastSeen = site.lastSeen === null ? "" : `, last seen ${formatAge(now - site.lastSeen)} ago`;
     return { severity: "bad", text: `not connected${lastSeen}` };
   }
   if (silentSeconds !== null) return { severity: "bad", text: `silent for ${formatAge(silentSeconds)}` };
@@ -65,21 +65,21 @@ export function findProblems(system: SystemSnapshot, now: number): string[] {
     const silentSeconds = silence(site, confirmedNow);
     if (site.isDisabled) found.push(`${name} is disabled: it cannot connect until it is enabled again`);
     else if (!site.isConnected) {
-      found.push(`${name} is not connected any more. Look at its process and its network; it comes back by itself`);
+      found.push(`${name} is not connected any more. Check its process and its network; it reconnects by itself`);
     } else if (silentSeconds !== null) {
       found.push(
         `${name} has been silent for ${formatAge(silentSeconds)}; sites report every 10 s. ` +
-          "Look whether its process runs and reaches the server",
+          "Check that its process is running and can reach the server",
       );
     } else if (!site.isAnswering) {
-      found.push(`${name} does not answer the server's questions. Its process may hang: restart it if that stays so`);
+      found.push(`${name} does not answer the server's questions. It may be hung; restart it if this persists`);
     }
   }
   for (const zombie of system.zombies) {
     if (!zombie.isCertain) continue;
     const label = `${sanitize(zombie.name, MAX_NAME_CHARS) || "job"} ${zombie.jobId.slice(0, SHORT_ID_LENGTH)}`;
     found.push(
-      `job ${label} is RUNNING to the server, but nobody runs it (was the server restarted?). ` +
+      `the server still lists job ${label} as RUNNING, but no process runs it (was the server restarted?). ` +
         "It will not end by itself; clone it to run it again",
     );
   }
@@ -98,7 +98,7 @@ function versionProblems(system: SystemSnapshot): string[] {
   const listing = [...byVersion]
     .map(([version, names]) => `${sanitize(version, MAX_NAME_CHARS)} on ${joinNames(names)}`)
     .join("; ");
-  return [`versions of FLARE differ: ${listing}. Jobs may fail where they meet: install the same everywhere`];
+  return [`versions of FLARE differ: ${listing}. Jobs across these may fail; install the same version everywhere`];
 }
 
 function joinNames(names: readonly string[]): string {

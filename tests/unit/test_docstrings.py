@@ -1,0 +1,50 @@
+"""The rule for docstrings: a first line is a noun phrase or an imperative."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
+QUESTION_WORDS = ("What", "Whether", "How", "Why", "Who", "Whom", "Whose")
+
+
+def first_lines(source: str) -> Iterator[tuple[int, str]]:
+    """The line numbers and first lines of the docstrings of a module, its classes, functions and attributes."""
+    for node in ast.walk(ast.parse(source)):
+        for statement in getattr(node, "body", ()) if not isinstance(node, (ast.Lambda, ast.IfExp)) else ():
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                text = statement.value.value
+                if isinstance(text, str) and text.strip():
+                    yield statement.lineno, text.strip().splitlines()[0]
+
+
+def begins_with_question_word(line: str) -> bool:
+    return line.split()[0].strip("\"'`,:.").split("'")[0] in QUESTION_WORDS
+
+
+def test_docstrings_begin_with_noun_or_verb() -> None:
+    files = sorted(PACKAGE.rglob("*.py"))
+    lines = [(file, number, line) for file in files for number, line in first_lines(file.read_text())]
+    assert len(lines) > 1500
+    assert [
+        f"{file.relative_to(PACKAGE)}:{number}: {line}"
+        for file, number, line in lines
+        if begins_with_question_word(line)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['"""What it is."""', 'class A:\n    """Who asks."""', 'def f():\n    """Why not."""', 'X = 1\n"""How many."""'],
+)
+def test_docstring_question_is_found(source: str) -> None:
+    assert [begins_with_question_word(line) for _, line in first_lines(source)] == [True]
+
+
+@pytest.mark.parametrize("line", ["Return what was asked.", "Whatever is left.", "True if it ended."])
+def test_plain_first_line_passes(line: str) -> None:
+    assert not begins_with_question_word(line)
