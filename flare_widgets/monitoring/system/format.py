@@ -98,8 +98,8 @@ def _iter_problems(snapshot: SystemSnapshot, now: float) -> Iterator[str]:
     for zombie in snapshot.zombies:
         if zombie.certain:
             yield (
-                f"the server still lists job {job_label(zombie.name, zombie.job_id)} as RUNNING, but no process runs it "
-                "(was the server restarted?). It will not end by itself; clone it to run it again"
+                f"the server still lists job {job_label(zombie.name, zombie.job_id)} as RUNNING, but no process runs "
+                "it (was the server restarted?). It will not end by itself; clone it to run it again"
             )
     yield from _version_problems(snapshot)
 
