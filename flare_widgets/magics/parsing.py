@@ -113,7 +113,7 @@ def find_verb(verbs: Mapping[str, Verb], name: str) -> Verb:
     """Return the verb of this name; raise UsageError, with a suggestion, if there is none."""
     if name in verbs:
         return verbs[name]
-    raise UsageError(f"unknown verb {name!r}{_suggest(name, list(verbs))} %flare help lists all verbs")
+    raise UsageError(f"%flare: unknown verb {name!r}{_suggest(name, list(verbs))} %flare help lists all verbs")
 
 
 def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:

@@ -79,7 +79,7 @@ def test_a_bad_profile_is_told() -> None:
 
 def test_a_bad_value_changes_nothing() -> None:
     config = settings()
-    with pytest.raises(traitlets.TraitError, match="no name of a study"):
+    with pytest.raises(traitlets.TraitError, match="not a valid study name"):
         config.study = "No Good"
     assert (config.study, sources(config)["study"]) == ("default", "default")
 
@@ -118,7 +118,7 @@ def test_config_magic_sets_and_shows_and_refuses(shell: InteractiveShell, caplog
     assert (by_name["views"]["value"], by_name["views"]["source"]) == (False, "%config")
     assert by_name["study"]["source"] == "profile"
     run(shell, "%config FlareWidgets.study = 'A B'")
-    assert "no name of a study" in caplog.text  # where IPython tells it
+    assert "not a valid study name" in caplog.text  # where IPython tells it
     assert {row["name"]: row["value"] for row in run(shell, "%flare config")[0].result}["study"] == "lung"
 
 
