@@ -1,10 +1,10 @@
 """A cell: one party of FLARE's cellnet, as a state machine without I/O.
 
-Bytes of a frame go in with :meth:`Cell.receive`, which returns what happened as events; what there is to say is
-queued, and taken with :meth:`Cell.data_to_send`. Requests come in two styles, *core* (one message each way) and
-*streamed* (a blob each way); both end in a :class:`Reply` with the request's id.
+Frame bytes go in with :meth:`Cell.receive`, which returns what happened as events; outgoing frames are queued and
+taken with :meth:`Cell.data_to_send`. Requests come in two styles, *core* (one message each way) and *streamed* (a
+blob each way); both end in a :class:`CellReply` with the request's id.
 
-Facts: ``fuel/f3/cellnet/defs.py``, ``core_cell.py`` and ``cell.py`` of nvflare 2.9.0.
+Source: ``fuel/f3/cellnet/defs.py``, ``core_cell.py`` and ``cell.py`` of nvflare 2.9.0.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ SERVER = "server"
 RETURN_ONLY = "return_only"
 OK = "ok"
 
-_MAX_TIMESTAMP_S = 1e11  # seconds since the epoch: what is later is not a time
+_MAX_TIMESTAMP_S = 1e11  # seconds since the epoch: anything later is not a time
 
 
 class CellState(enum.Enum):
-    """Where a cell stands."""
+    """State of a cell."""
 
     NEW = enum.auto()
     """HELLO has not been queued."""
     HELLO_SENT = enum.auto()
     """HELLO was queued; nothing else may be sent before READY."""
     READY = enum.auto()
-    """Messages flow."""
+    """Messages may be sent."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The server greeted back.
+    """The server's answer to HELLO.
 
     Attributes
     ----------
     server_time
-        The server's clock when it did, in seconds since the epoch; None when it does not say.
+        The server's clock at that moment, in seconds since the epoch; None if the server did not say.
     """
 
     server_time: float | None = field(default=None, compare=False)
@@ -64,11 +64,11 @@ class CellReply:
     Attributes
     ----------
     request_id
-        Which request.
+        Id of the request.
     code
-        ``ok``, or FLARE's word for what went wrong on the way.
+        ``ok``, or FLARE's code for the error on the way.
     error
-        More about that, possibly empty.
+        Details of the error, possibly empty.
     value
         The decoded payload.
     """
@@ -81,7 +81,7 @@ class CellReply:
 
 @dataclass(frozen=True)
 class Message:
-    """Something the server says unasked."""
+    """An unsolicited message from the server."""
 
     channel: str
     topic: str
@@ -97,7 +97,7 @@ Event = Ready | CellReply | Message | Bye
 
 
 def new_admin_name() -> str:
-    """Return a fresh name for an admin's cell; the server takes no other form."""
+    """Return a fresh name for an admin's cell; the server accepts no other form."""
     return f"_admin_{uuid.uuid4()}"
 
 
@@ -109,12 +109,12 @@ class Cell:
     name
         This cell's fully qualified name.
     clock
-        Seconds since the epoch; given by tests.
+        Returns seconds since the epoch; replaced by tests.
 
     Attributes
     ----------
     credentials
-        Headers to put on every message: set once the server has issued them.
+        Headers to put on every message; set once the server has issued them.
     """
 
     def __init__(self, name: str, clock: Callable[[], float] = time.time) -> None:
@@ -135,12 +135,12 @@ class Cell:
         self._queue_greeting(FrameType.HELLO)
 
     def data_to_send(self) -> list[bytes]:
-        """Return the frames queued since the last call, and forget them."""
+        """Return the frames queued since the last call, and clear the queue."""
         frames, self._outbox = self._outbox, []
         return frames
 
     def requeue(self, frames: Iterable[bytes]) -> None:
-        """Take back frames that were not sent, to be first among those of the next call."""
+        """Put back frames that were not sent, ahead of those queued since."""
         self._outbox[:0] = frames
 
     def request(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
@@ -158,28 +158,28 @@ class Cell:
         return request_id
 
     def post(self, channel: str, topic: str, value: Any) -> None:
-        """Queue a streamed message that wants no answer."""
+        """Queue a streamed message that expects no answer."""
         self._queue_stream(channel, topic, value, None, None)
 
     def bye(self) -> None:
-        """Queue the farewell; no answer is waited for."""
+        """Queue the farewell; no answer is expected."""
         self._queue_message("cellnet.channel", "bye", None, {"cn__reply_expected": False})
 
     def ping(self) -> None:
-        """Queue a question whether the server is there; it answers at once, with a frame that is no event."""
+        """Queue a ping; a live server answers at once, with a frame that is not an event."""
         self._queue_control_frame(FrameType.PING, None, stream_id=0)
 
     def cancel_request(self, request_id: str) -> None:
-        """Give up a request. Should its answer still come, it is acknowledged and nobody waits for it."""
+        """Cancel a request. If its answer still arrives, it is acknowledged and discarded."""
         self._pending_streams = {k: v for k, v in self._pending_streams.items() if v != request_id}
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take the bytes of one frame and return what happened.
+        """Process the bytes of one frame and return what happened.
 
         Raises
         ------
         ProtocolError
-            The bytes are not a frame, or break the protocol so that the connection is of no more use.
+            The bytes are not a frame, or break the protocol so that the connection is no longer usable.
         """
         frame = decode(data)
         if frame.type is FrameType.PING:
@@ -201,15 +201,15 @@ class Cell:
         if kind == "reply":
             return [_make_reply(_header_text(headers, "cn__req_id"), headers, payload, "cn__payload_encoding")]
         if kind == "return":
-            # An undeliverable request comes back, with a list of ids and the reason.
+            # An undeliverable request is returned, with a list of ids and the reason.
             ids = headers.get("cn__req_id")
             reason = _header_text(headers, "cn__return_reason") or "target_unreachable"
             return [CellReply(str(i), reason, "", None) for i in ids] if isinstance(ids, list) else []
         if channel == "cellnet.channel" and topic == "bye":
             self._queue_reply(headers, OK)
             return [Bye()]
-        # FLARE's server may ask an admin cell what nvflare's own clients answer. Declining beats silence: the
-        # asker need not wait for its timeout.
+        # FLARE's server may send an admin cell requests that nvflare's own clients answer. Declining is better than
+        # silence: the sender need not wait for its timeout.
         self._queue_reply(headers, "invalid_request")
         return []
 
@@ -217,7 +217,7 @@ class Cell:
         origin = _header_text(headers, "cn__origin")
         error = headers.get(streams.ERROR_MESSAGE)
         if topic in (streams.ACK_TOPIC, streams.ERROR_TOPIC) or error:
-            # About a stream of ours (ack), or one of theirs that they give up (data with an error).
+            # About one of our streams (ack), or one of theirs that they cancel (data with an error).
             about = headers
             if topic == streams.DATA_TOPIC:
                 about = self._assembler.drop(origin, headers.get(streams.STREAM_ID)) or headers
@@ -335,7 +335,7 @@ def _decode_payload(payload: bytes, encoding: str) -> Any:
 
 
 def _read_server_time(greeting: bytes) -> float | None:
-    """The time in a greeting. Nothing depends on it, so one that makes no sense is no error."""
+    """Return the time in a greeting. Nothing depends on it, so an invalid one is not an error."""
     try:
         value = unpack(greeting)
     except ProtocolError:

@@ -1,4 +1,4 @@
-"""A link: one connection to the server, from the first byte to the last. It never comes back to life."""
+"""A single connection to the server, from the first byte to the last. Once lost, it is never reused."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ from .keepalive import PING_INTERVAL_S, KeepAlive
 log = logging.getLogger("flare_widgets.wire")
 
 _NOT_READY_CODES = frozenset({"comm_error", "target_unreachable", "service_unavailable"})
-_CHALLENGE_RETRY_DELAY_S = 0.1  # seconds before a server that is still starting is challenged again
+_CHALLENGE_RETRY_DELAY_S = 0.1  # seconds before retrying the challenge on a server that is still starting
 _MIN_CHALLENGE_TIMEOUT_S, _MAX_CHALLENGE_TIMEOUT_S = (
     0.5,
     8.0,
 )  # seconds to wait for the answer to a challenge, at first and at most
 _LOGOUT_TIMEOUT_S = 2.0
-_POLL_INTERVAL_S = 0.05  # seconds between two looks whether a server that was asked for a sign has given one
+_POLL_INTERVAL_S = 0.05  # seconds between two checks for an answer to a probe
 
 
 class NotSent(NoConnection):
-    """The link was lost already, so nothing was sent: to send it over another link is safe."""
+    """The connection was already lost, so nothing was sent; sending over another connection is safe."""
 
 
 class ReplyTimeout(NoConnection):
-    """The server did not answer in time; the link itself is not known to be broken."""
+    """The server did not answer in time; the connection itself is not known to be broken."""
 
 
 class NoSuchService(NoConnection):
-    """The server has nobody who takes requests of this kind."""
+    """Nothing on the server handles requests of this kind."""
 
 
 class Observer(Protocol):
-    """Who wants to know what becomes of a link. Called on the I/O loop, and must return at once."""
+    """An observer of a connection's fate. Called on the I/O loop; must return at once."""
 
     def on_expired(self, connection: Connection, reason: str) -> None:
-        """The server ended the session; the link itself works."""
+        """Handle the end of the session by the server; the connection itself works."""
 
     def on_lost(self, connection: Connection, error: FlareError) -> None:
-        """The link is of no more use."""
+        """Handle the loss of the connection, which is no longer usable."""
 
 
 @dataclass(frozen=True)
 class _PendingRequest:
-    """A request that waits for its answer.
+    """A request waiting for its answer.
 
     Attributes
     ----------
-    answer
-        The answer to be.
+    reply
+        Future of the answer.
     requested_at
-        When it was made, by :func:`time.monotonic`.
-    precious
-        Whether losing the answer is more than a nuisance, unlike that of a command which can be given again.
+        Time of the request, by :func:`time.monotonic`.
+    non_idempotent
+        True if losing the answer matters, unlike that of a command which can simply be repeated.
     """
 
     reply: asyncio.Future[cells.CellReply]
@@ -75,23 +75,23 @@ class _PendingRequest:
 
 
 class Connection:
-    """A cell on a transport, logged in. Lives on the I/O loop; make one with :meth:`open`.
+    """A logged-in cell on a transport. Lives on the I/O loop; create one with :meth:`open`.
 
     Attributes
     ----------
-    lost
-        Why the link is of no more use; None while it works.
-    expired
-        What the server said when it ended the session; None while it has not.
+    lost_error
+        Reason the connection is no longer usable; None while it works.
+    expiry_reason
+        The server's message when it ended the session; None until then.
     registration
-        What the server gave our cell.
-    logins
-        How often it was logged in.
-    dialect
-        How the server wants to be spoken to.
+        Credentials and version that the server gave our cell.
+    login_count
+        Number of logins so far.
+    features
+        Protocol features of the server.
     clock_offset
-        Seconds by which the server's clock is ahead of this machine's, exact to half a round trip; None when the
-        server did not tell its time.
+        Seconds by which the server's clock is ahead of this machine's, exact to half a round trip; None if the
+        server did not send its time.
     """
 
     def __init__(self, kit: StartupKit, transport: transports.Transport) -> None:
@@ -116,14 +116,14 @@ class Connection:
 
     @classmethod
     async def open(cls, kit: StartupKit, study: str, observer: Observer | None = None) -> Connection:
-        """Connect, prove who we are, and log in. The caller sets the deadline by cancelling.
+        """Connect, prove our identity and log in. The caller sets the deadline by cancelling.
 
         Raises
         ------
         NoConnection, ServerIdentityError, FLCommunicationError, AuthenticationError, ProtocolError
-            See there.
+            See the exceptions themselves.
         ConfigError
-            The study's name means nothing to the server, or the kit's scheme needs a package that is not there.
+            The server does not know the study, or the kit's scheme needs a package that is not installed.
         """
         link = await cls.connect(kit)
         try:
@@ -131,7 +131,7 @@ class Connection:
             await link.login(study)
             link._raise_if_lost()
         except NotSent:
-            # Lost between two steps. Why says whether it is worth another try.
+            # Lost between two steps. The reason shows if another attempt makes sense.
             await link.abort()
             assert link.lost_error is not None
             raise link.lost_error from None
@@ -144,9 +144,9 @@ class Connection:
 
     @classmethod
     async def connect(cls, kit: StartupKit) -> Connection:
-        """Connect, and greet: the first of the steps of :meth:`open`, for who wants to know which of them fails.
+        """Connect and greet: the first step of :meth:`open`, for callers that need to know which step fails.
 
-        What follows is :meth:`challenge`, :meth:`register` and :meth:`login`; errors as in :meth:`open`.
+        The next steps are :meth:`challenge`, :meth:`register` and :meth:`login`; errors as in :meth:`open`.
         """
         link = cls(kit, await transports.connect(kit))
         try:
@@ -163,7 +163,7 @@ class Connection:
 
     @property
     def silence(self) -> float:
-        """Seconds since the server was last heard; one that is there is heard every 2.5."""
+        """Seconds since the server was last heard from; a live server sends something every 2.5 s."""
         return time.monotonic() - self._transport.last_received_at
 
     async def execute(
@@ -184,16 +184,16 @@ class Connection:
         timeout
             Seconds to wait for the answer.
         cmd_timeout, props
-            Told to the server; see :func:`.hci.encode`.
-        precious
-            Whether much is lost with the answer: as long as some such command waits, the link is given up less soon
-            when it shows no sign of life.
+            Passed to the server; see :func:`.hci.encode`.
+        non_idempotent
+            True if losing the answer is costly: while such a command is pending, a silent connection is kept longer
+            before it is dropped.
 
         Raises
         ------
         NoConnection
-            The connection broke, or the server did not answer in time (:class:`ReplyTimeout`). Whether it did the
-            command is unknown, except with :class:`NotSent`.
+            The connection broke, or the server did not answer in time (:class:`ReplyTimeout`). The command may or may
+            not have been executed, except with :class:`NotSent`.
         """
         command = hci.encode(line, self._session_token, cmd_timeout, props)
         return await self._send_command(command, timeout, label=line, non_idempotent=non_idempotent)
@@ -203,19 +203,19 @@ class Connection:
         return (await self._send_request(self._cell.stream, channel, topic, value, None, timeout, topic)).value
 
     async def post(self, channel: str, topic: str, value: Any) -> None:
-        """Send a streamed message that wants no answer."""
+        """Send a streamed message that expects no answer."""
         self._raise_if_lost()
         self._cell.post(channel, topic, value)
         await self._flush()
 
     def encode_command(self, line: str, cmd_timeout: float | None) -> str:
-        """Return the HCI JSON of a command that travels with an upload."""
+        """Return the HCI JSON of a command that is sent with an upload."""
         return hci.encode(line, self._session_token, cmd_timeout)
 
     async def close(self) -> None:
-        """Log out and end the link; takes two seconds at most, whatever the server does.
+        """Log out and end the connection; takes two seconds at most, whatever the server does.
 
-        Whoever waits is told at once, and the secrets are forgotten before the server has answered.
+        Pending requests fail at once, and the secrets are cleared before the server has answered.
         """
         closed = SessionClosed("the session is closed; open a new one")
         self._observer = None
@@ -225,7 +225,7 @@ class Connection:
             farewell = asyncio.get_running_loop().create_task(
                 self.execute("_logout", _LOGOUT_TIMEOUT_S), name="flare-logout"
             )
-            await asyncio.sleep(0)  # its frames are made
+            await asyncio.sleep(0)  # its frames are created
         self._clear_secrets()
         with contextlib.suppress(FlareError, asyncio.TimeoutError):
             if farewell is not None:
@@ -236,17 +236,17 @@ class Connection:
         await self._shut_down(closed)
 
     async def abort(self) -> None:
-        """End the link without a farewell: it is lost, or was never whole."""
+        """End the connection without a farewell: it is lost, or was never complete."""
         await self._shut_down(NoConnection(f"the connection to {self._kit.address} was given up"))
 
     async def challenge(self) -> str:
-        """Have the server prove who it is; return its nonce, to be signed by us."""
+        """Have the server prove its identity; return its nonce, which we must sign."""
         kit = self._kit
         for attempt in itertools.count():
             nonce = str(uuid.uuid4())
             headers = login.challenge_headers(kit, nonce)
             try:
-                # FLARE 2.9 says READY a moment before it is, and drops what comes in between: ask again soon.
+                # FLARE 2.9 says READY a moment before it is, and drops what arrives in between: retry soon.
                 patience = min(_MIN_CHALLENGE_TIMEOUT_S * 2**attempt, _MAX_CHALLENGE_TIMEOUT_S)
                 reply = await self._send_request(
                     self._cell.request, login.CHANNEL, login.CHALLENGE_TOPIC, None, headers, patience, "challenge"
@@ -263,7 +263,7 @@ class Connection:
         return login.read_challenge(kit, nonce, reply)
 
     async def register(self, server_nonce: str) -> None:
-        """Prove who we are, and get credentials for our cell."""
+        """Prove our identity, and get credentials for our cell."""
         kit = self._kit
         headers, payload = login.register_request(kit, server_nonce)
         reply = await self._send_request(
@@ -280,7 +280,7 @@ class Connection:
         self._cell.credentials = self.registration.credentials
 
     async def login(self, study: str) -> None:
-        """Log the user in, and get a token for commands; again, when the session has expired."""
+        """Log the user in and get a token for commands; also logs in again after the session has expired."""
         kit = self._kit
         command = hci.encode(login.login_command(kit))
         answer = await self._send_command(command, None, label="login", headers=login.login_headers(kit, study))
@@ -289,7 +289,7 @@ class Connection:
         self.login_count += 1
         self.features = dialects.ServerFeatures.detect(self.registration, login.token_claims(self._session_token))
         if study != dialects.DEFAULT_STUDY and not self.features.has_studies:
-            # It would take the session for one of all jobs, and say nothing.
+            # It would treat the session as one for all jobs, without an error.
             raise ConfigError(
                 f"the server at {kit.address} is older than FLARE 2.8 and knows no studies: connect without '{study}'"
             )
@@ -325,14 +325,14 @@ class Connection:
         self._pending[request_id] = _PendingRequest(answer, time.monotonic(), non_idempotent)
 
         async def sent_and_answered() -> cells.CellReply:
-            # A server that hangs stops reading first: then already the sending takes for ever.
+            # A hung server stops reading first, so even sending may block forever.
             await self._flush()
             return await answer
 
         try:
             reply = await asyncio.wait_for(sent_and_answered(), timeout)
         except asyncio.TimeoutError:
-            # Slow, or gone without a word?
+            # Slow, or gone without notice?
             self._probe_requested.set()
             words = label.split(" ", 1)[0]
             raise ReplyTimeout(
@@ -343,7 +343,7 @@ class Connection:
             del self._pending[request_id]
             self._cell.cancel_request(request_id)
             if answer.done() and not answer.cancelled():
-                answer.exception()  # the sending may have failed first; without this asyncio complains
+                answer.exception()  # sending may have failed first; without this asyncio complains
         if channel != login.CHANNEL and reply.code != cells.OK:
             detail = f": {sanitize_lines(reply.error, 200)}" if reply.error else ""
             kind = NoSuchService if dialects.is_unknown_channel(reply) else NoConnection
@@ -362,7 +362,7 @@ class Connection:
             while frames:
                 await self._transport.send(frames.popleft())
         except asyncio.CancelledError:
-            # Whoever gives up took along what others had queued: that must still go out.
+            # A cancelled sender may have taken frames that others queued: those must still be sent.
             self._cell.requeue(frames)
             if frames and self.lost_error is None:
                 self._flush_task = asyncio.get_running_loop().create_task(self._flush(), name="flare-remainder")
@@ -387,7 +387,7 @@ class Connection:
         except FlareError as e:
             self._fail(e)
         except Exception as e:
-            # A fault of ours that some bytes brought to light. Whoever waits must not wait until the time is over.
+            # A bug of ours that some bytes triggered. Pending requests must not wait until they time out.
             log.error("what the server at %s said could not be read: %s", self._kit.address, type(e).__name__)
             self._fail(ProtocolError(f"what {self._kit.address} said could not be read ({type(e).__name__})"))
             await self._transport.close()
@@ -422,10 +422,10 @@ class Connection:
             if not answer.done():
                 answer.set_exception(error)
         if self._ready.done() and not self._ready.cancelled():
-            self._ready.exception()  # nobody may be waiting for it; without this asyncio complains
+            self._ready.exception()  # maybe nothing awaits it; without this asyncio complains
 
     async def _run_keepalive(self) -> None:
-        """Find out when a server that looks connected is gone: it hangs, or the network ate the connection."""
+        """Detect a server that looks connected but is gone: it hangs, or the network dropped the connection."""
         watch = KeepAlive()
         beat_at = 0.0
         while self.lost_error is None:
@@ -440,7 +440,7 @@ class Connection:
                 self._ping()
 
     async def _probe(self, keepalive: KeepAlive) -> None:
-        """Ask the server for a sign of life; without one in time, the link is lost."""
+        """Probe the server; if it does not answer in time, the connection is lost."""
         began = time.monotonic()
         self._ping()
         while self.lost_error is None and self._transport.last_received_at <= began:
@@ -453,13 +453,13 @@ class Connection:
 
     def _ping(self) -> None:
         self._cell.ping()
-        # A hung server also stops reading, so the sending is not waited for. Nor is it given up: it may have taken
-        # frames of others along. It ends with the transport.
+        # A hung server also stops reading, so sending is not awaited. Nor is it cancelled: it may have taken frames of
+        # others along. It ends with the transport.
         self._ping_task = asyncio.get_running_loop().create_task(self._flush(), name="flare-ping")
         self._ping_task.add_done_callback(_retrieve_exception)
 
     def _clear_secrets(self) -> None:
-        """Forget what others could act as the user with."""
+        """Clear everything that would let others act as the user."""
         self._session_token = None
         self._cell.credentials = {}
         self.registration = login.Registration({})
@@ -476,4 +476,4 @@ class Connection:
 
 def _retrieve_exception(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
-        task.exception()  # asyncio complains about errors that nobody looked at
+        task.exception()  # asyncio complains about exceptions that are never retrieved

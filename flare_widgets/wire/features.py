@@ -1,24 +1,24 @@
-"""What differs between the servers of nvflare 2.7.0 to 2.9.0, decided here and nowhere else. Pure.
+"""Differences between the servers of nvflare 2.7.0 to 2.9.0, decided here and nowhere else. Pure.
 
-A server of 2.9 tells its version when a client registers, older ones do not. The session token tells the rest: from
-2.8 on it names the study. What is left is 2.7.0 and 2.7.1, whose answers differ in nothing from those of 2.7.2 and
-2.7.3, but which serve downloads on a channel of another name. A server says at once when nobody serves a channel,
-so the newer name is tried first, and after that answer the older one; see :func:`is_unknown_channel`.
+A 2.9 server sends its version when a client registers, older ones do not. The session token identifies the rest:
+from 2.8 on it names the study. That leaves 2.7.0 and 2.7.1, whose answers are the same as those of 2.7.2 and 2.7.3,
+but which serve downloads on a channel of another name. A server reports at once that a channel is not served, so the
+newer name is tried first, and after that answer the older one; see :func:`is_unknown_channel`.
 
 ====================  ====================  ======================  ======================  ======================
-what                  2.7.0, 2.7.1          2.7.2, 2.7.3            2.8                     2.9
+feature               2.7.0, 2.7.1          2.7.2, 2.7.3            2.8                     2.9
 ====================  ====================  ======================  ======================  ======================
 ``protocol_version``  --                    --                      --                      1
 token claim "study"   --                    --                      yes                     yes
 keys of an upload     ``FileStreamer.*``    ``FileStreamer.*``      ``Streamer.*``          ``Streamer.*``
 download channel      ``obj_downloader__``  ``download_service__``  ``download_service__``  ``download_service__``
-download given up     --                    --                      --                      by a message
+download cancelled    --                    --                      --                      by a message
 submit tokens         --                    --                      yes                     yes
 ====================  ====================  ======================  ======================  ======================
 
-A few differences need no decision. Whether a download wants to be confirmed is in its last answer. Streams are
-acknowledged to every server: 2.9 sends again what is not, older ones do not mind. The study goes into every login:
-2.7 ignores it. (Facts: ``app_common/streamers/file_streamer.py``, ``fuel/f3/streaming/obj_downloader.py``,
+A few differences need no decision. The last answer of a download says if it expects a confirmation. Streams are
+acknowledged to every server: 2.9 resends those that are not, older ones ignore it. The study goes into every login:
+2.7 ignores it. (Sources: ``app_common/streamers/file_streamer.py``, ``fuel/f3/streaming/obj_downloader.py``,
 ``download_service.py`` and ``byte_receiver.py``, ``fuel/hci/server/sess.py``, ``private/fed/server/job_cmds.py`` of
 those versions.)
 """
@@ -32,28 +32,28 @@ from typing import Any
 from .cell import CellReply
 from .login import Registration
 
-#: The study of sessions that ask for none; servers without studies have this one.
+#: The study of sessions that name none; servers without studies have this one.
 DEFAULT_STUDY = "default"
 
 
 @dataclass(frozen=True)
 class ServerFeatures:
-    """How a server wants to be spoken to.
+    """Protocol features of a server.
 
     Attributes
     ----------
     upload_key_prefix
-        What the keys of an upload begin with.
-    download
+        Prefix of the keys of an upload.
+    download_service
         Channel and topic of downloads.
-    studies
-        Whether the server knows studies.
-    cancels
-        Whether the server understands that a download is given up; an older one would answer with data.
+    has_studies
+        True if the server supports studies.
+    can_cancel_download
+        True if the server understands that a download is cancelled; an older one would answer with data.
     has_submit_tokens
-        Whether the server knows a submission by its token, and takes it once however often it comes.
-    older
-        What the server may speak instead, if nobody serves `download`.
+        True if the server recognizes a submission by its token, and accepts it once however often it is sent.
+    fallback
+        Features of the older server it may be, if `download_service` is not served.
     """
 
     upload_key_prefix: str = "Streamer."
@@ -65,14 +65,14 @@ class ServerFeatures:
 
     @classmethod
     def detect(cls, registration: Registration, claims: Mapping[str, Any]) -> ServerFeatures:
-        """Return the dialect of a server.
+        """Return the features of a server.
 
         Parameters
         ----------
         registration
-            What it gave our cell.
+            The server's answer to the registration.
         claims
-            What the session's token says; see :func:`.login.token_claims`.
+            Claims of the session token; see :func:`.login.token_claims`.
         """
         if registration.protocol_version is not None:
             return NEWEST
@@ -94,5 +94,5 @@ _SINCE_2_7_2 = replace(_SINCE_2_7_0, download_service=NEWEST.download_service, f
 
 
 def is_unknown_channel(reply: CellReply) -> bool:
-    """Whether a streamed request came to a server that has nobody to serve its channel and topic."""
+    """Return True if nothing on the server handles the channel and topic of a streamed request."""
     return reply.code == "stream_error" and "no callback is registered" in reply.error.lower()

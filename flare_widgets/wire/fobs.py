@@ -1,8 +1,8 @@
-"""FOBS: nvflare's serialised objects, as plain data.
+"""FOBS: nvflare's serialized objects, as plain data.
 
 nvflare writes objects of its classes as maps that name the class. This decoder returns the data and never loads
 a class by name, so that nothing a peer sends can run code here. The encoder writes the three classes an admin
-client must send. Facts: ``fuel/utils/fobs/lobs.py`` and ``fobs.py`` of nvflare 2.9.0.
+client must send. Source: ``fuel/utils/fobs/lobs.py`` and ``fobs.py`` of nvflare 2.9.0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..errors import ProtocolError
 from .safe_msgpack import unpack
 
 HEADERS = "__headers__"
-"""The key under which a Shareable keeps its headers."""
+"""Key under which a Shareable stores its headers."""
 
 _SECTION_HEADER = struct.Struct(">BBQ")
 _MAIN, _TEXT, _BLOB, _FILE = 100, 101, 102, 103
@@ -39,7 +39,7 @@ def make_shareable(data: Mapping[str, Any], headers: Mapping[str, Any] | None = 
 
 
 def make_fl_context(identity: str) -> dict[str, Any]:
-    """Return a ``FLContext`` that says no more than who sends it."""
+    """Return an ``FLContext`` that contains only the sender's identity."""
     return _tag_with_class(
         "nvflare.apis.fl_context.FLContext",
         [None, {"__identity_name__": {"value": identity, "mask": 0}}],
@@ -48,16 +48,16 @@ def make_fl_context(identity: str) -> dict[str, Any]:
 
 
 def encode(value: Any) -> bytes:
-    """Return `value` as FOBS bytes. `value` is plain data, or made by :func:`shareable` or :func:`make_fl_context`.
+    """Return `value` as FOBS bytes; `value` is plain data or from :func:`make_shareable` or :func:`make_fl_context`.
 
-    Values are never moved to sections of their own (FLARE does that from 10 MB on; we send at most 1 MiB).
+    Values are never moved to separate sections (FLARE does that from 10 MB on; we send at most 1 MiB).
     """
     body: bytes = msgpack.packb(value)
     return _SECTION_HEADER.pack(_MAIN, 0, len(body)) + body
 
 
 def decode(data: bytes) -> Any:
-    """Return the plain data in FOBS bytes: an object is its data, a reference to a section is its contents.
+    """Return the plain data in FOBS bytes: an object becomes its data, a reference to a section its contents.
 
     Raises
     ------

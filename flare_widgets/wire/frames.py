@@ -1,7 +1,7 @@
-"""SFM frames: the unit a transport carries.
+"""SFM frames: the unit that a transport carries.
 
 A frame is a 16-byte prefix, a msgpack map of headers and a payload. This module turns bytes into frames and
-frames into bytes, nothing else. Facts: ``fuel/f3/sfm/prefix.py`` and ``sfm_conn.py`` of nvflare 2.9.0.
+frames into bytes, nothing else. Source: ``fuel/f3/sfm/prefix.py`` and ``sfm_conn.py`` of nvflare 2.9.0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_HEADER_VALUES = 4096  # FLARE's have about a hundred; those of unfinished s
 
 
 class FrameType(enum.IntEnum):
-    """What a frame is for."""
+    """Type of a frame."""
 
     DATA = 1
     """A cellnet message."""
@@ -38,11 +38,11 @@ class FrameType(enum.IntEnum):
     ACK = 3
     """Reserved, never seen."""
     HELLO = 4
-    """The client presents itself."""
+    """The client introduces itself."""
     READY = 5
-    """The server does, and messages may flow."""
+    """The server accepts; messages may be sent."""
     PING = 6
-    """The server heard nothing for a minute."""
+    """The server received nothing for a minute."""
     PONG = 7
     """The answer to a PING."""
 
@@ -54,13 +54,13 @@ class Frame:
     Attributes
     ----------
     type
-        What it is for.
+        The type.
     headers
         The cellnet headers of a DATA frame, else empty.
     payload
-        Bytes; what they are is said by the headers, or by `type` (a msgpack value for control frames).
+        Bytes, described by the headers or by `type` (a msgpack value for control frames).
     app_id, stream_id, sequence
-        Fields of the prefix. A receiver checks none of them.
+        Fields of the prefix; receivers check none of them.
     """
 
     type: FrameType
@@ -121,14 +121,14 @@ def decode(data: bytes) -> Frame:
 
 
 def read_length(prefix: bytes) -> int:
-    """Return how many bytes the frame has that begins with `prefix`, these included.
+    """Return the size in bytes of the frame that begins with `prefix`, prefix included.
 
     For transports that carry a stream of bytes, before the rest of the frame is read.
 
     Raises
     ------
     ProtocolError
-        It is not the prefix of a frame, or of one larger than we accept.
+        It is not the prefix of a frame, or the frame is larger than we accept.
     """
     if len(prefix) != PREFIX_SIZE:
         raise ProtocolError(f"the prefix of a frame has {PREFIX_SIZE} bytes, not {len(prefix)}")
@@ -141,6 +141,6 @@ def read_length(prefix: bytes) -> int:
 
 
 def too_large_message(size: int | None = None) -> str:
-    """Return what to say of a frame that is larger than we accept; `size` in bytes, if that is known."""
+    """Return the message about a frame that is larger than we accept; `size` in bytes, if known."""
     has = "has" if size is None else f"says it has {size} bytes,"
     return f"a frame {has} more than the {MAX_FRAME_BYTES} bytes we accept"

@@ -1,6 +1,6 @@
 """HCI: admin commands as JSON lines inside cellnet messages. Pure encode and decode.
 
-Facts: ``fuel/hci/proto.py`` and ``client/api.py`` of nvflare 2.9.0.
+Source: ``fuel/hci/proto.py`` and ``client/api.py`` of nvflare 2.9.0.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 from ..errors import ProtocolError
 
 MAX_DEPTH = 64
-"""Values in values of a reply. FLARE's have a handful; whoever shows one may need a stack frame for each."""
+"""Nesting depth of a reply. FLARE's replies have a handful of levels; displaying one may need a stack frame each."""
 
 CHANNEL, TOPIC, EXPIRED_TOPIC = "hci_channel", "command", "SESSION_EXPIRED"
 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # pairs are one character, once read
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # pairs have become one character by then
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class CommandReply:
     Attributes
     ----------
     items
-        What a console would print, in order: ``{"type": "string" | "success" | "error" | ..., "data": ...}``.
+        The output of a console, in order: ``{"type": "string" | "success" | "error" | ..., "data": ...}``.
     meta
         The structured result; empty for the few commands that have none.
     time
-        When the server answered, in its words.
+        Time of the answer, as the server wrote it.
     """
 
     items: tuple[dict[str, Any], ...] = ()
@@ -57,11 +57,11 @@ def encode(
     Parameters
     ----------
     line
-        The command as a console user would type it; see :func:`join`.
+        The command as a console user would type it; see :func:`join_words`.
     token
         The session's token, once logged in.
     timeout
-        How long the server may take, in seconds; the server's own default when not given.
+        Seconds the server may take; the server's own default when not given.
     props
         Extra data for the command, JSON-able.
     """
@@ -85,7 +85,7 @@ def decode(text: Any) -> CommandReply:
     Raises
     ------
     ProtocolError
-        The text is not an HCI reply, or one deeper than we accept.
+        The text is not an HCI reply, or is nested deeper than we accept.
     """
     if not isinstance(text, str):
         raise ProtocolError(f"the reply to a command is {type(text).__name__}, not text")
@@ -104,7 +104,7 @@ def decode(text: Any) -> CommandReply:
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Return the value with each half of a surrogate pair replaced: JSON can spell it, but nobody could pass it on."""
+    """Return the value with lone surrogates replaced: JSON can contain them, but they cannot be encoded again."""
     if isinstance(value, str):
         return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
@@ -124,7 +124,7 @@ def _check_depth(value: Any) -> None:
 
 
 def is_session_inactive(reply: CommandReply) -> bool:
-    """Whether the server did nothing, since it does not know the session any more (``server/login.py``)."""
+    """Return True if the server did nothing because it no longer knows the session (``server/login.py``)."""
     return "session_inactive" in reply.texts("error")
 
 
@@ -132,12 +132,12 @@ def join_words(words: Sequence[str]) -> str:
     """Return a command line of `words`, quoted where the server's parser needs it.
 
     The server splits at blanks unless the line has a quote; then it uses shell rules (``cmd_arg_utils.py``). A
-    line break would end the command, so it is refused.
+    line break would end the command, so it is rejected.
 
     Raises
     ------
     ValueError
-        A word has a line break or a NUL.
+        A word contains a line break or a NUL.
     """
     return " ".join(_quote(word) for word in words)
 

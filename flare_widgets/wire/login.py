@@ -1,10 +1,10 @@
-"""Who is there: the three steps by which server and user prove to each other who they are.
+"""Authentication: the three steps by which server and user prove their identities to each other.
 
-1. *Challenge*: the server signs our nonce, which proves its identity, whoever terminates TLS.
+1. *Challenge*: the server signs our nonce, which proves its identity, even if something else terminates TLS.
 2. *Register*: we sign the server's nonce, and get a token for our cell.
 3. *Certificate login*: we sign our name, and get a session token for commands.
 
-Pure functions: each makes a request or reads an answer. Facts: ``private/fed/authenticator.py`` and
+Pure functions: each builds a request or reads an answer. Source: ``private/fed/authenticator.py`` and
 ``fuel/hci/server/login.py`` of nvflare 2.9.0.
 """
 
@@ -30,7 +30,7 @@ PROTOCOL_VERSION = 1
 """``federation_protocol_version`` of nvflare 2.9.0, the newest we know."""
 
 NVFLARE_VERSION = "2.9.0"
-"""The version of nvflare whose dialect we speak, told to the server when registering."""
+"""Version of nvflare whose protocol we speak, sent to the server when registering."""
 
 
 _MAX_PEM_BYTES = 64 << 10  # bytes of the server's certificates: a chain has a few, of 2 KiB each
@@ -38,14 +38,14 @@ _MAX_PEM_BYTES = 64 << 10  # bytes of the server's certificates: a chain has a f
 
 @dataclass(frozen=True)
 class Registration:
-    """What the server gave our cell.
+    """Credentials and version that the server gave our cell.
 
     Attributes
     ----------
     credentials
         Headers to put on every later message. Secret.
     protocol_version, server_version
-        What the server says of itself; 2.9 and later, else None and empty.
+        Versions that the server reports; 2.9 and later, else None and empty.
     """
 
     credentials: dict[str, Any] = field(repr=False)
@@ -64,7 +64,7 @@ def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
     Raises
     ------
     ServerIdentityError
-        It is not the server the kit was made for.
+        It is not the server that the kit was made for.
     """
     answer = reply.value if isinstance(reply.value, dict) else {}
     name, signature, pem, server_nonce = (answer.get(k) for k in ("cn", "signature", "cert", "nonce"))
@@ -118,7 +118,7 @@ def register_request(kit: StartupKit, server_nonce: str) -> tuple[dict[str, Any]
 
 
 def read_registration(kit: StartupKit, reply: CellReply) -> Registration:
-    """Return what the server gave our cell.
+    """Return the credentials and version that the server gave our cell.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def login_command(kit: StartupKit) -> str:
 
 
 def read_login(kit: StartupKit, reply: hci.CommandReply) -> str:
-    """Return the session's token. It is a bearer secret: whoever has it is the user.
+    """Return the session token. It is a bearer secret: anyone who has it can act as the user.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def read_login(kit: StartupKit, reply: hci.CommandReply) -> str:
 
 
 def token_claims(token: str) -> dict[str, Any]:
-    """Return what a session token says openly: user, role, organisation, and from 2.8 on the study."""
+    """Return the readable claims of a session token: user, role, organization, and from 2.8 on the study."""
     try:
         claims = json.loads(base64.b64decode(token.partition(":")[0], validate=True))
     except (ValueError, RecursionError):
@@ -200,7 +200,7 @@ def token_claims(token: str) -> dict[str, Any]:
 
 
 def _is_server_certificate(certificate: x509.Certificate) -> bool:
-    """Certificates of old provisioning tools say nothing of their use; those that do must permit this one."""
+    """Return True if the certificate may be a server's. Those of old provisioning tools do not state their use."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         if not usage.digital_signature:

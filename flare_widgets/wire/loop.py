@@ -1,4 +1,4 @@
-"""The I/O thread: one daemon thread in a process, with an asyncio loop for all sockets of all sessions."""
+"""The I/O thread: one daemon thread per process, with an asyncio loop for all sockets of all sessions."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _pid = 0
 
 
 def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Run a coroutine on the I/O thread and return its future; cancelling that cancels the coroutine."""
+    """Run a coroutine on the I/O thread and return its future; cancelling the future cancels the coroutine."""
     return asyncio.run_coroutine_threadsafe(coroutine, _ensure_loop())
 
 
 def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-    """Run a coroutine on the I/O thread and wait for its result in the caller's.
+    """Run a coroutine on the I/O thread and wait for its result in the calling thread.
 
-    An interrupt (Ctrl-C, the notebook's stop button) leaves at once and cancels the coroutine.
+    An interrupt (Ctrl-C, the notebook's stop button) returns at once and cancels the coroutine.
 
     Raises
     ------
     TimeoutError
-        It took longer than `timeout` seconds; it goes on.
+        It took longer than `timeout` seconds; the coroutine continues.
     """
     worker = _current_worker.get()
     future = start(coroutine)
@@ -43,10 +43,10 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     except concurrent.futures.CancelledError:
         if worker is None:
             raise
-        # A worker unwinds as a cancelled task does: through all that catches no more than Exception.
+        # A worker unwinds as a cancelled task does: through everything that catches no more than Exception.
         raise asyncio.CancelledError from None
     except concurrent.futures.TimeoutError:
-        # Python 3.10 has its own class for this; and a coroutine may itself have ended with a time-out.
+        # Python 3.10 has its own class for this; and a coroutine may itself have ended with a timeout.
         if future.done():
             raise
         raise TimeoutError(f"not done within {timeout} s") from None
@@ -56,10 +56,10 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
 
 
 async def run_in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Call what blocks in a worker thread, for a caller in an event loop of its own.
+    """Run a blocking function in a worker thread, for a caller in another event loop.
 
-    Cancelling makes what `function` waits for in :func:`run` fail, now or the next time (or at its next
-    :func:`checkpoint`), once: what it does to clean up it still can. It has ended when the cancelled caller goes on.
+    Cancelling makes the next or current :func:`run` in `function` fail (or its next :func:`check_cancelled`), once, so
+    that cleanup still works. The function has ended by the time the cancelled caller continues.
     """
     worker = _Worker()
 
@@ -74,17 +74,17 @@ async def run_in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -
         worker.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # looked at: the caller has left
+            task.exception()  # retrieve it: the caller has left
         raise
 
 
 def check_cancelled() -> None:
-    """Give up here if the caller is a worker whose caller was cancelled; for work that may wait for nothing more.
+    """Stop here if the caller is a worker whose own caller was cancelled; for work that waits for nothing more.
 
     Raises
     ------
     asyncio.CancelledError
-        It was.
+        The caller was cancelled.
     """
     worker = _current_worker.get()
     if worker is not None and worker.pop_cancelled():
@@ -92,7 +92,7 @@ def check_cancelled() -> None:
 
 
 class _Worker:
-    """A thread that may be told to give up what it waits for."""
+    """A worker thread whose waiting can be cancelled."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,7 +106,7 @@ class _Worker:
             future.cancel()
 
     def pop_cancelled(self) -> bool:
-        """Whether it was told to give up and has not yet; True only once."""
+        """Return True, once, if the worker was cancelled and has not stopped yet."""
         with self._lock:
             cancelled, self._is_cancelled = self._is_cancelled, False
         return cancelled
@@ -120,7 +120,7 @@ _current_worker: contextvars.ContextVar[_Worker | None] = contextvars.ContextVar
 
 
 def is_io_thread() -> bool:
-    """Whether the caller runs on the I/O thread, which must not wait for itself."""
+    """Return True if the caller runs on the I/O thread, which must not wait for itself."""
     return threading.current_thread().name == THREAD_NAME
 
 

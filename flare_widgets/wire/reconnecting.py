@@ -1,4 +1,4 @@
-"""A connection: what a session talks through. It opens a link when there is none, and replaces one that was lost."""
+"""A session's reconnecting connection: it connects when needed and replaces connections that were lost."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .session_state import SessionState, StateMachine
 
 log = logging.getLogger("flare_widgets.wire")
 
-_RETRY_DELAY_S = 0.2  # seconds before an address where nobody listens is tried again while somebody waits
-_MIN_BACKOFF_S, _MAX_BACKOFF_S = 0.5, 8.0  # the same while nobody does, at first and at most
-_ATTEMPT_TIMEOUT_S, _MAX_ATTEMPT_TIMEOUT_S = 5.0, 60.0  # seconds that one attempt may take, at first and at most
-_LOGIN_TIMEOUT_S = 5.0  # seconds until the server must have answered when an expired session logs in again
+_RETRY_DELAY_S = 0.2  # seconds before retrying an address where nothing listens, while a caller waits
+_MIN_BACKOFF_S, _MAX_BACKOFF_S = 0.5, 8.0  # the same while none does: first and maximum
+_ATTEMPT_TIMEOUT_S, _MAX_ATTEMPT_TIMEOUT_S = 5.0, 60.0  # seconds that one attempt may take: first and maximum
+_LOGIN_TIMEOUT_S = 5.0  # seconds the server has to answer when an expired session logs in again
 
 
 class ReconnectingConnection:
-    """The way to one server, for one user and study. All coroutines run on the I/O loop.
+    """A reconnecting connection to one server, for one user and study. All coroutines run on the I/O loop.
 
-    Once it has been open it comes back by itself, until it is closed: a lost link is replaced in the background, and
-    an expired session logs in again as soon as a link is asked for.
+    Once opened it reconnects automatically until it is closed: a lost connection is replaced in the background, and an
+    expired session logs in again as soon as a connection is requested.
 
     Parameters
     ----------
     kit
-        Who the user is and where the server.
+        The user's identity and the server's address.
     study
         The study of the session.
 
     Attributes
     ----------
-    life
-        How it stands, to be read and subscribed to from any thread.
+    state_machine
+        State of the session; can be read and subscribed to from any thread.
     """
 
     def __init__(self, kit: StartupKit, study: str) -> None:
@@ -50,7 +50,7 @@ class ReconnectingConnection:
         self._open_lock = asyncio.Lock()
         self._reconnect_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()  # ends with the session
-        self._closing_tasks: set[asyncio.Task[Any]] = set()  # of links; end by themselves
+        self._closing_tasks: set[asyncio.Task[Any]] = set()  # of connections; end by themselves
         self._last_error: FlareError | None = None
         self._lost_at = 0.0
         self._attempts = 0
@@ -61,30 +61,30 @@ class ReconnectingConnection:
 
     @property
     def is_closed(self) -> bool:
-        """Whether :meth:`close` was called or the session cannot come back."""
+        """True if :meth:`close` was called or the session cannot be restored."""
         return self.state_machine.state is SessionState.CLOSED
 
     @property
     def clock_offset(self) -> float | None:
-        """See :attr:`.Connection.clock_offset`; of the last link."""
+        """Clock offset of the last connection; see :attr:`.Connection.clock_offset`."""
         return None if self._connection is None else self._connection.clock_offset
 
     @property
     def silence(self) -> float:
-        """See :attr:`.Connection.silence`; 0 while there is no link."""
+        """Seconds of silence, 0 while there is no connection; see :attr:`.Connection.silence`."""
         link = self._connection
         return 0.0 if link is None or link.lost_error is not None else link.silence
 
     async def open(self, timeout: float, *, wait_for_ready: bool = True) -> Connection:
-        """Return a link that works, opening one or waiting for one if need be.
+        """Return a working connection, opening one or waiting for one if needed.
 
         Parameters
         ----------
         timeout
-            Seconds until it must work.
-        patient
-            Whether to try again, until then, when nobody listens (yet). Without effect once there has been a link: then
-            it is always tried again, also after this has failed.
+            Seconds to wait for it.
+        wait_for_ready
+            True to keep trying until then if nothing listens (yet). No effect once there has been a connection: it is
+            then always retried, even after this call has failed.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class ReconnectingConnection:
         NoConnection
             The server cannot be reached, or not in time.
         ServerIdentityError, AuthenticationError, FLCommunicationError
-            It is not the server, or it refuses this user.
+            Another server answers, or it rejects this user.
         """
         opening = _start_task(self._open(wait_for_ready), self._tasks)
         try:
@@ -103,16 +103,16 @@ class ReconnectingConnection:
         except asyncio.CancelledError:
             if not self.is_closed:
                 raise
-        # Out of the handler: what was cancelled would hang on to the error, and the kit with its key on to that.
+        # Outside the handler: a cancelled task would keep the error alive, and the error the kit with its key.
         del opening
         caller = asyncio.current_task()
         assert caller is not None
-        caller.add_done_callback(_retrieve_exception)  # it may have been interrupted just then too
+        caller.add_done_callback(_retrieve_exception)  # it may have been interrupted at that moment too
         self.raise_if_ended()
         raise AssertionError("not reached")
 
     def mark_expired(self, connection: Connection, reason: str) -> None:
-        """Have the session log in again before the next command: the server does not know it any more."""
+        """Have the session log in again before the next command, since the server no longer knows it."""
         if connection is self._connection and connection.lost_error is None:
             connection.expiry_reason = reason
             self.on_expired(connection, reason)
@@ -125,7 +125,7 @@ class ReconnectingConnection:
             raise SessionClosed("the session is closed; open a new one")
 
     async def close(self) -> None:
-        """End the session and forget its secrets. Further use raises SessionClosed."""
+        """End the session and clear its secrets. Further use raises SessionClosed."""
         self.state_machine.transition_to(SessionState.CLOSED, "it was closed")
         self.kit = self.kit.without_key()
         link, self._connection = self._connection, None
@@ -136,17 +136,17 @@ class ReconnectingConnection:
             await link.close()
 
     def on_expired(self, connection: Connection, reason: str) -> None:
-        """Take note that the server ended the session."""
+        """Record that the server ended the session."""
         if connection is self._connection:
             self.state_machine.transition_to(SessionState.EXPIRED, reason)
 
     def on_lost(self, connection: Connection, error: FlareError) -> None:
-        """Take note that a link is of no more use, and bring back another one."""
+        """Record that a connection was lost, and start replacing it."""
         if connection is not self._connection or self.is_closed or self._is_reconnecting():
             return
         self._lost_at = time.monotonic()
         self._last_error = error
-        # An expired session does not ask for a connection; its next command does.
+        # An expired session does not request a connection; its next command does.
         if self.state_machine.transition_to(SessionState.RECONNECTING, str(error)):
             log.info("%s; connecting again", error)
             self._start_reconnect()
@@ -178,7 +178,7 @@ class ReconnectingConnection:
             await asyncio.sleep(_RETRY_DELAY_S)
 
     async def _wait_until_working(self) -> Connection:
-        """Wait for a link that works; end early when an attempt shows that waiting does not help."""
+        """Wait for a working connection; stop early when an attempt shows that waiting does not help."""
         tries = self._attempts
         self._waiters += 1
         self._retry_now.set()
@@ -204,7 +204,7 @@ class ReconnectingConnection:
         return self._reconnect_task is not None and not self._reconnect_task.done()
 
     async def _reconnect(self) -> None:
-        """Log in again: on the link that is there when only the session expired, on a new one otherwise."""
+        """Log in again: on the existing connection if only the session expired, on a new one otherwise."""
         link = self._connection
         assert link is not None
         if link.expiry_reason is not None:
@@ -257,16 +257,16 @@ class ReconnectingConnection:
             await self._wait_before_retry(attempt)
 
     async def _wait_before_retry(self, attempt: int) -> None:
-        """Wait before the next attempt; not for long when somebody waits."""
+        """Wait before the next attempt; only briefly while a caller waits."""
         pause = _RETRY_DELAY_S if self._waiters else min(_MIN_BACKOFF_S * 2 ** min(attempt, 8), _MAX_BACKOFF_S)
         try:
             await asyncio.wait_for(self._retry_now.wait(), pause)
         except asyncio.TimeoutError:
             return
-        await asyncio.sleep(_RETRY_DELAY_S / 4)  # however many are in a hurry
+        await asyncio.sleep(_RETRY_DELAY_S / 4)  # however many callers wait
 
     def _adopt(self, connection: Connection, reason: str) -> None:
-        """Use a link from now on."""
+        """Use a connection from now on."""
         if self.is_closed:
             _start_task(connection.close(), self._closing_tasks)
             self.raise_if_ended()
@@ -276,7 +276,7 @@ class ReconnectingConnection:
         self._notify()
 
     def _notify(self) -> None:
-        """Wake up whoever waits for news."""
+        """Wake up everything that waits for a change."""
         news, self._changed = self._changed, asyncio.Event()
         news.set()
 
@@ -295,7 +295,7 @@ class ReconnectingConnection:
     def _unreachable_error(self, timeout: float) -> NoConnection:
         if self._connection is None:
             if isinstance(self._last_error, NoConnection):
-                return self._last_error  # what was wrong says more than that time is up
+                return self._last_error  # the actual error says more than a timeout
             return NoConnection(
                 f"no answer from the FL server at {self.kit.address} within {timeout:g} s. "
                 "Is it running, and is there a firewall between?"
@@ -309,7 +309,7 @@ class ReconnectingConnection:
 
 
 def _start_task(coroutine: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
-    """Run a coroutine as one of some tasks; asyncio itself keeps no hold on them."""
+    """Start a coroutine as a task and add it to `tasks`; asyncio itself keeps no reference."""
     task = asyncio.get_running_loop().create_task(coroutine, name="flare-connection")
     tasks.add(task)
     task.add_done_callback(tasks.discard)
@@ -319,12 +319,12 @@ def _start_task(coroutine: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
-        task.exception()  # asyncio complains about errors that nobody looked at; the caller may have left
+        task.exception()  # asyncio complains about exceptions that are never retrieved; the caller may have left
 
 
 def _is_refusal(error: FlareError) -> bool:
-    """Whether waiting does not help: somebody else answers, or the server does not accept the user.
+    """Return True if waiting does not help: another server answers, or it does not accept the user.
 
-    A server that is just coming up also refuses to register clients, so that is none.
+    A server that is just starting also refuses to register clients, so that does not count.
     """
     return isinstance(error, ServerIdentityError) or not isinstance(error, (NoConnection, FLCommunicationError))

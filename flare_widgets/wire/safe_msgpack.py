@@ -1,7 +1,7 @@
-"""Msgpack values from a peer, measured before they are made.
+"""Msgpack values from a peer, measured before they are created.
 
-A few bytes can announce a value that fills the memory: lists are made as long as they say they are, each of a
-thousand in one another. So the bytes are walked through first, which makes nothing. Facts: the msgpack specification.
+A few bytes can announce a value that fills the memory: lists are allocated with the length they announce, nested a
+thousand deep. So the bytes are scanned first, which allocates nothing. Source: the msgpack specification.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import msgpack
 from ..errors import ProtocolError
 
 MAX_VALUES = 100_000
-"""Values in one message. FLARE's answers to an admin have a few dozen, their bulk being one text or one blob."""
+"""Values in one message. FLARE's answers to an admin have a few dozen; most of their size is one text or one blob."""
 
 MAX_DEPTH = 128
-"""Values in values."""
+"""Nesting depth of values."""
 
-# What follows a first byte: bytes of a length field, bytes beside, and values for each unit of the length.
+# By first byte: bytes of a length field, extra bytes, and values for each unit of the length.
 _FIXED_WIDTHS = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8}
 _FIXED_WIDTHS |= {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
 _LENGTH_WIDTHS = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
@@ -27,19 +27,19 @@ _CONTAINERS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
 def unpack(data: bytes, max_values: int = MAX_VALUES) -> Any:
-    """Return the msgpack value that `data` holds exactly; extension types are refused.
+    """Return the msgpack value that `data` holds exactly; extension types are rejected.
 
     Parameters
     ----------
     data
         The bytes.
-    most
-        How many values may be in it, keys of maps among them.
+    max_values
+        Maximum number of values in it, including keys of maps.
 
     Raises
     ------
     ProtocolError
-        The bytes are not one msgpack value, or one with more in it than we accept.
+        The bytes are not one msgpack value, or contain more values than we accept.
     """
     try:
         _check_limits(data, max_values)
@@ -52,7 +52,7 @@ def unpack(data: bytes, max_values: int = MAX_VALUES) -> Any:
 def _check_limits(data: bytes, max_values: int) -> None:
     """Raise ValueError unless `data` is one value of bounded width and depth, without an extension type."""
     size, at, left = len(data), 0, max_values
-    waiting = [1]  # how many values are still to come, at each level
+    waiting = [1]  # number of values still expected, at each level
     while waiting:
         if not waiting[-1]:
             waiting.pop()

@@ -1,4 +1,4 @@
-"""The states of a session, and who is told when they change."""
+"""States of a session, and notification of their changes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from dataclasses import dataclass, field
 log = logging.getLogger("flare_widgets.wire")
 
 NOTIFY_THREAD_NAME = "flare-notify"
-"""The name of the threads that listeners are called in."""
+"""Name of the threads in which listeners are called."""
 
 
 class SessionState(enum.Enum):
-    """How it stands with a session."""
+    """State of a session."""
 
     CONNECTING = "connecting"
-    """It is not logged in yet, or is logging in again after it had expired."""
+    """The session is not logged in yet, or is logging in again after it had expired."""
     READY = "ready"
-    """It is logged in."""
+    """The session is logged in."""
     RECONNECTING = "reconnecting"
-    """The connection was lost, or the server does not answer. It is tried again until it works."""
+    """The connection was lost, or the server does not answer. Connecting is retried until it works."""
     EXPIRED = "expired"
-    """The server ended it, mostly for being idle. The next command logs in again."""
+    """The server ended the session, usually for being idle. The next command logs in again."""
     CLOSED = "closed"
-    """It was closed, or cannot come back. The last state."""
+    """The session was closed, or cannot be restored. The final state."""
 
 
-#: What may follow a state. Each may be followed by itself, with another reason.
+#: The states that may follow each state. Each may also follow itself, with another reason.
 TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
     SessionState.CONNECTING: frozenset(SessionState),
     SessionState.READY: frozenset(SessionState) - {SessionState.CONNECTING},
@@ -44,16 +44,16 @@ TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
 
 @dataclass(frozen=True)
 class SessionStatus:
-    """A state, and why.
+    """A state and its reason.
 
     Attributes
     ----------
     state
         The state.
     reason
-        Why, in plain words: the last trouble, or how it came back; possibly empty.
+        Reason in plain words: the last connection problem, or how it was restored; possibly empty.
     since
-        When this was first so, in seconds since the epoch.
+        Time when this state began, in seconds since the epoch.
     """
 
     state: SessionState
@@ -65,7 +65,7 @@ Listener = Callable[[SessionStatus], None]
 
 
 class StateMachine:
-    """The status of one session, safe to be read, changed and subscribed to from any thread."""
+    """The status of one session, safe to read, change and subscribe to from any thread."""
 
     def __init__(self) -> None:
         self._status = SessionStatus(SessionState.CONNECTING)
@@ -74,7 +74,7 @@ class StateMachine:
 
     @property
     def status(self) -> SessionStatus:
-        """How it stands now."""
+        """Current status."""
         return self._status
 
     @property
@@ -83,7 +83,7 @@ class StateMachine:
         return self._status.state
 
     def transition_to(self, state: SessionState, reason: str = "") -> bool:
-        """Go to a state, if it may follow the present one, and return whether that changed anything."""
+        """Change to a state, if it may follow the current one, and return True if anything changed."""
         with self._lock:
             status = SessionStatus(state, reason)
             if state not in TRANSITIONS[self._status.state] or status == self._status:
@@ -96,7 +96,7 @@ class StateMachine:
             return True
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell `listener` the present status and then every change; see :meth:`.Session.subscribe`."""
+        """Call `listener` with the current status and then at every change; see :meth:`.Session.subscribe`."""
         subscription = _Subscription(listener)
         with self._lock:
             subscription.notify(self._status)
@@ -113,9 +113,9 @@ class StateMachine:
 
 
 class _Subscription:
-    """One listener with a thread of its own: a slow one holds up nobody, neither the session nor other listeners.
+    """One listener with its own thread: a slow one delays neither the session nor other listeners.
 
-    The thread ends with the subscription, and after it has told that the session is closed.
+    The thread ends with the subscription, and after it has delivered that the session is closed.
     """
 
     def __init__(self, listener: Listener) -> None:

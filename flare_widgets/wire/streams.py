@@ -1,6 +1,6 @@
 """Byte streams: blobs cut into chunks, each a cellnet message, acknowledged by the receiver.
 
-Pure state, no I/O. Facts: ``fuel/f3/streaming/byte_streamer.py`` and ``byte_receiver.py`` of nvflare 2.9.0.
+Pure state, no I/O. Source: ``fuel/f3/streaming/byte_streamer.py`` and ``byte_receiver.py`` of nvflare 2.9.0.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ CHUNK_SIZE = 1 << 20
 WINDOW_SIZE = 64 << 20
 
 MAX_BLOB_BYTES = 64 << 20
-"""Bytes of the largest blob we assemble. Replies are small; a download's are 5 MiB."""
+"""Bytes of the largest blob we assemble. Replies are small; those of a download are 5 MiB."""
 
 MAX_BUFFERED_BYTES = 4 * MAX_BLOB_BYTES
-"""Bytes that all unfinished blobs together may have."""
+"""Bytes that all unfinished blobs together may occupy."""
 
 _ACK_INTERVAL_BYTES = 4 << 20  # the smallest window any version of the sender uses is 16 MiB
-_MAX_OUT_OF_ORDER = 64  # chunks of a blob that may arrive before their turn
+_MAX_OUT_OF_ORDER = 64  # chunks of a blob that may arrive out of order
 _MAX_CHUNKS = 1 << 14  # chunks of a blob: 4 KiB each on average, if it is one of the largest
 _MAX_OPEN_STREAMS = 256  # streams that a peer may leave unfinished
-_MAX_FINISHED_STREAMS = 1024  # finished streams whose chunks, sent again, still get their acknowledgement
+_MAX_FINISHED_STREAMS = 1024  # finished streams whose resent chunks are still acknowledged
 
 
 def split_into_chunks(
@@ -43,7 +43,7 @@ def split_into_chunks(
     """Cut `blob` into the (headers, payload) of its messages.
 
     A blob larger than the window would have to wait for acknowledgements; an admin client never has one (an
-    upload is a sequence of requests of 1 MiB), so that is refused instead of half supported.
+    upload is a sequence of requests of 1 MiB), so that is rejected instead of half supported.
     """
     if len(blob) > WINDOW_SIZE:
         raise ProtocolError(f"a blob of {len(blob)} bytes does not fit into the window of {WINDOW_SIZE}")
@@ -70,7 +70,7 @@ def split_into_chunks(
 
 @dataclass(frozen=True)
 class Blob:
-    """A blob that has arrived whole: the headers of its first message, and its bytes."""
+    """A complete blob: the headers of its first message, and its bytes."""
 
     headers: dict[str, Any]
     payload: bytes
@@ -102,10 +102,10 @@ class _IncomingStream:
 
 
 class Assembler:
-    """Puts arriving chunks together, in whatever order they come, and says what to acknowledge.
+    """Assembler of arriving chunks, in any order, that also returns what to acknowledge.
 
-    Since 2.9 the server sends a reply again and again until it is acknowledged, so chunks of streams that are
-    long finished must still be answered.
+    Since 2.9 the server resends a reply until it is acknowledged, so chunks of streams that are long finished must
+    still be acknowledged.
     """
 
     def __init__(self) -> None:
@@ -113,12 +113,12 @@ class Assembler:
         self._finished_acks: OrderedDict[tuple[str, int], Ack] = OrderedDict()
 
     def receive(self, origin: str, headers: dict[str, Any], payload: bytes) -> tuple[Blob | None, Ack | None]:
-        """Take one chunk; return the blob if that completes it, and the acknowledgement to send, if any.
+        """Process one chunk; return the blob if it is now complete, and the acknowledgement to send, if any.
 
         Raises
         ------
         ProtocolError
-            The chunk makes no sense, or the blob or the number of open streams exceeds our limits.
+            The chunk is invalid, or the blob or the number of open streams exceeds our limits.
         """
         stream_id, sequence = headers.get(STREAM_ID), headers.get(SEQUENCE)
         if not isinstance(stream_id, int) or not isinstance(sequence, int) or sequence < 0:
@@ -166,7 +166,7 @@ class Assembler:
         return None, None
 
     def drop(self, origin: str, stream_id: Any) -> dict[str, Any] | None:
-        """Forget a stream its sender gave up; return the headers it came with, if it was known."""
+        """Discard a stream that its sender cancelled; return the headers it came with, if it was known."""
         stream = self._open_streams.pop((origin, stream_id), None) if isinstance(stream_id, int) else None
         return None if stream is None else stream.headers
 

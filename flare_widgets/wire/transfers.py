@@ -1,6 +1,6 @@
-"""Files over the wire, one step at a time: the requests of an upload and of a download, and their answers.
+"""File transfers, one step at a time: the requests of an upload and of a download, and their answers.
 
-Pure functions; who calls them does the file I/O and decides about retries. Facts: ``private/stream_runner.py``,
+Pure functions; the caller does the file I/O and decides about retries. Source: ``private/stream_runner.py``,
 ``app_common/streamers`` and ``fuel/f3/streaming/download_service.py`` of nvflare 2.9.0.
 """
 
@@ -24,22 +24,22 @@ _PREFIX = "ObjectStreamer."
 class Upload:
     """One upload of a file as part of a command.
 
-    The server appends what comes to a file, without a look at sequence numbers except the first: a chunk sent twice
-    would be in the file twice. So a chunk is never repeated; after a loss the upload begins again, as another one.
-    The command is done when the last chunk has come, so that before it no harm can be done.
+    The server appends what arrives to a file, checking no sequence number except the first: a chunk sent twice would be
+    in the file twice. So a chunk is never repeated; after a loss the upload starts over, as another one. The command
+    runs only when the last chunk has arrived, so nothing can be damaged before that.
 
     Attributes
     ----------
-    transaction
+    transaction_id
         Its id, a UUID.
     sender
-        The user's name: the server refuses requests that do not say who sends them.
+        The user's name: the server rejects requests that do not name their sender.
     command
         The HCI JSON of the command the file belongs to.
     name, size
         The file.
-    dialect
-        How the server names what is in a request.
+    features
+        Protocol features of the server, which determine the keys of a request.
     """
 
     transaction_id: str
@@ -73,9 +73,9 @@ class Upload:
         return fobs.make_shareable(body, headers)
 
     def abort_request(self) -> dict[str, Any]:
-        """Return the payload that tells the server that no more will come, so that it closes its file.
+        """Return the payload that tells the server that nothing more follows, so that it closes its file.
 
-        It then tries the command on the part of the zip it has, which lacks its end and is refused.
+        It then tries the command on the incomplete zip, whose end is missing, and rejects it.
         """
         headers = {
             f"{_PREFIX}TX_ID": self.transaction_id,
@@ -92,7 +92,7 @@ def read_upload_reply(value: Any) -> hci.CommandReply | None:
     Raises
     ------
     InternalError
-        The server refused the chunk.
+        The server rejected the chunk.
     """
     headers = value.get(fobs.HEADERS) if isinstance(value, dict) else None
     if not isinstance(headers, dict):
@@ -106,7 +106,7 @@ def read_upload_reply(value: Any) -> hci.CommandReply | None:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file the server offers for download: its name (hostile text) and the reference to ask with."""
+    """A file the server offers for download: its name (untrusted text) and the reference to request it with."""
 
     name: str
     reference: str
@@ -138,11 +138,11 @@ class DownloadChunk:
     data: bytes
     is_last: bool
     nonce: str | None = None
-    """What a confirmation must repeat; None when the server (before 2.9) expects none."""
+    """Value that a confirmation must repeat; None when the server (before 2.9) expects none."""
 
 
 def download_request(reference: str, received_bytes: int) -> dict[str, Any]:
-    """Return the payload that asks for what follows the `received` bytes; asking twice is safe."""
+    """Return the payload that requests what follows the first `received_bytes`; asking twice is safe."""
     request: dict[str, Any] = {"ref_id": reference, "confirm_capable": True}
     if received_bytes:
         request["state"] = {"received_bytes": received_bytes}
@@ -150,12 +150,12 @@ def download_request(reference: str, received_bytes: int) -> dict[str, Any]:
 
 
 def read_download_chunk(value: Any) -> DownloadChunk:
-    """Return what the answer to a download request brings.
+    """Return the content of the answer to a download request.
 
     Raises
     ------
     InternalError
-        The server cannot serve the file any more.
+        The server can no longer serve the file.
     """
     if not isinstance(value, dict):
         raise ProtocolError("the answer to a download request is not a map")
@@ -171,10 +171,10 @@ def read_download_chunk(value: Any) -> DownloadChunk:
 
 
 def download_confirmation(reference: str, nonce: str) -> dict[str, Any]:
-    """Return the payload that tells the server the whole file has arrived."""
+    """Return the payload that confirms to the server that the whole file has arrived."""
     return {"ref_id": reference, "confirm": "success", "confirm_nonce": nonce}
 
 
 def download_cancellation(reference: str) -> dict[str, Any]:
-    """Return the payload that tells the server nobody will ask for this file again."""
+    """Return the payload that tells the server that this file will not be requested again."""
     return {"ref_id": reference, "cancel": True}

@@ -1,6 +1,6 @@
 """Transports: the only modules that touch a socket.
 
-A transport carries whole SFM frames. Which one a federation uses is said by the startup kit's scheme.
+A transport carries whole SFM frames. The startup kit's scheme selects the one that a federation uses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .tcp import connect_tcp
 
 __all__ = ["Transport", "TransportClosed", "connect"]
 
-# The names that nvflare knows its drivers by; the server's side of some differs, what is on the wire does not.
+# nvflare's names of its drivers; the server's side of some differs, the bytes on the wire do not.
 _CONNECTORS: dict[str, Callable[[StartupKit], Awaitable[Transport]]] = {
     **dict.fromkeys(("http", "https"), connect_http),
     **dict.fromkeys(("tcp", "stcp", "atcp", "satcp"), connect_tcp),
@@ -24,15 +24,15 @@ _CONNECTORS: dict[str, Callable[[StartupKit], Awaitable[Transport]]] = {
 
 
 async def connect(kit: StartupKit) -> Transport:
-    """Open the transport that the kit asks for.
+    """Open the transport that the kit names.
 
     Raises
     ------
     NoConnection
-        Nobody listens, the name is unknown, or what listens is not a FLARE server.
+        Nothing listens, the name is unknown, or what listens is not a FLARE server.
     ServerIdentityError
-        The server's certificate is not the one the kit demands.
+        The server's certificate is not the one the kit requires.
     ConfigError
-        The kit's scheme needs a package which is not installed.
+        The kit's scheme needs a package that is not installed.
     """
     return await _CONNECTORS[kit.scheme](kit)

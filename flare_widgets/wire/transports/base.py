@@ -1,4 +1,4 @@
-"""What a transport is."""
+"""Interface of a transport."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class TransportClosed(ConnectionError):
-    """The connection ended; the message says how."""
+    """The connection ended; the message gives the reason."""
 
 
 class Transport(Protocol):
@@ -14,9 +14,9 @@ class Transport(Protocol):
 
     @property
     def last_received_at(self) -> float:
-        """When bytes of the server last came, by :func:`time.monotonic`.
+        """Time when bytes from the server last arrived, by :func:`time.monotonic`.
 
-        Those of a large frame count while it comes, where the transport can see them (not with gRPC).
+        Parts of a large frame count as they arrive, where the transport can see them (not with gRPC).
         """
 
     async def send(self, frame: bytes) -> None:
@@ -38,4 +38,4 @@ class Transport(Protocol):
         """
 
     async def close(self) -> None:
-        """End the connection; returns soon whatever the peer does."""
+        """End the connection; return soon whatever the peer does."""

@@ -1,4 +1,4 @@
-"""Reaching the server's address: what all schemes do alike, and how it is told when it fails."""
+"""Dialing the server's address: the steps common to all schemes, and their error messages."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ StreamPair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
-    """Return what `open_at` makes of the first of the server's IP addresses where somebody answers.
+    """Return the result of `open_at` for the first of the server's IP addresses that answers.
 
     Raises
     ------
     NoConnection
-        Nobody answers, the name is unknown, or TLS fails.
+        Nothing answers, the name is unknown, or TLS fails.
     ServerIdentityError
-        Somebody else than the kit's server answers.
+        Something other than the kit's server answers.
     """
     trouble: NoConnection | None = None
     for address in await resolve(kit):
@@ -41,22 +41,22 @@ async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
         except ssl.SSLError as e:
             raise await explain_tls_error(kit, address, e) from None
         except (OSError, asyncio.TimeoutError) as e:
-            # localhost is often ::1 and 127.0.0.1, with a listener on one of them.
+            # localhost is often both ::1 and 127.0.0.1, with a listener on one of them.
             trouble = NoConnection(f"nobody answers at {kit.address} ({_describe_error(e)}). Is the FL server running?")
     raise trouble or NoConnection(f"the server's name '{kit.host}' has no address")
 
 
 async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...] = ()) -> StreamPair:
-    """Open a socket to one of the server's addresses, under TLS unless the kit says clear, and check who it is.
+    """Open a socket to one of the server's addresses, under TLS unless the kit says clear, and check its identity.
 
     Parameters
     ----------
     kit
-        Whose server.
+        The startup kit of the server.
     address
         An IP address.
     protocols
-        What to offer by ALPN.
+        Protocols to offer by ALPN.
     """
     context = client_context(kit)
     if context is not None and protocols:
@@ -74,7 +74,7 @@ async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...]
 
 
 def not_flare_error(kit: StartupKit, detail: str) -> NoConnection:
-    """Return the error for somebody who answers, but does not do what a FLARE server does."""
+    """Return the error for a peer that answers, but does not behave like a FLARE server."""
     return NoConnection(
         f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({detail}). "
         f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}"
@@ -82,7 +82,7 @@ def not_flare_error(kit: StartupKit, detail: str) -> NoConnection:
 
 
 def describe_close(error: BaseException) -> str:
-    """Return in plain words why a connection ended."""
+    """Return in plain words the reason a connection ended."""
     if isinstance(error, ssl.SSLError):
         # A server that does not accept our certificate says so only after the handshake (TLS 1.3).
         return f"the server refused it: {(error.reason or str(error)).replace('_', ' ').lower()}"

@@ -1,7 +1,7 @@
-"""The grpc scheme: one bidirectional call, one message a frame. Needs ``grpcio`` (the extra ``grpc``).
+"""The grpc scheme: one bidirectional call, one message per frame. Needs ``grpcio`` (the extra ``grpc``).
 
-Threads: ``grpc.aio`` keeps one Python thread for all channels of a process, and gRPC's core a few of its own that
-Python does not see. They stay until the process ends; the other schemes have none.
+Threads: ``grpc.aio`` keeps one Python thread for all channels of a process, and gRPC's core a few that Python does
+not see. They stay until the process ends; the other schemes have none.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .tls import host_names, matches_host, trusted_root_file
 
 _METHOD = "/streamer.Streamer/Stream"
 _CLOSE_TIMEOUT_S = 0.5
-_MESSAGE_OVERHEAD_BYTES = 64  # of a message over its frame
+_MESSAGE_OVERHEAD_BYTES = 64  # of a message beyond its frame
 # A gRPC server ends connections that ping more often than every five minutes (ENHANCE_YOUR_CALM).
 _KEEPALIVE_MS = 330_000
 
 
 class GrpcTransport:
-    """A bidirectional call on a channel of its own."""
+    """A bidirectional call on its own channel."""
 
     def __init__(self, grpc: ModuleType, channel: Any) -> None:
         self._grpc = grpc
@@ -45,7 +45,7 @@ class GrpcTransport:
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
-        # To cancel a write would cancel the whole call, so a sender who gives up leaves it to end by itself.
+        # Cancelling a write would cancel the whole call, so a cancelled sender leaves the write to end by itself.
         writing = asyncio.ensure_future(self._write(frame))
         writing.add_done_callback(_retrieve_exception)
         await asyncio.shield(writing)
@@ -55,7 +55,7 @@ class GrpcTransport:
         try:
             message = await self._call.read()
         except self._grpc.aio.AioRpcError as e:
-            if "larger than max" in str(e.details()):  # gRPC's words when its limit, which is ours, is passed
+            if "larger than max" in str(e.details()):  # gRPC's words when its limit, which is ours, is exceeded
                 raise ProtocolError(too_large_message()) from None
             raise TransportClosed(_describe_error(e)) from None
         except asyncio.InvalidStateError:
@@ -88,11 +88,11 @@ class GrpcTransport:
 
 
 async def connect_grpc(kit: StartupKit) -> GrpcTransport:
-    """Open a call to the kit's server, and check that it is that server.
+    """Open a call to the kit's server, and check its identity.
 
-    gRPC tells a client neither the certificate of its peer nor, in words, what went wrong with TLS. So the
-    address is asked first with a TLS handshake of our own, which ends right away. That it is the same server
-    which then answers the call is proven by FLARE's challenge.
+    gRPC gives a client neither the certificate of its peer nor a readable reason when TLS fails. So the address is
+    first checked with our own TLS handshake, which ends right away. FLARE's challenge proves that the same server
+    then answers the call.
     """
     grpc = _import_grpc()
 
@@ -119,8 +119,8 @@ async def connect_grpc(kit: StartupKit) -> GrpcTransport:
 
 
 def _import_grpc() -> ModuleType:
-    """Import grpc, which is not there unless the user asked for it."""
-    # gRPC's core writes to the process's error output, in the middle of a notebook's, unless told before it starts.
+    """Import grpc, which is installed only if the user asked for it."""
+    # gRPC's core writes to the process's stderr, into a notebook's output, unless configured before it starts.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         import grpc
@@ -138,13 +138,13 @@ def _create_channel(grpc: ModuleType, kit: StartupKit, address: str, certificate
         ("grpc.max_receive_message_length", MAX_FRAME_BYTES + _MESSAGE_OVERHEAD_BYTES),
         ("grpc.max_send_message_length", -1),
         ("grpc.enable_http_proxy", 0),
-        ("grpc.use_local_subchannel_pool", 1),  # a channel's connection is its own: its end is the end of it
+        ("grpc.use_local_subchannel_pool", 1),  # a connection per channel: it ends with the channel
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
     ]
     if certificate is None:
         return grpc.aio.insecure_channel(target, options=options)
     name = _expected_name(kit, certificate)
-    # gRPC holds both against the certificate: the name it connects to, and the one each call is for.
+    # gRPC checks both against the certificate: the name it connects to, and the one each call is for.
     options += [("grpc.ssl_target_name_override", name), ("grpc.default_authority", f"{name}:{kit.port}")]
     mutual = kit.connection_security == "mtls"
     credentials = grpc.ssl_channel_credentials(
@@ -156,7 +156,7 @@ def _create_channel(grpc: ModuleType, kit: StartupKit, address: str, certificate
 
 
 def _expected_name(kit: StartupKit, certificate: x509.Certificate) -> str:
-    """The name that gRPC shall find in the server's certificate, which it insists on.
+    """Return a name in the server's certificate for gRPC to check, which it insists on.
 
     FLARE's server is known by its identity, which is already checked, and may be reached under any name.
     """
@@ -182,4 +182,4 @@ def _describe_error(error: Any) -> str:
 
 def _retrieve_exception(done: asyncio.Future[None]) -> None:
     if not done.cancelled():
-        done.exception()  # asyncio complains about errors that nobody looked at; the sender may have left
+        done.exception()  # asyncio complains about exceptions that are never retrieved; the sender may have left

@@ -1,4 +1,4 @@
-"""The one message of the grpc scheme, by hand: two fields are not worth a dependency on protobuf.
+"""The one message of the grpc scheme, encoded by hand: two fields are not worth a dependency on protobuf.
 
 ``Frame{ int32 seq = 1; bytes data = 2 }`` (``fuel/f3/drivers/grpc/streamer_pb2.py`` of nvflare 2.9.0). Pure.
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 from ...errors import ProtocolError
 
 _SEQUENCE, _DATA = 1, 2
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types; two more have been out of use for long
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types; two more are long obsolete
 
 
 def encode(sequence: int, data: bytes) -> bytes:
-    """Return the message that carries an SFM frame. `sequence` is cut to what an int32 holds."""
+    """Return the message that carries an SFM frame. `sequence` is truncated to an int32."""
     head = bytes([_SEQUENCE << 3 | _VARINT]) + _encode_varint(sequence & 0x7FFFFFFF)
     return b"".join((head, bytes([_DATA << 3 | _BYTES]), _encode_varint(len(data)), data))
 
 
 def decode(message: bytes) -> bytes:
-    """Return the SFM frame in a message. The sequence number says nothing, and unknown fields are passed over.
+    """Return the SFM frame in a message. The sequence number is ignored, and unknown fields are skipped.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The http scheme: a websocket, one binary message a frame."""
+"""The http scheme: a websocket, one binary message per frame."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .dial import HUNG_UP_MESSAGE, describe_close, dial, not_flare_error
 from .tls import check_peer, client_context
 
 _PATH = "/f3"
-_PING_INTERVAL_S = 20.0  # seconds between websocket pings, and until a peer that does not answer them is given up
+_PING_INTERVAL_S = 20.0  # seconds between websocket pings, and until a peer that does not answer them is dropped
 _CLOSE_TIMEOUT_S = 0.5
 _PROTOCOL_ERROR_CODES = frozenset({CloseCode.MESSAGE_TOO_BIG, CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA})
 # websockets logs the bytes of frames when debugging is on, and ours carry tokens. This logger has no parent and no
-# handler, so nothing of it comes out.
+# handler, so it prints nothing.
 _NULL_LOGGER = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
 
 
 class _TimestampedConnection(ClientConnection):
-    """A websocket that knows when it last got bytes: a large message may take long to be complete."""
+    """A websocket that records when it last received bytes: a large message may take long to complete."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,7 +46,7 @@ class HttpTransport:
 
     @property
     def last_received_at(self) -> float:
-        """When bytes last came."""
+        """Time when bytes last arrived."""
         return self._socket.last_received_at
 
     async def send(self, frame: bytes) -> None:
@@ -57,7 +57,7 @@ class HttpTransport:
             raise TransportClosed(_describe_close(e)) from None
 
     async def receive(self) -> bytes:
-        """Return the next frame; a ProtocolError if what comes breaks the rules, or is too large."""
+        """Return the next frame; raise ProtocolError if it is invalid or too large."""
         try:
             message = await self._socket.recv(decode=False)
         except ConnectionClosed as e:
@@ -75,7 +75,7 @@ class HttpTransport:
 
 
 async def connect_http(kit: StartupKit) -> HttpTransport:
-    """Open a websocket to the kit's server, and check that it is that server."""
+    """Open a websocket to the kit's server, and check its identity."""
     context = client_context(kit)
     host = f"[{kit.host}]" if ":" in kit.host else kit.host
 

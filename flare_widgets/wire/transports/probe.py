@@ -1,4 +1,4 @@
-"""The first steps of a connection one by one, to say which of them fails."""
+"""The first steps of a connection one by one, to find out which of them fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tls import client_context, explain_tls_error
 
 
 class ProbeConnection:
-    """A connection to a port where somebody answers, on which nothing has been said yet.
+    """A connection to a port that answers, over which nothing has been sent yet.
 
     Attributes
     ----------
@@ -32,21 +32,21 @@ class ProbeConnection:
         Raises
         ------
         NoConnection
-            There is no TLS.
+            The peer does not speak TLS.
         ServerIdentityError
-            The certificate of who answers does not come from the kit's root.
+            The peer's certificate was not issued by the kit's root.
         ConfigError
             The kit's files or settings cannot be used for TLS.
         """
-        # From here on the socket is asyncio's, which closes it on its own thread.
+        # From here on asyncio owns the socket, and closes it on its own thread.
         sock, self._socket = self._socket, None
         if sock is None:
-            raise asyncio.CancelledError  # whoever closed it was interrupted, and waits no more
+            raise asyncio.CancelledError  # closed by an interrupted caller, which no longer waits
         try:
             context = client_context(kit)
-            assert context is not None  # nobody asks for a handshake where the kit says clear
+            assert context is not None  # no handshake is requested where the kit says clear
             if kit.scheme in ("grpc", "grpcs", "agrpc", "agrpcs"):
-                context.set_alpn_protocols(["h2"])  # some gRPC servers talk to nobody without
+                context.set_alpn_protocols(["h2"])  # some gRPC servers refuse connections without it
             _, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=kit.host)
         except ssl.SSLError as e:
             sock.close()
@@ -74,12 +74,12 @@ class ProbeConnection:
 
 
 async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnection:
-    """Connect to the first of the server's IP addresses where somebody answers.
+    """Connect to the first of the server's IP addresses that answers.
 
     Raises
     ------
     NoConnection
-        Nobody does.
+        None answers.
     """
     why: list[str] = []
     for address in addresses:
@@ -103,5 +103,5 @@ async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnectio
 
 
 def _describe_error(error: OSError) -> str:
-    # asyncio puts the address into strerror, and it is in the sentence already.
+    # asyncio puts the address into strerror, and the sentence already has it.
     return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()

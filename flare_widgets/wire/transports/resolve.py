@@ -14,8 +14,8 @@ from ...kit import Settings
 async def resolve(kit: Settings) -> list[str]:
     """Return the IP addresses of the kit's server.
 
-    asyncio's own resolver keeps its pool of threads for ever; this thread ends with its answer, and being a
-    daemon it never delays the end of the process when a name server hangs.
+    asyncio's own resolver keeps its thread pool forever; this thread ends with its answer, and as a daemon it never
+    delays the end of the process when a name server hangs.
 
     Raises
     ------

@@ -13,9 +13,9 @@ from .base import TransportClosed
 from .dial import StreamPair, describe_close, dial, open_streams
 
 _CLOSE_TIMEOUT_S = 0.5
-_READ_SIZE = 256 << 10  # bytes of a frame that are read at once, so that a slow one is seen to come
-# Seconds of silence until the operating system asks whether the peer is still there, between two questions, and
-# how many stay unanswered until it is given up. The names are Linux's; macOS has the last two.
+_READ_SIZE = 256 << 10  # bytes read at once, so that a slow frame is seen to arrive
+# Seconds of silence until the operating system probes the peer, seconds between two probes, and the number of
+# unanswered probes until it is dropped. The names are Linux's; macOS has the last two.
 _KEEPALIVE_OPTIONS = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
 
 
@@ -40,11 +40,11 @@ class TcpTransport:
             raise TransportClosed(describe_close(e)) from None
 
     async def receive(self) -> bytes:
-        """Return the next frame; a ProtocolError if what comes is none, or too large."""
+        """Return the next frame; raise ProtocolError if the bytes are not a frame, or it is too large."""
         try:
             prefix = await self._reader.readexactly(frames.PREFIX_SIZE)
             self.last_received_at = time.monotonic()
-            # Checked before the rest is read: what a peer announces must not fill our memory.
+            # Checked before the rest is read: the size a peer announces must not fill our memory.
             rest = frames.read_length(prefix) - frames.PREFIX_SIZE
             pieces = [prefix]
             while rest:
@@ -58,7 +58,7 @@ class TcpTransport:
     async def close(self) -> None:
         """End the connection."""
         self._writer.close()
-        # All who close wait for one future of asyncio's: whoever is cancelled or tired must not cancel it for others.
+        # All closers wait for one asyncio future: one that is cancelled or times out must not cancel it for others.
         closing = asyncio.ensure_future(self._writer.wait_closed())
         closing.add_done_callback(_retrieve_exception)
         try:
@@ -68,7 +68,7 @@ class TcpTransport:
 
 
 async def connect_tcp(kit: StartupKit) -> TcpTransport:
-    """Open a socket to the kit's server, and check that it is that server."""
+    """Open a socket to the kit's server, and check its identity."""
 
     async def open_at(address: str) -> StreamPair:
         return await open_streams(kit, address)
@@ -79,7 +79,7 @@ async def connect_tcp(kit: StartupKit) -> TcpTransport:
 
 
 def _enable_keepalive(connection: socket.socket) -> None:
-    """Let the operating system notice a peer that vanished: FLARE's server pings only once a minute."""
+    """Enable TCP keepalive to detect a vanished peer: FLARE's server pings only once a minute."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE_OPTIONS:
@@ -89,4 +89,4 @@ def _enable_keepalive(connection: socket.socket) -> None:
 
 def _retrieve_exception(done: asyncio.Future[None]) -> None:
     if not done.cancelled():
-        done.exception()  # asyncio complains about errors that nobody looked at: how it ended is no news
+        done.exception()  # asyncio complains about exceptions that are never retrieved; the outcome does not matter

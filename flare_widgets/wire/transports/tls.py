@@ -1,10 +1,10 @@
-"""TLS as FLARE does it: with the federation's own root, and names checked against the kit, not only the host.
+"""TLS by FLARE's rules: with the federation's own root, and names checked against the kit, not only the host.
 
-What the kit's ``connection_security`` means, from ``fuel/f3/drivers/net_utils.py`` of nvflare 2.9.0:
+Meaning of the kit's ``connection_security``, from ``fuel/f3/drivers/net_utils.py`` of nvflare 2.9.0:
 
-* ``mtls``: both sides show certificates of the federation's root.
-* ``tls``: only the server does. When ``startup/customRootCA.pem`` is there, its certificate comes from that root
-  instead: what answers is a proxy or load balancer, which the federation's root did not certify.
+* ``mtls``: both sides present certificates of the federation's root.
+* ``tls``: only the server does. If ``startup/customRootCA.pem`` exists, its certificate comes from that root
+  instead: the peer is a proxy or load balancer, which the federation's root did not certify.
 * ``clear``: no TLS. :class:`.Session` does not open such a kit unless asked to.
 
 FLARE's own challenge follows in all three (:mod:`..login`).
@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from ...errors import InvalidCertChain, NoConnection, ServerIdentityError
 from ...kit import StartupKit, subject
 
-_PEEK_TIMEOUT_S = 3.0  # seconds spent on finding out who answers in the right server's place
+_PEEK_TIMEOUT_S = 3.0  # seconds to find out what answers instead of the right server
 
 
 def client_context(kit: StartupKit) -> ssl.SSLContext | None:
@@ -36,7 +36,7 @@ def client_context(kit: StartupKit) -> ssl.SSLContext | None:
     """
     if kit.connection_security == "clear":
         return None
-    # Not create_default_context: from Python 3.13 that demands extensions which old FLARE certificates lack.
+    # Not create_default_context: from Python 3.13 that requires extensions which old FLARE certificates lack.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # FLARE's certificates name the server's identity, not its host: check_peer compares that.
@@ -51,27 +51,27 @@ def client_context(kit: StartupKit) -> ssl.SSLContext | None:
 
 
 def trusted_root_file(kit: StartupKit) -> Path:
-    """Return the file with the certificate that the TLS peer's must come from."""
+    """Return the file with the root certificate that must have issued the TLS peer's."""
     return kit.custom_root_file or kit.root_file
 
 
 def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
     """Check that the TLS peer is the kit's server, by the name in its (already verified) certificate.
 
-    With a root of its own (``customRootCA.pem``), a certificate for the kit's host will do too: whom that root
-    certifies, FLARE has no say in. nvflare checks no name there at all, so anybody with a certificate of that
-    root could listen in.
+    With a custom root (``customRootCA.pem``), a certificate for the kit's host is accepted too: FLARE does not control
+    what that root certifies. nvflare checks no name there at all, so anyone with a certificate of that root could
+    listen in.
 
     Raises
     ------
     ServerIdentityError
-        It is another party.
+        The peer is another party.
     """
     if kit.connection_security == "clear":
         return
     try:
         der = ssl_object.getpeercert(binary_form=True) if ssl_object is not None else None
-    except ValueError:  # "handshake not done": it has been undone already, by a server that does not want us
+    except ValueError:  # "handshake not done": already undone by a server that rejects us
         raise NoConnection(f"the server at {kit.address} ended the connection during the TLS handshake") from None
     certificate = x509.load_der_x509_certificate(der) if der else None
     found = subject(certificate, NameOID.COMMON_NAME) if certificate else ""
@@ -98,7 +98,7 @@ def host_names(certificate: x509.Certificate) -> list[str]:
 
 
 def matches_host(certificate: x509.Certificate, host: str) -> bool:
-    """Whether a certificate is for this host; ``*`` stands for the first part of a DNS name."""
+    """Return True if a certificate is for this host; ``*`` stands for the first part of a DNS name."""
     try:
         return str(ipaddress.ip_address(host)) in host_names(certificate)
     except ValueError:
@@ -108,7 +108,7 @@ def matches_host(certificate: x509.Certificate, host: str) -> bool:
 
 
 async def explain_tls_error(kit: StartupKit, address: str, error: ssl.SSLError) -> NoConnection:
-    """Return the error that says in plain words why the TLS handshake with an IP address failed."""
+    """Return the error that explains in plain words why the TLS handshake with an IP address failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         expected = f"'{kit.server_identity}', with a certificate issued by '{_root_name(kit)}'"
         found = await _describe_peer(kit, address)
@@ -124,7 +124,7 @@ async def explain_tls_error(kit: StartupKit, address: str, error: ssl.SSLError) 
 
 
 async def _describe_peer(kit: StartupKit, address: str) -> str:
-    """Name the certificate at the kit's address. Nothing is sent to its holder but a TLS greeting."""
+    """Name the certificate at the kit's address. Only a TLS greeting is sent to its holder."""
     try:
         cert = x509.load_der_x509_certificate(await asyncio.wait_for(_fetch_certificate(kit, address), _PEEK_TIMEOUT_S))
         issuer = cert.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -135,10 +135,10 @@ async def _describe_peer(kit: StartupKit, address: str) -> str:
 
 
 async def _fetch_certificate(kit: StartupKit, address: str) -> bytes:
-    """Return whatever certificate is shown at one of the server's IP addresses.
+    """Return the certificate presented at one of the server's IP addresses.
 
-    By hand, because a server that wants a certificate of ours refuses right after the handshake, and asyncio then
-    may have forgotten the server's before it can be asked for.
+    Done by hand, because a server that requires our certificate rejects right after the handshake, and asyncio may
+    then have discarded the server's before it can be read.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
