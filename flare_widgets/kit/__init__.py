@@ -1,19 +1,19 @@
-"""A startup kit: what a provisioned user was given, and every check on it that needs no network.
+"""A startup kit: the files a provisioned user received, and every check on them that needs no network.
 
-A kit is a folder with ``startup/fed_admin.json`` (where the server is), ``client.crt`` and ``client.key`` (who
-the user is) and ``rootCA.pem`` (whom to trust). The user's name, organisation and role are those of the
-certificate, for the server believes nothing else.
+A kit is a folder with ``startup/fed_admin.json`` (the server's address), ``client.crt`` and ``client.key`` (the
+user's identity) and ``rootCA.pem`` (the trusted root). The user's name, organization and role are those of the
+certificate, because the server trusts nothing else.
 
 =================  ====================================================================================
 ``files``          finding the folder and reading single files
-``certificates``   what cryptography says about them
-``settings``       ``fed_admin.json``: where the server is, and what the other files are called
-``checks``         each check once, over a kit that may be only half readable
-``report``         what was found, as plain data
-``startup``        :class:`StartupKit`: `load` stops at the first problem, `check` tells them all
+``certificates``   certificates, keys and signatures
+``settings``       ``fed_admin.json``: the server's address, and the names of the other files
+``checks``         each check once, on a kit that may be only partly readable
+``report``         the findings, as plain data
+``startup``        :class:`StartupKit`: `load` stops at the first problem, `check` reports them all
 =================  ====================================================================================
 
-Facts: ``fuel/hci/client/config.py``, ``fuel/sec/security_content_service.py`` and ``lighter/utils.py`` of
+Source: ``fuel/hci/client/config.py``, ``fuel/sec/security_content_service.py`` and ``lighter/utils.py`` of
 nvflare 2.9.0.
 """
 

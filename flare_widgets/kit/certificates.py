@@ -19,12 +19,12 @@ def sign(key: rsa.RSAPrivateKey, content: bytes) -> bytes:
 
 
 def sign_digest(key: rsa.RSAPrivateKey, digest: bytes) -> bytes:
-    """Sign content that is too large for memory: `digest` is its SHA-256, the outcome what `sign` makes of it."""
+    """Sign content that is too large for memory: `digest` is its SHA-256, the result is the same as that of `sign`."""
     return key.sign(digest, _PSS, Prehashed(hashes.SHA256()))
 
 
 def verify_signature(certificate: x509.Certificate, content: bytes, signature: bytes) -> bool:
-    """Whether `signature` over `content` was made by the owner of `certificate` (the rules of `sign`)."""
+    """Return True if the owner of `certificate` made `signature` over `content` (by the rules of `sign`)."""
     try:
         key = certificate.public_key()
         if not isinstance(key, rsa.RSAPublicKey):
@@ -36,7 +36,7 @@ def verify_signature(certificate: x509.Certificate, content: bytes, signature: b
 
 
 def chains_to_root(chain: Sequence[x509.Certificate], root: x509.Certificate) -> bool:
-    """Whether each certificate of `chain` (leaf first) was issued by the next, and the last one by `root`."""
+    """Return True if each certificate of `chain` (leaf first) was issued by the next, and the last by `root`."""
     for cert, issuer in zip(chain, [*chain[1:], root], strict=True):
         if cert == root:
             return True
@@ -51,6 +51,6 @@ def chains_to_root(chain: Sequence[x509.Certificate], root: x509.Certificate) ->
 
 
 def subject(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
-    """The first value of a subject attribute, or an empty string."""
+    """Return the first value of a subject attribute, or an empty string."""
     found = certificate.subject.get_attributes_for_oid(oid)
     return str(found[0].value) if found else ""

@@ -1,8 +1,8 @@
-"""Each check of a startup kit once, over a kit that may be only half readable.
+"""Each check of a startup kit once, on a kit that may be only partly readable.
 
-A check is a generator. It yields what is wrong, as the error to raise or as a remark, and goes on; what it
-returns is what to say when nothing was. So :meth:`.StartupKit.load` can stop at the first error, and
-:func:`examine` can tell all.
+A check is a generator. It yields each problem, as the error to raise or as a note, and continues; it returns the
+sentence for the case that there was none. So :meth:`.StartupKit.load` can stop at the first error, and
+:func:`run_checks` can report all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .report import Finding
 from .settings import SETTINGS_FILE, Settings, SettingsReader
 
 EXPIRY_WARNING = timedelta(days=30)
-"""A certificate that ends earlier than this is warned of: project admins are rarely quicker."""
+"""A certificate that expires sooner than this causes a warning: project admins are rarely quicker."""
 
 _SIGNATURE_FILE = "signature.json"
 _SIGNING_ROOT_FILE = "rootCA.pem"
@@ -36,7 +36,7 @@ _SIGNING_ROOT_FILE = "rootCA.pem"
 
 @dataclass(frozen=True)
 class Note:
-    """What does not make a kit unusable."""
+    """A remark on something that does not make a kit unusable."""
 
     outcome: Literal["warning", "skipped"]
     sentence: str
@@ -47,20 +47,20 @@ CheckRun = Generator[ConfigError | Note, None, str]
 
 @dataclass
 class PartialKit:
-    """A kit as far as it could be read; None is what could not.
+    """A kit as far as it could be read; parts that could not be read are None.
 
     Attributes
     ----------
     location, now
-        Where it is said to be, and the time certificates must be valid at (UTC).
+        Its location as given, and the time at which certificates must be valid (UTC).
     startup
-        Its folder of certificates.
+        The folder of certificates.
     settings
-        What ``fed_admin.json`` says.
+        Content of ``fed_admin.json``.
     certificate, chain
         ``client.crt``: its bytes, and the certificates in it, the user's first.
     key, root_certificate
-        The user's private key, and whom to trust.
+        The user's private key, and the trusted root.
     """
 
     location: str | Path
@@ -89,11 +89,11 @@ class Check:
     Attributes
     ----------
     name
-        What is checked.
+        Name of the check.
     run
-        Does it, and puts what it read into the draft.
+        Runs it, and stores what it read in the partial kit.
     needs
-        The parts of the draft without which it cannot run.
+        The parts of the partial kit without which it cannot run.
     """
 
     name: str
@@ -101,12 +101,12 @@ class Check:
     needs: Sequence[str] = ()
 
     def skip_reason(self, kit: PartialKit) -> str:
-        """Say why the check cannot run; empty when it can."""
+        """Return the reason the check cannot run; empty if it can."""
         return next((_MISSING_REASONS[part] for part in self.needs if getattr(kit, part) is None), "")
 
 
 def find_first_error(kit: PartialKit) -> ConfigError | None:
-    """Run the checks up to the first one that makes the kit unusable, and return why."""
+    """Run the checks up to the first one that makes the kit unusable, and return its error."""
     for check in CHECKS:
         for remark in check.run(kit):
             if isinstance(remark, ConfigError):
@@ -115,7 +115,7 @@ def find_first_error(kit: PartialKit) -> ConfigError | None:
 
 
 def run_checks(kit: PartialKit) -> list[Finding]:
-    """Run every check that can be run, and tell the outcome of each."""
+    """Run every check that can be run, and return the outcome of each."""
     return [_run_check(check, kit) for check in CHECKS]
 
 
@@ -143,7 +143,7 @@ def _run_check(check: Check, kit: PartialKit) -> Finding:
 
 
 def _join_sentences(sentences: Iterable[str]) -> str:
-    """Several sentences as one text; whom to ask is said once, at the end."""
+    """Join several sentences into one text; the contact to ask is named once, at the end."""
     told = list(sentences)
     facts = [sentence.removesuffix(f". {ASK_ADMIN}") for sentence in told]
     return ". ".join([*facts, *([ASK_ADMIN] if facts != told else [])])
@@ -159,9 +159,9 @@ def _check_folder(kit: PartialKit) -> CheckRun:
 
 
 def _check_signature(kit: PartialKit) -> CheckRun:
-    """The root signs the kits of 2.7; of later ones (2.8.3 and 2.9.0) only those for special kinds of computing.
+    """Check the signature of the kit, by the root in 2.7; later (2.8.3, 2.9.0) only special computing kits have one.
 
-    The root is the file of that name, whatever ``fed_admin.json`` says: it is not yet known to be genuine.
+    The root is the file of that name, whatever ``fed_admin.json`` says, which is not yet known to be genuine.
     """
     assert kit.startup is not None
     file = kit.startup / _SIGNATURE_FILE
@@ -274,7 +274,7 @@ def _check_key_match(kit: PartialKit) -> CheckRun:
     probe = b"flare-widgets"
     try:
         fits = verify_signature(kit.chain[0], probe, sign(kit.key, probe))
-    except ValueError:  # a key whose numbers do not belong together cannot sign
+    except ValueError:  # a key whose numbers are inconsistent cannot sign
         fits = False
     if not fits:
         yield InvalidCertChain(
@@ -345,14 +345,14 @@ def _format_time_left(time: timedelta) -> str:
     return "in 1 day" if time.days == 1 else f"in {time.days} days"
 
 
-# Each after what it depends on itself, so that the first one missing is the reason.
+# Each after the part it depends on itself, so that the first one missing is the reason.
 _NEEDS_STARTUP = ["startup"]
 _NEEDS_SETTINGS = [*_NEEDS_STARTUP, "settings"]
 _NEEDS_CHAIN = [*_NEEDS_SETTINGS, "chain"]
 
 CHECKS = (
     Check("folder", _check_folder),
-    # Before anything else is believed.
+    # Before anything else is trusted.
     Check("signature", _check_signature, _NEEDS_STARTUP),
     Check("settings", _check_settings, _NEEDS_STARTUP),
     Check("files", _check_files, _NEEDS_SETTINGS),
@@ -364,4 +364,4 @@ CHECKS = (
     Check("organisation", _check_organization, _NEEDS_CHAIN),
     Check("role", _check_role, _NEEDS_CHAIN),
 )
-"""In the order in which the first problem says most."""
+"""All checks, in the order that makes the first problem the most informative."""

@@ -1,4 +1,4 @@
-"""Finding a kit and reading its files: one sentence for whatever can be wrong with a file."""
+"""Locating a kit and reading its files, with one sentence for each possible problem of a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find_startup(location: str | Path) -> Path:
     Raises
     ------
     ConfigError
-        There is no such folder, or it is not a startup kit of a user.
+        There is no such folder, or it is not a user's startup kit.
     """
     try:
         folder = Path(location).expanduser().absolute()
@@ -54,7 +54,7 @@ def find_startup(location: str | Path) -> Path:
 
 
 def read_file(file: Path) -> bytes:
-    """Return what is in a file of a kit; ConfigError says in one sentence why that cannot be."""
+    """Return the content of a kit's file; ConfigError explains in one sentence why it cannot be read."""
     try:
         with file.open("rb") as f:
             data = f.read(_MAX_FILE_BYTES + 1)
@@ -72,7 +72,7 @@ def read_file(file: Path) -> bytes:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; errors as in :func:`read`."""
+    """Return the JSON object in a file; errors as in :func:`read_file`."""
     try:
         value = json.loads(read_file(file))
     except (ValueError, RecursionError) as e:
@@ -87,7 +87,7 @@ def parse_certificates(data: bytes, file: Path) -> list[x509.Certificate]:
     try:
         chain = x509.load_pem_x509_certificates(data)
         for certificate in chain:
-            # These are only parsed when asked for; what is damaged is to be found here.
+            # These are parsed lazily; find damage here.
             _ = (certificate.subject, certificate.issuer)
         return chain
     except (ValueError, TypeError, x509.InvalidVersion):
@@ -95,10 +95,10 @@ def parse_certificates(data: bytes, file: Path) -> list[x509.Certificate]:
 
 
 def read_key(file: Path) -> rsa.RSAPrivateKey:
-    """Return the private key in a file; errors as in :func:`read`."""
+    """Return the private key in a file; errors as in :func:`read_file`."""
     try:
-        # Validating an RSA key takes 40 ms, twice the rest of a connect. What matters, that the key signs what
-        # the certificate verifies, is checked by signing something in 1 ms.
+        # Validating an RSA key takes 40 ms, twice the rest of a connect. The essential point, that the key signs what
+        # the certificate verifies, is checked by a test signature in 1 ms.
         key = load_pem_private_key(read_file(file), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise ConfigError(f"{file} is encrypted with a password: FLARE needs it without one. {ASK_ADMIN}") from None

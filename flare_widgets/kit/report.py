@@ -1,4 +1,4 @@
-"""What the check of a startup kit found: plain data, and the same as text."""
+"""Results of checking a startup kit: plain data, and the same as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..formatting.text import sanitize
 Outcome = Literal["ok", "warning", "failed", "skipped"]
 
 GLYPHS: dict[Outcome, str] = {"ok": "✓", "warning": "⚠", "failed": "✕", "skipped": "–"}
-"""A sign for each outcome; the word always stands beside it."""
+"""Symbol for each outcome; the word is always shown beside it."""
 
 _MAX_SENTENCE = 1200
 
@@ -22,12 +22,12 @@ class Finding:
     Attributes
     ----------
     name
-        What was checked, in a word or two.
+        Name of the check, in a word or two.
     outcome
-        ``ok``; ``warning``: the kit works, but something should be done; ``failed``: it does not; ``skipped``: it
-        could not be checked, or was not asked for.
+        ``ok``; ``warning``: the kit works, but something should be done; ``failed``: it does not work; ``skipped``: it
+        could not be checked, or the check was not requested.
     sentence
-        What was found and, when it is bad, what to do. Fit for a terminal, whatever a certificate or a server says.
+        The finding and, if it is bad, what to do. Safe for a terminal, whatever a certificate or a server says.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class KitReport:
-    """Everything that was found out about a startup kit. Its text form has a line a finding.
+    """All findings about a startup kit. Its text form has one line per finding.
 
     Attributes
     ----------
     location
         The kit, as it was given.
     findings
-        The outcome of each check, in the order in which one depends on the other.
+        The outcome of each check; a check comes after those it depends on.
     """
 
     location: str
@@ -55,7 +55,7 @@ class KitReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed; there may be warnings, and checks that were skipped."""
+        """True if nothing failed; there may be warnings and skipped checks."""
         return not self.with_outcome("failed")
 
     @property
@@ -85,7 +85,7 @@ class KitReport:
         return "\n".join([self.headline, *lines])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as what JSON can hold."""
+        """Return the report as JSON-able data."""
         return {"location": sanitize(self.location), "ok": self.ok, "findings": [asdict(f) for f in self.findings]}
 
 

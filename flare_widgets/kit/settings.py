@@ -1,4 +1,4 @@
-"""``fed_admin.json``: where the server is, what it is called, and what the kit's other files are called."""
+"""``fed_admin.json``: the server's address and identity, and the names of the kit's other files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEFAULT_PORT = 8002
 
 @dataclass(frozen=True)
 class Settings:
-    """What ``fed_admin.json`` says.
+    """Settings from ``fed_admin.json``.
 
     Attributes
     ----------
@@ -29,15 +29,15 @@ class Settings:
     project_name, server_identity
         The federation, and the name its server must prove to have.
     scheme, host, port, connection_security
-        How the server is reached.
+        Address and security of the connection to the server.
     uid_source
         ``cert``: a user name given at login is ignored; ``user_input``: it must be the certificate's.
     upload_dir, download_dir
-        Where relative job folders are looked for, and where results go.
+        Folder in which relative job folders are looked up, and folder for results.
     certificate_file, key_file, root_file
         The user's certificate and private key, and the federation's root.
     custom_root_file
-        With one-way TLS, the root that the certificate of a proxy before the server comes from, if not the
+        With one-way TLS, the root that issued the certificate of a proxy in front of the server, if not the
         federation's own.
     """
 
@@ -64,7 +64,7 @@ class Settings:
 
 
 class SettingsReader:
-    """Reads settings and notes everything that is wrong with them.
+    """Reader of settings that records every problem with them.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class SettingsReader:
     Attributes
     ----------
     problems
-        What is wrong so far, each as the error that :meth:`.StartupKit.load` raises.
+        Problems so far, each as the error that :meth:`.StartupKit.load` raises.
     """
 
     def __init__(self, startup: Path) -> None:
@@ -84,7 +84,7 @@ class SettingsReader:
         self._admin: Mapping[str, Any] = {}
 
     def read(self) -> Settings | None:
-        """Return the settings; None when there are problems."""
+        """Return the settings; None if there are problems."""
         try:
             self._admin = _read_admin_section(self._startup)
         except ConfigError as e:
@@ -138,7 +138,7 @@ class SettingsReader:
 
 
 def _read_admin_section(startup: Path) -> dict[str, Any]:
-    """``fed_admin.json`` with the user's own ``local/resources.json`` over it, as nvflare reads them."""
+    """Return ``fed_admin.json`` overridden by the user's own ``local/resources.json``, as nvflare reads them."""
     file = startup / SETTINGS_FILE
     admin = read_json(file).get("admin")
     if not isinstance(admin, dict):

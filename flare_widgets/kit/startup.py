@@ -1,4 +1,4 @@
-"""The kit itself, in the hands of everybody who connects, signs or packs."""
+"""The validated startup kit, used for connecting, signing and packing."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class StartupKit(Settings):
     Attributes
     ----------
     username, organization, role
-        Who the certificate says the user is; organization and role may be empty.
+        The user's identity in the certificate; organization and role may be empty.
     certificate
         ``client.crt`` as it is on disk (PEM; leaf first when it is a chain).
     expires_at
-        When the user's certificate ends (UTC).
+        Time when the user's certificate expires (UTC).
     root_certificate
-        Whom to trust.
+        The trusted root.
     """
 
     username: str
@@ -52,15 +52,15 @@ class StartupKit(Settings):
         location
             The kit's folder, or the ``startup`` folder inside it.
         now
-            The time certificates must be valid at (UTC); the current time when not given.
+            Time at which certificates must be valid (UTC); the current time when not given.
 
         Raises
         ------
         ConfigError
-            A file is missing, unreadable, not as it was signed, or says something impossible. The message names
+            A file is missing, unreadable, changed since it was signed, or has an impossible value. The message names
             the file.
         InvalidCertChain
-            The certificate is expired, not yet valid, does not fit the key or does not lead to the root.
+            The certificate is expired, not yet valid, does not match the key or does not lead to the root.
         """
         draft = checks.PartialKit(location) if now is None else checks.PartialKit(location, now)
         error = checks.find_first_error(draft)
@@ -70,7 +70,7 @@ class StartupKit(Settings):
 
     @classmethod
     def from_partial(cls, partial: checks.PartialKit) -> StartupKit:
-        """Return the kit of a draft that has passed the checks."""
+        """Return the kit of a partial kit that has passed the checks."""
         assert partial.settings is not None
         assert partial.certificate is not None
         assert partial.chain is not None
@@ -90,23 +90,23 @@ class StartupKit(Settings):
 
     @staticmethod
     def check(location: str | Path, network: bool = True, timeout: float = 5.0) -> KitReport:
-        """Check a kit that need not be usable, and tell everything that is found.
+        """Check a kit, usable or not, and report all findings.
 
         Parameters
         ----------
         location
             The kit's folder, or the ``startup`` folder inside it.
         network
-            Whether to try the server too.
+            True to test the connection to the server too.
         timeout
-            Seconds that each step over the network may take.
+            Seconds that each network step may take.
 
         See Also
         --------
-        flare_widgets.api.check_kit : what is checked.
+        flare_widgets.api.check_kit : the list of checks.
         """
-        # An import upwards, when asked. A user looks for this beside load, but half of the report needs the
-        # wire, which needs the kit; importing it here, when asked, leaves the kit usable without.
+        # An upward import, on demand. Users look for this beside load, but half of the report needs the wire, which
+        # needs the kit; importing it only here keeps the kit usable without.
         from ..api.kit_check import check_kit
 
         return check_kit(location, network, timeout)
@@ -118,11 +118,11 @@ class StartupKit(Settings):
         return sign(self._key, content)
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Sign what has the SHA-256 `digest`: the same signature as of :meth:`sign`, for what is too large for it."""
+        """Sign content by its SHA-256 `digest`: the same signature as :meth:`sign`, for content too large for it."""
         if self._key is None:
             raise SessionClosed(_CLOSED_MESSAGE)
         return sign_digest(self._key, digest)
 
     def without_key(self) -> StartupKit:
-        """Return the kit without the user's key: what a session keeps when it has ended."""
+        """Return the kit without the user's key, which is all a closed session keeps."""
         return replace(self, _key=None)
