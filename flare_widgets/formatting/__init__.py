@@ -1,1 +1,1 @@
-"""Text and tables, made fit to be shown to a person."""
+"""Text and tables prepared for display."""

@@ -1,4 +1,4 @@
-"""Text that others wrote, made fit to be shown; and how much room text takes in a terminal."""
+"""Untrusted text made safe for display, and its width in a terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import unicodedata
 from typing import Any
 
 SHORT_ID = 8
-"""How many characters of a job id are shown; any unique prefix is accepted as input."""
+"""Number of characters of a job id to show; any unique prefix is accepted as input."""
 
 
 def sanitize(text: str, max_length: int = 200) -> str:
-    """Return `text` fit for a terminal: control and direction characters replaced, length bounded.
+    """Return `text` made safe for a terminal: control and direction characters replaced, length limited.
 
     Names and messages come from a server, a site or a certificate; an escape sequence in them must not reach a
     terminal.
@@ -20,14 +20,14 @@ def sanitize(text: str, max_length: int = 200) -> str:
 
 
 def sanitize_lines(value: Any, max_length: int = 1000) -> str:
-    """Return what a peer said fit to be part of an error's message: as :func:`clean`, but its lines are kept.
+    """Return a peer's text made safe for an error message: as :func:`sanitize`, but its line breaks are kept.
 
     Parameters
     ----------
     value
-        What it said: text, if it keeps to the rules.
-    limit
-        Characters of it to keep.
+        The peer's value: text, if it follows the protocol.
+    max_length
+        Number of characters to keep.
     """
     text = value if isinstance(value, str) else "" if value is None else str(value)
     safe = "".join(c if c == "\n" or c.isprintable() else _sanitize_character(c) for c in text[: max_length + 1])
@@ -49,12 +49,12 @@ def format_size(byte_count: int) -> str:
 
 
 def display_width(text: str) -> int:
-    """Return how many columns of a terminal printable text takes: a wide character two, a combining one none."""
+    """Return the number of terminal columns of printable text: two for a wide character, none for a combining one."""
     return sum(map(_character_width, text))
 
 
 def truncate(text: str, width: int) -> str:
-    """Return as much of printable text as fits into `room` columns, with an ellipsis where something was cut off."""
+    """Return as much of printable text as fits into `width` columns, with an ellipsis if something was cut off."""
     if display_width(text) <= width:
         return text
     kept, left = "", width - 1
