@@ -1,4 +1,4 @@
-"""What a user configures once: by an IPython profile, by the environment, or while working."""
+"""User settings: from an IPython profile, from the environment, or changed while working."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Setting(NamedTuple):
 class FlareWidgets(Configurable):
     """The settings of flare-widgets.
 
-    A setting is, in this order: what was set while working (``%config FlareWidgets.study = "heart"``), what the
-    environment says (``FLARE_WIDGETS_STUDY=heart``), what the IPython profile says (``c.FlareWidgets.study = "heart"``
-    in ``ipython_config.py``), the default.
+    A setting's value comes from the first of: a change while working (``%config FlareWidgets.study = "heart"``), the
+    environment (``FLARE_WIDGETS_STUDY=heart``), the IPython profile (``c.FlareWidgets.study = "heart"`` in
+    ``ipython_config.py``), the default.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class FlareWidgets(Configurable):
     Raises
     ------
     ConfigError
-        The environment or the profile has a value that is none; names it.
+        The environment or the profile has an invalid value; the message names it.
     """
 
     kit = traitlets.Unicode(
@@ -76,7 +76,7 @@ class FlareWidgets(Configurable):
         self._source = "%config"
 
     def settings(self) -> list[Setting]:
-        """Return the table of settings, with where each value comes from."""
+        """Return the table of settings, with the source of each value."""
         return [
             Setting(
                 name,
@@ -133,7 +133,7 @@ class FlareWidgets(Configurable):
 
 
 def settings_table() -> str:
-    """Return the settings as a table in Markdown: what the documentation shows."""
+    """Return the settings as a Markdown table, for the documentation."""
     rows = FlareWidgets(environ={}, config=Config()).settings()
     lines = ["| setting | default | environment | meaning |", "| --- | --- | --- | --- |"]
     lines += [f"| `{r.name}` | `{r.default!r}` | `{r.variable}` | {r.meaning} |" for r in rows]

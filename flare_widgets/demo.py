@@ -1,4 +1,4 @@
-"""The demo: a lesson executed for real, without a screen, told line by line.
+"""The demo: a lesson executed for real, without a browser, reported line by line.
 
 Cells tagged ``show-in-demo`` have their text printed; the cell tagged ``final-status`` decides the exit code.
 """
@@ -27,19 +27,19 @@ _ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(lesson: Path, out: Path) -> int:
-    """Execute a lesson in a copy, and keep the result as a notebook and as HTML.
+    """Execute a copy of a lesson, and save the result as a notebook and as HTML.
 
     Parameters
     ----------
     lesson
         The notebook; it is not changed.
     out
-        The folder for the results; a folder of the lesson's name in it is replaced.
+        The folder for the results; a folder in it with the lesson's name is replaced.
 
     Returns
     -------
     int
-        0 when the lesson's job completed, else 1.
+        0 if the lesson's job completed, else 1.
     """
     folder = out / lesson.stem
     shutil.rmtree(folder, ignore_errors=True)
@@ -64,7 +64,7 @@ def run(lesson: Path, out: Path) -> int:
 
 
 def _execute_notebook(notebook: Any, folder: Path) -> str:
-    """Execute a notebook in `folder`; return why it failed, empty when it did not."""
+    """Execute a notebook in `folder`; return the reason it failed, empty if it did not."""
 
     def on_cell_start(cell: Any, **_: Any) -> None:
         heading = headings.get(cell.id)
@@ -89,7 +89,7 @@ def _execute_notebook(notebook: Any, folder: Path) -> str:
         resources={"metadata": {"path": str(folder)}},
         # Stored widget state would make the page fetch a widget manager from the internet.
         store_widget_state=False,
-        # Jupyter warns of unencrypted sockets; these are on the loopback, and for this one run.
+        # Jupyter warns about unencrypted sockets; these are on the loopback, and for this one run.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         on_cell_start=on_cell_start,
         on_cell_executed=on_cell_executed,
@@ -102,7 +102,7 @@ def _execute_notebook(notebook: Any, folder: Path) -> str:
 
 
 class _JobViewPrinter:
-    """Tells how a job comes along while a cell is executed."""
+    """Printer of a job's progress while a cell is executed."""
 
     def __init__(self) -> None:
         self._line = LiveLine(sys.stdout, indent="  ")
@@ -110,7 +110,7 @@ class _JobViewPrinter:
         self._traits_by_view: dict[str, dict[str, Any]] = {}
 
     def __call__(self, comm_id: str, state: Mapping[str, Any]) -> None:
-        """Take what a job view is told: the traits of :class:`.JobView`, those that have changed."""
+        """Process the changed traits of a :class:`.JobView`."""
         traits = self._traits_by_view.setdefault(comm_id, {})
         traits.update(state)
         if self._is_finished or not {"snapshot", "picture", "sentence"} <= traits.keys():
@@ -123,13 +123,13 @@ class _JobViewPrinter:
         self._has_job_ended = job["ended"]
 
     def end_line(self) -> None:
-        """Let others print; the line stays, as part of the story."""
+        """End the current line so that others can print; the line stays as part of the output."""
         self._line.end_line()
         self._is_finished = self._has_job_ended
 
 
 class _ListeningClient(NotebookClient):
-    """A notebook client that listens to what job views are told."""
+    """A notebook client that listens to messages for job views."""
 
     def __init__(self, notebook: Any, printer: _JobViewPrinter, **settings: Any) -> None:
         super().__init__(notebook, **settings)
@@ -166,7 +166,7 @@ def _read_final_status(notebook: Any) -> str:
 def _render_html(notebook: Any) -> str:
     exporter = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="")  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook)
-    # What is left of the links to scripts elsewhere: the page must be whole without the internet.
+    # Remains of the links to external scripts: the page must work without the internet.
     return re.sub(r'<script src="">\s*</script>', "", str(body))
 
 

@@ -8,22 +8,22 @@ messages that say what to do next.
 
     FlareError
     ├── ConfigError                    the startup kit cannot be used
-    │   └── InvalidCertChain           its certificates are expired, foreign, or do not fit the key
-    ├── NoConnection                   nobody answers at the server's address (also a ConnectionError)
-    │   ├── ServerIdentityError        somebody answers, but it is not the kit's server
-    │   └── OutcomeUnknown             a command was sent and its answer lost: it may have been done, or not
+        │   └── InvalidCertChain           its certificates are expired, foreign, or do not match the key
+        ├── NoConnection                   nothing answers at the server's address (also a ConnectionError)
+        │   ├── ServerIdentityError        something answers, but it is not the kit's server
+        │   └── OutcomeUnknown             a command was sent and its answer lost: it may or may not have run
     ├── FLCommunicationError           the server refused to register this client (wrong project, ...)
-    ├── ProtocolError                  the peer does not speak FLARE, or not a dialect we know
+        ├── ProtocolError                  the peer does not speak FLARE, or not a version we know
     ├── SessionClosed
     │   └── SessionExpired
     ├── AuthenticationError, AuthorizationError
-    ├── ReadOnlySession                the session only reads, and the command would change something
+        ├── ReadOnlySession                the session is read-only, and the command would change something
     ├── InvalidArgumentError, InvalidJobDefinition, InvalidTarget
     ├── SubmitTokenConflict, SubmitTokenJobDeleted
     ├── JobNotFound, JobNotRunning, JobNotDone, JobTimeout
     ├── NoClientsAvailable, ClientsStillRunning, NoReply
-    ├── TransferCancelled              an upload or download was given up, as its progress callback wished
-    ├── DiskFull                       no space left for what is packed or downloaded (also an OSError)
+        ├── TransferCancelled              an upload or download was cancelled by its progress callback
+        ├── DiskFull                       no space left for packing or downloading (also an OSError)
     ├── InternalError
     └── CommandError
 """
@@ -32,15 +32,15 @@ from __future__ import annotations
 
 
 class FlareError(Exception):
-    """Anything that flare-widgets or the FLARE server refuses or fails to do."""
+    """An action that flare-widgets or the FLARE server rejects or fails to perform."""
 
 
 class ConfigError(FlareError):
-    """The startup kit cannot be used: a file is missing, unreadable or says something impossible."""
+    """The startup kit cannot be used: a file is missing, unreadable or has an impossible value."""
 
 
 class InvalidCertChain(ConfigError):
-    """A certificate of the startup kit is expired, not yet valid, foreign, or does not fit its key."""
+    """A certificate of the startup kit is expired, not yet valid, foreign, or does not match its key."""
 
 
 class NoConnection(FlareError, ConnectionError):
@@ -52,7 +52,7 @@ class ServerIdentityError(NoConnection):
 
 
 class OutcomeUnknown(NoConnection):
-    """A command that changes something was sent, and its answer was lost: it may have been done, or not.
+    """A command that changes something was sent, and its answer was lost: it may or may not have run.
 
     It was not sent a second time. The message says how to find out.
     """
@@ -73,7 +73,7 @@ class SessionClosed(FlareError):
 class SessionExpired(SessionClosed):
     """The session ended and cannot come back: the user's certificate has expired.
 
-    A session that was idle for too long is none of these: it logs in again at its next command.
+    Idle sessions that the server ended are different: they log in again at the next command.
     """
 
 
@@ -83,7 +83,7 @@ class AuthenticationError(FlareError):
     Parameters
     ----------
     message
-        What the server said.
+        The server's message.
     auth_code
         The server's machine-readable reason (``AUTH_...``), if it gave one.
     """
@@ -98,7 +98,7 @@ class AuthorizationError(FlareError):
 
 
 class ReadOnlySession(FlareError):
-    """The session only reads (:attr:`.Session.read_only`), and the command may change something. Nothing was sent."""
+    """The session is read-only (:attr:`.Session.read_only`), and the command may change something; nothing was sent."""
 
 
 class InvalidArgumentError(FlareError):
@@ -119,7 +119,7 @@ class SubmitTokenConflict(FlareError):
     Parameters
     ----------
     message
-        What the server said.
+        The server's message.
     existing_job_id
         The job that token belongs to.
     """
@@ -135,9 +135,9 @@ class SubmitTokenJobDeleted(FlareError):
     Parameters
     ----------
     message
-        What the server said.
+        The server's message.
     job_id, state, deleted_time
-        What the server still knows about that job.
+        The data that the server still has about that job.
     """
 
     def __init__(
@@ -182,15 +182,15 @@ class NoReply(FlareError):
 
 
 class TransferCancelled(FlareError):
-    """The progress callback of an upload or download returned False, and it was given up."""
+    """The progress callback of an upload or download returned False, which cancelled it."""
 
 
 class DiskFull(FlareError, OSError):
-    """This machine has no space left for what is to be packed or downloaded."""
+    """This machine has no space left for the data to be packed or downloaded."""
 
 
 class InternalError(FlareError):
-    """The server reports a failure of its own, or answers something that makes no sense."""
+    """The server reports an internal failure, or its answer makes no sense."""
 
 
 class CommandError(FlareError):
@@ -201,9 +201,9 @@ class CommandError(FlareError):
     error_code
         The server's code.
     message, hint
-        What went wrong, and what to do.
+        Description of the error, and what to do.
     exit_code
-        What a command-line tool should exit with.
+        Exit code for a command-line tool.
     """
 
     def __init__(self, error_code: str, message: str = "", hint: str = "", exit_code: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""What is given to a verb or a command: each argument declared once, for ``%flare`` and for ``flare-widgets``."""
+"""Arguments of verbs and commands: each declared once, for ``%flare`` and for ``flare-widgets``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ class Option:
 
     Attributes
     ----------
-    flags, settings
-        What ``argparse.ArgumentParser.add_argument`` takes.
+    flags, kwargs
+        Arguments of ``argparse.ArgumentParser.add_argument``.
     completes
-        What a value of it is, for tab completion: ``jobs``, ``sites``, ``targets`` (the server and the sites),
-        ``kits``, ``studies``, ``sessions``, ``federations``, ``verbs``, ``folders`` or ``files``; empty for what cannot
-        be known.
+        The kind of its values, for tab completion: ``jobs``, ``sites``, ``targets`` (the server and the sites),
+        ``kits``, ``studies``, ``sessions``, ``federations``, ``verbs``, ``folders`` or ``files``; empty if unknown.
     """
 
     flags: tuple[str, ...]
@@ -34,14 +33,14 @@ def option(*flags: str, completes: str = "", **kwargs: Any) -> Option:
 
 
 def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
-    """Have a parser take options."""
+    """Add options to a parser."""
     for each in options:
         action = parser.add_argument(*each.flags, **each.kwargs)
         action.completes = each.completes  # type: ignore[attr-defined]
 
 
 def parse_seconds(text: str) -> float:
-    """Read a number of seconds above 0."""
+    """Parse a number of seconds above 0."""
     value = _parse_number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of seconds > 0, got {text!r}")
@@ -49,7 +48,7 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_time_limit(text: str) -> float:
-    """Read a number of seconds; 0 for as long as it takes."""
+    """Parse a number of seconds; 0 means no limit."""
     value = _parse_number(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of seconds >= 0 (0 is no limit), got {text!r}")
@@ -57,14 +56,14 @@ def parse_time_limit(text: str) -> float:
 
 
 def parse_count(text: str) -> int:
-    """Read a whole number from 0 on."""
+    """Parse a whole number from 0 on."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a number >= 0, got {text!r}")
     return int(text)
 
 
 def parse_names(text: str) -> list[str]:
-    """Read names with commas between them."""
+    """Parse names separated by commas."""
     found = [name.strip() for name in text.split(",")]
     if not all(found):
         raise argparse.ArgumentTypeError(f"expected comma-separated names, got {text!r}")
@@ -72,12 +71,12 @@ def parse_names(text: str) -> list[str]:
 
 
 def parse_number_or_names(text: str) -> int | list[str]:
-    """Read how many there shall be, or what they shall be called."""
+    """Parse a count or a list of names."""
     return int(text) if text.lstrip("-").isdecimal() else parse_names(text)
 
 
 def parse_pairs(text: str) -> dict[str, str]:
-    """Read ``name=value`` with commas between them."""
+    """Parse ``name=value`` pairs separated by commas."""
     found: dict[str, str] = {}
     for entry in text.split(","):
         name, _, value = entry.partition("=")
