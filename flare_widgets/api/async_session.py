@@ -1,4 +1,4 @@
-"""The asynchronous face of a session."""
+"""The asynchronous session."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 
 class AsyncSession(AsyncSessionCore, SessionMethods[AsyncJob]):
-    """A session for code that awaits. Made by :func:`flare_widgets.connect_async`, or as :attr:`.Session.aio`.
+    """A session for asynchronous code. Made by :func:`flare_widgets.connect_async`, or as :attr:`.Session.aio`.
 
-    Every method of :class:`.Session` that has something to wait for is a coroutine here, with the same parameters,
-    results and errors; it leaves the caller's event loop free. Cancelling one gives up what it asked for. Any
-    asyncio loop may use it, also several at once. Callbacks (of :meth:`monitor_job`, and the `progress` of transfers)
-    are called in that loop, and may be coroutine functions.
+    Every method of :class:`.Session` that waits for something is a coroutine here, with the same parameters, results
+    and errors; it does not block the caller's event loop. Cancelling one cancels its request. Any asyncio loop may use
+    it, also several at once. Callbacks (of :meth:`monitor_job`, and the `progress` of transfers) are called in that
+    loop, and may be coroutine functions.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class AsyncSession(AsyncSessionCore, SessionMethods[AsyncJob]):
 
     @property
     def username(self) -> str:
-        """The user's name, as the certificate has it."""
+        """The user's name, as in the certificate."""
         return self.session.username
 
     @property
@@ -65,27 +65,27 @@ class AsyncSession(AsyncSessionCore, SessionMethods[AsyncJob]):
 
     @property
     def closed(self) -> bool:
-        """Whether the session has ended for good; see :attr:`.Session.closed`."""
+        """True if the session has ended for good; see :attr:`.Session.closed`."""
         return self.session.closed
 
     @property
     def state(self) -> SessionState:
-        """How it stands with the session; see :attr:`.Session.state`."""
+        """State of the session; see :attr:`.Session.state`."""
         return self.session.state
 
     @property
     def status(self) -> SessionStatus:
-        """The state with its reason and since when; see :attr:`.Session.status`."""
+        """The state with its reason and start time; see :attr:`.Session.status`."""
         return self.session.status
 
     @property
     def silence(self) -> float:
-        """Seconds since the server was last heard; see :attr:`.Session.silence`."""
+        """Seconds since the server was last heard from; see :attr:`.Session.silence`."""
         return self.session.silence
 
     @property
     def read_only(self) -> bool:
-        """Whether commands that may change something are refused; see :attr:`.Session.read_only`."""
+        """True if commands that may change something are rejected; see :attr:`.Session.read_only`."""
         return self.session.read_only
 
     @read_only.setter
@@ -97,11 +97,11 @@ class AsyncSession(AsyncSessionCore, SessionMethods[AsyncJob]):
         return self.session.subscribe(listener)
 
     def set_timeout(self, value: float) -> None:
-        """Set how long commands may take; see :meth:`.Session.set_timeout`. Nothing is waited for."""
+        """Set the time limit of commands; see :meth:`.Session.set_timeout`. Does not wait."""
         self.session.set_timeout(value)
 
     def unset_timeout(self) -> None:
-        """Go back to the default; see :meth:`.Session.unset_timeout`. Nothing is waited for."""
+        """Restore the default; see :meth:`.Session.unset_timeout`. Does not wait."""
         self.session.unset_timeout()
 
     async def try_connect(self, timeout: float) -> None:

@@ -1,4 +1,4 @@
-"""A callback to begin with, for ``Session.monitor_job``."""
+"""A simple callback for ``Session.monitor_job``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .session import Session
 
-_MAX_FULL_PRINTS = 3  # so many times while the job runs; then a dot
+_MAX_FULL_PRINTS = 3  # full prints while the job runs; then a dot
 
 
 def basic_cb_with_print(
@@ -17,21 +17,21 @@ def basic_cb_with_print(
     *cb_args: Any,  # noqa: ARG001
     **cb_kwargs: Any,
 ) -> bool:
-    """Print a job's meta: of a running job three times, then a dot for each look; else always.
+    """Print a job's meta: of a running job three times, then a dot for each poll; otherwise always.
 
-    The callback of the FLARE API's examples. It prints in the thread that waits, so into the cell that waits.
+    The callback of the FLARE API's examples. It prints in the waiting thread, and so into the waiting cell.
 
     Parameters
     ----------
     session, job_id, job_meta, *cb_args
         As ``Session.monitor_job`` passes them.
     **cb_kwargs
-        ``cb_run_counter``, a dict whose ``count`` it counts up.
+        ``cb_run_counter``, a dict whose ``count`` is incremented.
 
     Returns
     -------
     bool
-        True: the watching goes on until the job has ended.
+        True: monitoring continues until the job has ended.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Opening a session: the ways to one that is connected and logged in."""
+"""Functions that open a connected and logged-in session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..wire import loop
 from .async_session import AsyncSession
 from .session import Session
 
-_MAX_LOGIN_TRIES = 300  # nvflare's limit for a number that decides nothing here
+_MAX_LOGIN_TRIES = 300  # nvflare's limit for a number that has no effect here
 
 
 def new_secure_session(
@@ -24,7 +24,7 @@ def new_secure_session(
     command_timeout: float | None = None,
     auto_login_max_tries: int | None = None,
 ) -> Session:
-    """Open a session: connect, prove who both sides are, log in.
+    """Open a session: connect, verify both identities, log in.
 
     Parameters
     ----------
@@ -35,24 +35,24 @@ def new_secure_session(
     debug
         Accepted for compatibility; set the level of the logger ``flare_widgets`` instead.
     timeout
-        Seconds to keep trying, in all.
+        Seconds to keep trying, in total.
     study
         The study that submitted jobs belong to, and whose jobs are listed.
     command_timeout
         As if :meth:`Session.set_timeout` were called.
     auto_login_max_tries
-        Checked, otherwise without effect: `timeout` alone decides how long is tried.
+        Validated, otherwise without effect: `timeout` alone limits the attempts.
 
     Raises
     ------
     ConfigError, InvalidCertChain
         The startup kit cannot be used, or asks for a connection without TLS; nothing was sent.
     NoConnection
-        Nobody answers at the server's address.
+        Nothing answers at the server's address.
     ServerIdentityError
-        Somebody else does.
+        Another server answers.
     FLCommunicationError, AuthenticationError
-        The server refuses this client or this user.
+        The server rejects this client or this user.
     """
     if auto_login_max_tries is not None and not 0 <= auto_login_max_tries <= _MAX_LOGIN_TRIES:
         raise ValueError(f"auto_login_max_tries is out of range: [0, {_MAX_LOGIN_TRIES}]")
@@ -65,8 +65,8 @@ def new_insecure_session(
 ) -> Session:
     """Open a session that may do without TLS, if the startup kit says so (``connection_security`` is ``clear``).
 
-    Who both sides are is still proven by their certificates, but everything is readable on the way, the session's
-    token too, with which others can act as the user. A kit that says ``mtls`` or ``tls`` gets what it says.
+    Certificates still prove both identities, but everything is readable on the way, including the session token, with
+    which others can act as the user. A kit that says ``mtls`` or ``tls`` is connected accordingly.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0, a
     study, timeout
         See :func:`new_secure_session`, also for the errors.
     allow_clear
-        Whether to do without TLS if the kit says so; see :func:`new_insecure_session`.
+        True to connect without TLS if the kit says so; see :func:`new_insecure_session`.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0, a
 def connect_async(
     kit: str | Path, *, study: str = "default", timeout: float = 10.0, allow_clear: bool = False
 ) -> ConnectContext:
-    """Open a session for code that awaits: by ``async with connect_async(kit) as session``, or ``await`` alone.
+    """Open a session for asynchronous code: ``async with connect_async(kit) as session``, or ``await`` alone.
 
     Nothing happens until it is awaited or entered. Cancelling that leaves nothing open.
 
@@ -123,7 +123,7 @@ def connect_async(
 
 
 class ConnectContext:
-    """A session that is to be opened by ``await`` or ``async with``; made by :func:`connect_async`."""
+    """A session to be opened by ``await`` or ``async with``; made by :func:`connect_async`."""
 
     def __init__(self, connect: Callable[[], Session]) -> None:
         self._connect = connect
@@ -143,7 +143,7 @@ class ConnectContext:
             await self._session.close()
 
     async def _open(self) -> AsyncSession:
-        # In a worker: a kit is files, and many signatures to check.
+        # In a worker: loading a kit reads files and verifies many signatures.
         return AsyncSession(await loop.run_in_worker(self._connect))
 
 

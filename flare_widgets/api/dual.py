@@ -1,8 +1,8 @@
-"""Two faces of one declaration: a method that returns its result, and one that is awaited.
+"""Synchronous and asynchronous methods from one declaration.
 
-A method is written once, as a coroutine that waits only through the few ways of :class:`.SessionCore`. On a
-:class:`SyncMixin` face those have their result when they return, so that the coroutine never suspends: it is driven
-to its end in the caller's thread, without an event loop. On an :class:`AsyncMixin` face they suspend, and the method
+A method is written once, as a coroutine that waits only through the few functions of :class:`.SessionCore`. In a
+:class:`SyncMixin` class those have their result when they return, so the coroutine never suspends: it is run to
+completion in the caller's thread, without an event loop. In an :class:`AsyncMixin` class they suspend, and the method
 is that coroutine. Both have the same name, parameters and docstring.
 """
 
@@ -19,22 +19,22 @@ T = TypeVar("T")
 
 
 class SyncMixin:
-    """Whose methods return their result."""
+    """Base of classes whose methods return their result."""
 
     __slots__ = ()
 
 
 class AsyncMixin:
-    """Whose methods return a coroutine that has the result."""
+    """Base of classes whose methods return a coroutine that has the result."""
 
     __slots__ = ()
 
 
 class dual_method(Generic[S, P, T]):  # noqa: N801 - a decorator, as classmethod is one
-    """Declare a method of both faces by a coroutine function.
+    """Declare a synchronous and an asynchronous method by one coroutine function.
 
-    Looked up on a class that is neither face, it is that coroutine function: so does one declaration call another
-    one, ``await JobMethods.get_job_meta(session, job_id)``, whichever face the session is.
+    Looked up on a class with neither mixin, it is that coroutine function. So one declaration can call another one,
+    ``await JobMethods.get_job_meta(session, job_id)``, for either kind of session.
     """
 
     def __init__(self, function: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> None:
@@ -59,13 +59,13 @@ class dual_method(Generic[S, P, T]):  # noqa: N801 - a decorator, as classmethod
     def __get__(self, instance: None, owner: type) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]: ...
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        # Plain functions and bound methods, so that help(), completion and inspect know what they see.
+        # Plain functions and bound methods, so that help(), completion and inspect work.
         function = self._sync_function if issubclass(owner or type(instance), SyncMixin) else self._async_function
         return function if instance is None else types.MethodType(function, instance)
 
 
 class dual_property(Generic[S, T]):  # noqa: N801 - a decorator, as property is one
-    """Declare an attribute of both faces by a coroutine function: ``job.status``, and ``await job.status``."""
+    """Declare a synchronous and an asynchronous attribute: ``job.status``, and ``await job.status``."""
 
     def __init__(self, function: Callable[[S], Coroutine[Any, Any, T]]) -> None:
         self.__doc__ = function.__doc__

@@ -1,4 +1,4 @@
-"""A handle on a job, of either face."""
+"""Handles on jobs, synchronous and asynchronous."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 J = TypeVar("J", bound="JobHandle[Any]")
 M = TypeVar("M", bound=Mapping[str, Any])
 
-_POLL_INTERVAL_S = 2.0  # seconds between two looks, as with the FLARE API's wait_for_job
+_POLL_INTERVAL_S = 2.0  # seconds between two polls, as with the FLARE API's wait_for_job
 
-#: A job's meta calls some things by other names than a list of jobs.
+#: Keys of a job's meta that differ from those of a list of jobs.
 _META_KEYS = {"job_name": "name", "submit_time": "submit_time_iso"}
 _KEPT_FIELDS = ("job_name", "status", "submit_time", "duration", "study")
 
 
 class _LastSeen:
-    """What the server said last about a job: to be shown, never returned."""
+    """The server's last answer about a job: to be shown, never returned."""
 
     __slots__ = ("meta", "seen_at")
 
@@ -47,10 +47,10 @@ class _LastSeen:
 
 
 class JobHandle(abc.ABC, Generic[J]):
-    """What both faces of a handle have.
+    """Common base of synchronous and asynchronous handles.
 
-    It is no more than the session and the job's id: cheap to make, and equal to every other handle of its face on
-    the same job of the same server.
+    It holds only the session and the job's id: cheap to make, and equal to every other handle of its kind on the same
+    job of the same server.
     """
 
     __slots__ = ("__weakref__", "_id", "_last_seen", "_session")
@@ -69,7 +69,7 @@ class JobHandle(abc.ABC, Generic[J]):
 
     @dual_property
     async def meta(self) -> dict[str, Any]:
-        """What the server stores about the job, asked now.
+        """Metadata that the server stores about the job, freshly requested.
 
         Raises
         ------
@@ -80,33 +80,33 @@ class JobHandle(abc.ABC, Generic[J]):
 
     @dual_property
     async def status(self) -> str | None:
-        """The job's status, asked now: ``SUBMITTED``, ``RUNNING``, ``FINISHED:COMPLETED``, ..."""
+        """The job's status, freshly requested: ``SUBMITTED``, ``RUNNING``, ``FINISHED:COMPLETED``, ..."""
         meta = self._last_seen.record(await self._session._run_command(commands.get_job_meta(self._id)))
         status = meta.get("status")
         return status if isinstance(status, str) else None
 
     @dual_property
     async def name(self) -> str:
-        """The job's name. It never changes: the server is asked only when it has not said it yet."""
+        """The job's name. It never changes: the server is asked only if it is not known yet."""
         if "job_name" not in self._last_seen.meta:
             self._last_seen.record(await self._session._run_command(commands.get_job_meta(self._id)))
         return str(self._last_seen.meta.get("job_name") or "")
 
     @dual_method
     async def wait(self, timeout: float = 0.0, poll_interval: float = _POLL_INTERVAL_S) -> dict[str, Any]:
-        """Wait until the job ends and return its final meta. In code that may await, so does ``await job``.
+        """Wait until the job ends and return its final meta. In asynchronous code, ``await job`` does the same.
 
         Parameters
         ----------
         timeout
-            Seconds to wait; 0 for as long as it takes.
+            Seconds to wait; 0 for no limit.
         poll_interval
-            Seconds between two looks.
+            Seconds between two polls.
 
         Raises
         ------
         JobTimeout
-            It did not end in time; it goes on.
+            It did not end in time; it continues.
         """
 
         async def note(meta: dict[str, Any]) -> bool:
@@ -117,12 +117,12 @@ class JobHandle(abc.ABC, Generic[J]):
 
     @dual_method
     async def abort(self) -> str:
-        """End the job before its time, and return what the server says; see :meth:`.Session.abort_job`."""
+        """Abort the job, and return the server's message; see :meth:`.Session.abort_job`."""
         return await JobMethods.abort_job(self._session, self._id)
 
     @dual_method
     async def clone(self) -> J:
-        """Submit the content of the job again and return the handle on the new job."""
+        """Submit the content of the job again and return a handle on the new job."""
         return self._session._create_job_handle(await JobMethods.clone_job(self._session, self._id))
 
     @dual_method
@@ -132,7 +132,7 @@ class JobHandle(abc.ABC, Generic[J]):
         Raises
         ------
         JobNotDone
-            It is running.
+            The job is running.
         """
         return await JobMethods.delete_job(self._session, self._id)
 
@@ -143,14 +143,14 @@ class JobHandle(abc.ABC, Generic[J]):
         Parameters
         ----------
         destination
-            The folder in which the new one, named after the job, shall be; `download_dir` when not given.
+            The folder in which to create the new one, named after the job; `download_dir` when not given.
         progress
-            Called with bytes received and 0 (the server does not say how many there are).
+            Called with bytes received and 0 (the server does not report the total).
 
         Raises
         ------
         JobNotDone
-            It is running.
+            The job is running.
         """
         return await JobMethods.download_job_result(self._session, self._id, destination, progress=progress)
 
@@ -181,8 +181,8 @@ class JobHandle(abc.ABC, Generic[J]):
         Returns
         -------
         dict
-            ``logs``: by the target's name, the text. ``unavailable``, where there is one: by the name of a site,
-            why its log is not there.
+            ``logs``: the text by target name. ``unavailable``, if present: the reason a log is missing, by site
+            name.
         """
         return await LogMethods.get_job_logs(
             self._session, self._id, target, tail_lines, grep_pattern, log_file_name=log_file_name
@@ -190,7 +190,7 @@ class JobHandle(abc.ABC, Generic[J]):
 
     @dual_method
     async def stats(self, target_type: str = TargetType.ALL, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return what the parts of the running job say about themselves.
+        """Return runtime statistics of the running job's components.
 
         Parameters
         ----------
@@ -202,7 +202,7 @@ class JobHandle(abc.ABC, Generic[J]):
         Returns
         -------
         dict
-            By the target's name, by the part's name, its figures; see :meth:`.Session.show_stats`.
+            Statistics by target name and component name; see :meth:`.Session.show_stats`.
 
         Raises
         ------
@@ -213,24 +213,24 @@ class JobHandle(abc.ABC, Generic[J]):
 
     @dual_method
     async def errors(self, target_type: str = TargetType.ALL, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return the errors that the parts of the running job remember; arguments and errors as in :meth:`stats`.
+        """Return the errors recorded by the running job's components; arguments and errors as in :meth:`stats`.
 
         Returns
         -------
         dict
-            By the target's name, by the part's name, its errors; see :meth:`.Session.show_errors`.
+            Errors by target name and component name; see :meth:`.Session.show_errors`.
         """
         return await MonitorMethods.show_errors(self._session, self._id, target_type, targets)
 
     async def changes(self, poll_interval: float = _POLL_INTERVAL_S) -> AsyncIterator[dict[str, Any]]:
-        """Yield the job's meta now, and whenever its status has changed, until it has ended.
+        """Yield the job's meta now, and at every change of its status, until it has ended.
 
-        On either face for code that may await: ``async for meta in job.changes(): ...``
+        For asynchronous code, on either kind of handle: ``async for meta in job.changes(): ...``
 
         Parameters
         ----------
         poll_interval
-            Seconds between two looks.
+            Seconds between two polls.
         """
         check_poll_interval(poll_interval)
         session, last = self._async_session(), ""
@@ -264,7 +264,7 @@ class JobHandle(abc.ABC, Generic[J]):
 
     @abc.abstractmethod
     def _async_session(self) -> AsyncSession:
-        """Return the session of the other face, or of this one, whose methods are awaited."""
+        """Return the session with asynchronous methods: this one or its counterpart."""
 
 
 class Job(SyncMixin, JobHandle["Job"]):
@@ -287,41 +287,41 @@ class Job(SyncMixin, JobHandle["Job"]):
 
     @property
     def aio(self) -> AsyncJob:
-        """The same job for code that awaits: ``await job.aio.logs()``."""
+        """The same job for asynchronous code: ``await job.aio.logs()``."""
         twin = AsyncJob(self._session.aio, self._id)
         twin._last_seen = self._last_seen
         return twin
 
     def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> JobSnapshot:
-        """Tell in the terminal how the job comes along, until it ends, and then how it went.
+        """Show the job's progress in the terminal until it ends, and then its outcome.
 
-        One line with round, sites, metric and time that renews itself in place; where there is no terminal (a log
-        file, a pipe), a line at each new status, round or trouble. An interrupt leaves at once; the job goes on.
-        To go on working meanwhile, use ``flare_widgets.Monitor(session).watch(job.id)``, or in a notebook
+        One line with round, sites, metric and time that is updated in place; without a terminal (a log file, a pipe), a
+        line at each new status, round or connection problem. An interrupt returns at once; the job continues. To keep
+        working meanwhile, use ``flare_widgets.Monitor(session).watch(job.id)``, or in a notebook
         ``%flare monitor``.
 
         Parameters
         ----------
         timeout
-            Seconds to watch; 0 for as long as it takes.
+            Seconds to watch; 0 for no limit.
         file
-            Where to print; standard output when not given.
+            Stream to print to; standard output when not given.
 
         Returns
         -------
         JobSnapshot
-            What is known about the job at its end: ``status``, ``duration``, ``rounds``, ``metrics``, ``failure``, ...
+            Final snapshot of the job: ``status``, ``duration``, ``rounds``, ``metrics``, ``failure``, ...
 
         Raises
         ------
         JobTimeout
-            It did not end in time; it goes on.
+            It did not end in time; it continues.
         JobNotFound
             There is no such job.
         SessionClosed
             The session was closed meanwhile.
         """
-        # An import upwards, when asked: users look for this beside wait, but monitoring needs the API.
+        # An upward import, on demand: users look for this beside wait, but monitoring needs the API.
         from ..monitoring.console import watch_job
 
         return watch_job(self._session, self._id, timeout, file)
@@ -334,7 +334,7 @@ class Job(SyncMixin, JobHandle["Job"]):
 
 
 class AsyncJob(AsyncMixin, JobHandle["AsyncJob"]):
-    """A job of an :class:`.AsyncSession`: its methods are coroutines, and so are its attributes.
+    """A job of an :class:`.AsyncSession`: its methods are coroutines, and its attributes are awaited.
 
     Examples
     --------

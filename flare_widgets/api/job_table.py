@@ -1,4 +1,4 @@
-"""Jobs as text and as HTML: without a network, and whatever the server calls them."""
+"""Tables of jobs as text and as HTML, without network access and safe for any job name."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _CELL_STYLE = ' style="text-align: left; overflow-wrap: anywhere"'
 
 
 class JobRow(Protocol):
-    """What can be a row of a table of jobs."""
+    """A row of a table of jobs."""
 
     def _get_last_seen(self) -> tuple[Mapping[str, Any], float | None]:
-        """Return what the server said about the job, in the words of ``list_jobs``, and when."""
+        """Return the server's last answer about the job, with the keys of ``list_jobs``, and its time."""
 
 
 J = TypeVar("J", bound=JobRow)
 
 
 class JobList(list[J]):
-    """Handles on jobs, shown as a table of what the server last said about them."""
+    """Handles on jobs, shown as a table of the server's last answers about them."""
 
     def __repr__(self) -> str:
         return "\n".join([format_text_table([job._get_last_seen()[0] for job in self]), self._caption()])
@@ -66,18 +66,18 @@ def format_html_table(jobs: Sequence[Mapping[str, Any]], caption: str = "") -> s
 
 
 def format_job_text(type_name: str, job_id: str, meta: Mapping[str, Any], seen_at: float | None) -> str:
-    """Return a handle in a line: its id, what was last known and how long ago that was.
+    """Return a handle as one line: its id, its last known state and the age of that.
 
     Parameters
     ----------
-    kind
-        What the handle is.
+    type_name
+        Type of the handle.
     job_id
         The job's id.
-    known
-        What the server said about it, in the words of ``list_jobs``.
-    at
-        When that was said, in seconds since the epoch; None if the server was not asked yet.
+    meta
+        The server's last answer about it, with the keys of ``list_jobs``.
+    seen_at
+        Time of that answer, in seconds since the epoch; None if the server was not asked yet.
     """
     words = [
         type_name,
@@ -89,7 +89,7 @@ def format_job_text(type_name: str, job_id: str, meta: Mapping[str, Any], seen_a
 
 
 def format_job_html(job_id: str, meta: Mapping[str, Any], seen_at: float | None) -> str:
-    """Return the same as HTML. It may be saved: a time of the day in place of an age."""
+    """Return the same as HTML. It may be saved, so it has a time of day instead of an age."""
     name, status = (html.escape(sanitize(str(meta.get(key) or ""))) for key in ("job_name", "status"))
     when = "not asked yet" if seen_at is None else f"as of {format_clock_time(seen_at)}"
     return (
@@ -99,7 +99,7 @@ def format_job_html(job_id: str, meta: Mapping[str, Any], seen_at: float | None)
 
 
 def format_clock_time(at: float) -> str:
-    """Return a time of the day, of this machine's."""
+    """Return a time of day in this machine's time zone."""
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 

@@ -1,7 +1,7 @@
-"""The check-up of a startup kit: what can be read in it, and how far one gets with it over the network.
+"""Check of a startup kit: the kit's files, and each step of connecting to its server.
 
 The kit's own checks are in :mod:`flare_widgets.kit.checks`. This module adds those that need ``wire``, which the
-kit must not know; so the whole report is made here, above both.
+kit must not import; so the whole report is made here, above both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..wire.transports.resolve import resolve
 T = TypeVar("T")
 
 MAX_CLOCK_SKEW_S = 10.0
-"""Seconds by which two clocks may differ. Ages and run times on the screen compare the server's with ours."""
+"""Maximum difference of two clocks in seconds. Displayed ages and run times compare the server's with ours."""
 
 _HOST, _PORT, _TLS, _IDENTITY, _LOGIN, _CLOCK = ("host", "port", "TLS", "server identity", "login", "clock")
 _NETWORK_CHECKS = (_HOST, _PORT, _TLS, _IDENTITY, _LOGIN, _CLOCK)
@@ -38,29 +38,29 @@ def check_kit(
     now: datetime | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> KitReport:
-    """Check everything about a startup kit, and go on after a problem.
+    """Check everything about a startup kit, continuing after a problem.
 
     The kit itself: folder, signature, settings, files, dates, chain, key, permissions, name, organisation, role.
-    Over the network: whether the host has an address, the port answers, TLS works, the server proves to be the
-    kit's, the user is let in, and the clocks agree. The session of that login is closed at once.
+    Over the network: the host has an address, the port answers, TLS works, the server proves to be the kit's, the
+    user can log in, and the clocks agree. The session of that login is closed at once.
 
     Parameters
     ----------
     location
         The kit's folder, or the ``startup`` folder inside it.
     network
-        Whether to try the server too.
+        True to test the connection to the server too.
     timeout
-        Seconds that each step over the network may take.
+        Seconds that each network step may take.
     now
-        The time certificates must be valid at (UTC); the current time when not given.
+        Time at which certificates must be valid (UTC); the current time when not given.
     progress
-        Called with a few words before each step over the network.
+        Called with a few words before each network step.
 
     Returns
     -------
     KitReport
-        A finding for each check. A bad kit is no exception here.
+        A finding for each check. A bad kit raises no exception here.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def _skip_reason(findings: dict[str, Finding], failed_checks: list[str]) -> str:
 
 
 class _NetworkCheck:
-    """The steps over the network up to the first that fails. Only the steps themselves run on the I/O loop."""
+    """The network steps up to the first that fails. Only the steps themselves run on the I/O loop."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class _NetworkCheck:
         self._findings: dict[str, Finding] = {}
 
     def run(self) -> dict[str, Finding]:
-        """Return the findings, by name, of the steps that were made."""
+        """Return the findings, by name, of the completed steps."""
         settings = self._settings
         addresses = self._run_step(_HOST, lambda: resolve(settings))
         if addresses is None:
@@ -162,10 +162,10 @@ class _NetworkCheck:
         return True
 
     def _compare_clocks(self, offset: float | None) -> None:
-        """Judge the difference of the clocks, which is taken from the READY frame.
+        """Check the difference of the clocks, measured with the READY frame.
 
-        Every scheme and every version has that, with fractions of a second, and it answers at once: the Date header
-        is only in http, in whole seconds, and the time in later messages includes the server's work.
+        Every scheme and every version has that, with fractions of a second, and it is answered at once: the Date header
+        exists only in http, in whole seconds, and the time in later messages includes the server's work.
         """
         if offset is None:
             self._add_finding(_CLOCK, "skipped", "not checked: the server does not tell its time")
@@ -182,7 +182,7 @@ class _NetworkCheck:
             )
 
     def _run_step(self, name: str, work: Callable[[], Awaitable[T]]) -> T | None:
-        """Return the outcome of a step; None, after noting why, when it failed."""
+        """Return the outcome of a step; None, after recording the reason, if it failed."""
         if self._progress is not None:
             self._progress(f"checking: {name}")
         try:

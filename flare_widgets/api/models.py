@@ -1,4 +1,4 @@
-"""What the FLARE API returns: the same names, attributes and texts as ``nvflare.fuel.flare_api.api_spec``."""
+"""Types that the FLARE API returns: same names, attributes and texts as in ``nvflare.fuel.flare_api.api_spec``."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 
 class MonitorReturnCode(int, enum.Enum):
-    """Why monitoring a job ended."""
+    """Reason that monitoring of a job ended."""
 
     JOB_FINISHED = 0
-    """The job reached a final status, whichever."""
+    """The job reached a final status, whether it succeeded or not."""
     TIMEOUT = 1
-    """The time given is over; the job goes on."""
+    """The time limit was reached; the job continues."""
     ENDED_BY_CB = 2
-    """The callback returned False; the job goes on."""
+    """The callback returned False; the job continues."""
 
 
 class APIStatus(str, enum.Enum):
-    """What came of a command that was given as its line; equal to its name as text."""
+    """Outcome of a command that was given as its line; equal to its name as text."""
 
     SUCCESS = "SUCCESS"
-    """The server did it, unless the ``status`` in the answer's ``meta`` says otherwise."""
+    """The server executed it, unless the ``status`` in the answer's ``meta`` says otherwise."""
     ERROR_PROTOCOL = "ERROR_PROTOCOL"
     ERROR_CERT = "ERROR_CERT"
     ERROR_AUTHENTICATION = "ERROR_AUTHENTICATION"
@@ -40,7 +40,7 @@ class APIStatus(str, enum.Enum):
 
 
 class TargetType:
-    """Whom a command is for."""
+    """Target types of a command."""
 
     ALL = "all"
     SERVER = "server"
@@ -56,7 +56,7 @@ class ServerInfo:
     status
         ``started`` while any job runs, ``stopped`` while none does.
     start_time
-        When the server came up, in seconds since the epoch.
+        Time at which the server started, in seconds since the epoch.
     """
 
     status: str | None
@@ -75,7 +75,7 @@ class ClientInfo:
     name
         The site's name.
     last_connect_time
-        When the server last seen it, in seconds since the epoch; sites report every 10 s.
+        Time at which the server last heard from it, in seconds since the epoch; sites report every 10 s.
     """
 
     name: str
@@ -124,12 +124,12 @@ _LEGACY_END_STATUSES = frozenset({"FINISHED_OK", "FINISHED_EXCEPTION", "ABORTED"
 
 
 def is_terminal(status: str) -> bool:
-    """Whether a job in this status has ended (FLARE's rule: ``FINISHED...``, and a few words of old servers)."""
+    """Return True if a job in this status has ended (FLARE's rule: ``FINISHED...``, and a few old servers' words)."""
     return status.startswith("FINISHED") or status in _LEGACY_END_STATUSES
 
 
 def _format_time(seconds: float | None) -> str:
     try:
         return "unknown" if seconds is None else time.asctime(time.localtime(seconds))
-    except (TypeError, ValueError, OverflowError, OSError):  # what the server says need not be a time
+    except (TypeError, ValueError, OverflowError, OSError):  # the server's value need not be a time
         return "unknown"

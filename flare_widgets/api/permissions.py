@@ -1,7 +1,7 @@
-"""What a user may do, as far as that can be told without asking: FLARE's default authorization policy.
+"""The user's likely permissions, predicted without asking: FLARE's default authorization policy.
 
-Each site and the server may have a policy of its own (``authorization.json``), which nobody can read from here. So
-this is a forecast, for greying what will be refused and saying why; the server's answer decides. The facts are those
+Each site and the server may have its own policy (``authorization.json``), which cannot be read from here. So this is
+a forecast, for disabling what will be refused and giving the reason; the server's answer decides. The rules are those
 of ``default_authz`` in the templates FLARE provisions with (2.7 to 2.9), and of its table of commands and categories.
 """
 
@@ -36,7 +36,7 @@ _POLICY = {
     },
     "member": {"view": _ANY},
 }
-"""By role and right, who or what it is for; a right that is not here is for the project admin, who may do anything."""
+"""The scope of each right, by role; rights not listed are for the project admin, who may do anything."""
 
 _CATEGORIES = {
     "manage_job": ("abort_job", "delete_job", "configure_job_log"),
@@ -67,33 +67,33 @@ _VERB_AND_OBJECT = {
     "configure_site_log": ("change the logging of", "sites"),
     "tail": ("read the logs of", "sites"),
 }
-"""What a command does, and to what."""
+"""The right that each command needs, and on what."""
 
 
 _MUTATING_COMMANDS = frozenset(
     ("abort_job", "clone_job", "delete_job", "submit_job", "restart", "shutdown", "disable_client", "enable_client")
 )
-"""The commands among them that a session which only reads refuses by itself."""
+"""The commands among them that a read-only session rejects itself."""
 
 
 class PermissionSource(Protocol):
-    """What of a session says what it may do."""
+    """The parts of a session that determine permissions."""
 
     read_only: bool
 
     @property
     def kit(self) -> StartupKit:
-        """Whom the server takes the user for."""
+        """The startup kit, whose certificate identifies the user."""
 
 
 @dataclass(frozen=True)
 class User:
-    """Whom the server takes the user for: what the certificate in the startup kit says.
+    """The user as the server sees them, from the certificate in the startup kit.
 
     Attributes
     ----------
     name, organization, role
-        The role is ``project_admin``, ``org_admin``, ``lead``, ``member``, or one that a policy of its own knows.
+        The role is ``project_admin``, ``org_admin``, ``lead``, ``member``, or one that only a custom policy knows.
     """
 
     name: str
@@ -102,7 +102,7 @@ class User:
 
     @classmethod
     def from_kit(cls, kit: StartupKit) -> User:
-        """Return the user that a startup kit is of."""
+        """Return the user of a startup kit."""
         return cls(kit.username, kit.organization, kit.role)
 
 
@@ -114,22 +114,22 @@ def denial_reason(
     submitter_organization: str | None = None,
     site_organization: str | None = None,
 ) -> str:
-    """Return why the server will probably refuse a command, in words; empty when it probably does not.
+    """Return the reason the server will probably refuse a command, in words; empty if it probably will not.
 
     Parameters
     ----------
     user
-        Who wants to give it.
+        The user who would give it.
     command
         The admin command's name, such as ``abort_job``, ``restart``, ``tail``.
     submitter, submitter_organization
-        Whose job it is about; None when that is not known, which counts as permitted.
+        The owner of the job in question; None if unknown, which counts as permitted.
     site_organization
-        Whose site (or server) it is about; None likewise.
+        The organization of the site (or server) in question; None likewise.
     """
     policy = _POLICY.get(user.role.strip().lower())
     if policy is None:
-        return ""  # the project admin; or a role of a policy that we do not know
+        return ""  # the project admin; or a role of an unknown policy
     verb, what = _VERB_AND_OBJECT.get(command, (f"use {command} on", "anything"))
     organization = sanitize(user.organization) or "your own"
     condition = policy.get(_RIGHT_BY_COMMAND.get(command, command), _NONE)
@@ -145,14 +145,14 @@ def denial_reason(
 
 
 def session_denial_reason(session: PermissionSource, command: str, *, submitter: str | None = None) -> str:
-    """Return why a session will not do something, or probably be refused it, in words; empty when it may.
+    """Return the reason a session will reject a command, or probably be refused it, in words; empty if it may.
 
     Parameters
     ----------
     session
-        Whose command it would be: it may be one that only reads.
+        The session that would send the command; it may be read-only.
     command, submitter
-        See :func:`disabled_reasons`.
+        See :func:`denial_reason`.
     """
     if session.read_only and command in _MUTATING_COMMANDS:
         return "this session only reads (read_only is on)"
@@ -164,5 +164,5 @@ def _denial_message(user: User, permission: str) -> str:
 
 
 def _matches(known: str | None, own: str) -> bool:
-    # As FLARE compares them: not by case, nor by how words are spaced. What is not known is the server's to decide.
+    # Compared as FLARE does: ignoring case and the spacing of words. Unknown cases are left to the server.
     return known is None or known.lower().split() == own.lower().split()

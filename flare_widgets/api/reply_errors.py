@@ -1,8 +1,8 @@
-"""From the server's answer to a value or an exception. Pure.
+"""Conversion of the server's answer to a value or an exception. Pure.
 
 The rules are those of nvflare's own client (``flare_api.py:_do_command``, ``client/api.py``), so that the same
-answer raises the same type of exception: first the status in the answer's ``meta``, then, for the answers that
-have none, keywords in its text.
+answer raises the same type of exception: first the status in the answer's ``meta``, then, for answers without one,
+keywords in its text.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def check_reply(line: str, reply: CommandReply, needs_meta: bool = True) -> dict
     reply
         The answer.
     needs_meta
-        Whether an answer without ``meta`` is an error.
+        True if an answer without ``meta`` is an error.
 
     Raises
     ------
     FlareError
-        What the server says went wrong, as the FLARE API's exception for it.
+        The error that the server reports, as the FLARE API's exception for it.
     """
     meta = reply.meta
     if meta:
@@ -91,7 +91,7 @@ def _check_meta(line: str, meta: dict[str, Any]) -> None:
             raise errors.NoClientsAvailable(_NO_CLIENTS)
         raise errors.InvalidTarget(info)
     if status == "job_running" and " " in info:
-        raise errors.JobNotDone(info)  # of the system: a sentence, in place of a job's id
+        raise errors.JobNotDone(info)  # of the system: a sentence, instead of a job's id
     kind, text = _ERROR_BY_STATUS.get(str(status), (errors.InternalError, f"{sanitize_lines(status, 100)}: {{info}}"))
     raise kind(text.replace("{info}", info))
 
@@ -112,7 +112,7 @@ def _check_text(line: str, reply: CommandReply) -> None:
 
 
 def api_status(reply: CommandReply) -> APIStatus:
-    """Return what the text of an answer says: to FLARE, anything is a success that has none of its keywords."""
+    """Return the status shown by an answer's text: for FLARE, everything without one of its keywords is a success."""
     if not reply.items:
         return APIStatus.ERROR_RUNTIME
     if reply.texts("success"):

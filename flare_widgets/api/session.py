@@ -1,8 +1,8 @@
 """The FLARE API: a session with a FLARE server.
 
 A drop-in for ``nvflare.fuel.flare_api.flare_api``: the same names, parameters, defaults, return values and
-exceptions, without ``nvflare``. Methods are synchronous and may be called from any thread; an interrupt leaves
-them at once and the session stays usable. :attr:`.Session.aio` has the same methods for code that awaits.
+exceptions, without ``nvflare``. Methods are synchronous and may be called from any thread; an interrupt returns at
+once and the session stays usable. :attr:`.Session.aio` has the same methods for asynchronous code.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ log = logging.getLogger("flare_widgets.api")
 T = TypeVar("T")
 
 _RETRY_DELAY_S = 0.5
-_MIN_REPLY_TIMEOUT_S = 1.0  # seconds a command has for its answer at least, however long it waited for a connection
+_MIN_REPLY_TIMEOUT_S = 1.0  # minimum seconds to wait for a command's answer, however long it waited for a connection
 _CLOSE_TIMEOUT_S = 0.05  # seconds close() waits for the farewell; the I/O thread finishes it
 _EXIT_TIMEOUT_S = 0.1  # the same at the end of the process, when the I/O thread ends too
 
@@ -59,11 +59,11 @@ class Session(SyncSessionCore, SessionMethods[Job]):
     Parameters
     ----------
     username
-        The user's name. The server believes only the certificate, so an empty name means the certificate's.
+        The user's name. The server trusts only the certificate, so an empty name means the certificate's.
     startup_path
         The startup kit: its folder, or the ``startup`` folder in it.
     secure_mode
-        Whether the connection must be under TLS; if not, it still is unless the startup kit says otherwise.
+        True to require TLS; if False, TLS is still used unless the startup kit says otherwise.
     debug
         Accepted for compatibility; set the level of the logger ``flare_widgets`` instead.
     study
@@ -78,9 +78,9 @@ class Session(SyncSessionCore, SessionMethods[Job]):
     """
 
     read_only: bool = False
-    """Whether commands that may change something on the server or a site are refused; may be set at any time.
+    """True if commands that may change something on the server or a site are rejected; may be set at any time.
 
-    So is :meth:`do_command`, whose line may be any.
+    :meth:`do_command` is rejected too, since its line may be anything.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
         self._connection = ReconnectingConnection(self.kit, study)
         self._timeout: float | None = None
         self._pid = os.getpid()
-        # Also when the session is forgotten, or the process ends, the server is told.
+        # The server is also notified when the session is garbage-collected, or the process ends.
         self._finalizer = weakref.finalize(self, _close_connection, self._connection, self._pid, _EXIT_TIMEOUT_S)
 
     @property
@@ -124,7 +124,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
 
     @property
     def username(self) -> str:
-        """The user's name, as the certificate has it."""
+        """The user's name, as in the certificate."""
         return self.kit.username
 
     @property
@@ -134,25 +134,25 @@ class Session(SyncSessionCore, SessionMethods[Job]):
 
     @property
     def upload_dir(self) -> str:
-        """Where :meth:`submit_job` looks for a relative path that does not exist in the working directory."""
+        """The folder in which :meth:`submit_job` looks for relative paths missing in the working directory."""
         return str(self.kit.upload_dir)
 
     @property
     def download_dir(self) -> str:
-        """Where results go when no destination is given."""
+        """The folder for results when no destination is given."""
         return str(self.kit.download_dir)
 
     @property
     def closed(self) -> bool:
-        """Whether the session has ended for good: it was closed, or the user's certificate has expired.
+        """True if the session has ended for good: it was closed, or the user's certificate has expired.
 
-        One that the server ended for being idle has not: its next command logs in again.
+        A session that the server ended for being idle is not closed: its next command logs in again.
         """
         return self._connection.is_closed
 
     @property
     def aio(self) -> AsyncSession:
-        """This session for code that awaits: the same methods as coroutines, over the same connection.
+        """This session for asynchronous code: the same methods as coroutines, over the same connection.
 
         ``await session.aio.list_jobs()``
         """
@@ -160,43 +160,43 @@ class Session(SyncSessionCore, SessionMethods[Job]):
 
     @property
     def state(self) -> SessionState:
-        """How it stands with the session: connecting, ready, reconnecting, expired or closed."""
+        """State of the session: connecting, ready, reconnecting, expired or closed."""
         return self._connection.state_machine.state
 
     @property
     def status(self) -> SessionStatus:
-        """The state, with its reason in words (the last trouble, how it came back) and since when it is so."""
+        """The state, with its reason in words (the last problem, how it was restored) and its start time."""
         return self._connection.state_machine.status
 
     @property
     def silence(self) -> float:
-        """Seconds since the server was last heard, while connected; else 0.
+        """Seconds since the server was last heard from, while connected; else 0.
 
-        A server that is there gives a sign every 2.5 seconds, at least. One that does not may hang, or the network may
-        have gone; when it owes an answer too, the connection is given up after 12 seconds, and made again.
+        A live server sends something at least every 2.5 seconds. A silent one may hang, or the network may be down; if
+        it also owes an answer, the connection is dropped after 12 seconds, and made again.
         """
         return self._connection.silence
 
     def subscribe(self, listener: Callable[[SessionStatus], None]) -> Callable[[], None]:
-        """Call `listener(status)` now, and whenever the session's status changes.
+        """Call `listener(status)` now, and at every change of the session's status.
 
         Parameters
         ----------
         listener
-            Called with each :class:`.SessionStatus`, in order, in a thread of its own: it may take its time and use the
-            session. What it prints lands in the cell that subscribed. Errors are logged.
+            Called with each :class:`.SessionStatus`, in order, in its own thread: it may block and use the session. Its
+            output goes to the cell that subscribed. Errors are logged.
 
         Returns
         -------
         callable
-            Ends the subscription; so does the end of the session, after it has been told.
+            Ends the subscription; so does the end of the session, after it has been delivered.
         """
         self._check_process()
         return self._connection.state_machine.subscribe(listener)
 
     @property
     def clock_offset(self) -> float | None:
-        """Seconds by which the server's clock is ahead of this machine's; None when it is not known."""
+        """Seconds by which the server's clock is ahead of this machine's; None if unknown."""
         return self._connection.clock_offset
 
     def try_connect(self, timeout: float) -> None:
@@ -210,7 +210,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
         Raises
         ------
         NoConnection, ServerIdentityError, AuthenticationError, FLCommunicationError
-            See there.
+            See the exceptions themselves.
         """
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
             raise ValueError(f"timeout must be a number > 0 but got {timeout!r}")
@@ -218,20 +218,20 @@ class Session(SyncSessionCore, SessionMethods[Job]):
         loop.run(self._connection.open(timeout))
 
     def close(self) -> None:
-        """Log out, close, and forget the user's key and tokens.
+        """Log out, close, and clear the user's key and tokens.
 
         May be called at any time, from any thread, more than once; returns within 100 ms whatever the server does.
-        Commands that wait are told.
+        Waiting commands fail.
         """
         if os.getpid() == self._pid:
-            # At once, whatever the I/O thread has to do: who sees close() return sees the session closed.
+            # At once, however busy the I/O thread is: after close() returns, the session must be seen as closed.
             self._connection.state_machine.transition_to(SessionState.CLOSED, "it was closed")
             self._kit = self._kit.without_key()
         if self._finalizer.detach() is not None:
             _close_connection(self._connection, self._pid, _CLOSE_TIMEOUT_S)
 
     def set_timeout(self, value: float) -> None:
-        """Set how long commands may take, here and on the server.
+        """Set the time limit of commands, here and on the server.
 
         Parameters
         ----------
@@ -245,11 +245,11 @@ class Session(SyncSessionCore, SessionMethods[Job]):
         self._timeout = float(value)
 
     def unset_timeout(self) -> None:
-        """Go back to the default: 5 s here, the server's own there."""
+        """Restore the default: 5 s here, the server's own there."""
         self._timeout = None
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
-        """Send a command without waiting for it; for monitors and views. Cancelling the future gives it up."""
+        """Send a command without waiting for it; for monitors and views. Cancelling the future cancels it."""
         self._check_process()
         return loop.start(self._send_command(command))
 
@@ -296,7 +296,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
         return command.parse_reply((await self._send_with_retry(command))[1])
 
     async def _send_with_retry(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
-        """Send a command, again if need be and if it may be, and return the answer and over which link it came."""
+        """Send a command, retrying if needed and permitted; return the connection used and the answer."""
         if command.effect is not Effect.READ:
             self._check_writable(command.line.split(" ", 1)[0])
         timeout = self._timeout or COMMAND_TIMEOUT_S
@@ -318,7 +318,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
             except NotSent:
                 continue
             except NoConnection as e:
-                self._connection.raise_if_ended()  # the end of the session says more than what came of it
+                self._connection.raise_if_ended()  # the end of the session is more informative than its consequence
                 lost = isinstance(e, ReplyTimeout) or link.lost_error is not None
                 if lost and command.effect is Effect.WRITE:
                     raise _outcome_unknown(command, e) from None
@@ -335,7 +335,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
                 self._connection.raise_if_ended()
                 raise
             if hci.is_session_inactive(reply) and not logged_in_again:
-                # Nothing was done, so this may be repeated, whatever the command does.
+                # The server did nothing, so this may be repeated, whatever the command does.
                 self._connection.mark_expired(link, "the server does not know the session any more")
                 logged_in_again = True
                 continue
@@ -368,6 +368,6 @@ def _close_connection(connection: ReconnectingConnection, pid: int, timeout: flo
     future = loop.start(connection.close())
     if loop.is_io_thread():
         return
-    # What is left after that (a server that does not answer the farewell) the I/O thread finishes alone.
+    # The I/O thread finishes what is left after that (a server that does not answer the farewell).
     with contextlib.suppress(concurrent.futures.TimeoutError, concurrent.futures.CancelledError, Exception):
         future.result(timeout)

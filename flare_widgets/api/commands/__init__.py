@@ -1,7 +1,7 @@
-"""Each admin command once: how its line is built and how its answer is read. No I/O.
+"""Definitions of all admin commands: how each line is built and its answer is read. No I/O.
 
-A function here checks its arguments and returns a :class:`Command`; the session sends it. One module a family.
-Facts: ``fuel/flare_api/flare_api.py`` of nvflare 2.9.0.
+A function here checks its arguments and returns a :class:`Command`; the session sends it. One module per family.
+Source: ``fuel/flare_api/flare_api.py`` of nvflare 2.9.0.
 """
 
 from .clients import disable_client, enable_client, remove_client

@@ -1,4 +1,4 @@
-"""Sites: let go of, shut out, let in again."""
+"""Commands that remove, disable and enable sites."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def remove_client(client_name: str) -> Command[None]:
 
 
 def disable_client(client_name: str) -> Command[dict[str, Any]]:
-    """Shut a site out."""
+    """Disable a site."""
     return Command(_site_line("disable_client", client_name), read_mapping)
 
 
 def enable_client(client_name: str) -> Command[dict[str, Any]]:
-    """Let a site in again that was shut out."""
+    """Re-enable a disabled site."""
     return Command(_site_line("enable_client", client_name), read_mapping)
 
 

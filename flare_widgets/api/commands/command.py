@@ -1,4 +1,4 @@
-"""What a command is, and the readers and checks that the families share."""
+"""The command class, and the readers and checks that the families share."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ..reply_errors import check_reply
 T = TypeVar("T")
 
 TARGET_NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]+")
-"""What FLARE permits as the name of a target of a command."""
+"""Names that FLARE permits for a target of a command."""
 
 TARGET_TYPES = (TargetType.ALL, TargetType.SERVER, TargetType.CLIENT)
 
 
 class Effect(enum.Enum):
-    """What a command does to the server, which decides what becomes of it when its answer is lost."""
+    """Effect of a command on the server, which determines how a lost answer is handled."""
 
     READ = "read"
-    """Nothing: it is asked again, for as long as its time-out permits."""
+    """None: it is sent again, for as long as its timeout permits."""
     IDEMPOTENT = "idempotent"
-    """Doing it twice is doing it once: it is sent up to three times, as by nvflare's client."""
+    """Repeating it has no further effect: it is sent up to three times, as by nvflare's client."""
     WRITE = "write"
-    """Something that must not be done twice: it is sent once, and a lost answer is an :exc:`.OutcomeUnknown`."""
+    """Must not be repeated: it is sent once, and a lost answer is an :exc:`.OutcomeUnknown`."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Command(Generic[T]):
     Attributes
     ----------
     line
-        What goes to the server.
+        The line to send to the server.
     read
-        Turns the answer to a command that succeeded into its result.
+        Turns the answer to a successful command into its result.
     effect
-        What it does, see :class:`Effect`.
+        Its effect on the server, see :class:`Effect`.
     props
-        Data that goes with the line, JSON-able.
+        Data to send with the line, JSON-able.
     needs_meta
-        Whether an answer without a structured result is an error.
-    find_out
-        When its answer was lost, how to find out whether it was done.
+        True if an answer without a structured result is an error.
+    recovery_hint
+        Instructions for checking, after a lost answer, if the command was executed.
     """
 
     line: str
@@ -62,11 +62,11 @@ class Command(Generic[T]):
 
     @property
     def max_attempts(self) -> float:
-        """How often it may be sent."""
+        """Maximum number of times it may be sent."""
         return {Effect.READ: math.inf, Effect.IDEMPOTENT: 3, Effect.WRITE: 1}[self.effect]
 
     def parse_reply(self, reply: CommandReply) -> T:
-        """Return the result in the server's answer, or raise what the answer says went wrong."""
+        """Return the result in the server's answer, or raise the error that it reports."""
         check_reply(self.line, reply, self.needs_meta)
         return self.read(reply)
 
@@ -77,7 +77,7 @@ def job_line(verb: str, job_id: Any, *more: str) -> str:
     Raises
     ------
     JobNotFound
-        There can be no such job.
+        No job can have this id.
     """
     if not isinstance(job_id, str):
         raise JobNotFound(f"a job id is text, not {type(job_id).__name__}")
@@ -98,7 +98,7 @@ def check_target_type(value: Any) -> str:
 
 
 def check_targets(names: Any) -> list[str]:
-    """Return the names of sites if they can be some; SyntaxError, as the FLARE API does, otherwise."""
+    """Return the names of sites if they are valid; SyntaxError, as the FLARE API does, otherwise."""
     if not isinstance(names, list):
         raise SyntaxError(f"targets must be a list, not {type(names).__name__}")
     for name in names:
@@ -113,11 +113,11 @@ def target_line(verb: str, kind: Any, names: Any, *before: str) -> str:
     Parameters
     ----------
     verb, before
-        What the line starts with.
+        Beginning of the line.
     kind
         One of :class:`.TargetType`.
     names
-        The sites, when `kind` is ``client``; none for all of them. Otherwise without effect.
+        The sites, when `kind` is ``client``; all of them if empty. Otherwise without effect.
     """
     words = [verb, *before, check_target_type(kind)]
     if kind == TargetType.CLIENT and names:
@@ -126,7 +126,7 @@ def target_line(verb: str, kind: Any, names: Any, *before: str) -> str:
 
 
 def read_nothing(reply: CommandReply) -> None:
-    """Read an answer that says no more than that it was done."""
+    """Read an answer that only confirms success."""
 
 
 def read_meta(reply: CommandReply) -> dict[str, Any]:
@@ -157,5 +157,5 @@ def read_entries(reply: CommandReply, key: str) -> list[dict[str, Any]]:
 
 
 def split_names(names: Sequence[str]) -> list[str]:
-    """Return the words in a list of names, of which one may be several separated by blanks."""
+    """Return the words in a list of names, each of which may be several separated by blanks."""
     return " ".join(names).split()

@@ -1,4 +1,4 @@
-"""Jobs: submitted, listed, ended, fetched."""
+"""Commands that submit, list, abort and download jobs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ...wire.transfers import RemoteFile, read_file_list
 from .command import Command, Effect, job_line, read_entries, read_mapping
 
 JOB_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""What FLARE permits as the name of a job folder."""
+"""Names that FLARE permits for a job folder."""
 
 STUDY_NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
-"""What FLARE permits as the name of a study."""
+"""Names that FLARE permits for a study."""
 
 _LEGACY_ALIASES = {
     "max_num": "limit",
@@ -31,7 +31,7 @@ FIND_JOB_HINT = (
     "list_jobs(reverse=True) has the newest jobs first (in a notebook, %flare jobs): look whether the new one is there "
     "before you try again"
 )
-"""How to find out whether a job was made."""
+"""Instructions for checking if a job was created."""
 
 _SUBMIT_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -44,7 +44,7 @@ def list_jobs(
     reverse: bool = False,
     submit_token: str | None = None,
 ) -> Command[list[dict[str, Any]]]:
-    """The jobs of the session's study; see :meth:`.Session.list_jobs`."""
+    """List the jobs of the session's study; see :meth:`.Session.list_jobs`."""
     for name, value, kind in (
         ("detailed", detailed, bool),
         ("reverse", reverse, bool),
@@ -70,12 +70,12 @@ def list_jobs(
 
 
 def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, legacy: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the filters of :func:`list_jobs`, where not given under their names taken from the FLARE API's old ones.
+    """Return the filters of :func:`list_jobs`, taking those not given from the FLARE API's old names.
 
     Raises
     ------
     TypeError
-        One of the `old` names is none.
+        One of the `legacy` names is unknown.
     """
     unknown = sorted(set(legacy) - set(_LEGACY_ALIASES))
     if unknown:
@@ -88,17 +88,17 @@ def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, legacy: Mappin
 
 
 def get_job_meta(job_id: str) -> Command[dict[str, Any]]:
-    """What the server stores about a job."""
+    """Return the metadata that the server stores about a job."""
     return Command(job_line("get_job_meta", job_id), _read_job_meta, Effect.READ)
 
 
 def clone_job(job_id: str) -> Command[str]:
-    """A new job with the content of another one."""
+    """Create a new job with the content of another one."""
     return Command(job_line("clone_job", job_id), read_job_id, recovery_hint=FIND_JOB_HINT)
 
 
 def abort_job(job_id: str) -> Command[str]:
-    """End a job before its time."""
+    """Abort a job."""
     return Command(job_line("abort_job", job_id), lambda reply: str(reply.meta.get("info") or ""), Effect.IDEMPOTENT)
 
 
@@ -117,22 +117,22 @@ def delete_job(job_id: str) -> Command[dict[str, Any]]:
 
 
 def download_job(job_id: str) -> Command[list[RemoteFile]]:
-    """The files of a finished job, offered for download."""
+    """Offer the files of a finished job for download."""
     return Command(job_line("download_job", job_id), _read_offer_reply, Effect.READ)
 
 
 def list_job_components(job_id: str) -> Command[list[str]]:
-    """The names of what sites sent to the server in addition to the job's results."""
+    """List the names of what sites sent to the server in addition to the job's results."""
     return Command(job_line("list_job", job_id), _read_components, Effect.READ)
 
 
 def download_job_components(job_id: str) -> Command[list[RemoteFile]]:
-    """The additional components of a job, offered for download."""
+    """Offer the additional components of a job for download."""
     return Command(job_line("download_job_components", job_id), _read_offer_reply, Effect.READ)
 
 
 def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:
-    """A command that code in a running job understands.
+    """Send a command that code in a running job handles.
 
     Raises
     ------
@@ -148,12 +148,12 @@ def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:
 
 
 def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str]:
-    """The command that goes with an uploaded job folder.
+    """Return the command that accompanies an uploaded job folder.
 
     Raises
     ------
     InvalidJobDefinition
-        The folder's name is one that FLARE does not permit.
+        FLARE does not permit the folder's name.
     """
     if not JOB_NAME_PATTERN.fullmatch(folder_name):
         raise InvalidJobDefinition(
@@ -164,7 +164,7 @@ def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str
 
 
 def read_job_id(reply: CommandReply) -> str:
-    """Return the id of the job that a command made."""
+    """Return the id of the job that a command created."""
     job_id = reply.meta.get("job_id")
     if not isinstance(job_id, str) or not job_id:
         raise InternalError(

@@ -1,4 +1,4 @@
-"""Logs: of a job, and what is logged."""
+"""Commands for reading a job's logs and for configuring logging."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LEVELS = frozenset({"NOTSET", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FAT
 
 
 def get_job_log(job_id: str, target: str = "server", log_file_name: str = LOG_FILE) -> Command[dict[str, Any]]:
-    """The logs of a job that the server has.
+    """Return the logs of a job that the server has.
 
     Raises
     ------
     ValueError
-        The target is no name.
+        The target is not a name.
     """
     if not isinstance(target, str) or not target:
         raise ValueError(f"target must be 'server', 'all' or the name of a site, not {target!r}")
@@ -30,17 +30,17 @@ def get_job_log(job_id: str, target: str = "server", log_file_name: str = LOG_FI
 
 
 def is_log_file_unsupported(error: FlareError) -> bool:
-    """Whether the server (before 2.8) refused :func:`get_job_log` since it only knows one log file."""
+    """Return True if the server (before 2.8) refused :func:`get_job_log` because it only knows one log file."""
     return isinstance(error, InternalError) and "unrecognized arguments" in str(error)
 
 
 def filter_lines(text: str, tail_lines: int | None, grep_pattern: str | None) -> str:
-    """Return the last lines of a text, and of them the ones that contain a pattern.
+    """Return the last lines of a text that contain a pattern, searching only those last lines.
 
     Raises
     ------
     ValueError
-        The number of lines is none, or less than 0.
+        The number of lines is not a number, or less than 0.
     """
     lines = text.splitlines(keepends=True)
     if tail_lines is not None:
@@ -57,21 +57,21 @@ def filter_lines(text: str, tail_lines: int | None, grep_pattern: str | None) ->
 
 
 def configure_job_log(job_id: str, config: Any, target: str = "all") -> Command[None]:
-    """What a running job logs from now on."""
+    """Configure the logging of a running job from now on."""
     words = [target] if target in ("all", "server") else ["client", target]
     described = json.dumps(config) if isinstance(config, dict) else str(config)
     return Command(job_line("configure_job_log", job_id, *words, described), read_nothing, needs_meta=False)
 
 
 def configure_site_log(config: str, target: str = "all") -> Command[None]:
-    """What the server or a site logs from now on.
+    """Configure the logging of the server or a site from now on.
 
     Raises
     ------
     ValueError
         The configuration is neither a level nor one of FLARE's modes.
     """
-    # nvflare's own client sends a site's name where the server expects the type of the target, and is refused.
+    # nvflare's own client sends a site's name where the server expects the target type, and is refused.
     words = [target] if target in ("all", "server", "client") else ["client", target]
     return Command(
         join_words(["configure_site_log", *words, _check_site_config(config)]), read_nothing, needs_meta=False

@@ -1,6 +1,6 @@
 """The few shell commands that the server and the sites run in their own folders.
 
-What may be given is checked here as well as there: an absolute path, ``..`` and most punctuation are refused with
+The arguments are checked here as well as there: an absolute path, ``..`` and most punctuation are rejected with
 a SyntaxError, as by the FLARE API.
 """
 
@@ -14,44 +14,44 @@ from ...wire.hci import join_words
 from .command import TARGET_NAME_PATTERN, Command, Effect, read_text
 
 TEXT_FILE_SUFFIXES = (".txt", ".log", ".json", ".csv", ".sh", ".config", ".py")
-"""The endings of files that can be read; a number may follow, as of a log file that was rotated away."""
+"""Suffixes of files that can be read; a number may follow, as in a rotated log file."""
 
 _OPTIONS_PATTERN = re.compile(r"[A-Za-z0-9- ]*")
 _PATH_PATTERN = re.compile(r"[A-Za-z0-9._/-]*")
 
 
 def pwd(target: str) -> Command[str]:
-    """The folder the target runs in."""
+    """Return the working directory of the target."""
     return _shell_command("pwd", target)
 
 
 def ls(target: str, options: str | None = None, path: str | None = None) -> Command[str]:
-    """What is in a folder of the target."""
+    """List a folder of the target."""
     return _shell_command("ls", target, *_check_options(options), *([_check_path(path)] if path else []))
 
 
 def read_file(verb: str, target: str, options: str | None = None, file: str | None = None) -> Command[str]:
-    """A text file of the target by ``cat``, or its beginning by ``head``, or its end by ``tail``."""
+    """Read a text file of the target with ``cat``, or its beginning with ``head``, or its end with ``tail``."""
     return _shell_command(verb, target, *_check_options(options), _check_file(file))
 
 
 def tail_from(target: str, file: str, offset: int) -> Command[str]:
-    """A text file of the target from a byte on, counted from 0: what was written since one looked.
+    """Read a text file of the target from a byte offset on, counted from 0: the text written since the last poll.
 
-    nvflare's own client refuses the ``+`` that this takes; the servers do not.
+    nvflare's own client rejects the ``+`` that this needs; the servers do not.
     """
     return _shell_command("tail", target, f"-c+{offset + 1}", _check_file(file))
 
 
 def grep(target: str, options: str | None = None, pattern: str | None = None, file: str | None = None) -> Command[str]:
-    """The lines of a text file of the target that match.
+    """Find the matching lines of a text file of the target.
 
     Raises
     ------
     SyntaxError
         No pattern.
     ValueError
-        The pattern is no text, or has a line break.
+        The pattern is not text, or contains a line break.
     """
     words = _check_options(options)
     if not pattern:

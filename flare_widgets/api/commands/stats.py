@@ -1,4 +1,4 @@
-"""What the parts of a running job count, and what went wrong in them."""
+"""Commands for the statistics and errors of a running job's components."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from .command import Command, Effect, read_mapping, read_nothing, target_line
 
 
 def show_stats(job_id: str, target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
-    """What the parts of a running job say about themselves."""
+    """Return runtime statistics of a running job's components."""
     return Command(
         _job_target_line("show_stats", job_id, target_type, names), read_mapping, Effect.READ, needs_meta=False
     )
 
 
 def show_errors(job_id: str, target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
-    """The errors that the parts of a running job remember."""
+    """Return the errors recorded by a running job's components."""
     return Command(
         _job_target_line("show_errors", job_id, target_type, names), read_mapping, Effect.READ, needs_meta=False
     )
 
 
 def reset_errors(job_id: str) -> Command[None]:
-    """Make all parts of a running job forget their errors."""
+    """Clear the recorded errors of all components of a running job."""
     return Command(_job_target_line("reset_errors", job_id, TargetType.ALL, None), read_nothing, needs_meta=False)
 
 
 def _job_target_line(verb: str, job_id: Any, target_type: Any, names: Any) -> str:
-    # Other exceptions for a bad id than the other commands about jobs: so does the FLARE API.
+    # A bad id raises other exceptions than in other job commands, as in the FLARE API.
     if not isinstance(job_id, str):
         raise TypeError(f"a job id is text, not {type(job_id).__name__}")
     if not job_id:

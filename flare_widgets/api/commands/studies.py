@@ -1,4 +1,4 @@
-"""Studies: which sites and users work together under a name."""
+"""Commands for studies: named groups of sites and users."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from .command import Command, Effect, read_mapping
 def register_study(
     study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
 ) -> Command[dict[str, Any]]:
-    """A new study."""
+    """Create a study."""
     return _study_sites_command("register_study", study, sites, site_orgs)
 
 
 def add_study_site(
     study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
 ) -> Command[dict[str, Any]]:
-    """More sites for a study."""
+    """Add sites to a study."""
     return _study_sites_command("add_study_site", study, sites, site_orgs)
 
 
 def remove_study_site(
     study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
 ) -> Command[dict[str, Any]]:
-    """Fewer sites for a study."""
+    """Remove sites from a study."""
     return _study_sites_command("remove_study_site", study, sites, site_orgs)
 
 
 def remove_study(study: str) -> Command[dict[str, Any]]:
-    """A study less."""
+    """Remove a study."""
     return Command(join_words(["remove_study", _check_name("study", study)]), _read_payload)
 
 
 def list_studies() -> Command[dict[str, Any]]:
-    """The studies that the user may see."""
+    """List the studies that the user may see."""
     return Command("list_studies", _read_payload, Effect.READ)
 
 
 def show_study(study: str) -> Command[dict[str, Any]]:
-    """The sites and the users of a study."""
+    """Return the sites and the users of a study."""
     return Command(join_words(["show_study", _check_name("study", study)]), _read_payload, Effect.READ)
 
 
 def add_study_user(study: str, user: str) -> Command[dict[str, Any]]:
-    """One user more for a study."""
+    """Add a user to a study."""
     return Command(
         join_words(["add_study_user", _check_name("study", study), _check_name("user", user)]), _read_payload
     )
 
 
 def remove_study_user(study: str, user: str) -> Command[dict[str, Any]]:
-    """One user less for a study."""
+    """Remove a user from a study."""
     return Command(
         join_words(["remove_study_user", _check_name("study", study), _check_name("user", user)]), _read_payload
     )

@@ -1,4 +1,4 @@
-"""The system: who is there, in what state, with what; restart and shutdown."""
+"""Commands for the server and the sites: status, resources, versions; restart and shutdown."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from .command import Command, Effect, check_targets, read_entries, read_mapping,
 
 
 def get_system_info() -> Command[SystemInfo]:
-    """The server, the connected sites, the running jobs."""
+    """Return the server, the connected sites, the running jobs."""
     return Command(join_words(["check_status", TargetType.SERVER]), _read_system_info, Effect.READ)
 
 
 def get_registrations() -> Command[dict[str, str]]:
-    """What tells each site's registration from the one before, by the site's name: it is for comparing only.
+    """Return an identifier of each site's current registration, by the site's name, only for comparison.
 
-    A site that is told to restart goes on for a while, and is heard of as ever: only a new registration says that it
-    has. It is known by the token that the server gives to a site (in the table that the console shows).
+    A site that is told to restart continues for a while and is seen as before: only a new registration shows that it
+    has restarted. It is identified by the token that the server gives a site (in the table that the console shows).
     """
     return Command(join_words(["check_status", TargetType.SERVER]), _read_registrations, Effect.READ)
 
 
 def admin_check_status() -> Command[SystemInfo]:
-    """The same, by the command that only a project admin may give; it also works while the system shuts down."""
+    """Return the same by a command for project admins only, which also works while the system shuts down."""
     return Command(join_words(["admin_check_status", TargetType.SERVER]), _read_system_info, Effect.READ)
 
 
 def check_status(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
-    """The state of the server, of sites, or of all."""
+    """Return the state of the server, of sites, or of all."""
     return Command(target_line("check_status", target_type, names), read_meta, Effect.READ)
 
 
 def get_client_job_status(names: list[str] | None = None) -> Command[list[dict[str, Any]] | None]:
-    """What each site runs."""
+    """Return the jobs that each site runs."""
     words = ["check_status", TargetType.CLIENT]
     if names:
         words += check_targets(names)
@@ -47,17 +47,17 @@ def get_client_job_status(names: list[str] | None = None) -> Command[list[dict[s
 
 
 def report_resources(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
-    """The resources that each site has to offer."""
+    """Return the resources that each site offers."""
     return Command(target_line("report_resources", target_type, names), _read_table, Effect.READ, needs_meta=False)
 
 
 def report_version(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
-    """The version of NVIDIA FLARE that each site runs."""
+    """Return the version of NVIDIA FLARE that each site runs."""
     return Command(target_line("report_version", target_type, names), read_mapping, Effect.READ, needs_meta=False)
 
 
 def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, Any]]]:
-    """Where and how each site runs.
+    """Return the environment that each site runs in.
 
     Raises
     ------
@@ -80,12 +80,12 @@ def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, A
 
 
 def restart(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
-    """Start the server with all sites, or sites, again."""
+    """Restart the server with all sites, or sites."""
     return Command(target_line("restart", target_type, names), read_meta)
 
 
 def shutdown(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
-    """End the server, sites, or all."""
+    """Shut down the server, sites, or all."""
     return Command(target_line("shutdown", target_type, names), read_meta, Effect.IDEMPOTENT)
 
 
