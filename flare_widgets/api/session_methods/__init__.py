@@ -1,7 +1,7 @@
-"""The methods of a session, a family a module: what each returns and raises is written there.
+"""Methods of a session, one family per module, with the documentation of their results and errors.
 
-Each is declared once, for both faces of a session (:mod:`flare_widgets.api.dual`). They are mixed into these, so that
-a user finds them in one place and a reader in small ones.
+Each is declared once, for synchronous and asynchronous sessions (:mod:`flare_widgets.api.dual`). They are mixed into
+these, so that a user finds them in one place and a reader in small modules.
 """
 
 from typing import Generic
@@ -30,4 +30,4 @@ class SessionMethods(
     SystemMethods,
     Generic[J],
 ):
-    """All methods of a session whose handles on jobs are of type `J`."""
+    """All methods of a session whose job handles are of type `J`."""

@@ -1,4 +1,4 @@
-"""What the methods of a session need of it."""
+"""Interface that the methods of a session rely on."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 COMMAND_TIMEOUT_S = 5.0
-"""Seconds to wait for an answer, unless :meth:`.Session.set_timeout` says otherwise."""
+"""Seconds to wait for an answer, unless set by :meth:`.Session.set_timeout`."""
 
 
 class SessionCore(abc.ABC):
-    """A session, of either face, as its methods see it."""
+    """A session, synchronous or asynchronous, as its methods see it."""
 
     @property
     @abc.abstractmethod
     def kit(self) -> StartupKit:
-        """Whose session it is."""
+        """The startup kit of the session."""
 
     @property
     @abc.abstractmethod
@@ -40,7 +40,7 @@ class SessionCore(abc.ABC):
 
     @abc.abstractmethod
     async def _request(self, command: Command[Any]) -> hci.CommandReply:
-        """Send a command and return the answer, whatever it says."""
+        """Send a command and return the answer, successful or not."""
 
     @abc.abstractmethod
     async def _run_on_io_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -48,15 +48,15 @@ class SessionCore(abc.ABC):
 
     @abc.abstractmethod
     async def _sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Wait for some seconds."""
 
     @abc.abstractmethod
     async def _run_blocking(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Call what reads and writes files, or waits for :func:`.loop.run`, where it keeps no event loop waiting."""
+        """Run a function that uses files or :func:`.loop.run`, without blocking an event loop."""
 
     @abc.abstractmethod
     async def _resolve_result(self, result: Any) -> Any:
-        """Return what came of a callback that returned `result`."""
+        """Return the result of a callback that returned `result`, which may be a coroutine."""
 
     @abc.abstractmethod
     async def _close_session(self) -> None:
@@ -64,29 +64,29 @@ class SessionCore(abc.ABC):
 
     @abc.abstractmethod
     def _request_blocking(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
-        """Send a command, and return its answer, whatever it says, with the link over which it came. Blocks."""
+        """Send a command, and return the connection used and the answer, successful or not. Blocks."""
 
     @abc.abstractmethod
     def _open_connection(self, timeout: float | None = None) -> Connection:
-        """Return a link that works, within some seconds or the time-out of commands. Blocks."""
+        """Return a working connection, within some seconds or the timeout of commands. Blocks."""
 
     @abc.abstractmethod
     def _log_in_again(self, connection: Connection) -> None:
-        """Have the session log in again before the next command, if it still uses that link. Blocks."""
+        """Have the session log in again before the next command, if it still uses that connection. Blocks."""
 
     @abc.abstractmethod
     def _check_writable(self, action: str) -> None:
-        """Raise ReadOnlySession if the session only reads."""
+        """Raise ReadOnlySession if the session is read-only."""
 
     @abc.abstractmethod
     def _command_timeout(self) -> float | None:
-        """Return what the user set; None for the defaults."""
+        """Return the user's setting; None for the defaults."""
 
 
 def transfer_method(function: Callable[Concatenate[S, P], T]) -> dual_method[S, P, T]:
-    """Declare a method of both faces by a function that blocks: it reads and writes files between its requests.
+    """Declare a method of both kinds of session by a blocking function, which uses files between its requests.
 
-    On the awaiting face it runs in a worker thread. Cancelling ends what it waits for.
+    In an asynchronous session it runs in a worker thread. Cancelling interrupts its waiting.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Jobs as objects: one by its id, several at once."""
+"""Methods that return jobs as objects: one by its id, or several at once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MAX_NAMES_SHOWN = 5
 
 
 class JobHandleMethods(MonitorMethods, LogMethods, Generic[J]):
-    """What a session can do to hand out :class:`.Job` objects."""
+    """Methods of a session that return :class:`.Job` objects."""
 
     @abc.abstractmethod
     def _create_job_handle(self, job_id: str, listed_meta: Mapping[str, Any] | None = None) -> J:
-        """Return the handle on a job, of this session's face; `known` is what the server said about the job."""
+        """Return a handle on a job for this kind of session; `listed_meta` is the server's last answer about it."""
 
     @dual_method
     async def job(self, job_id: str) -> J:
@@ -33,13 +33,13 @@ class JobHandleMethods(MonitorMethods, LogMethods, Generic[J]):
         Parameters
         ----------
         job_id
-            The job's id, or the beginning of it that no other job of the session's study has. Only for a beginning
-            is the server asked; whether there is a job with a whole id shows when the handle is used.
+            The job's id, or a prefix of it that is unique in the session's study. The server is asked only for a
+            prefix; a full id is verified when the handle is used.
 
         Raises
         ------
         JobNotFound
-            No job, or more than one, has an id that begins so.
+            No job, or more than one, has an id with this prefix.
         """
         if not isinstance(job_id, str) or not job_id:
             raise JobNotFound(f"give the id of a job, or its beginning, not {job_id!r}")
@@ -58,23 +58,23 @@ class JobHandleMethods(MonitorMethods, LogMethods, Generic[J]):
         reverse: bool = True,
         submit_token: str | None = None,
     ) -> JobList[J]:
-        """Return handles on the jobs of the session's study, newest first: ``session.jobs()[0]`` is the last one.
+        """Return handles on the jobs of the session's study, newest first: ``session.jobs()[0]`` is the latest.
 
         Parameters
         ----------
-        limit
+        Maximum number of jobs; all when None or 0.
             How many at most; all when None or 0.
         id_prefix, name_prefix
-            Only jobs whose id or name begins with this.
+            Only jobs whose id or name begins with this prefix.
         reverse
-            Newest first; otherwise oldest first, which is what :meth:`list_jobs` does when not told otherwise.
+            True for newest first; False for oldest first, the default of :meth:`list_jobs`.
         submit_token
             Only the job submitted with this token.
 
         Returns
         -------
         list of Job
-            Shown as a table of what the server last said about them.
+            Shown as a table of the server's last answers about them.
         """
         listed = await self._run_command(
             commands.list_jobs(
@@ -90,7 +90,7 @@ class JobHandleMethods(MonitorMethods, LogMethods, Generic[J]):
 def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the job whose id begins with `prefix`.
 
-    What the server listed is looked at again: to it, a prefix such as ``-d`` is an option.
+    The server's list is filtered again: the server takes a prefix such as ``-d`` for an option.
     """
     found = [entry for entry in jobs if str(entry.get("job_id") or "").startswith(prefix)]
     if not found:

@@ -1,4 +1,4 @@
-"""Jobs: submitted, listed, ended, fetched."""
+"""Methods that submit, list, abort and download jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .submit import SubmitMethods
 
 
 class JobMethods(SubmitMethods):
-    """What a session can do with jobs."""
+    """Methods of a session for jobs."""
 
     @dual_method  # type: ignore[arg-type]  # **kwargs could have another `self`
     async def list_jobs(
@@ -38,11 +38,11 @@ class JobMethods(SubmitMethods):
         Parameters
         ----------
         detailed
-            Whether each job comes with all its meta.
+            True to return all of each job's meta.
         limit
-            How many at most; all when None or 0.
+            Maximum number of jobs; all when None or 0.
         id_prefix, name_prefix
-            Only jobs whose id or name begins with this.
+            Only jobs whose id or name begins with this prefix.
         reverse
             Newest first instead of oldest first.
         submit_token
@@ -62,7 +62,7 @@ class JobMethods(SubmitMethods):
 
     @dual_method
     async def get_job_meta(self, job_id: str) -> dict[str, Any]:
-        """Return what the server stores about a job.
+        """Return the metadata that the server stores about a job.
 
         Raises
         ------
@@ -87,31 +87,31 @@ class JobMethods(SubmitMethods):
     ) -> str:
         """Submit a job folder and return the new job's id. Nothing is written into the folder.
 
-        Should the connection break meanwhile, the job is still submitted once: by its submit token the session finds
-        out what became of it when it is connected again. For that it tries half a minute.
+        If the connection breaks meanwhile, the job is still submitted only once: after reconnecting, the session uses
+        the submit token to find out if the job arrived. It tries for half a minute.
 
         Parameters
         ----------
         job_definition_path
             The job folder; a relative path is looked for in the working directory, then in `upload_dir`.
         submit_token
-            A word of yours: submitting the same job again with the same token gives the same job. One is made when
-            not given. Only servers of FLARE 2.8 or later know such, and only for jobs whose files have 10 MiB at most.
+            An identifier you choose: submitting the same job again with the same token gives the same job. One is
+            generated if not given. Needs FLARE 2.8 or later, and a job whose files have 10 MiB at most.
         progress
-            Called with bytes sent and bytes in all (0 and 0 while the folder is packed), at least once a second.
+            Called with bytes sent and total bytes (0 and 0 while the folder is packed), at least once a second.
             When it returns False, the upload is cancelled.
 
         Raises
         ------
         InvalidJobDefinition
-            It is not a job, here (then nothing was sent) or in the server's eyes; or it was changed while it was
-            packed.
+            It is not a valid job by our checks (then nothing was sent) or by the server's; or it was changed while
+            it was packed.
         TransferCancelled
             `progress` returned False.
         DiskFull
-            There is no space for the temporary zip of the folder (where it goes: `tempfile.gettempdir`).
+            There is no space for the temporary zip of the folder (in `tempfile.gettempdir`).
         OutcomeUnknown
-            The connection broke and did not come back, or the server is older: it may have been submitted, or not.
+            The connection broke and did not come back, or the server is older: it may or may not have been submitted.
             The message says how to find out.
         """
         if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
@@ -131,14 +131,14 @@ class JobMethods(SubmitMethods):
         Raises
         ------
         OutcomeUnknown
-            The answer was lost: there may be a new job, or not. The message says how to find out; it is not tried
-            again, for a second clone would be a second job.
+            The answer was lost: there may or may not be a new job. The message says how to find out; cloning is not
+            retried, because a second clone would be a second job.
         """
         return await self._run_command(commands.clone_job(job_id))
 
     @dual_method
     async def abort_job(self, job_id: str) -> str:
-        """End a job before its time, and return what the server says.
+        """Abort a job, and return the server's message.
 
         A job that has ended stays as it is; one that has not started is never scheduled. For a running job this
         takes 2 to 3 s, and its status follows a few seconds later.
@@ -152,7 +152,7 @@ class JobMethods(SubmitMethods):
         Raises
         ------
         JobNotDone
-            It is running.
+            The job is running.
         """
         return await self._run_command(commands.delete_job(job_id))
 
@@ -167,30 +167,30 @@ class JobMethods(SubmitMethods):
         job_id
             The job.
         destination
-            The folder in which a new one, named after the job, shall be; `download_dir` when not given.
+            The folder in which to create the new one, named after the job; `download_dir` when not given.
         progress
-            Called with bytes received and 0 (the server does not say how many there are), at least once a second.
+            Called with bytes received and 0 (the server does not report the total), at least once a second.
             When it returns False, the download is cancelled and what has arrived is removed.
 
         Returns
         -------
         str
-            The new folder: ``meta.json``, ``job/`` and ``workspace/``; ``JOB__1``, ... when ``JOB`` is taken. It
-            appears when all is there.
+            The new folder: ``meta.json``, ``job/`` and ``workspace/``; ``JOB__1``, ... if ``JOB`` exists. It
+            appears only when it is complete.
 
         Raises
         ------
         JobNotDone
-            It is running.
+            The job is running.
         NoConnection
-            The server was lost for longer than some seconds. What has arrived is kept in ``.JOB.partial``: download
-            the job again, and it goes on from there.
+            The connection was lost for longer than some seconds. What has arrived is kept in ``.JOB.partial``:
+            download the job again to resume from there.
         TransferCancelled
             `progress` returned False.
         DiskFull
             The result does not fit on the disk; nothing is kept.
         InternalError
-            The result is damaged, or could do harm when unpacked; nothing is kept.
+            The result is damaged, or unsafe to unpack; nothing is kept.
         """
         into = Path(destination).expanduser().absolute() if destination else self.kit.download_dir
         return self._download(commands.download_job(job_id), job_id, into, progress)
@@ -199,7 +199,7 @@ class JobMethods(SubmitMethods):
     async def list_job_components(self, job_id: str) -> list[str]:
         """Return the names of what sites sent to the server in addition to the job's results.
 
-        After a failure that is mostly ``ERRORLOG_`` and a site's name: that site's log of errors. Needs the right
+        After a failure this is usually ``ERRORLOG_`` and a site's name: that site's error log. Needs the right
         to `list_job`, which only a project admin has by default.
 
         Returns
@@ -218,30 +218,30 @@ class JobMethods(SubmitMethods):
         job_id
             The job.
         progress
-            As of :meth:`download_job_result`.
+            As in :meth:`download_job_result`.
 
         Returns
         -------
         str
-            A new folder in `download_dir`, named after the job (``JOB__1``, ... when that is taken), with a file
+            A new folder in `download_dir`, named after the job (``JOB__1``, ... if that exists), with a file
             for each component.
 
         Raises
         ------
         InternalError
-            There are none: ask :meth:`list_job_components` first.
+            There are none: check :meth:`list_job_components` first.
         """
         return self._download(commands.download_job_components(job_id), job_id, self.kit.download_dir, progress)
 
     def _upload(
         self, line: str, submit_token: str | None, folder: Path, progress: transfer.ProgressCallback | None
     ) -> hci.CommandReply:
-        """Send a job folder that was checked, and return the server's answer.
+        """Send a job folder that has passed the checks, and return the server's answer.
 
         Parameters
         ----------
         line
-            The command, with the user's submit token if there is one.
+            The command, including the user's submit token, if any.
         submit_token
             That token.
         folder, progress
@@ -262,7 +262,7 @@ class JobMethods(SubmitMethods):
         parent_folder: Path,
         progress: transfer.ProgressCallback | None,
     ) -> str:
-        """Have files offered and download them into a new folder, `name` in `into`."""
+        """Request files and download them into a new folder, `name` in `into`."""
         return str(
             download.download_files(
                 *self._request_offer(command), name, parent_folder, progress, lambda: self._request_offer(command)
@@ -270,6 +270,6 @@ class JobMethods(SubmitMethods):
         )
 
     def _request_offer(self, command: Command[list[RemoteFile]]) -> tuple[Connection, list[RemoteFile]]:
-        """Have files offered, and return them with the link they can be fetched over."""
+        """Request an offer of files; return the connection to fetch them over, and the files."""
         link, reply = self._request_blocking(command)
         return link, command.parse_reply(reply)

@@ -1,4 +1,4 @@
-"""The system brought down, or up again, and waited for."""
+"""Methods that shut down or restart the system, and wait for it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .core import SessionCore
 
 T = TypeVar("T")
 
-_POLL_INTERVAL_S = 0.5  # seconds between two looks
-_QUERY_TIMEOUT_S = 2.0  # seconds that a look may take
+_POLL_INTERVAL_S = 0.5  # seconds between two polls
+_QUERY_TIMEOUT_S = 2.0  # seconds that a poll may take
 _DEFAULT_TIMEOUT_S = 30.0
 
 
 class LifecycleMethods(SessionCore):
-    """What a session can do to the processes of the server and of the sites. All of it needs the right to `operate`."""
+    """Methods of a session for the processes of the server and of the sites. All need the right to `operate`."""
 
     @dual_method
     async def restart(
@@ -35,7 +35,7 @@ class LifecycleMethods(SessionCore):
     ) -> dict[str, Any]:
         """Restart the server and all sites, or sites.
 
-        Having waited for the server, the session is closed: open a new one.
+        After waiting for the server, the session is closed: open a new one.
 
         Parameters
         ----------
@@ -44,21 +44,21 @@ class LifecycleMethods(SessionCore):
         client_names
             With ``client``, which sites; all when not given.
         wait
-            Whether to return only when what was restarted is back.
+            True to return only when everything restarted is back.
         timeout
             Seconds to wait for the server, and again for the sites.
 
         Returns
         -------
         dict
-            What the server said before it went.
+            The server's answer before it went down.
 
         Raises
         ------
         JobNotDone
             Jobs are running: the server refuses.
         AuthorizationError
-            The server, or having been waited for a site, refuses: the role may not.
+            The server, or a site when waiting for it, refuses: the role does not permit it.
         TimeoutError
             It is not back in time; nothing is undone.
         """
@@ -76,7 +76,7 @@ class LifecycleMethods(SessionCore):
                 self.kit, {k: v for k, v in registered.items() if k in names}, timeout
             )
             return result
-        kit = self.kit  # with the key, which the session forgets at its end
+        kit = self.kit  # with the key, which the session clears at its end
         await self._close_session()
         await self._wait_until_server_restarted(kit, before.server_info.start_time if before else None, timeout)
         if target_type == TargetType.ALL:
@@ -91,36 +91,36 @@ class LifecycleMethods(SessionCore):
         wait: bool = True,
         timeout: float = _DEFAULT_TIMEOUT_S,
     ) -> dict[str, Any]:
-        """End the server, sites, or all. Nothing of FLARE starts them again.
+        """Shut down the server, sites, or all. FLARE does not start them again.
 
-        After the server, the session is closed.
+        After the server is shut down, the session is closed.
 
         Parameters
         ----------
         target_type
-            ``server`` (when no site is connected any more), ``client`` or ``all``.
+            ``server`` (only when no site is connected any more), ``client`` or ``all``.
         client_names
             With ``client``, which sites; all when not given.
         wait
-            Whether to return only when what was ended is gone.
+            True to return only when everything has shut down.
         timeout
             Seconds to wait.
 
         Returns
         -------
         dict
-            What the server said before it went.
+            The server's answer before it went down.
 
         Raises
         ------
         JobNotDone
             Jobs are running: the server refuses.
         ClientsStillRunning
-            Sites are connected: the server refuses to go alone.
+            Sites are connected: the server refuses to shut down alone.
         AuthorizationError
-            The server, or having been waited for a site, refuses: the role may not.
+            The server, or a site when waiting for it, refuses: the role does not permit it.
         TimeoutError
-            It is not gone in time; nothing is undone.
+            It has not shut down in time; nothing is undone.
         """
         command = commands.shutdown(target_type, client_names)
         if wait:
@@ -139,7 +139,7 @@ class LifecycleMethods(SessionCore):
 
     @dual_method
     async def shutdown_system(self) -> None:
-        """End the server and all sites. Only for a project admin.
+        """Shut down the server and all sites. Only for a project admin.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class LifecycleMethods(SessionCore):
             info = await self._run_command(commands.get_system_info())
             return info, await self._run_command(commands.get_registrations())
         except FlareError:
-            # A server that cannot say how it is may be restarted for just that.
+            # A server that cannot report its state may be restarted for that very reason.
             if target_type == TargetType.CLIENT:
                 raise
             return None, {}
@@ -205,7 +205,7 @@ class LifecycleMethods(SessionCore):
         await self._wait_until_ready(gone, timeout, "not all sites are gone")
 
     async def _query_server(self, kit: StartupKit, command: commands.Command[T]) -> T:
-        """Ask the server how it is, over a connection of its own: the session's says nothing about a new server."""
+        """Query the server over a separate connection: the session's says nothing about a restarted server."""
 
         async def look() -> T:
             connection = ReconnectingConnection(kit, self.study)
@@ -220,12 +220,12 @@ class LifecycleMethods(SessionCore):
     async def _wait_until_ready(
         self, get_pending_reason: Callable[[], Awaitable[str]], timeout: float, failure_message: str
     ) -> None:
-        """Call `what` until it returns no reason to wait any longer.
+        """Call `get_pending_reason` until it returns no reason to keep waiting.
 
         Raises
         ------
         TimeoutError
-            That took too long; says `failure` and the last reason.
+            That took too long; the message has `failure_message` and the last reason.
         """
         deadline = time.monotonic() + timeout
         reason = ""
@@ -242,7 +242,7 @@ class LifecycleMethods(SessionCore):
 
 
 def _check_refusals(result: dict[str, Any]) -> None:
-    """Raise what a site said that judged the user by a policy of its own: the server passes it on as a success."""
+    """Raise the refusal of a site with its own policy, which the server passes on as a success."""
     answers = result.get("client_status")
     for site, answer in answers.items() if isinstance(answers, dict) else ():
         if isinstance(answer, str) and "not authorized" in answer.lower():

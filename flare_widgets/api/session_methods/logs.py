@@ -1,4 +1,4 @@
-"""Logs: of a job, and what is logged."""
+"""Methods for reading a job's logs and for configuring logging."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .core import SessionCore
 
 
 class LogMethods(SessionCore):
-    """What a session can do with logs."""
+    """Methods of a session for logs."""
 
     @dual_method
     async def get_job_logs(
@@ -34,19 +34,19 @@ class LogMethods(SessionCore):
         target
             ``server``, the name of a site, or ``all``.
         tail_lines
-            Only so many lines, the last ones. The server sends all of them nevertheless.
+            Number of last lines to return. The server sends all of them nevertheless.
         grep_pattern
-            Of those lines, only the ones that contain this text.
+            Text that a line must contain; only those last lines are searched.
         log_file_name
-            ``log.txt``, or ``log.json`` for a record of JSON a line. For any other, FLARE 2.9 sends ``log.txt``.
+            ``log.txt``, or ``log.json`` for one JSON record per line. For any other, FLARE 2.9 sends ``log.txt``.
 
         Returns
         -------
         dict
-            ``logs``: by the target's name, the text, at most its last 5 MiB. ``unavailable``, where there is one:
-            by the name of a site, why its log is not there.
+            ``logs``: the text by target name, at most its last 5 MiB. ``unavailable``, if present: the reason a log
+            is missing, by site name.
         """
-        logs.filter_lines("", tail_lines, grep_pattern)  # refuses what is no number before anything is asked
+        logs.filter_lines("", tail_lines, grep_pattern)  # rejects a non-number before any request
         try:
             result = await self._run_command(commands.get_job_log(job_id, target, log_file_name))
         except InternalError as e:
@@ -63,7 +63,7 @@ class LogMethods(SessionCore):
 
     @dual_method
     async def configure_job_log(self, job_id: str, config: Any, target: str = "all") -> None:
-        """Say what a running job logs from now on. Needs the right to `manage_job`.
+        """Configure the logging of a running job from now on. Needs the right to `manage_job`.
 
         Parameters
         ----------
@@ -78,13 +78,13 @@ class LogMethods(SessionCore):
         Raises
         ------
         InternalError
-            It does not run, or the configuration is none.
+            The job is not running, or the configuration is invalid.
         """
         await self._run_command(commands.configure_job_log(job_id, config, target))
 
     @dual_method
     async def configure_site_log(self, config: str, target: str = "all") -> None:
-        """Say what the server and the sites themselves (not their jobs) log from now on. Needs the right to `operate`.
+        """Configure logging of the server and the sites (not of jobs) from now on. Needs the right to `operate`.
 
         Parameters
         ----------
@@ -93,6 +93,6 @@ class LogMethods(SessionCore):
             ``verbose``, ``reload``).
         target
             ``all``, ``server``, ``client`` for all sites, or the name of a site (which nvflare's own client
-            promises, but sends in a way that the server refuses).
+            promises, but sends in a form that the server refuses).
         """
         await self._run_command(commands.configure_site_log(config, target))

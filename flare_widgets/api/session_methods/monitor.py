@@ -1,4 +1,4 @@
-"""Jobs that run: watched, and asked how they are."""
+"""Methods that monitor running jobs and query their components."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .jobs import JobMethods
 log = logging.getLogger("flare_widgets.api")
 
 PollCallback = Callable[[dict[str, Any]], Awaitable[bool]]
-"""Called with a job's meta at each look; whether to go on watching."""
+"""Called with a job's meta at each poll; returns True to continue monitoring."""
 
 _RETRY_DELAY_S = 0.5  # seconds before a server that did not answer is asked again
 
 
 class MonitorMethods(JobMethods):
-    """What a session can do with jobs while they run."""
+    """Methods of a session for running jobs."""
 
     @dual_method
     async def monitor_job(
@@ -34,22 +34,22 @@ class MonitorMethods(JobMethods):
         *cb_args: Any,
         **cb_kwargs: Any,
     ) -> MonitorReturnCode:
-        """Watch a job until it ends; the kernel is busy meanwhile, unless that is awaited.
+        """Monitor a job until it ends; this blocks the kernel, unless it is awaited.
 
-        A server that does not answer, or restarts, does not end it, unlike with nvflare's client: watching goes on when
-        the session is connected again, for as long as `timeout` permits. A session that cannot come back raises.
+        A server that does not answer, or restarts, does not end it, unlike with nvflare's client: monitoring resumes
+        when the session has reconnected, for as long as `timeout` permits. A session that cannot be restored raises.
 
         Parameters
         ----------
         job_id
             The job.
         timeout
-            Seconds to watch; 0 for as long as it takes.
+            Seconds to monitor; 0 for no limit.
         poll_interval
-            Seconds between two looks.
+            Seconds between two polls.
         cb
-            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each look, in this
-            thread; when it returns False, watching ends. An asynchronous session takes a coroutine function too.
+            ``cb(session, job_id, job_meta, *cb_args, **cb_kwargs) -> bool``, called after each poll, in this
+            thread; when it returns False, monitoring ends. An asynchronous session accepts a coroutine function too.
         """
         look = self._make_poll_callback(job_id, cb, cb_args, cb_kwargs)
         code, _ = await self._poll_until_end(job_id, timeout, poll_interval, look)
@@ -65,7 +65,7 @@ class MonitorMethods(JobMethods):
         *cb_args: Any,
         **cb_kwargs: Any,
     ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
-        """Do as :meth:`monitor_job` and return the job's final meta too (None unless it ended)."""
+        """Monitor as :meth:`monitor_job` does, and return the job's final meta too (None unless it ended)."""
         look = self._make_poll_callback(job_id, cb, cb_args, cb_kwargs)
         return await self._poll_until_end(job_id, timeout, poll_interval, look)
 
@@ -73,17 +73,17 @@ class MonitorMethods(JobMethods):
     async def wait_for_job(self, job_id: str, timeout: float = 0.0, poll_interval: float = 2.0) -> dict[str, Any]:
         """Wait until a job ends and return its final meta.
 
-        A server that does not answer, or restarts, is waited for too, as by :meth:`monitor_job`.
+        Also waits for a server that does not answer, or restarts, as :meth:`monitor_job` does.
 
         Raises
         ------
         JobTimeout
-            It did not end within `timeout` seconds (0: wait for as long as it takes).
+            It did not end within `timeout` seconds (0: no limit).
         """
         return await self._wait_for_end(job_id, timeout, poll_interval)
 
     async def _fetch_meta_with_retry(self, job_id: str, deadline: float) -> dict[str, Any] | None:
-        """Return the job's meta as soon as the server tells it; None at the deadline."""
+        """Return the job's meta as soon as the server sends it; None at the deadline."""
         told = False
         while True:
             try:
@@ -100,7 +100,7 @@ class MonitorMethods(JobMethods):
 
     @dual_method
     async def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return what the parts of a running job say about themselves.
+        """Return runtime statistics of a running job's components.
 
         Parameters
         ----------
@@ -114,12 +114,12 @@ class MonitorMethods(JobMethods):
         Returns
         -------
         dict
-            By the target's name, by the part's name (``ServerRunner``, ``ClientRunner``, a workflow, ...), its figures.
+            Statistics by target name and component name (``ServerRunner``, ``ClientRunner``, a workflow, ...).
 
         Raises
         ------
         JobNotRunning, JobNotFound
-            Nobody can be asked: not before the job's processes are up nor once they are gone, also while its
+            Nothing can answer: not before the job's processes are up nor once they are gone, even while its
             status says that it is running.
         NoConnection
             A site did not answer the server in time; ask the others one by one.
@@ -128,19 +128,19 @@ class MonitorMethods(JobMethods):
 
     @dual_method
     async def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return the errors that the parts of a running job remember; arguments and errors as in :meth:`show_stats`.
+        """Return the errors recorded by a running job's components; arguments and errors as in :meth:`show_stats`.
 
         Returns
         -------
         dict
-            By the target's name, by the part's name, by ``error`` or ``warning``, its text. FLARE says
-            ``"No Error"`` in place of the server's parts when there is none.
+            Text by target name, component name, and ``error`` or ``warning``. FLARE says ``"No Error"`` in place of
+            the server's components if there is none.
         """
         return await self._run_command(commands.show_errors(job_id, target_type, targets))
 
     @dual_method
     async def reset_errors(self, job_id: str) -> None:
-        """Make all parts of a running job forget their errors."""
+        """Clear the recorded errors of all components of a running job."""
         await self._run_command(commands.reset_errors(job_id))
 
     async def _wait_for_end(
@@ -191,6 +191,6 @@ def read_status(meta: dict[str, Any]) -> str:
 
 
 def check_poll_interval(seconds: float) -> None:
-    """Refuse what is no time between two looks."""
+    """Raise an error unless `seconds` is a valid poll interval."""
     if seconds <= 0:
         raise InvalidArgumentError("poll_interval must be > 0")

@@ -1,4 +1,4 @@
-"""Commands that are given as their line, and commands that only the job's own code understands."""
+"""Methods for commands given as their line, and for commands that only the job's own code handles."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _UNKNOWN_COMMAND_PREFIX = "Unknown command "
 
 
 class RawCommandMethods(JobMethods):
-    """What a session can do that has no method of its own."""
+    """Methods of a session for everything without its own method."""
 
     @dual_method
     async def do_command(self, command: str, props: Any = None) -> dict[str, Any]:
-        """Send an admin command as a user of FLARE's console types it, and return the answer as it is.
+        """Send an admin command as a user of FLARE's console types it, and return the raw answer.
 
-        The only method that raises nothing when the server refuses: look at ``status`` and ``meta``. Needs the
+        The only method that raises nothing when the server refuses: check ``status`` and ``meta``. Needs the
         right to the command.
 
         Parameters
@@ -42,16 +42,16 @@ class RawCommandMethods(JobMethods):
         command
             The line, such as ``"sys_info client site-1"``; a word with blanks goes in double quotes.
             ``submit_job FOLDER``, ``download_job ID [NAME]`` and ``download_job_components ID [NAME]`` transfer
-            files as their methods do; ``info`` says which folders they use.
+            files as their methods do; ``info`` names the folders they use.
         props
-            Data that goes with it, JSON-able, for the few commands that want some.
+            Data to send with it, JSON-able, for the few commands that need some.
 
         Returns
         -------
         dict
-            ``status``, an :class:`.APIStatus`; ``data``, what a console would print, as dicts of ``type`` and
-            ``data`` (for a table ``rows``); ``meta``, the structured result, whose own ``status`` is ``ok`` when the
-            command succeeded; ``time``, of the server. When it did not get to the server: ``status`` and
+            ``status``, an :class:`.APIStatus`; ``data``, the output of a console, as dicts of ``type`` and ``data``
+            (for a table ``rows``); ``meta``, the structured result, whose own ``status`` is ``ok`` if the command
+            succeeded; ``time``, of the server. If the command did not reach the server: ``status`` and
             ``details``.
         """
         words = _split_line(command)
@@ -74,7 +74,7 @@ class RawCommandMethods(JobMethods):
 
     @dual_method
     async def do_app_command(self, job_id: str, topic: str, cmd_data: Any) -> dict[str, Any]:
-        """Have the server's part of a running job do what its own code understands.
+        """Send a command to the server's part of a running job, which the job's own code handles.
 
         Needs the right to `app_command`, which only a project admin has by default.
 
@@ -83,19 +83,19 @@ class RawCommandMethods(JobMethods):
         job_id
             The job.
         topic
-            What its code listens to.
+            The topic that its code listens to.
         cmd_data
-            What it is told, JSON-able; None for nothing.
+            Data to send, JSON-able; None for nothing.
 
         Returns
         -------
         dict
-            What it answers.
+            The answer of the job's code.
 
         Raises
         ------
         JobNotRunning
-            It does not run.
+            The job is not running.
         ValueError
             The data is not JSON-able; nothing was sent.
         """
@@ -146,7 +146,7 @@ def _error_result(status: APIStatus, details: str) -> dict[str, Any]:
 
 
 def _reply_to_dict(verb: str, reply: hci.CommandReply) -> dict[str, Any]:
-    # nvflare's client has a table of the commands and finds out by itself; ours lets the server decide.
+    # nvflare's client looks the command up in a table; ours lets the server decide.
     if any(text.startswith(_UNKNOWN_COMMAND_PREFIX) for text in reply.texts("error")):
         return _error_result(APIStatus.ERROR_SYNTAX, f"Command {verb} not found")
     return {"time": reply.time, "data": list(reply.items), "meta": dict(reply.meta), "status": api_status(reply)}

@@ -8,12 +8,12 @@ from .core import SessionCore
 
 
 class ShellMethods(SessionCore):
-    """What a session can look at on the server and on sites. All of it needs the right to `shell_commands` there.
+    """Shell-like queries of the server and of sites. All of them need the right to `shell_commands` there.
 
     A target is ``server`` or the name of one site. Paths are relative to the folder it runs in; a running job's
-    files are in the folder named after its id. Absolute paths, ``..`` and most punctuation are refused, and of
-    options one word is taken: ``-n5`` or ``-n 5``, not ``-l -a``. What the command itself complains about, such as
-    a missing file, comes back as text.
+    files are in the folder named after its id. Absolute paths, ``..`` and most punctuation are rejected, and
+    options must be one word: ``-n5`` or ``-n 5``, not ``-l -a``. Errors of the command itself, such as a missing
+    file, are returned as text.
 
     Raises
     ------
@@ -25,7 +25,7 @@ class ShellMethods(SessionCore):
 
     @dual_method
     async def ls_target(self, target: str, options: str | None = None, path: str | None = None) -> str:
-        """List a folder of the server or of a site by ``ls``.
+        """List a folder of the server or of a site with ``ls``.
 
         Parameters
         ----------
@@ -39,7 +39,7 @@ class ShellMethods(SessionCore):
         Returns
         -------
         str
-            What the command printed.
+            Output of the command.
         """
         return await self._run_command(commands.ls(target, options, path))
 
@@ -83,16 +83,16 @@ class ShellMethods(SessionCore):
     async def grep_target(
         self, target: str, options: str | None = None, pattern: str | None = None, file: str | None = None
     ) -> str:
-        """Find the lines of a text file that match.
+        """Return the matching lines of a text file.
 
         Parameters
         ----------
         target
             ``server``, or the name of a site.
         options
-            Options of ``grep``, such as ``-n`` for the lines' numbers.
+            Options of ``grep``, such as ``-n`` to show line numbers.
         pattern
-            What to look for, required: a basic regular expression.
+            The pattern to search for, required: a basic regular expression.
         file
             The file, required; see :meth:`cat_target`.
 

@@ -1,4 +1,4 @@
-"""Sites: let go of, shut out, let in again."""
+"""Methods that remove, disable and enable sites."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .core import SessionCore
 
 
 class SiteMethods(SessionCore):
-    """What a session can do to the membership of sites. All of it needs the right to `operate`.
+    """Methods of a session for the membership of sites. All need the right to `operate`.
 
     Raises
     ------
     ValueError
-        The name is none.
+        The name is invalid.
     """
 
     @dual_method
     async def remove_client(self, client_name: str) -> None:
         """Make the server forget that a site is connected.
 
-        The site is not stopped and may come back: when it notices, it registers again. To keep it out, use
+        The site is not stopped and may return: when it notices, it registers again. To keep it out, use
         :meth:`disable_client`.
 
         Raises
@@ -34,9 +34,9 @@ class SiteMethods(SessionCore):
 
     @dual_method
     async def disable_client(self, client_name: str) -> dict[str, Any]:
-        """Shut a site out: its connection is forgotten, and it cannot register again. Its certificate stays valid.
+        """Disable a site: it is disconnected and cannot register again. Its certificate stays valid.
 
-        Works for names that no site has (yet).
+        Also accepts names that no site has (yet).
 
         Returns
         -------
@@ -48,7 +48,7 @@ class SiteMethods(SessionCore):
 
     @dual_method
     async def enable_client(self, client_name: str) -> dict[str, Any]:
-        """Let a site in again that :meth:`disable_client` shut out; it registers again by itself.
+        """Re-enable a site that :meth:`disable_client` disabled; it reconnects by itself.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Studies: which sites and users work together under a name."""
+"""Methods for studies: named groups of sites and users."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from .core import SessionCore
 
 
 class StudyMethods(SessionCore):
-    """What a session can do with studies. By the role, not by the policy: for project admins and org admins.
+    """Methods of a session for studies. Permitted by role, not by the policy: for project admins and org admins.
 
     Raises
     ------
     InvalidArgumentError
-        An argument is none; nothing was sent.
+        An argument is invalid; nothing was sent.
     CommandError
-        The server says no: its `error_code` (``STUDY_NOT_FOUND``, ...), `hint` and `exit_code` say more.
+        The server refuses: its `error_code` (``STUDY_NOT_FOUND``, ...), `hint` and `exit_code` give details.
     """
 
     @dual_method
     async def register_study(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
-        """Make a study.
+        """Create a study.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class StudyMethods(SessionCore):
     async def remove_study_site(
         self, study: str, sites: list[str] | None = None, site_orgs: list[str] | None = None
     ) -> dict[str, Any]:
-        """Take sites out of a study; arguments as in :meth:`register_study`."""
+        """Remove sites from a study; arguments as in :meth:`register_study`."""
         return await self._run_command(commands.remove_study_site(study, sites, site_orgs))
 
     @dual_method
@@ -84,5 +84,5 @@ class StudyMethods(SessionCore):
 
     @dual_method
     async def remove_study_user(self, study: str, user: str) -> dict[str, Any]:
-        """Take a user out of a study."""
+        """Remove a user from a study."""
         return await self._run_command(commands.remove_study_user(study, user))

@@ -1,9 +1,9 @@
-"""Submitting a job exactly once, also over a connection that breaks.
+"""Submission of a job exactly once, even over a connection that breaks.
 
-A submission carries a submit token, the user's or one made here: a server of FLARE 2.8 or later takes a job with a
-token once, however often it comes. So when the answer is lost, the session waits until it is connected again and asks
-for the token's job; when there is none, the job is sent again. A server refuses a token for a job that has a file of
-more than 10 MiB: such a job goes without, and what became of it may stay unknown.
+A submission carries a submit token, the user's or a generated one: a server of FLARE 2.8 or later accepts a job with
+a token once, however often it is sent. So when the answer is lost, the session waits until it has reconnected and
+asks for the token's job; if there is none, the job is sent again. A server rejects a token for a job with a file of
+more than 10 MiB: such a job is sent without, and its outcome may stay unknown.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .core import SessionCore
 
 log = logging.getLogger("flare_widgets.api")
 
-_RECONNECT_TIMEOUT_S = 30.0  # seconds after a lost answer in which the session must be connected again
-_MAX_UPLOADS = 3  # at most
+_RECONNECT_TIMEOUT_S = 30.0  # seconds after a lost answer within which the session must reconnect
+_MAX_UPLOADS = 3  # maximum number of uploads
 
 
 UploadFunction = Callable[[Connection, "str | None"], hci.CommandReply]
-"""Sends the job folder over a link, under a submit token if there is one; returns the server's answer."""
+"""Sends the job folder over a connection, with a submit token if any; returns the server's answer."""
 
 
 class SubmitMethods(SessionCore):
-    """How a session submits."""
+    """Submission logic of a session."""
 
     def _submit(self, upload: UploadFunction, token: str | None, largest_file: int) -> hci.CommandReply:
         """Submit a job, and return the server's answer.
@@ -41,21 +41,20 @@ class SubmitMethods(SessionCore):
         ----------
         upload
             Sends the folder.
-        token
-            The user's submit token; one is made when not given, if the server knows such and takes it for this job.
+        The user's submit token; one is generated if not given and the server accepts one for this job.
         largest_file
-            Bytes of the largest file of the job.
+            Size in bytes of the largest file of the job.
 
         Raises
         ------
         NoConnection
             Nothing was sent.
         OutcomeUnknown
-            The answer was lost, and the server could not be asked what became of the job; says how to find out.
+            The answer was lost, and the server could not be asked about the job; the message says how to find out.
         """
         self._check_writable("submit_job")
         link = self._open_connection()
-        # The user's own token may be of an older job with other content: that the server shall compare.
+        # The user's own token may belong to an older job with other content: the server must compare that.
         ours = token is None and link.features.has_submit_tokens and largest_file <= MAX_TOKEN_FILE_BYTES
         token = str(uuid.uuid4()) if ours else token
         safe = token is not None and link.features.has_submit_tokens
@@ -106,7 +105,7 @@ class SubmitMethods(SessionCore):
         )
 
     def _find_submitted_job(self, token: str | None) -> str | None:
-        """Return the id of the job with a submit token; None when the server has none (yet)."""
+        """Return the id of the job with a submit token; None if the server has none (yet)."""
         deadline = time.monotonic() + _RECONNECT_TIMEOUT_S
         while True:
             self._open_connection(max(deadline - time.monotonic(), 0.1))
@@ -121,7 +120,7 @@ class SubmitMethods(SessionCore):
             except SessionClosed:
                 raise
             except FlareError:
-                # Not permitted, or deleted already: the server says what is the matter when it is sent again.
+                # Not permitted, or deleted already: the server gives the reason when it is sent again.
                 return None
             else:
                 job_id = jobs[0].get("job_id") if jobs else None
@@ -129,9 +128,9 @@ class SubmitMethods(SessionCore):
 
 
 def _has_session_expired(connection: Connection, login_count: int, reply: hci.CommandReply) -> bool:
-    """Whether a submission may have failed since the session had expired when the upload was complete.
+    """Return True if a submission may have failed because the session had expired when the upload was complete.
 
-    A server recreates the session of any other command; with an upload it fails to, and answers that it met an
+    A server recreates the session for any other command; with an upload it fails to, and answers that it met an
     exception (``server/login.py`` of nvflare 2.9.0 takes every request for a cell's message).
     """
     failed = reply.meta.get("status") in ("error", "internal_error")

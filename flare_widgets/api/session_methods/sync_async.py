@@ -1,4 +1,4 @@
-"""How each face of a session waits: the only difference between the two."""
+"""Waiting in synchronous and asynchronous sessions, the only difference between the two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class SyncSessionCore(SyncMixin, SessionCore):
-    """Waits in the caller's thread. None of these ever suspends."""
+    """Core that waits in the caller's thread. None of these methods ever suspends."""
 
     async def _run_on_io_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return loop.run(coroutine)
@@ -38,7 +38,7 @@ class SyncSessionCore(SyncMixin, SessionCore):
 
 
 class AsyncSessionCore(AsyncMixin, SessionCore):
-    """Waits in the caller's event loop, which goes on with other things."""
+    """Core that waits in the caller's event loop without blocking it."""
 
     async def _run_on_io_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(loop.start(coroutine))
@@ -56,7 +56,7 @@ class AsyncSessionCore(AsyncMixin, SessionCore):
 
 
 def _wrap_for_current_loop(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a callback of a worker thread called in the caller's, where it may touch what the caller's code does."""
+    """Run a worker thread's callback in the caller's loop, where it may safely use the caller's objects."""
     here = asyncio.get_running_loop()
 
     async def call(*args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The system: who is there, in what state, with what."""
+"""Methods for the server and the sites: status, jobs, environment, resources, versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .core import SessionCore
 
 
 class SystemMethods(SessionCore):
-    """What a session can ask about the server and the sites."""
+    """Methods of a session that query the server and the sites."""
 
     @dual_method
     async def get_system_info(self) -> SystemInfo:
@@ -21,7 +21,7 @@ class SystemMethods(SessionCore):
 
     @dual_method
     async def get_connected_client_list(self) -> list[ClientInfo]:
-        """Return the connected sites, each with when the server last seen it. Needs the right to `view`."""
+        """Return the connected sites, each with the time it was last seen by the server. Needs the right to `view`."""
         return (await self._run_command(commands.get_system_info())).client_info
 
     @dual_method
@@ -44,7 +44,7 @@ class SystemMethods(SessionCore):
         Raises
         ------
         ValueError, SyntaxError
-            The target type, or the targets, are none; nothing was sent.
+            The target type, or the targets, are invalid; nothing was sent.
         InvalidTarget, NoClientsAvailable
             There is no such site, or none at all.
         """
@@ -52,7 +52,7 @@ class SystemMethods(SessionCore):
 
     @dual_method
     async def get_client_job_status(self, client_names: list[str] | None = None) -> list[dict[str, Any]] | None:
-        """Return what each site runs. Needs the right to `view`.
+        """Return the jobs that each site runs. Needs the right to `view`.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class SystemMethods(SessionCore):
         Returns
         -------
         list of dict or None
-            One dict a job: ``client_name, app_name, job_id`` and ``status`` (``starting``, ``started``,
+            One dict per job: ``client_name, app_name, job_id`` and ``status`` (``starting``, ``started``,
             ``stopped``); for a site without jobs ``client_name`` and ``status`` ``no_jobs``, for one that did not
             answer the server ``no_reply``.
         """
@@ -70,7 +70,7 @@ class SystemMethods(SessionCore):
 
     @dual_method
     async def get_client_env(self, client_names: str | list[str] | None = None) -> list[dict[str, Any]]:
-        """Return where and how sites run. Needs the right to `operate`.
+        """Return the environment of sites. Needs the right to `operate`.
 
         Parameters
         ----------
@@ -80,39 +80,39 @@ class SystemMethods(SessionCore):
         Returns
         -------
         list of dict
-            ``site_name, workspace, secure_mode, root_url``, one dict a site.
+            ``site_name, workspace, secure_mode, root_url``, one dict per site.
         """
         return await self._run_command(commands.report_env(client_names))
 
     @dual_method
     async def report_resources(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return the resources that each has to offer to jobs; arguments as in :meth:`check_status`.
+        """Return the resources that each target offers to jobs; arguments as in :meth:`check_status`.
 
         Needs the right to `operate`.
 
         Returns
         -------
         dict
-            By the target's name, a text of its own; ``unlimited`` for the server.
+            A free-form text by target name; ``unlimited`` for the server.
         """
         return await self._run_command(commands.report_resources(target_type, targets))
 
     @dual_method
     async def report_version(self, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return the version of NVIDIA FLARE that each runs; arguments as in :meth:`check_status`.
+        """Return the version of NVIDIA FLARE that each target runs; arguments as in :meth:`check_status`.
 
         Needs the right to `report_version`, which only a project admin has by default.
 
         Returns
         -------
         dict
-            By the target's name, ``{"version": "2.9.0"}``.
+            ``{"version": "2.9.0"}`` by target name.
         """
         return await self._run_command(commands.report_version(target_type, targets))
 
     @dual_method
     async def get_available_apps_to_upload(self) -> list[str]:
-        """Return the names of the folders in `upload_dir`, on this machine; nothing is asked of the server."""
+        """Return the names of the folders in `upload_dir`, on this machine; the server is not asked."""
         return await self._run_blocking(_list_folders, self.kit.upload_dir)
 
 

@@ -1,1 +1,1 @@
-"""Job folders and results on their way to and from the server."""
+"""Transfer of job folders and results to and from the server."""

@@ -1,4 +1,4 @@
-"""A full disk, told as what it is: before the work where the size is known, and else when it happens."""
+"""Handling of a full disk: checked beforehand if the size is known, and reported when it happens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether the error says that there is no space left: a full disk, a used up quota, a too small file system."""
+    """Return True if the error means no space left: a full disk, an exhausted quota, a file system's size limit."""
     return error.errno in _DISK_FULL_ERRNOS
 
 
@@ -24,7 +24,7 @@ def require_space(folder: Path, size: int, purpose: str) -> None:
     Raises
     ------
     DiskFull
-        They do not.
+        They do not fit.
     """
     free = shutil.disk_usage(folder).free
     if size > free:
@@ -36,12 +36,12 @@ def require_space(folder: Path, size: int, purpose: str) -> None:
 
 @contextlib.contextmanager
 def translate_errors(folder: Path, purpose: str) -> Iterator[None]:
-    """Have a disk that runs full within the block told as DiskFull.
+    """Raise DiskFull if a disk runs full within the block.
 
     Raises
     ------
     DiskFull
-        It did.
+        The disk ran full.
     """
     try:
         yield

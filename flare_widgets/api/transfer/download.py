@@ -1,9 +1,9 @@
-"""Downloads: files a server offers, fetched over as many links as it takes, into a folder that is whole or not there.
+"""Downloads of files a server offers, over as many connections as needed, into a folder that is complete or absent.
 
-Everything is written to a temporary folder beside its destination, which is renamed when all is there. If the
-connection is lost for good, that folder stays as ``.NAME.partial``, and the next download of that name goes on from
-there. The server makes no promise that it then still offers the same bytes, so only archives are continued, whose
-checksums would tell; and only if the last bytes we have are still what the server has at that place.
+Everything is written to a temporary folder beside its destination, which is renamed when complete. If the connection
+is lost for good, that folder stays as ``.NAME.partial``, and the next download of that name resumes from it. The
+server does not guarantee that it then still offers the same bytes, so only archives are resumed, whose checksums
+would reveal it; and only if the last bytes we have still match the server's at that position.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from .upload import CHUNK_TIMEOUTS_S, ProgressCallback, ProgressReporter, notify
 
 Offer = tuple[Connection, list[transfers.RemoteFile]]
 
-_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a server that was lost is asked for a new offer
-_OVERLAP_BYTES = 64 << 10  # bytes compared with the server's before an archive is continued
+_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a lost server is asked for a new offer
+_OVERLAP_BYTES = 64 << 10  # bytes compared with the server's before an archive is resumed
 
 
 def download_files(
@@ -36,22 +36,22 @@ def download_files(
     progress: ProgressCallback | None,
     renew_offer: Callable[[], Offer] | None = None,
 ) -> Path:
-    """Fetch the files a server offers into a new folder, zip files unpacked.
+    """Download the files a server offers into a new folder, unpacking zip files.
 
     Parameters
     ----------
-    link
-        The way to the server.
+    connection
+        The connection to the server.
     offer
-        What the server offers.
+        The files the server offers.
     name
-        What the new folder shall be called; ``name__1``, ``name__2``, ... when that is taken.
-    into
-        Where it shall be; made if need be.
+        Name of the new folder; ``name__1``, ``name__2``, ... when that is taken.
+    parent_folder
+        The folder to create it in; created if missing.
     progress
-        Told how far the download is; the total is 0, since servers do not say how much they have.
-    renew
-        Called when the link is lost, to have the same offered over a new one; without it the download breaks.
+        Called with the progress of the download; the total is 0, since servers do not report it.
+    renew_offer
+        Called when the connection is lost, to get the same offer over a new one; without it the download fails.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def download_files(
     TransferCancelled
         `progress` returned False; nothing is kept.
     InternalError
-        What the server sends is damaged, or could do harm; nothing is kept.
+        The data from the server is damaged, or unsafe; nothing is kept.
     DiskFull
         It does not fit on the disk; nothing is kept.
     """
@@ -95,7 +95,7 @@ def download_files(
 
 
 class _Download:
-    """The files of an offer, on their way into a folder."""
+    """The download of an offer's files into a folder."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class _Download:
         self._references = {remote.name: remote.reference for remote in offer}
 
     def _reconnect(self, error: NoConnection) -> None:
-        """Have the same offered again, or raise what was wrong."""
+        """Request the same offer again, or raise the original error."""
         if self._renew_offer is None:
             raise error
         for pause in self._retry_delays:
@@ -143,7 +143,7 @@ class _Download:
         raise error
 
     def _fetch_file(self, name: str) -> int:
-        """Fetch a file, or what is missing of it, and return its size."""
+        """Download a file, or the missing part of it, and return its size."""
         reference = self._references[name]
         done = False
         try:
@@ -159,7 +159,7 @@ class _Download:
                     self._reporter.report(self._finished_bytes + received, 0)
                     self._retry_delays = iter(
                         _RETRY_DELAYS_S
-                    )  # it moves: a server lost later gets as much patience again
+                    )  # it makes progress: a server lost later gets all retries again
             done = True
             if part.nonce is not None:
                 self._notify_server(transfers.download_confirmation(reference, part.nonce))
@@ -169,7 +169,7 @@ class _Download:
                 self._notify_server(transfers.download_cancellation(reference))
 
     def _find_resume_offset(self, file: BinaryIO, reference: str) -> int:
-        """Return from where to go on: 0 unless the server has the same bytes as we before that place."""
+        """Return the offset to resume at: 0 unless the server has the same bytes as we before it."""
         received = max(0, file.seek(0, os.SEEK_END) - _OVERLAP_BYTES)
         file.seek(received)
         ours = file.read()
@@ -194,13 +194,13 @@ class _Download:
                 self._features = self._features.fallback
 
     def _notify_server(self, message: dict[str, Any]) -> None:
-        # A courtesy: without it the server keeps the file ready until the session ends.
+        # Best effort: without it the server keeps the file ready until the session ends.
         notify_server(self._connection, *self._features.download_service, message)
 
 
 def _prepare_folder(scratch: Path, partial: Path, names: Sequence[str]) -> None:
-    """Make the temporary folder, out of what an earlier download left if there is something."""
-    # Renaming is what makes it ours: of two downloads at the same time one gets it.
+    """Create the temporary folder, from an earlier partial download if there is one."""
+    # The rename makes it ours: of two simultaneous downloads only one gets it.
     try:
         if partial.is_symlink() or not partial.is_dir():
             raise FileNotFoundError
@@ -214,7 +214,7 @@ def _prepare_folder(scratch: Path, partial: Path, names: Sequence[str]) -> None:
 
 
 def _keep_partial(scratch: Path, partial: Path) -> bool:
-    """Leave what has arrived to the next download; return whether there is something to be left."""
+    """Keep what has arrived for the next download; return True if there is anything to keep."""
     if not any(_is_archive(p.name) and p.stat().st_size for p in scratch.iterdir()):
         return False
     with contextlib.suppress(OSError):  # another download has left something there

@@ -1,7 +1,7 @@
-"""What a job folder has in it, and what is wrong with it: found out before it is sent.
+"""Content of a job folder, and its problems, found before it is sent.
 
-Reading the folder (:func:`read_job_folder`) and judging it (:func:`problems`, pure) are two things. The server judges
-by the same rules (``private/fed/server/job_meta_validator.py`` of nvflare 2.9.0), and its word counts.
+Reading the folder (:func:`read_job_folder`) and judging it (:func:`find_problems`, pure) are separate. The server
+applies the same rules (``private/fed/server/job_meta_validator.py`` of nvflare 2.9.0), and its verdict counts.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Severity = Literal["error", "warning"]
 
 ALL_SITES, SERVER_SITE_NAME = "@ALL", "server"
 MAX_TOKEN_FILE_BYTES = 10 << 20
-"""Bytes of the largest file of a job that a server takes under a submit token (``job_submit_token.py``)."""
+"""Size in bytes of the largest file of a job that a server accepts with a submit token (``job_submit_token.py``)."""
 
 _MAX_FILES = 300
-_LARGE_JOB_BYTES = 200 << 20  # bytes in all: about five seconds on loopback, minutes elsewhere
-_MAX_META_BYTES = 1 << 20  # bytes of a meta.json that is one
+_LARGE_JOB_BYTES = 200 << 20  # total bytes: about five seconds on loopback, minutes elsewhere
+_MAX_META_BYTES = 1 << 20  # maximum bytes of a plausible meta.json
 _CONFIG_SUFFIXES = (".json", ".conf", ".yml", ".yaml", *(f"{e}.default" for e in (".json", ".conf", ".yml", ".yaml")))
 _JUNK_NAMES = (".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store")
 _MAX_NAMES_SHOWN = 4
@@ -49,15 +49,15 @@ class App:
     Attributes
     ----------
     name
-        The app, as the deploy map has it.
+        Name of the app in the deploy map.
     sites
-        Where it goes; ``@ALL`` for the server and all sites.
+        Sites it is deployed to; ``@ALL`` for the server and all sites.
     server_config, client_config
-        Whether its folder has the configuration of the server's part, and of the sites'.
+        True if its folder has the configuration of the server's part, and of the sites'.
     exists
-        Whether it has a folder with a ``config`` folder in it.
+        True if it has a folder with a ``config`` folder in it.
     custom
-        Whether it brings code of its own.
+        True if it contains custom code.
     """
 
     name: str
@@ -69,34 +69,34 @@ class App:
 
     @property
     def is_for_all_sites(self) -> bool:
-        """Whether it goes to the server and all sites."""
+        """True if it is deployed to the server and all sites."""
         return any(site.casefold() == ALL_SITES.casefold() for site in self.sites)
 
 
 @dataclass(frozen=True)
 class JobFolder:
-    """What was found in a job folder.
+    """Content of a job folder.
 
     Attributes
     ----------
     path, name
-        The folder; the job's name as its ``meta.json`` has it.
+        The folder; the job's name in its ``meta.json``.
     files
-        What will be sent, by path; the first of them when there are many.
+        Files that will be sent, by path; only the first of them if there are many.
     count, size, largest
-        How many files, their bytes in all, and the largest.
+        Number of files, their total bytes, and the size of the largest.
     apps
-        From the deploy map.
+        Apps in the deploy map.
     unused
-        Folders that look like apps and are deployed nowhere.
+        Folders that look like apps but are not deployed anywhere.
     min_clients
-        How many sites it needs; None when that is not said, or is no number.
+        Number of sites it needs; None if missing or not a number.
     mandatory
-        Sites it cannot do without.
+        Sites it requires.
     obstacle
-        Why it is no job that can be read; empty when it is one. Then the rest may be missing.
+        Reason it is not a readable job; empty if it is one. Otherwise the rest may be missing.
     meta_known
-        Whether the meta could be read here: only JSON can.
+        True if the meta could be read here: only JSON can.
     """
 
     path: str
@@ -114,20 +114,20 @@ class JobFolder:
     initial_problems: tuple[JobFolderProblem, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as what JSON can hold."""
+        """Return it as JSON-able data."""
         return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
 class JobFolderProblem:
-    """Something that is wrong with a job folder.
+    """A problem of a job folder.
 
     Attributes
     ----------
     severity
-        ``error``: the server will refuse it; ``warning``: it may not do what was meant.
+        ``error``: the server will reject it; ``warning``: it may not do what was intended.
     words
-        What it is, and what to do. Fit for a terminal.
+        Description of the problem, and what to do. Safe for a terminal.
     """
 
     severity: Severity
@@ -141,21 +141,21 @@ class JobFolderProblem:
 
 
 class _InvalidMeta(Exception):
-    """A part of the meta is none."""
+    """Part of meta.json is invalid."""
 
 
 def is_job_folder(folder: Path) -> bool:
-    """Return whether a folder looks like a job's."""
+    """Return True if a folder looks like a job folder."""
     return any((folder / name).is_file() for name in pack.META_FILES)
 
 
 def read_job_folder(folder: Path) -> JobFolder:
-    """Look at a job folder; nothing is written, and nothing in it is run.
+    """Read a job folder; nothing is written, and nothing in it is executed.
 
     Parameters
     ----------
     folder
-        The folder. What is wrong with it is told by the result.
+        The folder. Its problems are reported in the result.
     """
     path = str(folder)
     try:
@@ -200,14 +200,14 @@ def read_job_folder(folder: Path) -> JobFolder:
 
 
 def find_problems(folder: JobFolder, connected_sites: Collection[str] | None = None) -> tuple[JobFolderProblem, ...]:
-    """Return what is wrong with a job folder, errors first. Pure.
+    """Return the problems of a job folder, errors first. Pure.
 
     Parameters
     ----------
-    job
-        What was found in it.
-    connected
-        The names of the sites that are connected; None when that is not known.
+    folder
+        Its content.
+    connected_sites
+        The names of the connected sites; None if unknown.
     """
     if folder.obstacle:
         return (JobFolderProblem("error", folder.obstacle),)
@@ -252,7 +252,7 @@ def _read_deploy_map(meta: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, 
 
 
 def _parse_sites(app: str, targets: Any) -> Iterator[str]:
-    """The sites in any of the forms that FLARE takes: a name, a list, ``{"sites": [...]}``, a list with such."""
+    """Yield the sites in any form that FLARE accepts: a name, a list, ``{"sites": [...]}``, a list of such."""
     match targets:
         case str():
             yield targets

@@ -1,6 +1,6 @@
-"""A job folder signed and zipped without touching it, in bounded memory.
+"""Signing and zipping a job folder without modifying it, in bounded memory.
 
-Facts: ``lighter/utils.py:sign_folders`` and ``fuel/utils/zip_utils.py`` of nvflare 2.9.0.
+Source: ``lighter/utils.py:sign_folders`` and ``fuel/utils/zip_utils.py`` of nvflare 2.9.0.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _CHUNK_SIZE = 1 << 20
 
 
 def check_job_folder(folder: Path) -> None:
-    """Check what can be checked of a job before it is sent.
+    """Check as much of a job as possible before it is sent.
 
     Raises
     ------
     InvalidJobDefinition
-        The folder is missing, has no job in it, or has a symbolic link.
+        The folder is missing, contains no job, or has a symbolic link.
     """
     try:
         if folder.is_symlink():
@@ -50,7 +50,7 @@ def check_job_folder(folder: Path) -> None:
 
 
 def iter_files(folder: Path) -> Iterator[tuple[str, int]]:
-    """Return the files of a job folder that are sent: the path below it, with slashes, and the size in bytes."""
+    """Yield the files of a job folder to send: the path below it, with slashes, and the size in bytes."""
     for root, _, files in _walk(folder):
         for name in files:
             if name not in (SIGNATURES_FILE, SUBMITTER_FILE):
@@ -58,33 +58,33 @@ def iter_files(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def largest_file_size(folder: Path) -> int:
-    """Return how many bytes the largest file of a job folder has."""
+    """Return the size in bytes of the largest file of a job folder."""
     return max((size for _, size in iter_files(folder)), default=0)
 
 
 def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], None] | None = None) -> None:
-    """Write a zip of `folder` to `target`, with the signatures FLARE demands in every folder.
+    """Write a zip of `folder` to `target`, with the signatures FLARE requires in every folder.
 
-    The signatures exist only in the zip: nothing is written to the user's folder. What is signed is what is in the
-    zip, also if a file is changed meanwhile: that is found, and refused.
+    The signatures exist only in the zip: nothing is written to the user's folder. The signed content is always that
+    of the zip, even if a file is changed meanwhile: that is detected and rejected.
 
     Parameters
     ----------
     folder
         A job folder that has passed :func:`check_job_folder`.
     kit
-        Who signs.
+        The kit of the user who signs.
     target
         The zip to write.
     progress
-        Called with the number of bytes packed so far, at least once a MiB.
+        Called with the number of bytes packed so far, at least once per MiB.
 
     Raises
     ------
     InvalidJobDefinition
         Something in the folder was changed or removed while it was packed.
     DiskFull
-        The zip does not fit where it shall be.
+        The zip does not fit on the target's disk.
     """
     packed = 0
 
@@ -96,7 +96,7 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
             before = os.fstat(file.fileno())
             info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
             info.file_size, left = before.st_size, before.st_size
-            # The size decides whether the entry is one of zip64, so no more than that may follow.
+            # The size decides if the entry is zip64, so no more than that may follow.
             with archive.open(info, "w") as entry:
                 while left and (data := file.read(min(_CHUNK_SIZE, left))):
                     entry.write(data)

@@ -1,6 +1,6 @@
-"""A zip that came from a server, unpacked so that it can do no harm.
+"""Safe unpacking of a zip from a server.
 
-What comes is hostile until checked: all names are looked at before the first file is written, and no more is
+The content is untrusted until checked: all names are checked before the first file is written, and no more is
 written than was announced.
 """
 
@@ -27,15 +27,15 @@ MAX_EXPANSION_RATIO = 200
 EXPANSION_ALLOWANCE_BYTES = 64 << 20
 
 MAX_DEPTH = 100
-"""Folders in folders; who removes a tree may need a stack frame for each."""
+"""Nesting depth of folders; removing a tree may need a stack frame for each."""
 
 MAX_CENTRAL_DIRECTORY_BYTES = 32 << 20
-"""Bytes of an archive's list of members, which is held in memory: some hundred thousand members."""
+"""Size in bytes of an archive's list of members, which is held in memory: some hundred thousand members."""
 
 _DAMAGED_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 _IMPOSSIBLE_PATH_ERRNOS = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL})
 _CHUNK_SIZE = 1 << 20
-_LOCAL_HEADER_SIZE = 30  # bytes before a member's name and content, at least
+_LOCAL_HEADER_SIZE = 30  # minimum bytes before a member's name and content
 
 _DRIVE_PATTERN = re.compile(r"[A-Za-z]:")
 _CONTROL_CHARACTER_PATTERN = re.compile(r"[\x00-\x1f\x7f]")
@@ -45,7 +45,7 @@ _WINDOWS_RESERVED_PATTERN = re.compile(
 
 
 def unpack(archive: Path, folder: Path, progress: Callable[[], None] | None = None) -> None:
-    """Unpack a zip that came from a server into a new folder.
+    """Unpack a zip from a server into a new folder.
 
     Files get the modes of any new file of the user, whatever the archive says.
 
@@ -54,9 +54,9 @@ def unpack(archive: Path, folder: Path, progress: Callable[[], None] | None = No
     archive
         The zip.
     folder
-        The folder to make.
+        The folder to create.
     progress
-        Called at least once a MiB; what it raises ends the work.
+        Called at least once per MiB; an exception from it ends the unpacking.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def unpack(archive: Path, folder: Path, progress: Callable[[], None] | None = No
         It is damaged, or has a member that would land outside of `folder`, is a link, clashes with another one,
         or unpacks to far more than its size.
     DiskFull
-        What is in it does not fit on the disk.
+        The content does not fit on the disk.
     """
     try:
         with _BoundedReader(io.FileIO(archive)) as raw, zipfile.ZipFile(raw) as source:
@@ -98,7 +98,7 @@ def check_file_name(name: str) -> str:
     Raises
     ------
     InternalError
-        It has a path in it, or is hidden, empty or absurdly long.
+        It contains a path, or is hidden, empty or absurdly long.
     """
     plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._@+ -]{0,200}", name) and not name.endswith((".", " "))
     if not plain or _is_unsafe_on_this_os([name]):
@@ -107,7 +107,7 @@ def check_file_name(name: str) -> str:
 
 
 class _BoundedReader(io.BufferedReader):
-    """A zip file whose list of members is refused if it is absurdly long: it is read at a stroke, unlike the rest."""
+    """A zip file whose list of members is rejected if absurdly long: unlike the rest, it is read all at once."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_CENTRAL_DIRECTORY_BYTES:
@@ -157,7 +157,7 @@ def _check_bomb(name: str, members: list[zipfile.ZipInfo], end_offset: int, pack
     total = sum(m.file_size for m in members)
     if total > packed_size * MAX_EXPANSION_RATIO + EXPANSION_ALLOWANCE_BYTES:
         raise InternalError(f"{name} ({packed_size} bytes) would unpack to {total} bytes: refused as a bomb")
-    # Members that share their packed bytes: a small archive could so announce, truly, an enormous content.
+    # Members that share their packed bytes would let a small archive truthfully announce an enormous content.
     for member in sorted(members, key=lambda m: m.header_offset, reverse=True):
         if member.header_offset + _LOCAL_HEADER_SIZE + member.compress_size > end_offset:
             raise InternalError(f"{name} has members that overlap, {member.filename[:100]!r}: refused as a bomb")
@@ -165,12 +165,12 @@ def _check_bomb(name: str, members: list[zipfile.ZipInfo], end_offset: int, pack
 
 
 def _normalize_path(path: PurePosixPath) -> str:
-    # What a file system that ignores case, or the two ways to write an accent, takes for one name.
+    # Names that are the same to a file system which ignores case, or the two ways to write an accent.
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", str(path)).casefold())
 
 
 def _is_unsafe_on_this_os(parts: list[str] | tuple[str, ...], is_windows: bool = os.name == "nt") -> bool:
-    """Whether one of these names is a device, a stream or another file on this system."""
+    """Return True if one of these names is a device, a stream or another file on this system."""
     return is_windows and any(_WINDOWS_RESERVED_PATTERN.fullmatch(part) for part in parts)
 
 

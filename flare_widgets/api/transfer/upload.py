@@ -1,4 +1,4 @@
-"""Uploads and downloads over a link, driven from the caller's thread.
+"""Uploads and downloads over a connection, driven from the caller's thread.
 
 The I/O thread sends and receives one chunk at a time; reading and writing files happens here, so that a slow
 disk never delays another session, and an interrupt stops a transfer between two chunks.
@@ -24,15 +24,15 @@ from . import pack
 T = TypeVar("T")
 
 ProgressCallback = Callable[[int, int], Any]
-"""Called in the caller's thread with the bytes transferred so far and the total; the total is 0 where it is not known.
+"""Called in the caller's thread with the bytes transferred so far and the total; the total is 0 if unknown.
 
-It is called at least once a second, also when nothing moves. What returns False (not None) cancels the transfer.
+It is called at least once a second, even without progress. Returning False (not None) cancels the transfer.
 """
 
 CHUNK_TIMEOUTS_S = (30.0, 60.0, 120.0)
-"""Seconds to wait for the answer to a chunk; longer each time, since a slow link must not be asked ever more."""
+"""Seconds to wait for the answer to a chunk; longer each time, to avoid overloading a slow connection."""
 
-_NOTIFY_TIMEOUT_S = 1.0  # seconds to wait until what needs no answer is sent; the I/O thread finishes it
+_NOTIFY_TIMEOUT_S = 1.0  # seconds to wait until a best-effort message is sent; the I/O thread finishes it
 _PROGRESS_INTERVAL_S = 1.0  # seconds between two calls of a progress callback when nothing moves
 _SERVER_CHECK_BYTES_PER_S = (
     10 << 20
@@ -40,24 +40,24 @@ _SERVER_CHECK_BYTES_PER_S = (
 
 
 def notify_server(connection: Connection, channel: str, topic: str, message: dict[str, Any]) -> None:
-    """Tell the server what it need not know: nothing comes of it if the link is lost, or the server hangs."""
+    """Send a best-effort notification: no error is raised if the connection is lost or the server hangs."""
     with contextlib.suppress(FlareError, TimeoutError):
         loop.run(connection.post(channel, topic, message), _NOTIFY_TIMEOUT_S)
 
 
 class NotSubmitted(NoConnection):
-    """The link broke before the last chunk of a job was sent: there is no job, and it may be submitted again."""
+    """The connection broke before the last chunk of a job was sent: there is no job, and it may be submitted again."""
 
 
 class ProgressReporter:
-    """How far a transfer is, told to a progress callback that may cancel it.
+    """Reporter of a transfer's progress to a callback that may cancel it.
 
     Parameters
     ----------
     progress
         The callback, if there is one.
     cancel_message
-        What to tell who cancels.
+        Message of the error raised on cancellation.
     """
 
     def __init__(self, progress: ProgressCallback | None, cancel_message: str) -> None:
@@ -66,14 +66,14 @@ class ProgressReporter:
         self._last_reported = (0, 0)
 
     def report(self, done: int, total: int) -> None:
-        """Tell how far the transfer is.
+        """Report the progress of the transfer.
 
         Raises
         ------
         TransferCancelled
             The callback returned False.
         asyncio.CancelledError
-            Who awaits the transfer was cancelled.
+            The caller that awaits the transfer was cancelled.
         """
         self._last_reported = (done, total)
         if self._callback is not None and self._callback(done, total) is False:
@@ -81,11 +81,11 @@ class ProgressReporter:
         loop.check_cancelled()
 
     def tick(self) -> None:
-        """Tell the same again."""
+        """Report the same progress again."""
         self.report(*self._last_reported)
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the I/O thread and wait for it; who cancels need not wait for an answer."""
+        """Run a coroutine on the I/O thread and wait for it; cancelling need not wait for an answer."""
         future = loop.start(coroutine)
         try:
             while not concurrent.futures.wait([future], _PROGRESS_INTERVAL_S).done:
@@ -96,7 +96,7 @@ class ProgressReporter:
             raise
 
     def sleep(self, seconds: float) -> None:
-        """Wait; errors as in :meth:`tell`."""
+        """Wait; errors as in :meth:`report`."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.tick()
@@ -112,28 +112,28 @@ def upload_folder(
 ) -> hci.CommandReply:
     """Send a job folder, signed and zipped, as part of a command; return the command's reply.
 
-    The zip is a temporary file: what it is made of may be larger than memory, and the server wants to know the size
-    before the first byte.
+    The zip is a temporary file: its content may be larger than memory, and the server requires the size before the
+    first byte.
 
     Parameters
     ----------
-    link
-        The way to the server.
+    connection
+        The connection to the server.
     kit
-        Who signs the folder.
+        The kit of the user who signs the folder.
     folder
-        A job folder that has passed :func:`.packing.check_job_folder`.
+        A job folder that has passed :func:`.pack.check_job_folder`.
     command
         The HCI JSON of the command.
     progress
-        Told how far the upload is; while the folder is packed that is 0 of 0.
+        Called with the progress of the upload; 0 of 0 while the folder is packed.
 
     Raises
     ------
     NotSubmitted
-        The link broke before the last chunk was sent: the server has no job of it.
+        The connection broke before the last chunk was sent: the server has no job of it.
     NoConnection
-        It broke, or the server did not answer, after that: whether there is a job is not known.
+        It broke, or the server did not answer, after that: there may or may not be a job.
     TransferCancelled
         `progress` returned False.
     InvalidJobDefinition
@@ -154,7 +154,7 @@ def upload_folder(
 
 
 class _ChunkTimeout(NotSubmitted):
-    """A chunk was not answered, but the link may still work."""
+    """A chunk was not answered, but the connection may still work."""
 
 
 class _UploadAttempt:
