@@ -62,8 +62,8 @@ class JobHandleMethods(MonitorMethods, LogMethods, Generic[J]):
 
         Parameters
         ----------
-        Maximum number of jobs; all when None or 0.
-            How many at most; all when None or 0.
+        limit
+            Maximum number of jobs; all when None or 0.
         id_prefix, name_prefix
             Only jobs whose id or name begins with this prefix.
         reverse

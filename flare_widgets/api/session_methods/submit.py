@@ -41,7 +41,8 @@ class SubmitMethods(SessionCore):
         ----------
         upload
             Sends the folder.
-        The user's submit token; one is generated if not given and the server accepts one for this job.
+        token
+            The user's submit token; one is generated if not given and the server accepts one for this job.
         largest_file
             Size in bytes of the largest file of the job.
 

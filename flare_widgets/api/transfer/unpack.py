@@ -21,8 +21,8 @@ from ...errors import InternalError
 from . import disk_full
 
 MAX_EXPANSION_RATIO = 200
-"""How many times its packed size (plus `EXPANSION_ALLOWANCE_BYTES`) a result may unpack to; job results rarely "
-"exceed 20."""
+"""Maximum ratio of a result's unpacked size to its packed size (plus `EXPANSION_ALLOWANCE_BYTES`); job results rarely
+exceed 20."""
 
 EXPANSION_ALLOWANCE_BYTES = 64 << 20
 
