@@ -97,7 +97,7 @@ def test_a_zombie_is_one_that_stays_so() -> None:
     once = apply_system_updates(EMPTY, [connected("a"), JobListReport(listed, T)])
     assert problems(once, T + 10) == []  # it may have been starting, or ending, when it was listed
     twice = apply_system_updates(once, [connected("a", at=T + 20), JobListReport(listed, T + 20)])
-    assert [words[:33] for words in problems(twice, T + 20)] == ["the server still lists job hello j"]
+    assert [words[:34] for words in problems(twice, T + 20)] == ["the server still lists job hello j"]
     assert apply_system_updates(twice, [JobListReport((), T + 30)]).zombies == ()
     assert apply_system_updates(twice, [connected("a", jobs=("j1",))]).zombies == ()
 
