@@ -8,22 +8,24 @@ messages that say what to do next.
 
     FlareError
     ├── ConfigError                    the startup kit cannot be used
-        │   └── InvalidCertChain           its certificates are expired, foreign, or do not match the key
-        ├── NoConnection                   nothing answers at the server's address (also a ConnectionError)
-        │   ├── ServerIdentityError        something answers, but it is not the kit's server
-        │   └── OutcomeUnknown             a command was sent and its answer lost: it may or may not have run
+    │   └── InvalidCertChain           its certificates are expired, foreign, or do not match the key
+    ├── NoConnection                   nothing answers at the server's address (also a ConnectionError)
+    │   ├── ServerIdentityError        something answers, but it is not the kit's server
+    │   └── OutcomeUnknown             a command was sent and its answer lost: it may or may not have run
     ├── FLCommunicationError           the server refused to register this client (wrong project, ...)
-        ├── ProtocolError                  the peer does not speak FLARE, or not a version we know
+    ├── ProtocolError                  the peer does not speak FLARE, or not a version we know
     ├── SessionClosed
     │   └── SessionExpired
     ├── AuthenticationError, AuthorizationError
-        ├── ReadOnlySession                the session is read-only, and the command would change something
+    ├── ReadOnlySession                the session is read-only, and the command would change something
     ├── InvalidArgumentError, InvalidJobDefinition, InvalidTarget
     ├── SubmitTokenConflict, SubmitTokenJobDeleted
     ├── JobNotFound, JobNotRunning, JobNotDone, JobTimeout
     ├── NoClientsAvailable, ClientsStillRunning, NoReply
-        ├── TransferCancelled              an upload or download was cancelled by its progress callback
-        ├── DiskFull                       no space left for packing or downloading (also an OSError)
+    ├── TransferCancelled              an upload or download was cancelled by its progress callback
+    ├── DiskFull                       no space left for packing or downloading (also an OSError)
+    ├── FederationError                a local federation failed (:mod:`flare_widgets.federation`)
+    ├── CellError, RecipeError         a cell or recipe cannot become a job (:mod:`flare_widgets.authoring`)
     ├── InternalError
     └── CommandError
 """

@@ -20,7 +20,6 @@ from ..errors import (
     NoConnection,
     ReadOnlySession,
 )
-from ..federation import FederationError
 from ..options import add_options
 from . import federation, jobs, kits, notebooks
 from .command import CliCommand, ExitCode, print_error
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has closed the pipe
         sys.stdout = None  # else Python prints an error at exit
         return ExitCode.DONE
-    except (FlareError, FederationError, ValueError, OSError) as e:
+    except (FlareError, ValueError, OSError) as e:
         print_error(" ".join(str(e).split()) or type(e).__name__)
         return exit_code_for(e)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..errors import FlareError
 
-class FederationError(RuntimeError):
+
+class FederationError(FlareError, RuntimeError):
     """The local federation could not be started, or is not in the requested state.
 
     The message is meant for the user: it names the process that failed, its last output, and where to read the rest.

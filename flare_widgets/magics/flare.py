@@ -13,14 +13,13 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..config import FlareWidgets
 from ..errors import FlareError
-from ..federation import FederationError
 from .cell import run_cell
 from .parsing import format_verb_list, parse_line
 from .state import MagicsState
 from .verbs import GROUPS, VERBS
 
 #: Errors for which the arguments, the server or this machine are to blame, not the verb.
-USER_ERRORS = (FlareError, FederationError, traitlets.TraitError, ValueError, SyntaxError, OSError)
+USER_ERRORS = (FlareError, traitlets.TraitError, ValueError, SyntaxError, OSError)
 
 
 @magics_class

@@ -205,3 +205,17 @@ def test_every_name_of_the_front_door_is_there() -> None:
             assert getattr(module, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         flare_widgets.nothing  # noqa: B018
+
+
+def test_every_error_is_a_flare_error() -> None:
+    """The docs promise one base for whatever the package raises under a name of its own."""
+    from flare_widgets import authoring, errors, federation
+
+    for module in (errors, federation, authoring):
+        for name, value in vars(module).items():
+            if (
+                isinstance(value, type)
+                and issubclass(value, Exception)
+                and value.__module__.startswith("flare_widgets")
+            ):
+                assert issubclass(value, errors.FlareError), name
