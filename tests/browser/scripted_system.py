@@ -51,14 +51,14 @@ class ScriptedSystem:
     def pause(self) -> None:
         self.looked_at.append(False)
 
-    def ask_details(self) -> None:
+    def request_details(self) -> None:
         self.details += 1
         sites = tuple(
             replace(s, version="2.9.0", resources='{"gpu": 2, "memory": "64 GiB"}') for s in self.snapshot.sites
         )
         self.say(version="2.9.0", resources="unlimited", sites=sites, details_at=time.time(), wait=False)
 
-    def look_again(self) -> None:
+    def refresh(self) -> None:
         pass
 
     def stop(self) -> None:

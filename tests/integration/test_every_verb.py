@@ -186,7 +186,7 @@ def test_waiting_ends_in_time_or_by_an_interrupt_and_the_session_goes_on(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flare_widgets.magics.progress.Progress.say", interrupt)
+    monkeypatch.setattr("flare_widgets.magics.progress.ProgressLine.update", interrupt)
     assert refused(shell, f"wait {running}").startswith("stopped waiting; the job is still running")
     monkeypatch.undo()
     assert flare(shell, f"meta {running}")["status"] == "RUNNING"

@@ -37,7 +37,7 @@ def test_without_tls_only_who_asks_for_it_gets_in(
     with bare_server(tmp_path / "federation", secured_by("clear"), scheme=scheme) as kit:
         with pytest.raises(ConfigError, match="new_insecure_session"):
             connect(kit)
-        with caplog.filter_by_level(logging.WARNING, "flare_widgets"):
+        with caplog.at_level(logging.WARNING, "flare_widgets"):
             talk(kit, allow_clear=True)
         assert ["without TLS" in record.getMessage() for record in caplog.records] == [True]
         with new_insecure_session(kit) as session:
