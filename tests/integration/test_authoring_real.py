@@ -206,7 +206,7 @@ def test_what_cannot_work_is_one_line_and_nothing_is_sent(
 def test_without_a_session_only_a_dry_run_works(shell: InteractiveShell) -> None:
     with capture_output():
         shell.run_line_magic("flare", "close")
-    with pytest.raises(UsageError, match="no session"):
+    with pytest.raises(UsageError, match="not connected"):
         cell(shell, "--model [0]", NUMPY)
     assert (cell(shell, "--model [0] --dry-run", NUMPY) / "meta.json").is_file()
 

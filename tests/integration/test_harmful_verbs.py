@@ -94,5 +94,5 @@ def test_they_do_what_they_say(shell: InteractiveShell, tmp_path: Path) -> None:
     assert "No site is connected" in said(shell, "%flare sites")
     flare(shell, "shutdown server --yes")
     assert flare(shell, "sessions") == []
-    with pytest.raises(UsageError, match="there is no session"):
+    with pytest.raises(UsageError, match="not connected"):
         flare(shell, "status")

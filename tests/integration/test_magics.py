@@ -60,7 +60,7 @@ def test_connect_status_jobs_close(shell: InteractiveShell, federation: LocalFed
     assert flare(shell, "jobs") == session.list_jobs(reverse=True)
     assert flare(shell, "close") is session
     assert session.closed
-    with pytest.raises(UsageError, match="no session"):
+    with pytest.raises(UsageError, match="not connected"):
         flare(shell, "jobs")
 
 
@@ -174,7 +174,7 @@ def test_up_and_down(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytes
             flare(shell, "up")
         assert flare(shell, "down") is federation
         assert not federation.running
-        with pytest.raises(UsageError, match="no session"):
+        with pytest.raises(UsageError, match="not connected"):
             flare(shell, "status")
         assert not [p for p in psutil.process_iter() if str(federation.folder) in _words(p)]
     finally:
