@@ -261,7 +261,7 @@ def test_compares_jobs_below(bench, table, pictures):
     expect(compared.locator(".flw-legend-item")).to_have_count(3)
     expect(compared.locator("tbody tr").nth(0)).to_contain_text("cifar10-fedavg")
     expect(compared.locator("tbody tr").nth(0)).to_contain_text("0.860 (round 10)")
-    expect(compared).to_contain_text("They differ in: rounds.")
+    expect(compared).to_contain_text("Differences: rounds")
     bench.screenshot(bench.cell(1), pictures and pictures / "compare-light.png")
     compared.get_by_label("metric", exact=True).select_option("val_loss")
     expect(compared).to_contain_text("by round (lower is better)")
@@ -276,7 +276,7 @@ def test_compares_jobs_below(bench, table, pictures):
     bench.run_code("view.make_static()")
     static = bench.outputs(1).locator(".flw-compare")
     expect(static.locator("figure svg.flw-chart-picture")).to_have_count(2)
-    expect(static.locator("figure").first).to_contain_text("accuracy over the rounds; more is better")
+    expect(static.locator("figure").first).to_contain_text("accuracy by round (higher is better)")
     bench.screenshot(bench.cell(1), pictures and pictures / "compare-static.png")
     assert serious(static) == []
 

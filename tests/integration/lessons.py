@@ -109,7 +109,7 @@ PROMISES = {
             # By accuracy it is as good as the others, by its loss it gets worse.
             "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-passes +loss"),
         },
-        charts=("loss over the rounds; less is better", "accuracy over the rounds; more is better"),
+        charts=("loss by round (lower is better)", "accuracy by round (higher is better)"),
     ),
 }
 """By the lesson's name."""

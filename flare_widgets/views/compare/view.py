@@ -174,13 +174,13 @@ def _render_chart(comparison: Comparison, metric: str) -> Markup:
         for job in comparison.jobs
     ]
     best = comparison.best(metric)
-    better = "less" if metric in comparison.lower_is_better else "more"
-    title = f"{metric} over the rounds; {better} is better"
+    better = "lower" if metric in comparison.lower_is_better else "higher"
+    title = f"{metric} by round ({better} is better)"
     return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.ChartMark(*best, "best"))
 
 
 def _notes(comparison: Comparison) -> list[str]:
     notes = [f"{job.label}: {job.trouble}" for job in comparison.jobs if job.trouble]
     if comparison.differences:
-        notes.append(f"They differ in: {', '.join(comparison.differences)}.")
+        notes.append(f"Differences: {', '.join(comparison.differences)}")
     return notes
