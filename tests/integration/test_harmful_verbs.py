@@ -39,7 +39,7 @@ def connected(shell: InteractiveShell) -> set[str]:
 
 
 def heard(shell: InteractiveShell) -> dict[str, float]:
-    """When the server last seen each site."""
+    """Return the time of each site's last heartbeat."""
     return {client.name: client.last_connect_time for client in flare(shell, "status").client_info}
 
 

@@ -61,7 +61,7 @@ def status(state: MagicsState) -> SystemStatus:
     option("--env", action="store_true", help="ask each site where and how it runs"),
 )
 def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
-    """List the sites that are connected, and when the server last seen each.
+    """List the connected sites, and when the server last saw each.
 
     Examples:
         %flare sites
