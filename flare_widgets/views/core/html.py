@@ -124,7 +124,7 @@ def _headline_facts(snapshot: JobSnapshot, now: float) -> list[str]:
     if elapsed is None:
         facts = ["no run time known" if snapshot.ended else "not running yet"]
     else:
-        facts = [f"ran {format_duration(elapsed)}" if snapshot.ended else f"{format_duration(elapsed)} elapsed"]
+        facts = [f"took {format_duration(elapsed)}" if snapshot.ended else f"{format_duration(elapsed)} elapsed"]
     if snapshot.submitter:
         facts.append(f"submitted by {sanitize(snapshot.submitter)}")
     if snapshot.study:
