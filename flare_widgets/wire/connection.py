@@ -25,10 +25,13 @@ log = logging.getLogger("flare_widgets.wire")
 
 _NOT_READY_CODES = frozenset({"comm_error", "target_unreachable", "service_unavailable"})
 _CHALLENGE_RETRY_DELAY_S = 0.1  # seconds before retrying the challenge on a server that is still starting
-_MIN_CHALLENGE_TIMEOUT_S, _MAX_CHALLENGE_TIMEOUT_S = (
-    0.5,
-    8.0,
-)  # seconds to wait for the answer to a challenge, at first and at most
+# Seconds to wait for the answer to a challenge, at first and at most.
+_MIN_CHALLENGE_TIMEOUT_S = 0.5
+_MAX_CHALLENGE_TIMEOUT_S = 8.0
+# FLARE's server listens a moment before it knows that it is in secure mode, and refuses every challenge until then
+# (nvflare 2.9, private/fed/app/server/server_train.py: the admin server starts before SECURE_MODE is set).
+_STARTUP_REFUSAL = "unauthenticated"
+_STARTUP_GRACE_S = 5.0
 _LOGOUT_TIMEOUT_S = 2.0
 _POLL_INTERVAL_S = 0.05  # seconds between two checks for an answer to a probe
 
@@ -242,6 +245,7 @@ class Connection:
     async def challenge(self) -> str:
         """Have the server prove its identity; return its nonce, which we must sign."""
         kit = self._kit
+        refusals_end = time.monotonic() + _STARTUP_GRACE_S
         for attempt in itertools.count():
             nonce = str(uuid.uuid4())
             headers = login.challenge_headers(kit, nonce)
@@ -255,10 +259,10 @@ class Connection:
                 continue
             if reply.code == cells.OK:
                 break
-            if reply.code not in _NOT_READY_CODES:
-                raise FLCommunicationError(
-                    f"the server at {kit.address} refused the challenge: {sanitize_lines(reply.code, 100)}"
-                )
+            starting = reply.code == _STARTUP_REFUSAL and time.monotonic() < refusals_end
+            if reply.code not in _NOT_READY_CODES and not starting:
+                reason = ": ".join(sanitize_lines(part, 100) for part in (reply.code, reply.error) if part)
+                raise FLCommunicationError(f"the server at {kit.address} refused the challenge: {reason}")
             await asyncio.sleep(_CHALLENGE_RETRY_DELAY_S)
         return login.read_challenge(kit, nonce, reply)
 

@@ -356,7 +356,7 @@ def test_it_does_not_answer_the_challenge(kit: Path, server: FlareServer) -> Non
     assert "did not answer the challenge" in str(error)
 
 
-@pytest.mark.parametrize("code", ["comm_error", "target_unreachable", "service_unavailable"])
+@pytest.mark.parametrize("code", ["comm_error", "target_unreachable", "service_unavailable", "unauthenticated"])
 def test_it_is_not_ready_yet(kit: Path, server: FlareServer, code: str) -> None:
     answers = iter([code, code])
     server.challenge = lambda answer: next(answers, answer)
@@ -367,12 +367,14 @@ def test_it_is_not_ready_yet(kit: Path, server: FlareServer, code: str) -> None:
     assert [h["cn__topic"] for h in server.heard].count("challenge") == 3
 
 
-def test_it_refuses_the_challenge(kit: Path, server: FlareServer) -> None:
-    server.challenge = lambda answer: "authentication_error"
+@pytest.mark.parametrize("code", ["authentication_error", "unauthenticated"])
+def test_it_refuses_the_challenge(kit: Path, server: FlareServer, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flare_widgets.wire.connection._STARTUP_GRACE_S", 0.2)
+    server.challenge = lambda answer: code
     with server.running() as port:
         error, _ = refused(kit, port)
     assert type(error) is FLCommunicationError
-    assert "refused the challenge: authentication_error" in str(error)
+    assert f"refused the challenge: {code}" in str(error)
 
 
 def test_it_refuses_to_register_us(kit: Path, server: FlareServer) -> None:
