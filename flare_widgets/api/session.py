@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import logging
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -24,10 +25,13 @@ from ..errors import (
     ConfigError,
     FlareError,
     FLCommunicationError,
+    InvalidArgumentError,
+    InvalidArgumentType,
     NoConnection,
     OutcomeUnknown,
     ReadOnlySession,
     SessionClosed,
+    error_context,
 )
 from ..formatting.text import sanitize
 from ..kit import StartupKit
@@ -53,6 +57,19 @@ _CLOSE_TIMEOUT_S = 0.05  # seconds close() waits for the farewell; the I/O threa
 _EXIT_TIMEOUT_S = 0.1  # the same at the end of the process, when the I/O thread ends too
 
 
+def _explain_errors(
+    send: Callable[[Session, Command[Any]], Coroutine[Any, Any, T]],
+) -> Callable[[Session, Command[Any]], Coroutine[Any, Any, T]]:
+    """Have the errors of a method that sends a command say which one, and to whom."""
+
+    @functools.wraps(send)
+    async def explained(session: Session, command: Command[Any]) -> T:
+        with command.error_context(session.kit.address):
+            return await send(session, command)
+
+    return explained
+
+
 class Session(SyncSessionCore, SessionMethods[Job]):
     """A session of one user with one server. Made by :func:`.new_secure_session` or :func:`flare_widgets.connect`.
 
@@ -73,7 +90,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
     ------
     ConfigError, InvalidCertChain
         The startup kit cannot be used.
-    ValueError
+    InvalidArgumentError
         The study's name is not permitted.
     """
 
@@ -92,22 +109,22 @@ class Session(SyncSessionCore, SessionMethods[Job]):
         study: str = "default",
     ) -> None:
         if not isinstance(study, str) or not commands.STUDY_NAME_PATTERN.fullmatch(study):
-            raise ValueError(
-                f"study name {study!r} contains unsupported characters. "
-                "Use only lowercase letters, numbers, underscores, and hyphens"
+            raise InvalidArgumentError(
+                f"study name {study!r} contains unsupported characters",
+                next_step="Use only lowercase letters, numbers, underscores, and hyphens",
             )
         self._kit = StartupKit.load(startup_path)
         if username and username != self.kit.username and self.kit.uid_source != "cert":
             raise FLCommunicationError(
-                f"the startup kit {self.kit.root} belongs to {self.kit.username}, not to {username}. "
-                "Give that name, or the other user's kit"
+                f"the startup kit {self.kit.root} belongs to {self.kit.username}, not to {username}",
+                next_step="Give that name, or the other user's kit",
             )
         if self.kit.connection_security == "clear":
             if secure_mode:
                 raise ConfigError(
-                    f"the startup kit {self.kit.root} asks for a connection without TLS (connection_security 'clear'), "
-                    "in which others can read along and act as you. If that is what you want: new_insecure_session, "
-                    "or connect(kit, allow_clear=True)"
+                    f"the startup kit {self.kit.root} asks for a connection without TLS "
+                    "(connection_security 'clear'), in which others can read along and act as you",
+                    next_step="If that is what you want: new_insecure_session, or connect(kit, allow_clear=True)",
                 )
             log.warning("the connection to %s is without TLS: others can read along and act as you", self.kit.address)
         self.debug = debug
@@ -213,9 +230,10 @@ class Session(SyncSessionCore, SessionMethods[Job]):
             See the exceptions themselves.
         """
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
-            raise ValueError(f"timeout must be a number > 0 but got {timeout!r}")
+            raise InvalidArgumentError(f"timeout must be a number > 0 but got {timeout!r}")
         self._check_process()
-        loop.run(self._connection.open(timeout))
+        with error_context(address=self.kit.address):
+            loop.run(self._connection.open(timeout))
 
     def close(self) -> None:
         """Log out, close, and clear the user's key and tokens.
@@ -239,9 +257,9 @@ class Session(SyncSessionCore, SessionMethods[Job]):
             Seconds, more than 0.
         """
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"timeout must be a number but got {type(value).__name__}")
+            raise InvalidArgumentType(f"timeout must be a number but got {type(value).__name__}")
         if value <= 0:
-            raise ValueError(f"timeout must be > 0 but got {value}")
+            raise InvalidArgumentError(f"timeout must be > 0 but got {value}")
         self._timeout = float(value)
 
     def unset_timeout(self) -> None:
@@ -285,20 +303,23 @@ class Session(SyncSessionCore, SessionMethods[Job]):
     def _check_writable(self, what: str) -> None:
         if self.read_only:
             raise ReadOnlySession(
-                f"{sanitize(what)} may change something, and this session only reads: set its read_only to False "
-                "(in a notebook, %config FlareWidgets.read_only = False) to permit it"
+                f"{sanitize(what)} may change something, and this session only reads",
+                command=what,
+                next_step="Set its read_only to False to permit it",
             )
 
     def _command_timeout(self) -> float | None:
         return self._timeout
 
+    @_explain_errors
     async def _send_command(self, command: Command[T]) -> T:
         return command.parse_reply((await self._send_with_retry(command))[1])
 
+    @_explain_errors
     async def _send_with_retry(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
         """Send a command, retrying if needed and permitted; return the connection used and the answer."""
         if command.effect is not Effect.READ:
-            self._check_writable(command.line.split(" ", 1)[0])
+            self._check_writable(command.name)
         timeout = self._timeout or COMMAND_TIMEOUT_S
         deadline = time.monotonic() + timeout
         logged_in_again = False
@@ -344,7 +365,8 @@ class Session(SyncSessionCore, SessionMethods[Job]):
 
     def _open_connection(self, timeout: float | None = None) -> Connection:
         self._check_process()
-        return loop.run(self._connection.open(timeout or self._timeout or COMMAND_TIMEOUT_S, wait_for_ready=False))
+        with error_context(address=self.kit.address):
+            return loop.run(self._connection.open(timeout or self._timeout or COMMAND_TIMEOUT_S, wait_for_ready=False))
 
     def _log_in_again(self, link: Connection) -> None:
         async def renew() -> None:
@@ -354,12 +376,15 @@ class Session(SyncSessionCore, SessionMethods[Job]):
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
-            raise SessionClosed("this session belongs to the process that forked this one; open a new one here")
+            raise SessionClosed(
+                "this session belongs to the process that forked this one", next_step="Open a new one here"
+            )
 
 
 def _outcome_unknown(command: Command[Any], error: NoConnection) -> OutcomeUnknown:
-    verb = command.line.split(" ", 1)[0]
-    return OutcomeUnknown(f"{error}. Whether '{verb}' was done is not known. {command.recovery_hint}")
+    return OutcomeUnknown(
+        f"{error.description}. It is not known if '{command.name}' was done", next_step=command.recovery_hint
+    )
 
 
 def _close_connection(connection: ReconnectingConnection, pid: int, timeout: float) -> None:

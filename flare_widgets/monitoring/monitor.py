@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..api.session import Session
-from ..errors import AuthorizationError, FlareError, JobNotFound, NoConnection, SessionClosed
+from ..errors import AuthorizationError, FlareError, InvalidArgumentError, JobNotFound, NoConnection, SessionClosed
 from .callbacks import CallbackPool
 from .diagnosis import stall_check
 from .diagnosis.final_fetch import FinalFetch
@@ -59,7 +59,7 @@ class Monitor:
 
     def __init__(self, session: Session, poll_interval: float | None = None) -> None:
         if poll_interval is not None and poll_interval <= 0:
-            raise ValueError("poll_interval must be > 0")
+            raise InvalidArgumentError("poll_interval must be > 0")
         self.session = session
         self.poll_interval = poll_interval
         self._jobs: dict[str, WatchedJob] = {}

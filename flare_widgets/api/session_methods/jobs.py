@@ -122,7 +122,8 @@ class JobMethods(SubmitMethods):
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
         pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
-        return command.parse_reply(self._upload(command.line, submit_token, folder, progress))
+        with command.error_context(self.kit.address):
+            return command.parse_reply(self._upload(command.line, submit_token, folder, progress))
 
     @dual_method
     async def clone_job(self, job_id: str) -> str:
@@ -263,11 +264,11 @@ class JobMethods(SubmitMethods):
         progress: transfer.ProgressCallback | None,
     ) -> str:
         """Request files and download them into a new folder, `name` in `into`."""
-        return str(
-            download.download_files(
-                *self._request_offer(command), name, parent_folder, progress, lambda: self._request_offer(command)
+        with command.error_context(self.kit.address):
+            offer = self._request_offer(command)
+            return str(
+                download.download_files(*offer, name, parent_folder, progress, lambda: self._request_offer(command))
             )
-        )
 
     def _request_offer(self, command: Command[list[RemoteFile]]) -> tuple[Connection, list[RemoteFile]]:
         """Request an offer of files; return the connection to fetch them over, and the files."""

@@ -97,12 +97,14 @@ class SubmitMethods(SessionCore):
             if found is not None:
                 log.info("the submission had reached the server: job %s", found)
                 return hci.CommandReply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
+        assert trouble is not None
         find_out = (
-            f"list_jobs(submit_token='{token}') has the job if so; or submit the same folder again with that "
+            f"Look for it with list_jobs(submit_token='{token}'), or submit the same folder again with that "
             "submit_token: the server takes it once"
         )
         raise OutcomeUnknown(
-            f"{trouble}. Whether the job was submitted is not known. {find_out if safe else commands.FIND_JOB_HINT}"
+            f"{trouble.description}. It is not known if the job was submitted",
+            next_step=find_out if safe else commands.FIND_JOB_HINT,
         )
 
     def _find_submitted_job(self, token: str | None) -> str | None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from ...errors import InvalidArgumentType
 from ...wire import loop
 from ..dual import AsyncMixin, SyncMixin
 from .core import SessionCore
@@ -30,7 +31,7 @@ class SyncSessionCore(SyncMixin, SessionCore):
     async def _resolve_result(self, result: Any) -> Any:
         if inspect.iscoroutine(result):
             result.close()
-            raise TypeError(
+            raise InvalidArgumentType(
                 "the callback is a coroutine function, which only an asynchronous session awaits: "
                 "use session.aio, or connect_async"
             )

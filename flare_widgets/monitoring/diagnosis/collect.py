@@ -76,7 +76,7 @@ def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
     >>> failure = diagnose(collect_evidence(session, session.get_job_meta(job_id)))
     >>> print(failure)
     site-2 failed in round 2, in train.py line 11: ValueError: shapes (10,) and (12,) not aligned
-    Correct train.py line 11 and submit the job again (%flare submit).
+    Correct train.py line 11 and submit the job again.
     """
     return _Collector(session, dict(meta)).collect()
 

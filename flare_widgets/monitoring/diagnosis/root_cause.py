@@ -10,7 +10,7 @@ from ...formatting.text import sanitize
 from ..logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
-from .next_steps import suggest_next_step
+from .next_steps import recommend_next_step
 from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
 from .server_blame import find_blamed_sites
 from .site_failure import build_failure, diagnose_site
@@ -44,13 +44,13 @@ def diagnose(evidence: Evidence) -> Failure | None:
     ... except InvalidJobDefinition as e:
     ...     print(diagnose(Evidence(refusal=str(e))))
     The job was refused, nothing was started: deploy_map is empty for job hello
-    Correct what it says and submit the job again (%flare submit).
+    Correct what it says and submit the job again.
     """
     failure = _diagnose(evidence)
     if failure is None:
         return None
     failure = dataclasses.replace(failure, missing=_relevant_missing(failure, evidence))
-    return failure if failure.next_step else dataclasses.replace(failure, next_step=suggest_next_step(failure))
+    return failure if failure.next_step else recommend_next_step(failure)
 
 
 def _relevant_missing(failure: Failure, evidence: Evidence) -> tuple[str, ...]:

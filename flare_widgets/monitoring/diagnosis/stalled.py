@@ -11,7 +11,7 @@ from ...formatting.text import sanitize
 from ..logs.records import MAX_SHOWN_CHARS
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
-from .next_steps import suggest_next_step
+from .next_steps import recommend_next_step
 from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
 from .site_failure import diagnose_site
 
@@ -50,8 +50,12 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
     if settled and evidence.idle and clues.is_still_running:
         site = next((site for site in evidence.idle if clues.find_exception(site)), "")
         if failure := diagnose_site(clues, site):
-            end = "End the job with %flare abort: FLARE does not notice, and waits for ever."
-            return replace(failure, next_step=f"{end} {suggest_next_step(failure)}")
+            failure = recommend_next_step(failure)
+            return replace(
+                failure,
+                next_step=f"Abort the job: FLARE does not notice, and waits for ever. {failure.next_step}",
+                next_methods=("abort_job", *failure.next_methods),
+            )
         names = join_names(evidence.idle)
         more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
         return Failure(
@@ -62,7 +66,8 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
             round=clues.round,
             log=clues.tail(evidence.idle[0]),
             log_of=sanitize(evidence.idle[0]) if clues.tail(evidence.idle[0]) else "",
-            next_step="End it with %flare abort, and submit the same job once more with %flare clone.",
+            next_step="Abort it, and submit the same job once more.",
+            next_methods=("abort_job", "clone_job"),
         )
     return None
 

@@ -24,6 +24,7 @@ from ...monitoring.job.format import (
     zombie_note,
 )
 from ...monitoring.job.snapshot import JobSnapshot, MatrixCell
+from ..core.hints import explain_next_step
 
 MAX_ROUNDS = 24
 """The most rounds in the matrix: the last ones."""
@@ -314,7 +315,7 @@ def _build_failure_card(failure: Failure) -> FailureCard:
         sanitize(failure.sentence, _MAX_SENTENCE_CHARS),
         place,
         sanitize(failure.code, _MAX_LINE_CHARS),
-        sanitize(failure.next_step, _MAX_SENTENCE_CHARS),
+        sanitize(explain_next_step(failure), _MAX_SENTENCE_CHARS),
         tuple(sanitize(sentence, _MAX_SENTENCE_CHARS) for sentence in failure.missing[:_MAX_MISSING]),
         f"last {lines} of the log of {whose}" if log else "",
         log,
