@@ -101,7 +101,7 @@ class FlareError(Exception):
 
     @property
     def description(self) -> str:
-        """What happened, without the next step."""
+        """The failure itself, without the next step."""
         return Exception.__str__(self)
 
     def add_context(self, **context: str | None) -> None:

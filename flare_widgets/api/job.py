@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 from . import commands, job_table
 from .commands import LOG_FILE
 from .dual import AsyncMixin, SyncMixin, dual_method, dual_property
-from .models import TargetType, is_terminal
+from .job_status import has_ended
+from .models import TargetType
 from .session_methods import JobHandleMethods, JobMethods, LogMethods, MonitorMethods
 from .session_methods.monitor import check_poll_interval, read_status
 from .transfer.upload import ProgressCallback
@@ -240,7 +241,7 @@ class JobHandle(abc.ABC, Generic[J]):
             if status != last:
                 last = status
                 yield meta
-            if is_terminal(status):
+            if has_ended(status):
                 return
             await session._sleep(poll_interval)
 

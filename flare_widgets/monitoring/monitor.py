@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..api.job_status import JobStatus
 from ..api.session import Session
 from ..errors import AuthorizationError, FlareError, InvalidArgumentError, JobNotFound, NoConnection, SessionClosed
 from .callbacks import CallbackPool
@@ -254,7 +255,7 @@ class Monitor:
         if not job.active_watches or (job.snapshot.ended and not job.needs_meta):
             return []
         names = [] if job in self._batch_poll.jobs else ["status"]
-        if job.needs_details and job.snapshot.status == "RUNNING":
+        if job.needs_details and job.snapshot.status == JobStatus.RUNNING:
             if job.log_tail.is_readable:
                 names.append("rounds")
             else:
@@ -262,7 +263,7 @@ class Monitor:
         return names
 
     def _should_poll_system(self) -> bool:
-        return any(job.needs_details and job.snapshot.status == "RUNNING" for job in list(self._jobs.values()))
+        return any(job.needs_details and job.snapshot.status == JobStatus.RUNNING for job in list(self._jobs.values()))
 
     def _start_due_polls(self, jobs: Iterable[WatchedJob]) -> None:
         now = time.monotonic()
@@ -389,7 +390,7 @@ class Monitor:
         if not self._job_list.watches:
             return
         news = self._job_list.run_once(self._paused, self._clock_offset, self._disconnect_reason)
-        seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
+        seen = (job.snapshot for job in jobs if job.snapshot.status == JobStatus.RUNNING)
         rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
         if self._job_list.update_rounds(rounds) or news:
             for watch in list(self._job_list.watches):

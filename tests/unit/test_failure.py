@@ -103,7 +103,7 @@ def test_a_site_that_forgot_the_job() -> None:
         f"site-1 no longer runs the job (probably restarted in round {failure.round + 1}), and FLARE does not notice: "
         "the job may wait for ever"
     )
-    assert failure.next_methods == ("get_system_info", "abort_job", "submit_job")
+    assert failure.next_methods == ("abort_job", "clone_job")
     # Just after its start, a site may not run it yet.
     evidence = recorded("site-restarted")
     assert evidence.at is not None
@@ -241,7 +241,7 @@ def test_a_job_that_waits_for_sites_that_have_failed() -> None:
     assert recorded("client-package-2.7").meta["status"] == "RUNNING"
     assert failure.sentence == SENTENCES["client-package"][-1]
     assert failure.next_step.startswith("Abort the job: FLARE does not notice, and waits for ever.")
-    assert failure.next_methods == ("abort_job", "submit_job")
+    assert failure.next_methods == ("abort_job", "clone_job")
 
 
 def test_several_sites_that_fail_alike_are_named_together() -> None:

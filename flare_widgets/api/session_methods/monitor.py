@@ -10,7 +10,8 @@ from typing import Any
 from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
 from .. import commands
 from ..dual import dual_method
-from ..models import MonitorReturnCode, is_terminal
+from ..job_status import has_ended
+from ..models import MonitorReturnCode
 from .jobs import JobMethods
 
 log = logging.getLogger("flare_widgets.api")
@@ -166,7 +167,7 @@ class MonitorMethods(JobMethods):
                 return MonitorReturnCode.TIMEOUT, None
             if on_poll is not None and not await on_poll(meta):
                 return MonitorReturnCode.ENDED_BY_CB, None
-            if is_terminal(read_status(meta)):
+            if has_ended(read_status(meta)):
                 return MonitorReturnCode.JOB_FINISHED, meta
             await self._sleep(poll_interval)
 

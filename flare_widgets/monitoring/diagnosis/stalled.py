@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...formatting.text import sanitize
 from ..logs.records import MAX_SHOWN_CHARS
 from .log_analysis import LogAnalysis
@@ -25,9 +26,9 @@ _NO_RESOURCES = re.compile(r"not enough sites have enough resources \(ok sites (
 
 def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
     """Diagnose a job in this status that will not end by itself; None if it will, as far as is known."""
-    if status == "SUBMITTED":
+    if status == JobStatus.SUBMITTED:
         return diagnose_unschedulable(evidence, has_given_up=False)
-    if status != "RUNNING":
+    if status != JobStatus.RUNNING:
         return None
     started = _start_time(evidence.meta)
     job = text_or_empty(evidence.meta.get("job_id"))

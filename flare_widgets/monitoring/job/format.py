@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...api.job_status import JobStatus
 from ...formatting.text import SHORT_ID, sanitize
 from .model import Freshness, Point
 
@@ -116,7 +117,7 @@ def missing_notes(snapshot: JobSnapshot, now: float) -> list[str]:
 
 def waiting_note(snapshot: JobSnapshot, now: float) -> str:
     """Return the job's waiting time and the server's reason; empty if the job is not waiting."""
-    if snapshot.status != "SUBMITTED":
+    if snapshot.status != JobStatus.SUBMITTED:
         return ""
     since = snapshot.submitted_at
     words = "waiting" if since is None else f"waiting for {format_duration(max(0.0, now - since))}"
@@ -209,7 +210,7 @@ def _join_sites(sites: list[str], word: str) -> str:
 
 def _site_states(snapshot: JobSnapshot, as_of: float) -> dict[str, str]:
     doing = {s.name: s.state for s in snapshot.sites if s.name != "server" or s.state == "failed"}
-    if snapshot.status == "SUBMITTED":
+    if snapshot.status == JobStatus.SUBMITTED:
         return {site: state for site, state in doing.items() if state != "waiting"}
     for activity in snapshot.activity:
         if activity.site != "server" and activity.at is not None:
@@ -238,7 +239,7 @@ def silence_by_site(snapshot: JobSnapshot) -> dict[str, float]:
     from .snapshot import SILENT_AFTER  # which imports this module
 
     asked = snapshot.freshness_of("system").at
-    if asked is None or snapshot.status != "RUNNING":
+    if asked is None or snapshot.status != JobStatus.RUNNING:
         return {}
     here = set(snapshot.participating_sites)
     ages = {a.site: asked - a.last_seen for a in snapshot.activity if a.site in here and a.last_seen is not None}

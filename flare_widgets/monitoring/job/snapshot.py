@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from ...api.models import is_terminal
+from ...api.job_status import JobStatus, has_ended
 from ...errors import InvalidArgumentError
 from ..diagnosis import Failure
 from .deserialize import deserialize
@@ -160,22 +160,22 @@ class JobSnapshot:
     @property
     def ended(self) -> bool:
         """True if the job has reached a final status."""
-        return is_terminal(self.status)
+        return has_ended(self.status)
 
     @property
     def submitted_at(self) -> float | None:
         """The time when the job was submitted."""
-        return self._time_of(lambda s: s == "SUBMITTED")
+        return self._time_of(lambda s: s == JobStatus.SUBMITTED)
 
     @property
     def started_at(self) -> float | None:
         """The time when the job began to run."""
-        return self._time_of(lambda s: s == "RUNNING")
+        return self._time_of(lambda s: s == JobStatus.RUNNING)
 
     @property
     def ended_at(self) -> float | None:
         """The time when the job ended."""
-        return self._time_of(is_terminal)
+        return self._time_of(has_ended)
 
     def elapsed(self, now: float) -> float | None:
         """Return the seconds the job has been running at the time `now`; its duration once it has ended.
@@ -198,7 +198,7 @@ class JobSnapshot:
 
         That happens when the server was killed and restarted: such a job never ends.
         """
-        if self.status != "RUNNING" or self.absent_seen_at is None:
+        if self.status != JobStatus.RUNNING or self.absent_seen_at is None:
             return False
         # If the first poll falls into the seconds in which a job ends, absence alone proves nothing.
         alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, self.presence_since or 0.0)
@@ -219,7 +219,7 @@ class JobSnapshot:
         A server whose scheduler has died answers as usual, but schedules no job: that is reported after
         `SCHEDULER_IDLE_AFTER_S` seconds.
         """
-        if self.status != "SUBMITTED":
+        if self.status != JobStatus.SUBMITTED:
             return ""
         waiting = now - (self.submitted_at or now)
         if not self.scheduling.attempts and waiting > SCHEDULER_IDLE_AFTER_S:

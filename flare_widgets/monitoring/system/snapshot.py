@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...api.models import SystemInfo
 from ..job.snapshot import SILENT_AFTER, ZOMBIE_AFTER
 from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
@@ -317,7 +318,7 @@ def _find_zombies(before: SystemSnapshot, update: JobListReport) -> Iterable[Zom
     known = {zombie.job_id: zombie.since for zombie in before.zombies}
     for job in update.jobs:
         job_id = _text_or_empty(job.get("job_id"))
-        if job.get("status") == "RUNNING" and job_id not in running:
+        if job.get("status") == JobStatus.RUNNING and job_id not in running:
             yield Zombie(
                 job_id, _text_or_empty(job.get("job_name")), known.get(job_id, update.received_at), update.received_at
             )

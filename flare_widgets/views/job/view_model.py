@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...formatting.text import sanitize
 from ...monitoring.diagnosis import Failure
 from ...monitoring.job.format import (
@@ -232,7 +233,7 @@ def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
 
 def _is_last_round_complete(snapshot: JobSnapshot) -> bool:
     """Return whether the last round was completed, and did not just stop with the job."""
-    return snapshot.rounds[-1].ended_at is not None or snapshot.status in ("FINISHED:COMPLETED", "FINISHED_OK")
+    return snapshot.rounds[-1].ended_at is not None or JobStatus.of(snapshot.status) is JobStatus.COMPLETED
 
 
 def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
