@@ -16,7 +16,7 @@ import pytest
 from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.job.model import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.core.html import job_html
+from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.view_model import Detail, JobProgress, MatrixRow, build_view_model
 
 MADE = runpy.run_path(str(Path(__file__).parents[2] / "js" / "fixtures" / "make_job.py"))

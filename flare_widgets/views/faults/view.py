@@ -14,8 +14,8 @@ import traitlets
 from ...formatting.text import sanitize
 from ...monitoring.job.format import format_duration
 from ..core.actions import Action, Actions
-from ..core.html import faults_html
 from ..core.live_view import LiveView
+from .html import faults_html
 
 _STATIC = Path(__file__).parents[1] / "static"
 
