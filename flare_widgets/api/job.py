@@ -7,7 +7,8 @@ import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
-from . import commands, job_table
+from ..formatting import jobs as formatting
+from . import commands
 from .commands import LOG_FILE
 from .dual import AsyncMixin, SyncMixin, dual_method, dual_property
 from .models import TargetType, is_terminal
@@ -251,10 +252,10 @@ class JobHandle(abc.ABC, Generic[J]):
         return hash(self._key())
 
     def __repr__(self) -> str:
-        return job_table.format_job_text(type(self).__name__, self._id, *self._get_last_seen())
+        return formatting.format_job_text(type(self).__name__, self._id, *self._get_last_seen())
 
     def _repr_html_(self) -> str:
-        return job_table.format_job_html(self._id, *self._get_last_seen())
+        return formatting.format_job_html(self._id, *self._get_last_seen())
 
     def _key(self) -> tuple[Any, ...]:
         return type(self), self._session.kit.address, self._id

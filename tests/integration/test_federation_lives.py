@@ -128,7 +128,7 @@ def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> N
     for what, who, words in (
         ("explode", "lyon-1", "'explode' is not a fault; there are kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
-        ("pause", "lion", "no 'lion', did you mean 'lyon-1'"),
+        ("pause", "lion", "no 'lion': did you mean 'lyon-1'"),
         ("back", "lyon-1", "lyon-1: nothing was done to it"),
     ):
         with pytest.raises(InvalidArgumentError, match=words):

@@ -28,7 +28,7 @@ MAY = {
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting"},
     "views": {"manager", "monitoring", "api", "kit", "errors", "formatting"},
-    "federation": {"api", "errors"},
+    "federation": {"api", "errors", "formatting"},
     "authoring": {"api", "errors"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",

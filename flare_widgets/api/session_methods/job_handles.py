@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from ...errors import JobNotFound
 from .. import commands
 from ..dual import dual_method
-from ..job_table import JobList, JobRow
+from ..job_list import JobList, JobRow
 from .logs import LogMethods
 from .monitor import MonitorMethods
 

@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...formatting.text import SHORT_ID, sanitize
-from ..job.format import MAX_NAMED, format_age, job_label
+from ...formatting.table import align
+from ...formatting.text import SHORT_ID, format_age, sanitize
+from ..job.format import MAX_NAMED, job_label
 from .snapshot import Site, SiteJob, SystemSnapshot
 
 _MAX_NAME_CHARS = 60  # characters
@@ -147,8 +148,7 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
     ]
     if not snapshot.jobs and snapshot.facts_at is not None:
         rows.append(("jobs", "none is running"))
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(lines + [f"  {name:<{width}}  {words}" for name, words in rows])
+    return "\n".join([*lines, *align(rows, indent="  ")])
 
 
 def summarize_system(snapshot: SystemSnapshot, now: float) -> str:

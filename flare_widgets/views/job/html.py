@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import tzinfo
 from typing import Any
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_duration
+from ...formatting.text import format_duration, sanitize
 from ...monitoring.job.model import SiteDeployment
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.html import TimeFormatter, scoped_style, template_environment
