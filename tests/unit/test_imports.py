@@ -129,7 +129,11 @@ def test_a_module_imports_only_whom_it_may() -> None:
         for name in imports(file):
             other = name.removeprefix("flare_widgets.").split(".")[0]
             known = name.startswith("flare_widgets.") and other in MAY
-            if known and other not in MAY[own] | {own, "_version"} and not (name in late and (module, name) in EXCEPTIONS):
+            if (
+                known
+                and other not in MAY[own] | {own, "_version"}
+                and not (name in late and (module, name) in EXCEPTIONS)
+            ):
                 wrong.append(f"{module} imports {name}")
     assert wrong == []
 
