@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from common import ADMIN, wait_until
+from common import ADMIN
 from training import write_training_job
+from waiting import wait_until
 
 from flare_widgets.api import Session, new_secure_session
 from flare_widgets.errors import InvalidArgumentError

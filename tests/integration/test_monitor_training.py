@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import LEAD, MEMBER, wait_until
+from common import LEAD, MEMBER
 from training_jobs import fed_avg
+from waiting import wait_until
 
 from flare_widgets.api import MonitorReturnCode, Session, connect
 from flare_widgets.federation import LocalFederation
