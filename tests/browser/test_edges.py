@@ -322,7 +322,7 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
     cells = (
         "import dataclasses\n" + JOB,
         f"bad, long, marks = {BAD!r}, 'W' * 1_000_000, 'x' + '\\u0301' * 500\n"
-        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import SiteDeployment\n"
         "from flare_widgets.monitoring.job.model import Point, Round, Series\n"
         "evil = [bad, long, marks]\n"
         "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\n"

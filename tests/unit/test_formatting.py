@@ -53,7 +53,7 @@ def test_the_clock(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_799, "47 h"), (172_800, "2 d"), (-50, "0 s")],
+    [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_799, "47 h"), (172_800, "2 days"), (-50, "0 s")],
 )
 def test_ages(seconds: float, text: str) -> None:
     assert format_age(seconds) == text

@@ -15,7 +15,8 @@ from flare_widgets.formatting.text import sanitize
 from flare_widgets.monitoring.job.format import describe, job_label
 from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
 from flare_widgets.monitoring.job.reducer import apply_meta
-from flare_widgets.monitoring.job.snapshot import SCHEMA, JobSnapshot
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.state import SCHEMA
 
 JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 SUBMITTED_AT = 1_795_474_345.25

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flare_widgets.formatting.text import sanitize
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.html import template_environment
 from flare_widgets.views.job.html import job_html
 

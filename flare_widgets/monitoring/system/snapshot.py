@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...api.models import SystemInfo
-from ..job.snapshot import SILENT_AFTER, ZOMBIE_AFTER
+from ..job.state import SILENT_AFTER, ZOMBIE_AFTER
 from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
 
 __all__ = ["SILENT_AFTER", "ZOMBIE_AFTER", "Site", "SystemSnapshot", "SystemUpdate", "apply_system_updates"]

@@ -13,15 +13,9 @@ from typing import Any
 
 from ...formatting.text import format_age, format_duration, join_names, sanitize
 from ...monitoring.diagnosis import Failure
-from ...monitoring.job.format import (
-    GROUP_LABELS,
-    missing_notes,
-    nth_round,
-    silence_by_site,
-    waiting_note,
-    zombie_note,
-)
-from ...monitoring.job.snapshot import JobSnapshot, MatrixCell
+from ...monitoring.job.format import GROUP_LABELS, missing_notes, waiting_note, zombie_note
+from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.state import MatrixCell
 
 MAX_ROUNDS = 24
 """The most rounds in the matrix: the last ones."""
@@ -196,8 +190,7 @@ class JobViewModel:
 
 def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
     """Return the view model of a job at the time `now` (seconds since the epoch)."""
-    # If the server no longer confirms the job, its times do not run on.
-    seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
+    seen = snapshot.as_of(now)
     return JobViewModel(
         progress=_build_progress(snapshot, seen),
         matrix=_build_matrix(snapshot, seen),
@@ -244,14 +237,14 @@ def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
     cells = drawn.matrix(as_of)
     for site in snapshot.participating_sites:
         cells.setdefault(site, {})
-    silent = silence_by_site(snapshot)
+    silent = snapshot.silence_by_site
     rows = [_build_row(snapshot, site, cells, silent.get(site), [r.number for r in shown]) for site in sorted(cells)]
     if len(rows) > MAX_SITES:
         troubled = sorted(rows, key=lambda r: (r.site not in silent, min(_URGENCY[c] for c in r.cells[-1:] or " ")))
         kept = {row.site for row in troubled[:MAX_SITES]}
         rows = [row for row in rows if row.site in kept]
     return Matrix(
-        tuple(nth_round(snapshot, r.number) for r in shown),
+        tuple(snapshot.nth_round(r.number) for r in shown),
         len(snapshot.rounds) - len(shown),
         tuple(dataclasses.replace(row, site=sanitize(row.site, _MAX_NAME_CHARS)) for row in rows),
         len(cells) - len(rows),
@@ -268,7 +261,7 @@ def _build_row(
     row = cells[site]
     codes = "".join(CELL_CODES[row[number].state] if number in row else " " for number in rounds)
     current = row.get(rounds[-1])
-    nth = nth_round(snapshot, rounds[-1])
+    nth = snapshot.nth_round(rounds[-1])
     if current is not None and current.state == "failed":
         return MatrixRow(site, codes, f"failed in round {nth}")
     if silent_for_s is not None and not snapshot.ended:
@@ -319,7 +312,7 @@ def _iter_problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
     if snapshot.ended:
         return
     yield from filter(None, (waiting_note(snapshot, as_of), zombie_note(snapshot)))
-    silent = silence_by_site(snapshot)
+    silent = snapshot.silence_by_site
     names = join_names((sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)), _MAX_NAMED_SITES)
     if len(silent) == 1:
         yield f"{names} is silent: the server has had no heartbeat for {format_age(max(silent.values()))}"
