@@ -34,7 +34,7 @@ MAY = {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "config", "options",
     },
-    "demo": {"monitoring"},
+    "demo": {"monitoring", "views"},
     "cli": {
         "demo", "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "magics",
