@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
+from .. import hooks
 from . import commands, job_table
 from .commands import LOG_FILE
 from .dual import AsyncMixin, SyncMixin, dual_method, dual_property
@@ -17,7 +18,6 @@ from .session_methods.wait import check_poll_interval, read_status
 from .transfer.upload import ProgressCallback
 
 if TYPE_CHECKING:
-    from ..monitoring.job.snapshot import JobSnapshot
     from .async_session import AsyncSession
     from .session import Session
 
@@ -294,7 +294,7 @@ class Job(SyncMixin, JobHandle["Job"]):
         twin._last_seen = self._last_seen
         return twin
 
-    def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> JobSnapshot:
+    def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> Any:
         """Show the job's progress in the terminal until it ends, and then its outcome.
 
         One line with round, sites, metric and time that is updated in place; without a terminal (a log file, a pipe), a
@@ -323,10 +323,7 @@ class Job(SyncMixin, JobHandle["Job"]):
         SessionClosed
             The session was closed meanwhile.
         """
-        # An upward import, on demand: users look for this beside wait, but monitoring needs the API.
-        from ..monitoring.console import watch_job
-
-        return watch_job(self._session, self._id, timeout, file)
+        return hooks.watch_job(self._session, self._id, timeout, file)
 
     def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
         return self.aio.__await__()
