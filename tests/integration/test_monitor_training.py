@@ -278,7 +278,8 @@ def _poll(session: Session, source: ServerLogTail) -> list[int]:
     """Poll a source of a real server, and return the rounds it found."""
     arrived = threading.Event()
     polling: PendingPoll[list[Any]] = PendingPoll(session, source.poll(ServerClock()), arrived.set)
-    over, found = polling.start()
+    polling.start()
+    over, found = polling.advance()
     while not over:
         assert arrived.wait(20)
         arrived.clear()
