@@ -48,6 +48,21 @@ def format_size(byte_count: int) -> str:
     return f"{value:.1f} GB"
 
 
+def format_duration(seconds: float) -> str:
+    """Return seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def format_age(seconds: float) -> str:
+    """Return an age as ``42 s``, ``5 min``, ``3 h`` or ``4 days``."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
 def display_width(text: str) -> int:
     """Return the number of terminal columns of printable text: two for a wide character, none for a combining one."""
     return sum(map(_character_width, text))

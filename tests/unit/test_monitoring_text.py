@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.formatting.text import display_width, truncate
+from flare_widgets.formatting.text import display_width, format_age, truncate
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.format import describe, format_age, format_number, waiting_note
+from flare_widgets.monitoring.job.format import describe, format_number, waiting_note
 from flare_widgets.monitoring.job.model import (
     BestRound,
     Freshness,
@@ -347,7 +347,9 @@ def test_numbers(value: float, text: str) -> None:
     assert format_number(value) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_800, "2 days")]
+)
 def test_ages(seconds: float, text: str) -> None:
     assert format_age(seconds) == text
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.job.format import describe, format_duration, job_label, sanitize
+from flare_widgets.formatting.text import format_duration, sanitize
+from flare_widgets.monitoring.job.format import describe, job_label
 from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
 from flare_widgets.monitoring.job.reducer import apply_meta
 from flare_widgets.monitoring.job.snapshot import SCHEMA, JobSnapshot

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...formatting.text import SHORT_ID, sanitize
+from ...formatting.text import SHORT_ID, format_age, format_duration, sanitize
 from .model import Freshness, Point
 
 if TYPE_CHECKING:
@@ -64,13 +64,6 @@ def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
 def job_label(name: str, job_id: str) -> str:
     """Return a job's name and short id."""
     return f"{sanitize(name, _MAX_NAME_CHARS) or 'job'} {sanitize(job_id[:SHORT_ID])}"
-
-
-def format_duration(seconds: float) -> str:
-    """Format seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
-    whole = int(seconds)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def format_number(value: float) -> str:
@@ -136,12 +129,6 @@ def zombie_note(snapshot: JobSnapshot) -> str:
     if not snapshot.is_zombie:
         return ""
     return "the server does not run it any more (was it restarted?), so it will not end by itself"
-
-
-def format_age(seconds: float) -> str:
-    """Format an age: ``42 s``, ``5 min``, ``3 h``."""
-    whole = int(seconds)
-    return f"{whole} s" if whole < 120 else f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
 
 
 def _status_text(snapshot: JobSnapshot, now: float) -> str:

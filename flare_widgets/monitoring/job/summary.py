@@ -6,10 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...formatting.text import display_width, sanitize
+from ...formatting.text import display_width, format_age, format_duration, sanitize
 from .format import (
-    format_age,
-    format_duration,
     format_number,
     headline_metric,
     job_label,

@@ -12,8 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_duration
+from ...formatting.text import format_duration, sanitize
 from ...monitoring.job.model import SiteDeployment
 from ...monitoring.job.snapshot import JobSnapshot
 from ..job.metrics import build_charts

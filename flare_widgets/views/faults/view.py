@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 import traitlets
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_duration
+from ...formatting.text import format_duration, sanitize
 from ..core.actions import Action, Actions
 from ..core.html import faults_html
 from ..core.live_view import LiveView

@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...formatting.text import sanitize
+from ...formatting.text import format_age, format_duration, sanitize
 from ...monitoring.diagnosis import Failure
 from ...monitoring.job.format import (
     GROUP_LABELS,
-    format_age,
-    format_duration,
     missing_notes,
     nth_round,
     silence_by_site,

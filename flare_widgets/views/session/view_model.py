@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...api import Session
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_age
+from ...formatting.text import format_age, sanitize
 
 CERTIFICATE_WARNING_DAYS = 30
 """Days before the user's certificate expires at which the warning starts: requesting a new one takes a while."""
