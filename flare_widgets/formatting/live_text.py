@@ -66,9 +66,18 @@ class LiveText:
 
     phases: tuple[Phase, ...]
 
-    def then(self, after: float, text: str = "", moment: float | None = None, severity: str = "") -> LiveText:
+    def then(
+        self,
+        after: float,
+        text: str = "",
+        moment: float | None = None,
+        severity: str = "",
+        *,
+        as_duration: bool = False,
+        is_countdown: bool = False,
+    ) -> LiveText:
         """Return this text, replaced by another one after a moment."""
-        return LiveText((*self.phases, dataclasses.replace(live(text, moment, severity).phases[0], after=after)))
+        return LiveText((*self.phases, Phase(text, moment, severity, as_duration, is_countdown, after)))
 
     def phase_at(self, now: float) -> Phase:
         """Return what holds at the time `now`."""

@@ -144,7 +144,7 @@ def test_the_session_badge(themed: NotebookPage) -> None:
     expect(live).to_contain_text("the certificate expires in 12 days")
     assert serious(live) == []
     themed.run_code("world.stop()")
-    expect(live).to_contain_text("no connection for")
+    expect(live).to_contain_text("disconnected for")
     assert serious(live) == []
     themed.run_code("world.manager.close_all()")
     static = output.locator(".flw-session:not(.flw-live)")
