@@ -12,10 +12,11 @@ Each fault only sends signals to the FLARE processes on this machine, which need
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidArgumentError
+from ..formatting.text import did_you_mean
 from .mailbox import ProcessState
 
 if TYPE_CHECKING:
@@ -58,14 +59,10 @@ def inject(federation: LocalFederation, fault: str, process: str) -> ProcessStat
         The federation is not running.
     """
     if fault not in FAULTS:
-        raise InvalidArgumentError(
-            f"{fault!r} is not a fault{_suggest(fault, [*FAULTS])}; there are {', '.join(FAULTS)}"
-        )
+        raise InvalidArgumentError(f"{fault!r} is not a fault: {_hint(fault, FAULTS)}")
     states = federation.states
     if process not in states:
-        raise InvalidArgumentError(
-            f"the federation has no {process!r}{_suggest(process, [*states])}; there are {', '.join(states)}"
-        )
+        raise InvalidArgumentError(f"the federation has no {process!r}: {_hint(process, states)}")
     reason = disabled_reasons(states[process])[fault]
     if reason:
         raise InvalidArgumentError(f"{process}: {reason}")
@@ -89,6 +86,5 @@ def state_text(state: ProcessState) -> str:
     return _STATE_TEXTS.get(state.state, state.state)
 
 
-def _suggest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f", did you mean {close[0]!r}" if close else ""
+def _hint(word: str, known: Collection[str]) -> str:
+    return did_you_mean(word, known) or f"there are {', '.join(known)}"

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from common import ADMIN, wait_until
+from common import ADMIN
 from training import write_training_job
+from waiting import wait_until
 
 from flare_widgets.api import Session, new_secure_session
 from flare_widgets.errors import InvalidArgumentError
@@ -128,7 +129,7 @@ def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> N
     for what, who, words in (
         ("explode", "lyon-1", "'explode' is not a fault; there are kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
-        ("pause", "lion", "no 'lion', did you mean 'lyon-1'"),
+        ("pause", "lion", "no 'lion': did you mean 'lyon-1'"),
         ("back", "lyon-1", "lyon-1: nothing was done to it"),
     ):
         with pytest.raises(InvalidArgumentError, match=words):

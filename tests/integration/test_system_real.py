@@ -8,8 +8,9 @@ from typing import Any
 
 import psutil
 import pytest
-from common import MEMBER, wait_until
+from common import MEMBER
 from jobs import write_job
+from waiting import wait_until
 
 from flare_widgets.api import AuthorizationError, Session, connect
 from flare_widgets.federation import LocalFederation

@@ -11,6 +11,7 @@ import kits
 import pytest
 from recording import Elements, record
 from servers import FlareServer
+from waiting import wait_until
 
 from flare_widgets.api import SessionState
 from flare_widgets.manager import SessionManager
@@ -43,14 +44,6 @@ def manager():
     manager = SessionManager()
     yield manager
     manager.close_all()
-
-
-def until(condition):
-    end = time.monotonic() + 10
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
-    return found
 
 
 def say(view, kind, **more):
@@ -105,10 +98,10 @@ class TestBadge:
             session = manager.open(kits.write_kit(tmp_path / "ada", host="127.0.0.1", port=port)).session
             badge = SessionBadge(session)
             assert badge.sessions[0]["state"] == "ready"
-        until(lambda: badge.sessions[0]["state"] == "reconnecting")
+        wait_until(lambda: badge.sessions[0]["state"] == "reconnecting")
         assert "disconnected for" in badge.label
         with server.running(port):
-            until(lambda: badge.sessions[0]["state"] == "ready")
+            wait_until(lambda: badge.sessions[0]["state"] == "ready")
             session.close()
 
     def test_a_closed_session_leaves_its_static_form(self, manager, kit, replaced):
@@ -116,7 +109,7 @@ class TestBadge:
         badge = SessionBadge(session)
         assert replaced == []
         session.close()
-        until(lambda: replaced)
+        wait_until(lambda: replaced)
         assert "closed 0 s ago: it was closed" in replaced[0]["text/plain"]
         assert "it was closed" in replaced[0]["text/html"]
         assert badge.sessions[0]["state"] == "closed"
@@ -190,14 +183,14 @@ class TestSwitcher:
         switcher = SessionSwitcher(manager)
         assert repr(switcher) == NONE
         first = manager.open(kit, "one")
-        until(lambda: states(switcher) == {"one": "ready"} and switcher.current == "one")
+        wait_until(lambda: states(switcher) == {"one": "ready"} and switcher.current == "one")
         manager.open(kit, "two")
-        until(lambda: switcher.label == "2 sessions, current: two")
+        wait_until(lambda: switcher.label == "2 sessions, current: two")
         assert set(switcher.actions) == {"one", "two"}
         first.session.close()  # behind the manager's back: it is there still, and closed
-        until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
+        wait_until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
         manager.close_all()
-        until(lambda: switcher.label == "no session, current: none")
+        wait_until(lambda: switcher.label == "no session, current: none")
         assert (switcher.actions, switcher._subscriptions) == ({}, {})
 
     def test_another_is_made_the_current_one_by_a_click(self, manager, kit):
@@ -206,7 +199,7 @@ class TestSwitcher:
         switcher = SessionSwitcher(manager)
         say(switcher, "use", name="one")
         assert manager.current == "one"
-        until(lambda: switcher.current == "one")
+        wait_until(lambda: switcher.current == "one")
 
     @pytest.mark.parametrize(
         "wish",
@@ -230,16 +223,16 @@ class TestSwitcher:
         first = manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
-        (close,) = until(lambda: switcher.actions.get("one"))
+        (close,) = wait_until(lambda: switcher.actions.get("one"))
         assert (close["label"], close["yes"], close["reason"]) == ("Close", "Log out", "")
         assert close["confirm"] == "Log out of one? Its jobs go on."
         say(switcher, "act", action="close one")
-        until(lambda: states(switcher) == {"two": "ready"})
+        wait_until(lambda: states(switcher) == {"two": "ready"})
         assert first.session.closed
         assert (list(manager.sessions), manager.current, set(switcher.actions)) == (["two"], "two", {"two"})
         # Another one of that name is not taken for it.
         manager.open(kit, "one")
-        until(lambda: "one" in switcher.actions)
+        wait_until(lambda: "one" in switcher.actions)
         assert (switcher.actions["one"][0]["state"], switcher.actions["one"][0]["words"]) == ("ready", "")
 
     def test_after_the_current_one_is_closed_none_is(self, manager, kit):
@@ -247,7 +240,7 @@ class TestSwitcher:
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
         say(switcher, "act", action="close two")
-        until(lambda: switcher.label == "1 session, current: none")
+        wait_until(lambda: switcher.label == "1 session, current: none")
         assert switcher.current == ""
 
     def test_what_fails_is_told(self, manager, kit, monkeypatch):
@@ -259,7 +252,7 @@ class TestSwitcher:
 
         monkeypatch.setattr(manager, "close", fail)
         say(switcher, "act", action="close one")
-        until(lambda: [one["state"] for one in switcher.actions.get("one", [])] == ["failed"])
+        wait_until(lambda: [one["state"] for one in switcher.actions.get("one", [])] == ["failed"])
         assert switcher.actions["one"][0]["words"] == "close failed: OSError: the disk is full"
 
     def test_frozen_it_is_a_picture(self, manager, kit, replaced):
@@ -304,6 +297,6 @@ class TestHostile:
     def test_a_name_in_a_question_is_only_text(self):
         managed = {HOSTILE: SimpleNamespace(session=Scripted())}
         switcher = SessionSwitcher(self.Manager(sessions=managed, current=""))
-        (close,) = until(lambda: switcher.actions.get(HOSTILE))
+        (close,) = wait_until(lambda: switcher.actions.get(HOSTILE))
         assert close["confirm"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
         switcher.make_static()

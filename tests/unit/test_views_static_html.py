@@ -12,7 +12,8 @@ import pytest
 
 from flare_widgets.formatting.text import sanitize
 from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment, StatusChange
-from flare_widgets.views.core.html import job_html, template_environment
+from flare_widgets.views.core.html import template_environment
+from flare_widgets.views.job.html import job_html
 
 CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
 BERLIN = timezone(timedelta(hours=1))

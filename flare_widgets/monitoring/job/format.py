@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...formatting.text import SHORT_ID, format_age, format_duration, sanitize
+from ...formatting.text import SHORT_ID, format_age, format_duration, format_number, join_names, sanitize
 from .model import Freshness, Point
 
 if TYPE_CHECKING:
@@ -64,14 +64,6 @@ def describe(snapshot: JobSnapshot, now: float | None = None) -> str:
 def job_label(name: str, job_id: str) -> str:
     """Return a job's name and short id."""
     return f"{sanitize(name, _MAX_NAME_CHARS) or 'job'} {sanitize(job_id[:SHORT_ID])}"
-
-
-def format_number(value: float) -> str:
-    """Format a metric's value in a few characters: ``0.607``, ``12346``, ``1.2e-07``."""
-    size = abs(value)
-    if size == 0 or 1e-3 <= size < 1e3:
-        return f"{value:.3f}"
-    return f"{value:.0f}" if 1e3 <= size < 1e7 else f"{value:.2g}"
 
 
 def nth_round(snapshot: JobSnapshot, number: int) -> int:
@@ -184,14 +176,12 @@ def _sites_text(snapshot: JobSnapshot, as_of: float) -> str:
     by_word: dict[str, list[str]] = {}
     for site, words in doing.items():
         by_word.setdefault(words.partition(" ")[0], []).append(site)
-    bad = [_join_sites(by_word.pop(word), word) for word in ("failed", "silent", "late") if word in by_word]
+    bad = [
+        f"{join_names((sanitize(site, _MAX_SITE_CHARS) for site in by_word.pop(word)), MAX_NAMED + 1)} {word}"
+        for word in ("failed", "silent", "late")
+        if word in by_word
+    ]
     return ", ".join([*bad, *(f"{len(sites)} {word}" for word, sites in sorted(by_word.items()))])
-
-
-def _join_sites(sites: list[str], word: str) -> str:
-    more = len(sites) - MAX_NAMED
-    names = [sanitize(site, _MAX_SITE_CHARS) for site in sites[:MAX_NAMED]]
-    return f"{', '.join(names)}{f' and {more} more' if more > 0 else ''} {word}"
 
 
 def _site_states(snapshot: JobSnapshot, as_of: float) -> dict[str, str]:

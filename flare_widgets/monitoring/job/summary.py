@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...formatting.text import display_width, format_age, format_duration, sanitize
+from ...formatting.table import align
+from ...formatting.text import format_age, format_duration, format_number, sanitize
 from .format import (
-    format_number,
     headline_metric,
     job_label,
     missing_notes,
@@ -110,11 +110,8 @@ def _metric_table(snapshot: JobSnapshot) -> Iterator[str]:
             which = "" if told or point is None else f" (round {nth_round(snapshot, point.round)})"
             values.append("-" if point is None else format_number(point.value) + which)
         rows.append([sanitize(site, 40) if site else _ALL_SITES, *values])
-    widths = [max(display_width(row[i]) for row in rows) for i in range(len(rows[0]))]
     yield ""
-    for first, *values in rows:
-        cells = [" " * (width - display_width(value)) + value for value, width in zip(values, widths[1:], strict=True)]
-        yield "  ".join([first + " " * (widths[0] - display_width(first)), *cells]).rstrip()
+    yield from align(rows, numbers=True)
     more = [
         f"{count} more {what}"
         for count, what in ((len(sites) - MAX_SITES, "sites"), (len(names) - MAX_METRICS, "metrics"))

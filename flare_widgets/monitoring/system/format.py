@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ...formatting.live_text import COUNT, LiveText, live
-from ...formatting.text import SHORT_ID, sanitize
+from ...formatting.table import align
+from ...formatting.text import SHORT_ID, join_names, sanitize
 from ..job.format import MAX_NAMED, job_label
 from .snapshot import SILENT_AFTER, Site, SiteJob, SystemSnapshot
 
@@ -51,7 +52,7 @@ def running_jobs_text(snapshot: SystemSnapshot, jobs: Sequence[SiteJob]) -> str:
     """Return the jobs that run at a site: ``running hello-numpy (76b8d043)``; empty if there are none."""
     names = dict(snapshot.job_names)
     named = [_running_job_text(job, names.get(job.job_id, "")) for job in jobs]
-    return f"running {_join_names(named)}" if named else ""
+    return f"running {join_names(named, MAX_NAMED + 1)}" if named else ""
 
 
 def _running_job_text(job: SiteJob, name: str) -> str:
@@ -117,14 +118,10 @@ def _version_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
             by_version.setdefault(version, []).append(sanitize(name, _MAX_NAME_CHARS))
     if len(by_version) > 1:
         said = "; ".join(
-            f"{sanitize(version, _MAX_NAME_CHARS)} on {_join_names(names)}" for version, names in by_version.items()
+            f"{sanitize(version, _MAX_NAME_CHARS)} on {join_names(names, MAX_NAMED + 1)}"
+            for version, names in by_version.items()
         )
         yield live(f"versions of FLARE differ: {said}. Jobs across these may fail; install the same version everywhere")
-
-
-def _join_names(names: list[str]) -> str:
-    more = len(names) - MAX_NAMED
-    return f"{', '.join(names[:MAX_NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
@@ -148,8 +145,7 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
     ]
     if not snapshot.jobs and snapshot.facts_at is not None:
         rows.append(("jobs", "none is running"))
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(lines + [f"  {name:<{width}}  {words}" for name, words in rows])
+    return "\n".join([*lines, *align(rows, indent="  ")])
 
 
 def summarize_system(snapshot: SystemSnapshot, now: float) -> str:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...formatting.text import SHORT_ID, format_duration, sanitize
-from ...monitoring.job.format import format_number, headline_metric, nth_round
+from ...formatting.text import SHORT_ID, format_duration, format_number, sanitize
+from ...monitoring.job.format import headline_metric, nth_round
 from ...monitoring.job.snapshot import JobSnapshot
 from ..job.timeline import STATUS_GLYPHS, status_category
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_number, headline_metric, nth_round
+from ...formatting.text import format_number, sanitize
+from ...monitoring.job.format import headline_metric, nth_round
 from ...monitoring.job.model import Point, Series
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.svg_chart import ChartLine, ChartMark, line_chart

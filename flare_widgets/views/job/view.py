@@ -13,9 +13,9 @@ import traitlets
 from ...formatting.text import SHORT_ID
 from ...monitoring.job.format import describe
 from ...monitoring.job.snapshot import JobSnapshot
-from ..core.html import job_html
 from ..core.live_view import LiveView
 from .actions import JobActions, JobSession
+from .html import job_html
 from .log import LogFeed
 from .metrics import MetricsJsonCache
 from .view_model import build_view_model

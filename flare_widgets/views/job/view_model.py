@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...formatting.text import format_age, format_duration, sanitize
+from ...formatting.text import format_age, format_duration, join_names, sanitize
 from ...monitoring.diagnosis import Failure
 from ...monitoring.job.format import (
     GROUP_LABELS,
@@ -47,7 +47,7 @@ CELL_LABELS = {
 """The label of each cell state."""
 
 _MAX_NAME_CHARS, _MAX_REASON_CHARS, _MAX_SENTENCE_CHARS, _MAX_LINE_CHARS = 60, 200, 500, 300  # characters
-_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES = 20, 5, 2
+_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES = 20, 5, 3
 _URGENCY = {"f": 0, "l": 1, "u": 2, "w": 3, "q": 4, "s": 5, " ": 6}
 
 
@@ -286,17 +286,13 @@ def _build_row(
         sanitize(s, _MAX_NAME_CHARS) for s, r in sorted(cells.items()) if _is_working(r.get(rounds[-1])) and s != site
     ]
     if current.state == "submitted":
-        return MatrixRow(site, codes, f"waiting for {_join_names(busy)}" if busy else f"done with round {nth}")
+        others = join_names(busy, _MAX_NAMED_SITES)
+        return MatrixRow(site, codes, f"waiting for {others}" if busy else f"done with round {nth}")
     return MatrixRow(site, codes, "waiting for its turn")
 
 
 def _is_working(cell: MatrixCell | None) -> bool:
     return cell is not None and cell.state in ("working", "late")
-
-
-def _join_names(names: list[str]) -> str:
-    more = len(names) - _MAX_NAMED_SITES
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MAX_NAMED_SITES])} and {more} more"
 
 
 def _build_failure_card(failure: Failure) -> FailureCard:
@@ -324,7 +320,7 @@ def _iter_problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
         return
     yield from filter(None, (waiting_note(snapshot, as_of), zombie_note(snapshot)))
     silent = silence_by_site(snapshot)
-    names = _join_names([sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)])
+    names = join_names((sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)), _MAX_NAMED_SITES)
     if len(silent) == 1:
         yield f"{names} is silent: the server has had no heartbeat for {format_age(max(silent.values()))}"
     elif silent:
