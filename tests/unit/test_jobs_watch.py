@@ -216,7 +216,7 @@ def test_a_listener_that_fails_hurts_nobody(watcher, caplog):
 
 
 def test_rounds_come_from_those_who_watch_a_job():
-    table = watching.JobListPoller(ScriptedSession(), lambda: None)
+    table = watching.WatchedJobList(ScriptedSession(), lambda: None)
     table.snapshot = JobsSnapshot((ListedJob("a", status="RUNNING"), ListedJob("b", status="FINISHED")), NOW)
     assert table.update_rounds({"a": (3, 10), "b": (1, None)})
     assert [(j.round, j.total_rounds) for j in table.snapshot.jobs] == [(3, 10), (None, None)]
