@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import time
 import unicodedata
 from collections.abc import Iterable
@@ -10,6 +11,13 @@ from typing import Any
 
 SHORT_ID = 8
 """Number of characters of a job id to show; any unique prefix is accepted as input."""
+
+_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def remove_colors(text: str) -> str:
+    """Return a text without the sequences that colour it in a terminal."""
+    return _COLOR_PATTERN.sub("", text)
 
 
 def sanitize(text: str, max_length: int = 200) -> str:

@@ -279,7 +279,7 @@ def test_other_commands_are_not_repeated(session: Session, server: FlareServer) 
     """Whether they were done is not known; a second clone would be a second job."""
 
     server.commands["clone_job"] = lambda line: server.sockets[0].transport.abort()
-    with pytest.raises(OutcomeUnknown, match=r"was lost.*'clone_job' was done is not known.*list_jobs\(reverse=True\)"):
+    with pytest.raises(OutcomeUnknown, match=r"was lost.*not known if 'clone_job' was done.*list_jobs\(reverse=True\)"):
         session.clone_job("j")
     assert server.lines.count("clone_job j") == 1
     server.commands["clone_job"] = None

@@ -121,7 +121,7 @@ def test_the_beginning_of_an_id_is_enough_if_it_is_unique(session: Session, pref
         return
     with pytest.raises(JobNotFound, match=f"id that begins with '{prefix}'") as caught:
         session.job(prefix)
-    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Give more of it" if prefix == IDS[0][:3] else "list the jobs"
+    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Give more of it" if prefix == IDS[0][:3] else "List the jobs"
     assert caught.match(words)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...formatting.text import sanitize
+from ...formatting.text import remove_colors, sanitize
 
 MAX_SHOWN_LINES = 20
 """Maximum number of log lines that are shown."""
@@ -19,7 +19,6 @@ _MAX_RECORDS = 20_000  # records; earlier ones are too far from the end of a job
 
 _RECORD = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - ([^\s-][^-]*?) - ([A-Z]+) - (.*)", re.DOTALL)
 _FL_CONTEXT = re.compile(r"\[identity=[^\]]*\] - ")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def parse_log(text: str) -> list[LogRecord]:
             found.append(_parse_record("\n".join(pending)))
             pending.clear()
 
-    for line in _COLOUR.sub("", text).split("\n"):
+    for line in remove_colors(text).split("\n"):
         line = line.rstrip("\r")
         record = _parse_json_line(line)
         if record is not None:

@@ -12,12 +12,11 @@ import re
 from typing import Any
 
 from ...api import commands
-from ...api.commands import Command
+from ...api.commands import LOG_FILE, Command
 from ...errors import AuthorizationError, FlareError, NoConnection
-from ...formatting.text import sanitize
+from ...formatting.text import remove_colors, sanitize
 
 SERVER = "server"
-LOG_FILE = "log.txt"
 
 MAX_LINE_CHARS = 4000
 """Maximum number of characters kept of a line."""
@@ -30,7 +29,6 @@ _MAX_IDLE_READS = 3  # polls without new text after the job's end until the log 
 _NO_FILE = ("tail: cannot open", "ls: cannot access")
 _TRUNCATION_MARK = "... output truncated to last"
 _LS_LINE = re.compile(rf"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(?:\S*/)?{re.escape(LOG_FILE)}$", re.MULTILINE)
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - .{1,200}? - (DEBUG|INFO|WARNING|ERROR|CRITICAL|FATAL) - ")
 _LEVEL_CODES = {"DEBUG": "d", "INFO": "i", "WARNING": "w", "ERROR": "e", "CRITICAL": "e", "FATAL": "e"}
 
@@ -291,7 +289,7 @@ class JobLog:
         for raw in lines:
             # Invalid Unicode could not be sent to the browser.
             line = raw[:MAX_LINE_CHARS].rstrip("\r").encode("utf-8", "replace").decode("utf-8")
-            record = _RECORD.match(_COLOUR.sub("", line[:400]))
+            record = _RECORD.match(remove_colors(line[:400]))
             if record is not None:
                 self._current_level = _LEVEL_CODES[record[1]]
             kept.append(line if len(raw) <= MAX_LINE_CHARS else f"{line}…")
