@@ -1,4 +1,4 @@
-/** Text formatting, by the same rules as flare_widgets/monitoring/job/format.py. */
+/** Text formatting, by the same rules as flare_widgets/formatting/text.py. */
 
 /** Number of characters of a job id that are shown. */
 export const SHORT_ID_LENGTH = 8;
