@@ -79,7 +79,7 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     expect(table.counts).to_contain_text("of 12 jobs")
     table.row(1).locator(".flw-job-name").click()
     expect(table.root.locator(".flw-spoken[role=status]")).to_have_text("the kernel was shut down")
-    expect(system.locator(".flw-troubles")).to_contain_text(ENDED)
+    expect(system.locator(".flw-problems")).to_contain_text(ENDED)
     # It is not the server that is gone.
     expect(system.locator(".flw-row-state").first).to_have_text(re.compile(r"^last seen \d+ s ago$"))
     expect(system.locator(".flw-word").first).to_have_css("text-decoration-line", "line-through")
@@ -149,7 +149,7 @@ def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_k
     assert "application/vnd.jupyter.widget-view+json" in saved.cells[1].outputs[0].data
     # Without widgets (nbconvert, GitHub): what was known, and when. With them: JupyterLab's word, none of ours.
     page, _ = HTMLExporter().from_notebook_node(saved)
-    assert "Not live: a picture made at" in page
+    assert "Snapshot from" in page
     assert "brats-segmentation" in page
     notebook.open(notebook.name)
     expect(notebook.outputs(1)).to_contain_text("Error displaying widget")

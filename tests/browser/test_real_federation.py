@@ -150,7 +150,7 @@ def test_a_server_that_stands_still_is_said_and_all_views_recover(
     troubles = [
         job.live.locator(".flw-trouble"),
         table.root.locator(".flw-jobs-trouble"),
-        system.locator(".flw-troubles"),
+        system.locator(".flw-problems"),
     ]
     federation.pause("server")
     try:
