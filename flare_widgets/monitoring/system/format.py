@@ -109,17 +109,11 @@ def _site_problem(site: Site) -> LiveText:
 
 
 def _version_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
-    by_version: dict[str, list[str]] = {}
-    for name, version in [
-        ("server", snapshot.version),
-        *((site.name, site.version) for site in snapshot.connected_sites),
-    ]:
-        if version:
-            by_version.setdefault(version, []).append(sanitize(name, _MAX_NAME_CHARS))
-    if len(by_version) > 1:
+    if len(snapshot.names_by_version) > 1:
         said = "; ".join(
-            f"{sanitize(version, _MAX_NAME_CHARS)} on {join_names(names, MAX_NAMED + 1)}"
-            for version, names in by_version.items()
+            f"{sanitize(version, _MAX_NAME_CHARS)} on "
+            f"{join_names((sanitize(name, _MAX_NAME_CHARS) for name in names), MAX_NAMED + 1)}"
+            for version, names in snapshot.names_by_version.items()
         )
         yield live(f"versions of FLARE differ: {said}. Jobs across these may fail; install the same version everywhere")
 
