@@ -97,12 +97,7 @@ class Monitor:
 
         with self._changed:
             job = self._jobs.setdefault(job_id, WatchedJob(job_id, self.poll_interval))
-
-            def refresh() -> None:
-                job.refresh()
-                self._wake()
-
-            watch = Watch(job_id, callback, self.session, self._callback_pool, self._wake, refresh)
+            watch = Watch(job_id, callback, self.session, self._callback_pool, self._wake, job.refresh)
             if job.snapshot.facts_at is not None:
                 watch._update(job.snapshot, job.meta)
             job.watches.append(watch)
@@ -129,7 +124,7 @@ class Monitor:
                 self._start_thread()
             self._wake()
 
-        return SystemWatch(self.session, self._callback_pool, join, self._wake)
+        return SystemWatch(self.session, self._callback_pool, join)
 
     def pause(self) -> None:
         """Stop polling until :meth:`resume`; the watches stay."""

@@ -169,7 +169,7 @@ class JobsWatch(BaseWatch[JobsSnapshot]):
     """
 
     def __init__(self, jobs: WatchedJobList, pool: CallbackPool) -> None:
-        super().__init__(jobs.snapshot, pool, jobs.wake, jobs.refresh)
+        super().__init__(jobs.snapshot, pool, jobs.wake, jobs.poller.refresh)
         self._jobs = jobs
 
     @property
