@@ -35,7 +35,7 @@ MAY = {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "config", "options",
     },
-    "demo": {"monitoring", "views"},
+    "demo": {"api", "monitoring", "views"},
     "cli": {
         "demo", "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "magics",
