@@ -34,7 +34,7 @@ docs: $(READY)  ## build the documentation site into out/site; a warning is an e
 screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from a real run: 4 minutes
 	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
-unit: $(READY)  ## run only the tests that need neither a federation nor a browser
+unit: $(READY)  ## run only the tests that need neither a federation nor a browser: a minute
 	$(BIN)/pytest tests/unit $(SIDE_BY_SIDE)
 
 lint: $(READY)  ## ruff and mypy

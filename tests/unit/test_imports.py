@@ -18,23 +18,24 @@ PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
 # fmt: off
 MAY = {
     "errors": set(),
+    "hooks": set(),
     "_version": set(),
     "formatting": set(),
-    "kit": {"errors", "formatting"},
+    "kit": {"hooks", "errors", "formatting"},
     "wire": {"kit", "errors", "formatting"},
-    "api": {"wire", "kit", "errors", "formatting"},
+    "api": {"wire", "kit", "hooks", "errors", "formatting"},
     "monitoring": {"api", "wire", "kit", "errors", "formatting"},
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting"},
     "views": {"manager", "monitoring", "api", "kit", "errors", "formatting"},
-    "federation": {"api", "errors"},
+    "federation": {"api", "errors", "formatting"},
     "authoring": {"api", "errors"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "config", "options",
     },
-    "demo": {"monitoring"},
+    "demo": {"api", "monitoring", "views"},
     "cli": {
         "demo", "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "magics",
@@ -42,14 +43,6 @@ MAY = {
     },
 }
 # fmt: on
-
-#: The imports upwards, inside a function (or for type checkers): users look for ``check`` beside ``load``, and half of
-#: its report needs the wire, which needs the kit; and for ``watch`` beside ``wait``, where a monitor needs the API.
-EXCEPTIONS = {
-    ("kit.startup", "flare_widgets.api.kit_check.check_kit"),
-    ("api.job", "flare_widgets.monitoring.console.watch_job"),
-    ("api.job", "flare_widgets.monitoring.job.snapshot.JobSnapshot"),
-}
 
 #: Importing them into a script that only wants the FLARE API would be a surprise.
 NOTEBOOK = {"IPython", "ipywidgets", "anywidget"}
@@ -122,19 +115,13 @@ def test_nobody_may_import_upwards() -> None:
 def test_a_module_imports_only_whom_it_may() -> None:
     wrong = []
     for file in MODULES:
-        own, module = room(file), ".".join(dotted(file))
+        own = room(file)
         if own == "front door":
             continue
-        late = set(imports(file)) - set(imports(file, at_import_time=True))
         for name in imports(file):
             other = name.removeprefix("flare_widgets.").split(".")[0]
-            known = name.startswith("flare_widgets.") and other in MAY
-            if (
-                known
-                and other not in MAY[own] | {own, "_version"}
-                and not (name in late and (module, name) in EXCEPTIONS)
-            ):
-                wrong.append(f"{module} imports {name}")
+            if name.startswith("flare_widgets.") and other not in MAY[own] | {own, "_version"}:
+                wrong.append(f"{'.'.join(dotted(file))} imports {name}")
     assert wrong == []
 
 
@@ -209,6 +196,20 @@ def test_importing_brings_nothing_heavy(statement: str, forbidden: set[str]) -> 
     assert "flare_widgets" in loaded
     assert not loaded & forbidden
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "output"),
+    [
+        ("from flare_widgets.kit import StartupKit; print(StartupKit.check('no-kit', False))", "no-kit: 1 problem, "),
+        ("from flare_widgets.api import Job; Job(None, 'x').watch(timeout=-1)", "Error: timeout must be >= 0"),
+    ],
+)
+def test_hook_is_set_if_only_lower_room_is_imported(code: str, output: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert output in done.stdout + done.stderr
 
 
 def test_every_name_of_the_front_door_is_there() -> None:

@@ -15,7 +15,8 @@ from waiting import wait_until
 
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.job.format import describe
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
+from flare_widgets.monitoring.job.model import StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.job.view import JobView
 

@@ -17,7 +17,7 @@ from flare_widgets.errors import JobNotDone
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 from flare_widgets.views.core.live_view import LiveView
 from flare_widgets.views.core.output_handles import OutputHandles
-from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_html, jobs_text
+from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_table
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
 NOW = 1_795_000_000.0
@@ -235,7 +235,7 @@ def test_it_freezes_when_the_session_is_over(replaced):
 
 
 def test_the_text_says_what_and_when():
-    lines = jobs_text(JobsSnapshot((RUNNING, ENDED), NOW)).splitlines()
+    lines = jobs_table(JobsSnapshot((RUNNING, ENDED), NOW)).to_text().splitlines()
     assert lines[1].startswith("hello  RUNNING ")
     assert lines[1].split()[-1] == "aaaaaaaa"
     assert "0:00:50" in lines[1]
@@ -243,28 +243,28 @@ def test_the_text_says_what_and_when():
 
 
 def test_an_empty_table_says_what_to_do():
-    assert NO_JOBS_TEXT in jobs_text(JobsSnapshot((), NOW))
-    assert NO_JOBS_TEXT in html.unescape(jobs_html(JobsSnapshot((), NOW)))
-    assert jobs_text(JobsSnapshot()) == "the server has not answered yet"
-    assert jobs_text(JobsSnapshot(trouble="no connection")) == "no connection"
+    assert NO_JOBS_TEXT in jobs_table(JobsSnapshot((), NOW)).to_text()
+    assert NO_JOBS_TEXT in html.unescape(jobs_table(JobsSnapshot((), NOW)).to_html())
+    assert jobs_table(JobsSnapshot()).to_text() == "the server has not answered yet"
+    assert jobs_table(JobsSnapshot(trouble="no connection")).to_text() == "no connection"
 
 
 def test_the_newest_200_stand_for_all():
     jobs = tuple(ListedJob(f"{i:08x}", f"job-{i}", status="FINISHED", submitted_at=NOW - i) for i in range(1000))
-    text = jobs_text(JobsSnapshot(jobs, NOW))
+    text = jobs_table(JobsSnapshot(jobs, NOW)).to_text()
     assert "job-199" in text
     assert "job-200" not in text
     assert "800 more" in text
     assert "%flare jobs" in text
-    assert jobs_html(JobsSnapshot(jobs, NOW)).count("<tr>") < 210
+    assert jobs_table(JobsSnapshot(jobs, NOW)).to_html().count("</tr>") == 203
 
 
 @pytest.mark.parametrize("field", ["job_id", "name", "study", "submitter", "status"])
 def test_hostile_jobs_are_only_text(field):
     snapshot = JobsSnapshot((ListedJob(**{"job_id": "a", "submitted_at": 1e18, field: HOSTILE}),), NOW, HOSTILE)
-    assert "\x1b" not in jobs_text(snapshot)
-    assert "\u202e" not in jobs_text(snapshot)
-    page = Elements(jobs_html(snapshot))
+    assert "\x1b" not in jobs_table(snapshot).to_text()
+    assert "\u202e" not in jobs_table(snapshot).to_text()
+    page = Elements(jobs_table(snapshot).to_html())
     assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert page.attributes <= {"class", "scope", "style", "title", "colspan"}
     assert "<script>alert(1)</script>" in page.words

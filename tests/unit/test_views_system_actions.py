@@ -388,7 +388,7 @@ class TestInTheView:
         world = World("site-1")
         view = SystemView(world, world)
         assert view.actions == {}
-        self.say(view, "unfold", name="site-1")
+        self.say(view, "show_actions", name="site-1")
         wait_until(lambda: view.actions)
         assert [a["name"] for a in view.actions["site-1"]] == ["restart site-1", "stop site-1", "disable site-1"]
         self.say(view, "act", action="disable site-1", typed="site-1")
@@ -402,7 +402,7 @@ class TestInTheView:
         world = World("site-1")
         world.go_on.clear()
         view = SystemView(world, world)
-        self.say(view, "unfold", name="server")
+        self.say(view, "show_actions", name="server")
         self.say(view, "act", action="stop server", typed="fl.example.org")
         wait_until(lambda: world.asked)
         world.done = True  # the session has ended with the server
@@ -420,17 +420,17 @@ class TestInTheView:
         world = World("site-1")
         view = SystemView(world, None if session is None else world)
         if session:
-            self.say(view, "unfold", name="site-1")
+            self.say(view, "show_actions", name="site-1")
             view.make_static()
-        self.say(view, "unfold", name="site-1")
+        self.say(view, "show_actions", name="site-1")
         self.say(view, "act", action="disable site-1", typed="site-1")
         assert (view.actions, world.asked) == ({}, [])
 
     @pytest.mark.parametrize(
         "wish",
         [
-            {"kind": "unfold"},
-            {"kind": "unfold", "name": ["site-1"]},
+            {"kind": "show_actions"},
+            {"kind": "show_actions", "name": ["site-1"]},
             {"kind": "act"},
             {"kind": "act", "action": {}},
             {"kind": "cancel", "action": "restart site-1"},
@@ -446,7 +446,7 @@ class TestInTheView:
     def test_hostile_names_are_only_text(self):
         world = World(HOSTILE)
         view = SystemView(world, world)
-        self.say(view, "unfold", name=HOSTILE)
+        self.say(view, "show_actions", name=HOSTILE)
         wait_until(lambda: view.actions)
         (actions,) = view.actions.values()
         assert json.dumps(view.get_state(), default=str, ensure_ascii=False).encode()
