@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
 from .monitoring.console import LiveLine
+from .views.job.view import JobReport
 
 _CELL_TIMEOUT_S = 300
 _EXPECTED_STATUS = "FINISHED:COMPLETED"
@@ -113,14 +114,11 @@ class _JobViewPrinter:
         """Process the changed traits of a :class:`.JobView`."""
         traits = self._traits_by_view.setdefault(comm_id, {})
         traits.update(state)
-        if self._is_finished or not {"snapshot", "picture", "sentence"} <= traits.keys():
-            return  # another view of the same job, or no job view
-        job, picture = traits["snapshot"], traits["picture"]
-        progress = (picture["progress"] or {}).get("words")
-        self._line.update(
-            traits["sentence"], (job["status"], progress, bool(picture["fault"]), bool(picture["troubles"]))
-        )
-        self._has_job_ended = job["ended"]
+        report = JobReport.from_traits(traits)
+        if report is None or self._is_finished:
+            return  # no job view, or another view of the same job
+        self._line.update(report.sentence, report.change_key)
+        self._has_job_ended = report.ended
 
     def end_line(self) -> None:
         """End the current line so that others can print; the line stays as part of the output."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ..formatting.jobs import job_table
 from ..formatting.text import format_size
 from ..options import FOLDER, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIMEOUT, option
 from .command import CONNECT_OPTIONS, JSON, ExitCode, StatusLine, command, echo, echo_json, open_session
@@ -23,14 +24,12 @@ def jobs(limit: int, name: str | None, kit: str | None, study: str | None, as_js
         flare-widgets jobs --kit kits/admin@nvidia.com
         flare-widgets jobs -n 5 --json
     """
-    from ..api import job_table
-
     with open_session(kit, study) as managed:
         listed = managed.session.list_jobs(reverse=True, limit=limit, name_prefix=name)
     if as_json:
         echo_json(listed)
     else:
-        echo(job_table.format_text_table(listed) if listed else "no jobs")
+        echo(job_table(listed, *([] if listed else ["no jobs"])).to_text())
     return ExitCode.DONE
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from . import faults, layout, mailbox, processes, registry, validation
+from . import layout, mailbox, processes, registry, validation
 from .errors import FederationError, FederationNotInstalled
+from .faults import check_fault
 from .mailbox import ProcessState
 from .membership import add_site, remove_site
 from .provision import ADMIN
@@ -322,21 +323,43 @@ class LocalFederation:
 
     def kill(self, process: str) -> ProcessState:
         """Kill a site or the ``server`` with the jobs it runs, and leave it dead; see :mod:`.faults`."""
-        return faults.inject(self, "kill", process)
+        return self.inject_fault("kill", process)
 
     def pause(self, process: str) -> ProcessState:
         """Pause a site or the ``server``: silent, but connected; see :mod:`.faults`."""
-        return faults.inject(self, "pause", process)
+        return self.inject_fault("pause", process)
 
     def slow_down(self, process: str) -> ProcessState:
         """Throttle a site or the ``server`` to a fifth of the time; see :mod:`.faults`."""
-        return faults.inject(self, "slow", process)
+        return self.inject_fault("slow", process)
 
     def bring_back(self, process: str) -> ProcessState:
         """Undo the fault of a site or the ``server``; see :mod:`.faults`."""
-        return faults.inject(self, "back", process)
+        return self.inject_fault("back", process)
 
-    def _request_fault(self, fault: str, process: str) -> ProcessState:
+    def inject_fault(self, fault: str, process: str) -> ProcessState:
+        """Inject a fault by its name: ``kill``, ``pause``, ``slow`` or ``back``; see :mod:`.faults`.
+
+        Parameters
+        ----------
+        fault
+            The fault.
+        process
+            ``server``, or the name of a site.
+
+        Returns
+        -------
+        ProcessState
+            The resulting state.
+
+        Raises
+        ------
+        InvalidArgumentError
+            There is no such fault or process, or the fault makes no sense now; the message says why.
+        FederationError
+            The federation is not running.
+        """
+        check_fault(self.states, fault, process)
         state = mailbox.send_request(self._require_running().folder, {"fault": fault, "who": process})
         return next(one for one in state.processes if one.name == process)
 

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from .. import hooks
 from ..errors import SessionClosed
 from . import checks
 from .certificates import sign, sign_digest, subject
@@ -105,11 +106,8 @@ class StartupKit(Settings):
         --------
         flare_widgets.api.check_kit : the list of checks.
         """
-        # An upward import, on demand. Users look for this beside load, but half of the report needs the wire, which
-        # needs the kit; importing it only here keeps the kit usable without.
-        from ..api.kit_check import check_kit
-
-        return check_kit(location, network, timeout)
+        report: KitReport = hooks.check_kit(location, network, timeout)
+        return report
 
     def sign(self, content: bytes) -> bytes:
         """Sign `content` with the user's key, the way FLARE verifies it."""

@@ -1,4 +1,4 @@
-"""Why a job failed, from what real servers and sites said (recorded by ``tests/integration/failures.py``)."""
+"""Why a job failed, from what real servers and sites said (recorded by ``tests/support/failures.py``)."""
 
 from __future__ import annotations
 

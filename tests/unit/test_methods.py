@@ -13,6 +13,7 @@ from nvflare.fuel.hci.client.api import AdminAPI
 from nvflare.fuel.hci.client.api_status import APIStatus as TheirStatus
 
 from flare_widgets.api import APIStatus, CommandError, InternalError, NoConnection, Session, SessionClosed
+from flare_widgets.api.command_sender import CommandSender
 from flare_widgets.api.commands import Command
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import hci
@@ -371,7 +372,7 @@ def test_the_console_can_be_asked_for_its_folders(tmp_path: Path) -> None:
     import kits
 
     session = OurSession({})
-    session._kit = StartupKit.load(kits.write_kit(tmp_path / "kit"))
+    session._sender = CommandSender(StartupKit.load(kits.write_kit(tmp_path / "kit")), "default")
     assert session.do_command("info")["status"] == "ok"
     assert str(session.kit.upload_dir) in session.do_command("info")["details"]
     session.kit.upload_dir.mkdir(parents=True, exist_ok=True)

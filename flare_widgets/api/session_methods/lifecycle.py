@@ -77,7 +77,7 @@ class LifecycleMethods(SessionCore):
             )
             return result
         kit = self.kit  # with the key, which the session clears at its end
-        await self._close_session()
+        await SessionCore.close(self)
         await self._wait_until_server_restarted(kit, before.server_info.start_time if before else None, timeout)
         if target_type == TargetType.ALL:
             await self._wait_until_sites_restarted(kit, registered, timeout)
@@ -132,7 +132,7 @@ class LifecycleMethods(SessionCore):
                 await self._wait_until_sites_stopped(self.kit, set(client_names or ()), timeout)
             return result
         kit = self.kit
-        await self._close_session()
+        await SessionCore.close(self)
         if wait:
             await self._wait_until_server_stopped(kit, timeout)
         return result

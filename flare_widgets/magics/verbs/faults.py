@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from IPython.core.error import UsageError
 
 from ...federation import FederationError, LocalFederation, ProcessState
-from ...federation.faults import FAULTS, disabled_reasons, inject, state_text
+from ...federation.faults import FAULTS, disabled_reasons, state_text
 from ...formatting.text import sanitize
 from ...options import FEDERATION, option
 from ...views.faults.view import FaultsView, ProcessRow
@@ -42,7 +42,7 @@ def faults(state: MagicsState, what: str | None, who: str | None, name: str | No
         return view
     if who is None:
         raise UsageError(f"%flare faults {what}: whom? One of {', '.join(federation.states)}")
-    return inject(federation, what, who)
+    return federation.inject_fault(what, who)
 
 
 def _choose_federation(state: MagicsState, name: str | None) -> LocalFederation:
@@ -82,4 +82,4 @@ class FederationFaultBoard:
 
     def inject(self, fault: str, process: str) -> str:
         """Do something to a process, and return in words how it is then."""
-        return state_text(inject(self._federation, fault, process))
+        return state_text(self._federation.inject_fault(fault, process))

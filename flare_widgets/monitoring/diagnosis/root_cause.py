@@ -11,7 +11,7 @@ from ..logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
 from .next_steps import suggest_next_step
-from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
+from .phrasing import join_sites, server_if_any, text_or_empty, to_one_line
 from .server_blame import find_blamed_sites
 from .site_failure import build_failure, diagnose_site
 from .stalled import diagnose_stalled, diagnose_unschedulable
@@ -173,7 +173,7 @@ def _diagnose_lost_sites(analysis: LogAnalysis) -> Failure | None:
             need = ": the job cannot do without"
     if not named:
         return None
-    names = join_names(dict.fromkeys(named))
+    names = join_sites(dict.fromkeys(named))
     lines = analysis.tail("server", last_index=at)
     return Failure(
         f"The server lost {names}{analysis.round_phrase()}{need}",

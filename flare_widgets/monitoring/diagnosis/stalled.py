@@ -12,7 +12,7 @@ from ..logs.records import MAX_SHOWN_CHARS
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
 from .next_steps import suggest_next_step
-from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
+from .phrasing import join_sites, server_if_any, text_or_empty, to_one_line
 from .site_failure import diagnose_site
 
 _STARTUP_GRACE_S = 20.0  # seconds after its start in which a job's processes may still be starting
@@ -52,7 +52,7 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
         if failure := diagnose_site(clues, site):
             end = "End the job with %flare abort: FLARE does not notice, and waits for ever."
             return replace(failure, next_step=f"{end} {suggest_next_step(failure)}")
-        names = join_names(evidence.idle)
+        names = join_sites(evidence.idle)
         more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
         return Failure(
             f"{names} {more} the job (probably restarted{clues.round_phrase()}), and FLARE does not notice: "

@@ -24,6 +24,9 @@ _LIST_INTERVAL_S, _IDLE_LIST_INTERVAL_S = (
     6.0,
 )  # seconds between two lists of all jobs, while any is running or waiting, and while none is
 _MAX_SERVER_SHARE = 0.05  # maximum share of the server's time that our polls of one job may take
+_ACTIVITY_INTERVAL_S = 2.0  # seconds between two polls of a site's activity, if the log may not be read
+_HUNG_ACTIVITY_INTERVAL_S = 15.0  # ... if it did not answer, or cannot be reached
+_PRESENCE_INTERVAL_S = 10.0  # as often as sites report to the server
 _POLLS_PER_ROUND = 10  # polls in a long round
 
 
@@ -58,6 +61,26 @@ def list_interval(has_active_jobs: bool, latency_s: float) -> float:
         The duration of the last list: a long list is requested less often.
     """
     return max(_LIST_INTERVAL_S if has_active_jobs else _IDLE_LIST_INTERVAL_S, latency_s / _MAX_SERVER_SHARE)
+
+
+def activity_interval(is_hung: bool, latency_s: float) -> float:
+    """Return the number of seconds until the next poll of a participant's activity.
+
+    Parameters
+    ----------
+    is_hung
+        True if it did not answer.
+    latency_s
+        The duration of the last poll.
+    """
+    if is_hung:
+        return _HUNG_ACTIVITY_INTERVAL_S
+    return min(_HUNG_ACTIVITY_INTERVAL_S, max(_ACTIVITY_INTERVAL_S, latency_s / _MAX_SERVER_SHARE))
+
+
+def presence_interval(latency_s: float) -> float:
+    """Return the number of seconds until the next poll of the connected sites and the running processes."""
+    return max(_PRESENCE_INTERVAL_S, latency_s / _MAX_SERVER_SHARE)
 
 
 def should_use_list(job_count: int, stored_count: int | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import traitlets
 from markupsafe import Markup
 
-from ...formatting.text import display_width
+from ...formatting.table import Table
 from ...monitoring import Monitor
 from ..core import svg_chart
 from ..core.html import scoped_style, template_environment
@@ -141,12 +141,7 @@ def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
 def comparison_text(comparison: Comparison) -> str:
     """Return jobs side by side as an aligned table."""
     headings, rows = comparison_rows(comparison)
-    widths = [max(display_width(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
-    lines = [
-        "  ".join(cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [headings, *rows]
-    ]
-    return "\n".join([*lines, *_notes(comparison)])
+    return Table(headings, rows, _notes(comparison)).to_text()
 
 
 def comparison_html(comparison: Comparison, now: float) -> str:

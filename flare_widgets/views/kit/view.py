@@ -6,7 +6,7 @@ import shlex
 from pathlib import PurePath
 from typing import Any
 
-from ...formatting.text import sanitize
+from ...formatting.text import join_names, sanitize
 from ...kit import KitReport
 from ...kit.report import GLYPHS, Outcome
 from ..core.html import scoped_style, template_environment
@@ -83,9 +83,8 @@ def next_steps(report: KitReport) -> list[tuple[str, str]]:
         first = failed[0].name
         rest = "" if len(failed) == 1 else ": others may come of it"
         return [(f"Solve the problem with the {first} first{rest}.", ""), ("Then check again:", again)]
-    steps = (
-        [(f"See to the {_join_names([f.name for f in warned])} when you can: it works as it is.", "")] if warned else []
-    )
+    names = join_names((finding.name for finding in warned), len(warned))
+    steps = [(f"See to the {names} when you can: it works as it is.", "")] if warned else []
     if any(finding.name == "login" for finding in skipped):
         return [*steps, ("The way to the server is not checked yet:", again)]
     return [*steps, ("Log in:", f"%flare connect {kit}")]
@@ -94,7 +93,3 @@ def next_steps(report: KitReport) -> list[tuple[str, str]]:
 def _counts(report: KitReport) -> str:
     counted = [f"{len(report.with_outcome('ok'))} ok"] if report.with_outcome("ok") else []
     return f"{len(report.findings)} checks: {', '.join([report.headline.rpartition(': ')[2], *counted])}"
-
-
-def _join_names(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

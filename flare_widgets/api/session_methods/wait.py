@@ -1,4 +1,4 @@
-"""Methods that monitor running jobs and query their components."""
+"""Methods that wait until a job ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnect
 from .. import commands
 from ..dual import dual_method
 from ..models import MonitorReturnCode, is_terminal
-from .jobs import JobMethods
+from .core import SessionCore
 
 log = logging.getLogger("flare_widgets.api")
 
@@ -21,8 +21,8 @@ PollCallback = Callable[[dict[str, Any]], Awaitable[bool]]
 _RETRY_DELAY_S = 0.5  # seconds before a server that did not answer is asked again
 
 
-class MonitorMethods(JobMethods):
-    """Methods of a session for running jobs."""
+class WaitMethods(SessionCore):
+    """Methods of a session that wait for jobs."""
 
     @dual_method
     async def monitor_job(
@@ -97,51 +97,6 @@ class MonitorMethods(JobMethods):
                     log.warning("%s. Job %s is watched on when the server answers again", e, job_id)
                     told = True
                 await self._sleep(max(0.0, min(_RETRY_DELAY_S, deadline - time.monotonic())))
-
-    @dual_method
-    async def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return runtime statistics of a running job's components.
-
-        Parameters
-        ----------
-        job_id
-            The job.
-        target_type
-            ``server``, ``client`` or ``all``.
-        targets
-            With ``client``, the sites to ask; all when not given.
-
-        Returns
-        -------
-        dict
-            Statistics by target name and component name (``ServerRunner``, ``ClientRunner``, a workflow, ...).
-
-        Raises
-        ------
-        JobNotRunning, JobNotFound
-            Nothing can answer: not before the job's processes are up nor once they are gone, even while its
-            status says that it is running.
-        NoConnection
-            A site did not answer the server in time; ask the others one by one.
-        """
-        return await self._run_command(commands.show_stats(job_id, target_type, targets))
-
-    @dual_method
-    async def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return the errors recorded by a running job's components; arguments and errors as in :meth:`show_stats`.
-
-        Returns
-        -------
-        dict
-            Text by target name, component name, and ``error`` or ``warning``. FLARE says ``"No Error"`` in place of
-            the server's components if there is none.
-        """
-        return await self._run_command(commands.show_errors(job_id, target_type, targets))
-
-    @dual_method
-    async def reset_errors(self, job_id: str) -> None:
-        """Clear the recorded errors of all components of a running job."""
-        await self._run_command(commands.reset_errors(job_id))
 
     async def _wait_for_end(
         self, job_id: str, timeout: float, poll_interval: float, on_poll: PollCallback | None = None
