@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ...formatting.text import sanitize
+from ...formatting.text import sanitize, strip_colours
 from ..job.meta import parse_local_time
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -34,7 +34,6 @@ _MAX_RECORDS = 20_000  # records; earlier ones are too far from the end of a job
 _MAX_RECORD_CHARS = 4 << 20  # characters of a record's further lines
 _SEVERITIES = {**{level: index for index, level in enumerate(LEVELS)}, "WARN": 2, "FATAL": 4}
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{1,6})?) - ", re.ASCII)
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ class RecordParser:
                 self._begun = record
         elif (line or self._begun) and self._record_chars <= _MAX_RECORD_CHARS:
             self._begun = self._begun or LogRecord("", "", "", "")
-            self._further_lines.append(_strip_colours(line))
+            self._further_lines.append(strip_colours(line))
             self._record_chars += len(line) + 1
 
     def _complete(self, found: list[LogRecord]) -> None:
@@ -146,7 +145,7 @@ def parse_line(line: str) -> LogRecord | None:
     """Parse the line that begins a record; return None if the line begins none."""
     if line.startswith("{"):
         return _parse_json(line) if line.endswith("}") and len(line) <= MAX_LINE_CHARS else None
-    line = _strip_colours(line)
+    line = strip_colours(line)
     match = _TIMESTAMP.match(line)
     if match is None:
         return None
@@ -195,7 +194,3 @@ def _parse_json(line: str) -> LogRecord | None:
     texts = [data.get(key) for key in ("asctime", "name", "levelname", "message", "fl_ctx")]
     time, name, level, message, context = (value if isinstance(value, str) else "" for value in texts)
     return LogRecord(time, name, level, message.rstrip(), context.removeprefix("[").removesuffix("]"))
-
-
-def _strip_colours(line: str) -> str:
-    return _COLOUR.sub("", line) if "\x1b" in line else line
