@@ -19,12 +19,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
+from .api.job_status import JobStatus
 from .formatting.text import strip_colours
 from .monitoring.console import LiveLine
 from .views.job.view import JobReport
 
 _CELL_TIMEOUT_S = 300
-_EXPECTED_STATUS = "FINISHED:COMPLETED"
 
 
 def run(lesson: Path, out: Path) -> int:
@@ -61,7 +61,7 @@ def run(lesson: Path, out: Path) -> int:
     _echo(f"the same as a page:    {page}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
         _echo("make lab opens the lesson in JupyterLab")
-    return 0 if status == _EXPECTED_STATUS and not failure else 1
+    return 0 if status == JobStatus.COMPLETED and not failure else 1
 
 
 def _execute_notebook(notebook: Any, folder: Path) -> str:

@@ -199,7 +199,7 @@ class _NetworkCheck:
             return f"the name server said nothing about '{self._settings.host}' {within}. Check your network or VPN"
         return (
             f"no answer from {self._settings.address} {within}. "
-            "Is the FL server running, and is there a firewall between?"
+            "Check that the FL server is running, and that no firewall is in between"
         )
 
     def _add_ok(self, name: str, sentence: str) -> None:

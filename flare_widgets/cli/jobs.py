@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ..api.job_status import JobStatus
 from ..formatting.jobs import job_table
 from ..formatting.text import format_size
 from ..options import FOLDER, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIMEOUT, option
@@ -12,8 +13,6 @@ from .command import CONNECT_OPTIONS, JSON, ExitCode, StatusLine, command, echo,
 
 if TYPE_CHECKING:
     from ..api import Session
-
-_COMPLETED_STATUS = "FINISHED:COMPLETED"
 
 
 @command(LIMIT, NAME_PREFIX, *CONNECT_OPTIONS, JSON)
@@ -92,4 +91,4 @@ def _watch_until_ended(session: Session, job_id: str, timeout: float, as_json: b
     snapshot = watch_job(session, job_id, timeout, sys.stderr if as_json else sys.stdout)
     if as_json:
         echo_json(snapshot.to_json())
-    return ExitCode.DONE if snapshot.status == _COMPLETED_STATUS else ExitCode.FAILED
+    return ExitCode.DONE if JobStatus.of(snapshot.status) is JobStatus.COMPLETED else ExitCode.FAILED

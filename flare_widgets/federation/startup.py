@@ -275,8 +275,8 @@ class _StartAttempt:
     def _timeout_error(self, reason: str, name: str) -> FederationError:
         log = self._log_file(name)
         return FederationError(
-            f"The local federation did not start in time: {reason}. Give it longer with start_timeout=..., "
-            f"or read the logs in {log.parent}.{format_log_tail(log)}"
+            f"The local federation did not start in time: {reason}",
+            next_step=f"Give it longer with start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
         )
 
     def _log_file(self, name: str) -> Path:

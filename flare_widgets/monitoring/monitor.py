@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..api.job_status import JobStatus
 from ..api.session import Session
-from ..errors import AuthorizationError, FlareError, JobNotFound, SessionClosed
+from ..errors import AuthorizationError, FlareError, InvalidArgumentError, JobNotFound, SessionClosed
 from .callbacks import CallbackPool
 from .diagnosis import stall_check
 from .diagnosis.final_fetch import FinalFetch
@@ -56,7 +57,7 @@ class Monitor:
 
     def __init__(self, session: Session, poll_interval: float | None = None) -> None:
         if poll_interval is not None and poll_interval <= 0:
-            raise ValueError("poll_interval must be > 0")
+            raise InvalidArgumentError("poll_interval must be > 0")
         self.session = session
         self.poll_interval = poll_interval
         self._jobs: dict[str, WatchedJob] = {}
@@ -344,7 +345,7 @@ class Monitor:
         if not self._job_list.watches:
             return
         news = self._job_list.run_once(now, self._paused, self._clock_offset, self._disconnect_reason)
-        seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
+        seen = (job.snapshot for job in jobs if job.snapshot.status == JobStatus.RUNNING)
         rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
         if self._job_list.update_rounds(rounds) or news:
             for watch in list(self._job_list.watches):

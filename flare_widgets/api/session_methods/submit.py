@@ -82,7 +82,8 @@ class SubmitMethods(SessionCore):
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
         pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
-        return command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
+        with command.error_context(self.kit.address):
+            return command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
 
 
 def submit_folder(
@@ -178,12 +179,14 @@ def _submit_once(
         if found is not None:
             log.info("the submission had reached the server: job %s", found)
             return hci.CommandReply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
+    assert trouble is not None
     find_out = (
-        f"list_jobs(submit_token='{token}') has the job if so; or submit the same folder again with that "
+        f"Look for it with list_jobs(submit_token='{token}'), or submit the same folder again with that "
         "submit_token: the server takes it once"
     )
     raise OutcomeUnknown(
-        f"{trouble}. Whether the job was submitted is not known. {find_out if safe else commands.FIND_JOB_HINT}"
+        f"{trouble.description}. It is not known if the job was submitted",
+        next_step=find_out if safe else commands.FIND_JOB_HINT,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...api import commands
 from ...api.commands import Command
 from ...errors import AuthorizationError, FlareError, NoConnection
-from ...formatting.text import SHORT_ID, sanitize
+from ...formatting.text import sanitize
 from .records import parse_line
 from .tail import CUT_NOTE, LogTail, NewText, is_missing_file, read_sizes
 
@@ -229,7 +229,7 @@ class JobLog:
         elif not self._is_forbidden:
             self.words = (
                 f"when the job ended the server put this log away with the results, where you may not read it: {why}. "
-                f"%flare download {self._job_id[:SHORT_ID]} fetches both"
+                "Download the job to get both"
             )
         else:
             self.words = f"you may not read the server's log: {why}"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...api.models import SystemInfo
 from ..job.state import SILENT_AFTER, ZOMBIE_AFTER
 from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
@@ -240,7 +241,7 @@ def _apply_one(before: SystemSnapshot, update: SystemUpdate) -> SystemSnapshot:
         case SiteJobsReport():
             return replace(before, sites=tuple(_apply_site_jobs(before.sites, update)))
         case JobListReport():
-            running = [job for job in update.jobs if job.get("status") == "RUNNING"]
+            running = [job for job in update.jobs if job.get("status") == JobStatus.RUNNING]
             names = tuple((_text_or_empty(job.get("job_id")), _text_or_empty(job.get("job_name"))) for job in running)
             return replace(before, zombies=tuple(_find_zombies(before, update)), job_names=names[:_MAX_ENTRIES])
         case DisabledSites(names=names):
@@ -326,7 +327,7 @@ def _find_zombies(before: SystemSnapshot, update: JobListReport) -> Iterable[Zom
     known = {zombie.job_id: zombie.since for zombie in before.zombies}
     for job in update.jobs:
         job_id = _text_or_empty(job.get("job_id"))
-        if job.get("status") == "RUNNING" and job_id not in running:
+        if job.get("status") == JobStatus.RUNNING and job_id not in running:
             yield Zombie(
                 job_id, _text_or_empty(job.get("job_name")), known.get(job_id, update.received_at), update.received_at
             )
