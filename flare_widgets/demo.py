@@ -20,11 +20,11 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
 from .api.job_status import JobStatus
+from .formatting.text import strip_colours
 from .monitoring.console import LiveLine
 from .views.job.view import JobReport
 
 _CELL_TIMEOUT_S = 300
-_ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(lesson: Path, out: Path) -> int:
@@ -98,7 +98,7 @@ def _execute_notebook(notebook: Any, folder: Path) -> str:
     try:
         client.execute(env={**os.environ, "PATH": path})
     except CellExecutionError as e:
-        return _ANSI_COLOR_PATTERN.sub("", str(e))
+        return strip_colours(str(e))
     return ""
 
 

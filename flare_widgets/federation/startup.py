@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..formatting.text import join_names
+from ..formatting.text import join_names, strip_colours
 from . import layout, registry
 from .environment import make_child_environment, module_command
 from .errors import FederationError
@@ -36,7 +35,6 @@ _SITE_POLL_TIMEOUT_S = 5.0
 _MAX_ATTEMPTS = 3
 _MAX_LOG_LINES = 15
 
-_ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
 StatusCallback = Callable[[str], None]
 
@@ -331,5 +329,5 @@ def format_log_tail(log: Path) -> str:
         text = log.read_text(errors="replace")
     except OSError:
         return ""
-    lines = _ANSI_COLOR_PATTERN.sub("", text).rstrip().splitlines()[-_MAX_LOG_LINES:]
+    lines = strip_colours(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
     return "\nIt ends with:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""

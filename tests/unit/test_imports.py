@@ -35,7 +35,7 @@ MAY = {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "config", "options",
     },
-    "demo": {"api", "monitoring", "views"},
+    "demo": {"api", "monitoring", "views", "formatting"},
     "cli": {
         "demo", "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "magics",

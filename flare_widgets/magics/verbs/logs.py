@@ -8,10 +8,13 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ...api import Session, TargetType
+from ...api.commands.logs import filter_lines
 from ...api.job_status import has_ended
 from ...errors import NoConnection
 from ...formatting.text import sanitize, sanitize_lines
-from ...monitoring.logs.filter import LEVELS, filter_by_level, filter_by_pattern, find_new_text, last_lines
+from ...monitoring.logs.filter import filter_by_level, filter_by_pattern
+from ...monitoring.logs.records import LEVELS
+from ...monitoring.logs.tail import CUT_NOTE, LogTail
 from ...options import JOB, option, parse_count
 from ...views.core.pretty import PrettyDict, PrettyTexts
 from ..parsing import verb
@@ -56,7 +59,7 @@ def logs(
     def chosen(text: str) -> str:
         text = filter_by_level(text, level) if level else text
         text = filter_by_pattern(text, grep) if grep else text
-        return text if tail is None else last_lines(text, tail)
+        return filter_lines(text, tail, None)
 
     chosen("")  # refuses a bad pattern before anything is asked
     if not follow:
@@ -122,7 +125,7 @@ def _parse_target(site: str | None) -> tuple[str, list[str] | None]:
 
 def _follow_logs(session: Session, job_id: str, site: str) -> Any:
     """Yield whose log has grown and by what, in whole lines, until the job has ended."""
-    seen: dict[str, str] = {}
+    tails: dict[str, LogTail] = {}
     lost = False
     while True:
         began = time.monotonic()
@@ -137,10 +140,9 @@ def _follow_logs(session: Session, job_id: str, site: str) -> Any:
         for name, text in found.items():
             if not isinstance(text, str):
                 continue
-            whole = text if ended else text[: text.rfind("\n") + 1]
-            news = find_new_text(seen.get(name, ""), whole)
+            new = tails.setdefault(str(name), LogTail()).take_whole(text)
+            news = (f"{CUT_NOTE}\n" if new.is_cut else "") + new.text + (new.unfinished_line if ended else "")
             if news:
-                seen[name] = whole
                 yield str(name), news
         if ended:
             return

@@ -19,6 +19,7 @@ from ...formatting.text import sanitize
 from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
 from ..logs import files
 from ..logs.facts import ServerLogParser
+from ..logs.tail import LogTail
 from ..polling import polls
 from . import diagnose
 from .collect import collect_evidence
@@ -139,10 +140,10 @@ class FinalFetch:
             return facts
 
     def _read_log(self, text: str, workflow: Any) -> list[Update]:
-        reader = ServerLogParser(self._clock.utc_offset, self._clock.offset, workflow)
+        tail = LogTail()
         facts: list[Update] = [] if workflow is None else [workflow]
-        facts += reader.feed(text)
-        return [*facts, LogOffset("server", polls.LOG_FILE, reader.offset), GroupRefreshed("rounds", time.time())]
+        facts += ServerLogParser(self._clock.utc_offset, self._clock.offset, workflow).feed(tail.take_whole(text).text)
+        return [*facts, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
 
 
 def _limit_size(received: int, _: int) -> None:
