@@ -34,7 +34,7 @@ def find_startup(location: str | Path) -> Path:
         if not folder.exists():
             raise ConfigError(f"there is no startup kit at {folder}: no such folder")
         if not folder.is_dir():
-            raise ConfigError(f"{folder} is a file, not a startup kit. Give the folder that contains startup/")
+            raise ConfigError(f"{folder} is a file, not a startup kit. Pass the folder that contains startup/")
         for startup in (folder / "startup", folder):
             if (startup / "fed_admin.json").exists():
                 return startup
@@ -49,7 +49,7 @@ def find_startup(location: str | Path) -> Path:
         raise ConfigError(f"{folder} cannot be read: {e.strerror}") from e
     raise ConfigError(
         f"{folder} is not a startup kit: startup/fed_admin.json is missing. "
-        "Give the folder your project admin sent you, unpacked"
+        "Pass the folder that your project admin sent you, unpacked"
     )
 
 

@@ -16,7 +16,7 @@ from .certificates import sign, sign_digest, subject
 from .report import KitReport
 from .settings import Settings
 
-_CLOSED_MESSAGE = "the session is closed and has forgotten the user's key; open a new one"
+_CLOSED_MESSAGE = "the session is closed and no longer has the user's key: open a new session"
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
         ("--model [0]", "x = (", "line 2: '(' was never closed: x = ("),
         ("--model [0]", NUMPY.replace("flare.send", "print"), "has no flare.send()"),
         ("--model [0]", NUMPY + "print(secret)\n", "line 18: 'secret' is a variable of this notebook"),
-        ("--model [0] --sites site-9,site-1", NUMPY, "'site-9' is not connected to the server; connected are site-1"),
+        ("--model [0] --sites site-9,site-1", NUMPY, "site 'site-9' is not connected; connected sites: site-1"),
         ("--model [0] --arg nothing", NUMPY, "the notebook has no variable 'nothing'"),
         ("--model thing", NUMPY, "the model is a object, which does not travel in a job"),
         ("--model [0] --arg 'label=two words'", NUMPY, "does not arrive unchanged"),

@@ -82,7 +82,7 @@ def test_sessions_side_by_side(shell: InteractiveShell, federation: LocalFederat
     assert "did you mean 'member@localhost'?" in refused(shell, "use member@local")
     flare(shell, "use member@localhost")
     assert flare(shell, "close") is member
-    assert refused(shell, "jobs") == "no session is current: %flare use NAME (admin@localhost)"
+    assert refused(shell, "jobs") == "no current session: choose one with %flare use NAME (admin@localhost)"
     assert flare(shell, "use admin@localhost") is admin
 
 
@@ -99,7 +99,7 @@ def test_kits_are_found_and_connected_to_by_name(shell: InteractiveShell, federa
     assert flare(shell, "connect --name configured").username == LEAD
     flare(shell, "close")
     said(shell, "%config FlareWidgets.kit = ''")
-    assert refused(shell, "connect").startswith("which startup kit? %flare connect KIT")
+    assert refused(shell, "connect").startswith("which startup kit? Use %flare connect KIT")
     flare(shell, "use admin@localhost")
 
 
@@ -174,7 +174,7 @@ def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) ->
     said(shell, "%config FlareWidgets.views = True")
     assert "another" in told
     assert "FINISHED:COMPLETED" in told
-    assert "two to 8 different jobs, not 1" in refused(shell, "compare another another")
+    assert "two to 8 different jobs, got 1" in refused(shell, "compare another another")
     assert "no job of this study" in refused(shell, "compare another nonsense")
 
 
@@ -310,7 +310,7 @@ def test_disable_and_enable(shell: InteractiveShell, federation: LocalFederation
 
 @pytest.fixture
 def untouched(shell: InteractiveShell, tmp_path: Path) -> Iterator[LocalFederation]:
-    """A federation in which no site was disabled: FLARE does not know the organisation of one that came back."""
+    """A federation in which no site was disabled: FLARE does not know the organization of one that came back."""
     with LocalFederation(2, folder=tmp_path / "federation", users={LEAD: "lead"}) as federation:
         flare(shell, f"connect '{federation.admin_kit}' --name untouched")
         try:
@@ -351,11 +351,15 @@ def test_studies(shell: InteractiveShell, untouched: LocalFederation) -> None:
 @pytest.mark.parametrize(
     ("line", "question"),
     [
-        ("abort {job}", "Abort long-one {short}, which is RUNNING?"),
-        ("delete {job}", "Delete long-one {short}, which is RUNNING, with its results, for good?"),
-        ("shutdown all", "Shut down the server and all sites of localhost:{port}, where 1 job is running?"),
-        ("restart site-1", "Restart site-1 of localhost:{port}, where 1 job is running?"),
-        ("disable site-1", "Shut site-1 out of localhost:{port}, where 1 job is running?"),
+        ("abort {job}", "Abort long-one {short} (RUNNING)?"),
+        ("delete {job}", "Permanently delete long-one {short} (RUNNING) and its results?"),
+        ("shutdown all", "Shut down the server and all sites on localhost:{port}? 1 job is running."),
+        ("restart site-1", "Restart site-1 on localhost:{port}? 1 job is running."),
+        (
+            "disable site-1",
+            "Disable site-1 on localhost:{port}? It is disconnected and cannot rejoin until you enable it. "
+            "1 job is running.",
+        ),
         ("study remove heart", "Remove the study heart from localhost:{port}?"),
     ],
 )
@@ -369,7 +373,7 @@ def test_what_destroys_asks_first(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "n")
-    assert refused(shell, line.format(job=running)) == "not done"
+    assert refused(shell, line.format(job=running)) == "Cancelled; nothing was changed."
     whole = question.format(short=running[:8], port=federation.port)
     assert asked == [f"{whole} [y/N] "]
 

@@ -385,7 +385,7 @@ def check_secrets(session: Session, kit: Path) -> None:
         return found
 
     wait_until(lambda: not left(), 3)
-    with pytest.raises(SessionClosed, match="forgotten the user's key"):
+    with pytest.raises(SessionClosed, match="no longer has the user's key"):
         session.kit.sign(b"anything")
     assert session.kit.address in repr(session)
 

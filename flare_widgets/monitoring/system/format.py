@@ -159,7 +159,7 @@ def summarize_system(snapshot: SystemSnapshot, now: float) -> str:
         f"FLARE server {sanitize(snapshot.address)}: {server_state(snapshot, now).words}",
         f"{here} {'site' if here == 1 else 'sites'} connected",
         f"{len(snapshot.jobs)} {'job' if len(snapshot.jobs) == 1 else 'jobs'} running",
-        f"{len(wrong)} {'problem' if len(wrong) == 1 else 'problems'}" if wrong else "no problem",
+        f"{len(wrong)} {'problem' if len(wrong) == 1 else 'problems'}" if wrong else "no problems",
     ]
     return ", ".join(parts)
 
