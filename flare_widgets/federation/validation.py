@@ -75,7 +75,7 @@ def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
         _check_site_name(name)
         # Each site is a folder, and macOS does not distinguish "Berlin" from "berlin".
         if name.lower() in seen:
-            raise ValueError(f"Each site needs a name of its own, but {name!r} is used twice.")
+            raise ValueError(f"Each site needs a unique name, but {name!r} is used twice.")
         seen.add(name.lower())
     return names
 
@@ -95,7 +95,7 @@ def _check_site_name(name: object) -> None:
     if len(name) > _MAX_NAME_CHARS:
         raise ValueError(f"{name!r} cannot be a site's name: it is longer than {_MAX_NAME_CHARS} characters.")
     if name.lower() in _RESERVED_NAMES:
-        raise ValueError(f"{name!r} cannot be a site's name: NVIDIA FLARE uses it for something else.")
+        raise ValueError(f"{name!r} cannot be a site's name: NVIDIA FLARE reserves it.")
 
 
 def check_users(users: object, admin_name: str) -> dict[str, str]:
@@ -112,14 +112,14 @@ def check_users(users: object, admin_name: str) -> dict[str, str]:
         return {}
     if not isinstance(users, Mapping):
         raise ValueError(
-            f"users must be a dict of a role by name, such as {{'ada@example.org': 'lead'}}, not {users!r}."
+            f"users must be a dict from user name to role, such as {{'ada@example.org': 'lead'}}, not {users!r}."
         )
     seen = {admin_name.lower()}
     for name, role in users.items():
         if not isinstance(name, str) or not _USER_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
             raise ValueError(f"{name!r} cannot be a user's name: it must be like an e-mail address, ada@example.org.")
         if name.lower() in seen:
-            raise ValueError(f"Each user needs a name of its own, but {name!r} is used twice.")
+            raise ValueError(f"Each user needs a unique name, but {name!r} is used twice.")
         seen.add(name.lower())
         if role not in ROLES:
             raise ValueError(f"The role of {name} must be one of {', '.join(ROLES)}, not {role!r}.")
@@ -182,7 +182,7 @@ def check_folder(folder: Path) -> Path:
         )
     if absolute.is_dir():
         if any(entry.name != LOGS for entry in absolute.iterdir()):
-            raise ValueError(f"The folder {str(absolute)!r} is not empty: give one that is new or empty.")
+            raise ValueError(f"The folder {str(absolute)!r} is not empty: choose a new or empty one.")
     elif absolute.exists():
         raise ValueError(f"{str(absolute)!r} is not a folder.")
     return absolute

@@ -186,7 +186,7 @@ def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
         ("--model thing", NUMPY, "the model is a object, which does not travel in a job"),
         ("--model [0] --arg 'label=two words'", NUMPY, "does not arrive unchanged"),
         ("--modle [0]", NUMPY, "unrecognized option '--modle'; did you mean '--model'?"),
-        ("--model [0] --min-sites 0", NUMPY, "from 1 to all there are, not 0"),
+        ("--model [0] --min-sites 0", NUMPY, "from 1 to the number of sites, got 0"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_nothing_is_sent(

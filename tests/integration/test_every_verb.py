@@ -412,7 +412,7 @@ def test_read_only_mode_reads_and_changes_nothing(
             f"clone {running}",
             "shutdown all -y",
         ):
-            assert "the read-only mode is on" in refused(shell, line)
+            assert "read-only mode is on" in refused(shell, line)
         for line in ("study register heart --site-org nvidia:site-1", f"errors {running} --reset"):
             assert "this session only reads" in refused(shell, line)
         # Not only the verbs: whoever has the session, such as a view.

@@ -157,7 +157,7 @@ def test_a_lead_is_told_before_and_the_servers_answer_decides(
 ) -> None:
     shown = show(finished.job_id, LEAD)
     reasons = {name: shown.action(name)["reason"] for name in ("clone", "download", "delete")}
-    assert all("your role lead may" in reason and "only jobs you submitted" in reason for reason in reasons.values())
+    assert all("your role (lead) may" in reason and "only your own jobs" in reason for reason in reasons.values())
     assert shown.act("clone")["state"] == "ready", "it was done although it is grey"
     # A forecast may be wrong: what the server says then is shown.
     monkeypatch.setattr(permissions, "denial_reason", lambda *_, **__: "")

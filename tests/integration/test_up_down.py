@@ -48,7 +48,7 @@ def shell() -> Iterator[InteractiveShell]:
 def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = flare(shell, "up --sites hospital-a,hospital-b --users ada@example.org=lead --name side-a")
     assert first.site_names == ("hospital-a", "hospital-b")
-    with pytest.raises(UsageError, match="--name starts another beside it"):
+    with pytest.raises(UsageError, match="--name starts another next to it"):
         flare(shell, "up")
     second = flare(shell, "up -n 1 --name side-b")
     assert [row["name"] for row in flare(shell, "sessions")] == ["side-a", "side-b"]
@@ -141,7 +141,7 @@ def test_from_the_command_line(cache: Path, shell: InteractiveShell) -> None:
 def test_what_cannot_be_is_refused(cache: Path) -> None:
     done = cli("up", "--keep", "0")
     assert done.returncode == 1
-    assert "with 0 it would end with the command" in done.stderr
+    assert "with 0 the federation would stop with the command" in done.stderr
     assert cli("up", "--scheme", "carrier-pigeon").returncode == 2
     assert "between 1 and 64 sites" in cli("up", "--sites", "0").stderr
     assert running() == []

@@ -88,7 +88,7 @@ def test_what_uses_the_client_api_in_any_spelling_is_right(code: str) -> None:
     [
         ("init", "the cell has no flare.init(): begin with flare.init(), which connects the code to its site"),
         ("receive", "the cell has no flare.receive(): without flare.receive() the site never gets the model"),
-        ("send", "the cell has no flare.send(): without flare.send() the server never gets what the site has learned"),
+        ("send", "the cell has no flare.send(): without flare.send() the server never gets the site's result"),
     ],
 )
 def test_a_forgotten_call_is_told(call: str, why: str) -> None:
@@ -210,7 +210,7 @@ def test_literals() -> None:
         ({"rounds": 0}, "at least one round"),
         ({"sites": ["a", "a"]}, "named twice"),
         ({"sites": ["a/b"]}, "cannot be the name of a site"),
-        ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, as many as were named"),
+        ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, the number of sites"),
         ({"min_sites": 0}, "from 1 to all"),
         ({"model": None}, "give one with --model"),
         ({"model": 3}, "an array or a list of numbers"),

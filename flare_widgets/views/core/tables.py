@@ -7,7 +7,7 @@ from typing import Any
 from ...api import job_table
 from .pretty import LiveOnDisplay
 
-_NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER submits one"
+_NO_JOBS_TEXT = "No jobs yet. Submit one with %flare submit FOLDER"
 
 
 class JobTable(LiveOnDisplay, list[dict[str, Any]]):
