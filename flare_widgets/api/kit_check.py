@@ -127,7 +127,7 @@ class _NetworkCheck:
 
     def _check_tls(self, kit: StartupKit, probe: ProbeConnection) -> bool:
         if kit.connection_security == "clear":
-            self._add_finding(_TLS, "skipped", "not checked: the kit asks for a connection without TLS")
+            self._add_finding(_TLS, "skipped", "not checked: the kit requests a connection without TLS")
             return True
         version = self._run_step(_TLS, lambda: probe.handshake(kit))
         if version is None:

@@ -100,16 +100,18 @@ class Session(SyncSessionCore, SessionMethods[Job]):
         if username and username != self.kit.username and self.kit.uid_source != "cert":
             raise FLCommunicationError(
                 f"the startup kit {self.kit.root} belongs to {self.kit.username}, not to {username}. "
-                "Give that name, or the other user's kit"
+                "Pass that name, or the other user's kit"
             )
         if self.kit.connection_security == "clear":
             if secure_mode:
                 raise ConfigError(
-                    f"the startup kit {self.kit.root} asks for a connection without TLS (connection_security 'clear'), "
-                    "in which others can read along and act as you. If that is what you want: new_insecure_session, "
+                    f"the startup kit {self.kit.root} requests a connection without TLS (connection_security 'clear'), "
+                    "in which others can read everything and act as you. To allow it, use new_insecure_session, "
                     "or connect(kit, allow_clear=True)"
                 )
-            log.warning("the connection to %s is without TLS: others can read along and act as you", self.kit.address)
+            log.warning(
+                "the connection to %s is without TLS: others can read everything and act as you", self.kit.address
+            )
         self.debug = debug
         self._connection = ReconnectingConnection(self.kit, study)
         self._timeout: float | None = None
@@ -285,7 +287,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
     def _check_writable(self, what: str) -> None:
         if self.read_only:
             raise ReadOnlySession(
-                f"{sanitize(what)} may change something, and this session only reads: set its read_only to False "
+                f"{sanitize(what)} may change something, and this session is read-only: set its read_only to False "
                 "(in a notebook, %config FlareWidgets.read_only = False) to permit it"
             )
 
@@ -336,7 +338,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
                 raise
             if hci.is_session_inactive(reply) and not logged_in_again:
                 # The server did nothing, so this may be repeated, whatever the command does.
-                self._connection.mark_expired(link, "the server does not know the session any more")
+                self._connection.mark_expired(link, "the server no longer knows the session")
                 logged_in_again = True
                 continue
             return link, reply
@@ -348,7 +350,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
 
     def _log_in_again(self, link: Connection) -> None:
         async def renew() -> None:
-            self._connection.mark_expired(link, "the server does not know the session any more")
+            self._connection.mark_expired(link, "the server no longer knows the session")
 
         loop.run(renew())
 
@@ -359,7 +361,7 @@ class Session(SyncSessionCore, SessionMethods[Job]):
 
 def _outcome_unknown(command: Command[Any], error: NoConnection) -> OutcomeUnknown:
     verb = command.line.split(" ", 1)[0]
-    return OutcomeUnknown(f"{error}. Whether '{verb}' was done is not known. {command.recovery_hint}")
+    return OutcomeUnknown(f"{error}. It is unknown whether '{verb}' was done. {command.recovery_hint}")
 
 
 def _close_connection(connection: ReconnectingConnection, pid: int, timeout: float) -> None:

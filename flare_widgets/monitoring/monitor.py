@@ -184,7 +184,7 @@ class Monitor:
                 system.run_once(self._wake, self._disconnect_reason)
             self._update_job_list(jobs)
         except Exception:  # whatever the error: the polling must not stop silently
-            log.exception("a mistake in the monitor; it goes on")
+            log.exception("an error in the monitor; it continues")
             self._suspended_until = time.monotonic() + _INTERNAL_ERROR_DELAY_S
 
     def _wait(self) -> bool:
@@ -408,7 +408,7 @@ class Monitor:
 
     def _handle_error(self, job: WatchedJob, error: FlareError) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
-            trouble = f"{error}. Nobody watches this job any more" if isinstance(error, SessionClosed) else str(error)
+            trouble = f"{error}. Monitoring stopped" if isinstance(error, SessionClosed) else str(error)
             for watch in list(job.watches):
                 watch._fail(error, trouble)
             return

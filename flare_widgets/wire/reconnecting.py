@@ -285,7 +285,7 @@ class ReconnectingConnection:
             return False
         self._end_reason = (
             f"the session has ended and cannot log in again: the user's certificate in {self.kit.root} expired at "
-            f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask the project's admin for a new startup kit"
+            f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask your project admin for a new startup kit"
         )
         self.state_machine.transition_to(SessionState.CLOSED, self._end_reason)
         _start_task(self.close(), self._closing_tasks)
@@ -298,13 +298,13 @@ class ReconnectingConnection:
                 return self._last_error  # the actual error says more than a timeout
             return NoConnection(
                 f"no answer from the FL server at {self.kit.address} within {timeout:g} s. "
-                "Is it running, and is there a firewall between?"
+                "Is it running? Does a firewall block the connection?"
             )
         trouble = str(self._last_error or f"the server at {self.kit.address} does not answer")
         away = time.monotonic() - self._lost_at
         return NoConnection(
-            f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}. The session goes "
-            "on trying: give the command again when its state is 'ready', or raise the time-out with set_timeout()"
+            f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}. The session keeps "
+            "trying: repeat the command when its state is 'ready', or raise the time-out with set_timeout()"
         )
 
 

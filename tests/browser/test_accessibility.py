@@ -49,7 +49,7 @@ def test_the_job_view(themed: NotebookPage) -> None:
     panel.expect_status("RUNNING")
     assert serious(panel.live) == []
     panel.live.get_by_role("button", name="Log", exact=True).click()
-    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server begins it when the job runs")
+    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server starts it when the job runs")
     assert serious(panel.live) == []
     themed.run_code("session.log('server', 'INFO begun', 'WARNING slow', 'ERROR broken')")
     expect(panel.live.locator(".flw-log-line")).to_have_count(3)

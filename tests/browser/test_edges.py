@@ -149,7 +149,7 @@ def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_k
     assert "application/vnd.jupyter.widget-view+json" in saved.cells[1].outputs[0].data
     # Without widgets (nbconvert, GitHub): what was known, and when. With them: JupyterLab's word, none of ours.
     page, _ = HTMLExporter().from_notebook_node(saved)
-    assert "Not live: a picture made at" in page
+    assert "Snapshot from" in page
     assert "brats-segmentation" in page
     notebook.open(notebook.name)
     expect(notebook.outputs(1)).to_contain_text("Error displaying widget")

@@ -122,7 +122,10 @@ def test_delete_asks_and_then_nothing_can_be_done_any_more(bench, ended, picture
 
 def test_what_the_role_forbids_is_grey_and_says_why(bench, pictures):
     panel = begin(bench, "session = ScriptedSession('lead', 'lead@example.org')")
-    why = "your role (lead) may abort only your own jobs under FLARE's default policy; this one was submitted by admin@nvidia.com"
+    why = (
+        "your role (lead) may abort only your own jobs under FLARE's default policy; "
+        "this one was submitted by admin@nvidia.com"
+    )
     abort = panel.grey_button("Abort")
     assert grey(abort) == why
     # By keyboard too: it can be reached, says why, and does nothing.

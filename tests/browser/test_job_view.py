@@ -183,7 +183,7 @@ def test_a_kernel_that_is_shut_down_leaves_the_static_form(alone):
     notebook, panel = alone
     notebook.command("notebook:shutdown-kernel", wait=False)
     panel.expect_static("RUNNING")
-    expect(notebook.outputs(1)).to_contain_text("Not live: a picture made at")
+    expect(notebook.outputs(1)).to_contain_text("Snapshot from")
     assert mime_types(notebook.save(), 1) == [["text/html", "text/plain"]]
 
 

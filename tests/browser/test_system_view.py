@@ -233,7 +233,7 @@ def test_a_session_that_ends_leaves_the_static_form(shown, panel, pictures):
     shown.run_code("system.end()")
     expect(panel.static).to_be_visible()
     expect(panel.live).to_have_count(0)
-    expect(panel.static).to_contain_text("Not live: a picture made at")
+    expect(panel.static).to_contain_text("Snapshot from")
     assert abs(live["width"] - panel.static.bounding_box()["width"]) < 2
     assert mime_types(shown.save(), 1) == [["text/html", "text/plain"]]
     shown.screenshot(shown.cell(1), pictures and pictures / "system-static.png")

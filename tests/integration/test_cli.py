@@ -93,7 +93,7 @@ def test_read_only_and_bad_settings(federation: LocalFederation, tmp_path: Path)
     environment = {"FLARE_WIDGETS_KIT": str(federation.admin_kit), "FLARE_WIDGETS_READ_ONLY": "1"}
     done = run("submit", write_job(tmp_path), **environment)
     assert (done.returncode, done.stdout) == (4, "")
-    assert "this session only reads" in done.stderr
+    assert "this session is read-only" in done.stderr
     assert run("jobs", **environment).returncode == 0
     bad = run("jobs", FLARE_WIDGETS_TIMEOUT="soon")
     assert bad.returncode == 1

@@ -246,7 +246,7 @@ def test_following_is_ended_by_an_interrupt(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("flare_widgets.magics.verbs.logs.time.sleep", interrupt)
-    assert refused(shell, f"logs {running} --follow") == "stopped following; the job goes on"
+    assert refused(shell, f"logs {running} --follow") == "stopped following; the job is still running"
     monkeypatch.undo()
     assert flare(shell, f"meta {running}")["status"] == "RUNNING"
 
@@ -414,7 +414,7 @@ def test_read_only_mode_reads_and_changes_nothing(
         ):
             assert "read-only mode is on" in refused(shell, line)
         for line in ("study register heart --site-org nvidia:site-1", f"errors {running} --reset"):
-            assert "this session only reads" in refused(shell, line)
+            assert "this session is read-only" in refused(shell, line)
         # Not only the verbs: whoever has the session, such as a view.
         session = flare(shell, "use admin@localhost")
         with pytest.raises(Exception, match="only reads"):

@@ -189,7 +189,7 @@ def test_the_log_of_a_job_that_has_ended(ours: Session, finished: Finished, show
 
 def test_who_may_not_read_a_log_is_told(finished: Finished, show: Show) -> None:
     lead = show(finished.job_id, LEAD)
-    lead.log("server", lambda _, answer: "put this log away with the results" in answer["words"])
+    lead.log("server", lambda _, answer: "moved this log into the results" in answer["words"])
     assert lead.messages[-1]["state"] == "none"
     assert lead.log("site-1", lambda _, answer: answer["state"] == "over")
     member = show(finished.job_id, MEMBER)

@@ -160,7 +160,7 @@ def test_a_session_that_only_reads_sends_nothing_that_changes(
             lambda s: s.submit_job(str(job)),
             lambda s: asyncio.run(s.aio.abort_job("76b8")),
         ):
-            with pytest.raises(ReadOnlySession, match="this session only reads: set its read_only to False"):
+            with pytest.raises(ReadOnlySession, match="this session is read-only: set its read_only to False"):
                 change(session)
         assert "only reads" in str(session.do_command("abort_job 76b8")["details"])
         session.list_jobs()

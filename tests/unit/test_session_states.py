@@ -200,7 +200,7 @@ def test_a_server_that_gives_no_sign_is_given_up_and_found_again(kit: Path, serv
             session.list_jobs()
         assert session.state is READY  # not known yet
         wait_until(lambda: [s.state for s in told] == [READY, RECONNECTING, READY])
-        assert "does not answer any more" in told[1].reason
+        assert "no longer answers" in told[1].reason
         assert session.get_system_info()
 
 

@@ -201,6 +201,6 @@ def test_the_static_form_says_it_is_none_and_as_of_when() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("76b8d043-5f0e",))])
     page = Words(system_html(snapshot, T + 3600, outcomes=["b was restarted"])).words
     assert "silent" not in page  # nobody knows what the site did in that hour
-    assert "Not live: a picture made at" in page
+    assert "Snapshot from" in page
     assert "2 sites connected, 1 job running" in page
     assert "b was restarted" in page

@@ -127,7 +127,7 @@ def test_is_small_whatever_the_server_says():
 def test_times_are_absolute_and_say_their_zone():
     parsed = page("completed")
     assert "submitted 15:03:35" in parsed.text
-    assert "Times: 2026-11-23 (UTC+01:00)." in parsed.text
+    assert "All times are UTC+01:00, on 2026-11-23." in parsed.text
     times = [attrs["datetime"] for tag, attrs in parsed.elements if tag == "time"]
     assert times == ["2026-11-23T15:03:35+01:00", "2026-11-23T15:03:36+01:00", "2026-11-23T15:06:06+01:00"]
 
@@ -138,7 +138,7 @@ def test_times_of_several_days_have_their_date():
     text = Page(job_html(replace(snapshot, timeline=(replace(first, at=first.at - 86400), *rest)), 0, BERLIN)).text
     assert "submitted 2026-11-22 15:03:35" in text
     assert "completed 2026-11-23 15:06:06" in text
-    assert "Times: (UTC+01:00)." in text
+    assert "All times are UTC+01:00." in text
 
 
 def test_times_across_a_change_of_the_clock_have_their_offset():
@@ -167,7 +167,7 @@ def test_an_impossible_time_is_no_reason_to_fail():
 
 def test_a_picture_of_a_running_job_does_not_pass_for_a_live_view():
     text = page("running").text
-    assert "Not live: a picture made at 15:05:50. The server last answered at 15:05:49." in text
+    assert "Snapshot from 15:05:50. The server last answered at 15:05:49." in text
     # Its run time is the one the server's last answer vouches for.
     assert "2:12 elapsed" in text
     assert "The server had not answered yet" in page("unheard").text

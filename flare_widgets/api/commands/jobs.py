@@ -112,7 +112,7 @@ def delete_job(job_id: str) -> Command[dict[str, Any]]:
         }
 
     return Command(
-        job_line("delete_job", job_id), read, recovery_hint="get_job_meta tells whether the job is still there"
+        job_line("delete_job", job_id), read, recovery_hint="get_job_meta shows whether the job still exists"
     )
 
 
@@ -168,7 +168,7 @@ def read_job_id(reply: CommandReply) -> str:
     job_id = reply.meta.get("job_id")
     if not isinstance(job_id, str) or not job_id:
         raise InternalError(
-            f"the server did not say the new job's id: {sanitize_lines(reply.meta.get('info')) or 'no reason given'}"
+            f"the server did not return the new job's id: {sanitize_lines(reply.meta.get('info')) or 'no reason given'}"
         )
     return job_id
 

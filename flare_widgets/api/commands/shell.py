@@ -79,7 +79,7 @@ def _check_path(path: Any) -> str:
     if not isinstance(path, str) or not _PATH_PATTERN.fullmatch(path):
         raise SyntaxError(f"a path may only have letters, digits, dots, hyphens, underscores and slashes, got {path!r}")
     if path.startswith("/"):
-        raise SyntaxError("an absolute path is not permitted: give one below the target's own folder")
+        raise SyntaxError("an absolute path is not permitted: pass one relative to the target's working folder")
     if ".." in path.split("/"):
         raise SyntaxError("'..' is not permitted in a path")
     return path
@@ -87,7 +87,7 @@ def _check_path(path: Any) -> str:
 
 def _check_file(file: Any) -> str:
     if not file:
-        raise SyntaxError("which file? None was given")
+        raise SyntaxError("no file was given")
     path = _check_path(file)
     name = PurePosixPath(path)
     if name.suffix[1:].isnumeric():

@@ -42,7 +42,7 @@ class JobHandleMethods(MonitorMethods, LogMethods, Generic[J]):
             No job, or more than one, has an id with this prefix.
         """
         if not isinstance(job_id, str) or not job_id:
-            raise JobNotFound(f"give the id of a job, or its beginning, not {job_id!r}")
+            raise JobNotFound(f"pass the id of a job, or the beginning of the id, not {job_id!r}")
         if len(job_id) >= _JOB_ID_LENGTH:
             return self._create_job_handle(job_id)
         listed = await self._run_command(commands.list_jobs(id_prefix=job_id))

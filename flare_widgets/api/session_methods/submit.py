@@ -71,7 +71,7 @@ class SubmitMethods(SessionCore):
                 # There is no job, so it may be sent again, with or without a token.
                 if attempt == _MAX_UPLOADS:
                     raise
-                log.warning("the upload of a job broke (%s): it begins again", e)
+                log.warning("the upload of a job was interrupted (%s): restarting it", e)
                 link = self._open_connection(_RECONNECT_TIMEOUT_S)
                 continue
             except NoConnection as e:
@@ -87,7 +87,7 @@ class SubmitMethods(SessionCore):
                 continue
             if not safe or attempt == _MAX_UPLOADS:
                 break
-            log.warning("the answer to a submission was lost (%s): finding out what became of it", trouble)
+            log.warning("the answer to a submission was lost (%s): checking whether the job was submitted", trouble)
             try:
                 found = self._find_submitted_job(token if ours else None)
                 link = self._open_connection(_RECONNECT_TIMEOUT_S)
@@ -98,8 +98,8 @@ class SubmitMethods(SessionCore):
                 log.info("the submission had reached the server: job %s", found)
                 return hci.CommandReply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
         find_out = (
-            f"list_jobs(submit_token='{token}') has the job if so; or submit the same folder again with that "
-            "submit_token: the server takes it once"
+            f"list_jobs(submit_token='{token}') lists the job if it was submitted. Or submit the same folder again "
+            "with that submit_token: the server accepts it only once"
         )
         raise OutcomeUnknown(
             f"{trouble}. Whether the job was submitted is not known. {find_out if safe else commands.FIND_JOB_HINT}"

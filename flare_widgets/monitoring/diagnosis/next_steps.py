@@ -5,8 +5,8 @@ from __future__ import annotations
 from .model import Failure
 
 _UNSCHEDULABLE_HINTS = {
-    True: "See what each site has with session.report_resources('client').",
-    False: "See who is connected with %flare status.",
+    True: "session.report_resources('client') shows what each site has.",
+    False: "%flare status shows which sites are connected.",
 }
 
 
@@ -20,25 +20,23 @@ def suggest_next_step(failure: Failure) -> str:
     advice = {
         "client-exception": f"Correct {at or 'the training code'} and submit the job again (%flare submit).",
         "server-exception": f"Correct {at or 'the workflow of the job'} and submit the job again (%flare submit).",
-        "client-exit": f"Look for what ends the process ({site}'s console says more than its log), "
+        "client-exit": f"Find out what ends the process ({site}'s console says more than its log), "
         "and submit the job again (%flare submit).",
         "bad-class": f"Correct the class's path or its arguments in {failure.file or 'the configuration'}, "
         "and submit the job again (%flare submit).",
-        "missing-package": "Have it installed there by the administrator, or correct the name in the import if it "
-        "is a file of yours; then submit the job once more (%flare clone).",
+        "missing-package": "Ask the administrator to install it there, or correct the import if it is one of your "
+        "files; then resubmit the job (%flare clone).",
         "refused": "Correct what it says and submit the job again (%flare submit)."
         if site == "server" and not failure.log
         else f"Ask {who}'s administrator what it permits{byoc}, then submit the job again (%flare submit).",
         "unschedulable": f"{_UNSCHEDULABLE_HINTS['resource_spec' in failure.sentence]} The job starts by itself "
-        "when it can; if "
-        "it never will, end it with %flare abort and submit it with what it needs corrected.",
-        "aborted": "If that was not intended, submit the same job once more with %flare clone.",
-        "site-lost": "When %flare status shows the site again, submit the job once more with %flare clone. "
-        "A job that shall go on without a site needs a smaller min_clients.",
-        "server-restarted": "Submit the same job once more with %flare clone. "
-        "This one can be neither aborted nor deleted.",
-        "timeout": f"See what keeps {busy} busy, or give them longer "
-        "(the timeout in the workflow's or executor's configuration); then submit the job again (%flare submit).",
+        "when it can; if it never can, stop it with %flare abort, correct its requirements and submit it again.",
+        "aborted": "If that was not intended, resubmit the job with %flare clone.",
+        "site-lost": "When %flare status shows the site again, resubmit the job with %flare clone. "
+        "To let a job continue without a site, set a smaller min_clients.",
+        "server-restarted": "Resubmit the job with %flare clone. This one can be neither aborted nor deleted.",
+        "timeout": f"See what keeps {busy} busy, or raise the timeout in the "
+        "configuration of the workflow or executor; then submit the job again (%flare submit).",
         "unknown": "The job's submitter finds the server's log in workspace/log.txt of the result "
         "(session.download_job_result)" + (", or ask those named below." if failure.missing else "."),
     }[failure.kind]

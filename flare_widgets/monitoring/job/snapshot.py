@@ -222,7 +222,7 @@ class JobSnapshot:
             return ""
         waiting = now - (self.submitted_at or now)
         if not self.scheduling.attempts and waiting > SCHEDULER_IDLE_AFTER_S:
-            return f"the server's scheduler has not looked at it for {waiting:.0f} s"
+            return f"the server's scheduler has not considered it for {waiting:.0f} s"
         return self.scheduling.reason
 
     def freshness_of(self, group: str) -> Freshness:

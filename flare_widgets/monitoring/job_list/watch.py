@@ -351,7 +351,7 @@ class JobListPoller:
 
     def _handle_error(self, error: FlareError, now: float) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._set_problem(f"{error}. Nobody watches these jobs any more")
+            self._set_problem(f"{error}. Monitoring stopped")
             for watch in self.watches:
                 watch.stop()
             return

@@ -87,14 +87,14 @@ def _iter_problems(snapshot: SystemSnapshot, now: float) -> Iterator[str]:
         if site.disabled:
             yield f"{name} is disabled: it cannot connect until it is enabled again"
         elif not site.connected:
-            yield f"{name} is not connected any more. Check its process and its network; it reconnects by itself"
+            yield f"{name} is no longer connected. Check its process and its network; it reconnects by itself"
         elif silence is not None:
             yield (
                 f"{name} has been silent for {format_age(silence)}; sites report every 10 s. "
                 "Check that its process is running and can reach the server"
             )
         elif not site.answers:
-            yield f"{name} does not answer the server's questions. It may be hung; restart it if this persists"
+            yield f"{name} does not answer the server's requests. It may be hung; restart it if this persists"
     for zombie in snapshot.zombies:
         if zombie.certain:
             yield (
@@ -141,12 +141,12 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
         parts = _join_nonempty(state.words, heard, running_jobs_text(site.jobs), _version_text(site.version))
         rows.append((sanitize(site.name, _MAX_NAME_CHARS), parts))
     if not snapshot.sites and snapshot.facts_at is not None:
-        rows.append(("sites", "none is connected"))
+        rows.append(("sites", "none connected"))
     rows += [
         ("job", f"{sanitize(job.job_id)} is running ({sanitize(job.app, _MAX_NAME_CHARS)})") for job in snapshot.jobs
     ]
     if not snapshot.jobs and snapshot.facts_at is not None:
-        rows.append(("jobs", "none is running"))
+        rows.append(("jobs", "none running"))
     width = max(len(name) for name, _ in rows)
     return "\n".join(lines + [f"  {name:<{width}}  {words}" for name, words in rows])
 
