@@ -95,7 +95,7 @@ PROMISES = {
     "06_your_own_federation": Promise(
         {
             "kits": (r"hospital-net +ada@example\.org +lead ",),
-            "check": (r"login +ok +logged in to project",),
+            "check": (r"login +ok +logged in to project .* as ada@example\.org",),
             "sessions": (r"hospital-net .*lead", r"▸ +sandbox .*project[_ ]admin"),
             "next-day": (r"first-steps \w{8}  FINISHED:COMPLETED",),
             "server-is-down": (r"UsageError: .+",),
@@ -105,9 +105,9 @@ PROMISES = {
     ),
     "07_comparing_runs": Promise(
         {
-            "compare": (r"careful", r"more-passes", r"bold"),
+            "compare": (r"careful", r"more-epochs", r"bold"),
             # By accuracy it is as good as the others, by its loss it gets worse.
-            "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-passes +loss"),
+            "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-epochs +loss"),
         },
         charts=("loss by round (lower is better)", "accuracy by round (higher is better)"),
     ),
