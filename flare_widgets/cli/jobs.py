@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ..api.job_status import JobStatus
+from ..formatting.jobs import job_table
 from ..formatting.text import format_size
 from ..options import FOLDER, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIMEOUT, option
 from .command import CONNECT_OPTIONS, JSON, ExitCode, StatusLine, command, echo, echo_json, open_session
 
 if TYPE_CHECKING:
     from ..api import Session
-
-_COMPLETED_STATUS = "FINISHED:COMPLETED"
 
 
 @command(LIMIT, NAME_PREFIX, *CONNECT_OPTIONS, JSON)
@@ -23,14 +23,12 @@ def jobs(limit: int, name: str | None, kit: str | None, study: str | None, as_js
         flare-widgets jobs --kit kits/admin@nvidia.com
         flare-widgets jobs -n 5 --json
     """
-    from ..api import job_table
-
     with open_session(kit, study) as managed:
         listed = managed.session.list_jobs(reverse=True, limit=limit, name_prefix=name)
     if as_json:
         echo_json(listed)
     else:
-        echo(job_table.format_text_table(listed) if listed else "no jobs")
+        echo(job_table(listed, *([] if listed else ["no jobs"])).to_text())
     return ExitCode.DONE
 
 
@@ -98,4 +96,4 @@ def _watch_until_ended(session: Session, job_id: str, timeout: float, as_json: b
     snapshot = watch_job(session, job_id, timeout, sys.stderr if as_json else sys.stdout)
     if as_json:
         echo_json(snapshot.to_json())
-    return ExitCode.DONE if snapshot.status == _COMPLETED_STATUS else ExitCode.FAILED
+    return ExitCode.DONE if JobStatus.of(snapshot.status) is JobStatus.COMPLETED else ExitCode.FAILED

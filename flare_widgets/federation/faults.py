@@ -12,14 +12,11 @@ Each fault only sends signals to the FLARE processes on this machine, which need
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
 
 from ..errors import InvalidArgumentError
+from ..formatting.text import did_you_mean
 from .mailbox import ProcessState
-
-if TYPE_CHECKING:
-    from .local import LocalFederation
 
 #: The available faults, each with its button label.
 FAULTS = {"kill": "Kill", "pause": "Pause", "slow": "Slow down", "back": "Bring back"}
@@ -33,43 +30,30 @@ _STATE_TEXTS = {
 }
 
 
-def inject(federation: LocalFederation, fault: str, process: str) -> ProcessState:
-    """Inject a fault into a site or the server.
+def check_fault(states: Mapping[str, ProcessState], fault: str, process: str) -> None:
+    """Raise an error if a fault cannot be injected into a site or the server now. Pure.
 
     Parameters
     ----------
-    federation
-        The federation, which must be running.
+    states
+        The states of the federation's processes, by name.
     fault
         ``kill``, ``pause``, ``slow`` or ``back``.
     process
         ``server``, or the name of a site.
 
-    Returns
-    -------
-    ProcessState
-        The resulting state.
-
     Raises
     ------
     InvalidArgumentError
         There is no such fault or process, or the fault makes no sense now; the message says why.
-    FederationError
-        The federation is not running.
     """
     if fault not in FAULTS:
-        raise InvalidArgumentError(
-            f"unknown fault {fault!r}{_suggest(fault, [*FAULTS])}; expected one of {', '.join(FAULTS)}"
-        )
-    states = federation.states
+        raise InvalidArgumentError(f"{fault!r} is not a fault: {_hint(fault, FAULTS)}")
     if process not in states:
-        raise InvalidArgumentError(
-            f"unknown process {process!r}{_suggest(process, [*states])}; expected one of {', '.join(states)}"
-        )
+        raise InvalidArgumentError(f"the federation has no {process!r}: {_hint(process, states)}")
     reason = disabled_reasons(states[process])[fault]
     if reason:
         raise InvalidArgumentError(f"{process}: {reason}")
-    return federation._request_fault(fault, process)
 
 
 def disabled_reasons(state: ProcessState) -> dict[str, str]:
@@ -89,6 +73,5 @@ def state_text(state: ProcessState) -> str:
     return _STATE_TEXTS.get(state.state, state.state)
 
 
-def _suggest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f", did you mean {close[0]!r}" if close else ""
+def _hint(word: str, known: Collection[str]) -> str:
+    return did_you_mean(word, known) or f"there are {', '.join(known)}"

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ..formatting.text import join_names
 from . import layout, registry
 from .environment import make_child_environment, module_command
 from .errors import FederationError
@@ -259,7 +260,7 @@ class _StartAttempt:
                 if trouble is not None:
                     raise self._timeout_error(f"the admin could not log in ({trouble})", "server") from trouble
                 missing = [name for name in self._sites if name not in connected]
-                raise self._timeout_error(f"{_join_names(missing)} had not connected to the server", missing[0])
+                raise self._timeout_error(f"{join_names(missing)} had not connected to the server", missing[0])
             client.read_reports(_SITE_POLL_INTERVAL_S)
 
     def _check_processes(self, client: SupervisorClient) -> None:
@@ -276,8 +277,8 @@ class _StartAttempt:
     def _timeout_error(self, reason: str, name: str) -> FederationError:
         log = self._log_file(name)
         return FederationError(
-            f"The local federation did not start in time: {reason}. Raise start_timeout=..., "
-            f"or read the logs in {log.parent}.{format_log_tail(log)}"
+            f"The local federation did not start in time: {reason}",
+            next_step=f"Give it longer with start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
         )
 
     def _log_file(self, name: str) -> Path:
@@ -332,9 +333,3 @@ def format_log_tail(log: Path) -> str:
         return ""
     lines = _ANSI_COLOR_PATTERN.sub("", text).rstrip().splitlines()[-_MAX_LOG_LINES:]
     return "\nIt ends with:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
-
-
-def _join_names(names: Sequence[str]) -> str:
-    """Return names as a list in a sentence, shortened if there are many. Pure."""
-    shown = [*names] if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

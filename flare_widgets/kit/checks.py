@@ -175,7 +175,9 @@ def _check_signature(kit: PartialKit) -> CheckRun:
         yield e
         return ""
     if not isinstance(signature, str):
-        yield ConfigError(f"{file} has no signature of {SETTINGS_FILE}: the startup kit was tampered with. {ASK_ADMIN}")
+        yield ConfigError(
+            f"{file} has no signature of {SETTINGS_FILE}: the startup kit was tampered with", next_step=ASK_ADMIN
+        )
         return ""
     try:
         genuine = verify_signature(root, content, base64.b64decode(signature))
@@ -183,7 +185,7 @@ def _check_signature(kit: PartialKit) -> CheckRun:
         genuine = False
     if not genuine:
         yield ConfigError(
-            f"{kit.startup / SETTINGS_FILE} does not match its signature: it was changed or damaged. {ASK_ADMIN}"
+            f"{kit.startup / SETTINGS_FILE} is not as it was signed: it was changed, or is damaged", next_step=ASK_ADMIN
         )
     return f"{SETTINGS_FILE} matches the signature of the federation's root"
 
@@ -237,11 +239,11 @@ def _check_dates(kit: PartialKit) -> CheckRun:
     for cert, file in certificates:
         begins, ends = cert.not_valid_before_utc, cert.not_valid_after_utc
         if now > ends:
-            yield InvalidCertChain(f"{file} expired on {_format_utc(ends)}. {ASK_ADMIN}")
+            yield InvalidCertChain(f"{file} expired on {_format_utc(ends)}", next_step=ASK_ADMIN)
         elif now < begins:
             yield InvalidCertChain(
-                f"{file} is valid only from {_format_utc(begins)}. "
-                f"This machine's clock says {_format_utc(now)}: check the clock"
+                f"{file} is valid only from {_format_utc(begins)}",
+                next_step=f"It is {_format_utc(now)} by this machine's clock: check the clock",
             )
         elif ends - now < EXPIRY_WARNING:
             yield Note(
@@ -259,8 +261,8 @@ def _check_chain(kit: PartialKit) -> CheckRun:
     assert root is not None
     if not chains_to_root(kit.chain, root):
         yield InvalidCertChain(
-            f"{settings.certificate_file} was not issued by {settings.root_file}: "
-            f"they belong to different federations. {ASK_ADMIN}"
+            f"{settings.certificate_file} was not issued by {settings.root_file}: they belong to different federations",
+            next_step=ASK_ADMIN,
         )
     issuer = subject(root, NameOID.COMMON_NAME) or root.subject.rfc4514_string()
     return f"{settings.certificate_file.name} is signed by {settings.root_file.name} (CA '{issuer[:100]}')"
@@ -278,7 +280,7 @@ def _check_key_match(kit: PartialKit) -> CheckRun:
         fits = False
     if not fits:
         yield InvalidCertChain(
-            f"{settings.key_file} does not match {settings.certificate_file}: they are not a pair. {ASK_ADMIN}"
+            f"{settings.key_file} does not fit {settings.certificate_file}: they are not a pair", next_step=ASK_ADMIN
         )
     return f"{settings.key_file.name} is the private key of {settings.certificate_file.name}"
 
@@ -309,8 +311,8 @@ def _check_name(kit: PartialKit) -> CheckRun:
     name = subject(kit.chain[0], NameOID.COMMON_NAME)
     if not name:
         file = kit.settings.certificate_file
-        yield InvalidCertChain(f"{file} does not name a user: its subject has no common name. {ASK_ADMIN}")
-    return f"user name: '{name[:100]}'"
+        yield InvalidCertChain(f"{file} names no user (no common name in its subject)", next_step=ASK_ADMIN)
+    return f"you are '{name[:100]}'"
 
 
 def _check_organization(kit: PartialKit) -> CheckRun:

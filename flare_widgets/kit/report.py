@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ..formatting.table import align
 from ..formatting.text import sanitize
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
@@ -84,9 +85,8 @@ class KitReport:
         raise KeyError(name)
 
     def __repr__(self) -> str:
-        width = max((len(f.name) for f in self.findings), default=0)
-        lines = [f"  {GLYPHS[f.outcome]} {f.name:<{width}}  {f.outcome:<7}  {f.sentence}" for f in self.findings]
-        return "\n".join([self.headline, *lines])
+        rows = [(f"{GLYPHS[f.outcome]} {f.name}", f"{f.outcome:<7}", f.sentence) for f in self.findings]
+        return "\n".join([self.headline, *align(rows, indent="  ")])
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON-able data."""

@@ -13,6 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..config import FlareWidgets
 from ..errors import FlareError
+from ..views.core.hints import explain_error
 from .cell import run_cell
 from .parsing import format_verb_list, parse_line
 from .state import MagicsState
@@ -65,4 +66,4 @@ def _translate_errors() -> Iterator[None]:
         raise
     except USER_ERRORS as e:
         # IPython shows a UsageError as one line; the cause stays available for %tb and for code.
-        raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e
+        raise UsageError(" ".join(explain_error(e).split()) or type(e).__name__) from e

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import inspect
 import re
 import shlex
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 
+from ..formatting.text import did_you_mean
 from ..options import Option, add_options
 
 
@@ -143,5 +143,5 @@ def strip_comment(line: str) -> str:
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else "."
+    question = did_you_mean(word, known)
+    return f"; {question}" if question else "."

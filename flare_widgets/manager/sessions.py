@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import threading
 import weakref
@@ -14,7 +13,7 @@ import traitlets
 
 from ..api import Session, connect
 from ..errors import InvalidArgumentError
-from ..formatting.text import sanitize
+from ..formatting.text import did_you_mean, sanitize
 from ..kit import StartupKit
 from .managed import ManagedSession
 
@@ -255,10 +254,9 @@ def _describe_unknown_name(name: str, existing: Iterable[str]) -> str:
     if not names:
         return "no session is open"
     if not name:
-        return f"no current session; open sessions: {', '.join(names)}"
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"open sessions: {', '.join(names)}"
-    return f"unknown session {sanitize(name, 50)!r}: {hint}"
+        return f"no session is current; there are {', '.join(names)}"
+    hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
+    return f"there is no session {sanitize(name, 50)!r}: {hint}"
 
 
 def _close_sessions(sessions: dict[str, Any]) -> None:

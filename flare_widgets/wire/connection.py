@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import copy
 import itertools
 import logging
 import time
@@ -220,7 +221,7 @@ class Connection:
 
         Pending requests fail at once, and the secrets are cleared before the server has answered.
         """
-        closed = SessionClosed("the session is closed; open a new one")
+        closed = SessionClosed("the session is closed", next_step="Open a new one")
         self._observer = None
         self._fail_pending(closed)
         farewell: asyncio.Task[hci.CommandReply] | None = None
@@ -340,8 +341,8 @@ class Connection:
             self._probe_requested.set()
             words = label.split(" ", 1)[0]
             raise ReplyTimeout(
-                f"the server at {self._kit.address} did not answer '{words}' within {timeout:.3g} s. "
-                "It may be busy or hung: try again, or raise the time-out with set_timeout()"
+                f"the server at {self._kit.address} did not answer '{words}' within {timeout:.3g} s",
+                next_step="It may be busy or hang: try again, or raise the time-out with set_timeout()",
             ) from None
         finally:
             del self._pending[request_id]
@@ -424,7 +425,7 @@ class Connection:
         waiting: list[asyncio.Future[Any]] = [self._ready, *(request.reply for request in self._pending.values())]
         for answer in waiting:
             if not answer.done():
-                answer.set_exception(error)
+                answer.set_exception(copy.copy(error))  # each caller adds its own context
         if self._ready.done() and not self._ready.cancelled():
             self._ready.exception()  # maybe nothing awaits it; without this asyncio complains
 

@@ -79,7 +79,7 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     expect(table.counts).to_contain_text("of 12 jobs")
     table.row(1).locator(".flw-job-name").click()
     expect(table.root.locator(".flw-spoken[role=status]")).to_have_text("the kernel was shut down")
-    expect(system.locator(".flw-troubles")).to_contain_text(ENDED)
+    expect(system.locator(".flw-problems")).to_contain_text(ENDED)
     # It is not the server that is gone.
     expect(system.locator(".flw-row-state").first).to_have_text(re.compile(r"^last seen \d+ s ago$"))
     expect(system.locator(".flw-word").first).to_have_css("text-decoration-line", "line-through")
@@ -322,7 +322,7 @@ def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
     cells = (
         "import dataclasses\n" + JOB,
         f"bad, long, marks = {BAD!r}, 'W' * 1_000_000, 'x' + '\\u0301' * 500\n"
-        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import SiteDeployment\n"
         "from flare_widgets.monitoring.job.model import Point, Round, Series\n"
         "evil = [bad, long, marks]\n"
         "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\n"

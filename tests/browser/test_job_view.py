@@ -227,7 +227,7 @@ def test_a_view_in_a_container_shows_the_end_and_offers_nothing(shown, running):
 def test_hostile_text_stays_text(shown, running, pictures):
     shown.page.evaluate("() => { window.pwned = 0 }")
     shown.run_code(
-        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import SiteDeployment\n"
         "evil = '<img src=x onerror=window.pwned++><script>window.pwned++</script>\\u202e'\n"
         "watch.say(name=evil, submitter=evil, study=evil, trouble=evil, sites=(SiteDeployment(evil, 'failed', evil),))"
     )
@@ -264,7 +264,7 @@ def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
     expect(running.live.locator(".flw-trouble")).to_be_visible()
     check("trouble", 12)
     shown.run_code(
-        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import SiteDeployment\n"
         "bad = SiteDeployment('site-2', 'failed', 'No space left on device')\n"
         "watch.say('FINISHED:EXECUTION_EXCEPTION', trouble='', duration=10.0, sites=(*watch.snapshot.sites[:2], bad))"
     )

@@ -245,7 +245,7 @@ def test_stops_asking_when_nobody_looks(bench, table):
 def test_a_saved_notebook_keeps_the_table(bench, table):
     bench.run_code("view.make_static()")
     output = bench.outputs(1)
-    expect(output.locator("table.flw-jobs")).to_contain_text("brats-segmentation")
+    expect(output.locator("table.flw-listing")).to_contain_text("brats-segmentation")
     expect(table.root).to_have_count(0)
     expect(output).to_contain_text("12 jobs (2 running, 1 waiting, 9 ended)")
 

@@ -115,7 +115,7 @@ def test_the_table_shows_opens_and_aborts_a_real_job(
     expect(table.row(1)).to_contain_text("aborted", timeout=JOB_PATIENCE)
     opened.expect_status("FINISHED:ABORTED")
     notebook.run_code("view.make_static()")
-    expect(notebook.outputs(1).locator("table.flw-jobs")).to_contain_text("FINISHED:ABORTED")
+    expect(notebook.outputs(1).locator("table.flw-listing")).to_contain_text("FINISHED:ABORTED")
     notebook.run_code("session.close()")
 
 
@@ -150,7 +150,7 @@ def test_a_server_that_stands_still_is_said_and_all_views_recover(
     troubles = [
         job.live.locator(".flw-trouble"),
         table.root.locator(".flw-jobs-trouble"),
-        system.locator(".flw-troubles"),
+        system.locator(".flw-problems"),
     ]
     federation.pause("server")
     try:

@@ -62,7 +62,7 @@ def test_the_badge_says_whose_session_it_is_and_how_it_stands(bench, pictures):
     expect(panel.live.get_by_role("button")).to_have_count(0)
     bench.screenshot(bench.cell(1), pictures and pictures / "session-badge.png")
     bench.run_code("world.stop()")
-    expect(row).to_contain_text(re.compile(r"no connection for \d+ s, trying again"))
+    expect(row).to_contain_text(re.compile(r"disconnected for \d+ s, reconnecting"))
     expect(panel.spoken).to_have_text("ada@example.org: reconnecting")
     bench.screenshot(bench.cell(1), pictures and pictures / "session-lost.png")
     bench.run_code("world.manager.close_all()")
@@ -124,7 +124,7 @@ def test_every_word_can_be_read_and_every_part_be_reached(bench, switcher, theme
 
     check("ready", switcher.live, 8)
     bench.run_code("world.manager['hospital-a'].session.close(); world.stop()")
-    expect(switcher.row("hospital-b")).to_contain_text("no connection")
+    expect(switcher.row("hospital-b")).to_contain_text("disconnected")
     expect(switcher.row("hospital-a")).to_contain_text("closed")
     check("trouble", switcher.live, 8)
     bench.run_code("switcher.make_static()")

@@ -24,7 +24,7 @@ class SystemPanel:
         self.static = output.locator(".flw-system:not(.flw-live)")
         self.any = output.locator(".flw-system")
         self.rows = self.any.locator(".flw-row")
-        self.troubles = self.any.locator(".flw-troubles li")
+        self.problems = self.any.locator(".flw-problems li")
         self.freshness = self.live.locator(".flw-fresh")
         self.word = self.any.locator(".flw-word")
 
@@ -56,24 +56,24 @@ def panel(shown: NotebookPage) -> SystemPanel:
 
 def test_each_is_one_line_with_what_it_runs(shown, panel, pictures):
     expect(panel.word).to_have_text("connected")
-    expect(panel.row("server")).to_contain_text("runs 76b8d043 (app)")
+    expect(panel.row("server")).to_contain_text("running 76b8d043 (app)")
     expect(panel.row("hospital-a")).to_contain_text("connected")
     expect(panel.row("hospital-a")).to_contain_text(re.compile(r"last seen \d+ s ago"))
-    expect(panel.troubles).to_have_count(0)
-    expect(panel.live).to_have_attribute("aria-label", re.compile(r"2 sites connected, 1 job running, no problems$"))
+    expect(panel.problems).to_have_count(0)
+    expect(panel.live).to_have_attribute("aria-label", re.compile(r"2 sites connected, 1 job running, no problem$"))
     shown.screenshot(shown.cell(1), pictures and pictures / "system.png")
 
 
 def test_silence_is_counted_without_messages_and_comes_first(shown, panel, pictures):
     shown.run_code("import time; system.change('hospital-b', last_seen=time.time() - 24)")
-    expect(panel.troubles).to_have_count(0)
+    expect(panel.problems).to_have_count(0)
     # Nobody sends anything: the browser counts.
-    expect(panel.troubles).to_have_text([re.compile(r"hospital-b has been silent for 2\d s; sites report every 10 s")])
+    expect(panel.problems).to_have_text([re.compile(r"hospital-b has been silent for 2\d s; sites report every 10 s")])
     expect(panel.row("hospital-b")).to_contain_text(re.compile(r"silent for 2\d s"))
     expect(panel.live.locator("[role=status]")).to_contain_text("hospital-b has been silent")
     shown.screenshot(shown.cell(1), pictures and pictures / "system-silent.png")
     shown.run_code("system.change('hospital-b', last_seen=time.time())")
-    expect(panel.troubles).to_have_count(0)
+    expect(panel.problems).to_have_count(0)
     expect(panel.live.locator("[role=status]")).to_have_text("all problems resolved")
 
 
@@ -84,7 +84,7 @@ def test_a_lost_connection_is_said_within_five_seconds_with_its_age(shown, panel
     expect(panel.freshness).to_have_text(re.compile(r"! last seen \d s ago"), timeout=7000)
     expect(panel.word).to_have_css("text-decoration-line", "line-through")
     shown.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 8)")
-    expect(panel.troubles).to_have_text([re.compile("no connection to server:8002")])
+    expect(panel.problems).to_have_text([re.compile("no connection to server:8002")])
     expect(panel.row("server")).to_contain_text(re.compile(r"not reachable, last seen \d+ s ago"))
     shown.screenshot(shown.cell(1), pictures and pictures / "system-lost.png")
     shown.run_code("system.say(trouble='')")
@@ -162,7 +162,7 @@ def test_a_site_is_disabled_and_enabled_again(shown, panel):
     panel.row("hospital-a").get_by_role("textbox").fill("hospital-a")
     panel.row("hospital-a").get_by_role("button", name="Yes, disable").click()
     expect(panel.row("hospital-a").locator(".flw-row-state")).to_have_text("disabled")
-    expect(panel.troubles).to_have_text([re.compile("hospital-a is disabled: it cannot connect until")])
+    expect(panel.problems).to_have_text([re.compile("hospital-a is disabled: it cannot connect until")])
     panel.button("hospital-a", "Enable").click()
     expect(panel.row("hospital-a").locator(".flw-row-state")).to_have_text("connected")
     shown.run_code("assert admin.done == ['disable_client hospital-a', 'enable_client hospital-a'], admin.done")
@@ -263,10 +263,10 @@ def test_every_word_can_be_read(shown, panel, theme, pictures: Path | None):
         "a, b = system.snapshot.sites\n"
         "system.say(sites=(replace(a, last_seen=time.time() - 100), replace(b, connected=False, disabled=True)))"
     )
-    expect(panel.troubles).to_have_count(2)
+    expect(panel.problems).to_have_count(2)
     check("trouble", 16)
     shown.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 70)")
-    expect(panel.troubles).to_have_count(3)
+    expect(panel.problems).to_have_count(3)
     check("lost", 16)
     shown.run_code("view.make_static()")
     expect(panel.static).to_be_visible()

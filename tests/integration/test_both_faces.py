@@ -11,10 +11,11 @@ from typing import Any
 
 import nbformat
 import pytest
-from common import Finished, wait_until
+from common import Finished
 from jobs import contents, write_job
 from nbclient import NotebookClient
 from oracle import outcome
+from waiting import wait_until
 
 from flare_widgets.api import (
     AsyncJob,

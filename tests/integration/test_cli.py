@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import MEMBER, Finished, wait_until
+from common import MEMBER, Finished
 from jobs import write_job
+from waiting import wait_until
 
 from flare_widgets.api import Session
 from flare_widgets.federation import LocalFederation

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import wait_until
 from jobs import ECHO, contents, with_code, write_job
 from oracle import Oracle, outcome
+from waiting import wait_until
 
 from flare_widgets.api import JobNotRunning, NoConnection, Session, SessionClosed, new_secure_session
 from flare_widgets.federation import LocalFederation
@@ -30,14 +30,6 @@ class Nothing(Nothing):
         if event_type == "_start_run":
             self.logger.error("trouble on purpose")
 """
-
-
-def until(done: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (result := done()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-    return result
 
 
 def timeless(value: Any, key: str = "") -> Any:
@@ -68,7 +60,7 @@ def same(ours: Session, oracle: Oracle, method: str, *arguments: Any) -> Any:
         before, other, after = comparable
         return (before, other) if before == after else None
 
-    mine, other = until(asked, 20)
+    mine, other = wait_until(asked, 20)
     assert mine == other
     return mine
 
@@ -155,7 +147,7 @@ def running(ours: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             return False
         return all("ClientRunner" in stats.get(site, {}) for site in SITES) and "ServerRunner" in stats["server"]
 
-    until(up)
+    wait_until(up)
     yield job
     ours.abort_job(job)
     ours.wait_for_job(job, timeout=60, poll_interval=0.2)
@@ -208,7 +200,7 @@ def test_both_see_and_do_the_same_with_a_running_job(ours: Session, oracle: Orac
 
 def test_the_components_of_a_job(ours: Session, oracle: Oracle, troubled: str) -> None:
     names = [f"ERRORLOG_{site}" for site in SITES]
-    until(lambda: sorted(ours.list_job_components(troubled)) == names, 20)
+    wait_until(lambda: sorted(ours.list_job_components(troubled)) == names, 20)
     same(ours, oracle, "list_job_components", troubled)
     for call in [
         ("get_job_logs", troubled, "all"),
@@ -291,7 +283,7 @@ def test_a_site_is_disabled_and_enabled(ours: Session, oracle: Oracle) -> None:
     for method in ("disable_client", "disable_client", "enable_client", "enable_client"):
         mine = outcome(lambda: getattr(ours, method)("ghost-a"))  # noqa: B023
         assert told(mine, "ghost-a") == told(oracle(method, "ghost-b"), "ghost-b")
-    until(lambda: connected() == SITES)
+    wait_until(lambda: connected() == SITES)
     try:
         mine = outcome(lambda: ours.disable_client("site-1"))
         assert connected() == ["site-2"]
@@ -302,7 +294,7 @@ def test_a_site_is_disabled_and_enabled(ours: Session, oracle: Oracle) -> None:
     finally:
         mine = outcome(lambda: ours.enable_client("site-1"))
         assert told(mine, "site-1") == told(oracle("enable_client", "site-2"), "site-2")
-        until(lambda: connected() == SITES)
+        wait_until(lambda: connected() == SITES)
 
 
 async def ticking(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, int]:

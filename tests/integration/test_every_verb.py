@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import ADMIN, LEAD, MEMBER, Finished, wait_until
+from common import ADMIN, LEAD, MEMBER, Finished
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from jobs import RESULT, RESULT_SIZE, write_job
 from shells import flare, said
+from waiting import wait_until
 
 from flare_widgets.api import Session
 from flare_widgets.federation import LocalFederation

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from common import ADMIN, wait_until
+from common import ADMIN
 from training import write_training_job
+from waiting import wait_until
 
 from flare_widgets.api import Session, new_secure_session
 from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.federation import FederationError, LocalFederation, processes, startup
-from flare_widgets.federation.faults import inject
 from flare_widgets.monitoring import Monitor
 from flare_widgets.monitoring.job.format import describe
 
@@ -128,11 +128,11 @@ def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> N
     for what, who, words in (
         ("explode", "lyon-1", "unknown fault 'explode'; expected one of kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
-        ("pause", "lion", "no 'lion', did you mean 'lyon-1'"),
-        ("back", "lyon-1", "lyon-1: it is running normally"),
+        ("pause", "lion", "no 'lion': did you mean 'lyon-1'"),
+        ("back", "lyon-1", "lyon-1: nothing was done to it"),
     ):
         with pytest.raises(InvalidArgumentError, match=words):
-            inject(federation, what, who)
+            federation.inject_fault(what, who)
     assert federation.states == before
 
 

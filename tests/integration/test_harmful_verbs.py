@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from common import wait_until
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from jobs import write_job
 from shells import flare, said
+from waiting import wait_until
 
 from flare_widgets.api import Session
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import LEAD, MEMBER, Finished, wait_until
+from common import LEAD, MEMBER, Finished
 from jobs import with_code, write_job
+from waiting import wait_until
 
 from flare_widgets.api import Session, connect, permissions
 from flare_widgets.errors import JobNotFound

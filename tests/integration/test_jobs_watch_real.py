@@ -12,10 +12,11 @@ from typing import Any
 import comm
 import pytest
 from comm.base_comm import BaseComm
-from common import ADMIN, LEAD, MEMBER, Finished, wait_until
+from common import ADMIN, LEAD, MEMBER, Finished
 from fragile import Fragile
 from jobs import write_job
 from oracle import Oracle
+from waiting import wait_until
 
 from flare_widgets.api import Session, connect
 from flare_widgets.federation import LocalFederation

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import LEAD, MEMBER, wait_until
+from common import LEAD, MEMBER
 from training_jobs import fed_avg
+from waiting import wait_until
 
 from flare_widgets.api import MonitorReturnCode, Session, connect
 from flare_widgets.federation import LocalFederation
@@ -277,7 +278,8 @@ def _poll(session: Session, source: ServerLogTail) -> list[int]:
     """Poll a source of a real server, and return the rounds it found."""
     arrived = threading.Event()
     polling: PendingPoll[list[Any]] = PendingPoll(session, source.poll(ServerClock()), arrived.set)
-    over, found = polling.start()
+    polling.start()
+    over, found = polling.advance()
     while not over:
         assert arrived.wait(20)
         arrived.clear()

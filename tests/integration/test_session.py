@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import Finished, wait_until
+from common import Finished
 from jobs import RESULT, RESULT_SIZE, contents, state, write_job
 from oracle import Oracle, outcome
+from waiting import wait_until
 
 from flare_widgets import api
 from flare_widgets.api import Session, new_secure_session

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import ADMIN, wait_until
+from common import ADMIN
 from fragile import Fragile
 from jobs import write_job
 from oracle import Oracle
+from waiting import wait_until
 
 from flare_widgets.api import FlareError, NoConnection, Session, SessionState, new_secure_session
 from flare_widgets.kit import StartupKit

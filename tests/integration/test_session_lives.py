@@ -12,9 +12,10 @@ from typing import Any
 
 import network
 import pytest
-from common import ADMIN, wait_until
+from common import ADMIN
 from fragile import Fragile
 from jobs import write_job
+from waiting import wait_until
 
 from flare_widgets.api import (
     FlareError,

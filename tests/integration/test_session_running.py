@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import Finished, wait_until
+from common import Finished
 from jobs import write_job
 from oracle import Oracle, outcome
 from test_session import same
+from waiting import wait_until
 
 from flare_widgets.api import InvalidArgumentError, JobTimeout, MonitorReturnCode, Session
 from flare_widgets.federation import LocalFederation

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import LEAD, MEMBER, wait_until
+from common import LEAD, MEMBER
 from jobs import state, write_job
+from waiting import wait_until
 
 from flare_widgets.api import Session, connect
 from flare_widgets.federation import LocalFederation

@@ -8,8 +8,9 @@ from typing import Any
 
 import psutil
 import pytest
-from common import MEMBER, wait_until
+from common import MEMBER
 from jobs import write_job
+from waiting import wait_until
 
 from flare_widgets.api import AuthorizationError, Session, connect
 from flare_widgets.federation import LocalFederation
@@ -65,7 +66,7 @@ def action(view: SystemView, on: str, name: str) -> dict[str, Any]:
 
 def act(view: SystemView, on: str, name: str, typed: str = "") -> dict[str, Any]:
     """Do something and return how it stands when it is done."""
-    tell(view, "unfold", name=on)
+    tell(view, "show_actions", name=on)
     turn = action(view, on, name)["turn"]
     tell(view, "act", action=name, typed=typed)
     return wait_until(
@@ -91,7 +92,7 @@ def test_a_site_that_hangs_is_said_to_be_silent_and_then_is_not(own: LocalFedera
         assert words[0].startswith("site-2 has been silent for 2")
         # The server and the other site are still known: the silent one holds up nobody.
         wait_until(lambda: time.time() - view._watch.snapshot.facts_at < 2)
-        assert site_state(view._watch.snapshot.site("site-1"), time.time()).words == "connected"
+        assert site_state(view._watch.snapshot.site("site-1")).text_at(time.time()) == "connected"
         wait_until(lambda: "silent for" in view._mimebundle()["text/html"], 10)
     finally:
         site.resume()
@@ -104,11 +105,11 @@ def test_what_sites_run_versions_and_resources(
     job = session.submit_job(str(write_job(tmp_path_factory.mktemp("jobs"), "endless", wait=True)))
     try:
         wait_until(lambda: all([j.job_id for j in s.jobs] == [job] for s in view._watch.snapshot.sites))
-        assert f"runs {job[:8]} (app)" in describe_system(view._watch.snapshot)
-        tell(view, "unfold", name="site-1")
+        assert f"({job[:8]})" in describe_system(view._watch.snapshot)
+        tell(view, "show_actions", name="site-1")
         assert "jobs are running" in action(view, "site-1", "restart site-1")["reason"]
         assert act(view, "site-1", "restart site-1", "site-1")["state"] == "ready"
-        tell(view, "details")
+        tell(view, "request_details")
         snapshot = wait_until(lambda: (s := view._watch.snapshot).details_at is not None and s)
         said = session.report_version("all")
         assert {"server": snapshot.version, **{s.name: s.version for s in snapshot.sites}} == {
@@ -157,14 +158,14 @@ def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) ->
         view = view_of(member)
         wait_until(lambda: "disabled sites" in dict(view._watch.snapshot.missing))
         assert dict(view._watch.snapshot.missing)["disabled sites"] == "not permitted to your role"
-        tell(view, "unfold", name="site-1")
+        tell(view, "show_actions", name="site-1")
         for name in ("restart site-1", "stop site-1", "disable site-1"):
             assert "your role (member) may not" in action(view, "site-1", name)["reason"]
         refused = member.restart("client", ["site-1"], wait=False)
         assert "is not authorized for 'restart'" in refused["client_status"]["site-1"]
         with pytest.raises(AuthorizationError):
             member.disable_client("site-1")
-        tell(view, "details")
+        tell(view, "request_details")
         wait_until(lambda: view._watch.snapshot.details_missing)
         assert "versions: not permitted to your role" in view._watch.snapshot.details_missing
         assert "resources of site-1: not permitted to your role" in view._watch.snapshot.details_missing

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from common import ADMIN, wait_until
+from common import ADMIN
 from fragile import Fragile
 from jobs import write_job
 from proxy import Proxy
+from waiting import wait_until
 
 from flare_widgets.api import NoConnection, Session, TransferCancelled, new_secure_session
 from flare_widgets.api.transfer import download, upload

@@ -14,7 +14,7 @@ from jobs import write_job
 from flare_widgets.api import MonitorReturnCode
 from flare_widgets.federation import LocalFederation
 
-SCRIPT = Path(__file__).with_name("tutorial.py").read_text()
+SCRIPT = (Path(__file__).parents[1] / "support" / "tutorial.py").read_text()
 THEIRS = "from nvflare.fuel.flare_api.flare_api import Session, new_secure_session"
 OURS = "from flare_widgets.api import Session, new_secure_session"
 

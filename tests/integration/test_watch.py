@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from common import wait_until
 from terminal import Screen
 from training import write_training_job
+from waiting import wait_until
 
 from flare_widgets.api import JobNotFound, Session, connect
 from flare_widgets.federation import LocalFederation

@@ -101,7 +101,10 @@ def test_a_host_without_an_address(kit: Path, host: str) -> None:
 def test_nobody_listens(kit: Path) -> None:
     port = free_port()
     sentence = stops_at(check(kit, port), "port")
-    assert f"nothing answers at 127.0.0.1:{port} (127.0.0.1: connection refused). Is the FL server running?" in sentence
+    assert (
+        f"nobody answers at 127.0.0.1:{port} (127.0.0.1: connection refused). Check that the FL server is running"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize(

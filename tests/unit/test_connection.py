@@ -13,6 +13,7 @@ from typing import Any
 import kits
 import pytest
 from servers import FlareServer
+from waiting import wait_until
 
 from flare_widgets.api import ProtocolError, Session, SessionState, connect
 from flare_widgets.errors import (
@@ -72,13 +73,6 @@ def job(tmp_path: Path) -> Path:
 
 def answer(**meta: Any) -> dict[str, Any]:
     return {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok", **meta}}
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def break_off(session: Session, server: FlareServer) -> None:

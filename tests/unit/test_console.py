@@ -21,6 +21,7 @@ from typing import Any, TextIO
 import pytest
 from terminal import Screen
 from test_monitoring_text import DOING, HEAD, JOB, METRIC, ROUND, T, ended, running, submitted
+from waiting import wait_until
 
 from flare_widgets.api import JobNotFound, JobTimeout
 from flare_widgets.errors import InvalidArgumentError
@@ -119,14 +120,6 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedWatch]:
     return install
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
-    return found
-
-
 # -- the line --------------------------------------------------------------------------------------------------
 
 
@@ -221,7 +214,7 @@ def test_a_job_is_followed_to_its_summary(
     def seen() -> None:
         """Let the line be printed before the next snapshot comes."""
         before = there.raw
-        until(lambda: there.screen() and there.raw != before)
+        wait_until(lambda: there.screen() and there.raw != before)
         shown.append(there.screen().lines[-1])
 
     now = time.time()
@@ -263,7 +256,7 @@ def test_what_ends_the_watch_is_raised_and_the_line_stays(
     script: Callable[..., ScriptedWatch], terminal: Callable[[int], Terminal]
 ) -> None:
     there = terminal(200)
-    watch = script(running(), error=JobNotFound("no such job"), seen=lambda: until(lambda: there.screen().lines))
+    watch = script(running(), error=JobNotFound("no such job"), seen=lambda: wait_until(lambda: there.screen().lines))
     with pytest.raises(JobNotFound):
         watch_job(None, JOB, file=there.file)  # type: ignore[arg-type]
     assert watch.stopped

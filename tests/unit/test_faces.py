@@ -10,12 +10,14 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import pytest
 
 from flare_widgets.api import AsyncJob, AsyncSession, Job, Session
 from flare_widgets.api.dual import AsyncMixin, SyncMixin, dual_method, dual_property, run_to_completion
+from flare_widgets.api.session_methods import SessionMethods
+from flare_widgets.api.session_methods.core import SessionCore
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +48,21 @@ def test_a_method_of_a_session_is_the_same_on_both_faces(name: str) -> None:
     assert not inspect.iscoroutinefunction(blocking)
     assert inspect.iscoroutinefunction(awaiting) == (name not in AT_ONCE)
     assert blocking.__name__ == awaiting.__name__ == name
-    if name not in {*AT_ONCE, "close", "try_connect"}:  # these have words of their own
-        assert blocking.__doc__ == awaiting.__doc__
+    assert blocking.__doc__ == awaiting.__doc__
+
+
+def test_each_family_of_methods_derives_from_the_core_alone() -> None:
+    assert len(SessionMethods.__bases__) > 9
+    for family in SessionMethods.__bases__:
+        assert set(family.__bases__) - {Generic} <= {SessionCore} or family is Generic
+
+
+@pytest.mark.parametrize("name", sorted(functions(Session)))
+def test_a_methods_source_is_its_only_body(name: str) -> None:
+    (home,) = [kind for kind in Session.__mro__ if name in vars(kind)]
+    source = inspect.getsource(getattr(Session, name))
+    assert f"def {name}(" in source
+    assert source in inspect.getsource(home)
 
 
 @pytest.mark.parametrize("name", sorted(set(functions(AsyncJob)) - {"changes"}))

@@ -1,4 +1,4 @@
-"""Why a job failed, from what real servers and sites said (recorded by ``tests/integration/failures.py``)."""
+"""Why a job failed, from what real servers and sites said (recorded by ``tests/support/failures.py``)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def test_the_users_line_and_the_end_of_the_log() -> None:
     assert failure.error == UNALIGNED
     assert (failure.log_of, failure.log[-1]) == ("site-2", UNALIGNED)
     assert failure.missing == ()
-    assert failure.next_step == "Correct train.py line 11 and submit the job again (%flare submit)."
+    assert failure.next_step == "Correct train.py line 11 and submit the job again."
+    assert failure.next_methods == ("submit_job",)
     assert str(failure) == f"{failure.sentence}\n{failure.next_step}"
 
 
@@ -102,7 +103,7 @@ def test_a_site_that_forgot_the_job() -> None:
         f"site-1 no longer runs the job (probably restarted in round {failure.round + 1}), and FLARE does not notice: "
         "the job may wait forever"
     )
-    assert "%flare abort" in failure.next_step
+    assert failure.next_methods == ("abort_job", "clone_job")
     # Just after its start, a site may not run it yet.
     evidence = recorded("site-restarted")
     assert evidence.at is not None
@@ -239,7 +240,8 @@ def test_a_job_that_waits_for_sites_that_have_failed() -> None:
     failure = explained("client-package-2.7")
     assert recorded("client-package-2.7").meta["status"] == "RUNNING"
     assert failure.sentence == SENTENCES["client-package"][-1]
-    assert failure.next_step.startswith("Stop the job with %flare abort: FLARE does not notice, and may wait forever.")
+    assert failure.next_step.startswith("Abort the job: FLARE does not notice, and waits for ever.")
+    assert failure.next_methods == ("abort_job", "clone_job")
 
 
 def test_several_sites_that_fail_alike_are_named_together() -> None:

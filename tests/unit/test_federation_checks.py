@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.federation import LocalFederation
+from flare_widgets.federation.faults import check_fault
+from flare_widgets.federation.mailbox import ProcessState
 from flare_widgets.federation.validation import (
     MAX_SITES,
     ROLES,
@@ -137,3 +140,24 @@ def test_users_have_roles() -> None:
 def test_impossible_users(users: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         LocalFederation(users=users)
+
+
+@pytest.mark.parametrize(
+    ("fault", "process", "says"),
+    [
+        ("paus", "lyon-1", "did you mean 'pause'?"),
+        ("melt", "lyon-1", "there are kill, pause, slow, back"),
+        ("pause", "lion", "no 'lion': did you mean 'lyon-1'?"),
+        ("back", "lyon-1", "^lyon-1: "),
+        ("kill", "server", "^server: "),
+    ],
+)
+def test_check_fault_refuses_senseless_fault(fault: str, process: str, says: str) -> None:
+    states = {
+        "server": ProcessState("server", "killed", None, 0.0, 1),
+        "lyon-1": ProcessState("lyon-1", "running", 7, 0.0, 1),
+    }
+    with pytest.raises(InvalidArgumentError, match=says):
+        check_fault(states, fault, process)
+    check_fault(states, "back", "server")
+    check_fault(states, "pause", "lyon-1")

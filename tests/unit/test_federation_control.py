@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from flare_widgets.federation import layout, processes
 from flare_widgets.federation import supervisor_client as module
@@ -22,13 +23,6 @@ from flare_widgets.federation.supervisor_client import SupervisorClient
 SLEEP = "import time; time.sleep(60)"
 
 Sites = Callable[..., SupervisorClient]
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def hear(control: SupervisorClient, done: Callable[[], bool]) -> None:

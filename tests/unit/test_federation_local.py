@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flare_widgets.federation import FederationError, FederationNotInstalled, LocalFederation, startup
-from flare_widgets.federation.startup import _describe_exit_code, _join_names, _process_error
+from flare_widgets.federation.startup import _describe_exit_code, _process_error
 
 
 @pytest.fixture(autouse=True)
@@ -111,14 +111,6 @@ def test_exit_codes_in_words() -> None:
     assert _describe_exit_code(-signal.SIGKILL) == "killed by SIGKILL"
     assert _describe_exit_code(-250) == "killed by signal 250"
     assert _describe_exit_code(None) == "exit code unknown"
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(1, "s0"), (2, "s0 and s1"), (4, "s0, s1, s2 and s3"), (9, "s0, s1, s2 and 6 more")],
-)
-def test_names_in_a_sentence(count: int, text: str) -> None:
-    assert _join_names([f"s{n}" for n in range(count)]) == text
 
 
 def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
 from flare_widgets.monitoring.job.model import GROUPS, BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
 from flare_widgets.monitoring.job.reducer import MAX_EVENTS, MAX_ROUNDS, MAX_SERIES
-from flare_widgets.monitoring.job.snapshot import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
+from flare_widgets.monitoring.job.state import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
 from flare_widgets.monitoring.job.updates import (
     ConnectionProblem,
     Diagnosed,

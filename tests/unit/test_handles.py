@@ -154,7 +154,7 @@ def test_what_was_last_known_is_shown_with_its_age(
     assert asked(server, "get_job_meta") == 1
     assert repr(job) == f"<Job {IDS[0]} hello SUBMITTED, 0 s ago>"
     now = time.time()
-    for later, age in ((30, "30 s"), (300, "5 min"), (8000, "2 h"), (200000, "2 d"), (-50, "0 s")):
+    for later, age in ((30, "30 s"), (300, "5 min"), (8000, "2 h"), (200000, "2 days"), (-50, "0 s")):
         monkeypatch.setattr(time, "time", lambda later=later: now + later)
         assert repr(job).endswith(f" SUBMITTED, {age} ago>")
     monkeypatch.undo()

@@ -248,8 +248,8 @@ class TestTheEnd:
         folder.look()
         assert folder.log.state is LogState.OVER
         assert len(folder.log.lines) == 1
-        assert "moved this log into the results" in folder.log.words
-        assert "%flare download 76b8d043 fetches both" in folder.log.words
+        assert "put this log away with the results" in folder.log.words
+        assert "Download the job to get both" in folder.log.words
 
     def test_a_server_that_does_not_have_it_any_more(self):
         log = JobLog(JOB, "server")

@@ -344,7 +344,7 @@ def test_a_mistake_in_a_source_stops_neither_the_monitor_nor_other_jobs(
     monitor = make(session)
     bad, good = monitor.watch("bad"), monitor.watch("good")
     Seen(good).wait(lambda s: s.rounds)
-    assert "the source rounds of job bad failed" in caplog.text
+    assert "the poll of the rounds of job bad failed" in caplog.text
     session.end("bad")
     assert bad.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
     assert good.state is WatchState.WATCHING
@@ -362,7 +362,7 @@ def test_a_mistake_of_the_monitor_is_logged_and_it_goes_on(
         return fold(*args)
 
     monkeypatch.setattr(monitor_module, "apply_updates", broken)
-    monkeypatch.setattr(monitor_module, "_INTERNAL_ERROR_DELAY_S", 0.01)
+    monkeypatch.setattr(monitor_module, "INTERNAL_ERROR_DELAY_S", 0.01)
     watch = make(session).watch("job")
     assert watch.wait_for_first_update(PATIENCE)
     assert "an error in the monitor; it continues" in caplog.text

@@ -6,12 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from flare_widgets.formatting.text import display_width, truncate
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.format import describe, format_age, format_number, waiting_note
+from flare_widgets.monitoring.job.format import describe, waiting_note
 from flare_widgets.monitoring.job.model import (
     BestRound,
     Freshness,
@@ -328,47 +325,3 @@ def test_nothing_that_comes_from_outside_harms_a_terminal(hostile: str, status: 
     assert len(line) < 2000
     assert all(part.isprintable() for part in summarize(snapshot, T + 5).split("\n"))
     assert len(summarize(snapshot, T + 5)) < 6000
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0.000"),
-        (0.6071, "0.607"),
-        (-0.5, "-0.500"),
-        (999.9994, "999.999"),
-        (12345.6, "12346"),
-        (1.2e9, "1.2e+09"),
-        (1.23e-7, "1.2e-07"),
-        (float("inf"), "inf"),
-    ],
-)
-def test_numbers(value: float, text: str) -> None:
-    assert format_number(value) == text
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h")])
-def test_ages(seconds: float, text: str) -> None:
-    assert format_age(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "room", "fitting"),
-    [
-        ("hello", 5, "hello"),
-        ("hello", 4, "hel…"),
-        ("hello", 1, "…"),
-        ("hello", 0, ""),
-        ("東京東京", 8, "東京東京"),
-        ("東京東京", 7, "東京東…"),
-        ("東京東京", 6, "東京…"),
-        ("e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"),
-    ],
-)
-def test_text_is_cut_to_the_columns_there_are(text: str, room: int, fitting: str) -> None:
-    assert truncate(text, room) == fitting
-
-
-@given(st.text(), st.integers(0, 40))
-def test_what_is_cut_fits(text: str, room: int) -> None:
-    assert display_width(truncate(text, room)) <= room

@@ -8,14 +8,14 @@ import logging
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import kits
 import pytest
 from servers import FlareServer
+from waiting import wait_until
 
 from flare_widgets.api import Session, connect, new_secure_session
 from flare_widgets.errors import FlareError, FLCommunicationError
@@ -40,13 +40,6 @@ def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
 def session(kit: Path) -> Iterator[Session]:
     with connect(kit, timeout=5) as session:
         yield session
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def break_off(session: Session, server: FlareServer) -> None:
@@ -148,6 +141,7 @@ def test_secrets_are_never_shown(
             with pytest.raises(FlareError) as caught:
                 use("j")
             shown.append(repr(caught.value) + str(caught.value.__cause__) + str(caught.value.__context__))
+        session.unset_timeout()
         break_off(session, server)
         session.list_jobs()
     shown += [r.getMessage() + str(r.args) + str(r.exc_info) for r in caplog.records if r.name != "websockets.server"]
@@ -208,12 +202,13 @@ def test_the_end_of_the_process_ends_the_session(kit: Path, server: FlareServer,
 
 
 def test_no_thread_but_one_is_left(kit: Path) -> None:
-    before = loop.run(count_tasks())  # sessions of other tests may be open
+    before = loop.run(count_tasks())  # sessions and views of other tests may be open
+    threads = set(threading.enumerate())
     for _ in range(5):
         with connect(kit, timeout=5) as session:
             session.list_jobs()
     wait_until(lambda: not [t for t in threading.enumerate() if t.name == "flare-resolve"])
-    assert len([t for t in threading.enumerate() if t.name.startswith("flare")]) == 1
+    assert [t for t in threading.enumerate() if t.name.startswith("flare") and t not in threads] == []
     wait_until(lambda: loop.run(count_tasks()) <= before)
 
 

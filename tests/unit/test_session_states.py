@@ -16,6 +16,7 @@ import kits
 import pytest
 import servers
 from servers import FlareServer
+from waiting import wait_until
 
 from flare_widgets.api import NoConnection, OutcomeUnknown, Session, SessionClosed, SessionState, SessionStatus, connect
 from flare_widgets.kit import StartupKit
@@ -40,13 +41,6 @@ def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
     """A kit for the server, which is running."""
     with server.running() as port:
         yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
-
-
-def wait_until(done: Callable[[], Any], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def notifiers() -> list[threading.Thread]:

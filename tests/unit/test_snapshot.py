@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.job.format import describe, format_duration, job_label, sanitize
+from flare_widgets.formatting.text import sanitize
+from flare_widgets.monitoring.job.format import describe, job_label
 from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
 from flare_widgets.monitoring.job.reducer import apply_meta
-from flare_widgets.monitoring.job.snapshot import SCHEMA, JobSnapshot
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.state import SCHEMA
 
 JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 SUBMITTED_AT = 1_795_474_345.25
@@ -276,22 +278,6 @@ def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[
 def test_the_label() -> None:
     assert job_label("hello", JOB) == "hello 1b4e28ba"
     assert job_label("", JOB) == "job 1b4e28ba"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0:00"),
-        (7.9, "0:07"),
-        (134, "2:14"),
-        (3599, "59:59"),
-        (3600, "1:00:00"),
-        (3723, "1:02:03"),
-        (360_000, "100:00:00"),
-    ],
-)
-def test_the_clock(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "a\rb", "a\nb", "\u202eevil", "\x07", "\x9b31m", "\u2028", "\ud800"])

@@ -10,7 +10,7 @@ import pytest
 
 from flare_widgets.api import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.monitoring.system.format import describe_system
-from flare_widgets.views.core.tables import JobTable
+from flare_widgets.views.jobs.table import JobTable
 from flare_widgets.views.system.view import SystemStatus
 
 JOB = {

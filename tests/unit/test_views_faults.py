@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from IPython.utils.capture import capture_output
+from waiting import wait_until
 
 from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.federation.faults import FAULTS, disabled_reasons, state_text
@@ -37,13 +38,6 @@ class Board:
         state = {"kill": "killed", "pause": "paused", "slow": "slow", "back": "running"}[what]
         self.states[who] = ProcessState(who, state, 1, time.time(), 1)
         return state_text(self.states[who])
-
-
-def wait_until(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 5
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def act(view: FaultsView, what: str, who: str) -> None:

@@ -10,7 +10,14 @@ import pytest
 
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 
+MAKER = runpy.run_path(str(Path(__file__).parents[2] / "js" / "fixtures" / "make_fixtures.py"))
 FIXTURES = Path(__file__).parents[2] / "js" / "fixtures"
+
+
+@pytest.mark.parametrize("name", list(MAKER["BUILDERS"]))
+def test_fixture_is_what_its_script_writes(name: str) -> None:
+    written = (FIXTURES / f"{name}.json").read_text(encoding="utf-8")
+    assert written == MAKER["render"](MAKER["BUILDERS"][name]()), "run js/fixtures/make_fixtures.py"
 
 
 @pytest.fixture(scope="module")

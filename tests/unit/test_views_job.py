@@ -11,10 +11,12 @@ import comm
 import pytest
 from job_session import FakeSession
 from recording import RecordingComm
+from waiting import wait_until
 
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.job.format import describe
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
+from flare_widgets.monitoring.job.model import StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.job.view import JobView
 
@@ -81,13 +83,6 @@ def by_name(view):
     return {one["name"]: one for one in view.actions}
 
 
-def wait_for(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
-
-
 def test_the_browser_gets_what_it_counts_on_and_the_time():
     before = time.time()
     view = JobView(FakeWatch())
@@ -104,9 +99,9 @@ def test_news_come_in_one_message_with_their_time():
     watch = FakeWatch()
     view = JobView(watch)
     view.comm.sent.clear()
-    wait_for(lambda: time.time() > view.sent_at)
+    wait_until(lambda: time.time() > view.sent_at)
     watch.learn(replace(RUNNING, name="renamed"))
-    wait_for(lambda: view.comm.updates)
+    wait_until(lambda: view.comm.updates)
     (update,) = view.comm.updates
     assert update["snapshot"]["name"] == "renamed"
     assert update["sentence"].startswith("renamed 76b8d043  RUNNING")
@@ -123,7 +118,7 @@ def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():
         facts_at += 1
         watch.snapshot = replace(RUNNING, facts_at=facts_at)
         watch.listeners[0](watch.snapshot)
-    wait_for(lambda: view.comm.updates and view.comm.updates[-1]["snapshot"]["facts_at"] == facts_at)
+    wait_until(lambda: view.comm.updates and view.comm.updates[-1]["snapshot"]["facts_at"] == facts_at)
     seconds = time.monotonic() - start
     assert facts_at > 300, "not a flood"
     assert len(view.comm.updates) <= 20 * seconds + 2
@@ -331,9 +326,9 @@ class TestActions:
         act(view, "abort")
         assert session.asked[0][0] == "abort_job 76b8d043-5f0e"
         assert not session.asked[0][1].done(), "the click does not wait for the answer"
-        wait_for(lambda: by_name(view)["abort"]["state"] == "asked")
+        wait_until(lambda: by_name(view)["abort"]["state"] == "asked")
         session.answer("Abort signal has been sent to the server app.")
-        wait_for(lambda: by_name(view)["abort"]["state"] == "done")
+        wait_until(lambda: by_name(view)["abort"]["state"] == "done")
         assert by_name(view)["abort"]["words"] == "abort requested: Abort signal has been sent to the server app."
         assert "requested" in by_name(view)["abort"]["reason"]
         act(view, "abort")
@@ -343,22 +338,22 @@ class TestActions:
         act(view, "abort")
         session.answer("sent")
         watch.learn(replace(RUNNING, facts_at=112.0))
-        wait_for(lambda: view.snapshot["facts_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
+        wait_until(lambda: view.snapshot["facts_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
         watch.learn(replace(RUNNING, status="PAUSED"))
-        wait_for(lambda: by_name(view)["abort"]["state"] == "ready")
+        wait_until(lambda: by_name(view)["abort"]["state"] == "ready")
         assert by_name(view)["abort"]["reason"] == ""
 
     def test_an_answer_after_a_new_status_does_not_open_it_again(self, view, watch, session):
         act(view, "abort")
         watch.learn(replace(RUNNING, status="PAUSED"))
         session.answer("sent")
-        wait_for(lambda: by_name(view)["abort"]["state"] == "ready")
+        wait_until(lambda: by_name(view)["abort"]["state"] == "ready")
         assert by_name(view)["abort"]["words"] == ""
 
     def test_a_refusal_by_the_server_can_be_tried_again(self, view, session):
         act(view, "abort")
         session.answer(AuthorizationError("user lead@x may not abort"))
-        wait_for(lambda: by_name(view)["abort"]["state"] == "failed")
+        wait_until(lambda: by_name(view)["abort"]["state"] == "failed")
         assert by_name(view)["abort"]["words"] == "abort failed: user lead@x may not abort"
         act(view, "abort")
         assert len(session.asked) == 2
@@ -367,7 +362,7 @@ class TestActions:
         act(view, "clone")
         assert session.asked[0][0] == "clone_job 76b8d043-5f0e"
         session.answer("1a2b3c4d-0000-1111")
-        wait_for(lambda: by_name(view)["clone"]["state"] == "done")
+        wait_until(lambda: by_name(view)["clone"]["state"] == "done")
         words = "cloned as 1a2b3c4d-0000-1111: %flare monitor 1a2b3c4d shows it"
         assert by_name(view)["clone"]["words"] == words
 
@@ -377,7 +372,7 @@ class TestActions:
         act(view, "delete")
         assert session.asked[0][0] == "delete_job 76b8d043-5f0e"
         session.answer({"job_id": "76b8d043-5f0e"})
-        wait_for(lambda: by_name(view)["delete"]["state"] == "done")
+        wait_until(lambda: by_name(view)["delete"]["state"] == "done")
         assert {one["reason"] for name, one in by_name(view).items() if name != "abort"} == {"the job was deleted"}
         html = view._mimebundle()["text/html"]
         assert "deleted: the job and its results are gone from the server" in html
@@ -386,10 +381,10 @@ class TestActions:
     def test_download(self, session):
         view = JobView(FakeWatch(COMPLETED), session, folder="/data", stay_live=True)
         act(view, "download")
-        wait_for(lambda: by_name(view)["download"]["words"] == "received 1.0 MB")
+        wait_until(lambda: by_name(view)["download"]["words"] == "received 1.0 MB")
         assert by_name(view)["delete"]["reason"] == "it is being downloaded"
         session.go_on.set()
-        wait_for(lambda: by_name(view)["download"]["state"] == "done")
+        wait_until(lambda: by_name(view)["download"]["state"] == "done")
         assert by_name(view)["download"]["words"] == "downloaded into /data/76b8d043-5f0e"
         assert session.downloads == [("76b8d043-5f0e", "/data")]
 
@@ -407,18 +402,18 @@ class TestActions:
     def test_what_was_under_way_at_the_freeze_is_said_in_the_static_form(self, session, replaced):
         view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
         act(view, "download")
-        wait_for(lambda: session.downloads)
+        wait_until(lambda: session.downloads)
         view.make_static()
         assert "downloaded into" not in replaced[-1]["text/html"]
         session.go_on.set()
-        wait_for(lambda: len(replaced) == 2)
+        wait_until(lambda: len(replaced) == 2)
         assert "downloaded into /home/ada/transfer/76b8d043-5f0e" in replaced[-1]["text/html"]
 
     def test_a_view_that_is_kept_stays_live_until_it_is_frozen(self, session, replaced):
         watch = FakeWatch()
         view = JobView(watch, session, stay_live=True)
         watch.learn(COMPLETED)
-        wait_for(lambda: view.snapshot["ended"])
+        wait_until(lambda: view.snapshot["ended"])
         assert replaced == []
         assert WIDGET in view._repr_mimebundle_()[0]
         view.make_static()

@@ -11,7 +11,7 @@ import pytest
 
 from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.core.html import job_html
+from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.metrics import MAX_METRICS, MAX_SITES, MetricsJsonCache, build_charts, build_metrics
 
 T = 1795442615.0

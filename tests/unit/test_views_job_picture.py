@@ -16,7 +16,7 @@ import pytest
 from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.job.model import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.core.html import job_html
+from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.view_model import Detail, JobProgress, MatrixRow, build_view_model
 
 MADE = runpy.run_path(str(Path(__file__).parents[2] / "js" / "fixtures" / "make_job.py"))
@@ -168,7 +168,7 @@ def test_time_left_is_told_until_it_is_over() -> None:
     [
         ([task("a", 1, 21)], {"a": "working on round 2", "b": "waiting for its turn"}),
         ([task("a", 1, 21), task("b", 1, 21, 30)], {"b": "waiting for a"}),
-        ([task(s, 1, 21) for s in "abc"] + [task("d", 1, 21, 30)], {"d": "waiting for a, b and 1 more"}),
+        ([task(s, 1, 21) for s in "abce"] + [task("d", 1, 21, 30)], {"d": "waiting for a, b and 2 more"}),
         ([task(s, 1, 21, 30) for s in "abcd"], {"a": "done with round 2"}),
         ([task("a", 1, 21, 30, "EXECUTION_EXCEPTION")], {"a": "failed in round 2"}),
     ],
@@ -198,7 +198,7 @@ def test_a_silent_site_is_said_to_be() -> None:
     drawn = build_view_model(snapshot, T + 61)
     assert drawn.matrix is not None
     assert drawn.matrix.rows[0].text_at(T + 61) == "silent: no heartbeat for 51 s"
-    assert drawn.troubles == ("a, b are silent: the server has had no heartbeat for up to 50 s",)
+    assert drawn.troubles == ("a and b are silent: the server has had no heartbeat for up to 50 s",)
 
 
 @pytest.mark.parametrize(

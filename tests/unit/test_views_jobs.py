@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import comm
 import pytest
 from recording import Elements, RecordingComm
+from waiting import wait_until
 
 from flare_widgets.errors import JobNotDone
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 from flare_widgets.views.core.live_view import LiveView
 from flare_widgets.views.core.output_handles import OutputHandles
-from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_html, jobs_text
+from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_table
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
 NOW = 1_795_000_000.0
@@ -100,19 +101,12 @@ def state(view, action):
     return next(entry for entry in view._actions.to_json() if entry["name"] == action)
 
 
-def wait_for(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
-
-
 def test_the_rows_are_no_trait_and_come_when_they_are_asked_for():
     view = JobsView(FakeMonitor(RUNNING, ENDED))
     traits = {name: value for name, value in view.get_state().items() if not name.startswith("_")}
     assert "hello" not in json.dumps(traits, default=str)
     view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
-    wait_for(lambda: view.comm.rows)
+    wait_until(lambda: view.comm.rows)
     (message,) = view.comm.rows
     assert [key for key, _ in message["set"]] == ["aaaaaaaa-1", "bbbbbbbb-2"]
     assert message["set"][1][1] == {
@@ -130,24 +124,24 @@ def test_a_look_without_news_sends_no_rows():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
-    wait_for(lambda: view.comm.rows)
+    wait_until(lambda: view.comm.rows)
     for _ in range(5):
         monitor.learn(RUNNING, ENDED)
     time.sleep(0.15)
     assert len(view.comm.rows) == 1
     assert view.facts_at == NOW + 3
     monitor.learn(ENDED)
-    wait_for(lambda: len(view.comm.rows) == 2)
+    wait_until(lambda: len(view.comm.rows) == 2)
     assert view.comm.rows[-1]["removed"] == ["aaaaaaaa-1"]
     monitor.learn(ENDED)  # at the next look a browser is told of what it may have missed
-    wait_for(lambda: view.seq == 1)
+    wait_until(lambda: view.seq == 1)
 
 
 def test_trouble_is_a_trait():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.learn(RUNNING, trouble="no connection", facts_at=NOW)
-    wait_for(lambda: view.trouble == "no connection")
+    wait_until(lambda: view.trouble == "no connection")
     assert view.facts_at == NOW
 
 
@@ -165,7 +159,7 @@ def test_several_jobs_are_aborted_and_the_list_is_asked_for():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     act(view, "abort", "aaaaaaaa-1", "bbbbbbbb-2", "aaaaaaaa-1")
-    wait_for(lambda: state(view, "abort")["state"] == "done")
+    wait_until(lambda: state(view, "abort")["state"] == "done")
     assert monitor.acted == [("abort", "aaaaaaaa-1"), ("abort", "bbbbbbbb-2")]
     assert state(view, "abort")["words"] == "abort requested for hello aaaaaaaa, bye bbbbbbbb"
     assert monitor.refreshed
@@ -175,10 +169,10 @@ def test_what_fails_for_one_job_is_said_and_done_for_the_others():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     act(view, "delete", "aaaaaaaa-1", "bbbbbbbb-2")
-    wait_for(lambda: state(view, "delete")["state"] == "done")
+    wait_until(lambda: state(view, "delete")["state"] == "done")
     assert state(view, "delete")["words"] == "deleted bye bbbbbbbb; not hello aaaaaaaa: it is running"
     act(view, "delete", "aaaaaaaa-1")
-    wait_for(lambda: state(view, "delete")["state"] == "failed")
+    wait_until(lambda: state(view, "delete")["state"] == "failed")
     assert state(view, "delete")["words"] == "delete failed: it is running"
 
 
@@ -187,7 +181,7 @@ def test_only_jobs_of_the_table_are_touched(jobs):
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     view._handle_custom_msg({"kind": "act", "action": "abort", "arguments": {"jobs": jobs}}, [])
-    wait_for(lambda: state(view, "abort")["state"] == "failed")
+    wait_until(lambda: state(view, "abort")["state"] == "failed")
     assert monitor.acted == []
 
 
@@ -200,13 +194,13 @@ def test_a_job_is_shown_below_and_given_up_when_another_one_is():
 
     view = JobsView(FakeMonitor(RUNNING, ENDED), open_job)
     act(view, "open", "aaaaaaaa-1")
-    wait_for(lambda: notes and view.below == f"IPY_MODEL_{notes[0].model_id}")
+    wait_until(lambda: notes and view.below == f"IPY_MODEL_{notes[0].model_id}")
     assert "a note" in repr(view)
     act(view, "open", "bbbbbbbb-2")
-    wait_for(lambda: len(notes) == 2 and view.below == f"IPY_MODEL_{notes[1].model_id}")
+    wait_until(lambda: len(notes) == 2 and view.below == f"IPY_MODEL_{notes[1].model_id}")
     assert ended == ["aaaaaaaa-1"]
     view._handle_custom_msg({"kind": "shut"}, [])
-    wait_for(lambda: view.below == "")
+    wait_until(lambda: view.below == "")
     assert ended == ["aaaaaaaa-1", "bbbbbbbb-2"]
     assert "a note" not in repr(view)
 
@@ -234,14 +228,14 @@ def test_it_freezes_when_the_session_is_over(replaced):
     view = JobsView(monitor)
     monitor.done = True
     monitor.learn(RUNNING, trouble="the session has ended")
-    wait_for(lambda: replaced)
+    wait_until(lambda: replaced)
     assert "the session has ended" in replaced[0]["text/plain"]
     assert view.ended
     assert monitor.listeners == []
 
 
 def test_the_text_says_what_and_when():
-    lines = jobs_text(JobsSnapshot((RUNNING, ENDED), NOW)).splitlines()
+    lines = jobs_table(JobsSnapshot((RUNNING, ENDED), NOW)).to_text().splitlines()
     assert lines[1].startswith("hello  RUNNING ")
     assert lines[1].split()[-1] == "aaaaaaaa"
     assert "0:00:50" in lines[1]
@@ -249,28 +243,28 @@ def test_the_text_says_what_and_when():
 
 
 def test_an_empty_table_says_what_to_do():
-    assert NO_JOBS_TEXT in jobs_text(JobsSnapshot((), NOW))
-    assert NO_JOBS_TEXT in html.unescape(jobs_html(JobsSnapshot((), NOW)))
-    assert jobs_text(JobsSnapshot()) == "the server has not answered yet"
-    assert jobs_text(JobsSnapshot(trouble="no connection")) == "no connection"
+    assert NO_JOBS_TEXT in jobs_table(JobsSnapshot((), NOW)).to_text()
+    assert NO_JOBS_TEXT in html.unescape(jobs_table(JobsSnapshot((), NOW)).to_html())
+    assert jobs_table(JobsSnapshot()).to_text() == "the server has not answered yet"
+    assert jobs_table(JobsSnapshot(trouble="no connection")).to_text() == "no connection"
 
 
 def test_the_newest_200_stand_for_all():
     jobs = tuple(ListedJob(f"{i:08x}", f"job-{i}", status="FINISHED", submitted_at=NOW - i) for i in range(1000))
-    text = jobs_text(JobsSnapshot(jobs, NOW))
+    text = jobs_table(JobsSnapshot(jobs, NOW)).to_text()
     assert "job-199" in text
     assert "job-200" not in text
     assert "800 more" in text
     assert "%flare jobs" in text
-    assert jobs_html(JobsSnapshot(jobs, NOW)).count("<tr>") < 210
+    assert jobs_table(JobsSnapshot(jobs, NOW)).to_html().count("</tr>") == 203
 
 
 @pytest.mark.parametrize("field", ["job_id", "name", "study", "submitter", "status"])
 def test_hostile_jobs_are_only_text(field):
     snapshot = JobsSnapshot((ListedJob(**{"job_id": "a", "submitted_at": 1e18, field: HOSTILE}),), NOW, HOSTILE)
-    assert "\x1b" not in jobs_text(snapshot)
-    assert "\u202e" not in jobs_text(snapshot)
-    page = Elements(jobs_html(snapshot))
+    assert "\x1b" not in jobs_table(snapshot).to_text()
+    assert "\u202e" not in jobs_table(snapshot).to_text()
+    page = Elements(jobs_table(snapshot).to_html())
     assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert page.attributes <= {"class", "scope", "style", "title", "colspan"}
     assert "<script>alert(1)</script>" in page.words

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from flare_widgets.errors import NoConnection
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment
+from flare_widgets.monitoring.job.model import SiteDeployment
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.job import log as views_log
 from flare_widgets.views.job.log import LogFeed
 

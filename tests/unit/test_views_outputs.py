@@ -18,7 +18,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SCRIPT = """
 import threading
 from dataclasses import replace
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
+from flare_widgets.monitoring.job.model import StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.display import show_job
 from flare_widgets.views.job.view import JobView
 

@@ -11,10 +11,12 @@ import kits
 import pytest
 from recording import Elements, record
 from servers import FlareServer
+from waiting import wait_until
 
 from flare_widgets.api import SessionState
 from flare_widgets.manager import SessionManager
 from flare_widgets.views.session.view import SessionBadge, SessionSwitcher
+from flare_widgets.views.session.view_model import certificate_text, state_text
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
 NONE = "No session. %flare connect KIT opens one."
@@ -42,14 +44,6 @@ def manager():
     manager = SessionManager()
     yield manager
     manager.close_all()
-
-
-def until(condition):
-    end = time.monotonic() + 10
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
-    return found
 
 
 def say(view, kind, **more):
@@ -85,18 +79,15 @@ class TestBadge:
         session = manager.open(kit, study="heart").session
         badge = SessionBadge(session)
         (facts,) = badge.sessions
-        assert {key: facts[key] for key in ("username", "role", "organization", "address", "study", "state")} == {
+        assert {key: facts[key] for key in ("username", "role_and_org", "address", "study", "state")} == {
             "username": "ada@example.org",
-            "role": "lead",
-            "organization": "example",
+            "role_and_org": "lead, example",
             "address": f"127.0.0.1:{port}",
             "study": "heart",
             "state": "ready",
         }
-        assert (badge.switches, badge.actions) == (False, {})
-        assert badge.sentence.startswith(
-            f"ada@example.org  lead, example  →  127.0.0.1:{port}  study heart  ready for "
-        )
+        assert (badge.can_switch, badge.actions) == (False, {})
+        assert badge.label.startswith(f"ada@example.org  lead, example  →  127.0.0.1:{port}  study heart  ready for ")
         assert repr(badge).startswith("ada@example.org  lead, example")
         say(badge, "clock")
         assert badge.comm.answers[-1]["kind"] == "clock"
@@ -107,11 +98,10 @@ class TestBadge:
             session = manager.open(kits.write_kit(tmp_path / "ada", host="127.0.0.1", port=port)).session
             badge = SessionBadge(session)
             assert badge.sessions[0]["state"] == "ready"
-        until(lambda: badge.sessions[0]["state"] == "reconnecting")
-        assert badge.sessions[0]["reason"]
-        assert "no connection for" in badge.sentence
+        wait_until(lambda: badge.sessions[0]["state"] == "reconnecting")
+        assert "disconnected for" in badge.label
         with server.running(port):
-            until(lambda: badge.sessions[0]["state"] == "ready")
+            wait_until(lambda: badge.sessions[0]["state"] == "ready")
             session.close()
 
     def test_a_closed_session_leaves_its_static_form(self, manager, kit, replaced):
@@ -119,7 +109,7 @@ class TestBadge:
         badge = SessionBadge(session)
         assert replaced == []
         session.close()
-        until(lambda: replaced)
+        wait_until(lambda: replaced)
         assert "closed 0 s ago: it was closed" in replaced[0]["text/plain"]
         assert "it was closed" in replaced[0]["text/html"]
         assert badge.sessions[0]["state"] == "closed"
@@ -138,23 +128,52 @@ class TestBadge:
         session = Scripted()
         session.kit.expires_at = kits.NOW + timedelta(days=days, hours=1)
         badge = SessionBadge(session)
-        assert badge.sessions[0]["expires_at"] == session.kit.expires_at.timestamp()
-        for text in (badge.sentence, repr(badge), badge._mimebundle()["text/html"]):
+        for text in (badge.label, repr(badge), badge._mimebundle()["text/html"]):
             assert words in text
             assert ("the certificate" in text) == bool(words)
         badge.make_static()
         assert session.listeners == []
 
 
+@pytest.mark.parametrize(
+    ("state", "after", "text", "severity"),
+    [
+        ("ready", 7300, "ready for 2 h", "good"),
+        ("reconnecting", 12, "disconnected for 12 s, reconnecting: reset", "warn"),
+        ("connecting", 1, "connecting for 1 s: reset", "unknown"),
+        ("expired", 2000, "idle; logs in again at the next command", "unknown"),
+        ("closed", 60, "closed 60 s ago: reset", "bad"),
+        ("dreaming\x1b", 1, "dreaming\ufffd", "unknown"),
+    ],
+)
+def test_state_text_of_each_state(state, after, text, severity):
+    found = state_text(state, 1000.0, "reset")
+    assert (found.text_at(1000.0 + after), found.severity_at(1000.0 + after)) == (text, severity)
+
+
+@pytest.mark.parametrize(
+    ("days_left", "text"),
+    [
+        (30, ""),
+        (29.9, "the certificate expires in 29 days"),
+        (1.5, "the certificate expires in 36 h"),
+        (0.5, "the certificate expires today: ask the project admin for a new startup kit"),
+        (-0.1, "the certificate has expired: ask the project admin for a new startup kit"),
+    ],
+)
+def test_certificate_text_changes_as_days_pass(days_left, text):
+    assert certificate_text(1e9).text_at(1e9 - days_left * 86_400) == text
+
+
 class TestSwitcher:
     def test_all_are_there_and_the_current_one_is_marked(self, manager, kit):
-        assert SessionSwitcher(manager).sentence == "no session, current: none"
+        assert SessionSwitcher(manager).label == "no session, current: none"
         manager.open(kit, "one")
         manager.open(kit, "two", study="heart")
         switcher = SessionSwitcher(manager)
         assert states(switcher) == {"one": "ready", "two": "ready"}
-        assert (switcher.switches, switcher.current) == (True, "two")
-        assert switcher.sentence == "2 sessions, current: two"
+        assert (switcher.can_switch, switcher.current) == (True, "two")
+        assert switcher.label == "2 sessions, current: two"
         assert [line[:5] for line in repr(switcher).splitlines()] == ["  one", "▸ two"]
         rows = switcher._mimebundle()["text/html"].partition("</style>")[2].split("<li")
         (current,) = [row for row in rows if "flw-session-current" in row]
@@ -164,14 +183,14 @@ class TestSwitcher:
         switcher = SessionSwitcher(manager)
         assert repr(switcher) == NONE
         first = manager.open(kit, "one")
-        until(lambda: states(switcher) == {"one": "ready"} and switcher.current == "one")
+        wait_until(lambda: states(switcher) == {"one": "ready"} and switcher.current == "one")
         manager.open(kit, "two")
-        until(lambda: switcher.sentence == "2 sessions, current: two")
+        wait_until(lambda: switcher.label == "2 sessions, current: two")
         assert set(switcher.actions) == {"one", "two"}
         first.session.close()  # behind the manager's back: it is there still, and closed
-        until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
+        wait_until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
         manager.close_all()
-        until(lambda: switcher.sentence == "no session, current: none")
+        wait_until(lambda: switcher.label == "no session, current: none")
         assert (switcher.actions, switcher._subscriptions) == ({}, {})
 
     def test_another_is_made_the_current_one_by_a_click(self, manager, kit):
@@ -180,7 +199,7 @@ class TestSwitcher:
         switcher = SessionSwitcher(manager)
         say(switcher, "use", name="one")
         assert manager.current == "one"
-        until(lambda: switcher.current == "one")
+        wait_until(lambda: switcher.current == "one")
 
     @pytest.mark.parametrize(
         "wish",
@@ -204,16 +223,16 @@ class TestSwitcher:
         first = manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
-        (close,) = until(lambda: switcher.actions.get("one"))
+        (close,) = wait_until(lambda: switcher.actions.get("one"))
         assert (close["label"], close["yes"], close["reason"]) == ("Close", "Log out", "")
         assert close["confirm"] == "Log out of one? Its jobs go on."
         say(switcher, "act", action="close one")
-        until(lambda: states(switcher) == {"two": "ready"})
+        wait_until(lambda: states(switcher) == {"two": "ready"})
         assert first.session.closed
         assert (list(manager.sessions), manager.current, set(switcher.actions)) == (["two"], "two", {"two"})
         # Another one of that name is not taken for it.
         manager.open(kit, "one")
-        until(lambda: "one" in switcher.actions)
+        wait_until(lambda: "one" in switcher.actions)
         assert (switcher.actions["one"][0]["state"], switcher.actions["one"][0]["words"]) == ("ready", "")
 
     def test_after_the_current_one_is_closed_none_is(self, manager, kit):
@@ -221,7 +240,7 @@ class TestSwitcher:
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
         say(switcher, "act", action="close two")
-        until(lambda: switcher.sentence == "1 session, current: none")
+        wait_until(lambda: switcher.label == "1 session, current: none")
         assert switcher.current == ""
 
     def test_what_fails_is_told(self, manager, kit, monkeypatch):
@@ -233,7 +252,7 @@ class TestSwitcher:
 
         monkeypatch.setattr(manager, "close", fail)
         say(switcher, "act", action="close one")
-        until(lambda: [one["state"] for one in switcher.actions.get("one", [])] == ["failed"])
+        wait_until(lambda: [one["state"] for one in switcher.actions.get("one", [])] == ["failed"])
         assert switcher.actions["one"][0]["words"] == "close failed: OSError: the disk is full"
 
     def test_frozen_it_is_a_picture(self, manager, kit, replaced):
@@ -269,15 +288,15 @@ class TestHostile:
             page = Elements(forms["text/html"].partition("</style>")[2])
             assert "script" not in page.tags
             assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
-            for text in (page.words, forms["text/plain"], view.sentence):
+            for text in (page.words, forms["text/plain"], view.label):
                 text.encode()
                 assert not {"\u202e", "\x1b"} & set(text)
                 assert len(text) < 3000
-            assert "\n" not in view.sentence
+            assert "\n" not in view.label
 
     def test_a_name_in_a_question_is_only_text(self):
         managed = {HOSTILE: SimpleNamespace(session=Scripted())}
         switcher = SessionSwitcher(self.Manager(sessions=managed, current=""))
-        (close,) = until(lambda: switcher.actions.get(HOSTILE))
+        (close,) = wait_until(lambda: switcher.actions.get(HOSTILE))
         assert close["confirm"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
         switcher.make_static()

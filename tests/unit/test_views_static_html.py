@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flare_widgets.formatting.text import sanitize
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment, StatusChange
-from flare_widgets.views.core.html import job_html, template_environment
+from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.views.core.html import template_environment
+from flare_widgets.views.job.html import job_html
 
 CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
 BERLIN = timezone(timedelta(hours=1))
@@ -127,7 +129,7 @@ def test_is_small_whatever_the_server_says():
 def test_times_are_absolute_and_say_their_zone():
     parsed = page("completed")
     assert "submitted 15:03:35" in parsed.text
-    assert "All times are UTC+01:00, on 2026-11-23." in parsed.text
+    assert "All times: 2026-11-23 (UTC+01:00)." in parsed.text
     times = [attrs["datetime"] for tag, attrs in parsed.elements if tag == "time"]
     assert times == ["2026-11-23T15:03:35+01:00", "2026-11-23T15:03:36+01:00", "2026-11-23T15:06:06+01:00"]
 
@@ -138,7 +140,7 @@ def test_times_of_several_days_have_their_date():
     text = Page(job_html(replace(snapshot, timeline=(replace(first, at=first.at - 86400), *rest)), 0, BERLIN)).text
     assert "submitted 2026-11-22 15:03:35" in text
     assert "completed 2026-11-23 15:06:06" in text
-    assert "All times are UTC+01:00." in text
+    assert "All times: (UTC+01:00)." in text
 
 
 def test_times_across_a_change_of_the_clock_have_their_offset():

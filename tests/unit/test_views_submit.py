@@ -6,11 +6,11 @@ import concurrent.futures
 import json
 import os
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
 from recording import Elements, record
+from waiting import wait_until
 
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import InvalidJobDefinition, TransferCancelled
@@ -66,14 +66,6 @@ class World:
             raise self.fails
         self.sent.append(path)
         return f"{len(self.sent)}6b8d043-5f0e-4c7e"
-
-
-def until(condition):
-    end = time.monotonic() + 10
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.002)
-    return found
 
 
 def make_job(folder, *, deploy_map=None, **meta):
@@ -159,38 +151,38 @@ class TestChoosing:
         make_job(tmp_path / "jobs" / "one")
         form = SubmitForm(world, tmp_path)
         go(form, "jobs")
-        until(lambda: form.place["path"] == str(tmp_path / "jobs"))
+        wait_until(lambda: form.place["path"] == str(tmp_path / "jobs"))
         go(form, "one")
-        until(lambda: form.job)
+        wait_until(lambda: form.job)
         assert submit(form)["reason"] == ""
         say(form, "back")
-        until(lambda: not form.job)
+        wait_until(lambda: not form.job)
         assert form.place["path"] == str(tmp_path / "jobs")
         up = form.place["crumbs"][-2]
         say(form, "go", id=up["id"])
-        until(lambda: form.place["path"] == str(tmp_path))
+        wait_until(lambda: form.place["path"] == str(tmp_path))
 
     def test_what_is_typed_is_looked_for_from_the_place_shown(self, world, hello, tmp_path, monkeypatch):
         (tmp_path / "deep").mkdir()
         monkeypatch.setenv("HOME", str(tmp_path))
         form = SubmitForm(world, tmp_path / "deep")
         say(form, "type", path="  ../hello ")
-        until(lambda: form.job.get("path") == str(hello))
+        wait_until(lambda: form.job.get("path") == str(hello))
         say(form, "back")
         say(form, "type", path="~/deep")
-        until(lambda: form.place["path"] == str(tmp_path / "deep") and not form.job)
+        wait_until(lambda: form.place["path"] == str(tmp_path / "deep") and not form.job)
 
     @pytest.mark.parametrize("typed", ["nowhere", "~nosuchuser/jobs", "x" * 5000, "\ud800", "hello/meta.json", "a\nb"])
     def test_a_path_that_leads_nowhere_leaves_the_place_and_says_why(self, world, hello, tmp_path, typed):
         form = SubmitForm(world, tmp_path)
         say(form, "type", path=typed)
-        until(lambda: form.place["problem"])
+        wait_until(lambda: form.place["problem"])
         assert "cannot be read" in form.place["problem"]
         assert (form.place["path"], form.job) == (str(tmp_path), {})
         assert [f["name"] for f in form.place["folders"]] == ["hello"]
         traits(form)
         go(form, "hello")
-        until(lambda: form.job)
+        wait_until(lambda: form.job)
 
     @pytest.mark.parametrize(
         "wish",
@@ -247,13 +239,13 @@ class TestWhatIsSaid:
         assert (submit(form)["state"], world.sent) == ("ready", [])
         (hello / "meta.json").write_text(meta)
         say(form, "again")
-        until(lambda: form.job["problems"] == [])
+        wait_until(lambda: form.job["problems"] == [])
         assert submit(form)["reason"] == ""
 
     def test_a_warning_does_not(self, world, tmp_path):
         form = SubmitForm(world, make_job(tmp_path / "large", min_clients=5))
         # Who is connected is asked for, and may be known only later.
-        (problem,) = until(lambda: form.job["problems"])
+        (problem,) = wait_until(lambda: form.job["problems"])
         assert problem["severity"] == "warning"
         assert "it needs 5 sites and 2 of its sites are connected" in problem["words"]
         assert submit(form)["reason"] == ""
@@ -262,7 +254,7 @@ class TestWhatIsSaid:
         form = SubmitForm(world, hello)
         hello.rename(tmp_path / "away")
         say(form, "again")
-        until(lambda: not form.job)
+        wait_until(lambda: not form.job)
         assert "cannot be read" in form.place["problem"]
 
     def test_who_may_not_submit_sees_why(self, hello):
@@ -277,7 +269,7 @@ class TestWhatIsSaid:
         assert (submit(form)["state"], world.sent) == ("ready", [])
         world.read_only = False
         say(form, "act", action="submit")
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
 
 
 class TestSubmitting:
@@ -286,14 +278,14 @@ class TestSubmitting:
         opened = []
         form = SubmitForm(world, hello, opened.append)
         say(form, "act", action="submit")
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
         assert (world.sent, opened) == ([str(hello)], ["16b8d043-5f0e-4c7e"])
         assert submit(form)["words"] == "submitted as job 16b8d043"
-        (job,) = until(lambda: form.submitted)
+        (job,) = wait_until(lambda: form.submitted)
         assert (job["job_id"], job["name"]) == ("16b8d043-5f0e-4c7e", "hello")
         assert sorted((str(path), path.stat().st_mtime_ns) for path in hello.rglob("*")) == before
         say(form, "act", action="submit")
-        until(lambda: len(form.submitted) == 2)
+        wait_until(lambda: len(form.submitted) == 2)
         assert [one["job_id"][0] for one in form.submitted] == ["2", "1"]
 
     def test_it_says_how_far_it_is_and_is_not_sent_twice(self, world, hello):
@@ -301,11 +293,11 @@ class TestSubmitting:
         form = SubmitForm(world, hello)
         say(form, "act", action="submit")
         assert world.half_way.wait(10)
-        until(lambda: form.actions[0]["progress"] == 0.25)
+        wait_until(lambda: form.actions[0]["progress"] == 0.25)
         assert (submit(form)["state"], submit(form)["words"]) == ("running", "sending 1.0 MB of 4.0 MB")
         say(form, "act", action="submit")
         world.go_on.set()
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
         assert world.sent == [str(hello)]
 
     def test_what_is_being_sent_stays_in_sight(self, world, hello, tmp_path):
@@ -316,10 +308,10 @@ class TestSubmitting:
         say(form, "back")
         say(form, "again")
         say(form, "type", path=str(tmp_path))
-        until(lambda: not any(thread.name == "flare-folders" for thread in threading.enumerate()))
+        wait_until(lambda: not any(thread.name == "flare-folders" for thread in threading.enumerate()))
         assert form._state()["job"]["name"] == "hello"
         world.go_on.set()
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
         assert form._state()["submitted"][0]["name"] == "hello"
 
     def test_it_can_be_cancelled_and_begun_again(self, world, hello):
@@ -329,22 +321,22 @@ class TestSubmitting:
         say(form, "act", action="submit")
         assert world.half_way.wait(10)
         say(form, "cancel", action="submit")
-        until(lambda: submit(form)["state"] == "ready")
+        wait_until(lambda: submit(form)["state"] == "ready")
         assert submit(form)["words"] == "the upload was cancelled: the job was not submitted"
         assert (world.sent, form._state()["submitted"]) == ([], [])
         world.go_on.set()
         say(form, "act", action="submit")
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
 
     def test_a_refusal_is_told_and_forgotten_with_the_folder(self, world, hello):
         world.fails = InvalidJobDefinition("the server does not like it")
         form = SubmitForm(world, hello)
         say(form, "act", action="submit")
-        until(lambda: submit(form)["state"] == "failed")
+        wait_until(lambda: submit(form)["state"] == "failed")
         assert submit(form)["words"] == "submit failed: the server does not like it"
         assert form._state()["submitted"] == []
         say(form, "back")
-        until(lambda: not form.job and submit(form)["state"] == "ready")
+        wait_until(lambda: not form.job and submit(form)["state"] == "ready")
         assert submit(form)["words"] == ""
 
     def test_a_job_whose_view_fails_is_submitted_all_the_same(self, world, hello, caplog):
@@ -353,7 +345,7 @@ class TestSubmitting:
 
         form = SubmitForm(world, hello, opened)
         say(form, "act", action="submit")
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
         assert len(form._state()["submitted"]) == 1
         assert "could not be shown" in caplog.text
 
@@ -362,7 +354,7 @@ class TestTheEnd:
     def test_with_the_session_it_leaves_what_was_submitted(self, world, hello, replaced):
         form = SubmitForm(world, hello)
         say(form, "act", action="submit")
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
         assert replaced == []
         world.close()
         (left,) = replaced
@@ -381,7 +373,7 @@ class TestTheEnd:
         world.close()
         assert replaced == []
         world.go_on.set()
-        until(lambda: replaced)
+        wait_until(lambda: replaced)
         assert "submitted hello" in replaced[0]["text/plain"]
 
     def test_a_session_that_has_ended_before(self, world, hello, replaced):
@@ -411,7 +403,7 @@ class TestHostile:
         traits(form)
         # It is gone to by a number, whatever it is called.
         say(form, "go", id=folder["id"])
-        until(lambda: form.job)
+        wait_until(lambda: form.job)
         self.check(form)
 
     @pytest.mark.parametrize("word", [HOSTILE, "\ud800", "x" * 100_000])
@@ -435,5 +427,5 @@ class TestHostile:
         world.submit_job = lambda path, *, progress: HOSTILE
         form = SubmitForm(world, hello)
         say(form, "act", action="submit")
-        until(lambda: submit(form)["state"] == "done")
+        wait_until(lambda: submit(form)["state"] == "done")
         self.check(form)

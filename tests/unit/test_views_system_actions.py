@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import comm
 import pytest
 from recording import Elements, RecordingComm
+from waiting import wait_until
 
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, JobNotDone, NoConnection
@@ -129,15 +130,8 @@ class Desk:
     def done(self, name, **more):
         """Do it to the end; how it stands then, and in which words."""
         self.act(name, **more)
-        until(lambda: not self.actions.is_busy)
+        wait_until(lambda: not self.actions.is_busy)
         return self.one(name)["state"], self.one(name)["words"]
-
-
-def until(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.002)
 
 
 @pytest.fixture(autouse=True)
@@ -284,12 +278,12 @@ class TestDoing:
         world.go_on.clear()
         desk = Desk(world, "site-1")
         desk.act("restart site-1", typed="site-1")
-        until(lambda: world.asked)
+        wait_until(lambda: world.asked)
         assert desk.one("restart site-1")["words"] == "asked; waiting until it is back"
         assert desk.actions.is_busy
         desk.act("restart site-1", typed="site-1")  # a second click
         world.go_on.set()
-        until(lambda: not desk.actions.is_busy)
+        wait_until(lambda: not desk.actions.is_busy)
         assert desk.one("restart site-1")["words"] == "site-1 was restarted and is connected again"
         assert world.asked == ["restart client ['site-1']"]
         assert world.looks == 1
@@ -354,8 +348,8 @@ class TestRestartOfAll:
         world.answers = [world.info(1.0, "site-1", "site-2"), world.info(2.0, "site-1")]
         desk = Desk(world, "server")
         desk.act("restart server", typed="fl.example.org")
-        until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["words"])
-        until(lambda: not desk.actions.is_busy)
+        wait_until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["words"])
+        wait_until(lambda: not desk.actions.is_busy)
         assert "but not everything is back after" in desk.one("restart server")["words"]
 
     def test_a_server_that_refuses_is_not_waited_for(self):
@@ -394,11 +388,11 @@ class TestInTheView:
         world = World("site-1")
         view = SystemView(world, world)
         assert view.actions == {}
-        self.say(view, "unfold", name="site-1")
-        until(lambda: view.actions)
+        self.say(view, "show_actions", name="site-1")
+        wait_until(lambda: view.actions)
         assert [a["name"] for a in view.actions["site-1"]] == ["restart site-1", "stop site-1", "disable site-1"]
         self.say(view, "act", action="disable site-1", typed="site-1")
-        until(lambda: view.actions["site-1"][2]["state"] == "done")
+        wait_until(lambda: view.actions["site-1"][2]["state"] == "done")
         assert world.asked == ["disable_client site-1"]
         self.say(view, "clock")
         assert view.comm.answers[-1]["kind"] == "clock"
@@ -408,15 +402,15 @@ class TestInTheView:
         world = World("site-1")
         world.go_on.clear()
         view = SystemView(world, world)
-        self.say(view, "unfold", name="server")
+        self.say(view, "show_actions", name="server")
         self.say(view, "act", action="stop server", typed="fl.example.org")
-        until(lambda: world.asked)
+        wait_until(lambda: world.asked)
         world.done = True  # the session has ended with the server
         for listener in list(world.listeners):
             listener(world.snapshot)
         assert replaced == []
         world.go_on.set()
-        until(lambda: replaced)
+        wait_until(lambda: replaced)
         assert "the server and its sites were shut down" in replaced[0]["text/plain"]
         assert "the server and its sites were shut down" in replaced[0]["text/html"]
         assert view.actions == {}
@@ -426,17 +420,17 @@ class TestInTheView:
         world = World("site-1")
         view = SystemView(world, None if session is None else world)
         if session:
-            self.say(view, "unfold", name="site-1")
+            self.say(view, "show_actions", name="site-1")
             view.make_static()
-        self.say(view, "unfold", name="site-1")
+        self.say(view, "show_actions", name="site-1")
         self.say(view, "act", action="disable site-1", typed="site-1")
         assert (view.actions, world.asked) == ({}, [])
 
     @pytest.mark.parametrize(
         "wish",
         [
-            {"kind": "unfold"},
-            {"kind": "unfold", "name": ["site-1"]},
+            {"kind": "show_actions"},
+            {"kind": "show_actions", "name": ["site-1"]},
             {"kind": "act"},
             {"kind": "act", "action": {}},
             {"kind": "cancel", "action": "restart site-1"},
@@ -452,8 +446,8 @@ class TestInTheView:
     def test_hostile_names_are_only_text(self):
         world = World(HOSTILE)
         view = SystemView(world, world)
-        self.say(view, "unfold", name=HOSTILE)
-        until(lambda: view.actions)
+        self.say(view, "show_actions", name=HOSTILE)
+        wait_until(lambda: view.actions)
         (actions,) = view.actions.values()
         assert json.dumps(view.get_state(), default=str, ensure_ascii=False).encode()
         said = " ".join(f"{a['confirm']} {a['words']} {a['reason']}" for a in actions)

@@ -17,6 +17,7 @@ import kits
 import pytest
 from kits import DAY, NOW, authority
 from servers import FlareServer, hangs_up, plain, says, silent, tls, websocket
+from waiting import wait_until
 from websockets.asyncio.server import ServerConnection
 
 from flare_widgets.api import Session, connect
@@ -78,8 +79,8 @@ def test_nobody_listens(kit: Path) -> None:
     error, took = refused(kit, port, SOON)
     assert type(error) is NoConnection
     assert isinstance(error, ConnectionError)
-    assert f"nothing answers at 127.0.0.1:{port} (connection refused)" in str(error)
-    assert "Is the FL server running?" in str(error)
+    assert f"nobody answers at 127.0.0.1:{port} (connection refused)" in str(error)
+    assert "Check that the FL server is running" in str(error)
     assert SOON * 0.8 <= took < SOON + 2  # it may be about to start: it is tried until the time is over
 
 
@@ -401,10 +402,3 @@ def test_it_speaks_a_newer_dialect(kit: Path, server: FlareServer, caplog: pytes
     (record,) = [r for r in caplog.records if r.name.startswith("flare_widgets")]
     assert record.levelname == "WARNING"
     assert "protocol 2 (nvflare 3.0.0), newer than the 1 known here" in record.getMessage()
-
-
-def wait_until(done: Any, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)

@@ -83,7 +83,8 @@ def download_files(
                 _Download(connection, offer, scratch, meter, renew_offer).run()
             except (NoConnection, SessionClosed) as e:
                 if _keep_partial(scratch, kept):
-                    e.args = (f"{e} The received part is kept: download again to resume",)
+                    e.args = (f"{e.description}. What has arrived is kept",)
+                    e.next_step = "Download it again to go on from there"
                 raise
             for archive in [scratch / n for n in names if _is_archive(n)]:
                 unpack.unpack(archive, archive.with_suffix(""), meter.tick)
@@ -138,7 +139,9 @@ class _Download:
             except NoConnection:
                 continue
             if sorted(remote.name for remote in offer) != sorted(self._names):
-                raise InternalError("the server now offers other files than before. Start the download again")
+                raise InternalError(
+                    "the server now offers other files than before", next_step="Start the download again"
+                )
             return self._use_offer(link, offer)
         raise error
 

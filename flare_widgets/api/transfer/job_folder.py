@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from ...errors import InvalidJobDefinition
 from ...formatting.text import format_size as readable
-from ...formatting.text import sanitize
+from ...formatting.text import join_names, sanitize
 from .. import commands
 from . import pack
 
@@ -31,7 +31,6 @@ _LARGE_JOB_BYTES = 200 << 20  # total bytes: about five seconds on loopback, min
 _MAX_META_BYTES = 1 << 20  # maximum bytes of a plausible meta.json
 _CONFIG_SUFFIXES = (".json", ".conf", ".yml", ".yaml", *(f"{e}.default" for e in (".json", ".conf", ".yml", ".yaml")))
 _JUNK_NAMES = (".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store")
-_MAX_NAMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -383,7 +382,5 @@ def _check_clients(folder: JobFolder, connected_sites: Collection[str] | None) -
         )
 
 
-def _join_names(names: Collection[str]) -> str:
-    shown = [sanitize(name, 60) for name in list(names)[:_MAX_NAMES_SHOWN]]
-    more = len(names) - _MAX_NAMES_SHOWN
-    return f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
+def _join_names(names: Iterable[str]) -> str:
+    return join_names(sanitize(name, 60) for name in names)

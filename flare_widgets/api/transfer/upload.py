@@ -193,7 +193,7 @@ class _UploadAttempt:
                 )
                 if isinstance(e, NoConnection):
                     kind = _ChunkTimeout if isinstance(e, ReplyTimeout) else NotSubmitted
-                    raise kind(f"{e} The job was not submitted") from e
+                    raise kind(f"{e.description}. The job was not submitted", next_step=e.next_step) from e
                 raise
             self._reporter.cancel_message = (
                 "the upload was cancelled when all had been sent: the job may have been submitted, see list_jobs()"

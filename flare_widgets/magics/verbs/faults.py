@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from IPython.core.error import UsageError
 
 from ...federation import FederationError, LocalFederation, ProcessState
-from ...federation.faults import FAULTS, disabled_reasons, inject, state_text
+from ...federation.faults import FAULTS, disabled_reasons, state_text
 from ...formatting.text import sanitize
 from ...options import FEDERATION, option
 from ...views.faults.view import FaultsView, ProcessRow
@@ -41,8 +41,8 @@ def faults(state: MagicsState, what: str | None, who: str | None, name: str | No
         view.show()
         return view
     if who is None:
-        raise UsageError(f"%flare faults {what}: which process? One of {', '.join(federation.states)}")
-    return inject(federation, what, who)
+        raise UsageError(f"%flare faults {what}: whom? One of {', '.join(federation.states)}")
+    return federation.inject_fault(what, who)
 
 
 def _choose_federation(state: MagicsState, name: str | None) -> LocalFederation:
@@ -81,5 +81,5 @@ class FederationFaultBoard:
         return [ProcessRow(one.name, one.state, state_text(one), one.since, disabled_reasons(one)) for one in states]
 
     def inject(self, fault: str, process: str) -> str:
-        """Inject a fault into a process, and return the resulting state in words."""
-        return state_text(inject(self._federation, fault, process))
+        """Do something to a process, and return in words how it is then."""
+        return state_text(self._federation.inject_fault(fault, process))

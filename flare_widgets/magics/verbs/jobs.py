@@ -14,9 +14,9 @@ from ...options import FOLDER_OR_FORM, JOB, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIME
 from ...views.compare.view import CompareView
 from ...views.compare.view_model import MAX_JOBS
 from ...views.core.pretty import PrettyDict, PrettyText
-from ...views.core.tables import JobTable
 from ...views.display import show_jobs, show_submit
 from ...views.job.view import JobView
+from ...views.jobs.table import JobTable
 from ...views.submit.view import SubmitForm
 from ..job_display import FIRST_UPDATE_TIMEOUT_S, display_job, wait_until_ended
 from ..parsing import verb

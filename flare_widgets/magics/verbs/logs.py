@@ -8,7 +8,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ...api import Session, TargetType
-from ...api.models import is_terminal
+from ...api.job_status import has_ended
 from ...errors import NoConnection
 from ...formatting.text import sanitize, sanitize_lines
 from ...monitoring.logs.filter import LEVELS, filter_by_level, filter_by_pattern, find_new_text, last_lines
@@ -129,7 +129,7 @@ def _follow_logs(session: Session, job_id: str, site: str) -> Any:
     while True:
         began = time.monotonic()
         try:
-            ended = is_terminal(session.get_job_status(job_id) or "")  # first: what it logged until then is read below
+            ended = has_ended(session.get_job_status(job_id) or "")  # first: what it logged until then is read below
             found = session.get_job_logs(job_id, site)["logs"]
             lost = False
         except NoConnection as e:

@@ -28,7 +28,8 @@ from typing import Any, TypeVar
 from ...api import commands
 from ...api.commands import Command
 from ...api.commands.command import TARGET_NAME_PATTERN
-from ...api.models import SystemInfo, is_terminal
+from ...api.job_status import JobStatus, has_ended
+from ...api.models import SystemInfo
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, InternalError, InvalidTarget, NoConnection, NoReply, SessionClosed
 from ...formatting.text import sanitize
@@ -76,7 +77,7 @@ def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
     >>> failure = diagnose(collect_evidence(session, session.get_job_meta(job_id)))
     >>> print(failure)
     site-2 failed in round 2, in train.py line 11: ValueError: shapes (10,) and (12,) not aligned
-    Correct train.py line 11 and submit the job again (%flare submit).
+    Correct train.py line 11 and submit the job again.
     """
     return _Collector(session, dict(meta)).collect()
 
@@ -88,7 +89,7 @@ class _Collector:
         job = _text_or_empty(meta.get("job_id"))
         self._job_id = job if _JOB_ID.fullmatch(job) else ""
         self._status = _text_or_empty(meta.get("status"))
-        self._ended = is_terminal(self._status)
+        self._ended = has_ended(self._status)
         self._role_note = f" ({sanitize(session.kit.role, 40)})" if session.kit.role else ""
         self._logs: list[LogText] = []
         self._missing: list[str] = []
@@ -110,7 +111,7 @@ class _Collector:
             started = system.server_info.start_time
         else:
             self._add_missing("who is connected to the server", system)
-        if self._job_id and begun and self._status != "FINISHED:ABORTED":
+        if self._job_id and begun and JobStatus.of(self._status) is not JobStatus.ABORTED:
             self._collect_from_sites(connected)
         return Evidence(
             meta=self._meta,
@@ -128,7 +129,7 @@ class _Collector:
         asked: dict[str, Command[Any]] = {"system": commands.get_system_info()}
         if not self._job_id:
             return asked
-        if self._status == "FINISHED:ABORTED":
+        if JobStatus.of(self._status) is JobStatus.ABORTED:
             asked["audit"] = commands.grep("server", None, f"abort_job {self._job_id}", "audit.log")
         asked["parent"] = commands.grep("server", None, self._job_id, "log.txt")
         if started and self._ended:

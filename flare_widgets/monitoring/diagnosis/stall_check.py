@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...api.session import Session
 from ..job.snapshot import JobSnapshot
 from ..job.updates import Diagnosed
@@ -39,7 +40,7 @@ def is_due(snapshot: JobSnapshot, now: float) -> bool:
         return False
     if snapshot.waiting_reason(now) or snapshot.is_zombie:
         return True
-    if snapshot.status != "RUNNING":
+    if snapshot.status != JobStatus.RUNNING:
         return False
     late = any(cell.state in ("late", "failed") for row in snapshot.matrix(now).values() for cell in row.values())
     return late or bool(snapshot.silent_sites)

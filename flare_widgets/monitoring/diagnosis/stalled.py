@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...formatting.text import sanitize
 from ..logs.records import MAX_SHOWN_CHARS
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
-from .next_steps import suggest_next_step
-from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
+from .next_steps import recommend_next_step
+from .phrasing import join_sites, server_if_any, text_or_empty, to_one_line
 from .site_failure import diagnose_site
 
 _STARTUP_GRACE_S = 20.0  # seconds after its start in which a job's processes may still be starting
@@ -25,9 +26,9 @@ _NO_RESOURCES = re.compile(r"not enough sites have enough resources \(ok sites (
 
 def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
     """Diagnose a job in this status that will not end by itself; None if it will, as far as is known."""
-    if status == "SUBMITTED":
+    if status == JobStatus.SUBMITTED:
         return diagnose_unschedulable(evidence, has_given_up=False)
-    if status != "RUNNING":
+    if status != JobStatus.RUNNING:
         return None
     started = _start_time(evidence.meta)
     job = text_or_empty(evidence.meta.get("job_id"))
@@ -50,9 +51,13 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
     if settled and evidence.idle and clues.is_still_running:
         site = next((site for site in evidence.idle if clues.find_exception(site)), "")
         if failure := diagnose_site(clues, site):
-            end = "Stop the job with %flare abort: FLARE does not notice, and may wait forever."
-            return replace(failure, next_step=f"{end} {suggest_next_step(failure)}")
-        names = join_names(evidence.idle)
+            failure = recommend_next_step(failure)
+            return replace(
+                failure,
+                next_step=f"Abort the job: FLARE does not notice, and waits for ever. {failure.next_step}",
+                next_methods=("abort_job", *failure.next_methods),
+            )
+        names = join_sites(evidence.idle)
         more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
         return Failure(
             f"{names} {more} the job (probably restarted{clues.round_phrase()}), and FLARE does not notice: "
@@ -62,7 +67,8 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
             round=clues.round,
             log=clues.tail(evidence.idle[0]),
             log_of=sanitize(evidence.idle[0]) if clues.tail(evidence.idle[0]) else "",
-            next_step="Stop it with %flare abort, and resubmit it with %flare clone.",
+            next_step="Abort it, and submit the same job once more.",
+            next_methods=("abort_job", "clone_job"),
         )
     return None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ...errors import InvalidArgumentError
+
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _RECORD = re.compile(
@@ -37,7 +39,7 @@ def filter_by_pattern(text: str, pattern: str) -> str:
     try:
         found = re.compile(pattern)
     except re.error as e:
-        raise ValueError(f"invalid regular expression {pattern!r}: {e}") from None
+        raise InvalidArgumentError(f"invalid regular expression {pattern!r}: {e}") from None
     return "".join(line for line in text.splitlines(keepends=True) if found.search(line))
 
 

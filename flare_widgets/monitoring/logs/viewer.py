@@ -14,7 +14,7 @@ from typing import Any
 from ...api import commands
 from ...api.commands import Command
 from ...errors import AuthorizationError, FlareError, NoConnection
-from ...formatting.text import SHORT_ID, sanitize
+from ...formatting.text import sanitize
 
 SERVER = "server"
 LOG_FILE = "log.txt"
@@ -250,8 +250,8 @@ class JobLog:
             self.words = f"you may not read {self._target_label}'s log: {why}. {self._location_hint}"
         elif not self._is_forbidden:
             self.words = (
-                f"when the job ended the server moved this log into the results, which you may not read: {why}. "
-                f"%flare download {self._job_id[:SHORT_ID]} fetches both"
+                f"when the job ended the server put this log away with the results, where you may not read it: {why}. "
+                "Download the job to get both"
             )
         else:
             self.words = f"you may not read the server's log: {why}"

@@ -10,7 +10,8 @@ from typing import Any
 import traitlets
 from markupsafe import Markup
 
-from ...formatting.text import display_width
+from ...errors import InvalidArgumentError
+from ...formatting.table import Table
 from ...monitoring import Monitor
 from ..core import svg_chart
 from ..core.html import scoped_style, template_environment
@@ -46,7 +47,7 @@ class CompareView(LiveView):
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         There are fewer than two jobs, or more than eight.
     """
 
@@ -62,7 +63,7 @@ class CompareView(LiveView):
 
     def __init__(self, watches: Sequence[JobSource], *, stay_live: bool = False) -> None:
         if not 2 <= len(watches) <= MAX_JOBS:
-            raise ValueError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
+            raise InvalidArgumentError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
         self._watches = tuple(watches)
         self._stay_live = stay_live
         super().__init__()
@@ -114,7 +115,7 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         There are fewer than two different jobs, or more than eight.
 
     Examples
@@ -123,7 +124,7 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
     """
     asked = list(dict.fromkeys(job_ids))
     if not 2 <= len(asked) <= MAX_JOBS:
-        raise ValueError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
+        raise InvalidArgumentError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
     return CompareView([monitor.watch(job_id) for job_id in asked])
 
 
@@ -141,12 +142,7 @@ def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
 def comparison_text(comparison: Comparison) -> str:
     """Return jobs side by side as an aligned table."""
     headings, rows = comparison_rows(comparison)
-    widths = [max(display_width(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
-    lines = [
-        "  ".join(cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [headings, *rows]
-    ]
-    return "\n".join([*lines, *_notes(comparison)])
+    return Table(headings, rows, _notes(comparison)).to_text()
 
 
 def comparison_html(comparison: Comparison, now: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import traitlets
 
 from ...formatting.text import sanitize
-from .html import confirmation_html
+from .html import scoped_style, template_environment
 from .live_view import LiveView
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -75,7 +75,7 @@ class ConfirmationView(LiveView):
 
     def _mimebundle(self) -> dict[str, str]:
         answer = {None: "not answered here", True: f"→ {self.yes}", False: f"→ {self.no}"}[self.answer]
-        return {"text/plain": f"{self.question} {answer}", "text/html": confirmation_html(self.question, answer)}
+        return {"text/plain": f"{self.question} {answer}", "text/html": _confirmation_html(self.question, answer)}
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         self._displayed.set()
@@ -86,3 +86,10 @@ class ConfirmationView(LiveView):
             case {"kind": "answer", "yes": bool() as answer} if not self._is_static and self.answer is None:
                 self.answer = answer
                 self._answered.set()
+
+
+def _confirmation_html(question: str, answer: str) -> str:
+    """Return a question that was asked in a notebook, and its answer, as HTML for a saved notebook."""
+    root, style = scoped_style("confirm-static.css")
+    template = template_environment().get_template("confirm.html.j2")
+    return template.render(root=root, style=style, question=question, answer=answer)

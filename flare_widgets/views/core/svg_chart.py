@@ -10,8 +10,7 @@ from xml.etree import ElementTree as ET  # only for writing: it escapes
 
 from markupsafe import Markup
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_number
+from ...formatting.text import format_number, sanitize
 
 MARKER_SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import traitlets
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_duration
+from ...formatting.table import align
+from ...formatting.text import format_duration, sanitize
 from ..core.actions import Action, Actions
-from ..core.html import faults_html
 from ..core.live_view import LiveView
+from .html import faults_html
 
 _STATIC = Path(__file__).parents[1] / "static"
 
@@ -164,11 +164,11 @@ class FaultsView(LiveView):
     def _text(self) -> str:
         now = time.time()
         rows = [
-            f"  {sanitize(r.name, 64):<16} {sanitize(r.words, 80)} for {format_duration(max(0.0, now - r.since))}"
+            (sanitize(r.name, 64), f"{sanitize(r.words, 80)}, since {format_duration(max(0.0, now - r.since))}")
             for r in self._last_rows
         ]
         head = describe(self._board.title, self._board.rows())
-        return "\n".join([f"{head} ({datetime.fromtimestamp(now).astimezone():%H:%M:%S})", *rows])
+        return "\n".join([f"{head} ({datetime.fromtimestamp(now).astimezone():%H:%M:%S})", *align(rows, indent="  ")])
 
 
 def describe(title: str, rows: Sequence[ProcessRow]) -> str:

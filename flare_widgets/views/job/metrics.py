@@ -9,8 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_number, headline_metric, nth_round
+from ...formatting.text import format_number, sanitize
 from ...monitoring.job.model import Point, Series
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.svg_chart import ChartLine, ChartMark, line_chart
@@ -82,7 +81,7 @@ def build_metrics(snapshot: JobSnapshot) -> tuple[Metric, ...]:
     for series in snapshot.metrics:
         if series.points:
             by_name.setdefault(series.name, []).append(series)
-    first = headline_metric(snapshot)
+    first = snapshot.headline_metric
     names = sorted(by_name, key=lambda name: name != first)[:MAX_METRICS]
     drawn = {name: sorted(by_name[name], key=lambda series: series.site)[: MAX_SITES + 1] for name in names}
     room = max(_MIN_POINTS_PER_LINE, _MAX_POINTS // max(1, sum(map(len, drawn.values()))))
@@ -127,7 +126,7 @@ def _build_metric(snapshot: JobSnapshot, name: str, shown: list[Series], total_c
     rounds = sorted({point.round for series in shown for point in series.points})
     every = math.ceil(len(rounds) / max_points) or 1
     best = snapshot.best
-    key = snapshot.key_metric.name if snapshot.key_metric is not None else headline_metric(snapshot)
+    key = snapshot.key_metric.name if snapshot.key_metric is not None else snapshot.headline_metric
     if best is not None and (name != key or not math.isfinite(best.value)):
         best = None
     kept = set(rounds[::-1][::every]) | ({best.round} if best is not None else set())
@@ -136,13 +135,13 @@ def _build_metric(snapshot: JobSnapshot, name: str, shown: list[Series], total_c
         _describe_values(snapshot, shown, total_count, best is not None),
         tuple(_build_line(snapshot, series, kept) for series in shown),
         total_count - len(shown),
-        None if best is None else (nth_round(snapshot, best.round), best.value),
+        None if best is None else (snapshot.nth_round(best.round), best.value),
         every,
     )
 
 
 def _build_line(snapshot: JobSnapshot, series: Series, kept_rounds: set[int]) -> MetricLine:
-    points = [(nth_round(snapshot, p.round), p.value) for p in series.points if p.round in kept_rounds]
+    points = [(snapshot.nth_round(p.round), p.value) for p in series.points if p.round in kept_rounds]
     finite = tuple((nth, value) for nth, value in points if math.isfinite(value))
     return MetricLine(
         sanitize(series.site, _MAX_NAME_CHARS) if series.site else ALL_SITES_LABEL, finite, not series.site
@@ -154,14 +153,14 @@ def _describe_values(snapshot: JobSnapshot, shown: list[Series], total_count: in
     rounds = {point.round for _, point in newest}
 
     def said(site: str, point: Point) -> str:
-        which = "" if len(rounds) == 1 else f" (round {nth_round(snapshot, point.round)})"
+        which = "" if len(rounds) == 1 else f" (round {snapshot.nth_round(point.round)})"
         return f"{sanitize(site, _MAX_NAME_CHARS) or ALL_SITES_LABEL} {format_number(point.value)}{which}"
 
     words = ", ".join(said(*one) for one in newest)
     if total_count > len(newest):
         words += f" and {total_count - len(newest)} more sites"
     if len(rounds) == 1:
-        words += f" in round {nth_round(snapshot, rounds.pop())}"
+        words += f" in round {snapshot.nth_round(rounds.pop())}"
     if is_key and snapshot.best is not None:
-        words += f"; best in round {nth_round(snapshot, snapshot.best.round)}: {format_number(snapshot.best.value)}"
+        words += f"; best in round {snapshot.nth_round(snapshot.best.round)}: {format_number(snapshot.best.value)}"
     return words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +13,9 @@ import traitlets
 from ...formatting.text import SHORT_ID
 from ...monitoring.job.format import describe
 from ...monitoring.job.snapshot import JobSnapshot
-from ..core.html import job_html
 from ..core.live_view import LiveView
 from .actions import JobActions, JobSession
+from .html import job_html
 from .log import LogFeed
 from .metrics import MetricsJsonCache
 from .view_model import build_view_model
@@ -43,6 +43,35 @@ class JobSource(Protocol):
 
         Listeners may be called from any thread, and with no lock held: they read the newest snapshot.
         """
+
+
+@dataclasses.dataclass(frozen=True)
+class JobReport:
+    """A job in short, as its view has told the browser.
+
+    Attributes
+    ----------
+    sentence
+        The job in one line.
+    ended
+        True if it has ended.
+    change_key
+        The parts whose change deserves another line in a log.
+    """
+
+    sentence: str
+    ended: bool
+    change_key: tuple[object, ...]
+
+    @classmethod
+    def from_traits(cls, traits: Mapping[str, Any]) -> JobReport | None:
+        """Read the traits of a :class:`JobView` that were sent to a browser; None if they are of another widget."""
+        if not {"snapshot", "picture", "sentence"} <= traits.keys():
+            return None
+        job, drawn = traits["snapshot"], traits["picture"]
+        progress = (drawn["progress"] or {}).get("words")
+        change_key = (job["status"], progress, bool(drawn["fault"]), bool(drawn["troubles"]))
+        return cls(traits["sentence"], job["ended"], change_key)
 
 
 class JobView(LiveView):

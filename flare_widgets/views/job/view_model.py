@@ -11,19 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...formatting.text import sanitize
+from ...api.job_status import JobStatus
+from ...formatting.text import format_age, format_duration, join_names, sanitize
 from ...monitoring.diagnosis import Failure
-from ...monitoring.job.format import (
-    GROUP_LABELS,
-    format_age,
-    format_duration,
-    missing_notes,
-    nth_round,
-    silence_by_site,
-    waiting_note,
-    zombie_note,
-)
-from ...monitoring.job.snapshot import JobSnapshot, MatrixCell
+from ...monitoring.job.format import GROUP_LABELS, missing_notes, waiting_note, zombie_note
+from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.state import MatrixCell
+from ..core.hints import explain_next_step
 
 MAX_ROUNDS = 24
 """The most rounds in the matrix: the last ones."""
@@ -49,7 +43,7 @@ CELL_LABELS = {
 """The label of each cell state."""
 
 _MAX_NAME_CHARS, _MAX_REASON_CHARS, _MAX_SENTENCE_CHARS, _MAX_LINE_CHARS = 60, 200, 500, 300  # characters
-_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES = 20, 5, 2
+_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES = 20, 5, 3
 _URGENCY = {"f": 0, "l": 1, "u": 2, "w": 3, "q": 4, "s": 5, " ": 6}
 
 
@@ -198,8 +192,7 @@ class JobViewModel:
 
 def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
     """Return the view model of a job at the time `now` (seconds since the epoch)."""
-    # If the server no longer confirms the job, its times do not run on.
-    seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
+    seen = snapshot.as_of(now)
     return JobViewModel(
         progress=_build_progress(snapshot, seen),
         matrix=_build_matrix(snapshot, seen),
@@ -231,7 +224,7 @@ def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
 
 def _is_last_round_complete(snapshot: JobSnapshot) -> bool:
     """Return whether the last round was completed, and did not just stop with the job."""
-    return snapshot.rounds[-1].ended_at is not None or snapshot.status in ("FINISHED:COMPLETED", "FINISHED_OK")
+    return snapshot.rounds[-1].ended_at is not None or JobStatus.of(snapshot.status) is JobStatus.COMPLETED
 
 
 def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
@@ -246,14 +239,14 @@ def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
     cells = drawn.matrix(as_of)
     for site in snapshot.participating_sites:
         cells.setdefault(site, {})
-    silent = silence_by_site(snapshot)
+    silent = snapshot.silence_by_site
     rows = [_build_row(snapshot, site, cells, silent.get(site), [r.number for r in shown]) for site in sorted(cells)]
     if len(rows) > MAX_SITES:
         troubled = sorted(rows, key=lambda r: (r.site not in silent, min(_URGENCY[c] for c in r.cells[-1:] or " ")))
         kept = {row.site for row in troubled[:MAX_SITES]}
         rows = [row for row in rows if row.site in kept]
     return Matrix(
-        tuple(nth_round(snapshot, r.number) for r in shown),
+        tuple(snapshot.nth_round(r.number) for r in shown),
         len(snapshot.rounds) - len(shown),
         tuple(dataclasses.replace(row, site=sanitize(row.site, _MAX_NAME_CHARS)) for row in rows),
         len(cells) - len(rows),
@@ -270,7 +263,7 @@ def _build_row(
     row = cells[site]
     codes = "".join(CELL_CODES[row[number].state] if number in row else " " for number in rounds)
     current = row.get(rounds[-1])
-    nth = nth_round(snapshot, rounds[-1])
+    nth = snapshot.nth_round(rounds[-1])
     if current is not None and current.state == "failed":
         return MatrixRow(site, codes, f"failed in round {nth}")
     if silent_for_s is not None and not snapshot.ended:
@@ -288,17 +281,13 @@ def _build_row(
         sanitize(s, _MAX_NAME_CHARS) for s, r in sorted(cells.items()) if _is_working(r.get(rounds[-1])) and s != site
     ]
     if current.state == "submitted":
-        return MatrixRow(site, codes, f"waiting for {_join_names(busy)}" if busy else f"done with round {nth}")
+        others = join_names(busy, _MAX_NAMED_SITES)
+        return MatrixRow(site, codes, f"waiting for {others}" if busy else f"done with round {nth}")
     return MatrixRow(site, codes, "waiting for its turn")
 
 
 def _is_working(cell: MatrixCell | None) -> bool:
     return cell is not None and cell.state in ("working", "late")
-
-
-def _join_names(names: list[str]) -> str:
-    more = len(names) - _MAX_NAMED_SITES
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MAX_NAMED_SITES])} and {more} more"
 
 
 def _build_failure_card(failure: Failure) -> FailureCard:
@@ -314,7 +303,7 @@ def _build_failure_card(failure: Failure) -> FailureCard:
         sanitize(failure.sentence, _MAX_SENTENCE_CHARS),
         place,
         sanitize(failure.code, _MAX_LINE_CHARS),
-        sanitize(failure.next_step, _MAX_SENTENCE_CHARS),
+        sanitize(explain_next_step(failure), _MAX_SENTENCE_CHARS),
         tuple(sanitize(sentence, _MAX_SENTENCE_CHARS) for sentence in failure.missing[:_MAX_MISSING]),
         f"last {lines} of the log of {whose}" if log else "",
         log,
@@ -325,8 +314,8 @@ def _iter_problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
     if snapshot.ended:
         return
     yield from filter(None, (waiting_note(snapshot, as_of), zombie_note(snapshot)))
-    silent = silence_by_site(snapshot)
-    names = _join_names([sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)])
+    silent = snapshot.silence_by_site
+    names = join_names((sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)), _MAX_NAMED_SITES)
     if len(silent) == 1:
         yield f"{names} is silent: the server has had no heartbeat for {format_age(max(silent.values()))}"
     elif silent:

@@ -13,7 +13,10 @@ from typing import Any, Protocol
 
 import traitlets
 
-from ...api import Session, commands, job_table, permissions
+from ...api import Session, commands, permissions
+from ...errors import InvalidArgumentError
+from ...formatting.jobs import job_table
+from ...formatting.table import Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
@@ -136,7 +139,8 @@ class JobsView(LiveView):
 
     def _mimebundle(self) -> dict[str, str]:
         snapshot = self._watch.snapshot
-        data = {"text/plain": jobs_text(snapshot), "text/html": jobs_html(snapshot)}
+        table = jobs_table(snapshot)
+        data = {"text/plain": table.to_text(), "text/html": table.to_html()}
         below = self._nested
         if below is None:
             return data
@@ -284,7 +288,7 @@ class JobsView(LiveView):
         known = {job.job_id for job in self._watch.snapshot.jobs}
         jobs = [i for i in asked if isinstance(i, str) and i in known] if isinstance(asked, list) else []
         if not jobs:
-            raise ValueError("none of these jobs is listed any more")
+            raise InvalidArgumentError("none of these jobs is listed any more")
         return list(dict.fromkeys(jobs))[:_MAX_JOBS_PER_ACTION]
 
     def _describe_jobs(self, job_ids: Sequence[str]) -> str:
@@ -294,19 +298,10 @@ class JobsView(LiveView):
         return ", ".join(job_label(names.get(job_id, ""), job_id) for job_id in job_ids)
 
 
-def jobs_text(snapshot: JobsSnapshot) -> str:
-    """Return the jobs as text: the newest 200, and a summary line."""
-    if not snapshot.jobs:
-        return "\n".join(filter(None, [NO_JOBS_TEXT if snapshot.facts_at else "", _caption(snapshot)]))
-    return "\n".join([job_table.format_text_table(_table_rows(snapshot)), _caption(snapshot)])
-
-
-def jobs_html(snapshot: JobsSnapshot) -> str:
-    """Return the jobs as HTML for a saved notebook: the newest 200, and a summary line."""
-    caption = _caption(snapshot)
-    return job_table.format_html_table(
-        _table_rows(snapshot), caption if snapshot.jobs else f"{NO_JOBS_TEXT if snapshot.facts_at else ''} {caption}"
-    )
+def jobs_table(snapshot: JobsSnapshot) -> Table:
+    """Return the jobs as a table for a saved notebook: the newest 200, and a summary line."""
+    nothing = [NO_JOBS_TEXT] if snapshot.facts_at is not None and not snapshot.jobs else []
+    return job_table(_table_rows(snapshot), *nothing, _caption(snapshot))
 
 
 def _caption(snapshot: JobsSnapshot) -> str:

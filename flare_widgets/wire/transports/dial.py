@@ -43,7 +43,8 @@ async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
         except (OSError, asyncio.TimeoutError) as e:
             # localhost is often both ::1 and 127.0.0.1, with a listener on one of them.
             trouble = NoConnection(
-                f"nothing answers at {kit.address} ({_describe_error(e)}). Is the FL server running?"
+                f"nobody answers at {kit.address} ({_describe_error(e)})",
+                next_step="Check that the FL server is running",
             )
     raise trouble or NoConnection(f"the server's name '{kit.host}' has no address")
 
@@ -78,8 +79,8 @@ async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...]
 def not_flare_error(kit: StartupKit, detail: str) -> NoConnection:
     """Return the error for a peer that answers, but does not behave like a FLARE server."""
     return NoConnection(
-        f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({detail}). "
-        f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}"
+        f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({detail})",
+        next_step=f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}",
     )
 
 

@@ -5,7 +5,7 @@ import { sanitize } from "../core/text";
 const STATES = ["running", "paused", "slow", "killed", "down"] as const;
 export type ProcessState = (typeof STATES)[number];
 
-/** The same glyphs as in flare_widgets/views/core/html.py. */
+/** The same glyphs as in flare_widgets/views/faults/html.py. */
 export const GLYPHS: Readonly<Record<ProcessState, string>> = {
   running: "●",
   paused: "❙❙",

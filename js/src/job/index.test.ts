@@ -110,7 +110,7 @@ describe("a running job", () => {
     expect(model.sent).toEqual([{ kind: "clock" }]);
     model.fire("msg:custom", { kind: "clock", now: now + 10 });
     vi.advanceTimersByTime(1000);
-    expect(seen(".flw-fresh")).toBe("! last seen 1 min ago");
+    expect(seen(".flw-fresh")).toBe("! last seen 61 s ago");
   });
 
   it("survives a host that cannot reach the kernel", () => {
@@ -135,7 +135,7 @@ describe("a connection problem", () => {
     expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last seen");
     vi.advanceTimersByTime(20_000);
     expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last seen");
-    expect(seen(".flw-pill")).toBe("●RUNNING1 min ago");
+    expect(seen(".flw-pill")).toBe("●RUNNING62 s ago");
   });
 
   it("is cleared on reconnect", () => {

@@ -91,7 +91,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
       setTitle(submittedAt, "");
       submittedAt.removeAttribute("datetime");
     } else {
-      setText(submittedAt, formatAge(Math.max(0, now - next.submittedAt)));
+      setText(submittedAt, `${formatAge(Math.max(0, now - next.submittedAt))} ago`);
       setTitle(submittedAt, formatExactTime(next.submittedAt));
       submittedAt.dateTime = toIsoTime(next.submittedAt);
     }

@@ -285,10 +285,10 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const hasProblem = (state?.connectionProblem ?? "") !== "";
     const stale = age !== null && (age > STALE_AFTER_S || hasProblem) && !state?.hasEnded;
     const prefix = stale ? "as of" : "updated";
-    setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)}`);
+    setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)} ago`);
     freshness.classList.toggle("flw-stale", stale);
     const problem = state?.connectionProblem ?? "";
-    const shownAsOf = age === null ? "" : formatAge(age);
+    const shownAsOf = age === null ? "" : `${formatAge(age)} ago`;
     setText(
       connectionProblem,
       problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem,

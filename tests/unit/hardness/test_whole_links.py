@@ -17,6 +17,7 @@ import kits
 import msgpack
 import pytest
 from servers import FlareServer, Handler, plain, tls
+from waiting import wait_until
 
 from flare_widgets.api import Session, connect
 from flare_widgets.errors import FlareError, NoConnection, ProtocolError
@@ -365,10 +366,3 @@ def test_a_server_that_makes_slow_progress_ends_at_the_time_out(what: str, tmp_p
         assert isinstance(error, NoConnection)
         assert f"127.0.0.1:{port}" in str(error)
         assert took < SOON + 3
-
-
-def wait_until(done: Callable[[], Any], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)

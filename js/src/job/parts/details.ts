@@ -57,5 +57,5 @@ export function createDetails(openSections: Map<string, boolean>): Details {
 
 function detailText({ text, updatedAt }: Detail, now: number): string {
   if (updatedAt === null) return text;
-  return `${text}, as of ${formatAge(Math.max(0, now - updatedAt))}`;
+  return `${text}, as of ${formatAge(Math.max(0, now - updatedAt))} ago`;
 }

@@ -39,7 +39,7 @@ export function createHeader(announce: (message: string) => void): Header {
       const seconds = age(job, now);
       const isOld = seconds !== null && seconds > STALE_AFTER_S;
       setVisible(doubtAge, isStale);
-      setText(doubtAge, isStale && seconds !== null ? formatAge(seconds) : "");
+      setText(doubtAge, isStale && seconds !== null ? `${formatAge(seconds)} ago` : "");
       setVisible(freshness, !job.hasEnded && !(isStale && seconds !== null));
       freshness.classList.toggle("flw-stale", isOld);
       setText(freshness, freshnessText(seconds, isOld));
@@ -59,5 +59,5 @@ export function createHeader(announce: (message: string) => void): Header {
 
 function freshnessText(seconds: number | null, isOld: boolean): string {
   if (seconds === null) return "no answer from the server yet";
-  return isOld ? `! last seen ${formatAge(seconds)}` : `updated ${formatAge(seconds)}`;
+  return isOld ? `! last seen ${formatAge(seconds)} ago` : `updated ${formatAge(seconds)} ago`;
 }

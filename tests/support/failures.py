@@ -2,7 +2,7 @@
 
 Also a program, which writes that down as the recordings of the unit tests::
 
-    python tests/integration/failures.py tests/unit/recordings_failures
+    python tests/support/failures.py tests/unit/recordings_failures
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import wait_until
 from failing_jobs import CASES, REFUSED, WAITING, workflow_job
+from waiting import wait_until
 
 from flare_widgets.api import InvalidJobDefinition, Session, connect
 from flare_widgets.federation import LocalFederation

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import wait_until
 from jobs import ECHO, RESULT, RESULT_SIZE, with_code, write_job
+from waiting import wait_until
 
 from flare_widgets.api import FlareError, InternalError, JobNotDone, Session
 from flare_widgets.errors import JobNotFound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -17,7 +18,9 @@ from ..dual import dual_method
 from ..models import APIStatus
 from ..reply_errors import api_status
 from ..transfer import download, pack
-from .jobs import JobMethods
+from .core import SessionCore
+from .jobs import request_offer
+from .submit import submit_folder
 
 _DOWNLOAD_COMMANDS = {
     "download_job": commands.download_job,
@@ -27,7 +30,7 @@ _DOWNLOAD_COMMANDS = {
 _UNKNOWN_COMMAND_PREFIX = "Unknown command "
 
 
-class RawCommandMethods(JobMethods):
+class RawMethods(SessionCore):
     """Methods of a session for everything without its own method."""
 
     @dual_method
@@ -111,18 +114,19 @@ class RawCommandMethods(JobMethods):
             name = arguments[-1]
             if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
                 return _error_result(APIStatus.ERROR_SYNTAX, f"{name!r} cannot be the name of the new folder")
-            link, reply = self._request_blocking(command)
+            link, reply = self._sender.request(command)
             if not reply.meta.get("files"):
                 return _reply_to_dict(verb, reply)
             files = command.parse_reply(reply)
             into = self.kit.download_dir
-            location = str(download.download_files(link, files, name, into, None, lambda: self._request_offer(command)))
+            again = functools.partial(request_offer, self._sender, command)
+            location = str(download.download_files(link, files, name, into, None, again))
             meta = {"location": location}
             return {"status": APIStatus.SUCCESS, "details": f"downloaded to {location}", "meta": meta}
         folder = Path(os.path.abspath(self.kit.upload_dir / arguments[0]))  # noqa: PTH100 - keep links as they are
         pack.check_job_folder(folder)
         line = " ".join([commands.submit_job(folder.name).line, hci.join_words(arguments[1:])]).rstrip()
-        return _reply_to_dict(verb, self._upload(line, _find_submit_token(arguments), folder, None))
+        return _reply_to_dict(verb, submit_folder(self._sender, line, _find_submit_token(arguments), folder))
 
 
 def _split_line(line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Methods that monitor running jobs and query their components."""
+"""Methods that wait until a job ends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
 from .. import commands
 from ..dual import dual_method
-from ..models import MonitorReturnCode, is_terminal
-from .jobs import JobMethods
+from ..job_status import has_ended
+from ..models import MonitorReturnCode
+from .core import SessionCore
 
 log = logging.getLogger("flare_widgets.api")
 
@@ -21,8 +22,8 @@ PollCallback = Callable[[dict[str, Any]], Awaitable[bool]]
 _RETRY_DELAY_S = 0.5  # seconds before a server that did not answer is asked again
 
 
-class MonitorMethods(JobMethods):
-    """Methods of a session for running jobs."""
+class WaitMethods(SessionCore):
+    """Methods of a session that wait for jobs."""
 
     @dual_method
     async def monitor_job(
@@ -98,57 +99,12 @@ class MonitorMethods(JobMethods):
                     told = True
                 await self._sleep(max(0.0, min(_RETRY_DELAY_S, deadline - time.monotonic())))
 
-    @dual_method
-    async def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return runtime statistics of a running job's components.
-
-        Parameters
-        ----------
-        job_id
-            The job.
-        target_type
-            ``server``, ``client`` or ``all``.
-        targets
-            With ``client``, the sites to ask; all when not given.
-
-        Returns
-        -------
-        dict
-            Statistics by target name and component name (``ServerRunner``, ``ClientRunner``, a workflow, ...).
-
-        Raises
-        ------
-        JobNotRunning, JobNotFound
-            Nothing can answer: not before the job's processes are up nor once they are gone, even while its
-            status says that it is running.
-        NoConnection
-            A site did not answer the server in time; ask the others one by one.
-        """
-        return await self._run_command(commands.show_stats(job_id, target_type, targets))
-
-    @dual_method
-    async def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return the errors recorded by a running job's components; arguments and errors as in :meth:`show_stats`.
-
-        Returns
-        -------
-        dict
-            Text by target name, component name, and ``error`` or ``warning``. FLARE says ``"No Error"`` in place of
-            the server's components if there is none.
-        """
-        return await self._run_command(commands.show_errors(job_id, target_type, targets))
-
-    @dual_method
-    async def reset_errors(self, job_id: str) -> None:
-        """Clear the recorded errors of all components of a running job."""
-        await self._run_command(commands.reset_errors(job_id))
-
     async def _wait_for_end(
         self, job_id: str, timeout: float, poll_interval: float, on_poll: PollCallback | None = None
     ) -> dict[str, Any]:
         code, meta = await self._poll_until_end(job_id, timeout, poll_interval, on_poll)
         if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running")
+            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on", job_id=job_id)
         return meta
 
     async def _poll_until_end(
@@ -166,7 +122,7 @@ class MonitorMethods(JobMethods):
                 return MonitorReturnCode.TIMEOUT, None
             if on_poll is not None and not await on_poll(meta):
                 return MonitorReturnCode.ENDED_BY_CB, None
-            if is_terminal(read_status(meta)):
+            if has_ended(read_status(meta)):
                 return MonitorReturnCode.JOB_FINISHED, meta
             await self._sleep(poll_interval)
 

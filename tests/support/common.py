@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +33,3 @@ class Finished:
     before: dict[str, Any]
     token: str
     meta: dict[str, Any]
-
-
-def wait_until(done: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait until `done` returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (result := done()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-    return result
