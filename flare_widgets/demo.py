@@ -60,7 +60,7 @@ def run(lesson: Path, out: Path) -> int:
     _echo(f"executed notebook: {executed}")
     _echo(f"as a web page:      {page}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
-        _echo("make lab opens the lesson in JupyterLab")
+        _echo("To open the lesson in JupyterLab: make lab")
     return 0 if status == JobStatus.COMPLETED and not failure else 1
 
 

@@ -198,7 +198,7 @@ class _NetworkCheck:
             return f"the name server did not resolve '{self._settings.host}' {within}. Check your network or VPN"
         return (
             f"no answer from {self._settings.address} {within}. "
-            "Check that the FL server is running, and that no firewall is in between"
+            "Check that the FL server is running, and that no firewall blocks the connection"
         )
 
     def _add_ok(self, name: str, sentence: str) -> None:

@@ -102,7 +102,7 @@ def _check_text(line: str, reply: CommandReply) -> None:
     status = api_status(reply)
     text = "\n".join(reply.texts("string", "error"))
     if status is APIStatus.ERROR_INACTIVE_SESSION:
-        raise errors.SessionClosed("the session is closed on the server", next_step="Open a new one")
+        raise errors.SessionClosed("the session is closed on the server", next_step="Open a new session")
     if status is APIStatus.ERROR_SERVER_CONNECTION:
         raise errors.NoConnection(f"the server could not execute '{_verb(line)}': {sanitize_lines(text, 300)}")
     if status is APIStatus.ERROR_INVALID_CLIENT:

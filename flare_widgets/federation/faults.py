@@ -48,9 +48,9 @@ def check_fault(states: Mapping[str, ProcessState], fault: str, process: str) ->
         There is no such fault or process, or the fault makes no sense now; the message says why.
     """
     if fault not in FAULTS:
-        raise InvalidArgumentError(f"{fault!r} is not a fault: {_hint(fault, FAULTS)}")
+        raise InvalidArgumentError(f"unknown fault {fault!r}: {_hint(fault, FAULTS)}")
     if process not in states:
-        raise InvalidArgumentError(f"the federation has no {process!r}: {_hint(process, states)}")
+        raise InvalidArgumentError(f"unknown process {process!r}: {_hint(process, states)}")
     reason = disabled_reasons(states[process])[fault]
     if reason:
         raise InvalidArgumentError(f"{process}: {reason}")
@@ -74,4 +74,4 @@ def state_text(state: ProcessState) -> str:
 
 
 def _hint(word: str, known: Collection[str]) -> str:
-    return did_you_mean(word, known) or f"there are {', '.join(known)}"
+    return did_you_mean(word, known) or f"expected one of {', '.join(known)}"

@@ -304,7 +304,7 @@ class LocalFederation:
         if name not in sites:
             raise InvalidArgumentError(f"This federation has no site {name!r}, only {', '.join(sites)}.")
         if len(sites) == 1:
-            raise InvalidArgumentError(f"{name} is the last site: end the federation with stop() instead.")
+            raise InvalidArgumentError(f"{name} is the last site: stop the federation with stop() instead.")
         remove_site(run.folder, name, self._report_status)
         self._sites = self.site_names
 

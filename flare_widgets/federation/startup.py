@@ -278,7 +278,7 @@ class _StartAttempt:
         log = self._log_file(name)
         return FederationError(
             f"The local federation did not start in time: {reason}",
-            next_step=f"Give it longer with start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
+            next_step=f"Raise start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
         )
 
     def _log_file(self, name: str) -> Path:

@@ -185,7 +185,8 @@ def _check_signature(kit: PartialKit) -> CheckRun:
         genuine = False
     if not genuine:
         yield ConfigError(
-            f"{kit.startup / SETTINGS_FILE} is not as it was signed: it was changed, or is damaged", next_step=ASK_ADMIN
+            f"{kit.startup / SETTINGS_FILE} does not match its signature: it was changed or damaged",
+            next_step=ASK_ADMIN,
         )
     return f"{SETTINGS_FILE} matches the signature of the federation's root"
 
@@ -243,7 +244,7 @@ def _check_dates(kit: PartialKit) -> CheckRun:
         elif now < begins:
             yield InvalidCertChain(
                 f"{file} is valid only from {_format_utc(begins)}",
-                next_step=f"It is {_format_utc(now)} by this machine's clock: check the clock",
+                next_step=f"This machine's clock says {_format_utc(now)}: check the clock",
             )
         elif ends - now < EXPIRY_WARNING:
             yield Note(
@@ -280,7 +281,7 @@ def _check_key_match(kit: PartialKit) -> CheckRun:
         fits = False
     if not fits:
         yield InvalidCertChain(
-            f"{settings.key_file} does not fit {settings.certificate_file}: they are not a pair", next_step=ASK_ADMIN
+            f"{settings.key_file} does not match {settings.certificate_file}: they are not a pair", next_step=ASK_ADMIN
         )
     return f"{settings.key_file.name} is the private key of {settings.certificate_file.name}"
 
@@ -311,8 +312,8 @@ def _check_name(kit: PartialKit) -> CheckRun:
     name = subject(kit.chain[0], NameOID.COMMON_NAME)
     if not name:
         file = kit.settings.certificate_file
-        yield InvalidCertChain(f"{file} names no user (no common name in its subject)", next_step=ASK_ADMIN)
-    return f"you are '{name[:100]}'"
+        yield InvalidCertChain(f"{file} does not name a user: its subject has no common name", next_step=ASK_ADMIN)
+    return f"user name: '{name[:100]}'"
 
 
 def _check_organization(kit: PartialKit) -> CheckRun:

@@ -254,9 +254,9 @@ def _describe_unknown_name(name: str, existing: Iterable[str]) -> str:
     if not names:
         return "no session is open"
     if not name:
-        return f"no session is current; there are {', '.join(names)}"
-    hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
-    return f"there is no session {sanitize(name, 50)!r}: {hint}"
+        return f"no current session; open sessions: {', '.join(names)}"
+    hint = did_you_mean(name, names) or f"open sessions: {', '.join(names)}"
+    return f"unknown session {sanitize(name, 50)!r}: {hint}"
 
 
 def _close_sessions(sessions: dict[str, Any]) -> None:

@@ -221,7 +221,7 @@ class Connection:
 
         Pending requests fail at once, and the secrets are cleared before the server has answered.
         """
-        closed = SessionClosed("the session is closed", next_step="Open a new one")
+        closed = SessionClosed("the session is closed", next_step="Open a new session")
         self._observer = None
         self._fail_pending(closed)
         farewell: asyncio.Task[hci.CommandReply] | None = None
@@ -342,7 +342,7 @@ class Connection:
             words = label.split(" ", 1)[0]
             raise ReplyTimeout(
                 f"the server at {self._kit.address} did not answer '{words}' within {timeout:.3g} s",
-                next_step="It may be busy or hang: try again, or raise the time-out with set_timeout()",
+                next_step="It may be busy or hung: try again, or raise the time-out with set_timeout()",
             ) from None
         finally:
             del self._pending[request_id]

@@ -60,7 +60,7 @@ def test_each_is_one_line_with_what_it_runs(shown, panel, pictures):
     expect(panel.row("hospital-a")).to_contain_text("connected")
     expect(panel.row("hospital-a")).to_contain_text(re.compile(r"last seen \d+ s ago"))
     expect(panel.problems).to_have_count(0)
-    expect(panel.live).to_have_attribute("aria-label", re.compile(r"2 sites connected, 1 job running, no problem$"))
+    expect(panel.live).to_have_attribute("aria-label", re.compile(r"2 sites connected, 1 job running, no problems$"))
     shown.screenshot(shown.cell(1), pictures and pictures / "system.png")
 
 

@@ -117,7 +117,7 @@ def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: 
     while len({job[0] for job in jobs}) == len(jobs):
         jobs.append(flare(connected, "clone"))
     twice = next(c for c in "0123456789abcdef" if sum(job[0] == c for job in jobs) == 2)
-    with pytest.raises(UsageError, match="Give more of it"):
+    with pytest.raises(UsageError, match="Pass more of it"):
         flare(connected, f"abort {twice} --yes")
     with capture_output():
         for job in jobs:

@@ -102,7 +102,7 @@ def test_nobody_listens(kit: Path) -> None:
     port = free_port()
     sentence = stops_at(check(kit, port), "port")
     assert (
-        f"nobody answers at 127.0.0.1:{port} (127.0.0.1: connection refused). Check that the FL server is running"
+        f"nothing answers at 127.0.0.1:{port} (127.0.0.1: connection refused). Check that the FL server is running"
         in sentence
     )
 

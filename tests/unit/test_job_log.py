@@ -248,7 +248,7 @@ class TestTheEnd:
         folder.look()
         assert folder.log.state is LogState.OVER
         assert len(folder.log.lines) == 1
-        assert "put this log away with the results" in folder.log.words
+        assert "moved this log into the results" in folder.log.words
         assert "Download the job to get both" in folder.log.words
 
     def test_a_server_that_does_not_have_it_any_more(self):

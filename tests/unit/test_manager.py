@@ -73,7 +73,7 @@ def test_a_name_of_another_session_is_refused_and_nothing_changes(manager: Sessi
     ):
         manager.open(kit, "hospital", study="heart")
     for bad in ("", "two words", "-x", "a\x1b[1m", "x" * 200):
-        with pytest.raises(InvalidArgumentError, match="cannot be the name of a session"):
+        with pytest.raises(InvalidArgumentError, match="invalid session name"):
             manager.open(kit, bad)
     assert manager.sessions == before
 

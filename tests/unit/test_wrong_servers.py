@@ -79,7 +79,7 @@ def test_nobody_listens(kit: Path) -> None:
     error, took = refused(kit, port, SOON)
     assert type(error) is NoConnection
     assert isinstance(error, ConnectionError)
-    assert f"nobody answers at 127.0.0.1:{port} (connection refused)" in str(error)
+    assert f"nothing answers at 127.0.0.1:{port} (connection refused)" in str(error)
     assert "Check that the FL server is running" in str(error)
     assert SOON * 0.8 <= took < SOON + 2  # it may be about to start: it is tried until the time is over
 

@@ -61,7 +61,7 @@ class Command(Generic[T]):
     effect: Effect = Effect.WRITE
     props: Any = None
     needs_meta: bool = True
-    recovery_hint: str = "Look whether it was done before you give the command again"
+    recovery_hint: str = "Check whether it was done before you repeat the command"
     job_id: str | None = None
     site: str | None = None
 

@@ -104,7 +104,7 @@ class WaitMethods(SessionCore):
     ) -> dict[str, Any]:
         code, meta = await self._poll_until_end(job_id, timeout, poll_interval, on_poll)
         if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on", job_id=job_id)
+            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
         return meta
 
     async def _poll_until_end(

@@ -41,7 +41,7 @@ def faults(state: MagicsState, what: str | None, who: str | None, name: str | No
         view.show()
         return view
     if who is None:
-        raise UsageError(f"%flare faults {what}: whom? One of {', '.join(federation.states)}")
+        raise UsageError(f"%flare faults {what}: which process? One of {', '.join(federation.states)}")
     return federation.inject_fault(what, who)
 
 
@@ -81,5 +81,5 @@ class FederationFaultBoard:
         return [ProcessRow(one.name, one.state, state_text(one), one.since, disabled_reasons(one)) for one in states]
 
     def inject(self, fault: str, process: str) -> str:
-        """Do something to a process, and return in words how it is then."""
+        """Inject a fault into a process, and return the resulting state in words."""
         return state_text(self._federation.inject_fault(fault, process))

@@ -250,7 +250,7 @@ class JobLog:
             self.words = f"you may not read {self._target_label}'s log: {why}. {self._location_hint}"
         elif not self._is_forbidden:
             self.words = (
-                f"when the job ended the server put this log away with the results, where you may not read it: {why}. "
+                f"when the job ended the server moved this log into the results, where you may not read it: {why}. "
                 "Download the job to get both"
             )
         else:

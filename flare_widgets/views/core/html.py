@@ -20,7 +20,7 @@ class TimeFormatter:
     Attributes
     ----------
     common
-        The common part of all times, such as ``UTC+01:00, on 2026-11-23``; empty if there is none.
+        The common part of all times, such as ``2026-11-23 (UTC+01:00)``; empty if there is none.
     """
 
     def __init__(self, timestamps: Iterable[float], zone: tzinfo | None) -> None:
@@ -30,8 +30,8 @@ class TimeFormatter:
         offsets = {_format_utc_offset(when) for when in known}
         self._is_one_day = len(days) == 1
         self._is_one_offset = len(offsets) == 1
-        shared = [*(offsets if self._is_one_offset else ()), *(f"on {day}" for day in days if self._is_one_day)]
-        self.common = ", ".join(shared)
+        shared = days if self._is_one_day else set()
+        self.common = " ".join([*shared, *({f"({o})" for o in offsets} if self._is_one_offset else ())])
 
     def format(self, at: float) -> dict[str, str]:
         """Return a time as display text (``text``) and for machines (``iso``)."""

@@ -164,7 +164,7 @@ class FaultsView(LiveView):
     def _text(self) -> str:
         now = time.time()
         rows = [
-            (sanitize(r.name, 64), f"{sanitize(r.words, 80)}, since {format_duration(max(0.0, now - r.since))}")
+            (sanitize(r.name, 64), f"{sanitize(r.words, 80)} for {format_duration(max(0.0, now - r.since))}")
             for r in self._last_rows
         ]
         head = describe(self._board.title, self._board.rows())
