@@ -276,7 +276,7 @@ class _StartAttempt:
         log = self._log_file(name)
         return FederationError(
             f"The local federation did not start in time: {reason}",
-            next_step=f"Give it longer with start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
+            next_step=f"Raise start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
         )
 
     def _log_file(self, name: str) -> Path:
@@ -309,7 +309,7 @@ def _is_process_listening(pid: int | None, port: int) -> bool:
 
 
 def _process_error(message: str, code: int | None, log: Path) -> FederationError:
-    return FederationError(f"{message} ({_describe_exit_code(code)}). The whole log: {log}{format_log_tail(log)}")
+    return FederationError(f"{message} ({_describe_exit_code(code)}). The complete log: {log}{format_log_tail(log)}")
 
 
 def _describe_exit_code(code: int | None) -> str:

@@ -179,7 +179,7 @@ class Monitor:
                 system.run_once(now, self._paused, self._disconnect_reason)
             self._update_job_list(jobs, now)
         except Exception:  # whatever the error: the polling must not stop silently
-            log.exception("a mistake in the monitor; it goes on")
+            log.exception("an error in the monitor; it continues")
             self._suspended_until = time.monotonic() + INTERNAL_ERROR_DELAY_S
 
     def _wait(self) -> bool:
@@ -363,7 +363,7 @@ class Monitor:
 
     def _handle_error(self, job: WatchedJob, error: FlareError, retry_count: int) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
-            trouble = f"{error}. Nobody watches this job any more" if isinstance(error, SessionClosed) else str(error)
+            trouble = f"{error}. Monitoring stopped" if isinstance(error, SessionClosed) else str(error)
             for watch in list(job.watches):
                 watch._fail(error, trouble)
             return

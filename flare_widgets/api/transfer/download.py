@@ -239,4 +239,4 @@ def _move_to_free_name(source: Path, target: Path) -> Path:
         except OSError:
             if not os.path.lexists(free):
                 raise
-    raise InternalError(f"{target} exists, and 999 more of that name: move some away")
+    raise InternalError(f"{target} exists, and so do 999 numbered copies: move some away")

@@ -191,7 +191,7 @@ class _Collector:
             if why == "":
                 self._missing.append(f"{site}'s log{errors_only}: the site is not connected to the server; {where}")
             elif isinstance(why, str):
-                self._missing.append(f"{site}'s log{errors_only}: it is not there any more, or never was")
+                self._missing.append(f"{site}'s log{errors_only}: the site does not have it (any more)")
             else:
                 self._add_missing(f"{site}'s log{errors_only}", why, where)
 
@@ -280,7 +280,7 @@ class _Collector:
         elif isinstance(answer, (NoConnection, NoReply)):
             reason = "no answer in time"
         elif isinstance(answer, InternalError) and "nknown command" in str(answer):
-            reason = "a server of this version does not send it"
+            reason = "this version of the server does not send it"
         elif isinstance(answer, BaseException):
             reason = sanitize(" ".join(str(answer).split()), 200) or type(answer).__name__
         else:

@@ -84,7 +84,7 @@ class FinalFetch:
         """The updates fetched, once the fetch is done."""
         if self._is_finished:
             return self._updates
-        late = GroupUnavailable("metrics", f"the job's result did not come within {TIMEOUT_S:.0f} s", time.time())
+        late = GroupUnavailable("metrics", f"the job's result did not arrive within {TIMEOUT_S:.0f} s", time.time())
         return [late, *self._updates]
 
     def _run(self) -> None:
@@ -99,7 +99,7 @@ class FinalFetch:
         try:
             return fetch()
         except Exception as e:
-            log.exception("what there is to know of job %s (%s) could not be read", self._job_id, group)
+            log.exception("the final data of job %s (%s) could not be read", self._job_id, group)
             return [GroupUnavailable(group, f"{type(e).__name__}: {sanitize(str(e))}", time.time())]
 
     def _diagnose_failure(self) -> list[Update]:
@@ -135,7 +135,7 @@ class FinalFetch:
             facts.append(
                 GroupRefreshed("metrics", now)
                 if metrics
-                else GroupUnavailable("metrics", "the job keeps no record of metrics", now)
+                else GroupUnavailable("metrics", "the job does not record metrics", now)
             )
             return facts
 

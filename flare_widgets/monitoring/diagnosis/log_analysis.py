@@ -161,14 +161,14 @@ class LogAnalysis:
         of = name if self.tail(site) else "server" if log else ""
         silent = not any(_CLEAN_EXIT.search(record.message) for record in own[-30:])
         if (reported or self._has_failed_exit(site)) and own and silent and not last:
-            words = f"the process of the job on {name} ended at once, without a last word in its log"
+            words = f"the process of the job on {name} ended at once, without a final message in its log"
             return ProcessExit(
                 "client-exit", f"{words} (probably os._exit, a crash in native code, or a kill)", log, of
             )
         if reported and not bad:
             return ProcessExit("client-exit", f"the process of the job on {name} failed: {last or reported}", log, of)
         if bad and not last:
-            why = "its log says nothing more" if own else "why is in its log, which could not be read"
+            why = "its log does not say why" if own else "the reason is in its log, which could not be read"
             return ProcessExit("client-exception", f"{name} failed in its task ({bad}); {why}", log, of)
         if last:
             return ProcessExit(

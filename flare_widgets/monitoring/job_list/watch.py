@@ -282,7 +282,7 @@ class WatchedJobList:
 
     def _handle_error(self, error: FlareError) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._set_problem(f"{error}. Nobody watches these jobs any more")
+            self._set_problem(f"{error}. Monitoring stopped")
             for watch in self.watches:
                 watch._end(WatchState.FAILED, error)
         else:

@@ -149,7 +149,7 @@ class JobLog:
             self.left_out = max(0, size - _MAX_FIRST_READ_BYTES)
             self._tail.move_to(self.left_out, is_within_line=self.left_out > 0)
         elif size < self._tail.position:
-            self._append_note("the log was begun anew here: lines may be missing")
+            self._append_note("the log was restarted here: lines may be missing")
             self._tail.move_to(0)
         else:
             # It differs from the bytes we read: it contains invalid text, so the bytes cannot be counted.
@@ -200,7 +200,7 @@ class JobLog:
         elif not ended:
             self.state = LogState.WAITING
             self.words = (
-                "no log yet: the server begins it when the job runs"
+                "no log yet: the server starts it when the job runs"
                 if self.target == SERVER
                 else f"{self._target_label} has no log of this job yet"
             )
@@ -228,7 +228,7 @@ class JobLog:
             self.words = f"you may not read {self._target_label}'s log: {why}. {self._location_hint}"
         elif not self._is_forbidden:
             self.words = (
-                f"when the job ended the server put this log away with the results, where you may not read it: {why}. "
+                f"when the job ended the server moved this log into the results, where you may not read it: {why}. "
                 "Download the job to get both"
             )
         else:
@@ -238,7 +238,7 @@ class JobLog:
         why = sanitize(" ".join(str(error).split()), 300) or type(error).__name__
         if ended and self.is_expensive and not isinstance(error, NoConnection):
             self.state = LogState.OVER if self.lines else LogState.NONE
-            self.words = f"the server does not have this log any more: {why}"
+            self.words = f"the server no longer has this log: {why}"
             return
         self.state = LogState.LIVE if self.lines else LogState.WAITING
         if isinstance(error, NoConnection) and self.target == SERVER:
