@@ -145,7 +145,7 @@ def test_a_log_that_was_renamed(folder):
     folder.look()
     folder.file = record(50).encode()
     folder.look()
-    assert "begun anew" in folder.log.lines[50]
+    assert "restarted" in folder.log.lines[50]
     assert folder.log.lines[51].endswith("step 50")
     folder.write(record(51))
     folder.look()
