@@ -28,7 +28,7 @@ _RETRY_DELAY_S = 0.5
 _MIN_REPLY_TIMEOUT_S = 1.0  # minimum seconds to wait for a command's answer, however long it waited for a connection
 _CLOSE_TIMEOUT_S = 0.05  # seconds close() waits for the farewell; the I/O thread finishes it
 _EXIT_TIMEOUT_S = 0.1  # the same at the end of the process, when the I/O thread ends too
-_FORGOTTEN = "the server does not know the session any more"
+_FORGOTTEN = "the server no longer knows the session"
 
 
 class CommandSender:
@@ -90,7 +90,7 @@ class CommandSender:
         """Raise ReadOnlySession if commands that may change something are rejected."""
         if self.read_only:
             raise ReadOnlySession(
-                f"{sanitize(action)} may change something, and this session only reads",
+                f"{sanitize(action)} may change something, and this session is read-only",
                 command=action,
                 next_step="Set its read_only to False to permit it",
             )
@@ -168,7 +168,7 @@ class CommandSender:
 
 def _outcome_unknown(command: Command[Any], error: NoConnection) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{error.description}. It is not known if '{command.name}' was done", next_step=command.recovery_hint
+        f"{error.description}. It is unknown whether '{command.name}' was done", next_step=command.recovery_hint
     )
 
 

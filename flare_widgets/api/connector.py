@@ -47,7 +47,7 @@ def new_secure_session(
     Raises
     ------
     ConfigError, InvalidCertChain
-        The startup kit cannot be used, or asks for a connection without TLS; nothing was sent.
+        The startup kit cannot be used, or requests a connection without TLS; nothing was sent.
     NoConnection
         Nothing answers at the server's address.
     ServerIdentityError

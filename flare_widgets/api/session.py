@@ -73,16 +73,16 @@ class Session(SyncMixin, SessionMethods[Job]):
         if username and username != kit.username and kit.uid_source != "cert":
             raise FLCommunicationError(
                 f"the startup kit {kit.root} belongs to {kit.username}, not to {username}",
-                next_step="Give that name, or the other user's kit",
+                next_step="Pass that name, or the other user's kit",
             )
         if kit.connection_security == "clear":
             if secure_mode:
                 raise ConfigError(
-                    f"the startup kit {kit.root} asks for a connection without TLS (connection_security "
-                    "'clear'), in which others can read along and act as you",
-                    next_step="If that is what you want: new_insecure_session, or connect(kit, allow_clear=True)",
+                    f"the startup kit {kit.root} requests a connection without TLS (connection_security "
+                    "'clear'), in which others can read everything and act as you",
+                    next_step="To allow it, use new_insecure_session, or connect(kit, allow_clear=True)",
                 )
-            log.warning("the connection to %s is without TLS: others can read along and act as you", kit.address)
+            log.warning("the connection to %s is without TLS: others can read everything and act as you", kit.address)
         super().__init__(CommandSender(kit, study))
         self.debug = debug
 

@@ -63,16 +63,21 @@ def submit(folder: str, token: str | None, monitor: bool, kit: str | None, study
 
 
 @command(
-    option("job", nargs="?", metavar="JOB", help="the job's id, its beginning, or its name (default: the newest)"),
+    option(
+        "job",
+        nargs="?",
+        metavar="JOB",
+        help="the job's id, the beginning of it, or its name (default: the newest job)",
+    ),
     WAIT_TIMEOUT,
     *CONNECT_OPTIONS,
     JSON,
 )
 def monitor(job: str | None, timeout: float, kit: str | None, study: str | None, as_json: bool) -> int:
-    """Watch a job until it ends, in a line that renews itself, and tell how it went.
+    """Watch a job until it ends, in one line that refreshes itself, and print a summary.
 
-    With --json what is known of it at the end goes to standard output, and the line to standard error. Interrupting it
-    ends only the watching.
+    With --json the final snapshot goes to standard output, and the line to standard error. Interrupting the command
+    stops only the watching.
 
     Examples:
         flare-widgets monitor

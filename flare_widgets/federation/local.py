@@ -179,7 +179,7 @@ class LocalFederation:
         if user not in (ADMIN, *self._users):
             raise InvalidArgumentError(
                 f"This federation has no user {user!r}, only {', '.join((ADMIN, *self._users))}: "
-                "name who else shall be in it with users={...}."
+                "add users with users={...}."
             )
         return self._require_started().folder / layout.KITS / user
 
@@ -304,7 +304,7 @@ class LocalFederation:
         if name not in sites:
             raise InvalidArgumentError(f"This federation has no site {name!r}, only {', '.join(sites)}.")
         if len(sites) == 1:
-            raise InvalidArgumentError(f"{name} is the last site: end the federation with stop() instead.")
+            raise InvalidArgumentError(f"{name} is the last site: stop the federation with stop() instead.")
         remove_site(run.folder, name, self._report_status)
         self._sites = self.site_names
 

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..formatting.text import join_names, remove_colors
+from ..formatting.text import join_names, strip_colours
 from . import layout, registry
 from .environment import make_child_environment, module_command
 from .errors import FederationError
@@ -276,7 +276,7 @@ class _StartAttempt:
         log = self._log_file(name)
         return FederationError(
             f"The local federation did not start in time: {reason}",
-            next_step=f"Give it longer with start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
+            next_step=f"Raise start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
         )
 
     def _log_file(self, name: str) -> Path:
@@ -309,7 +309,7 @@ def _is_process_listening(pid: int | None, port: int) -> bool:
 
 
 def _process_error(message: str, code: int | None, log: Path) -> FederationError:
-    return FederationError(f"{message} ({_describe_exit_code(code)}). The whole log: {log}{format_log_tail(log)}")
+    return FederationError(f"{message} ({_describe_exit_code(code)}). The complete log: {log}{format_log_tail(log)}")
 
 
 def _describe_exit_code(code: int | None) -> str:
@@ -329,5 +329,5 @@ def format_log_tail(log: Path) -> str:
         text = log.read_text(errors="replace")
     except OSError:
         return ""
-    lines = remove_colors(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
+    lines = strip_colours(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
     return "\nIt ends with:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""

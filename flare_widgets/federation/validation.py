@@ -77,7 +77,7 @@ def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
         _check_site_name(name)
         # Each site is a folder, and macOS does not distinguish "Berlin" from "berlin".
         if name.lower() in seen:
-            raise InvalidArgumentError(f"Each site needs a name of its own, but {name!r} is used twice.")
+            raise InvalidArgumentError(f"Each site needs a unique name, but {name!r} is used twice.")
         seen.add(name.lower())
     return names
 
@@ -92,12 +92,14 @@ def _check_site_name(name: object) -> None:
         raise InvalidArgumentError(f"A site's name must be a string, not {name!r}.")
     if not _SITE_NAME_PATTERN.fullmatch(name):
         raise InvalidArgumentError(
-            f"{name!r} cannot be a site's name: use letters, digits, '-' and '_', beginning with a letter or a digit."
+            f"{name!r} is not a valid site name: use letters, digits, '-' and '_', beginning with a letter or a digit."
         )
     if len(name) > _MAX_NAME_CHARS:
-        raise InvalidArgumentError(f"{name!r} cannot be a site's name: it is longer than {_MAX_NAME_CHARS} characters.")
+        raise InvalidArgumentError(
+            f"{name!r} is not a valid site name: it is longer than {_MAX_NAME_CHARS} characters."
+        )
     if name.lower() in _RESERVED_NAMES:
-        raise InvalidArgumentError(f"{name!r} cannot be a site's name: NVIDIA FLARE uses it for something else.")
+        raise InvalidArgumentError(f"{name!r} is not a valid site name: NVIDIA FLARE reserves it.")
 
 
 def check_users(users: object, admin_name: str) -> dict[str, str]:
@@ -114,16 +116,16 @@ def check_users(users: object, admin_name: str) -> dict[str, str]:
         return {}
     if not isinstance(users, Mapping):
         raise InvalidArgumentError(
-            f"users must be a dict of a role by name, such as {{'ada@example.org': 'lead'}}, not {users!r}."
+            f"users must be a dict from user name to role, such as {{'ada@example.org': 'lead'}}, not {users!r}."
         )
     seen = {admin_name.lower()}
     for name, role in users.items():
         if not isinstance(name, str) or not _USER_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
             raise InvalidArgumentError(
-                f"{name!r} cannot be a user's name: it must be like an e-mail address, ada@example.org."
+                f"{name!r} is not a valid user name: it must be like an e-mail address, ada@example.org."
             )
         if name.lower() in seen:
-            raise InvalidArgumentError(f"Each user needs a name of its own, but {name!r} is used twice.")
+            raise InvalidArgumentError(f"Each user needs a unique name, but {name!r} is used twice.")
         seen.add(name.lower())
         if role not in ROLES:
             raise InvalidArgumentError(f"The role of {name} must be one of {', '.join(ROLES)}, not {role!r}.")
@@ -136,7 +138,7 @@ def check_federation_name(name: object) -> str | None:
         return None
     if not isinstance(name, str) or not _SITE_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
         raise InvalidArgumentError(
-            f"{name!r} cannot be a federation's name: use letters, digits, '-' and '_', beginning with a letter or a "
+            f"{name!r} is not a valid federation name: use letters, digits, '-' and '_', beginning with a letter or a "
             "digit."
         )
     return name
@@ -188,7 +190,7 @@ def check_folder(folder: Path) -> Path:
         )
     if absolute.is_dir():
         if any(entry.name != LOGS for entry in absolute.iterdir()):
-            raise InvalidArgumentError(f"The folder {str(absolute)!r} is not empty: give one that is new or empty.")
+            raise InvalidArgumentError(f"The folder {str(absolute)!r} is not empty: choose a new or empty one.")
     elif absolute.exists():
         raise InvalidArgumentError(f"{str(absolute)!r} is not a folder.")
     return absolute

@@ -37,7 +37,7 @@ def find_startup(location: str | Path) -> Path:
             raise ConfigError(f"there is no startup kit at {folder}: no such folder")
         if not folder.is_dir():
             raise ConfigError(
-                f"{folder} is a file, not a startup kit", next_step="Give the folder that contains startup/"
+                f"{folder} is a file, not a startup kit", next_step="Pass the folder that contains startup/"
             )
         for startup in (folder / "startup", folder):
             if (startup / SETTINGS_FILE).exists():
@@ -53,7 +53,7 @@ def find_startup(location: str | Path) -> Path:
         raise ConfigError(f"{folder} cannot be read: {e.strerror}") from e
     raise ConfigError(
         f"{folder} is not a startup kit: startup/{SETTINGS_FILE} is missing",
-        next_step="Give the folder your project admin sent you, unpacked",
+        next_step="Pass the folder that your project admin sent you, unpacked",
     )
 
 
@@ -66,7 +66,8 @@ def read_file(file: Path) -> bytes:
         raise ConfigError(f"{file} is missing: the startup kit is incomplete", next_step=ASK_ADMIN) from None
     except PermissionError:
         raise ConfigError(
-            f"{file} cannot be read: permission denied", next_step="Run as its owner, or chmod it"
+            f"{file} cannot be read: permission denied",
+            next_step="Run as its owner, or change its permissions with chmod",
         ) from None
     except OSError as e:
         raise ConfigError(f"{file} cannot be read: {e.strerror}") from e

@@ -45,7 +45,7 @@ class FlareMagics(Magics):
 
     @cell_magic("flare")  # type: ignore[arg-type]  # its types know no name
     def flare_cell(self, line: str, cell: str) -> Any:
-        """Make the cell's client code a federated job. ``%%flare -h`` tells more."""
+        """Turn the client code in the cell into a federated job. ``%%flare -h`` explains the options."""
         assert self.shell is not None
         with _translate_errors():
             return run_cell(self.state, self.shell.user_ns, line, cell)
@@ -53,7 +53,7 @@ class FlareMagics(Magics):
     def _check_writable(self, what: str) -> None:
         if self.state.config.read_only:
             raise UsageError(
-                f"{what} may change something, and the read-only mode is on: "
+                f"{what} may change something, and read-only mode is on: "
                 "%config FlareWidgets.read_only = False turns it off"
             )
 

@@ -82,7 +82,7 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
             progress.update(describe(watch.snapshot))
             if time.monotonic() >= until:
                 raise JobTimeout(
-                    f"job {watch.job_id} did not end within {timeout_s:g} s; it goes on", job_id=watch.job_id
+                    f"job {watch.job_id} did not end within {timeout_s:g} s; it is still running", job_id=watch.job_id
                 )
     except KeyboardInterrupt:
         raise UsageError("stopped waiting; the job is still running. %flare wait resumes waiting") from None

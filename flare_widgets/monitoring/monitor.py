@@ -98,12 +98,7 @@ class Monitor:
 
         with self._changed:
             job = self._jobs.setdefault(job_id, WatchedJob(job_id, self.poll_interval))
-
-            def refresh() -> None:
-                job.refresh()
-                self._wake()
-
-            watch = Watch(job_id, callback, self.session, self._callback_pool, self._wake, refresh)
+            watch = Watch(job_id, callback, self.session, self._callback_pool, self._wake, job.refresh)
             if job.snapshot.facts_at is not None:
                 watch._update(job.snapshot, job.meta)
             job.watches.append(watch)
@@ -130,7 +125,7 @@ class Monitor:
                 self._start_thread()
             self._wake()
 
-        return SystemWatch(self.session, self._callback_pool, join, self._wake)
+        return SystemWatch(self.session, self._callback_pool, join)
 
     def pause(self) -> None:
         """Stop polling until :meth:`resume`; the watches stay."""
@@ -184,7 +179,7 @@ class Monitor:
                 system.run_once(now, self._paused, self._disconnect_reason)
             self._update_job_list(jobs, now)
         except Exception:  # whatever the error: the polling must not stop silently
-            log.exception("a mistake in the monitor; it goes on")
+            log.exception("an error in the monitor; it continues")
             self._suspended_until = time.monotonic() + INTERNAL_ERROR_DELAY_S
 
     def _wait(self) -> bool:
@@ -368,7 +363,7 @@ class Monitor:
 
     def _handle_error(self, job: WatchedJob, error: FlareError, retry_count: int) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
-            trouble = f"{error}. Nobody watches this job any more" if isinstance(error, SessionClosed) else str(error)
+            trouble = f"{error}. Monitoring stopped" if isinstance(error, SessionClosed) else str(error)
             for watch in list(job.watches):
                 watch._fail(error, trouble)
             return

@@ -123,7 +123,7 @@ class ReconnectingConnection:
         if self._end_reason is not None:
             raise SessionExpired(self._end_reason)
         if self.is_closed:
-            raise SessionClosed("the session is closed", next_step="Open a new one")
+            raise SessionClosed("the session is closed", next_step="Open a new session")
 
     async def close(self) -> None:
         """End the session and clear its secrets. Further use raises SessionClosed."""
@@ -286,7 +286,7 @@ class ReconnectingConnection:
             return False
         self._end_reason = (
             f"the session has ended and cannot log in again: the user's certificate in {self.kit.root} expired at "
-            f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask the project's admin for a new startup kit"
+            f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask your project admin for a new startup kit"
         )
         self.state_machine.transition_to(SessionState.CLOSED, self._end_reason)
         _start_task(self.close(), self._closing_tasks)
@@ -299,7 +299,7 @@ class ReconnectingConnection:
                 return copy.copy(self._last_error)  # the actual error says more than a timeout
             return NoConnection(
                 f"no answer from the FL server at {self.kit.address} within {timeout:g} s",
-                next_step="Check that it is running, and that no firewall is in between",
+                next_step="Check that it is running, and that no firewall blocks the connection",
             )
         trouble = (
             self._last_error.description if self._last_error else f"the server at {self.kit.address} does not answer"
@@ -307,7 +307,7 @@ class ReconnectingConnection:
         away = time.monotonic() - self._lost_at
         return NoConnection(
             f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}",
-            next_step="The session goes on trying: give the command again when its state is 'ready', or raise "
+            next_step="The session keeps trying: repeat the command when its state is 'ready', or raise "
             "the time-out with set_timeout()",
         )
 

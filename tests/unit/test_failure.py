@@ -101,7 +101,7 @@ def test_a_site_that_forgot_the_job() -> None:
     assert (failure.kind, failure.site) == ("site-lost", "site-1")
     assert failure.sentence == (
         f"site-1 no longer runs the job (probably restarted in round {failure.round + 1}), and FLARE does not notice: "
-        "the job may wait for ever"
+        "the job may wait forever"
     )
     assert failure.next_methods == ("abort_job", "clone_job")
     # Just after its start, a site may not run it yet.
@@ -119,7 +119,7 @@ def test_a_restarted_server() -> None:
     assert (failure.kind, failure.site, failure.round) == ("server-restarted", "server", 1)
     assert failure.sentence == (
         "The server was restarted while the job was running in round 2; "
-        "FLARE does not go on with such a job, although its status stays RUNNING"
+        "FLARE does not resume such a job, although its status stays RUNNING"
     )
     evidence = recorded("server-restarted")
     assert diagnose(dataclasses.replace(evidence, running=(evidence.meta["job_id"],))) is None
@@ -162,7 +162,7 @@ def test_a_member_is_told_whom_to_ask() -> None:
         ),
     )
     aborted = explained("aborted-member")
-    assert aborted.sentence == "The job was aborted (by whom is not known)"
+    assert aborted.sentence == "The job was aborted by an unknown user"
     assert aborted.missing == (
         "who aborted the job: your role (member) may not read it; "
         "the server's administrator can read audit.log in its folder",
@@ -231,7 +231,7 @@ def test_an_older_server() -> None:
         "RuntimeError: no learning rate for this site (because of KeyError: 'lr')"
     )
     assert explained("hard-exit-2.7").sentence == (
-        "The process of the job on site-2 ended at once, without a last word in its log "
+        "The process of the job on site-2 ended at once, without a final message in its log "
         "(probably os._exit, a crash in native code, or a kill)"
     )
 
@@ -267,13 +267,13 @@ def test_jobs_that_are_well() -> None:
     [
         (None, "probably because of jobs that are running"),
         (("a", "b"), "probably because of 2 jobs that are running"),
-        ((), "although no job runs: its scheduler is probably dead"),
+        ((), "although no job is running: its scheduler is probably dead"),
     ],
 )
 def test_a_job_nobody_looks_at(running: Any, says: str) -> None:
     failure = diagnose(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, running=running, at=1045.0))
     assert failure is not None
-    assert failure.sentence == f"The server has not even tried to schedule the job for 45 s, {says}"
+    assert failure.sentence == f"The server has not tried to schedule the job for 45 s, {says}"
 
 
 def test_a_job_that_was_given_up() -> None:

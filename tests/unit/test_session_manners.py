@@ -246,4 +246,4 @@ def test_error_names_command_job_and_server(session: Session, server: FlareServe
             call("j")
         error = caught.value
         assert (error.command, error.job_id, error.site, error.address) == (command, "j", None, session.kit.address)
-    assert error.next_step.startswith("Look whether the job is still there")
+    assert error.next_step == "Check with get_job_meta whether the job still exists"

@@ -155,7 +155,7 @@ def test_the_sentence_counts() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("j1",))])
     assert (
         summarize_system(snapshot, T)
-        == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problem"
+        == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problems"
     )
     assert summarize_system(snapshot, T + 60).endswith("2 problems")
 

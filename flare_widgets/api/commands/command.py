@@ -61,7 +61,7 @@ class Command(Generic[T]):
     effect: Effect = Effect.WRITE
     props: Any = None
     needs_meta: bool = True
-    recovery_hint: str = "Look whether it was done before you give the command again"
+    recovery_hint: str = "Check whether it was done before you repeat the command"
     job_id: str | None = None
     site: str | None = None
 
@@ -95,7 +95,7 @@ def job_line(verb: str, job_id: Any, *more: str) -> str:
         No job can have this id.
     """
     if not isinstance(job_id, str):
-        raise JobNotFound(f"a job id is text, not {type(job_id).__name__}")
+        raise JobNotFound(f"a job id must be text, not {type(job_id).__name__}")
     if not job_id:
         raise JobNotFound("no job id was given")
     try:

@@ -28,7 +28,7 @@ _LEGACY_ALIASES = {
 }
 
 FIND_JOB_HINT = (
-    "List the newest jobs first, list_jobs(reverse=True), and look whether the new one is there before you try again"
+    "List the newest jobs first, list_jobs(reverse=True), and check whether the new one is there before you try again"
 )
 """Instructions for checking if a job was created."""
 
@@ -118,7 +118,7 @@ def delete_job(job_id: str) -> Command[dict[str, Any]]:
     return Command(
         job_line("delete_job", job_id),
         read,
-        recovery_hint="Look whether the job is still there, with get_job_meta",
+        recovery_hint="Check with get_job_meta whether the job still exists",
         job_id=job_id,
     )
 
@@ -178,7 +178,7 @@ def read_job_id(reply: CommandReply) -> str:
     job_id = reply.meta.get("job_id")
     if not isinstance(job_id, str) or not job_id:
         raise InternalError(
-            f"the server did not say the new job's id: {sanitize_lines(reply.meta.get('info')) or 'no reason given'}"
+            f"the server did not return the new job's id: {sanitize_lines(reply.meta.get('info')) or 'no reason given'}"
         )
     return job_id
 

@@ -82,7 +82,7 @@ def _check_path(path: Any) -> str:
             f"a path may only have letters, digits, dots, hyphens, underscores and slashes, got {path!r}"
         )
     if path.startswith("/"):
-        raise InvalidSyntax("an absolute path is not permitted: give one below the target's own folder")
+        raise InvalidSyntax("an absolute path is not permitted: pass one relative to the target's working folder")
     if ".." in path.split("/"):
         raise InvalidSyntax("'..' is not permitted in a path")
     return path
@@ -90,7 +90,7 @@ def _check_path(path: Any) -> str:
 
 def _check_file(file: Any) -> str:
     if not file:
-        raise InvalidSyntax("which file? None was given")
+        raise InvalidSyntax("no file was given")
     path = _check_path(file)
     name = PurePosixPath(path)
     if name.suffix[1:].isnumeric():

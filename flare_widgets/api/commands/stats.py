@@ -41,7 +41,7 @@ def reset_errors(job_id: str) -> Command[None]:
 def _job_target_line(verb: str, job_id: Any, target_type: Any, names: Any) -> str:
     # A bad id raises other exceptions than in other job commands, as in the FLARE API.
     if not isinstance(job_id, str):
-        raise InvalidArgumentType(f"a job id is text, not {type(job_id).__name__}")
+        raise InvalidArgumentType(f"a job id must be text, not {type(job_id).__name__}")
     if not job_id:
         raise InvalidArgumentError("no job id was given")
     return target_line(verb, target_type, names, job_id)

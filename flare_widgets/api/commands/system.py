@@ -73,7 +73,7 @@ def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, A
     def read(reply: CommandReply) -> list[dict[str, Any]]:
         environments = read_entries(reply, "clients")
         if not environments:
-            raise InternalError("the server did not say what the sites' environments are")
+            raise InternalError("the server did not return the sites' environments")
         return environments
 
     return Command(join_words(words), read, Effect.READ)

@@ -48,7 +48,7 @@ class JobMethods(SessionCore, Generic[J]):
             No job, or more than one, has an id with this prefix.
         """
         if not isinstance(job_id, str) or not job_id:
-            raise JobNotFound(f"give the id of a job, or its beginning, not {job_id!r}")
+            raise JobNotFound(f"pass the id of a job, or the beginning of the id, not {job_id!r}")
         if len(job_id) >= _JOB_ID_LENGTH:
             return self._create_job_handle(job_id)
         listed = await self._run_command(commands.list_jobs(id_prefix=job_id))
@@ -302,6 +302,6 @@ def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
         more = ", ..." if len(ids) > _MAX_NAMES_SHOWN else ""
         raise JobNotFound(
             f"{len(ids)} jobs have an id that begins with '{prefix}': {', '.join(ids[:_MAX_NAMES_SHOWN])}{more}",
-            next_step="Give more of it",
+            next_step="Pass more of it",
         )
     return found[0]

@@ -75,7 +75,7 @@ class SubmitMethods(SessionCore):
             The message says how to find out.
         """
         if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
-            raise InvalidJobDefinition("give the path of a job folder")
+            raise InvalidJobDefinition("pass the path of a job folder")
         folder = Path(job_definition_path).expanduser()
         if not folder.is_absolute() and not folder.exists() and (self.kit.upload_dir / folder).is_dir():
             folder = self.kit.upload_dir / folder
@@ -153,7 +153,7 @@ def _submit_once(
             # There is no job, so it may be sent again, with or without a token.
             if attempt == _MAX_UPLOADS:
                 raise
-            log.warning("the upload of a job broke (%s): it begins again", e)
+            log.warning("the upload of a job was interrupted (%s): restarting it", e)
             link = sender.open_connection(_RECONNECT_TIMEOUT_S)
             continue
         except NoConnection as e:
@@ -169,7 +169,7 @@ def _submit_once(
             continue
         if not safe or attempt == _MAX_UPLOADS:
             break
-        log.warning("the answer to a submission was lost (%s): finding out what became of it", trouble)
+        log.warning("the answer to a submission was lost (%s): checking whether the job was submitted", trouble)
         try:
             found = _find_submitted_job(sender, token if ours else None)
             link = sender.open_connection(_RECONNECT_TIMEOUT_S)
@@ -185,7 +185,7 @@ def _submit_once(
         "submit_token: the server takes it once"
     )
     raise OutcomeUnknown(
-        f"{trouble.description}. It is not known if the job was submitted",
+        f"{trouble.description}. It is unknown whether the job was submitted",
         next_step=find_out if safe else commands.FIND_JOB_HINT,
     )
 

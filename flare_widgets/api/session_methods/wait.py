@@ -104,7 +104,7 @@ class WaitMethods(SessionCore):
     ) -> dict[str, Any]:
         code, meta = await self._poll_until_end(job_id, timeout, poll_interval, on_poll)
         if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on", job_id=job_id)
+            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
         return meta
 
     async def _poll_until_end(
@@ -142,7 +142,7 @@ def read_status(meta: dict[str, Any]) -> str:
     """Return the status in a job's meta; InternalError if there is none."""
     status = meta.get("status")
     if not isinstance(status, str) or not status:
-        raise InternalError(f"the server did not say the status of job {meta.get('job_id')}")
+        raise InternalError(f"the server did not return the status of job {meta.get('job_id')}")
     return status
 
 

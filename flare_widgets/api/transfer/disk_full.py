@@ -30,7 +30,7 @@ def require_space(folder: Path, size: int, purpose: str) -> None:
     if size > free:
         raise DiskFull(
             f"no space left: {purpose} needs {_format_size(size)} in {folder}, where {_format_size(free)} are free",
-            next_step="Make room there, or choose another place",
+            next_step="Free some space, or choose another folder",
         )
 
 
@@ -52,7 +52,7 @@ def translate_errors(folder: Path, purpose: str) -> Iterator[None]:
             raise
         raise DiskFull(
             f"no space left in {folder} ({e.strerror}): {purpose} was given up",
-            next_step="Make room there, or choose another place",
+            next_step="Free some space, or choose another folder",
         ) from None
 
 

@@ -204,7 +204,7 @@ class _UploadAttempt:
                 CHUNK_TIMEOUTS_S[-1] + self._size / _SERVER_CHECK_BYTES_PER_S,
             )
         if reply is None:
-            raise InternalError("the server took the whole job folder but did not say what became of it")
+            raise InternalError("the server received the whole job folder but did not report the result")
         with contextlib.suppress(TransferCancelled):  # too late: there is a job
             self._reporter.report(self._size, self._size)
         return reply

@@ -7,7 +7,7 @@ from dataclasses import replace
 from .model import Failure
 
 _UNSCHEDULABLE_HINTS = {
-    True: "See what each site has with session.report_resources('client').",
+    True: "session.report_resources('client') shows what each site has.",
     False: "See which sites are connected.",
 }
 
@@ -43,12 +43,12 @@ def _describe_next_step(failure: Failure) -> str:
     advice = {
         "client-exception": f"Correct {at or 'the training code'} and submit the job again.",
         "server-exception": f"Correct {at or 'the workflow of the job'} and submit the job again.",
-        "client-exit": f"Look for what ends the process ({site}'s console says more than its log), "
+        "client-exit": f"Find out what ends the process ({site}'s console says more than its log), "
         "and submit the job again.",
         "bad-class": f"Correct the class's path or its arguments in {failure.file or 'the configuration'}, "
         "and submit the job again.",
-        "missing-package": "Have it installed there by the administrator, or correct the name in the import if it "
-        "is a file of yours; then submit the same job once more.",
+        "missing-package": "Ask the administrator to install it there, or correct the import if it is one of your "
+        "files; then submit the same job once more.",
         "refused": "Correct what it says and submit the job again."
         if site == "server" and not failure.log
         else f"Ask {who}'s administrator what it permits{byoc}, then submit the job again.",
@@ -56,10 +56,10 @@ def _describe_next_step(failure: Failure) -> str:
         "when it can; if it never will, abort it, and submit it with what it needs corrected.",
         "aborted": "If that was not intended, submit the same job once more.",
         "site-lost": "When the site is connected again, submit the same job once more. "
-        "A job that shall go on without a site needs a smaller min_clients.",
+        "To let a job continue without a site, set a smaller min_clients.",
         "server-restarted": "Submit the same job once more. This one can be neither aborted nor deleted.",
-        "timeout": f"See what keeps {busy} busy, or give them longer "
-        "(the timeout in the workflow's or executor's configuration); then submit the job again.",
+        "timeout": f"See what keeps {busy} busy, or raise the timeout in the "
+        "configuration of the workflow or executor; then submit the job again.",
         "unknown": "The job's submitter finds the server's log in workspace/log.txt of the result "
         "(session.download_job_result)" + (", or ask those named below." if failure.missing else "."),
     }[failure.kind]

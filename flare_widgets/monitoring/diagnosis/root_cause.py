@@ -92,7 +92,7 @@ def _diagnose_task_timeouts(analysis: LogAnalysis) -> Failure | None:
         return None
     times = "its only task" if timeouts == 1 else f"each of its {timeouts} tasks"
     return Failure(
-        f"The job completed, but {times} for the sites timed out: its result is what it began with",
+        f"The job completed, but {times} for the sites timed out: its result is what it started with",
         "timeout",
         site="server",
         round=analysis.round,
@@ -128,7 +128,7 @@ def _diagnose_deployment(evidence: Evidence) -> Failure:
 
 def _diagnose_abort(evidence: Evidence) -> Failure:
     clues = LogAnalysis(evidence)
-    by = f"by {sanitize(evidence.aborted_by)}" if evidence.aborted_by else "(by whom is not known)"
+    by = f"by {sanitize(evidence.aborted_by)}" if evidence.aborted_by else "by an unknown user"
     if not text_or_empty(evidence.meta.get("start_time")):
         return Failure(f"The job was aborted {by} before it started", "aborted")
     return Failure(f"The job was aborted {by}{clues.round_phrase()}", "aborted", round=clues.round)

@@ -78,7 +78,7 @@ class StallCheck:
         try:
             self.result = Diagnosed(diagnose(collect_evidence(self._session, self._meta)), time.time())
         except Exception:
-            log.exception("why job %s does not come along could not be asked", self._meta.get("job_id"))
+            log.exception("the stall check of job %s failed", self._meta.get("job_id"))
         finally:
             self.is_done = True
             self._on_done()

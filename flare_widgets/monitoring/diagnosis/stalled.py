@@ -61,7 +61,7 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
         more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
         return Failure(
             f"{names} {more} the job (probably restarted{clues.round_phrase()}), and FLARE does not notice: "
-            "the job may wait for ever",
+            "the job may wait forever",
             "site-lost",
             site=sanitize(evidence.idle[0]),
             round=clues.round,
@@ -80,7 +80,7 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
     why = _SCHEDULE_LINE.sub(r"\1", lines[-1]).strip() if lines else ""
     if why in ("", "scheduled"):
         if has_given_up:
-            return Failure("The server gave up to schedule the job, and does not say why", "unschedulable")
+            return Failure("The server gave up scheduling the job, and does not say why", "unschedulable")
         waited = _seconds_since_submission(evidence)
         if lines or waited is None or waited < SCHEDULER_IDLE_AFTER_S:
             return None
@@ -95,9 +95,9 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
         reason = f"it needs {sanitize(match.group(1), 80)}, which is not connected"
     elif match := _NO_RESOURCES.search(why):
         have, need = match.groups()
-        reason = f"only {have} of the {need} sites it needs have the resources that its resource_spec asks for"
+        reason = f"only {have} of the {need} sites it needs have the resources that its resource_spec requests"
         if have == "0":
-            reason = f"none of the {need} sites it needs has the resources that its resource_spec asks for"
+            reason = f"none of the {need} sites it needs has the resources that its resource_spec requests"
     else:
         reason = to_one_line(why)
     missing = _MISSING_SITE.search(why)
@@ -111,12 +111,12 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
 
 
 def _diagnose_unscheduled(waited_s: float, evidence: Evidence) -> Failure:
-    start = f"The server has not even tried to schedule the job for {waited_s:.0f} s"
+    start = f"The server has not tried to schedule the job for {waited_s:.0f} s"
     if evidence.running is None or evidence.running:
         number = "" if evidence.running is None else f"{len(evidence.running)} "
         return Failure(f"{start}, probably because of {number}jobs that are running", "unschedulable", site="server")
     return Failure(
-        f"{start}, although no job runs: its scheduler is probably dead",
+        f"{start}, although no job is running: its scheduler is probably dead",
         "unschedulable",
         site="server",
         next_step="Ask the server's administrator to restart the server.",

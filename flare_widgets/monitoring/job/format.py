@@ -97,7 +97,7 @@ def zombie_note(snapshot: JobState) -> str:
     """Return a note on a job that the server lists as RUNNING but does not run; empty for any other job."""
     if not snapshot.is_zombie:
         return ""
-    return "the server does not run it any more (was it restarted?), so it will not end by itself"
+    return "the server no longer runs it (was it restarted?), so it will not end by itself"
 
 
 def _status_text(snapshot: JobState, now: float) -> str:

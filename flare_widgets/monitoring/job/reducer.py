@@ -125,7 +125,7 @@ class _Reducer:
 
     @singledispatchmethod
     def apply_one(self, update: Any) -> None:
-        raise TypeError(f"{type(update).__name__} is no fact")
+        raise TypeError(f"{type(update).__name__} is not an update")
 
     @apply_one.register
     def _(self, update: JobMeta) -> None:

@@ -237,7 +237,7 @@ class JobState:
         if self.status != JobStatus.SUBMITTED:
             return ""
         if self.is_scheduler_idle(now):
-            return f"the server's scheduler has not looked at it for {now - (self.submitted_at or now):.0f} s"
+            return f"the server's scheduler has not considered it for {now - (self.submitted_at or now):.0f} s"
         return self.scheduling.reason
 
     def freshness_of(self, group: str) -> Freshness:

@@ -169,7 +169,7 @@ class JobsWatch(BaseWatch[JobsSnapshot]):
     """
 
     def __init__(self, jobs: WatchedJobList, pool: CallbackPool) -> None:
-        super().__init__(jobs.snapshot, pool, jobs.wake, jobs.refresh)
+        super().__init__(jobs.snapshot, pool, jobs.wake, jobs.poller.refresh)
         self._jobs = jobs
 
     @property
@@ -282,7 +282,7 @@ class WatchedJobList:
 
     def _handle_error(self, error: FlareError) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._set_problem(f"{error}. Nobody watches these jobs any more")
+            self._set_problem(f"{error}. Monitoring stopped")
             for watch in self.watches:
                 watch._end(WatchState.FAILED, error)
         else:

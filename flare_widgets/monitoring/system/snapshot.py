@@ -159,6 +159,15 @@ class SystemSnapshot:
         """The sites that are connected."""
         return tuple(site for site in self.sites if site.connected)
 
+    @property
+    def names_by_version(self) -> dict[str, list[str]]:
+        """The server and the connected sites, by the version of FLARE that they run, where it is known."""
+        found: dict[str, list[str]] = {}
+        for name, version in [("server", self.version), *((site.name, site.version) for site in self.connected_sites)]:
+            if version:
+                found.setdefault(version, []).append(name)
+        return found
+
     def reachable_sites(self, now: float) -> list[str]:
         """Return the sites that should be polled: one that does not answer delays the answers of all."""
         return [site.name for site in self.connected_sites if site.silence(now) is None]

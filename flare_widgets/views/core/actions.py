@@ -195,7 +195,7 @@ class Actions:
                 return  # a second click; the first one counts
             # The browser disables impossible actions, but may not have received the news yet.
             refused = action.disabled_reason() or (
-                "" if not action.type or typed_text == action.type else "the word typed is another"
+                "" if not action.type or typed_text == action.type else "the name you typed does not match"
             )
             if not refused:
                 course.state, course.message, course.progress = "asked", "", None

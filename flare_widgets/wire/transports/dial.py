@@ -18,7 +18,7 @@ T = TypeVar("T")
 # Large enough for a chunk of the server, so that reading one does not stop and go.
 _BUFFER_BYTES = 2 << 20
 
-HUNG_UP_MESSAGE = "it hung up; perhaps it does not accept the kit's certificate"
+HUNG_UP_MESSAGE = "it closed the connection; perhaps it does not accept the kit's certificate"
 
 StreamPair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -44,7 +44,7 @@ async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
         except (OSError, asyncio.TimeoutError) as e:
             # localhost is often both ::1 and 127.0.0.1, with a listener on one of them.
             trouble = NoConnection(
-                f"nobody answers at {kit.address} ({_describe_error(e)})",
+                f"nothing answers at {kit.address} ({_describe_error(e)})",
                 next_step="Check that the FL server is running",
             )
     raise trouble or NoConnection(f"the server's name '{kit.host}' has no address")

@@ -98,7 +98,7 @@ async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnectio
         else:
             return ProbeConnection(address, sock)
     raise NoConnection(
-        f"nobody answers at {kit.address} ({'; '.join(why) or 'it has no address'})",
+        f"nothing answers at {kit.address} ({'; '.join(why) or 'it has no address'})",
         next_step="Check that the FL server is running; if it is, check host and port in "
         f"{kit.startup / SETTINGS_FILE}",
     )
