@@ -96,7 +96,7 @@ def test_after_closing_the_current_one_none_is(manager: SessionManager, kit: Pat
         manager.close()
     manager.use(first.name)
     assert manager.close(first.name) is first
-    with pytest.raises(InvalidArgumentError, match=r"there is no session$"):
+    with pytest.raises(InvalidArgumentError, match=r"no session is open$"):
         manager.use("b")
 
 
@@ -104,7 +104,7 @@ def test_closing_another_one_leaves_the_current_one(manager: SessionManager, kit
     first, second = manager.open(kit), manager.open(kit, "b")
     manager.close(first.name)
     assert manager.current_session is second
-    with pytest.raises(InvalidArgumentError, match=r"no session 'bb': did you mean 'b'\?"):
+    with pytest.raises(InvalidArgumentError, match=r"unknown session 'bb': did you mean 'b'\?"):
         manager.use("bb")
     assert manager.close_all() == [second]
     assert (manager.sessions, manager.current) == ({}, "")

@@ -228,7 +228,7 @@ def test_lost_connection_gives_each_request_an_error_of_its_own(session: Session
     assert link is not None
     waiting = [loop.start(link.execute(f"get_job_meta {job_id}", 10)) for job_id in "ab"]
     wait_until(lambda: len(link._pending) == 2)
-    break_off(session, server)
+    server.hang_up()
     first, second = (future.exception(10) for future in waiting)
     assert str(first) == str(second)
     assert first is not second
