@@ -153,6 +153,6 @@ def test_the_session_is_usable_after_an_interrupt(federation: LocalFederation, o
                 rest = process.stdout.read().splitlines()
             finally:
                 process.kill()
-        assert rest[-2:] == [f"stopped watching; interrupted {job[:8]} goes on", "status RUNNING"]
+        assert rest[-2:] == [f"stopped watching; interrupted {job[:8]} is still running", "status RUNNING"]
     finally:
         ours.abort_job(job)

@@ -244,11 +244,11 @@ def test_the_line_goes_on_without_news(
 def test_there_is_nothing_to_see_before_something_is_known(script: Callable[..., ScriptedWatch]) -> None:
     file = io.StringIO()
     script(JobSnapshot(JOB), replace(JobSnapshot(JOB), trouble="no connection to fl:8002, trying again (1)"))
-    with pytest.raises(JobTimeout, match=r"did not end within 0\.2 s; it goes on"):
+    with pytest.raises(JobTimeout, match=r"did not end within 0\.2 s; it is still running"):
         watch_job(None, JOB, timeout=0.2, file=file)  # type: ignore[arg-type]
     assert file.getvalue().splitlines() == [
         "job 76b8d043  UNKNOWN  no connection to fl:8002, trying again (1)",
-        "stopped watching after 0.2 s; job 76b8d043 goes on",
+        "stopped watching after 0.2 s; job 76b8d043 is still running",
     ]
 
 
@@ -289,7 +289,7 @@ def test_an_interrupt_leaves_at_once_and_says_that_the_job_goes_on(tmp_path: Pat
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
             assert process.stdout.readlines() == [
-                "stopped watching; hello-numpy 76b8d043 goes on\n",
+                "stopped watching; hello-numpy 76b8d043 is still running\n",
                 "interrupted True\n",
             ]
             assert process.wait(PATIENCE) == 0

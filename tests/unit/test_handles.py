@@ -121,7 +121,7 @@ def test_the_beginning_of_an_id_is_enough_if_it_is_unique(session: Session, pref
         return
     with pytest.raises(JobNotFound, match=f"id that begins with '{prefix}'") as caught:
         session.job(prefix)
-    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Give more of it" if prefix == IDS[0][:3] else "list the jobs"
+    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Pass more of it" if prefix == IDS[0][:3] else "List the jobs"
     assert caught.match(words)
 
 
@@ -168,7 +168,7 @@ def test_what_was_last_known_is_shown_with_its_age(
 
 def test_waiting_ends_with_the_job_or_with_time(session: Session) -> None:
     job = handle(session)
-    with pytest.raises(JobTimeout, match="it goes on"):
+    with pytest.raises(JobTimeout, match="it is still running"):
         job.wait(timeout=0.001, poll_interval=0.01)
     assert job.wait(poll_interval=0.001)["status"] == "FINISHED:COMPLETED"
     assert "FINISHED:COMPLETED" in repr(job)

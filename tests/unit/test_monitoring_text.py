@@ -283,7 +283,7 @@ def test_the_summary_of_a_job_that_has_not_ended() -> None:
     assert summarize(cut_off, T + 170).splitlines() == [
         "hello-numpy 76b8d043  RUNNING for 2:14",
         "6 of 10 rounds",
-        "no connection; this is as of 36 s ago",
+        "no connection; last update 36 s ago",
     ]
     aborted = submitted(status="FINISHED:ABORTED")
     assert summarize(aborted, T) == "hello-numpy 76b8d043  FINISHED:ABORTED before it ran"
