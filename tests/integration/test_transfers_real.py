@@ -154,7 +154,7 @@ def test_a_download_that_broke_goes_on_at_the_next_call(
             if done > 30 * MB and not way.closed:
                 way.closed, way.cut_down = True, way.down
 
-        with pytest.raises(NoConnection, match="What has arrived is kept"):
+        with pytest.raises(NoConnection, match="The received part is kept"):
             session.download_job_result(stored, str(into), progress=gone)
         assert [p.name for p in into.iterdir()] == [f".{stored}.partial"]
         way.closed = False

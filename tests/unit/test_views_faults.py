@@ -56,7 +56,7 @@ def test_a_wish_is_done_and_shown() -> None:
         ("server", "running", "running"),
         ("site-1", "running", "running"),
     ]
-    assert view.sentence == "clinics: 2 run"
+    assert view.sentence == "clinics: 2 running"
     assert action(view, "back", "site-1")["reason"] == "it is running normally"
     act(view, "back", "site-1")  # grey
     act(view, "pause", "site-9")  # nobody
