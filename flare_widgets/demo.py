@@ -117,8 +117,8 @@ class _JobViewPrinter:
         report = JobReport.from_traits(traits)
         if report is None or self._is_finished:
             return  # no job view, or another view of the same job
-        self._line.update(report.sentence, report.change_key)
-        self._has_job_ended = report.ended
+        self._line.update(report.label, report.change_key)
+        self._has_job_ended = report.has_ended
 
     def end_line(self) -> None:
         """End the current line so that others can print; the line stays as part of the output."""

@@ -158,7 +158,7 @@ VIEWS = {
     "job": (RUNNING, "canvas", ".flw-job"),
     "job-log": (RUNNING, ".flw-log-line", ".flw-job"),
     "job-done": (DONE, ".flw-chart-picture", ".flw-job"),
-    "job-failed": (FAILED, ".flw-fault", ".flw-job"),
+    "job-failed": (FAILED, ".flw-failure", ".flw-job"),
     "jobs": (JOBS, ".flw-job-name >> nth=3", ".flw-jobs"),
     "compare": (COMPARE, "canvas, .flw-chart-picture", ".flw-compare"),
     "system": (SYSTEM, ".flw-row >> nth=3", ".flw-system"),

@@ -64,12 +64,12 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     expect(system).to_be_visible()
     kill_kernel(notebook)
 
-    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED, timeout=GONE_WITHIN)
+    expect(job.live.locator(".flw-problem")).to_have_text(ENDED, timeout=GONE_WITHIN)
     expect(job.status).to_have_css("text-decoration-line", "line-through")
     expect(job.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d+ s ago"))
     expect(job.elapsed).to_have_text(re.compile(r"elapsed when last seen$"))
     is_grey(job.grey_button("Abort"))
-    expect(table.root.locator(".flw-jobs-trouble")).to_have_text(
+    expect(table.root.locator(".flw-jobs-problem")).to_have_text(
         re.compile(rf"^{re.escape(ENDED)} Showing the list from \d+ s ago")
     )
     is_grey(table.button("abort"))
@@ -92,8 +92,8 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     notebook.run(0)
     notebook.run(1)
     expect(job.button("Abort")).to_be_visible()
-    expect(job.live.locator(".flw-trouble")).to_be_hidden()
-    expect(table.root.locator(".flw-jobs-trouble")).to_contain_text(ENDED)
+    expect(job.live.locator(".flw-problem")).to_be_hidden()
+    expect(table.root.locator(".flw-jobs-problem")).to_contain_text(ENDED)
     assert notebook.page.locator(".flw-live").get_by_text(re.compile("asking|loading", re.I)).count() == 0
 
 
@@ -136,14 +136,14 @@ def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_k
     expect(table.rows.first).to_be_visible()
     notebook.command("notebook:restart-kernel", wait=False)
     notebook.page.locator(".jp-Dialog button.jp-mod-accept").click()
-    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED)
+    expect(job.live.locator(".flw-problem")).to_have_text(ENDED)
     is_grey(job.grey_button("Abort"))
-    expect(table.root.locator(".flw-jobs-trouble")).to_contain_text(ENDED)
+    expect(table.root.locator(".flw-jobs-problem")).to_contain_text(ENDED)
     notebook.wait_until_ready()
     # The restarted kernel knows nothing of the views, and must not be taken for theirs.
     notebook.run_code("pass")
     expect(job.live.locator(".flw-doubt")).to_have_text(re.compile(r"^([6-9]|\d\d) s ago$"))
-    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED)
+    expect(job.live.locator(".flw-problem")).to_have_text(ENDED)
 
     saved = notebook.save()
     assert "application/vnd.jupyter.widget-view+json" in saved.cells[1].outputs[0].data

@@ -117,7 +117,7 @@ def test_trouble_strikes_the_status_through(shown, running, pictures):
     shown.run_code(
         "watch.say(trouble='no connection to server:8002, trying again (3)', facts_at=watch.snapshot.facts_at)"
     )
-    expect(running.live.locator(".flw-trouble")).to_have_text("no connection to server:8002, trying again (3)")
+    expect(running.live.locator(".flw-problem")).to_have_text("no connection to server:8002, trying again (3)")
     expect(running.status).to_have_css("text-decoration-line", "line-through")
     expect(running.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d s ago"))
     expect(running.elapsed).to_have_text("0:00 elapsed when last seen")
@@ -261,7 +261,7 @@ def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
     expect(running.freshness).to_contain_text("last seen 1 min ago")
     check("stale", 12)
     shown.run_code("watch.say(trouble='no connection to server:8002, trying again (3)')")
-    expect(running.live.locator(".flw-trouble")).to_be_visible()
+    expect(running.live.locator(".flw-problem")).to_be_visible()
     check("trouble", 12)
     shown.run_code(
         "from flare_widgets.monitoring.job.model import SiteDeployment\n"

@@ -201,12 +201,12 @@ def test_news_change_single_rows_and_leave_the_rest_alone(bench, table):
 
 def test_trouble_is_said_with_the_age_of_what_is_shown(bench, table, pictures):
     bench.run_code("monitor.say(trouble='no connection to server:8002, trying again (2)', facts_at=time.time() - 7)")
-    expect(table.root.locator(".flw-jobs-trouble")).to_have_text(
+    expect(table.root.locator(".flw-jobs-problem")).to_have_text(
         re.compile(r"no connection to server:8002, trying again \(2\). Showing the list from (7|8|9) s ago")
     )
     bench.screenshot(bench.cell(1), pictures and pictures / "jobs-trouble.png")
     bench.run_code("monitor.say()")
-    expect(table.root.locator(".flw-jobs-trouble")).to_be_hidden()
+    expect(table.root.locator(".flw-jobs-problem")).to_be_hidden()
 
 
 def test_ten_thousand_jobs_scroll(bench):
@@ -288,6 +288,6 @@ def test_is_usable_for_all(bench, table, theme):
     table.row(2).locator(".flw-col-status").click()
     table.button("abort").click()
     bench.run_code("monitor.say(trouble='the connection to server:8002 was lost')")
-    expect(table.root.locator(".flw-jobs-trouble")).to_be_visible()
+    expect(table.root.locator(".flw-jobs-problem")).to_be_visible()
     assert serious(table.root) == []
     bench.theme("JupyterLab Light")

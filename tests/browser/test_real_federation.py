@@ -148,8 +148,8 @@ def test_a_server_that_stands_still_is_said_and_all_views_recover(
     job, table = JobPanel(notebook.outputs(1)), JobsPanel(notebook.outputs(2))
     system = notebook.outputs(3).locator(".flw-system.flw-live")
     troubles = [
-        job.live.locator(".flw-trouble"),
-        table.root.locator(".flw-jobs-trouble"),
+        job.live.locator(".flw-problem"),
+        table.root.locator(".flw-jobs-problem"),
         system.locator(".flw-problems"),
     ]
     federation.pause("server")

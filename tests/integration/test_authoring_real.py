@@ -238,7 +238,7 @@ def test_hello_numpy_by_flares_own_recipe(shell: InteractiveShell, federation: L
     with capture_output():
         view = shell.run_line_magic("flare", "monitor")
     assert isinstance(view, JobView)
-    assert view.snapshot["job_id"] == run.get_job_id()
+    assert view.view_model["job_id"] == run.get_job_id()
 
     result = run.get_result()
     assert run.get_status() == "FINISHED:COMPLETED"

@@ -128,8 +128,8 @@ def test_abort_and_then_delete(ours: Session, talking: str, show: Show) -> None:
     # The server refuses to abort what is not up yet; the view says so and can be asked again.
     wait_until(lambda: shown.act("abort")["state"] == "done", 60)
     assert shown.action("abort")["words"].startswith("abort requested")
-    wait_until(lambda: shown.view.snapshot["ended"], 60)
-    assert shown.view.snapshot["status"] == "FINISHED:ABORTED"
+    wait_until(lambda: shown.view.view_model["has_ended"], 60)
+    assert shown.view.view_model["status"] == "FINISHED:ABORTED"
     assert ours.get_job_meta(talking)["status"] == "FINISHED:ABORTED"
     assert shown.action("abort")["reason"] == "the job has ended"
     assert shown.action("abort")["state"] == "ready"
@@ -170,9 +170,7 @@ def test_a_lead_is_told_before_and_the_servers_answer_decides(
 def test_the_log_of_the_server_and_of_each_site_comes_live(talking: str, show: Show) -> None:
     shown = show(talking)
     for target, word in (("server", "Talker - WARNING"), ("site-1", "SiteTalker"), ("site-2", "SiteTalker")):
-        wait_until(
-            lambda target=target: target == "server" or any(s["name"] == target for s in shown.view.snapshot["sites"])
-        )
+        wait_until(lambda target=target: target in shown.view.view_model["log_targets"])
         begun = shown.log(target, lambda lines, _: any("talking 3" in line for line in lines))
         assert any(word in line for line in begun)
         said = [line.rpartition("talking ")[2] for line in begun if "talking " in line]

@@ -73,7 +73,7 @@ def test_submit_monitor_wait(connected: InteractiveShell, tmp_path: Path) -> Non
     assert isinstance(view, JobView)
     assert isinstance(end, JobSnapshot)
     assert (end.job_id, end.status) == (job, "FINISHED:COMPLETED")
-    assert view.snapshot["status"] == "FINISHED:COMPLETED"
+    assert view.view_model["status"] == "FINISHED:COMPLETED"
 
 
 def test_clone_and_abort(connected: InteractiveShell, queued: Path) -> None:

@@ -178,4 +178,4 @@ def test_a_closed_session_leaves_the_static_form(own: LocalFederation) -> None:
         view = view_of(session)
         wait_until(lambda: view._watch.snapshot.facts_at)
     wait_until(lambda: view._is_static)
-    assert "Not live" in view._mimebundle()["text/html"]
+    assert "Snapshot from" in view._mimebundle()["text/html"]

@@ -32,7 +32,7 @@ def test_a_job_is_told_by_status_and_round_and_its_end_once(
     told.end_line()  # the cell that began to watch has ended
     told("view", sent(running(rounds=running().rounds[:1])))
     told("view", sent(running()))
-    told("view", {"snapshot": sent(running(facts_at=running().facts_at + 1))["snapshot"]})  # nothing else has changed
+    told("view", {"view_model": sent(running(facts_at=running().facts_at + 1))["view_model"]})
     told("view", sent(ended()))
     told("view", sent(ended()))  # the last facts about it
     told.end_line()

@@ -19,6 +19,7 @@ from flare_widgets.monitoring.job.model import StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.job.view import JobView
+from flare_widgets.views.job.view_model import build_view_model
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 RUNNING = JobSnapshot(
@@ -86,11 +87,11 @@ def by_name(view):
 def test_the_browser_gets_what_it_counts_on_and_the_time():
     before = time.time()
     view = JobView(FakeWatch())
-    state = view.get_state(["snapshot", "sentence", "sent_at", "actions"])
-    written = json.loads(json.dumps(RUNNING.to_json()))
-    assert state["snapshot"].items() <= written.items()
-    assert {"job_id", "status", "timeline", "sites", "facts_at", "ended"} <= state["snapshot"].keys()
-    assert state["sentence"] == describe(RUNNING, state["sent_at"])
+    state = view.get_state(["view_model", "label", "sent_at", "actions"])
+    written = json.loads(json.dumps(state["view_model"]))
+    assert written == json.loads(json.dumps(build_view_model(RUNNING, state["sent_at"]).to_json()))
+    assert written["elapsed"] == [{"text": ["", " elapsed"], "moment": 101.0, "as_duration": True}]
+    assert state["label"] == describe(RUNNING, state["sent_at"])
     assert before <= state["sent_at"] <= time.time()
     assert state["actions"] == []
 
@@ -103,9 +104,9 @@ def test_news_come_in_one_message_with_their_time():
     watch.learn(replace(RUNNING, name="renamed"))
     wait_until(lambda: view.comm.updates)
     (update,) = view.comm.updates
-    assert update["snapshot"]["name"] == "renamed"
-    assert update["sentence"].startswith("renamed 76b8d043  RUNNING")
-    assert update.keys() == {"snapshot", "picture", "sentence", "sent_at"}
+    assert update["view_model"]["name"] == "renamed"
+    assert update["label"].startswith("renamed 76b8d043  RUNNING")
+    assert update.keys() == {"view_model", "label", "sent_at"}
 
 
 def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():
@@ -118,7 +119,7 @@ def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():
         facts_at += 1
         watch.snapshot = replace(RUNNING, facts_at=facts_at)
         watch.listeners[0](watch.snapshot)
-    wait_until(lambda: view.comm.updates and view.comm.updates[-1]["snapshot"]["facts_at"] == facts_at)
+    wait_until(lambda: view.comm.updates and view.comm.updates[-1]["view_model"]["updated_at"] == facts_at)
     seconds = time.monotonic() - start
     assert facts_at > 300, "not a flood"
     assert len(view.comm.updates) <= 20 * seconds + 2
@@ -130,7 +131,7 @@ def test_news_between_the_first_look_and_the_subscription_are_not_lost():
             self.snapshot = replace(RUNNING, name="renamed")
             return super().subscribe(listener)
 
-    assert JobView(Late()).snapshot["name"] == "renamed"
+    assert JobView(Late()).view_model["name"] == "renamed"
 
 
 def test_a_job_that_ends_during_the_subscription_freezes_the_view():
@@ -142,7 +143,7 @@ def test_a_job_that_ends_during_the_subscription_freezes_the_view():
 
     watch = Ending()
     view = JobView(watch)
-    assert view.snapshot["ended"] is True
+    assert view.view_model["has_ended"] is True
     assert watch.listeners == []
 
 
@@ -156,7 +157,7 @@ def test_the_end_of_the_job_replaces_the_view(replaced):
     assert "FINISHED:COMPLETED" in static["text/html"]
     assert WIDGET not in static
     # A view inside a container stays alive: it has the last facts, and offers nothing.
-    assert view.snapshot["status"] == "FINISHED:COMPLETED"
+    assert view.view_model["status"] == "FINISHED:COMPLETED"
     assert view.actions == []
     assert watch.listeners == []
 
@@ -166,14 +167,14 @@ def test_a_job_that_has_ended_is_drawn_live_until_all_is_known_of_it(replaced):
     view = JobView(watch, FakeSession())
     watch.learn(COMPLETED, done=False)
     deadline = time.monotonic() + 10
-    while not view.snapshot["ended"] and time.monotonic() < deadline:
+    while not view.view_model["has_ended"] and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert view.snapshot["ended"] is True
+    assert view.view_model["has_ended"] is True
     assert by_name(view)["abort"]["reason"] == "the job has ended"
     assert replaced == []
     watch.learn(replace(COMPLETED, workflow="FedAvg"))
     assert len(replaced) == 1
-    assert {"term": "workflow", "words": "FedAvg", "at": None} in view.picture["details"]
+    assert {"term": "workflow", "text": [{"text": ["FedAvg"]}], "updated_at": None} in view.view_model["details"]
 
 
 def test_the_last_news_do_not_wait_their_turn(replaced):
@@ -182,7 +183,7 @@ def test_the_last_news_do_not_wait_their_turn(replaced):
     watch.learn(replace(RUNNING, facts_at=111.0))
     watch.learn(COMPLETED)
     assert replaced, "who waits for the job would have gone on before the static form was there"
-    assert view.snapshot["ended"] is True
+    assert view.view_model["has_ended"] is True
 
 
 def test_the_end_of_the_watch_replaces_the_view_too(replaced):
@@ -338,7 +339,7 @@ class TestActions:
         act(view, "abort")
         session.answer("sent")
         watch.learn(replace(RUNNING, facts_at=112.0))
-        wait_until(lambda: view.snapshot["facts_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
+        wait_until(lambda: view.view_model["updated_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
         watch.learn(replace(RUNNING, status="PAUSED"))
         wait_until(lambda: by_name(view)["abort"]["state"] == "ready")
         assert by_name(view)["abort"]["reason"] == ""
@@ -413,7 +414,7 @@ class TestActions:
         watch = FakeWatch()
         view = JobView(watch, session, stay_live=True)
         watch.learn(COMPLETED)
-        wait_until(lambda: view.snapshot["ended"])
+        wait_until(lambda: view.view_model["has_ended"])
         assert replaced == []
         assert WIDGET in view._repr_mimebundle_()[0]
         view.make_static()

@@ -116,7 +116,8 @@ def test_the_rows_are_no_trait_and_come_when_they_are_asked_for():
         "status": "FINISHED:COMPLETED",
         "submitted_at": NOW - 90,
         "duration": 15.0,
-        "ended": True,
+        "category": "done",
+        "status_text": "completed",
     }
 
 

@@ -87,7 +87,7 @@ def test_until_then_the_output_has_every_form(execute):
     ((output,),) = execute("view = show_job(watch)")
     assert output.data.keys() == {"text/plain", "text/html", WIDGET}
     assert output.data["text/plain"].startswith("hello-numpy 76b8d043  RUNNING")
-    assert "Not live" in output.data["text/html"]
+    assert "Snapshot from" in output.data["text/html"]
 
 
 def test_every_output_that_shows_the_view_becomes_static(execute):
@@ -121,7 +121,7 @@ def test_an_output_that_cannot_be_replaced_fails_nobody(execute):
             watch.end()
         """),
         "[r.getMessage() for r in handler.buffer]",
-        "other.snapshot['status']",
+        "other.view_model['status']",
     )
     assert ended == []
     assert log[0].data["text/plain"] == "['an output could not be replaced by its static form']"
@@ -142,7 +142,7 @@ def terminal(tmp_path: Path, *command: str) -> str:
     return done.stdout
 
 
-SESSION = SCRIPT + "view = show_job(watch)\nwatch.end()\nprint('the end', view.snapshot['status'])\n"
+SESSION = SCRIPT + "view = show_job(watch)\nwatch.end()\nprint('the end', view.view_model['status'])\n"
 
 
 def test_plain_python_prints_one_line_and_nothing_from_threads(tmp_path):

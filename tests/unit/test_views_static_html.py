@@ -1,22 +1,21 @@
 from __future__ import annotations
 
 import html.parser
-import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from drawn_jobs import CASES
 
 from flare_widgets.formatting.text import sanitize
 from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.html import template_environment
 from flare_widgets.views.job.html import job_html
+from flare_widgets.views.job.timeline import status_category, steps
 
-CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
 BERLIN = timezone(timedelta(hours=1))
 VOID = {"br", "img", "hr", "input", "meta", "link", "wbr"}
 
@@ -51,8 +50,7 @@ class Page(html.parser.HTMLParser):
 
 
 def page(name: str, zone=BERLIN) -> Page:
-    case = CASES[name]
-    return Page(job_html(JobSnapshot.from_json(case["snapshot"]), case["now"], zone))
+    return Page(job_html(*CASES[name], zone))
 
 
 def test_templates_are_read_once_for_all_forms():
@@ -66,7 +64,7 @@ def test_only_harmless_elements_and_attributes(name):
     folds, tables = {"details", "summary"}, {"table", "thead", "tbody", "tr", "th", "td"}
     charts = {"figure", "figcaption", "svg", "title", "desc", "line", "text", "g", "path", "circle"}
     assert {tag for tag, _ in parsed.elements} <= text | folds | tables | charts
-    allowed = {"class", "data-tone", "datetime", "aria-hidden", "scope", "title", "style"}
+    allowed = {"class", "data-category", "datetime", "aria-hidden", "scope", "title", "style"}
     allowed |= {"role", "aria-label", "viewbox", "width", "height", "font-size", "fill", "color", "d", "transform"}
     allowed |= {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "text-anchor"}
     allowed |= {"stroke", "stroke-width", "stroke-opacity", "stroke-dasharray"}
@@ -78,25 +76,23 @@ def test_only_harmless_elements_and_attributes(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_says_what_the_snapshot_says(name):
-    """The same facts as in the live form (whose tests read the same file) and in the text form."""
-    case, text = CASES[name], page(name).text
-    snapshot = case["snapshot"]
-    assert (sanitize(snapshot["status"]) or "UNKNOWN") in text
-    assert (sanitize(snapshot["name"]) or "job") in text
-    assert sanitize(snapshot["job_id"]) in text
-    assert sanitize(snapshot["submitter"]) in text
-    for step in case["steps"]:
-        assert step["label"] in text
-    for site in snapshot["sites"]:
+    (snapshot, _), text = CASES[name], page(name).text
+    assert (sanitize(snapshot.status) or "UNKNOWN") in text
+    assert (sanitize(snapshot.name) or "job") in text
+    assert sanitize(snapshot.job_id) in text
+    assert sanitize(snapshot.submitter) in text
+    for step in steps(snapshot):
+        assert step.label in text
+    for site in snapshot.sites:
         # Beside a matrix of the sites, who was deployed to is among the details.
-        if snapshot["rounds"] and site["state"] != "failed":
-            listed = text[text.index(f"{site['state']}") :]
-            assert sanitize(site["name"], 60) in listed or len(snapshot["sites"]) > 40
+        if snapshot.rounds and site.state != "failed":
+            listed = text[text.index(f"{site.state}") :]
+            assert sanitize(site.name, 60) in listed or len(snapshot.sites) > 40
         else:
-            assert f"{sanitize(site['name'])} {site['state']}" in text
-        assert sanitize(site["detail"]) in text
-    if not snapshot["ended"]:
-        assert sanitize(snapshot["trouble"]) in text
+            assert f"{sanitize(site.name)} {site.state}" in text
+        assert sanitize(site.detail) in text
+    if not snapshot.ended:
+        assert sanitize(snapshot.trouble) in text
 
 
 def test_hostile_text_arrives_as_text():
@@ -135,7 +131,7 @@ def test_times_are_absolute_and_say_their_zone():
 
 
 def test_times_of_several_days_have_their_date():
-    snapshot = JobSnapshot.from_json(CASES["completed"]["snapshot"])
+    snapshot = CASES["completed"][0]
     first, *rest = snapshot.timeline
     text = Page(job_html(replace(snapshot, timeline=(replace(first, at=first.at - 86400), *rest)), 0, BERLIN)).text
     assert "submitted 2026-11-22 15:03:35" in text
@@ -153,8 +149,7 @@ def test_times_across_a_change_of_the_clock_have_their_offset():
 
 
 def test_times_are_of_this_machine_when_no_zone_is_given():
-    case = CASES["completed"]
-    local = datetime.fromtimestamp(case["snapshot"]["timeline"][0]["at"]).astimezone()
+    local = datetime.fromtimestamp(CASES["completed"][0].timeline[0].at).astimezone()
     assert f"submitted {local:%H:%M:%S}" in page("completed", zone=None).text
 
 
@@ -173,7 +168,7 @@ def test_a_picture_of_a_running_job_does_not_pass_for_a_live_view():
     # Its run time is the one the server's last answer vouches for.
     assert "2:12 elapsed" in text
     assert "The server had not answered yet" in page("unheard").text
-    assert "Not live" not in page("completed").text
+    assert "Snapshot from" not in page("completed").text
 
 
 def test_trouble_strikes_the_status_through():
@@ -185,16 +180,17 @@ def test_trouble_strikes_the_status_through():
 @pytest.mark.parametrize("name", CASES)
 def test_the_status_is_told_by_a_sign_and_a_colour(name):
     signs = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
+    category = status_category(CASES[name][0].status, CASES[name][0].ended)
     parsed = page(name)
     (_, attrs), *_ = parsed.elements
-    assert attrs["data-tone"] == CASES[name]["tone"]
-    assert parsed.text.startswith(signs[CASES[name]["tone"]])
-    assert parsed.by_class(f"flw-tone-{CASES[name]['tone']}")
+    assert attrs["data-category"] == category
+    assert parsed.text.startswith(signs[category])
+    assert parsed.by_class(f"flw-category-{category}")
 
 
 def test_reads_well_without_its_style():
     """GitHub strips the style sheet: what is left must still say what belongs together."""
-    form = job_html(JobSnapshot.from_json(CASES["running"]["snapshot"]), CASES["running"]["now"], BERLIN)
+    form = job_html(*CASES["running"], BERLIN)
     bare = Page(re.sub(r"<style>.*?</style>", "", form, flags=re.DOTALL))
     tags = [tag for tag, _ in bare.elements]
     assert tags.count("ol") == 1

@@ -46,8 +46,8 @@ class ComparedJob:
     ----------
     label
         The job's distinct label: its name, with the short id where names are the same.
-    job_id, name, status, tone, glyph
-        The job, and its severity.
+    job_id, name, status, glyph
+        The job, and the glyph of its category.
     facts
         Its configuration and course, by heading: ``workflow``, ``sites``, ``rounds``, ``time``.
     lines
@@ -60,7 +60,6 @@ class ComparedJob:
     job_id: str
     name: str
     status: str
-    tone: str
     glyph: str
     facts: dict[str, str]
     lines: dict[str, ComparedMetric]
@@ -172,14 +171,12 @@ def _build_compared_job(
         )
     missing = "" if lines else snapshot.freshness_of("metrics").missing_reason
     trouble = snapshot.trouble if snapshot.trouble and not snapshot.ended else missing and f"no metrics: {missing}"
-    way = status_category(snapshot)
     return ComparedJob(
         label,
         sanitize(snapshot.job_id),
         sanitize(snapshot.name),
         sanitize(snapshot.status) or "UNKNOWN",
-        way,
-        STATUS_GLYPHS[way],
+        STATUS_GLYPHS[status_category(snapshot.status, snapshot.ended)],
         facts,
         lines,
         sanitize(trouble),

@@ -24,6 +24,7 @@ from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
 from ..core.row_sync import RowSync
 from ..core.visibility import VisibilityTracker
+from ..job.timeline import readable_status, status_category
 
 _STATIC = Path(__file__).parents[1] / "static"
 _FIRST_LIST_TIMEOUT_S = (
@@ -167,6 +168,9 @@ class JobsView(LiveView):
         row = job.to_json()
         row.pop("job_id")  # it is the key of the row
         row.pop("submitter_organization", None)
+        row.pop("ended")  # so says the category
+        row["category"] = status_category(job.status, job.ended)
+        row["status_text"] = readable_status(job.status) or "unknown"
         refused = self._denied_actions(job.submitter, job.submitter_organization)
         return {**row, "refused": refused} if refused else row
 

@@ -1,7 +1,7 @@
 /** The whole table against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeModel } from "../core/fake-model";
-import { NOW } from "./fixtures";
+import { NOW, withCategory } from "./fixtures";
 import jobsWidget from "./index";
 
 type Sent = Record<string, unknown>;
@@ -15,13 +15,12 @@ const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, 
 const rowsOf = (count: number): [string, unknown][] =>
   Array.from({ length: count }, (_, i) => [
     `id-${i}`,
-    {
+    withCategory({
       name: `job-${i}`,
       status: i ? "FINISHED:COMPLETED" : "RUNNING",
-      ended: i > 0,
       submitted_at: NOW - i,
       submitter: "ann",
-    },
+    }),
   ]);
 
 /** The table with so many jobs. */
@@ -121,7 +120,7 @@ describe("the table of jobs", () => {
 
   it("applies patches", () => {
     const { patch, names, text } = open(3);
-    patch(1, [["new", { name: "newcomer", status: "SUBMITTED", submitted_at: NOW + 1 }]], ["id-1"]);
+    patch(1, [["new", withCategory({ name: "newcomer", status: "SUBMITTED", submitted_at: NOW + 1 })]], ["id-1"]);
     expect(names().sort()).toEqual(["job-0", "job-2", "newcomer"]);
     expect(text(".flw-counts")).toBe("3 jobs, 1 running, 1 waiting");
   });
@@ -169,7 +168,7 @@ describe("the table of jobs", () => {
       feed: "rows",
       seq: 1,
       removed: [],
-      set: [["id-0", { name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 }]],
+      set: [["id-0", withCategory({ name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 })]],
     });
     const time = (): string => el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent ?? "";
     expect(time()).toBe("1:00");
@@ -179,7 +178,7 @@ describe("the table of jobs", () => {
     model.receive({ trouble: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
     vi.advanceTimersByTime(3000);
     expect(time()).toBe("1:00");
-    expect(text(".flw-jobs-trouble")).toBe(
+    expect(text(".flw-jobs-problem")).toBe(
       "no connection to server:8002, trying again (1). Showing the list from 8 s ago",
     );
   });
@@ -198,7 +197,7 @@ describe("the table of jobs", () => {
     expect(told().slice(4)).toEqual([true, false]);
   });
 
-  it.each(["name", "status", "submitter", "study"])("shows a hostile %s as text", (field) => {
+  it.each(["name", "status_text", "submitter", "study"])("shows a hostile %s as text", (field) => {
     const { model, el } = open(0);
     model.fire("msg:custom", {
       kind: "rows",

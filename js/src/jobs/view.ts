@@ -86,7 +86,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     option.value = status;
     statusChoice.append(option);
   }
-  const connectionProblem = h("p", { class: "flw-trouble flw-jobs-trouble" });
+  const connectionProblem = h("p", { class: "flw-problem flw-jobs-problem" });
   const problems = h("p", { class: "flw-problems", role: "status" });
 
   // -- the table
@@ -294,7 +294,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
       problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem,
     );
     setVisible(connectionProblem, hasProblem);
-    element.classList.toggle("flw-in-trouble", hasProblem);
+    element.classList.toggle("flw-lost", hasProblem);
   }
 
   function tick(): void {

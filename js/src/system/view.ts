@@ -82,7 +82,7 @@ export function createSystemView({
     element,
     draw(next) {
       latest = next;
-      element.classList.toggle("flw-in-trouble", next.system.isLost || next.kernelProblem !== "");
+      element.classList.toggle("flw-lost", next.system.isLost || next.kernelProblem !== "");
       element.setAttribute("aria-label", next.label);
       tick();
     },
