@@ -85,7 +85,7 @@ def test_a_running_job_by_its_handle(ours: Session, running: Job) -> None:
     assert running.stats("client", ["site-2"])["site-2"]["ClientRunner"]["job_id"] == running.id
     assert set(running.stats()) == {"server", *SITES}
     assert running.errors() == ours.show_errors(running.id, "all")
-    with pytest.raises(JobTimeout, match="it goes on"):
+    with pytest.raises(JobTimeout, match="it is still running"):
         running.wait(timeout=0.2, poll_interval=0.1)
     for refused in (running.delete, running.download):
         with pytest.raises(JobNotDone):

@@ -71,7 +71,7 @@ def test_exit_codes(federation: LocalFederation, ours: Session, tmp_path: Path) 
     job_id = ours.submit_job(str(write_job(tmp_path, "stuck", wait=True)))
     late = run("monitor", job_id, "--timeout", "1", FLARE_WIDGETS_KIT=kit)
     assert late.returncode == 5
-    assert "did not end within 1 s; it goes on" in late.stderr
+    assert "did not end within 1 s; it is still running" in late.stderr
     ours.abort_job(job_id)
     assert run("monitor", job_id, FLARE_WIDGETS_KIT=kit).returncode == 1  # it was aborted
     cases: list[tuple[int, str, Any]] = [

@@ -182,7 +182,7 @@ def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) ->
 def test_waiting_ends_in_time_or_by_an_interrupt_and_the_session_goes_on(
     shell: InteractiveShell, running: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "did not end within 1 s; it goes on" in refused(shell, f"wait {running} --timeout 1")
+    assert "did not end within 1 s; it is still running" in refused(shell, f"wait {running} --timeout 1")
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -42,7 +42,7 @@ def test_the_sentence(failed: dict[str, Failure | None], case: str) -> None:
 
 def test_harm_from_outside(failed: dict[str, Failure | None]) -> None:
     assert re.fullmatch(
-        r"The server was restarted while the job was running in round \d+; FLARE does not go on with such a job, "
+        r"The server was restarted while the job was running in round \d+; FLARE does not resume such a job, "
         "although its status stays RUNNING",
         said(failed["server-restarted"]),
     )

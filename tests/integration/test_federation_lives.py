@@ -94,7 +94,7 @@ def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFeder
     assert stat.S_IMODE(authority.stat().st_mode) == 0o600
     assert set(json.loads(authority.read_text())) == {"root_cert", "root_pri_key"}
 
-    with pytest.raises(FederationError, match=r"No local federation of the name 'elsewhere' is running; .*lives"):
+    with pytest.raises(FederationError, match=r"No local federation called 'elsewhere' is running; .*lives"):
         LocalFederation.attach("elsewhere")
     with pytest.raises(FederationError, match=r"'lives' is running: LocalFederation.attach\('lives'\) gets it"):
         LocalFederation(1, name="lives").start()
@@ -128,7 +128,7 @@ def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> N
     for what, who, words in (
         ("explode", "lyon-1", "unknown fault 'explode'; expected one of kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
-        ("pause", "lion", "no 'lion': did you mean 'lyon-1'"),
+        ("pause", "lion", "unknown process 'lion': did you mean 'lyon-1'"),
         ("back", "lyon-1", "lyon-1: it is running normally"),
     ):
         with pytest.raises(InvalidArgumentError, match=words):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,7 +210,7 @@ def test_an_interrupt_ends_the_waiting_and_leaves_the_session_working(
                 pass
             assert reply["content"]["ename"] == "UsageError", line
             assert reply["content"]["evalue"].startswith("stopped ")
-            assert re.search("still running|goes on", reply["content"]["evalue"])
+            assert "still running" in reply["content"]["evalue"]
             kernel.drain()
             assert "SUBMITTED" in kernel.run(f"%flare meta {waiting}")["text"]
     finally:

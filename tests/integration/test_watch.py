@@ -37,10 +37,10 @@ SUMMARY = [
     r"training \w{8}  FINISHED:COMPLETED after \d+:\d\d",
     r"3 of 3 rounds, the best was round 3 with loss 0\.500",
     "",
-    r"round 3        loss",
-    r"all together  0\.500",
-    r"site-1        0\.333",
-    r"site-2        0\.667",
+    r"round 3                 loss",
+    r"all sites \(aggregate\)  0\.500",
+    r"site-1                 0\.333",
+    r"site-2                 0\.667",
     "returned FINISHED:COMPLETED 3 True",
 ]
 
@@ -153,6 +153,6 @@ def test_the_session_is_usable_after_an_interrupt(federation: LocalFederation, o
                 rest = process.stdout.read().splitlines()
             finally:
                 process.kill()
-        assert rest[-2:] == [f"stopped watching; interrupted {job[:8]} goes on", "status RUNNING"]
+        assert rest[-2:] == [f"stopped watching; interrupted {job[:8]} is still running", "status RUNNING"]
     finally:
         ours.abort_job(job)

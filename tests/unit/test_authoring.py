@@ -105,8 +105,8 @@ def test_code_without_the_client_api_is_told_how_to_begin() -> None:
     ("code", "words"),
     [
         ("x = 1\ny = (", "line 3: '(' was never closed: y = ("),
-        ("x = 1\n\n%pip install torch\n", "line 4: '%pip install torch' is for notebooks"),
-        ("!ls\n", "line 2: '!ls' is for notebooks"),
+        ("x = 1\n\n%pip install torch\n", "line 4: '%pip install torch' works only in notebooks"),
+        ("!ls\n", "line 2: '!ls' works only in notebooks"),
         ("def f():\nreturn 1\n", "line 3: expected an indented block"),
     ],
 )
@@ -207,16 +207,16 @@ def test_literals() -> None:
         ({"framework": "jax"}, "must be one of numpy, pytorch, sklearn"),
         ({"name": "../evil"}, "invalid job name"),
         ({"name": ""}, "invalid job name"),
-        ({"rounds": 0}, "at least one round"),
+        ({"rounds": 0}, "the number of rounds must be >= 1"),
         ({"sites": ["a", "a"]}, "named twice"),
         ({"sites": ["a/b"]}, "invalid site name"),
         ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, the number of sites"),
-        ({"min_sites": 0}, "from 1 to all"),
-        ({"model": None}, "give one with --model"),
+        ({"min_sites": 0}, "from 1 to the number of sites"),
+        ({"model": None}, "pass it with --model"),
         ({"model": 3}, "an array or a list of numbers"),
-        ({"framework": "sklearn", "model": [1]}, "a dict of parameters"),
-        ({"framework": "pytorch", "model": "Nest"}, "name of a class in the cell (there is none)"),
-        ({"code": NET, "model": "Nest"}, "name of a class in the cell (there are Net)"),
+        ({"framework": "sklearn", "model": [1]}, "a dict with the initial parameters"),
+        ({"framework": "pytorch", "model": "Nest"}, "a class of the cell (it has none)"),
+        ({"code": NET, "model": "Nest"}, "a class of the cell (it has Net)"),
         ({"arguments": {"a": "b c"}}, "does not arrive unchanged"),
     ],
 )
@@ -293,7 +293,7 @@ def test_the_folder_of_a_job_for_numpy_and_once_more(tmp_path: Path) -> None:
     assert not (written.folder / "stale").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
-    with pytest.raises(InvalidArgumentError, match="no job folder"):
+    with pytest.raises(InvalidArgumentError, match="is not a job folder"):
         write_job(CellJob(CLIENT, "mine", model=[0]), tmp_path)
     assert (tmp_path / "mine" / "thesis.txt").exists()
 

@@ -173,7 +173,7 @@ def test_without_the_sites_log_the_servers_word_counts() -> None:
     logs = tuple(log for log in recorded("script-exception").logs if log.of == "server")
     failure = explained("script-exception", logs=logs, missing=("site-2's log: no answer in time",))
     assert failure.kind == "client-exception"
-    assert failure.sentence.startswith("In round 2, site-2 failed in its task (TASK_ABORTED); why is in its log")
+    assert failure.sentence.startswith("In round 2, site-2 failed in its task (TASK_ABORTED); the reason is in its log")
     assert failure.missing == ("site-2's log: no answer in time",)
     assert failure.next_step.startswith("Ask site-2's administrator for its log of this job.")
 

@@ -146,8 +146,8 @@ def test_impossible_users(users: Any, says: str) -> None:
     ("fault", "process", "says"),
     [
         ("paus", "lyon-1", "did you mean 'pause'?"),
-        ("melt", "lyon-1", "there are kill, pause, slow, back"),
-        ("pause", "lion", "no 'lion': did you mean 'lyon-1'?"),
+        ("melt", "lyon-1", "expected one of kill, pause, slow, back"),
+        ("pause", "lion", "unknown process 'lion': did you mean 'lyon-1'?"),
         ("back", "lyon-1", "^lyon-1: "),
         ("kill", "server", "^server: "),
     ],

@@ -211,7 +211,7 @@ def test_large_files_and_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (folder / "weights.bin").write_text("x" * 1001)
     found = warnings(folder)
     assert found[0] == "__pycache__ is part of the job (600 B): remove what the job does not need"
-    assert found[1].startswith("weights.bin has 1.0 kB. A job with a file of more than 10 MiB is sent without")
+    assert found[1].startswith("weights.bin is 1.0 kB. A job with a file of more than 10 MiB is sent without")
     assert found[2].endswith("are sent to the server, and from there to each site")
 
 

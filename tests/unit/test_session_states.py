@@ -202,7 +202,7 @@ def test_a_session_that_is_lost_comes_back_without_a_command(tmp_path: Path, ser
     with server.running() as port:
         session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
     wait_until(lambda: session.state is RECONNECTING)
-    wait_until(lambda: "nobody answers" in session.status.reason)
+    wait_until(lambda: "nothing answers" in session.status.reason)
     with server.running(port):
         wait_until(lambda: session.state is READY)
         session.close()
@@ -224,7 +224,7 @@ def test_a_submission_to_an_old_server_is_sent_once_and_without_a_token(
 
     monkeypatch.setattr("flare_widgets.api.transfer.upload.upload_folder", upload_folder)
     with connect(kit, timeout=5) as session:
-        with pytest.raises(OutcomeUnknown, match=r"lost.*is not known.*list_jobs\(reverse=True\)"):
+        with pytest.raises(OutcomeUnknown, match=r"lost.*unknown whether.*list_jobs\(reverse=True\)"):
             session.submit_job(str(job))
         assert len(sent) == 1
         assert "--submit-token" not in sent[0]

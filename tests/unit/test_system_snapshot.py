@@ -64,7 +64,7 @@ def test_a_site_that_vanishes_is_not_forgotten() -> None:
     assert gone is not None
     assert not gone.connected
     assert gone.last_seen == T - 3
-    assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is not connected any more"]
+    assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is no longer connected"]
 
 
 def test_what_sites_run_is_taken_by_name() -> None:

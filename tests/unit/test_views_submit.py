@@ -247,7 +247,7 @@ class TestWhatIsSaid:
         # Who is connected is asked for, and may be known only later.
         (problem,) = wait_until(lambda: form.job["problems"])
         assert problem["severity"] == "warning"
-        assert "it needs 5 sites and 2 of its sites are connected" in problem["words"]
+        assert "requires at least 5 sites, and 2 of its sites are connected" in problem["words"]
         assert submit(form)["reason"] == ""
 
     def test_a_folder_that_has_gone_is_left_with_the_reason(self, world, hello, tmp_path):
