@@ -49,7 +49,7 @@ def action(view: FaultsView, what: str, who: str) -> dict[str, object]:
     return next(one for one in row["actions"] if one["name"] == f"{what} {who}")  # type: ignore[no-any-return]
 
 
-def test_a_wish_is_done_and_shown() -> None:
+def test_wish_is_done_and_shown() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
     assert [(row["name"], row["state"], row["words"]) for row in view.rows] == [
@@ -71,7 +71,7 @@ def test_a_wish_is_done_and_shown() -> None:
     view.make_static()
 
 
-def test_what_fails_is_said_in_its_row() -> None:
+def test_what_fails_is_said_in_row() -> None:
     board = Board("server", "site-1")
     board.refuses = "site-1: it has just left"
     view = FaultsView(board)
@@ -81,7 +81,7 @@ def test_what_fails_is_said_in_its_row() -> None:
     view.make_static()
 
 
-def test_it_looks_when_it_is_asked_and_follows_who_comes_and_goes() -> None:
+def test_look_refreshes_changed_processes() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
     board.states["site-2"] = ProcessState("site-2", "running", 1, 0.0, 1)
@@ -92,7 +92,7 @@ def test_it_looks_when_it_is_asked_and_follows_who_comes_and_goes() -> None:
     view.make_static()
 
 
-def test_a_federation_that_has_ended_leaves_what_was_seen_last() -> None:
+def test_ended_federation_keeps_last_state() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
     board.inject("kill", "site-1")
@@ -129,7 +129,7 @@ def test_one_sentence() -> None:
     assert describe("x", []) == "x: ended"
 
 
-def test_every_fault_makes_sense_in_some_state_and_back_undoes_each() -> None:
+def test_faults_enabled_and_undone_per_state() -> None:
     states = [ProcessState("a", state, 1, 0.0, 1) for state in ("running", "paused", "slow", "killed", "down")]
     assert [disabled_reasons(state)["back"] for state in states] == ["it is running normally", "", "", "", ""]
     for what in ("kill", "pause", "slow"):
