@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from ..errors import FlareError, NoConnection, OutcomeUnknown, ReadOnlySession, SessionClosed
+from ..errors import FlareError, NoConnection, OutcomeUnknown, ReadOnlySession, SessionClosed, error_context
 from ..formatting.text import sanitize
 from ..kit import StartupKit
 from ..wire import hci, loop
@@ -28,7 +28,7 @@ _RETRY_DELAY_S = 0.5
 _MIN_REPLY_TIMEOUT_S = 1.0  # minimum seconds to wait for a command's answer, however long it waited for a connection
 _CLOSE_TIMEOUT_S = 0.05  # seconds close() waits for the farewell; the I/O thread finishes it
 _EXIT_TIMEOUT_S = 0.1  # the same at the end of the process, when the I/O thread ends too
-_FORGOTTEN = "the server does not know the session any more"
+_FORGOTTEN = "the server no longer knows the session"
 
 
 class CommandSender:
@@ -63,7 +63,7 @@ class CommandSender:
     def send(self, command: Command[Any]) -> Coroutine[Any, Any, tuple[Connection, hci.CommandReply]]:
         """Return a coroutine for the I/O thread: it sends a command.
 
-        It returns the connection used and the answer, successful or not.
+        It returns the connection used and the answer, successful or not. Errors name the command and the server.
         """
         self.check_process()
         return self._send(command)
@@ -75,7 +75,8 @@ class CommandSender:
     def open_connection(self, timeout: float | None = None) -> Connection:
         """Return a working connection, within some seconds or the time limit of commands. Blocks."""
         self.check_process()
-        return loop.run(self.connection.open(timeout or self.timeout or _COMMAND_TIMEOUT_S, wait_for_ready=False))
+        with error_context(address=self.kit.address):
+            return loop.run(self.connection.open(timeout or self.timeout or _COMMAND_TIMEOUT_S, wait_for_ready=False))
 
     def log_in_again(self, connection: Connection) -> None:
         """Have the session log in again before the next command, if it still uses that connection. Blocks."""
@@ -89,14 +90,17 @@ class CommandSender:
         """Raise ReadOnlySession if commands that may change something are rejected."""
         if self.read_only:
             raise ReadOnlySession(
-                f"{sanitize(action)} may change something, and this session only reads: set its read_only to False "
-                "(in a notebook, %config FlareWidgets.read_only = False) to permit it"
+                f"{sanitize(action)} may change something, and this session is read-only",
+                command=action,
+                next_step="Set its read_only to False to permit it",
             )
 
     def check_process(self) -> None:
         """Raise SessionClosed in a process that was forked from the session's own."""
         if os.getpid() != self._pid:
-            raise SessionClosed("this session belongs to the process that forked this one; open a new one here")
+            raise SessionClosed(
+                "this session belongs to the process that forked this one", next_step="Open a new one here"
+            )
 
     def close(self) -> None:
         """Log out, close, and clear the user's key and tokens; within 100 ms, from any thread, any number of times."""
@@ -108,11 +112,16 @@ class CommandSender:
             _close_connection(self.connection, self._pid, _CLOSE_TIMEOUT_S)
 
     async def _run(self, command: Command[T]) -> T:
-        return command.parse_reply((await self._send(command))[1])
+        with command.error_context(self.kit.address):
+            return command.parse_reply((await self._send(command))[1])
 
     async def _send(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
+        with command.error_context(self.kit.address):
+            return await self._send_with_retry(command)
+
+    async def _send_with_retry(self, command: Command[Any]) -> tuple[Connection, hci.CommandReply]:
         if command.effect is not Effect.READ:
-            self.check_writable(command.line.split(" ", 1)[0])
+            self.check_writable(command.name)
         timeout = self.timeout or _COMMAND_TIMEOUT_S
         deadline = time.monotonic() + timeout
         logged_in_again = False
@@ -158,8 +167,9 @@ class CommandSender:
 
 
 def _outcome_unknown(command: Command[Any], error: NoConnection) -> OutcomeUnknown:
-    verb = command.line.split(" ", 1)[0]
-    return OutcomeUnknown(f"{error}. Whether '{verb}' was done is not known. {command.recovery_hint}")
+    return OutcomeUnknown(
+        f"{error.description}. It is unknown whether '{command.name}' was done", next_step=command.recovery_hint
+    )
 
 
 def _close_connection(connection: ReconnectingConnection, pid: int, timeout: float) -> None:

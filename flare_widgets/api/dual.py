@@ -90,7 +90,7 @@ class dual_property(Generic[S, T]):  # noqa: N801 - a decorator, as property is 
         return run_to_completion(coroutine) if isinstance(instance, SyncMixin) else coroutine
 
     def __set__(self, instance: Any, value: Any) -> NoReturn:
-        raise AttributeError(f"{self._name!r} is what the server says: it cannot be set")
+        raise AttributeError(f"{self._name!r} is read-only: the server determines it")
 
 
 def run_to_completion(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -12,7 +12,8 @@ from ..formatting import jobs as formatting
 from . import commands
 from .commands import LOG_FILE
 from .dual import AsyncMixin, SyncMixin, dual_method, dual_property
-from .models import TargetType, is_terminal
+from .job_status import has_ended
+from .models import TargetType
 from .session_methods import LogMethods, SessionMethods
 from .session_methods.jobs import download_result
 from .session_methods.wait import check_poll_interval, read_status
@@ -243,7 +244,7 @@ class JobHandle(abc.ABC, Generic[J]):
             if status != last:
                 last = status
                 yield meta
-            if is_terminal(status):
+            if has_ended(status):
                 return
             await session._sleep(poll_interval)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import ConfigError, FLCommunicationError
+from ..errors import ConfigError, FLCommunicationError, InvalidArgumentError, InvalidArgumentType
 from ..kit import StartupKit
 from ..wire import loop
 from . import commands
@@ -52,7 +52,7 @@ class Session(SyncMixin, SessionMethods[Job]):
     ------
     ConfigError, InvalidCertChain
         The startup kit cannot be used.
-    ValueError
+    InvalidArgumentError
         The study's name is not permitted.
     """
 
@@ -65,24 +65,24 @@ class Session(SyncMixin, SessionMethods[Job]):
         study: str = "default",
     ) -> None:
         if not isinstance(study, str) or not commands.STUDY_NAME_PATTERN.fullmatch(study):
-            raise ValueError(
-                f"study name {study!r} contains unsupported characters. "
-                "Use only lowercase letters, numbers, underscores, and hyphens"
+            raise InvalidArgumentError(
+                f"study name {study!r} contains unsupported characters",
+                next_step="Use only lowercase letters, numbers, underscores, and hyphens",
             )
         kit = StartupKit.load(startup_path)
         if username and username != kit.username and kit.uid_source != "cert":
             raise FLCommunicationError(
-                f"the startup kit {kit.root} belongs to {kit.username}, not to {username}. "
-                "Give that name, or the other user's kit"
+                f"the startup kit {kit.root} belongs to {kit.username}, not to {username}",
+                next_step="Pass that name, or the other user's kit",
             )
         if kit.connection_security == "clear":
             if secure_mode:
                 raise ConfigError(
-                    f"the startup kit {kit.root} asks for a connection without TLS (connection_security 'clear'), "
-                    "in which others can read along and act as you. If that is what you want: new_insecure_session, "
-                    "or connect(kit, allow_clear=True)"
+                    f"the startup kit {kit.root} requests a connection without TLS (connection_security "
+                    "'clear'), in which others can read everything and act as you",
+                    next_step="To allow it, use new_insecure_session, or connect(kit, allow_clear=True)",
                 )
-            log.warning("the connection to %s is without TLS: others can read along and act as you", kit.address)
+            log.warning("the connection to %s is without TLS: others can read everything and act as you", kit.address)
         super().__init__(CommandSender(kit, study))
         self.debug = debug
 
@@ -128,7 +128,7 @@ class Session(SyncMixin, SessionMethods[Job]):
     async def _resolve_result(self, result: Any) -> Any:
         if inspect.iscoroutine(result):
             result.close()
-            raise TypeError(
+            raise InvalidArgumentType(
                 "the callback is a coroutine function, which only an asynchronous session awaits: "
                 "use session.aio, or connect_async"
             )

@@ -1,11 +1,11 @@
-"""Deliberate faults of a site or a server, to see their effect on a job, and their undoing.
+"""Deliberate faults of a site or a server, to see their effect on a job, and how to undo them.
 
 Each fault only sends signals to the FLARE processes on this machine, which needs no rights.
 
 * **kill**: the process and the jobs it runs are gone at once, as in a power failure. They are not restarted.
 * **pause**: the processes are stopped, as when a virtual machine is suspended or a network cable is pulled: their
-  connections stay open but are silent. The server takes a silent site for dead after a while.
-* **slow**: the processes get the processor for a fifth of the time, in steps of a tenth of a second, as on a
+  connections stay open but are silent. After a while the server considers a silent site dead.
+* **slow**: the processes are throttled to 20 % of the processor's time, in steps of a tenth of a second, as on a
   heavily overloaded machine. The network is not touched.
 * **back**: undoes each of these: paused or slowed processes resume at full speed, dead ones are started.
 """
@@ -22,11 +22,11 @@ from .mailbox import ProcessState
 FAULTS = {"kill": "Kill", "pause": "Pause", "slow": "Slow down", "back": "Bring back"}
 
 _STATE_TEXTS = {
-    "running": "runs",
-    "paused": "stands still",
-    "slow": "runs for a fifth of the time",
-    "killed": "was killed",
-    "down": "has ended",
+    "running": "running",
+    "paused": "paused",
+    "slow": "throttled to 20 %",
+    "killed": "killed",
+    "down": "ended",
 }
 
 
@@ -48,9 +48,9 @@ def check_fault(states: Mapping[str, ProcessState], fault: str, process: str) ->
         There is no such fault or process, or the fault makes no sense now; the message says why.
     """
     if fault not in FAULTS:
-        raise InvalidArgumentError(f"{fault!r} is not a fault: {_hint(fault, FAULTS)}")
+        raise InvalidArgumentError(f"unknown fault {fault!r}: {_hint(fault, FAULTS)}")
     if process not in states:
-        raise InvalidArgumentError(f"the federation has no {process!r}: {_hint(process, states)}")
+        raise InvalidArgumentError(f"unknown process {process!r}: {_hint(process, states)}")
     reason = disabled_reasons(states[process])[fault]
     if reason:
         raise InvalidArgumentError(f"{process}: {reason}")
@@ -59,12 +59,12 @@ def check_fault(states: Mapping[str, ProcessState], fault: str, process: str) ->
 def disabled_reasons(state: ProcessState) -> dict[str, str]:
     """Return for each fault the reason why it makes no sense for a process now; empty if it does. Pure."""
     gone = state.state in ("killed", "down")
-    dead = "it does not run: bring it back first" if gone else ""
+    dead = "it is not running: bring it back first" if gone else ""
     return {
-        "kill": "it does not run" if gone else "",
-        "pause": dead or ("it is paused already" if state.state == "paused" else ""),
-        "slow": dead or ("it is slow already" if state.state == "slow" else ""),
-        "back": "nothing was done to it" if state.state == "running" else "",
+        "kill": "it is not running" if gone else "",
+        "pause": dead or ("it is already paused" if state.state == "paused" else ""),
+        "slow": dead or ("it is already slowed down" if state.state == "slow" else ""),
+        "back": "it is running normally" if state.state == "running" else "",
     }
 
 
@@ -74,4 +74,4 @@ def state_text(state: ProcessState) -> str:
 
 
 def _hint(word: str, known: Collection[str]) -> str:
-    return did_you_mean(word, known) or f"there are {', '.join(known)}"
+    return did_you_mean(word, known) or f"expected one of {', '.join(known)}"

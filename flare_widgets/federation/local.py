@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ..errors import InvalidArgumentError
 from . import layout, mailbox, processes, registry, validation
 from .errors import FederationError, FederationNotInstalled
 from .faults import check_fault
@@ -62,7 +63,7 @@ class LocalFederation:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         If a number, a name, the scheme or the folder is invalid.
 
     Examples
@@ -172,13 +173,13 @@ class LocalFederation:
 
         Raises
         ------
-        ValueError
+        InvalidArgumentError
             If the federation has no such user.
         """
         if user not in (ADMIN, *self._users):
-            raise ValueError(
+            raise InvalidArgumentError(
                 f"This federation has no user {user!r}, only {', '.join((ADMIN, *self._users))}: "
-                "name who else shall be in it with users={...}."
+                "add users with users={...}."
             )
         return self._require_started().folder / layout.KITS / user
 
@@ -276,7 +277,7 @@ class LocalFederation:
 
         Raises
         ------
-        ValueError
+        InvalidArgumentError
             The name is invalid, or taken.
         FederationError
             The federation is not running, or the site does not connect in time and is removed again.
@@ -293,7 +294,7 @@ class LocalFederation:
 
         Raises
         ------
-        ValueError
+        InvalidArgumentError
             There is no such site, or it is the last one.
         FederationError
             The federation is not running.
@@ -301,9 +302,9 @@ class LocalFederation:
         run = self._require_running()
         sites = self.site_names
         if name not in sites:
-            raise ValueError(f"This federation has no site {name!r}, only {', '.join(sites)}.")
+            raise InvalidArgumentError(f"This federation has no site {name!r}, only {', '.join(sites)}.")
         if len(sites) == 1:
-            raise ValueError(f"{name} is the last site: end the federation with stop() instead.")
+            raise InvalidArgumentError(f"{name} is the last site: stop the federation with stop() instead.")
         remove_site(run.folder, name, self._report_status)
         self._sites = self.site_names
 

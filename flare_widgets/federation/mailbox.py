@@ -156,7 +156,7 @@ def send_request(folder: Path, request: dict[str, Any], timeout_s: float = _REPL
                 break
         time.sleep(_POLL_INTERVAL_S)
     (folder / _REQUESTS_FOLDER / f"{name}.json").unlink(missing_ok=True)
-    raise FederationError("The local federation does not answer: it has ended. Start it again.")
+    raise FederationError("The local federation has ended", next_step="Start it again.")
 
 
 def _is_process_alive(pid: int) -> bool:

@@ -147,8 +147,8 @@ def pick_federation(
     if not federations:
         raise FederationError("No local federation is running: start one with LocalFederation(...).start().")
     if not fitting:
-        raise FederationError(f"No local federation of the name {name!r} is running; there are: {names}.")
-    raise FederationError(f"Which local federation? There are: {names}.")
+        raise FederationError(f"No local federation called {name!r} is running; these are: {names}.")
+    raise FederationError(f"Which local federation? These are running: {names}.")
 
 
 def lease(folder: Path) -> None:
@@ -168,8 +168,8 @@ def pick_free_name(requested: str | None) -> str:
     if requested is not None:
         if requested in taken:
             raise FederationError(
-                f"A local federation of the name {requested!r} is running: "
-                f"LocalFederation.attach({requested!r}) gets it, "
+                f"A local federation called {requested!r} is already running: "
+                f"use LocalFederation.attach({requested!r}), "
                 "or choose another name."
             )
         return requested

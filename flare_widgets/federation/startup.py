@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..formatting.text import join_names
+from ..formatting.text import join_names, strip_colours
 from . import layout, registry
 from .environment import make_child_environment, module_command
 from .errors import FederationError
@@ -36,7 +35,6 @@ _SITE_POLL_TIMEOUT_S = 5.0
 _MAX_ATTEMPTS = 3
 _MAX_LOG_LINES = 15
 
-_ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
 StatusCallback = Callable[[str], None]
 
@@ -277,8 +275,8 @@ class _StartAttempt:
     def _timeout_error(self, reason: str, name: str) -> FederationError:
         log = self._log_file(name)
         return FederationError(
-            f"The local federation did not start in time: {reason}. Give it longer with start_timeout=..., "
-            f"or read the logs in {log.parent}.{format_log_tail(log)}"
+            f"The local federation did not start in time: {reason}",
+            next_step=f"Raise start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
         )
 
     def _log_file(self, name: str) -> Path:
@@ -311,7 +309,7 @@ def _is_process_listening(pid: int | None, port: int) -> bool:
 
 
 def _process_error(message: str, code: int | None, log: Path) -> FederationError:
-    return FederationError(f"{message} ({_describe_exit_code(code)}). The whole log: {log}{format_log_tail(log)}")
+    return FederationError(f"{message} ({_describe_exit_code(code)}). The complete log: {log}{format_log_tail(log)}")
 
 
 def _describe_exit_code(code: int | None) -> str:
@@ -331,5 +329,5 @@ def format_log_tail(log: Path) -> str:
         text = log.read_text(errors="replace")
     except OSError:
         return ""
-    lines = _ANSI_COLOR_PATTERN.sub("", text).rstrip().splitlines()[-_MAX_LOG_LINES:]
+    lines = strip_colours(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
     return "\nIt ends with:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import time
 import unicodedata
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from typing import Any
 
 SHORT_ID = 8
 """Number of characters of a job id to show; any unique prefix is accepted as input."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def sanitize(text: str, max_length: int = 200) -> str:
@@ -35,6 +38,11 @@ def sanitize_lines(value: Any, max_length: int = 1000) -> str:
     text = value if isinstance(value, str) else "" if value is None else str(value)
     safe = "".join(c if c == "\n" or c.isprintable() else _sanitize_character(c) for c in text[: max_length + 1])
     return safe if len(safe) <= max_length else safe[: max_length - 1] + "…"
+
+
+def strip_colours(text: str) -> str:
+    """Return `text` without the escape sequences that colour it in a terminal."""
+    return _COLOUR.sub("", text) if "\x1b" in text else text
 
 
 def _sanitize_character(character: str) -> str:

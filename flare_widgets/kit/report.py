@@ -62,12 +62,16 @@ class KitReport:
     @property
     def headline(self) -> str:
         """The kit and the verdict in one line."""
-        failed, warned = len(self.with_outcome("failed")), len(self.with_outcome("warning"))
-        skipped = len(self.with_outcome("skipped"))
-        verdict = _pluralize(failed, "problem") if failed else "no problem"
-        more = [_pluralize(warned, "warning")] if warned else []
-        more += [f"{skipped} not checked"] if skipped else []
-        return ", ".join([f"{sanitize(self.location)}: {verdict}", *more])
+        more = self.counts()
+        verdict = [] if self.with_outcome("failed") else ["no problems"]
+        return f"{sanitize(self.location)}: {', '.join([*verdict, *more])}"
+
+    def counts(self) -> list[str]:
+        """Return the numbers of problems, of warnings and of skipped checks, in words; without those that are 0."""
+        failed, warned, skipped = (len(self.with_outcome(outcome)) for outcome in ("failed", "warning", "skipped"))
+        problems = [_pluralize(failed, "problem")] if failed else []
+        warnings = [_pluralize(warned, "warning")] if warned else []
+        return [*problems, *warnings, *([f"{skipped} not checked"] if skipped else [])]
 
     def with_outcome(self, outcome: Outcome) -> tuple[Finding, ...]:
         """Return the findings with this outcome."""

@@ -17,7 +17,7 @@ from .certificates import sign, sign_digest, subject
 from .report import KitReport
 from .settings import Settings
 
-_CLOSED_MESSAGE = "the session is closed and has forgotten the user's key; open a new one"
+_CLOSED_MESSAGE = "the session is closed and no longer has the user's key"
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,13 @@ class StartupKit(Settings):
     def sign(self, content: bytes) -> bytes:
         """Sign `content` with the user's key, the way FLARE verifies it."""
         if self._key is None:
-            raise SessionClosed(_CLOSED_MESSAGE)
+            raise SessionClosed(_CLOSED_MESSAGE, next_step="Open a new session")
         return sign(self._key, content)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign content by its SHA-256 `digest`: the same signature as :meth:`sign`, for content too large for it."""
         if self._key is None:
-            raise SessionClosed(_CLOSED_MESSAGE)
+            raise SessionClosed(_CLOSED_MESSAGE, next_step="Open a new session")
         return sign_digest(self._key, digest)
 
     def without_key(self) -> StartupKit:

@@ -122,7 +122,7 @@ def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:
     lines = ["NVIDIA FLARE in a notebook:"]
     for heading, verbs in groups.items():
         lines += ["", heading, *(f"  %flare {v.name:<{width}}  {v.summary}" for v in verbs)]
-    lines += ["", "%flare VERB -h tells more. Every verb returns a value: job = %flare submit FOLDER"]
+    lines += ["", "%flare VERB -h explains a verb. Every verb returns a value: job = %flare submit FOLDER"]
     return "\n".join(lines)
 
 

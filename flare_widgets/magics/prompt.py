@@ -1,4 +1,4 @@
-"""Confirmation prompts, which refuse to go on when there is no person to answer."""
+"""Confirmation prompts. They refuse to go on if nobody can answer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
     except KeyboardInterrupt:
         agreed = False
     if not agreed:
-        raise UsageError("not done")
+        raise UsageError("Cancelled; nothing was changed.")
 
 
 def _is_interactive(state: MagicsState) -> bool:

@@ -47,7 +47,7 @@ class FoundKit:
 
     @property
     def name(self) -> str:
-        """The folder's name: mostly the user's name."""
+        """The folder's name, usually the user's name."""
         return self.path.name
 
 
@@ -122,7 +122,8 @@ def resolve_kit(path_or_name: str, known_folders: Sequence[Path]) -> Path:
     if named:
         places = ", ".join(sanitize(str(kit)) for kit in named[:5])
         raise ConfigError(
-            f"there are {len(named)} startup kits called {sanitize(path_or_name)!r}: {places}. Give the folder"
+            f"there are {len(named)} startup kits called {sanitize(path_or_name)!r}: {places}",
+            next_step="Pass the folder",
         )
     return path  # the reader of the kit reports what is wrong with it
 

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..api.job_status import JobStatus
 from ..api.session import Session
-from ..errors import AuthorizationError, FlareError, JobNotFound, SessionClosed
+from ..errors import AuthorizationError, FlareError, InvalidArgumentError, JobNotFound, SessionClosed
 from .callbacks import CallbackPool
 from .diagnosis import stall_check
 from .diagnosis.final_fetch import FinalFetch
@@ -56,7 +57,7 @@ class Monitor:
 
     def __init__(self, session: Session, poll_interval: float | None = None) -> None:
         if poll_interval is not None and poll_interval <= 0:
-            raise ValueError("poll_interval must be > 0")
+            raise InvalidArgumentError("poll_interval must be > 0")
         self.session = session
         self.poll_interval = poll_interval
         self._jobs: dict[str, WatchedJob] = {}
@@ -97,12 +98,7 @@ class Monitor:
 
         with self._changed:
             job = self._jobs.setdefault(job_id, WatchedJob(job_id, self.poll_interval))
-
-            def refresh() -> None:
-                job.refresh()
-                self._wake()
-
-            watch = Watch(job_id, callback, self.session, self._callback_pool, self._wake, refresh)
+            watch = Watch(job_id, callback, self.session, self._callback_pool, self._wake, job.refresh)
             if job.snapshot.facts_at is not None:
                 watch._update(job.snapshot, job.meta)
             job.watches.append(watch)
@@ -129,7 +125,7 @@ class Monitor:
                 self._start_thread()
             self._wake()
 
-        return SystemWatch(self.session, self._callback_pool, join, self._wake)
+        return SystemWatch(self.session, self._callback_pool, join)
 
     def pause(self) -> None:
         """Stop polling until :meth:`resume`; the watches stay."""
@@ -183,7 +179,7 @@ class Monitor:
                 system.run_once(now, self._paused, self._disconnect_reason)
             self._update_job_list(jobs, now)
         except Exception:  # whatever the error: the polling must not stop silently
-            log.exception("a mistake in the monitor; it goes on")
+            log.exception("an error in the monitor; it continues")
             self._suspended_until = time.monotonic() + INTERNAL_ERROR_DELAY_S
 
     def _wait(self) -> bool:
@@ -349,7 +345,7 @@ class Monitor:
         if not self._job_list.watches:
             return
         news = self._job_list.run_once(now, self._paused, self._clock_offset, self._disconnect_reason)
-        seen = (job.snapshot for job in jobs if job.snapshot.status == "RUNNING")
+        seen = (job.snapshot for job in jobs if job.snapshot.status == JobStatus.RUNNING)
         rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
         if self._job_list.update_rounds(rounds) or news:
             for watch in list(self._job_list.watches):
@@ -367,7 +363,7 @@ class Monitor:
 
     def _handle_error(self, job: WatchedJob, error: FlareError, retry_count: int) -> None:
         if isinstance(error, (JobNotFound, AuthorizationError, SessionClosed)):
-            trouble = f"{error}. Nobody watches this job any more" if isinstance(error, SessionClosed) else str(error)
+            trouble = f"{error}. Monitoring stopped" if isinstance(error, SessionClosed) else str(error)
             for watch in list(job.watches):
                 watch._fail(error, trouble)
             return

@@ -44,7 +44,7 @@ class BaseWatch(Generic[S]):
     wake
         A function that wakes the monitor's thread.
     refresh
-        A function that makes it poll at once.
+        A function that makes all polls due at once.
     state
         The first state.
 
@@ -119,11 +119,12 @@ class BaseWatch(Generic[S]):
             if self._state is not WatchState.PAUSED:
                 return
             self._state = WatchState.WATCHING
-        self._refresh()
+        self.refresh()
 
     def refresh(self) -> None:
         """Poll immediately: something has changed."""
         self._refresh()
+        self._wake()
 
     def stop(self) -> None:
         """End the watch; the listeners are notified."""

@@ -49,7 +49,7 @@ def test_the_job_view(themed: NotebookPage) -> None:
     panel.expect_status("RUNNING")
     assert serious(panel.live) == []
     panel.live.get_by_role("button", name="Log", exact=True).click()
-    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server begins it when the job runs")
+    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server starts it when the job runs")
     assert serious(panel.live) == []
     themed.run_code("session.log('server', 'INFO begun', 'WARNING slow', 'ERROR broken')")
     expect(panel.live.locator(".flw-log-line")).to_have_count(3)
@@ -164,9 +164,9 @@ def test_the_faults_view(themed: NotebookPage) -> None:
     assert serious(live) == []
     for fault, site in (("pause", "hospital-a"), ("kill", "hospital-b"), ("slow", "hospital-c")):
         themed.run_code(f"board.inject('{fault}', '{site}')")
-    expect(live.locator(".flw-process-state", has_text="runs for a fifth of the time")).to_be_visible()
+    expect(live.locator(".flw-process-state", has_text="throttled to 20 %")).to_be_visible()
     assert serious(live) == []
     themed.run_code("board.states.clear()")
     static = output.locator(".flw-faults:not(.flw-live)")
-    expect(static).to_contain_text("As it was last seen.")
+    expect(static).to_contain_text("The last known state.")
     assert serious(static) == []

@@ -25,10 +25,10 @@ REPORT = (
     "PrettyKitReport.of(KitReport('kits/ada@example.org', tuple([*findings, *{more}])))"
 )
 STATES = {
-    "ok": ("[Finding('login', 'ok', 'ada is let in')]", "no problem", "%flare connect kits/ada@example.org"),
+    "ok": ("[Finding('login', 'ok', 'logged in as ada')]", "no problems", "%flare connect kits/ada@example.org"),
     "warning": (
-        "[Finding('key permissions', 'warning', 'client.key is open. Close it: chmod 600 client.key'),"
-        " Finding('login', 'skipped', 'not checked: the network was left out')]",
+        "[Finding('key permissions', 'warning', 'client.key is open. Run chmod 600 client.key'),"
+        " Finding('login', 'skipped', 'not checked: offline')]",
         "1 warning",
         "%flare check kits/ada@example.org",
     ),
@@ -103,6 +103,6 @@ def test_a_saved_notebook_has_it_in_html_and_in_text(bench: NotebookPage) -> Non
     saved = bench.save()
     assert mime_types(saved, 0) == [["text/html", "text/plain"]]
     data = json.loads(json.dumps(saved.cells[0].outputs[0].data))
-    for words in ("1 warning, 1 not checked", "Close it: chmod 600 client.key", "%flare check kits/ada@example.org"):
+    for words in ("1 warning, 1 not checked", "Run chmod 600 client.key", "%flare check kits/ada@example.org"):
         assert words in data["text/html"]
         assert words in data["text/plain"]

@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, expect
 
 ASK = (
     "from flare_widgets.views.core.confirm import ConfirmationView\n"
-    "print('agreed:', ConfirmationView('Delete hello 76b8d043, which is FINISHED:COMPLETED, for good?').ask(60))"
+    "question = 'Permanently delete hello 76b8d043 (FINISHED:COMPLETED) and its results?'\n"
+    "print('agreed:', ConfirmationView(question).ask(60))"
 )
 
 

@@ -140,7 +140,7 @@ def test_a_broken_folder_says_what_is_wrong_and_is_not_sent_until_mended(shown, 
     expect(panel.problems).to_have_text(
         [
             re.compile("error: app 'other' in the deploy_map does not exist: there is no other/config"),
-            re.compile("warning: app: has a config folder like an app, but the deploy_map sends it nowhere"),
+            re.compile("warning: app: looks like an app but is not deployed to any site"),
         ]
     )
     expect(panel.submit).to_have_attribute("aria-disabled", "true")
@@ -196,7 +196,7 @@ def test_who_may_not_submit_sees_why(bench):
     bench.run(1)
     panel = FormPanel(bench.outputs(1))
     expect(panel.chosen).to_be_visible()
-    expect(panel.submit).to_have_attribute("title", re.compile("your role member may not submit jobs"))
+    expect(panel.submit).to_have_attribute("title", re.compile("your role (member) may not submit jobs"))
 
 
 def test_hostile_names_stay_text(shown, panel):

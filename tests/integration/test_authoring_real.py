@@ -181,12 +181,12 @@ def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
         ("--model [0]", "x = (", "line 2: '(' was never closed: x = ("),
         ("--model [0]", NUMPY.replace("flare.send", "print"), "has no flare.send()"),
         ("--model [0]", NUMPY + "print(secret)\n", "line 18: 'secret' is a variable of this notebook"),
-        ("--model [0] --sites site-9,site-1", NUMPY, "'site-9' is not connected to the server; connected are site-1"),
+        ("--model [0] --sites site-9,site-1", NUMPY, "site 'site-9' is not connected; connected sites: site-1"),
         ("--model [0] --arg nothing", NUMPY, "the notebook has no variable 'nothing'"),
         ("--model thing", NUMPY, "the model is a object, which does not travel in a job"),
         ("--model [0] --arg 'label=two words'", NUMPY, "does not arrive unchanged"),
         ("--modle [0]", NUMPY, "unrecognized option '--modle'; did you mean '--model'?"),
-        ("--model [0] --min-sites 0", NUMPY, "from 1 to all there are, not 0"),
+        ("--model [0] --min-sites 0", NUMPY, "from 1 to the number of sites, got 0"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_nothing_is_sent(

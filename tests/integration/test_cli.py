@@ -76,7 +76,7 @@ def test_exit_codes(federation: LocalFederation, ours: Session, tmp_path: Path) 
     assert run("monitor", job_id, FLARE_WIDGETS_KIT=kit).returncode == 1  # it was aborted
     cases: list[tuple[int, str, Any]] = [
         (1, "no job of this study has an id that begins with 'zz'", ("monitor", "zz", "--kit", kit)),
-        (1, "which startup kit? Give --kit KIT, or set FLARE_WIDGETS_KIT", ("jobs",)),
+        (1, "which startup kit? Pass --kit KIT, or set FLARE_WIDGETS_KIT", ("jobs",)),
         (1, "no such folder", ("jobs", "--kit", tmp_path / "nowhere")),
         (1, "does not exist", ("submit", tmp_path / "nowhere", "--kit", kit)),
         (2, "usage: flare-widgets", ("jobs", "--limit", "few")),
@@ -94,7 +94,7 @@ def test_read_only_and_bad_settings(federation: LocalFederation, tmp_path: Path)
     environment = {"FLARE_WIDGETS_KIT": str(federation.admin_kit), "FLARE_WIDGETS_READ_ONLY": "1"}
     done = run("submit", write_job(tmp_path), **environment)
     assert (done.returncode, done.stdout) == (4, "")
-    assert "this session only reads" in done.stderr
+    assert "this session is read-only" in done.stderr
     assert run("jobs", **environment).returncode == 0
     bad = run("jobs", FLARE_WIDGETS_TIMEOUT="soon")
     assert bad.returncode == 1

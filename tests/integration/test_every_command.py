@@ -337,7 +337,7 @@ def test_a_federation_is_restarted_and_shut_down(tmp_path: Path, monkeypatch: py
             assert started()[1]["site-1"] > after[1]["site-1"]
             assert outcome(lambda: session.shutdown("server"))["error"] == "ClientsStillRunning"
             # A site that is ended before its first heartbeat sends that all the same: the server takes it for back.
-            # Nor does the server know the organisation of one that it takes back after it was removed, which is why
+            # Nor does the server know the organization of one that it takes back after it was removed, which is why
             # that is not done in the federation that the other tests share.
             assert session.remove_client("site-1") is None
             assert session.get_connected_client_list() == []

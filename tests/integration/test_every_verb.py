@@ -83,7 +83,7 @@ def test_sessions_side_by_side(shell: InteractiveShell, federation: LocalFederat
     assert "did you mean 'member@localhost'?" in refused(shell, "use member@local")
     flare(shell, "use member@localhost")
     assert flare(shell, "close") is member
-    assert refused(shell, "jobs") == "no session is current: %flare use NAME (admin@localhost)"
+    assert refused(shell, "jobs") == "no current session: choose one with %flare use NAME (admin@localhost)"
     assert flare(shell, "use admin@localhost") is admin
 
 
@@ -100,7 +100,7 @@ def test_kits_are_found_and_connected_to_by_name(shell: InteractiveShell, federa
     assert flare(shell, "connect --name configured").username == LEAD
     flare(shell, "close")
     said(shell, "%config FlareWidgets.kit = ''")
-    assert refused(shell, "connect").startswith("which startup kit? %flare connect KIT")
+    assert refused(shell, "connect").startswith("which startup kit? Use %flare connect KIT")
     flare(shell, "use admin@localhost")
 
 
@@ -175,7 +175,7 @@ def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) ->
     said(shell, "%config FlareWidgets.views = True")
     assert "another" in told
     assert "FINISHED:COMPLETED" in told
-    assert "two to 8 different jobs, not 1" in refused(shell, "compare another another")
+    assert "two to 8 different jobs, got 1" in refused(shell, "compare another another")
     assert "no job of this study" in refused(shell, "compare another nonsense")
 
 
@@ -247,7 +247,7 @@ def test_following_is_ended_by_an_interrupt(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("flare_widgets.magics.verbs.logs.time.sleep", interrupt)
-    assert refused(shell, f"logs {running} --follow") == "stopped following; the job goes on"
+    assert refused(shell, f"logs {running} --follow") == "stopped following; the job is still running"
     monkeypatch.undo()
     assert flare(shell, f"meta {running}")["status"] == "RUNNING"
 
@@ -311,7 +311,7 @@ def test_disable_and_enable(shell: InteractiveShell, federation: LocalFederation
 
 @pytest.fixture
 def untouched(shell: InteractiveShell, tmp_path: Path) -> Iterator[LocalFederation]:
-    """A federation in which no site was disabled: FLARE does not know the organisation of one that came back."""
+    """A federation in which no site was disabled: FLARE does not know the organization of one that came back."""
     with LocalFederation(2, folder=tmp_path / "federation", users={LEAD: "lead"}) as federation:
         flare(shell, f"connect '{federation.admin_kit}' --name untouched")
         try:
@@ -352,11 +352,15 @@ def test_studies(shell: InteractiveShell, untouched: LocalFederation) -> None:
 @pytest.mark.parametrize(
     ("line", "question"),
     [
-        ("abort {job}", "Abort long-one {short}, which is RUNNING?"),
-        ("delete {job}", "Delete long-one {short}, which is RUNNING, with its results, for good?"),
-        ("shutdown all", "Shut down the server and all sites of localhost:{port}, where 1 job is running?"),
-        ("restart site-1", "Restart site-1 of localhost:{port}, where 1 job is running?"),
-        ("disable site-1", "Shut site-1 out of localhost:{port}, where 1 job is running?"),
+        ("abort {job}", "Abort long-one {short} (RUNNING)?"),
+        ("delete {job}", "Permanently delete long-one {short} (RUNNING) and its results?"),
+        ("shutdown all", "Shut down the server and all sites on localhost:{port}? 1 job is running."),
+        ("restart site-1", "Restart site-1 on localhost:{port}? 1 job is running."),
+        (
+            "disable site-1",
+            "Disable site-1 on localhost:{port}? It is disconnected and cannot rejoin until you enable it. "
+            "1 job is running.",
+        ),
         ("study remove heart", "Remove the study heart from localhost:{port}?"),
     ],
 )
@@ -370,7 +374,7 @@ def test_what_destroys_asks_first(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "n")
-    assert refused(shell, line.format(job=running)) == "not done"
+    assert refused(shell, line.format(job=running)) == "Cancelled; nothing was changed."
     whole = question.format(short=running[:8], port=federation.port)
     assert asked == [f"{whole} [y/N] "]
 
@@ -409,9 +413,9 @@ def test_read_only_mode_reads_and_changes_nothing(
             f"clone {running}",
             "shutdown all -y",
         ):
-            assert "the read-only mode is on" in refused(shell, line)
+            assert "read-only mode is on" in refused(shell, line)
         for line in ("study register heart --site-org nvidia:site-1", f"errors {running} --reset"):
-            assert "this session only reads" in refused(shell, line)
+            assert "this session is read-only" in refused(shell, line)
         # Not only the verbs: whoever has the session, such as a view.
         session = flare(shell, "use admin@localhost")
         with pytest.raises(Exception, match="only reads"):

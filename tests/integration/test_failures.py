@@ -48,7 +48,7 @@ def test_harm_from_outside(failed: dict[str, Failure | None]) -> None:
     )
     assert re.fullmatch(
         r"site-1 no longer runs the job \(probably restarted in round \d+\), and FLARE does not notice: "
-        "the job may wait for ever",
+        "the job may wait forever",
         said(failed["site-restarted"]),
     )
     for case in ("site-hung", "site-lost"):

@@ -158,7 +158,7 @@ def test_a_lead_is_told_before_and_the_servers_answer_decides(
 ) -> None:
     shown = show(finished.job_id, LEAD)
     reasons = {name: shown.action(name)["reason"] for name in ("clone", "download", "delete")}
-    assert all("your role lead may" in reason and "only jobs you submitted" in reason for reason in reasons.values())
+    assert all("your role (lead) may" in reason and "only your own jobs" in reason for reason in reasons.values())
     assert shown.act("clone")["state"] == "ready", "it was done although it is grey"
     # A forecast may be wrong: what the server says then is shown.
     monkeypatch.setattr(permissions, "denial_reason", lambda *_, **__: "")
@@ -188,7 +188,7 @@ def test_the_log_of_a_job_that_has_ended(ours: Session, finished: Finished, show
 
 def test_who_may_not_read_a_log_is_told(finished: Finished, show: Show) -> None:
     lead = show(finished.job_id, LEAD)
-    lead.log("server", lambda _, answer: "put this log away with the results" in answer["words"])
+    lead.log("server", lambda _, answer: "moved this log into the results" in answer["words"])
     assert lead.messages[-1]["state"] == "none"
     assert lead.log("site-1", lambda _, answer: answer["state"] == "over")
     member = show(finished.job_id, MEMBER)

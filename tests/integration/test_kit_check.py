@@ -64,7 +64,7 @@ def test_all_is_well(federation: LocalFederation) -> None:
 def test_the_server_is_down(stopped: Path) -> None:
     report = check_kit(stopped)
     assert [finding.name for finding in report.with_outcome("failed")] == ["port"]
-    assert "Is the FL server running?" in report["port"].sentence
+    assert "Check that the FL server is running" in report["port"].sentence
     assert [finding.name for finding in report.with_outcome("skipped")] == STEPS[2:]
 
 

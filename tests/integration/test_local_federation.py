@@ -244,7 +244,7 @@ def test_a_server_that_cannot_start_is_reported(cache: Path, monkeypatch: pytest
         federation.start()
     (folder,) = (cache / "flare-widgets" / "federations").iterdir()
     assert "server ended while the federation was being started (exit code" in str(caught.value)
-    assert f"The whole log: {folder}/logs/server.log" in str(caught.value)
+    assert f"The complete log: {folder}/logs/server.log" in str(caught.value)
     assert "JSON" in str(caught.value)
     assert marked(folder) == set()
     assert not federation.running

@@ -99,7 +99,7 @@ def test_abort_asks_first(
         if answer == "y":
             flare(connected, "abort")
         else:
-            with pytest.raises(UsageError, match="not done"):
+            with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
                 flare(connected, "abort")
     assert asked == [f"Abort queued {job[:8]}, which is SUBMITTED? [y/N] "]
     session = flare(connected, "close")
@@ -117,7 +117,7 @@ def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: 
     while len({job[0] for job in jobs}) == len(jobs):
         jobs.append(flare(connected, "clone"))
     twice = next(c for c in "0123456789abcdef" if sum(job[0] == c for job in jobs) == 2)
-    with pytest.raises(UsageError, match="Give more of it"):
+    with pytest.raises(UsageError, match="Pass more of it"):
         flare(connected, f"abort {twice} --yes")
     with capture_output():
         for job in jobs:
@@ -131,7 +131,7 @@ def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: 
         ("submit /nowhere/job", "does not exist"),
         ("monitor 99999999-9999-4999-8999-999999999999", "no such job"),
         ("monitor", "which job"),
-        ("down", "%flare up starts one"),
+        ("down", "start one with %flare up"),
         ("up -n 0", "between 1 and 64 sites"),
     ],
 )

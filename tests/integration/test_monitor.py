@@ -158,7 +158,7 @@ def test_the_end_of_the_session_ends_the_watch_and_says_so(federation: LocalFede
     with pytest.raises(SessionClosed):
         watch.wait(PATIENCE)
     assert watch.snapshot.status == "SUBMITTED"
-    assert "Nobody watches this job any more" in watch.snapshot.trouble
+    assert "Monitoring stopped" in watch.snapshot.trouble
 
 
 def test_waiting_can_time_out(monitor: Monitor, waiting: str) -> None:

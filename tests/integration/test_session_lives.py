@@ -168,7 +168,7 @@ class TestACutInTheMiddleOfAFrame:
         wait_until(lambda: len(named(direct, "cloned")) == 2)
         proxy.cut()
         with pytest.raises(
-            OutcomeUnknown, match=r"Whether 'clone_job' was done is not known.*list_jobs\(reverse=True\)"
+            OutcomeUnknown, match=r"It is unknown whether 'clone_job' was done.*list_jobs\(reverse=True\)"
         ):
             cloned.result(30)
         assert observed.was(READY, RECONNECTING, READY)
@@ -240,8 +240,8 @@ class TestANetworkThatGoesAwayWithoutAWord:
             observed.session.list_jobs()
         assert time.monotonic() - began < 2
         assert observed.was(READY, RECONNECTING)
-        assert "does not answer any more" in observed.statuses[1].reason
-        with pytest.raises(NoConnection, match="The session goes on trying") as caught:
+        assert "no longer answers" in observed.statuses[1].reason
+        with pytest.raises(NoConnection, match="The session keeps trying") as caught:
             observed.session.clone_job("j")
         assert not isinstance(caught.value, OutcomeUnknown)  # it was never sent
         proxy.resume()
@@ -291,7 +291,7 @@ class TestAServerThatStopsAndContinues:
             with pytest.raises(OutcomeUnknown, match="did not answer 'clone_job' within"):
                 straight.session.clone_job(job_id)
             assert straight.was(READY, RECONNECTING)
-            with pytest.raises(NoConnection, match="The session goes on trying"):
+            with pytest.raises(NoConnection, match="The session keeps trying"):
                 straight.session.list_jobs()
         assert straight.was(READY, RECONNECTING, READY)
         straight.session.unset_timeout()

@@ -96,7 +96,7 @@ def test_who_may_not_submit_sees_why(federation: LocalFederation, tmp_path: Path
     folder = write_job(tmp_path, "not-mine-to-send")
     with connect(federation.kit(MEMBER)) as member:
         form = SubmitForm(member, folder)
-        assert "your role member may not submit jobs" in submit(form)["reason"]
+        assert "your role (member) may not submit jobs" in submit(form)["reason"]
     with connect(federation.kit(LEAD)) as lead:
         lead.read_only = True
         assert "only reads" in submit(SubmitForm(lead, folder))["reason"]

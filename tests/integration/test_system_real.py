@@ -160,7 +160,7 @@ def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) ->
         assert dict(view._watch.snapshot.missing)["disabled sites"] == "not permitted to your role"
         tell(view, "show_actions", name="site-1")
         for name in ("restart site-1", "stop site-1", "disable site-1"):
-            assert "your role member may not" in action(view, "site-1", name)["reason"]
+            assert "your role (member) may not" in action(view, "site-1", name)["reason"]
         refused = member.restart("client", ["site-1"], wait=False)
         assert "is not authorized for 'restart'" in refused["client_status"]["site-1"]
         with pytest.raises(AuthorizationError):

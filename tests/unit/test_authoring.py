@@ -88,7 +88,7 @@ def test_what_uses_the_client_api_in_any_spelling_is_right(code: str) -> None:
     [
         ("init", "the cell has no flare.init(): begin with flare.init(), which connects the code to its site"),
         ("receive", "the cell has no flare.receive(): without flare.receive() the site never gets the model"),
-        ("send", "the cell has no flare.send(): without flare.send() the server never gets what the site has learned"),
+        ("send", "the cell has no flare.send(): without flare.send() the server never gets the site's result"),
     ],
 )
 def test_a_forgotten_call_is_told(call: str, why: str) -> None:
@@ -177,7 +177,7 @@ def test_arguments_that_would_not_arrive_are_refused(value: object) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x=1", "1x"])
 def test_names_of_arguments_are_checked(name: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="cannot be the name"):
+    with pytest.raises(InvalidArgumentError, match="invalid argument name"):
         format_arguments({name: 1})
 
 
@@ -205,12 +205,12 @@ def test_literals() -> None:
     ("more", "words"),
     [
         ({"framework": "jax"}, "must be one of numpy, pytorch, sklearn"),
-        ({"name": "../evil"}, "cannot be the name of a job"),
-        ({"name": ""}, "cannot be the name of a job"),
+        ({"name": "../evil"}, "invalid job name"),
+        ({"name": ""}, "invalid job name"),
         ({"rounds": 0}, "at least one round"),
         ({"sites": ["a", "a"]}, "named twice"),
-        ({"sites": ["a/b"]}, "cannot be the name of a site"),
-        ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, as many as were named"),
+        ({"sites": ["a/b"]}, "invalid site name"),
+        ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, the number of sites"),
         ({"min_sites": 0}, "from 1 to all"),
         ({"model": None}, "give one with --model"),
         ({"model": 3}, "an array or a list of numbers"),

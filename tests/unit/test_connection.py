@@ -279,7 +279,9 @@ def test_other_commands_are_not_repeated(session: Session, server: FlareServer) 
     """Whether they were done is not known; a second clone would be a second job."""
 
     server.commands["clone_job"] = lambda line: server.sockets[0].transport.abort()
-    with pytest.raises(OutcomeUnknown, match=r"was lost.*'clone_job' was done is not known.*list_jobs\(reverse=True\)"):
+    with pytest.raises(
+        OutcomeUnknown, match=r"was lost.*unknown whether 'clone_job' was done.*list_jobs\(reverse=True\)"
+    ):
         session.clone_job("j")
     assert server.lines.count("clone_job j") == 1
     server.commands["clone_job"] = None
@@ -309,7 +311,7 @@ def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -
     wait_until(lambda: session.state is SessionState.RECONNECTING)
     session.set_timeout(0.5)
     began = time.monotonic()
-    words = rf"no connection to the FL server at 127.0.0.1:{port} for \d+ s now: .*The session goes on trying"
+    words = rf"no connection to the FL server at 127.0.0.1:{port} for \d+ s now: .*The session keeps trying"
     for use in (session.list_jobs, lambda: session.clone_job("j")):
         with pytest.raises(NoConnection, match=words) as caught:
             use()

@@ -87,7 +87,7 @@ def test_answers_without_sense(nonsense: Any) -> None:
         (NoConnection("x"), "no answer in time"),
         (SessionClosed("x"), "the session is closed"),
         (InternalError("disk\nfull"), "disk full"),
-        (InternalError('error: Unknown command "get_job_log"'), "a server of this version does not send it"),
+        (InternalError('error: Unknown command "get_job_log"'), "this version of the server does not send it"),
         (ZeroDivisionError("mine"), "mine"),
     ],
 )

@@ -151,7 +151,7 @@ def test_a_body_that_suspends_is_an_error_on_a_blocking_face_and_is_closed() -> 
 
 
 def test_an_attribute_cannot_be_set() -> None:
-    with pytest.raises(AttributeError, match="'size' is what the server says"):
+    with pytest.raises(AttributeError, match="'size' is read-only: the server determines it"):
         Now().size = 3  # type: ignore[misc]
 
 

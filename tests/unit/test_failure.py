@@ -64,7 +64,8 @@ def test_the_users_line_and_the_end_of_the_log() -> None:
     assert failure.error == UNALIGNED
     assert (failure.log_of, failure.log[-1]) == ("site-2", UNALIGNED)
     assert failure.missing == ()
-    assert failure.next_step == "Correct train.py line 11 and submit the job again (%flare submit)."
+    assert failure.next_step == "Correct train.py line 11 and submit the job again."
+    assert failure.next_methods == ("submit_job",)
     assert str(failure) == f"{failure.sentence}\n{failure.next_step}"
 
 
@@ -100,9 +101,9 @@ def test_a_site_that_forgot_the_job() -> None:
     assert (failure.kind, failure.site) == ("site-lost", "site-1")
     assert failure.sentence == (
         f"site-1 no longer runs the job (probably restarted in round {failure.round + 1}), and FLARE does not notice: "
-        "the job may wait for ever"
+        "the job may wait forever"
     )
-    assert "%flare abort" in failure.next_step
+    assert failure.next_methods == ("abort_job", "clone_job")
     # Just after its start, a site may not run it yet.
     evidence = recorded("site-restarted")
     assert evidence.at is not None
@@ -118,7 +119,7 @@ def test_a_restarted_server() -> None:
     assert (failure.kind, failure.site, failure.round) == ("server-restarted", "server", 1)
     assert failure.sentence == (
         "The server was restarted while the job was running in round 2; "
-        "FLARE does not go on with such a job, although its status stays RUNNING"
+        "FLARE does not resume such a job, although its status stays RUNNING"
     )
     evidence = recorded("server-restarted")
     assert diagnose(dataclasses.replace(evidence, running=(evidence.meta["job_id"],))) is None
@@ -161,7 +162,7 @@ def test_a_member_is_told_whom_to_ask() -> None:
         ),
     )
     aborted = explained("aborted-member")
-    assert aborted.sentence == "The job was aborted (by whom is not known)"
+    assert aborted.sentence == "The job was aborted by an unknown user"
     assert aborted.missing == (
         "who aborted the job: your role (member) may not read it; "
         "the server's administrator can read audit.log in its folder",
@@ -230,7 +231,7 @@ def test_an_older_server() -> None:
         "RuntimeError: no learning rate for this site (because of KeyError: 'lr')"
     )
     assert explained("hard-exit-2.7").sentence == (
-        "The process of the job on site-2 ended at once, without a last word in its log "
+        "The process of the job on site-2 ended at once, without a final message in its log "
         "(probably os._exit, a crash in native code, or a kill)"
     )
 
@@ -239,7 +240,8 @@ def test_a_job_that_waits_for_sites_that_have_failed() -> None:
     failure = explained("client-package-2.7")
     assert recorded("client-package-2.7").meta["status"] == "RUNNING"
     assert failure.sentence == SENTENCES["client-package"][-1]
-    assert failure.next_step.startswith("End the job with %flare abort: FLARE does not notice, and waits for ever.")
+    assert failure.next_step.startswith("Abort the job: FLARE does not notice, and waits for ever.")
+    assert failure.next_methods == ("abort_job", "clone_job")
 
 
 def test_several_sites_that_fail_alike_are_named_together() -> None:
@@ -265,13 +267,13 @@ def test_jobs_that_are_well() -> None:
     [
         (None, "probably because of jobs that are running"),
         (("a", "b"), "probably because of 2 jobs that are running"),
-        ((), "although no job runs: its scheduler is probably dead"),
+        ((), "although no job is running: its scheduler is probably dead"),
     ],
 )
 def test_a_job_nobody_looks_at(running: Any, says: str) -> None:
     failure = diagnose(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, running=running, at=1045.0))
     assert failure is not None
-    assert failure.sentence == f"The server has not even tried to schedule the job for 45 s, {says}"
+    assert failure.sentence == f"The server has not tried to schedule the job for 45 s, {says}"
 
 
 def test_a_job_that_was_given_up() -> None:

@@ -1,8 +1,7 @@
-"""Log records and tracebacks, read back from FLARE's logs."""
+"""Tracebacks, read back from FLARE's logs."""
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flare_widgets.monitoring.diagnosis.tracebacks import ParsedTraceback, StackFrame, find_tracebacks
-from flare_widgets.monitoring.logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES, LogRecord, parse_log, tail
+from flare_widgets.monitoring.logs.records import format_last_lines, parse_log
 
 AT = "2026-11-25 16:12:53,132"
 TRAINER = "/srv/flare/site-2/f0f9/app_site-2/custom/nets/train.py"
@@ -56,43 +55,6 @@ def raised(how: str) -> str:
     except Exception:
         return traceback.format_exc()
     raise AssertionError("nothing was raised")
-
-
-def test_a_line_of_the_text_log() -> None:
-    context = "identity=site-1, run=f0, peer=local, peer_rc=OK"
-    (got,) = parse_log(f"{AT} - ClientRunner - INFO - [{context}] - got task: name=train\n")
-    assert got == LogRecord(AT, "ClientRunner", "INFO", "got task: name=train", context)
-    assert got.format_lines() == ["16:12:53,132 - ClientRunner - INFO - got task: name=train"]
-    assert not got.is_error
-
-
-def test_a_line_of_the_json_log_is_the_same_record() -> None:
-    data = {
-        "asctime": AT,
-        "name": "ServerRunner",
-        "fullName": "nvflare.private.fed.server.server_runner.ServerRunner",
-        "levelname": "ERROR",
-        "fl_ctx": "[identity=local, peer=site-2]",
-        "message": "it\nfailed",
-    }
-    text = f"{AT} - ServerRunner - ERROR - [identity=local, peer=site-2] - it\nfailed\n"
-    assert parse_log(json.dumps(data)) == parse_log(text)
-    assert parse_log(text)[0].is_error
-
-
-def test_what_a_cut_off_log_begins_with_is_kept_apart() -> None:
-    first, second = parse_log(f"    the end of something\nValueError: x\n{record('next')}")
-    assert (first.logger, first.message) == ("", "    the end of something\nValueError: x")
-    assert second.message == "next"
-
-
-def test_the_end_of_a_log_is_bounded_and_clean() -> None:
-    records = parse_log("".join(record(f"{n} \x1b[31m\x07{'x' * 900}\tend") for n in range(50)))
-    lines = tail(records)
-    assert len(lines) == MAX_SHOWN_LINES
-    assert all(line.isprintable() and len(line) <= MAX_SHOWN_CHARS for line in lines)
-    assert lines[-1].startswith("16:12:53,132 - TaskScriptRunner - ERROR - 49")
-    assert tail(records, last_index=3)[-1].startswith("16:12:53,132 - TaskScriptRunner - ERROR - 3")
 
 
 @pytest.mark.parametrize("text", [record(PLAIN), by_line(PLAIN)], ids=["one record", "line by line"])
@@ -207,4 +169,4 @@ def test_any_text_can_be_read(pieces: list[str]) -> None:
     for found in find_tracebacks(records):
         assert found.traceback.error.isprintable()
         assert 0 <= found.record_index < len(records)
-    assert all(line.isprintable() for line in tail(records))
+    assert all(line.isprintable() for line in format_last_lines(records))

@@ -117,7 +117,7 @@ def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "site-1.log"
     log.write_bytes(b"".join(b"\x1b[38mline %d\x1b[0m \xff\n" % n for n in range(100)))
     text = str(_process_error("site-1 ended", 1, log))
-    assert text.startswith(f"site-1 ended (exit code 1). The whole log: {log}\n")
+    assert text.startswith(f"site-1 ended (exit code 1). The complete log: {log}\n")
     assert "line 99" in text
     assert "line 85" in text
     assert "line 84" not in text

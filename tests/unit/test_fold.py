@@ -114,7 +114,7 @@ def test_nothing_makes_nothing() -> None:
 
 
 def test_what_is_no_fact_is_refused() -> None:
-    with pytest.raises(TypeError, match="str is no fact"):
+    with pytest.raises(TypeError, match="str is not an update"):
         known("x")
 
 
@@ -160,7 +160,7 @@ def test_a_zombie_is_suspected_only_after_a_while() -> None:
 def test_why_a_job_waits() -> None:
     submitted = {"status": "SUBMITTED", "submit_time": T}
     assert known(JobMeta(submitted, T)).waiting_reason(T + SCHEDULER_IDLE_AFTER_S) == ""
-    assert "scheduler has not looked at it for 31 s" in known(JobMeta(submitted, T)).waiting_reason(
+    assert "scheduler has not considered it for 31 s" in known(JobMeta(submitted, T)).waiting_reason(
         T + SCHEDULER_IDLE_AFTER_S + 1
     )
     tried = {

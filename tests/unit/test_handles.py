@@ -128,7 +128,7 @@ def test_the_beginning_of_an_id_is_enough_if_it_is_unique(session: Session, pref
 @pytest.mark.parametrize("job_id", ["", None, 5, ["x"]])
 def test_what_is_no_id_is_refused_before_anything_is_sent(session: Session, server: FlareServer, job_id: Any) -> None:
     before = len(server.lines)
-    with pytest.raises(JobNotFound, match="give the id of a job"):
+    with pytest.raises(JobNotFound, match="pass the id of a job"):
         session.job(job_id)
     assert len(server.lines) == before
 
@@ -313,9 +313,9 @@ def test_a_job_without_a_status_is_not_watched_for_ever(session: Session, server
         async for _ in session.job(IDS[0]).changes():
             raise AssertionError("there is none")
 
-    with pytest.raises(InternalError, match="did not say the status"):
+    with pytest.raises(InternalError, match="did not return the status"):
         asyncio.run(main())
-    with pytest.raises(InternalError, match="did not say the status"):
+    with pytest.raises(InternalError, match="did not return the status"):
         session.job(IDS[0]).wait()
     with pytest.raises(InvalidArgumentError, match="poll_interval"):
         session.job(IDS[0]).wait(poll_interval=0)

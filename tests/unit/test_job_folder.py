@@ -73,7 +73,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         '{"name": "x",\n "deploy_map": }',
         "meta.json is not valid JSON: Expecting value in line 2, column 16",
     ),
-    "no map": ("[1, 2]", "meta.json must hold a map"),
+    "no map": ("[1, 2]", "meta.json must contain a map"),
     "empty": ("{}", "meta.json has no deploy_map"),
     "no deploy_map": ({"name": "x"}, "meta.json has no deploy_map"),
     "an empty deploy_map": (with_map({}), "meta.json has no deploy_map"),
@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no server": (with_map({"app": ["site-1"]}), "no app for the server"),
     "a site twice": (with_map({"app": ["server", "site-1", "site-1"]}), "more than one app goes to site-1"),
     "an app that does not exist": (with_map({"other": ["@ALL"]}), "app 'other' in the deploy_map does not exist"),
-    "min_clients 0": ({**GOOD, "min_clients": 0}, "min_clients is 0: it must be a number of sites from 1 on"),
+    "min_clients 0": ({**GOOD, "min_clients": 0}, "min_clients is 0: it must be a number >= 1"),
     "min_clients no number": ({**GOOD, "min_clients": "two"}, "min_clients is 'two'"),
     "min_clients a list": ({**GOOD, "min_clients": [2]}, "min_clients is [2]"),
     "min_clients too many": ({**GOOD, "min_clients": 1_000_001}, "min_clients is 1000001"),
@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "mandatory not deployed": (
         with_map({"app": ["server", "site-1"]}, mandatory_clients=["site-9"]),
-        "mandatory_clients has site-9, which the deploy_map does not",
+        "mandatory_clients lists site-9, but the deploy_map does not",
     ),
     "resource_spec": ({**GOOD, "resource_spec": [1]}, "resource_spec must be a map"),
 }
@@ -184,7 +184,7 @@ def test_meta_that_only_the_server_can_read(tmp_path: Path) -> None:
     folder = make(tmp_path)
     (folder / "meta.json").rename(folder / "meta.yml")
     assert errors(folder) == []
-    assert warnings(folder) == ["its meta is not JSON, so it cannot be checked here: only the server will"]
+    assert warnings(folder) == ["the job has no meta.json, so only the server can check its definition"]
 
 
 def test_sites_that_are_not_there(tmp_path: Path) -> None:
@@ -193,12 +193,12 @@ def test_sites_that_are_not_there(tmp_path: Path) -> None:
     assert warnings(folder, ("site-1", "site-9")) == []
     assert warnings(folder, ("site-1", "site-2")) == [
         "site-9 is not connected, or not known to the server",
-        "it needs 2 sites and 1 of its sites are connected: it will wait for the others",
+        "requires at least 2 sites, and 1 of its sites are connected: it will wait",
     ]
     everywhere = make(tmp_path, {**GOOD, "min_clients": 3, "mandatory_clients": ["site-3"]}, name="everywhere")
     assert warnings(everywhere, ("site-1", "site-2")) == [
         "site-3 is not connected, or not known to the server",
-        "it needs 3 sites and 2 of its sites are connected: it will wait for the others",
+        "requires at least 3 sites, and 2 of its sites are connected: it will wait",
     ]
 
 
@@ -210,14 +210,14 @@ def test_large_files_and_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (folder / "app" / "__pycache__" / "x.pyc").write_text("x" * 600)
     (folder / "weights.bin").write_text("x" * 1001)
     found = warnings(folder)
-    assert found[0] == "__pycache__ is sent too (600 B): remove what the job does not need"
+    assert found[0] == "__pycache__ is part of the job (600 B): remove what the job does not need"
     assert found[1].startswith("weights.bin has 1.0 kB. A job with a file of more than 10 MiB is sent without")
     assert found[2].endswith("are sent to the server, and from there to each site")
 
 
 def test_an_app_that_goes_nowhere(tmp_path: Path) -> None:
     folder = make(tmp_path, apps=("app", "forgotten"))
-    assert warnings(folder) == ["forgotten: has a config folder like an app, but the deploy_map sends it nowhere"]
+    assert warnings(folder) == ["forgotten: looks like an app but is not deployed to any site"]
 
 
 def test_hostile_words_are_cleaned(tmp_path: Path) -> None:

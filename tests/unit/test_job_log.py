@@ -145,7 +145,7 @@ def test_a_log_that_was_renamed(folder):
     folder.look()
     folder.file = record(50).encode()
     folder.look()
-    assert "begun anew" in folder.log.lines[50]
+    assert "restarted" in folder.log.lines[50]
     assert folder.log.lines[51].endswith("step 50")
     folder.write(record(51))
     folder.look()
@@ -177,7 +177,7 @@ class TestNoLog:
         assert folder.log.words == ""
         server = Folder("server")
         server.look()
-        assert server.log.words == "no log yet: the server begins it when the job runs"
+        assert server.log.words == "no log yet: the server starts it when the job runs"
 
     def test_a_site_left_none(self, folder):
         folder.ended = True
@@ -248,8 +248,8 @@ class TestTheEnd:
         folder.look()
         assert folder.log.state is LogState.OVER
         assert len(folder.log.lines) == 1
-        assert "put this log away with the results" in folder.log.words
-        assert "%flare download 76b8d043 fetches both" in folder.log.words
+        assert "moved this log into the results" in folder.log.words
+        assert "Download the job to get both" in folder.log.words
 
     def test_a_server_that_does_not_have_it_any_more(self):
         log = JobLog(JOB, "server")
@@ -259,7 +259,7 @@ class TestTheEnd:
         assert log.has_error
         log.handle_answer(None, InternalError("no workspace"), True)
         assert log.state is LogState.NONE
-        assert log.words == "the server does not have this log any more: no workspace"
+        assert log.words == "the server no longer has this log: no workspace"
 
     def test_a_stored_log_that_is_cut_says_so(self):
         folder = Folder("server")

@@ -228,12 +228,12 @@ def test_a_folder_that_does_not_exist(tmp_path: Path, no_network: list[str]) -> 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "kit.zip").touch()
-    with pytest.raises(ConfigError, match=r"is a file, not a startup kit. Give the folder"):
+    with pytest.raises(ConfigError, match=r"is a file, not a startup kit. Pass the folder"):
         StartupKit.load(tmp_path / "kit.zip")
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"is not a startup kit: .*missing. Give the folder"):
+    with pytest.raises(ConfigError, match=r"is not a startup kit: .*missing. Pass the folder"):
         StartupKit.load(tmp_path)
 
 

@@ -25,7 +25,7 @@ from flare_widgets.kit.certificates import sign
 
 OWN = {"folder", "signature", "settings", "files", "dates", "chain", "key match", "key permissions"} | {
     "name",
-    "organisation",
+    "organization",
     "role",
 }
 NETWORK = {"host", "port", "TLS", "server identity", "login", "clock"}
@@ -61,8 +61,8 @@ def test_a_good_kit_passes_every_check(kit: Path) -> None:
     assert report.ok
     assert with_outcome(report, "ok") == OWN
     assert with_outcome(report, "skipped") == NETWORK
-    assert report["name"].sentence == f"you are '{kits.USER}'"
-    assert kits.ORG in report["organisation"].sentence
+    assert report["name"].sentence == f"user name: '{kits.USER}'"
+    assert kits.ORG in report["organization"].sentence
     assert kits.ROLE in report["role"].sentence
     assert "in 359 days" in report["dates"].sentence or "in 360 days" in report["dates"].sentence
     assert "localhost:8002" in report["settings"].sentence
@@ -134,7 +134,7 @@ def test_one_finding_tells_several_problems_and_whom_to_ask_once(kit: Path) -> N
 def test_what_cannot_be_checked_says_why(kit: Path) -> None:
     (kit / "startup" / "client.crt").unlink()
     report = check(kit)
-    assert with_outcome(report, "skipped") == NETWORK | {"dates", "chain", "key match", "name", "organisation", "role"}
+    assert with_outcome(report, "skipped") == NETWORK | {"dates", "chain", "key match", "name", "organization", "role"}
     assert report["role"].sentence == "not checked: the user's certificate could not be read"
     edit_admin(kit, port=0)
     assert check(kit)["role"].sentence == "not checked: fed_admin.json cannot be used"
@@ -175,7 +175,7 @@ def test_a_key_that_others_can_read_is_warned_of_with_what_to_type(tmp_path: Pat
     assert report.ok
     assert report["key permissions"].outcome == "warning"
     assert f"mode {mode:o}" in report["key permissions"].sentence
-    command = report["key permissions"].sentence.partition("Close it: ")[2]
+    command = report["key permissions"].sentence.partition("Run ")[2]
     assert command == f"chmod 600 '{key}'"
     assert os.system(command) == 0
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -195,17 +195,17 @@ def test_no_role_is_no_problem_but_a_warning(kit: Path) -> None:
 def test_a_signed_kit_is_verified(kit: Path) -> None:
     sign_kit(kit)
     assert StartupKit.load(kit).username == kits.USER
-    assert check(kit)["signature"].sentence == "fed_admin.json is as the federation's root signed it"
+    assert check(kit)["signature"].sentence == "fed_admin.json matches the signature of the federation's root"
 
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda kit: edit_admin(kit, host="evil.example.org"), "is not as it was signed"),
-        (lambda kit: sign_kit(kit, "mallory"), "is not as it was signed"),
+        (lambda kit: edit_admin(kit, host="evil.example.org"), "does not match its signature"),
+        (lambda kit: sign_kit(kit, "mallory"), "does not match its signature"),
         (lambda kit: sign_kit(kit, leave_out="fed_admin.json"), "has no signature of fed_admin.json"),
         (lambda kit: (kit / "startup" / "signature.json").write_text('{"fed_admin.json": 1}'), "has no signature of"),
-        (lambda kit: (kit / "startup" / "signature.json").write_text('{"fed_admin.json": "ä"}'), "is not as it was"),
+        (lambda kit: (kit / "startup" / "signature.json").write_text('{"fed_admin.json": "ä"}'), "does not match"),
         (lambda kit: (kit / "startup" / "signature.json").write_text("{"), "signature.json is not valid JSON"),
         (lambda kit: (kit / "startup" / "signature.json").write_text(""), "signature.json is empty"),
         (lambda kit: (kit / "startup" / "rootCA.pem").unlink(), "rootCA.pem is missing"),
@@ -230,7 +230,7 @@ def test_a_changed_file_cannot_choose_the_root_that_judges_it(kit: Path) -> None
     content = (kit / "startup" / "fed_admin.json").read_bytes()
     signatures["fed_admin.json"] = base64.b64encode(sign(mallory.key, content)).decode()
     (kit / "startup" / "signature.json").write_text(json.dumps(signatures))
-    with pytest.raises(ConfigError, match="is not as it was signed"):
+    with pytest.raises(ConfigError, match="does not match its signature"):
         StartupKit.load(kit)
 
 

@@ -66,7 +66,7 @@ def test_an_interrupt_leaves_at_once(said: list[str]) -> None:
     never = threading.Event()
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     began = time.monotonic()
-    with pytest.raises(UsageError, match="stopped waiting; restarting may still be under way"):
+    with pytest.raises(UsageError, match="stopped waiting; restarting may still be in progress"):
         run_with_progress("restarting", never.wait)
     assert time.monotonic() - began < 5
     never.set()

@@ -68,10 +68,12 @@ def test_what_is_open_is_not_opened_again(manager: SessionManager, kit: Path) ->
 def test_a_name_of_another_session_is_refused_and_nothing_changes(manager: SessionManager, kit: Path) -> None:
     manager.open(kit, "hospital")
     before = dict(manager.sessions)
-    with pytest.raises(InvalidArgumentError, match=r"'hospital' is the session of ada@example.org .* close it first"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"the name 'hospital' is taken by the session of ada@example.org .* close it first"
+    ):
         manager.open(kit, "hospital", study="heart")
     for bad in ("", "two words", "-x", "a\x1b[1m", "x" * 200):
-        with pytest.raises(InvalidArgumentError, match="cannot be the name of a session"):
+        with pytest.raises(InvalidArgumentError, match="invalid session name"):
             manager.open(kit, bad)
     assert manager.sessions == before
 
@@ -90,7 +92,7 @@ def test_after_closing_the_current_one_none_is(manager: SessionManager, kit: Pat
     assert second.session.closed
     assert manager.current == ""
     assert manager.current_session is None
-    with pytest.raises(InvalidArgumentError, match="no session is current; there are ada@"):
+    with pytest.raises(InvalidArgumentError, match="no current session; open sessions: ada@"):
         manager.close()
     manager.use(first.name)
     assert manager.close(first.name) is first
@@ -158,7 +160,7 @@ def test_a_session_that_only_reads_sends_nothing_that_changes(
             lambda s: s.submit_job(str(job)),
             lambda s: asyncio.run(s.aio.abort_job("76b8")),
         ):
-            with pytest.raises(ReadOnlySession, match="this session only reads: set its read_only to False"):
+            with pytest.raises(ReadOnlySession, match="this session is read-only: set its read_only to False"):
                 change(session)
         assert "only reads" in str(session.do_command("abort_job 76b8")["details"])
         session.list_jobs()
@@ -247,5 +249,5 @@ def test_a_kit_is_named_by_its_path_or_its_folder(tmp_path: Path, monkeypatch: p
     assert resolve_kit("kits/ada@example.org", []) == Path("kits/ada@example.org")
     assert resolve_kit("nobody", found) == Path("nobody")
     other = kits.write_kit(tmp_path / "more" / "ada@example.org")
-    with pytest.raises(ConfigError, match=r"2 startup kits called 'ada'.*Give the folder"):
+    with pytest.raises(ConfigError, match=r"2 startup kits called 'ada'.*Pass the folder"):
         resolve_kit("ada", [*found, other])

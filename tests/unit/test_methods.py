@@ -64,15 +64,27 @@ def outcome(session: Any, method: str, arguments: tuple[Any, ...]) -> tuple[str,
         return "error", type(error).__name__
 
 
+def is_caught_as(session: Any, method: str, arguments: tuple[Any, ...], name: str) -> bool:
+    """Whether an ``except`` clause written for nvflare's exception catches ours."""
+    try:
+        getattr(session, method)(*arguments)
+    except Exception as error:
+        return name in {kind.__name__ for kind in type(error).__mro__}
+    return False
+
+
 def both(answer: dict[str, Any], method: str, *arguments: Any) -> tuple[OurSession, tuple[str, Any]]:
     """Call a method of both sessions: they must have sent and made of the answer the same."""
     api = TheirApi(answer)
     theirs = object.__new__(flare_api.Session)
     theirs.api = api
     ours = OurSession(answer)
-    mine = outcome(ours, method, arguments)
-    assert mine == outcome(theirs, method, arguments)
+    mine, other = outcome(ours, method, arguments), outcome(theirs, method, arguments)
     assert ours.sent == api.sent
+    if other[0] == "error":
+        assert is_caught_as(OurSession(answer), method, arguments, other[1])
+    else:
+        assert mine == other
     return ours, mine
 
 

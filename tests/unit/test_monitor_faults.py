@@ -365,7 +365,7 @@ def test_a_mistake_of_the_monitor_is_logged_and_it_goes_on(
     monkeypatch.setattr(monitor_module, "INTERNAL_ERROR_DELAY_S", 0.01)
     watch = make(session).watch("job")
     assert watch.wait_for_first_update(PATIENCE)
-    assert "a mistake in the monitor; it goes on" in caplog.text
+    assert "an error in the monitor; it continues" in caplog.text
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), SystemExit(2)])
@@ -492,7 +492,7 @@ def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monke
     monkeypatch.setattr(session, "download_job_result", download)
     watch = make(session).watch("job")
     assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
-    assert "did not come within" in watch.snapshot.freshness_of("metrics").missing_reason
+    assert "did not arrive within" in watch.snapshot.freshness_of("metrics").missing_reason
     release.set()
 
 

@@ -159,7 +159,7 @@ def many(count: int, **words: str) -> JobSnapshot:
         ),
         (
             running(running_seen_at=T + 60, absent_seen_at=T + 130),
-            f"{HEAD}  the server does not run it any more (was it restarted?), so it will not end by itself  "
+            f"{HEAD}  the server no longer runs it (was it restarted?), so it will not end by itself  "
             f"{ROUND}  {METRIC}  {DOING}",
         ),
         (
@@ -241,7 +241,7 @@ def test_the_summary_says_which_round_a_value_is_of_when_they_differ() -> None:
         metrics=(Series("loss", "", (Point(3, 0.5),)), Series("loss", "東京", (Point(5, 0.25),))),
         key_metric=None,
         best=None,
-        freshness=(Freshness("metrics", None, "the job keeps no record of metrics", T),),
+        freshness=(Freshness("metrics", None, "the job does not record metrics", T),),
     )
     assert summarize(snapshot, T).splitlines() == [
         "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
@@ -268,7 +268,7 @@ def test_the_summary_of_a_job_that_failed() -> None:
         "hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION after 3:30",
         "hospital-a failed in round 1: ValueError: x",
         "Next: mend client.py and submit again.",
-        "hospital-b could not take the job: No space left on device",
+        "hospital-b did not accept the job: No space left on device",
         "1 round",
         "metrics not known (none kept)",
     ]

@@ -152,7 +152,7 @@ def meta_is_a_folder(job: Path) -> Path:
 
 
 NOT_JOBS: dict[str, tuple[Callable[[Path], Path], str, str]] = {
-    "missing": (lambda job: job.parent / "nowhere", "nowhere", "does not exist: give the path of a job folder"),
+    "missing": (lambda job: job.parent / "nowhere", "nowhere", "does not exist: pass the path of a job folder"),
     "a file": (lambda job: job / "meta.json", "meta.json", "is not a folder"),
     "empty name": (lambda job: job / "\0", "", "does not exist"),
     "no meta": (no_meta, "my-job", "is not a job: it has no meta.json"),

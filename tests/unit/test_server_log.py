@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job.model import KeyMetric, Point, Round, SiteTask
 from flare_widgets.monitoring.job.updates import MetricValue, Update, Workflow
-from flare_widgets.monitoring.logs.facts import MAX_RECORD_CHARS, ServerLogParser
+from flare_widgets.monitoring.logs.facts import ServerLogParser
 from flare_widgets.monitoring.logs.files import (
     find_round_metrics_path,
     read_config,
     read_metrics_summary,
     read_round_metrics,
 )
+from flare_widgets.monitoring.logs.records import MAX_LINE_CHARS
 
 RECORDINGS = Path(__file__).parent / "recordings_live"
 NAMES = sorted(path.name.partition(".")[0] for path in RECORDINGS.glob("*.log.json"))
@@ -158,20 +159,11 @@ def test_a_job_without_rounds() -> None:
 def test_wherever_it_is_cut_the_facts_are_the_same(name: str, data: st.DataObject) -> None:
     whole = text(name)
     cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=12))
-    log, told, found, taken = ServerLogParser(workflow=config(name)), config(name), [], ""
+    log, told, found, begin = ServerLogParser(workflow=config(name)), config(name), [], 0
     for cut in sorted([*cuts, len(whole)]):
-        # As a source does: what comes after the bytes that were taken.
-        found += log.feed(whole[len(taken) : cut])
-        taken = whole.encode()[: log.offset].decode()
+        found += log.feed(whole[begin:cut])
+        begin = cut
     assert [*([told] if told else []), *found] == facts_of(name)
-    assert log.offset == len(whole.encode())
-
-
-def test_the_offset_counts_bytes() -> None:
-    log = ServerLogParser()
-    record = json.dumps({"message": "Zürich 東京"}, ensure_ascii=False) + "\n"
-    assert log.feed(record + '{"mess') == []
-    assert log.offset == len(record.encode())
 
 
 def test_times_are_moved_to_our_clock() -> None:
@@ -231,7 +223,7 @@ HOSTILE = [
     '{"message": "Round 1 global metrics: {[]: 1}"}',
     '{"message": "Round 1 global metrics: ' + "{" * 5000 + '}"}',
     "[" * 100_000,
-    "x" * (MAX_RECORD_CHARS + 1),
+    "x" * (MAX_LINE_CHARS + 1),
     '{"message": "\\ud800", "fl_ctx": "[peer=, peer_rc=, task_id=]"}',
 ]
 
@@ -247,7 +239,7 @@ def test_hostile_lines_are_passed_over(hostile: str) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        "\n" * MAX_RECORD_CHARS,
+        "\n" * MAX_LINE_CHARS,
         "peer=a, peer_rc=b, " * 50_000,
         "starting workflow " * 50_000,
         "validation metric " * 50_000,

@@ -141,6 +141,7 @@ def test_secrets_are_never_shown(
             with pytest.raises(FlareError) as caught:
                 use("j")
             shown.append(repr(caught.value) + str(caught.value.__cause__) + str(caught.value.__context__))
+        session.unset_timeout()
         break_off(session, server)
         session.list_jobs()
     shown += [r.getMessage() + str(r.args) + str(r.exc_info) for r in caplog.records if r.name != "websockets.server"]

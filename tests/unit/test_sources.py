@@ -13,6 +13,7 @@ from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job import meta as job_meta
 from flare_widgets.monitoring.job.model import KeyMetric, Round, SiteActivity
 from flare_widgets.monitoring.job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence
+from flare_widgets.monitoring.logs.tail import OVERLAP_CHARS
 from flare_widgets.monitoring.polling import polls
 from flare_widgets.monitoring.polling.polls import Answer, ServerClock, ServerLogTail
 
@@ -133,7 +134,7 @@ def test_each_byte_of_a_log_of_100_mb_is_read_once(session: ScriptedSession, fil
     assert seen == list(range(number))
     assert len(files.files) > 5  # it was rotated
     # Beside the log: the end of a record each time, by which the file is known again.
-    assert written <= files.sent <= written + polls._OVERLAP_CHARS * len(session.sent)
+    assert written <= files.sent <= written + OVERLAP_CHARS * len(session.sent)
 
 
 def test_a_log_that_was_rotated_before_one_looked(session: ScriptedSession, files: Files) -> None:
@@ -155,6 +156,29 @@ def test_files_that_came_and_went_while_one_did_not_look(session: ScriptedSessio
     assert rounds_of(run(source.poll(ServerClock()), session)) == [1, 2, 3, 4]
     files.write(record("Round 5 started."))
     assert rounds_of(run(source.poll(ServerClock()), session)) == [5]
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["at first", "later"])
+def test_log_tail_broken_between_files_loses_nothing(session: ScriptedSession, files: Files, begun: bool) -> None:
+    source, shell, found = ServerLogTail("job"), session.answers["tail"], []
+    files.write(record("Round 0 started."))
+    if begun:
+        found += rounds_of(run(source.poll(ServerClock()), session))
+    for number in range(1, 4):
+        files.write(record(f"Round {number} started."))
+        files.rotate()
+    files.write(record("Round 4 started."))
+    for good in range(6):  # each poll breaks one answer later
+        left = iter(range(good))
+
+        def broken(words: Any, left: Any = left) -> Any:
+            if next(left, None) is None:
+                raise NoConnection("the line is down")
+            return shell(words)
+
+        session.answers["tail"] = broken
+        found += rounds_of(run(source.poll(ServerClock()), session))
+    assert found == [0, 1, 2, 3, 4]
 
 
 def test_a_log_that_was_cut_off_is_read_anew(session: ScriptedSession, files: Files) -> None:
@@ -199,7 +223,7 @@ def test_who_may_not_read_files_is_given_the_whole_log(session: ScriptedSession,
     assert rounds_of(run(source.poll(ServerClock()), session)) == [1]
     assert rounds_of(run(source.poll(ServerClock()), session)) == []
     # Only its end is sent: what is known of it already is passed over.
-    cut = f"{polls._TRUNCATION_MARKER} 5242880 bytes ...\nhalf a record\n"
+    cut = "... output truncated to last 5242880 bytes ...\nhalf a record\n"
     text[0] = cut + record("Round 1 started.", 1, **wide) + record("Round 2 started.", 2, **wide)
     assert rounds_of(run(source.poll(ServerClock()), session)) == [2]
     # Between what was read and that end something is missing: nothing is said to be of the round before.

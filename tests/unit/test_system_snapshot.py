@@ -64,7 +64,7 @@ def test_a_site_that_vanishes_is_not_forgotten() -> None:
     assert gone is not None
     assert not gone.connected
     assert gone.last_seen == T - 3
-    assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is not connected any more"]
+    assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is no longer connected"]
 
 
 def test_what_sites_run_is_taken_by_name() -> None:
@@ -155,7 +155,7 @@ def test_the_sentence_counts() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("j1",))])
     assert (
         summarize_system(snapshot, T)
-        == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problem"
+        == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problems"
     )
     assert summarize_system(snapshot, T + 60).endswith("2 problems")
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from scripted_session import ScriptedSession
+from waiting import wait_until
 
 from flare_widgets.api import SessionState
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
-from flare_widgets.monitoring import Monitor
+from flare_widgets.monitoring import Monitor, WatchState
 from flare_widgets.monitoring.system import watch as system_watch
+from flare_widgets.monitoring.system.snapshot import SystemSnapshot
 from flare_widgets.monitoring.system.watch import SystemWatch
 
 
@@ -177,6 +179,7 @@ def test_a_closed_session_ends_it(session: Scripted, watch: SystemWatch) -> None
     watch.resume()
     assert ended.wait(10)
     assert watch.snapshot.trouble == "the session was closed"
+    assert watch.state is WatchState.FAILED
     count = len(session.sent)
     watch.resume()
     watch.request_details()
@@ -192,7 +195,7 @@ def test_stopping_cancels_what_is_under_way_and_tells(session: Scripted, watch: 
     assert session.wait_for(lambda: len(session.sent) == 1)
     watch.stop()
     assert ended.wait(10)
-    assert never.cancelled()
+    wait_until(never.cancelled, 10)
 
 
 def test_answers_that_are_nonsense_hurt_nothing(session: Scripted, watch: SystemWatch) -> None:
@@ -204,8 +207,8 @@ def test_answers_that_are_nonsense_hurt_nothing(session: Scripted, watch: System
 
 
 def test_an_answer_from_elsewhere_is_taken_at_once(session: Scripted, watch: SystemWatch) -> None:
-    heard = []
+    heard: list[SystemSnapshot] = []
     watch.subscribe(heard.append)
     watch.update(session._status(["check_status", "server"]))
     assert [s.name for s in watch.snapshot.sites] == ["site-1", "site-2"]
-    assert heard == [watch.snapshot]
+    wait_until(lambda: heard == [watch.snapshot], 10)

@@ -97,8 +97,8 @@ def test_the_system_in_words() -> None:
 
 def test_an_empty_system_says_so() -> None:
     text = repr(SystemStatus(_session(role="", organization=""), SystemInfo(ServerInfo("stopped", None), [], []), 0))
-    assert "sites   none is connected" in text
-    assert "jobs    none is running" in text
+    assert "sites   none connected" in text
+    assert "jobs    none running" in text
 
 
 def test_the_status_is_the_answer_itself() -> None:

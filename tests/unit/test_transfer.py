@@ -296,7 +296,7 @@ def test_a_stopped_download_is_over_at_once_and_leaves_nothing_behind(tmp_path: 
 
 
 def test_a_server_that_never_says_what_became_of_it(job: Path, kit: StartupKit) -> None:
-    with pytest.raises(InternalError, match="did not say what became of it"):
+    with pytest.raises(InternalError, match="did not report the result"):
         upload.upload_folder(FakeLink(lambda request: OK), kit, job, "command", None)
 
 
@@ -538,7 +538,7 @@ def broken(tmp_path: Path, error: Exception, at: int = 40) -> Server:
     def again() -> Any:
         raise error
 
-    with pytest.raises(type(error), match=r"\. What has arrived is kept: download it again") as caught:
+    with pytest.raises(type(error), match=r"\. The received part is kept: download again") as caught:
         download.download_files(server.link, server.offer, "job-1", tmp_path, None, again)
     assert type(caught.value) is type(error)
     assert [p.name for p in tmp_path.iterdir()] == [".job-1.partial"]

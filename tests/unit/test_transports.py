@@ -60,7 +60,7 @@ def test_nobody_listens(scheme: str, open_at: Callable[..., Any]) -> None:
     error = open_at(port.number, scheme=scheme)
     port.release()
     assert type(error) is NoConnection
-    assert f"nobody answers at 127.0.0.1:{port.number} (connection refused)" in str(error)
+    assert f"nothing answers at 127.0.0.1:{port.number} (connection refused)" in str(error)
 
 
 @BOTH

@@ -57,7 +57,7 @@ def test_a_wish_is_done_and_shown() -> None:
         ("site-1", "running", "runs"),
     ]
     assert view.sentence == "clinics: 2 run"
-    assert action(view, "back", "site-1")["reason"] == "nothing was done to it"
+    assert action(view, "back", "site-1")["reason"] == "it is running normally"
     act(view, "back", "site-1")  # grey
     act(view, "pause", "site-9")  # nobody
     act(view, "explode", "site-1")
@@ -66,7 +66,7 @@ def test_a_wish_is_done_and_shown() -> None:
     assert board.done == [("pause", "site-1")]
     assert view.sentence == "clinics: site-1 stands still, 1 runs"
     wait_until(lambda: action(view, "pause", "site-1")["state"] == "done")
-    assert action(view, "pause", "site-1")["reason"] == "it is paused already"
+    assert action(view, "pause", "site-1")["reason"] == "it is already paused"
     assert action(view, "back", "site-1")["reason"] == ""
     view.make_static()
 
@@ -103,10 +103,10 @@ def test_a_federation_that_has_ended_leaves_what_was_seen_last() -> None:
     assert "site-1 was killed" in repr(view) or "was killed" in shown.stdout
     board.states.clear()
     view._handle_message({"kind": "look"})
-    wait_until(lambda: view.sentence == "clinics: has ended")
+    wait_until(lambda: view.sentence == "clinics: ended")
     html = view._mimebundle()["text/html"]
     assert "was killed" in html
-    assert "As it was last seen." in html
+    assert "The last known state." in html
     assert all(row["actions"] == [] for row in view.rows)
 
 
@@ -125,13 +125,13 @@ def test_one_sentence() -> None:
     assert describe("x", board.rows()) == "x: 3 run"
     board.inject("slow", "a")
     board.inject("kill", "server")
-    assert describe("x", board.rows()) == "x: server was killed, a runs for a fifth of the time, 1 runs"
-    assert describe("x", []) == "x: has ended"
+    assert describe("x", board.rows()) == "x: server killed, a throttled to 20 %, 1 running"
+    assert describe("x", []) == "x: ended"
 
 
 def test_every_fault_makes_sense_in_some_state_and_back_undoes_each() -> None:
     states = [ProcessState("a", state, 1, 0.0, 1) for state in ("running", "paused", "slow", "killed", "down")]
-    assert [disabled_reasons(state)["back"] for state in states] == ["nothing was done to it", "", "", "", ""]
+    assert [disabled_reasons(state)["back"] for state in states] == ["it is running normally", "", "", "", ""]
     for what in ("kill", "pause", "slow"):
         assert disabled_reasons(states[0])[what] == ""
         assert disabled_reasons(states[3])[what] != "" != disabled_reasons(states[4])[what]

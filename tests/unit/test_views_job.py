@@ -189,9 +189,9 @@ def test_the_last_news_do_not_wait_their_turn(replaced):
 def test_the_end_of_the_watch_replaces_the_view_too(replaced):
     watch = FakeWatch()
     JobView(watch)
-    watch.learn(replace(RUNNING, trouble="the session was closed. Nobody watches this job any more"), done=True)
+    watch.learn(replace(RUNNING, trouble="the session was closed. Monitoring stopped"), done=True)
     (static,) = replaced
-    assert "Nobody watches this job any more" in static["text/html"]
+    assert "Monitoring stopped" in static["text/html"]
     assert "RUNNING" in static["text/plain"]
 
 

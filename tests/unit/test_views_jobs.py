@@ -148,7 +148,7 @@ def test_trouble_is_a_trait():
 
 def test_who_may_not_is_told_before():
     view = JobsView(FakeMonitor(RUNNING, ENDED, role="member"))
-    assert "your role member may not abort jobs" in state(view, "abort")["reason"]
+    assert "your role (member) may not abort jobs" in state(view, "abort")["reason"]
     lead = JobsView(FakeMonitor(RUNNING, ENDED, role="lead"))
     assert state(lead, "abort")["reason"] == ""
     rows = lead._row_sync.rows

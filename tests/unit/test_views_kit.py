@@ -55,7 +55,7 @@ def html_words(report: KitReport) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
-@pytest.mark.parametrize("report", [REPORT, KitReport("kits/me", (Finding("login", "ok", "you are let in"),))])
+@pytest.mark.parametrize("report", [REPORT, KitReport("kits/me", (Finding("login", "ok", "logged in"),))])
 def test_both_forms_tell_the_same(report: KitReport) -> None:
     text, words = " ".join(repr(PrettyKitReport.of(report)).split()), html_words(report)
     for finding in report.findings:
@@ -69,19 +69,19 @@ def test_both_forms_tell_the_same(report: KitReport) -> None:
 @pytest.mark.parametrize(
     ("outcomes", "tone", "verdict", "steps"),
     [
-        ({"chain": "ok", "login": "ok"}, "ok", "no problem", [("Log in:", "%flare connect 'my kit'")]),
+        ({"chain": "ok", "login": "ok"}, "ok", "no problems", [("Log in:", "%flare connect 'my kit'")]),
         (
             {"chain": "ok", "login": "skipped"},
             "ok",
-            "no problem",
-            [("The way to the server is not checked yet:", "%flare check 'my kit'")],
+            "no problems",
+            [("Check the connection to the server:", "%flare check 'my kit'")],
         ),
         (
             {"role": "warning", "clock": "warning", "login": "ok"},
             "warning",
             "2 warnings",
             [
-                ("See to the role and clock when you can: it works as it is.", ""),
+                ("Warning: role and clock. Fix them when convenient; the kit works as is.", ""),
                 ("Log in:", "%flare connect 'my kit'"),
             ],
         ),
@@ -90,7 +90,7 @@ def test_both_forms_tell_the_same(report: KitReport) -> None:
             "failed",
             "2 problems",
             [
-                ("Solve the problem with the dates first: others may come of it.", ""),
+                ("Fix the problem with the dates first; it may cause the others.", ""),
                 ("Then check again:", "%flare check 'my kit'"),
             ],
         ),

@@ -259,12 +259,12 @@ class TestWhatIsSaid:
 
     def test_who_may_not_submit_sees_why(self, hello):
         form = SubmitForm(World(role="member"), hello)
-        assert submit(form)["reason"] == "with FLARE's default policy, your role member may not submit jobs"
+        assert submit(form)["reason"] == "your role (member) may not submit jobs under FLARE's default policy"
 
     def test_a_session_that_only_reads(self, world, hello):
         world.read_only = True
         form = SubmitForm(world, hello)
-        assert submit(form)["reason"] == "this session only reads (read_only is on)"
+        assert submit(form)["reason"] == "read-only session (read_only is on)"
         say(form, "act", action="submit")
         assert (submit(form)["state"], world.sent) == ("ready", [])
         world.read_only = False

@@ -174,10 +174,10 @@ class TestOffers:
 
     def test_who_may_not_sees_why(self):
         desk = Desk(World("site-1", role="member"), "server", "site-1")
-        default = "with FLARE's default policy, your role member may not"
-        assert desk.one("restart server")["reason"] == f"{default} restart sites"
-        assert desk.one("stop site-1")["reason"] == f"{default} shut down sites"
-        assert desk.one("disable site-1")["reason"] == f"{default} disable sites"
+        refusal = "your role (member) may not {} sites under FLARE's default policy"
+        assert desk.one("restart server")["reason"] == refusal.format("restart")
+        assert desk.one("stop site-1")["reason"] == refusal.format("shut down")
+        assert desk.one("disable site-1")["reason"] == refusal.format("disable")
 
     def test_a_session_that_only_reads_greys_all_as_long_as_it_does(self):
         world = World("site-1", "site-2")
@@ -185,7 +185,7 @@ class TestOffers:
         desk = Desk(world, "server", "site-1", "site-2")
         world.read_only = True
         reasons = [a["reason"] for actions in desk.actions.to_json().values() for a in actions]
-        assert reasons == ["this session only reads (read_only is on)"] * 8
+        assert reasons == ["read-only session (read_only is on)"] * 8
         desk.act("stop server", typed="fl.example.org")
         desk.act("enable site-2")
         assert not desk.actions.is_busy

@@ -79,8 +79,8 @@ def test_nobody_listens(kit: Path) -> None:
     error, took = refused(kit, port, SOON)
     assert type(error) is NoConnection
     assert isinstance(error, ConnectionError)
-    assert f"nobody answers at 127.0.0.1:{port} (connection refused)" in str(error)
-    assert "Is the FL server running?" in str(error)
+    assert f"nothing answers at 127.0.0.1:{port} (connection refused)" in str(error)
+    assert "Check that the FL server is running" in str(error)
     assert SOON * 0.8 <= took < SOON + 2  # it may be about to start: it is tried until the time is over
 
 
@@ -141,7 +141,7 @@ def test_a_name_that_is_unknown_or_impossible(kit: Path, host: str, monkeypatch:
 def test_an_address_of_the_sixth_version(kit: Path) -> None:
     error, _ = refused(kit, free_port(), SOON, host="::1")
     assert isinstance(error, NoConnection)
-    assert "nobody answers at" in str(error)
+    assert "nothing answers at" in str(error)
 
 
 def test_a_name_server_that_hangs(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ def test_a_websocket_that_does_not_speak_flare(kit: Path, message: bytes | str) 
     with websocket(saying(message), tls(kits.server())) as port:
         error, took = refused(kit, port)
     assert type(error) is ProtocolError
-    assert f"127.0.0.1:{port} does not speak FLARE as we know it" in str(error)
+    assert f"127.0.0.1:{port} does not speak a known version of FLARE's protocol" in str(error)
     assert took < 4
 
 

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ...errors import InvalidArgumentError, InvalidArgumentType, error_context
 from ...kit import StartupKit
 from ...wire import hci, loop
 from ...wire.session_state import SessionState, SessionStatus
@@ -132,9 +133,9 @@ class SessionCore(abc.ABC):
             Seconds, more than 0.
         """
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"timeout must be a number but got {type(value).__name__}")
+            raise InvalidArgumentType(f"timeout must be a number but got {type(value).__name__}")
         if value <= 0:
-            raise ValueError(f"timeout must be > 0 but got {value}")
+            raise InvalidArgumentError(f"timeout must be > 0 but got {value}")
         self._sender.timeout = float(value)
 
     def unset_timeout(self) -> None:
@@ -156,9 +157,10 @@ class SessionCore(abc.ABC):
             See the exceptions themselves.
         """
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
-            raise ValueError(f"timeout must be a number > 0 but got {timeout!r}")
+            raise InvalidArgumentError(f"timeout must be a number > 0 but got {timeout!r}")
         self._sender.check_process()
-        loop.run(self._connection.open(timeout))
+        with error_context(address=self.kit.address):
+            loop.run(self._connection.open(timeout))
 
     @transfer_method
     def close(self) -> None:

@@ -48,7 +48,7 @@ class JobMethods(SessionCore, Generic[J]):
             No job, or more than one, has an id with this prefix.
         """
         if not isinstance(job_id, str) or not job_id:
-            raise JobNotFound(f"give the id of a job, or its beginning, not {job_id!r}")
+            raise JobNotFound(f"pass the id of a job, or the beginning of the id, not {job_id!r}")
         if len(job_id) >= _JOB_ID_LENGTH:
             return self._create_job_handle(job_id)
         listed = await self._run_command(commands.list_jobs(id_prefix=job_id))
@@ -280,8 +280,11 @@ def _download(
     progress: ProgressCallback | None,
 ) -> str:
     """Request files and download them into a new folder, `name` in `parent_folder`."""
-    offer = request_offer(sender, command)
-    return str(download.download_files(*offer, name, parent_folder, progress, lambda: request_offer(sender, command)))
+    with command.error_context(sender.kit.address):
+        offer = request_offer(sender, command)
+        return str(
+            download.download_files(*offer, name, parent_folder, progress, lambda: request_offer(sender, command))
+        )
 
 
 def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -291,12 +294,14 @@ def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     """
     found = [entry for entry in jobs if str(entry.get("job_id") or "").startswith(prefix)]
     if not found:
-        raise JobNotFound(f"no job of this study has an id that begins with '{prefix}': list the jobs to see their ids")
+        raise JobNotFound(
+            f"no job of this study has an id that begins with '{prefix}'", next_step="List the jobs to see their ids"
+        )
     if len(found) > 1:
         ids = sorted(str(entry["job_id"]) for entry in found)
         more = ", ..." if len(ids) > _MAX_NAMES_SHOWN else ""
         raise JobNotFound(
-            f"{len(ids)} jobs have an id that begins with '{prefix}': {', '.join(ids[:_MAX_NAMES_SHOWN])}{more}. "
-            "Give more of it"
+            f"{len(ids)} jobs have an id that begins with '{prefix}': {', '.join(ids[:_MAX_NAMES_SHOWN])}{more}",
+            next_step="Pass more of it",
         )
     return found[0]

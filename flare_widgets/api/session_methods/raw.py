@@ -113,7 +113,7 @@ class RawMethods(SessionCore):
             command = _DOWNLOAD_COMMANDS[verb](arguments[0])
             name = arguments[-1]
             if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
-                return _error_result(APIStatus.ERROR_SYNTAX, f"{name!r} cannot be the name of the new folder")
+                return _error_result(APIStatus.ERROR_SYNTAX, f"{name!r} is not a valid name for the new folder")
             link, reply = self._sender.request(command)
             if not reply.meta.get("files"):
                 return _reply_to_dict(verb, reply)

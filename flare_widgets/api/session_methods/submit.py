@@ -75,14 +75,15 @@ class SubmitMethods(SessionCore):
             The message says how to find out.
         """
         if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
-            raise InvalidJobDefinition("give the path of a job folder")
+            raise InvalidJobDefinition("pass the path of a job folder")
         folder = Path(job_definition_path).expanduser()
         if not folder.is_absolute() and not folder.exists() and (self.kit.upload_dir / folder).is_dir():
             folder = self.kit.upload_dir / folder
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
         pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
-        return command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
+        with command.error_context(self.kit.address):
+            return command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
 
 
 def submit_folder(
@@ -152,7 +153,7 @@ def _submit_once(
             # There is no job, so it may be sent again, with or without a token.
             if attempt == _MAX_UPLOADS:
                 raise
-            log.warning("the upload of a job broke (%s): it begins again", e)
+            log.warning("the upload of a job was interrupted (%s): restarting it", e)
             link = sender.open_connection(_RECONNECT_TIMEOUT_S)
             continue
         except NoConnection as e:
@@ -168,7 +169,7 @@ def _submit_once(
             continue
         if not safe or attempt == _MAX_UPLOADS:
             break
-        log.warning("the answer to a submission was lost (%s): finding out what became of it", trouble)
+        log.warning("the answer to a submission was lost (%s): checking whether the job was submitted", trouble)
         try:
             found = _find_submitted_job(sender, token if ours else None)
             link = sender.open_connection(_RECONNECT_TIMEOUT_S)
@@ -178,12 +179,14 @@ def _submit_once(
         if found is not None:
             log.info("the submission had reached the server: job %s", found)
             return hci.CommandReply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
+    assert trouble is not None
     find_out = (
-        f"list_jobs(submit_token='{token}') has the job if so; or submit the same folder again with that "
+        f"Look for it with list_jobs(submit_token='{token}'), or submit the same folder again with that "
         "submit_token: the server takes it once"
     )
     raise OutcomeUnknown(
-        f"{trouble}. Whether the job was submitted is not known. {find_out if safe else commands.FIND_JOB_HINT}"
+        f"{trouble.description}. It is not known if the job was submitted",
+        next_step=find_out if safe else commands.FIND_JOB_HINT,
     )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
 from .. import commands
 from ..dual import dual_method
-from ..models import MonitorReturnCode, is_terminal
+from ..job_status import has_ended
+from ..models import MonitorReturnCode
 from .core import SessionCore
 
 log = logging.getLogger("flare_widgets.api")
@@ -103,7 +104,7 @@ class WaitMethods(SessionCore):
     ) -> dict[str, Any]:
         code, meta = await self._poll_until_end(job_id, timeout, poll_interval, on_poll)
         if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
+            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
         return meta
 
     async def _poll_until_end(
@@ -121,7 +122,7 @@ class WaitMethods(SessionCore):
                 return MonitorReturnCode.TIMEOUT, None
             if on_poll is not None and not await on_poll(meta):
                 return MonitorReturnCode.ENDED_BY_CB, None
-            if is_terminal(read_status(meta)):
+            if has_ended(read_status(meta)):
                 return MonitorReturnCode.JOB_FINISHED, meta
             await self._sleep(poll_interval)
 
@@ -141,7 +142,7 @@ def read_status(meta: dict[str, Any]) -> str:
     """Return the status in a job's meta; InternalError if there is none."""
     status = meta.get("status")
     if not isinstance(status, str) or not status:
-        raise InternalError(f"the server did not say the status of job {meta.get('job_id')}")
+        raise InternalError(f"the server did not return the status of job {meta.get('job_id')}")
     return status
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from ...api.job_status import JobStatus
 from ...formatting.text import SHORT_ID, format_age, format_duration, format_number, join_names, sanitize
 from .model import Freshness
 from .state import JobState, MatrixCell
@@ -77,7 +78,7 @@ def missing_notes(snapshot: JobState, now: float) -> list[str]:
 
 def waiting_note(snapshot: JobState, now: float) -> str:
     """Return the job's waiting time and the server's reason; empty if the job is not waiting."""
-    if snapshot.status != "SUBMITTED":
+    if snapshot.status != JobStatus.SUBMITTED:
         return ""
     since = snapshot.submitted_at
     words = "waiting" if since is None else f"waiting for {format_duration(max(0.0, now - since))}"
@@ -96,7 +97,7 @@ def zombie_note(snapshot: JobState) -> str:
     """Return a note on a job that the server lists as RUNNING but does not run; empty for any other job."""
     if not snapshot.is_zombie:
         return ""
-    return "the server does not run it any more (was it restarted?), so it will not end by itself"
+    return "the server no longer runs it (was it restarted?), so it will not end by itself"
 
 
 def _status_text(snapshot: JobState, now: float) -> str:

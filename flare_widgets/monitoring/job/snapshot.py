@@ -7,6 +7,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import InvalidArgumentError
 from .deserialize import deserialize
 from .format import describe
 from .state import SCHEMA, JobState
@@ -31,13 +32,13 @@ class JobSnapshot(JobState):
 
         Raises
         ------
-        ValueError
+        InvalidArgumentError
             The data was written by a version whose fields have another meaning, or is not a snapshot.
         """
         if not isinstance(data, dict):
-            raise ValueError(f"a snapshot is a map, not {type(data).__name__}")
+            raise InvalidArgumentError(f"a snapshot is a map, not {type(data).__name__}")
         if data.get("schema") != SCHEMA:
-            raise ValueError(f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA}")
+            raise InvalidArgumentError(f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA}")
         return typing.cast(JobSnapshot, deserialize(cls, data))
 
     def __str__(self) -> str:

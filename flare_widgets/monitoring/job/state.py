@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from ...api.models import is_terminal
+from ...api.job_status import JobStatus, has_ended
 from ..diagnosis import Failure
 from .model import (
     BestRound,
@@ -157,22 +157,22 @@ class JobState:
     @property
     def ended(self) -> bool:
         """True if the job has reached a final status."""
-        return is_terminal(self.status)
+        return has_ended(self.status)
 
     @property
     def submitted_at(self) -> float | None:
         """The time when the job was submitted."""
-        return self._time_of(lambda s: s == "SUBMITTED")
+        return self._time_of(lambda s: s == JobStatus.SUBMITTED)
 
     @property
     def started_at(self) -> float | None:
         """The time when the job began to run."""
-        return self._time_of(lambda s: s == "RUNNING")
+        return self._time_of(lambda s: s == JobStatus.RUNNING)
 
     @property
     def ended_at(self) -> float | None:
         """The time when the job ended."""
-        return self._time_of(is_terminal)
+        return self._time_of(has_ended)
 
     def elapsed(self, now: float) -> float | None:
         """Return the seconds the job has been running at the time `now`; its duration once it has ended.
@@ -199,7 +199,7 @@ class JobState:
 
         That happens when the server was killed and restarted: such a job never ends.
         """
-        if self.status != "RUNNING" or self.absent_seen_at is None:
+        if self.status != JobStatus.RUNNING or self.absent_seen_at is None:
             return False
         # If the first poll falls into the seconds in which a job ends, absence alone proves nothing.
         alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, self.presence_since or 0.0)
@@ -212,7 +212,7 @@ class JobState:
         As of the last poll. Empty if the job is not running.
         """
         asked = self.freshness_of("system").at
-        if asked is None or self.status != "RUNNING":
+        if asked is None or self.status != JobStatus.RUNNING:
             return {}
         here = set(self.participating_sites)
         ages = {a.site: asked - a.last_seen for a in self.activity if a.site in here and a.last_seen is not None}
@@ -228,16 +228,16 @@ class JobState:
 
         A server whose scheduler has died answers as usual, but schedules no job.
         """
-        if self.status != "SUBMITTED" or self.scheduling.attempts or self.submitted_at is None:
+        if self.status != JobStatus.SUBMITTED or self.scheduling.attempts or self.submitted_at is None:
             return False
         return now - self.submitted_at > SCHEDULER_IDLE_AFTER_S
 
     def waiting_reason(self, now: float) -> str:
         """Return the reason why a submitted job has not started at the time `now`; empty if it has."""
-        if self.status != "SUBMITTED":
+        if self.status != JobStatus.SUBMITTED:
             return ""
         if self.is_scheduler_idle(now):
-            return f"the server's scheduler has not looked at it for {now - (self.submitted_at or now):.0f} s"
+            return f"the server's scheduler has not considered it for {now - (self.submitted_at or now):.0f} s"
         return self.scheduling.reason
 
     def freshness_of(self, group: str) -> Freshness:
@@ -325,7 +325,7 @@ class JobState:
         As in the matrix, or ``waiting``, ``deployed`` or ``failed`` as it was deployed, or ``silent``.
         """
         states = {s.name: MatrixCell(s.state) for s in self.sites if s.name != "server" or s.state == "failed"}
-        if self.status == "SUBMITTED":
+        if self.status == JobStatus.SUBMITTED:
             return {site: cell for site, cell in states.items() if cell.state != "waiting"}
         for activity in self.activity:
             if activity.site != "server" and activity.at is not None:

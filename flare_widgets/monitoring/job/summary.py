@@ -39,7 +39,7 @@ def summarize(snapshot: JobState, now: float | None = None) -> str:
     lines += [line for line in (waiting_note(snapshot, now), zombie_note(snapshot)) if line]
     if snapshot.trouble and not snapshot.ended:
         age = snapshot.age(now)
-        lines.append(f"{sanitize(snapshot.trouble)}{'' if age is None else f'; this is as of {format_age(age)} ago'}")
+        lines.append(f"{sanitize(snapshot.trouble)}{'' if age is None else f'; last update {format_age(age)} ago'}")
     lines += _metric_table(snapshot)
     lines += missing_notes(snapshot, now)
     return "\n".join(lines)
@@ -64,7 +64,7 @@ def _failure_lines(snapshot: JobState) -> Iterator[str]:
             yield from (f"  {sanitize(line, _MAX_LOG_LINE_CHARS)}" for line in snapshot.failure.log[-MAX_LOG_LINES:])
     for site in snapshot.sites:
         if site.state == "failed":
-            yield f"{sanitize(site.name, 60)} could not take the job: {sanitize(site.detail) or 'it did not say why'}"
+            yield f"{sanitize(site.name, 60)} did not accept the job: {sanitize(site.detail) or 'it gave no reason'}"
 
 
 def _round_lines(snapshot: JobState) -> Iterator[str]:

@@ -234,7 +234,7 @@ class Watch(BaseWatch[JobSnapshot]):
             go_on = self._callback(self._session, meta)
         except BaseException as e:  # also sys.exit(): `wait` must raise it
             log.warning("the callback of job %s raised", self.job_id, exc_info=True)
-            self._fail(e, f"your callback raised {type(e).__name__}: {e}. This watch has ended; the job goes on")
+            self._fail(e, f"your callback raised {type(e).__name__}: {e}. The watch has ended, the job has not")
             return
         if not go_on:
             self._end(WatchState.ENDED_BY_CALLBACK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ..diagnosis.final_fetch import FinalFetch
 from ..diagnosis.stall_check import StallCheck
 from ..polling import intervals, polls
@@ -76,7 +77,7 @@ class WatchedJob:
     @property
     def is_running_in_detail(self) -> bool:
         """True if the job is running, and any active watch needs more than the status."""
-        return self.snapshot.status == "RUNNING" and self.needs_details
+        return self.snapshot.status == JobStatus.RUNNING and self.needs_details
 
     @property
     def pollers(self) -> list[JobPoller]:

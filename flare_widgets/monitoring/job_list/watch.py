@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...api import commands
-from ...api.models import is_terminal
+from ...api.job_status import JobStatus, has_ended
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, SessionClosed
 from ..callbacks import CallbackPool
@@ -60,7 +60,7 @@ class ListedJob:
     @property
     def ended(self) -> bool:
         """True if the job has reached a final status."""
-        return is_terminal(self.status)
+        return has_ended(self.status)
 
     def to_json(self) -> dict[str, Any]:
         """Return data that :func:`json.dumps` can write; unknown values are left out."""
@@ -90,7 +90,7 @@ class JobsSnapshot:
         """Return the number of jobs in each state: ``running``, ``waiting`` and ``ended``."""
         found = {"running": 0, "waiting": 0, "ended": 0}
         for job in self.jobs:
-            found["ended" if job.ended else "running" if job.status == "RUNNING" else "waiting"] += 1
+            found["ended" if job.ended else "running" if job.status == JobStatus.RUNNING else "waiting"] += 1
         return found
 
 
@@ -139,7 +139,7 @@ def _read_entry(
     lasted = job_meta.parse_duration(entry.get("duration"))
     submitted = job_meta.epoch_seconds(more.get("submit_time")) or job_meta.parse_iso_time(entry.get("submit_time"))
     started = None
-    if status == "RUNNING" and lasted is not None:
+    if status == JobStatus.RUNNING and lasted is not None:
         started = received_at - lasted
         # The server recomputes the run time each time: a start that moved by the latency of an answer is no change.
         if old is not None and old.started_at is not None and abs(old.started_at - started) < _START_TOLERANCE_S:
@@ -152,7 +152,7 @@ def _read_entry(
         status,
         None if submitted is None else submitted - clock_offset,
         started,
-        lasted if is_terminal(status) else None,
+        lasted if has_ended(status) else None,
         submitter_organization=job_meta.text_or_empty(more.get("submitter_org")),
     )
 
@@ -169,7 +169,7 @@ class JobsWatch(BaseWatch[JobsSnapshot]):
     """
 
     def __init__(self, jobs: WatchedJobList, pool: CallbackPool) -> None:
-        super().__init__(jobs.snapshot, pool, jobs.wake, jobs.refresh)
+        super().__init__(jobs.snapshot, pool, jobs.wake, jobs.poller.refresh)
         self._jobs = jobs
 
     @property
@@ -240,7 +240,9 @@ class WatchedJobList:
             if (begun, total) != (job.round, job.total_rounds)
             else job
             for job in self.snapshot.jobs
-            for begun, total in [rounds.get(job.job_id, (None, None)) if job.status == "RUNNING" else (None, None)]
+            for begun, total in [
+                rounds.get(job.job_id, (None, None)) if job.status == JobStatus.RUNNING else (None, None)
+            ]
         )
         if jobs == self.snapshot.jobs:
             return False
@@ -280,7 +282,7 @@ class WatchedJobList:
 
     def _handle_error(self, error: FlareError) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._set_problem(f"{error}. Nobody watches these jobs any more")
+            self._set_problem(f"{error}. Monitoring stopped")
             for watch in self.watches:
                 watch._end(WatchState.FAILED, error)
         else:

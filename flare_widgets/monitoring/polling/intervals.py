@@ -6,6 +6,7 @@ The cost of a poll for the server was measured (FLARE 2.9, loopback): ``get_job_
 
 from __future__ import annotations
 
+from ...api.job_status import JobStatus
 from ..job.snapshot import JobSnapshot
 
 META_COST_S = 0.006
@@ -102,10 +103,10 @@ def _base_interval(snapshot: JobSnapshot, now: float) -> float:
     if not snapshot.status or not snapshot.timeline:
         return FAST_INTERVAL_S
     age = now - snapshot.timeline[-1].at
-    if snapshot.status == "SUBMITTED":
+    if snapshot.status == JobStatus.SUBMITTED:
         # Scheduled within a second, or else not before sites connect: the server tries ever more rarely.
         return FAST_INTERVAL_S if age < 30 else min(_MAX_WAITING_INTERVAL_S, age / 30)
-    if snapshot.status != "RUNNING" or age < 10:
+    if snapshot.status != JobStatus.RUNNING or age < 10:
         return FAST_INTERVAL_S
     if snapshot.is_zombie:
         return _MAX_WAITING_INTERVAL_S

@@ -62,9 +62,7 @@ class PendingPoll(Generic[T]):
         self._on_answer = on_answer
         self._futures: list[concurrent.futures.Future[Any]] = []
         self._arrivals: dict[int, tuple[float, float]] = {}  # the time of each answer, and its latency
-        self._is_over = False
-        self._value: T | None = None
-        self._error: Exception | None = None
+        self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         self.latency_s = 0.0
 
     @property
@@ -75,7 +73,7 @@ class PendingPoll(Generic[T]):
     def start(self) -> None:
         """Send the first commands."""
         self._step(None)
-        if self._is_over:  # it has no commands to send
+        if self._outcome.done():  # it has no commands to send
             self._on_answer()
 
     def advance(self) -> tuple[bool, T | None]:
@@ -91,11 +89,9 @@ class PendingPoll(Generic[T]):
         FlareError
             The error that ended the poll.
         """
-        if not self._is_over and not self.is_waiting:
+        if not self._outcome.done() and not self.is_waiting:
             self._step([self._read_answer(*each) for each in enumerate(self._futures)])
-        if self._error is not None:
-            raise self._error
-        return self._is_over, self._value
+        return (True, self._outcome.result()) if self._outcome.done() else (False, None)
 
     def cancel(self) -> None:
         """Cancel the poll."""
@@ -107,10 +103,10 @@ class PendingPoll(Generic[T]):
         try:
             asked = next(self._poll) if answers is None else self._poll.send(answers)
         except StopIteration as end:
-            self._is_over, self._value = True, end.value
+            self._outcome.set_result(end.value)
             return
         except Exception as e:
-            self._is_over, self._error = True, e
+            self._outcome.set_exception(e)
             return
         began, came = time.monotonic(), dict[int, tuple[float, float]]()
         self._arrivals = came

@@ -26,17 +26,10 @@ class Request(Protocol[T_co]):
     """Request that a poller sends; see :class:`.PendingPoll`."""
 
     @property
-    def latency_s(self) -> float:
-        """Seconds that the slowest command has taken."""
-
-    def start(self) -> None:
-        """Send the request."""
-
-    def advance(self) -> tuple[bool, T_co | None]:
-        """Return whether the answer has come, and the answer."""
-
-    def cancel(self) -> None:
-        """Drop the request."""
+    def latency_s(self) -> float: ...
+    def start(self) -> None: ...
+    def advance(self) -> tuple[bool, T_co | None]: ...
+    def cancel(self) -> None: ...
 
 
 class Poller(Generic[T]):
@@ -51,7 +44,7 @@ class Poller(Generic[T]):
     standby
         A function that returns True while nobody needs an answer; nothing is sent then.
     interval_s
-        Initial value of the attribute.
+        The first value of the attribute.
     backoff_s, max_backoff_s
         Seconds from an error to the next request: doubled at each error that follows another, up to the maximum.
 

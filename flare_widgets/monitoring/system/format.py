@@ -94,10 +94,10 @@ def _site_problem(site: Site) -> LiveText:
     if site.disabled:
         return live(f"{name} is disabled: it cannot connect until it is enabled again")
     if not site.connected:
-        return live(f"{name} is not connected any more. Check its process and its network; it reconnects by itself")
+        return live(f"{name} is no longer connected. Check its process and its network; it reconnects by itself")
     problem = live("")
     if not site.answers:
-        problem = live(f"{name} does not answer the server's questions. It may be hung; restart it if this persists")
+        problem = live(f"{name} does not answer the server's requests. It may be hung; restart it if this persists")
     if site.last_seen is None:
         return problem
     return problem.then(
@@ -109,17 +109,11 @@ def _site_problem(site: Site) -> LiveText:
 
 
 def _version_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
-    by_version: dict[str, list[str]] = {}
-    for name, version in [
-        ("server", snapshot.version),
-        *((site.name, site.version) for site in snapshot.connected_sites),
-    ]:
-        if version:
-            by_version.setdefault(version, []).append(sanitize(name, _MAX_NAME_CHARS))
-    if len(by_version) > 1:
+    if len(snapshot.names_by_version) > 1:
         said = "; ".join(
-            f"{sanitize(version, _MAX_NAME_CHARS)} on {join_names(names, MAX_NAMED + 1)}"
-            for version, names in by_version.items()
+            f"{sanitize(version, _MAX_NAME_CHARS)} on "
+            f"{join_names((sanitize(name, _MAX_NAME_CHARS) for name in names), MAX_NAMED + 1)}"
+            for version, names in snapshot.names_by_version.items()
         )
         yield live(f"versions of FLARE differ: {said}. Jobs across these may fail; install the same version everywhere")
 
@@ -139,12 +133,12 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
         parts = _join_nonempty(state, seen, running_jobs_text(snapshot, site.jobs), _version_text(site.version))
         rows.append((sanitize(site.name, _MAX_NAME_CHARS), parts))
     if not snapshot.sites and snapshot.facts_at is not None:
-        rows.append(("sites", "none is connected"))
+        rows.append(("sites", "none connected"))
     rows += [
         ("job", f"{sanitize(job.job_id)} is running ({sanitize(job.app, _MAX_NAME_CHARS)})") for job in snapshot.jobs
     ]
     if not snapshot.jobs and snapshot.facts_at is not None:
-        rows.append(("jobs", "none is running"))
+        rows.append(("jobs", "none running"))
     return "\n".join([*lines, *align(rows, indent="  ")])
 
 
@@ -155,7 +149,7 @@ def summarize_system(snapshot: SystemSnapshot, now: float) -> str:
         f"FLARE server {sanitize(snapshot.address)}: {server_state(snapshot).text_at(now)}",
         f"{_count(len(snapshot.connected_sites), 'site')} connected",
         f"{_count(len(snapshot.jobs), 'job')} running",
-        _count(len(wrong), "problem") if wrong else "no problem",
+        _count(len(wrong), "problem") if wrong else "no problems",
     ]
     return ", ".join(parts)
 

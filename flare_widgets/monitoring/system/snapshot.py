@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...api.models import SystemInfo
 from ..job.state import SILENT_AFTER, ZOMBIE_AFTER
 from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
@@ -158,6 +159,15 @@ class SystemSnapshot:
         """The sites that are connected."""
         return tuple(site for site in self.sites if site.connected)
 
+    @property
+    def names_by_version(self) -> dict[str, list[str]]:
+        """The server and the connected sites, by the version of FLARE that they run, where it is known."""
+        found: dict[str, list[str]] = {}
+        for name, version in [("server", self.version), *((site.name, site.version) for site in self.connected_sites)]:
+            if version:
+                found.setdefault(version, []).append(name)
+        return found
+
     def reachable_sites(self, now: float) -> list[str]:
         """Return the sites that should be polled: one that does not answer delays the answers of all."""
         return [site.name for site in self.connected_sites if site.silence(now) is None]
@@ -231,7 +241,7 @@ def _apply_one(before: SystemSnapshot, update: SystemUpdate) -> SystemSnapshot:
         case SiteJobsReport():
             return replace(before, sites=tuple(_apply_site_jobs(before.sites, update)))
         case JobListReport():
-            running = [job for job in update.jobs if job.get("status") == "RUNNING"]
+            running = [job for job in update.jobs if job.get("status") == JobStatus.RUNNING]
             names = tuple((_text_or_empty(job.get("job_id")), _text_or_empty(job.get("job_name"))) for job in running)
             return replace(before, zombies=tuple(_find_zombies(before, update)), job_names=names[:_MAX_ENTRIES])
         case DisabledSites(names=names):
@@ -317,7 +327,7 @@ def _find_zombies(before: SystemSnapshot, update: JobListReport) -> Iterable[Zom
     known = {zombie.job_id: zombie.since for zombie in before.zombies}
     for job in update.jobs:
         job_id = _text_or_empty(job.get("job_id"))
-        if job.get("status") == "RUNNING" and job_id not in running:
+        if job.get("status") == JobStatus.RUNNING and job_id not in running:
             yield Zombie(
                 job_id, _text_or_empty(job.get("job_name")), known.get(job_id, update.received_at), update.received_at
             )

@@ -69,8 +69,6 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         The pool that runs the listeners.
     register
         A function that hands this watch to the monitor's thread, until it is idle.
-    wake
-        A function that wakes the monitor's thread.
 
     Attributes
     ----------
@@ -78,13 +76,7 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         All pollers of the watch.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        pool: CallbackPool,
-        register: Callable[[SystemWatch], None],
-        wake: Callable[[], None],
-    ) -> None:
+    def __init__(self, session: Session, pool: CallbackPool, register: Callable[[SystemWatch], None]) -> None:
         kit = session.kit
         snapshot = SystemSnapshot(
             address=kit.address,
@@ -93,9 +85,8 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
             role=kit.role,
             organization=kit.organization,
         )
-        super().__init__(snapshot, pool, lambda: register(self), self._poll_now, WatchState.PAUSED)
+        super().__init__(snapshot, pool, lambda: register(self), self._refresh_pollers, WatchState.PAUSED)
         self.session = session
-        self._on_answer = wake
         self._is_details_wanted = False
         self._pollers = {name: self._make_poller(name) for name in (*_INTERVALS_S, _DETAILS)}
         self.pollers = list(self._pollers.values())
@@ -113,12 +104,6 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         """Apply an answer that another caller got from the server just now."""
         self._apply([SystemReport(info, time.time(), polls.significant_clock_offset(self.session))])
         self.notify()
-
-    def _poll_now(self) -> None:
-        for poller in self.pollers:
-            poller.refresh()
-        if self.is_active:
-            self._wake()
 
     # -- the monitor's thread ------------------------------------------------------------------------------
 
@@ -144,16 +129,19 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
             self._apply([ConnectionProblem(disconnect_reason, time.time())])
         for name, poller in self._pollers.items():
             if not paused and poller.is_due(now):
-                poller.begin(PendingPoll(self.session, self._make_poll(name), self._on_answer))
+                poller.begin(PendingPoll(self.session, self._make_poll(name), self._wake))
         if self.snapshot is not before:
             self.notify()
+
+    def _refresh_pollers(self) -> None:
+        for poller in self.pollers:
+            poller.refresh()
 
     def _make_poller(self, name: str) -> _SystemPoller:
         interval = _INTERVALS_S.get(name, 0.0)
         return Poller(
             f"the system ({name})",
             standby=lambda: not self._needs(name),
-            interval_s=interval,
             backoff_s=interval,
             max_backoff_s=interval,
         )
@@ -224,33 +212,45 @@ def _poll_site_jobs(names: list[str]) -> SystemPollGenerator:
     group = "jobs of sites"
     if not names:
         return [GroupRefreshed(group, 0.0)]
-    (answer,) = yield [commands.get_client_job_status(names)]
-    if answer.error is not None:
-        return [GroupUnavailable(group, _short_reason(answer.error), answer.received_at)]
-    entries = [entry for entry in answer.value or [] if isinstance(entry, dict)]
-    return [SiteJobsReport(tuple(entries)), GroupRefreshed(group, answer.received_at)]
+    return (
+        yield from _poll_group(
+            group, commands.get_client_job_status(names), lambda answer: SiteJobsReport(_dicts(answer.value))
+        )
+    )
 
 
 def _poll_job_list() -> SystemPollGenerator:
-    group = "list of jobs"
-    (answer,) = yield [commands.list_jobs()]
-    if answer.error is not None:
-        return [GroupUnavailable(group, _short_reason(answer.error), answer.received_at)]
-    jobs = tuple(job for job in answer.value or [] if isinstance(job, dict))
-    return [JobListReport(jobs, answer.received_at), GroupRefreshed(group, answer.received_at)]
+    return _poll_group(
+        "list of jobs",
+        commands.list_jobs(),
+        lambda answer: JobListReport(_dicts(answer.value), answer.received_at),
+    )
 
 
 def _poll_disabled_sites() -> SystemPollGenerator:
-    group = "disabled sites"
-    (answer,) = yield [commands.read_file("cat", "server", None, _DISABLED_SITES_FILE)]
+    command = commands.read_file("cat", "server", None, _DISABLED_SITES_FILE)
+    return _poll_group("disabled sites", command, lambda answer: DisabledSites(_read_disabled_sites(answer.value)))
+
+
+def _poll_group(group: str, command: Command[Any], read: Callable[[Answer], SystemUpdate]) -> SystemPollGenerator:
+    (answer,) = yield [command]
     if answer.error is not None:
         return [GroupUnavailable(group, _short_reason(answer.error), answer.received_at)]
+    return [read(answer), GroupRefreshed(group, answer.received_at)]
+
+
+def _dicts(entries: Any) -> tuple[dict[str, Any], ...]:
+    return tuple(entry for entry in entries or [] if isinstance(entry, dict))
+
+
+def _read_disabled_sites(text: str) -> frozenset[str]:
     try:
-        names = json.loads(answer.value)["disabled_clients"]
+        names = json.loads(text)["disabled_clients"]
     except (ValueError, TypeError, KeyError):
         names = []  # no such file: no site was ever disabled, or the server is too old
-    found = [name for name in names if isinstance(name, str) and name] if isinstance(names, list) else []
-    return [DisabledSites(frozenset(found)), GroupRefreshed(group, answer.received_at)]
+    return (
+        frozenset(name for name in names if isinstance(name, str) and name) if isinstance(names, list) else frozenset()
+    )
 
 
 def _poll_details(names: list[str], silent_count: int) -> SystemPollGenerator:

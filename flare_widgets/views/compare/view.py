@@ -10,6 +10,7 @@ from typing import Any
 import traitlets
 from markupsafe import Markup
 
+from ...errors import InvalidArgumentError
 from ...formatting.table import Table
 from ...monitoring import Monitor
 from ..core import svg_chart
@@ -46,7 +47,7 @@ class CompareView(LiveView):
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         There are fewer than two jobs, or more than eight.
     """
 
@@ -62,7 +63,7 @@ class CompareView(LiveView):
 
     def __init__(self, watches: Sequence[JobSource], *, stay_live: bool = False) -> None:
         if not 2 <= len(watches) <= MAX_JOBS:
-            raise ValueError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
+            raise InvalidArgumentError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
         self._watches = tuple(watches)
         self._stay_live = stay_live
         super().__init__()
@@ -114,7 +115,7 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         There are fewer than two different jobs, or more than eight.
 
     Examples
@@ -123,7 +124,7 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
     """
     asked = list(dict.fromkeys(job_ids))
     if not 2 <= len(asked) <= MAX_JOBS:
-        raise ValueError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
+        raise InvalidArgumentError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
     return CompareView([monitor.watch(job_id) for job_id in asked])
 
 

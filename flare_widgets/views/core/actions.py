@@ -16,6 +16,7 @@ from typing import Any
 
 from ...errors import FlareError, TransferCancelled
 from ...formatting.text import format_size, sanitize
+from .hints import explain_error
 
 log = logging.getLogger("flare_widgets")
 
@@ -194,7 +195,7 @@ class Actions:
                 return  # a second click; the first one counts
             # The browser disables impossible actions, but may not have received the news yet.
             refused = action.disabled_reason() or (
-                "" if not action.type or typed_text == action.type else "the word typed is another"
+                "" if not action.type or typed_text == action.type else "the name you typed does not match"
             )
             if not refused:
                 course.state, course.message, course.progress = "asked", "", None
@@ -252,7 +253,7 @@ class Actions:
         if isinstance(error, TransferCancelled) and action_state.context is not None and action_state.context.cancelled:
             self._finish(action_state, "ready", str(error))
             return
-        what = str(error)
+        what = explain_error(error)
         if not isinstance(error, FlareError):
             # An unexpected failure: its text alone may mean nothing to the user.
             log.error("%s failed", _label_as_verb(action), exc_info=error)

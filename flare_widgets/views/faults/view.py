@@ -158,13 +158,13 @@ class FaultsView(LiveView):
 
     def _disabled_reason(self, fault: str, process: str) -> str:
         return next(
-            (row.disabled_reasons.get(fault, "") for row in self._last_rows if row.name == process), "it has left"
+            (row.disabled_reasons.get(fault, "") for row in self._last_rows if row.name == process), "it was removed"
         )
 
     def _text(self) -> str:
         now = time.time()
         rows = [
-            (sanitize(r.name, 64), f"{sanitize(r.words, 80)}, since {format_duration(max(0.0, now - r.since))}")
+            (sanitize(r.name, 64), f"{sanitize(r.words, 80)} for {format_duration(max(0.0, now - r.since))}")
             for r in self._last_rows
         ]
         head = describe(self._board.title, self._board.rows())
@@ -175,8 +175,8 @@ def describe(title: str, rows: Sequence[ProcessRow]) -> str:
     """Describe the state of a federation in one sentence. Pure."""
     name = sanitize(title, 64)
     if not rows:
-        return f"{name}: has ended"
+        return f"{name}: ended"
     odd = [f"{sanitize(row.name, 64)} {sanitize(row.words, 80)}" for row in rows if row.state != "running"]
     well = len(rows) - len(odd)
-    rest = [f"{well} {'runs' if well == 1 else 'run'}"] if well else []
+    rest = [f"{well} running"] if well else []
     return f"{name}: {', '.join([*odd, *rest])}"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...api.job_status import FINISHED, JobStatus
 from ...formatting.text import sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 
 STATUS_GLYPHS = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
 """A glyph for each category, for users who cannot tell the colours apart."""
 
-_SUCCESS_STATUSES = frozenset({"FINISHED:COMPLETED", "FINISHED_OK"})
-# Ended at somebody's request, or in a way the server does not call good or bad.
-_NEUTRAL_STATUSES = frozenset({"FINISHED", "FINISHED:ABORTED", "FINISHED:ABANDONED", "ABORTED", "ABANDONED"})
-_USUAL_STATUSES = ("SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED")
+_USUAL_STATUSES = (JobStatus.SUBMITTED, JobStatus.DISPATCHED, JobStatus.RUNNING, FINISHED)
 # A job has a handful of steps; only a server that invents statuses has more.
 _MAX_STEPS = 10
 
@@ -43,12 +41,15 @@ class Step:
 def status_category(status: str, has_ended: bool) -> str:
     """Return a job's category: ``unknown``, ``waiting``, ``running``, ``done``, ``stopped`` or ``failed``."""
     if has_ended:
-        if status in _SUCCESS_STATUSES:
+        end = JobStatus.of(status)
+        if end is JobStatus.COMPLETED:
             return "done"
-        return "stopped" if status in _NEUTRAL_STATUSES else "failed"
+        # Ended at somebody's request, or in a way the server does not call good or bad.
+        is_neutral = end in (JobStatus.ABORTED, JobStatus.ABANDONED) or status == FINISHED
+        return "stopped" if is_neutral else "failed"
     if not status:
         return "unknown"
-    return "running" if status == "RUNNING" else "waiting"
+    return "running" if status == JobStatus.RUNNING else "waiting"
 
 
 def steps(snapshot: JobSnapshot) -> list[Step]:
@@ -58,8 +59,8 @@ def steps(snapshot: JobSnapshot) -> list[Step]:
     result += [Step(readable_status(s.status), "current", s.at, s.exact) for s in seen[-1:]]
     statuses = [s.status for s in seen]
     # A job is dispatched within a second, between two polls: nobody saw it, but it must have happened.
-    if "RUNNING" in statuses and "DISPATCHED" not in statuses:
-        result.insert(statuses.index("RUNNING"), Step("dispatched", "passed"))
+    if JobStatus.RUNNING in statuses and JobStatus.DISPATCHED not in statuses:
+        result.insert(statuses.index(JobStatus.RUNNING), Step("dispatched", "passed"))
     if not snapshot.ended:
         current = statuses[-1] if statuses else ""
         after = _USUAL_STATUSES.index(current) + 1 if current in _USUAL_STATUSES else 0
@@ -72,5 +73,5 @@ def steps(snapshot: JobSnapshot) -> list[Step]:
 
 def readable_status(status: str) -> str:
     """Return ``FINISHED:EXECUTION_EXCEPTION`` as ``execution exception``."""
-    word = status.removeprefix("FINISHED:") or status
+    word = status.removeprefix(f"{FINISHED}:") or status
     return sanitize(word).lower().replace("_", " ")

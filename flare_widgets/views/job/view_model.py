@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import format_age, format_duration, join_names, sanitize
 from ...monitoring.diagnosis import Failure
 from ...monitoring.job.format import GROUP_LABELS, missing_notes, waiting_note, zombie_note
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.state import MatrixCell
+from ..core.hints import explain_next_step
 from .timeline import Step, status_category, steps
 
 MAX_ROUNDS = 24
@@ -309,7 +311,7 @@ def _build_time_left(ends_at: float) -> LiveText:
 
 def _is_last_round_complete(snapshot: JobSnapshot) -> bool:
     """Return whether the last round was completed, and did not just stop with the job."""
-    return snapshot.rounds[-1].ended_at is not None or snapshot.status in ("FINISHED:COMPLETED", "FINISHED_OK")
+    return snapshot.rounds[-1].ended_at is not None or JobStatus.of(snapshot.status) is JobStatus.COMPLETED
 
 
 def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
@@ -414,7 +416,7 @@ def _build_failure_card(failure: Failure) -> FailureCard:
         sanitize(failure.sentence, _MAX_SENTENCE_CHARS),
         location,
         sanitize(failure.code, _MAX_LINE_CHARS),
-        sanitize(failure.next_step, _MAX_SENTENCE_CHARS),
+        sanitize(explain_next_step(failure), _MAX_SENTENCE_CHARS),
         tuple(sanitize(sentence, _MAX_SENTENCE_CHARS) for sentence in failure.missing[:_MAX_MISSING]),
         f"last {lines} of the log of {whose}" if log else "",
         log,

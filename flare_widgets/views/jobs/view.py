@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import traitlets
 
 from ...api import Session, commands, permissions
+from ...errors import InvalidArgumentError
 from ...formatting.jobs import job_table
 from ...formatting.table import Table
 from ...formatting.text import sanitize
@@ -291,7 +292,7 @@ class JobsView(LiveView):
         known = {job.job_id for job in self._watch.snapshot.jobs}
         jobs = [i for i in asked if isinstance(i, str) and i in known] if isinstance(asked, list) else []
         if not jobs:
-            raise ValueError("none of these jobs is listed any more")
+            raise InvalidArgumentError("none of these jobs is listed any more")
         return list(dict.fromkeys(jobs))[:_MAX_JOBS_PER_ACTION]
 
     def _describe_jobs(self, job_ids: Sequence[str]) -> str:

@@ -227,7 +227,7 @@ class SubmitForm(LiveView):
 
     def _submit(self, context: ActionContext) -> str:
         folder = self._job_folder
-        assert folder is not None, "greyed while there is none"
+        assert folder is not None, "disabled while no folder is chosen"
         job_id = self._session.submit_job(folder.path, progress=context.progress_callback("sending"))
         self._submitted_jobs = [
             {"job_id": sanitize(job_id), "name": sanitize(folder.name), "at": time.time()},

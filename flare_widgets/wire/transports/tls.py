@@ -83,8 +83,8 @@ def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
             return
         wanted += f" or '{kit.host}'"
     raise ServerIdentityError(
-        f"{kit.address} is '{found[:100]}', but the startup kit {kit.root} is for {wanted}. "
-        f"Check host and port in {kit.startup / 'fed_admin.json'}"
+        f"{kit.address} is '{found[:100]}', but the startup kit {kit.root} is for {wanted}",
+        next_step=f"Check host and port in {kit.startup / 'fed_admin.json'}",
     )
 
 
@@ -114,8 +114,9 @@ async def explain_tls_error(kit: StartupKit, address: str, error: ssl.SSLError) 
         found = await _describe_peer(kit, address)
         what = error.verify_message or "verification failed"
         return ServerIdentityError(
-            f"{kit.address} is not the server of the startup kit {kit.root}: expected {expected}, found {found} "
-            f"({what}). Check host and port in {kit.startup / 'fed_admin.json'}, or get the kit of this federation"
+            f"{kit.address} is not the server of the startup kit {kit.root}: expected "
+            f"{expected}, found {found} ({what})",
+            next_step=f"Check host and port in {kit.startup / 'fed_admin.json'}, or get the kit of this federation",
         )
     reason = (error.reason or "").replace("_", " ").lower() or str(error)
     if "wrong version number" in reason or "record layer" in reason or "unexpected eof" in reason:

@@ -1,4 +1,4 @@
-/** Number formatting, by the same rules as `number` in flare_widgets/monitoring/job/format.py. */
+/** Number formatting, by the same rules as `number` in flare_widgets/formatting/text.py. */
 
 /** Format a metric's value in a few characters: `0.607`, `12346`, `1.2e-07`. */
 export function formatValue(value: number): string {

@@ -1,4 +1,4 @@
-"""What the tests of hardness share: recordings, ways to damage what is right, and the check of what comes of it."""
+"""Parts that the fuzz tests share: recordings, ways to damage what is right, and the check of what comes of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flare_widgets.errors import FlareError, ProtocolError
 from flare_widgets.wire import fobs, frames
 
-RECORDINGS = Path(__file__).parent.parent / "recordings"
+RECORDINGS = Path(__file__).parents[1] / "unit" / "recordings"
 VERSIONS = sorted(file.name.partition("-")[0] for file in RECORDINGS.glob("*-server.bin.gz"))
 
 _LONGEST = 2000  # characters of an error's message

@@ -187,7 +187,7 @@ def test_an_attack_is_one_error_at_once(
         session.list_jobs()
     assert time.monotonic() - began < AT_ONCE
     assert says in str(caught.value)
-    assert "does not speak FLARE as we know it" in str(caught.value)
+    assert "does not speak a known version of FLARE's protocol" in str(caught.value)
     assert isinstance(link.lost_error, ProtocolError)
     wait_until(lambda: link._read_task.done())
     wait_until(lambda: socket not in server.sockets)
