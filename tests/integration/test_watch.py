@@ -37,10 +37,10 @@ SUMMARY = [
     r"training \w{8}  FINISHED:COMPLETED after \d+:\d\d",
     r"3 of 3 rounds, the best was round 3 with loss 0\.500",
     "",
-    r"round 3        loss",
-    r"all together  0\.500",
-    r"site-1        0\.333",
-    r"site-2        0\.667",
+    r"round 3                 loss",
+    r"all sites \(aggregate\)  0\.500",
+    r"site-1                 0\.333",
+    r"site-2                 0\.667",
     "returned FINISHED:COMPLETED 3 True",
 ]
 

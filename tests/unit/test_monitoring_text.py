@@ -229,10 +229,10 @@ def test_the_summary_of_a_job_that_completed() -> None:
         "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
         "10 of 10 rounds, the best was round 8 with accuracy 0.620",
         "",
-        "round 10      accuracy  a loss",
-        "all together     0.612    1235",
-        "hospital-a       0.601       -",
-        "hospital-b       0.623   1e-05",
+        "round 10               accuracy  a loss",
+        "all sites (aggregate)     0.612    1235",
+        "hospital-a                0.601       -",
+        "hospital-b                0.623   1e-05",
     ]
 
 
@@ -247,9 +247,9 @@ def test_the_summary_says_which_round_a_value_is_of_when_they_differ() -> None:
         "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
         "6 of 10 rounds",
         "",
-        "                         loss",
-        "all together  0.500 (round 4)",
-        "東京          0.250 (round 6)",
+        "                                  loss",
+        "all sites (aggregate)  0.500 (round 4)",
+        "東京                   0.250 (round 6)",
     ]
 
 
