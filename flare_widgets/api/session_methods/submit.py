@@ -185,7 +185,7 @@ def _submit_once(
         "submit_token: the server takes it once"
     )
     raise OutcomeUnknown(
-        f"{trouble.description}. It is not known if the job was submitted",
+        f"{trouble.description}. It is unknown whether the job was submitted",
         next_step=find_out if safe else commands.FIND_JOB_HINT,
     )
 

@@ -83,8 +83,8 @@ def download_files(
                 _Download(connection, offer, scratch, meter, renew_offer).run()
             except (NoConnection, SessionClosed) as e:
                 if _keep_partial(scratch, kept):
-                    e.args = (f"{e.description}. What has arrived is kept",)
-                    e.next_step = "Download it again to go on from there"
+                    e.args = (f"{e.description}. The received part is kept",)
+                    e.next_step = "Download again to resume"
                 raise
             for archive in [scratch / n for n in names if _is_archive(n)]:
                 unpack.unpack(archive, archive.with_suffix(""), meter.tick)
