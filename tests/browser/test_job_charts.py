@@ -84,10 +84,10 @@ def test_two_displays_are_read_apart(shown: NotebookPage) -> None:
     first, second = plot(shown, 1, "accuracy"), plot(shown, 2, "accuracy")
     first.focus()
     shown.page.keyboard.press("Home")
-    expect(first).to_have_attribute("aria-valuetext", "round 1, all together 0.400")
-    expect(second).to_have_attribute("aria-valuetext", "round 3, all together 0.600")
+    expect(first).to_have_attribute("aria-valuetext", "round 1, all sites (aggregate) 0.400")
+    expect(second).to_have_attribute("aria-valuetext", "round 3, all sites (aggregate) 0.600")
     second.focus()
-    expect(first).to_have_attribute("aria-valuetext", "round 3, all together 0.600")
+    expect(first).to_have_attribute("aria-valuetext", "round 3, all sites (aggregate) 0.600")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_extreme_values_are_drawn_as_lines(
 ) -> None:
     shown.run_code(f"learn(loss={values})")
     chart = plot(shown, 1, "loss")
-    expect(chart).to_have_attribute("aria-valuetext", f"round 2, all together {last}")
+    expect(chart).to_have_attribute("aria-valuetext", f"round 2, all sites (aggregate) {last}")
     reach = "([chart, colour]) => (" + REACH + ")(chart.querySelector('canvas'), colour) > 0.6"
     shown.page.wait_for_function(reach, arg=[chart.element_handle(), line_colour(chart)])
     shown.screenshot(shown.cell(1), pictures and pictures / f"charts-{last}.png")
@@ -122,7 +122,7 @@ def test_value_without_place_is_told_all_same(shown: NotebookPage, pictures: Pat
     chart.focus()
     shown.page.keyboard.press("Home")
     shown.page.keyboard.press("ArrowRight")
-    expect(chart).to_have_attribute("aria-valuetext", "round 2, all together 0.000")
+    expect(chart).to_have_attribute("aria-valuetext", "round 2, all sites (aggregate) 0.000")
 
 
 def test_shrinks_with_cell(shown: NotebookPage, pictures: Path | None) -> None:

@@ -21,6 +21,8 @@ from flare_widgets.views.core.svg_chart import (
     log_ticks,
     tick_labels,
     ticks,
+    value_scale,
+    value_scales_json,
 )
 
 ALL = ChartLine("all together", ((1, 0.4), (2, 0.612), (3, 0.607)), bold=True)
@@ -182,14 +184,44 @@ def test_ticks_are_round_and_inside():
     assert [format_tick(v) for v in (0.1 + 0.2, 20, 1e9, 0.0001, 0)] == ["0.3", "20", "1e+09", "0.0001", "0"]
 
 
-CASES = json.loads((Path(__file__).parents[2] / "js/fixtures/ticks.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("low", "high", "linear", "log"),
+    [
+        (0, 10, [0, 5, 10], None),
+        (0.39, 0.62, [0.4, 0.45, 0.5, 0.55, 0.6], [0.4, 0.45, 0.5, 0.55, 0.6]),
+        (1, 1, [1], [1]),
+        (0.5, 2000, [500, 1000, 1500, 2000], [1, 10, 100, 1000]),
+        (1e-300, 3e-300, [1e-300, 2e-300, 3e-300], [1e-300, 2e-300, 3e-300]),
+        (-1e308, 1e308, [-1e308, 1e308], None),
+        (1, 1.0000000000000004, [1], [1]),
+        (0.00067, 150, [50, 100, 150], [0.01, 1, 100]),
+        (1e-300, 1e300, [0, 5e299, 1e300], [1e-200, 1e-100, 1, 1e100, 1e200]),
+        (-5.5, -4.5, [-5.4, -5.2, -5, -4.8, -4.6], None),
+        (12, 3456, [1000, 2000, 3000], [30, 100, 300, 1000, 3000]),
+    ],
+)
+def test_ticks_of_any_range(low, high, linear, log):
+    assert ticks(low, high) == linear
+    assert log is None or log_ticks(low, high) == log
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['low']:g} to {case['high']:g}")
-def test_ticks_are_those_of_live_chart(case):
-    assert ticks(case["low"], case["high"]) == case["ticks"]
-    if case["log"] is not None:
-        assert log_ticks(case["low"], case["high"]) == case["log"]
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("values", [(0.0,), (-1e308, 1e308), (1e-320, 1e308), (5e-324, 5e-324), (1e16, 1e16 + 2)])
+def test_value_scale_has_room_for_every_value(values, log):
+    scale = value_scale(values, log)
+    shown = [value for value in values if value > 0 or not log]
+    assert (scale is None) is (not shown)
+    if scale is not None:
+        assert scale.low <= min(shown) <= max(shown) <= scale.high
+        assert len(scale.labels) == len(set(scale.ticks)) == len(scale.ticks)
+        assert all(math.isfinite(tick) for tick in scale.ticks)
+
+
+def test_no_value_has_no_scale():
+    assert value_scales_json([(1, math.nan), (2, -math.inf)]) == {"scale": None, "log_scale": None}
+    both = value_scales_json([(1, 0.4), (2, 0.6)])
+    assert both["scale"]["labels"] == ("0.4", "0.45", "0.5", "0.55", "0.6")
+    assert json.dumps(both, allow_nan=False)
 
 
 @pytest.mark.parametrize(("missing", "log"), [(math.nan, False), (math.inf, False), (-1.0, True), (0.0, True)])
@@ -205,7 +237,6 @@ def test_missing_value_leaves_gap_in_line(missing, log):
 
 
 def test_tick_labels_have_distinguishing_digits():
-    # The same numbers as in js/src/core/numbers.test.ts.
     assert tick_labels([12345.2, 12345.4, 12345.6]) == ["12345.2", "12345.4", "12345.6"]
     assert tick_labels([0.98766, 0.98768, 0.9877]) == ["0.98766", "0.98768", "0.9877"]
     assert tick_labels([1.72e308, 1.74e308]) == ["1.72e+308", "1.74e+308"]

@@ -161,9 +161,9 @@ def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
     watches = [FakeWatch(running("a")), FakeWatch(running("b"))]
     view = CompareView(watches)
     assert [row[1] for row in view.rows] == ["● RUNNING", "● RUNNING"]
-    assert view.metrics[0]["metric"] == "accuracy"
+    assert view.metrics[0]["name"] == "accuracy"
     assert view.metrics[0]["lines"] == [[[1, 0.5], [2, 0.8], [3, 0.7]]] * 2
-    assert view.metrics[0]["best"] == {"x": 2, "y": 0.8, "words": "best"}
+    assert view.metrics[0]["best"] == (2, 0.8)
     json.dumps(view.get_state(["jobs", "headings", "rows", "metrics", "differences"]), allow_nan=False)
     watches[0].learn(job("a"))
     end = time.monotonic() + 5

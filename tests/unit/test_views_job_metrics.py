@@ -33,10 +33,10 @@ def test_key_metric_first_rounds_from_one():
     )
     first, second = build_metrics(snapshot)
     assert (first.name, second.name) == ("accuracy", "loss")
-    assert [(line.name, line.bold) for line in first.lines] == [("all together", True), ("b", False)]
+    assert [(line.name, line.is_bold) for line in first.lines] == [("all sites (aggregate)", True), ("b", False)]
     assert first.lines[0].points == ((1, 0.4), (2, 0.6), (3, 0.5))
     assert first.best == (2, 0.6)
-    assert first.words == "all together 0.500 (round 3), b 0.400 (round 2); best in round 2: 0.600"
+    assert first.text == "all sites (aggregate) 0.500 (round 3), b 0.400 (round 2); best in round 2: 0.600"
     assert second.best is None
 
 
@@ -47,12 +47,12 @@ def test_best_round_applies_to_substitute_metric():
 
 def test_one_point_written_two_points_drawn():
     [metric] = build_metrics(job(series("accuracy", "", 0.4), series("accuracy", "a", 0.3)))
-    assert not metric.drawable
-    assert metric.words == "all together 0.400, a 0.300 in round 1"
+    assert not metric.has_chart
+    assert metric.text == "all sites (aggregate) 0.400, a 0.300 in round 1"
     html = job_html(job(series("accuracy", "", 0.4)), T)
-    assert "accuracy: all together 0.400 in round 1" in html
+    assert "accuracy: all sites (aggregate) 0.400 in round 1" in html
     assert "<svg" not in html
-    assert build_metrics(job(series("accuracy", "", 0.4, 0.5)))[0].drawable
+    assert build_metrics(job(series("accuracy", "", 0.4, 0.5)))[0].has_chart
     assert "accuracy by round" in job_html(job(series("accuracy", "", 0.4, 0.5)), T)
 
 
@@ -68,13 +68,13 @@ def test_large_job_stays_small():
     drawn = build_metrics(snapshot)
     assert len(drawn) == MAX_METRICS
     assert {len(metric.lines) for metric in drawn} == {MAX_SITES + 1}
-    assert {metric.more for metric in drawn} == {60 - MAX_SITES}
+    assert {metric.hidden_sites for metric in drawn} == {60 - MAX_SITES}
     assert len(json.dumps([metric.to_json() for metric in drawn])) < 800_000
     # The newest and the best round are there however few are.
     points = dict(drawn[0].lines[0].points)
     assert points[1000] == values[999]
     assert points[778] == values[777]
-    assert drawn[0].every == 20
+    assert drawn[0].stride == 20
     [first, *_] = build_charts(snapshot)
     assert f"and {60 - 11} more, not drawn" in first["svg"]
     assert len(job_html(snapshot, T)) < 800_000

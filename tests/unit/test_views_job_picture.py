@@ -81,7 +81,7 @@ def facts(snapshot: JobSnapshot, now: float) -> list[str]:
         card = job.failure
         said += [card.summary, card.location, card.code, card.next_step, card.log_title]
         said += [*card.unavailable, *card.log_lines]
-    said += [metric.words for metric in build_metrics(snapshot)[:1]]
+    said += [metric.text for metric in build_metrics(snapshot)[:1]]
     said += [*job.problems, *job.missing_notes]
     said += [text for detail in job.details for text in (detail.term, detail.text.text_at(now))]
     return [text for text in said if text]

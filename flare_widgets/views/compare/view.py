@@ -39,7 +39,7 @@ class CompareView(LiveView):
     headings, rows : list
         The table.
     metrics : list of dict
-        ``metric``, ``smaller`` (true if lower is better), the points of each job (``lines``) and which is the ``best``.
+        ``name``, ``lower_is_better``, the points of each job (``lines``), the ``best`` of them, and the ``scale``.
     differences : list of str
         The properties in which the jobs differ.
     ended : bool
@@ -131,11 +131,13 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
 def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
     lines = [job.lines.get(metric) for job in comparison.jobs]
     best = comparison.best(metric)
+    points = [point for line in lines if line is not None for point in line.points]
     return {
-        "metric": metric,
-        "smaller": metric in comparison.lower_is_better,
+        "name": metric,
+        "lower_is_better": metric in comparison.lower_is_better,
         "lines": [[] if line is None else list(map(list, line.points)) for line in lines],
-        "best": None if best is None else {"x": best[0], "y": best[1], "words": "best"},
+        "best": best,
+        **svg_chart.value_scales_json([*points, *([best] if best else [])]),
     }
 
 

@@ -90,7 +90,8 @@ function render({ model, el }: RenderContext): () => void {
       xLabel: "round",
       // Includes jobs without this metric, so that each keeps the style that it has in the table.
       lines: metric.lines.map((points, number) => ({ name: rows[number]?.[0] ?? "job", points })),
-      ...(metric.best ? { mark: metric.best } : {}),
+      scale: metric.scale,
+      ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
     });
   }
 
