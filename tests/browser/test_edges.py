@@ -160,7 +160,8 @@ def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_k
     expect(job.button("Abort")).to_be_visible()
 
 
-def test_thirty_views_stay_responsive_and_leave_nothing_behind(notebook):
+def test_thirty_views_stay_responsive_and_leave_nothing_behind(lone_notebook):
+    notebook = lone_notebook
     count = 30
     notebook.create(
         JOB + f"\nwatches = [ScriptedWatch() for _ in range({count})]\nfor w in watches: w.say('RUNNING')",
