@@ -95,9 +95,7 @@ def _check_site_name(name: object) -> None:
             f"{name!r} is not a valid site name: use letters, digits, '-' and '_', beginning with a letter or a digit."
         )
     if len(name) > _MAX_NAME_CHARS:
-        raise InvalidArgumentError(
-            f"{name!r} is not a valid site name: it is longer than {_MAX_NAME_CHARS} characters."
-        )
+        raise InvalidArgumentError(f"{name!r} is not a valid site name: longer than {_MAX_NAME_CHARS} characters.")
     if name.lower() in _RESERVED_NAMES:
         raise InvalidArgumentError(f"{name!r} is not a valid site name: NVIDIA FLARE reserves it.")
 

@@ -67,7 +67,7 @@ def read_file(file: Path) -> bytes:
     except PermissionError:
         raise ConfigError(
             f"{file} cannot be read: permission denied",
-            next_step="Run as its owner, or change its permissions with chmod",
+            next_step="Run as its owner, or use chmod",
         ) from None
     except OSError as e:
         raise ConfigError(f"{file} cannot be read: {e.strerror}") from e

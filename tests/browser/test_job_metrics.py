@@ -59,7 +59,7 @@ def ink(plot: Locator) -> int:
     return count
 
 
-def test_a_single_value_is_told_and_two_are_drawn(shown: NotebookPage, panel: JobPanel) -> None:
+def test_single_value_is_text_two_charted(shown: NotebookPage, panel: JobPanel) -> None:
     expect(panel.live.get_by_role("button", name="Metrics")).to_have_count(0)
     shown.run_code("learn(1)")
     expect(panel.live.locator(".flw-metric-words")).to_have_text(
@@ -71,7 +71,7 @@ def test_a_single_value_is_told_and_two_are_drawn(shown: NotebookPage, panel: Jo
     expect(legend(panel.live)).to_have_text(["all together 0.450", "hospital-a 0.470", "hospital-b 0.490"])
 
 
-def test_the_values_under_the_pointer(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
+def test_values_under_pointer(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
     shown.run_code("learn(6, best=4)")
     plot = panel.live.get_by_role("slider", name="accuracy by round")
     expect(plot).to_be_visible()
@@ -92,7 +92,7 @@ def test_the_values_under_the_pointer(shown: NotebookPage, panel: JobPanel, pict
     expect(legend(panel.live).first).to_have_text("all together 0.650")
 
 
-def test_the_keyboard_reads_the_chart(shown: NotebookPage, panel: JobPanel) -> None:
+def test_keyboard_reads_chart(shown: NotebookPage, panel: JobPanel) -> None:
     shown.run_code("learn(6, best=4)")
     plot = panel.live.get_by_role("slider", name="accuracy by round")
     plot.focus()
@@ -109,9 +109,7 @@ def test_the_keyboard_reads_the_chart(shown: NotebookPage, panel: JobPanel) -> N
     expect(legend(panel.live).first).to_have_text("all together 0.700")
 
 
-def test_metric_scale_and_fold_are_chosen_and_remembered(
-    shown: NotebookPage, panel: JobPanel, pictures: Path | None
-) -> None:
+def test_metric_scale_and_fold_are_remembered(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
     shown.run_code("learn(6)")
     choice = panel.live.get_by_role("combobox", name="metric")
     choice.select_option("loss")
@@ -140,7 +138,7 @@ def test_metric_scale_and_fold_are_chosen_and_remembered(
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1280, 620])
-def test_fits_and_stays_in_the_saved_notebook(
+def test_fits_and_stays_in_saved_notebook(
     shown: NotebookPage, panel: JobPanel, pictures: Path | None, theme: str, width: int
 ) -> None:
     shown.page.set_viewport_size({"width": width, "height": 900})

@@ -17,7 +17,7 @@ _LONGEST = 120_000  # ms that a cell may take: a job with its federation
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, lab: LabServer) -> None:
+def test_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, lab: LabServer) -> None:
     (lab.root / lesson.stem).mkdir()
     shutil.copy(lesson, lab.root / lesson.stem)
     notebook.open(f"{lesson.stem}/{lesson.name}")

@@ -41,7 +41,7 @@ def answered(bench: NotebookPage, agreed: bool) -> None:
 
 @needs_ears
 @pytest.mark.parametrize("agreed", [True, False])
-def test_by_mouse_while_the_cell_waits(bench: NotebookPage, question: Locator, agreed: bool) -> None:
+def test_by_mouse_while_cell_waits(bench: NotebookPage, question: Locator, agreed: bool) -> None:
     assert bench.running_cells() == [0]
     question.get_by_role("button", name="Yes, do it" if agreed else "No", exact=True).click()
     answered(bench, agreed)
@@ -49,16 +49,14 @@ def test_by_mouse_while_the_cell_waits(bench: NotebookPage, question: Locator, a
 
 @needs_ears
 @pytest.mark.parametrize(("keys", "agreed"), [(["Enter"], False), (["Escape"], False), (["Shift+Tab", "Enter"], True)])
-def test_by_keyboard_from_where_the_focus_is(
-    bench: NotebookPage, question: Locator, keys: list[str], agreed: bool
-) -> None:
+def test_by_keyboard_from_where_focus_is(bench: NotebookPage, question: Locator, keys: list[str], agreed: bool) -> None:
     expect(question.get_by_role("button", name="No", exact=True)).to_be_focused()
     for key in keys:
         bench.page.keyboard.press(key)
     answered(bench, agreed)
 
 
-def test_an_interrupt_is_no_answer(bench: NotebookPage, question: Locator) -> None:
+def test_interrupt_is_no_answer(bench: NotebookPage, question: Locator) -> None:
     bench.interrupt()
     expect(bench.cell(0).locator(".flw-confirm:not(.flw-live)")).to_contain_text("not answered here")
     expect(question).to_have_count(0)
@@ -77,7 +75,7 @@ def test_every_word_can_be_read(bench: NotebookPage, question: Locator, theme: s
 
 
 @pytest.mark.skipif(HEARD, reason="this ipykernel reads clicks while a cell runs")
-def test_where_no_click_is_heard_the_kernel_asks(bench: NotebookPage) -> None:
+def test_kernel_asks_when_clicks_are_unavailable(bench: NotebookPage) -> None:
     bench.fill(
         "from types import SimpleNamespace\nfrom flare_widgets.magics.prompt import confirm\n"
         "confirm(SimpleNamespace(config=SimpleNamespace(confirm=True, views=True)), 'Delete it?', yes=False)\n"

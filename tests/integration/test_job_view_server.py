@@ -153,9 +153,7 @@ def test_clone_download_delete(ours: Session, finished: Finished, show: Show, tm
     assert shown.action("clone")["reason"] == "the job was deleted"
 
 
-def test_a_lead_is_told_before_and_the_servers_answer_decides(
-    finished: Finished, show: Show, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lead_is_warned_and_server_decides(finished: Finished, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = show(finished.job_id, LEAD)
     reasons = {name: shown.action(name)["reason"] for name in ("clone", "download", "delete")}
     assert all("your role (lead) may" in reason and "only your own jobs" in reason for reason in reasons.values())
@@ -167,7 +165,7 @@ def test_a_lead_is_told_before_and_the_servers_answer_decides(
     assert "not authorized" in refused["words"].lower()
 
 
-def test_the_log_of_the_server_and_of_each_site_comes_live(talking: str, show: Show) -> None:
+def test_server_and_site_logs_stream_live(talking: str, show: Show) -> None:
     shown = show(talking)
     for target, word in (("server", "Talker - WARNING"), ("site-1", "SiteTalker"), ("site-2", "SiteTalker")):
         wait_until(lambda target=target: target in shown.view.view_model["log_targets"])
@@ -177,7 +175,7 @@ def test_the_log_of_the_server_and_of_each_site_comes_live(talking: str, show: S
         assert said == [str(n) for n in range(len(said))], "lines are missing, or come twice"
 
 
-def test_the_log_of_a_job_that_has_ended(ours: Session, finished: Finished, show: Show) -> None:
+def test_log_of_job_that_has_ended(ours: Session, finished: Finished, show: Show) -> None:
     shown = show(finished.job_id)
     for target in ("server", "site-1"):
         lines = shown.log(target, lambda _, answer: answer["state"] == "over")
@@ -186,7 +184,7 @@ def test_the_log_of_a_job_that_has_ended(ours: Session, finished: Finished, show
     assert shown.log("server", lambda _, answer: not answer["more"]) == oracle.rstrip("\n").split("\n")
 
 
-def test_who_may_not_read_a_log_is_told(finished: Finished, show: Show) -> None:
+def test_forbidden_log_read_is_reported(finished: Finished, show: Show) -> None:
     lead = show(finished.job_id, LEAD)
     lead.log("server", lambda _, answer: "moved this log into the results" in answer["words"])
     assert lead.messages[-1]["state"] == "none"

@@ -78,7 +78,7 @@ def _course(view: JobsView, action: str) -> dict[str, Any]:
     return next(offer for offer in view.actions if offer["name"] == action)
 
 
-def test_a_job_appears_runs_ends_and_disappears(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
+def test_job_appears_runs_ends_and_disappears(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
     seen: list[str] = []
     job = session.submit_job(str(write_job(tmp_path, "to-be-seen")))
     watch.subscribe(lambda _: seen.append(getattr(_job(watch, job), "status", "gone")))
@@ -105,7 +105,7 @@ def test_it_says_what_nvflares_client_says(oracle: Oracle, finished: Finished, w
         assert (job.name, job.status) == (theirs[job.job_id]["job_name"], theirs[job.job_id]["status"])
 
 
-def test_the_start_of_a_running_job_is_the_servers(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
+def test_start_of_running_job_is_servers(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
     job = session.submit_job(str(write_job(tmp_path, "long", wait=True)))
     try:
         watch.refresh()
@@ -119,7 +119,7 @@ def test_the_start_of_a_running_job_is_the_servers(session: Session, watch: Jobs
         session.abort_job(job)
 
 
-def test_the_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_path: Path) -> None:
+def test_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_path: Path) -> None:
     rows = view.comm.rows
     job = session.submit_job(str(write_job(tmp_path, "handled-in-table", wait=True)))
     view._watch.refresh()
@@ -147,7 +147,7 @@ def test_the_table_aborts_clones_and_deletes(session: Session, view: JobsView, t
 
 
 @pytest.mark.parametrize(("user", "word"), [(LEAD, "refused"), (MEMBER, "reason")])
-def test_who_may_not_handle_a_job_is_told(
+def test_forbidden_job_actions_match_server_refusal(
     federation: LocalFederation, finished: Finished, monkeypatch: pytest.MonkeyPatch, user: str, word: str
 ) -> None:
     """What is greyed is what the server refuses."""
@@ -175,7 +175,7 @@ def _killed(fragile: Fragile) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("lose", "words"), [(_killed, "no connection to"), (Fragile.hung, "has not answered for")])
-def test_a_lost_server_is_said_within_five_seconds(fragile: Fragile, tmp_path: Path, lose: Any, words: str) -> None:
+def test_lost_server_reported_within_five_seconds(fragile: Fragile, tmp_path: Path, lose: Any, words: str) -> None:
     with connect(fragile.kit) as session:
         monitor = Monitor(session)
         system = monitor.watch_system()

@@ -40,7 +40,7 @@ def choose(form: SubmitForm, folder: Path) -> dict[str, Any]:
     return dict(wait_until(lambda: (job := form._state()["job"]).get("path") == str(folder) and job, 10))
 
 
-def test_a_chosen_folder_is_sent_as_it_is(session: Session, tmp_path: Path) -> None:
+def test_chosen_folder_is_submitted_unchanged(session: Session, tmp_path: Path) -> None:
     folder = write_job(tmp_path, "from-the-form", ballast=200_000)
     before = state(folder)
     opened: list[str] = []
@@ -63,7 +63,7 @@ def test_a_chosen_folder_is_sent_as_it_is(session: Session, tmp_path: Path) -> N
     session.wait_for_job(told, timeout=120, poll_interval=0.2)
 
 
-def test_what_is_wrong_with_a_folder_is_said_and_nothing_is_sent(session: Session, tmp_path: Path) -> None:
+def test_folder_problems_are_reported_and_unsent(session: Session, tmp_path: Path) -> None:
     broken, large = write_job(tmp_path, "broken"), write_job(tmp_path, "large")
     (broken / "meta.json").write_text("{")
     meta = json.loads((large / "meta.json").read_text())

@@ -84,7 +84,7 @@ def site_process(federation: LocalFederation, name: str) -> psutil.Process:
     return found
 
 
-def test_a_site_that_hangs_is_said_to_be_silent_and_then_is_not(own: LocalFederation, view: SystemView) -> None:
+def test_silent_site_is_reported_and_recovers(own: LocalFederation, view: SystemView) -> None:
     site = site_process(own, "site-2")
     site.suspend()
     try:
@@ -123,7 +123,7 @@ def test_what_sites_run_versions_and_resources(
     wait_until(lambda: not view._watch.snapshot.jobs)
 
 
-def test_a_site_is_shut_out_and_let_in_again(session: Session, view: SystemView) -> None:
+def test_site_is_disabled_and_enabled_again(session: Session, view: SystemView) -> None:
     assert act(view, "site-1", "disable site-1", "site-2")["state"] == "ready"
     assert act(view, "site-1", "disable site-1", "site-1")["words"] == "site-1 is disabled"
     wait_until(lambda: (s := view._watch.snapshot.site("site-1")).disabled and not s.connected)
@@ -135,7 +135,7 @@ def test_a_site_is_shut_out_and_let_in_again(session: Session, view: SystemView)
     wait_until(lambda: not problems(view._watch.snapshot, time.time()))
 
 
-def test_a_site_is_restarted_behind_its_typed_name(own: LocalFederation, view: SystemView) -> None:
+def test_site_is_restarted_behind_typed_name(own: LocalFederation, view: SystemView) -> None:
     before = site_process(own, "site-2").pid
     assert act(view, "site-2", "restart site-2", "site-1")["state"] == "ready"
     assert site_process(own, "site-2").pid == before
@@ -144,7 +144,7 @@ def test_a_site_is_restarted_behind_its_typed_name(own: LocalFederation, view: S
     assert site_process(own, "site-2").pid != before
 
 
-def test_everything_is_restarted_and_the_session_goes_on(session: Session, view: SystemView) -> None:
+def test_full_restart_keeps_session_working(session: Session, view: SystemView) -> None:
     started = view._watch.snapshot.started_at
     done = act(view, "server", "restart server", "localhost")
     assert done["words"] == "the server and all its sites were restarted and are connected again", done
@@ -153,7 +153,7 @@ def test_everything_is_restarted_and_the_session_goes_on(session: Session, view:
     assert len(session.get_connected_client_list()) == 2
 
 
-def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) -> None:
+def test_member_denial_reason_matches_server(own: LocalFederation) -> None:
     with connect(own.kit(MEMBER)) as member:
         view = view_of(member)
         wait_until(lambda: "disabled sites" in dict(view._watch.snapshot.missing))
@@ -173,7 +173,7 @@ def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) ->
         view.make_static()
 
 
-def test_a_closed_session_leaves_the_static_form(own: LocalFederation) -> None:
+def test_closed_session_leaves_static_form(own: LocalFederation) -> None:
     with connect(own.admin_kit) as session:
         view = view_of(session)
         wait_until(lambda: view._watch.snapshot.facts_at)

@@ -42,7 +42,7 @@ def future():
     return concurrent.futures.Future()
 
 
-def test_what_the_browser_gets():
+def test_what_browser_gets():
     action = Action("delete", "Delete", run=print, danger=True, confirm="Delete it?", type="it", no="Keep it")
     assert Desk(action).one() == {
         "name": "delete",
@@ -71,13 +71,13 @@ class TestStart:
         assert [told["state"] for told in desk.told] == ["asked", "done"]
         assert desk.actions.outcomes == ["gone: far away"]
 
-    def test_a_refusal_says_the_errors_sentence(self, future):
+    def test_refusal_says_errors_sentence(self, future):
         desk = Desk(Action("go", "Go", start=lambda _: future))
         desk.act()
         future.set_exception(AuthorizationError("user lead@x is not authorized"))
         assert (desk.one()["state"], desk.one()["words"]) == ("failed", "go failed: user lead@x is not authorized")
 
-    def test_a_failure_of_another_kind_names_its_kind_and_is_logged(self, future, caplog):
+    def test_unexpected_failure_is_named_and_logged(self, future, caplog):
         desk = Desk(Action("go", "Go", start=lambda _: future))
         desk.act()
         with caplog.at_level(logging.ERROR, "flare_widgets"):
@@ -85,14 +85,14 @@ class TestStart:
         assert desk.one()["words"] == "go failed: KeyError: 'x'"
         assert "go failed" in caplog.text
 
-    def test_a_cancelled_request(self, future):
+    def test_cancelled_request(self, future):
         desk = Desk(Action("go", "Go", start=lambda _: future))
         desk.act()
         future.cancel()
         assert desk.one()["state"] == "failed"
         assert "cancelled" in desk.one()["words"]
 
-    def test_a_session_that_refuses_at_once(self):
+    def test_session_that_refuses_at_once(self):
         def closed(_):
             raise AuthorizationError("the session is closed")
 
@@ -100,7 +100,7 @@ class TestStart:
         desk.act()
         assert desk.one()["words"] == "go failed: the session is closed"
 
-    def test_a_second_click_does_nothing_but_is_taken_notice_of(self):
+    def test_second_click_is_ignored_but_acknowledged(self):
         futures = []
 
         def start(_):
@@ -119,7 +119,7 @@ class TestStart:
 
 
 class TestWork:
-    def test_it_does_not_keep_the_caller_and_runs_in_a_thread_that_says_what_it_is(self):
+    def test_work_runs_in_named_background_thread(self):
         go_on, seen = threading.Event(), []
 
         def work(doing):
@@ -134,7 +134,7 @@ class TestWork:
         assert desk.until("done")["words"] == "there"
         assert seen == ["flare-action"]
 
-    def test_a_transfer_says_how_far_it_is(self):
+    def test_transfer_says_how_far_it_is(self):
         go_on = threading.Event()
 
         def work(doing):
@@ -177,7 +177,7 @@ class TestWork:
         assert "cancelling…" in [told["words"] for told in desk.told]
         assert desk.actions.outcomes == []
 
-    def test_what_does_not_say_so_cannot_be_cancelled(self):
+    def test_uncancellable_work_ignores_cancel(self):
         go_on, doings = threading.Event(), []
 
         def work(doing):
@@ -201,7 +201,7 @@ class TestWork:
 
 
 class TestRefused:
-    def test_what_is_not_possible_is_not_done_although_it_was_clicked(self):
+    def test_disabled_action_click_is_refused(self):
         done = []
         desk = Desk(Action("go", "Go", start=done.append, disabled_reason=lambda: "the job has ended"))
         desk.act()
@@ -211,14 +211,14 @@ class TestRefused:
         assert desk.told[-1]["turn"] == 1, "the browser waits for an answer"
 
     @pytest.mark.parametrize("typed", [None, "", "site-2", ["site-1"]])
-    def test_the_word_must_be_typed(self, typed):
+    def test_word_must_be_typed(self, typed):
         done = []
         desk = Desk(Action("go", "Go", start=done.append, type="site-1"))
         desk.act(typed=typed)
         assert not done
         assert desk.one()["state"] == "ready"
 
-    def test_the_word_was_typed(self, future):
+    def test_word_was_typed(self, future):
         desk = Desk(Action("go", "Go", start=lambda _: future, type="site-1"))
         desk.act(typed="site-1")
         assert desk.one()["state"] == "asked"
@@ -250,7 +250,7 @@ def test_hostile_words_are_cleaned_and_bounded(future):
     assert len(desk.one()["words"]) == 500
 
 
-def test_what_came_of_it_can_be_forgotten(future):
+def test_finished_outcome_can_be_reset(future):
     desk = Desk(Action("go", "Go", start=lambda _: future))
     desk.act()
     desk.actions.reset("go")

@@ -35,7 +35,7 @@ def text(element: ET.Element) -> str:
     return " ".join(" ".join(element.itertext()).split())
 
 
-def test_has_the_facts_in_words_too():
+def test_has_facts_in_words_too():
     figure = read(ALL, SITE, mark=ChartMark(2, 0.612, "best"))
     assert [text(item) for item in figure.iter("li")] == ["all together 0.607", "hospital-a 0.590"]
     assert figure.findtext("p") == "◯ best: round 2, 0.612"
@@ -47,7 +47,7 @@ def test_has_the_facts_in_words_too():
     assert [t.text for t in svg.iter("text")] == ["0.4", "0.45", "0.5", "0.55", "0.6", "1", "2", "3"]
 
 
-def test_draws_each_point_where_its_value_is():
+def test_draws_each_point_where_value_is():
     figure = read(ChartLine("a", ((1, 0.0), (2, 5.0), (3, 10.0))))
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     places = [tuple(map(float, place.split())) for place in path[1:].split("L")]
@@ -60,7 +60,7 @@ def test_draws_each_point_where_its_value_is():
     assert labels["10"] == pytest.approx(y3 + 4, abs=0.2)
 
 
-def test_a_logarithmic_scale_has_equal_steps_for_equal_factors():
+def test_log_scale_spaces_equal_factors_equally():
     figure = read(ChartLine("loss", ((1, 100.0), (2, 10.0), (3, 1.0), (4, 0.0))), log_scale=True)
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     ys = [float(place.split()[1]) for place in path[1:].split("L")]
@@ -69,7 +69,7 @@ def test_a_logarithmic_scale_has_equal_steps_for_equal_factors():
     assert "logarithmic scale" in figure.findtext("p")
 
 
-def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
+def test_lines_differ_beyond_colour_bold_topmost():
     figure = read(*(ChartLine(f"s{n}", ((1, n), (2, n)), bold=n == 0) for n in range(MAX_LINES)))
     looks = {
         tuple((p.get("d"), p.get("stroke-dasharray")) for p in item.find("svg").iter("path"))
@@ -80,7 +80,7 @@ def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
     assert groups[-1].find("path").get("stroke-width") == "3"
 
 
-def test_looks_as_the_live_chart_does():
+def test_looks_as_live_chart_does():
     marks = (Path(__file__).parents[2] / "js/src/core/series-style.ts").read_text(encoding="utf-8")
     shapes = re.search(r"MARKER_SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
     dashes = re.search(r"DASH_PATTERNS: .*? = (\[.*\]);", marks)
@@ -88,14 +88,14 @@ def test_looks_as_the_live_chart_does():
     assert [" ".join(map(str, dash)) for dash in json.loads(dashes[1])] == list(DASH_PATTERNS)
 
 
-def test_more_lines_than_can_be_told_apart_are_counted():
+def test_excess_lines_are_counted_not_drawn():
     figure = read(*(ChartLine(f"site-{n}", ((1, n), (2, n))) for n in range(200)))
     items = [text(item) for item in figure.iter("li")]
     assert len(items) == MAX_LINES + 1
     assert items[-1] == f"and {200 - MAX_LINES} more, not drawn"
 
 
-def test_a_long_line_keeps_its_peaks_and_stays_small():
+def test_long_line_thinned_but_keeps_peaks():
     points = tuple((n, 1000.0 if n == 54_321 else n % 7) for n in range(100_000))
     chart = line_chart([ChartLine("a", points)], title="t")
     assert len(chart) < 20_000
@@ -164,7 +164,7 @@ def test_hostile_words_stay_text(words):
         (-3.0, 0.0),
     ],
 )
-def test_any_number_gives_a_picture_or_says_that_there_is_none(values, log):
+def test_any_numbers_drawn_or_reported_missing(values, log):
     figure = read(ChartLine("a", tuple(enumerate(values))), log_scale=log)
     places = [f for e in figure.iter() for k in ("x", "y", "x1", "y1", "cx", "cy") if (f := e.get(k)) is not None]
     assert all(-1 <= float(place) <= 600 for place in places)
@@ -186,14 +186,14 @@ CASES = json.loads((Path(__file__).parents[2] / "js/fixtures/ticks.json").read_t
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['low']:g} to {case['high']:g}")
-def test_the_ticks_are_those_of_the_live_chart(case):
+def test_ticks_are_those_of_live_chart(case):
     assert ticks(case["low"], case["high"]) == case["ticks"]
     if case["log"] is not None:
         assert log_ticks(case["low"], case["high"]) == case["log"]
 
 
 @pytest.mark.parametrize(("missing", "log"), [(math.nan, False), (math.inf, False), (-1.0, True), (0.0, True)])
-def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
+def test_missing_value_leaves_gap_in_line(missing, log):
     figure = read(
         ChartLine("a", ((1, 1.0), (2, 2.0), (3, missing), (4, 2.0), (6, 3.0))),
         ChartLine("b", ((5, 1.0),)),
@@ -204,7 +204,7 @@ def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
     assert re.sub(r"[^ML]", "", path) == "MLML"
 
 
-def test_ticks_have_as_many_digits_as_tell_them_apart():
+def test_tick_labels_have_distinguishing_digits():
     # The same numbers as in js/src/core/numbers.test.ts.
     assert tick_labels([12345.2, 12345.4, 12345.6]) == ["12345.2", "12345.4", "12345.6"]
     assert tick_labels([0.98766, 0.98768, 0.9877]) == ["0.98766", "0.98768", "0.9877"]

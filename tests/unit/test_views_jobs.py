@@ -101,7 +101,7 @@ def state(view, action):
     return next(entry for entry in view._actions.to_json() if entry["name"] == action)
 
 
-def test_the_rows_are_no_trait_and_come_when_they_are_asked_for():
+def test_rows_sent_on_request_not_trait():
     view = JobsView(FakeMonitor(RUNNING, ENDED))
     traits = {name: value for name, value in view.get_state().items() if not name.startswith("_")}
     assert "hello" not in json.dumps(traits, default=str)
@@ -121,7 +121,7 @@ def test_the_rows_are_no_trait_and_come_when_they_are_asked_for():
     }
 
 
-def test_a_look_without_news_sends_no_rows():
+def test_look_without_news_sends_no_rows():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
@@ -138,7 +138,7 @@ def test_a_look_without_news_sends_no_rows():
     wait_until(lambda: view.seq == 1)
 
 
-def test_trouble_is_a_trait():
+def test_trouble_is_trait():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.learn(RUNNING, trouble="no connection", facts_at=NOW)
@@ -156,7 +156,7 @@ def test_who_may_not_is_told_before():
     assert rows["bbbbbbbb-2"]["refused"] == ["abort", "clone", "delete", "download"]
 
 
-def test_several_jobs_are_aborted_and_the_list_is_asked_for():
+def test_batch_abort_refreshes_list():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     act(view, "abort", "aaaaaaaa-1", "bbbbbbbb-2", "aaaaaaaa-1")
@@ -166,7 +166,7 @@ def test_several_jobs_are_aborted_and_the_list_is_asked_for():
     assert monitor.refreshed
 
 
-def test_what_fails_for_one_job_is_said_and_done_for_the_others():
+def test_partial_batch_failure_is_reported():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     act(view, "delete", "aaaaaaaa-1", "bbbbbbbb-2")
@@ -178,7 +178,7 @@ def test_what_fails_for_one_job_is_said_and_done_for_the_others():
 
 
 @pytest.mark.parametrize("jobs", [[], ["not-listed"], [None, 5], "aaaaaaaa-1", {"a": 1}, None])
-def test_only_jobs_of_the_table_are_touched(jobs):
+def test_only_jobs_of_table_are_touched(jobs):
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     view._handle_custom_msg({"kind": "act", "action": "abort", "arguments": {"jobs": jobs}}, [])
@@ -186,7 +186,7 @@ def test_only_jobs_of_the_table_are_touched(jobs):
     assert monitor.acted == []
 
 
-def test_a_job_is_shown_below_and_given_up_when_another_one_is():
+def test_opened_job_replaces_previous_one():
     ended, notes = [], []
 
     def open_job(job_id):
@@ -206,12 +206,12 @@ def test_a_job_is_shown_below_and_given_up_when_another_one_is():
     assert "a note" not in repr(view)
 
 
-def test_nothing_is_offered_that_cannot_be_done():
+def test_unavailable_actions_are_not_offered():
     names = [entry["name"] for entry in JobsView(FakeMonitor())._actions.to_json()]
     assert names == ["abort", "clone", "download", "delete"]
 
 
-def test_it_stops_asking_when_nobody_looks_and_begins_again():
+def test_hidden_view_pauses_and_resumes_polling():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.learn(RUNNING)
@@ -224,7 +224,7 @@ def test_it_stops_asking_when_nobody_looks_and_begins_again():
     assert not monitor.paused
 
 
-def test_it_freezes_when_the_session_is_over(replaced):
+def test_it_freezes_when_session_is_over(replaced):
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.done = True
@@ -235,7 +235,7 @@ def test_it_freezes_when_the_session_is_over(replaced):
     assert monitor.listeners == []
 
 
-def test_the_text_says_what_and_when():
+def test_text_says_what_and_when():
     lines = jobs_table(JobsSnapshot((RUNNING, ENDED), NOW)).to_text().splitlines()
     assert lines[1].startswith("hello  RUNNING ")
     assert lines[1].split()[-1] == "aaaaaaaa"
@@ -243,14 +243,14 @@ def test_the_text_says_what_and_when():
     assert lines[-1].startswith("2 jobs (1 running, 1 ended), as of 20")
 
 
-def test_an_empty_table_says_what_to_do():
+def test_empty_table_says_what_to_do():
     assert NO_JOBS_TEXT in jobs_table(JobsSnapshot((), NOW)).to_text()
     assert NO_JOBS_TEXT in html.unescape(jobs_table(JobsSnapshot((), NOW)).to_html())
     assert jobs_table(JobsSnapshot()).to_text() == "the server has not answered yet"
     assert jobs_table(JobsSnapshot(trouble="no connection")).to_text() == "no connection"
 
 
-def test_the_newest_200_stand_for_all():
+def test_newest_200_stand_for_all():
     jobs = tuple(ListedJob(f"{i:08x}", f"job-{i}", status="FINISHED", submitted_at=NOW - i) for i in range(1000))
     text = jobs_table(JobsSnapshot(jobs, NOW)).to_text()
     assert "job-199" in text

@@ -34,7 +34,7 @@ def asked(view, *messages, patience=20):
 
 
 @pytest.mark.parametrize(("answer", "words"), [(True, "Delete it? → Yes, do it"), (False, "Delete it? → No")])
-def test_the_first_answer_counts_and_stays(left, answer, words):
+def test_first_answer_counts_and_stays(left, answer, words):
     view = ConfirmationView("Delete it?")
     messages = [{"kind": "clock"}, {"kind": "answer", "yes": answer}, {"kind": "answer", "yes": not answer}]
     assert asked(view, *messages) is answer
@@ -42,7 +42,7 @@ def test_the_first_answer_counts_and_stays(left, answer, words):
     assert words.partition(" → ")[2] in left[0]["text/html"]
 
 
-def test_where_nobody_is_heard_it_is_not_waited_for(left):
+def test_question_without_frontend_returns_at_once(left):
     began = time.monotonic()
     assert ConfirmationView("Delete it?").ask(0.2) is None
     assert time.monotonic() - began < 5
@@ -50,11 +50,11 @@ def test_where_nobody_is_heard_it_is_not_waited_for(left):
 
 
 @pytest.mark.parametrize("wish", [{"kind": "answer"}, {"kind": "answer", "yes": "true"}, {"kind": "answer", "yes": 1}])
-def test_only_yes_or_no_is_an_answer(wish):
+def test_only_yes_or_no_is_answer(wish):
     assert asked(ConfirmationView("Delete it?"), wish, {"kind": "answer", "yes": False}) is False
 
 
-def test_an_interrupt_leaves_the_static_form(left):
+def test_interrupt_leaves_static_form(left):
     view = ConfirmationView("Delete it?")
 
     class Interrupted(threading.Event):

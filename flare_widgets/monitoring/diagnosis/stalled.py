@@ -37,9 +37,8 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
             return None  # it is just ending
         clues = LogAnalysis(evidence)
         return Failure(
-            f"The server was restarted while the job was running{clues.round_phrase()}; FLARE does not go on "
-            f"with such a "
-            f"job, although its status stays {status}",
+            f"The server was restarted while the job was running{clues.round_phrase()}; FLARE does not resume "
+            f"such a job, although its status stays {status}",
             "server-restarted",
             site="server",
             round=clues.round,

@@ -17,7 +17,7 @@ MAX_LOG_LINES = 8
 """Maximum number of log lines shown for a failure."""
 
 _MAX_LOG_LINE_CHARS = 200  # characters of one log line
-_ALL_SITES = "all together"
+_ALL_SITES = "all sites (aggregate)"
 _MAX_SENTENCE_CHARS = 500  # characters of a sentence about a failure
 
 
