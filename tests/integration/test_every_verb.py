@@ -418,9 +418,9 @@ def test_read_only_mode_refuses_changes(
             assert "this session is read-only" in refused(shell, line)
         # Not only the verbs: whoever has the session, such as a view.
         session = flare(shell, "use admin@localhost")
-        with pytest.raises(Exception, match="only reads"):
+        with pytest.raises(Exception, match="read-only"):
             session.submit_job(str(write_job(tmp_path, "another")))
-        with pytest.raises(Exception, match="only reads"):
+        with pytest.raises(Exception, match="read-only"):
             session.aio.session.abort_job(running)
         assert flare(shell, f"connect '{federation.kit(LEAD)}' --name second").read_only
         flare(shell, "close")
