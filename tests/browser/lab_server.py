@@ -17,6 +17,7 @@ from typing import Any
 from lessons import MARK
 
 ROOT = Path(__file__).parents[2]
+SUPPORT = ROOT / "tests" / "support"
 
 # No news prompt, no toasts, no saving at a moment the test did not choose.
 SETTINGS = {
@@ -108,7 +109,7 @@ class LabServer:
     def _environment(self) -> dict[str, str]:
         env = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
         home = self._home
-        paths = [str(ROOT), str(Path(__file__).parent), env.get("PYTHONPATH", "")]
+        paths = [str(ROOT), str(Path(__file__).parent), str(SUPPORT), env.get("PYTHONPATH", "")]
         env.update(
             HOME=str(home),
             IPYTHONDIR=str(home / "ipython"),
