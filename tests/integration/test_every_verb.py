@@ -159,7 +159,7 @@ def test_clone_and_abort_by_name(shell: InteractiveShell, tmp_path: Path) -> Non
     first = flare(shell, f"submit '{folder}'")
     second = flare(shell, "clone many")
     assert second != first
-    assert f"2 jobs are called 'many', the newest is {second}: give an id" in refused(shell, "abort many --yes")
+    assert f"2 jobs are called 'many', the newest is {second}: pass an id" in refused(shell, "abort many --yes")
     for job in (first, second):
         assert "bort" in flare(shell, f"abort {job[:13]} --yes")
     assert {flare(shell, f"meta {job}")["status"] for job in (first, second)} == {"FINISHED:ABORTED"}
