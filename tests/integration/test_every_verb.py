@@ -328,7 +328,7 @@ def test_studies(shell: InteractiveShell, untouched: LocalFederation) -> None:
         assert made["name"] == "heart"
         assert "heart" in {row["name"] for row in flare(shell, "studies")}
         assert "heart" in repr(flare(shell, "studies"))
-        assert "who?" in refused(shell, "study add-user heart")
+        assert "which user?" in refused(shell, "study add-user heart")
         flare(shell, f"study add-user heart {LEAD}")
         assert LEAD in flare(shell, "study show heart")["users"]
         flare(shell, f"study remove-user heart {LEAD}")
