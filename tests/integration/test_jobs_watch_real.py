@@ -138,7 +138,7 @@ def test_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_p
     # A job that is aborted while FLARE starts it may run all the same, even when it was deleted.
     wait_until(lambda: rows[copy]["status"] == "RUNNING")
     _wish(view, "abort", copy)
-    wait_until(lambda: rows[copy]["ended"])
+    wait_until(lambda: rows[copy]["category"] in ("done", "stopped", "failed"))
     session.wait_for_job(copy, timeout=60)
     wait_until(lambda: not session.get_system_info().job_info, 150)  # FLARE counts a job until its processes have ended
     _wish(view, "delete", job, copy)
