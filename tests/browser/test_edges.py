@@ -160,7 +160,8 @@ def test_restarted_kernel_reported_and_reopen_restores(notebook):
     expect(job.button("Abort")).to_be_visible()
 
 
-def test_thirty_views_stay_responsive_without_leaks(notebook):
+def test_thirty_views_stay_responsive_without_leaks(lone_notebook):
+    notebook = lone_notebook
     count = 30
     notebook.create(
         JOB + f"\nwatches = [ScriptedWatch() for _ in range({count})]\nfor w in watches: w.say('RUNNING')",

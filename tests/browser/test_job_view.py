@@ -54,13 +54,18 @@ def begin_to_run(notebook: NotebookPage) -> JobPanel:
     return panel
 
 
-@pytest.fixture
-def alone(notebook: NotebookPage) -> tuple[NotebookPage, JobPanel]:
-    """The same in a notebook of its own, for a test that ends the kernel or opens the notebook again."""
+def open_running(notebook: NotebookPage) -> JobPanel:
+    """The view of a job that has begun to run, in a new notebook."""
     notebook.create(*CELLS)
     notebook.run(0)
     notebook.run(1)
-    return notebook, begin_to_run(notebook)
+    return begin_to_run(notebook)
+
+
+@pytest.fixture
+def alone(notebook: NotebookPage) -> tuple[NotebookPage, JobPanel]:
+    """The same in a notebook of its own, for a test that ends the kernel or opens the notebook again."""
+    return notebook, open_running(notebook)
 
 
 def test_follows_job_to_end(shown, panel, pictures):
@@ -100,9 +105,10 @@ def test_ticks_without_messages(shown, running):
     assert frames == [0, 0]
 
 
-def test_elapsed_time_survives_wrong_browser_clock(alone):
+def test_elapsed_time_survives_wrong_browser_clock(lone_notebook):
     """A browser whose clock is two hours ahead opens the notebook while the job runs and nothing is new."""
-    notebook, _ = alone
+    notebook = lone_notebook
+    open_running(notebook)
     notebook.save()
     notebook.page.add_init_script("const now = Date.now; Date.now = () => now() + 7200e3;")
     notebook.page.reload()

@@ -159,7 +159,7 @@ def test_clone_and_abort_by_name(shell: InteractiveShell, tmp_path: Path) -> Non
     first = flare(shell, f"submit '{folder}'")
     second = flare(shell, "clone many")
     assert second != first
-    assert f"2 jobs are called 'many', the newest is {second}: give an id" in refused(shell, "abort many --yes")
+    assert f"2 jobs are called 'many', the newest is {second}: pass an id" in refused(shell, "abort many --yes")
     for job in (first, second):
         assert "bort" in flare(shell, f"abort {job[:13]} --yes")
     assert {flare(shell, f"meta {job}")["status"] for job in (first, second)} == {"FINISHED:ABORTED"}
@@ -418,9 +418,9 @@ def test_read_only_mode_refuses_changes(
             assert "this session is read-only" in refused(shell, line)
         # Not only the verbs: whoever has the session, such as a view.
         session = flare(shell, "use admin@localhost")
-        with pytest.raises(Exception, match="only reads"):
+        with pytest.raises(Exception, match="read-only"):
             session.submit_job(str(write_job(tmp_path, "another")))
-        with pytest.raises(Exception, match="only reads"):
+        with pytest.raises(Exception, match="read-only"):
             session.aio.session.abort_job(running)
         assert flare(shell, f"connect '{federation.kit(LEAD)}' --name second").read_only
         flare(shell, "close")

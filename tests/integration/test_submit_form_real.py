@@ -99,4 +99,4 @@ def test_who_may_not_submit_sees_why(federation: LocalFederation, tmp_path: Path
         assert "your role (member) may not submit jobs" in submit(form)["disabled_reason"]
     with connect(federation.kit(LEAD)) as lead:
         lead.read_only = True
-        assert "only reads" in submit(SubmitForm(lead, folder))["disabled_reason"]
+        assert "read-only" in submit(SubmitForm(lead, folder))["disabled_reason"]

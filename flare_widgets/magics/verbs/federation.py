@@ -41,7 +41,7 @@ def up(
     users: dict[str, str] | None,
     keep: float,
 ) -> LocalFederation:
-    """Start a real FLARE federation on this machine, and connect to it as its admin.
+    """Start a real FLARE federation on this machine, and connect to it as its project admin.
 
     The server and the sites are processes, each with its own certificate. They stop with %flare down, or with the
     kernel. With --keep they keep running for a while after the kernel stops, and %flare up in the restarted kernel

@@ -178,7 +178,10 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
         "-o", "--to", default=None, metavar="FOLDER", completes="folders",
         help="where to create the new folder, named after the job (default: as configured, or the kit's)",
     ),
-    option("--components", action="store_true", help="download the files that sites sent instead of the results"),
+    option(
+        "--components", action="store_true",
+        help="instead of the results, download the additional files that sites sent",
+    ),
 )  # fmt: skip
 def download(state: MagicsState, job: str | None, to: str | None, components: bool) -> Path:
     """Download a finished job and its results, and return the new folder.

@@ -62,7 +62,7 @@ def cat(state: MagicsState, target: str, file: str) -> PrettyText:
 
 @verb(
     _TARGET,
-    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="its log.txt if left out"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     _LINES,
 )
 def tail(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
@@ -77,7 +77,7 @@ def tail(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
 
 @verb(
     _TARGET,
-    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="its log.txt if left out"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     _LINES,
 )
 def head(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
@@ -93,7 +93,7 @@ def head(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
 @verb(
     _TARGET,
     option("pattern", metavar="PATTERN", help="a basic regular expression"),
-    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="its log.txt if left out"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     option("-n", "--line-number", action="store_true", help="show line numbers"),
     option("-i", "--ignore-case", action="store_true", help="ignore case"),
 )

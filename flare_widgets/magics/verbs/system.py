@@ -66,7 +66,7 @@ def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
     Examples:
         %flare sites
         %flare sites --jobs
-        names = [site["name"] for site in _]        from the list that was shown last
+        sites = %flare sites        a list of dicts
     """
     managed = state.managed_session
     connected = managed.session.get_connected_client_list()
