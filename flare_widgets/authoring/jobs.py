@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..api.transfer.pack import META_FILE
 from ..errors import InvalidArgumentError
 from .arguments import format_arguments, to_plain_data
 from .checks import check_code, extract_definitions, guess_framework, list_classes
@@ -136,7 +137,7 @@ def write_job(
     specification = _make_specification(job, framework)
     _check_installed(framework)
     target = Path(parent_folder).expanduser().absolute() / job.name
-    if target.exists() and not (target / "meta.json").is_file():
+    if target.exists() and not (target / META_FILE).is_file():
         raise InvalidArgumentError(f"{str(target)!r} already exists and is not a job folder: choose another name")
     with tempfile.TemporaryDirectory(prefix="flare-widgets-cell-") as folder:
         # Empty lines replace the preceding ones, so that a traceback counts lines as the notebook does.

@@ -10,11 +10,9 @@ from pathlib import Path
 
 from . import mailbox
 from .errors import FederationError
-from .layout import KITS, default_root
+from .layout import DESCRIPTION_FILE, KITS, default_root
 from .processes import find_processes
 from .provision import ADMIN
-
-_DESCRIPTION_FILE = "federation.json"
 
 
 @dataclass(frozen=True)
@@ -92,13 +90,13 @@ class RunningFederation:
 
 def write_description(folder: Path, description: FederationDescription) -> None:
     """Write a description into a federation's folder."""
-    (folder / _DESCRIPTION_FILE).write_text(json.dumps(asdict(description)))
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(asdict(description)))
 
 
 def read_description(folder: Path) -> FederationDescription | None:
     """Return the description of the federation in a folder; None if there is none (yet)."""
     try:
-        return FederationDescription(**json.loads((folder / _DESCRIPTION_FILE).read_text()))
+        return FederationDescription(**json.loads((folder / DESCRIPTION_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 

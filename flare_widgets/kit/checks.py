@@ -23,9 +23,9 @@ from cryptography.x509.oid import NameOID
 
 from ..errors import ConfigError, InvalidCertChain
 from .certificates import chains_to_root, sign, subject, verify_signature
-from .files import ASK_ADMIN, find_startup, parse_certificates, read_file, read_json, read_key
+from .files import ASK_ADMIN, SETTINGS_FILE, find_startup, parse_certificates, read_file, read_json, read_key
 from .report import Finding
-from .settings import SETTINGS_FILE, Settings, SettingsReader
+from .settings import Settings, SettingsReader
 
 EXPIRY_WARNING = timedelta(days=30)
 """A certificate that expires sooner than this causes a warning: a new kit may take weeks."""
@@ -75,7 +75,7 @@ class PartialKit:
 
 _MISSING_REASONS = {
     "startup": "no startup kit was found",
-    "settings": "fed_admin.json cannot be used",
+    "settings": f"{SETTINGS_FILE} cannot be used",
     "chain": "the user's certificate could not be read",
     "key": "the private key could not be read",
     "root_certificate": "the root certificate could not be read",

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ..errors import ConfigError, InvalidCertChain
 
+SETTINGS_FILE = "fed_admin.json"
+
 ASK_ADMIN = "Ask your project admin for a new startup kit"
 
 _MAX_FILE_BYTES = 1 << 20
@@ -38,19 +40,19 @@ def find_startup(location: str | Path) -> Path:
                 f"{folder} is a file, not a startup kit", next_step="Pass the folder that contains startup/"
             )
         for startup in (folder / "startup", folder):
-            if (startup / "fed_admin.json").exists():
+            if (startup / SETTINGS_FILE).exists():
                 return startup
         for startup in (folder / "startup", folder):
             for other, whose in (("fed_server.json", "a server"), ("fed_client.json", "a site")):
                 if (startup / other).exists():
                     raise ConfigError(
                         f"{folder} is the startup kit of {whose}",
-                        next_step="Use the kit of a user (an admin): the one with startup/fed_admin.json",
+                        next_step=f"Use the kit of a user (an admin): the one with startup/{SETTINGS_FILE}",
                     )
     except OSError as e:
         raise ConfigError(f"{folder} cannot be read: {e.strerror}") from e
     raise ConfigError(
-        f"{folder} is not a startup kit: startup/fed_admin.json is missing",
+        f"{folder} is not a startup kit: startup/{SETTINGS_FILE} is missing",
         next_step="Pass the folder that your project admin sent you, unpacked",
     )
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .files import ASK_ADMIN, read_json
+from .files import ASK_ADMIN, SETTINGS_FILE, read_json
 
 SCHEMES = frozenset(["http", "https", "tcp", "stcp", "atcp", "satcp", "grpc", "grpcs", "agrpc", "agrpcs"])
 SECURITY_MODES = frozenset({"mtls", "tls", "clear"})
 
-SETTINGS_FILE = "fed_admin.json"
 _CUSTOM_ROOT_FILE = "customRootCA.pem"
 _DEFAULT_PORT = 8002
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from ..errors import ConfigError, FlareError
 from ..formatting.text import sanitize
 from ..kit import StartupKit
+from ..kit.files import SETTINGS_FILE
 
 _MAX_DEPTH = 4  # levels below the searched folder
 _MAX_FOLDERS = 3000  # the limit for a whole search: the notebook may be in a home folder
 _SEARCH_TIMEOUT_S = 2.0
-_SETTINGS_FILE = "fed_admin.json"
 _SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages", "venv", "startup"}
 
 
@@ -149,9 +149,9 @@ def _find_below(root: Path, budget: _SearchBudget) -> Iterator[Path]:
         for folder in level:
             if not budget.spend():
                 return
-            if (folder / "startup" / _SETTINGS_FILE).is_file():
+            if (folder / "startup" / SETTINGS_FILE).is_file():
                 yield folder
-            elif depth == 0 and (folder / _SETTINGS_FILE).is_file():
+            elif depth == 0 and (folder / SETTINGS_FILE).is_file():
                 yield folder.parent if folder.name == "startup" else folder
             elif depth < _MAX_DEPTH:
                 below += _list_subfolders(folder)

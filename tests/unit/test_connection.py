@@ -286,7 +286,7 @@ def test_other_commands_are_not_repeated(session: Session, server: FlareServer) 
     assert server.lines.count("clone_job j") == 1
     server.commands["clone_job"] = None
     session.set_timeout(0.2)
-    with pytest.raises(OutcomeUnknown, match=r"did not answer 'clone_job'.*unknown whether.*list_jobs\(reverse=True\)"):
+    with pytest.raises(OutcomeUnknown, match=r"did not answer 'clone_job'.*unknown.*list_jobs\(reverse=True\)"):
         session.clone_job("k")
     assert server.lines.count("clone_job k") == 1
 

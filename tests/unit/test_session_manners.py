@@ -18,7 +18,7 @@ from servers import FlareServer
 from waiting import wait_until
 
 from flare_widgets.api import Session, connect, new_secure_session
-from flare_widgets.errors import FlareError, FLCommunicationError
+from flare_widgets.errors import FlareError, FLCommunicationError, InternalError, OutcomeUnknown
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +140,12 @@ def test_secrets_are_never_shown(
         for use in (session.get_job_meta, session.clone_job, session.download_job_result):
             with pytest.raises(FlareError) as caught:
                 use("j")
-            shown.append(repr(caught.value) + str(caught.value.__cause__) + str(caught.value.__context__))
+            shown.append(
+                repr(caught.value)
+                + str(vars(caught.value))
+                + str(caught.value.__cause__)
+                + str(caught.value.__context__)
+            )
         session.unset_timeout()
         break_off(session, server)
         session.list_jobs()
@@ -188,7 +193,7 @@ print("still", session.list_jobs(), session.closed)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "[]",
-        "this session belongs to the process that forked this one; open a new one here",
+        "this session belongs to the process that forked this one. Open a new one here",
         "own []",
         "still [] False",
     ]
@@ -214,3 +219,31 @@ def test_no_thread_but_one_is_left(kit: Path) -> None:
 
 async def count_tasks() -> int:
     return len(asyncio.all_tasks()) - 1
+
+
+def test_lost_connection_gives_each_request_an_error_of_its_own(session: Session, server: FlareServer) -> None:
+    """Each caller adds its own context to it."""
+    server.commands["get_job_meta"] = None
+    link = session._connection._connection
+    assert link is not None
+    waiting = [loop.start(link.execute(f"get_job_meta {job_id}", 10)) for job_id in "ab"]
+    wait_until(lambda: len(link._pending) == 2)
+    server.hang_up()
+    first, second = (future.exception(10) for future in waiting)
+    assert str(first) == str(second)
+    assert first is not second
+
+
+def test_error_names_command_job_and_server(session: Session, server: FlareServer) -> None:
+    server.commands["clone_job"] = {"data": [{"type": "error", "data": "no"}], "meta": {"status": "internal_error"}}
+    server.commands["delete_job"] = None
+    session.set_timeout(0.2)
+    for call, kind, command in (
+        (session.clone_job, InternalError, "clone_job"),
+        (session.delete_job, OutcomeUnknown, "delete_job"),
+    ):
+        with pytest.raises(kind) as caught:
+            call("j")
+        error = caught.value
+        assert (error.command, error.job_id, error.site, error.address) == (command, "j", None, session.kit.address)
+    assert error.next_step == "Check with get_job_meta whether the job still exists"

@@ -266,7 +266,7 @@ def test_after_a_lost_chunk_the_upload_begins_again_as_another_one(job: Path, ki
         assert archive.testzip() is None
 
 
-@pytest.mark.parametrize(("failure", "attempts"), [(ReplyTimeout("no answer."), 3), (NoConnection("lost."), 1)])
+@pytest.mark.parametrize(("failure", "attempts"), [(ReplyTimeout("no answer"), 3), (NoConnection("lost"), 1)])
 def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
     job: Path, kit: StartupKit, failure: NoConnection, attempts: int
 ) -> None:
@@ -533,7 +533,7 @@ def test_a_server_that_comes_back_late_is_waited_for(tmp_path: Path) -> None:
 
 def broken(tmp_path: Path, error: Exception, at: int = 40) -> Server:
     """A download that broke for good."""
-    server = Server(LARGE, fails_at=at, failure=NoConnection("lost."))
+    server = Server(LARGE, fails_at=at, failure=NoConnection("lost"))
 
     def again() -> Any:
         raise error
@@ -546,7 +546,7 @@ def broken(tmp_path: Path, error: Exception, at: int = 40) -> Server:
 
 
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize("error", [NoConnection("nobody."), SessionExpired("too long idle.")])
+@pytest.mark.parametrize("error", [NoConnection("nobody"), SessionExpired("too long idle")])
 def test_the_next_download_of_a_broken_one_goes_on(tmp_path: Path, error: Exception) -> None:
     broken(tmp_path, error)
     server = Server(LARGE)

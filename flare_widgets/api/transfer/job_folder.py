@@ -176,10 +176,10 @@ def read_job_folder(folder: Path) -> JobFolder:
         initial_problems=tuple(_check_junk(files)),
     )
     names = {file.name for file in files}
-    if "meta.json" not in names:
+    if pack.META_FILE not in names:
         return seen
     try:
-        meta = _read_meta(folder / "meta.json")
+        meta = _read_meta(folder / pack.META_FILE)
         apps = tuple(_make_app(app, sites, names) for app, sites in _read_deploy_map(meta))
     except _InvalidMeta as e:
         return dataclasses.replace(seen, obstacle=str(e))

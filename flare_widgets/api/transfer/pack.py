@@ -19,7 +19,8 @@ from . import disk_full
 
 SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
-META_FILES = ("meta.json", "meta.conf", "meta.yml", "meta.yaml")
+META_FILE = "meta.json"
+META_FILES = (META_FILE, "meta.conf", "meta.yml", "meta.yaml")
 _CHUNK_SIZE = 1 << 20
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.core.error import UsageError
 
+from ...api import commands
 from ...options import option, parse_count
 from ...views.core.pretty import PrettyText
 from ..parsing import verb
@@ -61,7 +62,7 @@ def cat(state: MagicsState, target: str, file: str) -> PrettyText:
 
 @verb(
     _TARGET,
-    option("file", nargs="?", default="log.txt", metavar="FILE", help="the file (default: log.txt)"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     _LINES,
 )
 def tail(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
@@ -76,7 +77,7 @@ def tail(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
 
 @verb(
     _TARGET,
-    option("file", nargs="?", default="log.txt", metavar="FILE", help="the file (default: log.txt)"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     _LINES,
 )
 def head(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
@@ -92,7 +93,7 @@ def head(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
 @verb(
     _TARGET,
     option("pattern", metavar="PATTERN", help="a basic regular expression"),
-    option("file", nargs="?", default="log.txt", metavar="FILE", help="the file (default: log.txt)"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     option("-n", "--line-number", action="store_true", help="show line numbers"),
     option("-i", "--ignore-case", action="store_true", help="ignore case"),
 )

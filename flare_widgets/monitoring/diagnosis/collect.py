@@ -132,7 +132,7 @@ class _Collector:
             return asked
         if JobStatus.of(self._status) is JobStatus.ABORTED:
             asked["audit"] = commands.grep("server", None, f"abort_job {self._job_id}", "audit.log")
-        asked["parent"] = commands.grep("server", None, self._job_id, "log.txt")
+        asked["parent"] = commands.grep("server", None, self._job_id, commands.LOG_FILE)
         if started and self._ended:
             asked["job"] = commands.get_job_log(self._job_id)
         elif started:
@@ -163,12 +163,12 @@ class _Collector:
     def _collect_from_sites(self, connected: Sequence[str] | None) -> None:
         sites = self._select_sites(connected)
         here = [site for site in sites if connected is None or site in connected]
-        files = {"errors": ("error_log.txt", _ERROR_TAIL_OPTION), "job": ("log.txt", _JOB_TAIL_OPTION)}
+        files = {"errors": ("error_log.txt", _ERROR_TAIL_OPTION), "job": (commands.LOG_FILE, _JOB_TAIL_OPTION)}
         asked: dict[tuple[str, str], Command[Any]] = {}
         for site in here:
             for what, (file, lines) in files.items():
                 asked[site, what] = commands.read_file("tail", site, lines, f"{self._job_id}/{file}")
-            asked[site, "parent"] = commands.grep(site, None, self._job_id, "log.txt")
+            asked[site, "parent"] = commands.grep(site, None, self._job_id, commands.LOG_FILE)
             if not self._ended:
                 asked[site, "runs"] = commands.get_client_job_status([site])
         unread: dict[str, ResultOrError] = {site: "" for site in sites if site not in here}

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...api.job_status import JobStatus
 from ...formatting.text import sanitize
+from ..job.state import SCHEDULER_IDLE_AFTER_S
 from ..logs.records import MAX_SHOWN_CHARS
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
@@ -17,7 +18,6 @@ from .phrasing import join_sites, server_if_any, text_or_empty, to_one_line
 from .site_failure import diagnose_site
 
 _STARTUP_GRACE_S = 20.0  # seconds after its start in which a job's processes may still be starting
-_SCHEDULER_IDLE_AFTER_S = 30.0  # seconds after which a working scheduler has considered a job
 _SCHEDULE_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d: (.*)", re.DOTALL)
 _TOO_FEW_SITES = re.compile(r"connected sites \((\d+)\) < min_sites \((\d+)\)")
 _MISSING_SITE = re.compile(r"missing required site (\S+)")
@@ -81,7 +81,7 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
         if has_given_up:
             return Failure("The server gave up scheduling the job, and does not say why", "unschedulable")
         waited = _seconds_since_submission(evidence)
-        if lines or waited is None or waited < _SCHEDULER_IDLE_AFTER_S:
+        if lines or waited is None or waited < SCHEDULER_IDLE_AFTER_S:
             return None
         return _diagnose_unscheduled(waited, evidence)
     start = "The job could not be started" if has_given_up else "The job waits"

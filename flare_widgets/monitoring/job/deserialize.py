@@ -9,8 +9,8 @@ import typing
 from typing import Any
 
 from ...errors import InvalidArgumentError
+from .meta import MAX_TIME_S
 
-_MAX_TIME_S = 1e11  # seconds: later times, and longer durations, cannot be displayed
 _TIME_SUFFIXES = ("at", "duration", "last_seen")
 
 
@@ -44,7 +44,7 @@ def deserialize(annotation: Any, data: Any, name: str = "snapshot") -> Any:
     if not isinstance(data, (int, float) if annotation is float else annotation):
         raise InvalidArgumentError(f"a snapshot whose '{name}' is {type(data).__name__}")
     if isinstance(data, (int, float)) and not (
-        abs(data) < _MAX_TIME_S if name.endswith(_TIME_SUFFIXES) else _is_finite(data)
+        abs(data) < MAX_TIME_S if name.endswith(_TIME_SUFFIXES) else _is_finite(data)
     ):
         raise InvalidArgumentError(f"a snapshot whose '{name}' is out of all bounds")
     return data

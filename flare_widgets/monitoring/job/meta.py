@@ -12,7 +12,8 @@ from .model import Scheduling, SiteDeployment, StatusChange
 
 _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}): ?(.*)", re.DOTALL)
-_MAX_TIME_S = 1e11  # seconds since the epoch: anything later is not a valid time
+MAX_TIME_S = 1e11
+"""Times in seconds since the epoch, and durations, from this on are not valid."""
 _MAX_TEXT_CHARS = 1000  # characters of a name
 _FRACTION = re.compile(r"\.\d+")
 _QUARTER_HOUR_S = 900.0  # seconds; time zones differ from UTC by multiples of that
@@ -26,7 +27,7 @@ def text_or_empty(value: Any) -> str:
 def epoch_seconds(value: Any) -> float | None:
     """Return `value` if it is a valid time in seconds since the epoch."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and 0 < value < _MAX_TIME_S else None
+    return float(value) if number and 0 < value < MAX_TIME_S else None
 
 
 def merge_statuses(

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ...errors import NoConnection
 from ...kit import StartupKit
+from ...kit.files import SETTINGS_FILE
 from .resolve import resolve
 from .tls import check_peer, client_context, explain_tls_error
 
@@ -80,7 +81,7 @@ def not_flare_error(kit: StartupKit, detail: str) -> NoConnection:
     """Return the error for a peer that answers, but does not behave like a FLARE server."""
     return NoConnection(
         f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({detail})",
-        next_step=f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}",
+        next_step=f"Check scheme, host and port in {kit.startup / SETTINGS_FILE}",
     )
 
 
