@@ -33,7 +33,7 @@ def test_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, lab
         ended = notebook.cell(index).locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:"))
         ended.or_(question).wait_for(timeout=_LONGEST)
         if question.count():
-            question.get_by_role("button", name="No", exact=True).click()
+            question.get_by_role("button", name="Cancel", exact=True).click()
             ended.wait_for(timeout=_LONGEST)
     saved = notebook.save()
     check(lesson, saved, person=True)
