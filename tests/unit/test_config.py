@@ -58,9 +58,9 @@ def test_a_variable_that_says_the_default_is_named_as_its_source() -> None:
     ("name", "value", "words"),
     [
         ("timeout", "soon", "could not convert string to float: 'soon'"),
-        ("timeout", "0", "timeout: 0 is not a number of seconds above 0"),
-        ("timeout", "inf", "timeout: inf is not"),
-        ("poll_interval", "-1", "poll_interval: -1 is not a number of seconds from 0 on"),
+        ("timeout", "0", "timeout: expected a number of seconds > 0, got 0"),
+        ("timeout", "inf", "timeout: expected a number of seconds > 0, got inf"),
+        ("poll_interval", "-1", "poll_interval: expected a number of seconds >= 0, got -1"),
         ("study", "My Study", "study: invalid study name 'My Study'"),
         ("read_only", "maybe", "'maybe' is not 1, 0, true, or false"),
     ],
