@@ -30,7 +30,7 @@ def themed(bench: NotebookPage, request: pytest.FixtureRequest) -> Iterator[Note
     bench.theme("JupyterLab Light")
 
 
-def test_the_checker_finds_what_is_wrong(bench: NotebookPage) -> None:
+def test_checker_finds_what_is_wrong(bench: NotebookPage) -> None:
     bench.fill(
         "from IPython.display import HTML\n"
         "HTML('<input type=text><p style=\"color:#ccc;background:#fff\">pale words</p>')"
@@ -41,7 +41,7 @@ def test_the_checker_finds_what_is_wrong(bench: NotebookPage) -> None:
     assert any(finding.startswith("color-contrast") for finding in found)
 
 
-def test_the_job_view(themed: NotebookPage) -> None:
+def test_job_view(themed: NotebookPage) -> None:
     themed.fill(JOB + SHOW)
     themed.run(0)
     panel = JobPanel(themed.outputs(0))
@@ -73,7 +73,7 @@ def shown(notebook: NotebookPage, *cells: str) -> Locator:
     return notebook.outputs(len(cells) - 1)
 
 
-def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
+def test_jobs_view_and_compare(themed: NotebookPage) -> None:
     table = JobsPanel(
         shown(
             themed,
@@ -92,7 +92,7 @@ def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
     table.button("abort").click()
     expect(table.confirm).to_be_visible()
     assert serious(table.root) == []
-    table.confirm.get_by_role("button", name="No").click()
+    table.confirm.get_by_role("button", name="Cancel").click()
     table.row(3).locator(".flw-col-status").click(modifiers=["Control"])
     table.button("compare").click()
     compared = table.below.locator(".flw-compare")
@@ -106,7 +106,7 @@ def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
     assert serious(themed.outputs(1).first) == []
 
 
-def test_the_system_view(themed: NotebookPage) -> None:
+def test_system_view(themed: NotebookPage) -> None:
     output = shown(
         themed,
         "from scripted_system import ScriptedSystem, show\nsystem = ScriptedSystem('hospital-a', 'hospital-b')",
@@ -133,7 +133,7 @@ def test_the_system_view(themed: NotebookPage) -> None:
     assert serious(static) == []
 
 
-def test_the_session_badge(themed: NotebookPage) -> None:
+def test_session_badge(themed: NotebookPage) -> None:
     output = shown(
         themed,
         "from flare_widgets.views.display import show_session\nfrom scripted_sessions import Sessions\n"
@@ -152,7 +152,7 @@ def test_the_session_badge(themed: NotebookPage) -> None:
     assert serious(static) == []
 
 
-def test_the_faults_view(themed: NotebookPage) -> None:
+def test_faults_view(themed: NotebookPage) -> None:
     output = shown(
         themed,
         "from flare_widgets.views.faults.view import FaultsView\nfrom scripted_faults import ScriptedBoard\n"

@@ -52,7 +52,7 @@ def is_grey(button: Locator) -> None:
     expect(button).to_have_attribute("title", "the kernel was shut down")
 
 
-def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, pictures):
+def test_killed_kernel_is_reported_with_age(notebook, pictures):
     notebook.create(JOB, "view = show_job(watch, session)", JOBS, SYSTEM)
     for index in range(4):
         notebook.run(index)
@@ -97,7 +97,7 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     assert notebook.page.locator(".flw-live").get_by_text(re.compile("asking|loading", re.I)).count() == 0
 
 
-def test_a_killed_kernel_is_said_by_each_of_the_other_views(notebook, pictures):
+def test_killed_kernel_reported_in_other_views(notebook, pictures):
     notebook.create(
         "from flare_widgets.views.compare.view import CompareView\nfrom scripted import ScriptedWatch\n"
         "both = CompareView([ScriptedWatch(), ScriptedWatch()], stay_live=True)\nboth.show()",
@@ -127,7 +127,7 @@ def test_a_killed_kernel_is_said_by_each_of_the_other_views(notebook, pictures):
         notebook.screenshot(notebook.cell(index), pictures and pictures / f"kernel-killed-other-{index}.png")
 
 
-def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_known(notebook):
+def test_restarted_kernel_reported_and_reopen_restores(notebook):
     """JupyterLab drops what a kernel says while it is restarted: the static forms it leaves do not arrive."""
     notebook.create(JOB, "view = show_job(watch, session)", JOBS)
     for index in range(3):
@@ -160,7 +160,8 @@ def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_k
     expect(job.button("Abort")).to_be_visible()
 
 
-def test_thirty_views_stay_responsive_and_leave_nothing_behind(notebook):
+def test_thirty_views_stay_responsive_without_leaks(lone_notebook):
+    notebook = lone_notebook
     count = 30
     notebook.create(
         JOB + f"\nwatches = [ScriptedWatch() for _ in range({count})]\nfor w in watches: w.say('RUNNING')",
@@ -235,7 +236,7 @@ def tab_to(notebook: NotebookPage, target: Locator) -> None:
     raise AssertionError(f"Tab does not lead to {target}")
 
 
-def test_a_job_is_handled_by_keys_alone(bench):
+def test_job_is_handled_by_keys_alone(bench):
     open_all(bench, JOB, "view = show_job(watch, session, stay_live=True)")
     job, keyboard = JobPanel(bench.outputs(1)), bench.page.keyboard
     job.expect_status("RUNNING")
@@ -264,7 +265,7 @@ def test_a_job_is_handled_by_keys_alone(bench):
     keyboard.press("Enter")
     expect(job.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_be_visible()
     keyboard.press("Shift+Tab")
-    expect(job.button("Yes, delete")).to_be_focused()
+    expect(job.button("Delete job")).to_be_focused()
     keyboard.press("Enter")
     expect(job.words).to_contain_text([re.compile("^deleted: ")])
     bench.run_code(
@@ -317,7 +318,7 @@ def dangerous(html: str) -> list[str]:
     return found
 
 
-def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
+def test_hostile_text_is_escaped_everywhere(bench, pictures):
     """Every field that a server or a site can set says something bad."""
     cells = (
         "import dataclasses\n" + JOB,

@@ -67,7 +67,7 @@ def test_rounds_come_in(shown: NotebookPage) -> None:
     expect(panel.live.locator(".flw-left")).to_contain_text("left")
 
 
-def test_the_details_unfold_by_keyboard(shown: NotebookPage) -> None:
+def test_details_unfold_by_keyboard(shown: NotebookPage) -> None:
     panel = JobPanel(shown.outputs(1))
     button = panel.live.get_by_role("button", name="Details")
     expect(panel.live.locator("dl")).to_have_count(0)
@@ -80,7 +80,7 @@ def test_the_details_unfold_by_keyboard(shown: NotebookPage) -> None:
     expect(panel.live.locator("dl")).to_have_count(0)
 
 
-def test_a_failure_is_told_and_stands_in_the_saved_notebook(shown: NotebookPage) -> None:
+def test_failure_shown_and_saved_in_notebook(shown: NotebookPage) -> None:
     panel = JobPanel(shown.outputs(1))
     shown.run_code(f"watch.say(failure={FAILURE.strip()})")
     card = panel.live.locator(".flw-failure")
@@ -99,7 +99,7 @@ def test_a_failure_is_told_and_stands_in_the_saved_notebook(shown: NotebookPage)
     expect(panel.static.locator("details pre")).to_be_visible()
 
 
-def test_nothing_moves_while_a_round_goes_on(shown: NotebookPage) -> None:
+def test_nothing_moves_while_round_goes_on(shown: NotebookPage) -> None:
     panel = JobPanel(shown.outputs(1))
     shown.run_code("round(0, ('site-1', None), ('site-2', None))")
     expect(rows(panel.live)).to_have_count(2)

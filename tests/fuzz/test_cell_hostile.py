@@ -32,7 +32,7 @@ def ready_cell() -> Cell:
     return cell
 
 
-def test_an_answer_that_repeats_a_hostile_id_breaks_the_connection_at_worst(cell: Cell) -> None:
+def test_hostile_request_id_at_most_disconnects(cell: Cell) -> None:
     deep: Any = "q"
     for _ in range(450):
         deep = [deep]
@@ -55,7 +55,7 @@ def hostile_depth(levels: int) -> bytes:
 
 
 @pytest.mark.parametrize("levels", [1, 500, 505, 510, 520, 1000, 1020, 1030, 60_000])
-def test_an_id_of_any_depth_does_no_harm(cell: Cell, levels: int) -> None:
+def test_nested_request_id_is_harmless(cell: Cell, levels: int) -> None:
     assert events_or_refused(cell, hostile_depth(levels)) == []
 
 
@@ -92,17 +92,17 @@ ABOUT_STREAMS = st.fixed_dictionaries(
 
 
 @given(st.lists(MESSAGES, max_size=6))
-def test_any_messages_are_events_or_a_protocol_error(messages: list[FrameParts]) -> None:
+def test_messages_yield_events_or_error(messages: list[FrameParts]) -> None:
     check_survives(messages)
 
 
 @given(st.lists(st.tuples(st.just(FrameType.DATA), ABOUT_STREAMS, st.binary(max_size=30)), max_size=6))
-def test_any_stream_messages_are_events_or_a_protocol_error(messages: list[FrameParts]) -> None:
+def test_stream_messages_yield_events_or_error(messages: list[FrameParts]) -> None:
     check_survives(messages)
 
 
 @given(st.binary(max_size=80))
-def test_any_bytes_are_events_or_a_protocol_error(data: bytes) -> None:
+def test_bytes_yield_events_or_error(data: bytes) -> None:
     cell = ready_cell()
     assert isinstance(events_or_refused(cell, data), list)
 

@@ -87,7 +87,7 @@ def test_every_command_reads_any_invented_reply(reply: Any) -> None:
 
 @pytest.mark.parametrize("levels", [30, 70, 300, 900, 960, 980, 990, 1000, 100_000])
 @pytest.mark.parametrize("where", ["time", "info", "status", "data", "meta"])
-def test_a_reply_of_any_depth_is_read_or_refused(levels: int, where: str) -> None:
+def test_nested_reply_is_read_or_refused(levels: int, where: str) -> None:
     deep = "[" * levels + "1" + "]" * levels
     texts = {
         "time": f'{{"data": [], "time": {deep}}}',
@@ -100,7 +100,7 @@ def test_a_reply_of_any_depth_is_read_or_refused(levels: int, where: str) -> Non
         survives(lambda command=command: command.parse_reply(hci.decode(texts[where])))  # type: ignore[misc]
 
 
-def test_what_is_legal_and_large_is_read() -> None:
+def test_large_valid_reply_is_read() -> None:
     jobs = [{"job_id": f"{i:036}", "job_name": "a job", "status": "RUNNING", "duration": "N/A"} for i in range(20_000)]
     table = {"data": [{"type": "table", "rows": [list(job.values()) for job in jobs]}], "meta": {"jobs": jobs}}
     text = json.dumps(table)
@@ -134,7 +134,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> StartupKit:
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANSWERS, st.data())
-def test_answers_to_the_login(kit: StartupKit, answer: dict[str, Any], data: st.DataObject) -> None:
+def test_answers_to_login(kit: StartupKit, answer: dict[str, Any], data: st.DataObject) -> None:
     value = data.draw(bent(answer) | bent({"cn": "server", "nonce": "n", "signature": b"s", "cert": kit.certificate}))
     code, error = data.draw(st.sampled_from(["ok", "\x1b[1m"])), data.draw(st.sampled_from(["", "x" * 9000]))
     reply = cell.CellReply("id", code, error, value)
@@ -144,20 +144,20 @@ def test_answers_to_the_login(kit: StartupKit, answer: dict[str, Any], data: st.
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(replies()) | INVENTED, st.data())
-def test_verdicts_on_the_login(kit: StartupKit, reply: Any, data: st.DataObject) -> None:
+def test_verdicts_on_login(kit: StartupKit, reply: Any, data: st.DataObject) -> None:
     bad = data.draw(bent(reply))
     survives(lambda: login.read_login(kit, reply_of(bad)))
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_a_damaged_certificate_proves_nothing(kit: StartupKit, data: st.DataObject) -> None:
+def test_damaged_certificate_proves_nothing(kit: StartupKit, data: st.DataObject) -> None:
     pem = data.draw(damaged(kit.certificate, kits.server().pem))
     reply = cell.CellReply("id", "ok", "", {"cn": "server", "nonce": "n", "signature": b"s" * 256, "cert": pem})
     assert survives(lambda: login.read_challenge(kit, "nonce", reply)) is None
 
 
-def test_a_long_chain_of_certificates_is_not_even_parsed(kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_certificate_chain_is_not_parsed(kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[int] = []
 
     def load(pem: bytes) -> Any:
@@ -173,7 +173,7 @@ def test_a_long_chain_of_certificates_is_not_even_parsed(kit: StartupKit, monkey
 
 
 @pytest.mark.parametrize("levels", [100, 990, 100_000])
-def test_a_token_whose_claims_are_deep_claims_nothing(levels: int) -> None:
+def test_nested_token_claims_are_ignored(levels: int) -> None:
     token = base64.b64encode(b"[" * levels + b"]" * levels).decode()
     assert survives(lambda: login.token_claims(f"{token}:signature")) == {}
 
@@ -183,7 +183,7 @@ METAS = [reply["meta"]["job_meta"] for reply in replies() if "job_meta" in reply
 
 @settings(max_examples=200)
 @given(st.lists(st.sampled_from(METAS), min_size=1, max_size=3), st.data())
-def test_any_meta_of_a_job_is_folded(metas: list[Any], data: st.DataObject) -> None:
+def test_any_meta_of_job_is_folded(metas: list[Any], data: st.DataObject) -> None:
     snapshot = JobSnapshot("j")
     for now, meta in enumerate(metas):
         bad = data.draw(bent(meta))
@@ -195,7 +195,7 @@ def test_any_meta_of_a_job_is_folded(metas: list[Any], data: st.DataObject) -> N
 
 @settings(max_examples=200)
 @given(st.data())
-def test_a_snapshot_of_any_shape_is_read_or_refused(data: st.DataObject) -> None:
+def test_malformed_snapshot_is_read_or_refused(data: st.DataObject) -> None:
     good = json.loads(json.dumps(apply_meta(JobSnapshot("j"), METAS[-1], 5.0).to_json()))
     bad = data.draw(bent(good))
     read = survives(lambda: JobSnapshot.from_json(bad), ValueError)
@@ -207,7 +207,7 @@ def test_a_snapshot_of_any_shape_is_read_or_refused(data: st.DataObject) -> None
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_a_damaged_kit_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_damaged_kit_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = kits.write_kit(tmp_path_factory.mktemp("damaged") / "kit")
     files = sorted(f for f in (folder / "startup").iterdir() if f.is_file())
     file = data.draw(st.sampled_from([*files, folder / "startup" / "signature.json"]))
@@ -230,7 +230,7 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_a_damaged_zip_is_unpacked_or_refused(
+def test_damaged_zip_is_unpacked_or_refused(
     zipped: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("zip")
@@ -243,12 +243,12 @@ def test_a_damaged_zip_is_unpacked_or_refused(
 
 
 @given(st.text() | st.just("\x1b]0;x\x07\u202e" * 999), st.integers(1, 300))
-def test_any_text_is_made_fit_to_be_shown(text: str, limit: int) -> None:
+def test_any_text_is_sanitized_for_display(text: str, limit: int) -> None:
     for made, also in ((sanitize(text, limit), ""), (sanitize_lines(text, limit), "\n")):
         assert len(made) <= limit
         assert all(c.isprintable() or c in also for c in made)
 
 
 @given(JUNK)
-def test_anything_said_is_made_fit_to_be_shown(value: Any) -> None:
+def test_any_value_is_sanitized_for_display(value: Any) -> None:
     assert all(c.isprintable() or c == "\n" for c in sanitize_lines(value))

@@ -22,12 +22,12 @@ from flare_widgets.wire.transports import grpc_messages
 SERVERS = st.sampled_from([frame for version in VERSIONS for frame in recorded(version)])
 
 
-def test_there_are_recordings_of_the_oldest_and_the_newest_server() -> None:
+def test_recordings_cover_oldest_and_newest_server() -> None:
     assert {"2.7.3", "2.9.0"} <= set(VERSIONS)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_recorded_session_is_understood(version: str) -> None:
+def test_recorded_session_is_understood(version: str) -> None:
     """The tests below would prove little if nothing of it could be read."""
     cell = Cell("_admin_recorded")
     cell.hello()
@@ -80,7 +80,7 @@ def secrets(value: Any) -> list[Any]:
 
 @settings(max_examples=400)
 @given(SERVERS, SERVERS, st.data())
-def test_a_damaged_frame_is_events_or_a_protocol_error(good: bytes, other: bytes, data: st.DataObject) -> None:
+def test_damaged_frame_yields_events_or_error(good: bytes, other: bytes, data: st.DataObject) -> None:
     bad = data.draw(damaged(good, other))
     cell = Cell("_admin_recorded")
     cell.hello()
@@ -97,9 +97,7 @@ def greeting(kind: FrameType) -> bytes:
 
 @settings(max_examples=300)
 @given(SERVERS, SERVERS, st.data())
-def test_a_damaged_part_of_a_frame_is_a_value_or_a_protocol_error(
-    good: bytes, other: bytes, data: st.DataObject
-) -> None:
+def test_damaged_frame_part_decodes_or_errors(good: bytes, other: bytes, data: st.DataObject) -> None:
     """As above, with each decoder by itself: a damaged frame seldom comes that far."""
     frame, another = frames.decode(good), frames.decode(other)
     decoders: list[tuple[Callable[[bytes], Any], bytes, bytes]] = [
@@ -115,7 +113,7 @@ def test_a_damaged_part_of_a_frame_is_a_value_or_a_protocol_error(
 
 @settings(max_examples=200)
 @given(st.lists(SERVERS, min_size=1, max_size=12), st.data())
-def test_recorded_frames_in_any_order_are_events_or_a_protocol_error(some: list[bytes], data: st.DataObject) -> None:
+def test_reordered_frames_yield_events_or_error(some: list[bytes], data: st.DataObject) -> None:
     cell = Cell("_admin_recorded")
     cell.hello()
     cell.receive(greeting(FrameType.READY))
@@ -126,13 +124,13 @@ def test_recorded_frames_in_any_order_are_events_or_a_protocol_error(some: list[
 
 @settings(max_examples=200)
 @given(st.sampled_from([value for value in payloads() if isinstance(value, str)]), st.data())
-def test_a_damaged_reply_is_a_reply_or_a_protocol_error(text: str, data: st.DataObject) -> None:
+def test_damaged_reply_decodes_or_errors(text: str, data: st.DataObject) -> None:
     bad = data.draw(damaged(text.encode())).decode(errors="surrogateescape")
     survives(lambda: hci.decode(bad))
 
 
 @given(st.data())
-def test_a_damaged_token_has_claims_or_none(data: st.DataObject) -> None:
+def test_damaged_token_has_claims_or_none(data: st.DataObject) -> None:
     token = next(t for r in replies() for t in hci.CommandReply(tuple(r["data"])).texts("token"))
     bad = data.draw(damaged(token.encode())).decode(errors="replace")
     assert isinstance(survives(lambda: login.token_claims(bad)), dict)

@@ -175,7 +175,7 @@ def session(server: Hostile, tmp_path: Path) -> Iterator[Session]:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_is_one_error_at_once(
+def test_attack_is_one_error_at_once(
     attack: str, session: Session, server: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "_MAX_CHUNKS", 100)
@@ -196,7 +196,7 @@ def test_an_attack_is_one_error_at_once(
 @pytest.mark.parametrize(
     "attack", [name for name in ATTACKS if name != "a blob too large"]
 )  # which is what we do accept, and one byte more
-def test_an_attack_needs_little_memory(
+def test_attack_needs_little_memory(
     attack: str, session: Session, server: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "_MAX_CHUNKS", 100)
@@ -218,7 +218,7 @@ def prepared(weapon: Callable[[dict[str, Any]], Any], request: dict[str, Any]) -
     return made
 
 
-def test_a_reply_too_deep_is_an_error_and_the_link_goes_on(session: Session, server: Hostile) -> None:
+def test_deep_reply_fails_and_link_survives(session: Session, server: Hostile) -> None:
     server.commands["check_status"] = {"data": [], "meta": {"status": json.loads("[" * 80 + "]" * 80)}}
     with pytest.raises(ProtocolError, match="more than 64 levels"):
         session.get_system_info()
@@ -226,7 +226,7 @@ def test_a_reply_too_deep_is_an_error_and_the_link_goes_on(session: Session, ser
     assert session._connection._connection.lost_error is None
 
 
-def test_the_first_answer_counts(session: Session, server: Hostile) -> None:
+def test_first_answer_counts(session: Session, server: Hostile) -> None:
     """A request has one answer, however many come, and those for nobody are for nobody."""
 
     def answers(request: dict[str, Any]) -> list[bytes]:
@@ -248,7 +248,7 @@ def renumbered(said: list[bytes]) -> list[bytes]:
     return [data.replace(key + bytes([n]), key + bytes([n + 20])) for n, data in zip((5, 6, 7, 8), said, strict=True)]
 
 
-def test_a_fault_of_ours_is_told_to_who_waits(
+def test_internal_fault_reaches_waiting_caller(
     session: Session, server: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should some bytes bring one to light: no hang until the time is over."""
@@ -280,7 +280,7 @@ def refused(folder: Path, port: int, timeout: float, scheme: str) -> tuple[Flare
     return caught.value, time.monotonic() - began
 
 
-def test_tcp_a_frame_too_large_is_refused_by_its_prefix(tmp_path: Path) -> None:
+def test_tcp_oversized_frame_refused_by_prefix(tmp_path: Path) -> None:
     ended: list[bytes] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -297,7 +297,7 @@ def test_tcp_a_frame_too_large_is_refused_by_its_prefix(tmp_path: Path) -> None:
     assert took < AT_ONCE
 
 
-def test_grpc_a_frame_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grpc_frame_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     grpc = grpc_transport._import_grpc()  # which keeps gRPC from writing to the screen
     monkeypatch.setattr(grpc_transport, "MAX_FRAME_BYTES", 1 << 20)
 
@@ -359,7 +359,7 @@ SLOW: dict[str, tuple[str, Handler, bool]] = {
 
 
 @pytest.mark.parametrize("what", SLOW)
-def test_a_server_that_makes_slow_progress_ends_at_the_time_out(what: str, tmp_path: Path) -> None:
+def test_slow_server_ends_at_timeout(what: str, tmp_path: Path) -> None:
     scheme, handler, secure = SLOW[what]
     with plain(handler, tls(kits.server()) if secure else None) as port:
         error, took = refused(tmp_path, port, SOON, scheme)

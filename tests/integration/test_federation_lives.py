@@ -80,7 +80,7 @@ def status(pid: int | None) -> str:
     return str(psutil.Process(pid).status())
 
 
-def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFederation) -> None:
+def test_federation_is_attached_by_another_process(folder: Path, federation: LocalFederation) -> None:
     (listed,) = [one for one in LocalFederation.list_running() if one.name == "lives"]
     assert listed.folder == folder == federation.folder
     assert listed.sites == ("lyon-1", "site-2") == federation.site_names
@@ -96,11 +96,11 @@ def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFeder
 
     with pytest.raises(FederationError, match=r"No local federation called 'elsewhere' is running; .*lives"):
         LocalFederation.attach("elsewhere")
-    with pytest.raises(FederationError, match=r"'lives' is running: LocalFederation.attach\('lives'\) gets it"):
+    with pytest.raises(FederationError, match=r"'lives' is already running: use LocalFederation.attach\('lives'\)"):
         LocalFederation(1, name="lives").start()
 
 
-def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, session: Session) -> None:
+def test_site_added_and_removed_while_running(federation: LocalFederation, session: Session) -> None:
     said: list[str] = []
     federation._progress = said.append
     federation.add_site("hospital-c")
@@ -123,10 +123,10 @@ def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, sess
         federation.remove_site("hospital-c")
 
 
-def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> None:
+def test_invalid_faults_are_refused(federation: LocalFederation) -> None:
     before = federation.states
     for what, who, words in (
-        ("explode", "lyon-1", "unknown fault 'explode'; expected one of kill, pause, slow, back"),
+        ("explode", "lyon-1", "unknown fault 'explode': expected one of kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
         ("pause", "lion", "unknown process 'lion': did you mean 'lyon-1'"),
         ("back", "lyon-1", "lyon-1: it is running normally"),
@@ -136,7 +136,7 @@ def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> N
     assert federation.states == before
 
 
-def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, session: Session, tmp_path: Path) -> None:
+def test_paused_site_is_silent_and_recovers(federation: LocalFederation, session: Session, tmp_path: Path) -> None:
     job = session.submit_job(str(write_training_job(tmp_path, "paused", rounds=40, seconds=0.3)))
     monitor = Monitor(session)
     try:
@@ -167,7 +167,7 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
         monitor.close()
 
 
-def test_a_slow_site_gets_a_fifth_of_the_time(federation: LocalFederation) -> None:
+def test_slow_site_gets_fifth_of_time(federation: LocalFederation) -> None:
     slow = federation.slow_down("site-2")
     assert slow.state == "slow"
     looks = []
@@ -186,9 +186,7 @@ def test_a_slow_site_gets_a_fifth_of_the_time(federation: LocalFederation) -> No
 
 
 @pytest.mark.parametrize("who", ["lyon-1", "server"])
-def test_the_killed_are_dead_until_they_are_brought_back(
-    federation: LocalFederation, session: Session, who: str
-) -> None:
+def test_killed_process_stays_dead_until_restored(federation: LocalFederation, session: Session, who: str) -> None:
     pid = federation.states[who].pid
     killed = federation.kill(who)
     assert killed.state == "killed"
@@ -209,7 +207,7 @@ def test_the_killed_are_dead_until_they_are_brought_back(
 
 
 # Its parent is long gone. Last, since it ends the federation.
-def test_it_goes_on_while_anybody_has_it_and_ends_on_anybodys_word(folder: Path, federation: LocalFederation) -> None:
+def test_shared_federation_persists_until_anyone_stops(folder: Path, federation: LocalFederation) -> None:
     code = (
         "from flare_widgets import LocalFederation\n"
         "federation = LocalFederation.attach('lives')\n"

@@ -101,7 +101,7 @@ def test_abort_asks_first(
         else:
             with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
                 flare(connected, "abort")
-    assert asked == [f"Abort queued {job[:8]}, which is SUBMITTED? [y/N] "]
+    assert asked == [f"Abort queued {job[:8]} (SUBMITTED)? [y/N] "]
     session = flare(connected, "close")
     flare(connected, f"connect '{session.kit.root}'")
     assert {j["job_id"]: j["status"] for j in flare(connected, "jobs")}[job] == status
@@ -135,7 +135,7 @@ def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: 
         ("up -n 0", "between 1 and 64 sites"),
     ],
 )
-def test_failures_are_one_line_and_no_traceback(connected: InteractiveShell, line: str, words: str) -> None:
+def test_failures_are_one_line_without_traceback(connected: InteractiveShell, line: str, words: str) -> None:
     with capture_output() as captured:
         result = connected.run_cell(f"%flare {line}")
     assert isinstance(result.error_in_exec, UsageError)
@@ -146,7 +146,7 @@ def test_failures_are_one_line_and_no_traceback(connected: InteractiveShell, lin
     assert "Traceback" not in captured.stdout
 
 
-def test_every_verb_returns_a_value_to_python(connected: InteractiveShell, queued: Path) -> None:
+def test_every_verb_returns_value_to_python(connected: InteractiveShell, queued: Path) -> None:
     with capture_output():
         connected.run_cell(f"job = %flare submit '{queued}'")
         connected.run_cell("said = %flare abort {job} --yes")
@@ -154,9 +154,7 @@ def test_every_verb_returns_a_value_to_python(connected: InteractiveShell, queue
     assert isinstance(connected.user_ns["said"], str)
 
 
-def test_the_extension_loads_twice_and_keeps_its_session(
-    connected: InteractiveShell, federation: LocalFederation
-) -> None:
+def test_extension_loads_twice_and_keeps_session(connected: InteractiveShell, federation: LocalFederation) -> None:
     connected.run_cell("%load_ext flare_widgets")
     assert flare(connected, "status").client_info
     flare(connected, f"connect '{federation.admin_kit}'")

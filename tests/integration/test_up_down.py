@@ -78,7 +78,7 @@ def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.
 
 
 @pytest.mark.timeout(240)
-def test_a_restarted_kernel_picks_the_federation_up(cache: Path) -> None:
+def test_restarted_kernel_picks_federation_up(cache: Path) -> None:
     from jupyter_client.manager import start_new_kernel
 
     manager, client = start_new_kernel(cwd=str(cache.parent))
@@ -113,7 +113,7 @@ def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(240)
-def test_from_the_command_line(cache: Path, shell: InteractiveShell) -> None:
+def test_from_command_line(cache: Path, shell: InteractiveShell) -> None:
     done = cli("up", "--sites", "hospital-a", "--json")
     assert done.returncode == 0, done.stderr
     facts: dict[str, Any] = json.loads(done.stdout)

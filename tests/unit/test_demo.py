@@ -21,9 +21,7 @@ def sent(snapshot: Any) -> dict[str, Any]:
     return state
 
 
-def test_a_job_is_told_by_status_and_round_and_its_end_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_job_status_round_and_end_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
     told = _JobViewPrinter()
     told("button", {"description": "another widget"})

@@ -14,7 +14,7 @@ from flare_widgets.monitoring.watch import BaseWatch, WatchState
 PATIENCE = 20
 
 
-def test_a_slow_lane_delays_no_other() -> None:
+def test_slow_lane_delays_no_other() -> None:
     dispatcher, release, quick = CallbackPool(), threading.Event(), threading.Event()
     slow = SerialExecutor(dispatcher, lambda: release.wait(PATIENCE) and None)
     slow.request()
@@ -23,7 +23,7 @@ def test_a_slow_lane_delays_no_other() -> None:
     release.set()
 
 
-def test_never_two_at_a_time_and_the_newest_is_never_missed() -> None:
+def test_calls_never_overlap_nor_miss_newest() -> None:
     lock, inside, most, calls = threading.Lock(), 0, 0, 0
     started, release, done = threading.Event(), threading.Event(), threading.Event()
 
@@ -50,7 +50,7 @@ def test_never_two_at_a_time_and_the_newest_is_never_missed() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(1), KeyboardInterrupt()])
-def test_a_call_that_raises_leaves_the_lane_open(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+def test_call_that_raises_leaves_lane_open(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     failed, worked = threading.Event(), threading.Event()
 
     def call() -> None:
@@ -67,7 +67,7 @@ def test_a_call_that_raises_leaves_the_lane_open(error: BaseException, caplog: p
     assert "a callback failed" in caplog.text
 
 
-def test_threads_end_when_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callbacks, "_IDLE_TIMEOUT_S", 0.01)
     threads: list[threading.Thread] = []
     barrier = threading.Barrier(6)
@@ -88,7 +88,7 @@ def test_threads_end_when_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(1), KeyboardInterrupt()])
-def test_signal_calls_the_others_when_one_raises(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+def test_signal_calls_others_when_one_raises(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     signal, heard = Signal[str](), list[str]()
 
     def fail(_: str) -> None:
@@ -112,7 +112,7 @@ def test_signal_unsubscribe_ends_one_subscription() -> None:
     assert heard == ["news"]
 
 
-def test_signal_listener_runs_in_its_own_context() -> None:
+def test_signal_listener_runs_in_own_context() -> None:
     cell: contextvars.ContextVar[str] = contextvars.ContextVar("cell", default="none")
     signal, heard = Signal[str](), list[str]()
     for name in ("cell 1", "cell 2"):

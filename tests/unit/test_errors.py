@@ -56,7 +56,7 @@ def drawn_parents() -> dict[str, str]:
     return parents
 
 
-def test_tree_in_the_module_is_the_tree() -> None:
+def test_tree_in_module_is_tree() -> None:
     parents = drawn_parents()
     assert set(parents) == {kind.__name__ for kind in ALL}
     for kind in ALL:
@@ -66,12 +66,12 @@ def test_tree_in_the_module_is_the_tree() -> None:
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("duplicate", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))], ids=["copy", "pickle"])
-def test_error_duplicated_keeps_its_data(kind: type[FlareError], duplicate: Callable[[FlareError], FlareError]) -> None:
+def test_error_duplicated_keeps_data(kind: type[FlareError], duplicate: Callable[[FlareError], FlareError]) -> None:
     error = make(kind)
     twin = duplicate(error)
     assert type(twin) is kind
     assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))
-    assert str(twin).endswith("Try again")
+    assert FlareError.__str__(twin).endswith("Try again")
 
 
 def test_specific_attributes_survive_pickling() -> None:
@@ -109,7 +109,7 @@ def test_context_fills_only_what_is_missing() -> None:
         raise ValueError("other")
 
 
-def test_syntax_error_has_its_message() -> None:
+def test_syntax_error_has_message() -> None:
     assert InvalidSyntax("no pattern").msg == "no pattern"
 
 
@@ -134,7 +134,7 @@ def test_refused_command_is_named(command: commands.Command[object], job_id: str
     assert (error.command, error.job_id, error.site) == (command.line.split(" ")[0], job_id, site)
 
 
-def test_submit_token_is_not_in_the_data() -> None:
+def test_submit_token_is_not_in_data() -> None:
     command = commands.submit_job("hello", "secret-token")
     reply = CommandReply(({"type": "error", "data": "no"},), {"status": "invalid_job_def", "info": "no"})
     with pytest.raises(FlareError) as caught:
@@ -158,11 +158,11 @@ def test_submit_token_is_not_in_the_data() -> None:
     ],
     ids=repr,
 )
-def test_notebook_names_the_magic(error: Exception, text: str) -> None:
+def test_notebook_names_magic(error: Exception, text: str) -> None:
     assert explain_error(error) == text
 
 
-def test_notebook_names_the_magics_of_a_failure() -> None:
+def test_notebook_names_magics_of_failure() -> None:
     failure = Failure("lost", "site-lost", next_step="Abort it, and submit it once more.")
     assert explain_next_step(failure) == failure.next_step
     failure = Failure(

@@ -58,7 +58,7 @@ def raised(how: str) -> str:
 
 
 @pytest.mark.parametrize("text", [record(PLAIN), by_line(PLAIN)], ids=["one record", "line by line"])
-def test_the_frame_in_the_users_code(text: str) -> None:
+def test_frame_in_users_code(text: str) -> None:
     trace = one(text)
     assert trace.error == "ValueError: shapes (10,) and (12,) not aligned"
     assert len(trace.frames) == 5
@@ -66,24 +66,24 @@ def test_the_frame_in_the_users_code(text: str) -> None:
     assert trace.user_frame.custom_path == "nets/train.py"
 
 
-def test_a_script_elsewhere_is_the_users_too() -> None:
+def test_script_elsewhere_is_users_too() -> None:
     trace = one(record(PLAIN.replace("/srv/flare/site-2/f0f9/app_site-2/custom/nets", "/home/ada/work")))
     assert trace.user_frame == StackFrame("/home/ada/work/train.py", 11, "step", "return a @ b")
     assert trace.user_frame.custom_path == ""
 
 
-def test_a_package_in_the_custom_folder_is_none_of_the_users() -> None:
+def test_site_packages_are_not_user_code() -> None:
     trace = one(record(PLAIN.replace(LIBRARY, "/srv/j/app_x/custom/venv/lib/python3.11/site-packages/x.py")))
     assert trace.user_frame is not None
     assert trace.user_frame.line == 11
 
 
-def test_without_a_frame_of_the_users() -> None:
+def test_without_frame_of_users() -> None:
     assert one(record(PLAIN.replace(TRAINER, LIBRARY))).user_frame is None
 
 
 @pytest.mark.parametrize("form", [record, by_line], ids=["one record", "line by line"])
-def test_a_cause_and_a_context(form: type[str]) -> None:
+def test_cause_and_context(form: type[str]) -> None:
     code = "def f():\n  try:\n    {}['lr']\n  except KeyError as e:\n    raise RuntimeError('no\\nrate') {}\nf()"
     because = one(form(raised(code.format({}, "from e"))))
     assert (because.error, because.cause_relation) == ("RuntimeError: no rate", "because of")
@@ -98,7 +98,7 @@ def test_a_cause_and_a_context(form: type[str]) -> None:
 
 
 @pytest.mark.parametrize("form", [record, by_line], ids=["one record", "line by line"])
-def test_a_syntax_error(form: type[str]) -> None:
+def test_syntax_error(form: type[str]) -> None:
     trace = one(form(raised("x = 1\ndef main(:\n    pass")))
     assert trace.error.startswith("SyntaxError: ")
     assert trace.user_frame == StackFrame(TRAINER, 2, "", "def main(:")
@@ -106,7 +106,7 @@ def test_a_syntax_error(form: type[str]) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="no exception groups")
 @pytest.mark.parametrize("form", [record, by_line], ids=["one record", "line by line"])
-def test_an_exception_group(form: type[str]) -> None:
+def test_exception_group(form: type[str]) -> None:
     code = "def f():\n    raise ExceptionGroup('both', [ValueError('one'), KeyError('two')])\nf()"
     trace = one(form(raised(code)))
     assert trace.error == "ExceptionGroup: both (2 sub-exceptions)"
@@ -116,7 +116,7 @@ def test_an_exception_group(form: type[str]) -> None:
     assert trace.user_frame.line == 2
 
 
-def test_what_follows_a_group_is_read_too() -> None:
+def test_what_follows_group_is_read_too() -> None:
     group = """\
   + Exception Group Traceback (most recent call last):
   |   File "/home/ada/train.py", line 2, in f
@@ -138,18 +138,18 @@ def test_endless_chains_are_cut() -> None:
     assert all(len(found.traceback.chain) <= 21 for found in find_tracebacks(parse_log(record(nested))))
 
 
-def test_output_long_after_an_error_is_no_part_of_it() -> None:
+def test_late_output_is_excluded_from_error() -> None:
     later = record("terminating trainer", "ExternalProcessBackend", "INFO").replace("16:12:53", "16:13:23")
     assert one(by_line("Traceback (most recent call last):\nValueError: x") + later).error == "ValueError: x"
 
 
-def test_exceptions_without_a_message_or_with_a_module() -> None:
+def test_exceptions_without_message_or_with_module() -> None:
     assert one(record("Traceback (most recent call last):\nAssertionError\n")).error == "AssertionError"
     text = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\ntorch.cuda.OutOfMemoryError: CUDA\n'
     assert one(record(text)).error == "OutOfMemoryError: CUDA"
 
 
-def test_a_log_cut_off_in_a_traceback_tells_nothing() -> None:
+def test_log_truncated_in_traceback_is_ignored() -> None:
     assert find_tracebacks(parse_log(record("\n".join(PLAIN.splitlines()[:5])))) == []
 
 

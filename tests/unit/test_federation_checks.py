@@ -22,7 +22,7 @@ from flare_widgets.federation.validation import (
 )
 
 
-def test_a_number_becomes_names() -> None:
+def test_number_becomes_names() -> None:
     assert check_sites(3) == ("site-1", "site-2", "site-3")
     assert len(check_sites(MAX_SITES)) == MAX_SITES
 
@@ -70,7 +70,7 @@ def test_impossible_sites_are_refused_at_once(sites: object, says: str) -> None:
     assert "\n" not in message
 
 
-def test_the_longest_name() -> None:
+def test_longest_name() -> None:
     assert check_sites(["x" * 63]) == ("x" * 63,)
 
 
@@ -80,7 +80,7 @@ def test_impossible_timeouts(timeout: object) -> None:
         LocalFederation(start_timeout=timeout)  # type: ignore[arg-type]
 
 
-def test_a_timeout_becomes_a_float() -> None:
+def test_timeout_becomes_float() -> None:
     assert check_timeout(3) == 3.0
 
 
@@ -96,19 +96,19 @@ def test_paths_that_do_not(path: str) -> None:
     assert not is_unsafe_path(path)
 
 
-def test_a_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert check_folder(Path("new")) == tmp_path / "new"
     assert not (tmp_path / "new").exists()
 
 
-def test_a_folder_may_be_empty_or_hold_logs(tmp_path: Path) -> None:
+def test_empty_or_logs_folder_is_accepted(tmp_path: Path) -> None:
     assert check_folder(tmp_path) == tmp_path
     (tmp_path / "logs").mkdir()
     assert check_folder(tmp_path) == tmp_path
 
 
-def test_a_used_folder_is_refused(tmp_path: Path) -> None:
+def test_used_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ValueError, match="not empty"):
         LocalFederation(folder=tmp_path)

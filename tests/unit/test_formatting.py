@@ -47,7 +47,7 @@ def test_numbers(value: float, text: str) -> None:
         (360_000, "100:00:00"),
     ],
 )
-def test_the_clock(seconds: float, text: str) -> None:
+def test_clock(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
@@ -72,7 +72,7 @@ def test_ages(seconds: float, text: str) -> None:
         ("e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"),
     ],
 )
-def test_text_is_cut_to_the_columns_there_are(text: str, room: int, fitting: str) -> None:
+def test_text_is_truncated_to_columns(text: str, room: int, fitting: str) -> None:
     assert truncate(text, room) == fitting
 
 
@@ -85,7 +85,7 @@ def test_what_is_cut_fits(text: str, room: int) -> None:
     ("count", "text"),
     [(1, "s0"), (2, "s0 and s1"), (4, "s0, s1, s2 and s3"), (5, "s0, s1, s2 and 2 more"), (9, "s0, s1, s2 and 6 more")],
 )
-def test_join_names_counts_the_last_ones(count: int, text: str) -> None:
+def test_join_names_counts_last_ones(count: int, text: str) -> None:
     assert join_names(f"s{n}" for n in range(count)) == text
 
 
@@ -95,12 +95,12 @@ def test_join_names_has_limit_and_noun() -> None:
     assert join_names([]) == ""
 
 
-def test_did_you_mean_suggests_the_closest_word() -> None:
+def test_did_you_mean_suggests_closest_word() -> None:
     assert did_you_mean("paus", ["kill", "pause"]) == "did you mean 'pause'?"
     assert did_you_mean("xyz", ["kill", "pause"]) == ""
 
 
-def test_align_measures_columns_of_a_terminal() -> None:
+def test_align_measures_columns_of_terminal() -> None:
     assert align([("日本", "a"), ("x", "bc")], indent="  ") == ["  日本  a", "  x     bc"]
     assert align([("", "name"), ("日本", "1"), ("x", "2.5")], numbers=True) == [
         "      name",
@@ -110,7 +110,7 @@ def test_align_measures_columns_of_a_terminal() -> None:
     assert align([]) == []
 
 
-def test_table_has_notes_below_in_both_forms() -> None:
+def test_table_shows_notes_in_both_forms() -> None:
     table = Table(["name", "id"], [["a", "1"], ["bcd", "2"]], ["... and 3 more"], ["one", ""])
     assert table.to_text() == "name  id\na     1\nbcd   2\n... and 3 more"
     html = table.to_html()
@@ -119,7 +119,7 @@ def test_table_has_notes_below_in_both_forms() -> None:
     assert '<td colspan="2" style="text-align: left">... and 3 more</td>' in html
 
 
-def test_empty_table_reads_as_its_notes() -> None:
+def test_empty_table_reads_as_notes() -> None:
     assert Table(["name"], [], ["nothing"]).to_text() == "nothing"
 
 

@@ -98,7 +98,7 @@ def top_level(names: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def test_the_rooms_are_known() -> None:
+def test_rooms_are_known() -> None:
     assert {room(f) for f in MODULES} - {"front door"} <= set(MAY)
     assert {"wire", "api", "monitoring", "kit", "errors"} <= {room(f) for f in MODULES}
 
@@ -112,7 +112,7 @@ def test_nobody_may_import_upwards() -> None:
         reached |= next_ones
 
 
-def test_a_module_imports_only_whom_it_may() -> None:
+def test_module_imports_only_whom_it_may() -> None:
     wrong = []
     for file in MODULES:
         own = room(file)
@@ -125,7 +125,7 @@ def test_a_module_imports_only_whom_it_may() -> None:
     assert wrong == []
 
 
-def test_only_views_and_magics_know_the_notebook() -> None:
+def test_only_views_and_magics_know_notebook() -> None:
     wrong = []
     for file in MODULES:
         own = room(file)
@@ -138,7 +138,7 @@ def test_only_views_and_magics_know_the_notebook() -> None:
     assert wrong == []
 
 
-def test_nvflare_is_imported_only_where_it_is_needed() -> None:
+def test_nvflare_is_imported_only_where_needed() -> None:
     wrong = []
     for file in MODULES:
         users = room(file) in ("federation", "authoring")
@@ -147,7 +147,7 @@ def test_nvflare_is_imported_only_where_it_is_needed() -> None:
     assert wrong == []
 
 
-def test_only_transports_touch_a_socket() -> None:
+def test_only_transports_touch_socket() -> None:
     users = {
         ".".join(dotted(f))
         for f in MODULES
@@ -158,7 +158,7 @@ def test_only_transports_touch_a_socket() -> None:
     assert all(name.startswith("wire.transports.") for name in users), users
 
 
-def test_the_checks_see_what_is_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_see_what_is_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
     (tmp_path / "wire").mkdir()
     bad = tmp_path / "wire" / "bad.py"
@@ -205,14 +205,14 @@ def test_importing_brings_nothing_heavy(statement: str, forbidden: set[str]) -> 
         ("from flare_widgets.api import Job; Job(None, 'x').watch(timeout=-1)", "Error: timeout must be >= 0"),
     ],
 )
-def test_hook_is_set_if_only_lower_room_is_imported(code: str, output: str) -> None:
+def test_hook_set_when_lower_room_imported(code: str, output: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=False
     )
     assert output in done.stdout + done.stderr
 
 
-def test_every_name_of_the_front_door_is_there() -> None:
+def test_all_public_names_exist() -> None:
     import flare_widgets
     import flare_widgets.api
 
@@ -223,7 +223,7 @@ def test_every_name_of_the_front_door_is_there() -> None:
         flare_widgets.nothing  # noqa: B018
 
 
-def test_every_error_is_a_flare_error() -> None:
+def test_every_error_is_flare_error() -> None:
     """The docs promise one base for whatever the package raises under a name of its own."""
     from flare_widgets.errors import FlareError
 

@@ -103,14 +103,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("meta", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_the_server_takes_is_not_called_wrong(tmp_path: Path, meta: Any) -> None:
+def test_accepted_meta_is_not_reported_wrong(tmp_path: Path, meta: Any) -> None:
     folder = make(tmp_path, meta)
     assert refused_by_nvflare(folder) == ""
     assert errors(folder) == []
 
 
 @pytest.mark.parametrize(("meta", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_the_server_refuses_is_said_before(tmp_path: Path, meta: Any, words: str) -> None:
+def test_what_server_refuses_is_said_before(tmp_path: Path, meta: Any, words: str) -> None:
     folder = make(tmp_path, meta)
     assert refused_by_nvflare(folder) != ""
     found = errors(folder)
@@ -119,7 +119,7 @@ def test_what_the_server_refuses_is_said_before(tmp_path: Path, meta: Any, words
 
 
 @pytest.mark.parametrize("side", ["server", "client"])
-def test_a_configuration_that_is_missing(tmp_path: Path, side: str) -> None:
+def test_configuration_that_is_missing(tmp_path: Path, side: str) -> None:
     folder = make(tmp_path)
     config = folder / "app" / "config" / f"config_fed_{side}.json"
     config.rename(config.with_suffix(".yml"))
@@ -132,7 +132,7 @@ def test_a_configuration_that_is_missing(tmp_path: Path, side: str) -> None:
     assert words.endswith(f"but has no config/config_fed_{side}.json")
 
 
-def test_a_server_only_app_needs_no_client_configuration(tmp_path: Path) -> None:
+def test_server_only_app_without_client_accepted(tmp_path: Path) -> None:
     folder = make(tmp_path, with_map({"app": ["server"], "other": ["site-1"]}), apps=("app", "other"))
     (folder / "app/config/config_fed_client.json").unlink()
     (folder / "other/config/config_fed_server.json").unlink()
@@ -170,7 +170,7 @@ def test_what_is_no_job_says_so(tmp_path: Path) -> None:
     assert is_job_folder(linked)
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(tmp_path)
 
     def refuse(*_: Any, **__: Any) -> str:
@@ -180,7 +180,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
     assert errors(folder) == ["meta.json cannot be read: Permission denied"]
 
 
-def test_meta_that_only_the_server_can_read(tmp_path: Path) -> None:
+def test_meta_that_only_server_can_read(tmp_path: Path) -> None:
     folder = make(tmp_path)
     (folder / "meta.json").rename(folder / "meta.yml")
     assert errors(folder) == []
@@ -215,7 +215,7 @@ def test_large_files_and_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found[2].endswith("are sent to the server, and from there to each site")
 
 
-def test_an_app_that_goes_nowhere(tmp_path: Path) -> None:
+def test_app_that_goes_nowhere(tmp_path: Path) -> None:
     folder = make(tmp_path, apps=("app", "forgotten"))
     assert warnings(folder) == ["forgotten: looks like an app but is not deployed to any site"]
 
@@ -228,7 +228,7 @@ def test_hostile_words_are_cleaned(tmp_path: Path) -> None:
         assert "\u202e" not in problem.message
 
 
-def test_a_meta_of_great_depth_is_only_wrong(tmp_path: Path) -> None:
+def test_deeply_nested_meta_is_one_error(tmp_path: Path) -> None:
     assert len(errors(make(tmp_path, "[" * 100_000))) == 1
 
 

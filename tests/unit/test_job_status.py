@@ -21,7 +21,7 @@ def test_statuses_are_nvflares() -> None:
 
 
 @pytest.mark.parametrize("status", JobStatus)
-def test_status_is_its_text(status: JobStatus) -> None:
+def test_status_is_text(status: JobStatus) -> None:
     text = status.value
     assert status == text
     assert f"{status}" == str(status) == text

@@ -116,14 +116,14 @@ def test_parse_log_text_after_json_is_kept_apart() -> None:
     ]  # fmt: skip
 
 
-def test_parser_json_record_is_complete_with_its_line() -> None:
+def test_parser_json_record_is_complete_with_line() -> None:
     parser, line = RecordParser(), json.dumps({"levelname": "INFO", "message": "Zürich"}, ensure_ascii=False)
     assert parser.feed(line[:30]) == []
     assert [r.message for r in parser.feed(line[30:] + "\n")] == ["Zürich"]
     assert parser.finish() == []
 
 
-def test_parser_text_record_is_complete_with_the_next() -> None:
+def test_parser_text_record_is_complete_with_next() -> None:
     parser = RecordParser()
     assert parser.feed(record("one") + "  two\n") == []
     assert [r.message for r in parser.feed(record("three"))] == ["one\n  two"]
@@ -144,7 +144,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES | st.text(max_size=30), max_size=15).map("".join), st.data())
-def test_parser_pieces_give_the_same_records(text: str, data: st.DataObject) -> None:
+def test_parser_pieces_give_same_records(text: str, data: st.DataObject) -> None:
     parser, found, begin = RecordParser(), [], 0
     for cut in sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8))):
         found += parser.feed(text[begin:cut])

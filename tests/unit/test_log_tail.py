@@ -61,7 +61,7 @@ def test_take_other_file_is_noticed(other: str) -> None:
     assert tail.total_bytes == len(lines(0, 20) + other)
 
 
-def test_move_to_within_a_line_leaves_it_out() -> None:
+def test_move_to_within_line_leaves_it_out() -> None:
     file, tail = lines(0, 20), LogTail()
     tail.move_to(5, is_within_line=True)
     new = read(tail, file)

@@ -22,7 +22,7 @@ Traceback (most recent call last):
     ("level", "lines"), [("DEBUG", [1, 2, 3, 4, 5, 6, 7]), ("INFO", [1, 2, 3, 4, 5, 7]), ("WARNING", [2, 3, 4, 5, 7]),
                          ("ERROR", [2, 3, 4]), ("CRITICAL", [])],
 )  # fmt: skip
-def test_records_of_a_level_keep_their_tracebacks(level: str, lines: list[int]) -> None:
+def test_records_of_level_keep_their_tracebacks(level: str, lines: list[int]) -> None:
     every = LOG.splitlines(keepends=True)
     assert filter_by_level(LOG, level) == "".join(every[i] for i in lines)
 

@@ -161,7 +161,7 @@ def sent_props(session: OurSession) -> list[Any]:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
-def test_what_is_sent_is_what_nvflare_sends(call: tuple[Any, ...]) -> None:
+def test_sent_commands_match_nvflare(call: tuple[Any, ...]) -> None:
     api = TheirApi(reply(clients=[{"site_name": "site-1"}]))
     theirs = object.__new__(flare_api.Session)
     theirs.api = api
@@ -231,7 +231,7 @@ READS: list[tuple[dict[str, Any], tuple[Any, ...]]] = [
 
 
 @pytest.mark.parametrize(("answer", "call"), READS, ids=str)
-def test_an_answer_is_read_as_nvflare_reads_it(answer: dict[str, Any], call: tuple[Any, ...]) -> None:
+def test_parsed_answers_match_nvflare(answer: dict[str, Any], call: tuple[Any, ...]) -> None:
     if call[0] == "download_job_components":
         from flare_widgets.api import commands
 
@@ -291,14 +291,14 @@ REFUSED: list[tuple[Any, ...]] = [
 
 
 @pytest.mark.parametrize("call", REFUSED, ids=str)
-def test_what_nvflare_refuses_is_refused_before_anything_is_sent(call: tuple[Any, ...]) -> None:
+def test_nvflare_refusals_match_before_sending(call: tuple[Any, ...]) -> None:
     ours, (kind, _) = both(reply(), *call)
     assert kind == "error"
     assert ours.sent == []
 
 
 @pytest.mark.parametrize("lines", ["x", -1, [1]])
-def test_impossible_numbers_of_lines_are_refused_before_anything_is_sent(lines: Any) -> None:
+def test_invalid_tail_lines_refused_before_sending(lines: Any) -> None:
     both_answer = reply({"type": "dict", "data": LOGS})
     ours = OurSession(both_answer)
     with pytest.raises(ValueError, match="tail_lines"):
@@ -310,13 +310,13 @@ def test_impossible_numbers_of_lines_are_refused_before_anything_is_sent(lines: 
         theirs.get_job_logs(JOB, tail_lines=lines)
 
 
-def test_a_sites_logging_is_configured_though_nvflare_cannot() -> None:
+def test_single_site_log_configuration_is_sent() -> None:
     ours = OurSession(reply())
     ours.configure_site_log("INFO", "site-1")
     assert ours.sent == [("configure_site_log client site-1 INFO", None)]
 
 
-def test_a_study_error_says_all_the_server_says() -> None:
+def test_study_error_says_all_server_says() -> None:
     with pytest.raises(CommandError, match="no") as caught:
         OurSession(reply({"type": "dict", "data": STUDY_ERROR})).list_studies()
     error = caught.value
@@ -325,7 +325,7 @@ def test_a_study_error_says_all_the_server_says() -> None:
 
 @pytest.mark.parametrize("call", [c for c in CALLS if c[0] not in ("get_client_env",)], ids=str)
 @pytest.mark.parametrize("data", [5, None, "x", [1], [[1]]])
-def test_hostile_answers_are_read_or_internal_errors(call: tuple[Any, ...], data: Any) -> None:
+def test_hostile_answers_parse_or_internal_error(call: tuple[Any, ...], data: Any) -> None:
     items = [{"type": kind, "data": data, "rows": data} for kind in ("string", "dict", "table")]
     meta = dict.fromkeys(("job_components", "client_status", "clients", "jobs"), data)
     kind, value = outcome(OurSession(reply(*items, **meta)), call[0], call[1:])
@@ -342,7 +342,7 @@ def test_hostile_answers_are_read_or_internal_errors(call: tuple[Any, ...], data
         ([], "ERROR_RUNTIME"),
     ],
 )
-def test_a_line_is_answered_in_nvflares_shape(items: list[Any], status: str) -> None:
+def test_line_is_answered_in_nvflares_shape(items: list[Any], status: str) -> None:
     answer = {"time": "t", "data": items, "meta": {"status": "error"}}
     ours, (_, mine) = both(answer, "do_command", "sys_info server", {"a": 1})
     assert mine == {**answer, "status": status}
@@ -350,7 +350,7 @@ def test_a_line_is_answered_in_nvflares_shape(items: list[Any], status: str) -> 
     assert ours.sent == [("sys_info server", {"a": 1})]
 
 
-def test_the_statuses_of_lines_are_nvflares() -> None:
+def test_statuses_of_lines_are_nvflares() -> None:
     assert [(s.name, s.value) for s in APIStatus] == [(s.name, s.value) for s in TheirStatus]
 
 
@@ -362,7 +362,7 @@ def test_the_statuses_of_lines_are_nvflares() -> None:
         (InternalError("strange"), APIStatus.ERROR_RUNTIME),
     ],
 )
-def test_a_line_that_does_not_get_to_the_server_raises_nothing(error: Exception, status: APIStatus) -> None:
+def test_undelivered_command_returns_error_status(error: Exception, status: APIStatus) -> None:
     class Broken(OurSession):
         async def _request(self, command: Command[Any]) -> hci.CommandReply:
             raise error
@@ -370,7 +370,7 @@ def test_a_line_that_does_not_get_to_the_server_raises_nothing(error: Exception,
     assert Broken({}).do_command("list_jobs") == {"status": status, "details": str(error)}
 
 
-def test_lines_that_are_none_are_syntax_errors() -> None:
+def test_invalid_command_lines_are_syntax_errors() -> None:
     unknown = {"time": "", "data": [{"type": "error", "data": 'Unknown command "x"'}], "meta": {"status": "error"}}
     session = OurSession(unknown)
     for line in ("", "  ", "x y", "submit_job", "download_job", "download_job j ../x", "download_job j .x"):
@@ -380,7 +380,7 @@ def test_lines_that_are_none_are_syntax_errors() -> None:
     assert len(session.sent) == 1
 
 
-def test_the_console_can_be_asked_for_its_folders(tmp_path: Path) -> None:
+def test_console_can_be_asked_for_folders(tmp_path: Path) -> None:
     import kits
 
     session = OurSession({})
@@ -401,7 +401,7 @@ THEIR_METHODS = [n for n, _ in inspect.getmembers(flare_api.Session, inspect.isf
 
 
 @pytest.mark.parametrize("method", THEIR_METHODS)
-def test_a_method_has_nvflares_parameters(method: str) -> None:
+def test_method_has_nvflares_parameters(method: str) -> None:
     def described(function: Any) -> list[tuple[str, Any, Any]]:
         return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 

@@ -194,26 +194,26 @@ def many(count: int, **words: str) -> JobSnapshot:
         ),
     ],
 )
-def test_the_line(snapshot: JobSnapshot, line: str) -> None:
+def test_line(snapshot: JobSnapshot, line: str) -> None:
     assert describe(snapshot, T + 134) == line
 
 
-def test_a_site_that_is_late_is_named_with_its_time() -> None:
+def test_late_site_is_named_with_delay() -> None:
     slow = running(tasks=(*(t for t in running().tasks if t.round != 5), task("hospital-a", 5, 120)))
     assert describe(slow, T + 120 + 61).endswith("hospital-a late (1:01), hospital-b waiting")
 
 
-def test_a_print_is_the_line_of_now() -> None:
+def test_print_is_line_of_now() -> None:
     assert str(JobSnapshot(JOB)) == "job 76b8d043  UNKNOWN"
     assert f"{ended()}" == describe(ended())
 
 
-def test_a_job_that_waits_for_a_time_that_is_not_known() -> None:
+def test_unknown_waiting_time_is_omitted() -> None:
     assert waiting_note(replace(submitted(), timeline=()), T) == "waiting"
     assert waiting_note(running(), T) == ""
 
 
-def test_the_summary_of_a_job_that_completed() -> None:
+def test_summary_of_job_that_completed() -> None:
     snapshot = ended(
         metrics=(
             Series("accuracy", "", (Point(8, 0.6), Point(9, 0.612))),
@@ -236,7 +236,7 @@ def test_the_summary_of_a_job_that_completed() -> None:
     ]
 
 
-def test_the_summary_says_which_round_a_value_is_of_when_they_differ() -> None:
+def test_summary_gives_rounds_when_they_differ() -> None:
     snapshot = ended(
         metrics=(Series("loss", "", (Point(3, 0.5),)), Series("loss", "東京", (Point(5, 0.25),))),
         key_metric=None,
@@ -253,7 +253,7 @@ def test_the_summary_says_which_round_a_value_is_of_when_they_differ() -> None:
     ]
 
 
-def test_the_summary_of_a_job_that_failed() -> None:
+def test_summary_of_job_that_failed() -> None:
     snapshot = ended(
         "FINISHED:EXECUTION_EXCEPTION",
         rounds=running().rounds[:1],
@@ -274,7 +274,7 @@ def test_the_summary_of_a_job_that_failed() -> None:
     ]
 
 
-def test_the_summary_of_a_job_that_has_not_ended() -> None:
+def test_summary_of_unfinished_job() -> None:
     assert summarize(submitted(scheduling=Scheduling(1, T, "no sites")), T + 60).splitlines() == [
         "hello-numpy 76b8d043  SUBMITTED",
         "waiting for 1:00: no sites",
@@ -289,7 +289,7 @@ def test_the_summary_of_a_job_that_has_not_ended() -> None:
     assert summarize(aborted, T) == "hello-numpy 76b8d043  FINISHED:ABORTED before it ran"
 
 
-def test_a_large_table_is_counted() -> None:
+def test_large_table_is_counted() -> None:
     metrics = tuple(Series(f"m{i}", f"site-{n:02}", (Point(1, 0.5),)) for n in range(30) for i in range(8))
     lines = summarize(ended(metrics=metrics), T).splitlines()
     assert lines[-1] == "... and 10 more sites and 2 more metrics"
@@ -301,7 +301,7 @@ HOSTILE = ["\x1b[2J", "a\rb", "a\nb", "\u202eevil", "\x07", "\x9b31m", "\u2028",
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("status", ["RUNNING", "SUBMITTED", "FINISHED:EXECUTION_EXCEPTION", None])
-def test_nothing_that_comes_from_outside_harms_a_terminal(hostile: str, status: str | None) -> None:
+def test_hostile_input_is_safe_in_terminal(hostile: str, status: str | None) -> None:
     snapshot = JobSnapshot(
         hostile,
         name=hostile,

@@ -60,7 +60,7 @@ def texts() -> Iterator[tuple[Path, str]]:
             yield file, file.read_text(encoding="utf-8")
 
 
-def test_no_text_has_a_puzzling_phrase() -> None:
+def test_no_text_has_puzzling_phrase() -> None:
     found = [(file, " ".join(text.split())) for file, text in texts()]
     assert len(found) > 3000
     assert [

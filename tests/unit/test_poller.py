@@ -56,7 +56,7 @@ def test_poller_new_is_due_at_once() -> None:
     assert Poller("x").is_due(0.0)
 
 
-def test_poller_after_answer_waits_the_interval() -> None:
+def test_poller_after_answer_waits_interval() -> None:
     poller: Poller[str] = Poller("x", interval_s=3.0)
     answer(poller, 100.0)
     assert (poller.is_due(102.9), poller.is_due(103.0)) == (False, True)
@@ -64,7 +64,7 @@ def test_poller_after_answer_waits_the_interval() -> None:
     assert poller.next_at() == 110.0
 
 
-def test_poller_keeps_the_latency_of_the_answer() -> None:
+def test_poller_keeps_latency_of_answer() -> None:
     poller: Poller[str] = Poller("x")
     request = begin(poller)
     request.latency_s, request.answer = 0.7, "news"
@@ -84,7 +84,7 @@ def test_poller_has_one_request_under_way() -> None:
     assert not poller.is_pending
 
 
-def test_poller_backs_off_up_to_the_maximum_until_an_answer() -> None:
+def test_poller_backs_off_up_to_maximum_until_answer() -> None:
     poller: Poller[str] = Poller("x", interval_s=1.0, backoff_s=2.0, max_backoff_s=7.0)
     waits = []
     for _ in range(4):
@@ -235,7 +235,7 @@ def test_shared_list_error_reaches_every_job() -> None:
         assert job.status_poller.retry_count == 1
 
 
-def test_shared_list_outlives_a_job_that_leaves() -> None:
+def test_shared_list_outlives_job_that_leaves() -> None:
     session = ScriptedSession("a", "b")
     a, b = WatchedJob("a"), WatchedJob("b")
     share_list(session, a, b)

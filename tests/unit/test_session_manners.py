@@ -50,7 +50,7 @@ def break_off(session: Session, server: FlareServer) -> None:
     wait_until(lambda: link.lost_error is not None and not server.sockets)
 
 
-def test_the_time_out_and_the_study_reach_the_server(kit: Path, server: FlareServer) -> None:
+def test_time_out_and_study_reach_server(kit: Path, server: FlareServer) -> None:
     with new_secure_session("", kit, timeout=5, study="my-study", command_timeout=7.5) as session:
         session.list_jobs()
         session.unset_timeout()
@@ -63,19 +63,19 @@ def test_the_time_out_and_the_study_reach_the_server(kit: Path, server: FlareSer
 
 
 @pytest.mark.parametrize("value", [0, -1])
-def test_a_time_out_is_more_than_nothing(session: Session, value: float) -> None:
+def test_time_out_is_more_than_nothing(session: Session, value: float) -> None:
     with pytest.raises(ValueError, match="must be > 0"):
         session.set_timeout(value)
 
 
 @pytest.mark.parametrize("value", ["5", None, True])
-def test_a_time_out_is_a_number(session: Session, value: Any) -> None:
+def test_time_out_is_number(session: Session, value: Any) -> None:
     with pytest.raises(TypeError, match="must be a number"):
         session.set_timeout(value)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "5", None, True])
-def test_the_time_to_connect_is_a_positive_number(kit: Path, timeout: Any) -> None:
+def test_time_to_connect_is_positive_number(kit: Path, timeout: Any) -> None:
     with pytest.raises(ValueError, match="timeout must be a number > 0"):
         new_secure_session("", kit, timeout=timeout)
 
@@ -87,7 +87,7 @@ def test_login_tries_are_bounded(kit: Path, tries: int) -> None:
 
 
 @pytest.mark.parametrize("study", ["A", "a b", "", "-a", "a" * 64, 5])
-def test_a_study_must_have_a_proper_name(kit: Path, study: Any) -> None:
+def test_study_must_have_proper_name(kit: Path, study: Any) -> None:
     with pytest.raises(ValueError, match="unsupported characters"):
         new_secure_session("", kit, study=study)
 
@@ -101,7 +101,7 @@ def test_another_users_name_is_refused(kit: Path, server: FlareServer) -> None:
         assert session.username == kits.USER
 
 
-def test_what_a_session_says_of_itself(session: Session, kit: Path) -> None:
+def test_what_session_says_of_itself(session: Session, kit: Path) -> None:
     assert repr(session) == f"<Session {kits.USER} → {session.kit.address}, study default, ready>"
     session.close()
     assert repr(session).endswith(", closed>")
@@ -159,7 +159,7 @@ def test_secrets_are_never_shown(
     assert [s for s in secrets if s in text] == []
 
 
-def test_the_tokens_are_forgotten_at_the_end(session: Session) -> None:
+def test_tokens_are_forgotten_at_end(session: Session) -> None:
     link = session._connection._connection
     assert link is not None
     session.close()
@@ -168,7 +168,7 @@ def test_the_tokens_are_forgotten_at_the_end(session: Session) -> None:
     assert link.registration.credentials == {}
 
 
-def test_a_forked_child_cannot_use_the_session_but_can_open_its_own(kit: Path, server: FlareServer) -> None:
+def test_forked_child_must_open_own_session(kit: Path, server: FlareServer) -> None:
     code = f"""
 import os
 from flare_widgets.api import SessionClosed, connect
@@ -200,7 +200,7 @@ print("still", session.list_jobs(), session.closed)
 
 
 @pytest.mark.parametrize("ending", ["", "del session", "session = None", "raise SystemExit(0)"])
-def test_the_end_of_the_process_ends_the_session(kit: Path, server: FlareServer, ending: str) -> None:
+def test_end_of_process_ends_session(kit: Path, server: FlareServer, ending: str) -> None:
     code = f"from flare_widgets.api import connect\nsession = connect({str(kit)!r}, timeout=10)\n{ending}"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=True)
     assert any(h.get("cn__topic") == "bye" for h in server.heard)
@@ -221,7 +221,7 @@ async def count_tasks() -> int:
     return len(asyncio.all_tasks()) - 1
 
 
-def test_lost_connection_gives_each_request_an_error_of_its_own(session: Session, server: FlareServer) -> None:
+def test_lost_connection_gives_each_request_error_of_own(session: Session, server: FlareServer) -> None:
     """Each caller adds its own context to it."""
     server.commands["get_job_meta"] = None
     link = session._connection._connection

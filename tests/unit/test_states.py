@@ -142,7 +142,7 @@ def test_without_waiting_nobody_looks(method: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["restart", "shutdown"])
-def test_a_site_that_refuses_is_not_waited_for(method: str) -> None:
+def test_refusing_site_is_not_awaited(method: str) -> None:
     session = Watched(SAME)
     session._answer = {
         **SAME,

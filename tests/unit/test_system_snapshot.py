@@ -50,7 +50,7 @@ def test_times_are_ours() -> None:
     assert snapshot.started_at == T - 160
 
 
-def test_since_is_known_of_who_came_while_one_looked() -> None:
+def test_since_known_only_for_observed_arrivals() -> None:
     first = apply_system_updates(EMPTY, [connected("a")])
     both = apply_system_updates(first, [connected("a", "b", at=T + 3), connected("a", "b", at=T + 6)])
     assert [(s.name, s.since) for s in both.sites] == [("a", None), ("b", T + 3)]
@@ -58,7 +58,7 @@ def test_since_is_known_of_who_came_while_one_looked() -> None:
     assert back.site("b") == Site("b", last_seen=T + 9, since=T + 12)
 
 
-def test_a_site_that_vanishes_is_not_forgotten() -> None:
+def test_site_that_vanishes_is_not_forgotten() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b"), connected("a", at=T + 600)])
     gone = snapshot.site("b")
     assert gone is not None
@@ -67,7 +67,7 @@ def test_a_site_that_vanishes_is_not_forgotten() -> None:
     assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is no longer connected"]
 
 
-def test_what_sites_run_is_taken_by_name() -> None:
+def test_site_jobs_are_matched_by_name() -> None:
     entries = (
         {"client_name": "a", "job_id": "j1", "app_name": "app", "status": "started"},
         {"client_name": "a", "job_id": "j2", "app_name": "app", "status": "starting"},
@@ -86,7 +86,7 @@ def test_what_sites_run_is_taken_by_name() -> None:
     assert answered.site("b") == Site("b", last_seen=T - 3)
 
 
-def test_a_zombie_is_one_that_stays_so() -> None:
+def test_zombie_is_one_that_stays_so() -> None:
     listed = ({"job_id": "j1", "job_name": "hello", "status": "RUNNING"}, {"job_id": "j2", "status": "SUBMITTED"})
     once = apply_system_updates(EMPTY, [connected("a"), JobListReport(listed, T)])
     assert problems(once, T + 10) == []  # it may have been starting, or ending, when it was listed
@@ -96,7 +96,7 @@ def test_a_zombie_is_one_that_stays_so() -> None:
     assert apply_system_updates(twice, [connected("a", jobs=("j1",))]).zombies == ()
 
 
-def test_disabled_sites_are_named_also_when_never_seen() -> None:
+def test_unseen_disabled_sites_are_listed() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a"), DisabledSites(frozenset({"b"}))])
     assert [(s.name, s.connected, s.disabled) for s in snapshot.sites] == [("a", True, False), ("b", False, True)]
     assert apply_system_updates(snapshot, [DisabledSites(frozenset())]).sites == (Site("a", last_seen=T - 3),)
@@ -105,7 +105,7 @@ def test_disabled_sites_are_named_also_when_never_seen() -> None:
     assert not back.disabled
 
 
-def test_details_and_what_is_missing_of_them() -> None:
+def test_site_details_keep_missing_reasons() -> None:
     details = SiteDetails({"server": "2.9.0", "a": "2.8.3"}, {"a": "2 GPUs"}, T, "silent sites were not asked")
     snapshot = apply_system_updates(EMPTY, [connected("a", "b"), details])
     assert (snapshot.version, snapshot.details_at) == ("2.9.0", T)
@@ -115,7 +115,7 @@ def test_details_and_what_is_missing_of_them() -> None:
     assert (refused.details_at, refused.version) == (T, "2.9.0")
 
 
-def test_trouble_lasts_until_the_next_answer_and_stops_the_ages() -> None:
+def test_trouble_freezes_ages_until_next_answer() -> None:
     lost = apply_system_updates(
         EMPTY, [connected("a"), ConnectionProblem("no connection to server:8002, trying again (1)", T + 5)]
     )
@@ -141,7 +141,7 @@ def test_silent_sites_are_not_asked() -> None:
 
 
 @pytest.mark.parametrize("nonsense", [None, "x", -1.0, float("nan"), 1e300, True])
-def test_times_that_are_none_are_not_known(nonsense: Any) -> None:
+def test_invalid_times_are_unknown(nonsense: Any) -> None:
     broken = SystemInfo(ServerInfo("x", nonsense), [ClientInfo("a", nonsense), ClientInfo(nonsense, T)], [])
     snapshot = apply_system_updates(EMPTY, [SystemReport(broken, T)])
     if nonsense is not True:
@@ -151,7 +151,7 @@ def test_times_that_are_none_are_not_known(nonsense: Any) -> None:
     json.dumps(build_view_model(snapshot).to_json(), allow_nan=False)
 
 
-def test_the_sentence_counts() -> None:
+def test_sentence_counts() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("j1",))])
     assert (
         summarize_system(snapshot, T)
@@ -175,7 +175,7 @@ class Words(HTMLParser):
         self.words += data
 
 
-def test_hostile_words_are_only_text_in_every_form() -> None:
+def test_hostile_snapshot_text_is_escaped() -> None:
     job = SiteJob(EVIL, EVIL, EVIL)
     site = Site(EVIL, last_seen=T, since=T, jobs=(job,), version=EVIL, resources=EVIL)
     snapshot = SystemSnapshot(
@@ -191,7 +191,7 @@ def test_hostile_words_are_only_text_in_every_form() -> None:
     assert parsed.words.count("<script>alert(1)</script>") >= 8
 
 
-def test_the_static_form_says_it_is_none_and_as_of_when() -> None:
+def test_static_form_states_its_snapshot_time() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("76b8d043-5f0e",))])
     page = Words(system_html(snapshot, T + 3600, outcomes=["b was restarted"])).words
     assert "silent" not in page  # nobody knows what the site did in that hour
@@ -200,7 +200,7 @@ def test_the_static_form_says_it_is_none_and_as_of_when() -> None:
     assert "b was restarted" in page
 
 
-def test_view_model_tells_silence_without_another_poll() -> None:
+def test_view_model_ages_silence_without_poll() -> None:
     site = Site("site-1", last_seen=T - 3, since=T - 60, jobs=(SiteJob("76b8d043-5f0e", "app"),))
     snapshot = SystemSnapshot("server:8002", sites=(site,), facts_at=T, job_names=(("76b8d043-5f0e", "hello"),))
     system = build_view_model(snapshot)
@@ -215,7 +215,7 @@ def test_view_model_tells_silence_without_another_poll() -> None:
     assert [system.freshness.text_at(at) for at in (T + 5, T + 6)] == ["updated 5 s ago", "! last seen 6 s ago"]
 
 
-def test_view_model_stops_sites_while_the_server_is_lost() -> None:
+def test_view_model_freezes_sites_while_disconnected() -> None:
     snapshot = SystemSnapshot(
         "server:8002", sites=(Site("site-1", last_seen=T - 3),), facts_at=T, trouble="no connection"
     )
@@ -237,5 +237,5 @@ def test_view_model_stops_sites_while_the_server_is_lost() -> None:
         (Site("a", last_seen=T - 3, answers=False), "connected, but does not answer the server", "warn"),
     ],
 )
-def test_state_of_a_site(site: Site, state: str, severity: str) -> None:
+def test_state_of_site(site: Site, state: str, severity: str) -> None:
     assert (site_state(site).text_at(T), site_state(site).severity_at(T)) == (state, severity)

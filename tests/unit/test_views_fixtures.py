@@ -12,6 +12,6 @@ MAKER = runpy.run_path(str(FIXTURES / "make_fixtures.py"))
 
 
 @pytest.mark.parametrize("name", list(MAKER["BUILDERS"]))
-def test_fixture_is_what_its_script_writes(name: str) -> None:
+def test_fixture_is_what_script_writes(name: str) -> None:
     written = (FIXTURES / f"{name}.json").read_text(encoding="utf-8")
     assert written == MAKER["render"](MAKER["BUILDERS"][name]()), "run js/fixtures/make_fixtures.py"

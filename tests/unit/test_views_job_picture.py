@@ -81,14 +81,14 @@ def facts(snapshot: JobSnapshot, now: float) -> list[str]:
         card = job.failure
         said += [card.summary, card.location, card.code, card.next_step, card.log_title]
         said += [*card.unavailable, *card.log_lines]
-    said += [metric.words for metric in build_metrics(snapshot)[:1]]
+    said += [metric.text for metric in build_metrics(snapshot)[:1]]
     said += [*job.problems, *job.missing_notes]
     said += [text for detail in job.details for text in (detail.term, detail.text.text_at(now))]
     return [text for text in said if text]
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])
-def test_the_static_form_says_all_there_is(name: str) -> None:
+def test_static_form_says_all_there_is(name: str) -> None:
     snapshot, now = CASES[name]
     # As of the server's last word: a picture knows no more.
     now = snapshot.facts_at if snapshot.facts_at is not None and not snapshot.ended else now
@@ -98,7 +98,7 @@ def test_the_static_form_says_all_there_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])
-def test_the_line_of_text_says_what_matters(name: str) -> None:
+def test_line_of_text_says_what_matters(name: str) -> None:
     snapshot, now = CASES[name]
     drawn, said = build_view_model(snapshot, now), describe(snapshot, now)
     assert snapshot.job_id[:8] in said
@@ -115,21 +115,21 @@ def test_the_line_of_text_says_what_matters(name: str) -> None:
     assert all(note in said for note in drawn.missing_notes)
 
 
-def test_the_static_form_of_a_running_job_is_as_of_the_servers_last_word() -> None:
+def test_running_job_picture_uses_last_answer() -> None:
     snapshot = replace(JOB, tasks=(task("a", 1, 21), task("b", 1, 21, 30)))
     said = Text(job_html(snapshot, T + 5000)).text
     assert "working on round 2 for 39 s" in said
     assert "waiting for a" in said
 
 
-def test_nothing_hostile_gets_into_the_static_form() -> None:
+def test_nothing_hostile_gets_into_static_form() -> None:
     snapshot, now = CASES["hostile"]
     page = job_html(snapshot, now)
     assert page.count("<style>") == 1
     assert not re.search("[\x1b\x07\u202e\u2066]", html.unescape(page))
 
 
-def test_a_megabyte_in_every_field_makes_no_long_page() -> None:
+def test_huge_fields_keep_page_small() -> None:
     big = "x" * 1_000_000
     snapshot = JobSnapshot(
         big,
@@ -176,7 +176,7 @@ def test_no_round_no_progress_no_matrix() -> None:
     assert drawn.matrix is None
 
 
-def test_time_left_is_told_until_it_is_over() -> None:
+def test_remaining_time_shown_until_elapsed() -> None:
     progress = build_view_model(JOB, T + 25).progress
     assert progress is not None
     assert [progress.time_left.text_at(T + at) for at in (25, 72, 74)] == ["about 0:49 left", "about 0:02 left", ""]
@@ -201,7 +201,7 @@ def test_what_each_site_does(tasks: list[SiteTask], words: dict[str, str]) -> No
     assert {site: said[site] for site in words} == words
 
 
-def test_a_site_that_did_not_finish() -> None:
+def test_site_that_did_not_finish() -> None:
     end = (*JOB.timeline, StatusChange("FINISHED:ABORTED", T + 60, True))
     snapshot = replace(JOB, tasks=(task("a", 1, 21),), status="FINISHED:ABORTED", timeline=end)
     matrix = build_view_model(snapshot, T + 70).matrix
@@ -209,7 +209,7 @@ def test_a_site_that_did_not_finish() -> None:
     assert matrix.rows[0] == MatrixRow("a", " u", live("did not finish round 2"))
 
 
-def test_a_silent_site_is_said_to_be() -> None:
+def test_silent_site_is_said_to_be() -> None:
     snapshot = replace(
         JOB,
         tasks=(task("a", 1, 21),),
@@ -225,13 +225,13 @@ def test_a_silent_site_is_said_to_be() -> None:
 @pytest.mark.parametrize(
     ("seconds", "duration"), [(0, "0 s"), (59.9, "59 s"), (61, "1:01"), (3723, "1:02:03"), (-5, "0 s")]
 )
-def test_activity_counts_its_duration(seconds: float, duration: str) -> None:
+def test_activity_counts_duration(seconds: float, duration: str) -> None:
     matrix = build_view_model(replace(JOB, tasks=(task("a", 1, 21),)), T + 40).matrix
     assert matrix is not None
     assert matrix.rows[0].activity.text_at(T + 21 + seconds) == f"working on round 2 for {duration}"
 
 
-def test_activity_stops_while_the_server_is_lost() -> None:
+def test_activity_stops_while_server_is_lost() -> None:
     snapshot = replace(JOB, tasks=(task("a", 1, 21),), trouble="gone")
     job = build_view_model(snapshot, T + 500)
     assert job.matrix is not None
@@ -246,13 +246,13 @@ def test_freshness_turns_stale_without_news() -> None:
     assert [job.freshness.severity_at(T + at) for at in (70, 71)] == ["", "warn"]
 
 
-def test_detail_counts_its_age() -> None:
+def test_detail_counts_age() -> None:
     job = build_view_model(replace(JOB, freshness=(Freshness("rounds", T),)), T)
     assert job.details[-1].text.text_at(T + 5.9) == "known, as of 5 s ago"
     assert job.details[0].text.text_at(T) == "76b8d043-5f0e"
 
 
-def test_of_a_large_job_what_fits_is_drawn() -> None:
+def test_large_job_drawing_is_truncated() -> None:
     snapshot = make_large_job(200, 1000)
     tasks = tuple(SiteTask(f"t{n}", f"site-{n % 200:03}", "train", n // 200, T, T + 1, "OK") for n in range(200_000))
     snapshot = replace(snapshot, tasks=tasks)

@@ -22,7 +22,7 @@ REPORT = KitReport(
 )
 
 
-def test_every_finding_is_a_row_in_words() -> None:
+def test_every_finding_is_row_in_words() -> None:
     html = PrettyKitReport.of(REPORT)._repr_html_()
     assert html.count("<tr ") == 1 + len(REPORT.findings)
     for finding in REPORT.findings:
@@ -41,7 +41,7 @@ def test_nothing_becomes_markup() -> None:
     assert "\u202e" not in html
 
 
-def test_it_is_still_a_report() -> None:
+def test_it_is_still_report() -> None:
     checkup = PrettyKitReport.of(REPORT)
     assert isinstance(checkup, KitReport)
     assert checkup.findings == REPORT.findings
@@ -56,7 +56,7 @@ def html_words(report: KitReport) -> str:
 
 
 @pytest.mark.parametrize("report", [REPORT, KitReport("kits/me", (Finding("login", "ok", "logged in"),))])
-def test_both_forms_tell_the_same(report: KitReport) -> None:
+def test_both_forms_tell_same(report: KitReport) -> None:
     text, words = " ".join(repr(PrettyKitReport.of(report)).split()), html_words(report)
     for finding in report.findings:
         assert f"{finding.name} {finding.outcome} {finding.sentence}" in text
@@ -67,7 +67,7 @@ def test_both_forms_tell_the_same(report: KitReport) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "tone", "verdict", "steps"),
+    ("outcomes", "outcome", "verdict", "steps"),
     [
         ({"chain": "ok", "login": "ok"}, "ok", "no problems", [("Log in:", "%flare connect 'my kit'")]),
         (
@@ -96,13 +96,13 @@ def test_both_forms_tell_the_same(report: KitReport) -> None:
         ),
     ],
 )
-def test_the_verdict_and_what_to_do_next(outcomes: dict, tone: str, verdict: str, steps: list) -> None:
-    report = KitReport("my kit", tuple(Finding(name, outcome, "so") for name, outcome in outcomes.items()))
+def test_verdict_and_what_to_do_next(outcomes: dict, outcome: str, verdict: str, steps: list) -> None:
+    report = KitReport("my kit", tuple(Finding(name, each, "so") for name, each in outcomes.items()))
     drawn = template_context(report)
-    assert (drawn["tone"], drawn["verdict"], drawn["steps"]) == (tone, verdict, steps)
+    assert (drawn["outcome"], drawn["verdict"], drawn["steps"]) == (outcome, verdict, steps)
 
 
-def test_a_hostile_kit_is_only_text() -> None:
+def test_hostile_kit_is_only_text() -> None:
     place = f"kits/{HOSTILE}/$(reboot)"
     html = PrettyKitReport.of(
         KitReport(place, (Finding("folder", "failed", 'x" onload="alert(1)' + "y" * 10**6),))

@@ -90,7 +90,7 @@ def test_it_says_why():
         ("check_status", commands.get_system_info()),
     ],
 )
-def test_a_session_that_only_reads_says_so_of_what_it_refuses(name, command):
+def test_read_only_session_explains_denial(name, command):
     session = SimpleNamespace(kit=SimpleNamespace(username=ME, organization=OURS, role="project_admin"))
     session.read_only = False
     assert session_denial_reason(session, name) == ""
@@ -100,7 +100,7 @@ def test_a_session_that_only_reads_says_so_of_what_it_refuses(name, command):
     assert session_denial_reason(session, "download_job") == ""
 
 
-def test_what_is_not_known_is_for_the_server_to_decide():
+def test_unknown_rights_are_left_to_server():
     assert denial_reason(User(ME, OURS, "lead"), "abort_job") == ""
     assert denial_reason(User(ME, OURS, "org_admin"), "abort_job", submitter=OTHER) == ""
     assert denial_reason(User(ME, OURS, "lead"), "tail") == ""
@@ -108,7 +108,7 @@ def test_what_is_not_known_is_for_the_server_to_decide():
     assert denial_reason(User(ME, OURS, ""), "abort_job", submitter=OTHER) == ""
 
 
-def test_names_are_compared_as_flare_compares_them():
+def test_name_comparison_matches_flare():
     assert denial_reason(User("Ada@Example.org", OURS, "Lead"), "abort_job", submitter=ME) == ""
 
 
