@@ -122,7 +122,7 @@ class JobActions(Actions):
         if self._get_snapshot().ended:
             return "the job has ended"
         if self.state_of("abort") == "done":
-            return "it was requested; the status follows in a few seconds"
+            return "abort is requested; the status is updated in a few seconds"
         return self._denial_reason("abort_job")
 
     def _delete_disabled_reason(self) -> str:

@@ -18,7 +18,7 @@ const action = (what: string, label: string, who: string, reason = ""): Record<s
 });
 
 function row(name: string, state = "running", description = "running"): Record<string, unknown> {
-  const back = state === "running" ? "nothing was done to it" : "";
+  const back = state === "running" ? "it is running normally" : "";
   const actions = [action("pause", "Pause", name), action("back", "Bring back", name, back)];
   return { name, state, description, since: 1000, actions };
 }
@@ -45,10 +45,10 @@ afterEach(() => {
 });
 
 it("has a row per process with its actions", () => {
-  const { el } = open([row("server"), row("site-1", "paused", "stands still")], "local: site-1 stands still, 1 runs");
+  const { el } = open([row("server"), row("site-1", "paused", "paused")], "local: site-1 paused, 1 running");
   const [server, site] = lines(el);
   expect(server?.textContent).toContain("server● running· 65 s");
-  expect(site?.querySelector(".flw-process-state")?.textContent).toBe("❙❙ stands still");
+  expect(site?.querySelector(".flw-process-state")?.textContent).toBe("❙❙ paused");
   expect(site?.querySelector('[role="group"]')?.getAttribute("aria-label")).toBe("site-1");
   const grey = server?.querySelector('button[data-action="back server"]');
   expect(grey?.getAttribute("aria-disabled")).toBe("true");
