@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...formatting.text import sanitize
-from ..logs.facts import ROUND, TASK_END
+from ..logs.patterns import ROUND, TASK_END
 from ..logs.records import LogRecord, format_last_lines, parse_log
 from .exceptions import ExceptionFinding, classify, is_config_error
 from .model import Evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..diagnosis import Failure
+from ..diagnosis.model import Failure
 from .model import Point, Round, StatusChange
 from .snapshot import JobSnapshot
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
-from ..diagnosis import Failure
+from ..diagnosis.model import Failure
 from .model import (
     BestRound,
     Event,

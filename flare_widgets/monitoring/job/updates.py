@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..diagnosis import Failure
+from ..diagnosis.model import Failure
 from .model import BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ...api.models import MonitorReturnCode
 from ...api.session import Session
 from ..callbacks import CallbackPool, Signal, call_safely
-from ..diagnosis import Failure
+from ..diagnosis.model import Failure
 from ..watch import BaseWatch, WatchState
 from .diff import JobEnded, NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
 from .model import Round, StatusChange

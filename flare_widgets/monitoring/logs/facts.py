@@ -17,6 +17,7 @@ from typing import Any
 from ...formatting.text import sanitize
 from ..job.model import RANK_GLOBAL, BestRound, Event, Point, Round, SiteTask, finite_or_none
 from ..job.updates import MetricValue, Update, Workflow
+from .patterns import ROUND, TASK_END
 from .records import LEVELS, LogRecord, RecordParser
 
 MAX_EVENT_CHARS = 500
@@ -30,7 +31,6 @@ _MAX_MESSAGE_CHARS = 20_000  # characters of a message that are parsed
 _DEFAULT_METRIC_NAME = "validation metric"
 _WARNING = LEVELS.index("WARNING")
 
-ROUND = re.compile(r"^[ \t]*Round (\d{1,9}) (started|finished)\.[ \t]*$", re.MULTILINE)
 _GLOBAL_METRICS = re.compile(r"^Round (\d{1,9}) global metrics: (\{.{0,10000}\})$", re.DOTALL)
 _NUMPY_SCALAR = re.compile(r"\bnp\.\w+\(([^()]*)\)")
 _ASSIGNED = re.compile(r"assigned task to client (.+): name=(.*), id=(\S+)$")
@@ -40,7 +40,6 @@ _BEST = re.compile(r"new best validation metric at round (\d{1,9}): (\S+)$")
 _WORKFLOW = re.compile(r"starting workflow \S+ \(<class '(?:[\w.]*\.)?(\w+)'>\) \.\.\.$")
 _RELAY = re.compile(r"^scheduled task ")
 _EARLY_STOP = re.compile(r"Stopping at round=\d+ out of total_rounds=\d+\.")
-TASK_END = re.compile(r"task \S+ exit with status TaskCompletionStatus\.(\w+)")
 
 
 class ServerLogParser:

@@ -5,8 +5,8 @@ import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, prefixStale, watchKernel } from "../core/kernel";
 import { asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
-import { createSystemView, type SystemViewState } from "./view";
-import { readViewModel, type SystemViewModel } from "./view-model";
+import { createSystemView } from "./view";
+import { readViewModel, type SystemViewModel, type SystemViewState } from "./view-model";
 
 interface SystemTraits extends ClockTraits {
   readonly view_model: SystemViewModel;

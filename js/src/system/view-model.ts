@@ -1,4 +1,5 @@
 /** The view model of the system: the front-end half of flare_widgets/views/system/view_model.py. */
+import type { Action } from "../core/actions";
 import { type LiveText, readLiveText } from "../core/live-text";
 import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
@@ -69,4 +70,17 @@ export function readViewModel(value: unknown): SystemViewModel {
     detailsAge: readLiveText(raw["details_age"]),
     unknownDetail: asText(raw["unknown_detail"], MAX_SENTENCE_CHARS),
   };
+}
+
+/** What the view draws: the view model, and what is known beside it. */
+export interface SystemViewState {
+  readonly system: SystemViewModel;
+  /** Reason why the kernel no longer answers; empty while it does. */
+  readonly kernelProblem: string;
+  /** The moment up to which the data is confirmed; infinite while the kernel answers. */
+  readonly confirmedAt: number;
+  /** The system in one sentence: the label for screen readers. */
+  readonly label: string;
+  /** The actions on each expanded row, by name. */
+  readonly actions: ReadonlyMap<string, readonly Action[]>;
 }

@@ -1,24 +1,12 @@
 /** The system view, composed of its parts. Independent of anywidget and of kernels. */
-import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
+import { type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h } from "../core/dom";
 import { textAt } from "../core/live-text";
 import { createHeader } from "./parts/header";
 import { createProblems } from "./parts/problems";
 import { createRows } from "./parts/rows";
-import type { SystemViewModel } from "./view-model";
-
-export interface SystemViewState {
-  readonly system: SystemViewModel;
-  /** Reason why the kernel no longer answers; empty while it does. */
-  readonly kernelProblem: string;
-  /** The moment up to which the data is confirmed; infinite while the kernel answers. */
-  readonly confirmedAt: number;
-  /** The system in one sentence: the label for screen readers. */
-  readonly label: string;
-  /** The actions on each expanded row, by name. */
-  readonly actions: ReadonlyMap<string, readonly Action[]>;
-}
+import type { SystemViewState } from "./view-model";
 
 export interface SystemViewOptions {
   /** The kernel's clock in seconds, against which ages are counted. */

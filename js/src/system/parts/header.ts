@@ -2,7 +2,7 @@
 import { h, setText, setVisible } from "../../core/dom";
 import { SEVERITY_GLYPHS, severityAt, textAt } from "../../core/live-text";
 import { formatExactTime } from "../../core/time";
-import type { SystemViewState } from "../view";
+import type { SystemViewState } from "../view-model";
 
 export interface Header {
   readonly element: HTMLElement;

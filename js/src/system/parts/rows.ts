@@ -1,7 +1,7 @@
 /** The list of the server and the sites, in expandable rows. */
 import { h, setText, setVisible } from "../../core/dom";
 import { severityAt, textAt } from "../../core/live-text";
-import type { SystemViewState } from "../view";
+import type { SystemViewState } from "../view-model";
 import { createRow, type RowPart, type RowState } from "./row";
 
 /** Number of sites that are shown, those with problems first; the rest are shown on request. */
