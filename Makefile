@@ -8,9 +8,12 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 # A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
-SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+BY_FILE := --dist=loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 $(BY_FILE)
+# With a real federation a test waits most of the time, so that there is work for twice as many. Each takes 1.5 GB.
+CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? 2 * n : 6))) $(BY_FILE)
 
-.PHONY: demo lab docs screenshots test unit coverage lint lint-js bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
+.PHONY: demo lab docs screenshots test newest-server unit coverage lint lint-js bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
 .PRECIOUS: .matrix/%/.ready
@@ -24,9 +27,13 @@ demo: $(READY)  ## run the first lesson for real, without a screen
 lab: $(READY)  ## open JupyterLab on the first lesson
 	@$(BIN)/flare-widgets lab
 
-test: lint bundle-check browser  ## run every test
-	$(BIN)/pytest $(SIDE_BY_SIDE)
-	$(MAKE) --no-print-directory old-servers
+# First what is quick to fail. The older servers beside the rest: setting them up is mostly downloads.
+test:  ## run every test
+	@$(MAKE) --no-print-directory -j3 lint bundle-check browser
+	@$(MAKE) --no-print-directory -j2 newest-server old-servers
+
+newest-server: $(READY)
+	$(BIN)/pytest $(CROWDED)
 
 docs: $(READY)  ## build the documentation site into out/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -68,8 +75,8 @@ bench: $(READY)  ## measure against nvflare's own client; prints tables (BENCH=-
 
 # The versions that the other tests do not have, by one scheme each: 2.9.0 is in $(VENV), tested by all three.
 old-servers: .matrix/2.7.3/.ready .matrix/2.8.3/.ready  ## run our client against a real server of each older version
-	.matrix/2.7.3/bin/pytest tests/matrix -k http
-	.matrix/2.8.3/bin/pytest tests/matrix -k grpc
+	.matrix/2.7.3/bin/pytest -q tests/matrix -k http
+	.matrix/2.8.3/bin/pytest -q tests/matrix -k grpc
 
 matrix: $(MATRIX:%=matrix-%)  ## run our client against real servers of several FLARE versions
 

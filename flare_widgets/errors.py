@@ -360,3 +360,6 @@ class CommandError(ServerError):
         self.message = message or error_code
         self.hint = self.next_step = hint
         self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return self.description  # as nvflare's, which keeps the hint apart

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab_server import ROOT
+from lab_server import ROOT, SUPPORT
 
 
 def free_port() -> int:
@@ -34,7 +34,7 @@ def serving(module: str, arguments: Sequence[str], port: int, home: Path, path: 
         Its address.
     """
     env = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
-    paths = [str(ROOT), str(Path(__file__).parent), env.get("PYTHONPATH", "")]
+    paths = [str(ROOT), str(Path(__file__).parent), str(SUPPORT), env.get("PYTHONPATH", "")]
     env.update(
         HOME=str(home),
         XDG_CONFIG_HOME=str(home),

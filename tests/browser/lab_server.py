@@ -14,7 +14,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from lessons import MARK
+
 ROOT = Path(__file__).parents[2]
+SUPPORT = ROOT / "tests" / "support"
 
 # No news prompt, no toasts, no saving at a moment the test did not choose.
 SETTINGS = {
@@ -39,10 +42,13 @@ class LabServer:
         Its address.
     root
         The folder it serves.
+    mark
+        What all processes have in their environment that its kernels start.
     """
 
     def __init__(self, root: Path, home: Path) -> None:
         self.root = root
+        self.mark = secrets.token_hex(16)
         self._home = home
         self._token = secrets.token_hex(16)
         for name, values in SETTINGS.items():
@@ -103,7 +109,7 @@ class LabServer:
     def _environment(self) -> dict[str, str]:
         env = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
         home = self._home
-        paths = [str(ROOT), str(Path(__file__).parent), env.get("PYTHONPATH", "")]
+        paths = [str(ROOT), str(Path(__file__).parent), str(SUPPORT), env.get("PYTHONPATH", "")]
         env.update(
             HOME=str(home),
             IPYTHONDIR=str(home / "ipython"),
@@ -112,6 +118,7 @@ class LabServer:
             JUPYTER_RUNTIME_DIR=str(home / "runtime"),
             JUPYTERLAB_SETTINGS_DIR=str(home / "settings"),
             JUPYTERLAB_WORKSPACES_DIR=str(home / "workspaces"),
+            **{MARK: self.mark},
             # The package need not be installed; and kernels import `scripted` from this folder.
             PYTHONPATH=os.pathsep.join(filter(None, paths)),
         )

@@ -143,7 +143,7 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
         question = output(notebook, QUESTION).locator(".flw-confirm.flw-live")
         expect(question).to_be_visible()
         notebook.screenshot(question, DOCS / f"question{suffix}.png")
-    question.get_by_role("button", name="No", exact=True).click()
+    question.get_by_role("button", name="Cancel", exact=True).click()
     notebook.theme("JupyterLab Light")
     if pictures:
         notebook.page.set_viewport_size(NARROW)

@@ -92,7 +92,7 @@ def test_jobs_view_and_compare(themed: NotebookPage) -> None:
     table.button("abort").click()
     expect(table.confirm).to_be_visible()
     assert serious(table.root) == []
-    table.confirm.get_by_role("button", name="No").click()
+    table.confirm.get_by_role("button", name="Cancel").click()
     table.row(3).locator(".flw-col-status").click(modifiers=["Control"])
     table.button("compare").click()
     compared = table.below.locator(".flw-compare")

@@ -36,15 +36,15 @@ def button(view: Locator, who: str, label: str) -> Locator:
 
 def test_site_paused_and_resumed_by_mouse(view: Locator) -> None:
     state = row(view, "hospital-a").locator(".flw-process-state")
-    expect(state).to_contain_text("runs")
+    expect(state).to_contain_text("running")
     expect(button(view, "hospital-a", "Bring back")).to_have_attribute("aria-disabled", "true")
     button(view, "hospital-a", "Pause").click()
-    expect(state).to_contain_text("stands still")
-    expect(view.locator(".flw-head")).to_contain_text("hospital-a stands still, 2 run")
+    expect(state).to_contain_text("paused")
+    expect(view.locator(".flw-head")).to_contain_text("hospital-a paused, 2 running")
     expect(button(view, "hospital-a", "Pause")).to_have_attribute("title", "it is already paused")
     button(view, "hospital-a", "Bring back").click()
-    expect(state).to_contain_text("runs")
-    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("runs")
+    expect(state).to_contain_text("running")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("running")
 
 
 def test_by_keyboard_and_focus_stays(view: Locator) -> None:
@@ -57,7 +57,7 @@ def test_by_keyboard_and_focus_stays(view: Locator) -> None:
         view.page.keyboard.press("Tab")
     expect(button(view, "hospital-b", "Bring back")).to_be_focused()
     view.page.keyboard.press("Enter")
-    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("runs")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("running")
 
 
 def test_external_changes_shown_until_static_form(view: Locator, bench: NotebookPage) -> None:

@@ -106,13 +106,15 @@ def test_download_shows_progress_and_is_cancellable(bench, ended, pictures):
 
 def test_delete_confirms_and_disables_all_actions(bench, ended, pictures):
     ended.button("Delete").click()
-    expect(ended.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_contain_text("gone for good")
+    expect(ended.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_contain_text(
+        "This cannot be undone"
+    )
     bench.screenshot(bench.cell(1), pictures and pictures / "lab-delete.png")
     bench.page.keyboard.press("Enter")  # the focus is on the harmless answer
     expect(ended.button("Delete")).to_be_focused()
     bench.run_code("assert session.asked == []")
     ended.button("Delete").click()
-    ended.button("Yes, delete").click()
+    ended.button("Delete job").click()
     expect(ended.words).to_have_text(["deleted: the job and its results are gone from the server"])
     for label in ("Download", "Clone", "Delete"):
         assert grey(ended.grey_button(label)) == "the job was deleted"

@@ -10,7 +10,10 @@ import nbformat
 import pytest
 from lab_page import NotebookPage
 from lab_server import LabServer
-from lessons import check
+from lessons import check, check_page, heirs
+from waiting import wait_until
+
+from flare_widgets.demo import _read_final_status, _render_html
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("0[2-9]*.ipynb"))
 _LONGEST = 120_000  # ms that a cell may take: a job with its federation
@@ -18,6 +21,7 @@ _LONGEST = 120_000  # ms that a cell may take: a job with its federation
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, lab: LabServer) -> None:
+    before = heirs(lab.mark).keys()
     (lab.root / lesson.stem).mkdir()
     shutil.copy(lesson, lab.root / lesson.stem)
     notebook.open(f"{lesson.stem}/{lesson.name}")
@@ -29,6 +33,11 @@ def test_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, lab
         ended = notebook.cell(index).locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:"))
         ended.or_(question).wait_for(timeout=_LONGEST)
         if question.count():
-            question.get_by_role("button", name="No", exact=True).click()
+            question.get_by_role("button", name="Cancel", exact=True).click()
             ended.wait_for(timeout=_LONGEST)
-    check(lesson, notebook.save(), person=True)
+    saved = notebook.save()
+    check(lesson, saved, person=True)
+    assert _read_final_status(saved) == "FINISHED:COMPLETED"
+    check_page(_render_html(saved))
+    notebook.close()
+    wait_until(lambda: not heirs(lab.mark).keys() - before)

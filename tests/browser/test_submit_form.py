@@ -196,7 +196,7 @@ def test_who_may_not_submit_sees_why(bench):
     bench.run(1)
     panel = FormPanel(bench.outputs(1))
     expect(panel.chosen).to_be_visible()
-    expect(panel.submit).to_have_attribute("title", re.compile("your role (member) may not submit jobs"))
+    expect(panel.submit).to_have_attribute("title", re.compile(r"your role \(member\) may not submit jobs"))
 
 
 def test_hostile_names_stay_text(shown, panel):

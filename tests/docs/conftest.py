@@ -15,10 +15,10 @@ USERS = {"ada@example.org": "lead", "ben@example.org": "member"}
 
 @pytest.fixture(scope="session")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFederation]:
-    """A server and two sites, for all pages."""
+    """A server and a site, for all pages: each site of a job is a process that takes seconds to start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        with LocalFederation(2, folder=tmp_path_factory.mktemp("docs") / "federation", users=USERS) as federation:
+        with LocalFederation(1, folder=tmp_path_factory.mktemp("docs") / "federation", users=USERS) as federation:
             yield federation
 
 
@@ -29,8 +29,8 @@ def reader(federation: LocalFederation, tmp_path: Path, monkeypatch: pytest.Monk
     for user in ("admin@nvidia.com", *USERS):
         (tmp_path / "kits" / user).symlink_to(federation.kit(user), target_is_directory=True)
     (tmp_path / "jobs").mkdir()
-    fed_avg(tmp_path / "jobs", "hello", rounds=2, seconds=0.2)
-    broken = fed_avg(tmp_path / "jobs", "broken", rounds=2, seconds=0.2)
+    fed_avg(tmp_path / "jobs", "hello", rounds=2, seconds=0.2, sites=1)
+    broken = fed_avg(tmp_path / "jobs", "broken", rounds=2, seconds=0.2, sites=1)
     script = next(broken.rglob("train.py"))
     script.write_text(script.read_text().replace("time.sleep(SECONDS)", 'raise ValueError("shapes not aligned")'))
     monkeypatch.chdir(tmp_path)

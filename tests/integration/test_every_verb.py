@@ -154,7 +154,7 @@ def test_clone_and_abort_by_name(shell: InteractiveShell, tmp_path: Path) -> Non
     first = flare(shell, f"submit '{folder}'")
     second = flare(shell, "clone many")
     assert second != first
-    assert f"2 jobs are called 'many', the newest is {second}: give an id" in refused(shell, "abort many --yes")
+    assert f"2 jobs are called 'many', the newest is {second}: pass an id" in refused(shell, "abort many --yes")
     for job in (first, second):
         assert "bort" in flare(shell, f"abort {job[:13]} --yes")
     assert {flare(shell, f"meta {job}")["status"] for job in (first, second)} == {"FINISHED:ABORTED"}
@@ -323,7 +323,7 @@ def test_studies(shell: InteractiveShell, untouched: LocalFederation) -> None:
         assert made["name"] == "heart"
         assert "heart" in {row["name"] for row in flare(shell, "studies")}
         assert "heart" in repr(flare(shell, "studies"))
-        assert "who?" in refused(shell, "study add-user heart")
+        assert "which user?" in refused(shell, "study add-user heart")
         flare(shell, f"study add-user heart {LEAD}")
         assert LEAD in flare(shell, "study show heart")["users"]
         flare(shell, f"study remove-user heart {LEAD}")

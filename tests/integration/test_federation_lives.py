@@ -96,7 +96,7 @@ def test_federation_is_attached_by_another_process(folder: Path, federation: Loc
 
     with pytest.raises(FederationError, match=r"No local federation called 'elsewhere' is running; .*lives"):
         LocalFederation.attach("elsewhere")
-    with pytest.raises(FederationError, match=r"'lives' is running: LocalFederation.attach\('lives'\) gets it"):
+    with pytest.raises(FederationError, match=r"'lives' is already running: use LocalFederation.attach\('lives'\)"):
         LocalFederation(1, name="lives").start()
 
 
@@ -126,7 +126,7 @@ def test_site_added_and_removed_while_running(federation: LocalFederation, sessi
 def test_invalid_faults_are_refused(federation: LocalFederation) -> None:
     before = federation.states
     for what, who, words in (
-        ("explode", "lyon-1", "unknown fault 'explode'; expected one of kill, pause, slow, back"),
+        ("explode", "lyon-1", "unknown fault 'explode': expected one of kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
         ("pause", "lion", "unknown process 'lion': did you mean 'lyon-1'"),
         ("back", "lyon-1", "lyon-1: it is running normally"),

@@ -81,7 +81,7 @@ def test_they_do_what_they_say(shell: InteractiveShell, tmp_path: Path) -> None:
     at = heard(shell)
     wait_until(lambda: all(heard(shell)[site] > at[site] for site in at))
 
-    with pytest.raises(UsageError, match="stands alone"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         flare(shell, "shutdown server site-1 --yes")
     with pytest.raises(UsageError, match="still running"):
         flare(shell, "shutdown server --yes")

@@ -72,7 +72,7 @@ def _job(watch: JobsWatch, job_id: str) -> ListedJob | None:
 
 
 def _wish(view: JobsView, action: str, *jobs: str) -> None:
-    view._handle_custom_msg({"kind": "act", "action": action, "arguments": {"jobs": list(jobs)}}, [])
+    view._handle_custom_msg({"kind": "start", "action": action, "arguments": {"jobs": list(jobs)}}, [])
 
 
 def _course(view: JobsView, action: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_p
     wait_until(lambda: rows.get(job, {}).get("status") == "RUNNING")
     _wish(view, "delete", job)
     wait_until(lambda: _course(view, "delete")["state"] == "failed")
-    assert "running" in _course(view, "delete")["words"]
+    assert "running" in _course(view, "delete")["message"]
     _wish(view, "abort", job)
     wait_until(lambda: rows[job]["status"] == "FINISHED:ABORTED")
     assert session.get_job_status(job) == "FINISHED:ABORTED"
@@ -139,7 +139,7 @@ def test_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_p
     # A job that is aborted while FLARE starts it may run all the same, even when it was deleted.
     wait_until(lambda: rows[copy]["status"] == "RUNNING")
     _wish(view, "abort", copy)
-    wait_until(lambda: rows[copy]["ended"])
+    wait_until(lambda: rows[copy]["category"] in ("done", "stopped", "failed"))
     session.wait_for_job(copy, timeout=60)
     wait_until(lambda: not session.get_system_info().job_info, 150)  # FLARE counts a job until its processes have ended
     _wish(view, "delete", job, copy)
@@ -159,9 +159,9 @@ def test_forbidden_job_actions_match_server_refusal(
         try:
             wait_until(lambda: view._row_sync.rows.get(finished.job_id, {}).get("submitter") == ADMIN)
             if word == "refused":
-                assert "delete" in view._row_sync.rows[finished.job_id]["refused"]
+                assert "delete" in view._row_sync.rows[finished.job_id]["denied_actions"]
             else:
-                assert "may not delete" in _course(view, "delete")["reason"]
+                assert "may not delete" in _course(view, "delete")["disabled_reason"]
             with pytest.raises(Exception, match=r"[Nn]ot authorized|permission|may not"):
                 session.delete_job(finished.job_id)
         finally:

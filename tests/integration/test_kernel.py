@@ -137,7 +137,7 @@ def test_variables_are_expanded(kernel: Kernel, waiting: str) -> None:
 
 def test_person_is_asked(kernel: Kernel, waiting: str) -> None:
     done = kernel.run(f"%flare abort {waiting}", answer="n")
-    assert done["asked"] == [f"Abort in-the-queue {waiting[:8]}, which is SUBMITTED? [y/N] "]
+    assert done["asked"] == [f"Abort in-the-queue {waiting[:8]} (SUBMITTED)? [y/N] "]
     assert (done["status"], done["ename"], done["evalue"]) == ("error", "UsageError", "Cancelled; nothing was changed.")
 
 

@@ -140,7 +140,7 @@ def test_help_has_it(shell: InteractiveShell) -> None:
         shell.run_line_magic("flare", "help")
         shell.run_line_magic("flare", "check -h")
     assert "%flare check" in said.stdout
-    assert "not at the server" in said.stdout
+    assert "do not connect to the server" in said.stdout
 
 
 def flare(shell: InteractiveShell, line: str) -> Any:

@@ -97,7 +97,7 @@ def test_abort_asks_first(
         else:
             with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
                 flare(connected, "abort")
-    assert asked == [f"Abort queued {job[:8]}, which is SUBMITTED? [y/N] "]
+    assert asked == [f"Abort queued {job[:8]} (SUBMITTED)? [y/N] "]
     session = flare(connected, "close")
     flare(connected, f"connect '{session.kit.root}'")
     assert {j["job_id"]: j["status"] for j in flare(connected, "jobs")}[job] == status

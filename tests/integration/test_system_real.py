@@ -68,10 +68,10 @@ def action(view: SystemView, on: str, name: str) -> dict[str, Any]:
 def act(view: SystemView, on: str, name: str, typed: str = "") -> dict[str, Any]:
     """Do something and return how it stands when it is done."""
     tell(view, "show_actions", name=on)
-    turn = action(view, on, name)["turn"]
-    tell(view, "act", action=name, typed=typed)
+    turn = action(view, on, name)["revision"]
+    tell(view, "start", action=name, typed=typed)
     return wait_until(
-        lambda: (a := action(view, on, name))["turn"] > turn and a["state"] not in ("asked", "running") and a, 120
+        lambda: (a := action(view, on, name))["revision"] > turn and a["state"] not in ("asked", "running") and a, 120
     )
 
 
@@ -114,7 +114,7 @@ def test_what_sites_run_versions_and_resources(
         wait_until(lambda: all([j.job_id for j in s.jobs] == [job] for s in view._watch.snapshot.sites))
         assert f"({job[:8]})" in describe_system(view._watch.snapshot)
         tell(view, "show_actions", name="site-1")
-        assert "jobs are running" in action(view, "site-1", "restart site-1")["reason"]
+        assert "jobs are running" in action(view, "site-1", "restart site-1")["disabled_reason"]
         assert act(view, "site-1", "restart site-1", "site-1")["state"] == "ready"
         tell(view, "request_details")
         snapshot = wait_until(lambda: (s := view._watch.snapshot).details_at is not None and s)
@@ -132,12 +132,12 @@ def test_what_sites_run_versions_and_resources(
 
 def test_site_is_disabled_and_enabled_again(session: Session, view: SystemView) -> None:
     assert act(view, "site-1", "disable site-1", "site-2")["state"] == "ready"
-    assert act(view, "site-1", "disable site-1", "site-1")["words"] == "site-1 is disabled"
+    assert act(view, "site-1", "disable site-1", "site-1")["message"] == "site-1 is disabled"
     wait_until(lambda: (s := site_of(view, "site-1")).disabled and not s.connected)
     assert "site-1" not in {c.name for c in session.get_connected_client_list()}
     assert "site-1 is disabled" in problems(view._watch.snapshot, time.time())[0]
     done = act(view, "site-1", "enable site-1")
-    assert done["words"] == "site-1 is enabled: it may connect again"
+    assert done["message"] == "site-1 is enabled: it may connect again"
     wait_until(lambda: site_of(view, "site-1").connected, 90)
     wait_until(lambda: not problems(view._watch.snapshot, time.time()))
 
@@ -147,14 +147,14 @@ def test_site_is_restarted_behind_typed_name(own: LocalFederation, view: SystemV
     assert act(view, "site-2", "restart site-2", "site-1")["state"] == "ready"
     assert site_process(own, "site-2").pid == before
     done = act(view, "site-2", "restart site-2", "site-2")
-    assert (done["state"], done["words"]) == ("done", "site-2 was restarted and is connected again")
+    assert (done["state"], done["message"]) == ("done", "site-2 was restarted and is connected again")
     assert site_process(own, "site-2").pid != before
 
 
 def test_full_restart_keeps_session_working(session: Session, view: SystemView) -> None:
     started = view._watch.snapshot.started_at
     done = act(view, "server", "restart server", "localhost")
-    assert done["words"] == "the server and all its sites were restarted and are connected again", done
+    assert done["message"] == "the server and all its sites were restarted and are connected again", done
     wait_until(lambda: (s := view._watch.snapshot).started_at not in (None, started) and not s.trouble)
     assert not session.closed
     assert len(session.get_connected_client_list()) == 2
@@ -167,7 +167,7 @@ def test_member_denial_reason_matches_server(own: LocalFederation) -> None:
         assert dict(view._watch.snapshot.missing)["disabled sites"] == "not permitted to your role"
         tell(view, "show_actions", name="site-1")
         for name in ("restart site-1", "stop site-1", "disable site-1"):
-            assert "your role (member) may not" in action(view, "site-1", name)["reason"]
+            assert "your role (member) may not" in action(view, "site-1", name)["disabled_reason"]
         refused = member.restart("client", ["site-1"], wait=False)
         assert "is not authorized for 'restart'" in refused["client_status"]["site-1"]
         with pytest.raises(AuthorizationError):

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+#: The variable by whose value the processes that descend from a marked one are found.
+MARK = "FLARE_WIDGETS_TEST"
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -165,3 +170,21 @@ def check(lesson: Path, notebook: Any, *, person: bool = False) -> None:
             live = "application/vnd.jupyter.widget-view+json" in forms
             assert not live or (person and {"text/html", "text/plain"} <= forms.keys()), cell.source
     assert "widgets" not in notebook.metadata
+
+
+def check_page(html: str) -> None:
+    """Check the page made of a lesson that was run: it has the jobs, and nothing of it comes from elsewhere."""
+    assert "FINISHED:COMPLETED" in html
+    assert not re.findall(r"<script[^>]+src=[^>]+>", html)
+
+
+def heirs(mark: str) -> dict[int, str]:
+    """Return the command lines, by PID, of the processes that descend from one that was started with this mark."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark:
+                found[process.pid] = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+    return found

@@ -88,6 +88,7 @@ def fed_avg(
     stop_cond: str | None = None,
     round_file: str | None = None,
     words: str = "trained",
+    sites: int = 2,
 ) -> Path:
     """Make a job of FLARE's FedAvg with a training script, as its recipes make them.
 
@@ -105,8 +106,10 @@ def fed_avg(
         The name of the record of metrics, if not FLARE's own.
     words
         What a site prints each round.
+    sites
+        How many sites take part.
     """
-    arguments: dict[str, Any] = {"num_clients": 2, "num_rounds": rounds}
+    arguments: dict[str, Any] = {"num_clients": sites, "num_rounds": rounds}
     if stop_cond is not None:
         arguments["stop_cond"] = stop_cond
     writer = {} if round_file is None else {"round_file_name": round_file}
@@ -129,6 +132,7 @@ def fed_avg(
         ],
         executors=[(["*"], executor)],
         custom={"train.py": SCRIPT.format(seconds=seconds, words=words)},
+        sites=sites,
     )
 
 
@@ -238,10 +242,12 @@ def _write_job(
     executors: list[tuple[list[str], dict[str, Any]]],
     client_components: list[tuple[str, str, dict[str, Any]]] | None = None,
     custom: dict[str, str] | None = None,
+    sites: int = 2,
 ) -> Path:
     job = folder / name
     (job / "app" / "config").mkdir(parents=True)
-    _write(job / "meta.json", {"name": name, "resource_spec": {}, "min_clients": 2, "deploy_map": {"app": ["@ALL"]}})
+    meta = {"name": name, "resource_spec": {}, "min_clients": sites, "deploy_map": {"app": ["@ALL"]}}
+    _write(job / "meta.json", meta)
     server = {"workflows": _parts(workflows), "components": _parts(components)}
     client = {
         "executors": [{"tasks": tasks, "executor": executor} for tasks, executor in executors],

@@ -90,4 +90,4 @@ def test_failed_inquiry_leaves_watch_unchanged(
     assert asked.wait(10)
     session.metas["j"]["status"] = "FINISHED:ABORTED"
     assert ended.wait(30)
-    assert "could not be asked" in caplog.text
+    assert "the stall check of job j failed" in caplog.text

@@ -11,9 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: Each with its plain form.
 PUZZLING = {
+    "all together": "all sites (aggregate)",
     "asked, but the kernel": "waiting for the kernel",
+    "attempts to start it": "scheduling attempts",
     "does not come along": "is stalled",
     "fits the filter": "matches the filter",
+    "gone for good": "This cannot be undone.",
     "goes on trying": "keeps trying",
     "has proved to be": "identity verified",
     "heard of": "last seen",
@@ -42,6 +45,7 @@ PUZZLING = {
     "unlike '": "expected ..., got '...'",
     "which is none": "which is invalid",
     "with its results, for good": "Permanently delete",
+    "Yes, do it": "the verb, such as Delete job",
     "word typed is another": "does not match",
 }
 

@@ -91,7 +91,7 @@ def test_what_differs_is_said():
 def test_job_without_metrics_says_why():
     missing = Freshness("metrics", None, "your role may not read the log", 5.0)
     comparison = compare_snapshots([job(), job("b", "mute", metrics=(), freshness=(missing,))], NOW)
-    assert comparison.jobs[1].trouble == "no metrics: your role may not read the log"
+    assert comparison.jobs[1].problem == "no metrics: your role may not read the log"
     assert comparison_rows(comparison)[1][1][-2:] == ["–", "–"]
     assert "mute: no metrics: your role may not read the log" in comparison_text(comparison)
 
@@ -172,10 +172,10 @@ def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
         assert time.monotonic() < end
         time.sleep(0.01)
     assert replaced == []
-    ended = [view.ended]
+    ended = [view.has_ended]
     watches[1].learn(job("b"))
     assert len(replaced) == 1
-    assert [*ended, view.ended] == [False, True]
+    assert [*ended, view.has_ended] == [False, True]
     assert "<svg" in replaced[0]["text/html"]
     assert [watch.listeners for watch in watches] == [[], []]
 
@@ -185,9 +185,9 @@ def test_kept_view_stays_after_jobs_end(recorded, monkeypatch):
     monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
     watches = [FakeWatch(job("a")), FakeWatch(running("b"))]
     view = CompareView(watches, stay_live=True)
-    assert not view.ended
+    assert not view.has_ended
     watches[1].learn(job("b"))
-    wait_until(lambda: view.ended, 5)
+    wait_until(lambda: view.has_ended, 5)
     assert replaced == []
     view.make_static()
     assert len(replaced) == 1

@@ -41,7 +41,7 @@ class Board:
 
 
 def act(view: FaultsView, what: str, who: str) -> None:
-    view._handle_message({"kind": "act", "action": f"{what} {who}"})
+    view._handle_message({"kind": "start", "action": f"{what} {who}"})
 
 
 def action(view: FaultsView, what: str, who: str) -> dict[str, object]:
@@ -52,22 +52,22 @@ def action(view: FaultsView, what: str, who: str) -> dict[str, object]:
 def test_wish_is_done_and_shown() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
-    assert [(row["name"], row["state"], row["words"]) for row in view.rows] == [
+    assert [(row["name"], row["state"], row["description"]) for row in view.rows] == [
         ("server", "running", "running"),
         ("site-1", "running", "running"),
     ]
-    assert view.sentence == "clinics: 2 running"
-    assert action(view, "back", "site-1")["reason"] == "it is running normally"
+    assert view.label == "clinics: 2 running"
+    assert action(view, "back", "site-1")["disabled_reason"] == "it is running normally"
     act(view, "back", "site-1")  # grey
     act(view, "pause", "site-9")  # nobody
     act(view, "explode", "site-1")
     act(view, "pause", "site-1")
     wait_until(lambda: view.rows[1]["state"] == "paused")
     assert board.done == [("pause", "site-1")]
-    assert view.sentence == "clinics: site-1 paused, 1 running"
+    assert view.label == "clinics: site-1 paused, 1 running"
     wait_until(lambda: action(view, "pause", "site-1")["state"] == "done")
-    assert action(view, "pause", "site-1")["reason"] == "it is already paused"
-    assert action(view, "back", "site-1")["reason"] == ""
+    assert action(view, "pause", "site-1")["disabled_reason"] == "it is already paused"
+    assert action(view, "back", "site-1")["disabled_reason"] == ""
     view.make_static()
 
 
@@ -77,7 +77,7 @@ def test_what_fails_is_said_in_row() -> None:
     view = FaultsView(board)
     act(view, "kill", "site-1")
     wait_until(lambda: action(view, "kill", "site-1")["state"] == "failed")
-    assert action(view, "kill", "site-1")["words"] == "kill failed: site-1: it has just left"
+    assert action(view, "kill", "site-1")["message"] == "kill failed: site-1: it has just left"
     view.make_static()
 
 
@@ -86,9 +86,9 @@ def test_look_refreshes_changed_processes() -> None:
     view = FaultsView(board)
     board.states["site-2"] = ProcessState("site-2", "running", 1, 0.0, 1)
     del board.states["site-1"]
-    view._handle_message({"kind": "look"})
+    view._handle_message({"kind": "refresh"})
     wait_until(lambda: [row["name"] for row in view.rows] == ["server", "site-2"])
-    assert action(view, "pause", "site-2")["reason"] == ""
+    assert action(view, "pause", "site-2")["disabled_reason"] == ""
     view.make_static()
 
 
@@ -96,14 +96,14 @@ def test_ended_federation_keeps_last_state() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
     board.inject("kill", "site-1")
-    view._handle_message({"kind": "look"})
+    view._handle_message({"kind": "refresh"})
     wait_until(lambda: view.rows[1]["state"] == "killed")
     with capture_output() as shown:
         view.show()
     assert "site-1 killed" in repr(view) or "site-1 killed" in shown.stdout
     board.states.clear()
-    view._handle_message({"kind": "look"})
-    wait_until(lambda: view.sentence == "clinics: ended")
+    view._handle_message({"kind": "refresh"})
+    wait_until(lambda: view.label == "clinics: ended")
     html = view._mimebundle()["text/html"]
     assert "killed" in html
     assert "The last known state." in html

@@ -76,7 +76,7 @@ def replaced(monkeypatch):
 
 
 def act(view, action):
-    view._handle_custom_msg({"kind": "act", "action": action}, [])
+    view._handle_custom_msg({"kind": "start", "action": action}, [])
 
 
 def by_name(view):
@@ -150,7 +150,7 @@ def test_job_ending_during_subscription_freezes_view():
 def test_end_of_job_replaces_view(replaced):
     watch = FakeWatch()
     view = JobView(watch, FakeSession())
-    assert by_name(view)["abort"]["reason"] == ""
+    assert by_name(view)["abort"]["disabled_reason"] == ""
     watch.learn(COMPLETED)
     (static,) = replaced
     assert static["text/plain"] == str(COMPLETED)
@@ -170,7 +170,7 @@ def test_ended_job_live_until_details_complete(replaced):
     while not view.view_model["has_ended"] and time.monotonic() < deadline:
         time.sleep(0.01)
     assert view.view_model["has_ended"] is True
-    assert by_name(view)["abort"]["reason"] == "the job has ended"
+    assert by_name(view)["abort"]["disabled_reason"] == "the job has ended"
     assert replaced == []
     watch.learn(replace(COMPLETED, workflow="FedAvg"))
     assert len(replaced) == 1
@@ -277,7 +277,9 @@ def test_browser_can_ask_for_time():
     assert before <= answer["now"] <= time.time()
 
 
-@pytest.mark.parametrize("nonsense", [None, [], "abort", {}, {"kind": "shutdown"}, {"kind": "act", "action": "submit"}])
+@pytest.mark.parametrize(
+    "nonsense", [None, [], "abort", {}, {"kind": "shutdown"}, {"kind": "start", "action": "submit"}]
+)
 def test_other_messages_do_nothing(nonsense):
     session = FakeSession()
     view = JobView(FakeWatch(), session)
@@ -301,7 +303,7 @@ class TestActions:
         return JobView(watch, session)
 
     def test_what_running_job_offers(self, view):
-        assert {name: one["reason"] for name, one in by_name(view).items()} == {
+        assert {name: one["disabled_reason"] for name, one in by_name(view).items()} == {
             "download": "there are no results to download while it is RUNNING",
             "clone": "",
             "abort": "",
@@ -310,7 +312,7 @@ class TestActions:
 
     def test_what_ended_job_offers(self, session):
         view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
-        reasons = {name: one["reason"] for name, one in by_name(view).items()}
+        reasons = {name: one["disabled_reason"] for name, one in by_name(view).items()}
         assert reasons == {"download": "", "clone": "", "abort": "the job has ended", "delete": ""}
 
     @pytest.mark.parametrize(
@@ -326,7 +328,7 @@ class TestActions:
     def test_what_each_role_is_offered(self, role, name, grey):
         watch = FakeWatch(replace(COMPLETED, submitter="ada@example.org"))
         view = JobView(watch, FakeSession(role, name), stay_live=True)
-        assert {action for action, one in by_name(view).items() if one["reason"]} == grey
+        assert {action for action, one in by_name(view).items() if one["disabled_reason"]} == grey
 
     def test_abort(self, view, session):
         act(view, "abort")
@@ -335,8 +337,8 @@ class TestActions:
         wait_until(lambda: by_name(view)["abort"]["state"] == "asked")
         session.answer("Abort signal has been sent to the server app.")
         wait_until(lambda: by_name(view)["abort"]["state"] == "done")
-        assert by_name(view)["abort"]["words"] == "abort requested: Abort signal has been sent to the server app."
-        assert "requested" in by_name(view)["abort"]["reason"]
+        assert by_name(view)["abort"]["message"] == "abort requested: Abort signal has been sent to the server app."
+        assert "requested" in by_name(view)["abort"]["disabled_reason"]
         act(view, "abort")
         assert len(session.asked) == 1
 
@@ -347,20 +349,20 @@ class TestActions:
         wait_until(lambda: view.view_model["updated_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
         watch.learn(replace(RUNNING, status="PAUSED"))
         wait_until(lambda: by_name(view)["abort"]["state"] == "ready")
-        assert by_name(view)["abort"]["reason"] == ""
+        assert by_name(view)["abort"]["disabled_reason"] == ""
 
     def test_late_answer_does_not_reopen_action(self, view, watch, session):
         act(view, "abort")
         watch.learn(replace(RUNNING, status="PAUSED"))
         session.answer("sent")
         wait_until(lambda: by_name(view)["abort"]["state"] == "ready")
-        assert by_name(view)["abort"]["words"] == ""
+        assert by_name(view)["abort"]["message"] == ""
 
     def test_refused_action_can_be_retried(self, view, session):
         act(view, "abort")
         session.answer(AuthorizationError("user lead@x may not abort"))
         wait_until(lambda: by_name(view)["abort"]["state"] == "failed")
-        assert by_name(view)["abort"]["words"] == "abort failed: user lead@x may not abort"
+        assert by_name(view)["abort"]["message"] == "abort failed: user lead@x may not abort"
         act(view, "abort")
         assert len(session.asked) == 2
 
@@ -370,16 +372,18 @@ class TestActions:
         session.answer("1a2b3c4d-0000-1111")
         wait_until(lambda: by_name(view)["clone"]["state"] == "done")
         words = "cloned as 1a2b3c4d-0000-1111: %flare monitor 1a2b3c4d shows it"
-        assert by_name(view)["clone"]["words"] == words
+        assert by_name(view)["clone"]["message"] == words
 
     def test_delete(self, session):
         view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
-        assert "gone for good" in by_name(view)["delete"]["confirm"]
+        assert "This cannot be undone" in by_name(view)["delete"]["question"]
         act(view, "delete")
         assert session.asked[0][0] == "delete_job 76b8d043-5f0e"
         session.answer({"job_id": "76b8d043-5f0e"})
         wait_until(lambda: by_name(view)["delete"]["state"] == "done")
-        assert {one["reason"] for name, one in by_name(view).items() if name != "abort"} == {"the job was deleted"}
+        assert {one["disabled_reason"] for name, one in by_name(view).items() if name != "abort"} == {
+            "the job was deleted"
+        }
         html = view._mimebundle()["text/html"]
         assert "deleted: the job and its results are gone from the server" in html
         assert "%flare download" not in html
@@ -387,11 +391,11 @@ class TestActions:
     def test_download(self, session):
         view = JobView(FakeWatch(COMPLETED), session, folder="/data", stay_live=True)
         act(view, "download")
-        wait_until(lambda: by_name(view)["download"]["words"] == "received 1.0 MB")
-        assert by_name(view)["delete"]["reason"] == "it is being downloaded"
+        wait_until(lambda: by_name(view)["download"]["message"] == "received 1.0 MB")
+        assert by_name(view)["delete"]["disabled_reason"] == "it is being downloaded"
         session.go_on.set()
         wait_until(lambda: by_name(view)["download"]["state"] == "done")
-        assert by_name(view)["download"]["words"] == "downloaded into /data/76b8d043-5f0e"
+        assert by_name(view)["download"]["message"] == "downloaded into /data/76b8d043-5f0e"
         assert session.downloads == [("76b8d043-5f0e", "/data")]
 
     def test_without_session_nothing_can_be_asked(self, watch):

@@ -97,7 +97,7 @@ class Note(LiveView):
 
 
 def act(view, action, *jobs):
-    view._handle_custom_msg({"kind": "act", "action": action, "arguments": {"jobs": list(jobs)}}, [])
+    view._handle_custom_msg({"kind": "start", "action": action, "arguments": {"jobs": list(jobs)}}, [])
 
 
 def state(view, action):
@@ -133,7 +133,7 @@ def test_look_without_news_sends_no_rows():
         monitor.learn(RUNNING, ENDED)
     time.sleep(0.15)
     assert len(view.comm.rows) == 1
-    assert view.facts_at == NOW + 3
+    assert view.updated_at == NOW + 3
     monitor.learn(ENDED)
     wait_until(lambda: len(view.comm.rows) == 2)
     assert view.comm.rows[-1]["removed"] == ["aaaaaaaa-1"]
@@ -145,18 +145,18 @@ def test_trouble_is_trait():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.learn(RUNNING, trouble="no connection", facts_at=NOW)
-    wait_until(lambda: view.trouble == "no connection")
-    assert view.facts_at == NOW
+    wait_until(lambda: view.connection_problem == "no connection")
+    assert view.updated_at == NOW
 
 
 def test_who_may_not_is_told_before():
     view = JobsView(FakeMonitor(RUNNING, ENDED, role="member"))
-    assert "your role (member) may not abort jobs" in state(view, "abort")["reason"]
+    assert "your role (member) may not abort jobs" in state(view, "abort")["disabled_reason"]
     lead = JobsView(FakeMonitor(RUNNING, ENDED, role="lead"))
-    assert state(lead, "abort")["reason"] == ""
+    assert state(lead, "abort")["disabled_reason"] == ""
     rows = lead._row_sync.rows
-    assert "refused" not in rows["aaaaaaaa-1"]
-    assert rows["bbbbbbbb-2"]["refused"] == ["abort", "clone", "delete", "download"]
+    assert "denied_actions" not in rows["aaaaaaaa-1"]
+    assert rows["bbbbbbbb-2"]["denied_actions"] == ["abort", "clone", "delete", "download"]
 
 
 def test_batch_abort_refreshes_list():
@@ -165,7 +165,7 @@ def test_batch_abort_refreshes_list():
     act(view, "abort", "aaaaaaaa-1", "bbbbbbbb-2", "aaaaaaaa-1")
     wait_until(lambda: state(view, "abort")["state"] == "done")
     assert monitor.acted == [("abort", "aaaaaaaa-1"), ("abort", "bbbbbbbb-2")]
-    assert state(view, "abort")["words"] == "abort requested for hello aaaaaaaa, bye bbbbbbbb"
+    assert state(view, "abort")["message"] == "abort requested for hello aaaaaaaa, bye bbbbbbbb"
     assert monitor.refreshed
 
 
@@ -174,17 +174,17 @@ def test_partial_batch_failure_is_reported():
     view = JobsView(monitor)
     act(view, "delete", "aaaaaaaa-1", "bbbbbbbb-2")
     wait_until(lambda: state(view, "delete")["state"] == "done")
-    assert state(view, "delete")["words"] == "deleted bye bbbbbbbb; not hello aaaaaaaa: it is running"
+    assert state(view, "delete")["message"] == "deleted bye bbbbbbbb; not hello aaaaaaaa: it is running"
     act(view, "delete", "aaaaaaaa-1")
     wait_until(lambda: state(view, "delete")["state"] == "failed")
-    assert state(view, "delete")["words"] == "delete failed: it is running"
+    assert state(view, "delete")["message"] == "delete failed: it is running"
 
 
 @pytest.mark.parametrize("jobs", [[], ["not-listed"], [None, 5], "aaaaaaaa-1", {"a": 1}, None])
 def test_only_jobs_of_table_are_touched(jobs):
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
-    view._handle_custom_msg({"kind": "act", "action": "abort", "arguments": {"jobs": jobs}}, [])
+    view._handle_custom_msg({"kind": "start", "action": "abort", "arguments": {"jobs": jobs}}, [])
     wait_until(lambda: state(view, "abort")["state"] == "failed")
     assert monitor.acted == []
 
@@ -198,13 +198,13 @@ def test_opened_job_replaces_previous_one():
 
     view = JobsView(FakeMonitor(RUNNING, ENDED), open_job)
     act(view, "open", "aaaaaaaa-1")
-    wait_until(lambda: notes and view.below == f"IPY_MODEL_{notes[0].model_id}")
+    wait_until(lambda: notes and view.nested == f"IPY_MODEL_{notes[0].model_id}")
     assert "a note" in repr(view)
     act(view, "open", "bbbbbbbb-2")
-    wait_until(lambda: len(notes) == 2 and view.below == f"IPY_MODEL_{notes[1].model_id}")
+    wait_until(lambda: len(notes) == 2 and view.nested == f"IPY_MODEL_{notes[1].model_id}")
     assert ended == ["aaaaaaaa-1"]
-    view._handle_custom_msg({"kind": "shut"}, [])
-    wait_until(lambda: view.below == "")
+    view._handle_custom_msg({"kind": "close"}, [])
+    wait_until(lambda: view.nested == "")
     assert ended == ["aaaaaaaa-1", "bbbbbbbb-2"]
     assert "a note" not in repr(view)
 
@@ -234,7 +234,7 @@ def test_it_freezes_when_session_is_over(replaced):
     monitor.learn(RUNNING, trouble="the session has ended")
     wait_until(lambda: replaced)
     assert "the session has ended" in replaced[0]["text/plain"]
-    assert view.ended
+    assert view.has_ended
     assert monitor.listeners == []
 
 

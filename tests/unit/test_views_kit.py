@@ -68,7 +68,7 @@ def test_both_forms_tell_same(report: KitReport) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "tone", "verdict", "steps"),
+    ("outcomes", "outcome", "verdict", "steps"),
     [
         ({"chain": "ok", "login": "ok"}, "ok", "no problems", [("Log in:", "%flare connect 'my kit'")]),
         (
@@ -98,11 +98,11 @@ def test_both_forms_tell_same(report: KitReport) -> None:
     ],
 )
 def test_verdict_and_what_to_do_next(
-    outcomes: dict[str, Outcome], tone: str, verdict: str, steps: list[tuple[str, str]]
+    outcomes: dict[str, Outcome], outcome: str, verdict: str, steps: list[tuple[str, str]]
 ) -> None:
-    report = KitReport("my kit", tuple(Finding(name, outcome, "so") for name, outcome in outcomes.items()))
+    report = KitReport("my kit", tuple(Finding(name, each, "so") for name, each in outcomes.items()))
     drawn = template_context(report)
-    assert (drawn["tone"], drawn["verdict"], drawn["steps"]) == (tone, verdict, steps)
+    assert (drawn["outcome"], drawn["verdict"], drawn["steps"]) == (outcome, verdict, steps)
 
 
 def test_hostile_kit_is_only_text() -> None:

@@ -92,7 +92,7 @@ def test_first_answer_has_lines(server):
         "kept_from": 1,
         "left_out": 0,
         "state": "live",
-        "words": "",
+        "message": "",
     }
     assert [line.split()[0] for line in server.asked] == ["ls", "tail"]
 
@@ -184,14 +184,14 @@ def test_nonsense_as_number(server, since):
 
 
 def test_other_messages_are_not_for_it(server):
-    assert not server.feed.handle_message({"kind": "act", "action": "abort"})
+    assert not server.feed.handle_message({"kind": "start", "action": "abort"})
 
 
 def test_failed_log_poll_reported_and_delayed(server):
     server.error = NoConnection("the server is away")
     answer = server.ask()
     assert answer["state"] == "waiting"
-    assert answer["words"] == "no answer, trying again: the server is away"
+    assert answer["message"] == "no answer, trying again: the server is away"
     asked = len(server.asked)
     server.ask()
     assert len(server.asked) == asked

@@ -208,8 +208,8 @@ class TestSwitcher:
             {"kind": "use"},
             {"kind": "use", "name": "three"},
             {"kind": "use", "name": ["one"]},
-            {"kind": "act", "action": "close three"},
-            {"kind": "act", "action": {}},
+            {"kind": "start", "action": "close three"},
+            {"kind": "start", "action": {}},
             {"kind": "cancel", "action": "close one"},
         ],
     )
@@ -225,22 +225,22 @@ class TestSwitcher:
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
         (close,) = wait_until(lambda: switcher.actions.get("one"))
-        assert (close["label"], close["yes"], close["reason"]) == ("Close", "Log out", "")
-        assert close["confirm"] == "Log out of one? Its jobs go on."
-        say(switcher, "act", action="close one")
+        assert (close["label"], close["confirm_label"], close["disabled_reason"]) == ("Close", "Log out", "")
+        assert close["question"] == "Log out of one? Its jobs go on."
+        say(switcher, "start", action="close one")
         wait_until(lambda: states(switcher) == {"two": "ready"})
         assert first.session.closed
         assert (list(manager.sessions), manager.current, set(switcher.actions)) == (["two"], "two", {"two"})
         # Another one of that name is not taken for it.
         manager.open(kit, "one")
         wait_until(lambda: "one" in switcher.actions)
-        assert (switcher.actions["one"][0]["state"], switcher.actions["one"][0]["words"]) == ("ready", "")
+        assert (switcher.actions["one"][0]["state"], switcher.actions["one"][0]["message"]) == ("ready", "")
 
     def test_closing_current_session_leaves_none(self, manager, kit):
         manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
-        say(switcher, "act", action="close two")
+        say(switcher, "start", action="close two")
         wait_until(lambda: switcher.label == "1 session, current: none")
         assert switcher.current == ""
 
@@ -252,9 +252,9 @@ class TestSwitcher:
             raise OSError("the disk is full")
 
         monkeypatch.setattr(manager, "close", fail)
-        say(switcher, "act", action="close one")
+        say(switcher, "start", action="close one")
         wait_until(lambda: [one["state"] for one in switcher.actions.get("one", [])] == ["failed"])
-        assert switcher.actions["one"][0]["words"] == "close failed: OSError: the disk is full"
+        assert switcher.actions["one"][0]["message"] == "close failed: OSError: the disk is full"
 
     def test_frozen_it_is_picture(self, manager, kit, replaced):
         manager.open(kit, "one")
@@ -264,7 +264,7 @@ class TestSwitcher:
         assert "▸ two" in replaced[0]["text/plain"]
         assert switcher.actions == {}
         say(switcher, "use", name="one")
-        say(switcher, "act", action="close one")
+        say(switcher, "start", action="close one")
         manager.open(kit, "three")
         assert (list(manager.sessions), manager.current) == (["one", "two", "three"], "three")
         assert (set(states(switcher)), switcher._subscriptions) == ({"one", "two"}, {})
@@ -299,5 +299,5 @@ class TestHostile:
         managed = {HOSTILE: SimpleNamespace(session=Scripted())}
         switcher = SessionSwitcher(self.Manager(sessions=managed, current=""))
         (close,) = wait_until(lambda: switcher.actions.get(HOSTILE))
-        assert close["confirm"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
+        assert close["question"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
         switcher.make_static()

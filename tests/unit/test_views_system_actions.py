@@ -127,13 +127,13 @@ class Desk:
         return [action["label"] for action in self.actions.to_json()[name]]
 
     def act(self, name, **more):
-        return self.actions.handle_message({"kind": "act", "action": name, **more})
+        return self.actions.handle_message({"kind": "start", "action": name, **more})
 
     def done(self, name, **more):
         """Do it to the end; how it stands then, and in which words."""
         self.act(name, **more)
         wait_until(lambda: not self.actions.is_busy)
-        return self.one(name)["state"], self.one(name)["words"]
+        return self.one(name)["state"], self.one(name)["message"]
 
 
 @pytest.fixture(autouse=True)
@@ -166,40 +166,40 @@ class TestOffers:
         desk = Desk(World("site-1"), "site-1")
         desk.done("disable site-1", typed="site-1")
         desk.actions.add_actions_for("site-1")
-        assert desk.one("disable site-1")["words"] == "site-1 is disabled"
+        assert desk.one("disable site-1")["message"] == "site-1 is disabled"
 
     @pytest.mark.parametrize("role", ["project_admin", "org_admin", "lead", "a role of their own"])
     def test_who_may(self, role):
         desk = Desk(World("site-1", role=role), "server", "site-1")
-        reasons = {a["reason"] for name in ("server", "site-1") for a in desk.actions.to_json()[name]}
+        reasons = {a["disabled_reason"] for name in ("server", "site-1") for a in desk.actions.to_json()[name]}
         assert reasons == {""}
 
     def test_who_may_not_sees_why(self):
         desk = Desk(World("site-1", role="member"), "server", "site-1")
         refusal = "your role (member) may not {} sites under FLARE's default policy"
-        assert desk.one("restart server")["reason"] == refusal.format("restart")
-        assert desk.one("stop site-1")["reason"] == refusal.format("shut down")
-        assert desk.one("disable site-1")["reason"] == refusal.format("disable")
+        assert desk.one("restart server")["disabled_reason"] == refusal.format("restart")
+        assert desk.one("stop site-1")["disabled_reason"] == refusal.format("shut down")
+        assert desk.one("disable site-1")["disabled_reason"] == refusal.format("disable")
 
     def test_read_only_session_disables_all_actions(self):
         world = World("site-1", "site-2")
         world.site("site-2", disabled=True, connected=False)
         desk = Desk(world, "server", "site-1", "site-2")
         world.read_only = True
-        reasons = [a["reason"] for actions in desk.actions.to_json().values() for a in actions]
+        reasons = [a["disabled_reason"] for actions in desk.actions.to_json().values() for a in actions]
         assert reasons == ["read-only session (read_only is on)"] * 8
         desk.act("stop server", typed="fl.example.org")
         desk.act("enable site-2")
         assert not desk.actions.is_busy
         assert world.asked == []
         world.read_only = False
-        assert desk.one("restart server")["reason"] == ""
+        assert desk.one("restart server")["disabled_reason"] == ""
 
 
 class TestGrey:
     def reasons(self, world):
         desk = Desk(world, "server", "site-1")
-        return {a["name"]: a["reason"] for actions in desk.actions.to_json().values() for a in actions}
+        return {a["name"]: a["disabled_reason"] for actions in desk.actions.to_json().values() for a in actions}
 
     def test_running_jobs_allow_only_disable(self):
         world = World("site-1")
@@ -227,7 +227,7 @@ class TestGrey:
         desk = Desk(world, "site-1")
         world.know(jobs=(SiteJob("j1"),))
         assert desk.act("restart site-1", typed="site-1")
-        assert (desk.one("restart site-1")["state"], desk.one("restart site-1")["turn"]) == ("ready", 1)
+        assert (desk.one("restart site-1")["state"], desk.one("restart site-1")["revision"]) == ("ready", 1)
         assert world.asked == []
 
 
@@ -237,10 +237,10 @@ class TestTyped:
     def test_another_word_does_nothing(self, action, typed):
         world = World("site-1")
         desk = Desk(world, "site-1")
-        assert desk.one(f"{action} site-1")["type"] == "site-1"
+        assert desk.one(f"{action} site-1")["required_text"] == "site-1"
         assert desk.act(f"{action} site-1", **typed)
         assert not desk.actions.is_busy
-        assert (desk.one(f"{action} site-1")["turn"], world.asked, world.looks) == (1, [], 0)
+        assert (desk.one(f"{action} site-1")["revision"], world.asked, world.looks) == (1, [], 0)
 
     @pytest.mark.parametrize(
         ("address", "word"),
@@ -249,8 +249,8 @@ class TestTyped:
     def test_for_server_it_is_host(self, address, word):
         world = World(address=address)
         desk = Desk(world, "server")
-        assert [a["type"] for a in desk.actions.to_json()["server"]] == [word, word]
-        assert all(f"Type {word} to do it" in a["confirm"] for a in desk.actions.to_json()["server"])
+        assert [a["required_text"] for a in desk.actions.to_json()["server"]] == [word, word]
+        assert all(f"Type {word} to do it" in a["question"] for a in desk.actions.to_json()["server"])
         desk.act("stop server", typed="server")
         assert world.asked == []
         assert desk.done("stop server", typed=word)[0] == "done"
@@ -259,7 +259,7 @@ class TestTyped:
         world = World("site-1")
         world.site("site-1", disabled=True)
         enable = Desk(world, "site-1").one("enable site-1")
-        assert (enable["type"], enable["confirm"], enable["danger"]) == ("", "", False)
+        assert (enable["required_text"], enable["question"], enable["is_destructive"]) == ("", "", False)
 
 
 class TestDoing:
@@ -269,7 +269,7 @@ class TestDoing:
         assert desk.done("disable site-1", typed="site-1") == ("done", "site-1 is disabled")
         world.site("site-1", disabled=True, connected=False)
         # What came of it is still said, though it is not offered any more.
-        assert desk.one("disable site-1")["words"] == "site-1 is disabled"
+        assert desk.one("disable site-1")["message"] == "site-1 is disabled"
         assert desk.done("enable site-1") == ("done", "site-1 is enabled: it may connect again")
         assert world.asked == ["disable_client site-1", "enable_client site-1"]
         assert world.looks == 2
@@ -281,12 +281,12 @@ class TestDoing:
         desk = Desk(world, "site-1")
         desk.act("restart site-1", typed="site-1")
         wait_until(lambda: world.asked)
-        assert desk.one("restart site-1")["words"] == "asked; waiting until it is back"
+        assert desk.one("restart site-1")["message"] == "asked; waiting until it is back"
         assert desk.actions.is_busy
         desk.act("restart site-1", typed="site-1")  # a second click
         world.go_on.set()
         wait_until(lambda: not desk.actions.is_busy)
-        assert desk.one("restart site-1")["words"] == "site-1 was restarted and is connected again"
+        assert desk.one("restart site-1")["message"] == "site-1 was restarted and is connected again"
         assert world.asked == ["restart client ['site-1']"]
         assert world.looks == 1
 
@@ -350,9 +350,9 @@ class TestRestartOfAll:
         world.answers = [world.info(1.0, "site-1", "site-2"), world.info(2.0, "site-1")]
         desk = Desk(world, "server")
         desk.act("restart server", typed="fl.example.org")
-        wait_until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["words"])
+        wait_until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["message"])
         wait_until(lambda: not desk.actions.is_busy)
-        assert "but not everything is back after" in desk.one("restart server")["words"]
+        assert "but not everything is back after" in desk.one("restart server")["message"]
 
     def test_refused_restart_is_not_awaited(self):
         world = World("site-1")
@@ -368,7 +368,7 @@ class TestRestartOfAll:
 def test_unaddressable_site_is_never_sent(name):
     world = World(name, "site-1")
     desk = Desk(world, name)
-    assert {a["reason"] for a in desk.actions.to_json()[name]} == {"FLARE's commands cannot name it"}
+    assert {a["disabled_reason"] for a in desk.actions.to_json()[name]} == {"FLARE's commands cannot name it"}
     for action in ("restart", "stop", "disable", "enable"):
         desk.act(f"{action} {name}", typed=name)
     assert not desk.actions.is_busy
@@ -393,7 +393,7 @@ class TestInTheView:
         self.say(view, "show_actions", name="site-1")
         wait_until(lambda: view.actions)
         assert [a["name"] for a in view.actions["site-1"]] == ["restart site-1", "stop site-1", "disable site-1"]
-        self.say(view, "act", action="disable site-1", typed="site-1")
+        self.say(view, "start", action="disable site-1", typed="site-1")
         wait_until(lambda: view.actions["site-1"][2]["state"] == "done")
         assert world.asked == ["disable_client site-1"]
         self.say(view, "clock")
@@ -405,7 +405,7 @@ class TestInTheView:
         world.go_on.clear()
         view = SystemView(world, world)
         self.say(view, "show_actions", name="server")
-        self.say(view, "act", action="stop server", typed="fl.example.org")
+        self.say(view, "start", action="stop server", typed="fl.example.org")
         wait_until(lambda: world.asked)
         world.done = True  # the session has ended with the server
         for listener in list(world.listeners):
@@ -425,7 +425,7 @@ class TestInTheView:
             self.say(view, "show_actions", name="site-1")
             view.make_static()
         self.say(view, "show_actions", name="site-1")
-        self.say(view, "act", action="disable site-1", typed="site-1")
+        self.say(view, "start", action="disable site-1", typed="site-1")
         assert (view.actions, world.asked) == ({}, [])
 
     @pytest.mark.parametrize(
@@ -433,8 +433,8 @@ class TestInTheView:
         [
             {"kind": "show_actions"},
             {"kind": "show_actions", "name": ["site-1"]},
-            {"kind": "act"},
-            {"kind": "act", "action": {}},
+            {"kind": "start"},
+            {"kind": "start", "action": {}},
             {"kind": "cancel", "action": "restart site-1"},
         ],
     )
@@ -452,7 +452,7 @@ class TestInTheView:
         wait_until(lambda: view.actions)
         (actions,) = view.actions.values()
         assert json.dumps(view.get_state(), default=str, ensure_ascii=False).encode()
-        said = " ".join(f"{a['confirm']} {a['words']} {a['reason']}" for a in actions)
+        said = " ".join(f"{a['question']} {a['message']} {a['disabled_reason']}" for a in actions)
         assert not {"\u202e", "\x1b"} & set(said)
         view.make_static()
         forms = view._mimebundle()

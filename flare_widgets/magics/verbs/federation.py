@@ -120,7 +120,7 @@ def _stop_federation(state: MagicsState, name: str, yes: bool) -> LocalFederatio
     if running:
         one = running == 1
         words = f"{'A job is' if one else f'{running} jobs are'} still running. Stop the federation {name} anyway?"
-        confirm(state, words, yes)
+        confirm(state, words, "Stop federation", yes)
     del state.federations[name]
     for managed in ours:
         state.manager.close(managed.name)

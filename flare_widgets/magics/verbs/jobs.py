@@ -150,7 +150,7 @@ def abort(state: MagicsState, job: str | None, yes: bool) -> str:
         %flare abort 76b8 --yes
     """
     job_id = state.find_job_id(job)
-    confirm(state, f"Abort {_describe_job(state, job_id)}?", yes)
+    confirm(state, f"Abort {_describe_job(state, job_id)}?", "Abort job", yes)
     return run_with_progress("aborting", state.session.abort_job, job_id)
 
 
@@ -164,7 +164,7 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
     """
     managed = state.managed_session
     job_id = state.find_job_id(job)
-    confirm(state, f"Permanently delete {_describe_job(state, job_id)} and its results?", yes)
+    confirm(state, f"Permanently delete {_describe_job(state, job_id)} and its results?", "Delete job", yes)
     said = PrettyDict(run_with_progress("deleting", managed.session.delete_job, job_id))
     managed.jobs = tuple(known for known in managed.jobs if known["job_id"] != job_id)
     if managed.last_job_id == job_id:

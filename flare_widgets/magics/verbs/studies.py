@@ -90,6 +90,6 @@ def study(
         }
         return PrettyDict(by_action[action](name, sites, site_org))
     if action == "remove":
-        confirm(state, f"Remove the study {sanitize(name)} from {session.kit.address}?", yes)
+        confirm(state, f"Remove the study {sanitize(name)} from {session.kit.address}?", "Remove study", yes)
         return PrettyDict(session.remove_study(name))
     return PrettyDict(session.show_study(name))

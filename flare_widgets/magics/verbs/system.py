@@ -136,6 +136,7 @@ def restart(state: MagicsState, targets: list[str], no_wait: bool, timeout: floa
         state,
         f"Restart {_describe_targets(kind, names)} on {managed.session.kit.address}?"
         f"{_describe_running_jobs(managed.session)}",
+        "Restart",
         yes,
     )
     kit, study = managed.session.kit.root, managed.session.study
@@ -167,6 +168,7 @@ def shutdown(state: MagicsState, targets: list[str], no_wait: bool, timeout: flo
         state,
         f"Shut down {_describe_targets(kind, names)} on {managed.session.kit.address}?"
         f"{_describe_running_jobs(managed.session)}",
+        "Shut down",
         yes,
     )
     shut_down = managed.session.shutdown
@@ -190,6 +192,7 @@ def disable(state: MagicsState, site: str, yes: bool) -> PrettyDict:
         state,
         f"Disable {sanitize(site)} on {session.kit.address}? It is disconnected and cannot rejoin until you enable it."
         f"{_describe_running_jobs(session)}",
+        "Disable site",
         yes,
     )
     return PrettyDict(run_with_progress(f"disabling {sanitize(site)}", session.disable_client, site))

@@ -26,7 +26,7 @@ from .collect import collect_evidence
 
 log = logging.getLogger("flare_widgets.monitoring")
 
-THREAD_NAME = "flare-aftermath"
+THREAD_NAME = "flare-final-fetch"
 
 MAX_RESULT_BYTES = 32 << 20
 """Largest job result, in bytes, that is downloaded for its history; of a larger one only the log is requested."""

@@ -20,7 +20,7 @@ from .collect import collect_evidence
 
 log = logging.getLogger("flare_widgets.monitoring")
 
-THREAD_NAME = "flare-inquiry"
+THREAD_NAME = "flare-stall-check"
 
 CHECK_INTERVAL_S = 30.0
 """Seconds between two checks of a job."""

@@ -17,7 +17,7 @@ from .polls import Answer
 
 T = TypeVar("T")
 
-_SILENCE_TIMEOUT_S = 3.5  # seconds; a live server is heard every 2.5 (wire/watch.py)
+_SILENCE_TIMEOUT_S = 3.5  # seconds; a live server is heard every 2.5 (wire/keepalive.py)
 
 
 def retry_message(address: str, error: FlareError | None = None, retry_count: int = 0) -> str:

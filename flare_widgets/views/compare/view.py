@@ -42,7 +42,7 @@ class CompareView(LiveView):
         ``name``, ``lower_is_better``, the points of each job (``lines``), the ``best`` of them, and the ``scale``.
     differences : list of str
         The properties in which the jobs differ.
-    ended : bool
+    has_ended : bool
         True if there will be no more updates: all jobs have ended, or the view was made static.
 
     Raises
@@ -59,7 +59,7 @@ class CompareView(LiveView):
     rows = traitlets.List(traitlets.List()).tag(sync=True)
     metrics = traitlets.List(traitlets.Dict()).tag(sync=True)
     differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    ended = traitlets.Bool().tag(sync=True)
+    has_ended = traitlets.Bool().tag(sync=True)
 
     def __init__(self, watches: Sequence[JobSource], *, stay_live: bool = False) -> None:
         if not 2 <= len(watches) <= MAX_JOBS:
@@ -83,7 +83,7 @@ class CompareView(LiveView):
             "rows": rows,
             "metrics": [_metric_json(comparison, metric) for metric in comparison.metrics],
             "differences": list(comparison.differences),
-            "ended": self._is_static or self._have_all_ended(),
+            "has_ended": self._is_static or self._have_all_ended(),
         }
 
     def _mimebundle(self) -> dict[str, str]:
@@ -178,7 +178,7 @@ def _render_chart(comparison: Comparison, metric: str) -> Markup:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    notes = [f"{job.label}: {job.trouble}" for job in comparison.jobs if job.trouble]
+    notes = [f"{job.label}: {job.problem}" for job in comparison.jobs if job.problem]
     if comparison.differences:
         notes.append(f"Differences: {', '.join(comparison.differences)}")
     return notes

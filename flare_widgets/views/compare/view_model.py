@@ -52,7 +52,7 @@ class ComparedJob:
         Its configuration and course, by heading: ``workflow``, ``sites``, ``rounds``, ``time``.
     lines
         Its metrics by name.
-    trouble
+    problem
         The reason why something is missing or stale; else empty.
     """
 
@@ -63,7 +63,7 @@ class ComparedJob:
     glyph: str
     facts: dict[str, str]
     lines: dict[str, ComparedMetric]
-    trouble: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)

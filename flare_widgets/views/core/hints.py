@@ -20,7 +20,10 @@ _MAGIC_BY_ERROR: dict[type[FlareError], str] = {
 
 def explain_error(error: BaseException) -> str:
     """Return the text of an error, with the magic that does its next step, if there is one."""
-    return _add_magics(str(error), [_find_magic(error)] if isinstance(error, FlareError) and error.next_step else [])
+    if not isinstance(error, FlareError):
+        return str(error)
+    # The base's text has the next step in it, also where that of a class is nvflare's.
+    return _add_magics(FlareError.__str__(error), [_find_magic(error)] if error.next_step else [])
 
 
 def explain_next_step(failure: Failure) -> str:

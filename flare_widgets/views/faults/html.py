@@ -22,7 +22,7 @@ def faults_html(
     title
         The federation's name.
     rows
-        ``name, state, words, since`` of each process.
+        ``name, state, description, since`` of each process.
     now
         The time the form is made, in seconds since the epoch.
     ended

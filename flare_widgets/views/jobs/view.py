@@ -74,15 +74,15 @@ class JobsView(LiveView):
     ----------
     study : str
         The session's study.
-    facts_at : float
+    updated_at : float
         The time at which the server last listed the jobs; 0 before that.
-    trouble : str
+    connection_problem : str
         A sentence if the data may be stale; else empty.
-    ended : bool
+    has_ended : bool
         True if there will be no more updates: the session is over, or the view was made static.
     seq : int
         The number of the last change of the rows, which are not a trait: see :class:`.RowSync`.
-    below : str
+    nested : str
         A reference to the widget below the table (``IPY_MODEL_`` and its id); empty for none.
     actions : list of dict
         The offered actions: see :class:`.Actions`.
@@ -94,11 +94,11 @@ class JobsView(LiveView):
     _max_messages_per_s = 20 - _MAX_ROW_MESSAGES_PER_S
 
     study = traitlets.Unicode().tag(sync=True)
-    facts_at = traitlets.Float().tag(sync=True)
-    trouble = traitlets.Unicode().tag(sync=True)
-    ended = traitlets.Bool().tag(sync=True)
+    updated_at = traitlets.Float().tag(sync=True)
+    connection_problem = traitlets.Unicode().tag(sync=True)
+    has_ended = traitlets.Bool().tag(sync=True)
     seq = traitlets.Int().tag(sync=True)
-    below = traitlets.Unicode().tag(sync=True)
+    nested = traitlets.Unicode().tag(sync=True)
     actions = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def __init__(
@@ -130,12 +130,12 @@ class JobsView(LiveView):
         snapshot = self._watch.snapshot
         return {
             "study": self._session.study,
-            "facts_at": snapshot.facts_at or 0.0,
-            "trouble": snapshot.trouble,
-            "ended": self._is_static or self._watch.done,
+            "updated_at": snapshot.facts_at or 0.0,
+            "connection_problem": snapshot.trouble,
+            "has_ended": self._is_static or self._watch.done,
             "seq": self._row_sync.seq,
             "actions": self._actions.to_json(),
-            "below": "" if self._nested is None else f"IPY_MODEL_{self._nested[0].model_id}",
+            "nested": "" if self._nested is None else f"IPY_MODEL_{self._nested[0].model_id}",
         }
 
     def _mimebundle(self) -> dict[str, str]:
@@ -172,7 +172,7 @@ class JobsView(LiveView):
         row["category"] = status_category(job.status, job.ended)
         row["status_text"] = readable_status(job.status) or "unknown"
         refused = self._denied_actions(job.submitter, job.submitter_organization)
-        return {**row, "refused": refused} if refused else row
+        return {**row, "denied_actions": refused} if refused else row
 
     def _denied_actions(self, submitter: str, organization: str) -> list[str]:
         """Return the actions that the user may probably not perform on jobs of this submitter."""
@@ -196,7 +196,7 @@ class JobsView(LiveView):
             or self._visibility.handle_message(message)
         ):
             return
-        if message["kind"] == "shut":
+        if message["kind"] == "close":
             self._show_nested(None)
 
     def _on_visibility_change(self, is_visible: bool) -> None:
@@ -216,7 +216,7 @@ class JobsView(LiveView):
             offers.append(Action("compare", "Compare", start=self._compare_jobs))
         return [
             *offers,
-            Action("abort", "Abort", run=self._abort, danger=True, disabled_reason=may("abort_job")),
+            Action("abort", "Abort", run=self._abort, is_destructive=True, disabled_reason=may("abort_job")),
             Action(
                 "clone", "Clone", start=self._clone, describe_result=self._on_cloned, disabled_reason=may("clone_job")
             ),
@@ -226,9 +226,9 @@ class JobsView(LiveView):
                 run=self._download,
                 describe_result=lambda folder: f"downloaded into {folder}",
                 disabled_reason=may("download_job"),
-                cancels=True,
+                is_cancellable=True,
             ),
-            Action("delete", "Delete", run=self._delete, danger=True, disabled_reason=may("delete_job")),
+            Action("delete", "Delete", run=self._delete, is_destructive=True, disabled_reason=may("delete_job")),
         ]
 
     def _closed_reason(self) -> str:

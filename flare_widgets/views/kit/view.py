@@ -40,7 +40,7 @@ def template_context(report: KitReport) -> dict[str, Any]:
     """Return the template variables of a report. Pure; the sentences were sanitized when the report was made."""
     location = sanitize(report.location, _MAX_TEXT_CHARS)
     return {
-        "tone": worst_outcome(report),
+        "outcome": worst_outcome(report),
         "verdict": verdict(report),
         "glyphs": GLYPHS,
         # The last part identifies the kit, the rest only its location.

@@ -188,8 +188,8 @@ class SessionSwitcher(_SessionsView):
             "Close",
             run=lambda _: self._manager.close(name),
             describe_result=lambda _: "closed",
-            confirm=f"Log out of {sanitize(name, 60)}? Its jobs go on.",
-            yes="Log out",
+            question=f"Log out of {sanitize(name, 60)}? Its jobs go on.",
+            confirm_label="Log out",
         )
 
 

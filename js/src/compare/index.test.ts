@@ -21,7 +21,7 @@ const measured = (metric: string, smaller = false) => ({
 function open(traits: Record<string, unknown> = {}) {
   const listeners = new Map<string, Set<Listener>>();
   const all: Record<string, unknown> = {
-    jobs: [{ label: "job-0", trouble: "" }],
+    jobs: [{ label: "job-0", problem: "" }],
     headings: ["job", "status"],
     rows: [
       ["job-0", "● RUNNING"],
@@ -102,7 +102,7 @@ describe("the comparison", () => {
     const { el, receive } = open({ metrics: [] });
     expect(el.textContent).toContain("No metrics yet.");
     expect(el.querySelector<HTMLElement>(".flw-chart")?.hidden).toBe(true);
-    receive({ jobs: [{ label: "job-0", trouble: "no metrics: your role may not" }] });
+    receive({ jobs: [{ label: "job-0", problem: "no metrics: your role may not" }] });
     expect(el.textContent).toContain("job-0: no metrics: your role may not");
     expect(el.textContent).not.toContain("No metrics yet.");
   });

@@ -37,7 +37,7 @@ export function readProcessRows(value: unknown): ProcessRow[] {
     return {
       name: text("name", 64),
       state: STATES.find((state) => state === raw["state"]) ?? "down",
-      text: text("words", 80),
+      text: text("description", 80),
       since: typeof since === "number" && Number.isFinite(since) ? since : null,
       actions: readActions(raw["actions"]),
     };

@@ -5,8 +5,23 @@ import { fixture } from "./fixtures";
 import jobWidget from "./index";
 
 const ABORT = {
-  ...{ name: "abort", label: "Abort", danger: true, reason: "", confirm: "Abort this job?", type: "" },
-  ...{ yes: "Yes, abort", no: "Keep running", cancels: false, state: "ready", words: "", progress: null, turn: 0 },
+  ...{
+    name: "abort",
+    label: "Abort",
+    is_destructive: true,
+    disabled_reason: "",
+    question: "Abort this job?",
+    required_text: "",
+  },
+  ...{
+    confirm_label: "Yes, abort",
+    cancel_label: "Keep running",
+    is_cancellable: false,
+    state: "ready",
+    message: "",
+    progress: null,
+    revision: 0,
+  },
 };
 
 /** The view of one of the fixtures, at the moment the fixture is for. */
@@ -196,11 +211,11 @@ describe("available actions", () => {
     button("Abort").click();
     expect(model.sent).toEqual([]);
     button("Yes, abort").click();
-    expect(model.sent).toEqual([{ kind: "act", action: "abort" }]);
+    expect(model.sent).toEqual([{ kind: "start", action: "abort" }]);
     expect(seen(".flw-action-words")).toContain("Abort…");
     vi.advanceTimersByTime(4000);
     expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);
-    model.receive({ actions: [{ ...ABORT, turn: 1, state: "done", words: "abort requested" }] });
+    model.receive({ actions: [{ ...ABORT, revision: 1, state: "done", message: "abort requested" }] });
     expect(seen(".flw-action-words")).toContain("abort requested");
   });
 
@@ -210,7 +225,9 @@ describe("available actions", () => {
   });
 
   it("stay after the job's end, with pending requests", () => {
-    const { button, seen } = open("completed", { actions: [{ ...ABORT, name: "clone", label: "Clone", confirm: "" }] });
+    const { button, seen } = open("completed", {
+      actions: [{ ...ABORT, name: "clone", label: "Clone", question: "" }],
+    });
     button("Clone").click();
     vi.advanceTimersByTime(4000);
     expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);

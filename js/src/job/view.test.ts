@@ -111,7 +111,7 @@ describe("the failure", () => {
       "✕ hospital-b failed in round 3: ValueError: shapes (10,) and (12,) not aligned",
     ]);
     expect(texts(".flw-failure-where")).toEqual(["client.py, line 41, in train"]);
-    expect(texts(".flw-failure-next")).toEqual(["Next: mend client.py and %flare submit again"]);
+    expect(texts(".flw-failure-next")).toEqual(["Next: correct client.py and submit the job again"]);
     expect(texts(".flw-code")).toEqual(["loss = np.dot(x, w)"]);
     const button = all("button.flw-fold")[0];
     expect(button?.textContent).toBe("▸last 2 lines of the log of hospital-b");

@@ -10,7 +10,7 @@ class TableModel extends FakeModel<Sent> {
   widget_manager: unknown;
 }
 
-const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, state: "ready", turn: 0 }));
+const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, state: "ready", revision: 0 }));
 
 const rowsOf = (count: number): [string, unknown][] =>
   Array.from({ length: count }, (_, i) => [
@@ -28,11 +28,11 @@ function open(count: number, traits: Record<string, unknown> = {}) {
   vi.setSystemTime(NOW * 1000);
   const model = new TableModel({
     study: "default",
-    facts_at: NOW,
+    updated_at: NOW,
     sent_at: NOW,
-    trouble: "",
+    connection_problem: "",
     seq: 0,
-    below: "",
+    nested: "",
     actions: ACTIONS,
     ...traits,
   });
@@ -135,7 +135,7 @@ describe("the table of jobs", () => {
     [...find(".flw-action-confirm").querySelectorAll("button")]
       .find(({ textContent }) => textContent?.startsWith("delete"))
       ?.click();
-    expect(model.sent.at(-1)).toEqual({ kind: "act", action: "delete", arguments: { jobs: ["id-1"] } });
+    expect(model.sent.at(-1)).toEqual({ kind: "start", action: "delete", arguments: { jobs: ["id-1"] } });
   });
 
   it("opens on Enter and nests the kernel's widget", async () => {
@@ -146,18 +146,18 @@ describe("the table of jobs", () => {
     press("ArrowDown");
     press("Enter");
     expect(model.sent.at(-1)).toMatchObject({ action: "open", arguments: { jobs: ["id-0"] } });
-    model.receive({ below: "IPY_MODEL_abc" });
+    model.receive({ nested: "IPY_MODEL_abc" });
     await vi.waitFor(() => expect(find(".flw-child").contains(child)).toBe(true));
     find(".flw-shut").click();
-    expect(model.sent.at(-1)).toEqual({ kind: "shut" });
-    model.receive({ below: "" });
+    expect(model.sent.at(-1)).toEqual({ kind: "close" });
+    model.receive({ nested: "" });
     expect(remove).toHaveBeenCalled();
     expect(text(".flw-below")).toBe("");
   });
 
   it("reports a host that cannot nest widgets", async () => {
     const { model, text } = open(2);
-    model.receive({ below: "IPY_MODEL_abc" });
+    model.receive({ nested: "IPY_MODEL_abc" });
     await vi.waitFor(() => expect(text(".flw-child-words")).toContain("Cannot be shown here"));
   });
 
@@ -175,7 +175,7 @@ describe("the table of jobs", () => {
     vi.advanceTimersByTime(5000);
     expect(time()).toBe("1:05");
     expect(text(".flw-fresh")).toBe("updated 5 s ago");
-    model.receive({ trouble: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
+    model.receive({ connection_problem: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
     vi.advanceTimersByTime(3000);
     expect(time()).toBe("1:00");
     expect(text(".flw-jobs-problem")).toBe(

@@ -42,7 +42,7 @@ export function readListedJob(id: string, value: unknown): ListedJob {
     duration: asNumber(raw["duration"]),
     round: asNumber(raw["round"]),
     totalRounds: asNumber(raw["total_rounds"]),
-    deniedActions: asTexts(raw["refused"]),
+    deniedActions: asTexts(raw["denied_actions"]),
   };
 }
 

@@ -200,7 +200,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     // Like the button, which may be disabled and then explains why.
     const disabledReason = state?.actions.find(({ name }) => name === "open")?.disabledReason;
     if (job && disabledReason) announcer.announce(disabledReason);
-    else if (job) send({ kind: "act", action: "open" }, [job.id]);
+    else if (job) send({ kind: "start", action: "open" }, [job.id]);
   }
 
   function pressAction(action: string): void {

@@ -94,6 +94,6 @@ function verdictText(job: Job): string {
     ? `${errors} ${errors === 1 ? "error" : "errors"}`
     : job.problems.length
       ? "warnings"
-      : "no problem";
+      : "no problems";
   return `${job.name}: ${job.fileCount} files, ${formatSize(job.totalSize)}, ${found}`;
 }
