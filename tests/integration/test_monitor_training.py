@@ -298,7 +298,8 @@ def test_real_server_gives_log_to_byte(federation: LocalFederation) -> None:
             file.write(text.encode())
 
     def line(message: str) -> str:
-        return json.dumps({"asctime": "2026-11-25 16:44:31,934", "message": message}, ensure_ascii=False) + "\n"
+        record = {"asctime": "2026-11-25 16:44:31,934", "name": "SAG", "levelname": "INFO", "message": message}
+        return json.dumps(record, ensure_ascii=False) + "\n"
 
     with connect(federation.admin_kit) as session:
         source = ServerLogTail("probe")
