@@ -48,10 +48,12 @@ unit: $(READY)  ## run only the tests that need neither a federation nor a brows
 coverage: $(READY)  ## print which lines and branches the unit and fuzz tests reach; under 90 % is an error
 	$(BIN)/pytest tests/unit tests/fuzz $(SIDE_BY_SIDE) -q --cov --cov-report=term
 
+# The folders of the tests one by one: more than one has a module called conftest.
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for tests in tests/conftest.py $(sort $(dir $(wildcard tests/*/*.py))); do $(BIN)/mypy $$tests || exit; done
 
 lint-js: js/node_modules/.ready  ## lint the front-end and check its format (cd js && npm run format fixes what it can)
 	cd js && npm run --silent lint

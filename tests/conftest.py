@@ -19,8 +19,8 @@ def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     """Have the tests of a file run by one worker, except for the lessons: each takes a minute and shares nothing."""
     from xdist.scheduler import LoadFileScheduling
 
-    class ByFile(LoadFileScheduling):  # type: ignore[misc]
+    class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid if "test_lessons_in_lab.py" in nodeid else super()._split_scope(nodeid)
+            return nodeid if "test_lessons_in_lab.py" in nodeid else str(super()._split_scope(nodeid))
 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab_page import box_of
 from playwright.sync_api import Locator
 
 
@@ -20,7 +21,7 @@ class JobsPanel:
 
     def names(self) -> list[str]:
         # In the order in which they are seen, which is not that of the document.
-        rows = [(row.bounding_box(), row.locator(".flw-job-name").inner_text()) for row in self.rows.all()]
+        rows = [(box_of(row), row.locator(".flw-job-name").inner_text()) for row in self.rows.all()]
         return [name for box, name in sorted(rows, key=lambda r: r[0]["y"])]
 
     def row(self, number: int) -> Locator:

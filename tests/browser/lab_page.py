@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 from lab_server import LabServer
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 # The toolbar calls a kernel idle before the notebook is connected to it; what is run then is lost without a word.
 _READY = """() => {
@@ -202,7 +202,8 @@ class NotebookPage:
     def save(self) -> nbformat.NotebookNode:
         """Save, and return what is in the file."""
         self.command("docmanager:save")
-        return nbformat.read(self.lab.root / self.name, as_version=4)
+        saved: nbformat.NotebookNode = nbformat.read(self.lab.root / self.name, as_version=4)
+        return saved
 
     def theme(self, name: str) -> None:
         """Change to ``JupyterLab Light`` or ``JupyterLab Dark``."""
@@ -220,6 +221,13 @@ class NotebookPage:
         error = self.cell(index).locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']")
         failed = [text for text in error.all_inner_texts() if "Traceback" in text]
         assert not failed, failed[0]
+
+
+def box_of(locator: Locator) -> FloatRect:
+    """Where something is that must be on the page."""
+    box = locator.bounding_box()
+    assert box is not None
+    return box
 
 
 def mime_types(notebook: nbformat.NotebookNode, index: int) -> list[list[str]]:

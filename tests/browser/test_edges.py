@@ -11,7 +11,7 @@ from job_panel import JobPanel
 from jobs_panel import JobsPanel
 from lab_page import NotebookPage
 from nbconvert import HTMLExporter
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Dialog, Locator, expect
 
 JOB = (
     "from flare_widgets.views.display import show_job\n"
@@ -351,7 +351,12 @@ def test_hostile_text_is_escaped_everywhere(bench, pictures):
     )
     bench.page.evaluate("() => { window.pwned = 0 }")
     dialogs: list[str] = []
-    bench.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    bench.page.on("dialog", dismiss)
     open_all(bench, *cells)
     roots = [(2, "job"), (3, "jobs"), (4, "compare"), (5, "system")]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from axe import serious
 from job_panel import JobPanel
-from lab_page import NotebookPage, mime_types
+from lab_page import NotebookPage, box_of, mime_types
 from playwright.sync_api import Locator, expect
 
 SETUP = """
@@ -80,14 +80,13 @@ def test_values_under_pointer(shown: NotebookPage, panel: JobPanel, pictures: Pa
     note = panel.live.locator(".flw-chart-note")
     expect(note).to_have_text("◯ best: round 5, 0.600")
     over = plot.locator(".u-over")
-    box = over.bounding_box()
-    assert box is not None
-    height = panel.live.bounding_box()["height"]
+    box = box_of(over)
+    height = box_of(panel.live)["height"]
     shown.page.mouse.move(box["x"] + 0.41 * box["width"], box["y"] + box["height"] / 2)
     expect(legend(panel.live)).to_have_text(["all sites (aggregate) 0.500", "hospital-a 0.520", "hospital-b 0.540"])
     expect(note).to_have_text("round 3 · ◯ best: round 5, 0.600")
     shown.screenshot(shown.cell(1), pictures and pictures / "metrics-hover.png")
-    assert panel.live.bounding_box()["height"] == height
+    assert box_of(panel.live)["height"] == height
     panel.live.get_by_role("button", name="Metrics").hover()
     expect(legend(panel.live).first).to_have_text("all sites (aggregate) 0.650")
 

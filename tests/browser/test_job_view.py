@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import ipykernel
 import pytest
 from contrast import contrasts
+from ipykernel._version import version_info as ipykernel_version
 from job_panel import JobPanel
 from lab_page import NotebookPage, mime_types
 from layout import overflowing
@@ -134,7 +134,7 @@ def test_trouble_strikes_status_through(shown, running, pictures):
     expect(running.elapsed).to_have_text(re.compile(r"^0:\d\d elapsed$"))
 
 
-@pytest.mark.skipif(ipykernel.version_info < (7, 1), reason="this ipykernel reads clicks only between cells")
+@pytest.mark.skipif(ipykernel_version < (7, 1), reason="this ipykernel reads clicks only between cells")
 def test_abort_reaches_python_during_running_cell(shown, running):
     shown.run_code("session.answers['abort_job'] = lambda _: watch.say('FINISHED:ABORTED', wait=False)")
     shown.run(2, wait=False)

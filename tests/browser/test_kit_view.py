@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from axe import serious
 from contrast import contrasts
-from lab_page import NotebookPage, mime_types
+from lab_page import NotebookPage, box_of, mime_types
 from layout import overflowing
 from playwright.sync_api import Locator, expect
 
@@ -75,10 +75,10 @@ def test_narrow_output_keeps_complete_table(bench: NotebookPage, pictures: Path 
     view = shown(bench, REPORT.format(more=STATES["failed"][0]))
     bench.command("application:toggle-left-area")
     bench.page.set_viewport_size({"width": 420, "height": 900})
-    assert view.bounding_box()["width"] < 340
+    assert box_of(view)["width"] < 340
     assert overflowing(view) == []
     row = view.get_by_role("row").filter(has=bench.page.get_by_role("rowheader", name="dates"))
-    name, outcome, sentence = (row.locator("th, td").nth(i).bounding_box() for i in range(3))
+    name, outcome, sentence = (box_of(row.locator("th, td").nth(i)) for i in range(3))
     assert name["x"] < outcome["x"]
     assert sentence["y"] >= outcome["y"] + outcome["height"] - 1
     assert serious(view) == []

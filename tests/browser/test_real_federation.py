@@ -178,7 +178,7 @@ def test_hostile_real_job_name_is_escaped(notebook: NotebookPage, federation: Lo
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**meta, "name": EVIL}))
     with connect(federation.admin_kit) as session:
-        job_id = session.submit_job(folder)
+        job_id = session.submit_job(str(folder))
         assert session.get_job_meta(job_id)["name"] == EVIL
     notebook.create(
         "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from blocks import blocks, name, pages
 from IPython.core.interactiveshell import InteractiveShell
+from shells import ipython
 
 
 def _having(info: str) -> pytest.MarkDecorator:
@@ -24,14 +25,8 @@ def _having(info: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def shell(reader: Path) -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    try:
+    with ipython(load=False) as shell:
         yield shell
-    finally:
-        if "flare_widgets" in shell.extension_manager.loaded:
-            shell.extension_manager.unload_extension("flare_widgets")
-        InteractiveShell.clear_instance()
 
 
 @_having("python")

@@ -45,7 +45,7 @@ def test_hostile_request_id_at_most_disconnects(cell: Cell) -> None:
 
 def hostile_depth(levels: int) -> bytes:
     """A request whose id is a list in a list in a list, deeper than our own packer could write it."""
-    packed = msgpack.packb({"cn__req_id": 0, "cn__reply_expected": True})
+    packed: bytes = msgpack.packb({"cn__req_id": 0, "cn__reply_expected": True})
     headers = packed.replace(
         msgpack.packb("cn__req_id") + b"\x00", msgpack.packb("cn__req_id") + b"\x91" * levels + b"\x01"
     )

@@ -117,6 +117,7 @@ class Conversation(RuleBasedStateMachine):
         whole = len(self.arrived[number]) == len(self.chunks[number])
         if events:
             (reply,) = events
+            assert isinstance(reply, CellReply)
             assert whole
             assert (reply.request_id, reply.value[:1] or "x") == (headers["sm__ri"], "x")
             self.told[number] += 1
@@ -131,6 +132,7 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(request=consumes(requests), streamed=st.booleans())
     def fail(self, request: str, streamed: bool) -> None:
+        headers: dict[str, Any]
         if streamed:
             headers = {
                 "cn__channel": streams.CHANNEL,
@@ -172,8 +174,8 @@ class Conversation(RuleBasedStateMachine):
     )
     def nonsense_about_a_stream(self, key: str, value: Any) -> None:
         """From another origin than the server's, so that the model need not know what it does to its streams."""
-        headers = {"cn__channel": streams.CHANNEL, "cn__topic": streams.DATA_TOPIC, "cn__origin": "nobody"}
-        headers |= {"sm__id": -1, "sm__sq": 0, "sm__dt": 1, "sm__ch": "other", key: value}
+        headers: dict[str, Any] = {"cn__channel": streams.CHANNEL, "cn__topic": streams.DATA_TOPIC}
+        headers |= {"cn__origin": "nobody", "sm__id": -1, "sm__sq": 0, "sm__dt": 1, "sm__ch": "other", key: value}
         if headers["cn__origin"] == "server":
             return
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 import kits
 import pytest
+from cryptography import x509
 from damage import JUNK, bent, damaged, payloads, replies, survives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -164,7 +165,7 @@ def test_long_certificate_chain_is_not_parsed(kit: StartupKit, monkeypatch: pyte
         parsed.append(len(pem))
         raise ValueError
 
-    monkeypatch.setattr(login.x509, "load_pem_x509_certificates", load)
+    monkeypatch.setattr(x509, "load_pem_x509_certificates", load)
     for copies in (1, 5000):
         answer = {"cn": "server", "nonce": "n", "signature": b"s", "cert": kit.certificate * copies}
         reply = cell.CellReply("id", "ok", "", answer)

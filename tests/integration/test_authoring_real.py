@@ -14,6 +14,7 @@ from common import ADMIN
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from shells import ipython
 
 from flare_widgets import NotebookEnv
 from flare_widgets.api import new_secure_session
@@ -121,13 +122,9 @@ while flare.is_running():
 @pytest.fixture
 def shell(federation: LocalFederation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     monkeypatch.chdir(tmp_path)
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.extension_manager.load_extension("flare_widgets")
-    shell.run_line_magic("flare", f"connect '{federation.admin_kit}'")
-    yield shell
-    shell.extension_manager.unload_extension("flare_widgets")
-    InteractiveShell.clear_instance()
+    with ipython() as shell:
+        shell.run_line_magic("flare", f"connect '{federation.admin_kit}'")
+        yield shell
 
 
 def cell(shell: InteractiveShell, line: str, code: str) -> Any:

@@ -202,14 +202,15 @@ def test_components_of_job(ours: Session, oracle: Oracle, troubled: str) -> None
     names = [f"ERRORLOG_{site}" for site in SITES]
     wait_until(lambda: sorted(ours.list_job_components(troubled)) == names, 20)
     same(ours, oracle, "list_job_components", troubled)
-    for call in [
+    calls: list[tuple[Any, ...]] = [
         ("get_job_logs", troubled, "all"),
         ("get_job_logs", troubled, "server", 5, None, "log.json"),
         ("show_stats", troubled, "all"),
         ("show_errors", troubled, "server"),
         ("configure_job_log", troubled, "INFO"),
         ("do_app_command", troubled, "topic", None),
-    ]:
+    ]
+    for call in calls:
         same(ours, oracle, *call)
     with pytest.raises(JobNotRunning):
         ours.show_stats(troubled, "all")

@@ -12,7 +12,7 @@ from common import ADMIN, LEAD, MEMBER, Finished
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from jobs import RESULT, RESULT_SIZE, write_job
-from shells import flare, said
+from shells import answer_questions, flare, ipython, said
 from waiting import wait_until
 
 from flare_widgets.api import Session
@@ -25,15 +25,10 @@ from flare_widgets.views.kit.view import PrettyKitReport
 @pytest.fixture(scope="module")
 def shell(federation: LocalFederation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell]:
     """A shell that is connected as the project admin, in a folder of its own."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ipython() as shell:
         patch.chdir(tmp_path_factory.mktemp("notebook"))
-        InteractiveShell.clear_instance()
-        shell = InteractiveShell.instance()
-        shell.extension_manager.load_extension("flare_widgets")
         flare(shell, f"connect '{federation.admin_kit}'")
         yield shell
-        shell.extension_manager.unload_extension("flare_widgets")
-        InteractiveShell.clear_instance()
 
 
 @pytest.fixture(scope="module")
@@ -372,8 +367,7 @@ def test_what_destroys_asks_first(
     line: str,
     question: str,
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "n")
+    asked = answer_questions(monkeypatch, "n")
     assert refused(shell, line.format(job=running)) == "Cancelled; nothing was changed."
     whole = question.format(short=running[:8], port=federation.port)
     assert asked == [f"{whole} [y/N] "]

@@ -104,7 +104,7 @@ def test_site_added_and_removed_while_running(federation: LocalFederation, sessi
     said: list[str] = []
     federation._progress = said.append
     federation.add_site("hospital-c")
-    assert federation.site_names == ("lyon-1", "site-2", "hospital-c")
+    assert [*federation.site_names] == ["lyon-1", "site-2", "hospital-c"]
     assert names(session) == {"lyon-1", "site-2", "hospital-c"}
     assert said == ["provisioning hospital-c", "starting hospital-c", "hospital-c connected"]
     assert federation.logs["hospital-c"].exists()
@@ -115,7 +115,7 @@ def test_site_added_and_removed_while_running(federation: LocalFederation, sessi
 
     pid = federation.states["hospital-c"].pid
     federation.remove_site("hospital-c")
-    assert federation.site_names == ("lyon-1", "site-2")
+    assert [*federation.site_names] == ["lyon-1", "site-2"]
     assert not psutil.pid_exists(pid)
     assert names(session) == {"lyon-1", "site-2"}
     assert not (federation.folder / "kits" / "hospital-c").exists()

@@ -9,7 +9,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from jobs import write_job
-from shells import flare, said
+from shells import flare, ipython, said
 from waiting import wait_until
 
 from flare_widgets.api import Session
@@ -22,16 +22,12 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     """A shell with a federation of two sites."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.extension_manager.load_extension("flare_widgets")
-    try:
-        flare(shell, "up")
-        yield shell
-    finally:
-        flare(shell, "down --all --yes")
-        shell.extension_manager.unload_extension("flare_widgets")
-        InteractiveShell.clear_instance()
+    with ipython() as shell:
+        try:
+            flare(shell, "up")
+            yield shell
+        finally:
+            flare(shell, "down --all --yes")
 
 
 def connected(shell: InteractiveShell) -> set[str]:

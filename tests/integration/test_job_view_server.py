@@ -54,12 +54,14 @@ class Shown:
         assert watch.wait_for_first_update(20)
         self.view = JobView(watch, session, folder=None if folder is None else str(folder), stay_live=True)
         self.messages: list[dict[str, Any]] = []
+        assert self.view._log_feed is not None
         self.view._log_feed._send = self.messages.append
 
     def wish(self, **message: Any) -> None:
         self.view._handle_custom_msg(message, [])
 
     def action(self, name: str) -> dict[str, Any]:
+        assert self.view._actions is not None
         return next(one for one in self.view._actions.to_json() if one["name"] == name)
 
     def act(self, name: str, seconds: float = 30) -> dict[str, Any]:
@@ -74,10 +76,9 @@ class Shown:
         epoch = 0
         deadline = time.monotonic() + seconds
         while True:
-            count = len(self.messages)
+            self.messages.clear()
             self.wish(kind="log", target=target, since=len(lines) + 1, epoch=epoch)
-            wait_until(lambda count=count: len(self.messages) > count)
-            answer = self.messages[-1]
+            answer = wait_until(lambda: self.messages)[-1]
             assert answer["first"] == len(lines) + 1 or answer["epoch"] != epoch
             epoch = answer["epoch"]
             lines += answer["lines"]
@@ -168,7 +169,7 @@ def test_lead_is_warned_and_server_decides(finished: Finished, show: Show, monke
 def test_server_and_site_logs_stream_live(talking: str, show: Show) -> None:
     shown = show(talking)
     for target, word in (("server", "Talker - WARNING"), ("site-1", "SiteTalker"), ("site-2", "SiteTalker")):
-        wait_until(lambda target=target: target in shown.view.view_model["log_targets"])
+        wait_until(lambda target=target: target in shown.view.view_model["log_targets"])  # type: ignore[misc]
         begun = shown.log(target, lambda lines, _: any("talking 3" in line for line in lines))
         assert any(word in line for line in begun)
         said = [line.rpartition("talking ")[2] for line in begun if "talking " in line]

@@ -21,6 +21,7 @@ from waiting import wait_until
 from flare_widgets.api import Session, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobsWatch, ListedJob, Monitor
+from flare_widgets.monitoring.watch import BaseWatch
 from flare_widgets.views.jobs.view import JobsView
 
 
@@ -31,7 +32,7 @@ class Sent(BaseComm):
         self.rows: dict[str, Any] = {}
         super().__init__(*args, **kwargs)
 
-    def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+    def publish_msg(self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **_: Any) -> None:
         data = json.loads(json.dumps(data)) or {}
         message = data.get("content", {}) if data.get("method") == "custom" else {}
         if message.get("kind") == "rows":
@@ -133,7 +134,7 @@ def test_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_p
     _wish(view, "clone", job)
     wait_until(lambda: _course(view, "clone")["state"] == "done")
     copy = wait_until(
-        lambda: next((i for i, row in rows.items() if row["name"] == "handled-in-table" and i != job), None)
+        lambda: next((str(i) for i, row in rows.items() if row["name"] == "handled-in-table" and i != job), None)
     )
     # A job that is aborted while FLARE starts it may run all the same, even when it was deleted.
     wait_until(lambda: rows[copy]["status"] == "RUNNING")
@@ -181,7 +182,7 @@ def test_lost_server_reported_within_five_seconds(fragile: Fragile, tmp_path: Pa
         system = monitor.watch_system()
         system.resume()
         job_id = session.submit_job(str(write_job(tmp_path, "waits-for-two-sites")))
-        watches = [monitor.watch_jobs(), system, monitor.watch(job_id)]
+        watches: list[BaseWatch[Any]] = [monitor.watch_jobs(), system, monitor.watch(job_id)]
         try:
             wait_until(lambda: all(watch.snapshot.facts_at and not watch.snapshot.trouble for watch in watches))
             said: dict[Any, str] = {}

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from shells import ipython
 
 from flare_widgets import StartupKit
 from flare_widgets.api import KitReport, check_kit
@@ -38,12 +40,8 @@ def kit(federation: LocalFederation, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.extension_manager.load_extension("flare_widgets")
-    yield shell
-    shell.extension_manager.unload_extension("flare_widgets")
-    InteractiveShell.clear_instance()
+    with ipython() as shell:
+        yield shell
 
 
 def point_to(kit: Path, port: int) -> Path:
@@ -84,14 +82,15 @@ def test_kit_of_another_project(federation: LocalFederation, kit: Path) -> None:
 
 
 def test_clock_that_is_wrong(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, steady = time.time, time.monotonic
+
     class Clock:
-        monotonic = staticmethod(connection.time.monotonic)
+        monotonic = staticmethod(steady)
 
         @staticmethod
         def time() -> float:
             return real() - 3600
 
-    real = connection.time.time
     monkeypatch.setattr(connection, "time", Clock)
     report = check_kit(federation.admin_kit)
     assert report.ok

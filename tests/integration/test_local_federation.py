@@ -161,8 +161,7 @@ def test_whole_life(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         federation.stop()
         assert time.monotonic() - began < 3
         assert marked(folder) == set()
-        assert not federation.running
-        assert repr(federation) == "<LocalFederation site-1, site-2: stopped>"
+        assert (federation.running, repr(federation)) == (False, "<LocalFederation site-1, site-2: stopped>")
         federation.stop()
     finally:
         federation.stop()

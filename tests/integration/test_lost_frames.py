@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from network import WrappedTransport
 
 from flare_widgets.api import connect
 from flare_widgets.federation import LocalFederation
@@ -11,11 +12,11 @@ from flare_widgets.wire import frames, transports
 from flare_widgets.wire.transports import Transport
 
 
-class Dropping:
+class Dropping(WrappedTransport):
     """A transport that loses the first message. FLARE 2.9's server does that when it comes too soon after READY."""
 
     def __init__(self, real: Transport) -> None:
-        self._real = real
+        super().__init__(real)
         self.dropped = 0
 
     async def send(self, frame: bytes) -> None:
@@ -23,12 +24,6 @@ class Dropping:
             self.dropped += 1
             return
         await self._real.send(frame)
-
-    async def receive(self) -> bytes:
-        return await self._real.receive()
-
-    async def close(self) -> None:
-        await self._real.close()
 
 
 def test_lost_challenge_is_resent(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from jobs import write_job
+from shells import answer_questions, ipython
 
 from flare_widgets.api import Session, SystemInfo
 from flare_widgets.federation import LocalFederation
@@ -22,12 +23,8 @@ from flare_widgets.views.job.view import JobView
 
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.extension_manager.load_extension("flare_widgets")
-    yield shell
-    shell.extension_manager.unload_extension("flare_widgets")
-    InteractiveShell.clear_instance()
+    with ipython() as shell:
+        yield shell
 
 
 @pytest.fixture
@@ -93,8 +90,7 @@ def test_abort_asks_first(
     connected: InteractiveShell, queued: Path, monkeypatch: pytest.MonkeyPatch, answer: str, status: str
 ) -> None:
     job = flare(connected, f"submit '{queued}'")
-    asked: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or answer)
+    asked = answer_questions(monkeypatch, answer)
     with capture_output():
         if answer == "y":
             flare(connected, "abort")

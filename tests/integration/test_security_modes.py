@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from pathlib import Path
+from typing import Any
 
 import kits
 import pytest
@@ -24,7 +25,7 @@ from flare_widgets.federation.ports import ReservedPort
 SCHEMES = ["http", "tcp", "grpc"]
 
 
-def talk(kit: Path, **options: bool) -> None:
+def talk(kit: Path, **options: Any) -> None:
     with connect(kit, timeout=30, **options) as session:
         assert session.get_system_info().server_info.status == "stopped"
         assert session.list_jobs() == []

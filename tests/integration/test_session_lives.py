@@ -202,12 +202,15 @@ class TestACutInTheMiddleOfAFrame:
     ) -> None:
         job_id = direct.submit_job(str(stored(tmp_path, "cut-monitor")))
         looks: list[str] = []
-        watched = call(
-            observed.session.monitor_job, job_id, 60, 0.05, lambda _, job, meta: looks.append(meta["status"]) or True
-        )
+
+        def look(_: Any, job: str, meta: dict[str, Any]) -> bool:
+            looks.append(meta["status"])
+            return True
+
+        watched = call(observed.session.monitor_job, job_id, 60, 0.05, look)
         for _ in range(3):
-            seen = len(looks)
-            wait_until(lambda seen=seen: len(looks) > seen + 2)
+            looks.clear()
+            wait_until(lambda: len(looks) > 2)
             proxy.cut()
         direct.abort_job(job_id)
         assert watched.result(60) is MonitorReturnCode.JOB_FINISHED
@@ -306,11 +309,15 @@ class TestAServerThatStopsAndContinues:
         watched = call(straight.session.wait_for_job, job_id, 120, 0.2)
         done: list[Any] = []
 
+        def resume() -> None:
+            time.sleep(3)
+            done[0].resume()
+
         def stop(*_: int) -> None:
             if not done:
                 done.append(fragile.server())
                 done[0].suspend()
-                call(lambda: (time.sleep(3), done[0].resume()))
+                call(resume)
 
         new = straight.session.submit_job(
             str(stored(tmp_path / "2", "stopped-upload", ballast=3_000_000)), progress=stop

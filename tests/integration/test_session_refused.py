@@ -20,7 +20,7 @@ from flare_widgets.federation import LocalFederation
 from flare_widgets.kit import StartupKit
 
 #: Whom nvflare's client refuses, or is refused by: settings of the kit, the user's name, and the error of both.
-REFUSALS = {
+REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "another project": ({"project_name": "another"}, ADMIN, "FLCommunicationError", "FLCommunicationError"),
     "another user": ({}, "bob", "FLCommunicationError", "FLCommunicationError"),
     "nobody there": ({"port": 1}, ADMIN, "NoConnection", "NoConnection"),

@@ -16,6 +16,7 @@ from flare_widgets.api import AuthorizationError, Session, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import Monitor
 from flare_widgets.monitoring.system.format import describe_system, problems, site_state
+from flare_widgets.monitoring.system.snapshot import Site
 from flare_widgets.views.system.view import SystemView
 
 
@@ -74,6 +75,12 @@ def act(view: SystemView, on: str, name: str, typed: str = "") -> dict[str, Any]
     )
 
 
+def site_of(view: SystemView, name: str) -> Site:
+    site = view._watch.snapshot.site(name)
+    assert site is not None
+    return site
+
+
 def site_process(federation: LocalFederation, name: str) -> psutil.Process:
     folder = str(federation.folder / "kits" / name)
     (found,) = [
@@ -91,8 +98,8 @@ def test_silent_site_is_reported_and_recovers(own: LocalFederation, view: System
         words = wait_until(lambda: [w for w in problems(view._watch.snapshot, time.time()) if "silent" in w], 45)
         assert words[0].startswith("site-2 has been silent for 2")
         # The server and the other site are still known: the silent one holds up nobody.
-        wait_until(lambda: time.time() - view._watch.snapshot.facts_at < 2)
-        assert site_state(view._watch.snapshot.site("site-1")).text_at(time.time()) == "connected"
+        wait_until(lambda: time.time() - (view._watch.snapshot.facts_at or 0) < 2)
+        assert site_state(site_of(view, "site-1")).text_at(time.time()) == "connected"
         wait_until(lambda: "silent for" in view._mimebundle()["text/html"], 10)
     finally:
         site.resume()
@@ -126,12 +133,12 @@ def test_what_sites_run_versions_and_resources(
 def test_site_is_disabled_and_enabled_again(session: Session, view: SystemView) -> None:
     assert act(view, "site-1", "disable site-1", "site-2")["state"] == "ready"
     assert act(view, "site-1", "disable site-1", "site-1")["message"] == "site-1 is disabled"
-    wait_until(lambda: (s := view._watch.snapshot.site("site-1")).disabled and not s.connected)
+    wait_until(lambda: (s := site_of(view, "site-1")).disabled and not s.connected)
     assert "site-1" not in {c.name for c in session.get_connected_client_list()}
     assert "site-1 is disabled" in problems(view._watch.snapshot, time.time())[0]
     done = act(view, "site-1", "enable site-1")
     assert done["message"] == "site-1 is enabled: it may connect again"
-    wait_until(lambda: view._watch.snapshot.site("site-1").connected, 90)
+    wait_until(lambda: site_of(view, "site-1").connected, 90)
     wait_until(lambda: not problems(view._watch.snapshot, time.time()))
 
 
@@ -169,7 +176,7 @@ def test_member_denial_reason_matches_server(own: LocalFederation) -> None:
         wait_until(lambda: view._watch.snapshot.details_missing)
         assert "versions: not permitted to your role" in view._watch.snapshot.details_missing
         assert "resources of site-1: not permitted to your role" in view._watch.snapshot.details_missing
-        assert not view._watch.snapshot.site("site-1").resources
+        assert not site_of(view, "site-1").resources
         view.make_static()
 
 

@@ -16,6 +16,7 @@ import pytest
 from common import ADMIN
 from fragile import Fragile
 from jobs import write_job
+from network import WrappedTransport
 from proxy import Proxy
 from waiting import wait_until
 
@@ -244,7 +245,7 @@ def test_stopped_download_leaves_nothing(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, how: str
 ) -> None:
     ready = fragile.folder / "kits" / "server" / "transfer"  # where the server has what it offers
-    before, stop, seen = set(ready.rglob("*.zip")), stop_at(30 * MB, how), []
+    before, stop, seen = set(ready.rglob("*.zip")), stop_at(30 * MB, how), list[Path]()
 
     def progress(done: int, total: int) -> bool | None:
         seen.extend(set(ready.rglob("*.zip")) - before)
@@ -303,11 +304,11 @@ def test_stop_button_stops_transfer(
     assert list(into.iterdir()) == []
 
 
-class Losing:
+class Losing(WrappedTransport):
     """A transport that loses a message: the first that is sent after so many bytes."""
 
     def __init__(self, real: Transport, after: int) -> None:
-        self._real = real
+        super().__init__(real)
         self._left = after
         self.lost = 0
 
@@ -317,12 +318,6 @@ class Losing:
             self.lost += 1
             return
         await self._real.send(frame)
-
-    async def receive(self) -> bytes:
-        return await self._real.receive()
-
-    async def close(self) -> None:
-        await self._real.close()
 
 
 def losing(monkeypatch: pytest.MonkeyPatch, after: int) -> list[Losing]:

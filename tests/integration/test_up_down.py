@@ -14,7 +14,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from jobs import write_job
-from shells import flare
+from shells import answer_questions, flare, ipython
 from test_kernel import Kernel
 
 from flare_widgets.api import Session
@@ -37,12 +37,8 @@ def running() -> list[RunningFederation]:
 
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.extension_manager.load_extension("flare_widgets")
-    yield shell
-    shell.extension_manager.unload_extension("flare_widgets")
-    InteractiveShell.clear_instance()
+    with ipython() as shell:
+        yield shell
 
 
 def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,8 +62,7 @@ def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.
     session: Session = flare(shell, "use side-a")
     job = session.submit_job(str(write_job(cache.parent, "busy", wait=True)))
     session.monitor_job(job, poll_interval=0.1, cb=lambda s, j, meta: meta["status"] != "RUNNING")
-    asked: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "")
+    asked = answer_questions(monkeypatch, "")
     with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
         flare(shell, "down")
     assert asked == ["A job is still running. Stop the federation side-a anyway? [y/N] "]

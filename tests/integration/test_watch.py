@@ -14,6 +14,7 @@ import termios
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from terminal import Screen
@@ -72,7 +73,7 @@ def told(federation: LocalFederation, tmp_path_factory: pytest.TempPathFactory) 
     with connect(federation.admin_kit) as session:
         job = session.submit_job(str(folder))
         command = [sys.executable, "-c", PROGRAM, str(federation.admin_kit), job]
-        options = {"stderr": subprocess.PIPE, "env": environment, "cwd": Path(__file__).parents[2]}
+        options: dict[str, Any] = {"stderr": subprocess.PIPE, "env": environment, "cwd": Path(__file__).parents[2]}
         at_terminal = subprocess.Popen(command, stdout=theirs, **options)
         into_pipe = subprocess.Popen(command, stdout=subprocess.PIPE, **options)
         os.close(theirs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from flare_widgets.federation import LocalFederation
 
 
 @pytest.mark.parametrize("scheme", ["http", "tcp", "grpc"])
-def test_every_command_works(scheme: str, tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+def test_every_command_works(scheme: str, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     record_property("nvflare", version("nvflare"))
     with LocalFederation(2, scheme=scheme) as federation, connect(federation.admin_kit) as session:
         # Kits of 2.7 are signed; from 2.8 on, mutual TLS is what they rely on.

@@ -142,7 +142,7 @@ def survives(decode: Callable[[], Any], *also: type[Exception]) -> Any:
     try:
         value = decode()
         _ = (str(value), repr(value))
-    except (FlareError, *also) as error:
+    except (FlareError, *also) as error:  # type: ignore[misc]  # mypy cannot read such a tuple
         value, refusal = None, error
     else:
         refusal = None

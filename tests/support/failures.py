@@ -168,7 +168,7 @@ class Harm:
                 evidence = collect_evidence(session, session.get_job_meta(job))
                 return evidence if evidence.idle and time.time() > began + 21 else None  # until then it may be starting
 
-            evidence: Evidence = wait_until(told, 60)
+            evidence = wait_until(told, 60)
             session.abort_job(job)
             session.wait_for_job(job, timeout=60, poll_interval=0.2)
             return evidence

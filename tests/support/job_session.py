@@ -5,9 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 from types import SimpleNamespace
+from typing import Any
+
+from fakes import Fake
 
 
-class FakeSession:
+class FakeSession(Fake):
     """What a view of a job needs of a session.
 
     Attributes
@@ -24,7 +27,7 @@ class FakeSession:
         self.go_on = threading.Event()
 
     def start(self, command):
-        future = concurrent.futures.Future()
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self.asked.append((command.line, future))
         return future
 

@@ -203,11 +203,19 @@ def _put(name: str, content: bytes | Callable[[], bytes]) -> Callable[[Path], An
 
 
 def _remove(*names: str) -> Callable[[Path], Any]:
-    return lambda kit: [(kit / "startup" / name).unlink() for name in names]
+    def spoil(kit: Path) -> None:
+        for name in names:
+            (kit / "startup" / name).unlink()
+
+    return spoil
 
 
 def _folder_instead(name: str) -> Callable[[Path], Any]:
-    return lambda kit: ((kit / "startup" / name).unlink(), (kit / "startup" / name).mkdir())
+    def spoil(kit: Path) -> None:
+        (kit / "startup" / name).unlink()
+        (kit / "startup" / name).mkdir()
+
+    return spoil
 
 
 def _user(**changes: Any) -> Callable[[Path], Any]:

@@ -9,6 +9,28 @@ from dataclasses import dataclass, field
 
 import servers
 
+from flare_widgets.wire.transports import Transport
+
+
+class WrappedTransport:
+    """A transport that passes everything on; a subclass spoils some of it."""
+
+    def __init__(self, real: Transport) -> None:
+        self._real = real
+
+    @property
+    def last_received_at(self) -> float:
+        return self._real.last_received_at
+
+    async def send(self, frame: bytes) -> None:
+        await self._real.send(frame)
+
+    async def receive(self) -> bytes:
+        return await self._real.receive()
+
+    async def close(self) -> None:
+        await self._real.close()
+
 
 @dataclass
 class _Connection:

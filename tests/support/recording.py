@@ -18,7 +18,7 @@ class RecordingComm(BaseComm):
         self.sent = []
         super().__init__(*args, **kwargs)
 
-    def publish_msg(self, msg_type, data=None, **_):
+    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **_):
         # As the kernel does: what cannot be JSON fails here.
         self.sent.append(json.loads(json.dumps(data)))
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from fakes import Fake
+
 from flare_widgets.api import SessionState
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import JobNotDone
@@ -64,7 +66,7 @@ class Files:
         return data.decode()
 
 
-class ScriptedSession:
+class ScriptedSession(Fake):
     """Answers commands at once, or as `answers` says.
 
     Attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 MAX_INTERVAL_S = 0.1
 
 
-def wait_until(condition: Callable[[], T], seconds: float = 60) -> T:
+def wait_until(condition: Callable[[], T | Literal[False] | None], seconds: float = 60) -> T:
     """Wait until `condition` returns something true, and return that; fail if it does not within `seconds`.
 
     It is asked often at first, and ten times a second later, since it may send a command to a server.

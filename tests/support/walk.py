@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def _system(session: Session, young: bool, version: str) -> None:
     assert sorted(client.name for client in info.client_info) == SITES
     assert sorted(client.name for client in session.get_connected_client_list()) == SITES
     assert "server" in str(session.check_status("all"))
-    assert {row["client_name"]: row["status"] for row in session.get_client_job_status()} == dict.fromkeys(
+    assert {row["client_name"]: row["status"] for row in session.get_client_job_status() or ()} == dict.fromkeys(
         SITES, "no_jobs"
     )
     assert sorted(session.report_resources("client")) == SITES
@@ -142,7 +143,7 @@ def _jobs_that_run(session: Session, folder: Path, quick: str, young: bool) -> N
     wait_until(lambda: session.get_job_status(waiting) == "RUNNING", _LONG)
     wait_until(lambda: _all_up(session, waiting), _LONG)
     assert session.get_system_info().job_info[0].job_id == waiting
-    assert {row["job_id"] for row in session.get_client_job_status(["site-1"])} == {waiting}
+    assert {row["job_id"] for row in session.get_client_job_status(["site-1"]) or ()} == {waiting}
     assert session.show_stats(waiting, "client", ["site-2"])["site-2"]["ClientRunner"]["job_id"] == waiting
     assert sorted(session.show_errors(waiting, "all")) == ["server", *SITES]
     session.reset_errors(waiting)
@@ -154,7 +155,8 @@ def _jobs_that_run(session: Session, folder: Path, quick: str, young: bool) -> N
     else:
         _refused(session, "get_job_logs", waiting)
     # A server of 2.7 gives what there is so far.
-    for refused in (session.delete_job, *([session.download_job_result] if young else [])):
+    refusing: list[Callable[[str], Any]] = [session.delete_job, *([session.download_job_result] if young else [])]
+    for refused in refusing:
         with pytest.raises(JobNotDone):
             refused(waiting)
 

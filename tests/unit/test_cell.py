@@ -50,14 +50,14 @@ def cell() -> Cell:
 
 def test_handshake() -> None:
     cell = Cell(NAME, clock=lambda: 1000.0)
-    assert cell.state is CellState.NEW
+    states = [cell.state]
     cell.hello()
-    assert cell.state is CellState.HELLO_SENT
+    states.append(cell.state)
     (hello,) = said(cell)
     assert (hello.type, hello.app_id, hello.stream_id, hello.sequence) == (FrameType.HELLO, 0, 1, 1)
     assert msgpack.unpackb(hello.payload) == {"endpoint_name": NAME, "fqcn": NAME, "timestamp": 1000.0}
     assert hears(cell, FrameType.READY) == [Ready()]
-    assert cell.state is CellState.READY
+    assert [*states, cell.state] == [CellState.NEW, CellState.HELLO_SENT, CellState.READY]
 
 
 def test_request_before_ready_is_refused() -> None:
@@ -215,7 +215,7 @@ def test_streamed_reply(cell: Cell) -> None:
     request_id = cell.stream("hci_channel", "command", "list_jobs")
     said(cell)
     payload = fobs.encode("the answer")
-    common = {"id": 77, "ch": "return_only", "tp": "hci_channel:command", "ri": request_id, "pe": "fobs"}
+    common = dict[str, Any](id=77, ch="return_only", tp="hci_channel:command", ri=request_id, pe="fobs")
     assert hears_stream(cell, payload=payload[:5], sq=0, dt=1, cn__return_code="ok", **common) == []
     assert said(cell) == []
     (reply,) = hears_stream(cell, payload=payload[5:], sq=1, dt=2, **common)
@@ -233,7 +233,7 @@ def test_streamed_reply(cell: Cell) -> None:
 
 
 def test_repeated_reply_acknowledged_but_reported_once(cell: Cell) -> None:
-    final = {"id": 77, "sq": 0, "dt": 2, "ch": "return_only", "ri": "r", "pe": "bytes"}
+    final = dict[str, Any](id=77, sq=0, dt=2, ch="return_only", ri="r", pe="bytes")
     assert len(hears_stream(cell, payload=b"x", **final)) == 1
     first = said(cell)
     for _ in range(3):
@@ -306,7 +306,7 @@ def test_finished_requests_leave_no_state(cell: Cell) -> None:
 
 
 def test_server_says_farewell(cell: Cell) -> None:
-    headers = {"channel": "cellnet.channel", "topic": "bye", "msg_type": "req", "req_id": "q", "origin": "server"}
+    headers = dict[str, Any](channel="cellnet.channel", topic="bye", msg_type="req", req_id="q", origin="server")
     assert hears_message(cell, reply_expected=True, **headers) == [Bye()]
     (answer,) = said(cell)
     assert (answer.headers["cn__msg_type"], answer.headers["cn__return_code"]) == ("reply", "ok")
@@ -322,7 +322,7 @@ def test_our_farewell(cell: Cell) -> None:
 
 
 def test_unknown_request_is_declined(cell: Cell) -> None:
-    asked = {"channel": "cellnet.channel", "topic": "peers", "msg_type": "req", "req_id": "q", "origin": "site-1"}
+    asked = dict[str, Any](channel="cellnet.channel", topic="peers", msg_type="req", req_id="q", origin="site-1")
     assert hears_message(cell, reply_expected=True, **asked) == []
     (answer,) = said(cell)
     expected = {

@@ -255,7 +255,7 @@ def test_interrupt_leaves_at_once(kit: Path, monkeypatch: pytest.MonkeyPatch) ->
                 assert came.wait(10)
                 raise KeyboardInterrupt
 
-            future.result = interrupted
+            monkeypatch.setattr(future, "result", interrupted)
         return future
 
     with plain(note) as port:

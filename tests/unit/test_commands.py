@@ -117,7 +117,8 @@ def test_invalid_list_arguments_refused_like_nvflare(arguments: dict[str, Any]) 
 )
 def test_old_argument_names_match_nvflare(arguments: dict[str, Any]) -> None:
     new = {name: arguments.pop(name, None) for name in ("limit", "id_prefix", "name_prefix")}
-    line = commands.list_jobs(**commands.resolve_aliases(*new.values(), arguments)).line
+    renamed = commands.resolve_aliases(new["limit"], new["id_prefix"], new["name_prefix"], arguments)
+    line = commands.list_jobs(**renamed).line
     assert line == their_line("list_jobs", **new, **arguments)
 
 
@@ -128,7 +129,7 @@ def test_name_that_is_none_is_refused() -> None:
         their_line("list_jobs", oldest=1)
 
 
-ABOUT_A_JOB = {
+ABOUT_A_JOB: dict[str, Callable[[str], commands.Command[Any]]] = {
     "get_job_meta": commands.get_job_meta,
     "clone_job": commands.clone_job,
     "abort_job": commands.abort_job,

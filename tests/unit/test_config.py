@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import traitlets
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from shells import ipython
 from traitlets.config import Config
 
 from flare_widgets.config import ENV_PREFIX, FlareWidgets, settings_table
@@ -92,13 +94,9 @@ def test_table_for_documentation_has_every_setting() -> None:
 
 
 @pytest.fixture
-def shell() -> Any:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=Config({"FlareWidgets": {"study": "lung"}}))
-    yield shell
-    if "flare_widgets" in shell.extension_manager.loaded:
-        shell.extension_manager.unload_extension("flare_widgets")
-    InteractiveShell.clear_instance()
+def shell() -> Iterator[InteractiveShell]:
+    with ipython(load=False, config=Config({"FlareWidgets": {"study": "lung"}})) as shell:
+        yield shell
 
 
 def run(shell: InteractiveShell, cell: str) -> tuple[Any, str]:

@@ -30,7 +30,7 @@ def test_job_status_round_and_end_printed(monkeypatch: pytest.MonkeyPatch, capsy
     told.end_line()  # the cell that began to watch has ended
     told("view", sent(running(rounds=running().rounds[:1])))
     told("view", sent(running()))
-    told("view", {"view_model": sent(running(facts_at=running().facts_at + 1))["view_model"]})
+    told("view", {"view_model": sent(running(facts_at=(running().facts_at or 0) + 1))["view_model"]})
     told("view", sent(ended()))
     told("view", sent(ended()))  # the last facts about it
     told.end_line()

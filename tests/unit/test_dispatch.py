@@ -16,7 +16,11 @@ PATIENCE = 20
 
 def test_slow_lane_delays_no_other() -> None:
     dispatcher, release, quick = CallbackPool(), threading.Event(), threading.Event()
-    slow = SerialExecutor(dispatcher, lambda: release.wait(PATIENCE) and None)
+
+    def wait() -> None:
+        release.wait(PATIENCE)
+
+    slow = SerialExecutor(dispatcher, wait)
     slow.request()
     SerialExecutor(dispatcher, quick.set).request()
     assert quick.wait(PATIENCE)
@@ -115,10 +119,13 @@ def test_signal_unsubscribe_ends_one_subscription() -> None:
 def test_signal_listener_runs_in_own_context() -> None:
     cell: contextvars.ContextVar[str] = contextvars.ContextVar("cell", default="none")
     signal, heard = Signal[str](), list[str]()
+
+    def run_cell(name: str) -> None:
+        cell.set(name)
+        signal.subscribe(lambda _: heard.append(cell.get()))
+
     for name in ("cell 1", "cell 2"):
-        contextvars.copy_context().run(
-            lambda name=name: (cell.set(name), signal.subscribe(lambda _: heard.append(cell.get())))
-        )
+        contextvars.copy_context().run(run_cell, name)
     signal.publish("news")
     assert heard == ["cell 1", "cell 2"]
 
@@ -127,7 +134,12 @@ def test_watch_pauses_resumes_and_ends_once() -> None:
     refreshed, heard = list[int](), list[WatchState]()
     watch = BaseWatch("snapshot", CallbackPool(), lambda: None, lambda: refreshed.append(1))
     ended = threading.Event()
-    watch.subscribe(lambda _: (heard.append(watch.state), ended.set()))
+
+    def hear(_: str) -> None:
+        heard.append(watch.state)
+        ended.set()
+
+    watch.subscribe(hear)
     watch.resume()
     assert refreshed == []  # it was not paused
     watch.pause()

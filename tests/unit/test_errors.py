@@ -44,7 +44,7 @@ def make(kind: type[FlareError]) -> FlareError:
 
 def drawn_parents() -> dict[str, str]:
     """The parent of each exception in the picture at the top of the module."""
-    parents, path = {}, [""]
+    parents, path = dict[str, str](), [""]
     for line in (errors.__doc__ or "").splitlines():
         match = re.match(r"    ((?:[│ ] {3})*)(?:[├└]── )?((?:[A-Z]\w+, )*[A-Z]\w+)(?:  |$)", line)
         if match is None:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import Fake
 
 from flare_widgets.errors import AuthorizationError, InternalError, NoConnection, SessionClosed
 from flare_widgets.monitoring import collect_evidence, diagnose
@@ -26,7 +27,7 @@ ENDED = {
 }
 
 
-class Scripted:
+class Scripted(Fake):
     """A session whose answers are made up.
 
     Parameters
@@ -61,7 +62,7 @@ class Scripted:
 
 def gathered(answer: Callable[[str], Any], meta: dict[str, Any] = ENDED) -> tuple[Any, Scripted]:
     session = Scripted(answer)
-    return collect_evidence(session, meta), session  # type: ignore[arg-type]
+    return collect_evidence(session, meta), session
 
 
 def refusing(error: Exception) -> Callable[[str], Any]:

@@ -152,7 +152,7 @@ def test_suspending_blocking_body_errors_and_closes() -> None:
 
 def test_attribute_cannot_be_set() -> None:
     with pytest.raises(AttributeError, match="'size' is read-only: the server determines it"):
-        Now().size = 3  # type: ignore[misc]
+        Now().size = 3
 
 
 def test_exception_comes_through_as_it_is() -> None:

@@ -84,6 +84,7 @@ def test_lost_site() -> None:
     for case in ("site-hung", "site-lost"):
         failure = explained(case)
         assert (failure.kind, failure.site) == ("site-lost", "site-2")
+        assert failure.round is not None
         assert failure.sentence == (
             f"The server lost site-2 in round {failure.round + 1}: 1 of the 2 sites that the job needs was left"
         )
@@ -99,6 +100,7 @@ def test_lost_site() -> None:
 def test_site_that_forgot_job() -> None:
     failure = explained("site-restarted")
     assert (failure.kind, failure.site) == ("site-lost", "site-1")
+    assert failure.round is not None
     assert failure.sentence == (
         f"site-1 no longer runs the job (probably restarted in round {failure.round + 1}), and FLARE does not notice: "
         "the job may wait forever"

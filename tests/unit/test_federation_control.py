@@ -79,8 +79,7 @@ def test_start_and_close(start: Sites, federation: str) -> None:
     control.close()
     assert time.monotonic() - began < 3
     assert marked(federation) == set()
-    assert not control.running
-    assert control.exit_code == 0
+    assert (control.running, control.exit_code) == (False, 0)
     control.close()
 
 

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flare_widgets.errors import ProtocolError
-from flare_widgets.wire.frames import MAX_HEADER_BYTES, PREFIX_SIZE, Frame, FrameType, decode, encode, unpack
+from flare_widgets.wire.frames import MAX_HEADER_BYTES, PREFIX_SIZE, Frame, FrameType, decode, encode
+from flare_widgets.wire.safe_msgpack import unpack
 
 HEADERS = st.dictionaries(
     st.text(max_size=10),

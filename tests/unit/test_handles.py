@@ -143,7 +143,7 @@ def test_handles_on_same_job_are_equal(session: Session, kit: Path) -> None:
     with pytest.raises(AttributeError):
         handle(session).id = "other"  # type: ignore[misc]
     with pytest.raises(AttributeError):
-        handle(session).status = "other"  # type: ignore[assignment]
+        handle(session).status = "other"
 
 
 def test_last_known_state_shown_with_age(
@@ -327,7 +327,7 @@ def test_async_session_accepts_coroutine_callbacks(session: Session) -> None:
     async def later(owner: Any, job_id: str, meta: dict[str, Any], word: str) -> bool:
         await asyncio.sleep(0)
         seen.append((type(owner), job_id, meta["status"], word))
-        return meta["status"] != "RUNNING"
+        return bool(meta["status"] != "RUNNING")
 
     def now(*arguments: Any) -> bool:
         seen.append(threading.current_thread() is threading.main_thread())
@@ -363,10 +363,10 @@ def test_async_session_opens_by_both_ways(kit: Path, server: FlareServer) -> Non
             assert "meta" not in server.commanded[-1]
         assert session.closed
         session = await connect_async(kit, timeout=5)
-        assert not session.closed
+        closed = [session.closed]
         await session.close()
         await session.close()
-        assert session.closed
+        assert [*closed, session.closed] == [False, True]
         with pytest.raises(ValueError, match="unsupported characters"):
             await connect_async(kit, study="A B")
         with pytest.raises(ValueError, match="timeout must be"):

@@ -52,7 +52,7 @@ def session() -> ScriptedSession:
 
 @pytest.fixture
 def monitor(session: ScriptedSession) -> Iterator[Monitor]:
-    monitor = Monitor(session, 0.01)  # type: ignore[arg-type]
+    monitor = Monitor(session, 0.01)
     yield monitor
     monitor.close()
 

@@ -153,6 +153,7 @@ def test_what_will_be_sent(tmp_path: Path) -> None:
     ]
     assert job.count == 4
     assert job.size == sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    assert job.largest is not None
     assert (job.largest.name, job.largest.size) == ("app/custom/train.py", 1000)
     assert (job.name, job.min_clients, job.apps[0].custom) == ("hello", 1, True)
     assert json.loads(json.dumps(job.to_json()))["apps"][0]["sites"] == ["@ALL"]

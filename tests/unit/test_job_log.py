@@ -59,7 +59,7 @@ class Folder:
             return f"{verb}: cannot {'open' if verb == 'tail' else 'access'} '{words[-1]}': No such file or directory\n"
         if verb == "ls":
             return f"-rw-r--r-- 1 ada ada {len(self.file)} Nov 23 19:00 {words[-1]}\n"
-        offset = int(re.fullmatch(r"-c\+(\d+)", words[0])[1])
+        offset = int(words[0].removeprefix("-c+"))
         return self.file[offset - 1 :].decode("utf-8", "replace")
 
 
@@ -75,7 +75,7 @@ def test_increments_only(folder):
     assert folder.look() == 1
     assert [line[-6:] for line in folder.log.lines] == [f"step {n}" for n in range(10)]
     assert folder.log.state is LogState.LIVE
-    offset = int(re.search(r"-c\+(\d+)", folder.asked[-1])[1])
+    (offset,) = map(int, re.findall(r"-c\+(\d+)", folder.asked[-1]))
     assert offset > 5 * len(record(1)), "all of it was asked for again"
     assert folder.look() == 1
     assert len(folder.log.lines) == 10
@@ -169,12 +169,10 @@ def test_invalid_bytes_do_not_repeat_log(folder):
 class TestNoLog:
     def test_not_yet(self, folder):
         folder.look()
-        assert folder.log.state is LogState.WAITING
-        assert folder.log.words == "site-1 has no log of this job yet"
+        assert (folder.log.state, folder.log.words) == (LogState.WAITING, "site-1 has no log of this job yet")
         folder.write(record(1))
         folder.look()
-        assert folder.log.state is LogState.LIVE
-        assert folder.log.words == ""
+        assert (folder.log.state, folder.log.words) == (LogState.LIVE, "")
         server = Folder("server")
         server.look()
         assert server.log.words == "no log yet: the server starts it when the job runs"
@@ -255,8 +253,7 @@ class TestTheEnd:
         log = JobLog(JOB, "server")
         log.handle_answer("ls: cannot access 'log.txt': No such file or directory\n", None, True)
         log.handle_answer(None, NoConnection("away"), True)
-        assert log.state is LogState.WAITING
-        assert log.has_error
+        assert (log.state, log.has_error) == (LogState.WAITING, True)
         log.handle_answer(None, InternalError("no workspace"), True)
         assert log.state is LogState.NONE
         assert log.words == "the server no longer has this log: no workspace"

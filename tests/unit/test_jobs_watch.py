@@ -6,6 +6,7 @@ import concurrent.futures
 import threading
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from scripted_session import ScriptedSession
@@ -16,6 +17,7 @@ from flare_widgets.monitoring import Monitor, WatchState
 from flare_widgets.monitoring.callbacks import CallbackPool
 from flare_widgets.monitoring.job_list import watch as watching
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob, read_list
+from flare_widgets.monitoring.polling import intervals
 
 NOW = 1_795_000_000.0
 
@@ -98,8 +100,8 @@ class Watcher:
 
 @pytest.fixture
 def watcher(monkeypatch):
-    monkeypatch.setattr(watching.intervals, "_LIST_INTERVAL_S", 0.05)
-    monkeypatch.setattr(watching.intervals, "_IDLE_LIST_INTERVAL_S", 0.05)
+    monkeypatch.setattr(intervals, "_LIST_INTERVAL_S", 0.05)
+    monkeypatch.setattr(intervals, "_IDLE_LIST_INTERVAL_S", 0.05)
     watcher = Watcher("a", "b")
     yield watcher
     watcher.monitor.close()
@@ -190,7 +192,7 @@ def test_silent_server_reported_and_polled_again():
     watcher = Watcher("a")
     try:
         watcher.wait_for(lambda s: s.facts_at)
-        never = concurrent.futures.Future()
+        never: concurrent.futures.Future[Any] = concurrent.futures.Future()
         watcher.session.answers["list_jobs"] = lambda _: never
         watcher.watch.refresh()
         watcher.session.silence = 4.2

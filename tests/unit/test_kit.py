@@ -344,6 +344,7 @@ def test_signatures_verify_both_ways_with_nvflare(kit: Path) -> None:
 def test_key_and_certificate_are_not_shown(kit: Path) -> None:
     loaded = StartupKit.load(kit)
     shown = repr(loaded) + str(loaded)
+    assert loaded._key is not None
     for secret in (loaded.key_file.read_text(), loaded.certificate.decode(), str(loaded._key.private_numbers().d)):
         for line in secret.splitlines():
             assert line not in shown

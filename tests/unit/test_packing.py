@@ -221,16 +221,18 @@ def appended(file: Path) -> None:
         f.write(b"more")
 
 
+def replaced_by_link(file: Path) -> None:
+    (file.parent / "run.sh").unlink()
+    (file.parent / "run.sh").symlink_to(file)
+
+
 CHANGES: dict[str, Callable[[Path], Any]] = {
     "grew": appended,
     "shrank": lambda file: os.truncate(file, 3 << 20),
     "was rewritten": lambda file: file.write_bytes(bytes(5 << 20)),
     "a later file vanished": lambda file: (file.parent / "run.sh").unlink(),
     "a later folder vanished": lambda file: shutil.rmtree(file.parent / "config"),
-    "a later file became a link": lambda file: (
-        (file.parent / "run.sh").unlink(),
-        (file.parent / "run.sh").symlink_to(file),
-    ),
+    "a later file became a link": replaced_by_link,
 }
 
 

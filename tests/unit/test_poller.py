@@ -189,18 +189,18 @@ def test_poller_cancel_allows_another_request() -> None:
 
 def test_pending_poll_without_commands_ends_at_once() -> None:
     def poll():
+        yield from ()
         return "nothing to ask"
-        yield
 
     woken = []
-    pending: PendingPoll[str] = PendingPoll(ScriptedSession(), poll(), lambda: woken.append(1))  # type: ignore[arg-type]
+    pending: PendingPoll[str] = PendingPoll(ScriptedSession(), poll(), lambda: woken.append(1))
     pending.start()
     assert pending.advance() == (True, "nothing to ask")
     assert woken == [1]
 
 
 def share_list(session: ScriptedSession, *jobs: WatchedJob) -> BatchStatusPoll:
-    batch = BatchStatusPoll(session, lambda: None)  # type: ignore[arg-type]
+    batch = BatchStatusPoll(session, lambda: None)
     batch.stored_count = len(jobs)
     batch.begin_if_cheaper(jobs, jobs)
     assert session.sent == ["list_jobs"]
@@ -260,6 +260,6 @@ def test_retry_message_has_reason_and_count(error: Exception, message: str) -> N
 
 def test_disconnect_reason_while_reconnecting_has_no_count() -> None:
     session = ScriptedSession()
-    assert disconnect_reason(session) == ""  # type: ignore[arg-type]
+    assert disconnect_reason(session) == ""
     session.state = SessionState.RECONNECTING
-    assert disconnect_reason(session) == "no connection to server:8002, trying again"  # type: ignore[arg-type]
+    assert disconnect_reason(session) == "no connection to server:8002, trying again"

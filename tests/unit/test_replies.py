@@ -69,7 +69,7 @@ ITEMS = st.lists(
     ),
     max_size=3,
 )
-META = st.just({}) | st.fixed_dictionaries(
+META: st.SearchStrategy[dict[str, str]] = st.just({}) | st.fixed_dictionaries(
     {},
     optional={
         "status": st.sampled_from([*STATUSES, "something else"]),

@@ -68,7 +68,7 @@ class TestLife:
         assert all(CLOSED in TRANSITIONS[state] for state in SessionState if state is not CLOSED)
 
     def test_repeated_state_is_notified_once(self) -> None:
-        life, told = StateMachine(), []
+        life, told = StateMachine(), list[SessionStatus]()
         life.subscribe(told.append)
         life.transition_to(READY)
         assert not life.transition_to(READY)
@@ -85,12 +85,15 @@ class TestLife:
         ]
 
     def test_slow_or_broken_listener_hurts_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
-        life, told, go_on = StateMachine(), [], threading.Event()
+        life, told, go_on = StateMachine(), list[SessionStatus](), threading.Event()
 
         def breaks(status: SessionStatus) -> None:
             raise ValueError("mine")
 
-        life.subscribe(lambda status: go_on.wait(10))
+        def hangs(status: SessionStatus) -> None:
+            go_on.wait(10)
+
+        life.subscribe(hangs)
         life.subscribe(breaks)
         life.subscribe(told.append)
         for n in range(100):
@@ -103,7 +106,7 @@ class TestLife:
         wait_until(lambda: not notifiers())
 
     def test_unsubscribed_listener_leaves_no_thread(self) -> None:
-        life, told = StateMachine(), []
+        life, told = StateMachine(), list[SessionStatus]()
         unsubscribe = life.subscribe(told.append)
         wait_until(lambda: told)
         unsubscribe()
@@ -113,7 +116,7 @@ class TestLife:
         assert [s.state for s in told] == [CONNECTING]
 
     def test_late_subscriber_gets_only_closed_state(self) -> None:
-        life, told = StateMachine(), []
+        life, told = StateMachine(), list[SessionStatus]()
         life.transition_to(CLOSED)
         life.subscribe(told.append)
         wait_until(lambda: told and not notifiers())
@@ -270,6 +273,7 @@ def test_cancelled_send_leaves_other_requests_intact(kit: Path, server: FlareSer
         return await second
 
     with connect(kit, timeout=5) as session:
+        assert session._connection._connection is not None
         assert loop.run(give_up(session._connection._connection)).texts("string") == ["here"]
 
 

@@ -20,7 +20,7 @@ from flare_widgets.monitoring.polling.polls import Answer, ServerClock, ServerLo
 NOW = 1_795_000_000.0
 
 
-def run(poll: Any, session: ScriptedSession) -> list[Any]:
+def run(poll: Any, session: ScriptedSession) -> Any:
     """Run a poll to its end."""
     answers: list[Answer] | None = None
     while True:
@@ -214,7 +214,8 @@ def test_connection_that_breaks_loses_nothing(session: ScriptedSession, files: F
 
 def test_denied_file_access_reads_full_log(session: ScriptedSession, files: Files) -> None:
     session.answers.update(dict.fromkeys(("tail", "cat", "ls"), refuse))
-    text, wide = [""], {"fl_ctx": "[" + "x" * 300 + "]"}
+    text = [""]
+    wide: dict[str, Any] = {"fl_ctx": "[" + "x" * 300 + "]"}
     session.answers["get_job_log"] = lambda _: {"logs": {"server": text[0]}}
     source = ServerLogTail("job")
     text[0] = record("Zürich", **wide) + record("Round 0 started.", **wide) + record("Round 1 started.")[:20]

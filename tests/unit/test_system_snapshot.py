@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -178,8 +179,12 @@ class Words(HTMLParser):
 def test_hostile_snapshot_text_is_escaped() -> None:
     job = SiteJob(EVIL, EVIL, EVIL)
     site = Site(EVIL, last_seen=T, since=T, jobs=(job,), version=EVIL, resources=EVIL)
-    snapshot = SystemSnapshot(
-        *([EVIL] * 5), started_at=T, jobs=(job,), sites=(site,), facts_at=T, trouble=EVIL, version=EVIL, resources=EVIL
+    snapshot = replace(
+        SystemSnapshot(EVIL, EVIL, EVIL, EVIL, EVIL, trouble=EVIL, version=EVIL, resources=EVIL),
+        started_at=T,
+        jobs=(job,),
+        sites=(site,),
+        facts_at=T,
     )
     text = describe_system(snapshot, T)
     page = system_html(snapshot, T, outcomes=[EVIL])

@@ -53,7 +53,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Scripted:
 
 @pytest.fixture
 def watch(session: Scripted) -> Iterator[SystemWatch]:
-    monitor = Monitor(session)  # type: ignore[arg-type]
+    monitor = Monitor(session)
     yield monitor.watch_system()
     monitor.close()
 
@@ -162,7 +162,7 @@ def test_silent_server_is_trouble_between_polls(
 def test_reconnecting_session_is_reported_at_once(session: Scripted, watch: SystemWatch) -> None:
     watch.resume()
     until(watch, lambda s: s.facts_at is not None)
-    session.status = SimpleNamespace(reason="the connection was reset")  # type: ignore[attr-defined]
+    session.status = SimpleNamespace(reason="the connection was reset")
     session.state = SessionState.RECONNECTING
     until(watch, lambda s: s.trouble)
     session.state = SessionState.READY

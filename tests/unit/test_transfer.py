@@ -15,6 +15,7 @@ from typing import Any
 
 import kits
 import pytest
+from fakes import Fake
 
 from flare_widgets.api.transfer import download, upload
 from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
@@ -27,7 +28,7 @@ from flare_widgets.wire.transfers import RemoteFile
 OK = {fobs.HEADERS: {"__rc__": "OK"}}
 
 
-class FakeLink:
+class FakeLink(Fake):
     """A link to a server that is a function.
 
     Attributes

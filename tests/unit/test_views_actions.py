@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ class Desk:
     """Actions, and what was told of them."""
 
     def __init__(self, *offers):
-        self.told = []
+        self.told: list[dict[str, Any]] = []
         self.actions = Actions(offers, lambda: self.told.append(self.one()))
 
     def one(self, name=None):
@@ -109,7 +110,7 @@ class TestStart:
         assert desk.one()["message"] == "go failed: the session is closed"
 
     def test_second_click_is_ignored_but_acknowledged(self):
-        futures = []
+        futures: list[concurrent.futures.Future[str]] = []
 
         def start(_):
             futures.append(concurrent.futures.Future())
@@ -202,7 +203,12 @@ class TestWork:
 
     def test_arguments_reach_it(self):
         seen = []
-        desk = Desk(Action("go", "Go", run=lambda doing: seen.append(doing.arguments["site"]) or "ok"))
+
+        def run(doing):
+            seen.append(doing.arguments["site"])
+            return "ok"
+
+        desk = Desk(Action("go", "Go", run=run))
         desk.act(arguments={"site": "site-1"})
         desk.until("done")
         assert seen == ["site-1"]
@@ -210,7 +216,7 @@ class TestWork:
 
 class TestRefused:
     def test_disabled_action_click_is_refused(self):
-        done = []
+        done: Any = []
         desk = Desk(Action("go", "Go", start=done.append, disabled_reason=lambda: "the job has ended"))
         desk.act()
         assert not done
@@ -220,7 +226,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("typed", [None, "", "site-2", ["site-1"]])
     def test_word_must_be_typed(self, typed):
-        done = []
+        done: Any = []
         desk = Desk(Action("go", "Go", start=done.append, required_text="site-1"))
         desk.act(typed=typed)
         assert not done
@@ -242,13 +248,18 @@ class TestRefused:
         ],
     )
     def test_other_messages_are_not_for_it(self, nonsense):
-        desk = Desk(Action("go", "Go", start=pytest.fail))
+        desk = Desk(Action("go", "Go", start=lambda _: pytest.fail("it was started")))
         assert not desk.actions.handle_message(nonsense)
         assert desk.told == []
 
     def test_arguments_that_are_none(self):
         seen = []
-        desk = Desk(Action("go", "Go", run=lambda doing: seen.append(dict(doing.arguments)) or ""))
+
+        def run(doing):
+            seen.append(dict(doing.arguments))
+            return ""
+
+        desk = Desk(Action("go", "Go", run=run))
         desk.act(arguments="rm -rf")
         desk.until("done")
         assert seen == [{}]

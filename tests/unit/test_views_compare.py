@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import comm
 import pytest
+from fakes import Fake
 from recording import Elements, RecordingComm
+from waiting import wait_until
 
 from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.compare import view as comparing
 from flare_widgets.views.compare.view import CompareView, compare, comparison_html, comparison_text
-from flare_widgets.views.compare.view_model import compare_snapshots, comparison_rows
+from flare_widgets.views.compare.view_model import MAX_JOBS, compare_snapshots, comparison_rows
 from flare_widgets.views.core.output_handles import OutputHandles
 
 NOW = 1000.0
@@ -171,10 +172,10 @@ def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
         assert time.monotonic() < end
         time.sleep(0.01)
     assert replaced == []
-    assert not view.has_ended
+    ended = [view.has_ended]
     watches[1].learn(job("b"))
     assert len(replaced) == 1
-    assert view.has_ended
+    assert [*ended, view.has_ended] == [False, True]
     assert "<svg" in replaced[0]["text/html"]
     assert [watch.listeners for watch in watches] == [[], []]
 
@@ -186,10 +187,7 @@ def test_kept_view_stays_after_jobs_end(recorded, monkeypatch):
     view = CompareView(watches, stay_live=True)
     assert not view.has_ended
     watches[1].learn(job("b"))
-    end = time.monotonic() + 5
-    while not view.has_ended:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: view.has_ended, 5)
     assert replaced == []
     view.make_static()
     assert len(replaced) == 1
@@ -204,7 +202,7 @@ def test_invalid_job_count_is_refused(count):
 def test_jobs_are_watched_once_each(recorded):
     watched = []
 
-    class FakeMonitor:
+    class FakeMonitor(Fake):
         def watch(self, job_id):
             watched.append(job_id)
             return FakeWatch(running(job_id))
@@ -214,4 +212,4 @@ def test_jobs_are_watched_once_each(recorded):
     with pytest.raises(ValueError, match="different jobs"):
         compare(FakeMonitor(), ["a", "a"])
     assert watched == ["a", "b"]
-    assert comparing.MAX_JOBS == 8
+    assert MAX_JOBS == 8

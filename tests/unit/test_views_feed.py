@@ -45,6 +45,7 @@ class Browser:
                 self.table = {key: row for part in self.parts for key, row in part["set"]}
                 self.seq, self.parts = message["seq"], []
         elif self.table is not None:
+            assert self.seq is not None
             assert message["seq"] == self.seq + 1
             for key in message["removed"]:
                 self.table.pop(key, None)

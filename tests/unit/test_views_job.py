@@ -210,7 +210,12 @@ def test_concurrent_freeze_runs_once_and_waits(monkeypatch):
     first.start()
     assert entered.wait(10)
     seen = []
-    second = threading.Thread(target=lambda: (view.make_static(), seen.append(len(done))))
+
+    def freeze():
+        view.make_static()
+        seen.append(len(done))
+
+    second = threading.Thread(target=freeze)
     second.start()
     go_on.set()
     first.join(10)
@@ -450,10 +455,10 @@ class TestClicksWhileACellRuns:
         kernelbase = pytest.importorskip("ipykernel.kernelbase", reason="needs ipykernel")
         import inspect
 
-        import ipykernel
+        from ipykernel._version import version_info
         from ipykernel.comm.comm import BaseComm as KernelComm
 
-        if ipykernel.version_info < (7, 4):
+        if version_info < (7, 4):
             assert not hasattr(KernelComm, "_reply_subshell_for")
             return
         assert hasattr(KernelComm, "_reply_subshell_for")

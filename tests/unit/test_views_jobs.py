@@ -6,10 +6,13 @@ import html.parser
 import json
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import comm
 import pytest
+from fakes import Fake
 from recording import Elements, RecordingComm
 from waiting import wait_until
 
@@ -37,7 +40,7 @@ def replaced(monkeypatch):
     return data
 
 
-class FakeMonitor:
+class FakeMonitor(Fake):
     """A monitor, its session and its watch in one."""
 
     def __init__(self, *jobs, role="project_admin"):
@@ -219,9 +222,9 @@ def test_hidden_view_pauses_and_resumes_polling():
     looked = {"kind": "visible", "display": "one"}
     view._handle_custom_msg({**looked, "on": True}, [])
     view._handle_custom_msg({**looked, "on": False}, [])
-    assert monitor.paused
+    paused = [monitor.paused]
     view._handle_custom_msg({**looked, "on": True}, [])
-    assert not monitor.paused
+    assert [*paused, monitor.paused] == [True, False]
 
 
 def test_it_freezes_when_session_is_over(replaced):
@@ -262,7 +265,8 @@ def test_newest_200_stand_for_all():
 
 @pytest.mark.parametrize("field", ["job_id", "name", "study", "submitter", "status"])
 def test_hostile_jobs_are_only_text(field):
-    snapshot = JobsSnapshot((ListedJob(**{"job_id": "a", "submitted_at": 1e18, field: HOSTILE}),), NOW, HOSTILE)
+    hostile: dict[str, Any] = {field: HOSTILE}
+    snapshot = JobsSnapshot((replace(ListedJob("a", submitted_at=1e18), **hostile),), NOW, HOSTILE)
     assert "\x1b" not in jobs_table(snapshot).to_text()
     assert "\u202e" not in jobs_table(snapshot).to_text()
     page = Elements(jobs_table(snapshot).to_html())

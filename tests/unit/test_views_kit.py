@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 from flare_widgets.kit import Finding, KitReport
+from flare_widgets.kit.report import Outcome
 from flare_widgets.views.kit.view import PrettyKitReport, next_steps, template_context
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
@@ -96,7 +97,9 @@ def test_both_forms_tell_same(report: KitReport) -> None:
         ),
     ],
 )
-def test_verdict_and_what_to_do_next(outcomes: dict, outcome: str, verdict: str, steps: list) -> None:
+def test_verdict_and_what_to_do_next(
+    outcomes: dict[str, Outcome], outcome: str, verdict: str, steps: list[tuple[str, str]]
+) -> None:
     report = KitReport("my kit", tuple(Finding(name, each, "so") for name, each in outcomes.items()))
     drawn = template_context(report)
     assert (drawn["outcome"], drawn["verdict"], drawn["steps"]) == (outcome, verdict, steps)

@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ class Server:
 
     def start(self, command):
         self.asked.append(command.line)
-        future = concurrent.futures.Future()
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         threading.Thread(target=self._answer, args=(command.line, future)).start()
         return future
 

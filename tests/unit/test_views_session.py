@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import kits
 import pytest
+from fakes import Fake
 from recording import Elements, record
 from servers import FlareServer
 from waiting import wait_until
@@ -55,7 +56,7 @@ def states(view):
     return {session["name"]: session["state"] for session in view.sessions}
 
 
-class Scripted:
+class Scripted(Fake):
     """A session whose words are a test's."""
 
     def __init__(self, word="x", state=SessionState.READY, closed=False):

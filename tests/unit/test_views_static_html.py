@@ -200,13 +200,15 @@ def test_reads_well_without_style():
 
 
 def style(form: str) -> str:
-    return re.search(r"<style>(.*?)</style>", form, re.DOTALL)[1]
+    found = re.search(r"<style>(.*?)</style>", form, re.DOTALL)
+    assert found is not None
+    return found[1]
 
 
 def test_style_stays_in_form():
     form = job_html(JobSnapshot("x"), 0.0, BERLIN)
     (_, attrs), *_ = Page(form).elements
-    root = next(c for c in attrs["class"].split() if c.startswith("flw-static-"))
+    root = next(c for c in (attrs["class"] or "").split() if c.startswith("flw-static-"))
     css = re.sub(r"@(media|container)[^{]*", "", style(form))
     selectors = [s for group in re.findall(r"([^{}]+)\{", css) for s in group.split(",")]
     assert len(selectors) > 30

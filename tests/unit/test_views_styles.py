@@ -18,7 +18,9 @@ def test_live_sheet_is_bound_to_view(file: Path) -> None:
     css = file.read_text()
     assert css.count(".flw-live") > 20
     assert re.findall(r"\.flw-live(?![\w-])(?!:where\()", css) == []
-    assert f".flw-{file.stem}" in re.search(r":where\(([^)]*)\)", css)[1].split(",")
+    roots = re.search(r":where\(([^)]*)\)", css)
+    assert roots is not None
+    assert f".flw-{file.stem}" in roots[1].split(",")
 
 
 def test_selectors_belong_to_view() -> None:

@@ -9,6 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from fakes import Fake
 from recording import Elements, record
 from waiting import wait_until
 
@@ -19,7 +20,7 @@ from flare_widgets.views.submit.view import SubmitForm
 HOSTILE = "<script>alert(1)<b>\u202e\x1b[31m"
 
 
-class World:
+class World(Fake):
     """A session that takes jobs, as slowly as it is told.
 
     Attributes
@@ -50,7 +51,7 @@ class World:
             listener(None)
 
     def start(self, command):
-        answer = concurrent.futures.Future()
+        answer: concurrent.futures.Future[SystemInfo] = concurrent.futures.Future()
         clients = [ClientInfo(name, 1.0) for name in self.connected]
         answer.set_result(SystemInfo(ServerInfo("started", 1.0), clients, []))
         return answer
@@ -275,7 +276,7 @@ class TestWhatIsSaid:
 class TestSubmitting:
     def test_submit_sends_folder_and_opens_job(self, world, hello):
         before = sorted((str(path), path.stat().st_mtime_ns) for path in hello.rglob("*"))
-        opened = []
+        opened: list[str] = []
         form = SubmitForm(world, hello, opened.append)
         say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")

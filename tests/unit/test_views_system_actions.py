@@ -8,9 +8,11 @@ import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import comm
 import pytest
+from fakes import Fake
 from recording import Elements, RecordingComm
 from waiting import wait_until
 
@@ -25,7 +27,7 @@ from flare_widgets.views.system.view import SystemView
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
 
 
-class World:
+class World(Fake):
     """A session and its watch in one: a server with sites that does what it is told, or what a test says.
 
     Attributes
@@ -63,7 +65,7 @@ class World:
     # -- the session
 
     def start(self, command):
-        future = concurrent.futures.Future()
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self.asked.append(command.line)
         future.set_exception(self.fails) if self.fails else future.set_result({})
         return future
@@ -112,7 +114,7 @@ class Desk:
     """The actions of a world, for the server and for each site, and what was told of them."""
 
     def __init__(self, world, *names):
-        self.told = []
+        self.told: list[None] = []
         self.actions = SystemActions(world, world, lambda: self.told.append(None))
         for name in names:
             self.actions.add_actions_for(name)

@@ -24,39 +24,35 @@ from typing import Any
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent.parent
-sys.path[:0] = [str(TESTS / "unit"), str(TESTS / "integration")]
+sys.path.insert(0, str(TESTS / "support"))
 
-from common import ADMIN, wait_until  # noqa: E402
+from common import ADMIN  # noqa: E402
 from fragile import Fragile  # noqa: E402
 from jobs import RESULT_SIZE, write_job  # noqa: E402
+from network import WrappedTransport  # noqa: E402
+from waiting import wait_until  # noqa: E402
 
 from flare_widgets.api import Session, new_secure_session  # noqa: E402
 from flare_widgets.errors import FlareError, ProtocolError  # noqa: E402
-from flare_widgets.wire import connection, fobs, frames, hci, transports  # noqa: E402
+from flare_widgets.wire import fobs, frames, hci, transports  # noqa: E402
 
 SECRETS = frozenset({"__token__", "__token_signature__", "signature", "ssid"})
 
 
-class Tape:
+class Tape(WrappedTransport):
     """A transport that remembers what passes."""
 
     server: list[bytes]
     client: list[bytes]
 
-    def __init__(self, transport: transports.Transport) -> None:
-        self._transport = transport
-
     async def send(self, frame: bytes) -> None:
         Tape.client.append(frame)
-        await self._transport.send(frame)
+        await super().send(frame)
 
     async def receive(self) -> bytes:
-        frame = await self._transport.receive()
+        frame = await super().receive()
         Tape.server.append(frame)
         return frame
-
-    async def close(self) -> None:
-        await self._transport.close()
 
 
 def main() -> None:
@@ -67,7 +63,7 @@ def main() -> None:
     async def connect(kit: Any) -> Tape:
         return Tape(await real(kit))
 
-    connection.transports.connect = connect  # type: ignore[assignment]
+    transports.connect = connect
     with tempfile.TemporaryDirectory(prefix="recorded-") as name:
         folder = Path(name)
         fragile = Fragile(folder)
