@@ -120,7 +120,7 @@ def test_each_verb_lists_examples_and_options(site: Path) -> None:
             assert line in text, line
         for flag in verb.parser._option_string_actions:
             assert f"<code>{flag}" in part, (verb.name, flag)
-        assert ("refused in read-only mode" in part) == verb.is_mutating
+        assert ("Refused in read-only mode" in part) == verb.is_mutating
 
 
 def test_reference_has_docstring_sections_without_roles(site: Path) -> None:

@@ -43,8 +43,20 @@ def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
         yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
 
 
+@pytest.fixture(autouse=True)
+def earlier_threads() -> Iterator[None]:
+    """Sessions that other tests left open have threads too."""
+    _earlier_threads.update(threading.enumerate())
+    yield
+    _earlier_threads.clear()
+
+
+_earlier_threads: set[threading.Thread] = set()
+
+
 def notifiers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == NOTIFY_THREAD_NAME]
+    """Return the threads that notify listeners and were started by the test."""
+    return [t for t in threading.enumerate() if t.name == NOTIFY_THREAD_NAME and t not in _earlier_threads]
 
 
 class TestLife:
