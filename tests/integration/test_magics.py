@@ -164,7 +164,7 @@ def test_up_and_down(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytes
     try:
         assert [c.name for c in flare(shell, "status").client_info] == ["site-1"]
         assert "a server and 1 site" in "".join(str(o.data) for o in captured.outputs) + captured.stdout
-        with pytest.raises(UsageError, match="running already"):
+        with pytest.raises(UsageError, match="already running"):
             flare(shell, "up")
         assert flare(shell, "down") is federation
         assert not federation.running

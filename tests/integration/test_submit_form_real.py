@@ -35,7 +35,7 @@ def submit(form: SubmitForm) -> dict[str, Any]:
 
 def choose(form: SubmitForm, folder: Path) -> dict[str, Any]:
     """Go to a folder by its number in the list, as a click does, and return what is said of it."""
-    number = next(f["id"] for f in form._state()["place"]["folders"] if f["name"] == folder.name)
+    number = next(f["id"] for f in form._state()["listing"]["folders"] if f["name"] == folder.name)
     tell(form, "open_folder", id=number)
     return dict(wait_until(lambda: (job := form._state()["job"]).get("path") == str(folder) and job, 10))
 

@@ -20,6 +20,8 @@ _PATIENCE = 60.0
 
 #: The data that only our exceptions have.
 OUR_ATTRIBUTES = frozenset({"command", "job_id", "site", "address", "next_step"})
+#: Those of them that an exception of nvflare's has too.
+NVFLARES_ATTRIBUTES = {"SubmitTokenJobDeleted": {"job_id"}}
 
 
 def outcome(call: Callable[[], Any]) -> dict[str, Any]:
@@ -27,7 +29,8 @@ def outcome(call: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"value": plain(call())}
     except Exception as error:
-        attributes = {name: value for name, value in vars(error).items() if name not in OUR_ATTRIBUTES}
+        ours = OUR_ATTRIBUTES - NVFLARES_ATTRIBUTES.get(type(error).__name__, set())
+        attributes = {name: value for name, value in vars(error).items() if name not in ours}
         return {"error": _comparable_name(error), "attributes": plain(attributes), "message": str(error)}
 
 
