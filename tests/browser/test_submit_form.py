@@ -163,7 +163,7 @@ def test_site_that_nobody_knows_is_warning(shown, panel):
     expect(panel.problems).to_have_text(
         [
             re.compile("warning: site-9 is not connected, or not known to the server"),
-            re.compile("warning: it needs 1 sites? and 0 of its sites are connected: it will wait"),
+            re.compile("warning: requires at least 1 site, and 0 of its sites are connected: it will wait"),
         ]
     )
     expect(panel.submit).not_to_have_attribute("aria-disabled", "true")

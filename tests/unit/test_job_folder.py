@@ -194,7 +194,7 @@ def test_sites_that_are_not_there(tmp_path: Path) -> None:
     assert warnings(folder, ("site-1", "site-9")) == []
     assert warnings(folder, ("site-1", "site-2")) == [
         "site-9 is not connected, or not known to the server",
-        "requires at least 2 sites, and 1 of its sites are connected: it will wait",
+        "requires at least 2 sites, and 1 of its sites is connected: it will wait",
     ]
     everywhere = make(tmp_path, {**GOOD, "min_clients": 3, "mandatory_clients": ["site-3"]}, name="everywhere")
     assert warnings(everywhere, ("site-1", "site-2")) == [

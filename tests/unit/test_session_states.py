@@ -113,7 +113,7 @@ class TestLife:
         life.transition_to(CLOSED)
         wait_until(lambda: len(told) == 102)
         assert [s.reason for s in told[1:-1]] == [str(n) for n in range(100)]
-        assert "mine" in caplog.text
+        wait_until(lambda: "mine" in caplog.text)
         go_on.set()
         wait_until(lambda: not notifiers())
 

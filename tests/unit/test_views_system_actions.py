@@ -386,6 +386,28 @@ class TestInTheView:
     def say(self, view, kind, **more):
         view._handle_custom_msg({"kind": kind, **more}, [])
 
+    def test_listener_called_during_construction_updates_view(self):
+        """As a watch does: from its callback thread, before `subscribe` returns."""
+        world = World("site-1")
+        subscribe, failed = world.subscribe, []
+
+        def call_at_once(listener):
+            def call():
+                try:
+                    listener(world.snapshot)
+                except Exception as error:
+                    failed.append(error)
+
+            thread = threading.Thread(target=call)
+            thread.start()
+            thread.join()
+            return subscribe(listener)
+
+        world.subscribe = call_at_once
+        view = SystemView(world, world)
+        assert failed == []
+        assert "site-1" in str(view.view_model)
+
     def test_unfolded_actions_are_carried_out(self):
         world = World("site-1")
         view = SystemView(world, world)

@@ -378,7 +378,8 @@ def _check_clients(folder: JobFolder, connected_sites: Collection[str] | None) -
     if need > len(here):
         yield JobFolderProblem(
             "warning",
-            f"requires at least {need} sites, and {len(here)} of its sites are connected: it will wait",
+            f"requires at least {need} site{'s' * (need != 1)}, and {len(here)} of its sites "
+            f"{'is' if len(here) == 1 else 'are'} connected: it will wait",
         )
 
 

@@ -118,8 +118,12 @@ class JobsView(LiveView):
         self._watch = monitor.watch_jobs()
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._visibility.expect_display()
+        self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
+        # Last, since the listener is called at once, in another thread.
         self._unsubscribe = self._watch.subscribe(self._on_snapshot)
+        if self._is_static:
+            self._unsubscribe()
         self._on_snapshot(self._watch.snapshot)  # another view may have requested it
         if not self._first_list_arrived.wait(_FIRST_LIST_TIMEOUT_S):
             log.info("the jobs were not listed within %g s", _FIRST_LIST_TIMEOUT_S)

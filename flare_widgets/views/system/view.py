@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,8 +116,12 @@ class SystemView(LiveView):
             None if session is None else SystemActions(session, watch, self._on_actions_change)
         )
         self._visibility = VisibilityTracker(self._on_visibility_change)
-        self._unsubscribe = watch.subscribe(lambda _: self._request_update())
+        self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
+        # Last, since the listener is called at once, in another thread.
+        self._unsubscribe = watch.subscribe(lambda _: self._request_update())
+        if self._is_static:
+            self._unsubscribe()
         # The system may have changed between the first snapshot and the subscription.
         self._request_update()
 
