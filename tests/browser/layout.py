@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from playwright.sync_api import Locator
+from waiting import wait_until
+
+
+def wait_until_it_fits(view: Locator) -> None:
+    """Wait until nothing reaches out of a view: JupyterLab lays out a narrower page some time after it is resized."""
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: not overflowing(view), 10)
+    assert overflowing(view) == []
 
 
 def overflowing(view: Locator) -> list[str]:

@@ -10,7 +10,7 @@ from contrast import contrasts
 from ipykernel._version import version_info as ipykernel_version
 from job_panel import JobPanel
 from lab_page import NotebookPage, mime_types
-from layout import overflowing
+from layout import wait_until_it_fits
 from playwright.sync_api import expect
 
 SETUP = (
@@ -285,7 +285,7 @@ def test_fits_output_it_is_in(shown, running, width, pictures):
     shown.command("application:toggle-left-area")
     shown.page.set_viewport_size({"width": width, "height": 900})
     running.button("Abort").click()
-    assert overflowing(running.live) == []
+    wait_until_it_fits(running.live)
     if width < 500:
         assert running.live.bounding_box()["width"] < 340
     shown.screenshot(shown.cell(1), pictures and pictures / f"lab-{width}.png")

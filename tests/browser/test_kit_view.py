@@ -9,7 +9,7 @@ import pytest
 from axe import serious
 from contrast import contrasts
 from lab_page import NotebookPage, box_of, mime_types
-from layout import overflowing
+from layout import wait_until_it_fits
 from playwright.sync_api import Locator, expect
 
 HOSTILE = "<img src=x onerror=window.pwned++><script>window.pwned++</script>\u202e\x1b[2J"
@@ -76,7 +76,7 @@ def test_narrow_output_keeps_complete_table(bench: NotebookPage, pictures: Path 
     bench.command("application:toggle-left-area")
     bench.page.set_viewport_size({"width": 420, "height": 900})
     assert box_of(view)["width"] < 340
-    assert overflowing(view) == []
+    wait_until_it_fits(view)
     row = view.get_by_role("row").filter(has=bench.page.get_by_role("rowheader", name="dates"))
     name, outcome, sentence = (box_of(row.locator("th, td").nth(i)) for i in range(3))
     assert name["x"] < outcome["x"]
@@ -91,7 +91,7 @@ def test_hostile_certificates_stay_text(bench: NotebookPage) -> None:
     view = shown(bench, FINDINGS)
     expect(view.locator("img, script")).to_have_count(0)
     expect(view).to_contain_text("<img src=x onerror=window.pwned++>")
-    assert overflowing(view) == []
+    wait_until_it_fits(view)
     assert "\u202e" not in view.inner_text()
     assert bench.page.evaluate("() => window.pwned") == 0
 

@@ -198,7 +198,7 @@ def test_hostile_real_job_name_is_escaped(notebook: NotebookPage, federation: Lo
     table = JobsPanel(notebook.outputs(2))
     expect(table.row(1).locator(".flw-job-name")).to_have_text(EVIL_SHOWN)
     notebook.run_code("both.make_static(); table.make_static()")
-    for index, kind in enumerate(("job", "jobs", "compare"), 1):
+    for index, kind in enumerate(("job", "listing", "compare"), 1):
         output = notebook.outputs(index)
         expect(output.locator(f".flw-{kind}:not(.flw-live)").first).to_contain_text(EVIL_SHOWN[:30])
         expect(output.locator("img, script")).to_have_count(0)

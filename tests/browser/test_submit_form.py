@@ -10,7 +10,7 @@ from axe import serious
 from contrast import contrasts
 from job_panel import JobPanel
 from lab_page import NotebookPage
-from layout import overflowing
+from layout import wait_until_it_fits
 from playwright.sync_api import Locator, expect
 
 SETUP = (
@@ -250,9 +250,9 @@ def test_fits_output_it_is_in(shown, panel, width, pictures):
     shown.page.set_viewport_size({"width": width, "height": 900})
     panel.folder("jobs").click()
     expect(panel.folder("broken")).to_be_visible()
-    assert overflowing(panel.live) == []
+    wait_until_it_fits(panel.live)
     panel.folder("broken").click()
     expect(panel.problems).to_have_count(2)
-    assert overflowing(panel.live) == []
+    wait_until_it_fits(panel.live)
     shown.screenshot(shown.cell(1), pictures and pictures / f"submit-{width}.png")
     shown.command("application:toggle-left-area")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from contrast import contrasts
 from lab_page import NotebookPage, mime_types
-from layout import overflowing
+from layout import wait_until_it_fits
 from playwright.sync_api import Locator, expect
 
 SETUP = "from scripted_system import ScriptedSystem, show\nsystem = ScriptedSystem('hospital-a', 'hospital-b')"
@@ -282,7 +282,7 @@ def test_fits_output_it_is_in(shown, panel, width, pictures):
     shown.run_code("system.say(jobs=())")
     panel.fold("hospital-a").click()
     panel.button("hospital-a", "Restart").click()
-    assert overflowing(panel.live) == []
+    wait_until_it_fits(panel.live)
     if width < 500:
         assert panel.live.bounding_box()["width"] < 340
     shown.screenshot(shown.cell(1), pictures and pictures / f"system-{width}.png")
