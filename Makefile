@@ -10,7 +10,7 @@ SHELL := /bin/bash
 # A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo lab docs screenshots test unit lint lint-js bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
+.PHONY: demo lab docs screenshots test unit coverage lint lint-js bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
 .PRECIOUS: .matrix/%/.ready
@@ -34,8 +34,12 @@ docs: $(READY)  ## build the documentation site into out/site; a warning is an e
 screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from a real run: 4 minutes
 	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
-unit: $(READY)  ## run only the tests that need neither a federation nor a browser
+unit: $(READY)  ## run only the tests that need neither a federation nor a browser: a minute
 	$(BIN)/pytest tests/unit $(SIDE_BY_SIDE)
+
+# Apart from `test`, which it would slow down: tracing makes the unit tests take twice their time.
+coverage: $(READY)  ## print which lines and branches the unit and fuzz tests reach; under 90 % is an error
+	$(BIN)/pytest tests/unit tests/fuzz $(SIDE_BY_SIDE) -q --cov --cov-report=term
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -152,7 +152,7 @@ def main() -> None:
     about = (
         f"{os.cpu_count()} cores ({platform.system()} {platform.machine()}), load {load:.1f} before, "
         f"Python {platform.python_version()}, nvflare {version}; {options.rounds} rounds in {minutes:.1f} minutes. "
-        "Medians; in brackets the least and the most, if more than twice the least. "
+        "Each number is a median; the range is in brackets where its maximum is more than twice its minimum. "
         "Ratio: nvflare's number divided by flare-widgets'."
     )
     print(f"{table(ours, theirs, version, markdown=options.markdown)}\n\n{about}")

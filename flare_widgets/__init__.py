@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from . import hooks
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -69,11 +70,19 @@ def __getattr__(name: str) -> Any:
     # Imported on demand: reading the version should not import cryptography.
     if name not in _HOMES:
         raise AttributeError(f"module 'flare_widgets' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    return _import_from(_HOMES[name], name)
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _import_from(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(f".{module}", __name__), name)
+
+
+hooks.check_kit = lambda *args: _import_from("api.kit_check", "check_kit")(*args)
+hooks.watch_job = lambda *args: _import_from("monitoring.console", "watch_job")(*args)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -46,24 +46,22 @@ class FlareWidgets(Configurable):
         The environment or the profile has an invalid value; the message names it.
     """
 
-    kit = traitlets.Unicode(
-        "", help="the startup kit to connect with when none is named: its folder, or the name of one that is found"
-    ).tag(config=True)
+    kit = traitlets.Unicode("", help="the default startup kit: its folder, or its name in %flare kits").tag(config=True)
     kit_folders = traitlets.List(
         traitlets.Unicode(),
-        help=f"folders in which kits are looked for (in the environment, '{os.pathsep}' between them)",
+        help=f"additional folders to search for startup kits (in the environment, separated by '{os.pathsep}')",
     ).tag(config=True)
     study = traitlets.Unicode("default", help="the study to work in").tag(config=True)
     timeout = traitlets.Float(10.0, help="seconds to keep trying to connect").tag(config=True)
     poll_interval = traitlets.Float(
-        0.0, help="seconds between two looks at a watched job; 0 for as often as something may have changed"
+        0.0, help="seconds between two polls of a watched job; 0 adapts to the pace of the job"
     ).tag(config=True)
-    download_folder = traitlets.Unicode(
-        "", help="where results go when no folder is named; the startup kit's own when empty"
-    ).tag(config=True)
-    read_only = traitlets.Bool(False, help="refuse everything that would change the server or a site").tag(config=True)
-    confirm = traitlets.Bool(True, help="ask before something is destroyed").tag(config=True)
-    views = traitlets.Bool(True, help="show live views; otherwise text").tag(config=True)
+    download_folder = traitlets.Unicode("", help="the default folder for results; if empty, the startup kit's own").tag(
+        config=True
+    )
+    read_only = traitlets.Bool(False, help="refuse everything that may change the server or a site").tag(config=True)
+    confirm = traitlets.Bool(True, help="ask for confirmation before a destructive action").tag(config=True)
+    views = traitlets.Bool(True, help="show live views instead of text").tag(config=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         self._sources: dict[str, str] = {}
@@ -115,20 +113,20 @@ class FlareWidgets(Configurable):
 
         if not STUDY_NAME_PATTERN.fullmatch(proposal.value):
             raise traitlets.TraitError(
-                f"study: {proposal.value!r} is not a valid study name: use lowercase letters, digits, _ and -"
+                f"study: invalid study name {proposal.value!r}: use lowercase letters, digits, _ and -"
             )
         return str(proposal.value)
 
     @traitlets.validate("timeout")
     def _validate_timeout(self, proposal: Any) -> float:
         if not 0 < proposal.value < math.inf:
-            raise traitlets.TraitError(f"timeout: {proposal.value:g} is not a number of seconds above 0")
+            raise traitlets.TraitError(f"timeout: expected a number of seconds > 0, got {proposal.value:g}")
         return float(proposal.value)
 
     @traitlets.validate("poll_interval")
     def _validate_poll_interval(self, proposal: Any) -> float:
         if not 0 <= proposal.value < math.inf:
-            raise traitlets.TraitError(f"poll_interval: {proposal.value:g} is not a number of seconds from 0 on")
+            raise traitlets.TraitError(f"poll_interval: expected a number of seconds >= 0, got {proposal.value:g}")
         return float(proposal.value)
 
 

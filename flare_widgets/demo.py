@@ -19,11 +19,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
+from .api.job_status import JobStatus
+from .formatting.text import strip_colours
 from .monitoring.console import LiveLine
+from .views.job.view import JobReport
 
 _CELL_TIMEOUT_S = 300
-_EXPECTED_STATUS = "FINISHED:COMPLETED"
-_ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(lesson: Path, out: Path) -> int:
@@ -46,7 +47,7 @@ def run(lesson: Path, out: Path) -> int:
     folder.mkdir(parents=True)
     notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
     executed, page = folder / lesson.name, folder / f"{lesson.stem}.html"
-    _echo(f"{lesson}: a real federation on this machine, a real job")
+    _echo(f"{lesson}: a real federation on this machine, and a real job")
     started = time.monotonic()
     failure = _execute_notebook(notebook, folder)
     nbformat.write(notebook, executed)  # type: ignore[no-untyped-call]
@@ -55,12 +56,12 @@ def run(lesson: Path, out: Path) -> int:
     _echo("")
     if failure:
         _echo(failure)
-    _echo(f"final status: {status or 'unknown'}, after {time.monotonic() - started:.0f} s in all")
-    _echo(f"the executed notebook: {executed}")
-    _echo(f"the same as a page:    {page}")
+    _echo(f"final status: {status or 'unknown'}, {time.monotonic() - started:.0f} s in total")
+    _echo(f"executed notebook: {executed}")
+    _echo(f"as a web page:      {page}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
-        _echo("make lab opens the lesson in JupyterLab")
-    return 0 if status == _EXPECTED_STATUS and not failure else 1
+        _echo("To open the lesson in JupyterLab: make lab")
+    return 0 if status == JobStatus.COMPLETED and not failure else 1
 
 
 def _execute_notebook(notebook: Any, folder: Path) -> str:
@@ -97,7 +98,7 @@ def _execute_notebook(notebook: Any, folder: Path) -> str:
     try:
         client.execute(env={**os.environ, "PATH": path})
     except CellExecutionError as e:
-        return _ANSI_COLOR_PATTERN.sub("", str(e))
+        return strip_colours(str(e))
     return ""
 
 
@@ -113,14 +114,11 @@ class _JobViewPrinter:
         """Process the changed traits of a :class:`.JobView`."""
         traits = self._traits_by_view.setdefault(comm_id, {})
         traits.update(state)
-        if self._is_finished or not {"snapshot", "picture", "sentence"} <= traits.keys():
-            return  # another view of the same job, or no job view
-        job, picture = traits["snapshot"], traits["picture"]
-        progress = (picture["progress"] or {}).get("words")
-        self._line.update(
-            traits["sentence"], (job["status"], progress, bool(picture["fault"]), bool(picture["troubles"]))
-        )
-        self._has_job_ended = job["ended"]
+        report = JobReport.from_traits(traits)
+        if report is None or self._is_finished:
+            return  # no job view, or another view of the same job
+        self._line.update(report.label, report.change_key)
+        self._has_job_ended = report.has_ended
 
     def end_line(self) -> None:
         """End the current line so that others can print; the line stays as part of the output."""

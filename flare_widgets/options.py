@@ -98,37 +98,46 @@ JOB = option(
     nargs="?",
     metavar="JOB",
     completes="jobs",
-    help="the job's id, the beginning of it, or its name; the last job if left out",
+    help="the job's id, the beginning of the id, or its name (default: the last job)",
 )
-YES = option("-y", "--yes", "--force", action="store_true", help="do not ask")
-KIT = option(
-    "kit", metavar="KIT", completes="kits", help="the startup kit: its folder, or the name of one of %%flare kits"
-)
+YES = option("-y", "--yes", "--force", action="store_true", help="do not ask for confirmation")
+KIT = option("kit", metavar="KIT", completes="kits", help="the startup kit: its folder, or its name in %%flare kits")
 STUDY = option("--study", default=None, completes="studies", help="the study to work in (default: as configured)")
 TIMEOUT = option(
     "--timeout", type=parse_seconds, default=None, metavar="S", help="seconds to keep trying (default: as configured)"
 )
 LIMIT = option(
-    "-n", "--limit", "-m", "--max", type=parse_count, default=0, metavar="N", help="how many at most (default: all)"
+    "-n",
+    "--limit",
+    "-m",
+    "--max",
+    type=parse_count,
+    default=0,
+    metavar="N",
+    help="maximum number of jobs (default: all)",
 )
-NAME_PREFIX = option("--name", default=None, metavar="PREFIX", help="only jobs whose name begins so")
-FOLDER = option("folder", metavar="FOLDER", completes="folders", help="the job folder, the one with meta.json")
+NAME_PREFIX = option("--name", default=None, metavar="PREFIX", help="only jobs whose name starts with PREFIX")
+FOLDER = option("folder", metavar="FOLDER", completes="folders", help="the job folder; it contains meta.json")
 FOLDER_OR_FORM = option(
     "folder",
     nargs="?",
     metavar="FOLDER",
     completes="folders",
-    help="the job folder, the one with meta.json; a form to pick one if left out",
+    help="the job folder; it contains meta.json (default: show a form to pick one)",
 )
 TOKEN = option(
-    "--token", default=None, help="a word of yours: submitting the same job again with it gives the same job"
+    "--token", default=None, help="a token of your choice: submitting again with the same token returns the same job"
 )
-OFFLINE = option("--offline", action="store_true", help="look at the kit only, not at the server")
+OFFLINE = option("--offline", action="store_true", help="check the kit only, do not connect to the server")
 STEP_TIMEOUT = option(
     "--timeout", type=parse_seconds, default=5.0, metavar="S", help="seconds for each step (default: 5)"
 )
 WAIT_TIMEOUT = option(
-    "--timeout", type=parse_time_limit, default=0.0, metavar="S", help="seconds to wait at most (default: no limit)"
+    "--timeout",
+    type=parse_time_limit,
+    default=0.0,
+    metavar="S",
+    help="maximum number of seconds to wait (default: no limit)",
 )
 SITES = option(
     "-n",
@@ -136,16 +145,16 @@ SITES = option(
     type=parse_number_or_names,
     default=None,
     metavar="SITES",
-    help="how many sites, or their names with commas between them (default: 2)",
+    help="number of sites, or their names separated by commas (default: 2)",
 )
-SCHEME = option(
-    "--scheme", choices=("http", "tcp", "grpc"), default="http", help="how the server is reached (default: http)"
-)
+SCHEME = option("--scheme", choices=("http", "tcp", "grpc"), default="http", help="the server's scheme (default: http)")
 USERS = option(
     "--users",
     type=parse_pairs,
     default=None,
     metavar="USER=ROLE,...",
-    help="who else gets a startup kit; roles: project_admin, org_admin, lead, member",
+    help="additional users, each with a startup kit; roles: project_admin, org_admin, lead, member",
 )
-FEDERATION = option("--name", default=None, metavar="NAME", help="what to call it: several may run side by side")
+FEDERATION = option(
+    "--name", default=None, metavar="NAME", help="the federation's name; several federations can run side by side"
+)

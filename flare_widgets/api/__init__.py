@@ -37,7 +37,8 @@ from .async_session import AsyncSession
 from .callbacks import basic_cb_with_print
 from .connector import connect, connect_async, new_insecure_session, new_secure_session
 from .job import AsyncJob, Job
-from .job_table import JobList
+from .job_list import JobList
+from .job_status import JobStatus
 from .kit_check import check_kit
 from .models import APIStatus, ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
 from .session import Session
@@ -67,6 +68,7 @@ __all__ = [
     "JobNotDone",
     "JobNotFound",
     "JobNotRunning",
+    "JobStatus",
     "JobTimeout",
     "KitReport",
     "MonitorReturnCode",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .job_status import JobStatus
+
 if TYPE_CHECKING:
     from .session import Session
 
@@ -38,7 +40,7 @@ def basic_cb_with_print(
     >>> session.monitor_job(job_id, cb=basic_cb_with_print, cb_run_counter={"count": 0})  # doctest: +SKIP
     """
     counter = cb_kwargs["cb_run_counter"]
-    if job_meta["status"] != "RUNNING":
+    if job_meta["status"] != JobStatus.RUNNING:
         print(f"\n{job_meta}")  # noqa: T201
     elif counter["count"] < _MAX_FULL_PRINTS:
         print(job_meta)  # noqa: T201

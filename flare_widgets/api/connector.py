@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..errors import InvalidArgumentError
 from ..wire import loop
 from .async_session import AsyncSession
 from .session import Session
@@ -46,7 +47,7 @@ def new_secure_session(
     Raises
     ------
     ConfigError, InvalidCertChain
-        The startup kit cannot be used, or asks for a connection without TLS; nothing was sent.
+        The startup kit cannot be used, or requests a connection without TLS; nothing was sent.
     NoConnection
         Nothing answers at the server's address.
     ServerIdentityError
@@ -55,7 +56,7 @@ def new_secure_session(
         The server rejects this client or this user.
     """
     if auto_login_max_tries is not None and not 0 <= auto_login_max_tries <= _MAX_LOGIN_TRIES:
-        raise ValueError(f"auto_login_max_tries is out of range: [0, {_MAX_LOGIN_TRIES}]")
+        raise InvalidArgumentError(f"auto_login_max_tries is out of range: [0, {_MAX_LOGIN_TRIES}]")
     session = Session(username, startup_kit_location, debug=debug, study=study)
     return _connect_or_close(session, timeout, command_timeout)
 

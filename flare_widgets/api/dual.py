@@ -34,7 +34,7 @@ class dual_method(Generic[S, P, T]):  # noqa: N801 - a decorator, as classmethod
     """Declare a synchronous and an asynchronous method by one coroutine function.
 
     Looked up on a class with neither mixin, it is that coroutine function. So one declaration can call another one,
-    ``await JobMethods.get_job_meta(session, job_id)``, for either kind of session.
+    ``await LogMethods.get_job_logs(session, job_id)``, for either kind of session.
     """
 
     def __init__(self, function: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> None:
@@ -90,7 +90,7 @@ class dual_property(Generic[S, T]):  # noqa: N801 - a decorator, as property is 
         return run_to_completion(coroutine) if isinstance(instance, SyncMixin) else coroutine
 
     def __set__(self, instance: Any, value: Any) -> NoReturn:
-        raise AttributeError(f"{self._name!r} is what the server says: it cannot be set")
+        raise AttributeError(f"{self._name!r} is read-only: the server determines it")
 
 
 def run_to_completion(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -7,16 +7,19 @@ import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
-from . import commands, job_table
+from .. import hooks
+from ..formatting import jobs as formatting
+from . import commands
 from .commands import LOG_FILE
 from .dual import AsyncMixin, SyncMixin, dual_method, dual_property
-from .models import TargetType, is_terminal
-from .session_methods import JobHandleMethods, JobMethods, LogMethods, MonitorMethods
-from .session_methods.monitor import check_poll_interval, read_status
+from .job_status import has_ended
+from .models import TargetType
+from .session_methods import LogMethods, SessionMethods
+from .session_methods.jobs import download_result
+from .session_methods.wait import check_poll_interval, read_status
 from .transfer.upload import ProgressCallback
 
 if TYPE_CHECKING:
-    from ..monitoring.job.snapshot import JobSnapshot
     from .async_session import AsyncSession
     from .session import Session
 
@@ -55,7 +58,7 @@ class JobHandle(abc.ABC, Generic[J]):
 
     __slots__ = ("__weakref__", "_id", "_last_seen", "_session")
 
-    def __init__(self, session: JobHandleMethods[J], job_id: str, listed_meta: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, session: SessionMethods[J], job_id: str, listed_meta: Mapping[str, Any] | None = None) -> None:
         self._session = session
         self._id = job_id
         self._last_seen = _LastSeen(job_id)
@@ -118,12 +121,12 @@ class JobHandle(abc.ABC, Generic[J]):
     @dual_method
     async def abort(self) -> str:
         """Abort the job, and return the server's message; see :meth:`.Session.abort_job`."""
-        return await JobMethods.abort_job(self._session, self._id)
+        return await self._session._run_command(commands.abort_job(self._id))
 
     @dual_method
     async def clone(self) -> J:
         """Submit the content of the job again and return a handle on the new job."""
-        return self._session._create_job_handle(await JobMethods.clone_job(self._session, self._id))
+        return self._session._create_job_handle(await self._session._run_command(commands.clone_job(self._id)))
 
     @dual_method
     async def delete(self) -> dict[str, Any]:
@@ -134,7 +137,7 @@ class JobHandle(abc.ABC, Generic[J]):
         JobNotDone
             The job is running.
         """
-        return await JobMethods.delete_job(self._session, self._id)
+        return await self._session._run_command(commands.delete_job(self._id))
 
     @dual_method
     async def download(self, destination: str | None = None, *, progress: ProgressCallback | None = None) -> str:
@@ -152,12 +155,13 @@ class JobHandle(abc.ABC, Generic[J]):
         JobNotDone
             The job is running.
         """
-        return await JobMethods.download_job_result(self._session, self._id, destination, progress=progress)
+        session = self._session
+        return await session._run_blocking(download_result, session._sender, self._id, destination, progress=progress)
 
     @dual_method
     async def components(self) -> list[str]:
         """Return the names of what sites sent in addition to the results; see :meth:`.Session.list_job_components`."""
-        return await JobMethods.list_job_components(self._session, self._id)
+        return await self._session._run_command(commands.list_job_components(self._id))
 
     @dual_method
     async def logs(
@@ -209,7 +213,7 @@ class JobHandle(abc.ABC, Generic[J]):
         JobNotRunning, JobNotFound
             The job's processes are not up yet, or gone.
         """
-        return await MonitorMethods.show_stats(self._session, self._id, target_type, targets)
+        return await self._session._run_command(commands.show_stats(self._id, target_type, targets))
 
     @dual_method
     async def errors(self, target_type: str = TargetType.ALL, targets: list[str] | None = None) -> dict[str, Any]:
@@ -220,7 +224,7 @@ class JobHandle(abc.ABC, Generic[J]):
         dict
             Errors by target name and component name; see :meth:`.Session.show_errors`.
         """
-        return await MonitorMethods.show_errors(self._session, self._id, target_type, targets)
+        return await self._session._run_command(commands.show_errors(self._id, target_type, targets))
 
     async def changes(self, poll_interval: float = _POLL_INTERVAL_S) -> AsyncIterator[dict[str, Any]]:
         """Yield the job's meta now, and at every change of its status, until it has ended.
@@ -240,7 +244,7 @@ class JobHandle(abc.ABC, Generic[J]):
             if status != last:
                 last = status
                 yield meta
-            if is_terminal(status):
+            if has_ended(status):
                 return
             await session._sleep(poll_interval)
 
@@ -251,10 +255,10 @@ class JobHandle(abc.ABC, Generic[J]):
         return hash(self._key())
 
     def __repr__(self) -> str:
-        return job_table.format_job_text(type(self).__name__, self._id, *self._get_last_seen())
+        return formatting.format_job_text(type(self).__name__, self._id, *self._get_last_seen())
 
     def _repr_html_(self) -> str:
-        return job_table.format_job_html(self._id, *self._get_last_seen())
+        return formatting.format_job_html(self._id, *self._get_last_seen())
 
     def _key(self) -> tuple[Any, ...]:
         return type(self), self._session.kit.address, self._id
@@ -292,7 +296,7 @@ class Job(SyncMixin, JobHandle["Job"]):
         twin._last_seen = self._last_seen
         return twin
 
-    def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> JobSnapshot:
+    def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> Any:
         """Show the job's progress in the terminal until it ends, and then its outcome.
 
         One line with round, sites, metric and time that is updated in place; without a terminal (a log file, a pipe), a
@@ -321,10 +325,7 @@ class Job(SyncMixin, JobHandle["Job"]):
         SessionClosed
             The session was closed meanwhile.
         """
-        # An upward import, on demand: users look for this beside wait, but monitoring needs the API.
-        from ..monitoring.console import watch_job
-
-        return watch_job(self._session, self._id, timeout, file)
+        return hooks.watch_job(self._session, self._id, timeout, file)
 
     def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
         return self.aio.__await__()

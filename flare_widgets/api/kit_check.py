@@ -40,7 +40,7 @@ def check_kit(
 ) -> KitReport:
     """Check everything about a startup kit, continuing after a problem.
 
-    The kit itself: folder, signature, settings, files, dates, chain, key, permissions, name, organisation, role.
+    The kit itself: folder, signature, settings, files, dates, chain, key, permissions, name, organization, role.
     Over the network: the host has an address, the port answers, TLS works, the server proves to be the kit's, the
     user can log in, and the clocks agree. The session of that login is closed at once.
 
@@ -69,9 +69,9 @@ def check_kit(
     draft = PartialKit(location) if now is None else PartialKit(location, now)
     findings = run_checks(draft)
     if not network:
-        findings += [Finding(name, "skipped", "not checked: the network was left out") for name in _NETWORK_CHECKS]
+        findings += [Finding(name, "skipped", "not checked: offline") for name in _NETWORK_CHECKS]
     elif draft.settings is None:
-        why = "it is not known where the server is, because of the problems above"
+        why = "the server's address is unknown because of the problems above"
         findings += [Finding(name, "skipped", f"not checked: {why}") for name in _NETWORK_CHECKS]
     else:
         bad = [f.name for f in findings if f.outcome == "failed"]
@@ -87,8 +87,8 @@ def check_kit(
 def _skip_reason(findings: dict[str, Finding], failed_checks: list[str]) -> str:
     failed = next((n for n in _NETWORK_CHECKS if n in findings and findings[n].outcome == "failed"), None)
     if failed is not None:
-        return f"the step before failed ({failed})"
-    return f"nobody connects with this kit before its own problems are solved ({', '.join(failed_checks)})"
+        return f"an earlier step failed ({failed})"
+    return f"fix the kit's own problems first ({', '.join(failed_checks)})"
 
 
 class _NetworkCheck:
@@ -113,7 +113,7 @@ class _NetworkCheck:
         addresses = self._run_step(_HOST, lambda: resolve(settings))
         if addresses is None:
             return self._findings
-        self._add_ok(_HOST, f"'{settings.host}' has the address {', '.join(addresses[:4])}")
+        self._add_ok(_HOST, f"'{settings.host}' resolves to {', '.join(addresses[:4])}")
         visit = self._run_step(_PORT, lambda: connect_any(settings, addresses))
         if visit is None:
             return self._findings
@@ -127,12 +127,12 @@ class _NetworkCheck:
 
     def _check_tls(self, kit: StartupKit, probe: ProbeConnection) -> bool:
         if kit.connection_security == "clear":
-            self._add_finding(_TLS, "skipped", "not checked: the kit asks for a connection without TLS")
+            self._add_finding(_TLS, "skipped", "not checked: the kit requests a connection without TLS")
             return True
         version = self._run_step(_TLS, lambda: probe.handshake(kit))
         if version is None:
             return False
-        self._add_ok(_TLS, f"{version}, with a certificate from a root that the kit trusts")
+        self._add_ok(_TLS, f"{version}, with a certificate that the kit trusts")
         return True
 
     def _check_identity_and_login(self, kit: StartupKit) -> None:
@@ -143,13 +143,13 @@ class _NetworkCheck:
             nonce = self._run_step(_IDENTITY, link.challenge)
             if nonce is None:
                 return
-            self._add_ok(_IDENTITY, f"it has proved to be '{kit.server_identity}'")
+            self._add_ok(_IDENTITY, f"identity verified: '{kit.server_identity}'")
             self._compare_clocks(link.clock_offset)
             if self._run_step(_LOGIN, lambda: self._log_in(link, nonce)):
                 version = link.registration.server_version
                 self._add_ok(
                     _LOGIN,
-                    f"{kit.username} is let in to project '{kit.project_name}'"
+                    f"logged in to project '{kit.project_name}' as {kit.username}"
                     + (f"; the server runs nvflare {version}" if version else ""),
                 )
         finally:
@@ -168,7 +168,7 @@ class _NetworkCheck:
         exists only in http, in whole seconds, and the time in later messages includes the server's work.
         """
         if offset is None:
-            self._add_finding(_CLOCK, "skipped", "not checked: the server does not tell its time")
+            self._add_finding(_CLOCK, "skipped", "not checked: the server does not report its time")
         elif abs(offset) <= MAX_CLOCK_SKEW_S:
             self._add_ok(_CLOCK, f"the server's clock and this machine's agree ({abs(offset):.1f} s apart)")
         else:
@@ -176,9 +176,8 @@ class _NetworkCheck:
             self._add_finding(
                 _CLOCK,
                 "warning",
-                f"this machine's clock is {_format_duration(abs(offset))} {way} the server's, so ages and run "
-                f"times are shown "
-                "wrong and certificates may be refused. Set the clock that is wrong; NTP keeps it right",
+                f"this machine's clock is {_format_duration(abs(offset))} {way} the server's: ages and run times "
+                "are shown wrong, and certificates may be refused. Correct whichever clock is wrong",
             )
 
     def _run_step(self, name: str, work: Callable[[], Awaitable[T]]) -> T | None:
@@ -196,10 +195,10 @@ class _NetworkCheck:
     def _timeout_message(self, name: str) -> str:
         within = f"within {self._timeout:g} s"
         if name == _HOST:
-            return f"the name server said nothing about '{self._settings.host}' {within}. Check your network or VPN"
+            return f"the name server did not resolve '{self._settings.host}' {within}. Check your network or VPN"
         return (
             f"no answer from {self._settings.address} {within}. "
-            "Is the FL server running, and is there a firewall between?"
+            "Check that the FL server is running, and that no firewall blocks the connection"
         )
 
     def _add_ok(self, name: str, sentence: str) -> None:

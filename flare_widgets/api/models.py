@@ -120,14 +120,6 @@ class SystemInfo:
     __repr__ = __str__
 
 
-_LEGACY_END_STATUSES = frozenset({"FINISHED_OK", "FINISHED_EXCEPTION", "ABORTED", "ABANDONED", "FAILED"})
-
-
-def is_terminal(status: str) -> bool:
-    """Return True if a job in this status has ended (FLARE's rule: ``FINISHED...``, and a few old servers' words)."""
-    return status.startswith("FINISHED") or status in _LEGACY_END_STATUSES
-
-
 def _format_time(seconds: float | None) -> str:
     try:
         return "unknown" if seconds is None else time.asctime(time.localtime(seconds))

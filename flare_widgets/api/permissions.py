@@ -134,13 +134,14 @@ def denial_reason(
     organization = sanitize(user.organization) or "your own"
     condition = policy.get(_RIGHT_BY_COMMAND.get(command, command), _NONE)
     if condition == _NONE:
-        return _denial_message(user, f"not {verb} {what}")
+        return _denial_message(user, f"may not {verb} {what}")
     if condition == _OWN_JOBS and not _matches(submitter, user.name):
-        return _denial_message(user, f"{verb} only {what} you submitted; this one is of {sanitize(submitter or '')}")
+        owner = f"; this one was submitted by {sanitize(submitter or '')}"
+        return _denial_message(user, f"may {verb} only your own {what}", owner)
     if condition == _ORG_JOBS and not _matches(submitter_organization, user.organization):
-        return _denial_message(user, f"{verb} only {what} of your organization ({organization})")
+        return _denial_message(user, f"may {verb} only {what} of your organization ({organization})")
     if condition == _ORG_SITES and not _matches(site_organization, user.organization):
-        return _denial_message(user, f"{verb} only {what} of your organization ({organization})")
+        return _denial_message(user, f"may {verb} only {what} of your organization ({organization})")
     return ""
 
 
@@ -155,12 +156,12 @@ def session_denial_reason(session: PermissionSource, command: str, *, submitter:
         See :func:`denial_reason`.
     """
     if session.read_only and command in _MUTATING_COMMANDS:
-        return "this session only reads (read_only is on)"
+        return "read-only session (read_only is on)"
     return denial_reason(User.from_kit(session.kit), command, submitter=submitter)
 
 
-def _denial_message(user: User, permission: str) -> str:
-    return f"with FLARE's default policy, your role {sanitize(user.role)} may {permission}"
+def _denial_message(user: User, permission: str, note: str = "") -> str:
+    return f"your role ({sanitize(user.role)}) {permission} under FLARE's default policy{note}"
 
 
 def _matches(known: str | None, own: str) -> bool:

@@ -16,7 +16,7 @@ from .models import APIStatus
 
 _ERROR_BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
     "invalid_job_def": (errors.InvalidJobDefinition, "invalid job definition: {info}"),
-    "not_authenticated": (errors.AuthenticationError, "the server does not know this user any more: {info}"),
+    "not_authenticated": (errors.AuthenticationError, "the server no longer knows this user: {info}"),
     "syntax_error": (errors.InternalError, "syntax error: {info}"),
     "invalid_job_id": (errors.JobNotFound, "no such job: {info}"),
     "job_running": (errors.JobNotDone, "job {info} is still running"),
@@ -98,13 +98,13 @@ def _check_meta(line: str, meta: dict[str, Any]) -> None:
 
 def _check_text(line: str, reply: CommandReply) -> None:
     if not reply.items:
-        raise errors.InternalError(f"the server answered nothing to '{_verb(line)}'")
+        raise errors.InternalError(f"the server sent an empty answer to '{_verb(line)}'")
     status = api_status(reply)
     text = "\n".join(reply.texts("string", "error"))
     if status is APIStatus.ERROR_INACTIVE_SESSION:
-        raise errors.SessionClosed("the session is closed on the server; open a new one")
+        raise errors.SessionClosed("the session is closed on the server", next_step="Open a new session")
     if status is APIStatus.ERROR_SERVER_CONNECTION:
-        raise errors.NoConnection(f"the server could not do '{_verb(line)}': {sanitize_lines(text, 300)}")
+        raise errors.NoConnection(f"the server could not execute '{_verb(line)}': {sanitize_lines(text, 300)}")
     if status is APIStatus.ERROR_INVALID_CLIENT:
         raise errors.InvalidTarget(sanitize_lines(text, 300))
     if status is APIStatus.ERROR_AUTHORIZATION:

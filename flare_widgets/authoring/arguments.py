@@ -56,13 +56,13 @@ def to_plain_data(label: str, value: Any) -> Any:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidArgumentError(f"{label} contains {value}, which a job's configuration cannot hold")
+            raise InvalidArgumentError(f"{label} contains {value}, which a job's configuration cannot store")
         return float(value)
     if isinstance(value, (list, tuple)):
         return [to_plain_data(label, item) for item in value]
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise InvalidArgumentError(f"{label} has keys that are no strings")
+            raise InvalidArgumentError(f"{label} has keys that are not strings")
         return {key: to_plain_data(label, item) for key, item in value.items()}
     if callable(getattr(value, "tolist", None)):
         listed = value.tolist()
@@ -84,7 +84,7 @@ def parse_literal(text: str) -> Any:
 
 def _check_name(name: str) -> str:
     if not _NAME_PATTERN.fullmatch(name):
-        raise InvalidArgumentError(f"{name!r} cannot be the name of an argument: use letters, digits, '_' and '-'")
+        raise InvalidArgumentError(f"invalid argument name {name!r}: use letters, digits, '_' and '-'")
     return name
 
 

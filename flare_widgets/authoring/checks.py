@@ -21,7 +21,7 @@ _RECEIVE_AND_SEND_NAMES = frozenset({"train", "evaluate", "patch"})
 _MISSING_CALL_HINTS = {
     "init": "begin with flare.init(), which connects the code to its site",
     "receive": "without flare.receive() the site never gets the model",
-    "send": "without flare.send() the server never gets what the site has learned",
+    "send": "without flare.send() the server never gets the site's result",
 }
 
 # The names that every script has besides the builtins.
@@ -108,12 +108,12 @@ def extract_definitions(code: str) -> str:
 def _make_syntax_problem(error: SyntaxError | ValueError, code: str, first_line: int) -> CodeProblem:
     number = getattr(error, "lineno", None)
     if number is None:  # null bytes
-        return CodeProblem(None, f"the cell is no Python program: {error}")
+        return CodeProblem(None, f"the cell is not valid Python: {error}")
     lines = code.splitlines()
     text = lines[number - 1].strip() if 0 < number <= len(lines) else ""
     words = f"{getattr(error, 'msg', error)}: {text[:80]}" if text else str(getattr(error, "msg", error))
     if text.startswith(("%", "!")):
-        words = f"{text[:40]!r} is for notebooks: sites run the cell as a plain Python program"
+        words = f"{text[:40]!r} works only in notebooks: sites run the cell as a plain Python program"
     return CodeProblem(number + first_line - 1, words)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import FlareError
+from ..errors import InputError, NotInstalled
 
 if TYPE_CHECKING:
     from .checks import CodeProblem
 
 
-class CellError(FlareError, ValueError):
+class CellError(InputError, ValueError):
     """The cell's code cannot work at a site. Nothing was sent.
 
     Attributes
@@ -24,10 +24,13 @@ class CellError(FlareError, ValueError):
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.problems,), vars(self)
 
-class RecipeError(FlareError):
+
+class RecipeError(InputError):
     """FLARE's recipe could not make a job from its arguments. Nothing was sent."""
 
 
-class AuthoringNotInstalled(FlareError, ImportError):
+class AuthoringNotInstalled(NotInstalled):
     """A package that is needed to make a job is not installed here."""

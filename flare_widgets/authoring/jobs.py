@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..api.transfer.pack import META_FILE
 from ..errors import InvalidArgumentError
 from .arguments import format_arguments, to_plain_data
 from .checks import check_code, extract_definitions, guess_framework, list_classes
@@ -136,8 +137,8 @@ def write_job(
     specification = _make_specification(job, framework)
     _check_installed(framework)
     target = Path(parent_folder).expanduser().absolute() / job.name
-    if target.exists() and not (target / "meta.json").is_file():
-        raise InvalidArgumentError(f"{str(target)!r} is there already and no job folder: choose another name or folder")
+    if target.exists() and not (target / META_FILE).is_file():
+        raise InvalidArgumentError(f"{str(target)!r} already exists and is not a job folder: choose another name")
     with tempfile.TemporaryDirectory(prefix="flare-widgets-cell-") as folder:
         # Empty lines replace the preceding ones, so that a traceback counts lines as the notebook does.
         made, warnings = _run_recipe(specification, "\n" * (first_line - 1) + job.code, Path(folder))
@@ -154,19 +155,17 @@ def _check_job(job: CellJob) -> str:
     if framework not in FRAMEWORKS:
         raise InvalidArgumentError(f"the framework must be one of {', '.join(FRAMEWORKS)}, not {framework!r}")
     if not _NAME_PATTERN.fullmatch(job.name):
-        raise InvalidArgumentError(
-            f"{job.name!r} cannot be the name of a job: use letters, digits, '-', '_' and '.', 64 at most"
-        )
+        raise InvalidArgumentError(f"invalid job name {job.name!r}: use letters, digits, '-', '_' and '.', 64 at most")
     if job.rounds < 1:
-        raise InvalidArgumentError(f"a job has at least one round, not {job.rounds}")
+        raise InvalidArgumentError(f"the number of rounds must be >= 1, got {job.rounds}")
     bad = [site for site in job.sites if not _SITE_PATTERN.fullmatch(site) or site in ("server", "all")]
     if bad:
-        raise InvalidArgumentError(f"{bad[0]!r} cannot be the name of a site")
+        raise InvalidArgumentError(f"invalid site name {bad[0]!r}")
     if len(set(job.sites)) < len(job.sites):
         raise InvalidArgumentError("a site is named twice")
     if job.min_sites < 1 or (job.sites and job.min_sites > len(job.sites)):
-        most = f"{len(job.sites)}, as many as were named" if job.sites else "all there are"
-        raise InvalidArgumentError(f"the least number of sites must be from 1 to {most}, not {job.min_sites}")
+        most = f"{len(job.sites)}, the number of sites" if job.sites else "the number of sites"
+        raise InvalidArgumentError(f"the minimum number of sites must be from 1 to {most}, got {job.min_sites}")
     return framework
 
 
@@ -191,14 +190,14 @@ def _make_specification(job: CellJob, framework: str) -> dict[str, Any]:
     model = to_plain_data("the model", job.model)
     if framework == "sklearn":
         if model is not None and not isinstance(model, dict):
-            raise InvalidArgumentError("the model for sklearn is a dict of parameters that the sites start from")
+            raise InvalidArgumentError("the model for sklearn must be a dict with the initial parameters")
         # The class that stores such a model is not on the list of those that FLARE 2.9 permits without custom code.
         # A job for all sites has code at the server, too; with sites named, the server's part would not.
         specification["server_files"] = [_SCRIPT_FILE] if job.sites else []
     elif not isinstance(model, list) or not model:
         raise InvalidArgumentError(
-            "the model for numpy is an array or a list of numbers that training starts from: "
-            "give one with --model, the name of a variable or such as [0,0]"
+            "the model for numpy must be an array or a list of numbers: "
+            "pass it with --model, as the name of a variable or a list such as [0,0]"
         )
     specification["model"] = model
     return specification
@@ -209,15 +208,15 @@ def _find_model_class(job: CellJob) -> str:
     if job.model is None and len(there) == 1:
         return there[0]
     if not isinstance(job.model, str) or job.model not in there:
-        among = f"there are {', '.join(there)}" if there else "there is none"
-        raise InvalidArgumentError(f"the model for pytorch is the name of a class in the cell ({among}): --model NAME")
+        among = f"it has {', '.join(there)}" if there else "it has none"
+        raise InvalidArgumentError(f"the model for pytorch must be a class of the cell ({among}): pass --model NAME")
     return job.model
 
 
 def _check_installed(framework: str) -> None:
     if importlib.util.find_spec("nvflare") is None:
         raise AuthoringNotInstalled(
-            f"a job is made by FLARE's recipes, and NVIDIA FLARE is not installed in {sys.prefix}: "
+            f"making a job needs FLARE's recipes, and NVIDIA FLARE is not installed in {sys.prefix}: "
             'pip install "flare-widgets[local]"'
         )
     package, name = {"pytorch": ("torch", "torch"), "sklearn": ("joblib", "scikit-learn")}.get(framework, ("", ""))
@@ -248,11 +247,11 @@ def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RecipeError(f"FLARE's recipe had not made the job after {_EXPORT_TIMEOUT_S:g} seconds") from None
+        raise RecipeError(f"FLARE's recipe did not make the job within {_EXPORT_TIMEOUT_S:g} s") from None
     try:
         outcome = json.loads((folder / OUTCOME_FILE).read_text())
     except (OSError, ValueError):
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no error message"])[-1]
         raise RecipeError(f"FLARE's recipe failed (exit code {done.returncode}): {last}") from None
     if "error" in outcome:
         if "missing" in outcome:

@@ -108,7 +108,7 @@ class NotebookEnv:
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         if session is not None and kit is not None:
-            raise InvalidArgumentError("give NotebookEnv a session or a kit, not both")
+            raise InvalidArgumentError("pass NotebookEnv a session or a kit, not both")
         _register_exec_env(type(self))
         self.extra = dict(extra or {})
         self._user_session = session
@@ -183,7 +183,7 @@ class NotebookEnv:
             return self._last_session
         if _host is None:
             raise SessionClosed(
-                "NotebookEnv has no session: %load_ext flare_widgets and %flare connect KIT, or give it a session or "
+                "NotebookEnv has no session: run %load_ext flare_widgets and %flare connect KIT, or pass a session or "
                 "a kit: NotebookEnv(kit=...)"
             )
         return _host.get_session()
@@ -197,7 +197,7 @@ def _register_exec_env(env_class: type) -> None:
     """Register it as an ``ExecEnv``, since some recipes of FLARE check with ``isinstance``."""
     if importlib.util.find_spec("nvflare") is None:
         raise AuthoringNotInstalled(
-            f"NotebookEnv is for FLARE's recipes, and NVIDIA FLARE is not installed in {sys.prefix}: "
+            f"NotebookEnv needs FLARE's recipes, and NVIDIA FLARE is not installed in {sys.prefix}: "
             'pip install "flare-widgets[local]"'
         )
     from nvflare.recipe.spec import ExecEnv
@@ -212,6 +212,6 @@ def _warn_of_missing_scripts(job: object) -> None:
 
         for script in collect_non_local_scripts(job):
             warnings.warn(
-                f"{script!r} is not in {os.getcwd()}, so it is not in the job: every site must have it",  # noqa: PTH109
+                f"{script!r} is not in {os.getcwd()}, so it is not part of the job: every site must have it",  # noqa: PTH109
                 stacklevel=5,
             )

@@ -11,15 +11,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from ..errors import (
-    AuthenticationError,
-    AuthorizationError,
-    FlareError,
-    FLCommunicationError,
-    JobTimeout,
-    NoConnection,
-    ReadOnlySession,
-)
+from ..errors import FlareError, JobTimeout, NoConnection, PermissionDenied
 from ..options import add_options
 from . import federation, jobs, kits, notebooks
 from .command import CliCommand, ExitCode, print_error
@@ -55,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def exit_code_for(error: Exception) -> ExitCode:
     """Return the exit code of an error."""
-    if isinstance(error, (AuthenticationError, AuthorizationError, FLCommunicationError, ReadOnlySession)):
+    if isinstance(error, PermissionDenied):
         return ExitCode.NOT_PERMITTED
     if isinstance(error, NoConnection):
         return ExitCode.NO_CONNECTION

@@ -31,11 +31,11 @@ class ExitCode(enum.IntEnum):
     meaning: str
 
     DONE = 0, "done (of monitor: the job completed)"
-    FAILED = 1, "not done, or the job ended otherwise, or the kit has a problem"
-    USAGE = 2, "the command line makes no sense"
+    FAILED = 1, "the command failed, the job did not complete, or the kit has a problem"
+    USAGE = 2, "invalid command line"
     NO_CONNECTION = 3, "the server does not answer"
-    NOT_PERMITTED = 4, "the server or the read-only mode does not permit it"
-    TIMEOUT = 5, "it took longer than --timeout"
+    NOT_PERMITTED = 4, "refused by the server, or by read-only mode"
+    TIMEOUT = 5, "timed out (--timeout)"
     INTERRUPTED = 130, "interrupted"
 
 
@@ -77,8 +77,8 @@ def command(*options: Option) -> Callable[[Callable[..., int]], CliCommand]:
 CONNECT_OPTIONS = (
     option(
         "--kit", default=None, metavar="KIT",
-        help="the startup kit: its folder, or its name among those at hand (default: $FLARE_WIDGETS_KIT, or the "
-        "admin's of the only federation on this machine)",
+        help="the startup kit: its folder, or its folder's name if it can be found (default: $FLARE_WIDGETS_KIT, or "
+        "the admin's kit of the only federation on this machine)",
     ),
     option("--study", default=None, metavar="STUDY", help="the study (default: $FLARE_WIDGETS_STUDY, or default)"),
 )  # fmt: skip
@@ -99,7 +99,7 @@ def open_session(kit: str | None, study: str | None) -> Iterator[ManagedSession]
     word = kit or settings.kit or _find_local_admin_kit()
     if not word:
         raise ConfigError(
-            "which startup kit? Give --kit KIT, or set FLARE_WIDGETS_KIT; flare-widgets up starts a federation here"
+            "which startup kit? Pass --kit KIT, or set FLARE_WIDGETS_KIT; flare-widgets up starts a federation here"
         )
     manager = SessionManager()
     manager.read_only = settings.read_only

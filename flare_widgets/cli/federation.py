@@ -22,7 +22,7 @@ _DAY_S = 86400.0
         type=parse_time_limit,
         default=_DAY_S,
         metavar="S",
-        help="seconds until it ends by itself (default: a day)",
+        help="seconds until it stops by itself (default: a day)",
     ),
     JSON,
 )
@@ -34,10 +34,10 @@ def up(
     keep: float,
     as_json: bool,
 ) -> int:
-    """Start a real FLARE federation on this machine, that goes on when the command has ended.
+    """Start a real FLARE federation on this machine, which keeps running after the command has ended.
 
-    One that runs already is left as it is; --name starts another beside it. Other commands find it, and so does
-    %flare up in a notebook.
+    A federation that is already running stays as it is; --name starts another next to it. Other commands use it, and
+    so does %flare up in a notebook.
 
     Examples:
         flare-widgets up
@@ -47,7 +47,7 @@ def up(
     found = [up for up in LocalFederation.list_running() if _is_selected(up, name)]
     if not found:
         if keep <= 0:
-            raise ConfigError("--keep takes seconds above 0: with 0 it would end with the command")
+            raise ConfigError("--keep must be > 0: with 0 the federation would stop with the command")
         line = StatusLine()
         try:
             federation = LocalFederation(
@@ -59,17 +59,17 @@ def up(
     if as_json:
         echo_json(_to_json(found[0]))
     else:
-        echo(f"{found[0]}\nIts admin's startup kit: {found[0].admin_kit}")
+        echo(f"{found[0]}\nThe admin's startup kit: {found[0].admin_kit}")
     return ExitCode.DONE
 
 
 @command(
-    option("name", nargs="?", metavar="NAME", help="which; the only one if left out"),
-    option("--all", action="store_true", help="all of yours on this machine"),
+    option("name", nargs="?", metavar="NAME", help="the federation (default: the only one)"),
+    option("--all", action="store_true", help="all your federations on this machine"),
     JSON,
 )
 def down(name: str | None, all: bool, as_json: bool) -> int:
-    """End a federation on this machine, with all that runs in it.
+    """Stop a federation on this machine, and everything that runs in it.
 
     Examples:
         flare-widgets down
@@ -84,7 +84,7 @@ def down(name: str | None, all: bool, as_json: bool) -> int:
     if as_json:
         echo_json([_to_json(up) for up in running if up.name in {federation.name for federation in ended}])
     else:
-        echo("\n".join(f"{federation.name} has ended" for federation in ended) or "no federation is running")
+        echo("\n".join(f"{federation.name} was stopped" for federation in ended) or "no federation is running")
     return ExitCode.DONE
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ..api.job_status import JobStatus
+from ..formatting.jobs import job_table
 from ..formatting.text import format_size
 from ..options import FOLDER, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIMEOUT, option
 from .command import CONNECT_OPTIONS, JSON, ExitCode, StatusLine, command, echo, echo_json, open_session
 
 if TYPE_CHECKING:
     from ..api import Session
-
-_COMPLETED_STATUS = "FINISHED:COMPLETED"
 
 
 @command(LIMIT, NAME_PREFIX, *CONNECT_OPTIONS, JSON)
@@ -23,14 +23,12 @@ def jobs(limit: int, name: str | None, kit: str | None, study: str | None, as_js
         flare-widgets jobs --kit kits/admin@nvidia.com
         flare-widgets jobs -n 5 --json
     """
-    from ..api import job_table
-
     with open_session(kit, study) as managed:
         listed = managed.session.list_jobs(reverse=True, limit=limit, name_prefix=name)
     if as_json:
         echo_json(listed)
     else:
-        echo(job_table.format_text_table(listed) if listed else "no jobs")
+        echo(job_table(listed, *([] if listed else ["no jobs"])).to_text())
     return ExitCode.DONE
 
 
@@ -65,16 +63,21 @@ def submit(folder: str, token: str | None, monitor: bool, kit: str | None, study
 
 
 @command(
-    option("job", nargs="?", metavar="JOB", help="the job's id, its beginning, or its name (default: the newest)"),
+    option(
+        "job",
+        nargs="?",
+        metavar="JOB",
+        help="the job's id, the beginning of it, or its name (default: the newest job)",
+    ),
     WAIT_TIMEOUT,
     *CONNECT_OPTIONS,
     JSON,
 )
 def monitor(job: str | None, timeout: float, kit: str | None, study: str | None, as_json: bool) -> int:
-    """Watch a job until it ends, in a line that renews itself, and tell how it went.
+    """Watch a job until it ends, in one line that refreshes itself, and print a summary.
 
-    With --json what is known of it at the end goes to standard output, and the line to standard error. Interrupting it
-    ends only the watching.
+    With --json the final snapshot goes to standard output, and the line to standard error. Interrupting the command
+    stops only the watching.
 
     Examples:
         flare-widgets monitor
@@ -93,4 +96,4 @@ def _watch_until_ended(session: Session, job_id: str, timeout: float, as_json: b
     snapshot = watch_job(session, job_id, timeout, sys.stderr if as_json else sys.stdout)
     if as_json:
         echo_json(snapshot.to_json())
-    return ExitCode.DONE if snapshot.status == _COMPLETED_STATUS else ExitCode.FAILED
+    return ExitCode.DONE if JobStatus.of(snapshot.status) is JobStatus.COMPLETED else ExitCode.FAILED

@@ -13,7 +13,7 @@ from .command import JSON, ExitCode, command, echo, echo_json
     JSON,
 )
 def check(kit: str, offline: bool, timeout: float, as_json: bool) -> int:
-    """Check a startup kit and the way to its server.
+    """Check a startup kit and the connection to its server.
 
     Examples:
         flare-widgets check kits/admin@nvidia.com

@@ -18,9 +18,9 @@ _LESSON = option(
 )
 
 
-@command(_LESSON, option("--out", type=Path, default=Path("out"), help="where the results go (default: out)"))
+@command(_LESSON, option("--out", type=Path, default=Path("out"), help="the folder for the results (default: out)"))
 def demo(lesson: Path, out: Path) -> int:
-    """Run a lesson for real, without a screen, and show what its job did."""
+    """Run a lesson without a screen, and report what its job did."""
     missing = [name for name in ("nbclient", "nbconvert", "ipykernel", "nvflare") if not _is_installed(name)]
     if missing:
         return _fail(f"the demo needs {', '.join(missing)}: pip install 'flare-widgets[local]' jupyterlab")
@@ -33,7 +33,7 @@ def demo(lesson: Path, out: Path) -> int:
 
 @command(_LESSON)
 def lab(lesson: Path) -> int:
-    """Open JupyterLab on a lesson."""
+    """Open a lesson in JupyterLab."""
     if not _is_installed("jupyterlab"):
         return _fail("JupyterLab is not installed: pip install 'flare-widgets[local]' jupyterlab")
     if not lesson.is_file():
@@ -53,7 +53,7 @@ COMMANDS = (demo, lab)
 
 
 def _fail_missing_notebook(lesson: Path) -> int:
-    return _fail(f"there is no notebook {lesson}: run this in a clone of flare-widgets, or name one")
+    return _fail(f"there is no notebook {lesson}: run this in a clone of flare-widgets, or pass the path of a notebook")
 
 
 def _is_installed(name: str) -> bool:

@@ -29,8 +29,9 @@ def get_interpreter() -> str:
         raise FederationError("The local federation cannot find this Python's interpreter (sys.executable is empty).")
     if is_unsafe_path(sys.executable):
         raise FederationError(
-            f"NVIDIA FLARE cannot run jobs with the interpreter {sys.executable!r}: its path contains "
-            "spaces, quotes, backslashes or '#'. Use an environment in another folder."
+            f"NVIDIA FLARE cannot run jobs with the interpreter {sys.executable!r}: its path "
+            "contains spaces, quotes, backslashes or '#'",
+            next_step="Use an environment in another folder.",
         )
     return sys.executable
 

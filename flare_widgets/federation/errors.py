@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import FlareError
+from ..errors import FlareError, NotInstalled
 
 
 class FederationError(FlareError, RuntimeError):
@@ -12,5 +12,5 @@ class FederationError(FlareError, RuntimeError):
     """
 
 
-class FederationNotInstalled(FederationError, ImportError):
+class FederationNotInstalled(FederationError, NotInstalled):
     """NVIDIA FLARE itself, which only the local federation needs, is not installed."""

@@ -30,6 +30,8 @@ from .errors import FederationError
 from .validation import LOGS, is_unsafe_path
 
 ALIVE_FILE = "alive"
+DESCRIPTION_FILE = "federation.json"
+STATE_FILE = "state.json"
 AUTHORITY = "authority"
 KITS = "kits"
 PROVISION = "provision"
@@ -123,7 +125,7 @@ def keep_logs_only(folder: Path) -> None:
     """Remove all but the logs of a federation whose start failed, so that its folder can be used again."""
     for part in (KITS, PROVISION, STORAGE, AUTHORITY, "orders"):
         shutil.rmtree(folder / part, ignore_errors=True)
-    for file in (ALIVE_FILE, "federation.json", "state.json"):
+    for file in (ALIVE_FILE, DESCRIPTION_FILE, STATE_FILE):
         with contextlib.suppress(OSError):
             (folder / file).unlink(missing_ok=True)
 

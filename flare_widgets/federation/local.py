@@ -11,8 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from . import faults, layout, mailbox, processes, registry, validation
+from ..errors import InvalidArgumentError
+from . import layout, mailbox, processes, registry, validation
 from .errors import FederationError, FederationNotInstalled
+from .faults import check_fault
 from .mailbox import ProcessState
 from .membership import add_site, remove_site
 from .provision import ADMIN
@@ -61,7 +63,7 @@ class LocalFederation:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         If a number, a name, the scheme or the folder is invalid.
 
     Examples
@@ -171,13 +173,13 @@ class LocalFederation:
 
         Raises
         ------
-        ValueError
+        InvalidArgumentError
             If the federation has no such user.
         """
         if user not in (ADMIN, *self._users):
-            raise ValueError(
+            raise InvalidArgumentError(
                 f"This federation has no user {user!r}, only {', '.join((ADMIN, *self._users))}: "
-                "name who else shall be in it with users={...}."
+                "add users with users={...}."
             )
         return self._require_started().folder / layout.KITS / user
 
@@ -275,7 +277,7 @@ class LocalFederation:
 
         Raises
         ------
-        ValueError
+        InvalidArgumentError
             The name is invalid, or taken.
         FederationError
             The federation is not running, or the site does not connect in time and is removed again.
@@ -292,7 +294,7 @@ class LocalFederation:
 
         Raises
         ------
-        ValueError
+        InvalidArgumentError
             There is no such site, or it is the last one.
         FederationError
             The federation is not running.
@@ -300,9 +302,9 @@ class LocalFederation:
         run = self._require_running()
         sites = self.site_names
         if name not in sites:
-            raise ValueError(f"This federation has no site {name!r}, only {', '.join(sites)}.")
+            raise InvalidArgumentError(f"This federation has no site {name!r}, only {', '.join(sites)}.")
         if len(sites) == 1:
-            raise ValueError(f"{name} is the last site: end the federation with stop() instead.")
+            raise InvalidArgumentError(f"{name} is the last site: stop the federation with stop() instead.")
         remove_site(run.folder, name, self._report_status)
         self._sites = self.site_names
 
@@ -322,21 +324,43 @@ class LocalFederation:
 
     def kill(self, process: str) -> ProcessState:
         """Kill a site or the ``server`` with the jobs it runs, and leave it dead; see :mod:`.faults`."""
-        return faults.inject(self, "kill", process)
+        return self.inject_fault("kill", process)
 
     def pause(self, process: str) -> ProcessState:
         """Pause a site or the ``server``: silent, but connected; see :mod:`.faults`."""
-        return faults.inject(self, "pause", process)
+        return self.inject_fault("pause", process)
 
     def slow_down(self, process: str) -> ProcessState:
         """Throttle a site or the ``server`` to a fifth of the time; see :mod:`.faults`."""
-        return faults.inject(self, "slow", process)
+        return self.inject_fault("slow", process)
 
     def bring_back(self, process: str) -> ProcessState:
         """Undo the fault of a site or the ``server``; see :mod:`.faults`."""
-        return faults.inject(self, "back", process)
+        return self.inject_fault("back", process)
 
-    def _request_fault(self, fault: str, process: str) -> ProcessState:
+    def inject_fault(self, fault: str, process: str) -> ProcessState:
+        """Inject a fault by its name: ``kill``, ``pause``, ``slow`` or ``back``; see :mod:`.faults`.
+
+        Parameters
+        ----------
+        fault
+            The fault.
+        process
+            ``server``, or the name of a site.
+
+        Returns
+        -------
+        ProcessState
+            The resulting state.
+
+        Raises
+        ------
+        InvalidArgumentError
+            There is no such fault or process, or the fault makes no sense now; the message says why.
+        FederationError
+            The federation is not running.
+        """
+        check_fault(self.states, fault, process)
         state = mailbox.send_request(self._require_running().folder, {"fault": fault, "who": process})
         return next(one for one in state.processes if one.name == process)
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import FederationError
+from .layout import STATE_FILE
 
 _REQUESTS_FOLDER = "orders"
-_STATE_FILE = "state.json"
 
 # The supervisor polls four times a second; the margin is for slow machines.
 _REPLY_TIMEOUT_S = 15.0
@@ -90,13 +90,13 @@ class FederationState:
 
 def write_state(folder: Path, state: FederationState) -> None:
     """Write the state atomically: readers see the old state or the new one, never a part."""
-    _write_json(folder / _STATE_FILE, asdict(state))
+    _write_json(folder / STATE_FILE, asdict(state))
 
 
 def read_state(folder: Path) -> FederationState | None:
     """Return the state that the supervisor wrote last; None if it has not written any yet."""
     try:
-        said = json.loads((folder / _STATE_FILE).read_text())
+        said = json.loads((folder / STATE_FILE).read_text())
         return FederationState(
             said["supervisor"],
             tuple(ProcessState(**one) for one in said["processes"]),
@@ -156,7 +156,7 @@ def send_request(folder: Path, request: dict[str, Any], timeout_s: float = _REPL
                 break
         time.sleep(_POLL_INTERVAL_S)
     (folder / _REQUESTS_FOLDER / f"{name}.json").unlink(missing_ok=True)
-    raise FederationError("The local federation does not answer: it has ended. Start it again.")
+    raise FederationError("The local federation has ended", next_step="Start it again.")
 
 
 def _is_process_alive(pid: int) -> bool:

@@ -83,7 +83,7 @@ def remove_site(folder: Path, site: str, on_status: StatusCallback) -> None:
         if site in {client.name for client in session.get_system_info().client_info}:
             session.remove_client(site)  # the notification of a leaving site does not always arrive
     _remove_leftovers(folder, site)
-    on_status(f"{site} has left")
+    on_status(f"{site} was removed")
 
 
 def _wait_for_end(folder: Path, site: str) -> None:

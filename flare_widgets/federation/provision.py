@@ -53,7 +53,7 @@ def provision(folder: Path, port: int, scheme: str, sites: Sequence[str], users:
     sites
         The names of the sites.
     users
-        The roles of the users besides the project admin, by name. All belong to one organisation, that of the sites.
+        The roles of the users besides the project admin, by name. All belong to one organization, that of the sites.
     """
     workspace = folder / PROVISION
     made = _run_provisioner(workspace, folder / STORAGE, port, scheme, sites, users)

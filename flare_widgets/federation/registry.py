@@ -10,11 +10,9 @@ from pathlib import Path
 
 from . import mailbox
 from .errors import FederationError
-from .layout import KITS, default_root
+from .layout import DESCRIPTION_FILE, KITS, default_root
 from .processes import find_processes
 from .provision import ADMIN
-
-_DESCRIPTION_FILE = "federation.json"
 
 
 @dataclass(frozen=True)
@@ -92,13 +90,13 @@ class RunningFederation:
 
 def write_description(folder: Path, description: FederationDescription) -> None:
     """Write a description into a federation's folder."""
-    (folder / _DESCRIPTION_FILE).write_text(json.dumps(asdict(description)))
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(asdict(description)))
 
 
 def read_description(folder: Path) -> FederationDescription | None:
     """Return the description of the federation in a folder; None if there is none (yet)."""
     try:
-        return FederationDescription(**json.loads((folder / _DESCRIPTION_FILE).read_text()))
+        return FederationDescription(**json.loads((folder / DESCRIPTION_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -147,8 +145,8 @@ def pick_federation(
     if not federations:
         raise FederationError("No local federation is running: start one with LocalFederation(...).start().")
     if not fitting:
-        raise FederationError(f"No local federation of the name {name!r} is running; there are: {names}.")
-    raise FederationError(f"Which local federation? There are: {names}.")
+        raise FederationError(f"No local federation called {name!r} is running; these are: {names}.")
+    raise FederationError(f"Which local federation? These are running: {names}.")
 
 
 def lease(folder: Path) -> None:
@@ -168,8 +166,8 @@ def pick_free_name(requested: str | None) -> str:
     if requested is not None:
         if requested in taken:
             raise FederationError(
-                f"A local federation of the name {requested!r} is running: "
-                f"LocalFederation.attach({requested!r}) gets it, "
+                f"A local federation called {requested!r} is already running: "
+                f"use LocalFederation.attach({requested!r}), "
                 "or choose another name."
             )
         return requested

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 SHUTDOWN_FILE = "shutdown.fl"
 RESTART_FILE = "restart.fl"
 
-#: Grace period for a process that was told to end, in seconds. Its own clean-up waits for up to 6.
+#: Grace period for a process that was asked to end, in seconds. Its own clean-up waits for up to 6.
 END_TIMEOUT_S = 8.0
 
 #: A process that crashes this often, within so many seconds, will crash again.
@@ -24,10 +24,10 @@ RESTART_WINDOW_S = 300.0
 class RestartAction(enum.Enum):
     """The supervisor's action on a process."""
 
-    NOTHING = "it runs, or is ending as it was told"
-    KILL = "it was told to end, and does not"
-    START = "it ended, and shall run"
-    GIVE_UP = "it ended, and shall not run any more"
+    NOTHING = "it is running, or is ending as requested"
+    KILL = "it was asked to end, but is still running"
+    START = "it ended, and must be started again"
+    GIVE_UP = "it ended, and must not be started again"
 
 
 def decide(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ..formatting.text import join_names, strip_colours
 from . import layout, registry
 from .environment import make_child_environment, module_command
 from .errors import FederationError
@@ -35,7 +35,6 @@ _SITE_POLL_TIMEOUT_S = 5.0
 _MAX_ATTEMPTS = 3
 _MAX_LOG_LINES = 15
 
-_ANSI_COLOR_PATTERN = re.compile(r"\x1b\[[0-9;]*m")
 
 StatusCallback = Callable[[str], None]
 
@@ -259,7 +258,7 @@ class _StartAttempt:
                 if trouble is not None:
                     raise self._timeout_error(f"the admin could not log in ({trouble})", "server") from trouble
                 missing = [name for name in self._sites if name not in connected]
-                raise self._timeout_error(f"{_join_names(missing)} had not connected to the server", missing[0])
+                raise self._timeout_error(f"{join_names(missing)} had not connected to the server", missing[0])
             client.read_reports(_SITE_POLL_INTERVAL_S)
 
     def _check_processes(self, client: SupervisorClient) -> None:
@@ -276,8 +275,8 @@ class _StartAttempt:
     def _timeout_error(self, reason: str, name: str) -> FederationError:
         log = self._log_file(name)
         return FederationError(
-            f"The local federation did not start in time: {reason}. Give it longer with start_timeout=..., "
-            f"or read the logs in {log.parent}.{format_log_tail(log)}"
+            f"The local federation did not start in time: {reason}",
+            next_step=f"Raise start_timeout=..., or read the logs in {log.parent}.{format_log_tail(log)}",
         )
 
     def _log_file(self, name: str) -> Path:
@@ -310,7 +309,7 @@ def _is_process_listening(pid: int | None, port: int) -> bool:
 
 
 def _process_error(message: str, code: int | None, log: Path) -> FederationError:
-    return FederationError(f"{message} ({_describe_exit_code(code)}). The whole log: {log}{format_log_tail(log)}")
+    return FederationError(f"{message} ({_describe_exit_code(code)}). The complete log: {log}{format_log_tail(log)}")
 
 
 def _describe_exit_code(code: int | None) -> str:
@@ -330,11 +329,5 @@ def format_log_tail(log: Path) -> str:
         text = log.read_text(errors="replace")
     except OSError:
         return ""
-    lines = _ANSI_COLOR_PATTERN.sub("", text).rstrip().splitlines()[-_MAX_LOG_LINES:]
+    lines = strip_colours(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
     return "\nIt ends with:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
-
-
-def _join_names(names: Sequence[str]) -> str:
-    """Return names as a list in a sentence, shortened if there are many. Pure."""
-    shown = [*names] if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -18,7 +18,7 @@ and reports to its standard output::
 Every process of the user may post requests to the mailbox (``mailbox.py``), the same ones and::
 
     {"hold": 4712}                          lease the federation for this process, as if it had started it
-    {"remove": "site-1"}                    end this site for good
+    {"remove": "site-1"}                    end this site and never restart it
     {"fault": "pause", "who": "site-1"}     pause, slow, kill, or back to undo these
 
 Started as ``supervisor.main([parent pid, folder])`` with the federation's mark in its environment, which the

@@ -1,6 +1,6 @@
 """Validation of the arguments of a local federation, before anything is started. Pure functions.
 
-Each raises a :class:`ValueError` of one sentence, since learners read it.
+Each raises an :exc:`.InvalidArgumentError` of one sentence, since learners read it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from ..errors import InvalidArgumentError
 
 #: The one part of a federation's folder that survives a failed start.
 LOGS = "logs"
@@ -58,13 +60,13 @@ def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         If the number or a name is invalid.
     """
     if isinstance(sites, bool) or not isinstance(sites, (int, Sequence)):
-        raise ValueError(f"sites must be a number or a list of names, not {sites!r}.")
+        raise InvalidArgumentError(f"sites must be a number or a list of names, not {sites!r}.")
     if isinstance(sites, (str, bytes)):
-        raise ValueError(f"sites must be a number or a list of names; for a single site, give [{sites!r}].")
+        raise InvalidArgumentError(f"sites must be a number or a list of names; for a single site, give [{sites!r}].")
     if isinstance(sites, int):
         _check_site_count(sites)
         return tuple(f"site-{number}" for number in range(1, sites + 1))
@@ -75,31 +77,31 @@ def check_sites(sites: int | Sequence[str]) -> tuple[str, ...]:
         _check_site_name(name)
         # Each site is a folder, and macOS does not distinguish "Berlin" from "berlin".
         if name.lower() in seen:
-            raise ValueError(f"Each site needs a name of its own, but {name!r} is used twice.")
+            raise InvalidArgumentError(f"Each site needs a unique name, but {name!r} is used twice.")
         seen.add(name.lower())
     return names
 
 
 def _check_site_count(count: int) -> None:
     if not 1 <= count <= MAX_SITES:
-        raise ValueError(f"A local federation has between 1 and {MAX_SITES} sites, not {count}.")
+        raise InvalidArgumentError(f"A local federation has between 1 and {MAX_SITES} sites, not {count}.")
 
 
 def _check_site_name(name: object) -> None:
     if not isinstance(name, str):
-        raise ValueError(f"A site's name must be a string, not {name!r}.")
+        raise InvalidArgumentError(f"A site's name must be a string, not {name!r}.")
     if not _SITE_NAME_PATTERN.fullmatch(name):
-        raise ValueError(
-            f"{name!r} cannot be a site's name: use letters, digits, '-' and '_', beginning with a letter or a digit."
+        raise InvalidArgumentError(
+            f"{name!r} is not a valid site name: use letters, digits, '-' and '_', beginning with a letter or a digit."
         )
     if len(name) > _MAX_NAME_CHARS:
-        raise ValueError(f"{name!r} cannot be a site's name: it is longer than {_MAX_NAME_CHARS} characters.")
+        raise InvalidArgumentError(f"{name!r} is not a valid site name: longer than {_MAX_NAME_CHARS} characters.")
     if name.lower() in _RESERVED_NAMES:
-        raise ValueError(f"{name!r} cannot be a site's name: NVIDIA FLARE uses it for something else.")
+        raise InvalidArgumentError(f"{name!r} is not a valid site name: NVIDIA FLARE reserves it.")
 
 
 def check_users(users: object, admin_name: str) -> dict[str, str]:
-    """Return ``users`` as a dict of role by name, or raise ValueError.
+    """Return ``users`` as a dict of role by name, or raise InvalidArgumentError.
 
     Parameters
     ----------
@@ -111,53 +113,57 @@ def check_users(users: object, admin_name: str) -> dict[str, str]:
     if users is None:
         return {}
     if not isinstance(users, Mapping):
-        raise ValueError(
-            f"users must be a dict of a role by name, such as {{'ada@example.org': 'lead'}}, not {users!r}."
+        raise InvalidArgumentError(
+            f"users must be a dict from user name to role, such as {{'ada@example.org': 'lead'}}, not {users!r}."
         )
     seen = {admin_name.lower()}
     for name, role in users.items():
         if not isinstance(name, str) or not _USER_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
-            raise ValueError(f"{name!r} cannot be a user's name: it must be like an e-mail address, ada@example.org.")
+            raise InvalidArgumentError(
+                f"{name!r} is not a valid user name: it must be like an e-mail address, ada@example.org."
+            )
         if name.lower() in seen:
-            raise ValueError(f"Each user needs a name of its own, but {name!r} is used twice.")
+            raise InvalidArgumentError(f"Each user needs a unique name, but {name!r} is used twice.")
         seen.add(name.lower())
         if role not in ROLES:
-            raise ValueError(f"The role of {name} must be one of {', '.join(ROLES)}, not {role!r}.")
+            raise InvalidArgumentError(f"The role of {name} must be one of {', '.join(ROLES)}, not {role!r}.")
     return dict(users)
 
 
 def check_federation_name(name: object) -> str | None:
-    """Return the ``name`` of a federation, or raise ValueError; None stands for any free name."""
+    """Return the ``name`` of a federation, or raise InvalidArgumentError; None stands for any free name."""
     if name is None:
         return None
     if not isinstance(name, str) or not _SITE_NAME_PATTERN.fullmatch(name) or len(name) > _MAX_NAME_CHARS:
-        raise ValueError(
-            f"{name!r} cannot be a federation's name: use letters, digits, '-' and '_', beginning with a letter or a "
+        raise InvalidArgumentError(
+            f"{name!r} is not a valid federation name: use letters, digits, '-' and '_', beginning with a letter or a "
             "digit."
         )
     return name
 
 
 def check_keep_alive(keep: object) -> float:
-    """Return ``keep`` as a number of seconds, or raise ValueError."""
+    """Return ``keep`` as a number of seconds, or raise InvalidArgumentError."""
     if isinstance(keep, (int, float)) and not isinstance(keep, bool) and 0 <= keep <= MAX_KEEP_ALIVE_S:
         return float(keep)
-    raise ValueError(f"keep must be a number of seconds from 0 to {MAX_KEEP_ALIVE_S:.0f} (a day), not {keep!r}.")
+    raise InvalidArgumentError(
+        f"keep must be a number of seconds from 0 to {MAX_KEEP_ALIVE_S:.0f} (a day), not {keep!r}."
+    )
 
 
 def check_timeout(start_timeout: object) -> float:
-    """Return ``start_timeout`` as a number of seconds, or raise ValueError."""
+    """Return ``start_timeout`` as a number of seconds, or raise InvalidArgumentError."""
     if isinstance(start_timeout, (int, float)) and not isinstance(start_timeout, bool):
         seconds = float(start_timeout)
         if 0 < seconds < math.inf:
             return seconds
-    raise ValueError(f"start_timeout must be a positive number of seconds, not {start_timeout!r}.")
+    raise InvalidArgumentError(f"start_timeout must be a positive number of seconds, not {start_timeout!r}.")
 
 
 def check_scheme(scheme: object) -> str:
-    """Return ``scheme``, or raise ValueError if NVIDIA FLARE's provisioner does not support it."""
+    """Return ``scheme``, or raise InvalidArgumentError if NVIDIA FLARE's provisioner does not support it."""
     if not isinstance(scheme, str) or scheme not in SCHEMES:
-        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}.")
+        raise InvalidArgumentError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}.")
     return scheme
 
 
@@ -167,7 +173,7 @@ def is_unsafe_path(path: str | Path) -> bool:
 
 
 def check_folder(folder: Path) -> Path:
-    """Return ``folder`` as an absolute path, or raise ValueError if a federation cannot use it.
+    """Return ``folder`` as an absolute path, or raise InvalidArgumentError if a federation cannot use it.
 
     Parameters
     ----------
@@ -176,13 +182,13 @@ def check_folder(folder: Path) -> Path:
     """
     absolute = folder.expanduser().absolute()
     if is_unsafe_path(absolute):
-        raise ValueError(
+        raise InvalidArgumentError(
             f"The folder {str(absolute)!r} cannot be used: NVIDIA FLARE cannot run jobs under a path "
             "that contains spaces, quotes, backslashes or '#'."
         )
     if absolute.is_dir():
         if any(entry.name != LOGS for entry in absolute.iterdir()):
-            raise ValueError(f"The folder {str(absolute)!r} is not empty: give one that is new or empty.")
+            raise InvalidArgumentError(f"The folder {str(absolute)!r} is not empty: choose a new or empty one.")
     elif absolute.exists():
-        raise ValueError(f"{str(absolute)!r} is not a folder.")
+        raise InvalidArgumentError(f"{str(absolute)!r} is not a folder.")
     return absolute

@@ -1,12 +1,18 @@
-"""Untrusted text made safe for display, and its width in a terminal."""
+"""Untrusted text made safe for display, its width in a terminal, and numbers, times and names in words. Pure."""
 
 from __future__ import annotations
 
+import difflib
+import re
+import time
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 SHORT_ID = 8
 """Number of characters of a job id to show; any unique prefix is accepted as input."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def sanitize(text: str, max_length: int = 200) -> str:
@@ -34,6 +40,11 @@ def sanitize_lines(value: Any, max_length: int = 1000) -> str:
     return safe if len(safe) <= max_length else safe[: max_length - 1] + "…"
 
 
+def strip_colours(text: str) -> str:
+    """Return `text` without the escape sequences that colour it in a terminal."""
+    return _COLOUR.sub("", text) if "\x1b" in text else text
+
+
 def _sanitize_character(character: str) -> str:
     return " " if character in "\t\r" else "\N{REPLACEMENT CHARACTER}"
 
@@ -46,6 +57,58 @@ def format_size(byte_count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def format_number(value: float) -> str:
+    """Format a metric's value in a few characters: ``0.607``, ``12346``, ``1.2e-07``."""
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 1e3:
+        return f"{value:.3f}"
+    return f"{value:.0f}" if 1e3 <= size < 1e7 else f"{value:.2g}"
+
+
+def format_duration(seconds: float) -> str:
+    """Format seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def format_age(seconds: float) -> str:
+    """Format an age: ``42 s``, ``5 min``, ``3 h``, ``2 days``."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def format_clock_time(at: float) -> str:
+    """Return a time of day in this machine's time zone."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def join_names(names: Iterable[str], limit: int = 4, noun: str = "") -> str:
+    """Join names, at least one, as in a sentence: ``a``, ``a and b``, ``a, b, c and 2 more``.
+
+    Parameters
+    ----------
+    names
+        The names, ready for display.
+    limit
+        Number of names that are listed; of more, the last ones are counted.
+    noun
+        The plural for those that are counted: ``a, b and 3 more sites``.
+    """
+    parts = list(names)
+    if len(parts) > limit:
+        parts = [*parts[: limit - 1], " ".join(filter(None, [f"{len(parts) - limit + 1} more", noun]))]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the question ``did you mean 'x'?`` with the known word that is most like `word`; empty if none is."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
 def display_width(text: str) -> int:

@@ -23,12 +23,12 @@ from cryptography.x509.oid import NameOID
 
 from ..errors import ConfigError, InvalidCertChain
 from .certificates import chains_to_root, sign, subject, verify_signature
-from .files import ASK_ADMIN, find_startup, parse_certificates, read_file, read_json, read_key
+from .files import ASK_ADMIN, SETTINGS_FILE, find_startup, parse_certificates, read_file, read_json, read_key
 from .report import Finding
-from .settings import SETTINGS_FILE, Settings, SettingsReader
+from .settings import Settings, SettingsReader
 
 EXPIRY_WARNING = timedelta(days=30)
-"""A certificate that expires sooner than this causes a warning: project admins are rarely quicker."""
+"""A certificate that expires sooner than this causes a warning: a new kit may take weeks."""
 
 _SIGNATURE_FILE = "signature.json"
 _SIGNING_ROOT_FILE = "rootCA.pem"
@@ -75,7 +75,7 @@ class PartialKit:
 
 _MISSING_REASONS = {
     "startup": "no startup kit was found",
-    "settings": "fed_admin.json cannot be used",
+    "settings": f"{SETTINGS_FILE} cannot be used",
     "chain": "the user's certificate could not be read",
     "key": "the private key could not be read",
     "root_certificate": "the root certificate could not be read",
@@ -166,7 +166,7 @@ def _check_signature(kit: PartialKit) -> CheckRun:
     assert kit.startup is not None
     file = kit.startup / _SIGNATURE_FILE
     if not file.exists():
-        return "the kit is not signed; newer versions of FLARE sign only special ones"
+        return "the kit is not signed; newer versions of FLARE sign only special kits"
     try:
         signature = read_json(file).get(SETTINGS_FILE)
         root = parse_certificates(read_file(kit.startup / _SIGNING_ROOT_FILE), kit.startup / _SIGNING_ROOT_FILE)[0]
@@ -175,7 +175,9 @@ def _check_signature(kit: PartialKit) -> CheckRun:
         yield e
         return ""
     if not isinstance(signature, str):
-        yield ConfigError(f"{file} has no signature of {SETTINGS_FILE}: the startup kit was tampered with. {ASK_ADMIN}")
+        yield ConfigError(
+            f"{file} has no signature of {SETTINGS_FILE}: the startup kit was tampered with", next_step=ASK_ADMIN
+        )
         return ""
     try:
         genuine = verify_signature(root, content, base64.b64decode(signature))
@@ -183,9 +185,10 @@ def _check_signature(kit: PartialKit) -> CheckRun:
         genuine = False
     if not genuine:
         yield ConfigError(
-            f"{kit.startup / SETTINGS_FILE} is not as it was signed: it was changed, or is damaged. {ASK_ADMIN}"
+            f"{kit.startup / SETTINGS_FILE} does not match its signature: it was changed or damaged",
+            next_step=ASK_ADMIN,
         )
-    return f"{SETTINGS_FILE} is as the federation's root signed it"
+    return f"{SETTINGS_FILE} matches the signature of the federation's root"
 
 
 def _check_settings(kit: PartialKit) -> CheckRun:
@@ -218,7 +221,7 @@ def _check_files(kit: PartialKit) -> CheckRun:
         kit.key = read_key(settings.key_file)
     except ConfigError as e:
         yield e
-    return f"{', '.join(file.name for file in _credential_files(settings))} are there and readable"
+    return f"{', '.join(file.name for file in _credential_files(settings))} exist and are readable"
 
 
 def _check_dates(kit: PartialKit) -> CheckRun:
@@ -237,11 +240,11 @@ def _check_dates(kit: PartialKit) -> CheckRun:
     for cert, file in certificates:
         begins, ends = cert.not_valid_before_utc, cert.not_valid_after_utc
         if now > ends:
-            yield InvalidCertChain(f"{file} expired on {_format_utc(ends)}. {ASK_ADMIN}")
+            yield InvalidCertChain(f"{file} expired on {_format_utc(ends)}", next_step=ASK_ADMIN)
         elif now < begins:
             yield InvalidCertChain(
-                f"{file} is valid only from {_format_utc(begins)}. "
-                f"It is {_format_utc(now)} by this machine's clock: check the clock"
+                f"{file} is valid only from {_format_utc(begins)}",
+                next_step=f"This machine's clock says {_format_utc(now)}: check the clock",
             )
         elif ends - now < EXPIRY_WARNING:
             yield Note(
@@ -259,11 +262,11 @@ def _check_chain(kit: PartialKit) -> CheckRun:
     assert root is not None
     if not chains_to_root(kit.chain, root):
         yield InvalidCertChain(
-            f"{settings.certificate_file} was not issued by {settings.root_file}: "
-            f"they belong to different federations. {ASK_ADMIN}"
+            f"{settings.certificate_file} was not issued by {settings.root_file}: they belong to different federations",
+            next_step=ASK_ADMIN,
         )
     issuer = subject(root, NameOID.COMMON_NAME) or root.subject.rfc4514_string()
-    return f"{settings.certificate_file.name} leads to {settings.root_file.name}, the root '{issuer[:100]}'"
+    return f"{settings.certificate_file.name} is signed by {settings.root_file.name} (CA '{issuer[:100]}')"
 
 
 def _check_key_match(kit: PartialKit) -> CheckRun:
@@ -278,7 +281,7 @@ def _check_key_match(kit: PartialKit) -> CheckRun:
         fits = False
     if not fits:
         yield InvalidCertChain(
-            f"{settings.key_file} does not fit {settings.certificate_file}: they are not a pair. {ASK_ADMIN}"
+            f"{settings.key_file} does not match {settings.certificate_file}: they are not a pair", next_step=ASK_ADMIN
         )
     return f"{settings.key_file.name} is the private key of {settings.certificate_file.name}"
 
@@ -292,15 +295,15 @@ def _check_key_permissions(kit: PartialKit) -> CheckRun:
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
     except (OSError, ValueError):
-        yield Note("skipped", f"not checked: {file.name} could not be looked at")
+        yield Note("skipped", f"not checked: the permissions of {file.name} could not be read")
         return ""
     if mode & 0o077:
         yield Note(
             "warning",
-            f"{file} is open to other users of this machine (mode {mode:03o}), and whoever has it is you. "
-            f"Close it: chmod 600 {shlex.quote(str(file))}",
+            f"{file} is readable by other users of this machine (mode {mode:03o}). "
+            f"Whoever has this key can act as you. Run chmod 600 {shlex.quote(str(file))}",
         )
-    return f"only you may read {file.name} (mode {mode:03o})"
+    return f"{file.name} is readable only by you (mode {mode:03o})"
 
 
 def _check_name(kit: PartialKit) -> CheckRun:
@@ -309,8 +312,8 @@ def _check_name(kit: PartialKit) -> CheckRun:
     name = subject(kit.chain[0], NameOID.COMMON_NAME)
     if not name:
         file = kit.settings.certificate_file
-        yield InvalidCertChain(f"{file} names no user (no common name in its subject). {ASK_ADMIN}")
-    return f"you are '{name[:100]}'"
+        yield InvalidCertChain(f"{file} does not name a user: its subject has no common name", next_step=ASK_ADMIN)
+    return f"user name: '{name[:100]}'"
 
 
 def _check_organization(kit: PartialKit) -> CheckRun:
@@ -318,17 +321,18 @@ def _check_organization(kit: PartialKit) -> CheckRun:
     organization = subject(kit.chain[0], NameOID.ORGANIZATION_NAME)
     if not organization:
         yield Note(
-            "warning", f"the certificate names no organisation, so policies for one do not apply to you. {ASK_ADMIN}"
+            "warning",
+            f"the certificate has no organization, so policies for organizations do not apply to you. {ASK_ADMIN}",
         )
-    return f"your organisation is '{organization[:100]}'"
+    return f"organization: '{organization[:100]}'"
 
 
 def _check_role(kit: PartialKit) -> CheckRun:
     assert kit.chain is not None
     role = subject(kit.chain[0], NameOID.UNSTRUCTURED_NAME)
     if not role:
-        yield Note("warning", f"the certificate gives you no role, so the server may refuse your commands. {ASK_ADMIN}")
-    return f"your role is '{role[:100]}'"
+        yield Note("warning", f"the certificate has no role, so the server may refuse your commands. {ASK_ADMIN}")
+    return f"role: '{role[:100]}'"
 
 
 def _credential_files(settings: Settings) -> tuple[Path, Path, Path]:
@@ -361,7 +365,7 @@ CHECKS = (
     Check("key match", _check_key_match, [*_NEEDS_CHAIN, "key"]),
     Check("key permissions", _check_key_permissions, _NEEDS_SETTINGS),
     Check("name", _check_name, _NEEDS_CHAIN),
-    Check("organisation", _check_organization, _NEEDS_CHAIN),
+    Check("organization", _check_organization, _NEEDS_CHAIN),
     Check("role", _check_role, _NEEDS_CHAIN),
 )
 """All checks, in the order that makes the first problem the most informative."""

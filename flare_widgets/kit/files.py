@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ..errors import ConfigError, InvalidCertChain
 
+SETTINGS_FILE = "fed_admin.json"
+
 ASK_ADMIN = "Ask your project admin for a new startup kit"
 
 _MAX_FILE_BYTES = 1 << 20
@@ -34,22 +36,24 @@ def find_startup(location: str | Path) -> Path:
         if not folder.exists():
             raise ConfigError(f"there is no startup kit at {folder}: no such folder")
         if not folder.is_dir():
-            raise ConfigError(f"{folder} is a file, not a startup kit. Give the folder that contains startup/")
+            raise ConfigError(
+                f"{folder} is a file, not a startup kit", next_step="Pass the folder that contains startup/"
+            )
         for startup in (folder / "startup", folder):
-            if (startup / "fed_admin.json").exists():
+            if (startup / SETTINGS_FILE).exists():
                 return startup
         for startup in (folder / "startup", folder):
             for other, whose in (("fed_server.json", "a server"), ("fed_client.json", "a site")):
                 if (startup / other).exists():
                     raise ConfigError(
-                        f"{folder} is the startup kit of {whose}. Use the kit of a user (an admin): "
-                        "the one with startup/fed_admin.json"
+                        f"{folder} is the startup kit of {whose}",
+                        next_step=f"Use the kit of a user (an admin): the one with startup/{SETTINGS_FILE}",
                     )
     except OSError as e:
         raise ConfigError(f"{folder} cannot be read: {e.strerror}") from e
     raise ConfigError(
-        f"{folder} is not a startup kit: startup/fed_admin.json is missing. "
-        "Give the folder your project admin sent you, unpacked"
+        f"{folder} is not a startup kit: startup/{SETTINGS_FILE} is missing",
+        next_step="Pass the folder that your project admin sent you, unpacked",
     )
 
 
@@ -59,15 +63,20 @@ def read_file(file: Path) -> bytes:
         with file.open("rb") as f:
             data = f.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{file} is missing: the startup kit is incomplete. {ASK_ADMIN}") from None
+        raise ConfigError(f"{file} is missing: the startup kit is incomplete", next_step=ASK_ADMIN) from None
     except PermissionError:
-        raise ConfigError(f"{file} cannot be read: permission denied. Run as its owner, or chmod it") from None
+        raise ConfigError(
+            f"{file} cannot be read: permission denied",
+            next_step="Run as its owner, or use chmod",
+        ) from None
     except OSError as e:
         raise ConfigError(f"{file} cannot be read: {e.strerror}") from e
     except ValueError:  # a NUL, or half a character, in a name that fed_admin.json gives
-        raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name. {ASK_ADMIN}") from None
+        raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name", next_step=ASK_ADMIN) from None
     if not data or len(data) > _MAX_FILE_BYTES:
-        raise ConfigError(f"{file} is {'empty' if not data else 'too large to be what it should be'}. {ASK_ADMIN}")
+        raise ConfigError(
+            f"{file} is {'empty' if not data else 'too large to be what it should be'}", next_step=ASK_ADMIN
+        )
     return data
 
 
@@ -76,9 +85,9 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(read_file(file))
     except (ValueError, RecursionError) as e:
-        raise ConfigError(f"{file} is not valid JSON: {e}. {ASK_ADMIN}") from None
+        raise ConfigError(f"{file} is not valid JSON: {e}", next_step=ASK_ADMIN) from None
     if not isinstance(value, dict):
-        raise ConfigError(f"{file} is not a JSON object. {ASK_ADMIN}")
+        raise ConfigError(f"{file} is not a JSON object", next_step=ASK_ADMIN)
     return value
 
 
@@ -91,7 +100,7 @@ def parse_certificates(data: bytes, file: Path) -> list[x509.Certificate]:
             _ = (certificate.subject, certificate.issuer)
         return chain
     except (ValueError, TypeError, x509.InvalidVersion):
-        raise InvalidCertChain(f"{file} is not a certificate (PEM). {ASK_ADMIN}") from None
+        raise InvalidCertChain(f"{file} is not a certificate (PEM)", next_step=ASK_ADMIN) from None
 
 
 def read_key(file: Path) -> rsa.RSAPrivateKey:
@@ -101,9 +110,11 @@ def read_key(file: Path) -> rsa.RSAPrivateKey:
         # the certificate verifies, is checked by a test signature in 1 ms.
         key = load_pem_private_key(read_file(file), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        raise ConfigError(f"{file} is encrypted with a password: FLARE needs it without one. {ASK_ADMIN}") from None
+        raise ConfigError(
+            f"{file} is encrypted with a password: FLARE needs it without one", next_step=ASK_ADMIN
+        ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError(f"{file} is not a private key (PEM). {ASK_ADMIN}") from None
+        raise ConfigError(f"{file} is not a private key (PEM)", next_step=ASK_ADMIN) from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ConfigError(f"{file} is not an RSA key, the only kind FLARE uses. {ASK_ADMIN}")
+        raise ConfigError(f"{file} is not an RSA key, the only kind FLARE uses", next_step=ASK_ADMIN)
     return key

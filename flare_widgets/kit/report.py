@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ..formatting.table import align
 from ..formatting.text import sanitize
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
@@ -61,12 +62,16 @@ class KitReport:
     @property
     def headline(self) -> str:
         """The kit and the verdict in one line."""
-        failed, warned = len(self.with_outcome("failed")), len(self.with_outcome("warning"))
-        skipped = len(self.with_outcome("skipped"))
-        verdict = _pluralize(failed, "problem") if failed else "no problem"
-        more = [_pluralize(warned, "warning")] if warned else []
-        more += [f"{skipped} not checked"] if skipped else []
-        return ", ".join([f"{sanitize(self.location)}: {verdict}", *more])
+        more = self.counts()
+        verdict = [] if self.with_outcome("failed") else ["no problems"]
+        return f"{sanitize(self.location)}: {', '.join([*verdict, *more])}"
+
+    def counts(self) -> list[str]:
+        """Return the numbers of problems, of warnings and of skipped checks, in words; without those that are 0."""
+        failed, warned, skipped = (len(self.with_outcome(outcome)) for outcome in ("failed", "warning", "skipped"))
+        problems = [_pluralize(failed, "problem")] if failed else []
+        warnings = [_pluralize(warned, "warning")] if warned else []
+        return [*problems, *warnings, *([f"{skipped} not checked"] if skipped else [])]
 
     def with_outcome(self, outcome: Outcome) -> tuple[Finding, ...]:
         """Return the findings with this outcome."""
@@ -80,9 +85,8 @@ class KitReport:
         raise KeyError(name)
 
     def __repr__(self) -> str:
-        width = max((len(f.name) for f in self.findings), default=0)
-        lines = [f"  {GLYPHS[f.outcome]} {f.name:<{width}}  {f.outcome:<7}  {f.sentence}" for f in self.findings]
-        return "\n".join([self.headline, *lines])
+        rows = [(f"{GLYPHS[f.outcome]} {f.name}", f"{f.outcome:<7}", f.sentence) for f in self.findings]
+        return "\n".join([self.headline, *align(rows, indent="  ")])
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON-able data."""

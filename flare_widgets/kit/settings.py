@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .files import ASK_ADMIN, read_json
+from .files import ASK_ADMIN, SETTINGS_FILE, read_json
 
 SCHEMES = frozenset(["http", "https", "tcp", "stcp", "atcp", "satcp", "grpc", "grpcs", "agrpc", "agrpcs"])
 SECURITY_MODES = frozenset({"mtls", "tls", "clear"})
 
-SETTINGS_FILE = "fed_admin.json"
 _CUSTOM_ROOT_FILE = "customRootCA.pem"
 _DEFAULT_PORT = 8002
 
@@ -116,7 +115,7 @@ class SettingsReader:
         value = self._admin.get(key, default)
         if isinstance(value, str) and value:
             return value
-        self.problems.append(ConfigError(f"{self._file}: '{key}' is missing. {ASK_ADMIN}"))
+        self.problems.append(ConfigError(f"{self._file}: '{key}' is missing", next_step=ASK_ADMIN))
         return ""
 
     def _one_of(self, key: str, known: frozenset[str], default: str) -> str:
@@ -124,14 +123,14 @@ class SettingsReader:
         if value and value not in known:
             expected = ", ".join(sorted(known))
             what = f"unknown {key} '{value}'"
-            self.problems.append(ConfigError(f"{self._file}: {what}, expected one of {expected}. {ASK_ADMIN}"))
+            self.problems.append(ConfigError(f"{self._file}: {what}, expected one of {expected}", next_step=ASK_ADMIN))
         return value
 
     def _port(self) -> int:
         port = self._admin.get("port", _DEFAULT_PORT)
         if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
             self.problems.append(
-                ConfigError(f"{self._file}: port {port!r} is not a number from 1 to 65535. {ASK_ADMIN}")
+                ConfigError(f"{self._file}: port {port!r} is not a number from 1 to 65535", next_step=ASK_ADMIN)
             )
             return _DEFAULT_PORT
         return port
@@ -142,7 +141,7 @@ def _read_admin_section(startup: Path) -> dict[str, Any]:
     file = startup / SETTINGS_FILE
     admin = read_json(file).get("admin")
     if not isinstance(admin, dict):
-        raise ConfigError(f"{file}: the section 'admin' is missing. {ASK_ADMIN}")
+        raise ConfigError(f"{file}: the section 'admin' is missing", next_step=ASK_ADMIN)
     for name in ("resources.json", "resources.json.default"):
         own_file = startup.parent / "local" / name
         if own_file.exists():

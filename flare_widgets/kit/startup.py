@@ -10,13 +10,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from .. import hooks
 from ..errors import SessionClosed
 from . import checks
 from .certificates import sign, sign_digest, subject
 from .report import KitReport
 from .settings import Settings
 
-_CLOSED_MESSAGE = "the session is closed and has forgotten the user's key; open a new one"
+_CLOSED_MESSAGE = "the session is closed and no longer has the user's key"
 
 
 @dataclass(frozen=True)
@@ -105,22 +106,19 @@ class StartupKit(Settings):
         --------
         flare_widgets.api.check_kit : the list of checks.
         """
-        # An upward import, on demand. Users look for this beside load, but half of the report needs the wire, which
-        # needs the kit; importing it only here keeps the kit usable without.
-        from ..api.kit_check import check_kit
-
-        return check_kit(location, network, timeout)
+        report: KitReport = hooks.check_kit(location, network, timeout)
+        return report
 
     def sign(self, content: bytes) -> bytes:
         """Sign `content` with the user's key, the way FLARE verifies it."""
         if self._key is None:
-            raise SessionClosed(_CLOSED_MESSAGE)
+            raise SessionClosed(_CLOSED_MESSAGE, next_step="Open a new session")
         return sign(self._key, content)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign content by its SHA-256 `digest`: the same signature as :meth:`sign`, for content too large for it."""
         if self._key is None:
-            raise SessionClosed(_CLOSED_MESSAGE)
+            raise SessionClosed(_CLOSED_MESSAGE, next_step="Open a new session")
         return sign_digest(self._key, digest)
 
     def without_key(self) -> StartupKit:

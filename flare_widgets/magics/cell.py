@@ -36,10 +36,10 @@ _DRY_RUN_FOLDER = "jobs"
 
 
 def _describe_cell_magic(state: MagicsState) -> None:
-    """Turn the code of this cell into a federated job, run it, and show what happens.
+    """Turn the code of this cell into a federated job, run it, and show its progress.
 
-    The code is what each site runs: a Python program with FLARE's Client API. By FLARE's own recipe it becomes a job
-    of federated averaging. What would not work at a site is told before anything is sent.
+    Each site runs the code: a Python program that uses FLARE's Client API. FLARE's own recipe turns it into a job of
+    federated averaging. Code that cannot work at a site is reported before anything is sent.
 
     Examples:
         %%flare --rounds 5 --model start
@@ -52,7 +52,7 @@ def _describe_cell_magic(state: MagicsState) -> None:
             flare.send(flare.FLModel(params=better, metrics={"loss": 0.1}))
 
         %%flare --framework sklearn --sites hospital-a,hospital-b
-        %%flare --arg rate=0.1 --arg epochs       rate is 0.1, epochs what the variable has; argparse reads them
+        %%flare --arg rate=0.1 --arg epochs       rate is 0.1, epochs is the variable's value; read them with argparse
         %%flare --dry-run jobs                    only write the job folder, jobs/cell-job
     """
 
@@ -62,20 +62,27 @@ CELL_MAGIC = Verb(
     _describe_cell_magic,
     [
         option("--name", default="cell-job", help="the job's name (default: cell-job)"),
-        option("--rounds", type=int, default=3, metavar="N", help="how many rounds (default: 3)"),
+        option("--rounds", type=int, default=3, metavar="N", help="number of rounds (default: 3)"),
         option(
             "--sites",
             default="",
             metavar="A,B",
             completes="sites",
-            help="the sites that train (default: all that are connected)",
+            help="the sites that train (default: all connected sites)",
         ),
-        option("--min-sites", type=int, metavar="N", help="how many must answer in a round (default: all that train)"),
-        option("--framework", choices=FRAMEWORKS, help="default: what the code imports, else numpy"),
+        option(
+            "--min-sites",
+            type=int,
+            metavar="N",
+            help="minimum number of sites that must answer in a round (default: all)",
+        ),
+        option(
+            "--framework", choices=FRAMEWORKS, help="the framework (default: the one that the code imports, else numpy)"
+        ),
         option(
             "--model",
             metavar="M",
-            help="where training starts: a variable or a list for numpy, a dict in a variable for sklearn, "
+            help="the initial model: a variable or a list for numpy, a dict in a variable for sklearn, "
             "a class of the cell for pytorch",
         ),
         option(
@@ -83,14 +90,20 @@ CELL_MAGIC = Verb(
             action="append",
             default=[],
             metavar="NAME[=VALUE]",
-            help="an argument of the script, --NAME=VALUE; without a value, that of the notebook's variable",
+            help="an argument of the script, --NAME=VALUE; without VALUE, the value of the notebook's variable NAME",
         ),
-        option("--key-metric", default="", metavar="NAME", help="the metric that tells the best model"),
-        option("--key-metric-mode", default="", choices=("max", "min"), help="whether more or less of it is better"),
+        option("--key-metric", default="", metavar="NAME", help="the metric that selects the best model"),
         option(
-            "--dry-run", nargs="?", const=_DRY_RUN_FOLDER, metavar="FOLDER", help="only write the job into this folder"
+            "--key-metric-mode", default="", choices=("max", "min"), help="max: higher is better; min: lower is better"
         ),
-        option("-w", "--wait", action="store_true", help="let the cell last until the job ends"),
+        option(
+            "--dry-run",
+            nargs="?",
+            const=_DRY_RUN_FOLDER,
+            metavar="FOLDER",
+            help="only write the job folder into this folder, do not submit it",
+        ),
+        option("-w", "--wait", action="store_true", help="block until the job ends"),
     ],
 )
 CELL_MAGIC.parser.prog = "%%flare"
@@ -179,7 +192,7 @@ def _make_cell_job(
     missing = [name for name in sites if there is not None and name not in there]
     if missing and there is not None:
         raise InvalidArgumentError(
-            f"{missing[0]!r} is not connected to the server; connected are {', '.join(sorted(there)) or 'no sites'}"
+            f"site {missing[0]!r} is not connected; connected sites: {', '.join(sorted(there)) or 'none'}"
         )
     known = len(sites) or (_DEFAULT_SITE_COUNT if there is None else len(there))
     model = options["model"]
@@ -211,7 +224,7 @@ def _fetch_connected_sites(state: MagicsState, dry_run: bool) -> set[str] | None
             return None
         raise
     if not there and not dry_run:
-        raise UsageError("no site is connected to the server: %flare status shows who is")
+        raise UsageError("no sites are connected to the server: check with %flare status")
     return there or None
 
 
@@ -222,7 +235,7 @@ def _parse_argument(text: str, variables: Mapping[str, Any]) -> tuple[str, Any]:
     variable = name.replace("-", "_")
     if variable not in variables:
         raise InvalidArgumentError(
-            f"--arg {name}: the notebook has no variable {variable!r}; or give --arg {name}=VALUE"
+            f"--arg {name}: the notebook has no variable {variable!r}; define it, or pass --arg {name}=VALUE"
         )
     return name, variables[variable]
 

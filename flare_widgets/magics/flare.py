@@ -13,6 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..config import FlareWidgets
 from ..errors import FlareError
+from ..views.core.hints import explain_error
 from .cell import run_cell
 from .parsing import format_verb_list, parse_line
 from .state import MagicsState
@@ -44,7 +45,7 @@ class FlareMagics(Magics):
 
     @cell_magic("flare")  # type: ignore[arg-type]  # its types know no name
     def flare_cell(self, line: str, cell: str) -> Any:
-        """Make the cell's client code a federated job. ``%%flare -h`` tells more."""
+        """Turn the client code in the cell into a federated job. ``%%flare -h`` explains the options."""
         assert self.shell is not None
         with _translate_errors():
             return run_cell(self.state, self.shell.user_ns, line, cell)
@@ -52,7 +53,7 @@ class FlareMagics(Magics):
     def _check_writable(self, what: str) -> None:
         if self.state.config.read_only:
             raise UsageError(
-                f"{what} may change something, and the read-only mode is on: "
+                f"{what} may change something, and read-only mode is on: "
                 "%config FlareWidgets.read_only = False turns it off"
             )
 
@@ -65,4 +66,4 @@ def _translate_errors() -> Iterator[None]:
         raise
     except USER_ERRORS as e:
         # IPython shows a UsageError as one line; the cause stays available for %tb and for code.
-        raise UsageError(" ".join(str(e).split()) or type(e).__name__) from e
+        raise UsageError(" ".join(explain_error(e).split()) or type(e).__name__) from e

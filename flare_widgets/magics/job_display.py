@@ -81,7 +81,9 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
         while watch.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic()))) is MonitorReturnCode.TIMEOUT:
             progress.update(describe(watch.snapshot))
             if time.monotonic() >= until:
-                raise JobTimeout(f"job {watch.job_id} did not end within {timeout_s:g} s; it goes on")
+                raise JobTimeout(
+                    f"job {watch.job_id} did not end within {timeout_s:g} s; it is still running", job_id=watch.job_id
+                )
     except KeyboardInterrupt:
         raise UsageError("stopped waiting; the job is still running. %flare wait resumes waiting") from None
     finally:

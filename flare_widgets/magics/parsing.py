@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import inspect
 import re
 import shlex
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 
+from ..formatting.text import did_you_mean
 from ..options import Option, add_options
 
 
@@ -122,7 +122,7 @@ def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:
     lines = ["NVIDIA FLARE in a notebook:"]
     for heading, verbs in groups.items():
         lines += ["", heading, *(f"  %flare {v.name:<{width}}  {v.summary}" for v in verbs)]
-    lines += ["", "%flare VERB -h tells more. Every verb returns a value: job = %flare submit FOLDER"]
+    lines += ["", "%flare VERB -h explains a verb. Every verb returns a value: job = %flare submit FOLDER"]
     return "\n".join(lines)
 
 
@@ -143,5 +143,5 @@ def strip_comment(line: str) -> str:
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else "."
+    question = did_you_mean(word, known)
+    return f"; {question}" if question else "."

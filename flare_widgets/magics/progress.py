@@ -88,7 +88,7 @@ def run_with_progress(action: str, function: Callable[P, T], /, *args: P.args, *
         while not concurrent.futures.wait([outcome], _POLL_INTERVAL_S).done:
             progress.update(f"{action}: {time.monotonic() - began:.0f} s")
     except KeyboardInterrupt:
-        raise UsageError(f"stopped waiting; {action} may still be under way") from None
+        raise UsageError(f"stopped waiting; {action} may still be in progress") from None
     how = "done" if outcome.exception() is None else "failed"
     progress.finish(f"{action}: {how} after {time.monotonic() - began:.1f} s")
     return outcome.result()

@@ -1,4 +1,4 @@
-"""Confirmation prompts, which refuse to go on when there is no person to answer."""
+"""Confirmation prompts. They refuse to go on if nobody can answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def show_if_interactive(state: MagicsState, show: Callable[[], object]) -> Calla
     return show if _is_interactive(state) else None
 
 
-def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
+def confirm(state: MagicsState, question: str, confirm_label: str, is_confirmed: bool) -> None:
     """Ask before a destructive action: by a view, or by the kernel's prompt if a click could not reach the kernel.
 
     Parameters
@@ -31,6 +31,8 @@ def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
         The state, whose settings say whether to ask at all.
     question
         The question, which says what will be done.
+    confirm_label
+        Label of the button that does it.
     is_confirmed
         True if the user has already confirmed.
 
@@ -42,7 +44,7 @@ def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
     if is_confirmed or not state.config.confirm:
         return
     try:
-        agreed = ConfirmationView(question).ask(_SHOW_TIMEOUT_S) if _is_interactive(state) else None
+        agreed = ConfirmationView(question, confirm_label).ask(_SHOW_TIMEOUT_S) if _is_interactive(state) else None
         if agreed is None:
             agreed = input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except (StdinNotImplementedError, EOFError):
@@ -50,7 +52,7 @@ def confirm(state: MagicsState, question: str, is_confirmed: bool) -> None:
     except KeyboardInterrupt:
         agreed = False
     if not agreed:
-        raise UsageError("not done")
+        raise UsageError("Cancelled; nothing was changed.")
 
 
 def _is_interactive(state: MagicsState) -> bool:

@@ -25,8 +25,8 @@ def format_reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb =
     lines = [
         "# `%flare`",
         "",
-        "`%load_ext flare_widgets` brings it. Every verb returns a value: `job = %flare submit FOLDER`. `{name}` and "
-        "`$name` stand for the values of variables. `JOB` is a job's id, the beginning of it, or its name.",
+        "Load it with `%load_ext flare_widgets`. Every verb returns a value: `job = %flare submit FOLDER`. `{name}` "
+        "and `$name` stand for the values of variables. `JOB` is a job's id, the beginning of the id, or its name.",
     ]
     for heading, verbs in groups.items():
         lines += ["", f"## {heading}"]
@@ -40,7 +40,7 @@ def _format_section(title: str, verb: Verb) -> list[str]:
     text, _, examples = (inspect.getdoc(verb.run) or "").partition("Examples:")
     lines = [f"### `{title}`", "", text.strip()]
     if verb.is_mutating:
-        lines += ["", "It may change something: refused in read-only mode."]
+        lines += ["", "Refused in read-only mode, since it may change something."]
     arguments = [action for action in verb.parser._actions if action.help is not argparse.SUPPRESS]
     if arguments:
         lines += ["", "| argument | meaning |", "| --- | --- |"]

@@ -58,7 +58,7 @@ class MagicsState:
         if managed is None:
             others = list(self.manager.sessions)
             if others:
-                raise UsageError(f"no session is current: %flare use NAME ({', '.join(others)})")
+                raise UsageError(f"no current session: choose one with %flare use NAME ({', '.join(others)})")
             raise UsageError(f"not connected: {_CONNECT_HINT}")
         if managed.session.closed:
             raise UsageError(f"the session {managed.name} has ended: {_CONNECT_HINT}")
@@ -85,7 +85,9 @@ class MagicsState:
         """
         managed = self.manager.current_session
         if managed is None:
-            raise UsageError("which startup kit? Give its folder: %flare check KIT (%flare kits lists those at hand)")
+            raise UsageError(
+                "which startup kit? Pass its folder: %flare check KIT (%flare kits lists the kits it finds)"
+            )
         return managed.session.kit
 
     @property

@@ -12,11 +12,11 @@ from pathlib import Path
 from ..errors import ConfigError, FlareError
 from ..formatting.text import sanitize
 from ..kit import StartupKit
+from ..kit.files import SETTINGS_FILE
 
 _MAX_DEPTH = 4  # levels below the searched folder
 _MAX_FOLDERS = 3000  # the limit for a whole search: the notebook may be in a home folder
 _SEARCH_TIMEOUT_S = 2.0
-_SETTINGS_FILE = "fed_admin.json"
 _SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages", "venv", "startup"}
 
 
@@ -47,7 +47,7 @@ class FoundKit:
 
     @property
     def name(self) -> str:
-        """The folder's name: mostly the user's name."""
+        """The folder's name, usually the user's name."""
         return self.path.name
 
 
@@ -122,7 +122,8 @@ def resolve_kit(path_or_name: str, known_folders: Sequence[Path]) -> Path:
     if named:
         places = ", ".join(sanitize(str(kit)) for kit in named[:5])
         raise ConfigError(
-            f"there are {len(named)} startup kits called {sanitize(path_or_name)!r}: {places}. Give the folder"
+            f"there are {len(named)} startup kits called {sanitize(path_or_name)!r}: {places}",
+            next_step="Pass the folder",
         )
     return path  # the reader of the kit reports what is wrong with it
 
@@ -148,9 +149,9 @@ def _find_below(root: Path, budget: _SearchBudget) -> Iterator[Path]:
         for folder in level:
             if not budget.spend():
                 return
-            if (folder / "startup" / _SETTINGS_FILE).is_file():
+            if (folder / "startup" / SETTINGS_FILE).is_file():
                 yield folder
-            elif depth == 0 and (folder / _SETTINGS_FILE).is_file():
+            elif depth == 0 and (folder / SETTINGS_FILE).is_file():
                 yield folder.parent if folder.name == "startup" else folder
             elif depth < _MAX_DEPTH:
                 below += _list_subfolders(folder)

@@ -81,7 +81,7 @@ class ManagedSession:
             newest = [] if self.last_job_id else self.session.list_jobs(reverse=True, limit=1)
             found = self.last_job_id or next((str(job["job_id"]) for job in newest), None)
             if found is None:
-                raise JobNotFound(f"there is no job in the study {self.session.study} yet")
+                raise JobNotFound(f"no jobs in the study {self.session.study} yet")
             return found
         try:
             return self.session.job(id_or_name).id
@@ -92,7 +92,7 @@ class ManagedSession:
                 raise
             if len(ids) > 1:
                 raise JobNotFound(
-                    f"{len(ids)} jobs are called {sanitize(id_or_name)!r}, the newest is {sanitize(ids[0])}: give an id"
+                    f"{len(ids)} jobs are called {sanitize(id_or_name)!r}, the newest is {sanitize(ids[0])}: pass an id"
                 ) from None
             return ids[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import threading
 import weakref
@@ -14,7 +13,7 @@ import traitlets
 
 from ..api import Session, connect
 from ..errors import InvalidArgumentError
-from ..formatting.text import sanitize
+from ..formatting.text import did_you_mean, sanitize
 from ..kit import StartupKit
 from .managed import ManagedSession
 
@@ -90,7 +89,7 @@ class SessionManager(traitlets.HasTraits):
         """
         if name is not None and not _NAME_PATTERN.fullmatch(name):
             raise InvalidArgumentError(
-                f"{sanitize(name, 50)!r} cannot be the name of a session: use letters, digits and . _ - @ : + /"
+                f"invalid session name {sanitize(name, 50)!r}: use letters, digits and . _ - @ : + /"
             )
         loaded = StartupKit.load(kit)
         existing = self._find_existing(loaded, name, study)
@@ -244,7 +243,8 @@ def pick_free_name(name: str, taken: Iterable[str]) -> str:
 def _name_taken_error(name: str, managed: ManagedSession) -> InvalidArgumentError:
     session = managed.session
     return InvalidArgumentError(
-        f"{name!r} is the session of {sanitize(session.username)} with {session.kit.address}, study {session.study}: "
+        f"the name {name!r} is taken by the session of {sanitize(session.username)} on {session.kit.address}, "
+        f"study {session.study}: "
         "close it first, or choose another name"
     )
 
@@ -252,12 +252,11 @@ def _name_taken_error(name: str, managed: ManagedSession) -> InvalidArgumentErro
 def _describe_unknown_name(name: str, existing: Iterable[str]) -> str:
     names = list(existing)
     if not names:
-        return "there is no session"
+        return "no session is open"
     if not name:
-        return f"no session is current; there are {', '.join(names)}"
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
-    return f"there is no session {sanitize(name, 50)!r}: {hint}"
+        return f"no current session; open sessions: {', '.join(names)}"
+    hint = did_you_mean(name, names) or f"open sessions: {', '.join(names)}"
+    return f"unknown session {sanitize(name, 50)!r}: {hint}"
 
 
 def _close_sessions(sessions: dict[str, Any]) -> None:

@@ -1,14 +1,25 @@
-"""Threads for callbacks, separate from the polling thread, so that a slow callback delays nothing else.
+"""Callbacks: where and how the functions of users and views are called.
 
-A thread exists only while there are calls to make; another one starts only while all others are busy.
+One policy for all watches:
+
+* Callbacks run in a thread of their own, separate from the polling, so that a slow one delays nothing else.
+* Those of one watch run one at a time, in the order in which they were registered. While they run, snapshots may be
+  missed, but never the newest.
+* Each runs in the context in which it was registered: in a notebook, its output appears in that cell.
+* An exception in one (even `SystemExit`) is logged; the others are called all the same. Only the callback that is given
+  to :meth:`.Monitor.watch` ends its watch, if it raises or returns False.
 """
 
 from __future__ import annotations
 
 import collections
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+S = TypeVar("S")
 
 log = logging.getLogger("flare_widgets.monitoring")
 
@@ -17,8 +28,19 @@ THREAD_NAME = "flare-callbacks"
 _IDLE_TIMEOUT_S = 2.0  # seconds after which an idle thread ends
 
 
+def call_safely(callback: Callable[..., Any], *args: Any) -> None:
+    """Call `callback`; log what it raises."""
+    try:
+        callback(*args)
+    except BaseException:  # also sys.exit(): the thread must go on
+        log.exception("a callback failed")
+
+
 class CallbackPool:
-    """Pool of daemon threads that run callbacks concurrently."""
+    """Pool of daemon threads that run callbacks concurrently.
+
+    A thread exists only while there are calls to make; another one starts only while all others are busy.
+    """
 
     def __init__(self) -> None:
         self._queue: collections.deque[Callable[[], None]] = collections.deque()
@@ -81,7 +103,35 @@ class SerialExecutor:
                     self._is_running = False
                     return
                 self._is_requested = False
-            try:
-                self._callback()
-            except BaseException:  # also a callback's sys.exit(): the executor must stay usable
-                log.exception("a callback failed")
+            call_safely(self._callback)
+
+
+class Signal(Generic[S]):
+    """Listeners that are called with each new value. All methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[S], None]] = []
+
+    def subscribe(self, listener: Callable[[S], Any]) -> Callable[[], None]:
+        """Add a listener; return an unsubscribe function (which may be called twice)."""
+        context = contextvars.copy_context()
+
+        def call(value: S) -> None:
+            context.run(listener, value)
+
+        def remove() -> None:
+            with self._lock:
+                if call in self._listeners:
+                    self._listeners.remove(call)
+
+        with self._lock:
+            self._listeners.append(call)
+        return remove
+
+    def publish(self, value: S) -> None:
+        """Call all listeners, with no lock held."""
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            call_safely(listener, value)

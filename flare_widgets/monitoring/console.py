@@ -100,7 +100,7 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
             left = until - time.monotonic()
             if left <= 0:
                 stopped = f"stopped watching after {timeout:g} s"
-                raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on")
+                raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
             changed.wait(min(_REFRESH_INTERVAL_S, left))
             changed.clear()
             snapshot = watch.snapshot
@@ -109,7 +109,7 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
         watch.wait()  # raises what made the watch fail
     except (KeyboardInterrupt, JobTimeout):
         line.end_line()
-        line.echo(f"{stopped}; {job_label(watch.snapshot.name, job_id)} goes on")
+        line.echo(f"{stopped}; {job_label(watch.snapshot.name, job_id)} is still running")
         raise
     except BaseException:
         line.end_line()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import copy
 import itertools
 import logging
 import time
@@ -220,7 +221,7 @@ class Connection:
 
         Pending requests fail at once, and the secrets are cleared before the server has answered.
         """
-        closed = SessionClosed("the session is closed; open a new one")
+        closed = SessionClosed("the session is closed", next_step="Open a new session")
         self._observer = None
         self._fail_pending(closed)
         farewell: asyncio.Task[hci.CommandReply] | None = None
@@ -240,7 +241,7 @@ class Connection:
 
     async def abort(self) -> None:
         """End the connection without a farewell: it is lost, or was never complete."""
-        await self._shut_down(NoConnection(f"the connection to {self._kit.address} was given up"))
+        await self._shut_down(NoConnection(f"the connection to {self._kit.address} was dropped"))
 
     async def challenge(self) -> str:
         """Have the server prove its identity; return its nonce, which we must sign."""
@@ -295,7 +296,7 @@ class Connection:
         if study != dialects.DEFAULT_STUDY and not self.features.has_studies:
             # It would treat the session as one for all jobs, without an error.
             raise ConfigError(
-                f"the server at {kit.address} is older than FLARE 2.8 and knows no studies: connect without '{study}'"
+                f"the server at {kit.address} is older than FLARE 2.8 and has no studies: connect without '{study}'"
             )
 
     async def _send_command(
@@ -340,8 +341,8 @@ class Connection:
             self._probe_requested.set()
             words = label.split(" ", 1)[0]
             raise ReplyTimeout(
-                f"the server at {self._kit.address} did not answer '{words}' within {timeout:.3g} s. "
-                "It may be busy or hang: try again, or raise the time-out with set_timeout()"
+                f"the server at {self._kit.address} did not answer '{words}' within {timeout:.3g} s",
+                next_step="It may be busy or hung: try again, or raise the time-out with set_timeout()",
             ) from None
         finally:
             del self._pending[request_id]
@@ -352,7 +353,7 @@ class Connection:
             detail = f": {sanitize_lines(reply.error, 200)}" if reply.error else ""
             kind = NoSuchService if dialects.is_unknown_channel(reply) else NoConnection
             raise kind(
-                f"the server at {self._kit.address} could not be asked ({sanitize_lines(reply.code, 100)}{detail})"
+                f"the server at {self._kit.address} could not process it ({sanitize_lines(reply.code, 100)}{detail})"
             )
         return reply
 
@@ -386,14 +387,14 @@ class Connection:
         except transports.TransportClosed as e:
             self._fail(NoConnection(f"the connection to {self._kit.address} was lost: {e}"))
         except ProtocolError as e:
-            self._fail(ProtocolError(f"{self._kit.address} does not speak FLARE as we know it: {e}"))
+            self._fail(ProtocolError(f"{self._kit.address} does not speak a known version of FLARE's protocol: {e}"))
             await self._transport.close()
         except FlareError as e:
             self._fail(e)
         except Exception as e:
             # A bug of ours that some bytes triggered. Pending requests must not wait until they time out.
-            log.error("what the server at %s said could not be read: %s", self._kit.address, type(e).__name__)
-            self._fail(ProtocolError(f"what {self._kit.address} said could not be read ({type(e).__name__})"))
+            log.error("a message from the server at %s could not be read: %s", self._kit.address, type(e).__name__)
+            self._fail(ProtocolError(f"a message from {self._kit.address} could not be read ({type(e).__name__})"))
             await self._transport.close()
 
     def _handle_event(self, event: cells.Event) -> None:
@@ -424,7 +425,7 @@ class Connection:
         waiting: list[asyncio.Future[Any]] = [self._ready, *(request.reply for request in self._pending.values())]
         for answer in waiting:
             if not answer.done():
-                answer.set_exception(error)
+                answer.set_exception(copy.copy(error))  # each caller adds its own context
         if self._ready.done() and not self._ready.cancelled():
             self._ready.exception()  # maybe nothing awaits it; without this asyncio complains
 
@@ -450,7 +451,7 @@ class Connection:
         while self.lost_error is None and self._transport.last_received_at <= began:
             patience = keepalive.probe_timeout_s(any(request.non_idempotent for request in self._pending.values()))
             if time.monotonic() > began + patience:
-                self._fail(NoConnection(f"the server at {self._kit.address} does not answer any more"))
+                self._fail(NoConnection(f"the server at {self._kit.address} no longer answers"))
                 await self._transport.close()
                 return
             await asyncio.sleep(_POLL_INTERVAL_S)

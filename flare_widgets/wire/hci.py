@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..errors import ProtocolError
+from ..errors import InvalidArgumentError, ProtocolError
 
 MAX_DEPTH = 64
 """Nesting depth of a reply. FLARE's replies have a handful of levels; displaying one may need a stack frame each."""
@@ -136,7 +136,7 @@ def join_words(words: Sequence[str]) -> str:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         A word contains a line break or a NUL.
     """
     return " ".join(_quote(word) for word in words)
@@ -144,7 +144,7 @@ def join_words(words: Sequence[str]) -> str:
 
 def _quote(word: str) -> str:
     if re.search(r"[\r\n\0]", word):
-        raise ValueError(f"a command cannot contain a line break: {word!r}")
+        raise InvalidArgumentError(f"a command cannot contain a line break: {word!r}")
     if word and not re.search(r"[\s\"'\\#]", word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')

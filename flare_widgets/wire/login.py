@@ -73,9 +73,9 @@ def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
         raise ProtocolError(f"{where} did not answer the challenge")
     if name != kit.server_identity:
         raise ServerIdentityError(
-            f"{where} says it is '{sanitize_lines(name, 100)}', but the startup kit {kit.root} is for "
-            f"'{kit.server_identity}'. "
-            "Check that the kit and the address belong to the same federation"
+            f"{where} says it is '{sanitize_lines(name, 100)}', but the startup kit {kit.root} "
+            f"is for '{kit.server_identity}'",
+            next_step="Check that the kit and the address belong to the same federation",
         )
     try:
         chain = x509.load_pem_x509_certificates(pem if isinstance(pem, bytes) and len(pem) <= _MAX_PEM_BYTES else b"")
@@ -130,9 +130,9 @@ def read_registration(kit: StartupKit, reply: CellReply) -> Registration:
     if reply.code != "ok" or not isinstance(token, str) or not token:
         why = reply.error or (reply.code if reply.code != "ok" else "it gave no reason")
         raise FLCommunicationError(
-            f"the server at {kit.address} refused to register {kit.username} "
-            f"for project '{kit.project_name}': {sanitize_lines(why, 200)}. "
-            "Check that the startup kit was made for this federation and has not been revoked"
+            f"the server at {kit.address} refused to register {kit.username} for project "
+            f"'{kit.project_name}': {sanitize_lines(why, 200)}",
+            next_step="Check that the startup kit was made for this federation and has not been revoked",
         )
     version = answer.get("federation_protocol_version")
     return Registration(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import logging
 import time
@@ -122,7 +123,7 @@ class ReconnectingConnection:
         if self._end_reason is not None:
             raise SessionExpired(self._end_reason)
         if self.is_closed:
-            raise SessionClosed("the session is closed; open a new one")
+            raise SessionClosed("the session is closed", next_step="Open a new session")
 
     async def close(self) -> None:
         """End the session and clear its secrets. Further use raises SessionClosed."""
@@ -189,7 +190,7 @@ class ReconnectingConnection:
                 if link is not None and link.lost_error is None and link.expiry_reason is None:
                     return link
                 if self._attempts != tries and self._last_error is not None and _is_refusal(self._last_error):
-                    raise self._last_error
+                    raise copy.copy(self._last_error)  # each caller adds its own context
                 news = self._changed
                 self._start_reconnect()
                 await news.wait()
@@ -285,7 +286,7 @@ class ReconnectingConnection:
             return False
         self._end_reason = (
             f"the session has ended and cannot log in again: the user's certificate in {self.kit.root} expired at "
-            f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask the project's admin for a new startup kit"
+            f"{self.kit.expires_at:%Y-%m-%d %H:%M} UTC. Ask your project admin for a new startup kit"
         )
         self.state_machine.transition_to(SessionState.CLOSED, self._end_reason)
         _start_task(self.close(), self._closing_tasks)
@@ -295,16 +296,19 @@ class ReconnectingConnection:
     def _unreachable_error(self, timeout: float) -> NoConnection:
         if self._connection is None:
             if isinstance(self._last_error, NoConnection):
-                return self._last_error  # the actual error says more than a timeout
+                return copy.copy(self._last_error)  # the actual error says more than a timeout
             return NoConnection(
-                f"no answer from the FL server at {self.kit.address} within {timeout:g} s. "
-                "Is it running, and is there a firewall between?"
+                f"no answer from the FL server at {self.kit.address} within {timeout:g} s",
+                next_step="Check that it is running, and that no firewall blocks the connection",
             )
-        trouble = str(self._last_error or f"the server at {self.kit.address} does not answer")
+        trouble = (
+            self._last_error.description if self._last_error else f"the server at {self.kit.address} does not answer"
+        )
         away = time.monotonic() - self._lost_at
         return NoConnection(
-            f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}. The session goes "
-            "on trying: give the command again when its state is 'ready', or raise the time-out with set_timeout()"
+            f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}",
+            next_step="The session keeps trying: repeat the command when its state is 'ready', or raise "
+            "the time-out with set_timeout()",
         )
 
 

@@ -167,7 +167,9 @@ def read_download_chunk(value: Any) -> DownloadChunk:
         return DownloadChunk(
             b"", is_last=True, nonce=nonce if value.get("confirm_expected") and isinstance(nonce, str) else None
         )
-    raise InternalError(f"the server stopped the download: {sanitize_lines(status, 100)}. Start the download again")
+    raise InternalError(
+        f"the server stopped the download: {sanitize_lines(status, 100)}", next_step="Start the download again"
+    )
 
 
 def download_confirmation(reference: str, nonce: str) -> dict[str, Any]:

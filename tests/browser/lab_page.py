@@ -17,7 +17,14 @@ _READY = """() => {
   return !!(panel?.context?.isReady && panel.sessionContext.isReady
             && kernel?.connectionStatus === 'connected' && kernel.status === 'idle');
 }"""
-_OPEN = "() => window.jupyterapp?.shell?.currentWidget?.context?.isReady"
+_OPEN = """path => {
+  const context = window.jupyterapp?.shell?.currentWidget?.context;
+  return context?.path === path && context.isReady;
+}"""
+_CLOSE = """paths => {
+  for (const widget of [...(window.jupyterapp?.shell?.widgets('main') ?? [])])
+    if (!paths || paths.includes(widget.context?.path)) widget.dispose();
+}"""
 
 # evaluate() has no timeout, and some of Lab's promises never settle: note the outcome and wait for the note.
 # The cell is made the active one at the same moment: Lab follows the focus, which may yet be on its way elsewhere.
@@ -61,14 +68,34 @@ class NotebookPage:
         nbformat.write(notebook, self.lab.root / name)
 
     def open(self, name: str, *, kernel: bool = True) -> NotebookPage:
-        """Open a notebook; without kernel, do not wait for one."""
+        """Open a notebook; without kernel, do not wait for one. What is open is left by loading the tab anew."""
+        again = bool(self._names)
         self.name = name
         self._names.add(name)
-        self.page.goto(self.lab.url(name))
-        self.page.wait_for_function(_OPEN, timeout=60_000)
+        if not again and self.page.evaluate("() => !!window.jupyterapp"):
+            self.command("docmanager:open", {"path": name})
+        else:
+            self.page.evaluate(_CLOSE, None)  # or the browser asks about what is not saved
+            self.page.goto(self.lab.url(name))
+        self.page.wait_for_function(_OPEN, arg=name, timeout=60_000)
         if kernel:
             self.wait_until_ready()
         return self
+
+    def show(self) -> None:
+        """Have the notebook before one again, after others were opened in the tab, or the tab was loaded anew."""
+        self.command("docmanager:open", {"path": self.name})
+        self.page.wait_for_function(_OPEN, arg=self.name, timeout=60_000)
+        self.wait_until_ready()
+
+    def close(self) -> None:
+        """Close the notebooks that were opened here without saving them, and end their kernels."""
+        dialogs = self.page.locator(".jp-Dialog")
+        for _ in range(dialogs.count()):
+            self.page.keyboard.press("Escape")
+        expect(dialogs).to_have_count(0)
+        self.page.evaluate(_CLOSE, list(self._names))
+        self.shut_down_kernels()
 
     def fill(self, *cells: str) -> None:
         """Have these cells in place of those of the open notebook; none of them is run."""

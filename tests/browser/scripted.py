@@ -13,7 +13,8 @@ from typing import Any
 
 from flare_widgets.api.commands import Command
 from flare_widgets.errors import TransferCancelled
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 
 SITES = tuple(SiteDeployment(name, "deployed") for name in ("server", "site-1", "site-2"))
 

@@ -143,7 +143,7 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
         question = output(notebook, QUESTION).locator(".flw-confirm.flw-live")
         expect(question).to_be_visible()
         notebook.screenshot(question, DOCS / f"question{suffix}.png")
-    question.get_by_role("button", name="No", exact=True).click()
+    question.get_by_role("button", name="Cancel", exact=True).click()
     notebook.theme("JupyterLab Light")
     if pictures:
         notebook.page.set_viewport_size(NARROW)
@@ -158,7 +158,7 @@ VIEWS = {
     "job": (RUNNING, "canvas", ".flw-job"),
     "job-log": (RUNNING, ".flw-log-line", ".flw-job"),
     "job-done": (DONE, ".flw-chart-picture", ".flw-job"),
-    "job-failed": (FAILED, ".flw-fault", ".flw-job"),
+    "job-failed": (FAILED, ".flw-failure", ".flw-job"),
     "jobs": (JOBS, ".flw-job-name >> nth=3", ".flw-jobs"),
     "compare": (COMPARE, "canvas, .flw-chart-picture", ".flw-compare"),
     "system": (SYSTEM, ".flw-row >> nth=3", ".flw-system"),

@@ -30,7 +30,7 @@ def themed(bench: NotebookPage, request: pytest.FixtureRequest) -> Iterator[Note
     bench.theme("JupyterLab Light")
 
 
-def test_the_checker_finds_what_is_wrong(bench: NotebookPage) -> None:
+def test_checker_finds_what_is_wrong(bench: NotebookPage) -> None:
     bench.fill(
         "from IPython.display import HTML\n"
         "HTML('<input type=text><p style=\"color:#ccc;background:#fff\">pale words</p>')"
@@ -41,7 +41,7 @@ def test_the_checker_finds_what_is_wrong(bench: NotebookPage) -> None:
     assert any(finding.startswith("color-contrast") for finding in found)
 
 
-def test_the_job_view(themed: NotebookPage) -> None:
+def test_job_view(themed: NotebookPage) -> None:
     themed.fill(JOB + SHOW)
     themed.run(0)
     panel = JobPanel(themed.outputs(0))
@@ -49,7 +49,7 @@ def test_the_job_view(themed: NotebookPage) -> None:
     panel.expect_status("RUNNING")
     assert serious(panel.live) == []
     panel.live.get_by_role("button", name="Log", exact=True).click()
-    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server begins it when the job runs")
+    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server starts it when the job runs")
     assert serious(panel.live) == []
     themed.run_code("session.log('server', 'INFO begun', 'WARNING slow', 'ERROR broken')")
     expect(panel.live.locator(".flw-log-line")).to_have_count(3)
@@ -73,7 +73,7 @@ def shown(notebook: NotebookPage, *cells: str) -> Locator:
     return notebook.outputs(len(cells) - 1)
 
 
-def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
+def test_jobs_view_and_compare(themed: NotebookPage) -> None:
     table = JobsPanel(
         shown(
             themed,
@@ -92,7 +92,7 @@ def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
     table.button("abort").click()
     expect(table.confirm).to_be_visible()
     assert serious(table.root) == []
-    table.confirm.get_by_role("button", name="No").click()
+    table.confirm.get_by_role("button", name="Cancel").click()
     table.row(3).locator(".flw-col-status").click(modifiers=["Control"])
     table.button("compare").click()
     compared = table.below.locator(".flw-compare")
@@ -106,7 +106,7 @@ def test_the_jobs_view_and_compare(themed: NotebookPage) -> None:
     assert serious(themed.outputs(1).first) == []
 
 
-def test_the_system_view(themed: NotebookPage) -> None:
+def test_system_view(themed: NotebookPage) -> None:
     output = shown(
         themed,
         "from scripted_system import ScriptedSystem, show\nsystem = ScriptedSystem('hospital-a', 'hospital-b')",
@@ -123,7 +123,7 @@ def test_the_system_view(themed: NotebookPage) -> None:
     expect(live.get_by_role("textbox")).to_be_focused()
     assert serious(live) == []
     themed.run_code("import time; system.change('hospital-b', last_seen=time.time() - 100)")
-    expect(live.locator(".flw-troubles li")).to_have_count(1)
+    expect(live.locator(".flw-problems li")).to_have_count(1)
     themed.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 70)")
     expect(live).to_contain_text("no connection to server:8002")
     assert serious(live) == []
@@ -133,7 +133,7 @@ def test_the_system_view(themed: NotebookPage) -> None:
     assert serious(static) == []
 
 
-def test_the_session_badge(themed: NotebookPage) -> None:
+def test_session_badge(themed: NotebookPage) -> None:
     output = shown(
         themed,
         "from flare_widgets.views.display import show_session\nfrom scripted_sessions import Sessions\n"
@@ -144,7 +144,7 @@ def test_the_session_badge(themed: NotebookPage) -> None:
     expect(live).to_contain_text("the certificate expires in 12 days")
     assert serious(live) == []
     themed.run_code("world.stop()")
-    expect(live).to_contain_text("no connection for")
+    expect(live).to_contain_text("disconnected for")
     assert serious(live) == []
     themed.run_code("world.manager.close_all()")
     static = output.locator(".flw-session:not(.flw-live)")
@@ -152,7 +152,7 @@ def test_the_session_badge(themed: NotebookPage) -> None:
     assert serious(static) == []
 
 
-def test_the_faults_view(themed: NotebookPage) -> None:
+def test_faults_view(themed: NotebookPage) -> None:
     output = shown(
         themed,
         "from flare_widgets.views.faults.view import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
@@ -164,9 +164,9 @@ def test_the_faults_view(themed: NotebookPage) -> None:
     assert serious(live) == []
     for fault, site in (("pause", "hospital-a"), ("kill", "hospital-b"), ("slow", "hospital-c")):
         themed.run_code(f"board.inject('{fault}', '{site}')")
-    expect(live.locator(".flw-process-state", has_text="runs for a fifth of the time")).to_be_visible()
+    expect(live.locator(".flw-process-state", has_text="throttled to 20 %")).to_be_visible()
     assert serious(live) == []
     themed.run_code("board.states.clear()")
     static = output.locator(".flw-faults:not(.flw-live)")
-    expect(static).to_contain_text("As it was last seen.")
+    expect(static).to_contain_text("The last known state.")
     assert serious(static) == []

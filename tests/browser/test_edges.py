@@ -52,7 +52,7 @@ def is_grey(button: Locator) -> None:
     expect(button).to_have_attribute("title", "the kernel was shut down")
 
 
-def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, pictures):
+def test_killed_kernel_is_reported_with_age(notebook, pictures):
     notebook.create(JOB, "view = show_job(watch, session)", JOBS, SYSTEM)
     for index in range(4):
         notebook.run(index)
@@ -64,12 +64,12 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     expect(system).to_be_visible()
     kill_kernel(notebook)
 
-    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED, timeout=GONE_WITHIN)
+    expect(job.live.locator(".flw-problem")).to_have_text(ENDED, timeout=GONE_WITHIN)
     expect(job.status).to_have_css("text-decoration-line", "line-through")
     expect(job.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d+ s ago"))
     expect(job.elapsed).to_have_text(re.compile(r"elapsed when last seen$"))
     is_grey(job.grey_button("Abort"))
-    expect(table.root.locator(".flw-jobs-trouble")).to_have_text(
+    expect(table.root.locator(".flw-jobs-problem")).to_have_text(
         re.compile(rf"^{re.escape(ENDED)} Showing the list from \d+ s ago")
     )
     is_grey(table.button("abort"))
@@ -79,7 +79,7 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     expect(table.counts).to_contain_text("of 12 jobs")
     table.row(1).locator(".flw-job-name").click()
     expect(table.root.locator(".flw-spoken[role=status]")).to_have_text("the kernel was shut down")
-    expect(system.locator(".flw-troubles")).to_contain_text(ENDED)
+    expect(system.locator(".flw-problems")).to_contain_text(ENDED)
     # It is not the server that is gone.
     expect(system.locator(".flw-row-state").first).to_have_text(re.compile(r"^last seen \d+ s ago$"))
     expect(system.locator(".flw-word").first).to_have_css("text-decoration-line", "line-through")
@@ -92,12 +92,12 @@ def test_a_killed_kernel_is_said_with_the_age_of_what_is_shown(notebook, picture
     notebook.run(0)
     notebook.run(1)
     expect(job.button("Abort")).to_be_visible()
-    expect(job.live.locator(".flw-trouble")).to_be_hidden()
-    expect(table.root.locator(".flw-jobs-trouble")).to_contain_text(ENDED)
+    expect(job.live.locator(".flw-problem")).to_be_hidden()
+    expect(table.root.locator(".flw-jobs-problem")).to_contain_text(ENDED)
     assert notebook.page.locator(".flw-live").get_by_text(re.compile("asking|loading", re.I)).count() == 0
 
 
-def test_a_killed_kernel_is_said_by_each_of_the_other_views(notebook, pictures):
+def test_killed_kernel_reported_in_other_views(notebook, pictures):
     notebook.create(
         "from flare_widgets.views.compare.view import CompareView\nfrom scripted import ScriptedWatch\n"
         "both = CompareView([ScriptedWatch(), ScriptedWatch()], stay_live=True)\nboth.show()",
@@ -127,7 +127,7 @@ def test_a_killed_kernel_is_said_by_each_of_the_other_views(notebook, pictures):
         notebook.screenshot(notebook.cell(index), pictures and pictures / f"kernel-killed-other-{index}.png")
 
 
-def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_known(notebook):
+def test_restarted_kernel_reported_and_reopen_restores(notebook):
     """JupyterLab drops what a kernel says while it is restarted: the static forms it leaves do not arrive."""
     notebook.create(JOB, "view = show_job(watch, session)", JOBS)
     for index in range(3):
@@ -136,20 +136,20 @@ def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_k
     expect(table.rows.first).to_be_visible()
     notebook.command("notebook:restart-kernel", wait=False)
     notebook.page.locator(".jp-Dialog button.jp-mod-accept").click()
-    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED)
+    expect(job.live.locator(".flw-problem")).to_have_text(ENDED)
     is_grey(job.grey_button("Abort"))
-    expect(table.root.locator(".flw-jobs-trouble")).to_contain_text(ENDED)
+    expect(table.root.locator(".flw-jobs-problem")).to_contain_text(ENDED)
     notebook.wait_until_ready()
     # The restarted kernel knows nothing of the views, and must not be taken for theirs.
     notebook.run_code("pass")
     expect(job.live.locator(".flw-doubt")).to_have_text(re.compile(r"^([6-9]|\d\d) s ago$"))
-    expect(job.live.locator(".flw-trouble")).to_have_text(ENDED)
+    expect(job.live.locator(".flw-problem")).to_have_text(ENDED)
 
     saved = notebook.save()
     assert "application/vnd.jupyter.widget-view+json" in saved.cells[1].outputs[0].data
     # Without widgets (nbconvert, GitHub): what was known, and when. With them: JupyterLab's word, none of ours.
     page, _ = HTMLExporter().from_notebook_node(saved)
-    assert "Not live: a picture made at" in page
+    assert "Snapshot from" in page
     assert "brats-segmentation" in page
     notebook.open(notebook.name)
     expect(notebook.outputs(1)).to_contain_text("Error displaying widget")
@@ -160,7 +160,8 @@ def test_a_restarted_kernel_is_said_and_the_notebook_opened_again_has_what_was_k
     expect(job.button("Abort")).to_be_visible()
 
 
-def test_thirty_views_stay_responsive_and_leave_nothing_behind(notebook):
+def test_thirty_views_stay_responsive_without_leaks(lone_notebook):
+    notebook = lone_notebook
     count = 30
     notebook.create(
         JOB + f"\nwatches = [ScriptedWatch() for _ in range({count})]\nfor w in watches: w.say('RUNNING')",
@@ -235,7 +236,7 @@ def tab_to(notebook: NotebookPage, target: Locator) -> None:
     raise AssertionError(f"Tab does not lead to {target}")
 
 
-def test_a_job_is_handled_by_keys_alone(bench):
+def test_job_is_handled_by_keys_alone(bench):
     open_all(bench, JOB, "view = show_job(watch, session, stay_live=True)")
     job, keyboard = JobPanel(bench.outputs(1)), bench.page.keyboard
     job.expect_status("RUNNING")
@@ -264,7 +265,7 @@ def test_a_job_is_handled_by_keys_alone(bench):
     keyboard.press("Enter")
     expect(job.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_be_visible()
     keyboard.press("Shift+Tab")
-    expect(job.button("Yes, delete")).to_be_focused()
+    expect(job.button("Delete job")).to_be_focused()
     keyboard.press("Enter")
     expect(job.words).to_contain_text([re.compile("^deleted: ")])
     bench.run_code(
@@ -317,12 +318,12 @@ def dangerous(html: str) -> list[str]:
     return found
 
 
-def test_hostile_words_are_only_words_in_every_view_and_form(bench, pictures):
+def test_hostile_text_is_escaped_everywhere(bench, pictures):
     """Every field that a server or a site can set says something bad."""
     cells = (
         "import dataclasses\n" + JOB,
         f"bad, long, marks = {BAD!r}, 'W' * 1_000_000, 'x' + '\\u0301' * 500\n"
-        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import SiteDeployment\n"
         "from flare_widgets.monitoring.job.model import Point, Round, Series\n"
         "evil = [bad, long, marks]\n"
         "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\n"

@@ -34,37 +34,37 @@ def button(view: Locator, who: str, label: str) -> Locator:
     return row(view, who).get_by_role("button", name=re.compile(f"^{label}\\b"))
 
 
-def test_a_site_is_paused_and_brought_back_by_mouse(view: Locator) -> None:
+def test_site_paused_and_resumed_by_mouse(view: Locator) -> None:
     state = row(view, "hospital-a").locator(".flw-process-state")
-    expect(state).to_contain_text("runs")
+    expect(state).to_contain_text("running")
     expect(button(view, "hospital-a", "Bring back")).to_have_attribute("aria-disabled", "true")
     button(view, "hospital-a", "Pause").click()
-    expect(state).to_contain_text("stands still")
-    expect(view.locator(".flw-head")).to_contain_text("hospital-a stands still, 2 run")
-    expect(button(view, "hospital-a", "Pause")).to_have_attribute("title", "it is paused already")
+    expect(state).to_contain_text("paused")
+    expect(view.locator(".flw-head")).to_contain_text("hospital-a paused, 2 running")
+    expect(button(view, "hospital-a", "Pause")).to_have_attribute("title", "it is already paused")
     button(view, "hospital-a", "Bring back").click()
-    expect(state).to_contain_text("runs")
-    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("runs")
+    expect(state).to_contain_text("running")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("running")
 
 
-def test_by_keyboard_and_the_focus_stays(view: Locator) -> None:
+def test_by_keyboard_and_focus_stays(view: Locator) -> None:
     kill = button(view, "hospital-b", "Kill")
     kill.focus()
     view.page.keyboard.press("Enter")
-    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("was killed")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("killed")
     expect(kill).to_be_focused()
     for _ in range(3):
         view.page.keyboard.press("Tab")
     expect(button(view, "hospital-b", "Bring back")).to_be_focused()
     view.page.keyboard.press("Enter")
-    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("runs")
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("running")
 
 
-def test_what_happens_elsewhere_shows_and_the_end_leaves_the_static_form(view: Locator, bench: NotebookPage) -> None:
+def test_external_changes_shown_until_static_form(view: Locator, bench: NotebookPage) -> None:
     bench.run_code("board.inject('slow', 'server')")
-    expect(row(view, "server").locator(".flw-process-state")).to_contain_text("runs for a fifth of the time")
+    expect(row(view, "server").locator(".flw-process-state")).to_contain_text("throttled to 20 %")
     bench.run_code("board.states.clear()")
     static = bench.outputs(1).locator(".flw-faults:not(.flw-live)")
-    expect(static).to_contain_text("As it was last seen.")
-    expect(static).to_contain_text("runs for a fifth of the time")
+    expect(static).to_contain_text("The last known state.")
+    expect(static).to_contain_text("throttled to 20 %")
     expect(bench.outputs(1).locator("button")).to_have_count(0)

@@ -96,7 +96,7 @@ def test_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
         panel.expect_static("FINISHED:ABORTED")
 
 
-def test_the_table_in_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
+def test_table_in_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
     """Keys reach the table and not the notebook, and a job stands within the table's view."""
     write(
         tmp_path,
@@ -140,7 +140,7 @@ def test_marimo(outside: Page, tmp_path: Path) -> None:
         abort_and_see_the_end(panel)
 
 
-def test_an_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> None:
+def test_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> None:
     end = "watch.say('FINISHED:COMPLETED', duration=61.5)"
     notebook = nbformat.read(write(tmp_path, SETUP, RUN, SHOW, end), as_version=4)
     ExecutePreprocessor(timeout=60).preprocess(notebook, {"metadata": {"path": str(Path(__file__).parent)}})

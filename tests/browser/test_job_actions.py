@@ -48,7 +48,7 @@ def grey(button: Locator) -> str:
     return button.get_attribute("title") or ""
 
 
-def test_abort_by_keyboard_asks_once_more_and_says_what_the_server_said(bench, running, pictures):
+def test_keyboard_abort_confirms_and_shows_reply(bench, running, pictures):
     keyboard = bench.page.keyboard
     running.button("Abort").focus()
     keyboard.press("Enter")
@@ -74,7 +74,7 @@ def test_abort_by_keyboard_asks_once_more_and_says_what_the_server_said(bench, r
     bench.screenshot(bench.cell(1), pictures and pictures / "lab-kept.png")
 
 
-def test_a_refused_abort_says_why_and_can_be_tried_again(bench, running, pictures):
+def test_refused_abort_shows_reason_allows_retry(bench, running, pictures):
     bench.run_code("session.answers['abort_job'] = AuthorizationError('user admin@nvidia.com may not abort this job')")
     running.button("Abort").click()
     running.button("Yes, abort").click()
@@ -83,13 +83,13 @@ def test_a_refused_abort_says_why_and_can_be_tried_again(bench, running, picture
     bench.screenshot(bench.cell(1), pictures and pictures / "lab-abort-refused.png")
 
 
-def test_two_clicks_clone_once_and_the_words_say_how_to_watch_it(bench, running):
+def test_double_click_clones_once_with_hint(bench, running):
     running.button("Clone").dblclick()
     expect(running.words).to_have_text([re.compile(r"^cloned as 1a2b3c4d-.*: %flare monitor 1a2b3c4d shows it$")])
     bench.run_code("assert session.count('clone_job') == 1")
 
 
-def test_a_download_says_how_far_it_is_and_can_be_cancelled(bench, ended, pictures):
+def test_download_shows_progress_and_is_cancellable(bench, ended, pictures):
     ended.button("Download").click()
     expect(ended.words).to_have_text(["Download: received 1.0 MB"])
     bench.run_code("session.sent = 2_500_000")
@@ -104,15 +104,17 @@ def test_a_download_says_how_far_it_is_and_can_be_cancelled(bench, ended, pictur
     expect(ended.words).to_have_text([re.compile(r"^downloaded into /home/ada/transfer/76b8d043-")])
 
 
-def test_delete_asks_and_then_nothing_can_be_done_any_more(bench, ended, pictures):
+def test_delete_confirms_and_disables_all_actions(bench, ended, pictures):
     ended.button("Delete").click()
-    expect(ended.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_contain_text("gone for good")
+    expect(ended.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_contain_text(
+        "This cannot be undone"
+    )
     bench.screenshot(bench.cell(1), pictures and pictures / "lab-delete.png")
     bench.page.keyboard.press("Enter")  # the focus is on the harmless answer
     expect(ended.button("Delete")).to_be_focused()
     bench.run_code("assert session.asked == []")
     ended.button("Delete").click()
-    ended.button("Yes, delete").click()
+    ended.button("Delete job").click()
     expect(ended.words).to_have_text(["deleted: the job and its results are gone from the server"])
     for label in ("Download", "Clone", "Delete"):
         assert grey(ended.grey_button(label)) == "the job was deleted"
@@ -120,10 +122,11 @@ def test_delete_asks_and_then_nothing_can_be_done_any_more(bench, ended, picture
     expect(ended.static).to_contain_text("deleted: the job and its results are gone from the server")
 
 
-def test_what_the_role_forbids_is_grey_and_says_why(bench, pictures):
+def test_forbidden_actions_greyed_with_reason(bench, pictures):
     panel = begin(bench, "session = ScriptedSession('lead', 'lead@example.org')")
     why = (
-        "with FLARE's default policy, your role lead may abort only jobs you submitted; this one is of admin@nvidia.com"
+        "your role (lead) may abort only your own jobs under FLARE's default policy; "
+        "this one was submitted by admin@nvidia.com"
     )
     abort = panel.grey_button("Abort")
     assert grey(abort) == why
@@ -133,14 +136,12 @@ def test_what_the_role_forbids_is_grey_and_says_why(bench, pictures):
     bench.page.keyboard.press("Enter")
     expect(panel.words).to_have_text([f"Abort: {why}"])
     expect(panel.button("Yes, abort")).to_have_count(0)
-    expect(
-        panel.live.get_by_role("button", name=re.compile("^Abort.*not possible: with FLARE's default policy"))
-    ).to_be_visible()
+    expect(panel.live.get_by_role("button", name=re.compile("^Abort.*not possible: your role"))).to_be_visible()
     bench.screenshot(bench.cell(1), pictures and pictures / "lab-grey.png")
     bench.run_code("assert session.asked == []")
 
 
-def test_a_kept_view_leaves_its_static_form_when_the_kernel_is_shut_down(notebook):
+def test_kept_view_leaves_static_after_shutdown(notebook):
     notebook.create(SETUP, SHOW)
     notebook.run(0)
     notebook.run(1)

@@ -61,7 +61,7 @@ def line_colour(chart: Locator) -> str:
     return colour
 
 
-def test_is_painted_again_when_the_theme_changes(shown: NotebookPage, pictures: Path | None) -> None:
+def test_is_painted_again_when_theme_changes(shown: NotebookPage, pictures: Path | None) -> None:
     shown.run_code("learn(accuracy=[0.4, 0.5, 0.6])")
     chart = plot(shown, 1, "accuracy")
     expect(chart).to_be_visible()
@@ -84,10 +84,10 @@ def test_two_displays_are_read_apart(shown: NotebookPage) -> None:
     first, second = plot(shown, 1, "accuracy"), plot(shown, 2, "accuracy")
     first.focus()
     shown.page.keyboard.press("Home")
-    expect(first).to_have_attribute("aria-valuetext", "round 1, all together 0.400")
-    expect(second).to_have_attribute("aria-valuetext", "round 3, all together 0.600")
+    expect(first).to_have_attribute("aria-valuetext", "round 1, all sites (aggregate) 0.400")
+    expect(second).to_have_attribute("aria-valuetext", "round 3, all sites (aggregate) 0.600")
     second.focus()
-    expect(first).to_have_attribute("aria-valuetext", "round 3, all together 0.600")
+    expect(first).to_have_attribute("aria-valuetext", "round 3, all sites (aggregate) 0.600")
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_two_displays_are_read_apart(shown: NotebookPage) -> None:
         ([1.0, 1.0000000000000004], "1.000"),
     ],
 )
-def test_numbers_without_end_are_drawn_as_lines(
+def test_extreme_values_are_drawn_as_lines(
     shown: NotebookPage, pictures: Path | None, values: list[float], last: str
 ) -> None:
     shown.run_code(f"learn(loss={values})")
     chart = plot(shown, 1, "loss")
-    expect(chart).to_have_attribute("aria-valuetext", f"round 2, all together {last}")
+    expect(chart).to_have_attribute("aria-valuetext", f"round 2, all sites (aggregate) {last}")
     reach = "([chart, colour]) => (" + REACH + ")(chart.querySelector('canvas'), colour) > 0.6"
     shown.page.wait_for_function(reach, arg=[chart.element_handle(), line_colour(chart)])
     shown.screenshot(shown.cell(1), pictures and pictures / f"charts-{last}.png")
 
 
-def test_a_value_without_a_place_is_told_all_the_same(shown: NotebookPage, pictures: Path | None) -> None:
+def test_value_without_place_is_told_all_same(shown: NotebookPage, pictures: Path | None) -> None:
     shown.run_code("learn(loss=[10.0, 0.0, 0.1, 0.01])")
     panel = JobPanel(shown.outputs(1)).live
     panel.get_by_role("checkbox", name="logarithmic scale").check()
@@ -122,10 +122,10 @@ def test_a_value_without_a_place_is_told_all_the_same(shown: NotebookPage, pictu
     chart.focus()
     shown.page.keyboard.press("Home")
     shown.page.keyboard.press("ArrowRight")
-    expect(chart).to_have_attribute("aria-valuetext", "round 2, all together 0.000")
+    expect(chart).to_have_attribute("aria-valuetext", "round 2, all sites (aggregate) 0.000")
 
 
-def test_shrinks_with_the_cell(shown: NotebookPage, pictures: Path | None) -> None:
+def test_shrinks_with_cell(shown: NotebookPage, pictures: Path | None) -> None:
     shown.run_code("learn(accuracy=[0.4, 0.5, 0.6, 0.55, 0.7, 0.72])")
     chart = plot(shown, 1, "accuracy")
     chart.evaluate("e => e.closest('.flw-live').style.width = '300px'")

@@ -67,7 +67,7 @@ def test_rounds_come_in(shown: NotebookPage) -> None:
     expect(panel.live.locator(".flw-left")).to_contain_text("left")
 
 
-def test_the_details_unfold_by_keyboard(shown: NotebookPage) -> None:
+def test_details_unfold_by_keyboard(shown: NotebookPage) -> None:
     panel = JobPanel(shown.outputs(1))
     button = panel.live.get_by_role("button", name="Details")
     expect(panel.live.locator("dl")).to_have_count(0)
@@ -80,11 +80,11 @@ def test_the_details_unfold_by_keyboard(shown: NotebookPage) -> None:
     expect(panel.live.locator("dl")).to_have_count(0)
 
 
-def test_a_failure_is_told_and_stands_in_the_saved_notebook(shown: NotebookPage) -> None:
+def test_failure_shown_and_saved_in_notebook(shown: NotebookPage) -> None:
     panel = JobPanel(shown.outputs(1))
     shown.run_code(f"watch.say(failure={FAILURE.strip()})")
-    card = panel.live.locator(".flw-fault")
-    expect(card.locator(".flw-fault-what")).to_have_text("! site-2 failed in round 2: ValueError: shapes")
+    card = panel.live.locator(".flw-failure")
+    expect(card.locator(".flw-failure-what")).to_have_text("! site-2 failed in round 2: ValueError: shapes")
     expect(card).to_contain_text("client.py, line 41, in train")
     log = card.get_by_role("button", name="last 2 lines of the log of site-2")
     log.click()
@@ -92,14 +92,14 @@ def test_a_failure_is_told_and_stands_in_the_saved_notebook(shown: NotebookPage)
     shown.run_code("round(0, ('site-1', began), ('site-2', None))")
     shown.run_code("watch.say('FINISHED:EXECUTION_EXCEPTION', duration=12.5)")
     panel.expect_static("FINISHED:EXECUTION_EXCEPTION")
-    expect(panel.static.locator(".flw-fault-loud")).to_contain_text("Next: mend client.py")
+    expect(panel.static.locator(".flw-failure-loud")).to_contain_text("Next: mend client.py")
     expect(rows(panel.static)).to_have_text(["site-1■", "site-2✕failed in round 1"])
     expect(panel.static.locator(".flw-round")).to_have_text("0 of 4 rounds")
     panel.static.get_by_text("last 2 lines").click()
     expect(panel.static.locator("details pre")).to_be_visible()
 
 
-def test_nothing_moves_while_a_round_goes_on(shown: NotebookPage) -> None:
+def test_nothing_moves_while_round_goes_on(shown: NotebookPage) -> None:
     panel = JobPanel(shown.outputs(1))
     shown.run_code("round(0, ('site-1', None), ('site-2', None))")
     expect(rows(panel.live)).to_have_count(2)

@@ -59,19 +59,19 @@ def ink(plot: Locator) -> int:
     return count
 
 
-def test_a_single_value_is_told_and_two_are_drawn(shown: NotebookPage, panel: JobPanel) -> None:
+def test_single_value_is_text_two_charted(shown: NotebookPage, panel: JobPanel) -> None:
     expect(panel.live.get_by_role("button", name="Metrics")).to_have_count(0)
     shown.run_code("learn(1)")
-    expect(panel.live.locator(".flw-metric-words")).to_have_text(
-        "all together 0.400, hospital-a 0.420, hospital-b 0.440 in round 1"
+    expect(panel.live.locator(".flw-metric-text")).to_have_text(
+        "all sites (aggregate) 0.400, hospital-a 0.420, hospital-b 0.440 in round 1"
     )
     expect(panel.live.locator("canvas")).to_have_count(0)
     shown.run_code("learn(2)")
     expect(panel.live.locator("canvas")).to_have_count(1)
-    expect(legend(panel.live)).to_have_text(["all together 0.450", "hospital-a 0.470", "hospital-b 0.490"])
+    expect(legend(panel.live)).to_have_text(["all sites (aggregate) 0.450", "hospital-a 0.470", "hospital-b 0.490"])
 
 
-def test_the_values_under_the_pointer(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
+def test_values_under_pointer(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
     shown.run_code("learn(6, best=4)")
     plot = panel.live.get_by_role("slider", name="accuracy by round")
     expect(plot).to_be_visible()
@@ -84,39 +84,39 @@ def test_the_values_under_the_pointer(shown: NotebookPage, panel: JobPanel, pict
     assert box is not None
     height = panel.live.bounding_box()["height"]
     shown.page.mouse.move(box["x"] + 0.41 * box["width"], box["y"] + box["height"] / 2)
-    expect(legend(panel.live)).to_have_text(["all together 0.500", "hospital-a 0.520", "hospital-b 0.540"])
+    expect(legend(panel.live)).to_have_text(["all sites (aggregate) 0.500", "hospital-a 0.520", "hospital-b 0.540"])
     expect(note).to_have_text("round 3 · ◯ best: round 5, 0.600")
     shown.screenshot(shown.cell(1), pictures and pictures / "metrics-hover.png")
     assert panel.live.bounding_box()["height"] == height
     panel.live.get_by_role("button", name="Metrics").hover()
-    expect(legend(panel.live).first).to_have_text("all together 0.650")
+    expect(legend(panel.live).first).to_have_text("all sites (aggregate) 0.650")
 
 
-def test_the_keyboard_reads_the_chart(shown: NotebookPage, panel: JobPanel) -> None:
+def test_keyboard_reads_chart(shown: NotebookPage, panel: JobPanel) -> None:
     shown.run_code("learn(6, best=4)")
     plot = panel.live.get_by_role("slider", name="accuracy by round")
     plot.focus()
     shown.page.keyboard.press("Home")
-    expect(plot).to_have_attribute("aria-valuetext", re.compile(r"^round 1, all together 0\.400, hospital-a 0\.420"))
+    expect(plot).to_have_attribute(
+        "aria-valuetext", re.compile(r"^round 1, all sites \(aggregate\) 0\.400, hospital-a 0\.420")
+    )
     shown.page.keyboard.press("ArrowRight")
-    expect(legend(panel.live).first).to_have_text("all together 0.450")
+    expect(legend(panel.live).first).to_have_text("all sites (aggregate) 0.450")
     # The focus and the place stay where they are when news comes.
     shown.run_code("learn(7, best=4)")
     expect(plot).to_have_attribute("aria-valuemax", "7")
     expect(plot).to_be_focused()
-    expect(legend(panel.live).first).to_have_text("all together 0.450")
+    expect(legend(panel.live).first).to_have_text("all sites (aggregate) 0.450")
     shown.page.keyboard.press("Escape")
-    expect(legend(panel.live).first).to_have_text("all together 0.700")
+    expect(legend(panel.live).first).to_have_text("all sites (aggregate) 0.700")
 
 
-def test_metric_scale_and_fold_are_chosen_and_remembered(
-    shown: NotebookPage, panel: JobPanel, pictures: Path | None
-) -> None:
+def test_metric_scale_and_fold_are_remembered(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
     shown.run_code("learn(6)")
     choice = panel.live.get_by_role("combobox", name="metric")
     choice.select_option("loss")
     expect(panel.live.get_by_role("slider", name="loss by round")).to_be_visible()
-    expect(legend(panel.live)).to_have_text(["all together 0.150", "hospital-a 0.170"])
+    expect(legend(panel.live)).to_have_text(["all sites (aggregate) 0.150", "hospital-a 0.170"])
     box = panel.live.get_by_role("checkbox", name="logarithmic scale")
     box.focus()
     shown.page.keyboard.press("Space")
@@ -140,7 +140,7 @@ def test_metric_scale_and_fold_are_chosen_and_remembered(
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1280, 620])
-def test_fits_and_stays_in_the_saved_notebook(
+def test_fits_and_stays_in_saved_notebook(
     shown: NotebookPage, panel: JobPanel, pictures: Path | None, theme: str, width: int
 ) -> None:
     shown.page.set_viewport_size({"width": width, "height": 900})
@@ -155,7 +155,7 @@ def test_fits_and_stays_in_the_saved_notebook(
         panel.expect_static("FINISHED:COMPLETED")
         svg = panel.static.locator(".flw-chart svg[role=img]").first
         expect(svg).to_be_visible()
-        expect(legend(panel.static).first).to_have_text("all together 0.650")
+        expect(legend(panel.static).first).to_have_text("all sites (aggregate) 0.650")
         expect(panel.static.locator(".flw-chart-note").first).to_have_text("◯ best: round 5, 0.600")
         assert panel.static.evaluate("e => e.scrollWidth <= e.clientWidth")
         assert serious(panel.static) == []

@@ -54,16 +54,21 @@ def begin_to_run(notebook: NotebookPage) -> JobPanel:
     return panel
 
 
-@pytest.fixture
-def alone(notebook: NotebookPage) -> tuple[NotebookPage, JobPanel]:
-    """The same in a notebook of its own, for a test that ends the kernel or opens the notebook again."""
+def open_running(notebook: NotebookPage) -> JobPanel:
+    """The view of a job that has begun to run, in a new notebook."""
     notebook.create(*CELLS)
     notebook.run(0)
     notebook.run(1)
-    return notebook, begin_to_run(notebook)
+    return begin_to_run(notebook)
 
 
-def test_follows_the_job_to_its_end(shown, panel, pictures):
+@pytest.fixture
+def alone(notebook: NotebookPage) -> tuple[NotebookPage, JobPanel]:
+    """The same in a notebook of its own, for a test that ends the kernel or opens the notebook again."""
+    return notebook, open_running(notebook)
+
+
+def test_follows_job_to_end(shown, panel, pictures):
     expect(panel.elapsed).to_have_text("not running yet")
     shown.run_code("watch.say('RUNNING')")
     panel.expect_status("RUNNING")
@@ -100,9 +105,10 @@ def test_ticks_without_messages(shown, running):
     assert frames == [0, 0]
 
 
-def test_the_elapsed_time_is_right_when_the_browsers_clock_is_not(alone):
+def test_elapsed_time_survives_wrong_browser_clock(lone_notebook):
     """A browser whose clock is two hours ahead opens the notebook while the job runs and nothing is new."""
-    notebook, _ = alone
+    notebook = lone_notebook
+    open_running(notebook)
     notebook.save()
     notebook.page.add_init_script("const now = Date.now; Date.now = () => now() + 7200e3;")
     notebook.page.reload()
@@ -113,11 +119,11 @@ def test_the_elapsed_time_is_right_when_the_browsers_clock_is_not(alone):
     expect(again.freshness).to_have_text(re.compile(r"\d s ago"))
 
 
-def test_trouble_strikes_the_status_through(shown, running, pictures):
+def test_trouble_strikes_status_through(shown, running, pictures):
     shown.run_code(
         "watch.say(trouble='no connection to server:8002, trying again (3)', facts_at=watch.snapshot.facts_at)"
     )
-    expect(running.live.locator(".flw-trouble")).to_have_text("no connection to server:8002, trying again (3)")
+    expect(running.live.locator(".flw-problem")).to_have_text("no connection to server:8002, trying again (3)")
     expect(running.status).to_have_css("text-decoration-line", "line-through")
     expect(running.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d s ago"))
     expect(running.elapsed).to_have_text("0:00 elapsed when last seen")
@@ -129,7 +135,7 @@ def test_trouble_strikes_the_status_through(shown, running, pictures):
 
 
 @pytest.mark.skipif(ipykernel.version_info < (7, 1), reason="this ipykernel reads clicks only between cells")
-def test_an_abort_reaches_python_while_a_cell_is_running(shown, running):
+def test_abort_reaches_python_during_running_cell(shown, running):
     shown.run_code("session.answers['abort_job'] = lambda _: watch.say('FINISHED:ABORTED', wait=False)")
     shown.run(2, wait=False)
     shown.wait_until_running(2)
@@ -139,14 +145,14 @@ def test_an_abort_reaches_python_while_a_cell_is_running(shown, running):
     assert shown.running_cells() == [2], "the cell has ended: this shows nothing"
 
 
-def test_the_short_id_copies_the_whole_id(shown, running):
+def test_short_id_copies_whole_id(shown, running):
     running.live.get_by_role("button", name=re.compile("copy job id")).click()
     expect(running.live.locator(".flw-copy")).to_have_text("✓76b8d043")
     copied = shown.page.evaluate("() => navigator.clipboard.readText()")
     assert copied == "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
 
 
-def test_a_saved_notebook_shows_the_end_without_a_kernel(alone):
+def test_saved_notebook_shows_end_without_kernel(alone):
     notebook, panel = alone
     notebook.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
     panel.expect_static("FINISHED:COMPLETED")
@@ -168,7 +174,7 @@ def test_a_saved_notebook_shows_the_end_without_a_kernel(alone):
     assert not notebook.has_kernel()
 
 
-def test_a_saved_notebook_shows_the_end_with_a_new_kernel(alone):
+def test_saved_notebook_new_kernel_shows_end(alone):
     notebook, panel = alone
     notebook.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
     panel.expect_static("FINISHED:COMPLETED")
@@ -179,11 +185,11 @@ def test_a_saved_notebook_shows_the_end_with_a_new_kernel(alone):
     JobPanel(notebook.outputs(1)).expect_static("FINISHED:COMPLETED")
 
 
-def test_a_kernel_that_is_shut_down_leaves_the_static_form(alone):
+def test_kernel_shutdown_leaves_static_form(alone):
     notebook, panel = alone
     notebook.command("notebook:shutdown-kernel", wait=False)
     panel.expect_static("RUNNING")
-    expect(notebook.outputs(1)).to_contain_text("Not live: a picture made at")
+    expect(notebook.outputs(1)).to_contain_text("Snapshot from")
     assert mime_types(notebook.save(), 1) == [["text/html", "text/plain"]]
 
 
@@ -208,7 +214,7 @@ def test_two_displays_of_one_view(shown, running):
     expect(shown.outputs(1)).to_have_count(0)
 
 
-def test_a_view_in_a_container_shows_the_end_and_offers_nothing(shown, running):
+def test_nested_view_shows_end_without_actions(shown, running):
     """An output with other widgets around the view is not ours to replace: the live view itself comes to rest."""
     shown.run_code("import ipywidgets; box = ipywidgets.VBox([view])")
     shown.write_cell(3, "box")
@@ -227,7 +233,7 @@ def test_a_view_in_a_container_shows_the_end_and_offers_nothing(shown, running):
 def test_hostile_text_stays_text(shown, running, pictures):
     shown.page.evaluate("() => { window.pwned = 0 }")
     shown.run_code(
-        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import SiteDeployment\n"
         "evil = '<img src=x onerror=window.pwned++><script>window.pwned++</script>\\u202e'\n"
         "watch.say(name=evil, submitter=evil, study=evil, trouble=evil, sites=(SiteDeployment(evil, 'failed', evil),))"
     )
@@ -261,10 +267,10 @@ def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
     expect(running.freshness).to_contain_text("last seen 1 min ago")
     check("stale", 12)
     shown.run_code("watch.say(trouble='no connection to server:8002, trying again (3)')")
-    expect(running.live.locator(".flw-trouble")).to_be_visible()
+    expect(running.live.locator(".flw-problem")).to_be_visible()
     check("trouble", 12)
     shown.run_code(
-        "from flare_widgets.monitoring.job.snapshot import SiteDeployment\n"
+        "from flare_widgets.monitoring.job.model import SiteDeployment\n"
         "bad = SiteDeployment('site-2', 'failed', 'No space left on device')\n"
         "watch.say('FINISHED:EXECUTION_EXCEPTION', trouble='', duration=10.0, sites=(*watch.snapshot.sites[:2], bad))"
     )
@@ -274,7 +280,7 @@ def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
 
 
 @pytest.mark.parametrize("width", [420, 1900])
-def test_fits_the_output_it_is_in(shown, running, width, pictures):
+def test_fits_output_it_is_in(shown, running, width, pictures):
     """420 pixels leave the output some 300: nothing is cut off, nothing overlaps."""
     shown.command("application:toggle-left-area")
     shown.page.set_viewport_size({"width": width, "height": 900})

@@ -63,7 +63,7 @@ def test_what_it_says(bench, table, pictures):
     bench.theme("JupyterLab Light")
 
 
-def test_sorts_by_its_headings(table):
+def test_sorts_by_headings(table):
     assert table.names()[:3] == ["hello-numpy", "cifar10-fedavg", "brats-segmentation"]
     heading = table.grid.get_by_role("columnheader", name="name")
     heading.get_by_role("button").click()
@@ -76,7 +76,7 @@ def test_sorts_by_its_headings(table):
     assert table.names()[0] == "statistics"
 
 
-def test_filters_by_words_and_says_what_it_does_not_understand(table):
+def test_filter_matches_and_reports_unknown_terms(table):
     table.search.fill("running name:brats")
     expect(table.counts).to_have_text("1 of 12 jobs, 2 running, 1 waiting, 2 failed")
     assert table.names() == ["brats-segmentation"]
@@ -128,7 +128,7 @@ def test_selects_by_mouse(table):
     assert table.selected() == 0
 
 
-def test_opens_a_job_below_and_closes_it(bench, table, pictures):
+def test_opens_job_below_and_closes_it(bench, table, pictures):
     table.row(2).locator(".flw-job-name").click()
     job = table.below.locator(".flw-job")
     expect(job).to_be_visible()
@@ -142,7 +142,7 @@ def test_opens_a_job_below_and_closes_it(bench, table, pictures):
     expect(job).to_have_count(0)
 
 
-def test_abort_asks_and_names_the_job(bench, table, pictures):
+def test_abort_asks_and_names_job(bench, table, pictures):
     table.row(3).locator(".flw-col-status").click()
     table.button("abort").click()
     expect(table.confirm).to_contain_text("Abort this job: brats-segmentation")
@@ -172,7 +172,7 @@ def test_deletes_several_with_one_question(bench, table):
     expect(table.counts).to_have_text(re.compile(r"^9 jobs"))
 
 
-def test_says_why_a_button_is_grey(table):
+def test_says_why_button_is_grey(table):
     table.row(2).locator(".flw-col-status").click()
     for name, why in (
         ("delete", "it is running, abort it first"),
@@ -184,7 +184,7 @@ def test_says_why_a_button_is_grey(table):
     expect(table.button("abort")).to_have_attribute("title", "it has ended")
 
 
-def test_news_change_single_rows_and_leave_the_rest_alone(bench, table):
+def test_updates_change_single_rows_only(bench, table):
     table.row(2).locator(".flw-col-status").click()
     table.grid.evaluate("grid => { window.__row = grid.querySelector('.flw-row[aria-selected=true]') }")
     bench.run_code(
@@ -199,14 +199,14 @@ def test_news_change_single_rows_and_leave_the_rest_alone(bench, table):
     expect(table.row(1)).to_contain_text("completed")
 
 
-def test_trouble_is_said_with_the_age_of_what_is_shown(bench, table, pictures):
+def test_trouble_is_reported_with_age(bench, table, pictures):
     bench.run_code("monitor.say(trouble='no connection to server:8002, trying again (2)', facts_at=time.time() - 7)")
-    expect(table.root.locator(".flw-jobs-trouble")).to_have_text(
+    expect(table.root.locator(".flw-jobs-problem")).to_have_text(
         re.compile(r"no connection to server:8002, trying again \(2\). Showing the list from (7|8|9) s ago")
     )
     bench.screenshot(bench.cell(1), pictures and pictures / "jobs-trouble.png")
     bench.run_code("monitor.say()")
-    expect(table.root.locator(".flw-jobs-trouble")).to_be_hidden()
+    expect(table.root.locator(".flw-jobs-problem")).to_be_hidden()
 
 
 def test_ten_thousand_jobs_scroll(bench):
@@ -242,10 +242,10 @@ def test_stops_asking_when_nobody_looks(bench, table):
     eventually(bench, "not monitor.paused")
 
 
-def test_a_saved_notebook_keeps_the_table(bench, table):
+def test_saved_notebook_keeps_table(bench, table):
     bench.run_code("view.make_static()")
     output = bench.outputs(1)
-    expect(output.locator("table.flw-jobs")).to_contain_text("brats-segmentation")
+    expect(output.locator("table.flw-listing")).to_contain_text("brats-segmentation")
     expect(table.root).to_have_count(0)
     expect(output).to_contain_text("12 jobs (2 running, 1 waiting, 9 ended)")
 
@@ -288,6 +288,6 @@ def test_is_usable_for_all(bench, table, theme):
     table.row(2).locator(".flw-col-status").click()
     table.button("abort").click()
     bench.run_code("monitor.say(trouble='the connection to server:8002 was lost')")
-    expect(table.root.locator(".flw-jobs-trouble")).to_be_visible()
+    expect(table.root.locator(".flw-jobs-problem")).to_be_visible()
     assert serious(table.root) == []
     bench.theme("JupyterLab Light")

@@ -25,10 +25,10 @@ REPORT = (
     "PrettyKitReport.of(KitReport('kits/ada@example.org', tuple([*findings, *{more}])))"
 )
 STATES = {
-    "ok": ("[Finding('login', 'ok', 'ada is let in')]", "no problem", "%flare connect kits/ada@example.org"),
+    "ok": ("[Finding('login', 'ok', 'logged in as ada')]", "no problems", "%flare connect kits/ada@example.org"),
     "warning": (
-        "[Finding('key permissions', 'warning', 'client.key is open. Close it: chmod 600 client.key'),"
-        " Finding('login', 'skipped', 'not checked: the network was left out')]",
+        "[Finding('key permissions', 'warning', 'client.key is open. Run chmod 600 client.key'),"
+        " Finding('login', 'skipped', 'not checked: offline')]",
         "1 warning",
         "%flare check kits/ada@example.org",
     ),
@@ -51,9 +51,7 @@ def shown(bench: NotebookPage, code: str) -> Locator:
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 @pytest.mark.parametrize("state", STATES)
-def test_it_says_how_the_kit_is_and_what_is_next(
-    bench: NotebookPage, theme: str, state: str, pictures: Path | None
-) -> None:
+def test_kit_state_and_next_step_shown(bench: NotebookPage, theme: str, state: str, pictures: Path | None) -> None:
     findings, verdict, command = STATES[state]
     bench.theme(theme)
     view = shown(bench, REPORT.format(more=findings))
@@ -73,7 +71,7 @@ def test_it_says_how_the_kit_is_and_what_is_next(
     bench.theme("JupyterLab Light")
 
 
-def test_a_narrow_output_has_it_all_and_is_still_a_table(bench: NotebookPage, pictures: Path | None) -> None:
+def test_narrow_output_keeps_complete_table(bench: NotebookPage, pictures: Path | None) -> None:
     view = shown(bench, REPORT.format(more=STATES["failed"][0]))
     bench.command("application:toggle-left-area")
     bench.page.set_viewport_size({"width": 420, "height": 900})
@@ -98,11 +96,11 @@ def test_hostile_certificates_stay_text(bench: NotebookPage) -> None:
     assert bench.page.evaluate("() => window.pwned") == 0
 
 
-def test_a_saved_notebook_has_it_in_html_and_in_text(bench: NotebookPage) -> None:
+def test_saved_notebook_has_html_and_text(bench: NotebookPage) -> None:
     shown(bench, REPORT.format(more=STATES["warning"][0]))
     saved = bench.save()
     assert mime_types(saved, 0) == [["text/html", "text/plain"]]
     data = json.loads(json.dumps(saved.cells[0].outputs[0].data))
-    for words in ("1 warning, 1 not checked", "Close it: chmod 600 client.key", "%flare check kits/ada@example.org"):
+    for words in ("1 warning, 1 not checked", "Run chmod 600 client.key", "%flare check kits/ada@example.org"):
         assert words in data["text/html"]
         assert words in data["text/plain"]

@@ -17,7 +17,7 @@ _LONGEST = 120_000  # ms that a cell may take: a job with its federation
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, lab: LabServer) -> None:
+def test_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, lab: LabServer) -> None:
     (lab.root / lesson.stem).mkdir()
     shutil.copy(lesson, lab.root / lesson.stem)
     notebook.open(f"{lesson.stem}/{lesson.name}")
@@ -29,6 +29,6 @@ def test_a_lesson_keeps_what_it_promises(lesson: Path, notebook: NotebookPage, l
         ended = notebook.cell(index).locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:"))
         ended.or_(question).wait_for(timeout=_LONGEST)
         if question.count():
-            question.get_by_role("button", name="No", exact=True).click()
+            question.get_by_role("button", name="Cancel", exact=True).click()
             ended.wait_for(timeout=_LONGEST)
     check(lesson, notebook.save(), person=True)

@@ -79,7 +79,7 @@ def log(bench: NotebookPage) -> LogPanel:
     return log
 
 
-def test_nothing_is_read_until_it_is_unfolded_and_then_what_is_new(bench):
+def test_folded_log_unread_until_unfolded(bench):
     log = begin(bench, SOME)
     expect(log.fold).to_have_attribute("aria-expanded", "false")
     bench.run_code("assert session.asked == [], session.asked")
@@ -98,7 +98,7 @@ def test_nothing_is_read_until_it_is_unfolded_and_then_what_is_new(bench):
     bench.run_code("assert len(session.asked) == asked, 'it is read although nobody looks'")
 
 
-def test_a_log_out_of_sight_is_not_read(bench):
+def test_offscreen_log_is_not_read(bench):
     bench.fill(f"{SETUP}\n{SOME}", SHOW, "# far below\n" * 200)
     bench.run(0)
     bench.run(1)
@@ -133,7 +133,7 @@ def test_levels_have_signs_words_and_counts(bench, log):
     expect(log.lines).to_have_count(4)
 
 
-def test_it_follows_until_its_reader_scrolls_up_and_again_when_told(bench):
+def test_log_follows_until_scrolled_and_resumes(bench):
     log = begin(bench, MANY.format(count=500))
     log.fold.click()
     expect(log.line("step 500 of many")).to_be_visible()
@@ -185,7 +185,7 @@ def test_search_by_keyboard(bench):
     expect(log.list.locator("mark")).to_have_count(0)
 
 
-def test_copy_takes_what_is_shown_or_what_is_selected(bench, log):
+def test_copy_takes_shown_or_selected_lines(bench, log):
     log.button("2 info").click()
     log.button("Copy").click()
     announced = JobPanel(bench.outputs(1)).live.get_by_role("status")
@@ -208,7 +208,7 @@ def test_copy_takes_what_is_shown_or_what_is_selected(bench, log):
     assert bench.page.evaluate("() => navigator.clipboard.readText()").endswith("WARNING - slow site")
 
 
-def test_each_site_has_its_own_and_who_has_none_is_named(bench, log, pictures):
+def test_site_logs_separate_and_missing_named(bench, log, pictures):
     bench.run_code("session.log('site-1', 'INFO trained on site-1')")
     log.root.get_by_role("combobox", name="whose log").select_option("site-1")
     expect(log.line("trained on site-1")).to_be_visible()
@@ -227,7 +227,7 @@ def test_each_site_has_its_own_and_who_has_none_is_named(bench, log, pictures):
     expect(log.lines).to_have_count(6)
 
 
-def test_colours_are_kept_and_nothing_else_that_a_terminal_would_obey(bench):
+def test_log_colours_kept_other_escapes_removed(bench):
     evil = "\\x1b[2J\\x1b]0;owned\\x07<img src=x onerror=window.pwned++>"
     log = begin(bench, f"session.log('server', 'INFO \\x1b[32mgreen\\x1b[0m plain {evil}')")
     bench.page.evaluate("() => { window.pwned = 0 }")
@@ -238,7 +238,7 @@ def test_colours_are_kept_and_nothing_else_that_a_terminal_would_obey(bench):
     assert bench.page.evaluate("() => window.pwned") == 0
 
 
-def test_a_hundred_thousand_lines_stay_smooth(bench):
+def test_hundred_thousand_lines_stay_smooth(bench):
     log = begin(bench, MANY.format(count=60_000))
     log.fold.click()
     expect(log.button("60,000 info")).to_be_visible()
@@ -286,7 +286,7 @@ def test_every_word_can_be_read(bench, log, theme, pictures):
     bench.theme("JupyterLab Light")
 
 
-def test_fits_a_narrow_output(bench, log, pictures):
+def test_fits_narrow_output(bench, log, pictures):
     bench.command("application:toggle-left-area")
     bench.page.set_viewport_size({"width": 420, "height": 900})
     bench.run_code("session.log('server', 'INFO ' + 'long ' * 100)")

@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, expect
 
 ASK = (
     "from flare_widgets.views.core.confirm import ConfirmationView\n"
-    "print('agreed:', ConfirmationView('Delete hello 76b8d043, which is FINISHED:COMPLETED, for good?').ask(60))"
+    "question = 'Permanently delete hello 76b8d043 (FINISHED:COMPLETED) and its results?'\n"
+    "print('agreed:', ConfirmationView(question, 'Delete job').ask(60))"
 )
 
 
@@ -34,30 +35,28 @@ def question(bench: NotebookPage) -> Locator:
 def answered(bench: NotebookPage, agreed: bool) -> None:
     expect(bench.outputs(0).filter(has_text="agreed:")).to_have_text(f"agreed: {agreed}")
     left = bench.cell(0).locator(".flw-confirm:not(.flw-live)")
-    expect(left).to_contain_text("→ Yes, do it" if agreed else "→ No")
+    expect(left).to_contain_text("→ Delete job" if agreed else "→ Cancel")
     assert mime_types(bench.save(), 0)[0] == ["text/html", "text/plain"]
 
 
 @needs_ears
 @pytest.mark.parametrize("agreed", [True, False])
-def test_by_mouse_while_the_cell_waits(bench: NotebookPage, question: Locator, agreed: bool) -> None:
+def test_by_mouse_while_cell_waits(bench: NotebookPage, question: Locator, agreed: bool) -> None:
     assert bench.running_cells() == [0]
-    question.get_by_role("button", name="Yes, do it" if agreed else "No", exact=True).click()
+    question.get_by_role("button", name="Delete job" if agreed else "Cancel", exact=True).click()
     answered(bench, agreed)
 
 
 @needs_ears
 @pytest.mark.parametrize(("keys", "agreed"), [(["Enter"], False), (["Escape"], False), (["Shift+Tab", "Enter"], True)])
-def test_by_keyboard_from_where_the_focus_is(
-    bench: NotebookPage, question: Locator, keys: list[str], agreed: bool
-) -> None:
-    expect(question.get_by_role("button", name="No", exact=True)).to_be_focused()
+def test_by_keyboard_from_where_focus_is(bench: NotebookPage, question: Locator, keys: list[str], agreed: bool) -> None:
+    expect(question.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
     for key in keys:
         bench.page.keyboard.press(key)
     answered(bench, agreed)
 
 
-def test_an_interrupt_is_no_answer(bench: NotebookPage, question: Locator) -> None:
+def test_interrupt_is_no_answer(bench: NotebookPage, question: Locator) -> None:
     bench.interrupt()
     expect(bench.cell(0).locator(".flw-confirm:not(.flw-live)")).to_contain_text("not answered here")
     expect(question).to_have_count(0)
@@ -71,15 +70,15 @@ def test_every_word_can_be_read(bench: NotebookPage, question: Locator, theme: s
     bench.theme("JupyterLab Light")
     assert poor == {}
     assert serious(question) == []
-    question.get_by_role("button", name="No", exact=True).click()
+    question.get_by_role("button", name="Cancel", exact=True).click()
     answered(bench, False)
 
 
 @pytest.mark.skipif(HEARD, reason="this ipykernel reads clicks while a cell runs")
-def test_where_no_click_is_heard_the_kernel_asks(bench: NotebookPage) -> None:
+def test_kernel_asks_when_clicks_are_unavailable(bench: NotebookPage) -> None:
     bench.fill(
         "from types import SimpleNamespace\nfrom flare_widgets.magics.prompt import confirm\n"
-        "confirm(SimpleNamespace(config=SimpleNamespace(confirm=True, views=True)), 'Delete it?', yes=False)\n"
+        "confirm(SimpleNamespace(config=SimpleNamespace(confirm=True, views=True)), 'Delete it?', 'Delete', False)\n"
         "print('agreed')"
     )
     bench.run(0, wait=False)

@@ -35,7 +35,7 @@ def federation() -> Iterator[LocalFederation]:
         yield federation
 
 
-def test_the_lesson_from_top_to_bottom(notebook: NotebookPage, lab: LabServer, pictures: Path | None) -> None:
+def test_lesson_from_top_to_bottom(notebook: NotebookPage, lab: LabServer, pictures: Path | None) -> None:
     shutil.copy(LESSON, lab.root / LESSON.name)
     cells = nbformat.read(LESSON, as_version=4).cells
     notebook.open(LESSON.name)
@@ -66,7 +66,7 @@ def test_the_lesson_from_top_to_bottom(notebook: NotebookPage, lab: LabServer, p
     expect(panel.static.locator("figure svg").first).to_be_visible()
 
 
-def test_the_abort_button_aborts_a_running_job_while_a_cell_blocks(
+def test_abort_button_works_while_cell_blocks(
     notebook: NotebookPage, federation: LocalFederation, tmp_path: Path
 ) -> None:
     folder = write_job(tmp_path, "endless", wait=True)
@@ -90,9 +90,7 @@ def test_the_abort_button_aborts_a_running_job_while_a_cell_blocks(
         assert [job["status"] for job in session.list_jobs(name_prefix="endless")] == ["FINISHED:ABORTED"]
 
 
-def test_the_table_shows_opens_and_aborts_a_real_job(
-    notebook: NotebookPage, federation: LocalFederation, tmp_path: Path
-) -> None:
+def test_real_job_shown_opened_and_aborted(notebook: NotebookPage, federation: LocalFederation, tmp_path: Path) -> None:
     folder = write_job(tmp_path, "endless", wait=True)
     notebook.create(
         "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"
@@ -115,7 +113,7 @@ def test_the_table_shows_opens_and_aborts_a_real_job(
     expect(table.row(1)).to_contain_text("aborted", timeout=JOB_PATIENCE)
     opened.expect_status("FINISHED:ABORTED")
     notebook.run_code("view.make_static()")
-    expect(notebook.outputs(1).locator("table.flw-jobs")).to_contain_text("FINISHED:ABORTED")
+    expect(notebook.outputs(1).locator("table.flw-listing")).to_contain_text("FINISHED:ABORTED")
     notebook.run_code("session.close()")
 
 
@@ -141,16 +139,16 @@ def three_views(notebook: NotebookPage, federation: LocalFederation, tmp_path: P
     return notebook
 
 
-def test_a_server_that_stands_still_is_said_and_all_views_recover(
+def test_hung_server_reported_and_views_recover(
     three_views: NotebookPage, federation: LocalFederation, pictures: Path | None
 ) -> None:
     notebook = three_views
     job, table = JobPanel(notebook.outputs(1)), JobsPanel(notebook.outputs(2))
     system = notebook.outputs(3).locator(".flw-system.flw-live")
     troubles = [
-        job.live.locator(".flw-trouble"),
-        table.root.locator(".flw-jobs-trouble"),
-        system.locator(".flw-troubles"),
+        job.live.locator(".flw-problem"),
+        table.root.locator(".flw-jobs-problem"),
+        system.locator(".flw-problems"),
     ]
     federation.pause("server")
     try:
@@ -174,9 +172,7 @@ def test_a_server_that_stands_still_is_said_and_all_views_recover(
     expect(system.locator(".flw-elapsed").first).to_contain_text("no job is running", timeout=JOB_PATIENCE)
 
 
-def test_a_real_job_with_a_hostile_name_is_only_a_name(
-    notebook: NotebookPage, federation: LocalFederation, tmp_path: Path
-) -> None:
+def test_hostile_real_job_name_is_escaped(notebook: NotebookPage, federation: LocalFederation, tmp_path: Path) -> None:
     """The server takes any name: it is that of meta.json."""
     folder = write_job(tmp_path, "hostile")
     meta = json.loads((folder / "meta.json").read_text())

@@ -62,7 +62,7 @@ def panel(shown: NotebookPage) -> FormPanel:
     return panel
 
 
-def test_a_job_is_picked_and_submitted_with_the_mouse(shown, panel, pictures):
+def test_job_submitted_by_mouse(shown, panel, pictures):
     expect(panel.folder("jobs")).to_be_visible()
     panel.folder("jobs").click()
     expect(panel.here).to_have_text("jobs")
@@ -95,7 +95,7 @@ def test_a_job_is_picked_and_submitted_with_the_mouse(shown, panel, pictures):
     expect(panel.live).to_be_visible()
 
 
-def test_a_job_is_picked_and_submitted_by_keyboard(shown, panel):
+def test_job_submitted_by_keyboard(shown, panel):
     keyboard = shown.page.keyboard
     panel.folders.first.focus()
     keyboard.press("ArrowDown")
@@ -118,7 +118,7 @@ def test_a_job_is_picked_and_submitted_by_keyboard(shown, panel):
     expect(panel.words).to_contain_text("submitted as job 16b8d043")
 
 
-def test_a_path_is_typed(shown, panel):
+def test_path_is_typed(shown, panel):
     panel.field.fill("jobs/nothing")
     panel.field.press("Enter")
     expect(panel.live.locator("p.flw-failed-words")).to_contain_text("jobs/nothing cannot be read: No such file")
@@ -134,13 +134,13 @@ def test_a_path_is_typed(shown, panel):
     expect(panel.live).to_contain_text("No folders here.")
 
 
-def test_a_broken_folder_says_what_is_wrong_and_is_not_sent_until_mended(shown, panel, pictures):
+def test_broken_folder_is_refused_until_fixed(shown, panel, pictures):
     panel.folder("jobs").click()
     panel.folder("broken").click()
     expect(panel.problems).to_have_text(
         [
             re.compile("error: app 'other' in the deploy_map does not exist: there is no other/config"),
-            re.compile("warning: app: has a config folder like an app, but the deploy_map sends it nowhere"),
+            re.compile("warning: app: looks like an app but is not deployed to any site"),
         ]
     )
     expect(panel.submit).to_have_attribute("aria-disabled", "true")
@@ -157,7 +157,7 @@ def test_a_broken_folder_says_what_is_wrong_and_is_not_sent_until_mended(shown, 
     expect(panel.words).to_contain_text("submitted as job")
 
 
-def test_a_site_that_nobody_knows_is_a_warning(shown, panel):
+def test_site_that_nobody_knows_is_warning(shown, panel):
     panel.folder("jobs").click()
     panel.folder("elsewhere").click()
     expect(panel.problems).to_have_text(
@@ -181,7 +181,7 @@ def test_sending_can_be_cancelled(shown, panel):
     expect(panel.words).to_contain_text("submitted as job")
 
 
-def test_what_the_server_refuses_is_said(shown, panel):
+def test_what_server_refuses_is_said(shown, panel):
     shown.run_code("server.refuse = 'the server does not like it'")
     panel.folder("jobs").click()
     panel.folder("hello").click()
@@ -196,7 +196,7 @@ def test_who_may_not_submit_sees_why(bench):
     bench.run(1)
     panel = FormPanel(bench.outputs(1))
     expect(panel.chosen).to_be_visible()
-    expect(panel.submit).to_have_attribute("title", re.compile("your role member may not submit jobs"))
+    expect(panel.submit).to_have_attribute("title", re.compile("your role (member) may not submit jobs"))
 
 
 def test_hostile_names_stay_text(shown, panel):
@@ -221,7 +221,7 @@ def test_hostile_names_stay_text(shown, panel):
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_every_word_can_be_read_and_every_part_be_reached(shown, panel, theme, pictures: Path | None):
+def test_text_is_readable_and_controls_reachable(shown, panel, theme, pictures: Path | None):
     shown.theme(theme)
     folder = pictures and pictures / theme.split()[-1].lower()
 
@@ -245,7 +245,7 @@ def test_every_word_can_be_read_and_every_part_be_reached(shown, panel, theme, p
 
 
 @pytest.mark.parametrize("width", [420, 1900])
-def test_fits_the_output_it_is_in(shown, panel, width, pictures):
+def test_fits_output_it_is_in(shown, panel, width, pictures):
     shown.command("application:toggle-left-area")
     shown.page.set_viewport_size({"width": width, "height": 900})
     panel.folder("jobs").click()

@@ -32,7 +32,7 @@ def test_each_block_says_what_it_is(page: Path) -> None:
 
 
 @PAGES
-def test_python_compiles_and_imports_what_is_there(page: Path) -> None:
+def test_python_blocks_compile_and_import(page: Path) -> None:
     for block in _of(page, "python"):
         where = f"{page}:{block.line}"
         python = without_magics(block.code)
@@ -42,7 +42,7 @@ def test_python_compiles_and_imports_what_is_there(page: Path) -> None:
 
 
 @PAGES
-def test_lines_of_the_magic_parse(page: Path) -> None:
+def test_lines_of_magic_parse(page: Path) -> None:
     for block in _of(page, "python"):
         for line in magic_lines(block.code):
             verb, arguments = parse_line(VERBS, line)
@@ -54,7 +54,7 @@ def test_lines_of_the_magic_parse(page: Path) -> None:
 
 
 @PAGES
-def test_verbs_named_in_the_text_are_verbs(page: Path) -> None:
+def test_verbs_named_in_text_are_verbs(page: Path) -> None:
     for verb in re.findall(r"`%flare (\w+)", page.read_text()):
         assert verb in VERBS or verb == "VERB", verb
 
@@ -116,7 +116,7 @@ _COMMANDS = {
 
 
 @PAGES
-def test_commands_exist_and_take_what_they_are_given(page: Path) -> None:
+def test_shell_commands_exist_and_accept_arguments(page: Path) -> None:
     for block in _of(page, "shell"):
         subprocess.run(["bash", "-n"], input=block.code, text=True, check=True)
         for line in commands(block.code):
@@ -128,7 +128,7 @@ def test_commands_exist_and_take_what_they_are_given(page: Path) -> None:
                 pytest.fail(f"{page}:{block.line}: {line}")
 
 
-def test_a_wrong_block_is_found() -> None:
+def test_wrong_block_is_found() -> None:
     """The checks above can fail."""
     assert missing_imports("from flare_widgets import connect, nothing_of_the_kind") == [
         "flare_widgets.nothing_of_the_kind"

@@ -22,7 +22,7 @@ def _load(name: str) -> ModuleType:
 hooks, docstrings = _load("hooks"), _load("docstrings")
 
 
-def test_a_screenshot_is_shown_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_screenshot_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooks, "ROOT", tmp_path)
     page = "before\n\n<!-- screenshot: job -->\n\nafter"
     assert hooks.on_page_markdown(page) == "before\n\n\n\nafter"
@@ -36,7 +36,7 @@ def test_a_screenshot_is_shown_where_there_is_one(tmp_path: Path, monkeypatch: p
     assert "(screenshots/job-dark.png#only-dark)" in both
 
 
-def test_links_of_the_root_lead_to_pages() -> None:
+def test_links_of_root_lead_to_pages() -> None:
     assert hooks.from_docs("[a](docs/sessions.md#transfers)") == "[a](sessions.md#transfers)"
     assert hooks.from_docs("[b](CHANGELOG.md), [c](Makefile)") == "[b](changelog.md), c"
     assert hooks.from_docs("[d](https://flare.example/x)") == "[d](https://flare.example/x)"
@@ -46,12 +46,12 @@ def test_no_run_is_for_tests_only() -> None:
     assert hooks.on_page_markdown("```python no-run\nx\n```\n") == "```python\nx\n```\n"
 
 
-def test_what_is_to_be_made_and_is_not_known_fails() -> None:
+def test_unknown_generated_section_fails() -> None:
     with pytest.raises(KeyError):
         hooks.on_page_markdown("<!-- made: nothing-of-the-kind -->")
 
 
-def test_docstrings_for_the_site() -> None:
+def test_docstrings_for_site() -> None:
     text = "See :meth:`.Session.close`.\n\nstudy, timeout\n    Where, and how long.\n\nother\n    That."
     assert docstrings.for_the_site(text) == (
         "See `Session.close`.\n\nstudy\n    Where, and how long.\ntimeout\n    Where, and how long.\n\nother\n    That."

@@ -81,13 +81,13 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
         assert not re.search(r"url\(\s*['\"]?\s*(?:https?:)?//|@import", sheet.read_text()), sheet
 
 
-def test_what_would_be_loaded_from_elsewhere_is_found() -> None:
+def test_external_resources_are_detected() -> None:
     page = '<link rel="stylesheet" href="https://fonts.example/x.css"><script src="//cdn.example/x.js"></script>'
     assert [_elsewhere(address) for address in loads(page)] == [True, True]
     assert not _elsewhere("../assets/x.js")
 
 
-def test_what_a_page_loads_is_there(site: Path) -> None:
+def test_what_page_loads_is_there(site: Path) -> None:
     for page in site.rglob("*.html"):
         for address in loads(page.read_text()):
             file = address.partition("?")[0].partition("#")[0]
@@ -95,7 +95,7 @@ def test_what_a_page_loads_is_there(site: Path) -> None:
                 assert (page.parent / file).is_file(), f"{page}: {address}"
 
 
-def test_the_pages_say_what_the_declarations_say(site: Path) -> None:
+def test_pages_say_what_declarations_say(site: Path) -> None:
     magics = (site / "magics.html").read_text()
     for verb in VERBS.values():
         assert f'id="flare-{verb.name}"' in magics
@@ -111,7 +111,7 @@ def test_the_pages_say_what_the_declarations_say(site: Path) -> None:
     assert 'class="drawing"' in (site / "architecture.html").read_text()
 
 
-def test_each_verb_has_its_examples_and_all_that_it_takes(site: Path) -> None:
+def test_each_verb_lists_examples_and_options(site: Path) -> None:
     magics = (site / "magics.html").read_text()
     for verb in VERBS.values():
         part = magics.partition(f'id="flare-{verb.name}"')[2].partition("<h3")[0]
@@ -123,7 +123,7 @@ def test_each_verb_has_its_examples_and_all_that_it_takes(site: Path) -> None:
         assert ("refused in read-only mode" in part) == verb.is_mutating
 
 
-def test_the_reference_has_the_sections_of_docstrings_and_no_roles(site: Path) -> None:
+def test_reference_has_docstring_sections_without_roles(site: Path) -> None:
     for page in (site / "reference").glob("*.html"):
         assert not re.search(r":(?:class|meth|func|attr|data):", page.read_text()), page
         assert "<p>::</p>" not in page.read_text(), page
@@ -135,7 +135,7 @@ def test_the_reference_has_the_sections_of_docstrings_and_no_roles(site: Path) -
     assert re.search(r"timeout ?\( ?float ?, default: 10\.0 ?\) – See new_secure_session", words)
 
 
-def test_nothing_of_the_build_is_left_in_the_pages(site: Path) -> None:
+def test_pages_contain_no_build_markers(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text()
         assert "<!-- made:" not in text
@@ -143,7 +143,7 @@ def test_nothing_of_the_build_is_left_in_the_pages(site: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["[nowhere](nowhere.md)", "[no such part](sessions.md#no-such-part)"])
-def test_a_broken_link_fails_the_build(fault: str, tmp_path: Path) -> None:
+def test_broken_link_fails_build(fault: str, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text(f"# Page\n\n{fault}\n")
     (tmp_path / "docs" / "sessions.md").write_text("# Sessions\n")

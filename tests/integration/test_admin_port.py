@@ -45,7 +45,7 @@ def fl_port(kit: Path) -> int:
     return int(service.partition('"target": "localhost:')[2].partition('"')[0])
 
 
-def test_at_the_sites_port_is_no_way_in(kit: Path, tmp_path: Path) -> None:
+def test_login_at_sites_port_is_refused(kit: Path, tmp_path: Path) -> None:
     """The server has a listener there, which wants no admins; nvflare's client waits for 10 seconds, or longer."""
     wrong = tmp_path / kit.name
     shutil.copytree(kit, wrong)

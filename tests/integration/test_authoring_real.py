@@ -135,7 +135,7 @@ def cell(shell: InteractiveShell, line: str, code: str) -> Any:
         return shell.run_cell_magic("flare", line, code)
 
 
-def test_a_cell_for_numpy_runs_to_its_end(shell: InteractiveShell, federation: LocalFederation) -> None:
+def test_cell_for_numpy_runs_to_end(shell: InteractiveShell, federation: LocalFederation) -> None:
     shell.user_ns.update(start=np.zeros(2), step=1.5)
     line = "--name steps --rounds 2 --model start --arg step --arg 'label=it\"s' --wait"
     end = cell(shell, f"{line} --key-metric loss --key-metric-mode min", NUMPY)
@@ -148,7 +148,7 @@ def test_a_cell_for_numpy_runs_to_its_end(shell: InteractiveShell, federation: L
     assert np.load(result / "workspace" / "models" / "server.npy").tolist() == [3.0, 3.0]
 
 
-def test_a_cell_for_sklearn_runs_to_its_end_at_the_sites_it_names(shell: InteractiveShell) -> None:
+def test_sklearn_cell_completes_at_named_sites(shell: InteractiveShell) -> None:
     shell.user_ns["settings"] = {"alpha": 0.0005}
     end = cell(shell, "--name cancer --rounds 3 --sites site-2,site-1 --model settings --wait", SKLEARN)
     assert end.status == "FINISHED:COMPLETED", end.failure
@@ -157,14 +157,14 @@ def test_a_cell_for_sklearn_runs_to_its_end_at_the_sites_it_names(shell: Interac
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is large: install it to test this too")
-def test_a_cell_for_pytorch_runs_to_its_end(shell: InteractiveShell) -> None:
+def test_cell_for_pytorch_runs_to_end(shell: InteractiveShell) -> None:
     end = cell(shell, "--name line --rounds 2 --model Line --wait", PYTORCH)
     assert end.status == "FINISHED:COMPLETED", end.failure
     (loss,) = (series for series in end.metrics if series.name == "loss" and not series.site)
     assert loss.points[-1].value < 0.01
 
 
-def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
+def test_dry_run_sends_nothing(shell: InteractiveShell) -> None:
     with capture_output():
         before = shell.run_line_magic("flare", "jobs -n 1")
     folder = cell(shell, "--name dry --model [0,0] --arg step=2 --dry-run", NUMPY)
@@ -181,17 +181,15 @@ def test_a_dry_run_sends_nothing(shell: InteractiveShell) -> None:
         ("--model [0]", "x = (", "line 2: '(' was never closed: x = ("),
         ("--model [0]", NUMPY.replace("flare.send", "print"), "has no flare.send()"),
         ("--model [0]", NUMPY + "print(secret)\n", "line 18: 'secret' is a variable of this notebook"),
-        ("--model [0] --sites site-9,site-1", NUMPY, "'site-9' is not connected to the server; connected are site-1"),
+        ("--model [0] --sites site-9,site-1", NUMPY, "site 'site-9' is not connected; connected sites: site-1"),
         ("--model [0] --arg nothing", NUMPY, "the notebook has no variable 'nothing'"),
         ("--model thing", NUMPY, "the model is a object, which does not travel in a job"),
         ("--model [0] --arg 'label=two words'", NUMPY, "does not arrive unchanged"),
         ("--modle [0]", NUMPY, "unrecognized option '--modle'; did you mean '--model'?"),
-        ("--model [0] --min-sites 0", NUMPY, "from 1 to all there are, not 0"),
+        ("--model [0] --min-sites 0", NUMPY, "from 1 to the number of sites, got 0"),
     ],
 )
-def test_what_cannot_work_is_one_line_and_nothing_is_sent(
-    shell: InteractiveShell, line: str, code: str, words: str
-) -> None:
+def test_invalid_cell_refused_in_one_line(shell: InteractiveShell, line: str, code: str, words: str) -> None:
     shell.user_ns.update(secret=1, thing=object())
     with capture_output():
         before = shell.run_line_magic("flare", "jobs -n 1")
@@ -203,7 +201,7 @@ def test_what_cannot_work_is_one_line_and_nothing_is_sent(
         assert shell.run_line_magic("flare", "jobs -n 1") == before
 
 
-def test_without_a_session_only_a_dry_run_works(shell: InteractiveShell) -> None:
+def test_without_session_only_dry_run_works(shell: InteractiveShell) -> None:
     with capture_output():
         shell.run_line_magic("flare", "close")
     with pytest.raises(UsageError, match="not connected"):
@@ -238,7 +236,7 @@ def test_hello_numpy_by_flares_own_recipe(shell: InteractiveShell, federation: L
     with capture_output():
         view = shell.run_line_magic("flare", "monitor")
     assert isinstance(view, JobView)
-    assert view.snapshot["job_id"] == run.get_job_id()
+    assert view.view_model["job_id"] == run.get_job_id()
 
     result = run.get_result()
     assert run.get_status() == "FINISHED:COMPLETED"

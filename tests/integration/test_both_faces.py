@@ -60,7 +60,7 @@ def awaited(main: Callable[[], Coroutine[Any, Any, Any]], seconds: float = 60) -
     return asyncio.run(asyncio.wait_for(main(), seconds))
 
 
-def test_a_handle_says_what_the_session_says(ours: Session, finished: Finished) -> None:
+def test_handle_says_what_session_says(ours: Session, finished: Finished) -> None:
     job = ours.job(finished.job_id[:20])
     assert job == ours.job(finished.job_id)
     assert (job.id, job.name) == (finished.job_id, "finished-job")
@@ -80,12 +80,12 @@ def test_a_handle_says_what_the_session_says(ours: Session, finished: Finished) 
         ours.job("zz")
 
 
-def test_a_running_job_by_its_handle(ours: Session, running: Job) -> None:
+def test_running_job_by_handle(ours: Session, running: Job) -> None:
     assert running.status == "RUNNING"
     assert running.stats("client", ["site-2"])["site-2"]["ClientRunner"]["job_id"] == running.id
     assert set(running.stats()) == {"server", *SITES}
     assert running.errors() == ours.show_errors(running.id, "all")
-    with pytest.raises(JobTimeout, match="it goes on"):
+    with pytest.raises(JobTimeout, match="it is still running"):
         running.wait(timeout=0.2, poll_interval=0.1)
     for refused in (running.delete, running.download):
         with pytest.raises(JobNotDone):
@@ -104,7 +104,7 @@ def test_jobs_are_handles_newest_first(ours: Session, running: Job, finished: Fi
     assert finished.job_id in jobs._repr_html_()
 
 
-def test_the_life_of_a_job_by_awaiting(federation: LocalFederation, finished: Finished, tmp_path: Path) -> None:
+def test_life_of_job_by_awaiting(federation: LocalFederation, finished: Finished, tmp_path: Path) -> None:
     """Submitted, cloned, aborted, watched, fetched and removed, without a thread that waits."""
     folder = write_job(tmp_path, "by-handle", wait=True)
 
@@ -150,7 +150,7 @@ def test_the_life_of_a_job_by_awaiting(federation: LocalFederation, finished: Fi
     awaited(main)
 
 
-def test_many_await_at_once_and_one_gives_up(ours: Session, running: Job, finished: Finished) -> None:
+def test_many_waiters_survive_one_timeout(ours: Session, running: Job, finished: Finished) -> None:
     async def main() -> None:
         patient = asyncio.ensure_future(running.aio.wait(poll_interval=0.05))
         impatient = asyncio.wait_for(running.aio.wait(poll_interval=0.05), 0.3)
@@ -168,9 +168,7 @@ def test_many_await_at_once_and_one_gives_up(ours: Session, running: Job, finish
     awaited(main)
 
 
-def test_a_cancelled_download_leaves_nothing_and_the_session_works(
-    ours: Session, finished: Finished, tmp_path: Path
-) -> None:
+def test_cancelled_download_cleaned_and_session_works(ours: Session, finished: Finished, tmp_path: Path) -> None:
     async def main() -> None:
         started = asyncio.Event()
         job = ours.job(finished.job_id).aio
@@ -190,7 +188,7 @@ def test_a_cancelled_download_leaves_nothing_and_the_session_works(
     awaited(main)
 
 
-def test_an_asynchronous_session_watches_with_callbacks(ours: Session, running: Job) -> None:
+def test_asynchronous_session_watches_with_callbacks(ours: Session, running: Job) -> None:
     seen: list[Any] = []
 
     async def cb(session: Any, job_id: str, meta: dict[str, Any], word: str) -> bool:
@@ -207,7 +205,7 @@ def test_an_asynchronous_session_watches_with_callbacks(ours: Session, running: 
     assert seen == [("RUNNING", "RUNNING", "w")] * 3
 
 
-def test_a_cell_of_a_real_kernel_awaits_a_job(federation: LocalFederation, finished: Finished, running: Job) -> None:
+def test_cell_of_real_kernel_awaits_job(federation: LocalFederation, finished: Finished, running: Job) -> None:
     """While it does, other code of the kernel runs; the handle is shown as HTML; a blocking session works there too."""
     cells = [
         "import asyncio, flare_widgets\n"
@@ -287,7 +285,7 @@ def shown(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
-def test_both_faces_answer_the_same(ours: Session, running: Job, finished: Finished, call: tuple[Any, ...]) -> None:
+def test_both_faces_answer_same(ours: Session, running: Job, finished: Finished, call: tuple[Any, ...]) -> None:
     jobs = {"ended": finished.job_id, "running": running.id}
     method, *arguments = [jobs.get(word, word) if isinstance(word, str) else word for word in call]
 

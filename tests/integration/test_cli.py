@@ -30,7 +30,7 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "flare_widgets.cli", *map(str, arguments)]
 
 
-def test_jobs_as_a_table_and_as_json(federation: LocalFederation, finished: Finished, ours: Session) -> None:
+def test_jobs_as_table_and_as_json(federation: LocalFederation, finished: Finished, ours: Session) -> None:
     done = run("jobs", "--kit", federation.admin_kit)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("name ")
@@ -41,12 +41,12 @@ def test_jobs_as_a_table_and_as_json(federation: LocalFederation, finished: Fini
     assert json.loads(found.stdout) == []
 
 
-def test_a_kit_by_its_name_in_a_configured_folder(federation: LocalFederation, finished: Finished) -> None:
+def test_kit_by_name_in_configured_folder(federation: LocalFederation, finished: Finished) -> None:
     done = run("jobs", "--kit", "member", FLARE_WIDGETS_KIT_FOLDERS=str(federation.folder))
     assert done.returncode == 0, done.stderr
 
 
-def test_submit_prints_the_id_and_monitor_tells_how_it_went(federation: LocalFederation, tmp_path: Path) -> None:
+def test_submit_prints_id_and_monitor_reports(federation: LocalFederation, tmp_path: Path) -> None:
     kit = str(federation.admin_kit)
     done = run("submit", write_job(tmp_path, "by-script"), FLARE_WIDGETS_KIT=kit)
     assert (done.returncode, done.stderr) == (0, "")
@@ -71,12 +71,12 @@ def test_exit_codes(federation: LocalFederation, ours: Session, tmp_path: Path) 
     job_id = ours.submit_job(str(write_job(tmp_path, "stuck", wait=True)))
     late = run("monitor", job_id, "--timeout", "1", FLARE_WIDGETS_KIT=kit)
     assert late.returncode == 5
-    assert "did not end within 1 s; it goes on" in late.stderr
+    assert "did not end within 1 s; it is still running" in late.stderr
     ours.abort_job(job_id)
     assert run("monitor", job_id, FLARE_WIDGETS_KIT=kit).returncode == 1  # it was aborted
     cases: list[tuple[int, str, Any]] = [
         (1, "no job of this study has an id that begins with 'zz'", ("monitor", "zz", "--kit", kit)),
-        (1, "which startup kit? Give --kit KIT, or set FLARE_WIDGETS_KIT", ("jobs",)),
+        (1, "which startup kit? Pass --kit KIT, or set FLARE_WIDGETS_KIT", ("jobs",)),
         (1, "no such folder", ("jobs", "--kit", tmp_path / "nowhere")),
         (1, "does not exist", ("submit", tmp_path / "nowhere", "--kit", kit)),
         (2, "usage: flare-widgets", ("jobs", "--limit", "few")),
@@ -94,14 +94,14 @@ def test_read_only_and_bad_settings(federation: LocalFederation, tmp_path: Path)
     environment = {"FLARE_WIDGETS_KIT": str(federation.admin_kit), "FLARE_WIDGETS_READ_ONLY": "1"}
     done = run("submit", write_job(tmp_path), **environment)
     assert (done.returncode, done.stdout) == (4, "")
-    assert "this session only reads" in done.stderr
+    assert "this session is read-only" in done.stderr
     assert run("jobs", **environment).returncode == 0
     bad = run("jobs", FLARE_WIDGETS_TIMEOUT="soon")
     assert bad.returncode == 1
     assert "the environment has FLARE_WIDGETS_TIMEOUT=soon" in bad.stderr
 
 
-def test_a_server_that_is_not_there(federation: LocalFederation, tmp_path: Path) -> None:
+def test_server_that_is_not_there(federation: LocalFederation, tmp_path: Path) -> None:
     kit = tmp_path / "kit"
     shutil.copytree(federation.admin_kit, kit)
     settings = kit / "startup" / "fed_admin.json"
@@ -112,7 +112,7 @@ def test_a_server_that_is_not_there(federation: LocalFederation, tmp_path: Path)
     assert done.stderr.count("\n") == 1
 
 
-def test_an_interrupt_ends_the_watching_only(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
+def test_interrupt_ends_watching_only(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
     job_id = ours.submit_job(str(write_job(tmp_path, "interrupted", wait=True)))
     program = subprocess.Popen(
         command("monitor", job_id, "--kit", federation.admin_kit), stdout=subprocess.PIPE, text=True

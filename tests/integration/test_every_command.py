@@ -131,7 +131,7 @@ def troubled(ours: Session, submitted: str) -> str:
 
 
 @pytest.mark.parametrize("call", READS, ids=str)
-def test_both_read_the_same(ours: Session, oracle: Oracle, call: tuple[Any, ...]) -> None:
+def test_both_read_same(ours: Session, oracle: Oracle, call: tuple[Any, ...]) -> None:
     same(ours, oracle, *call)
 
 
@@ -187,7 +187,7 @@ def of(job: str) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_both_see_and_do_the_same_with_a_running_job(ours: Session, oracle: Oracle, running: str) -> None:
+def test_running_job_commands_match_nvflare(ours: Session, oracle: Oracle, running: str) -> None:
     for call in of(running):
         answer = same(ours, oracle, *call)
         if call[0] in ("restart", "shutdown", "shutdown_system"):
@@ -198,7 +198,7 @@ def test_both_see_and_do_the_same_with_a_running_job(ours: Session, oracle: Orac
     assert stats["site-2"]["ClientRunner"]["job_id"] == running
 
 
-def test_the_components_of_a_job(ours: Session, oracle: Oracle, troubled: str) -> None:
+def test_components_of_job(ours: Session, oracle: Oracle, troubled: str) -> None:
     names = [f"ERRORLOG_{site}" for site in SITES]
     wait_until(lambda: sorted(ours.list_job_components(troubled)) == names, 20)
     same(ours, oracle, "list_job_components", troubled)
@@ -229,7 +229,7 @@ def test_the_components_of_a_job(ours: Session, oracle: Oracle, troubled: str) -
     assert contents(Path(f"{first}__2")) == contents(first)
 
 
-def test_a_job_is_submitted_and_fetched_by_lines(ours: Session, oracle: Oracle, troubled: str) -> None:
+def test_job_submitted_and_fetched_by_line(ours: Session, oracle: Oracle, troubled: str) -> None:
     write_job(Path(ours.upload_dir), "by-line")
     same(ours, oracle, "get_available_apps_to_upload")
     token = f"token-{time.time_ns()}"
@@ -247,7 +247,7 @@ def test_a_job_is_submitted_and_fetched_by_lines(ours: Session, oracle: Oracle, 
     assert sorted(mine) == sorted(other["value"])
 
 
-def test_a_study_lives_the_same_life(ours: Session, oracle: Oracle) -> None:
+def test_study_lives_same_life(ours: Session, oracle: Oracle) -> None:
     def life(ask: Callable[..., dict[str, Any]], name: str) -> Any:
         steps = [
             ask("register_study", name, None, ["nvidia:site-1"]),
@@ -271,7 +271,7 @@ def test_a_study_lives_the_same_life(ours: Session, oracle: Oracle) -> None:
     assert {"NAME"} == {s["value"]["name"] for s in mine if "value" in s and "name" in s["value"]}
 
 
-def test_a_site_is_disabled_and_enabled(ours: Session, oracle: Oracle) -> None:
+def test_site_is_disabled_and_enabled(ours: Session, oracle: Oracle) -> None:
     """Last, since the site takes a while to come back."""
 
     def connected() -> list[str]:
@@ -306,7 +306,7 @@ async def ticking(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, int]:
     return await task, turns
 
 
-def test_a_federation_is_restarted_and_shut_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_federation_is_restarted_and_shut_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with LocalFederation(1, folder=tmp_path / "federation") as federation:
 
@@ -337,7 +337,7 @@ def test_a_federation_is_restarted_and_shut_down(tmp_path: Path, monkeypatch: py
             assert started()[1]["site-1"] > after[1]["site-1"]
             assert outcome(lambda: session.shutdown("server"))["error"] == "ClientsStillRunning"
             # A site that is ended before its first heartbeat sends that all the same: the server takes it for back.
-            # Nor does the server know the organisation of one that it takes back after it was removed, which is why
+            # Nor does the server know the organization of one that it takes back after it was removed, which is why
             # that is not done in the federation that the other tests share.
             assert session.remove_client("site-1") is None
             assert session.get_connected_client_list() == []

@@ -83,11 +83,11 @@ def test_sessions_side_by_side(shell: InteractiveShell, federation: LocalFederat
     assert "did you mean 'member@localhost'?" in refused(shell, "use member@local")
     flare(shell, "use member@localhost")
     assert flare(shell, "close") is member
-    assert refused(shell, "jobs") == "no session is current: %flare use NAME (admin@localhost)"
+    assert refused(shell, "jobs") == "no current session: choose one with %flare use NAME (admin@localhost)"
     assert flare(shell, "use admin@localhost") is admin
 
 
-def test_kits_are_found_and_connected_to_by_name(shell: InteractiveShell, federation: LocalFederation) -> None:
+def test_kits_listed_and_connected_by_name(shell: InteractiveShell, federation: LocalFederation) -> None:
     assert flare(shell, "kits") == []
     listed = flare(shell, f"kits '{federation.folder}'")
     assert {row["user"] for row in listed} >= {ADMIN, LEAD}
@@ -100,7 +100,7 @@ def test_kits_are_found_and_connected_to_by_name(shell: InteractiveShell, federa
     assert flare(shell, "connect --name configured").username == LEAD
     flare(shell, "close")
     said(shell, "%config FlareWidgets.kit = ''")
-    assert refused(shell, "connect").startswith("which startup kit? %flare connect KIT")
+    assert refused(shell, "connect").startswith("which startup kit? Use %flare connect KIT")
     flare(shell, "use admin@localhost")
 
 
@@ -115,7 +115,7 @@ def test_check(shell: InteractiveShell) -> None:
 # -- jobs ----------------------------------------------------------------------------------------------------
 
 
-def test_submit_wait_and_what_is_left_of_a_job(shell: InteractiveShell, tmp_path: Path) -> None:
+def test_submit_wait_and_inspect_finished_job(shell: InteractiveShell, tmp_path: Path) -> None:
     job = flare(shell, f"submit '{write_job(tmp_path, 'short-one')}'")
     assert uuid.UUID(job)
     end = flare(shell, "wait --timeout 120")
@@ -148,7 +148,7 @@ def test_submit_wait_and_what_is_left_of_a_job(shell: InteractiveShell, tmp_path
     assert "which job?" in refused(shell, "meta")
 
 
-def test_a_token_gives_the_same_job(shell: InteractiveShell, finished: Finished) -> None:
+def test_token_gives_same_job(shell: InteractiveShell, finished: Finished) -> None:
     assert flare(shell, f"submit '{finished.folder}' --token {finished.token}") == finished.job_id
 
 
@@ -159,7 +159,7 @@ def test_clone_and_abort_by_name(shell: InteractiveShell, tmp_path: Path) -> Non
     first = flare(shell, f"submit '{folder}'")
     second = flare(shell, "clone many")
     assert second != first
-    assert f"2 jobs are called 'many', the newest is {second}: give an id" in refused(shell, "abort many --yes")
+    assert f"2 jobs are called 'many', the newest is {second}: pass an id" in refused(shell, "abort many --yes")
     for job in (first, second):
         assert "bort" in flare(shell, f"abort {job[:13]} --yes")
     assert {flare(shell, f"meta {job}")["status"] for job in (first, second)} == {"FINISHED:ABORTED"}
@@ -175,14 +175,14 @@ def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) ->
     said(shell, "%config FlareWidgets.views = True")
     assert "another" in told
     assert "FINISHED:COMPLETED" in told
-    assert "two to 8 different jobs, not 1" in refused(shell, "compare another another")
+    assert "two to 8 different jobs, got 1" in refused(shell, "compare another another")
     assert "no job of this study" in refused(shell, "compare another nonsense")
 
 
-def test_waiting_ends_in_time_or_by_an_interrupt_and_the_session_goes_on(
+def test_wait_timeout_or_interrupt_keeps_session(
     shell: InteractiveShell, running: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "did not end within 1 s; it goes on" in refused(shell, f"wait {running} --timeout 1")
+    assert "did not end within 1 s; it is still running" in refused(shell, f"wait {running} --timeout 1")
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -226,7 +226,7 @@ def test_logs(shell: InteractiveShell, finished: Finished) -> None:
     assert "invalid regular expression" in refused(shell, f"logs {finished.job_id} --grep '('")
 
 
-def test_following_a_log_prints_what_comes_until_the_job_ends(
+def test_followed_log_printed_until_job_ends(
     shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flare(shell, f"submit '{write_job(tmp_path, 'followed')}'")
@@ -240,14 +240,14 @@ def test_following_a_log_prints_what_comes_until_the_job_ends(
     assert shell.user_ns["followed"]["server"].splitlines() == flare(shell, "logs")["server"].splitlines()
 
 
-def test_following_is_ended_by_an_interrupt(
+def test_following_is_ended_by_interrupt(
     shell: InteractiveShell, running: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("flare_widgets.magics.verbs.logs.time.sleep", interrupt)
-    assert refused(shell, f"logs {running} --follow") == "stopped following; the job goes on"
+    assert refused(shell, f"logs {running} --follow") == "stopped following; the job is still running"
     monkeypatch.undo()
     assert flare(shell, f"meta {running}")["status"] == "RUNNING"
 
@@ -311,7 +311,7 @@ def test_disable_and_enable(shell: InteractiveShell, federation: LocalFederation
 
 @pytest.fixture
 def untouched(shell: InteractiveShell, tmp_path: Path) -> Iterator[LocalFederation]:
-    """A federation in which no site was disabled: FLARE does not know the organisation of one that came back."""
+    """A federation in which no site was disabled: FLARE does not know the organization of one that came back."""
     with LocalFederation(2, folder=tmp_path / "federation", users={LEAD: "lead"}) as federation:
         flare(shell, f"connect '{federation.admin_kit}' --name untouched")
         try:
@@ -352,11 +352,15 @@ def test_studies(shell: InteractiveShell, untouched: LocalFederation) -> None:
 @pytest.mark.parametrize(
     ("line", "question"),
     [
-        ("abort {job}", "Abort long-one {short}, which is RUNNING?"),
-        ("delete {job}", "Delete long-one {short}, which is RUNNING, with its results, for good?"),
-        ("shutdown all", "Shut down the server and all sites of localhost:{port}, where 1 job is running?"),
-        ("restart site-1", "Restart site-1 of localhost:{port}, where 1 job is running?"),
-        ("disable site-1", "Shut site-1 out of localhost:{port}, where 1 job is running?"),
+        ("abort {job}", "Abort long-one {short} (RUNNING)?"),
+        ("delete {job}", "Permanently delete long-one {short} (RUNNING) and its results?"),
+        ("shutdown all", "Shut down the server and all sites on localhost:{port}? 1 job is running."),
+        ("restart site-1", "Restart site-1 on localhost:{port}? 1 job is running."),
+        (
+            "disable site-1",
+            "Disable site-1 on localhost:{port}? It is disconnected and cannot rejoin until you enable it. "
+            "1 job is running.",
+        ),
         ("study remove heart", "Remove the study heart from localhost:{port}?"),
     ],
 )
@@ -370,7 +374,7 @@ def test_what_destroys_asks_first(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "n")
-    assert refused(shell, line.format(job=running)) == "not done"
+    assert refused(shell, line.format(job=running)) == "Cancelled; nothing was changed."
     whole = question.format(short=running[:8], port=federation.port)
     assert asked == [f"{whole} [y/N] "]
 
@@ -397,7 +401,7 @@ def test_confirmation_can_be_turned_off(
         said(shell, "%config FlareWidgets.confirm = True")
 
 
-def test_read_only_mode_reads_and_changes_nothing(
+def test_read_only_mode_refuses_changes(
     shell: InteractiveShell, federation: LocalFederation, running: str, tmp_path: Path
 ) -> None:
     before = [row["job_id"] for row in flare(shell, "jobs")]
@@ -409,14 +413,14 @@ def test_read_only_mode_reads_and_changes_nothing(
             f"clone {running}",
             "shutdown all -y",
         ):
-            assert "the read-only mode is on" in refused(shell, line)
+            assert "read-only mode is on" in refused(shell, line)
         for line in ("study register heart --site-org nvidia:site-1", f"errors {running} --reset"):
-            assert "this session only reads" in refused(shell, line)
+            assert "this session is read-only" in refused(shell, line)
         # Not only the verbs: whoever has the session, such as a view.
         session = flare(shell, "use admin@localhost")
-        with pytest.raises(Exception, match="only reads"):
+        with pytest.raises(Exception, match="read-only"):
             session.submit_job(str(write_job(tmp_path, "another")))
-        with pytest.raises(Exception, match="only reads"):
+        with pytest.raises(Exception, match="read-only"):
             session.aio.session.abort_job(running)
         assert flare(shell, f"connect '{federation.kit(LEAD)}' --name second").read_only
         flare(shell, "close")
@@ -440,7 +444,7 @@ def test_help(shell: InteractiveShell) -> None:
     assert "did you mean 'monitor'?" in refused(shell, "help montior")
 
 
-def test_a_value_from_every_verb(shell: InteractiveShell, finished: Finished) -> None:
+def test_value_from_every_verb(shell: InteractiveShell, finished: Finished) -> None:
     shell.user_ns["job"] = finished.job_id
     lines = ("status", "jobs", "sessions", "kits", "sites", "versions", "resources", "studies", "config", "pwd server")
     for line in (*lines, "meta {job}", "logs $job", "components {job}"):
@@ -449,7 +453,7 @@ def test_a_value_from_every_verb(shell: InteractiveShell, finished: Finished) ->
         assert shell.user_ns["out"] is not None, line
 
 
-def test_reloading_the_extension_keeps_sessions_and_settings(shell: InteractiveShell) -> None:
+def test_reloading_extension_keeps_sessions_and_settings(shell: InteractiveShell) -> None:
     session = flare(shell, "use admin@localhost")
     said(shell, "%config FlareWidgets.timeout = 7")
     for cell in ("%load_ext flare_widgets", "%reload_ext flare_widgets"):

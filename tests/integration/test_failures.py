@@ -29,7 +29,7 @@ def said(failure: Failure | None) -> str:
 
 
 @pytest.mark.parametrize("case", SENTENCES)
-def test_the_sentence(failed: dict[str, Failure | None], case: str) -> None:
+def test_sentence(failed: dict[str, Failure | None], case: str) -> None:
     kind, site, number, place, _ = SENTENCES[case]
     failure = failed[case]
     assert failure is not None
@@ -42,13 +42,13 @@ def test_the_sentence(failed: dict[str, Failure | None], case: str) -> None:
 
 def test_harm_from_outside(failed: dict[str, Failure | None]) -> None:
     assert re.fullmatch(
-        r"The server was restarted while the job was running in round \d+; FLARE does not go on with such a job, "
+        r"The server was restarted while the job was running in round \d+; FLARE does not resume such a job, "
         "although its status stays RUNNING",
         said(failed["server-restarted"]),
     )
     assert re.fullmatch(
         r"site-1 no longer runs the job \(probably restarted in round \d+\), and FLARE does not notice: "
-        "the job may wait for ever",
+        "the job may wait forever",
         said(failed["site-restarted"]),
     )
     for case in ("site-hung", "site-lost"):
@@ -63,7 +63,7 @@ def test_harm_from_outside(failed: dict[str, Failure | None]) -> None:
     assert said(failed["site-refuses"]) == "site-1 did not accept the job: BYOC not permitted"
 
 
-def test_a_site_that_does_not_answer_costs_one_time_out(
+def test_silent_site_costs_one_timeout(
     known: tuple[dict[str, Evidence], float], failed: dict[str, Failure | None]
 ) -> None:
     evidence, seconds = known
@@ -73,7 +73,7 @@ def test_a_site_that_does_not_answer_costs_one_time_out(
     assert {log.of for log in evidence["site-silent"].logs} == {"server", "site-1"}
 
 
-def test_what_a_site_sent_before_stands_in_for_it(
+def test_earlier_site_errors_replace_missing_log(
     known: tuple[dict[str, Evidence], float], failed: dict[str, Failure | None]
 ) -> None:
     assert said(failed["script-exception-silent"]) == SENTENCES["script-exception"][-1]
@@ -81,7 +81,7 @@ def test_what_a_site_sent_before_stands_in_for_it(
     assert [m[: len(silent)] for m in known[0]["script-exception-silent"].missing] == [silent]
 
 
-def test_a_lead_sees_sites_and_a_member_nothing(failed: dict[str, Failure | None]) -> None:
+def test_lead_sees_sites_and_member_nothing(failed: dict[str, Failure | None]) -> None:
     assert said(failed["script-exception-lead"]) == f"site-2 failed, in train.py line 11: {UNALIGNED}"
     assert said(failed["aborted-lead"]) == "The job was aborted by admin@nvidia.com"
     server = failed["server-exception-lead"]

@@ -20,7 +20,6 @@ from waiting import wait_until
 from flare_widgets.api import Session, new_secure_session
 from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.federation import FederationError, LocalFederation, processes, startup
-from flare_widgets.federation.faults import inject
 from flare_widgets.monitoring import Monitor
 from flare_widgets.monitoring.job.format import describe
 
@@ -81,7 +80,7 @@ def status(pid: int | None) -> str:
     return str(psutil.Process(pid).status())
 
 
-def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFederation) -> None:
+def test_federation_is_attached_by_another_process(folder: Path, federation: LocalFederation) -> None:
     (listed,) = [one for one in LocalFederation.list_running() if one.name == "lives"]
     assert listed.folder == folder == federation.folder
     assert listed.sites == ("lyon-1", "site-2") == federation.site_names
@@ -95,13 +94,13 @@ def test_it_is_picked_up_by_another_process(folder: Path, federation: LocalFeder
     assert stat.S_IMODE(authority.stat().st_mode) == 0o600
     assert set(json.loads(authority.read_text())) == {"root_cert", "root_pri_key"}
 
-    with pytest.raises(FederationError, match=r"No local federation of the name 'elsewhere' is running; .*lives"):
+    with pytest.raises(FederationError, match=r"No local federation called 'elsewhere' is running; .*lives"):
         LocalFederation.attach("elsewhere")
     with pytest.raises(FederationError, match=r"'lives' is running: LocalFederation.attach\('lives'\) gets it"):
         LocalFederation(1, name="lives").start()
 
 
-def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, session: Session) -> None:
+def test_site_added_and_removed_while_running(federation: LocalFederation, session: Session) -> None:
     said: list[str] = []
     federation._progress = said.append
     federation.add_site("hospital-c")
@@ -111,7 +110,7 @@ def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, sess
     assert federation.logs["hospital-c"].exists()
     with pytest.raises(ValueError, match="'hospital-c' is used twice"):
         federation.add_site("hospital-c")
-    with pytest.raises(ValueError, match="cannot be a site's name"):
+    with pytest.raises(ValueError, match="is not a valid site name"):
         federation.add_site("../evil")
 
     pid = federation.states["hospital-c"].pid
@@ -124,20 +123,20 @@ def test_a_site_joins_and_leaves_while_it_runs(federation: LocalFederation, sess
         federation.remove_site("hospital-c")
 
 
-def test_faults_that_make_no_sense_are_refused(federation: LocalFederation) -> None:
+def test_invalid_faults_are_refused(federation: LocalFederation) -> None:
     before = federation.states
     for what, who, words in (
-        ("explode", "lyon-1", "'explode' is not a fault; there are kill, pause, slow, back"),
+        ("explode", "lyon-1", "unknown fault 'explode'; expected one of kill, pause, slow, back"),
         ("paus", "lyon-1", "did you mean 'pause'"),
-        ("pause", "lion", "no 'lion', did you mean 'lyon-1'"),
-        ("back", "lyon-1", "lyon-1: nothing was done to it"),
+        ("pause", "lion", "unknown process 'lion': did you mean 'lyon-1'"),
+        ("back", "lyon-1", "lyon-1: it is running normally"),
     ):
         with pytest.raises(InvalidArgumentError, match=words):
-            inject(federation, what, who)
+            federation.inject_fault(what, who)
     assert federation.states == before
 
 
-def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, session: Session, tmp_path: Path) -> None:
+def test_paused_site_is_silent_and_recovers(federation: LocalFederation, session: Session, tmp_path: Path) -> None:
     job = session.submit_job(str(write_training_job(tmp_path, "paused", rounds=40, seconds=0.3)))
     monitor = Monitor(session)
     try:
@@ -156,7 +155,7 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
         assert "silent: lyon-1" in describe(watch.snapshot, time.time()) or "lyon-1 silent" in describe(
             watch.snapshot, time.time()
         )
-        with pytest.raises(InvalidArgumentError, match="it is paused already"):
+        with pytest.raises(InvalidArgumentError, match="it is already paused"):
             federation.pause("lyon-1")
 
         assert federation.bring_back("lyon-1").state == "running"
@@ -168,7 +167,7 @@ def test_a_paused_site_is_silent_and_comes_back(federation: LocalFederation, ses
         monitor.close()
 
 
-def test_a_slow_site_gets_a_fifth_of_the_time(federation: LocalFederation) -> None:
+def test_slow_site_gets_fifth_of_time(federation: LocalFederation) -> None:
     slow = federation.slow_down("site-2")
     assert slow.state == "slow"
     looks = []
@@ -187,9 +186,7 @@ def test_a_slow_site_gets_a_fifth_of_the_time(federation: LocalFederation) -> No
 
 
 @pytest.mark.parametrize("who", ["lyon-1", "server"])
-def test_the_killed_are_dead_until_they_are_brought_back(
-    federation: LocalFederation, session: Session, who: str
-) -> None:
+def test_killed_process_stays_dead_until_restored(federation: LocalFederation, session: Session, who: str) -> None:
     pid = federation.states[who].pid
     killed = federation.kill(who)
     assert killed.state == "killed"
@@ -198,7 +195,7 @@ def test_the_killed_are_dead_until_they_are_brought_back(
     time.sleep(1.0)  # a crash would be repaired by now
     assert federation.states[who].state == "killed"
     assert federation.running
-    with pytest.raises(InvalidArgumentError, match="does not run: bring it back first"):
+    with pytest.raises(InvalidArgumentError, match="is not running: bring it back first"):
         federation.pause(who)
     back = federation.bring_back(who)
     assert back.state == "running"
@@ -210,7 +207,7 @@ def test_the_killed_are_dead_until_they_are_brought_back(
 
 
 # Its parent is long gone. Last, since it ends the federation.
-def test_it_goes_on_while_anybody_has_it_and_ends_on_anybodys_word(folder: Path, federation: LocalFederation) -> None:
+def test_shared_federation_persists_until_anyone_stops(folder: Path, federation: LocalFederation) -> None:
     code = (
         "from flare_widgets import LocalFederation\n"
         "federation = LocalFederation.attach('lives')\n"

@@ -91,7 +91,7 @@ def test_they_do_what_they_say(shell: InteractiveShell, tmp_path: Path) -> None:
         flare(shell, "shutdown server --yes")
     flare(shell, "shutdown client --yes")
     assert connected(shell) == set()
-    assert "No site is connected" in said(shell, "%flare sites")
+    assert "No sites are connected" in said(shell, "%flare sites")
     flare(shell, "shutdown server --yes")
     assert flare(shell, "sessions") == []
     with pytest.raises(UsageError, match="not connected"):

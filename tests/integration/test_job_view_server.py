@@ -64,7 +64,7 @@ class Shown:
 
     def act(self, name: str, seconds: float = 30) -> dict[str, Any]:
         """Do it, and wait for what comes of it."""
-        self.wish(kind="act", action=name)
+        self.wish(kind="start", action=name)
         wait_until(lambda: self.action(name)["state"] not in ("asked", "running"), seconds)
         return self.action(name)
 
@@ -124,62 +124,58 @@ def talking(ours: Session, tmp_path: Path) -> Iterator[str]:
 
 def test_abort_and_then_delete(ours: Session, talking: str, show: Show) -> None:
     shown = show(talking)
-    assert "RUNNING" in shown.action("delete")["reason"]
+    assert "RUNNING" in shown.action("delete")["disabled_reason"]
     # The server refuses to abort what is not up yet; the view says so and can be asked again.
     wait_until(lambda: shown.act("abort")["state"] == "done", 60)
-    assert shown.action("abort")["words"].startswith("abort requested")
-    wait_until(lambda: shown.view.snapshot["ended"], 60)
-    assert shown.view.snapshot["status"] == "FINISHED:ABORTED"
+    assert shown.action("abort")["message"].startswith("abort requested")
+    wait_until(lambda: shown.view.view_model["has_ended"], 60)
+    assert shown.view.view_model["status"] == "FINISHED:ABORTED"
     assert ours.get_job_meta(talking)["status"] == "FINISHED:ABORTED"
-    assert shown.action("abort")["reason"] == "the job has ended"
+    assert shown.action("abort")["disabled_reason"] == "the job has ended"
     assert shown.action("abort")["state"] == "ready"
 
 
 def test_clone_download_delete(ours: Session, finished: Finished, show: Show, tmp_path: Path) -> None:
     cloned = show(finished.job_id).act("clone")
     assert cloned["state"] == "done", cloned
-    job_id = cloned["words"].removeprefix("cloned as ").partition(":")[0]
+    job_id = cloned["message"].removeprefix("cloned as ").partition(":")[0]
     ours.wait_for_job(job_id, timeout=120, poll_interval=0.2)
 
     shown = show(job_id, folder=tmp_path)
     downloaded = shown.act("download", 60)
-    assert downloaded["words"] == f"downloaded into {tmp_path / job_id}"
+    assert downloaded["message"] == f"downloaded into {tmp_path / job_id}"
     assert (tmp_path / job_id / "meta.json").is_file()
 
     deleted = shown.act("delete")
     assert deleted["state"] == "done", deleted
     with pytest.raises(JobNotFound):
         ours.get_job_meta(job_id)
-    assert shown.action("clone")["reason"] == "the job was deleted"
+    assert shown.action("clone")["disabled_reason"] == "the job was deleted"
 
 
-def test_a_lead_is_told_before_and_the_servers_answer_decides(
-    finished: Finished, show: Show, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lead_is_warned_and_server_decides(finished: Finished, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = show(finished.job_id, LEAD)
-    reasons = {name: shown.action(name)["reason"] for name in ("clone", "download", "delete")}
-    assert all("your role lead may" in reason and "only jobs you submitted" in reason for reason in reasons.values())
+    reasons = {name: shown.action(name)["disabled_reason"] for name in ("clone", "download", "delete")}
+    assert all("your role (lead) may" in reason and "only your own jobs" in reason for reason in reasons.values())
     assert shown.act("clone")["state"] == "ready", "it was done although it is grey"
     # A forecast may be wrong: what the server says then is shown.
     monkeypatch.setattr(permissions, "denial_reason", lambda *_, **__: "")
     refused = shown.act("clone")
     assert refused["state"] == "failed"
-    assert "not authorized" in refused["words"].lower()
+    assert "not authorized" in refused["message"].lower()
 
 
-def test_the_log_of_the_server_and_of_each_site_comes_live(talking: str, show: Show) -> None:
+def test_server_and_site_logs_stream_live(talking: str, show: Show) -> None:
     shown = show(talking)
     for target, word in (("server", "Talker - WARNING"), ("site-1", "SiteTalker"), ("site-2", "SiteTalker")):
-        wait_until(
-            lambda target=target: target == "server" or any(s["name"] == target for s in shown.view.snapshot["sites"])
-        )
+        wait_until(lambda target=target: target in shown.view.view_model["log_targets"])
         begun = shown.log(target, lambda lines, _: any("talking 3" in line for line in lines))
         assert any(word in line for line in begun)
         said = [line.rpartition("talking ")[2] for line in begun if "talking " in line]
         assert said == [str(n) for n in range(len(said))], "lines are missing, or come twice"
 
 
-def test_the_log_of_a_job_that_has_ended(ours: Session, finished: Finished, show: Show) -> None:
+def test_log_of_job_that_has_ended(ours: Session, finished: Finished, show: Show) -> None:
     shown = show(finished.job_id)
     for target in ("server", "site-1"):
         lines = shown.log(target, lambda _, answer: answer["state"] == "over")
@@ -188,12 +184,12 @@ def test_the_log_of_a_job_that_has_ended(ours: Session, finished: Finished, show
     assert shown.log("server", lambda _, answer: not answer["more"]) == oracle.rstrip("\n").split("\n")
 
 
-def test_who_may_not_read_a_log_is_told(finished: Finished, show: Show) -> None:
+def test_forbidden_log_read_is_reported(finished: Finished, show: Show) -> None:
     lead = show(finished.job_id, LEAD)
-    lead.log("server", lambda _, answer: "put this log away with the results" in answer["words"])
+    lead.log("server", lambda _, answer: "moved this log into the results" in answer["message"])
     assert lead.messages[-1]["state"] == "none"
     assert lead.log("site-1", lambda _, answer: answer["state"] == "over")
     member = show(finished.job_id, MEMBER)
     member.log("site-1", lambda _, answer: answer["state"] == "none")
-    assert member.messages[-1]["words"].startswith("you may not read site-1's log: ")
-    assert member.messages[-1]["words"].endswith("log.txt there")
+    assert member.messages[-1]["message"].startswith("you may not read site-1's log: ")
+    assert member.messages[-1]["message"].endswith("log.txt there")

@@ -61,21 +61,21 @@ def test_all_is_well(federation: LocalFederation) -> None:
     assert "nvflare 2." in report["login"].sentence
 
 
-def test_the_server_is_down(stopped: Path) -> None:
+def test_server_is_down(stopped: Path) -> None:
     report = check_kit(stopped)
     assert [finding.name for finding in report.with_outcome("failed")] == ["port"]
-    assert "Is the FL server running?" in report["port"].sentence
+    assert "Check that the FL server is running" in report["port"].sentence
     assert [finding.name for finding in report.with_outcome("skipped")] == STEPS[2:]
 
 
-def test_the_port_of_another_federation(federation: LocalFederation, stopped: Path, tmp_path: Path) -> None:
+def test_port_of_another_federation(federation: LocalFederation, stopped: Path, tmp_path: Path) -> None:
     wrong = Path(shutil.copytree(stopped, tmp_path / "kit"))
     report = check_kit(point_to(wrong, StartupKit.load(federation.admin_kit).port))
     assert [finding.name for finding in report.with_outcome("failed")] == ["TLS"]
     assert "is not the server of the startup kit" in report["TLS"].sentence
 
 
-def test_the_kit_of_another_project(federation: LocalFederation, kit: Path) -> None:
+def test_kit_of_another_project(federation: LocalFederation, kit: Path) -> None:
     file = kit / "startup" / "fed_admin.json"
     file.write_text(file.read_text().replace('"local"', '"another"'))
     report = check_kit(kit)
@@ -83,7 +83,7 @@ def test_the_kit_of_another_project(federation: LocalFederation, kit: Path) -> N
     assert "refused to register" in report["login"].sentence
 
 
-def test_a_clock_that_is_wrong(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_that_is_wrong(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock:
         monotonic = staticmethod(connection.time.monotonic)
 
@@ -98,7 +98,7 @@ def test_a_clock_that_is_wrong(federation: LocalFederation, monkeypatch: pytest.
     assert "clock is 60 min behind the server's" in report["clock"].sentence
 
 
-def test_the_command_line(federation: LocalFederation, stopped: Path) -> None:
+def test_command_line(federation: LocalFederation, stopped: Path) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "flare_widgets.cli", "check", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
@@ -113,7 +113,7 @@ def test_the_command_line(federation: LocalFederation, stopped: Path) -> None:
     assert (code, "– port" in out) == (0, True)
 
 
-def test_the_magic(shell: InteractiveShell, federation: LocalFederation, stopped: Path) -> None:
+def test_magic(shell: InteractiveShell, federation: LocalFederation, stopped: Path) -> None:
     with pytest.raises(UsageError, match="which startup kit"):
         flare(shell, "check")
     report = flare(shell, f"check '{stopped}'")
@@ -124,7 +124,7 @@ def test_the_magic(shell: InteractiveShell, federation: LocalFederation, stopped
         flare(shell, f"check '{stopped}' --timeout 0")
 
 
-def test_the_magic_without_a_kit_takes_the_sessions(shell: InteractiveShell, federation: LocalFederation) -> None:
+def test_magic_without_kit_takes_sessions(shell: InteractiveShell, federation: LocalFederation) -> None:
     session = flare(shell, f"connect '{federation.admin_kit}'")
     report = flare(shell, "check")
     assert report.ok
@@ -136,7 +136,7 @@ def test_the_magic_without_a_kit_takes_the_sessions(shell: InteractiveShell, fed
     assert flare(shell, "check").ok
 
 
-def test_the_help_has_it(shell: InteractiveShell) -> None:
+def test_help_has_it(shell: InteractiveShell) -> None:
     with capture_output() as said:
         shell.run_line_magic("flare", "help")
         shell.run_line_magic("flare", "check -h")

@@ -30,14 +30,14 @@ def test_lessons_are_committed_without_outputs(lesson: Path) -> None:
     assert "widgets" not in notebook.metadata
 
 
-def test_the_lessons_are_those_that_are_checked_and_the_index_has_them() -> None:
+def test_checked_lessons_match_index() -> None:
     assert [lesson.stem for lesson in LESSONS] == sorted(PROMISES)
     index = (LESSONS[0].parent / "README.md").read_text()
     assert re.findall(r"\]\((\S+\.ipynb)\)", index) == [lesson.name for lesson in LESSONS]
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
-def test_a_lesson_runs_to_its_end_and_keeps_what_it_promises(lesson: Path, tmp_path: Path) -> None:
+def test_lesson_runs_and_keeps_promises(lesson: Path, tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
     run = subprocess.run(
         [sys.executable, "-m", "flare_widgets.cli", "demo", str(lesson), "--out", str(tmp_path)],
@@ -72,7 +72,7 @@ def test_a_lesson_runs_to_its_end_and_keeps_what_it_promises(lesson: Path, tmp_p
         ("None", 1, "final status: unknown"),
     ],
 )
-def test_the_exit_code_tells_whether_the_job_completed(
+def test_exit_code_tells_whether_job_completed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, code: int, words: str
 ) -> None:
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["final-status"]})
@@ -81,7 +81,7 @@ def test_the_exit_code_tells_whether_the_job_completed(
     assert words in capsys.readouterr().out
 
 
-def test_a_notebook_that_is_not_there_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_notebook_is_one_error_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("demo", "lab"):
         assert main([command, str(tmp_path / "no.ipynb")]) == 1
         lines = capsys.readouterr().err.splitlines()

@@ -113,7 +113,7 @@ session.close()
 """
 
 
-def test_a_whole_life(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_whole_life(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
     imported = "nvflare" in sys.modules
     federation = LocalFederation(2, progress=said.append)
@@ -172,7 +172,7 @@ def test_a_whole_life(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     assert capfd.readouterr() == ("", "")
 
 
-def test_two_side_by_side_started_at_once_and_one_started_again() -> None:
+def test_parallel_federations_start_and_one_restarts() -> None:
     one, other = LocalFederation(["lyon"]), LocalFederation(["turin"])
     try:
         with ThreadPoolExecutor() as pool:
@@ -191,7 +191,7 @@ def test_two_side_by_side_started_at_once_and_one_started_again() -> None:
         other.stop()
 
 
-def test_when_the_supervisor_is_killed_the_next_start_cleans_up() -> None:
+def test_killed_supervisor_cleaned_up_at_restart() -> None:
     federation, following = LocalFederation(1), LocalFederation(1)
     try:
         folder = federation.start().folder
@@ -216,7 +216,7 @@ print(federation.start().folder, flush=True)
 
 
 @pytest.mark.parametrize("then", ["kill", "exit"])
-def test_when_the_users_process_ends_so_does_the_federation(then: str) -> None:
+def test_federation_ends_with_user_process(then: str) -> None:
     code = USER.format(then="time.sleep(600)" if then == "kill" else "")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as user:
         try:
@@ -231,7 +231,7 @@ def test_when_the_users_process_ends_so_does_the_federation(then: str) -> None:
     wait_until(lambda: marked(folder) == set())
 
 
-def test_a_server_that_cannot_start_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_cannot_start_is_reported(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     provision = startup._StartAttempt._provision
 
     def corrupt(start: startup._StartAttempt) -> None:
@@ -244,14 +244,14 @@ def test_a_server_that_cannot_start_is_reported(cache: Path, monkeypatch: pytest
         federation.start()
     (folder,) = (cache / "flare-widgets" / "federations").iterdir()
     assert "server ended while the federation was being started (exit code" in str(caught.value)
-    assert f"The whole log: {folder}/logs/server.log" in str(caught.value)
+    assert f"The complete log: {folder}/logs/server.log" in str(caught.value)
     assert "JSON" in str(caught.value)
     assert marked(folder) == set()
     assert not federation.running
     assert [path.name for path in folder.iterdir()] == ["logs"]
 
 
-def test_an_interrupted_start_leaves_nothing(cache: Path) -> None:
+def test_interrupted_start_leaves_nothing(cache: Path) -> None:
     def interrupt(sentence: str) -> None:
         if sentence.startswith("starting 1 site"):
             raise KeyboardInterrupt

@@ -31,7 +31,7 @@ class Dropping:
         await self._real.close()
 
 
-def test_a_challenge_that_got_lost_is_sent_again(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_challenge_is_resent(federation: LocalFederation, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Dropping] = []
     real_connect = transports.connect
 

@@ -73,7 +73,7 @@ def test_submit_monitor_wait(connected: InteractiveShell, tmp_path: Path) -> Non
     assert isinstance(view, JobView)
     assert isinstance(end, JobSnapshot)
     assert (end.job_id, end.status) == (job, "FINISHED:COMPLETED")
-    assert view.snapshot["status"] == "FINISHED:COMPLETED"
+    assert view.view_model["status"] == "FINISHED:COMPLETED"
 
 
 def test_clone_and_abort(connected: InteractiveShell, queued: Path) -> None:
@@ -99,9 +99,9 @@ def test_abort_asks_first(
         if answer == "y":
             flare(connected, "abort")
         else:
-            with pytest.raises(UsageError, match="not done"):
+            with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
                 flare(connected, "abort")
-    assert asked == [f"Abort queued {job[:8]}, which is SUBMITTED? [y/N] "]
+    assert asked == [f"Abort queued {job[:8]} (SUBMITTED)? [y/N] "]
     session = flare(connected, "close")
     flare(connected, f"connect '{session.kit.root}'")
     assert {j["job_id"]: j["status"] for j in flare(connected, "jobs")}[job] == status
@@ -117,7 +117,7 @@ def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: 
     while len({job[0] for job in jobs}) == len(jobs):
         jobs.append(flare(connected, "clone"))
     twice = next(c for c in "0123456789abcdef" if sum(job[0] == c for job in jobs) == 2)
-    with pytest.raises(UsageError, match="Give more of it"):
+    with pytest.raises(UsageError, match="Pass more of it"):
         flare(connected, f"abort {twice} --yes")
     with capture_output():
         for job in jobs:
@@ -131,11 +131,11 @@ def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: 
         ("submit /nowhere/job", "does not exist"),
         ("monitor 99999999-9999-4999-8999-999999999999", "no such job"),
         ("monitor", "which job"),
-        ("down", "%flare up starts one"),
+        ("down", "start one with %flare up"),
         ("up -n 0", "between 1 and 64 sites"),
     ],
 )
-def test_failures_are_one_line_and_no_traceback(connected: InteractiveShell, line: str, words: str) -> None:
+def test_failures_are_one_line_without_traceback(connected: InteractiveShell, line: str, words: str) -> None:
     with capture_output() as captured:
         result = connected.run_cell(f"%flare {line}")
     assert isinstance(result.error_in_exec, UsageError)
@@ -146,7 +146,7 @@ def test_failures_are_one_line_and_no_traceback(connected: InteractiveShell, lin
     assert "Traceback" not in captured.stdout
 
 
-def test_every_verb_returns_a_value_to_python(connected: InteractiveShell, queued: Path) -> None:
+def test_every_verb_returns_value_to_python(connected: InteractiveShell, queued: Path) -> None:
     with capture_output():
         connected.run_cell(f"job = %flare submit '{queued}'")
         connected.run_cell("said = %flare abort {job} --yes")
@@ -154,9 +154,7 @@ def test_every_verb_returns_a_value_to_python(connected: InteractiveShell, queue
     assert isinstance(connected.user_ns["said"], str)
 
 
-def test_the_extension_loads_twice_and_keeps_its_session(
-    connected: InteractiveShell, federation: LocalFederation
-) -> None:
+def test_extension_loads_twice_and_keeps_session(connected: InteractiveShell, federation: LocalFederation) -> None:
     connected.run_cell("%load_ext flare_widgets")
     assert flare(connected, "status").client_info
     flare(connected, f"connect '{federation.admin_kit}'")

@@ -57,7 +57,7 @@ def _monitor_threads() -> int:
     return sum(t.name == "flare-monitor" for t in threading.enumerate())
 
 
-def test_a_job_is_watched_from_submission_to_the_end(session: Session, monitor: Monitor, tmp_path: Path) -> None:
+def test_job_watched_from_submission_to_end(session: Session, monitor: Monitor, tmp_path: Path) -> None:
     job = session.submit_job(str(write_job(tmp_path)))
     seen: list[JobSnapshot] = []
     watch = monitor.watch(job)
@@ -81,9 +81,7 @@ def test_a_job_is_watched_from_submission_to_the_end(session: Session, monitor: 
     assert end.elapsed(now=time.time() + 1000) == end.duration
 
 
-def test_callbacks_get_what_the_flare_api_gives_and_false_ends(
-    session: Session, monitor: Monitor, waiting: str
-) -> None:
+def test_callbacks_match_flare_and_false_stops(session: Session, monitor: Monitor, waiting: str) -> None:
     calls: list[Any] = []
 
     def cb(*args: Any, **kwargs: Any) -> bool:
@@ -100,7 +98,7 @@ def test_callbacks_get_what_the_flare_api_gives_and_false_ends(
     assert meta == session.get_job_meta(waiting) or meta["job_id"] == waiting
 
 
-def test_an_exception_in_a_callback_ends_that_watch_only_and_is_shown(monitor: Monitor, waiting: str) -> None:
+def test_callback_exception_ends_only_its_watch(monitor: Monitor, waiting: str) -> None:
     def broken(*_: Any) -> bool:
         raise RuntimeError("my mistake")
 
@@ -116,7 +114,7 @@ def test_an_exception_in_a_callback_ends_that_watch_only_and_is_shown(monitor: M
     assert healthy.snapshot.trouble == ""
 
 
-def test_a_view_that_fails_hurts_nobody(monitor: Monitor, waiting: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_view_that_fails_hurts_nobody(monitor: Monitor, waiting: str, caplog: pytest.LogCaptureFixture) -> None:
     watch = monitor.watch(waiting)
     seen: list[JobSnapshot] = []
 
@@ -133,7 +131,7 @@ def test_a_view_that_fails_hurts_nobody(monitor: Monitor, waiting: str, caplog: 
     assert len(seen) <= count + 1  # one may have been on its way
 
 
-def test_one_thread_for_many_watches_and_none_afterwards(monitor: Monitor, waiting: str) -> None:
+def test_many_watches_share_one_thread(monitor: Monitor, waiting: str) -> None:
     assert _monitor_threads() == 0
     watches = [monitor.watch(waiting) for _ in range(20)]
     _until(lambda: all(w.snapshot.facts_at for w in watches), "facts for all")
@@ -143,14 +141,14 @@ def test_one_thread_for_many_watches_and_none_afterwards(monitor: Monitor, waiti
     _until(lambda: _monitor_threads() == 0, "the end of the thread")
 
 
-def test_an_unknown_job_is_told(monitor: Monitor) -> None:
+def test_unknown_job_is_told(monitor: Monitor) -> None:
     watch = monitor.watch("11111111-2222-4333-8444-555555555555")
     with pytest.raises(JobNotFound):
         watch.wait_for_first_update(PATIENCE)
     assert watch.state is WatchState.FAILED
 
 
-def test_the_end_of_the_session_ends_the_watch_and_says_so(federation: LocalFederation, waiting: str) -> None:
+def test_closed_session_ends_watch_with_error(federation: LocalFederation, waiting: str) -> None:
     session = connect(federation.admin_kit)
     watch = Monitor(session, poll_interval=0.1).watch(waiting)
     assert watch.wait_for_first_update(PATIENCE)
@@ -158,7 +156,7 @@ def test_the_end_of_the_session_ends_the_watch_and_says_so(federation: LocalFede
     with pytest.raises(SessionClosed):
         watch.wait(PATIENCE)
     assert watch.snapshot.status == "SUBMITTED"
-    assert "Nobody watches this job any more" in watch.snapshot.trouble
+    assert "Monitoring stopped" in watch.snapshot.trouble
 
 
 def test_waiting_can_time_out(monitor: Monitor, waiting: str) -> None:
@@ -174,7 +172,7 @@ def test_bad_intervals_are_refused(session: Session) -> None:
         Monitor(session, poll_interval=0)
 
 
-def test_why_a_job_failed_is_in_its_last_snapshot(session: Session, tmp_path: Path) -> None:
+def test_failed_job_reason_in_last_snapshot(session: Session, tmp_path: Path) -> None:
     job = session.submit_job(str(workflow_job(tmp_path, "fails", server={"fail_in": 1})))
     told: list[str] = []
     watch = Monitor(session).watch(job)
@@ -192,7 +190,7 @@ def test_why_a_job_failed_is_in_its_last_snapshot(session: Session, tmp_path: Pa
     assert JobSnapshot.from_json(json.loads(json.dumps(end.to_json()))) == end
 
 
-def test_why_a_job_waits_is_told_while_it_does(session: Session, waiting: str) -> None:
+def test_waiting_job_reason_is_reported(session: Session, waiting: str) -> None:
     found = threading.Event()
     watch = Monitor(session).watch(waiting)
     watch.on_failure(lambda *_: found.set())

@@ -123,7 +123,7 @@ def recorded(trained: Trained) -> dict[tuple[str, str], dict[int, float]]:
     return found
 
 
-def test_the_snapshot_of_the_end_is_flares_record(trained: Trained) -> None:
+def test_snapshot_of_end_is_flares_record(trained: Trained) -> None:
     end = trained.end["first"]
     assert (end.status, end.workflow, end.rounds_begun, end.total_rounds) == (
         "FINISHED:COMPLETED",
@@ -180,14 +180,14 @@ def test_each_event_was_told_once(trained: Trained) -> None:
     assert [args[0].status for args in trained.told["end"]] == ["FINISHED:COMPLETED"]
 
 
-def test_an_old_callback_was_given_the_meta_of_each_look(trained: Trained) -> None:
+def test_legacy_callback_receives_each_meta(trained: Trained) -> None:
     statuses = [meta["status"] for meta in trained.metas]
     assert statuses[-1] == "FINISHED:COMPLETED"
     assert statuses.count("RUNNING") > 3
     assert all(meta["job_id"] == trained.job_id for meta in trained.metas)
 
 
-def test_who_comes_in_the_middle_or_after_the_end_knows_all(trained: Trained) -> None:
+def test_late_watcher_gets_full_history(trained: Trained) -> None:
     joined = trained.joined
     assert joined is not None
     assert joined.status == "RUNNING"
@@ -199,7 +199,7 @@ def test_who_comes_in_the_middle_or_after_the_end_knows_all(trained: Trained) ->
         assert [f.group for f in trained.end[name].freshness if f.missing_reason] == []
 
 
-def test_a_lead_sees_what_is_shared_and_is_told_the_rest(trained: Trained) -> None:
+def test_lead_sees_shared_and_denied_reasons(trained: Trained) -> None:
     """It is not the lead's job: the log can be read while it runs, the result cannot be had."""
     end = trained.end["lead"]
     assert [r.number for r in end.rounds] == list(range(ROUNDS))
@@ -208,7 +208,7 @@ def test_a_lead_sees_what_is_shared_and_is_told_the_rest(trained: Trained) -> No
     assert "not permitted" in end.freshness_of("metrics").missing_reason
 
 
-def test_a_member_sees_what_sites_do_and_is_told_the_rest(trained: Trained) -> None:
+def test_member_sees_sites_and_denied_reasons(trained: Trained) -> None:
     end = trained.end["member"]
     assert end.status == "FINISHED:COMPLETED"
     assert end.rounds == ()
@@ -221,7 +221,7 @@ def test_a_member_sees_what_sites_do_and_is_told_the_rest(trained: Trained) -> N
     assert all(f.at is not None for s in trained.running[-1:] for f in s.freshness if f.group == "activity")
 
 
-def test_of_a_large_result_only_the_log_is_asked_for(
+def test_large_result_fetches_only_log(
     federation: LocalFederation, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(final_fetch, "MAX_RESULT_BYTES", 1000)
@@ -236,7 +236,7 @@ def test_of_a_large_result_only_the_log_is_asked_for(
     assert not list(Path(tempfile.gettempdir()).glob(f"flare-widgets-*/{trained.job_id}*"))
 
 
-def test_callbacks_registered_after_the_end_are_told_what_was(federation: LocalFederation, trained: Trained) -> None:
+def test_late_callbacks_receive_past_events(federation: LocalFederation, trained: Trained) -> None:
     with connect(federation.admin_kit) as session:
         watch = Monitor(session).watch(trained.job_id)
         assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
@@ -278,7 +278,8 @@ def _poll(session: Session, source: ServerLogTail) -> list[int]:
     """Poll a source of a real server, and return the rounds it found."""
     arrived = threading.Event()
     polling: PendingPoll[list[Any]] = PendingPoll(session, source.poll(ServerClock()), arrived.set)
-    over, found = polling.start()
+    polling.start()
+    over, found = polling.advance()
     while not over:
         assert arrived.wait(20)
         arrived.clear()
@@ -286,7 +287,7 @@ def _poll(session: Session, source: ServerLogTail) -> list[int]:
     return [fact.number for fact in found or [] if hasattr(fact, "started_at")]
 
 
-def test_a_real_server_gives_a_log_to_the_byte(federation: LocalFederation) -> None:
+def test_real_server_gives_log_to_byte(federation: LocalFederation) -> None:
     """Non-ASCII records, one that is half written, and a rotation."""
     folder = federation.folder / "kits" / "server" / "probe"
     folder.mkdir()

@@ -38,7 +38,7 @@ def test_every_command_works(federation: LocalFederation, tmp_path: Path) -> Non
         walk(session, tmp_path, version("nvflare"))
 
 
-def test_a_connection_leaves_nothing_behind(federation: LocalFederation, scheme: str) -> None:
+def test_connection_leaves_nothing_behind(federation: LocalFederation, scheme: str) -> None:
     before = set(threading.enumerate())
     for _ in range(3):
         with connect(federation.admin_kit) as session:
@@ -48,14 +48,14 @@ def test_a_connection_leaves_nothing_behind(federation: LocalFederation, scheme:
     assert len(threads - {"flare-io"}) <= (scheme == "grpc"), threads
 
 
-def test_the_kit_of_another_federation(federation: LocalFederation, scheme: str, tmp_path: Path) -> None:
+def test_kit_of_another_federation(federation: LocalFederation, scheme: str, tmp_path: Path) -> None:
     kit = kits.write_kit(tmp_path / "kit", scheme=scheme, port=federation.port)
     with pytest.raises(ServerIdentityError, match=r"expected 'server'.*found 'server', issued by 'local'"):
         connect(kit)
 
 
 @pytest.mark.parametrize("other", ["tcp", "grpc"])
-def test_a_server_of_another_scheme(other: str, federation: LocalFederation, scheme: str, tmp_path: Path) -> None:
+def test_server_of_another_scheme(other: str, federation: LocalFederation, scheme: str, tmp_path: Path) -> None:
     if other == scheme:
         other = "http"
     kit = tmp_path / "kit"

@@ -31,9 +31,7 @@ def talk(kit: Path, **options: bool) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_without_tls_only_who_asks_for_it_gets_in(
-    scheme: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_insecure_connection_requires_opt_in(scheme: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with bare_server(tmp_path / "federation", secured_by("clear"), scheme=scheme) as kit:
         with pytest.raises(ConfigError, match="new_insecure_session"):
             connect(kit)
@@ -85,7 +83,7 @@ def test_intermediate_certificates(scheme: str, tmp_path: Path) -> None:
         talk(kit)
 
 
-def test_a_port_of_its_own_for_admins(tmp_path: Path) -> None:
+def test_port_of_own_for_admins(tmp_path: Path) -> None:
     port = ReservedPort()
 
     def change(folder: Path) -> None:

@@ -44,7 +44,7 @@ def same(ours: Callable[[], Any], theirs: Callable[[], dict[str, Any]]) -> dict[
     return dict(mine)
 
 
-def test_the_system(ours: Session, oracle: Oracle) -> None:
+def test_system(ours: Session, oracle: Oracle) -> None:
     info = same(ours.get_system_info, lambda: oracle("get_system_info"))
     names = [c["attributes"]["name"] for c in info["value"]["attributes"]["client_info"]]
     assert sorted(names) == ["site-1", "site-2"]
@@ -108,12 +108,12 @@ def test_jobs_are_found(ours: Session, oracle: Oracle, finished: Finished, case:
     ],
     ids=str,
 )
-def test_impossible_filters_raise_the_same(ours: Session, oracle: Oracle, arguments: dict[str, Any]) -> None:
+def test_impossible_filters_raise_same(ours: Session, oracle: Oracle, arguments: dict[str, Any]) -> None:
     assert "error" in same(lambda: ours.list_jobs(**arguments), lambda: oracle("list_jobs", **arguments))
 
 
 @pytest.mark.parametrize("method", ["get_job_meta", "get_job_status"])
-def test_a_job_is_read(ours: Session, oracle: Oracle, finished: Finished, method: str) -> None:
+def test_job_is_read(ours: Session, oracle: Oracle, finished: Finished, method: str) -> None:
     assert same(lambda: getattr(ours, method)(finished.job_id), lambda: oracle(method, finished.job_id))["value"]
 
 
@@ -132,34 +132,34 @@ ABOUT_A_JOB = [
 
 @pytest.mark.parametrize("method", ABOUT_A_JOB)
 @pytest.mark.parametrize("job_id", [str(uuid.UUID(int=0, version=4)), "nope", "a b", "", 5, None], ids=str)
-def test_an_unknown_job_is_not_found(ours: Session, oracle: Oracle, method: str, job_id: Any) -> None:
+def test_unknown_job_is_not_found(ours: Session, oracle: Oracle, method: str, job_id: Any) -> None:
     answer = same(lambda: getattr(ours, method)(job_id), lambda: oracle(method, job_id))
     assert answer["error"] == "JobNotFound"
 
 
-def test_the_job_has_run_to_its_end(finished: Finished) -> None:
+def test_job_has_run_to_end(finished: Finished) -> None:
     assert finished.meta["status"] == "FINISHED:COMPLETED"
     assert finished.meta["name"] == "finished-job"
     assert finished.meta["submitter_name"] == "admin@nvidia.com"
 
 
-def test_the_job_folder_is_as_it_was(finished: Finished) -> None:
+def test_job_folder_is_as_it_was(finished: Finished) -> None:
     assert state(finished.folder) == finished.before
     assert sorted(p.name for p in finished.folder.parent.iterdir()) == ["finished-job"]
 
 
-def test_nvflare_sees_the_same_job_in_the_same_folder(oracle: Oracle, finished: Finished, tmp_path: Path) -> None:
+def test_nvflare_resubmit_gets_same_job(oracle: Oracle, finished: Finished, tmp_path: Path) -> None:
     """With the same submit token, the server would refuse another content."""
     copy = shutil.copytree(finished.folder, tmp_path / finished.folder.name)
     answer = oracle("submit_job", str(copy), finished.token)
     assert answer["value"] == finished.job_id
 
 
-def test_the_same_job_again_is_the_same_job(ours: Session, finished: Finished) -> None:
+def test_same_job_again_is_same_job(ours: Session, finished: Finished) -> None:
     assert ours.submit_job(str(finished.folder), finished.token) == finished.job_id
 
 
-def test_other_content_with_the_same_token_is_a_conflict(
+def test_reused_token_with_other_content_conflicts(
     ours: Session, oracle: Oracle, finished: Finished, tmp_path: Path
 ) -> None:
     other = write_job(tmp_path, "other")
@@ -170,7 +170,7 @@ def test_other_content_with_the_same_token_is_a_conflict(
     assert answer["attributes"] == {"existing_job_id": finished.job_id}
 
 
-def test_both_download_the_same(ours: Session, oracle: Oracle, finished: Finished, tmp_path: Path) -> None:
+def test_both_download_same(ours: Session, oracle: Oracle, finished: Finished, tmp_path: Path) -> None:
     mine = Path(ours.download_job_result(finished.job_id, str(tmp_path / "ours")))
     other = Path(oracle("download_job_result", finished.job_id, str(tmp_path / "theirs"))["value"])
     assert mine == tmp_path / "ours" / finished.job_id
@@ -180,9 +180,7 @@ def test_both_download_the_same(ours: Session, oracle: Oracle, finished: Finishe
     assert found["job/finished-job/app/custom/ballast.bin"] == (finished.folder / "app/custom/ballast.bin").read_bytes()
 
 
-def test_without_a_destination_results_go_where_nvflare_puts_them(
-    ours: Session, oracle: Oracle, finished: Finished
-) -> None:
+def test_default_download_folder_matches_nvflare(ours: Session, oracle: Oracle, finished: Finished) -> None:
     first = Path(ours.download_job_result(finished.job_id))
     second = Path(oracle("download_job_result", finished.job_id)["value"])
     third = Path(ours.download_job_result(finished.job_id))
@@ -204,24 +202,24 @@ def test_progress_is_told(ours: Session, finished: Finished, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("method", ["monitor_job", "monitor_job_and_return_job_meta", "wait_for_job"])
-def test_a_job_that_has_ended_is_not_waited_for(ours: Session, oracle: Oracle, finished: Finished, method: str) -> None:
+def test_ended_job_returns_without_waiting(ours: Session, oracle: Oracle, finished: Finished, method: str) -> None:
     assert (
         same(lambda: getattr(ours, method)(finished.job_id), lambda: oracle(method, finished.job_id))["value"]
         is not None
     )
 
 
-def test_waiting_returned_the_final_meta(ours: Session, finished: Finished) -> None:
+def test_waiting_returned_final_meta(ours: Session, finished: Finished) -> None:
     assert finished.meta == ours.get_job_meta(finished.job_id)
 
 
-def test_aborting_a_job_that_has_ended_changes_nothing(ours: Session, oracle: Oracle, finished: Finished) -> None:
+def test_aborting_ended_job_changes_nothing(ours: Session, oracle: Oracle, finished: Finished) -> None:
     before = ours.get_job_meta(finished.job_id)
     same(lambda: ours.abort_job(finished.job_id), lambda: oracle("abort_job", finished.job_id))
     assert ours.get_job_meta(finished.job_id) == before
 
 
-def test_a_relative_path_is_looked_for_here_and_in_the_upload_folder(
+def test_relative_path_found_in_both_folders(
     ours: Session, finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(finished.folder.parent)
@@ -256,7 +254,7 @@ NOT_JOBS = ["missing", "a file", "not a job", "bad name", "a link in it", "itsel
 
 
 @pytest.mark.parametrize("case", NOT_JOBS)
-def test_what_is_not_a_job_is_refused_and_nothing_sent(
+def test_invalid_job_folder_is_refused_unsent(
     ours: Session, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [job["job_id"] for job in ours.list_jobs()]
@@ -274,18 +272,18 @@ def test_what_is_not_a_job_is_refused_and_nothing_sent(
 
 
 @pytest.mark.parametrize("path", ["", None, 5])
-def test_what_is_not_a_path_is_refused(ours: Session, oracle: Oracle, path: Any) -> None:
+def test_what_is_not_path_is_refused(ours: Session, oracle: Oracle, path: Any) -> None:
     assert same(lambda: ours.submit_job(path), lambda: oracle("submit_job", path))["error"] == "InvalidJobDefinition"
 
 
-def test_what_the_server_does_not_accept_is_refused(ours: Session, oracle: Oracle, tmp_path: Path) -> None:
+def test_job_rejected_by_server_is_refused(ours: Session, oracle: Oracle, tmp_path: Path) -> None:
     job = write_job(tmp_path, "broken")
     (job / "meta.json").write_text('{"name": "broken", "deploy_map": {"nowhere": ["@ALL"]}}')
     answer = same(lambda: ours.submit_job(str(job)), lambda: oracle("submit_job", str(job)))
     assert answer["error"] == "InvalidJobDefinition"
 
 
-def test_a_closed_session_raises_the_same(federation: LocalFederation, oracle: Oracle, tmp_path: Path) -> None:
+def test_closed_session_raises_same(federation: LocalFederation, oracle: Oracle, tmp_path: Path) -> None:
     session = new_secure_session("", federation.admin_kit)
     session.close()
     theirs = Oracle(federation.admin_kit, "admin@nvidia.com", tmp_path)
@@ -299,7 +297,7 @@ def test_a_closed_session_raises_the_same(federation: LocalFederation, oracle: O
         theirs.close()
 
 
-def test_the_block_closes_the_session(federation: LocalFederation) -> None:
+def test_block_closes_session(federation: LocalFederation) -> None:
     with new_secure_session("", federation.admin_kit) as session:
         assert isinstance(session, Session)
         assert session.get_system_info()

@@ -11,7 +11,7 @@ from flare_widgets.api import Session
 
 
 @pytest.mark.parametrize("value", [3, 2.5, 0, -1, "3", "x", None], ids=repr)
-def test_a_time_out_is_set_or_refused_the_same(ours: Session, oracle: Oracle, value: Any) -> None:
+def test_timeout_setting_matches_nvflare(ours: Session, oracle: Oracle, value: Any) -> None:
     try:
         mine, other = outcome(lambda: ours.set_timeout(value)), oracle("set_timeout", value)
         assert (mine.get("value"), mine.get("error")) == (other.get("value"), other.get("error"))

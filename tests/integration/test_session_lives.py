@@ -128,7 +128,7 @@ class TestACutInTheMiddleOfAFrame:
         assert observed.was(READY, RECONNECTING, READY, RECONNECTING, READY)
         assert "connected again" in observed.statuses[-1].reason
 
-    def test_in_an_upload(self, observed: Observed, proxy: network.Proxy, direct: Session, tmp_path: Path) -> None:
+    def test_in_upload(self, observed: Observed, proxy: network.Proxy, direct: Session, tmp_path: Path) -> None:
         job = stored(tmp_path, "cut-upload", ballast=3_000_000)
         proxy.cut_after("up", 1_500_000)
         assert named(direct, "cut-upload") == []
@@ -137,7 +137,7 @@ class TestACutInTheMiddleOfAFrame:
         assert observed.was(READY, RECONNECTING, READY)
 
     @pytest.mark.parametrize("token", [None, "my-own-token"])
-    def test_when_a_submission_was_not_answered(
+    def test_when_submission_was_not_answered(
         self,
         observed: Observed,
         proxy: network.Proxy,
@@ -154,7 +154,7 @@ class TestACutInTheMiddleOfAFrame:
         assert [submitted.result(30)] == named(direct, name)
         assert observed.was(READY, RECONNECTING, READY)
 
-    def test_when_a_clone_was_not_answered(
+    def test_when_clone_was_not_answered(
         self,
         observed: Observed,
         proxy: network.Proxy,
@@ -168,7 +168,7 @@ class TestACutInTheMiddleOfAFrame:
         wait_until(lambda: len(named(direct, "cloned")) == 2)
         proxy.cut()
         with pytest.raises(
-            OutcomeUnknown, match=r"Whether 'clone_job' was done is not known.*list_jobs\(reverse=True\)"
+            OutcomeUnknown, match=r"It is unknown whether 'clone_job' was done.*list_jobs\(reverse=True\)"
         ):
             cloned.result(30)
         assert observed.was(READY, RECONNECTING, READY)
@@ -177,7 +177,7 @@ class TestACutInTheMiddleOfAFrame:
         assert newest != job_id
         assert len(named(direct, "cloned")) == 2
 
-    def test_in_a_download(self, observed: Observed, proxy: network.Proxy, direct: Session, tmp_path: Path) -> None:
+    def test_in_download(self, observed: Observed, proxy: network.Proxy, direct: Session, tmp_path: Path) -> None:
         job_id = direct.submit_job(str(stored(tmp_path, "cut-download", ballast=3_000_000)))
         direct.abort_job(job_id)
         into = tmp_path / "results"
@@ -230,9 +230,7 @@ def whole_or_nothing(session: Session, job_id: str, into: Path, progress: Callab
 
 
 class TestANetworkThatGoesAwayWithoutAWord:
-    def test_a_command_fails_at_its_time_out_and_the_session_comes_back(
-        self, observed: Observed, proxy: network.Proxy
-    ) -> None:
+    def test_command_times_out_and_session_recovers(self, observed: Observed, proxy: network.Proxy) -> None:
         observed.session.set_timeout(0.5)
         proxy.stall()
         began = time.monotonic()
@@ -240,14 +238,14 @@ class TestANetworkThatGoesAwayWithoutAWord:
             observed.session.list_jobs()
         assert time.monotonic() - began < 2
         assert observed.was(READY, RECONNECTING)
-        assert "does not answer any more" in observed.statuses[1].reason
-        with pytest.raises(NoConnection, match="The session goes on trying") as caught:
+        assert "no longer answers" in observed.statuses[1].reason
+        with pytest.raises(NoConnection, match="The session keeps trying") as caught:
             observed.session.clone_job("j")
         assert not isinstance(caught.value, OutcomeUnknown)  # it was never sent
         proxy.resume()
         assert observed.was(READY, RECONNECTING, READY)  # without a command
 
-    def test_an_upload_goes_on_over_a_new_connection(
+    def test_upload_goes_on_over_new_connection(
         self, soon: None, observed: Observed, proxy: network.Proxy, direct: Session, tmp_path: Path
     ) -> None:
         def progress(sent: int, size: int) -> None:
@@ -263,9 +261,7 @@ class TestANetworkThatGoesAwayWithoutAWord:
         assert named(direct, "stalled-upload") == [job_id]
         assert observed.was(READY, RECONNECTING, READY)
 
-    def test_another_commands_time_out_does_not_end_an_upload_on_a_line_that_works(
-        self, observed: Observed, direct: Session, tmp_path: Path
-    ) -> None:
+    def test_other_timeout_keeps_active_upload(self, observed: Observed, direct: Session, tmp_path: Path) -> None:
         link = observed.session._connection._connection
         assert link is not None
 
@@ -291,7 +287,7 @@ class TestAServerThatStopsAndContinues:
             with pytest.raises(OutcomeUnknown, match="did not answer 'clone_job' within"):
                 straight.session.clone_job(job_id)
             assert straight.was(READY, RECONNECTING)
-            with pytest.raises(NoConnection, match="The session goes on trying"):
+            with pytest.raises(NoConnection, match="The session keeps trying"):
                 straight.session.list_jobs()
         assert straight.was(READY, RECONNECTING, READY)
         straight.session.unset_timeout()
@@ -329,7 +325,7 @@ class TestAServerThatStopsAndContinues:
         assert watched.result(60)["job_id"] == job_id
 
 
-def test_a_server_that_is_killed_and_restarted(
+def test_server_that_is_killed_and_restarted(
     fragile: Fragile, straight: Observed, direct: Session, call: Callable[..., Future[Any]], tmp_path: Path
 ) -> None:
     """While one job is watched, another submitted, and a third downloaded."""
@@ -360,7 +356,7 @@ def test_a_server_that_is_killed_and_restarted(
     assert watched.result(60)["job_id"] == job_id
 
 
-def test_a_session_that_expires_logs_in_again_and_says_so(
+def test_expired_session_logs_in_with_notice(
     fragile: Fragile,
     straight: Observed,
     call: Callable[..., Future[Any]],

@@ -44,12 +44,12 @@ def theirs_refused(fragile: Fragile, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.usefixtures("theirs_refused")  # which begin to try
-def test_a_refused_project_is_named(fragile: Fragile, tmp_path: Path) -> None:
+def test_refused_project_is_named(fragile: Fragile, tmp_path: Path) -> None:
     with pytest.raises(FLCommunicationError, match=r"refused to register admin@nvidia\.com for project 'another'"):
         new_secure_session(ADMIN, str(fragile.altered_kit(tmp_path, project_name="another")))
 
 
-def test_the_real_server_under_another_name(fragile: Fragile, tmp_path: Path) -> None:
+def test_real_server_under_another_name(fragile: Fragile, tmp_path: Path) -> None:
     kit = fragile.altered_kit(tmp_path, server_identity="other")
     with pytest.raises(ServerIdentityError) as caught:
         new_secure_session(ADMIN, str(kit))
@@ -57,7 +57,7 @@ def test_the_real_server_under_another_name(fragile: Fragile, tmp_path: Path) ->
     assert "is for the server 'other'" in str(caught.value)
 
 
-def test_a_site_in_the_servers_place(fragile: Fragile, tmp_path: Path) -> None:
+def test_site_in_servers_place(fragile: Fragile, tmp_path: Path) -> None:
     """A site's certificate is as good as the server's, but for the name in it."""
     site = fragile.folder / "kits" / "site-1" / "startup"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -72,7 +72,7 @@ def test_a_site_in_the_servers_place(fragile: Fragile, tmp_path: Path) -> None:
     assert "is for the server 'server'" in str(caught.value)
 
 
-def test_the_kit_of_another_federation(fragile: Fragile, federation: LocalFederation, tmp_path: Path) -> None:
+def test_kit_of_another_federation(fragile: Fragile, federation: LocalFederation, tmp_path: Path) -> None:
     """Of the same project name and the same names, but another root."""
     kit = Path(shutil.copytree(federation.admin_kit, tmp_path / "kit"))
     kits.edit_admin(kit, port=StartupKit.load(fragile.kit).port)

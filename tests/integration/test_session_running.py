@@ -44,7 +44,7 @@ def running(ours: Session, oracle: Oracle, tmp_path_factory: pytest.TempPathFact
             ours.abort_job(job)
 
 
-def test_a_clone_is_the_same_job_again(ours: Session, oracle: Oracle, running: tuple[str, str]) -> None:
+def test_clone_is_same_job_again(ours: Session, oracle: Oracle, running: tuple[str, str]) -> None:
     original, clone = (ours.get_job_meta(job) for job in running)
     for key in ("name", "deploy_map", "min_clients", "study", "submitter_name", "job_folder_name", "byoc"):
         assert clone[key] == original[key]
@@ -58,13 +58,13 @@ def test_what_runs_is_seen_by_both(ours: Session, oracle: Oracle, running: tuple
 
 
 @pytest.mark.parametrize("method", ["delete_job", "download_job_result"])
-def test_what_needs_the_end_is_refused(ours: Session, oracle: Oracle, running: tuple[str, str], method: str) -> None:
+def test_what_needs_end_is_refused(ours: Session, oracle: Oracle, running: tuple[str, str], method: str) -> None:
     answer = same(lambda: getattr(ours, method)(running[0]), lambda: oracle(method, running[0]))
     assert answer["error"] == "JobNotDone"
 
 
 @pytest.mark.parametrize("method", ["monitor_job", "monitor_job_and_return_job_meta", "wait_for_job"])
-def test_waiting_has_an_end(ours: Session, oracle: Oracle, running: tuple[str, str], method: str) -> None:
+def test_waiting_has_end(ours: Session, oracle: Oracle, running: tuple[str, str], method: str) -> None:
     began = time.monotonic()
     mine = outcome(lambda: getattr(ours, method)(running[0], timeout=0.5, poll_interval=0.1))
     took = time.monotonic() - began
@@ -102,7 +102,7 @@ class Callback:
 
 @pytest.mark.parametrize("method", ["monitor_job", "monitor_job_and_return_job_meta"])
 @pytest.mark.parametrize("results", [[True, True, False], [False], [1, 0], ["x", None], [True, ""]], ids=str)
-def test_a_callback_is_called_as_nvflare_calls_it(
+def test_callback_arguments_match_nvflare(
     ours: Session, oracle: Oracle, running: tuple[str, str], method: str, results: list[Any]
 ) -> None:
     callback = Callback(*results)
@@ -117,7 +117,7 @@ def test_a_callback_is_called_as_nvflare_calls_it(
     assert callback.threads == {threading.current_thread()}
 
 
-def test_the_callback_runs_in_the_thread_that_waits(ours: Session, running: tuple[str, str]) -> None:
+def test_callback_runs_in_thread_that_waits(ours: Session, running: tuple[str, str]) -> None:
     callback = Callback(True, True, False)
     with ThreadPoolExecutor(1) as pool:
         thread = pool.submit(threading.current_thread).result()
@@ -127,7 +127,7 @@ def test_the_callback_runs_in_the_thread_that_waits(ours: Session, running: tupl
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), SystemExit(3)])
-def test_what_the_callback_raises_comes_through(ours: Session, running: tuple[str, str], error: BaseException) -> None:
+def test_what_callback_raises_comes_through(ours: Session, running: tuple[str, str], error: BaseException) -> None:
     callback = Callback(True, error)
     with pytest.raises(type(error)) as caught:
         ours.monitor_job(running[0], 0, 0.05, callback)
@@ -135,7 +135,7 @@ def test_what_the_callback_raises_comes_through(ours: Session, running: tuple[st
     assert ours.get_job_status(running[0]) == "RUNNING"
 
 
-def test_a_callback_may_use_the_session(ours: Session, running: tuple[str, str]) -> None:
+def test_callback_may_use_session(ours: Session, running: tuple[str, str]) -> None:
     found = []
 
     def callback(session: Session, job_id: str, meta: dict[str, Any]) -> bool:
@@ -146,14 +146,14 @@ def test_a_callback_may_use_the_session(ours: Session, running: tuple[str, str])
     assert found == ["RUNNING", "RUNNING"]
 
 
-def test_the_callback_sees_the_end_too(ours: Session, finished: Finished) -> None:
+def test_callback_sees_end_too(ours: Session, finished: Finished) -> None:
     callback = Callback(True)
     assert ours.monitor_job(finished.job_id, 5, 0.05, callback) is MonitorReturnCode.JOB_FINISHED
     assert [call[2] for call in callback.calls] == ["FINISHED:COMPLETED"]
     assert ours.monitor_job(finished.job_id, 5, 0.05, Callback(False)) is MonitorReturnCode.ENDED_BY_CB
 
 
-def test_sixteen_threads_share_a_session(ours: Session, running: tuple[str, str], finished: Finished) -> None:
+def test_sixteen_threads_share_session(ours: Session, running: tuple[str, str], finished: Finished) -> None:
     expected = {running[0]: "RUNNING", running[1]: "RUNNING", finished.job_id: "FINISHED:COMPLETED"}
     jobs = list(expected)
 
@@ -201,7 +201,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("wait", WAITS)
-def test_an_interrupt_leaves_at_once_and_the_session_stays_usable(
+def test_interrupt_returns_immediately_and_session_usable(
     federation: LocalFederation, running: tuple[str, str], wait: str
 ) -> None:
     code = f"""
@@ -232,7 +232,7 @@ with new_secure_session("", kit) as session:
     assert (output, errors, process.returncode) == ("interrupted RUNNING False\n", "", 0)
 
 
-def test_jobs_are_ended_and_removed_as_nvflare_does(
+def test_jobs_aborted_and_deleted_like_nvflare(
     ours: Session, oracle: Oracle, running: tuple[str, str], tmp_path: Path
 ) -> None:
     mine, other = running

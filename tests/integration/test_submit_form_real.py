@@ -36,22 +36,22 @@ def submit(form: SubmitForm) -> dict[str, Any]:
 def choose(form: SubmitForm, folder: Path) -> dict[str, Any]:
     """Go to a folder by its number in the list, as a click does, and return what is said of it."""
     number = next(f["id"] for f in form._state()["place"]["folders"] if f["name"] == folder.name)
-    tell(form, "go", id=number)
+    tell(form, "open_folder", id=number)
     return dict(wait_until(lambda: (job := form._state()["job"]).get("path") == str(folder) and job, 10))
 
 
-def test_a_chosen_folder_is_sent_as_it_is(session: Session, tmp_path: Path) -> None:
+def test_chosen_folder_is_submitted_unchanged(session: Session, tmp_path: Path) -> None:
     folder = write_job(tmp_path, "from-the-form", ballast=200_000)
     before = state(folder)
     opened: list[str] = []
     form = SubmitForm(session, tmp_path, lambda job_id: opened.append(job_id))
-    assert submit(form)["reason"] == "choose a job folder first"
+    assert submit(form)["disabled_reason"] == "choose a job folder first"
     job = choose(form, folder)
     assert job["name"] == "from-the-form"
     assert job["size"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert job["problems"] == []
-    assert submit(form)["reason"] == ""
-    tell(form, "act", action="submit")
+    assert submit(form)["disabled_reason"] == ""
+    tell(form, "start", action="submit")
     wait_until(lambda: submit(form)["state"] not in ("asked", "running"), 60)
     ((sent,), (told,)) = form._state()["submitted"], opened
     assert sent["job_id"] == told
@@ -63,7 +63,7 @@ def test_a_chosen_folder_is_sent_as_it_is(session: Session, tmp_path: Path) -> N
     session.wait_for_job(told, timeout=120, poll_interval=0.2)
 
 
-def test_what_is_wrong_with_a_folder_is_said_and_nothing_is_sent(session: Session, tmp_path: Path) -> None:
+def test_folder_problems_are_reported_and_unsent(session: Session, tmp_path: Path) -> None:
     broken, large = write_job(tmp_path, "broken"), write_job(tmp_path, "large")
     (broken / "meta.json").write_text("{")
     meta = json.loads((large / "meta.json").read_text())
@@ -71,14 +71,14 @@ def test_what_is_wrong_with_a_folder_is_said_and_nothing_is_sent(session: Sessio
     count = len(session.list_jobs())
     form = SubmitForm(session, tmp_path)
     assert [p["severity"] for p in choose(form, broken)["problems"]] == ["error"]
-    assert submit(form)["reason"] == "fix the errors above, then re-check"
-    tell(form, "act", action="submit")
+    assert submit(form)["disabled_reason"] == "fix the errors above, then re-check"
+    tell(form, "start", action="submit")
     assert submit(form)["state"] == "ready"
 
     # Mended meanwhile, it is looked at again.
     (broken / "meta.json").write_text(json.dumps({**meta, "name": "broken"}))
-    tell(form, "again")
-    wait_until(lambda: submit(form)["reason"] == "", 10)
+    tell(form, "recheck")
+    wait_until(lambda: submit(form)["disabled_reason"] == "", 10)
 
     tell(form, "back")
     wait_until(lambda: not form._state()["job"], 10)
@@ -86,8 +86,8 @@ def test_what_is_wrong_with_a_folder_is_said_and_nothing_is_sent(session: Sessio
     # Who is connected is known by now: too few for this one. It may be sent all the same, and waits for more.
     problems = wait_until(lambda: form._state()["job"]["problems"], 10)
     assert [p["severity"] for p in problems] == ["warning"]
-    assert "5" in problems[0]["words"]
-    assert submit(form)["reason"] == ""
+    assert "5" in problems[0]["message"]
+    assert submit(form)["disabled_reason"] == ""
     assert len(session.list_jobs()) == count
     form.make_static()
 
@@ -96,7 +96,7 @@ def test_who_may_not_submit_sees_why(federation: LocalFederation, tmp_path: Path
     folder = write_job(tmp_path, "not-mine-to-send")
     with connect(federation.kit(MEMBER)) as member:
         form = SubmitForm(member, folder)
-        assert "your role member may not submit jobs" in submit(form)["reason"]
+        assert "your role (member) may not submit jobs" in submit(form)["disabled_reason"]
     with connect(federation.kit(LEAD)) as lead:
         lead.read_only = True
-        assert "only reads" in submit(SubmitForm(lead, folder))["reason"]
+        assert "read-only" in submit(SubmitForm(lead, folder))["disabled_reason"]

@@ -66,11 +66,11 @@ def action(view: SystemView, on: str, name: str) -> dict[str, Any]:
 
 def act(view: SystemView, on: str, name: str, typed: str = "") -> dict[str, Any]:
     """Do something and return how it stands when it is done."""
-    tell(view, "unfold", name=on)
-    turn = action(view, on, name)["turn"]
-    tell(view, "act", action=name, typed=typed)
+    tell(view, "show_actions", name=on)
+    turn = action(view, on, name)["revision"]
+    tell(view, "start", action=name, typed=typed)
     return wait_until(
-        lambda: (a := action(view, on, name))["turn"] > turn and a["state"] not in ("asked", "running") and a, 120
+        lambda: (a := action(view, on, name))["revision"] > turn and a["state"] not in ("asked", "running") and a, 120
     )
 
 
@@ -84,7 +84,7 @@ def site_process(federation: LocalFederation, name: str) -> psutil.Process:
     return found
 
 
-def test_a_site_that_hangs_is_said_to_be_silent_and_then_is_not(own: LocalFederation, view: SystemView) -> None:
+def test_silent_site_is_reported_and_recovers(own: LocalFederation, view: SystemView) -> None:
     site = site_process(own, "site-2")
     site.suspend()
     try:
@@ -92,7 +92,7 @@ def test_a_site_that_hangs_is_said_to_be_silent_and_then_is_not(own: LocalFedera
         assert words[0].startswith("site-2 has been silent for 2")
         # The server and the other site are still known: the silent one holds up nobody.
         wait_until(lambda: time.time() - view._watch.snapshot.facts_at < 2)
-        assert site_state(view._watch.snapshot.site("site-1"), time.time()).words == "connected"
+        assert site_state(view._watch.snapshot.site("site-1")).text_at(time.time()) == "connected"
         wait_until(lambda: "silent for" in view._mimebundle()["text/html"], 10)
     finally:
         site.resume()
@@ -105,11 +105,11 @@ def test_what_sites_run_versions_and_resources(
     job = session.submit_job(str(write_job(tmp_path_factory.mktemp("jobs"), "endless", wait=True)))
     try:
         wait_until(lambda: all([j.job_id for j in s.jobs] == [job] for s in view._watch.snapshot.sites))
-        assert f"runs {job[:8]} (app)" in describe_system(view._watch.snapshot)
-        tell(view, "unfold", name="site-1")
-        assert "jobs are running" in action(view, "site-1", "restart site-1")["reason"]
+        assert f"({job[:8]})" in describe_system(view._watch.snapshot)
+        tell(view, "show_actions", name="site-1")
+        assert "jobs are running" in action(view, "site-1", "restart site-1")["disabled_reason"]
         assert act(view, "site-1", "restart site-1", "site-1")["state"] == "ready"
-        tell(view, "details")
+        tell(view, "request_details")
         snapshot = wait_until(lambda: (s := view._watch.snapshot).details_at is not None and s)
         said = session.report_version("all")
         assert {"server": snapshot.version, **{s.name: s.version for s in snapshot.sites}} == {
@@ -123,49 +123,49 @@ def test_what_sites_run_versions_and_resources(
     wait_until(lambda: not view._watch.snapshot.jobs)
 
 
-def test_a_site_is_shut_out_and_let_in_again(session: Session, view: SystemView) -> None:
+def test_site_is_disabled_and_enabled_again(session: Session, view: SystemView) -> None:
     assert act(view, "site-1", "disable site-1", "site-2")["state"] == "ready"
-    assert act(view, "site-1", "disable site-1", "site-1")["words"] == "site-1 is disabled"
+    assert act(view, "site-1", "disable site-1", "site-1")["message"] == "site-1 is disabled"
     wait_until(lambda: (s := view._watch.snapshot.site("site-1")).disabled and not s.connected)
     assert "site-1" not in {c.name for c in session.get_connected_client_list()}
     assert "site-1 is disabled" in problems(view._watch.snapshot, time.time())[0]
     done = act(view, "site-1", "enable site-1")
-    assert done["words"] == "site-1 is enabled: it may connect again"
+    assert done["message"] == "site-1 is enabled: it may connect again"
     wait_until(lambda: view._watch.snapshot.site("site-1").connected, 90)
     wait_until(lambda: not problems(view._watch.snapshot, time.time()))
 
 
-def test_a_site_is_restarted_behind_its_typed_name(own: LocalFederation, view: SystemView) -> None:
+def test_site_is_restarted_behind_typed_name(own: LocalFederation, view: SystemView) -> None:
     before = site_process(own, "site-2").pid
     assert act(view, "site-2", "restart site-2", "site-1")["state"] == "ready"
     assert site_process(own, "site-2").pid == before
     done = act(view, "site-2", "restart site-2", "site-2")
-    assert (done["state"], done["words"]) == ("done", "site-2 was restarted and is connected again")
+    assert (done["state"], done["message"]) == ("done", "site-2 was restarted and is connected again")
     assert site_process(own, "site-2").pid != before
 
 
-def test_everything_is_restarted_and_the_session_goes_on(session: Session, view: SystemView) -> None:
+def test_full_restart_keeps_session_working(session: Session, view: SystemView) -> None:
     started = view._watch.snapshot.started_at
     done = act(view, "server", "restart server", "localhost")
-    assert done["words"] == "the server and all its sites were restarted and are connected again", done
+    assert done["message"] == "the server and all its sites were restarted and are connected again", done
     wait_until(lambda: (s := view._watch.snapshot).started_at not in (None, started) and not s.trouble)
     assert not session.closed
     assert len(session.get_connected_client_list()) == 2
 
 
-def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) -> None:
+def test_member_denial_reason_matches_server(own: LocalFederation) -> None:
     with connect(own.kit(MEMBER)) as member:
         view = view_of(member)
         wait_until(lambda: "disabled sites" in dict(view._watch.snapshot.missing))
         assert dict(view._watch.snapshot.missing)["disabled sites"] == "not permitted to your role"
-        tell(view, "unfold", name="site-1")
+        tell(view, "show_actions", name="site-1")
         for name in ("restart site-1", "stop site-1", "disable site-1"):
-            assert "your role member may not" in action(view, "site-1", name)["reason"]
+            assert "your role (member) may not" in action(view, "site-1", name)["disabled_reason"]
         refused = member.restart("client", ["site-1"], wait=False)
         assert "is not authorized for 'restart'" in refused["client_status"]["site-1"]
         with pytest.raises(AuthorizationError):
             member.disable_client("site-1")
-        tell(view, "details")
+        tell(view, "request_details")
         wait_until(lambda: view._watch.snapshot.details_missing)
         assert "versions: not permitted to your role" in view._watch.snapshot.details_missing
         assert "resources of site-1: not permitted to your role" in view._watch.snapshot.details_missing
@@ -173,9 +173,9 @@ def test_a_member_is_told_why_not_and_the_server_agrees(own: LocalFederation) ->
         view.make_static()
 
 
-def test_a_closed_session_leaves_the_static_form(own: LocalFederation) -> None:
+def test_closed_session_leaves_static_form(own: LocalFederation) -> None:
     with connect(own.admin_kit) as session:
         view = view_of(session)
         wait_until(lambda: view._watch.snapshot.facts_at)
     wait_until(lambda: view._is_static)
-    assert "Not live" in view._mimebundle()["text/html"]
+    assert "Snapshot from" in view._mimebundle()["text/html"]

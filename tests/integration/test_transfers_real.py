@@ -113,7 +113,7 @@ with new_secure_session("", kit) as session:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process")
-def test_a_large_job_and_its_result_take_little_memory(fragile: Fragile, tmp_path: Path) -> None:
+def test_large_transfers_use_little_memory(fragile: Fragile, tmp_path: Path) -> None:
     job = unstarted(tmp_path, "very-large", 200 * MB)
     command = [sys.executable, "-c", MEMORY, str(fragile.kit), str(job), str(tmp_path / "into")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=True)
@@ -124,7 +124,7 @@ def test_a_large_job_and_its_result_take_little_memory(fragile: Fragile, tmp_pat
     assert [p.name for p in (tmp_path / "into").iterdir()] == [Path(result).name]
 
 
-def test_a_download_whose_link_is_cut_goes_on_over_a_new_one(
+def test_cut_download_resumes_on_new_link(
     fragile: Fragile, way: Proxy, stored: str, large: Path, tmp_path: Path
 ) -> None:
     told: list[int] = []
@@ -143,7 +143,7 @@ def test_a_download_whose_link_is_cut_goes_on_over_a_new_one(
     assert [p.name for p in (tmp_path / "into").iterdir()] == [stored]
 
 
-def test_a_download_that_broke_goes_on_at_the_next_call(
+def test_broken_download_resumes_at_next_call(
     fragile: Fragile, way: Proxy, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "_RETRY_DELAYS_S", (0.1, 0.1))
@@ -154,7 +154,7 @@ def test_a_download_that_broke_goes_on_at_the_next_call(
             if done > 30 * MB and not way.closed:
                 way.closed, way.cut_down = True, way.down
 
-        with pytest.raises(NoConnection, match="What has arrived is kept"):
+        with pytest.raises(NoConnection, match="The received part is kept"):
             session.download_job_result(stored, str(into), progress=gone)
         assert [p.name for p in into.iterdir()] == [f".{stored}.partial"]
         way.closed = False
@@ -164,7 +164,7 @@ def test_a_download_that_broke_goes_on_at_the_next_call(
     assert [p.name for p in into.iterdir()] == [stored]
 
 
-def test_a_download_outlives_the_server_it_began_with(
+def test_download_outlives_server_it_began_with(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path
 ) -> None:
     killed: list[int] = []
@@ -181,7 +181,7 @@ def test_a_download_outlives_the_server_it_began_with(
     assert is_whole(result, large)
 
 
-def test_a_download_outlives_that_the_server_hangs(
+def test_download_outlives_that_server_hangs(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
@@ -217,7 +217,7 @@ def stop_at(at: int, how: str) -> Callable[[int, int], bool | None]:
 
 
 @pytest.mark.parametrize("how", STOPS)
-def test_a_stopped_upload_leaves_no_job_and_nothing_else(
+def test_stopped_upload_leaves_nothing(
     fragile: Fragile,
     session: Session,
     large: Path,
@@ -240,7 +240,7 @@ def test_a_stopped_upload_leaves_no_job_and_nothing_else(
 
 
 @pytest.mark.parametrize("how", STOPS)
-def test_a_stopped_download_leaves_nothing(
+def test_stopped_download_leaves_nothing(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, how: str
 ) -> None:
     ready = fragile.folder / "kits" / "server" / "transfer"  # where the server has what it offers
@@ -278,7 +278,7 @@ with new_secure_session("", kit) as session:
 """
 
 
-def test_the_stop_button_stops_a_transfer(
+def test_stop_button_stops_transfer(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path
 ) -> None:
     jobs = [job["job_id"] for job in session.list_jobs()]
@@ -338,9 +338,7 @@ def losing(monkeypatch: pytest.MonkeyPatch, after: int) -> list[Losing]:
     return opened
 
 
-def test_a_job_whose_chunk_was_lost_arrives_whole(
-    fragile: Fragile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_upload_chunk_is_resent(fragile: Fragile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = unstarted(tmp_path, "lost-chunk", 10 * MB)
     opened = losing(monkeypatch, 5 * MB)
     monkeypatch.setattr(upload, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
@@ -355,9 +353,7 @@ def test_a_job_whose_chunk_was_lost_arrives_whole(
     assert is_whole(result, job)
 
 
-def test_a_job_whose_link_was_cut_is_sent_again(
-    fragile: Fragile, way: Proxy, session: Session, large: Path, tmp_path: Path
-) -> None:
+def test_cut_upload_is_resent(fragile: Fragile, way: Proxy, session: Session, large: Path, tmp_path: Path) -> None:
     before = {job["job_id"] for job in session.list_jobs()}
     with connected(fragile, way, tmp_path) as cut:
         way.cut_up = way.up + 30 * MB
@@ -367,7 +363,7 @@ def test_a_job_whose_link_was_cut_is_sent_again(
     assert way.cuts == 1
 
 
-def test_a_lost_request_of_a_download_is_asked_again(
+def test_lost_download_request_is_resent(
     fragile: Fragile, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = losing(monkeypatch, 20_000)

@@ -31,7 +31,7 @@ def run(script: str, kit: Path, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
-def test_the_tutorial_runs_with_the_import_changed(federation: LocalFederation, tmp_path: Path) -> None:
+def test_tutorial_runs_with_import_changed(federation: LocalFederation, tmp_path: Path) -> None:
     assert SCRIPT.count(THEIRS) == 1
     theirs = run(SCRIPT, federation.admin_kit, tmp_path / "theirs")
     ours = run(SCRIPT.replace(THEIRS, OURS), federation.admin_kit, tmp_path / "ours")

@@ -48,7 +48,7 @@ def shell() -> Iterator[InteractiveShell]:
 def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = flare(shell, "up --sites hospital-a,hospital-b --users ada@example.org=lead --name side-a")
     assert first.site_names == ("hospital-a", "hospital-b")
-    with pytest.raises(UsageError, match="--name starts another beside it"):
+    with pytest.raises(UsageError, match="--name starts another next to it"):
         flare(shell, "up")
     second = flare(shell, "up -n 1 --name side-b")
     assert [row["name"] for row in flare(shell, "sessions")] == ["side-a", "side-b"]
@@ -57,7 +57,7 @@ def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.
     assert {c.name for c in flare(shell, "status").client_info} == {"hospital-a", "hospital-b"}
     assert {row["user"] for row in flare(shell, "kits")} >= {"ada@example.org"}
     assert flare(shell, "connect ada").username == "ada@example.org"
-    with pytest.raises(UsageError, match="which federation\\? side-a, side-b; or --all"):
+    with pytest.raises(UsageError, match="which federation\\? Pass side-a or side-b, or --all"):
         flare(shell, "down")
     assert flare(shell, "down side-b") is second
     assert [row["name"] for row in flare(shell, "sessions")] == ["side-a", "ada@localhost"]
@@ -68,9 +68,9 @@ def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.
     session.monitor_job(job, poll_interval=0.1, cb=lambda s, j, meta: meta["status"] != "RUNNING")
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "")
-    with pytest.raises(UsageError, match="not done"):
+    with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
         flare(shell, "down")
-    assert asked == ["A job is running: end the federation side-a nevertheless? [y/N] "]
+    assert asked == ["A job is still running. Stop the federation side-a anyway? [y/N] "]
     assert first.running
     assert flare(shell, "down --yes") is first
     assert not first.running
@@ -78,7 +78,7 @@ def test_side_by_side(shell: InteractiveShell, cache: Path, monkeypatch: pytest.
 
 
 @pytest.mark.timeout(240)
-def test_a_restarted_kernel_picks_the_federation_up(cache: Path) -> None:
+def test_restarted_kernel_picks_federation_up(cache: Path) -> None:
     from jupyter_client.manager import start_new_kernel
 
     manager, client = start_new_kernel(cwd=str(cache.parent))
@@ -91,10 +91,10 @@ def test_a_restarted_kernel_picks_the_federation_up(cache: Path) -> None:
         client.wait_for_ready(timeout=60)
         kernel.run("%load_ext flare_widgets")
         wrong = kernel.run("%flare up -n 2")
-        assert "is running already, with site-1" in wrong["evalue"]
+        assert "is already running, with site-1" in wrong["evalue"]
         said = kernel.run("federation = %flare up")
         assert said["status"] == "ok"
-        assert f"{before.name!r} was running: a server and 1 site" in said["text"]
+        assert f"{before.name!r} was already running: a server and 1 site" in said["text"]
         assert "site-1" in kernel.run("%flare status")["text"]
         assert running() == [before]
         assert kernel.run("%flare down")["status"] == "ok"
@@ -113,7 +113,7 @@ def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(240)
-def test_from_the_command_line(cache: Path, shell: InteractiveShell) -> None:
+def test_from_command_line(cache: Path, shell: InteractiveShell) -> None:
     done = cli("up", "--sites", "hospital-a", "--json")
     assert done.returncode == 0, done.stderr
     facts: dict[str, Any] = json.loads(done.stdout)
@@ -141,7 +141,7 @@ def test_from_the_command_line(cache: Path, shell: InteractiveShell) -> None:
 def test_what_cannot_be_is_refused(cache: Path) -> None:
     done = cli("up", "--keep", "0")
     assert done.returncode == 1
-    assert "with 0 it would end with the command" in done.stderr
+    assert "with 0 the federation would stop with the command" in done.stderr
     assert cli("up", "--scheme", "carrier-pigeon").returncode == 2
     assert "between 1 and 64 sites" in cli("up", "--sites", "0").stderr
     assert running() == []

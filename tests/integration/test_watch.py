@@ -37,10 +37,10 @@ SUMMARY = [
     r"training \w{8}  FINISHED:COMPLETED after \d+:\d\d",
     r"3 of 3 rounds, the best was round 3 with loss 0\.500",
     "",
-    r"round 3        loss",
-    r"all together  0\.500",
-    r"site-1        0\.333",
-    r"site-2        0\.667",
+    r"round 3                 loss",
+    r"all sites \(aggregate\)  0\.500",
+    r"site-1                 0\.333",
+    r"site-2                 0\.667",
     "returned FINISHED:COMPLETED 3 True",
 ]
 
@@ -96,7 +96,7 @@ def matches(lines: list[str], patterns: list[str]) -> bool:
     return len(lines) == len(patterns) and all(map(re.fullmatch, patterns, lines))
 
 
-def test_at_a_terminal_one_line_follows_the_job_and_the_summary_takes_its_place(told: Told) -> None:
+def test_terminal_shows_live_line_then_summary(told: Told) -> None:
     shown = told.to_a_terminal
     assert "\x1b" not in shown
     states = [line.strip().split("  ") for line in shown.split("\r") if "training" in line]
@@ -110,7 +110,7 @@ def test_at_a_terminal_one_line_follows_the_job_and_the_summary_takes_its_place(
     assert matches(Screen(shown).lines, SUMMARY), Screen(shown).lines
 
 
-def test_into_a_pipe_there_is_a_line_for_each_change(told: Told) -> None:
+def test_pipe_gets_one_line_per_change(told: Told) -> None:
     lines = told.into_a_pipe.splitlines()
     assert "\r" not in told.into_a_pipe
     live, end = lines[: -len(SUMMARY)], lines[-len(SUMMARY) :]
@@ -121,14 +121,14 @@ def test_into_a_pipe_there_is_a_line_for_each_change(told: Told) -> None:
     assert rounds == ["1", "2", "3"]
 
 
-def test_a_job_that_is_not_there_is_one_clear_error_and_not_a_word(ours: Session) -> None:
+def test_missing_job_raises_without_output(ours: Session) -> None:
     told = io.StringIO()
     with pytest.raises(JobNotFound):
         ours.job("11111111-2222-4333-8444-555555555555").watch(file=told)
     assert told.getvalue() == ""
 
 
-def test_the_session_is_usable_after_an_interrupt(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
+def test_session_is_usable_after_interrupt(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
     """An interrupt at a terminal: the program says that the job goes on, and it does."""
     job = ours.submit_job(str(write_training_job(tmp_path, "interrupted", 50, 0.5)))
     program = (
@@ -153,6 +153,6 @@ def test_the_session_is_usable_after_an_interrupt(federation: LocalFederation, o
                 rest = process.stdout.read().splitlines()
             finally:
                 process.kill()
-        assert rest[-2:] == [f"stopped watching; interrupted {job[:8]} goes on", "status RUNNING"]
+        assert rest[-2:] == [f"stopped watching; interrupted {job[:8]} is still running", "status RUNNING"]
     finally:
         ours.abort_job(job)

@@ -42,7 +42,7 @@ def test_they_are_small_and_well_described(built: tuple[Path, Path]) -> None:
     assert [path.name for path in built if path.stat().st_size >= MOST] == []
 
 
-def test_the_wheel_has_the_package_and_nothing_else(built: tuple[Path, Path]) -> None:
+def test_wheel_has_package_and_nothing_else(built: tuple[Path, Path]) -> None:
     with zipfile.ZipFile(built[0]) as wheel:
         names = wheel.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"flare_widgets"}
@@ -60,17 +60,17 @@ def hook_for(root: Path) -> Any:
     return hook(str(root), {}, None, None, str(root / "dist"), "wheel")
 
 
-def test_manifest_lists_every_live_and_static_file() -> None:
+def test_manifest_lists_live_and_static_files() -> None:
     assert {"confirm.js", "confirm.css", "confirm-static.css", "job-static.css", "kit-static.css"} <= set(MANIFEST)
     assert sorted(MANIFEST) == MANIFEST
 
 
-def test_build_hook_accepts_the_complete_bundle(tmp_path: Path) -> None:
+def test_build_hook_accepts_complete_bundle(tmp_path: Path) -> None:
     hook_for(tmp_path).initialize("standard", {})
 
 
 @pytest.mark.parametrize("name", [*MANIFEST, "manifest.json"])
-def test_build_hook_refuses_a_missing_file(name: str, tmp_path: Path) -> None:
+def test_build_hook_refuses_missing_file(name: str, tmp_path: Path) -> None:
     hook = hook_for(tmp_path)
     (tmp_path / "flare_widgets" / "views" / "static" / name).unlink()
     with pytest.raises(RuntimeError, match=re.escape(name)):
@@ -78,14 +78,14 @@ def test_build_hook_refuses_a_missing_file(name: str, tmp_path: Path) -> None:
     hook.initialize("editable", {})
 
 
-def test_build_hook_refuses_an_unlisted_file(tmp_path: Path) -> None:
+def test_build_hook_refuses_unlisted_file(tmp_path: Path) -> None:
     hook = hook_for(tmp_path)
     (tmp_path / "flare_widgets" / "views" / "static" / "question.js").touch()
     with pytest.raises(RuntimeError, match=r"question\.js"):
         hook.initialize("standard", {})
 
 
-def test_the_sdist_builds_again_and_has_no_litter(built: tuple[Path, Path]) -> None:
+def test_sdist_rebuilds_and_is_clean(built: tuple[Path, Path]) -> None:
     with tarfile.open(built[1]) as sdist:
         names = [name.partition("/")[2] for name in sdist.getnames()]
     assert {"pyproject.toml", "hatch_build.py", "js/build.mjs", "js/package-lock.json", "LICENSE"} <= set(names)
@@ -94,7 +94,7 @@ def test_the_sdist_builds_again_and_has_no_litter(built: tuple[Path, Path]) -> N
     ]
 
 
-def test_the_wheel_works_in_an_empty_environment(built: tuple[Path, Path], tmp_path: Path) -> None:
+def test_wheel_works_in_empty_environment(built: tuple[Path, Path], tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", built[0])

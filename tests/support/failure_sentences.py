@@ -40,7 +40,7 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         "site-2",
         1,
         ("", None, ""),
-        "In round 2, the process of the job on site-2 ended at once, without a last word in its log "
+        "In round 2, the process of the job on site-2 ended at once, without a final message in its log "
         "(probably os._exit, a crash in native code, or a kill)",
     ),
     "external-exit": (
@@ -133,7 +133,7 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         "server",
         1,
         ("", None, ""),
-        "The job completed, but each of its 2 tasks for the sites timed out: its result is what it began with",
+        "The job completed, but each of its 2 tasks for the sites timed out: its result is what it started with",
     ),
     "refused": (
         "refused",
@@ -175,7 +175,7 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         "",
         None,
         ("", None, ""),
-        "The job waits: none of the 2 sites it needs has the resources that its resource_spec asks for (tried 2 times)",
+        "The job waits: none of the 2 sites it needs has the resources that its resource_spec requests (tried 2 times)",
     ),
     "aborted": ("aborted", "", 1, ("", None, ""), "The job was aborted by admin@nvidia.com in round 2"),
     "aborted-waiting": (

@@ -228,7 +228,7 @@ _ADMIN, _CRT, _KEY, _ROOT = (f"startup/{name}" for name in ("fed_admin.json", "c
 
 BAD_KITS = [
     # half a kit
-    _bad("no fed_admin.json", "", _remove("fed_admin.json"), "fed_admin.json is missing", "Give the folder"),
+    _bad("no fed_admin.json", "", _remove("fed_admin.json"), "fed_admin.json is missing", "Pass the folder"),
     _bad("no certificate", _CRT, _remove("client.crt"), "is missing", _ASK),
     _bad("no key", _KEY, _remove("client.key"), "is missing", _ASK),
     _bad("no root", _ROOT, _remove("rootCA.pem"), "is missing", _ASK),
@@ -315,7 +315,7 @@ BAD_KITS = [
         "key of somebody else",
         _KEY,
         _put("client.key", lambda: key_pem(rsa_key("somebody else"))),
-        "does not fit",
+        "does not match",
         "client.crt",
         _ASK,
         chain=True,
@@ -345,7 +345,7 @@ BAD_KITS = [
         _ASK,
         chain=True,
     ),
-    _bad("names nobody", _CRT, _user(names_user=False), "names no user", _ASK, chain=True),
+    _bad("names nobody", _CRT, _user(names_user=False), "does not name a user", _ASK, chain=True),
 ]
 
 

@@ -84,18 +84,18 @@ PROMISES = {
             "lead-refused": (r"your role does not permit 'register_study'",),
             "lead-others": (r"your role does not permit 'delete_job'",),
             "member-refused": (r"your role does not permit 'clone_job'",),
-            "read-only": (r"%flare abort may change something, and the read-only mode is on",),
+            "read-only": (r"%flare abort may change something, and read-only mode is on",),
             "study": (r"heart",),
             "study-jobs": (r"heart-job(?s:(?!lea-job).)*$",),
             "not-in-study": (r"max@example\.org.*is not mapped to study 'heart'",),
         },
         views=2,
-        asked={"lead-unasked": (r"not done",)},
+        asked={"lead-unasked": (r"Cancelled; nothing was changed",)},
     ),
     "06_your_own_federation": Promise(
         {
             "kits": (r"hospital-net +ada@example\.org +lead ",),
-            "check": (r"login +ok +ada@example\.org is let in",),
+            "check": (r"login +ok +logged in to project .* as ada@example\.org",),
             "sessions": (r"hospital-net .*lead", r"▸ +sandbox .*project[_ ]admin"),
             "next-day": (r"first-steps \w{8}  FINISHED:COMPLETED",),
             "server-is-down": (r"UsageError: .+",),
@@ -105,9 +105,9 @@ PROMISES = {
     ),
     "07_comparing_runs": Promise(
         {
-            "compare": (r"careful", r"more-passes", r"bold"),
+            "compare": (r"careful", r"more-epochs", r"bold"),
             # By accuracy it is as good as the others, by its loss it gets worse.
-            "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-passes +loss"),
+            "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-epochs +loss"),
         },
         charts=("loss by round (lower is better)", "accuracy by round (higher is better)"),
     ),

@@ -18,13 +18,25 @@ from typing import Any
 
 _PATIENCE = 60.0
 
+#: The data that only our exceptions have.
+OUR_ATTRIBUTES = frozenset({"command", "job_id", "site", "address", "next_step"})
+
 
 def outcome(call: Callable[[], Any]) -> dict[str, Any]:
     """What a call returns, or the name and the attributes of what it raises, as data that can be compared."""
     try:
         return {"value": plain(call())}
     except Exception as error:
-        return {"error": type(error).__name__, "attributes": plain(vars(error)), "message": str(error)}
+        attributes = {name: value for name, value in vars(error).items() if name not in OUR_ATTRIBUTES}
+        return {"error": _comparable_name(error), "attributes": plain(attributes), "message": str(error)}
+
+
+def _comparable_name(error: Exception) -> str:
+    """The name of an exception; ours for a bad argument are subclasses of those that nvflare's client raises."""
+    name = type(error).__name__
+    if name == "InvalidArgumentError":
+        return "ValueError"
+    return next((k.__name__ for k in (SyntaxError, TypeError, ValueError, TimeoutError) if isinstance(error, k)), name)
 
 
 def plain(value: Any) -> Any:

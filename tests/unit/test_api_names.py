@@ -34,11 +34,11 @@ METHODS = [
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_has_nvflares_parameters(method: str) -> None:
+def test_method_has_nvflares_parameters(method: str) -> None:
     check_parameters(getattr(Session, method), getattr(flare_api.Session, method))
 
 
-def test_a_session_is_opened_with_nvflares_parameters() -> None:
+def test_session_is_opened_with_nvflares_parameters() -> None:
     check_parameters(new_secure_session, flare_api.new_secure_session)
     check_parameters(Session, flare_api.Session)
 
@@ -59,20 +59,20 @@ def check_parameters(ours: Callable[..., Any], theirs: Callable[..., Any]) -> No
     "name",
     sorted(n for n, v in vars(api_spec).items() if isinstance(v, type) and issubclass(v, Exception)),
 )
-def test_an_exception_has_nvflares_name_and_bases(name: str) -> None:
+def test_exception_has_nvflares_name_and_bases(name: str) -> None:
     ours, theirs = getattr(api, name), getattr(api_spec, name)
     assert {b.__name__ for b in theirs.__mro__} <= {b.__name__ for b in ours.__mro__}
     if "__init__" in vars(theirs):
         check_parameters(ours, theirs)
 
 
-def test_the_codes_of_monitoring_are_nvflares() -> None:
+def test_codes_of_monitoring_are_nvflares() -> None:
     assert [(c.name, c.value) for c in api.MonitorReturnCode] == [(c.name, c.value) for c in api_spec.MonitorReturnCode]
     assert api.MonitorReturnCode.TIMEOUT == api_spec.MonitorReturnCode.TIMEOUT
     assert [str(c) for c in api.MonitorReturnCode] == [str(c) for c in api_spec.MonitorReturnCode]
 
 
-def test_the_target_types_are_nvflares() -> None:
+def test_target_types_are_nvflares() -> None:
     def constants(kind: type) -> dict[str, Any]:
         return {k: v for k, v in vars(kind).items() if k.isupper()}
 
@@ -106,7 +106,7 @@ BETTER = {
 }
 
 
-def test_what_is_no_startup_kit_is_an_error_of_the_api(tmp_path: Path) -> None:
+def test_invalid_startup_kit_raises_api_error(tmp_path: Path) -> None:
     for location, case in ((str(tmp_path / "x"), "there is no startup kit"), (5, "the startup kit is no text")):
         theirs, ours = BETTER[case]
         with pytest.raises(theirs):
@@ -115,7 +115,7 @@ def test_what_is_no_startup_kit_is_an_error_of_the_api(tmp_path: Path) -> None:
             new_secure_session("x", location)  # type: ignore[arg-type]
 
 
-def test_the_callback_of_the_examples_prints_what_nvflares_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sample_callback_prints_like_nvflare(capsys: pytest.CaptureFixture[str]) -> None:
     metas = [{"status": status, "job_id": "x"} for status in ("SUBMITTED", *["RUNNING"] * 5, "FINISHED:COMPLETED")]
 
     def printed(callback: Callable[..., bool]) -> tuple[str, dict[str, int]]:

@@ -79,7 +79,7 @@ def told(code: str, **more: Any) -> list[str]:
         "import nvflare.client as flare\n@flare.train\ndef f(model):\n    return model\nflare.init()\nf()\n",
     ],
 )
-def test_what_uses_the_client_api_in_any_spelling_is_right(code: str) -> None:
+def test_client_api_spellings_are_accepted(code: str) -> None:
     assert told(code) == []
 
 
@@ -88,14 +88,14 @@ def test_what_uses_the_client_api_in_any_spelling_is_right(code: str) -> None:
     [
         ("init", "the cell has no flare.init(): begin with flare.init(), which connects the code to its site"),
         ("receive", "the cell has no flare.receive(): without flare.receive() the site never gets the model"),
-        ("send", "the cell has no flare.send(): without flare.send() the server never gets what the site has learned"),
+        ("send", "the cell has no flare.send(): without flare.send() the server never gets the site's result"),
     ],
 )
-def test_a_forgotten_call_is_told(call: str, why: str) -> None:
+def test_forgotten_call_is_told(call: str, why: str) -> None:
     assert told(CLIENT.replace(f"flare.{call}(", "print(")) == [why]
 
 
-def test_code_without_the_client_api_is_told_how_to_begin() -> None:
+def test_missing_client_api_gets_hint() -> None:
     (words,) = told("print('flare.init() flare.receive() flare.send()')")
     assert "does not use FLARE's Client API: begin with import nvflare.client as flare" in words
     assert told("# import nvflare.client as flare\nx = 1") == [words]
@@ -105,17 +105,17 @@ def test_code_without_the_client_api_is_told_how_to_begin() -> None:
     ("code", "words"),
     [
         ("x = 1\ny = (", "line 3: '(' was never closed: y = ("),
-        ("x = 1\n\n%pip install torch\n", "line 4: '%pip install torch' is for notebooks"),
-        ("!ls\n", "line 2: '!ls' is for notebooks"),
+        ("x = 1\n\n%pip install torch\n", "line 4: '%pip install torch' works only in notebooks"),
+        ("!ls\n", "line 2: '!ls' works only in notebooks"),
         ("def f():\nreturn 1\n", "line 3: expected an indented block"),
     ],
 )
-def test_syntax_errors_have_the_line_of_the_cell(code: str, words: str) -> None:
+def test_syntax_errors_have_line_of_cell(code: str, words: str) -> None:
     (problem,) = told(code, first_line=2)
     assert problem.startswith(words)
 
 
-def test_variables_of_the_notebook_are_told_apart_from_typing_errors() -> None:
+def test_notebook_variables_distinguished_from_typos() -> None:
     code = CLIENT + "print(rate, modle)\nprint(rate)\n"
     assert told(code, first_line=2, notebook_names={"rate", "model"}) == [
         "line 9: 'rate' is a variable of this notebook, which sites do not have: define it in the cell, or pass it "
@@ -139,11 +139,11 @@ def test_variables_of_the_notebook_are_told_apart_from_typing_errors() -> None:
         "from math import *\nprint(sqrt(2))\n",
     ],
 )
-def test_what_is_bound_anywhere_is_not_called_undefined(code: str) -> None:
+def test_bound_names_are_not_reported_undefined(code: str) -> None:
     assert told(CLIENT + code) == []
 
 
-def test_the_framework_is_guessed_by_imports() -> None:
+def test_framework_is_guessed_by_imports() -> None:
     assert guess_framework(CLIENT) == "numpy"
     assert guess_framework(CLIENT + "from sklearn.linear_model import SGDClassifier") == "sklearn"
     assert guess_framework(NET) == "pytorch"
@@ -170,14 +170,14 @@ def test_arguments_are_words_that_arrive_unchanged() -> None:
 @pytest.mark.parametrize(
     "value", ["two words", "a\nb", "{site}", "${secret:X}", [1], {"a": 1}, object(), math.nan, b"x"]
 )
-def test_arguments_that_would_not_arrive_are_refused(value: object) -> None:
+def test_unpassable_arguments_are_refused(value: object) -> None:
     with pytest.raises(InvalidArgumentError, match="argument text"):
         format_arguments({"text": value})
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x=1", "1x"])
 def test_names_of_arguments_are_checked(name: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="cannot be the name"):
+    with pytest.raises(InvalidArgumentError, match="invalid argument name"):
         format_arguments({name: 1})
 
 
@@ -205,31 +205,29 @@ def test_literals() -> None:
     ("more", "words"),
     [
         ({"framework": "jax"}, "must be one of numpy, pytorch, sklearn"),
-        ({"name": "../evil"}, "cannot be the name of a job"),
-        ({"name": ""}, "cannot be the name of a job"),
-        ({"rounds": 0}, "at least one round"),
+        ({"name": "../evil"}, "invalid job name"),
+        ({"name": ""}, "invalid job name"),
+        ({"rounds": 0}, "the number of rounds must be >= 1"),
         ({"sites": ["a", "a"]}, "named twice"),
-        ({"sites": ["a/b"]}, "cannot be the name of a site"),
-        ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, as many as were named"),
-        ({"min_sites": 0}, "from 1 to all"),
-        ({"model": None}, "give one with --model"),
+        ({"sites": ["a/b"]}, "invalid site name"),
+        ({"sites": ["a"], "min_sites": 2}, "from 1 to 1, the number of sites"),
+        ({"min_sites": 0}, "from 1 to the number of sites"),
+        ({"model": None}, "pass it with --model"),
         ({"model": 3}, "an array or a list of numbers"),
-        ({"framework": "sklearn", "model": [1]}, "a dict of parameters"),
-        ({"framework": "pytorch", "model": "Nest"}, "name of a class in the cell (there is none)"),
-        ({"code": NET, "model": "Nest"}, "name of a class in the cell (there are Net)"),
+        ({"framework": "sklearn", "model": [1]}, "a dict with the initial parameters"),
+        ({"framework": "pytorch", "model": "Nest"}, "a class of the cell (it has none)"),
+        ({"code": NET, "model": "Nest"}, "a class of the cell (it has Net)"),
         ({"arguments": {"a": "b c"}}, "does not arrive unchanged"),
     ],
 )
-def test_what_is_not_possible_is_refused_before_anything_is_written(
-    more: Mapping[str, Any], words: str, tmp_path: Path
-) -> None:
+def test_impossible_options_refused_before_writing(more: Mapping[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         write_job(CellJob(**{"code": CLIENT, "model": [0, 0], **more}), tmp_path / "jobs")
     assert words in str(caught.value)
     assert not (tmp_path / "jobs").exists()
 
 
-def test_wrong_code_is_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
+def test_wrong_code_reports_all_problems(tmp_path: Path) -> None:
     with pytest.raises(CellError) as caught:
         write_job(CellJob("import nvflare.client as flare\nflare.init()\n"), tmp_path)
     assert len(caught.value.problems) == 2
@@ -263,7 +261,7 @@ def test_what_is_not_installed_is_named(
 
 
 @needs_nvflare
-def test_the_folder_of_a_job_for_numpy_and_once_more(tmp_path: Path) -> None:
+def test_numpy_job_folder_written_and_rewritten(tmp_path: Path) -> None:
     job = CellJob(
         CLIENT, "twice", 4, ["lyon", "turin"], 2, model=np.zeros(2), arguments={"rate": 0.1}, key_metric="loss"
     )
@@ -293,19 +291,19 @@ def test_the_folder_of_a_job_for_numpy_and_once_more(tmp_path: Path) -> None:
     assert not (written.folder / "stale").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
-    with pytest.raises(InvalidArgumentError, match="no job folder"):
+    with pytest.raises(InvalidArgumentError, match="is not a job folder"):
         write_job(CellJob(CLIENT, "mine", model=[0]), tmp_path)
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
 @needs_nvflare
-def test_what_the_recipe_refuses_is_told(tmp_path: Path) -> None:
+def test_what_recipe_refuses_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"FLARE's recipe refused: .*key_metric_mode"):
         write_job(CellJob(CLIENT, model=[0], key_metric_mode="most"), tmp_path)
 
 
 @needs_nvflare
-def test_an_environment_without_a_session_says_what_to_do() -> None:
+def test_environment_without_session_gives_hint() -> None:
     set_host(None)
     environment = NotebookEnv(extra={"a": 1})
     assert environment.get_extra_prop("a") == 1
@@ -316,7 +314,7 @@ def test_an_environment_without_a_session_says_what_to_do() -> None:
 
 
 @needs_nvflare
-def test_an_environment_asks_the_host_for_the_session_of_now() -> None:
+def test_environment_uses_current_host_session() -> None:
     class Session:
         closed = False
 

@@ -48,7 +48,7 @@ def cell() -> Cell:
     return cell
 
 
-def test_the_handshake() -> None:
+def test_handshake() -> None:
     cell = Cell(NAME, clock=lambda: 1000.0)
     assert cell.state is CellState.NEW
     cell.hello()
@@ -60,7 +60,7 @@ def test_the_handshake() -> None:
     assert cell.state is CellState.READY
 
 
-def test_nothing_may_be_said_before_the_server_is_ready() -> None:
+def test_request_before_ready_is_refused() -> None:
     cell = Cell(NAME)
     cell.hello()
     said(cell)
@@ -69,7 +69,7 @@ def test_nothing_may_be_said_before_the_server_is_ready() -> None:
     assert said(cell) == []
 
 
-def test_a_name_is_one_that_the_server_takes() -> None:
+def test_name_is_one_that_server_takes() -> None:
     from nvflare.fuel.utils.admin_name_utils import is_valid_admin_client_name
 
     names = {new_admin_name() for _ in range(50)}
@@ -78,13 +78,13 @@ def test_a_name_is_one_that_the_server_takes() -> None:
     assert all(re.fullmatch(r"_admin_[0-9a-f-]{36}", name) for name in names)
 
 
-def test_a_ping_is_answered(cell: Cell) -> None:
+def test_ping_is_answered(cell: Cell) -> None:
     assert hears(cell, FrameType.PING, payload=msgpack.packb(None)) == []
     (pong,) = said(cell)
     assert (pong.type, pong.headers, msgpack.unpackb(pong.payload)) == (FrameType.PONG, {}, None)
 
 
-def test_a_greeting_of_the_server_is_answered(cell: Cell) -> None:
+def test_greeting_of_server_is_answered(cell: Cell) -> None:
     assert hears(cell, FrameType.HELLO) == []
     (ready,) = said(cell)
     assert ready.type is FrameType.READY
@@ -97,7 +97,7 @@ def test_what_needs_no_answer_gets_none(cell: Cell, kind: FrameType) -> None:
     assert said(cell) == []
 
 
-def test_a_core_request(cell: Cell) -> None:
+def test_core_request(cell: Cell) -> None:
     request_id = cell.request("task", "register", {"a": b"1"}, {"client_name": "ada"})
     (frame,) = said(cell)
     headers = frame.headers
@@ -125,7 +125,7 @@ def test_a_core_request(cell: Cell) -> None:
     }
 
 
-def test_a_request_without_a_value_has_no_payload(cell: Cell) -> None:
+def test_request_without_value_has_no_payload(cell: Cell) -> None:
     cell.request("task", "challenge", None)
     (frame,) = said(cell)
     assert frame.payload == b""
@@ -150,7 +150,7 @@ def test_counters_go_up(cell: Cell) -> None:
     assert [(f.stream_id, f.sequence) for f in said(cell)] == [(17, 2), (18, 3), (19, 4)]
 
 
-def test_the_reply_to_a_core_request(cell: Cell) -> None:
+def test_reply_to_core_request(cell: Cell) -> None:
     request_id = cell.request("task", "challenge", None)
     payload = fobs.encode(fobs.make_shareable({"nonce": "n"}))
     (reply,) = hears_message(
@@ -159,18 +159,18 @@ def test_the_reply_to_a_core_request(cell: Cell) -> None:
     assert reply == CellReply(request_id, "ok", "", {"nonce": "n", fobs.HEADERS: {}})
 
 
-def test_a_reply_that_says_what_went_wrong(cell: Cell) -> None:
+def test_reply_that_says_what_went_wrong(cell: Cell) -> None:
     (reply,) = hears_message(cell, msg_type="reply", req_id="r", return_code="unauthenticated", error="no token")
     assert reply == CellReply("r", "unauthenticated", "no token", None)
 
 
-def test_a_request_that_could_not_be_delivered_comes_back(cell: Cell) -> None:
+def test_undelivered_request_is_returned(cell: Cell) -> None:
     events = hears_message(cell, msg_type="return", req_id=["a", "b"], return_reason="invalid_target")
     assert events == [CellReply("a", "invalid_target", "", None), CellReply("b", "invalid_target", "", None)]
     assert hears_message(cell, msg_type="return", req_id="a") == []
 
 
-def test_a_streamed_request(cell: Cell) -> None:
+def test_streamed_request(cell: Cell) -> None:
     request_id = cell.stream("hci_channel", "command", "text", {"user_name": "ada"})
     (frame,) = said(cell)
     assert fobs.decode(frame.payload) == "text"
@@ -195,7 +195,7 @@ def test_a_streamed_request(cell: Cell) -> None:
     assert "cn__req_id" not in frame.headers
 
 
-def test_a_large_request_is_sent_in_chunks_with_the_same_headers(cell: Cell) -> None:
+def test_large_request_is_chunked_with_headers(cell: Cell) -> None:
     cell.stream("c", "t", bytes(3 << 20), {"user_name": "ada"})
     sent = said(cell)
     assert [f.headers["sm__sq"] for f in sent] == [0, 1, 2, 3]
@@ -204,14 +204,14 @@ def test_a_large_request_is_sent_in_chunks_with_the_same_headers(cell: Cell) -> 
     assert fobs.decode(b"".join(f.payload for f in sent)) == bytes(3 << 20)
 
 
-def test_a_message_that_wants_no_answer(cell: Cell) -> None:
+def test_message_that_wants_no_answer(cell: Cell) -> None:
     cell.post("download_service__", "x", {"cancel": True})
     (frame,) = said(cell)
     assert "sm__ri" not in frame.headers
     assert fobs.decode(frame.payload) == {"cancel": True}
 
 
-def test_the_streamed_reply(cell: Cell) -> None:
+def test_streamed_reply(cell: Cell) -> None:
     request_id = cell.stream("hci_channel", "command", "list_jobs")
     said(cell)
     payload = fobs.encode("the answer")
@@ -232,7 +232,7 @@ def test_the_streamed_reply(cell: Cell) -> None:
     assert ack.payload == b""
 
 
-def test_a_reply_that_is_sent_again_is_acknowledged_again_and_told_once(cell: Cell) -> None:
+def test_repeated_reply_acknowledged_but_reported_once(cell: Cell) -> None:
     final = {"id": 77, "sq": 0, "dt": 2, "ch": "return_only", "ri": "r", "pe": "bytes"}
     assert len(hears_stream(cell, payload=b"x", **final)) == 1
     first = said(cell)
@@ -242,50 +242,50 @@ def test_a_reply_that_is_sent_again_is_acknowledged_again_and_told_once(cell: Ce
         assert again.headers["sm__os"] == first[0].headers["sm__os"] == 1
 
 
-def test_an_acknowledgement_goes_to_who_sent_the_stream(cell: Cell) -> None:
+def test_acknowledgement_goes_to_who_sent_stream(cell: Cell) -> None:
     hears_stream(cell, payload=b"x", id=1, sq=0, dt=2, ch="a", tp="b", cn__origin="site-1")
     (ack,) = said(cell)
     assert (ack.headers["cn__destination"], ack.headers["cn__to"]) == ("site-1", "server")
 
 
-def test_the_server_says_something_unasked(cell: Cell) -> None:
+def test_server_says_something_unasked(cell: Cell) -> None:
     payload = fobs.encode("Your session is closed")
     events = hears_stream(cell, payload=payload, id=3, sq=0, dt=2, ch="hci_channel", tp="SESSION_EXPIRED", pe="fobs")
     assert events == [Message("hci_channel", "SESSION_EXPIRED", "Your session is closed")]
 
 
 @pytest.mark.parametrize("topic", [streams.ERROR_TOPIC, streams.ACK_TOPIC])
-def test_the_server_gives_up_a_stream_of_ours(cell: Cell, topic: str) -> None:
+def test_server_gives_up_stream_of_ours(cell: Cell, topic: str) -> None:
     request_id = cell.stream("c", "t", "x")
     assert hears_stream(cell, topic, id=1, em="too slow") == [CellReply(request_id, "stream_error", "too slow", None)]
     assert hears_stream(cell, topic, id=1, em="too slow") == []  # told once
 
 
-def test_the_request_id_in_an_error_counts(cell: Cell) -> None:
+def test_request_id_in_error_counts(cell: Cell) -> None:
     events = hears_stream(cell, streams.ERROR_TOPIC, id=99, em="gone", ri="r")
     assert events == [CellReply("r", "stream_error", "gone", None)]
 
 
-def test_the_server_gives_up_a_stream_of_its_own(cell: Cell) -> None:
+def test_server_gives_up_stream_of_own(cell: Cell) -> None:
     hears_stream(cell, payload=b"x", id=5, sq=0, dt=1, ch="return_only", ri="r")
     assert hears_stream(cell, id=5, em="cannot") == [CellReply("r", "stream_error", "cannot", None)]
     assert hears_stream(cell, payload=b"x", id=5, sq=1, dt=2, ch="return_only", ri="r") == []
 
 
 @pytest.mark.parametrize("topic", [streams.ACK_TOPIC, "sm__OTHER"])
-def test_an_acknowledgement_of_ours_is_no_news(cell: Cell, topic: str) -> None:
+def test_acknowledgement_of_ours_is_no_news(cell: Cell, topic: str) -> None:
     cell.stream("c", "t", "x")
     said(cell)
     assert hears_stream(cell, topic, id=1, dt=3, os=1, sq=0) == []
     assert said(cell) == []
 
 
-def test_an_error_of_a_forgotten_request_is_no_news(cell: Cell) -> None:
+def test_cancelled_request_error_is_ignored(cell: Cell) -> None:
     cell.cancel_request(cell.stream("c", "t", "x"))
     assert hears_stream(cell, streams.ERROR_TOPIC, id=1, em="too slow") == []
 
 
-def test_a_late_reply_to_a_forgotten_request_is_still_acknowledged(cell: Cell) -> None:
+def test_late_reply_after_cancel_is_acknowledged(cell: Cell) -> None:
     request_id = cell.stream("c", "t", "x")
     cell.cancel_request(request_id)
     said(cell)
@@ -293,7 +293,7 @@ def test_a_late_reply_to_a_forgotten_request_is_still_acknowledged(cell: Cell) -
     assert [f.headers["cn__topic"] for f in said(cell)] == ["sm__ACK"]
 
 
-def test_requests_that_were_answered_or_given_up_leave_nothing_behind(cell: Cell) -> None:
+def test_finished_requests_leave_no_state(cell: Cell) -> None:
     for number in range(200):
         request_id = cell.stream("c", "t", "x")
         if number % 2:
@@ -305,7 +305,7 @@ def test_requests_that_were_answered_or_given_up_leave_nothing_behind(cell: Cell
     assert cell.data_to_send() == []
 
 
-def test_the_server_says_farewell(cell: Cell) -> None:
+def test_server_says_farewell(cell: Cell) -> None:
     headers = {"channel": "cellnet.channel", "topic": "bye", "msg_type": "req", "req_id": "q", "origin": "server"}
     assert hears_message(cell, reply_expected=True, **headers) == [Bye()]
     (answer,) = said(cell)
@@ -321,7 +321,7 @@ def test_our_farewell(cell: Cell) -> None:
     assert frame.headers["cn__destination"] == frame.headers["cn__to"] == "server"
 
 
-def test_what_we_do_not_know_is_declined(cell: Cell) -> None:
+def test_unknown_request_is_declined(cell: Cell) -> None:
     asked = {"channel": "cellnet.channel", "topic": "peers", "msg_type": "req", "req_id": "q", "origin": "site-1"}
     assert hears_message(cell, reply_expected=True, **asked) == []
     (answer,) = said(cell)

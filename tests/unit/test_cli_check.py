@@ -20,7 +20,7 @@ def kit(tmp_path: Path) -> Path:
     return kits.write_kit(tmp_path / "kit", host="127.0.0.1")
 
 
-def test_a_good_kit(kit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_good_kit(kit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server = FlareServer()
     with server.running() as port:
         kits.edit_admin(kit, port=port)
@@ -37,7 +37,7 @@ def test_warnings_are_allowed(kit: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "⚠ key permissions" in capsys.readouterr().out
 
 
-def test_a_bad_kit(kit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_kit(kit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (kit / "startup" / "client.crt").unlink()
     assert cli.main(["check", str(kit / "startup"), "--offline"]) == 1
     assert "✕ files" in capsys.readouterr().out
@@ -49,14 +49,14 @@ def test_as_json(kit: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("line", ["check", "check KIT --timeout 0", "check KIT --timeout nan", "check KIT --what"])
-def test_a_wrong_call(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_call(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(line.split())
     assert caught.value.code == 2
     assert "usage: flare-widgets" in capsys.readouterr().err
 
 
-def test_a_terminal_without_the_glyphs_has_the_words(kit: Path) -> None:
+def test_terminal_without_glyphs_has_words(kit: Path) -> None:
     (kit / "startup" / "rootCA.pem").unlink()
     done = subprocess.run(
         [sys.executable, "-m", "flare_widgets.cli", "check", "--offline", str(kit)],

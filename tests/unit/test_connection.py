@@ -88,14 +88,14 @@ def logins(server: FlareServer) -> int:
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_closed_session_can_do_nothing(session: Session, use: str) -> None:
+def test_closed_session_can_do_nothing(session: Session, use: str) -> None:
     session.close()
     assert session.closed
     with pytest.raises(SessionClosed, match="the session is closed"):
         USES[use](session)
 
 
-def test_a_closed_session_submits_nothing(session: Session, job: Path) -> None:
+def test_closed_session_submits_nothing(session: Session, job: Path) -> None:
     session.close()
     with pytest.raises(SessionClosed):
         session.submit_job(str(job))
@@ -107,19 +107,19 @@ def test_closing_again_does_nothing(session: Session) -> None:
     assert session.closed
 
 
-def test_the_server_is_told(session: Session, server: FlareServer) -> None:
+def test_server_is_told(session: Session, server: FlareServer) -> None:
     session.close()
     wait_until(lambda: any(h.get("cn__topic") == "bye" for h in server.heard))
     wait_until(lambda: not server.sockets)
 
 
-def test_leaving_the_block_closes_also_after_an_error(kit: Path) -> None:
+def test_leaving_block_closes_also_after_error(kit: Path) -> None:
     with pytest.raises(ValueError, match="mine"), connect(kit, timeout=5) as session:
         raise ValueError("mine")
     assert session.closed
 
 
-def test_whoever_waits_while_another_thread_closes_is_told(session: Session, server: FlareServer) -> None:
+def test_waiter_is_notified_when_session_closes(session: Session, server: FlareServer) -> None:
     server.commands["check_status"] = None  # never answered
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(session.get_system_info)
@@ -135,7 +135,7 @@ def expire(session: Session, server: FlareServer) -> None:
 
 
 @pytest.mark.parametrize("use", USES)
-def test_an_expired_session_logs_in_again(session: Session, server: FlareServer, use: str) -> None:
+def test_expired_session_logs_in_again(session: Session, server: FlareServer, use: str) -> None:
     server.commands["get_job_meta"] = answer(job_meta={"status": "FINISHED:COMPLETED"})
     server.commands["clone_job"] = answer(job_id="k")
     expire(session, server)
@@ -153,16 +153,14 @@ def test_an_expired_session_logs_in_again(session: Session, server: FlareServer,
     assert logins(server) == 1  # over the same connection
 
 
-def test_many_commands_of_an_expired_session_log_in_once(session: Session, server: FlareServer) -> None:
+def test_expired_session_commands_share_one_login(session: Session, server: FlareServer) -> None:
     expire(session, server)
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(lambda _: session.list_jobs(), range(16))) == [[]] * 16
     assert sum(line.startswith("_cert_login") for line in server.lines) == 2
 
 
-def test_an_expired_session_whose_connection_broke_comes_back_with_the_next_command(
-    session: Session, server: FlareServer
-) -> None:
+def test_expired_disconnected_session_recovers_on_command(session: Session, server: FlareServer) -> None:
     expire(session, server)
     break_off(session, server)
     assert session.state is SessionState.EXPIRED
@@ -171,7 +169,7 @@ def test_an_expired_session_whose_connection_broke_comes_back_with_the_next_comm
     assert (session.state, logins(server)) == (SessionState.READY, 2)
 
 
-def test_whoever_waits_when_the_session_expires_is_answered(session: Session, server: FlareServer) -> None:
+def test_pending_request_survives_session_expiry(session: Session, server: FlareServer) -> None:
     server.commands["list_jobs"] = lambda line: None if server.lines.count(line) == 1 else answer(jobs=[])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(session.list_jobs)
@@ -181,7 +179,7 @@ def test_whoever_waits_when_the_session_expires_is_answered(session: Session, se
         assert waiting.result(10) == []
 
 
-def test_a_refused_login_of_an_expired_session_is_told(session: Session, server: FlareServer) -> None:
+def test_refused_relogin_of_expired_session_raises(session: Session, server: FlareServer) -> None:
     expire(session, server)
     server.login = [{"type": "string", "data": "REJECT: AUTH_DISABLED: no"}]
     with pytest.raises(AuthenticationError):
@@ -191,7 +189,7 @@ def test_a_refused_login_of_an_expired_session_is_told(session: Session, server:
     assert session.list_jobs() == []
 
 
-def test_a_session_whose_certificate_has_expired_cannot_come_back(
+def test_session_with_expired_certificate_stays_expired(
     session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expire(session, server)
@@ -204,9 +202,7 @@ def test_a_session_whose_certificate_has_expired_cannot_come_back(
     assert session.state is SessionState.CLOSED
 
 
-def test_what_the_server_did_not_do_for_an_unknown_session_is_done_after_a_login(
-    session: Session, server: FlareServer
-) -> None:
+def test_inactive_session_command_repeated_after_login(session: Session, server: FlareServer) -> None:
     inactive = {"data": [{"type": "error", "data": "session_inactive"}, {"type": "string", "data": "timed out"}]}
     server.commands["clone_job"] = lambda line: (
         inactive if server.lines.count(line) == 1 else answer(job_id="the clone")
@@ -218,19 +214,19 @@ def test_what_the_server_did_not_do_for_an_unknown_session_is_done_after_a_login
         session.clone_job("j")
 
 
-def test_another_message_of_the_server_is_no_expiry(session: Session, server: FlareServer) -> None:
+def test_unknown_server_message_is_not_expiry(session: Session, server: FlareServer) -> None:
     server.say("SOMETHING_NEW", "words")
     assert session.list_jobs() == []
     assert not session.closed
 
 
-def test_a_lost_connection_is_opened_again(session: Session, server: FlareServer) -> None:
+def test_lost_connection_is_opened_again(session: Session, server: FlareServer) -> None:
     break_off(session, server)
     assert session.list_jobs() == []
     assert logins(server) == 2
 
 
-def test_a_connection_lost_while_waiting_is_told_at_once(session: Session, server: FlareServer) -> None:
+def test_connection_loss_while_waiting_raises_immediately(session: Session, server: FlareServer) -> None:
     server.commands["clone_job"] = None
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(session.clone_job, "j")
@@ -243,7 +239,7 @@ def test_a_connection_lost_while_waiting_is_told_at_once(session: Session, serve
     assert session.kit.address in str(caught.value)
 
 
-def test_a_command_that_is_not_answered(session: Session, server: FlareServer) -> None:
+def test_command_that_is_not_answered(session: Session, server: FlareServer) -> None:
     server.commands["get_job_meta"] = None
     session.set_timeout(0.2)
     began = time.monotonic()
@@ -267,7 +263,7 @@ def test_aborting_is_tried_again(session: Session, server: FlareServer) -> None:
     assert server.lines.count("abort_job j") == 2
 
 
-def test_aborting_is_not_tried_again_beyond_the_time_out(session: Session, server: FlareServer) -> None:
+def test_abort_is_not_retried_after_timeout(session: Session, server: FlareServer) -> None:
     server.commands["abort_job"] = None
     session.set_timeout(0.2)
     with pytest.raises(NoConnection):
@@ -279,17 +275,19 @@ def test_other_commands_are_not_repeated(session: Session, server: FlareServer) 
     """Whether they were done is not known; a second clone would be a second job."""
 
     server.commands["clone_job"] = lambda line: server.sockets[0].transport.abort()
-    with pytest.raises(OutcomeUnknown, match=r"was lost.*'clone_job' was done is not known.*list_jobs\(reverse=True\)"):
+    with pytest.raises(
+        OutcomeUnknown, match=r"was lost.*unknown whether 'clone_job' was done.*list_jobs\(reverse=True\)"
+    ):
         session.clone_job("j")
     assert server.lines.count("clone_job j") == 1
     server.commands["clone_job"] = None
     session.set_timeout(0.2)
-    with pytest.raises(OutcomeUnknown, match=r"did not answer 'clone_job'.*is not known.*list_jobs\(reverse=True\)"):
+    with pytest.raises(OutcomeUnknown, match=r"did not answer 'clone_job'.*unknown.*list_jobs\(reverse=True\)"):
         session.clone_job("k")
     assert server.lines.count("clone_job k") == 1
 
 
-def test_a_read_whose_answer_was_lost_is_repeated(session: Session, server: FlareServer) -> None:
+def test_lost_read_is_repeated(session: Session, server: FlareServer) -> None:
     def fail_twice(line: str) -> Any:
         if server.lines.count(line) < 3:
             server.sockets[0].transport.abort()
@@ -301,7 +299,7 @@ def test_a_read_whose_answer_was_lost_is_repeated(session: Session, server: Flar
     assert logins(server) == 3
 
 
-def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -> None:
+def test_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -> None:
     with server.running() as port:
         session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
         link = session._connection._connection
@@ -309,7 +307,7 @@ def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -
     wait_until(lambda: session.state is SessionState.RECONNECTING)
     session.set_timeout(0.5)
     began = time.monotonic()
-    words = rf"no connection to the FL server at 127.0.0.1:{port} for \d+ s now: .*The session goes on trying"
+    words = rf"no connection to the FL server at 127.0.0.1:{port} for \d+ s now: .*The session keeps trying"
     for use in (session.list_jobs, lambda: session.clone_job("j")):
         with pytest.raises(NoConnection, match=words) as caught:
             use()
@@ -321,7 +319,7 @@ def test_a_server_that_goes_away_for_good(tmp_path: Path, server: FlareServer) -
         session.close()
 
 
-def test_another_server_in_its_place_is_refused(tmp_path: Path, server: FlareServer) -> None:
+def test_another_server_in_place_is_refused(tmp_path: Path, server: FlareServer) -> None:
     with server.running() as port:
         session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
         server.challenge = lambda proof: {**proof, "signature": b"x" * 256}
@@ -342,14 +340,14 @@ def test_many_threads_get_their_own_answers(session: Session, server: FlareServe
     assert logins(server) == 1
 
 
-def test_many_threads_open_one_new_connection_after_a_break(session: Session, server: FlareServer) -> None:
+def test_threads_share_one_reconnect(session: Session, server: FlareServer) -> None:
     break_off(session, server)
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(lambda _: session.list_jobs(), range(16))) == [[]] * 16
     assert logins(server) == 2
 
 
-def test_futures_can_be_waited_for_or_given_up(session: Session, server: FlareServer) -> None:
+def test_futures_can_be_awaited_or_cancelled(session: Session, server: FlareServer) -> None:
     from flare_widgets.api import commands
 
     server.commands["get_job_meta"] = None

@@ -123,7 +123,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedWatch]:
 # -- the line --------------------------------------------------------------------------------------------------
 
 
-def test_on_a_terminal_the_line_is_written_over(terminal: Callable[[int], Terminal]) -> None:
+def test_on_terminal_line_is_written_over(terminal: Callable[[int], Terminal]) -> None:
     there = terminal(200)
     line = LiveLine(there.file)
     line.show(running(), T + 134)
@@ -145,7 +145,7 @@ def test_on_a_terminal_the_line_is_written_over(terminal: Callable[[int], Termin
 
 @pytest.mark.parametrize("width", [3, 20, 47, 80])
 @pytest.mark.parametrize("name", ["hello-numpy", "東京" * 20, "e\u0301" * 60, "\x1b[2J\r\n\u202e"])
-def test_on_a_narrow_terminal_the_line_stays_one(terminal: Callable[[int], Terminal], width: int, name: str) -> None:
+def test_on_narrow_terminal_line_stays_one(terminal: Callable[[int], Terminal], width: int, name: str) -> None:
     there = terminal(width)
     line = LiveLine(there.file)
     for second in range(3):
@@ -157,7 +157,7 @@ def test_on_a_narrow_terminal_the_line_stays_one(terminal: Callable[[int], Termi
     assert "\x1b" not in there.raw
 
 
-def test_a_terminal_that_became_wider_is_used(terminal: Callable[[int], Terminal]) -> None:
+def test_terminal_that_became_wider_is_used(terminal: Callable[[int], Terminal]) -> None:
     there = terminal(20)
     line = LiveLine(there.file)
     line.show(ended(), T)
@@ -167,13 +167,13 @@ def test_a_terminal_that_became_wider_is_used(terminal: Callable[[int], Terminal
     assert there.screen().lines == [f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30"]
 
 
-def test_a_terminal_without_a_width_is_taken_to_have_one(terminal: Callable[[int], Terminal]) -> None:
+def test_zero_width_terminal_uses_default_width(terminal: Callable[[int], Terminal]) -> None:
     there = terminal(0)
     LiveLine(there.file).show(running(), T + 134)
     assert there.screen().lines[0].startswith(HEAD)
 
 
-def test_without_a_terminal_there_is_a_line_for_each_change() -> None:
+def test_non_terminal_gets_line_per_change() -> None:
     file = io.StringIO()
     line = LiveLine(file, indent="> ")
     for second in range(5):
@@ -195,7 +195,7 @@ def test_without_a_terminal_there_is_a_line_for_each_change() -> None:
     ]
 
 
-def test_an_encoding_that_lacks_a_character_ends_nothing() -> None:
+def test_encoding_that_lacks_character_ends_nothing() -> None:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding="ascii")
     LiveLine(file).show(running(name="Zürich"), T + 134)
@@ -205,9 +205,7 @@ def test_an_encoding_that_lacks_a_character_ends_nothing() -> None:
 # -- watching --------------------------------------------------------------------------------------------------
 
 
-def test_a_job_is_followed_to_its_summary(
-    script: Callable[..., ScriptedWatch], terminal: Callable[[int], Terminal]
-) -> None:
+def test_job_is_followed_to_summary(script: Callable[..., ScriptedWatch], terminal: Callable[[int], Terminal]) -> None:
     there = terminal(200)
     shown: list[str] = []
 
@@ -227,7 +225,7 @@ def test_a_job_is_followed_to_its_summary(
     assert there.screen().lines == summarize(ended()).splitlines()
 
 
-def test_the_line_goes_on_without_news(
+def test_line_goes_on_without_news(
     script: Callable[..., ScriptedWatch], terminal: Callable[[int], Terminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console, "_REFRESH_INTERVAL_S", 0.02)
@@ -241,18 +239,18 @@ def test_the_line_goes_on_without_news(
     assert "2:16" in there.raw
 
 
-def test_there_is_nothing_to_see_before_something_is_known(script: Callable[..., ScriptedWatch]) -> None:
+def test_nothing_printed_before_first_facts(script: Callable[..., ScriptedWatch]) -> None:
     file = io.StringIO()
     script(JobSnapshot(JOB), replace(JobSnapshot(JOB), trouble="no connection to fl:8002, trying again (1)"))
-    with pytest.raises(JobTimeout, match=r"did not end within 0\.2 s; it goes on"):
+    with pytest.raises(JobTimeout, match=r"did not end within 0\.2 s; it is still running"):
         watch_job(None, JOB, timeout=0.2, file=file)  # type: ignore[arg-type]
     assert file.getvalue().splitlines() == [
         "job 76b8d043  UNKNOWN  no connection to fl:8002, trying again (1)",
-        "stopped watching after 0.2 s; job 76b8d043 goes on",
+        "stopped watching after 0.2 s; job 76b8d043 is still running",
     ]
 
 
-def test_what_ends_the_watch_is_raised_and_the_line_stays(
+def test_watch_error_raised_and_line_kept(
     script: Callable[..., ScriptedWatch], terminal: Callable[[int], Terminal]
 ) -> None:
     there = terminal(200)
@@ -264,12 +262,12 @@ def test_what_ends_the_watch_is_raised_and_the_line_stays(
     assert there.raw.endswith("\n")
 
 
-def test_a_bad_timeout_is_refused_before_anything_is_done() -> None:
+def test_bad_timeout_is_refused_first() -> None:
     with pytest.raises(InvalidArgumentError, match="timeout must be >= 0"):
         watch_job(None, JOB, timeout=-1)  # type: ignore[arg-type]
 
 
-def test_an_interrupt_leaves_at_once_and_says_that_the_job_goes_on(tmp_path: Path) -> None:
+def test_interrupt_exits_and_reports_job_continues(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "import sys\n"
@@ -289,7 +287,7 @@ def test_an_interrupt_leaves_at_once_and_says_that_the_job_goes_on(tmp_path: Pat
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
             assert process.stdout.readlines() == [
-                "stopped watching; hello-numpy 76b8d043 goes on\n",
+                "stopped watching; hello-numpy 76b8d043 is still running\n",
                 "interrupted True\n",
             ]
             assert process.wait(PATIENCE) == 0

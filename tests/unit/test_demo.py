@@ -21,9 +21,7 @@ def sent(snapshot: Any) -> dict[str, Any]:
     return state
 
 
-def test_a_job_is_told_by_status_and_round_and_its_end_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_job_status_round_and_end_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
     told = _JobViewPrinter()
     told("button", {"description": "another widget"})
@@ -32,7 +30,7 @@ def test_a_job_is_told_by_status_and_round_and_its_end_once(
     told.end_line()  # the cell that began to watch has ended
     told("view", sent(running(rounds=running().rounds[:1])))
     told("view", sent(running()))
-    told("view", {"snapshot": sent(running(facts_at=running().facts_at + 1))["snapshot"]})  # nothing else has changed
+    told("view", {"view_model": sent(running(facts_at=running().facts_at + 1))["view_model"]})
     told("view", sent(ended()))
     told("view", sent(ended()))  # the last facts about it
     told.end_line()

@@ -39,7 +39,7 @@ def test_which_server_speaks_which() -> None:
     assert OLD.fallback.fallback is None
 
 
-def test_a_version_from_the_future_is_spoken_to_like_the_newest_known() -> None:
+def test_future_version_uses_newest_dialect() -> None:
     assert ServerFeatures.detect(Registration({}, 7, "4.0.0"), {}) == NEWEST
 
 
@@ -57,7 +57,7 @@ def test_nobody_serves(reply: CellReply, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(("dialect", "prefix"), [(NEWEST, "Streamer."), (OLD, "FileStreamer.")])
-def test_the_keys_of_an_upload(dialect: ServerFeatures, prefix: str) -> None:
+def test_keys_of_upload(dialect: ServerFeatures, prefix: str) -> None:
     request = fobs.decode(fobs.encode(Upload("tx", "ada", "c", "job.zip", 3, dialect).chunk_request(0, b"abc")))
     assert {key for key in request if key != fobs.HEADERS} == {f"{prefix}{key}" for key in ("data", "size", "eof")}
     context = request[fobs.HEADERS]["ObjectStreamer.CTX"]
@@ -89,7 +89,7 @@ class Link:
 FILES = [RemoteFile("a", "1"), RemoteFile("b", "2")]
 
 
-def test_the_older_channel_is_tried_when_nobody_serves_the_newer(tmp_path: Path) -> None:
+def test_unserved_channel_falls_back_to_older(tmp_path: Path) -> None:
     link = Link(OLD, "obj_downloader__")
     folder = download.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"xx", "b": b"xx"}
@@ -97,7 +97,7 @@ def test_the_older_channel_is_tried_when_nobody_serves_the_newer(tmp_path: Path)
 
 
 @pytest.mark.parametrize("dialect", [OLD, NEWEST])
-def test_when_no_channel_is_served_that_is_the_error(dialect: ServerFeatures, tmp_path: Path) -> None:
+def test_no_served_channel_raises_no_connection(dialect: ServerFeatures, tmp_path: Path) -> None:
     link = Link(dialect)
     with pytest.raises(NoConnection, match="nobody there"):
         download.download_files(link, FILES, "job", tmp_path, None)  # type: ignore[arg-type]
@@ -106,7 +106,7 @@ def test_when_no_channel_is_served_that_is_the_error(dialect: ServerFeatures, tm
     assert not list(tmp_path.iterdir())
 
 
-def test_custom_root_counts_only_with_one_way_tls(tmp_path: Path) -> None:
+def test_custom_root_requires_one_way_tls(tmp_path: Path) -> None:
     kit = kits.write_kit(tmp_path / "kit")
     custom = kit / "startup" / "customRootCA.pem"
     custom.write_bytes(kits.authority("a company").pem)

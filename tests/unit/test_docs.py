@@ -26,11 +26,11 @@ def methods(session: type) -> list[str]:
     return sorted(n for n, _ in inspect.getmembers(session, inspect.isfunction) if not n.startswith("_"))
 
 
-def test_the_table_has_exactly_the_methods_of_a_session() -> None:
+def test_table_has_exactly_methods_of_session() -> None:
     assert sorted(table()) == methods(Session)
 
 
-def test_a_session_has_every_method_of_nvflares() -> None:
+def test_session_has_every_method_of_nvflares() -> None:
     assert set(methods(flare_api.Session)) <= set(methods(Session))
 
 
@@ -40,7 +40,7 @@ def test_each_method_says_what_it_does() -> None:
         assert re.match(r"(reads|changes|destroys|as the job|that command)", effect), method
 
 
-def test_each_right_is_the_one_nvflare_checks() -> None:
+def test_each_right_is_one_nvflare_checks() -> None:
     by_role = {"study", "studies"}
     for method, (command, right, _) in table().items():
         name = re.match(r"`(\w+)", command)

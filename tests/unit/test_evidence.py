@@ -87,7 +87,7 @@ def test_answers_without_sense(nonsense: Any) -> None:
         (NoConnection("x"), "no answer in time"),
         (SessionClosed("x"), "the session is closed"),
         (InternalError("disk\nfull"), "disk full"),
-        (InternalError('error: Unknown command "get_job_log"'), "a server of this version does not send it"),
+        (InternalError('error: Unknown command "get_job_log"'), "this version of the server does not send it"),
         (ZeroDivisionError("mine"), "mine"),
     ],
 )
@@ -102,7 +102,7 @@ def test_every_refusal_is_said(error: Exception, says: str) -> None:
     assert all(f": {says}" in m for m in found.missing)
 
 
-def test_whoever_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresponsive_target_is_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collect, "STEP_TIMEOUT_S", 0.1)
     began = time.monotonic()
     found, _ = gathered(lambda line: Future() if line.startswith("tail") else "some text")
@@ -111,7 +111,7 @@ def test_whoever_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPat
     assert ("s1", "parent") in [(log.of, log.what) for log in found.logs]
 
 
-def test_few_of_many_sites_are_asked_the_blamed_ones_first() -> None:
+def test_many_sites_sampled_blamed_first() -> None:
     blame = "2026-11-25 16:12:53,132 - JobRunner - INFO - reported failure from s11: exception"
     found, session = gathered(lambda line: blame if line.startswith("grep server") else "text")
     asked = {line.split()[1] for line in session.lines if line.startswith("tail")}
@@ -123,12 +123,12 @@ def test_few_of_many_sites_are_asked_the_blamed_ones_first() -> None:
 
 
 @pytest.mark.parametrize("job", ["../server", "a b", "", 5, None, "x" * 500])
-def test_an_impossible_job_is_not_asked_for(job: Any) -> None:
+def test_impossible_job_is_not_asked_for(job: Any) -> None:
     _, session = gathered(lambda _: "text", {**ENDED, "job_id": job})
     assert session.lines == ["check_status server"]
 
 
-def test_a_job_that_never_started_costs_two_questions() -> None:
+def test_unstarted_job_costs_two_questions() -> None:
     _, session = gathered(lambda _: "", {"job_id": JOB, "status": "SUBMITTED", "start_time": ""})
     assert session.lines == ["check_status server", f"grep server {JOB} log.txt"]
 

@@ -10,12 +10,14 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import pytest
 
 from flare_widgets.api import AsyncJob, AsyncSession, Job, Session
 from flare_widgets.api.dual import AsyncMixin, SyncMixin, dual_method, dual_property, run_to_completion
+from flare_widgets.api.session_methods import SessionMethods
+from flare_widgets.api.session_methods.core import SessionCore
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +34,7 @@ def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return list(inspect.signature(function).parameters.values())
 
 
-def test_a_session_has_the_same_methods_on_both_faces() -> None:
+def test_session_methods_exist_on_both_faces() -> None:
     blocking, awaiting = functions(Session), functions(AsyncSession)
     assert set(blocking) - set(awaiting) == {"start"}  # returns a future, of use to both
     assert set(awaiting) <= set(blocking)
@@ -40,18 +42,31 @@ def test_a_session_has_the_same_methods_on_both_faces() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(functions(AsyncSession)))
-def test_a_method_of_a_session_is_the_same_on_both_faces(name: str) -> None:
+def test_session_signatures_match_on_both_faces(name: str) -> None:
     blocking, awaiting = getattr(Session, name), getattr(AsyncSession, name)
     assert parameters(blocking) == parameters(awaiting)
     assert not inspect.iscoroutinefunction(blocking)
     assert inspect.iscoroutinefunction(awaiting) == (name not in AT_ONCE)
     assert blocking.__name__ == awaiting.__name__ == name
-    if name not in {*AT_ONCE, "close", "try_connect"}:  # these have words of their own
-        assert blocking.__doc__ == awaiting.__doc__
+    assert blocking.__doc__ == awaiting.__doc__
+
+
+def test_method_families_derive_only_from_core() -> None:
+    assert len(SessionMethods.__bases__) > 9
+    for family in SessionMethods.__bases__:
+        assert set(family.__bases__) - {Generic} <= {SessionCore} or family is Generic
+
+
+@pytest.mark.parametrize("name", sorted(functions(Session)))
+def test_methods_source_is_only_body(name: str) -> None:
+    (home,) = [kind for kind in Session.__mro__ if name in vars(kind)]
+    source = inspect.getsource(getattr(Session, name))
+    assert f"def {name}(" in source
+    assert source in inspect.getsource(home)
 
 
 @pytest.mark.parametrize("name", sorted(set(functions(AsyncJob)) - {"changes"}))
-def test_a_method_of_a_job_is_the_same_on_both_faces(name: str) -> None:
+def test_job_signatures_match_on_both_faces(name: str) -> None:
     blocking, awaiting = getattr(Job, name), getattr(AsyncJob, name)
     assert parameters(blocking) == parameters(awaiting)
     assert (inspect.iscoroutinefunction(blocking), inspect.iscoroutinefunction(awaiting)) == (False, True)
@@ -59,7 +74,7 @@ def test_a_method_of_a_job_is_the_same_on_both_faces(name: str) -> None:
     assert blocking.__doc__ == awaiting.__doc__
 
 
-def test_a_job_has_what_it_promises() -> None:
+def test_job_has_what_it_promises() -> None:
     names = {"wait", "abort", "clone", "delete", "logs", "download", "errors", "stats", "components", "changes"}
     assert set(functions(AsyncJob)) == names
     assert set(functions(Job)) == names | {"watch"}  # which prints, and lasts: for a terminal
@@ -68,7 +83,7 @@ def test_a_job_has_what_it_promises() -> None:
 
 
 @pytest.mark.parametrize("kind", [Session, AsyncSession, Job, AsyncJob])
-def test_help_shows_the_methods_with_their_parameters(kind: type) -> None:
+def test_help_shows_methods_with_their_parameters(kind: type) -> None:
     text = pydoc.plain(pydoc.render_doc(kind))
     for name, function in functions(kind).items():
         before = "async " if inspect.iscoroutinefunction(function) else ""
@@ -121,26 +136,26 @@ def test_one_body_does_for_both() -> None:
     assert asyncio.run(Later().size) == 42
 
 
-def test_a_blocking_face_works_where_a_loop_runs() -> None:
+def test_blocking_face_works_where_loop_runs() -> None:
     async def cell() -> int:
         return Now().double(3)
 
     assert asyncio.run(cell()) == 6
 
 
-def test_a_body_that_suspends_is_an_error_on_a_blocking_face_and_is_closed() -> None:
+def test_suspending_blocking_body_errors_and_closes() -> None:
     now = Now()
     with pytest.raises(RuntimeError, match="waited for an event loop"):
         now.waits()
     assert now.closed == ["waits"]
 
 
-def test_an_attribute_cannot_be_set() -> None:
-    with pytest.raises(AttributeError, match="'size' is what the server says"):
+def test_attribute_cannot_be_set() -> None:
+    with pytest.raises(AttributeError, match="'size' is read-only: the server determines it"):
         Now().size = 3  # type: ignore[misc]
 
 
-def test_an_exception_comes_through_as_it_is() -> None:
+def test_exception_comes_through_as_it_is() -> None:
     async def fail() -> None:
         raise KeyError("mine")
 
@@ -194,7 +209,7 @@ def test_type_checkers_know_both_faces(tmp_path: Path) -> None:
     assert wrong == {n for n, line in enumerate(SAMPLE.splitlines(), 1) if "# error" in line}, done.stdout + done.stderr
 
 
-def test_a_worker_that_is_cancelled_gives_up_what_it_waits_for_and_cleans_up() -> None:
+def test_cancelled_worker_aborts_wait_with_cleanup() -> None:
     seen: list[str] = []
     waiting = threading.Event()
 
@@ -225,7 +240,7 @@ def test_a_worker_that_is_cancelled_gives_up_what_it_waits_for_and_cleans_up() -
     asyncio.run(main())
 
 
-def test_a_worker_cancelled_between_two_waits_gives_up_the_next() -> None:
+def test_worker_cancelled_between_waits_aborts_next() -> None:
     working, go_on = threading.Event(), threading.Event()
     seen: list[str] = []
 
@@ -251,7 +266,7 @@ def test_a_worker_cancelled_between_two_waits_gives_up_the_next() -> None:
     assert seen == ["given up"]
 
 
-def test_a_worker_that_waits_for_nothing_more_gives_up_at_its_next_checkpoint() -> None:
+def test_cancelled_worker_stops_at_next_checkpoint() -> None:
     working, go_on = threading.Event(), threading.Event()
     seen: list[str] = []
 
@@ -278,7 +293,7 @@ def test_a_worker_that_waits_for_nothing_more_gives_up_at_its_next_checkpoint() 
     assert seen == ["cleaned up"]
 
 
-def test_a_worker_returns_and_raises_what_its_function_does() -> None:
+def test_worker_returns_result_and_raises_error() -> None:
     def fail() -> None:
         raise ValueError("mine")
 

@@ -30,7 +30,7 @@ def explained(case: str, **changes: Any) -> Failure:
 
 
 @pytest.mark.parametrize("case", SENTENCES)
-def test_the_sentence(case: str) -> None:
+def test_sentence(case: str) -> None:
     kind, site, number, place, _ = SENTENCES[case]
     failure = explained(case)
     assert failure.sentence == sentence_of(case, failure.sentence)
@@ -39,14 +39,14 @@ def test_the_sentence(case: str) -> None:
     assert failure.next_step
 
 
-def test_a_site_that_is_silent_for_a_moment_is_no_failure() -> None:
+def test_briefly_silent_site_is_no_failure() -> None:
     evidence = recorded("site-silent")
     assert diagnose(evidence) is None
     assert any(m.startswith("site-2's log: no answer in time") for m in evidence.missing)
 
 
 @pytest.mark.parametrize("case", sorted({p.stem for p in RECORDINGS.glob("*.json")} - {"site-silent"}))
-def test_every_recording_makes_a_failure_that_can_be_shown(case: str) -> None:
+def test_every_recording_gives_displayable_failure(case: str) -> None:
     failure = explained(case)
     assert failure.kind in FAILURE_KINDS
     assert len(failure.log) <= MAX_SHOWN_LINES
@@ -58,17 +58,18 @@ def test_every_recording_makes_a_failure_that_can_be_shown(case: str) -> None:
     assert Evidence.from_json(json.loads(json.dumps(evidence.to_json()))) == evidence
 
 
-def test_the_users_line_and_the_end_of_the_log() -> None:
+def test_users_line_and_end_of_log() -> None:
     failure = explained("script-exception")
     assert failure.code == 'raise ValueError("shapes (10,) and (12,) not aligned")'
     assert failure.error == UNALIGNED
     assert (failure.log_of, failure.log[-1]) == ("site-2", UNALIGNED)
     assert failure.missing == ()
-    assert failure.next_step == "Correct train.py line 11 and submit the job again (%flare submit)."
+    assert failure.next_step == "Correct train.py line 11 and submit the job again."
+    assert failure.next_methods == ("submit_job",)
     assert str(failure) == f"{failure.sentence}\n{failure.next_step}"
 
 
-def test_the_log_ends_where_the_failure_is() -> None:
+def test_log_ends_where_failure_is() -> None:
     assert "trainer process" in explained("external-exit").log[-1]
     assert "trainer thread exited" in explained("script-import").log[-1]
     assert "invoking task executor" in explained("hard-exit").log[-1]
@@ -79,7 +80,7 @@ def test_the_log_ends_where_the_failure_is() -> None:
     assert "RuntimeError: no learning rate" in words  # others log in between
 
 
-def test_a_lost_site() -> None:
+def test_lost_site() -> None:
     for case in ("site-hung", "site-lost"):
         failure = explained(case)
         assert (failure.kind, failure.site) == ("site-lost", "site-2")
@@ -95,14 +96,14 @@ def test_a_lost_site() -> None:
     assert explained("site-lost").missing == ()
 
 
-def test_a_site_that_forgot_the_job() -> None:
+def test_site_that_forgot_job() -> None:
     failure = explained("site-restarted")
     assert (failure.kind, failure.site) == ("site-lost", "site-1")
     assert failure.sentence == (
         f"site-1 no longer runs the job (probably restarted in round {failure.round + 1}), and FLARE does not notice: "
-        "the job may wait for ever"
+        "the job may wait forever"
     )
-    assert "%flare abort" in failure.next_step
+    assert failure.next_methods == ("abort_job", "clone_job")
     # Just after its start, a site may not run it yet.
     evidence = recorded("site-restarted")
     assert evidence.at is not None
@@ -113,12 +114,12 @@ def test_a_site_that_forgot_the_job() -> None:
     assert diagnose(dataclasses.replace(evidence, logs=())) is None  # one cannot know
 
 
-def test_a_restarted_server() -> None:
+def test_restarted_server() -> None:
     failure = explained("server-restarted")
     assert (failure.kind, failure.site, failure.round) == ("server-restarted", "server", 1)
     assert failure.sentence == (
         "The server was restarted while the job was running in round 2; "
-        "FLARE does not go on with such a job, although its status stays RUNNING"
+        "FLARE does not resume such a job, although its status stays RUNNING"
     )
     evidence = recorded("server-restarted")
     assert diagnose(dataclasses.replace(evidence, running=(evidence.meta["job_id"],))) is None
@@ -126,7 +127,7 @@ def test_a_restarted_server() -> None:
     assert diagnose(dataclasses.replace(evidence, server_started=1.0)) is None  # not restarted: the job is just ending
 
 
-def test_a_site_that_refuses() -> None:
+def test_site_that_refuses() -> None:
     failure = explained("site-refuses")
     assert (failure.kind, failure.site) == ("refused", "site-1")
     assert failure.sentence == "site-1 did not accept the job: BYOC not permitted"
@@ -134,7 +135,7 @@ def test_a_site_that_refuses() -> None:
     assert failure.log[-1].startswith("num_ok_sites 1 < required_min_sites 2")
 
 
-def test_a_lead_may_not_read_the_servers_log() -> None:
+def test_lead_may_not_read_servers_log() -> None:
     failure = explained("script-exception-lead")
     assert failure.sentence == f"site-2 failed, in train.py line 11: {UNALIGNED}"
     server = explained("server-exception-lead")
@@ -147,7 +148,7 @@ def test_a_lead_may_not_read_the_servers_log() -> None:
     assert explained("aborted-lead").sentence == "The job was aborted by admin@nvidia.com"
 
 
-def test_a_member_is_told_whom_to_ask() -> None:
+def test_member_is_told_whom_to_ask() -> None:
     failure = explained("hard-exit-member")
     job = recorded("hard-exit-member").meta["job_id"]
     assert failure.sentence == "The job ended as FINISHED:EXECUTION_EXCEPTION; no log that can be read says why"
@@ -161,18 +162,18 @@ def test_a_member_is_told_whom_to_ask() -> None:
         ),
     )
     aborted = explained("aborted-member")
-    assert aborted.sentence == "The job was aborted (by whom is not known)"
+    assert aborted.sentence == "The job was aborted by an unknown user"
     assert aborted.missing == (
         "who aborted the job: your role (member) may not read it; "
         "the server's administrator can read audit.log in its folder",
     )
 
 
-def test_without_the_sites_log_the_servers_word_counts() -> None:
+def test_without_sites_log_servers_word_counts() -> None:
     logs = tuple(log for log in recorded("script-exception").logs if log.of == "server")
     failure = explained("script-exception", logs=logs, missing=("site-2's log: no answer in time",))
     assert failure.kind == "client-exception"
-    assert failure.sentence.startswith("In round 2, site-2 failed in its task (TASK_ABORTED); why is in its log")
+    assert failure.sentence.startswith("In round 2, site-2 failed in its task (TASK_ABORTED); the reason is in its log")
     assert failure.missing == ("site-2's log: no answer in time",)
     assert failure.next_step.startswith("Ask site-2's administrator for its log of this job.")
 
@@ -205,7 +206,7 @@ def test_without_the_sites_log_the_servers_word_counts() -> None:
         ("timed out after 5s waiting for 'train' result", "timeout", "site-2 failed: timed out after 5s waiting for"),
     ],
 )
-def test_other_words_of_flares_for_a_trainer_that_is_gone(message: str, kind: str, sentence: str) -> None:
+def test_lost_trainer_wordings_are_recognised(message: str, kind: str, sentence: str) -> None:
     logs = [log for log in recorded("external-exit").logs if log.of == "server"]
     own = LogText("site-2", "job", f"2026-11-25 16:12:53,132 - ClientAPIExecutor - ERROR - {message}")
     failure = explained("external-exit", logs=(own, *logs))
@@ -213,7 +214,7 @@ def test_other_words_of_flares_for_a_trainer_that_is_gone(message: str, kind: st
     assert failure.sentence.startswith(f"In round 2, {sentence}")
 
 
-def test_an_exception_that_user_code_has_dealt_with_is_not_the_cause() -> None:
+def test_handled_user_exception_is_not_cause() -> None:
     evidence = recorded("hard-exit")
     handled = [log for log in recorded("script-exception").logs if log.of == "site-2" and log.what == "errors"]
     elsewhere = dataclasses.replace(handled[0], of="site-1")
@@ -222,7 +223,7 @@ def test_an_exception_that_user_code_has_dealt_with_is_not_the_cause() -> None:
     assert failure.sentence == SENTENCES["hard-exit"][-1]
 
 
-def test_an_older_server() -> None:
+def test_older_server() -> None:
     """FLARE 2.7.3, with a job that runs its trainer by a launcher: it sends no log of a job that has ended."""
     # Nobody blames the site, and what its trainer printed is no error in the log.
     assert explained("external-exception-2.7").sentence == (
@@ -230,19 +231,20 @@ def test_an_older_server() -> None:
         "RuntimeError: no learning rate for this site (because of KeyError: 'lr')"
     )
     assert explained("hard-exit-2.7").sentence == (
-        "The process of the job on site-2 ended at once, without a last word in its log "
+        "The process of the job on site-2 ended at once, without a final message in its log "
         "(probably os._exit, a crash in native code, or a kill)"
     )
 
 
-def test_a_job_that_waits_for_sites_that_have_failed() -> None:
+def test_job_awaiting_failed_sites_is_diagnosed() -> None:
     failure = explained("client-package-2.7")
     assert recorded("client-package-2.7").meta["status"] == "RUNNING"
     assert failure.sentence == SENTENCES["client-package"][-1]
-    assert failure.next_step.startswith("End the job with %flare abort: FLARE does not notice, and waits for ever.")
+    assert failure.next_step.startswith("Abort the job: FLARE does not notice, and waits for ever.")
+    assert failure.next_methods == ("abort_job", "clone_job")
 
 
-def test_several_sites_that_fail_alike_are_named_together() -> None:
+def test_sites_failing_alike_are_grouped() -> None:
     logs = recorded("script-syntax").logs
     names = ["a", "b", "site-1", "site-2"]
     same = [dataclasses.replace(log, of=name) for name in names for log in logs if log.of == "site-2"]
@@ -265,21 +267,21 @@ def test_jobs_that_are_well() -> None:
     [
         (None, "probably because of jobs that are running"),
         (("a", "b"), "probably because of 2 jobs that are running"),
-        ((), "although no job runs: its scheduler is probably dead"),
+        ((), "although no job is running: its scheduler is probably dead"),
     ],
 )
-def test_a_job_nobody_looks_at(running: Any, says: str) -> None:
+def test_job_nobody_looks_at(running: Any, says: str) -> None:
     failure = diagnose(Evidence(meta={"status": "SUBMITTED", "submit_time": 1000.0}, running=running, at=1045.0))
     assert failure is not None
-    assert failure.sentence == f"The server has not even tried to schedule the job for 45 s, {says}"
+    assert failure.sentence == f"The server has not tried to schedule the job for 45 s, {says}"
 
 
-def test_a_job_that_was_given_up() -> None:
+def test_job_that_was_given_up() -> None:
     failure = explained("few-sites", meta={**recorded("few-sites").meta, "status": "FINISHED:CAN_NOT_SCHEDULE"})
     assert failure.sentence == "The job could not be started: it needs 5 sites, and 2 are connected (tried 2 times)"
 
 
-def test_what_a_part_remembers_while_the_job_runs_is_used() -> None:
+def test_remembered_evidence_is_used_in_diagnosis() -> None:
     text = "ServerRunner - error: 2026-11-25 16:12:53: [identity=x]: Result from site-2 is bad, error code: EXEC"
     meta = {"status": "FINISHED:EXECUTION_EXCEPTION", "start_time": "2026-11-25T16:12:38+00:00"}
     failure = diagnose(Evidence(meta=meta, logs=(LogText("server", "remembered", text),)))
@@ -328,7 +330,7 @@ LOGS = st.lists(
 
 
 @given(METAS, LOGS, st.text(max_size=20), st.lists(st.text(max_size=8), max_size=4), st.none() | st.floats(0, 2e9))
-def test_whatever_is_said_the_report_is_clean(
+def test_whatever_is_said_report_is_clean(
     meta: dict[str, Any], logs: list[LogText], hostile: str, names: list[str], at: float | None
 ) -> None:
     evidence = Evidence(

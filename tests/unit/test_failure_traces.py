@@ -1,8 +1,7 @@
-"""Log records and tracebacks, read back from FLARE's logs."""
+"""Tracebacks, read back from FLARE's logs."""
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flare_widgets.monitoring.diagnosis.tracebacks import ParsedTraceback, StackFrame, find_tracebacks
-from flare_widgets.monitoring.logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES, LogRecord, parse_log, tail
+from flare_widgets.monitoring.logs.records import format_last_lines, parse_log
 
 AT = "2026-11-25 16:12:53,132"
 TRAINER = "/srv/flare/site-2/f0f9/app_site-2/custom/nets/train.py"
@@ -58,45 +57,8 @@ def raised(how: str) -> str:
     raise AssertionError("nothing was raised")
 
 
-def test_a_line_of_the_text_log() -> None:
-    context = "identity=site-1, run=f0, peer=local, peer_rc=OK"
-    (got,) = parse_log(f"{AT} - ClientRunner - INFO - [{context}] - got task: name=train\n")
-    assert got == LogRecord(AT, "ClientRunner", "INFO", "got task: name=train", context)
-    assert got.format_lines() == ["16:12:53,132 - ClientRunner - INFO - got task: name=train"]
-    assert not got.is_error
-
-
-def test_a_line_of_the_json_log_is_the_same_record() -> None:
-    data = {
-        "asctime": AT,
-        "name": "ServerRunner",
-        "fullName": "nvflare.private.fed.server.server_runner.ServerRunner",
-        "levelname": "ERROR",
-        "fl_ctx": "[identity=local, peer=site-2]",
-        "message": "it\nfailed",
-    }
-    text = f"{AT} - ServerRunner - ERROR - [identity=local, peer=site-2] - it\nfailed\n"
-    assert parse_log(json.dumps(data)) == parse_log(text)
-    assert parse_log(text)[0].is_error
-
-
-def test_what_a_cut_off_log_begins_with_is_kept_apart() -> None:
-    first, second = parse_log(f"    the end of something\nValueError: x\n{record('next')}")
-    assert (first.logger, first.message) == ("", "    the end of something\nValueError: x")
-    assert second.message == "next"
-
-
-def test_the_end_of_a_log_is_bounded_and_clean() -> None:
-    records = parse_log("".join(record(f"{n} \x1b[31m\x07{'x' * 900}\tend") for n in range(50)))
-    lines = tail(records)
-    assert len(lines) == MAX_SHOWN_LINES
-    assert all(line.isprintable() and len(line) <= MAX_SHOWN_CHARS for line in lines)
-    assert lines[-1].startswith("16:12:53,132 - TaskScriptRunner - ERROR - 49")
-    assert tail(records, last_index=3)[-1].startswith("16:12:53,132 - TaskScriptRunner - ERROR - 3")
-
-
 @pytest.mark.parametrize("text", [record(PLAIN), by_line(PLAIN)], ids=["one record", "line by line"])
-def test_the_frame_in_the_users_code(text: str) -> None:
+def test_frame_in_users_code(text: str) -> None:
     trace = one(text)
     assert trace.error == "ValueError: shapes (10,) and (12,) not aligned"
     assert len(trace.frames) == 5
@@ -104,24 +66,24 @@ def test_the_frame_in_the_users_code(text: str) -> None:
     assert trace.user_frame.custom_path == "nets/train.py"
 
 
-def test_a_script_elsewhere_is_the_users_too() -> None:
+def test_script_elsewhere_is_users_too() -> None:
     trace = one(record(PLAIN.replace("/srv/flare/site-2/f0f9/app_site-2/custom/nets", "/home/ada/work")))
     assert trace.user_frame == StackFrame("/home/ada/work/train.py", 11, "step", "return a @ b")
     assert trace.user_frame.custom_path == ""
 
 
-def test_a_package_in_the_custom_folder_is_none_of_the_users() -> None:
+def test_site_packages_are_not_user_code() -> None:
     trace = one(record(PLAIN.replace(LIBRARY, "/srv/j/app_x/custom/venv/lib/python3.11/site-packages/x.py")))
     assert trace.user_frame is not None
     assert trace.user_frame.line == 11
 
 
-def test_without_a_frame_of_the_users() -> None:
+def test_without_frame_of_users() -> None:
     assert one(record(PLAIN.replace(TRAINER, LIBRARY))).user_frame is None
 
 
 @pytest.mark.parametrize("form", [record, by_line], ids=["one record", "line by line"])
-def test_a_cause_and_a_context(form: type[str]) -> None:
+def test_cause_and_context(form: type[str]) -> None:
     code = "def f():\n  try:\n    {}['lr']\n  except KeyError as e:\n    raise RuntimeError('no\\nrate') {}\nf()"
     because = one(form(raised(code.format({}, "from e"))))
     assert (because.error, because.cause_relation) == ("RuntimeError: no rate", "because of")
@@ -136,7 +98,7 @@ def test_a_cause_and_a_context(form: type[str]) -> None:
 
 
 @pytest.mark.parametrize("form", [record, by_line], ids=["one record", "line by line"])
-def test_a_syntax_error(form: type[str]) -> None:
+def test_syntax_error(form: type[str]) -> None:
     trace = one(form(raised("x = 1\ndef main(:\n    pass")))
     assert trace.error.startswith("SyntaxError: ")
     assert trace.user_frame == StackFrame(TRAINER, 2, "", "def main(:")
@@ -144,7 +106,7 @@ def test_a_syntax_error(form: type[str]) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="no exception groups")
 @pytest.mark.parametrize("form", [record, by_line], ids=["one record", "line by line"])
-def test_an_exception_group(form: type[str]) -> None:
+def test_exception_group(form: type[str]) -> None:
     code = "def f():\n    raise ExceptionGroup('both', [ValueError('one'), KeyError('two')])\nf()"
     trace = one(form(raised(code)))
     assert trace.error == "ExceptionGroup: both (2 sub-exceptions)"
@@ -154,7 +116,7 @@ def test_an_exception_group(form: type[str]) -> None:
     assert trace.user_frame.line == 2
 
 
-def test_what_follows_a_group_is_read_too() -> None:
+def test_what_follows_group_is_read_too() -> None:
     group = """\
   + Exception Group Traceback (most recent call last):
   |   File "/home/ada/train.py", line 2, in f
@@ -176,18 +138,18 @@ def test_endless_chains_are_cut() -> None:
     assert all(len(found.traceback.chain) <= 21 for found in find_tracebacks(parse_log(record(nested))))
 
 
-def test_output_long_after_an_error_is_no_part_of_it() -> None:
+def test_late_output_is_excluded_from_error() -> None:
     later = record("terminating trainer", "ExternalProcessBackend", "INFO").replace("16:12:53", "16:13:23")
     assert one(by_line("Traceback (most recent call last):\nValueError: x") + later).error == "ValueError: x"
 
 
-def test_exceptions_without_a_message_or_with_a_module() -> None:
+def test_exceptions_without_message_or_with_module() -> None:
     assert one(record("Traceback (most recent call last):\nAssertionError\n")).error == "AssertionError"
     text = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\ntorch.cuda.OutOfMemoryError: CUDA\n'
     assert one(record(text)).error == "OutOfMemoryError: CUDA"
 
 
-def test_a_log_cut_off_in_a_traceback_tells_nothing() -> None:
+def test_log_truncated_in_traceback_is_ignored() -> None:
     assert find_tracebacks(parse_log(record("\n".join(PLAIN.splitlines()[:5])))) == []
 
 
@@ -207,4 +169,4 @@ def test_any_text_can_be_read(pieces: list[str]) -> None:
     for found in find_tracebacks(records):
         assert found.traceback.error.isprintable()
         assert 0 <= found.record_index < len(records)
-    assert all(line.isprintable() for line in tail(records))
+    assert all(line.isprintable() for line in format_last_lines(records))

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.federation import LocalFederation
+from flare_widgets.federation.faults import check_fault
+from flare_widgets.federation.mailbox import ProcessState
 from flare_widgets.federation.validation import (
     MAX_SITES,
     ROLES,
@@ -19,7 +22,7 @@ from flare_widgets.federation.validation import (
 )
 
 
-def test_a_number_becomes_names() -> None:
+def test_number_becomes_names() -> None:
     assert check_sites(3) == ("site-1", "site-2", "site-3")
     assert len(check_sites(MAX_SITES)) == MAX_SITES
 
@@ -51,9 +54,9 @@ def test_names_are_kept_in_order() -> None:
         (["é"], "letters, digits"),
         (["a\n"], "letters, digits"),
         (["x" * 64], "longer than 63"),
-        (["server"], "uses it for something else"),
-        (["Server"], "uses it for something else"),
-        (["all"], "uses it for something else"),
+        (["server"], "reserves it"),
+        (["Server"], "reserves it"),
+        (["all"], "reserves it"),
         (["a", "b", "a"], "'a' is used twice"),
         (["a", "A"], "'A' is used twice"),
     ],
@@ -67,7 +70,7 @@ def test_impossible_sites_are_refused_at_once(sites: object, says: str) -> None:
     assert "\n" not in message
 
 
-def test_the_longest_name() -> None:
+def test_longest_name() -> None:
     assert check_sites(["x" * 63]) == ("x" * 63,)
 
 
@@ -77,7 +80,7 @@ def test_impossible_timeouts(timeout: object) -> None:
         LocalFederation(start_timeout=timeout)  # type: ignore[arg-type]
 
 
-def test_a_timeout_becomes_a_float() -> None:
+def test_timeout_becomes_float() -> None:
     assert check_timeout(3) == 3.0
 
 
@@ -93,19 +96,19 @@ def test_paths_that_do_not(path: str) -> None:
     assert not is_unsafe_path(path)
 
 
-def test_a_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert check_folder(Path("new")) == tmp_path / "new"
     assert not (tmp_path / "new").exists()
 
 
-def test_a_folder_may_be_empty_or_hold_logs(tmp_path: Path) -> None:
+def test_empty_or_logs_folder_is_accepted(tmp_path: Path) -> None:
     assert check_folder(tmp_path) == tmp_path
     (tmp_path / "logs").mkdir()
     assert check_folder(tmp_path) == tmp_path
 
 
-def test_a_used_folder_is_refused(tmp_path: Path) -> None:
+def test_used_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ValueError, match="not empty"):
         LocalFederation(folder=tmp_path)
@@ -137,3 +140,24 @@ def test_users_have_roles() -> None:
 def test_impossible_users(users: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         LocalFederation(users=users)
+
+
+@pytest.mark.parametrize(
+    ("fault", "process", "says"),
+    [
+        ("paus", "lyon-1", "did you mean 'pause'?"),
+        ("melt", "lyon-1", "expected one of kill, pause, slow, back"),
+        ("pause", "lion", "unknown process 'lion': did you mean 'lyon-1'?"),
+        ("back", "lyon-1", "^lyon-1: "),
+        ("kill", "server", "^server: "),
+    ],
+)
+def test_check_fault_refuses_senseless_fault(fault: str, process: str, says: str) -> None:
+    states = {
+        "server": ProcessState("server", "killed", None, 0.0, 1),
+        "lyon-1": ProcessState("lyon-1", "running", 7, 0.0, 1),
+    }
+    with pytest.raises(InvalidArgumentError, match=says):
+        check_fault(states, fault, process)
+    check_fault(states, "back", "server")
+    check_fault(states, "pause", "lyon-1")

@@ -84,7 +84,7 @@ def test_start_and_close(start: Sites, federation: str) -> None:
     control.close()
 
 
-def test_what_processes_say_is_in_their_logs(start: Sites) -> None:
+def test_process_output_goes_to_logs(start: Sites) -> None:
     control = start(a="import sys; print('out'); print('err', file=sys.stderr)")
     hear(control, lambda: bool(control.ended_processes))
     assert sorted(control.log_file("a").read_text().split()) == ["err", "out"]
@@ -92,14 +92,14 @@ def test_what_processes_say_is_in_their_logs(start: Sites) -> None:
     assert control.log_file("supervisor").read_text() == ""
 
 
-def test_an_end_during_the_start_is_reported(start: Sites, federation: str) -> None:
+def test_end_during_start_is_reported(start: Sites, federation: str) -> None:
     control = start(a="raise SystemExit(3)", b="import os; os.kill(os.getpid(), 9)", c=SLEEP)
     hear(control, lambda: len(control.ended_processes) == 2)
     assert sorted(control.ended_processes) == [("a", 3), ("b", -9)]
     assert len(marked(federation)) == 2
 
 
-def test_a_crash_is_repaired(start: Sites) -> None:
+def test_crash_is_repaired(start: Sites) -> None:
     control = start(a=SLEEP)
     control.mark_ready()
     before = control.pids["a"]
@@ -108,7 +108,7 @@ def test_a_crash_is_repaired(start: Sites) -> None:
     assert control.running
 
 
-def test_a_crash_in_the_last_moment_of_the_start_is_repaired(start: Sites) -> None:
+def test_crash_just_before_ready_is_restarted(start: Sites) -> None:
     control = start(a=SLEEP)
     before = control.pids["a"]
     os.kill(before, signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_a_crash_in_the_last_moment_of_the_start_is_repaired(start: Sites) -> No
     hear(control, lambda: control.pids["a"] != before)
 
 
-def test_crashing_again_and_again_is_not_repaired_for_ever(start: Sites, federation: str) -> None:
+def test_repeated_crashes_exhaust_restarts(start: Sites, federation: str) -> None:
     control = start(server="import time; time.sleep(0.3)")
     control.mark_ready()
     hear(control, lambda: len(control.ended_processes) == MAX_RESTARTS + 1)
@@ -127,7 +127,7 @@ def test_crashing_again_and_again_is_not_repaired_for_ever(start: Sites, federat
     assert control.exit_code is None
 
 
-def test_shutdown_and_restart_on_an_admins_word(start: Sites, folder: Path, federation: str) -> None:
+def test_shutdown_and_restart_on_admins_word(start: Sites, folder: Path, federation: str) -> None:
     leave = "import pathlib, sys, time; pathlib.Path('{}').touch(); time.sleep(0.3)"
     once = "import pathlib\nif pathlib.Path('again').exists(): import time; time.sleep(60)\n"
     again = once + "pathlib.Path('again').touch()\n" + leave.format("restart.fl")
@@ -141,7 +141,7 @@ def test_shutdown_and_restart_on_an_admins_word(start: Sites, folder: Path, fede
     wait_until(lambda: len(marked(federation)) == 2)
 
 
-def test_ending_without_a_supervisor(start: Sites, federation: str) -> None:
+def test_ending_without_supervisor(start: Sites, federation: str) -> None:
     control = start(a=SLEEP)
     (supervisor,) = marked(federation) - {control.pids["a"]}
     os.kill(supervisor, signal.SIGKILL)
@@ -153,9 +153,7 @@ def test_ending_without_a_supervisor(start: Sites, federation: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_supervisor_that_is_asked_to_end_ends_everything(
-    start: Sites, federation: str, number: signal.Signals
-) -> None:
+def test_terminated_supervisor_ends_everything(start: Sites, federation: str, number: signal.Signals) -> None:
     control = start(a=SLEEP)
     (supervisor,) = marked(federation) - {control.pids["a"]}
     os.kill(supervisor, number)
@@ -182,7 +180,7 @@ def user(federation: str, folder: Path, then: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_users_federation_ends(federation: str, folder: Path) -> None:
+def test_killed_users_federation_ends(federation: str, folder: Path) -> None:
     with user(federation, folder, "print('up', flush=True); time.sleep(60)") as process:
         assert process.stdout
         assert process.stdout.readline() == "up\n"
@@ -191,7 +189,7 @@ def test_a_killed_users_federation_ends(federation: str, folder: Path) -> None:
     wait_until(lambda: marked(federation) == set())
 
 
-def test_a_killed_users_federation_ends_though_its_forked_child_lives(federation: str, folder: Path) -> None:
+def test_killed_user_ends_federation_despite_child(federation: str, folder: Path) -> None:
     then = "child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(60)"
     with user(federation, folder, then) as process:
         assert process.stdout
@@ -203,7 +201,7 @@ def test_a_killed_users_federation_ends_though_its_forked_child_lives(federation
             os.kill(child, signal.SIGKILL)
 
 
-def test_a_forked_child_neither_ends_the_federation_nor_keeps_it(federation: str, folder: Path) -> None:
+def test_forked_child_does_not_affect_federation(federation: str, folder: Path) -> None:
     then = (
         "if not os.fork(): control.close(); os._exit(0)\n"
         "os.wait(); print(control.running, flush=True)\n"

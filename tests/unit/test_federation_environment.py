@@ -12,7 +12,7 @@ from flare_widgets.federation import FederationError
 from flare_widgets.federation.environment import get_interpreter, make_child_environment, module_command, site_command
 
 
-def test_the_environment_names_the_federation_and_keeps_the_users() -> None:
+def test_environment_names_federation_and_keeps_users() -> None:
     user = {"PATH": "/usr/bin", "PYTHONPATH": "/mine", "HF_TOKEN": "x", "FLARE_WIDGETS_FEDERATION": "outer"}
     result = make_child_environment("inner", user)
     assert result["FLARE_WIDGETS_FEDERATION"] == "inner"
@@ -22,18 +22,18 @@ def test_the_environment_names_the_federation_and_keeps_the_users() -> None:
     assert user["FLARE_WIDGETS_FEDERATION"] == "outer"
 
 
-def test_the_notebooks_own_settings_do_not_reach_the_jobs() -> None:
+def test_notebooks_own_settings_do_not_reach_jobs() -> None:
     kernel = {"JPY_PARENT_PID": "1", "FORCE_COLOR": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     assert not kernel.keys() & make_child_environment("x", kernel).keys()
     assert make_child_environment("x", {"MPLBACKEND": "Agg"})["MPLBACKEND"] == "Agg"
 
 
-def test_without_a_path_there_is_no_empty_entry() -> None:
+def test_missing_path_adds_no_empty_entry() -> None:
     # An empty entry would mean the current folder.
     assert make_child_environment("x", {})["PATH"] == str(Path(sys.executable).parent)
 
 
-def test_a_sites_command() -> None:
+def test_sites_command() -> None:
     command = site_command(Path("/f/kits/lyon"), "lyon")
     assert command[0] == sys.executable
     assert "nvflare.private.fed.app.client.client_train" in command
@@ -46,7 +46,7 @@ def test_a_sites_command() -> None:
 
 
 @pytest.mark.parametrize("executable", ["", "/my envs/bin/python"])
-def test_an_impossible_interpreter(executable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_interpreter(executable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", executable)
     with pytest.raises(FederationError, match="interpreter"):
         get_interpreter()

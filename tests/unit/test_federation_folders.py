@@ -25,21 +25,21 @@ def test_nothing_to_remove() -> None:
     assert find_outdated([], now=NOW) == []
 
 
-def test_a_week_old_goes() -> None:
+def test_week_old_goes() -> None:
     old, young = FolderEntry(name(1), NOW - MAX_AGE_S - 1), FolderEntry(name(2), NOW - MAX_AGE_S + 1)
     assert find_outdated([old, young], now=NOW) == [old.name]
 
 
-def test_beyond_the_newest_ten_go_the_least_recently_used() -> None:
+def test_least_recent_folders_beyond_ten_outdated() -> None:
     entries = [FolderEntry(name(n), NOW - 2 * HOUR - n) for n in range(MAX_KEPT_FOLDERS + 3)]
     assert find_outdated(reversed(entries), now=NOW) == [name(n) for n in range(MAX_KEPT_FOLDERS, MAX_KEPT_FOLDERS + 3)]
 
 
-def test_what_was_used_just_now_stays_however_many() -> None:
+def test_recently_used_folders_are_always_kept() -> None:
     assert find_outdated([FolderEntry(name(n), NOW - n) for n in range(50)], now=NOW) == []
 
 
-def test_a_live_federation_keeps_its_folder() -> None:
+def test_live_federation_keeps_folder() -> None:
     entry = FolderEntry(name(7), NOW - 2 * MAX_AGE_S)
     assert find_outdated([entry], now=NOW, running_ids={f"{7:012x}"}) == []
 
@@ -59,14 +59,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_new_folder_is_private(cache: Path) -> None:
+def test_new_folder_is_private(cache: Path) -> None:
     folder = layout.make_folder("0123456789ab", None)
     assert folder.parent == cache
     assert folder.name.endswith("-0123456789ab")
     assert mode(folder) == mode(folder / "logs") == mode(cache) == 0o700
 
 
-def test_a_chosen_folder_becomes_private(tmp_path: Path) -> None:
+def test_chosen_folder_becomes_private(tmp_path: Path) -> None:
     chosen = tmp_path / "a" / "b"
     chosen.mkdir(parents=True, mode=0o755)
     assert layout.make_folder("0123456789ab", chosen) == chosen
@@ -82,7 +82,7 @@ def test_pruning(cache: Path) -> None:
     assert sorted(cache.iterdir()) == sorted([young, cache / "mine"])
 
 
-def test_a_failed_start_leaves_its_logs(cache: Path) -> None:
+def test_failed_start_leaves_logs(cache: Path) -> None:
     folder = layout.make_folder("00000000000a", None)
     (folder / "kits" / "server").mkdir(parents=True)
     (folder / "logs" / "server.log").touch()
@@ -92,7 +92,7 @@ def test_a_failed_start_leaves_its_logs(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", ["a b", "file"])
-def test_without_a_usable_cache_the_temporary_folder_serves(
+def test_without_usable_cache_temporary_folder_serves(
     bad: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -104,7 +104,7 @@ def test_without_a_usable_cache_the_temporary_folder_serves(
     assert mode(root) == 0o700
 
 
-def test_a_link_in_the_temporary_folder_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_symlink_in_temp_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flare_widgets.federation import FederationError, FederationNotInstalled, LocalFederation, startup
-from flare_widgets.federation.startup import _describe_exit_code, _join_names, _process_error
+from flare_widgets.federation.startup import _describe_exit_code, _process_error
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("missing", ["nvflare", "psutil"])
-def test_without_nvflare_it_says_what_to_install(missing: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_nvflare_gives_install_hint(missing: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == missing else find(name, *more))
     with pytest.raises(FederationNotInstalled) as caught:
@@ -40,7 +40,7 @@ def test_importing_it_imports_nothing_heavy() -> None:
     assert not {"nvflare", "psutil", "IPython", "ipywidgets"} & {*loaded.stdout.split()}
 
 
-def test_before_the_start() -> None:
+def test_before_start() -> None:
     federation = LocalFederation(["lyon", "turin"])
     assert federation.site_names == ("lyon", "turin")
     assert not federation.running
@@ -51,7 +51,7 @@ def test_before_the_start() -> None:
     federation.stop()
 
 
-def test_the_kit_of_a_user() -> None:
+def test_kit_of_user() -> None:
     federation = LocalFederation(users={"ada@example.org": "lead"})
     for known in ("admin@nvidia.com", "ada@example.org"):
         with pytest.raises(FederationError, match=r"call start\(\) first"):
@@ -60,22 +60,22 @@ def test_the_kit_of_a_user() -> None:
         federation.kit("bob@example.org")
 
 
-def test_many_sites_have_a_short_repr() -> None:
+def test_many_sites_have_short_repr() -> None:
     assert repr(LocalFederation(64)) == "<LocalFederation 64 sites: not started>"
 
 
-def test_a_chosen_folder_is_known_before_the_start(tmp_path: Path) -> None:
+def test_chosen_folder_is_known_before_start(tmp_path: Path) -> None:
     assert LocalFederation(folder=tmp_path / "new").folder == tmp_path / "new"
 
 
-def test_the_folder_is_looked_at_again_when_it_matters(tmp_path: Path) -> None:
+def test_folder_is_rechecked_at_start(tmp_path: Path) -> None:
     federation = LocalFederation(folder=tmp_path)
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ValueError, match="not empty"):
         federation.start()
 
 
-def test_a_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "federation"
     monkeypatch.setattr(
         startup, "module_command", lambda *_: [sys.executable, "-c", "raise SystemExit('no certificates today')"]
@@ -89,13 +89,13 @@ def test_a_failing_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.M
     assert [path.name for path in folder.iterdir()] == ["logs"]
 
 
-def test_a_slow_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_provisioner_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "module_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(FederationError, match="did not start in time: the provisioner had not finished"):
         LocalFederation(folder=tmp_path, start_timeout=0.3).start()
 
 
-def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
+def test_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
@@ -113,19 +113,11 @@ def test_exit_codes_in_words() -> None:
     assert _describe_exit_code(None) == "exit code unknown"
 
 
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(1, "s0"), (2, "s0 and s1"), (4, "s0, s1, s2 and s3"), (9, "s0, s1, s2 and 6 more")],
-)
-def test_names_in_a_sentence(count: int, text: str) -> None:
-    assert _join_names([f"s{n}" for n in range(count)]) == text
-
-
-def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
+def test_failure_shows_end_of_log(tmp_path: Path) -> None:
     log = tmp_path / "site-1.log"
     log.write_bytes(b"".join(b"\x1b[38mline %d\x1b[0m \xff\n" % n for n in range(100)))
     text = str(_process_error("site-1 ended", 1, log))
-    assert text.startswith(f"site-1 ended (exit code 1). The whole log: {log}\n")
+    assert text.startswith(f"site-1 ended (exit code 1). The complete log: {log}\n")
     assert "line 99" in text
     assert "line 85" in text
     assert "line 84" not in text

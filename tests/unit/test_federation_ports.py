@@ -22,7 +22,7 @@ def test_ports_differ_and_nobody_answers() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a port this way")
-def test_a_kept_port_is_for_the_server_only() -> None:
+def test_kept_port_is_for_server_only() -> None:
     port = ReservedPort()
     try:
         with socket.socket() as other, pytest.raises(OSError, match="in use"):

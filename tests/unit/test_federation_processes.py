@@ -25,7 +25,7 @@ SLEEP = "import time; time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {SLEEP}"
 
 
-def test_orphans_are_those_without_a_supervisor() -> None:
+def test_orphans_are_those_without_supervisor() -> None:
     found = [
         FederationProcess(1, "a", True),
         FederationProcess(2, "a", False),
@@ -107,12 +107,12 @@ def test_finding(federation: str, start: Start) -> None:
     }
 
 
-def test_the_dead_are_not_found(federation: str, start: Start) -> None:
+def test_dead_are_not_found(federation: str, start: Start) -> None:
     start(SLEEP).kill()  # and not waited for: a zombie
     assert found(federation, 0) == []
 
 
-def test_ending_reaches_every_session_and_every_child(federation: str, start: Start) -> None:
+def test_ending_reaches_all_sessions_and_children(federation: str, start: Start) -> None:
     start(SLEEP)
     # A job in a session of its own, with a trainer in another, whose environment does not name the federation.
     job = start(
@@ -153,7 +153,7 @@ def test_what_is_asked_may_still_finish(federation: str, start: Start) -> None:
     assert polite.stdout.read() == "saved\n"
 
 
-def test_the_caller_is_spared(federation: str, start: Start) -> None:
+def test_caller_is_spared(federation: str, start: Start) -> None:
     caller = start(
         "import subprocess, sys, time\n"
         "from flare_widgets.federation import processes\n"
@@ -177,7 +177,7 @@ def test_only_orphans_are_swept(federation: str, start: Start) -> None:
     assert site.wait(5) == -15
 
 
-def test_a_federation_that_is_just_starting_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_starting_federation_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     lists = [
         [FederationProcess(2, "new", False)],
         [FederationProcess(1, "new", True), FederationProcess(2, "new", False)],

@@ -88,13 +88,13 @@ def test_ready_when_all_are_connected(world: World, tmp_path: Path) -> None:
     assert world.done[4:] == ["close"]
 
 
-def test_a_forgotten_run_is_closed(world: World, tmp_path: Path) -> None:
+def test_forgotten_run_is_closed(world: World, tmp_path: Path) -> None:
     world.answers = iter([{"lyon", "turin"}])
     world.bring_up(tmp_path)
     assert world.done[-1] == "close"
 
 
-def test_a_site_that_does_not_come_is_named(world: World, tmp_path: Path) -> None:
+def test_missing_site_is_named(world: World, tmp_path: Path) -> None:
     world.answers = iter(lambda: {"turin"}, None)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "lyon.log").write_text("lyon cannot find the server\n")
@@ -107,20 +107,20 @@ def test_a_site_that_does_not_come_is_named(world: World, tmp_path: Path) -> Non
     assert world.done[-1] == "close"
 
 
-def test_an_admin_who_cannot_log_in_is_told_why(world: World, tmp_path: Path) -> None:
+def test_failed_admin_login_reports_reason(world: World, tmp_path: Path) -> None:
     world.answers = iter(lambda: ConnectionError("wrong colour"), None)
     with pytest.raises(FederationError, match=r"admin could not log in \(wrong colour\)"):
         world.bring_up(tmp_path, 0.3)
 
 
-def test_a_client_that_is_missing_is_not_waited_for(world: World, tmp_path: Path) -> None:
+def test_missing_client_package_fails_immediately(world: World, tmp_path: Path) -> None:
     world.answers = iter([ImportError("no client")])
     with pytest.raises(ImportError, match="no client"):
         world.bring_up(tmp_path)
     assert world.done[-1] == "close"
 
 
-def test_an_interrupt_ends_everything(world: World, tmp_path: Path) -> None:
+def test_interrupt_ends_everything(world: World, tmp_path: Path) -> None:
     def interrupted() -> Iterator[set[str]]:
         raise KeyboardInterrupt
         yield set()
@@ -132,27 +132,27 @@ def test_an_interrupt_ends_everything(world: World, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
 
-def test_a_process_that_dies_is_reported(world: World, tmp_path: Path) -> None:
+def test_process_that_dies_is_reported(world: World, tmp_path: Path) -> None:
     world.ended_processes.append(EndedProcess("turin", -9))
     with pytest.raises(FederationError, match=r"turin ended .* \(killed by SIGKILL\).*turin\.log"):
         world.bring_up(tmp_path)
     assert world.done[-1] == "close"
 
 
-def test_a_supervisor_that_dies_is_reported(world: World, tmp_path: Path) -> None:
+def test_supervisor_that_dies_is_reported(world: World, tmp_path: Path) -> None:
     world.exit_code = 1
     world.listening = False
     with pytest.raises(FederationError, match=r"supervisor ended \(exit code 1\).*supervisor\.log"):
         world.bring_up(tmp_path)
 
 
-def test_a_server_that_does_not_listen_in_time(world: World, tmp_path: Path) -> None:
+def test_server_not_listening_times_out(world: World, tmp_path: Path) -> None:
     world.listening = False
     with pytest.raises(FederationError, match="in time: the server did not listen"):
         world.bring_up(tmp_path, 0.2)
 
 
-def test_a_taken_port_is_replaced(world: World, tmp_path: Path) -> None:
+def test_taken_port_is_replaced(world: World, tmp_path: Path) -> None:
     world.listening, world.somebody_answers = False, True
     with pytest.raises(FederationError, match=r"Port \d+ was taken"):
         world.bring_up(tmp_path)

@@ -29,7 +29,7 @@ def test_what_runs_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("note", ["shutdown_requested", "restart_requested"])
-def test_what_was_told_to_end_gets_time_but_not_for_ever(note: str) -> None:
+def test_ending_process_is_killed_after_timeout(note: str) -> None:
     assert asked(**{note: True}, end_requested_at=NOW - END_TIMEOUT_S + 1) is RestartAction.NOTHING
     assert asked(**{note: True}, end_requested_at=NOW - END_TIMEOUT_S - 1) is RestartAction.KILL
 
@@ -38,7 +38,7 @@ def test_what_crashed_is_started_again() -> None:
     assert asked(is_running=False) is RestartAction.START
 
 
-def test_what_was_to_restart_is_started_again_however_often() -> None:
+def test_requested_restart_is_never_limited() -> None:
     assert asked(is_running=False, restart_requested=True, start_times=[NOW] * 20) is RestartAction.START
 
 
@@ -47,7 +47,7 @@ def test_what_was_shut_down_stays_down() -> None:
     assert asked(is_running=False, shutdown_requested=True, restart_requested=True) is RestartAction.GIVE_UP
 
 
-def test_during_the_start_nothing_is_started_again() -> None:
+def test_during_start_nothing_is_started_again() -> None:
     assert asked(is_running=False, should_restart=False) is RestartAction.GIVE_UP
 
 

@@ -64,7 +64,7 @@ def test_nvflare_reads_our_shareable(data: dict[str, Any], headers: dict[str, An
     assert theirs[fobs.HEADERS] == headers
 
 
-def test_a_shareable_of_nvflare_is_its_data() -> None:
+def test_shareable_of_nvflare_is_data() -> None:
     theirs = Shareable({"cert": b"pem", "deep": {"list": [1, 2.5, None, "ü"]}})
     theirs.set_header("code", "OK")
     decoded = fobs.decode(bytes(lobs.dump_to_bytes(theirs)))
@@ -73,7 +73,7 @@ def test_a_shareable_of_nvflare_is_its_data() -> None:
     assert decoded[fobs.HEADERS]["code"] == "OK"
 
 
-def test_nvflare_reads_our_context_of_a_request() -> None:
+def test_nvflare_reads_our_context_of_request() -> None:
     request = fobs.make_shareable({}, headers={"__peer_ctx__": fobs.make_fl_context("ada")})
     context = lobs.load_from_bytes(fobs.encode(request)).get_header("__peer_ctx__")
     assert isinstance(context, FLContext)
@@ -82,7 +82,7 @@ def test_nvflare_reads_our_context_of_a_request() -> None:
 
 
 @pytest.mark.parametrize("large", ["x" * 3000, "ü" * 3000, b"\x00\xff" * 3000], ids=["text", "utf8", "bytes"])
-def test_values_that_nvflare_moves_to_sections_of_their_own_come_back(large: str | bytes) -> None:
+def test_large_nvflare_section_values_are_decoded(large: str | bytes) -> None:
     value = {"small": 1, "large": large, "again": [large]}
     theirs = bytes(lobs.dump_to_bytes(value, max_value_size=1024))
     main = 10 + int.from_bytes(theirs[2:10], "big")
@@ -98,17 +98,17 @@ def test_no_class_is_loaded_by_name() -> None:
 
 @given(st.binary(max_size=80))
 @example(b"")
-def test_any_bytes_are_a_value_or_a_protocol_error(data: bytes) -> None:
+def test_any_bytes_decode_or_error(data: bytes) -> None:
     assert packed_or_refused(data)
 
 
 @given(st.lists(st.tuples(st.sampled_from([100, 101, 102, 103, 0, 104]), st.binary(max_size=40)), max_size=4))
-def test_any_sections_are_a_value_or_a_protocol_error(sections: list[tuple[int, bytes]]) -> None:
+def test_any_sections_decode_or_error(sections: list[tuple[int, bytes]]) -> None:
     assert packed_or_refused(b"".join(section(*s) for s in sections))
 
 
 @given(PLAIN, st.data())
-def test_a_damaged_value_is_a_value_or_a_protocol_error(value: Any, data: st.DataObject) -> None:
+def test_damaged_value_decodes_or_errors(value: Any, data: st.DataObject) -> None:
     good = fobs.encode(fobs.make_shareable({"value": value}))
     at = data.draw(st.integers(0, len(good) - 1))
     assert packed_or_refused(good[:at] + data.draw(st.binary(max_size=4)) + good[at + data.draw(st.integers(0, 4)) :])
@@ -160,7 +160,7 @@ def test_sixty_four_levels_are_read() -> None:
     assert fobs.decode(nested(64)) == value
 
 
-def test_a_reference_to_a_section_is_its_content() -> None:
+def test_reference_to_section_is_content() -> None:
     ref = uuid.UUID(int=7)
     assert fobs.decode(reference(str(ref)) + section(102, ref.bytes + b"content")) == b"content"
     assert fobs.decode(reference(str(ref)) + section(101, ref.bytes + "tëxt".encode())) == "tëxt"

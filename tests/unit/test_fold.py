@@ -13,7 +13,7 @@ from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
 from flare_widgets.monitoring.job.model import GROUPS, BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
 from flare_widgets.monitoring.job.reducer import MAX_EVENTS, MAX_ROUNDS, MAX_SERIES
-from flare_widgets.monitoring.job.snapshot import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
+from flare_widgets.monitoring.job.state import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
 from flare_widgets.monitoring.job.updates import (
     ConnectionProblem,
     Diagnosed,
@@ -87,7 +87,7 @@ def known(*found: Any) -> JobSnapshot:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(facts, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))
-def test_any_order_makes_the_same_snapshot(found: list[Any], random: Any, cut: int) -> None:
+def test_any_order_makes_same_snapshot(found: list[Any], random: Any, cut: int) -> None:
     expected = known(*found)
     shuffled = list(found)
     random.shuffle(shuffled)
@@ -98,7 +98,7 @@ def test_any_order_makes_the_same_snapshot(found: list[Any], random: Any, cut: i
 
 @settings(deadline=None)
 @given(st.lists(facts, max_size=12))
-def test_folding_again_changes_nothing_and_json_keeps_all(found: list[Any]) -> None:
+def test_refold_is_idempotent_and_json_lossless(found: list[Any]) -> None:
     once = known(*found)
     assert apply_updates(once, found) == once
     data = json.loads(json.dumps(once.to_json(), allow_nan=False))
@@ -114,7 +114,7 @@ def test_nothing_makes_nothing() -> None:
 
 
 def test_what_is_no_fact_is_refused() -> None:
-    with pytest.raises(TypeError, match="str is no fact"):
+    with pytest.raises(TypeError, match="str is not an update"):
         known("x")
 
 
@@ -130,21 +130,21 @@ def test_memory_is_bounded() -> None:
     assert len(many.metrics) == MAX_SERIES
 
 
-def test_an_old_answer_does_not_bring_a_job_back() -> None:
+def test_stale_answer_does_not_revive_job() -> None:
     assert (
         known(ListedStatus("FINISHED:COMPLETED", T), JobMeta({"status": "RUNNING"}, T + 1)).status
         == "FINISHED:COMPLETED"
     )
 
 
-def test_a_later_answer_ends_the_trouble() -> None:
+def test_later_answer_ends_trouble() -> None:
     trouble = ConnectionProblem("no connection", T + 1)
     assert known(ListedStatus("RUNNING", T), trouble).trouble == "no connection"
     assert known(trouble, ListedStatus("RUNNING", T + 2)).trouble == ""
     assert known(ListedStatus("RUNNING", T + 2), trouble).trouble == ""
 
 
-def test_a_zombie_is_suspected_only_after_a_while() -> None:
+def test_zombie_is_suspected_only_after_while() -> None:
     running = JobMeta({"status": "RUNNING", "start_time": "2026-11-18T01:46:41+00:00"}, T)
     asked = T + 5000
     assert not known(running, ProcessPresence(False, asked)).is_zombie  # it may be about to end
@@ -157,10 +157,10 @@ def test_a_zombie_is_suspected_only_after_a_while() -> None:
     ).is_zombie
 
 
-def test_why_a_job_waits() -> None:
+def test_why_job_waits() -> None:
     submitted = {"status": "SUBMITTED", "submit_time": T}
     assert known(JobMeta(submitted, T)).waiting_reason(T + SCHEDULER_IDLE_AFTER_S) == ""
-    assert "scheduler has not looked at it for 31 s" in known(JobMeta(submitted, T)).waiting_reason(
+    assert "scheduler has not considered it for 31 s" in known(JobMeta(submitted, T)).waiting_reason(
         T + SCHEDULER_IDLE_AFTER_S + 1
     )
     tried = {
@@ -176,7 +176,7 @@ def test_why_a_job_waits() -> None:
     assert known(JobMeta({**tried, "status": "RUNNING"}, T)).waiting_reason(T + 500) == ""
 
 
-def test_the_age_of_a_group_and_why_it_is_missing() -> None:
+def test_group_age_and_missing_reason_kept() -> None:
     this = known(GroupRefreshed("rounds", T), GroupUnavailable("rounds", "not permitted", T + 1))
     assert this.freshness_of("rounds").at == T
     assert this.freshness_of("rounds").missing_reason == "not permitted"
@@ -184,7 +184,7 @@ def test_the_age_of_a_group_and_why_it_is_missing() -> None:
     assert this.freshness_of("metrics").at is None
 
 
-def test_a_site_that_the_server_has_not_heard_of_is_silent() -> None:
+def test_site_unseen_by_server_is_silent() -> None:
     deployed = JobMeta({"status": "RUNNING", "job_deploy_detail": ["server: OK", "site-1: OK", "site-2: OK"]}, T)
     seen = [
         SiteActivity("site-1", last_seen=T),
@@ -196,7 +196,7 @@ def test_a_site_that_the_server_has_not_heard_of_is_silent() -> None:
     assert known(deployed, *seen, GroupRefreshed("system", T + SILENT_AFTER + 1)).silent_sites == ("site-1",)
 
 
-def test_the_matrix() -> None:
+def test_matrix() -> None:
     running = JobMeta({"status": "RUNNING", "job_deploy_detail": ["site-1: OK", "site-2: OK", "site-3: OK"]}, T)
     tasks = [
         SiteTask("a", "site-1", "train", 0, T, T + 10),

@@ -35,7 +35,7 @@ def test_what_is_written_is_read_back(frame: Frame) -> None:
 
 
 @given(FRAMES)
-def test_the_prefix_is_the_one_nvflare_reads(frame: Frame) -> None:
+def test_prefix_is_one_nvflare_reads(frame: Frame) -> None:
     from nvflare.fuel.f3.sfm.prefix import PREFIX_LEN, Prefix
 
     data = encode(frame)
@@ -53,7 +53,7 @@ def test_the_prefix_is_the_one_nvflare_reads(frame: Frame) -> None:
     assert data[end:] == frame.payload
 
 
-def test_a_frame_of_nvflare_is_read() -> None:
+def test_frame_of_nvflare_is_read() -> None:
     from nvflare.fuel.f3.sfm.prefix import Prefix
 
     headers = msgpack.packb({"cn__topic": "x"})
@@ -70,7 +70,7 @@ def test_counters_start_again_at_two_bytes() -> None:
     assert (frame.stream_id, frame.sequence) == (0x11, 2)
 
 
-def test_headers_that_do_not_fit_are_refused() -> None:
+def test_oversized_headers_are_refused() -> None:
     fits = "x" * (MAX_HEADER_BYTES - 6)  # a map of one, a key of one letter, and the length of the text
     assert len(decode(encode(Frame(FrameType.DATA, {"k": fits}))).headers["k"]) == len(fits)
     with pytest.raises(ProtocolError, match="do not fit into a frame"):
@@ -80,13 +80,13 @@ def test_headers_that_do_not_fit_are_refused() -> None:
 @given(st.binary(max_size=80))
 @example(b"")
 @example(bytes(PREFIX_SIZE))
-def test_any_bytes_are_a_frame_or_a_protocol_error(data: bytes) -> None:
+def test_any_bytes_are_frame_or_error(data: bytes) -> None:
     decoded = decode_or_none(data)
     assert decoded is None or isinstance(decoded.headers, dict)
 
 
 @given(FRAMES, st.data())
-def test_damaged_frames_are_frames_or_a_protocol_error(frame: Frame, data: st.DataObject) -> None:
+def test_damaged_frames_decode_or_error(frame: Frame, data: st.DataObject) -> None:
     good = encode(frame)
     at = data.draw(st.integers(0, len(good) - 1))
     damaged = good[:at] + data.draw(st.binary(max_size=4)) + good[at + data.draw(st.integers(0, 4)) :]
@@ -95,7 +95,7 @@ def test_damaged_frames_are_frames_or_a_protocol_error(frame: Frame, data: st.Da
 
 
 @given(st.binary(max_size=60))
-def test_any_headers_are_a_map_or_a_protocol_error(headers: bytes) -> None:
+def test_any_headers_are_map_or_error(headers: bytes) -> None:
     decoded = decode_or_none(prefixed(headers))
     assert decoded is None or isinstance(decoded.headers, dict)
 
@@ -127,7 +127,7 @@ def test_what_is_wrong_is_said(change: Any, says: str) -> None:
 
 
 @given(st.binary(max_size=100))
-def test_any_bytes_are_a_msgpack_value_or_a_protocol_error(data: bytes) -> None:
+def test_any_bytes_are_msgpack_or_error(data: bytes) -> None:
     try:
         value = unpack(data)
     except ProtocolError:

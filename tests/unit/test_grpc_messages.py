@@ -18,7 +18,7 @@ def test_what_is_written_is_read_back(sequence: int, data: bytes) -> None:
 
 
 @given(st.integers(0, 2**31 - 1), st.binary(max_size=300))
-def test_it_is_the_message_of_nvflare(sequence: int, data: bytes) -> None:
+def test_it_is_message_of_nvflare(sequence: int, data: bytes) -> None:
     pytest.importorskip("nvflare")
     from nvflare.fuel.f3.drivers.grpc.streamer_pb2 import Frame
 
@@ -27,7 +27,7 @@ def test_it_is_the_message_of_nvflare(sequence: int, data: bytes) -> None:
     assert decode(Frame(seq=sequence, data=data).SerializeToString()) == data
 
 
-def test_negative_numbers_and_unknown_fields_are_passed_over() -> None:
+def test_negative_and_unknown_fields_are_skipped() -> None:
     negative = b"\x08" + b"\xff" * 9 + b"\x01"
     unknown = b"\x1a\x02hi" + b"\x25abcd" + b"\x29abcdefgh" + b"\x30\x05"
     assert decode(negative + unknown + b"\x12\x03abc") == b"abc"
@@ -38,6 +38,6 @@ def test_negative_numbers_and_unknown_fields_are_passed_over() -> None:
 @example(b"\x12\xff\xff\xff\xff\x0fx")
 @example(b"\x08" + b"\x80" * 11)
 @example(b"\x13\x14")
-def test_any_bytes_are_a_message_or_an_error(message: bytes) -> None:
+def test_any_bytes_are_message_or_error(message: bytes) -> None:
     with contextlib.suppress(ProtocolError):
         assert isinstance(decode(message), bytes)

@@ -93,7 +93,7 @@ def asked(server: FlareServer, verb: str) -> int:
     return len([line for line in server.lines if line.split()[0] == verb])
 
 
-def test_a_whole_id_costs_nothing(session: Session, server: FlareServer) -> None:
+def test_whole_id_costs_nothing(session: Session, server: FlareServer) -> None:
     before = len(server.lines)
     job = handle(session)
     assert job.id == IDS[0]
@@ -114,26 +114,26 @@ def test_a_whole_id_costs_nothing(session: Session, server: FlareServer) -> None
         (IDS[0], IDS[0]),
     ],
 )
-def test_the_beginning_of_an_id_is_enough_if_it_is_unique(session: Session, prefix: str, found: str | None) -> None:
+def test_unique_id_prefix_finds_job(session: Session, prefix: str, found: str | None) -> None:
     """The server lists more than it was asked for: what does not begin so is not the job."""
     if found is not None:
         assert session.job(prefix).id == found
         return
     with pytest.raises(JobNotFound, match=f"id that begins with '{prefix}'") as caught:
         session.job(prefix)
-    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Give more of it" if prefix == IDS[0][:3] else "list the jobs"
+    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Pass more of it" if prefix == IDS[0][:3] else "List the jobs"
     assert caught.match(words)
 
 
 @pytest.mark.parametrize("job_id", ["", None, 5, ["x"]])
-def test_what_is_no_id_is_refused_before_anything_is_sent(session: Session, server: FlareServer, job_id: Any) -> None:
+def test_invalid_id_is_refused_before_sending(session: Session, server: FlareServer, job_id: Any) -> None:
     before = len(server.lines)
-    with pytest.raises(JobNotFound, match="give the id of a job"):
+    with pytest.raises(JobNotFound, match="pass the id of a job"):
         session.job(job_id)
     assert len(server.lines) == before
 
 
-def test_handles_on_the_same_job_are_equal(session: Session, kit: Path) -> None:
+def test_handles_on_same_job_are_equal(session: Session, kit: Path) -> None:
     with connect(kit, timeout=5) as other:
         assert {handle(session), handle(other), session.job(IDS[0][:6])} == {handle(session)}
         assert handle(session) != handle(session, IDS[1])
@@ -146,7 +146,7 @@ def test_handles_on_the_same_job_are_equal(session: Session, kit: Path) -> None:
         handle(session).status = "other"  # type: ignore[assignment]
 
 
-def test_what_was_last_known_is_shown_with_its_age(
+def test_last_known_state_shown_with_age(
     session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = handle(session)
@@ -154,7 +154,7 @@ def test_what_was_last_known_is_shown_with_its_age(
     assert asked(server, "get_job_meta") == 1
     assert repr(job) == f"<Job {IDS[0]} hello SUBMITTED, 0 s ago>"
     now = time.time()
-    for later, age in ((30, "30 s"), (300, "5 min"), (8000, "2 h"), (200000, "2 d"), (-50, "0 s")):
+    for later, age in ((30, "30 s"), (300, "5 min"), (8000, "2 h"), (200000, "2 days"), (-50, "0 s")):
         monkeypatch.setattr(time, "time", lambda later=later: now + later)
         assert repr(job).endswith(f" SUBMITTED, {age} ago>")
     monkeypatch.undo()
@@ -166,15 +166,15 @@ def test_what_was_last_known_is_shown_with_its_age(
     assert asked(server, "get_job_meta") == 3
 
 
-def test_waiting_ends_with_the_job_or_with_time(session: Session) -> None:
+def test_wait_ends_with_job_or_timeout(session: Session) -> None:
     job = handle(session)
-    with pytest.raises(JobTimeout, match="it goes on"):
+    with pytest.raises(JobTimeout, match="it is still running"):
         job.wait(timeout=0.001, poll_interval=0.01)
     assert job.wait(poll_interval=0.001)["status"] == "FINISHED:COMPLETED"
     assert "FINISHED:COMPLETED" in repr(job)
 
 
-def test_jobs_come_newest_first_and_as_a_table(session: Session, server: FlareServer) -> None:
+def test_jobs_are_newest_first_in_table(session: Session, server: FlareServer) -> None:
     jobs = session.jobs(limit=3, name_prefix="h")
     assert server.lines[-1] == "list_jobs -r -m 3 -n h"
     session.jobs(reverse=False, id_prefix="1", submit_token="t")
@@ -228,7 +228,7 @@ def test_hostile_words_are_only_text(session: Session, server: FlareServer, fiel
 
 
 @pytest.mark.parametrize("said", [5, None, [1], {"a": 1}, ""])
-def test_nonsense_about_a_job_is_shown_and_never_fails(session: Session, server: FlareServer, said: Any) -> None:
+def test_invalid_job_facts_never_fail(session: Session, server: FlareServer, said: Any) -> None:
     facts = dict.fromkeys(("job_name", "status", "submit_time", "duration", "study"), said)
     server.commands["list_jobs"] = ok(jobs=[{"job_id": IDS[0], **facts}, {"job_id": said}, said])
     jobs = session.jobs()
@@ -238,7 +238,7 @@ def test_nonsense_about_a_job_is_shown_and_never_fails(session: Session, server:
     assert IDS[0] in jobs._repr_html_()
 
 
-def test_a_long_list_is_cut(session: Session, server: FlareServer) -> None:
+def test_long_list_is_cut(session: Session, server: FlareServer) -> None:
     server.commands["list_jobs"] = ok(jobs=[entry(f"{n:08}{IDS[0][8:]}") for n in range(250)])
     jobs = session.jobs()
     assert len(jobs) == 250
@@ -250,7 +250,7 @@ def test_a_long_list_is_cut(session: Session, server: FlareServer) -> None:
 # What awaits
 
 
-def test_many_jobs_are_awaited_at_once_without_a_thread_each(
+def test_many_jobs_are_awaited_without_threads(
     session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lives = {f"{n:08}{IDS[0][8:]}": Life("RUNNING", "FINISHED:COMPLETED") for n in range(50)}
@@ -268,7 +268,7 @@ def test_many_jobs_are_awaited_at_once_without_a_thread_each(
     assert {life.looks for life in lives.values()} == {2}
 
 
-def test_the_handle_that_was_awaited_knows_the_end(session: Session, server: FlareServer) -> None:
+def test_handle_that_was_awaited_knows_end(session: Session, server: FlareServer) -> None:
     server.commands["get_job_meta"] = Life("FINISHED:ABORTED")
     job = handle(session)
 
@@ -279,7 +279,7 @@ def test_the_handle_that_was_awaited_knows_the_end(session: Session, server: Fla
     assert "FINISHED:ABORTED" in repr(job)
 
 
-def test_awaiting_leaves_the_loop_free_and_can_be_cancelled(session: Session, server: FlareServer) -> None:
+def test_await_keeps_loop_free_and_cancellable(session: Session, server: FlareServer) -> None:
     server.commands["get_job_meta"] = None  # hangs
     session.set_timeout(60)
 
@@ -306,22 +306,22 @@ def test_changes_are_told_once_each(session: Session) -> None:
 
 
 @pytest.mark.parametrize("status", [None, 5, ""])
-def test_a_job_without_a_status_is_not_watched_for_ever(session: Session, server: FlareServer, status: Any) -> None:
+def test_job_without_status_raises_error(session: Session, server: FlareServer, status: Any) -> None:
     server.commands["get_job_meta"] = ok(job_meta={"job_id": IDS[0], "status": status})
 
     async def main() -> None:
         async for _ in session.job(IDS[0]).changes():
             raise AssertionError("there is none")
 
-    with pytest.raises(InternalError, match="did not say the status"):
+    with pytest.raises(InternalError, match="did not return the status"):
         asyncio.run(main())
-    with pytest.raises(InternalError, match="did not say the status"):
+    with pytest.raises(InternalError, match="did not return the status"):
         session.job(IDS[0]).wait()
     with pytest.raises(InvalidArgumentError, match="poll_interval"):
         session.job(IDS[0]).wait(poll_interval=0)
 
 
-def test_callbacks_of_an_asynchronous_session_may_be_coroutines(session: Session) -> None:
+def test_async_session_accepts_coroutine_callbacks(session: Session) -> None:
     seen: list[Any] = []
 
     async def later(owner: Any, job_id: str, meta: dict[str, Any], word: str) -> bool:
@@ -344,7 +344,7 @@ def test_callbacks_of_an_asynchronous_session_may_be_coroutines(session: Session
         session.monitor_job(IDS[0], 0, 0.001, later, "word")
 
 
-def test_a_session_is_opened_by_awaiting_or_entering(kit: Path, server: FlareServer) -> None:
+def test_async_session_opens_by_both_ways(kit: Path, server: FlareServer) -> None:
     async def main() -> None:
         opening = connect_async(kit, study="mine", timeout=5)
         assert server.heard == []
@@ -375,7 +375,7 @@ def test_a_session_is_opened_by_awaiting_or_entering(kit: Path, server: FlareSer
     asyncio.run(main())
 
 
-def test_opening_can_be_cancelled_and_leaves_nothing_open(kit: Path, server: FlareServer) -> None:
+def test_cancelled_opening_leaves_nothing_open(kit: Path, server: FlareServer) -> None:
     server.challenge = lambda answer: None
 
     async def main() -> None:
@@ -390,7 +390,7 @@ def test_opening_can_be_cancelled_and_leaves_nothing_open(kit: Path, server: Fla
     assert any(h.get("cn__topic") == "challenge" for h in server.heard)
 
 
-def test_an_asynchronous_session_shares_the_connection(session: Session, server: FlareServer) -> None:
+def test_asynchronous_session_shares_connection(session: Session, server: FlareServer) -> None:
     async def main() -> None:
         assert [j["job_id"] for j in await session.aio.list_jobs()] == IDS
         assert len(server.sockets) == 1
@@ -400,7 +400,7 @@ def test_an_asynchronous_session_shares_the_connection(session: Session, server:
     assert session.closed
 
 
-def test_a_lost_server_is_the_same_error_on_both_faces(kit: Path, server: FlareServer) -> None:
+def test_lost_server_error_matches_both_faces(kit: Path, server: FlareServer) -> None:
     server.commands["get_job_meta"] = None
     with connect(kit, timeout=5) as session:
         session.set_timeout(0.1)
@@ -410,7 +410,7 @@ def test_a_lost_server_is_the_same_error_on_both_faces(kit: Path, server: FlareS
             asyncio.run(session.aio.get_job_meta("j"))
 
 
-def test_progress_is_told_in_the_loop_that_awaits(kit: Path, server: FlareServer, tmp_path: Path) -> None:
+def test_async_progress_runs_in_awaiting_loop(kit: Path, server: FlareServer, tmp_path: Path) -> None:
     """What it raises ends the transfer, as it does where nothing is awaited."""
     told: list[Any] = []
 

@@ -23,13 +23,13 @@ def envelope(line: str, **more: Any) -> dict[str, Any]:
     return decoded
 
 
-def test_a_command_alone() -> None:
+def test_command_alone() -> None:
     sent = envelope("list_jobs -d")
     assert sent["data"] == [{"type": "command", "data": "list_jobs -d"}]
     assert set(sent) == {"time", "data"}
 
 
-def test_a_command_with_everything() -> None:
+def test_command_with_everything() -> None:
     sent = envelope("x", token="secret", timeout=3.5, props={"a": [1]})
     assert sent["data"] == [{"type": "command", "data": "x"}, {"type": "token", "data": "secret"}]
     assert sent["meta"] == {"cmd_timeout": 3.5, "cmd_props": {"a": [1]}}
@@ -44,7 +44,7 @@ def test_a_command_with_everything() -> None:
         (r"\\\\ud800", r"\\ud800"),
     ],
 )
-def test_what_json_can_spell_but_nobody_could_pass_on_is_replaced(escaped: str, read: str) -> None:
+def test_lone_surrogates_in_json_are_replaced(escaped: str, read: str) -> None:
     text = (
         f'{{"data": [{{"type": "string", "data": "{escaped}"}}], "meta": {{"jobs": [{{"{escaped}": "{escaped}"}}]}}}}'
     )
@@ -68,7 +68,7 @@ def test_it_says_what_nvflares_own_client_would(line: str, token: str | None, ti
     assert ours.get("meta", {}) == (expected.get("meta") or {})
 
 
-def test_the_server_accepts_it_as_its_protocol() -> None:
+def test_server_accepts_it_as_protocol() -> None:
     assert validate_proto(hci.encode("x", "token", 1.0, {"a": 1})) is not None
 
 
@@ -79,24 +79,24 @@ def test_the_server_accepts_it_as_its_protocol() -> None:
 @example(["get_job_meta", "a\\b", "it's"])
 @example(["x", "\x1c", "\u2003", "\x0b"])
 @example(["x", "#", '"'])
-def test_the_server_reads_the_words_that_were_joined(words: list[str]) -> None:
+def test_server_reads_words_that_were_joined(words: list[str]) -> None:
     words = ["verb", *words]
     _, arguments, props = parse_command_line(hci.join_words(words))
     assert arguments == words
     assert props is None
 
 
-def test_a_word_that_needs_no_quotes_gets_none() -> None:
+def test_plain_word_is_not_quoted() -> None:
     assert hci.join_words(["list_jobs", "-n", "hello-numpy_1.5"]) == "list_jobs -n hello-numpy_1.5"
 
 
 @pytest.mark.parametrize("word", ["a\nb", "a\rb", "a\0b"])
-def test_a_word_that_would_end_the_command_is_refused(word: str) -> None:
+def test_word_with_line_break_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         hci.join_words(["get_job_meta", word])
 
 
-def test_a_reply_with_everything() -> None:
+def test_reply_with_everything() -> None:
     items = [
         {"type": "string", "data": "a"},
         {"type": "error", "data": "b"},
@@ -112,7 +112,7 @@ def test_a_reply_with_everything() -> None:
     assert reply.texts("dict", "table") == []
 
 
-def test_a_reply_of_nvflares_server_is_read() -> None:
+def test_reply_of_nvflares_server_is_read() -> None:
     theirs = Connection()
     theirs.append_string("hello", meta={"status": "ok", "jobs": []})
     theirs.append_success("")
@@ -122,7 +122,7 @@ def test_a_reply_of_nvflares_server_is_read() -> None:
 
 
 @pytest.mark.parametrize("meta", ["null", '"x"', "[1]"])
-def test_a_meta_that_is_none_is_an_empty_one(meta: str) -> None:
+def test_invalid_meta_becomes_empty(meta: str) -> None:
     assert hci.decode(f'{{"data": [1, "x", null], "meta": {meta}}}') == hci.CommandReply((), {})
 
 
@@ -140,7 +140,7 @@ JSON = st.recursive(
 @example("[" * 100_000)
 @example("1" * 5000)
 @example('{"data": [{"type": ["list"], "data": {}}]}')
-def test_any_text_is_a_reply_or_a_protocol_error(text: str) -> None:
+def test_any_text_is_reply_or_error(text: str) -> None:
     try:
         reply = hci.decode(text)
     except ProtocolError:
@@ -151,6 +151,6 @@ def test_any_text_is_a_reply_or_a_protocol_error(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, b"{}", 5, ["x"], {"data": []}])
-def test_what_is_not_text_is_a_protocol_error(value: Any) -> None:
+def test_non_text_is_protocol_error(value: Any) -> None:
     with pytest.raises(ProtocolError, match="not text"):
         hci.decode(value)

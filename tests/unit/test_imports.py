@@ -18,24 +18,25 @@ PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
 # fmt: off
 MAY = {
     "errors": set(),
+    "hooks": set(),
     "_version": set(),
     "formatting": set(),
     "config_files": {"errors"},
-    "kit": {"errors", "formatting"},
+    "kit": {"hooks", "errors", "formatting"},
     "wire": {"kit", "errors", "formatting"},
-    "api": {"wire", "kit", "errors", "formatting", "config_files"},
+    "api": {"wire", "kit", "hooks", "errors", "formatting", "config_files"},
     "monitoring": {"api", "wire", "kit", "errors", "formatting", "config_files"},
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting"},
     "views": {"manager", "monitoring", "api", "kit", "errors", "formatting"},
-    "federation": {"api", "errors"},
+    "federation": {"api", "errors", "formatting"},
     "authoring": {"api", "errors"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "config", "options",
     },
-    "demo": {"monitoring"},
+    "demo": {"api", "monitoring", "views", "formatting"},
     "cli": {
         "demo", "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "magics",
@@ -43,14 +44,6 @@ MAY = {
     },
 }
 # fmt: on
-
-#: The imports upwards, inside a function (or for type checkers): users look for ``check`` beside ``load``, and half of
-#: its report needs the wire, which needs the kit; and for ``watch`` beside ``wait``, where a monitor needs the API.
-EXCEPTIONS = {
-    ("kit.startup", "flare_widgets.api.kit_check.check_kit"),
-    ("api.job", "flare_widgets.monitoring.console.watch_job"),
-    ("api.job", "flare_widgets.monitoring.job.snapshot.JobSnapshot"),
-}
 
 #: Importing them into a script that only wants the FLARE API would be a surprise.
 NOTEBOOK = {"IPython", "ipywidgets", "anywidget"}
@@ -106,7 +99,7 @@ def top_level(names: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def test_the_rooms_are_known() -> None:
+def test_rooms_are_known() -> None:
     assert {room(f) for f in MODULES} - {"front door"} <= set(MAY)
     assert {"wire", "api", "monitoring", "kit", "errors"} <= {room(f) for f in MODULES}
 
@@ -120,26 +113,20 @@ def test_nobody_may_import_upwards() -> None:
         reached |= next_ones
 
 
-def test_a_module_imports_only_whom_it_may() -> None:
+def test_module_imports_only_whom_it_may() -> None:
     wrong = []
     for file in MODULES:
-        own, module = room(file), ".".join(dotted(file))
+        own = room(file)
         if own == "front door":
             continue
-        late = set(imports(file)) - set(imports(file, at_import_time=True))
         for name in imports(file):
             other = name.removeprefix("flare_widgets.").split(".")[0]
-            known = name.startswith("flare_widgets.") and other in MAY
-            if (
-                known
-                and other not in MAY[own] | {own, "_version"}
-                and not (name in late and (module, name) in EXCEPTIONS)
-            ):
-                wrong.append(f"{module} imports {name}")
+            if name.startswith("flare_widgets.") and other not in MAY[own] | {own, "_version"}:
+                wrong.append(f"{'.'.join(dotted(file))} imports {name}")
     assert wrong == []
 
 
-def test_only_views_and_magics_know_the_notebook() -> None:
+def test_only_views_and_magics_know_notebook() -> None:
     wrong = []
     for file in MODULES:
         own = room(file)
@@ -152,7 +139,7 @@ def test_only_views_and_magics_know_the_notebook() -> None:
     assert wrong == []
 
 
-def test_nvflare_is_imported_only_where_it_is_needed() -> None:
+def test_nvflare_is_imported_only_where_needed() -> None:
     wrong = []
     for file in MODULES:
         users = room(file) in ("federation", "authoring")
@@ -161,7 +148,7 @@ def test_nvflare_is_imported_only_where_it_is_needed() -> None:
     assert wrong == []
 
 
-def test_only_transports_touch_a_socket() -> None:
+def test_only_transports_touch_socket() -> None:
     users = {
         ".".join(dotted(f))
         for f in MODULES
@@ -172,7 +159,7 @@ def test_only_transports_touch_a_socket() -> None:
     assert all(name.startswith("wire.transports.") for name in users), users
 
 
-def test_the_checks_see_what_is_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_see_what_is_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
     (tmp_path / "wire").mkdir()
     bad = tmp_path / "wire" / "bad.py"
@@ -212,7 +199,21 @@ def test_importing_brings_nothing_heavy(statement: str, forbidden: set[str]) -> 
     assert done.stderr == ""
 
 
-def test_every_name_of_the_front_door_is_there() -> None:
+@pytest.mark.parametrize(
+    ("code", "output"),
+    [
+        ("from flare_widgets.kit import StartupKit; print(StartupKit.check('no-kit', False))", "no-kit: 1 problem, "),
+        ("from flare_widgets.api import Job; Job(None, 'x').watch(timeout=-1)", "Error: timeout must be >= 0"),
+    ],
+)
+def test_hook_set_when_lower_room_imported(code: str, output: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert output in done.stdout + done.stderr
+
+
+def test_all_public_names_exist() -> None:
     import flare_widgets
     import flare_widgets.api
 
@@ -223,7 +224,7 @@ def test_every_name_of_the_front_door_is_there() -> None:
         flare_widgets.nothing  # noqa: B018
 
 
-def test_every_error_is_a_flare_error() -> None:
+def test_every_error_is_flare_error() -> None:
     """The docs promise one base for whatever the package raises under a name of its own."""
     from flare_widgets.errors import FlareError
 

@@ -22,7 +22,7 @@ from flare_widgets.monitoring.logs.files import DEFAULT_ROUNDS, read_config
         "nvflare.app_common.workflows.scatter_and_gather_scaffold.ScatterAndGatherScaffold",
     ],
 )
-def test_a_job_that_does_not_say_how_many_rounds_has_flares_default(path: str) -> None:
+def test_missing_round_count_uses_flare_default(path: str) -> None:
     module, _, name = path.rpartition(".")
     controller = getattr(importlib.import_module(module), name)
     found = {
@@ -36,7 +36,7 @@ def test_a_job_that_does_not_say_how_many_rounds_has_flares_default(path: str) -
     assert (told.total_rounds, told.first_round, told.name) == (DEFAULT_ROUNDS, 0, name)
 
 
-def test_of_another_controller_the_default_is_not_known() -> None:
+def test_other_controller_has_no_round_default() -> None:
     told = read_config(json.dumps({"workflows": [{"path": "mine.FedAvg", "args": {}}]}))
     assert told is not None
     assert (told.total_rounds, told.name) == (None, "FedAvg")

@@ -73,7 +73,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         '{"name": "x",\n "deploy_map": }',
         "meta.json is not valid JSON: Expecting value in line 2, column 16",
     ),
-    "no map": ("[1, 2]", "meta.json must hold a map"),
+    "no map": ("[1, 2]", "meta.json must contain a map"),
     "empty": ("{}", "meta.json has no deploy_map"),
     "no deploy_map": ({"name": "x"}, "meta.json has no deploy_map"),
     "an empty deploy_map": (with_map({}), "meta.json has no deploy_map"),
@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no server": (with_map({"app": ["site-1"]}), "no app for the server"),
     "a site twice": (with_map({"app": ["server", "site-1", "site-1"]}), "more than one app goes to site-1"),
     "an app that does not exist": (with_map({"other": ["@ALL"]}), "app 'other' in the deploy_map does not exist"),
-    "min_clients 0": ({**GOOD, "min_clients": 0}, "min_clients is 0: it must be a number of sites from 1 on"),
+    "min_clients 0": ({**GOOD, "min_clients": 0}, "min_clients is 0: it must be a number >= 1"),
     "min_clients no number": ({**GOOD, "min_clients": "two"}, "min_clients is 'two'"),
     "min_clients a list": ({**GOOD, "min_clients": [2]}, "min_clients is [2]"),
     "min_clients too many": ({**GOOD, "min_clients": 1_000_001}, "min_clients is 1000001"),
@@ -96,21 +96,21 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "mandatory not deployed": (
         with_map({"app": ["server", "site-1"]}, mandatory_clients=["site-9"]),
-        "mandatory_clients has site-9, which the deploy_map does not",
+        "mandatory_clients lists site-9, but the deploy_map does not",
     ),
     "resource_spec": ({**GOOD, "resource_spec": [1]}, "resource_spec must be a map"),
 }
 
 
 @pytest.mark.parametrize("meta", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_the_server_takes_is_not_called_wrong(tmp_path: Path, meta: Any) -> None:
+def test_accepted_meta_is_not_reported_wrong(tmp_path: Path, meta: Any) -> None:
     folder = make(tmp_path, meta)
     assert refused_by_nvflare(folder) == ""
     assert errors(folder) == []
 
 
 @pytest.mark.parametrize(("meta", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_the_server_refuses_is_said_before(tmp_path: Path, meta: Any, words: str) -> None:
+def test_what_server_refuses_is_said_before(tmp_path: Path, meta: Any, words: str) -> None:
     folder = make(tmp_path, meta)
     assert refused_by_nvflare(folder) != ""
     found = errors(folder)
@@ -119,7 +119,7 @@ def test_what_the_server_refuses_is_said_before(tmp_path: Path, meta: Any, words
 
 
 @pytest.mark.parametrize("side", ["server", "client"])
-def test_a_configuration_that_is_missing(tmp_path: Path, side: str) -> None:
+def test_configuration_that_is_missing(tmp_path: Path, side: str) -> None:
     folder = make(tmp_path)
     config = folder / "app" / "config" / f"config_fed_{side}.json"
     config.rename(config.with_suffix(".yml"))
@@ -132,7 +132,7 @@ def test_a_configuration_that_is_missing(tmp_path: Path, side: str) -> None:
     assert words.endswith(f"but has no config/config_fed_{side}.json")
 
 
-def test_a_server_only_app_needs_no_client_configuration(tmp_path: Path) -> None:
+def test_server_only_app_without_client_accepted(tmp_path: Path) -> None:
     folder = make(tmp_path, with_map({"app": ["server"], "other": ["site-1"]}), apps=("app", "other"))
     (folder / "app/config/config_fed_client.json").unlink()
     (folder / "other/config/config_fed_server.json").unlink()
@@ -170,7 +170,7 @@ def test_what_is_no_job_says_so(tmp_path: Path) -> None:
     assert is_job_folder(linked)
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(tmp_path)
 
     def refuse(*_: Any, **__: Any) -> str:
@@ -180,11 +180,11 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
     assert errors(folder) == ["meta.json cannot be read: Permission denied"]
 
 
-def test_meta_that_only_the_server_can_read(tmp_path: Path) -> None:
+def test_meta_that_only_server_can_read(tmp_path: Path) -> None:
     folder = make(tmp_path)
     (folder / "meta.json").rename(folder / "meta.yml")
     assert errors(folder) == []
-    assert warnings(folder) == ["its meta is not JSON, so it cannot be checked here: only the server will"]
+    assert warnings(folder) == ["the job has no meta.json, so only the server can check its definition"]
 
 
 def test_sites_that_are_not_there(tmp_path: Path) -> None:
@@ -193,12 +193,12 @@ def test_sites_that_are_not_there(tmp_path: Path) -> None:
     assert warnings(folder, ("site-1", "site-9")) == []
     assert warnings(folder, ("site-1", "site-2")) == [
         "site-9 is not connected, or not known to the server",
-        "it needs 2 sites and 1 of its sites are connected: it will wait for the others",
+        "requires at least 2 sites, and 1 of its sites are connected: it will wait",
     ]
     everywhere = make(tmp_path, {**GOOD, "min_clients": 3, "mandatory_clients": ["site-3"]}, name="everywhere")
     assert warnings(everywhere, ("site-1", "site-2")) == [
         "site-3 is not connected, or not known to the server",
-        "it needs 3 sites and 2 of its sites are connected: it will wait for the others",
+        "requires at least 3 sites, and 2 of its sites are connected: it will wait",
     ]
 
 
@@ -210,14 +210,14 @@ def test_large_files_and_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (folder / "app" / "__pycache__" / "x.pyc").write_text("x" * 600)
     (folder / "weights.bin").write_text("x" * 1001)
     found = warnings(folder)
-    assert found[0] == "__pycache__ is sent too (600 B): remove what the job does not need"
-    assert found[1].startswith("weights.bin has 1.0 kB. A job with a file of more than 10 MiB is sent without")
+    assert found[0] == "__pycache__ is part of the job (600 B): remove what the job does not need"
+    assert found[1].startswith("weights.bin is 1.0 kB. A job with a file of more than 10 MiB is sent without")
     assert found[2].endswith("are sent to the server, and from there to each site")
 
 
-def test_an_app_that_goes_nowhere(tmp_path: Path) -> None:
+def test_app_that_goes_nowhere(tmp_path: Path) -> None:
     folder = make(tmp_path, apps=("app", "forgotten"))
-    assert warnings(folder) == ["forgotten: has a config folder like an app, but the deploy_map sends it nowhere"]
+    assert warnings(folder) == ["forgotten: looks like an app but is not deployed to any site"]
 
 
 def test_hostile_words_are_cleaned(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_hostile_words_are_cleaned(tmp_path: Path) -> None:
         assert "\u202e" not in problem.message
 
 
-def test_a_meta_of_great_depth_is_only_wrong(tmp_path: Path) -> None:
+def test_deeply_nested_meta_is_one_error(tmp_path: Path) -> None:
     assert len(errors(make(tmp_path, "[" * 100_000))) == 1
 
 

@@ -81,7 +81,7 @@ def test_increments_only(folder):
     assert len(folder.log.lines) == 10
 
 
-def test_a_line_is_taken_when_it_is_whole(folder):
+def test_incomplete_line_is_held_back(folder):
     folder.write(record(1), "half of ")
     folder.look()
     assert len(folder.log.lines) == 1
@@ -103,7 +103,7 @@ def test_levels(folder):
     assert folder.log.lines[-1].startswith("\x1b[31m2026"), "the colours are for the browser"
 
 
-def test_what_cannot_be_sent_is_replaced_and_long_lines_are_cut():
+def test_unencodable_replaced_and_long_lines_truncated():
     folder = Folder("server")
     folder.file, folder.ended = None, True
     folder.stored = "a\ud800b\n" + "x" * 10_000 + "\r\n"
@@ -113,7 +113,7 @@ def test_what_cannot_be_sent_is_replaced_and_long_lines_are_cut():
     assert folder.log.lines[1] == "x" * 4000 + "…"
 
 
-def test_of_a_long_log_the_end_is_read(folder, monkeypatch):
+def test_of_long_log_end_is_read(folder, monkeypatch):
     monkeypatch.setattr(viewer, "_MAX_FIRST_READ_BYTES", 1000)
     folder.write(*map(record, range(100)))
     folder.look()
@@ -140,12 +140,12 @@ def test_memory_is_bounded_and_numbers_stay(folder, monkeypatch):
     assert log.lines[0].endswith(f"step {log.first}")
 
 
-def test_a_log_that_was_renamed(folder):
+def test_log_that_was_renamed(folder):
     folder.write(*map(record, range(50)))
     folder.look()
     folder.file = record(50).encode()
     folder.look()
-    assert "begun anew" in folder.log.lines[50]
+    assert "restarted" in folder.log.lines[50]
     assert folder.log.lines[51].endswith("step 50")
     folder.write(record(51))
     folder.look()
@@ -153,7 +153,7 @@ def test_a_log_that_was_renamed(folder):
     assert len(folder.log.lines) == 53
 
 
-def test_bytes_that_are_no_text_do_not_repeat_the_log(folder):
+def test_invalid_bytes_do_not_repeat_log(folder):
     folder.file = record(1).encode() + b"\xff\xfe\xfd\n" + record(2).encode()
     folder.look()
     before = len(folder.log.lines)
@@ -177,9 +177,9 @@ class TestNoLog:
         assert folder.log.words == ""
         server = Folder("server")
         server.look()
-        assert server.log.words == "no log yet: the server begins it when the job runs"
+        assert server.log.words == "no log yet: the server starts it when the job runs"
 
-    def test_a_site_left_none(self, folder):
+    def test_site_left_none(self, folder):
         folder.ended = True
         folder.look()
         assert folder.log.state is LogState.NONE
@@ -189,21 +189,21 @@ class TestNoLog:
         )
         assert folder.log.next_command() is None
 
-    def test_a_site_that_may_not_be_asked(self, folder):
+    def test_site_that_may_not_be_asked(self, folder):
         folder.refuses = {"ls", "tail"}
         folder.look()
         assert folder.log.state is LogState.NONE
         assert folder.log.words.startswith("you may not read site-1's log: user 'ada' is not authorized for 'ls'.")
         assert folder.log.words.endswith("Its administrator can read 76b8d043-5f0e/log.txt there")
 
-    def test_a_server_that_may_not_be_asked_in_any_way(self):
+    def test_fully_forbidden_server_log_reports_reason(self):
         folder = Folder("server")
         folder.refuses = {"ls", "get_job_log"}
         assert folder.look() == 2
         assert folder.log.state is LogState.NONE
         assert folder.log.words.startswith("you may not read the server's log: ")
 
-    def test_no_answer_keeps_the_lines_and_tries_again(self, folder):
+    def test_missing_answer_keeps_lines_and_retries(self, folder):
         folder.write(record(1))
         folder.look()
         folder.log.handle_answer(None, NoConnection("site-1 is hung\n\x1b[2J"), False)
@@ -217,7 +217,7 @@ class TestNoLog:
 
 
 class TestTheEnd:
-    def test_of_a_sites_log(self, folder):
+    def test_of_sites_log(self, folder):
         folder.write(record(1))
         folder.look()
         folder.ended = True
@@ -229,7 +229,7 @@ class TestTheEnd:
         assert folder.log.next_command() is None
         assert len(folder.asked) == 6
 
-    def test_of_the_servers_log_which_it_puts_away(self):
+    def test_stored_server_log_completes_live_lines(self):
         folder = Folder("server")
         folder.write(record(1), record(2))
         folder.look()
@@ -239,7 +239,7 @@ class TestTheEnd:
         assert [line[-6:] for line in folder.log.lines] == ["step 1", "step 2", "step 3", "end"]
         assert folder.log.state is LogState.OVER
 
-    def test_of_the_servers_log_which_only_a_project_admin_may_read_then(self):
+    def test_forbidden_stored_log_keeps_live_lines(self):
         folder = Folder("server")
         folder.refuses = {"get_job_log"}
         folder.write(record(1))
@@ -248,10 +248,10 @@ class TestTheEnd:
         folder.look()
         assert folder.log.state is LogState.OVER
         assert len(folder.log.lines) == 1
-        assert "put this log away with the results" in folder.log.words
-        assert "%flare download 76b8d043 fetches both" in folder.log.words
+        assert "moved this log into the results" in folder.log.words
+        assert "Download the job to get both" in folder.log.words
 
-    def test_a_server_that_does_not_have_it_any_more(self):
+    def test_vanished_server_log_ends_with_reason(self):
         log = JobLog(JOB, "server")
         log.handle_answer("ls: cannot access 'log.txt': No such file or directory\n", None, True)
         log.handle_answer(None, NoConnection("away"), True)
@@ -259,9 +259,9 @@ class TestTheEnd:
         assert log.has_error
         log.handle_answer(None, InternalError("no workspace"), True)
         assert log.state is LogState.NONE
-        assert log.words == "the server does not have this log any more: no workspace"
+        assert log.words == "the server no longer has this log: no workspace"
 
-    def test_a_stored_log_that_is_cut_says_so(self):
+    def test_truncated_stored_log_is_marked(self):
         folder = Folder("server")
         folder.ended = True
         folder.stored = "... output truncated to last 5242880 bytes ...\niece of a line\n" + record(7)
@@ -269,7 +269,7 @@ class TestTheEnd:
         assert folder.log.lines[0] == "… the server sends the last 5 MiB only"
         assert [line[-6:] for line in folder.log.lines[1:]] == ["step 7"]
 
-    def test_a_stored_log_that_does_not_join_says_so(self):
+    def test_gap_before_stored_log_is_marked(self):
         folder = Folder("server")
         folder.write(record(1))
         folder.look()
@@ -278,7 +278,7 @@ class TestTheEnd:
         folder.look()
         assert [line[-6:] for line in folder.log.lines] == ["step 1", "g here", "step 8"]
 
-    def test_while_the_server_puts_it_away_the_lines_stay(self):
+    def test_lines_stay_while_log_is_stored(self):
         folder = Folder("server")
         folder.write(record(1))
         folder.look()
@@ -288,7 +288,7 @@ class TestTheEnd:
         assert folder.log.words == ""
 
 
-def test_a_server_whose_folder_is_barred_is_asked_for_all_of_it():
+def test_forbidden_folder_fetches_whole_server_log():
     folder = Folder("server")
     folder.refuses = {"ls", "tail"}
     folder.stored = record(1)

@@ -12,7 +12,8 @@ from scripted_session import ScriptedSession
 
 from flare_widgets.api import SessionState
 from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
-from flare_widgets.monitoring import Monitor
+from flare_widgets.monitoring import Monitor, WatchState
+from flare_widgets.monitoring.callbacks import CallbackPool
 from flare_widgets.monitoring.job_list import watch as watching
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob, read_list
 
@@ -31,13 +32,13 @@ def entry(job_id="a", status="RUNNING", **more):
     }
 
 
-def test_a_list_is_read_newest_first():
+def test_list_is_read_newest_first():
     jobs = read_list([entry("old"), entry("new", submit_time="2026-11-18T11:06:50+00:00")], {}, {}, NOW)
     assert [job.job_id for job in jobs] == ["new", "old"]
     assert jobs[1] == ListedJob("old", "hello", "default", "", "RUNNING", NOW, NOW - 60)
 
 
-def test_the_start_of_a_running_job_is_no_news_at_each_look():
+def test_running_start_time_stays_unchanged():
     (first,) = read_list([entry()], {}, {}, NOW)
     (again,) = read_list([entry(duration="0:01:02.5")], {"a": first}, {}, NOW + 3)
     assert again == first
@@ -45,7 +46,7 @@ def test_the_start_of_a_running_job_is_no_news_at_each_look():
     assert later.started_at == NOW + 2
 
 
-def test_who_submitted_it_stands_in_the_details():
+def test_who_submitted_it_stands_in_details():
     details = {"a": {"submitter_name": "ann@h.org", "submitter_org": "h", "submit_time": NOW + 5.25}}
     (job,) = read_list([entry(status="FINISHED:COMPLETED")], {}, details, NOW, clock_offset=2.0)
     assert (job.submitter, job.submitter_organization, job.submitted_at) == ("ann@h.org", "h", NOW + 3.25)
@@ -54,7 +55,7 @@ def test_who_submitted_it_stands_in_the_details():
 
 @pytest.mark.parametrize("field", ["job_id", "job_name", "status", "submit_time", "duration", "study"])
 @pytest.mark.parametrize("value", [None, 5, [], {}, "\x1b[31m", "x" * 100_000, float("nan")])
-def test_an_entry_of_any_shape_is_read_or_left_out(field, value):
+def test_malformed_entry_is_read_or_skipped(field, value):
     jobs = read_list([entry("b"), entry(**{field: value}), None, "job", 7], {}, {"a": {field: value}}, NOW)
     assert "b" in {job.job_id for job in jobs}
     for job in jobs:
@@ -62,7 +63,7 @@ def test_an_entry_of_any_shape_is_read_or_left_out(field, value):
         assert job.to_json()["ended"] in (True, False)
 
 
-def test_what_is_not_known_is_not_sent():
+def test_unknown_fields_are_not_sent():
     assert ListedJob("a", name="x", round=None).to_json() == {"job_id": "a", "name": "x", "ended": False}
 
 
@@ -116,15 +117,24 @@ def test_jobs_appear_change_and_disappear(watcher):
     assert len(details) == 2  # once for the first two, once for the new one
 
 
-def test_nobody_asks_while_nobody_looks(watcher):
-    watcher.wait_for(lambda s: s.facts_at)
-    watcher.watch.pause()
-    time.sleep(0.15)
-    before = watcher.lists
-    time.sleep(0.3)
-    assert watcher.lists == before
-    watcher.watch.resume()
-    watcher.wait_for(lambda s: watcher.lists > before)
+def test_list_is_polled_only_while_anybody_looks():
+    session = ScriptedSession("a")
+    jobs = watching.WatchedJobList(session, lambda: None)
+    jobs.watches = [watching.JobsWatch(jobs, CallbackPool()) for _ in range(2)]
+
+    def lists_at(now):
+        jobs.run_once(now, paused=False, clock_offset=0.0)
+        return session.sent.count("list_jobs")
+
+    one, other = jobs.watches
+    assert [lists_at(now) for now in (0.0, 2.4, 2.5)] == [1, 1, 2]
+    one.pause()
+    assert lists_at(5.0) == 3
+    other.pause()
+    assert lists_at(100.0) == 3
+    assert jobs.poller.next_at() is None
+    one.resume()
+    assert lists_at(100.0) == 4
 
 
 def test_one_question_serves_all_who_look(watcher):
@@ -136,7 +146,7 @@ def test_one_question_serves_all_who_look(watcher):
     assert all(watch.snapshot is watcher.watch.snapshot for watch in others)
 
 
-def test_the_thread_ends_with_the_last_watch(watcher):
+def test_thread_ends_with_last_watch(watcher):
     watcher.wait_for(lambda s: s.facts_at)
     thread = watcher.monitor._thread
     watcher.watch.stop()
@@ -148,7 +158,7 @@ def test_the_thread_ends_with_the_last_watch(watcher):
     again.stop()
 
 
-def test_a_lost_connection_is_said_and_what_was_known_stays(watcher):
+def test_lost_connection_reported_and_facts_kept(watcher):
     watcher.wait_for(lambda s: s.facts_at)
 
     def lost(_):
@@ -163,7 +173,7 @@ def test_a_lost_connection_is_said_and_what_was_known_stays(watcher):
     assert watcher.watch.snapshot.facts_at > known_at
 
 
-def test_a_session_that_connects_again_is_noticed_before_the_next_list_is_due():
+def test_reconnect_is_noticed_before_next_list():
     watcher = Watcher("a")
     watcher.session.status = SimpleNamespace(reason="gone")
     try:
@@ -176,7 +186,7 @@ def test_a_session_that_connects_again_is_noticed_before_the_next_list_is_due():
         watcher.monitor.close()
 
 
-def test_a_server_that_gives_no_sign_is_called_silent_and_asked_at_once_when_it_does():
+def test_silent_server_reported_and_polled_again():
     watcher = Watcher("a")
     try:
         watcher.wait_for(lambda s: s.facts_at)
@@ -194,7 +204,7 @@ def test_a_server_that_gives_no_sign_is_called_silent_and_asked_at_once_when_it_
 
 
 @pytest.mark.parametrize("error", [SessionClosed("the session has ended"), AuthorizationError("you may not list jobs")])
-def test_where_nobody_may_ask_the_watch_ends(watcher, error):
+def test_where_nobody_may_ask_watch_ends(watcher, error):
     watcher.wait_for(lambda s: s.facts_at)
 
     def refuse(_):
@@ -203,20 +213,11 @@ def test_where_nobody_may_ask_the_watch_ends(watcher, error):
     watcher.session.answers["list_jobs"] = refuse
     watcher.wait_for(lambda s: str(error) in s.trouble)
     watcher.wait_for(lambda _: watcher.watch.done)
+    assert (watcher.watch.state, watcher.watch.error) == (WatchState.FAILED, error)
 
 
-def test_a_listener_that_fails_hurts_nobody(watcher, caplog):
-    watcher.watch.subscribe(lambda _: 1 / 0)
-    late = []
-    end = watcher.watch.subscribe(late.append)
-    watcher.wait_for(lambda s: len(watcher.snapshots) > 3)
-    assert late
-    end()
-    end()
-
-
-def test_rounds_come_from_those_who_watch_a_job():
-    table = watching.JobListPoller(ScriptedSession(), lambda: None)
+def test_rounds_come_from_job_watchers():
+    table = watching.WatchedJobList(ScriptedSession(), lambda: None)
     table.snapshot = JobsSnapshot((ListedJob("a", status="RUNNING"), ListedJob("b", status="FINISHED")), NOW)
     assert table.update_rounds({"a": (3, 10), "b": (1, None)})
     assert [(j.round, j.total_rounds) for j in table.snapshot.jobs] == [(3, 10), (None, None)]
@@ -224,7 +225,7 @@ def test_rounds_come_from_those_who_watch_a_job():
     assert table.update_rounds({})
 
 
-def test_many_new_jobs_are_asked_about_by_one_list_and_few_one_by_one():
+def test_many_jobs_listed_few_asked_singly():
     (command,) = next(watching._poll_metas([f"j{i}" for i in range(30)], 30))
     assert command.line.split() == ["list_jobs", "-d", "-r", "-m", "30"]
     asked = next(watching._poll_metas(["x"], 1000))

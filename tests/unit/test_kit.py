@@ -93,7 +93,7 @@ def shared_kit() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def test_a_good_kit_says_who_and_where(kit: Path) -> None:
+def test_good_kit_says_who_and_where(kit: Path) -> None:
     loaded = StartupKit.load(kit)
     assert (loaded.username, loaded.organization, loaded.role) == (kits.USER, kits.ORG, kits.ROLE)
     assert (loaded.project_name, loaded.server_identity) == (kits.PROJECT, "server")
@@ -107,18 +107,18 @@ def test_a_good_kit_says_who_and_where(kit: Path) -> None:
 
 @pytest.mark.parametrize("inside", ["", "startup"])
 @pytest.mark.parametrize("as_text", [True, False])
-def test_either_folder_of_the_kit_will_do(kit: Path, inside: str, as_text: bool) -> None:
+def test_either_folder_of_kit_will_do(kit: Path, inside: str, as_text: bool) -> None:
     location = kit / inside
     assert StartupKit.load(str(location) if as_text else location).startup == kit / "startup"
 
 
-def test_a_relative_location_and_one_in_the_home_folder(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_and_home_locations_are_found(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(kit.parent)
     monkeypatch.setenv("HOME", str(kit.parent))
     assert find_startup("kit") == find_startup("~/kit") == kit / "startup"
 
 
-def test_what_is_not_said_has_the_usual_value(tmp_path: Path) -> None:
+def test_missing_fields_use_defaults(tmp_path: Path) -> None:
     optional = ("scheme", "host", "port", "connection_security", "server_identity", "uid_source", "upload_dir")
     loaded = StartupKit.load(write_kit(tmp_path / "kit", **dict.fromkeys(optional)))
     assert (loaded.scheme, loaded.address, loaded.connection_security) == ("http", "localhost:8002", "mtls")
@@ -132,13 +132,13 @@ def test_capital_letters_do_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["resources.json", "resources.json.default"])
-def test_the_users_own_settings_win(kit: Path, name: str) -> None:
+def test_users_own_settings_win(kit: Path, name: str) -> None:
     (kit / "local").mkdir()
     (kit / "local" / name).write_text('{"admin": {"host": "example.org", "idle_timeout": 900.0}}')
     assert StartupKit.load(kit).host == "example.org"
 
 
-def test_of_two_files_of_own_settings_the_default_is_ignored(kit: Path) -> None:
+def test_local_resources_override_default_file(kit: Path) -> None:
     (kit / "local").mkdir()
     (kit / "local" / "resources.json").write_text("{}")
     (kit / "local" / "resources.json.default").write_text('{"admin": {"host": "example.org"}}')
@@ -152,26 +152,26 @@ def test_own_settings_that_are_damaged_are_named(kit: Path) -> None:
         StartupKit.load(kit)
 
 
-def test_a_chain_over_an_intermediate_authority_is_accepted(tmp_path: Path) -> None:
+def test_chain_over_intermediate_authority_is_accepted(tmp_path: Path) -> None:
     root = authority()
     loaded = StartupKit.load(write_kit(tmp_path / "kit", root, root.issue("branch", ca=True).issue("leaf")))
     assert loaded.username == "leaf"
 
 
-def test_a_chain_that_includes_the_root_is_accepted() -> None:
+def test_chain_that_includes_root_is_accepted() -> None:
     root = authority()
     user = root.issue("leaf")
     assert chains_to_root([user.certificate, root.certificate], root.certificate)
 
 
-def test_an_expired_intermediate_authority_is_refused(tmp_path: Path) -> None:
+def test_expired_intermediate_authority_is_refused(tmp_path: Path) -> None:
     root = authority()
     old = root.issue("branch", ca=True, begins=NOW - 9 * DAY, ends=NOW - DAY)
     with pytest.raises(InvalidCertChain, match="expired on"):
         StartupKit.load(write_kit(tmp_path / "kit", root, old.issue("leaf")))
 
 
-def test_validity_is_that_of_the_given_time(kit: Path) -> None:
+def test_validity_is_that_of_given_time(kit: Path) -> None:
     assert StartupKit.load(kit, now=NOW + 359 * DAY).username == kits.USER
     with pytest.raises(InvalidCertChain, match="expired"):
         StartupKit.load(kit, now=NOW + 361 * DAY)
@@ -180,7 +180,7 @@ def test_validity_is_that_of_the_given_time(kit: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", BAD_KITS, ids=lambda bad: bad.name)
-def test_a_bad_kit_is_refused_before_any_network_use(kit: Path, bad: BadKit, no_network: list[str]) -> None:
+def test_bad_kit_refused_before_network_use(kit: Path, bad: BadKit, no_network: list[str]) -> None:
     bad.spoil(kit)
     for use in (lambda: StartupKit.load(kit), lambda: new_secure_session(kits.USER, str(kit)), lambda: connect(kit)):
         began = time.monotonic()
@@ -196,7 +196,7 @@ def test_a_bad_kit_is_refused_before_any_network_use(kit: Path, bad: BadKit, no_
     assert not no_network
 
 
-def test_the_record_of_network_use_works(kit: Path, no_network: list[str]) -> None:
+def test_record_of_network_use_works(kit: Path, no_network: list[str]) -> None:
     """The test above would prove nothing if a good kit led to no network use either."""
     with pytest.raises(AssertionError):
         connect(kit)
@@ -204,7 +204,7 @@ def test_the_record_of_network_use_works(kit: Path, no_network: list[str]) -> No
 
 
 @pytest.mark.parametrize("file", ["client.crt", "client.key", "rootCA.pem", "fed_admin.json"])
-def test_a_file_that_may_not_be_read_is_named(shared_kit: Path, file: str) -> None:
+def test_unreadable_file_is_named(shared_kit: Path, file: str) -> None:
     (shared_kit / "startup" / file).chmod(0)
     with as_nobody(), pytest.raises(ConfigError, match=r"permission denied.*chmod") as caught:
         StartupKit.load(shared_kit)
@@ -212,34 +212,34 @@ def test_a_file_that_may_not_be_read_is_named(shared_kit: Path, file: str) -> No
 
 
 @pytest.mark.parametrize("folder", ["", "startup"])
-def test_a_folder_that_may_not_be_entered_is_named(shared_kit: Path, folder: str) -> None:
+def test_inaccessible_folder_is_named(shared_kit: Path, folder: str) -> None:
     (shared_kit / folder).chmod(0)
     with as_nobody(), pytest.raises(ConfigError, match=r"cannot be read|permission denied") as caught:
         StartupKit.load(shared_kit)
     assert str(shared_kit) in str(caught.value)
 
 
-def test_a_folder_that_does_not_exist(tmp_path: Path, no_network: list[str]) -> None:
+def test_folder_that_does_not_exist(tmp_path: Path, no_network: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"there is no startup kit at .*: no such folder") as caught:
         connect(tmp_path / "nowhere")
     assert str(tmp_path / "nowhere") in str(caught.value)
     assert not no_network
 
 
-def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+def test_file_in_place_of_folder(tmp_path: Path) -> None:
     (tmp_path / "kit.zip").touch()
-    with pytest.raises(ConfigError, match=r"is a file, not a startup kit. Give the folder"):
+    with pytest.raises(ConfigError, match=r"is a file, not a startup kit. Pass the folder"):
         StartupKit.load(tmp_path / "kit.zip")
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"is not a startup kit: .*missing. Give the folder"):
+def test_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is not a startup kit: .*missing. Pass the folder"):
         StartupKit.load(tmp_path)
 
 
 @pytest.mark.parametrize(("file", "whose"), [("fed_server.json", "a server"), ("fed_client.json", "a site")])
 @pytest.mark.parametrize("inside", ["", "startup"])
-def test_the_kit_of_somebody_else(tmp_path: Path, file: str, whose: str, inside: str) -> None:
+def test_kit_of_somebody_else(tmp_path: Path, file: str, whose: str, inside: str) -> None:
     (tmp_path / "startup").mkdir()
     (tmp_path / "startup" / file).touch()
     with pytest.raises(ConfigError, match=f"is the startup kit of {whose}. Use the kit of a user"):
@@ -247,7 +247,7 @@ def test_the_kit_of_somebody_else(tmp_path: Path, file: str, whose: str, inside:
 
 
 @pytest.mark.parametrize("location", ["~nosuchuser/kit", "a\0b", "x" * 5000, ""])
-def test_a_location_that_cannot_be(location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_location_that_cannot_be(location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError):
         StartupKit.load(location)
@@ -276,7 +276,7 @@ def loads_or_says_why(kit: Path) -> str:
 @example(changes={"client_key": "x" * 5000})
 @example(changes={"download_dir": "\0"})
 @example(changes={"upload_dir": "~"})
-def test_whatever_the_settings_say_only_a_config_error_is_raised(kit: Path, changes: dict[str, object]) -> None:
+def test_arbitrary_settings_raise_only_config_error(kit: Path, changes: dict[str, object]) -> None:
     good = (kit / "startup" / "fed_admin.json").read_text()
     edit_admin(kit, **changes)
     try:
@@ -291,7 +291,7 @@ def test_whatever_the_settings_say_only_a_config_error_is_raised(kit: Path, chan
     at=st.integers(0, 3000),
     junk=st.binary(max_size=20),
 )
-def test_whatever_byte_is_damaged_only_a_config_error_is_raised(kit: Path, name: str, at: int, junk: bytes) -> None:
+def test_damaged_byte_raises_only_config_error(kit: Path, name: str, at: int, junk: bytes) -> None:
     file = kit / "startup" / name
     good = file.read_bytes()
     file.write_bytes(good[:at] + junk + good[at + len(junk) :])
@@ -306,7 +306,7 @@ def test_whatever_byte_is_damaged_only_a_config_error_is_raised(kit: Path, name:
 @given(at=st.integers(0, 800), bit=st.integers(0, 7))
 @example(at=12, bit=0)  # the version
 @example(at=189, bit=0)  # the kind of key
-def test_whatever_bit_of_the_certificate_is_wrong_it_is_refused(kit: Path, at: int, bit: int) -> None:
+def test_damaged_certificate_bit_is_refused(kit: Path, at: int, bit: int) -> None:
     file = kit / "startup" / "client.crt"
     good = file.read_bytes()
     der = bytearray(x509.load_pem_x509_certificate(good).public_bytes(Encoding.DER))
@@ -320,7 +320,7 @@ def test_whatever_bit_of_the_certificate_is_wrong_it_is_refused(kit: Path, at: i
         file.write_bytes(good)
 
 
-def test_what_the_kit_signs_its_certificate_verifies(kit: Path) -> None:
+def test_what_kit_signs_certificate_verifies(kit: Path) -> None:
     loaded = StartupKit.load(kit)
     user = authority().issue(kits.USER).certificate
     signature = loaded.sign(b"content")
@@ -331,7 +331,7 @@ def test_what_the_kit_signs_its_certificate_verifies(kit: Path) -> None:
     assert not verify_signature(authority().issue("somebody else").certificate, b"content", signature)
 
 
-def test_nvflare_verifies_what_the_kit_signs_and_the_other_way_round(kit: Path) -> None:
+def test_signatures_verify_both_ways_with_nvflare(kit: Path) -> None:
     from nvflare.lighter.utils import load_private_key_file, sign_content, verify_content
 
     loaded = StartupKit.load(kit)
@@ -341,7 +341,7 @@ def test_nvflare_verifies_what_the_kit_signs_and_the_other_way_round(kit: Path) 
     assert verify_signature(user, b"content", theirs)
 
 
-def test_the_key_and_the_certificate_are_not_shown(kit: Path) -> None:
+def test_key_and_certificate_are_not_shown(kit: Path) -> None:
     loaded = StartupKit.load(kit)
     shown = repr(loaded) + str(loaded)
     for secret in (loaded.key_file.read_text(), loaded.certificate.decode(), str(loaded._key.private_numbers().d)):

@@ -25,7 +25,7 @@ from flare_widgets.kit.certificates import sign
 
 OWN = {"folder", "signature", "settings", "files", "dates", "chain", "key match", "key permissions"} | {
     "name",
-    "organisation",
+    "organization",
     "role",
 }
 NETWORK = {"host", "port", "TLS", "server identity", "login", "clock"}
@@ -56,20 +56,20 @@ def sign_kit(kit: Path, key: str = "root", *, leave_out: str = "") -> None:
     (kit / "startup" / "signature.json").write_text(json.dumps(signatures))
 
 
-def test_a_good_kit_passes_every_check(kit: Path) -> None:
+def test_good_kit_passes_every_check(kit: Path) -> None:
     report = check(kit)
     assert report.ok
     assert with_outcome(report, "ok") == OWN
     assert with_outcome(report, "skipped") == NETWORK
-    assert report["name"].sentence == f"you are '{kits.USER}'"
-    assert kits.ORG in report["organisation"].sentence
+    assert report["name"].sentence == f"user name: '{kits.USER}'"
+    assert kits.ORG in report["organization"].sentence
     assert kits.ROLE in report["role"].sentence
     assert "in 359 days" in report["dates"].sentence or "in 360 days" in report["dates"].sentence
     assert "localhost:8002" in report["settings"].sentence
 
 
 @pytest.mark.parametrize("bad", BAD_KITS, ids=lambda bad: bad.name)
-def test_what_loading_refuses_the_report_says_in_the_same_words(kit: Path, bad: BadKit) -> None:
+def test_report_repeats_loading_error_text(kit: Path, bad: BadKit) -> None:
     bad.spoil(kit)
     with pytest.raises(ConfigError) as caught:
         StartupKit.load(kit)
@@ -99,7 +99,7 @@ def test_what_loading_refuses_the_report_says_in_the_same_words(kit: Path, bad: 
     ],
     ids=["folder", "settings", "files", "key match", "expired", "not yet valid", "name", "chain"],
 )
-def test_each_problem_is_a_finding_of_its_own(kit: Path, spoil: Callable[[Path], Any], failed: set[str]) -> None:
+def test_each_problem_is_finding_of_own(kit: Path, spoil: Callable[[Path], Any], failed: set[str]) -> None:
     spoil(kit)
     assert with_outcome(check(kit), "failed") == failed
 
@@ -108,7 +108,7 @@ def put_user(kit: Path, **changes: Any) -> None:
     (kit / "startup" / "client.crt").write_bytes(authority().issue(kits.USER, **changes).pem)
 
 
-def test_all_problems_are_told_not_only_the_first(kit: Path) -> None:
+def test_all_problems_are_told_not_only_first(kit: Path) -> None:
     put_user(kit, begins=NOW - 9 * DAY, ends=NOW - DAY)
     (kit / "startup" / "client.key").write_bytes(kits.key_pem(rsa_key("somebody else")))
     (kit / "startup" / "rootCA.pem").write_bytes(authority("another", key="another root").pem)
@@ -119,7 +119,7 @@ def test_all_problems_are_told_not_only_the_first(kit: Path) -> None:
     assert "3 problems, 2 warnings, 6 not checked" in report.headline
 
 
-def test_one_finding_tells_several_problems_and_whom_to_ask_once(kit: Path) -> None:
+def test_finding_joins_problems_with_one_contact(kit: Path) -> None:
     (kit / "startup" / "client.key").unlink()
     (kit / "startup" / "rootCA.pem").write_bytes(b"")
     sentence = check(kit)["files"].sentence
@@ -134,7 +134,7 @@ def test_one_finding_tells_several_problems_and_whom_to_ask_once(kit: Path) -> N
 def test_what_cannot_be_checked_says_why(kit: Path) -> None:
     (kit / "startup" / "client.crt").unlink()
     report = check(kit)
-    assert with_outcome(report, "skipped") == NETWORK | {"dates", "chain", "key match", "name", "organisation", "role"}
+    assert with_outcome(report, "skipped") == NETWORK | {"dates", "chain", "key match", "name", "organization", "role"}
     assert report["role"].sentence == "not checked: the user's certificate could not be read"
     edit_admin(kit, port=0)
     assert check(kit)["role"].sentence == "not checked: fed_admin.json cannot be used"
@@ -150,7 +150,7 @@ def test_what_cannot_be_checked_says_why(kit: Path) -> None:
         (DAY / 2, "warning", "in less than a day"),
     ],
 )
-def test_a_certificate_that_ends_soon_is_warned_of(kit: Path, ends: Any, outcome: str, words: str) -> None:
+def test_expiring_certificate_is_warned(kit: Path, ends: Any, outcome: str, words: str) -> None:
     put_user(kit, ends=NOW + ends)
     finding = check(kit, now=NOW)["dates"]
     assert finding.outcome == outcome
@@ -159,7 +159,7 @@ def test_a_certificate_that_ends_soon_is_warned_of(kit: Path, ends: Any, outcome
     assert StartupKit.load(kit).username == kits.USER
 
 
-def test_a_root_that_ends_soon_is_warned_of_too(tmp_path: Path) -> None:
+def test_expiring_root_is_warned(tmp_path: Path) -> None:
     report = check(write_kit(tmp_path / "kit", authority(ends=NOW + 5 * DAY)))
     assert report["dates"].outcome == "warning"
     assert "rootCA.pem expires on" in report["dates"].sentence
@@ -167,7 +167,7 @@ def test_a_root_that_ends_soon_is_warned_of_too(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs Unix permissions")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
-def test_a_key_that_others_can_read_is_warned_of_with_what_to_type(tmp_path: Path, mode: int) -> None:
+def test_exposed_key_warning_gives_chmod_command(tmp_path: Path, mode: int) -> None:
     kit = write_kit(tmp_path / "my kit")
     key = kit / "startup" / "client.key"
     key.chmod(mode)
@@ -175,14 +175,14 @@ def test_a_key_that_others_can_read_is_warned_of_with_what_to_type(tmp_path: Pat
     assert report.ok
     assert report["key permissions"].outcome == "warning"
     assert f"mode {mode:o}" in report["key permissions"].sentence
-    command = report["key permissions"].sentence.partition("Close it: ")[2]
+    command = report["key permissions"].sentence.partition("Run ")[2]
     assert command == f"chmod 600 '{key}'"
     assert os.system(command) == 0
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert check(kit)["key permissions"].outcome == "ok"
 
 
-def test_no_role_is_no_problem_but_a_warning(kit: Path) -> None:
+def test_missing_role_is_only_warning(kit: Path) -> None:
     put_user(kit)
     report = check(kit)
     assert report.ok
@@ -192,27 +192,27 @@ def test_no_role_is_no_problem_but_a_warning(kit: Path) -> None:
 # signed kits
 
 
-def test_a_signed_kit_is_verified(kit: Path) -> None:
+def test_signed_kit_is_verified(kit: Path) -> None:
     sign_kit(kit)
     assert StartupKit.load(kit).username == kits.USER
-    assert check(kit)["signature"].sentence == "fed_admin.json is as the federation's root signed it"
+    assert check(kit)["signature"].sentence == "fed_admin.json matches the signature of the federation's root"
 
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda kit: edit_admin(kit, host="evil.example.org"), "is not as it was signed"),
-        (lambda kit: sign_kit(kit, "mallory"), "is not as it was signed"),
+        (lambda kit: edit_admin(kit, host="evil.example.org"), "does not match its signature"),
+        (lambda kit: sign_kit(kit, "mallory"), "does not match its signature"),
         (lambda kit: sign_kit(kit, leave_out="fed_admin.json"), "has no signature of fed_admin.json"),
         (lambda kit: (kit / "startup" / "signature.json").write_text('{"fed_admin.json": 1}'), "has no signature of"),
-        (lambda kit: (kit / "startup" / "signature.json").write_text('{"fed_admin.json": "ä"}'), "is not as it was"),
+        (lambda kit: (kit / "startup" / "signature.json").write_text('{"fed_admin.json": "ä"}'), "does not match"),
         (lambda kit: (kit / "startup" / "signature.json").write_text("{"), "signature.json is not valid JSON"),
         (lambda kit: (kit / "startup" / "signature.json").write_text(""), "signature.json is empty"),
         (lambda kit: (kit / "startup" / "rootCA.pem").unlink(), "rootCA.pem is missing"),
     ],
     ids=["changed", "by another", "left out", "a number", "no base64", "no JSON", "empty", "no root"],
 )
-def test_a_signed_kit_that_was_changed_is_refused(kit: Path, spoil: Callable[[Path], Any], words: str) -> None:
+def test_modified_signed_kit_is_refused(kit: Path, spoil: Callable[[Path], Any], words: str) -> None:
     sign_kit(kit)
     spoil(kit)
     with pytest.raises(ConfigError, match=words):
@@ -221,7 +221,7 @@ def test_a_signed_kit_that_was_changed_is_refused(kit: Path, spoil: Callable[[Pa
     assert check(kit)["signature"].outcome == "failed"
 
 
-def test_a_changed_file_cannot_choose_the_root_that_judges_it(kit: Path) -> None:
+def test_modified_kit_cannot_choose_root(kit: Path) -> None:
     sign_kit(kit)
     mallory = authority(key="mallory")
     (kit / "startup" / "own.pem").write_bytes(mallory.pem)
@@ -230,7 +230,7 @@ def test_a_changed_file_cannot_choose_the_root_that_judges_it(kit: Path) -> None
     content = (kit / "startup" / "fed_admin.json").read_bytes()
     signatures["fed_admin.json"] = base64.b64encode(sign(mallory.key, content)).decode()
     (kit / "startup" / "signature.json").write_text(json.dumps(signatures))
-    with pytest.raises(ConfigError, match="is not as it was signed"):
+    with pytest.raises(ConfigError, match="does not match its signature"):
         StartupKit.load(kit)
 
 
@@ -248,7 +248,7 @@ def test_nvflare_signs_and_verifies_like_that(kit: Path) -> None:
 # the report
 
 
-def test_the_report_as_text_and_as_json(kit: Path) -> None:
+def test_report_as_text_and_as_json(kit: Path) -> None:
     (kit / "startup" / "client.key").unlink()
     report = check(kit)
     headline, *lines = repr(report).splitlines()
@@ -267,7 +267,7 @@ def test_the_report_as_text_and_as_json(kit: Path) -> None:
         report["nothing"]
 
 
-def test_a_hostile_certificate_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+def test_hostile_certificate_cannot_write_to_terminal(tmp_path: Path) -> None:
     root = authority()
     report = check(write_kit(tmp_path / "kit", root, root.issue("\x1b[2J\nada\u202e", role="\x07<b>")))
     assert all(c.isprintable() for c in repr(report).replace("\n", ""))
@@ -284,7 +284,7 @@ def test_no_secret_is_told(kit: Path) -> None:
             assert len(line) < 20 or line not in told
 
 
-def test_a_certificate_whose_names_are_damaged_is_none(kit: Path) -> None:
+def test_certificate_with_damaged_names_is_invalid(kit: Path) -> None:
     der = authority().issue(kits.USER).certificate.public_bytes(Encoding.DER)
     damaged = der.replace(kits.USER.encode(), b"\xff" * len(kits.USER))
     assert damaged != der
@@ -300,7 +300,7 @@ def test_a_certificate_whose_names_are_damaged_is_none(kit: Path) -> None:
     at=st.integers(0, 3000),
     junk=st.binary(max_size=20),
 )
-def test_whatever_is_damaged_the_report_agrees_with_loading(kit: Path, name: str, at: int, junk: bytes) -> None:
+def test_damaged_file_report_agrees_with_loading(kit: Path, name: str, at: int, junk: bytes) -> None:
     sign_kit(kit)
     file = kit / "startup" / name
     good = file.read_bytes()

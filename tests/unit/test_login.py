@@ -43,7 +43,7 @@ def proof(party: Party, name: str = "server", question: str = NONCE, **changes: 
     return CellReply("id", "ok", "", {k: v for k, v in answer.items() if v is not None})
 
 
-def test_we_say_who_we_are_and_ask_with_a_nonce(kit: StartupKit) -> None:
+def test_challenge_headers_carry_name_and_nonce(kit: StartupKit) -> None:
     assert login.challenge_headers(kit, NONCE) == {"cn": kits.USER, "nonce": NONCE}
 
 
@@ -52,16 +52,16 @@ def test_we_say_who_we_are_and_ask_with_a_nonce(kit: StartupKit) -> None:
     [{}, {"signs": True}, {"purpose": kits.SERVER_ONLY}, {"signs": True, "purpose": kits.SERVER_ONLY}],
     ids=["as provisioned", "may sign", "for servers", "both"],
 )
-def test_the_right_server_is_believed(kit: StartupKit, changes: dict[str, Any]) -> None:
+def test_right_server_is_believed(kit: StartupKit, changes: dict[str, Any]) -> None:
     assert login.read_challenge(kit, NONCE, proof(kits.server(**changes))) == "their nonce"
 
 
-def test_a_server_certified_by_an_intermediate_authority_is_believed(kit: StartupKit) -> None:
+def test_intermediate_authority_server_is_accepted(kit: StartupKit) -> None:
     server = authority().issue("branch", ca=True).issue("server")
     assert login.read_challenge(kit, NONCE, proof(server)) == "their nonce"
 
 
-def test_the_answer_of_nvflares_own_server_is_read(kit: StartupKit, tmp_path: Path) -> None:
+def test_answer_of_nvflares_own_server_is_read(kit: StartupKit, tmp_path: Path) -> None:
     server = kits.server()
     (tmp_path / "server.key").write_bytes(server.key_pem)
     (tmp_path / "server.crt").write_bytes(server.pem)
@@ -95,7 +95,7 @@ IMPOSTORS = {
 
 
 @pytest.mark.parametrize("impostor", IMPOSTORS)
-def test_an_impostor_is_refused(kit: StartupKit, impostor: str) -> None:
+def test_impostor_is_refused(kit: StartupKit, impostor: str) -> None:
     answer, says = IMPOSTORS[impostor]
     with pytest.raises(ServerIdentityError) as caught:
         login.read_challenge(kit, NONCE, answer())
@@ -107,7 +107,7 @@ def test_an_impostor_is_refused(kit: StartupKit, impostor: str) -> None:
 
 @pytest.mark.parametrize("purpose", [kits.CLIENT_ONLY, None])
 @pytest.mark.parametrize("signs", [True, False, None])
-def test_nvflare_believes_the_same_certificates(kit: StartupKit, signs: bool | None, purpose: Any) -> None:
+def test_nvflare_believes_same_certificates(kit: StartupKit, signs: bool | None, purpose: Any) -> None:
     server = kits.server(signs=signs, purpose=purpose)
     answer = proof(server).value
     verifier = IdentityVerifier(str(kit.root_file))
@@ -141,13 +141,13 @@ def test_nvflare_believes_the_same_certificates(kit: StartupKit, signs: bool | N
         {"cert": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"},
     ],
 )
-def test_half_an_answer_is_a_protocol_error(kit: StartupKit, changes: dict[str, Any]) -> None:
+def test_half_answer_is_protocol_error(kit: StartupKit, changes: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         login.read_challenge(kit, NONCE, proof(kits.server(), **changes))
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 5, b"x"])
-def test_no_answer_is_a_protocol_error(kit: StartupKit, value: Any) -> None:
+def test_no_answer_is_protocol_error(kit: StartupKit, value: Any) -> None:
     with pytest.raises(ProtocolError, match="did not answer the challenge"):
         login.read_challenge(kit, NONCE, CellReply("id", "ok", "", value))
 
@@ -156,7 +156,7 @@ def test_no_answer_is_a_protocol_error(kit: StartupKit, value: Any) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(at=st.integers(0, 800), bit=st.integers(0, 7))
 @example(at=12, bit=0)  # the version
-def test_a_damaged_certificate_is_refused(kit: StartupKit, at: int, bit: int) -> None:
+def test_damaged_certificate_is_refused(kit: StartupKit, at: int, bit: int) -> None:
     server = kits.server()
     der = bytearray(server.certificate.public_bytes(Encoding.DER))
     at = min(at, len(der) - 258)  # after that: how many bits of the signature do not count
@@ -166,7 +166,7 @@ def test_a_damaged_certificate_is_refused(kit: StartupKit, at: int, bit: int) ->
         login.read_challenge(kit, NONCE, proof(server, cert=pem))
 
 
-def test_a_hostile_name_is_not_repeated_at_length(kit: StartupKit) -> None:
+def test_hostile_name_is_truncated_in_error(kit: StartupKit) -> None:
     with pytest.raises(ServerIdentityError) as caught:
         login.read_challenge(kit, NONCE, proof(kits.server(), "x" * 100_000))
     assert len(str(caught.value)) < 1000
@@ -192,14 +192,14 @@ def test_our_proof_is_believed_when_registering(kit: StartupKit) -> None:
     assert headers["federation_protocol_version"] == 1
 
 
-def test_our_proof_is_believed_when_logging_in(kit: StartupKit) -> None:
+def test_login_proof_is_accepted_by_nvflare(kit: StartupKit) -> None:
     headers = login.login_headers(kit, "my-study")
     assert believed_by_nvflare(kit, headers, "")
     assert (headers["user_name"], headers["study"]) == (kits.USER, "my-study")
     assert login.login_command(kit) == f"_cert_login {kits.USER}"
 
 
-def test_what_the_server_gave_our_cell(kit: StartupKit) -> None:
+def test_what_server_gave_our_cell(kit: StartupKit) -> None:
     answer = {
         "__token__": "t",
         "__token_signature__": "s",
@@ -217,7 +217,7 @@ def test_what_the_server_gave_our_cell(kit: StartupKit) -> None:
     assert (registration.protocol_version, registration.server_version) == (1, "2.9.0")
 
 
-def test_old_servers_do_not_say_their_version(kit: StartupKit) -> None:
+def test_old_server_has_no_version(kit: StartupKit) -> None:
     registration = login.read_registration(kit, CellReply("id", "ok", "", {"__token__": "t"}))
     assert (registration.protocol_version, registration.server_version) == (None, "")
     assert registration.credentials["__token_signature__"] == "NA"
@@ -234,7 +234,7 @@ def test_old_servers_do_not_say_their_version(kit: StartupKit) -> None:
         (CellReply("id", "unauthenticated", "bad certificate", {"__token__": "t"}), "bad certificate"),
     ],
 )
-def test_a_refused_registration(kit: StartupKit, reply: CellReply, says: str) -> None:
+def test_refused_registration(kit: StartupKit, reply: CellReply, says: str) -> None:
     with pytest.raises(FLCommunicationError) as caught:
         login.read_registration(kit, reply)
     for words in (says, kits.USER, kits.PROJECT, kit.address, "Check that the startup kit"):
@@ -252,7 +252,7 @@ def items(*pairs: tuple[str, Any]) -> hci.CommandReply:
     return hci.CommandReply(tuple({"type": kind, "data": data} for kind, data in pairs))
 
 
-def test_the_session_token(kit: StartupKit) -> None:
+def test_session_token(kit: StartupKit) -> None:
     assert login.read_login(kit, items(("string", "OK"), ("token", "the token"))) == "the token"
 
 
@@ -272,7 +272,7 @@ def test_the_session_token(kit: StartupKit) -> None:
         ([("token", 5)], None, "no token"),
     ],
 )
-def test_a_refused_login(kit: StartupKit, said: list[tuple[str, Any]], code: str | None, says: str) -> None:
+def test_refused_login(kit: StartupKit, said: list[tuple[str, Any]], code: str | None, says: str) -> None:
     with pytest.raises(AuthenticationError) as caught:
         login.read_login(kit, items(*said))
     assert caught.value.auth_code == code
@@ -281,7 +281,7 @@ def test_a_refused_login(kit: StartupKit, said: list[tuple[str, Any]], code: str
     assert len(str(caught.value)) <= 300
 
 
-def test_the_claims_of_a_token_of_nvflare(tmp_path: Path) -> None:
+def test_claims_of_token_of_nvflare(tmp_path: Path) -> None:
     from nvflare.fuel.hci.server.sess import Session
 
     server = kits.server()
@@ -297,7 +297,7 @@ def encoded(value: Any) -> str:
 
 
 @pytest.mark.parametrize("token", ["", ":", "no base64!", "aGVsbG8=:x", encoded([1]), encoded("x"), "/w==:x"])
-def test_a_token_that_says_nothing(token: str) -> None:
+def test_token_that_says_nothing(token: str) -> None:
     assert login.token_claims(token) == {}
 
 

@@ -22,7 +22,7 @@ async def name_of_thread() -> str:
     return threading.current_thread().name
 
 
-def test_coroutines_run_on_the_io_thread() -> None:
+def test_coroutines_run_on_io_thread() -> None:
     assert loop.run(name_of_thread()) == loop.THREAD_NAME == "flare-io"
     assert threading.current_thread().name != loop.THREAD_NAME
 
@@ -36,7 +36,7 @@ def test_there_is_one_thread_for_everybody() -> None:
     assert found[0].daemon
 
 
-def test_the_thread_is_started_only_once_even_by_many_at_the_same_time() -> None:
+def test_concurrent_use_starts_one_thread() -> None:
     code = """
 import threading
 from flare_widgets.wire import loop
@@ -57,7 +57,7 @@ def test_importing_starts_no_thread() -> None:
     assert run_script("import threading, flare_widgets.api; print(threading.active_count())") == "1"
 
 
-def test_a_result_and_an_exception_come_back() -> None:
+def test_result_and_exception_come_back() -> None:
     async def fail() -> None:
         raise ValueError("as it was")
 
@@ -66,7 +66,7 @@ def test_a_result_and_an_exception_come_back() -> None:
         loop.run(fail())
 
 
-def test_waiting_has_an_end_but_the_coroutine_goes_on() -> None:
+def test_run_timeout_leaves_coroutine_running() -> None:
     ended = threading.Event()
 
     async def slow() -> None:
@@ -78,7 +78,7 @@ def test_waiting_has_an_end_but_the_coroutine_goes_on() -> None:
     assert ended.wait(10)
 
 
-def test_a_time_out_of_the_coroutine_itself_is_its_own() -> None:
+def test_time_out_of_coroutine_itself_is_own() -> None:
     async def fail() -> None:
         raise asyncio.TimeoutError("mine")
 
@@ -86,7 +86,7 @@ def test_a_time_out_of_the_coroutine_itself_is_its_own() -> None:
         loop.run(fail(), timeout=10)
 
 
-def test_a_future_can_be_cancelled() -> None:
+def test_future_can_be_cancelled() -> None:
     cancelled = threading.Event()
 
     async def slow() -> None:
@@ -102,13 +102,13 @@ def test_a_future_can_be_cancelled() -> None:
     assert cancelled.wait(10)
 
 
-def test_a_cancelled_coroutine_does_not_end_the_thread() -> None:
+def test_cancelled_coroutine_does_not_end_thread() -> None:
     for _ in range(20):
         loop.start(asyncio.sleep(60)).cancel()
     assert loop.run(name_of_thread()) == "flare-io"
 
 
-def test_a_forked_child_has_a_thread_of_its_own() -> None:
+def test_forked_child_has_thread_of_own() -> None:
     code = """
 import asyncio, os
 from flare_widgets.wire import loop
@@ -123,7 +123,7 @@ print(loop.run(asyncio.sleep(0, "parent again"), timeout=10))
     assert run_script(code).split("\n") == ["parent", "child", "parent again"]
 
 
-def test_an_interrupt_leaves_at_once_and_cancels() -> None:
+def test_interrupt_leaves_at_once_and_cancels() -> None:
     code = """
 import asyncio, threading, time
 from flare_widgets.wire import loop
@@ -154,7 +154,7 @@ except KeyboardInterrupt:
     assert time.monotonic() - began < 10  # not the minute it would have slept
 
 
-def test_the_process_ends_whatever_still_runs() -> None:
+def test_process_ends_whatever_still_runs() -> None:
     code = """
 import asyncio
 from flare_widgets.wire import loop

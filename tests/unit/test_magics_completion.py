@@ -85,21 +85,21 @@ def test_what_may_come_next(line: str, fragment: str, words: list[str]) -> None:
     assert offered(f"%flare {line}") == (fragment, words)
 
 
-def test_the_cell_magic() -> None:
+def test_cell_magic() -> None:
     assert offered("%%flare --dry") == ("--dry", ["--dry-run"])
     assert offered("%%flare --framework sk") == ("sk", ["sklearn"])
     assert offered("%%flare ") == ("", [*offered("%%flare --")[1]])  # type: ignore[index]
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
-def test_every_option_of_every_verb_is_offered(verb: str) -> None:
+def test_verb_completion_offers_every_option(verb: str) -> None:
     found = offered(f"%flare {verb} --")
     assert found is not None
     declared = {flag for option in VERBS[verb].options for flag in option.flags if flag.startswith("--")}
     assert set(found[1]) == declared | {"--help"}
 
 
-def test_everything_that_is_declared_can_be_asked_for() -> None:
+def test_every_declared_completion_kind_has_candidates() -> None:
     state = MagicsState(FlareWidgets(environ={}))
     kinds = {option.completes for verb in VERBS.values() for option in verb.options} - {""}
     assert kinds >= {"jobs", "sites", "targets", "kits", "studies", "sessions", "folders", "verbs"}
@@ -107,7 +107,7 @@ def test_everything_that_is_declared_can_be_asked_for() -> None:
         assert all(isinstance(candidate, Candidate) for candidate in make_value_source(state)(kind, "x"))
 
 
-def test_paths_are_completed_as_they_are_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_completion_follows_typed_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("jobs/hello", "jobs/my job", ".hidden", "jokes"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "job.txt").touch()
@@ -159,14 +159,14 @@ def words(state: MagicsState, kind: str) -> list[str]:
     return [c.text for c in make_value_source(state)(kind, "")]
 
 
-def test_the_server_is_asked_once_for_what_was_never_shown(state: MagicsState, server: FlareServer) -> None:
+def test_unseen_values_cost_one_server_request(state: MagicsState, server: FlareServer) -> None:
     assert words(state, "jobs") == ["76b8d043", "1f00aa00", "hello", "evil\N{REPLACEMENT CHARACTER}[31m"]
     assert words(state, "targets") == ["server", "site-1", "site-2"]
     assert words(state, "studies") == ["default", "heart"]
     assert sum(line.startswith("list_jobs") for line in server.lines) == 1
 
 
-def test_a_server_that_does_not_answer_keeps_nobody_waiting(state: MagicsState, server: FlareServer) -> None:
+def test_silent_server_does_not_delay_completion(state: MagicsState, server: FlareServer) -> None:
     for verb in ("list_jobs", "check_status", "list_studies"):
         server.commands[verb] = lambda line: None
     state.managed_session.last_job_id = "x"
@@ -177,7 +177,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_waiting(state: MagicsState, 
     assert sum(line.startswith("list_jobs") for line in server.lines) == 1
 
 
-def test_what_the_server_refuses_is_left_out(state: MagicsState, server: FlareServer) -> None:
+def test_what_server_refuses_is_left_out(state: MagicsState, server: FlareServer) -> None:
     server.commands["list_studies"] = {
         "data": [{"type": "error", "data": "Unknown command list_studies"}],
         "meta": {"status": "syntax_error", "info": "no such command"},
@@ -186,7 +186,7 @@ def test_what_the_server_refuses_is_left_out(state: MagicsState, server: FlareSe
     assert words(state, "sites") == ["site-1", "site-2"]
 
 
-def test_a_session_that_is_lost_is_not_asked(state: MagicsState, server: FlareServer) -> None:
+def test_closed_session_is_not_queried(state: MagicsState, server: FlareServer) -> None:
     state.session.close()
     before = len(server.lines)
     assert words(state, "jobs") == []

@@ -85,7 +85,7 @@ def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object
         ("submit 'hello", "no closing quotation"),
     ],
 )
-def test_lines_that_do_not_are_refused_in_one_line(line: str, words: str) -> None:
+def test_invalid_line_gives_one_line_error(line: str, words: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_line(VERBS, line)
     assert words in str(error.value)

@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from flare_widgets.magics.progress import ProgressLine, make_transfer_callback, run_with_progress
 
 
-def test_a_transfer_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transfer_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(ProgressLine, "_show", lambda self, text: said.append(text))
     monkeypatch.setattr("flare_widgets.magics.progress._UPDATE_INTERVAL_S", 0.0)
@@ -39,7 +39,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-def test_what_takes_long_is_told_until_it_is_done(said: list[str]) -> None:
+def test_slow_call_shows_progress_until_done(said: list[str]) -> None:
     done = threading.Event()
     threading.Timer(0.5, done.set).start()
     assert run_with_progress("restarting", lambda x, y: done.wait(10) and x + y, 1, y=2) == 3
@@ -47,12 +47,12 @@ def test_what_takes_long_is_told_until_it_is_done(said: list[str]) -> None:
     assert re.fullmatch(r"restarting: done after 0\.\d s", said[-1])
 
 
-def test_what_is_done_at_once_needs_no_words(said: list[str]) -> None:
+def test_fast_call_prints_nothing(said: list[str]) -> None:
     assert run_with_progress("asking", int, "7") == 7
     assert said == []
 
 
-def test_an_error_of_what_was_called_is_the_callers(said: list[str]) -> None:
+def test_callee_error_reaches_caller(said: list[str]) -> None:
     def fail() -> None:
         threading.Event().wait(0.3)
         raise TimeoutError("it is not back")
@@ -62,11 +62,11 @@ def test_an_error_of_what_was_called_is_the_callers(said: list[str]) -> None:
     assert re.fullmatch(r"restarting: failed after 0\.\d s", said[-1])
 
 
-def test_an_interrupt_leaves_at_once(said: list[str]) -> None:
+def test_interrupt_leaves_at_once(said: list[str]) -> None:
     never = threading.Event()
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     began = time.monotonic()
-    with pytest.raises(UsageError, match="stopped waiting; restarting may still be under way"):
+    with pytest.raises(UsageError, match="stopped waiting; restarting may still be in progress"):
         run_with_progress("restarting", never.wait)
     assert time.monotonic() - began < 5
     never.set()

@@ -19,7 +19,7 @@ def section(title: str) -> str:
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
-def test_every_verb_has_a_section_with_all_its_arguments_and_examples(verb: str) -> None:
+def test_every_verb_section_is_complete(verb: str) -> None:
     text = section(f"%flare {verb}")
     assert VERBS[verb].summary in text
     for option in VERBS[verb].options:
@@ -31,7 +31,7 @@ def test_every_verb_has_a_section_with_all_its_arguments_and_examples(verb: str)
     assert ("read-only mode" in text) == VERBS[verb].is_mutating
 
 
-def test_the_groups_are_its_chapters_in_their_order() -> None:
+def test_groups_are_chapters_in_their_order() -> None:
     assert re.findall(r"^## (.*)$", TEXT, re.MULTILINE) == [*GROUPS, "Jobs written in cells"]
 
 
@@ -42,7 +42,7 @@ def test_tables_are_whole() -> None:
     assert "%%" not in TEXT.replace("%%flare", "")
 
 
-def test_the_cell_magic_is_there() -> None:
+def test_cell_magic_is_there() -> None:
     text = section("%%flare")
     assert "--dry-run" in text
     assert "import nvflare.client as flare" in text

@@ -37,7 +37,7 @@ def manager() -> Iterator[SessionManager]:
     manager.close_all()
 
 
-def test_sessions_have_names_and_one_is_current(manager: SessionManager, kit: Path) -> None:
+def test_sessions_are_named_and_one_current(manager: SessionManager, kit: Path) -> None:
     first = manager.open(kit)
     second = manager.open(kit, study="heart")
     third = manager.open(kit, "hospital-a")
@@ -51,7 +51,7 @@ def test_sessions_have_names_and_one_is_current(manager: SessionManager, kit: Pa
     assert len({m.session for m in (first, second, third)}) == 3
 
 
-def test_what_is_open_is_not_opened_again(manager: SessionManager, kit: Path) -> None:
+def test_open_session_is_reused(manager: SessionManager, kit: Path) -> None:
     first = manager.open(kit)
     named = manager.open(kit, "other")
     assert manager.open(kit / "startup") is first
@@ -65,18 +65,20 @@ def test_what_is_open_is_not_opened_again(manager: SessionManager, kit: Path) ->
     assert len(manager) == 2
 
 
-def test_a_name_of_another_session_is_refused_and_nothing_changes(manager: SessionManager, kit: Path) -> None:
+def test_name_conflict_refused_without_changes(manager: SessionManager, kit: Path) -> None:
     manager.open(kit, "hospital")
     before = dict(manager.sessions)
-    with pytest.raises(InvalidArgumentError, match=r"'hospital' is the session of ada@example.org .* close it first"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"the name 'hospital' is taken by the session of ada@example.org .* close it first"
+    ):
         manager.open(kit, "hospital", study="heart")
     for bad in ("", "two words", "-x", "a\x1b[1m", "x" * 200):
-        with pytest.raises(InvalidArgumentError, match="cannot be the name of a session"):
+        with pytest.raises(InvalidArgumentError, match="invalid session name"):
             manager.open(kit, bad)
     assert manager.sessions == before
 
 
-def test_a_server_that_is_not_there_changes_nothing(manager: SessionManager, kit: Path, tmp_path: Path) -> None:
+def test_unreachable_server_leaves_sessions_unchanged(manager: SessionManager, kit: Path, tmp_path: Path) -> None:
     first = manager.open(kit)
     nobody = kits.write_kit(tmp_path / "nobody", host="127.0.0.1", port=9)
     with pytest.raises(NoConnection):
@@ -84,31 +86,31 @@ def test_a_server_that_is_not_there_changes_nothing(manager: SessionManager, kit
     assert (list(manager.sessions), manager.current) == ([first.name], first.name)
 
 
-def test_after_closing_the_current_one_none_is(manager: SessionManager, kit: Path) -> None:
+def test_after_closing_current_one_none_is(manager: SessionManager, kit: Path) -> None:
     first, second = manager.open(kit), manager.open(kit, "b")
     assert manager.close() is second
     assert second.session.closed
     assert manager.current == ""
     assert manager.current_session is None
-    with pytest.raises(InvalidArgumentError, match="no session is current; there are ada@"):
+    with pytest.raises(InvalidArgumentError, match="no current session; open sessions: ada@"):
         manager.close()
     manager.use(first.name)
     assert manager.close(first.name) is first
-    with pytest.raises(InvalidArgumentError, match=r"there is no session$"):
+    with pytest.raises(InvalidArgumentError, match=r"no session is open$"):
         manager.use("b")
 
 
-def test_closing_another_one_leaves_the_current_one(manager: SessionManager, kit: Path) -> None:
+def test_closing_another_one_leaves_current_one(manager: SessionManager, kit: Path) -> None:
     first, second = manager.open(kit), manager.open(kit, "b")
     manager.close(first.name)
     assert manager.current_session is second
-    with pytest.raises(InvalidArgumentError, match=r"no session 'bb': did you mean 'b'\?"):
+    with pytest.raises(InvalidArgumentError, match=r"unknown session 'bb': did you mean 'b'\?"):
         manager.use("bb")
     assert manager.close_all() == [second]
     assert (manager.sessions, manager.current) == ({}, "")
 
 
-def test_observers_hear_of_every_change_with_both_traits_up_to_date(manager: SessionManager, kit: Path) -> None:
+def test_observers_see_both_traits_consistent(manager: SessionManager, kit: Path) -> None:
     seen: list[tuple[list[str], str]] = []
     manager.observe(lambda _: seen.append((list(manager.sessions), manager.current)), ["sessions", "current"])
     manager.open(kit, "a")
@@ -120,7 +122,7 @@ def test_observers_hear_of_every_change_with_both_traits_up_to_date(manager: Ses
     ]
 
 
-def test_a_monitor_is_made_once_and_ends_with_its_session(manager: SessionManager, kit: Path) -> None:
+def test_monitor_created_once_ends_with_session(manager: SessionManager, kit: Path) -> None:
     managed = manager.open(kit, poll_interval=3.0)
     assert managed.monitor is managed.monitor
     assert managed.monitor.session is managed.session
@@ -139,7 +141,7 @@ def test_jobs_are_remembered_for_completion(manager: SessionManager, kit: Path) 
     assert [job["job_id"] for job in managed.jobs] == ["1", "3", "2"]
 
 
-def test_a_session_that_only_reads_sends_nothing_that_changes(
+def test_read_only_session_sends_no_changes(
     manager: SessionManager, kit: Path, server: tuple[FlareServer, int], tmp_path: Path
 ) -> None:
     before = manager.open(kit, "before").session
@@ -158,9 +160,9 @@ def test_a_session_that_only_reads_sends_nothing_that_changes(
             lambda s: s.submit_job(str(job)),
             lambda s: asyncio.run(s.aio.abort_job("76b8")),
         ):
-            with pytest.raises(ReadOnlySession, match="this session only reads: set its read_only to False"):
+            with pytest.raises(ReadOnlySession, match=r"this session is read-only\. Set its read_only to False"):
                 change(session)
-        assert "only reads" in str(session.do_command("abort_job 76b8")["details"])
+        assert "read-only" in str(session.do_command("abort_job 76b8")["details"])
         session.list_jobs()
     assert {line.split()[0] for line in server[0].lines} <= {"_cert_login", "list_jobs"}
     manager.read_only = False
@@ -168,7 +170,7 @@ def test_a_session_that_only_reads_sends_nothing_that_changes(
     assert server[0].lines[-1] == "abort_job 76b8"
 
 
-def test_sessions_are_closed_when_the_process_ends(kit: Path, server: tuple[FlareServer, int]) -> None:
+def test_sessions_are_closed_when_process_ends(kit: Path, server: tuple[FlareServer, int]) -> None:
     code = (
         "import sys; from flare_widgets.manager import SessionManager; m = SessionManager();"
         "m.open(sys.argv[1], 'a'); m.open(sys.argv[1], 'b')"
@@ -178,7 +180,7 @@ def test_sessions_are_closed_when_the_process_ends(kit: Path, server: tuple[Flar
     assert server[0].lines.count("_logout") == 2
 
 
-def test_a_forgotten_manager_closes_its_sessions(kit: Path) -> None:
+def test_forgotten_manager_closes_sessions(kit: Path) -> None:
     manager = SessionManager()
     session = manager.open(kit).session
     del manager
@@ -204,7 +206,7 @@ def test_free_names() -> None:
     assert pick_free_name("a", ["a", "a-2"]) == "a-3"
 
 
-def test_kits_are_found_in_folders_and_around_the_notebook(tmp_path: Path) -> None:
+def test_kits_found_in_folders_near_notebook(tmp_path: Path) -> None:
     here = tmp_path / "work" / "notebooks"
     for folder in ("work/notebooks/mine", "work/kits/beside", "work/elsewhere", "far/a/b/c/deep", "far/a/b/c/d/deeper"):
         kits.write_kit(tmp_path / folder, host="fl.example.org")
@@ -228,7 +230,7 @@ def test_kits_are_found_in_folders_and_around_the_notebook(tmp_path: Path) -> No
     assert mine.address.startswith("fl.example.org:")
 
 
-def test_looking_for_kits_ends_in_a_large_tree(tmp_path: Path) -> None:
+def test_kit_search_bounded_in_large_tree(tmp_path: Path) -> None:
     for a in range(40):
         for b in range(100):
             (tmp_path / f"{a:02}" / f"{b:02}").mkdir(parents=True)
@@ -238,7 +240,7 @@ def test_looking_for_kits_ends_in_a_large_tree(tmp_path: Path) -> None:
     assert find_kit_folders([tmp_path]) == [near]
 
 
-def test_a_kit_is_named_by_its_path_or_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kit_resolves_by_path_or_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ada, bob = (kits.write_kit(tmp_path / "kits" / name) for name in ("ada@example.org", "bob@example.org"))
     found = find_kit_folders([tmp_path / "kits"])
@@ -247,5 +249,5 @@ def test_a_kit_is_named_by_its_path_or_its_folder(tmp_path: Path, monkeypatch: p
     assert resolve_kit("kits/ada@example.org", []) == Path("kits/ada@example.org")
     assert resolve_kit("nobody", found) == Path("nobody")
     other = kits.write_kit(tmp_path / "more" / "ada@example.org")
-    with pytest.raises(ConfigError, match=r"2 startup kits called 'ada'.*Give the folder"):
+    with pytest.raises(ConfigError, match=r"2 startup kits called 'ada'.*Pass the folder"):
         resolve_kit("ada", [*found, other])

@@ -13,6 +13,7 @@ from nvflare.fuel.hci.client.api import AdminAPI
 from nvflare.fuel.hci.client.api_status import APIStatus as TheirStatus
 
 from flare_widgets.api import APIStatus, CommandError, InternalError, NoConnection, Session, SessionClosed
+from flare_widgets.api.command_sender import CommandSender
 from flare_widgets.api.commands import Command
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import hci
@@ -63,15 +64,27 @@ def outcome(session: Any, method: str, arguments: tuple[Any, ...]) -> tuple[str,
         return "error", type(error).__name__
 
 
+def is_caught_as(session: Any, method: str, arguments: tuple[Any, ...], name: str) -> bool:
+    """Whether an ``except`` clause written for nvflare's exception catches ours."""
+    try:
+        getattr(session, method)(*arguments)
+    except Exception as error:
+        return name in {kind.__name__ for kind in type(error).__mro__}
+    return False
+
+
 def both(answer: dict[str, Any], method: str, *arguments: Any) -> tuple[OurSession, tuple[str, Any]]:
     """Call a method of both sessions: they must have sent and made of the answer the same."""
     api = TheirApi(answer)
     theirs = object.__new__(flare_api.Session)
     theirs.api = api
     ours = OurSession(answer)
-    mine = outcome(ours, method, arguments)
-    assert mine == outcome(theirs, method, arguments)
+    mine, other = outcome(ours, method, arguments), outcome(theirs, method, arguments)
     assert ours.sent == api.sent
+    if other[0] == "error":
+        assert is_caught_as(OurSession(answer), method, arguments, other[1])
+    else:
+        assert mine == other
     return ours, mine
 
 
@@ -148,7 +161,7 @@ def sent_props(session: OurSession) -> list[Any]:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
-def test_what_is_sent_is_what_nvflare_sends(call: tuple[Any, ...]) -> None:
+def test_sent_commands_match_nvflare(call: tuple[Any, ...]) -> None:
     api = TheirApi(reply(clients=[{"site_name": "site-1"}]))
     theirs = object.__new__(flare_api.Session)
     theirs.api = api
@@ -218,7 +231,7 @@ READS: list[tuple[dict[str, Any], tuple[Any, ...]]] = [
 
 
 @pytest.mark.parametrize(("answer", "call"), READS, ids=str)
-def test_an_answer_is_read_as_nvflare_reads_it(answer: dict[str, Any], call: tuple[Any, ...]) -> None:
+def test_parsed_answers_match_nvflare(answer: dict[str, Any], call: tuple[Any, ...]) -> None:
     if call[0] == "download_job_components":
         from flare_widgets.api import commands
 
@@ -278,14 +291,14 @@ REFUSED: list[tuple[Any, ...]] = [
 
 
 @pytest.mark.parametrize("call", REFUSED, ids=str)
-def test_what_nvflare_refuses_is_refused_before_anything_is_sent(call: tuple[Any, ...]) -> None:
+def test_nvflare_refusals_match_before_sending(call: tuple[Any, ...]) -> None:
     ours, (kind, _) = both(reply(), *call)
     assert kind == "error"
     assert ours.sent == []
 
 
 @pytest.mark.parametrize("lines", ["x", -1, [1]])
-def test_impossible_numbers_of_lines_are_refused_before_anything_is_sent(lines: Any) -> None:
+def test_invalid_tail_lines_refused_before_sending(lines: Any) -> None:
     both_answer = reply({"type": "dict", "data": LOGS})
     ours = OurSession(both_answer)
     with pytest.raises(ValueError, match="tail_lines"):
@@ -297,13 +310,13 @@ def test_impossible_numbers_of_lines_are_refused_before_anything_is_sent(lines: 
         theirs.get_job_logs(JOB, tail_lines=lines)
 
 
-def test_a_sites_logging_is_configured_though_nvflare_cannot() -> None:
+def test_single_site_log_configuration_is_sent() -> None:
     ours = OurSession(reply())
     ours.configure_site_log("INFO", "site-1")
     assert ours.sent == [("configure_site_log client site-1 INFO", None)]
 
 
-def test_a_study_error_says_all_the_server_says() -> None:
+def test_study_error_says_all_server_says() -> None:
     with pytest.raises(CommandError, match="no") as caught:
         OurSession(reply({"type": "dict", "data": STUDY_ERROR})).list_studies()
     error = caught.value
@@ -312,7 +325,7 @@ def test_a_study_error_says_all_the_server_says() -> None:
 
 @pytest.mark.parametrize("call", [c for c in CALLS if c[0] not in ("get_client_env",)], ids=str)
 @pytest.mark.parametrize("data", [5, None, "x", [1], [[1]]])
-def test_hostile_answers_are_read_or_internal_errors(call: tuple[Any, ...], data: Any) -> None:
+def test_hostile_answers_parse_or_internal_error(call: tuple[Any, ...], data: Any) -> None:
     items = [{"type": kind, "data": data, "rows": data} for kind in ("string", "dict", "table")]
     meta = dict.fromkeys(("job_components", "client_status", "clients", "jobs"), data)
     kind, value = outcome(OurSession(reply(*items, **meta)), call[0], call[1:])
@@ -329,7 +342,7 @@ def test_hostile_answers_are_read_or_internal_errors(call: tuple[Any, ...], data
         ([], "ERROR_RUNTIME"),
     ],
 )
-def test_a_line_is_answered_in_nvflares_shape(items: list[Any], status: str) -> None:
+def test_line_is_answered_in_nvflares_shape(items: list[Any], status: str) -> None:
     answer = {"time": "t", "data": items, "meta": {"status": "error"}}
     ours, (_, mine) = both(answer, "do_command", "sys_info server", {"a": 1})
     assert mine == {**answer, "status": status}
@@ -337,7 +350,7 @@ def test_a_line_is_answered_in_nvflares_shape(items: list[Any], status: str) -> 
     assert ours.sent == [("sys_info server", {"a": 1})]
 
 
-def test_the_statuses_of_lines_are_nvflares() -> None:
+def test_statuses_of_lines_are_nvflares() -> None:
     assert [(s.name, s.value) for s in APIStatus] == [(s.name, s.value) for s in TheirStatus]
 
 
@@ -349,7 +362,7 @@ def test_the_statuses_of_lines_are_nvflares() -> None:
         (InternalError("strange"), APIStatus.ERROR_RUNTIME),
     ],
 )
-def test_a_line_that_does_not_get_to_the_server_raises_nothing(error: Exception, status: APIStatus) -> None:
+def test_undelivered_command_returns_error_status(error: Exception, status: APIStatus) -> None:
     class Broken(OurSession):
         async def _request(self, command: Command[Any]) -> hci.CommandReply:
             raise error
@@ -357,7 +370,7 @@ def test_a_line_that_does_not_get_to_the_server_raises_nothing(error: Exception,
     assert Broken({}).do_command("list_jobs") == {"status": status, "details": str(error)}
 
 
-def test_lines_that_are_none_are_syntax_errors() -> None:
+def test_invalid_command_lines_are_syntax_errors() -> None:
     unknown = {"time": "", "data": [{"type": "error", "data": 'Unknown command "x"'}], "meta": {"status": "error"}}
     session = OurSession(unknown)
     for line in ("", "  ", "x y", "submit_job", "download_job", "download_job j ../x", "download_job j .x"):
@@ -367,11 +380,11 @@ def test_lines_that_are_none_are_syntax_errors() -> None:
     assert len(session.sent) == 1
 
 
-def test_the_console_can_be_asked_for_its_folders(tmp_path: Path) -> None:
+def test_console_can_be_asked_for_folders(tmp_path: Path) -> None:
     import kits
 
     session = OurSession({})
-    session._kit = StartupKit.load(kits.write_kit(tmp_path / "kit"))
+    session._sender = CommandSender(StartupKit.load(kits.write_kit(tmp_path / "kit")), "default")
     assert session.do_command("info")["status"] == "ok"
     assert str(session.kit.upload_dir) in session.do_command("info")["details"]
     session.kit.upload_dir.mkdir(parents=True, exist_ok=True)
@@ -388,7 +401,7 @@ THEIR_METHODS = [n for n, _ in inspect.getmembers(flare_api.Session, inspect.isf
 
 
 @pytest.mark.parametrize("method", THEIR_METHODS)
-def test_a_method_has_nvflares_parameters(method: str) -> None:
+def test_method_has_nvflares_parameters(method: str) -> None:
     def described(function: Any) -> list[tuple[str, Any, Any]]:
         return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 

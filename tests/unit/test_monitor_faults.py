@@ -104,7 +104,7 @@ class Simulation:
         (100, True, {"get_job_meta": 0, "list_jobs": 13, "tail": 1300, "check_status": 7}),
     ],
 )
-def test_commands_a_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: bool, most: dict[str, int]) -> None:
+def test_commands_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: bool, most: dict[str, int]) -> None:
     names = [f"job-{number}" for number in range(jobs)]
     simulation = Simulation(monkeypatch, ScriptedSession(*names))
     watches = [simulation.monitor.watch(name) for name in names]
@@ -124,7 +124,7 @@ def test_commands_a_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: 
     assert all(age - (watch.snapshot.facts_at or 0) < 7 for watch in watches)
 
 
-def test_where_the_server_stores_many_jobs_each_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_stored_jobs_are_queried_singly(monkeypatch: pytest.MonkeyPatch) -> None:
     session = ScriptedSession("job-1", "job-2")
     session.metas |= {f"old-{n}": {"job_id": f"old-{n}", "status": "FINISHED:COMPLETED"} for n in range(5000)}
     simulation = Simulation(monkeypatch, session)
@@ -135,7 +135,7 @@ def test_where_the_server_stores_many_jobs_each_is_asked_for(monkeypatch: pytest
     assert session.counts()["get_job_meta"] > 20
 
 
-def test_jobs_that_are_due_at_different_times_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_staggered_jobs_share_list_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"job-{number}" for number in range(20)]
     simulation = Simulation(monkeypatch, ScriptedSession(*names))
     for name in names:
@@ -147,7 +147,7 @@ def test_jobs_that_are_due_at_different_times_share_a_list(monkeypatch: pytest.M
     assert sum(simulation.session.counts().values()) <= 30
 
 
-def test_a_job_of_another_study_is_asked_for_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_study_job_is_queried_singly(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"job-{number}" for number in range(10)]
     session = ScriptedSession(*names)
     session.answers["list_jobs"] = lambda _: [meta for name, meta in session.metas.items() if name != "job-3"]
@@ -163,7 +163,7 @@ def test_a_job_of_another_study_is_asked_for_alone(monkeypatch: pytest.MonkeyPat
     assert all(watch.state is WatchState.WATCHING for watch in watches)
 
 
-def test_an_ended_job_costs_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_job_costs_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     session = ScriptedSession("job")
     simulation = Simulation(monkeypatch, session)
     watch, paused = simulation.monitor.watch("job"), simulation.monitor.watch("job")
@@ -182,7 +182,7 @@ def test_an_ended_job_costs_nothing_any_more(monkeypatch: pytest.MonkeyPatch) ->
     assert paused.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
 
 
-def test_many_rounds_leave_memory_threads_and_files_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> None:
     session = ScriptedSession("job")
     simulation = Simulation(monkeypatch, session)
     watch = simulation.monitor.watch("job")
@@ -232,7 +232,7 @@ def test_many_rounds_leave_memory_threads_and_files_as_they_were(monkeypatch: py
 # -- faults ---------------------------------------------------------------------------------------------------
 
 
-def test_a_site_that_hangs_delays_no_other(make: Make) -> None:
+def test_site_that_hangs_delays_no_other(make: Make) -> None:
     session = ScriptedSession("job")
     session.answers.update(dict.fromkeys(("tail", "cat", "ls", "get_job_log"), refuse))
     session.metas["job"]["job_deploy_detail"] = ["server: OK", "site-1: OK", "site-2: OK"]
@@ -250,7 +250,7 @@ def test_a_site_that_hangs_delays_no_other(make: Make) -> None:
     seen.wait(lambda s: s.freshness_of("activity").reason == "site-1 does not answer")
 
 
-def test_never_more_than_one_look_at_a_job_is_under_way(make: Make) -> None:
+def test_only_one_poll_per_job_runs(make: Make) -> None:
     session = ScriptedSession("job")
     hung: concurrent.futures.Future[Any] = concurrent.futures.Future()
     session.answers["get_job_meta"] = lambda _: hung
@@ -266,7 +266,7 @@ def test_never_more_than_one_look_at_a_job_is_under_way(make: Make) -> None:
     assert all(watch.wait_for_first_update(PATIENCE) for watch in watches)
 
 
-def test_a_slow_server_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_server_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     session = ScriptedSession("job", status="DISPATCHED")
     simulation = Simulation(monkeypatch, session)
     simulation.monitor.watch("job").needs_details = False
@@ -288,7 +288,7 @@ def test_a_slow_server_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(session.sent) <= 6  # not 120, as of one that answers at once
 
 
-def test_a_lost_connection_is_said_and_what_was_known_stays(make: Make) -> None:
+def test_lost_connection_reported_and_facts_kept(make: Make) -> None:
     session = ScriptedSession("job")
     session.files["job"].write(record("Round 0 started."))
     watch = make(session).watch("job")
@@ -305,7 +305,7 @@ def test_a_lost_connection_is_said_and_what_was_known_stays(make: Make) -> None:
     assert watch.state is WatchState.WATCHING
 
 
-def test_a_server_that_gives_no_sign_is_said_to_be_silent_though_no_look_is_due(make: Make) -> None:
+def test_silent_server_reported_between_polls(make: Make) -> None:
     session = ScriptedSession("job")
     watch = make(session, poll_interval=60).watch("job")
     seen = Seen(watch)
@@ -319,7 +319,7 @@ def test_a_server_that_gives_no_sign_is_said_to_be_silent_though_no_look_is_due(
 @pytest.mark.parametrize(
     "error", [SessionClosed("the session was closed"), JobNotFound("gone"), AuthorizationError("no")]
 )
-def test_what_cannot_be_watched_any_more_ends_the_watch(make: Make, error: Exception) -> None:
+def test_unwatchable_job_fails_its_watch(make: Make, error: Exception) -> None:
     session = ScriptedSession("job")
     watch = make(session).watch("job")
     assert watch.wait_for_first_update(PATIENCE)
@@ -334,9 +334,7 @@ def test_what_cannot_be_watched_any_more_ends_the_watch(make: Make, error: Excep
     assert str(error) in watch.snapshot.trouble
 
 
-def test_a_mistake_in_a_source_stops_neither_the_monitor_nor_other_jobs(
-    make: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_source_bug_does_not_stop_monitor(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     session = ScriptedSession("bad", "good")
     shell = session.answers["tail"]
     session.answers["tail"] = lambda words: 5 if "bad" in words[-1] else shell(words)  # no text: a mistake
@@ -344,13 +342,13 @@ def test_a_mistake_in_a_source_stops_neither_the_monitor_nor_other_jobs(
     monitor = make(session)
     bad, good = monitor.watch("bad"), monitor.watch("good")
     Seen(good).wait(lambda s: s.rounds)
-    assert "the source rounds of job bad failed" in caplog.text
+    assert "the poll of the rounds of job bad failed" in caplog.text
     session.end("bad")
     assert bad.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
     assert good.state is WatchState.WATCHING
 
 
-def test_a_mistake_of_the_monitor_is_logged_and_it_goes_on(
+def test_monitor_bug_is_logged_and_survived(
     make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     session, fold, failing = ScriptedSession("job"), monitor_module.apply_updates, threading.Event()
@@ -362,14 +360,14 @@ def test_a_mistake_of_the_monitor_is_logged_and_it_goes_on(
         return fold(*args)
 
     monkeypatch.setattr(monitor_module, "apply_updates", broken)
-    monkeypatch.setattr(monitor_module, "_INTERNAL_ERROR_DELAY_S", 0.01)
+    monkeypatch.setattr(monitor_module, "INTERNAL_ERROR_DELAY_S", 0.01)
     watch = make(session).watch("job")
     assert watch.wait_for_first_update(PATIENCE)
-    assert "a mistake in the monitor; it goes on" in caplog.text
+    assert "an error in the monitor; it continues" in caplog.text
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), SystemExit(2)])
-def test_callbacks_that_fail_or_are_slow_hurt_nobody_else(make: Make, error: BaseException) -> None:
+def test_bad_callbacks_do_not_affect_others(make: Make, error: BaseException) -> None:
     session, release = ScriptedSession("job"), threading.Event()
     monitor = make(session)
 
@@ -389,7 +387,7 @@ def test_callbacks_that_fail_or_are_slow_hurt_nobody_else(make: Make, error: Bas
 
 
 @pytest.mark.parametrize("pause", [False, True])
-def test_while_a_callback_is_slow_at_the_end_the_monitor_rests(make: Make, pause: bool) -> None:
+def test_slow_final_callback_keeps_monitor_idle(make: Make, pause: bool) -> None:
     session, release, called = ScriptedSession("job"), threading.Event(), threading.Event()
     monitor = make(session)
 
@@ -421,7 +419,7 @@ def test_while_a_callback_is_slow_at_the_end_the_monitor_rests(make: Make, pause
     assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
 
 
-def test_a_watch_that_is_paused_at_the_end_hears_of_it_when_it_is_resumed(make: Make) -> None:
+def test_paused_watch_learns_end_on_resume(make: Make) -> None:
     session, metas = ScriptedSession("job"), list[str]()
     monitor = make(session)
 
@@ -441,7 +439,7 @@ def test_a_watch_that_is_paused_at_the_end_hears_of_it_when_it_is_resumed(make: 
     assert metas[-1] == "FINISHED:COMPLETED"
 
 
-def test_a_paused_monitor_asks_nothing(make: Make) -> None:
+def test_paused_monitor_asks_nothing(make: Make) -> None:
     session = ScriptedSession("job")
     monitor = make(session)
     watch = monitor.watch("job")
@@ -454,7 +452,7 @@ def test_a_paused_monitor_asks_nothing(make: Make) -> None:
     assert session.wait_for(lambda: len(session.sent) > sent)
 
 
-def test_the_histories_of_many_jobs_are_fetched_two_at_a_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_histories_fetched_two_at_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"job-{number}" for number in range(6)]
     session = ScriptedSession(*names, status="FINISHED:COMPLETED")
     started, release = threading.Semaphore(0), threading.Event()
@@ -481,7 +479,7 @@ def test_the_histories_of_many_jobs_are_fetched_two_at_a_time(make: Make, monkey
         assert watch.snapshot.freshness_of("metrics").missing_reason == "not permitted: not yours"
 
 
-def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_history_does_not_delay_end(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flare_widgets.monitoring.diagnosis.final_fetch.TIMEOUT_S", 0.2)
     session, release = ScriptedSession("job", status="FINISHED:COMPLETED"), threading.Event()
 
@@ -492,11 +490,11 @@ def test_a_history_that_does_not_come_does_not_hold_the_end_up(make: Make, monke
     monkeypatch.setattr(session, "download_job_result", download)
     watch = make(session).watch("job")
     assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
-    assert "did not come within" in watch.snapshot.freshness_of("metrics").missing_reason
+    assert "did not arrive within" in watch.snapshot.freshness_of("metrics").missing_reason
     release.set()
 
 
-def test_a_zombie_is_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zombie_is_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
     session = ScriptedSession("job")
     session.running.clear()
     simulation = Simulation(monkeypatch, session)

@@ -37,11 +37,11 @@ def job(status: str, age: float, *more: object) -> JobSnapshot:
         (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30), Workflow(total_rounds=2)), 1),
     ],
 )
-def test_where_something_is_about_to_change_one_looks_often(snapshot: JobSnapshot, seconds: float) -> None:
+def test_imminent_change_shortens_interval(snapshot: JobSnapshot, seconds: float) -> None:
     assert intervals.job_interval(snapshot, T, latency_s=0.006) == seconds
 
 
-def test_a_server_that_slows_down_is_asked_less_often() -> None:
+def test_slow_server_is_polled_less_often() -> None:
     quick = job("RUNNING", 3)
     assert intervals.job_interval(quick, T, latency_s=1.0) == pytest.approx(20)
     assert intervals.job_interval(quick, T, latency_s=0.025) == 0.5
@@ -59,7 +59,7 @@ def test_a_server_that_slows_down_is_asked_less_often() -> None:
         (100, 5000, True),
     ],
 )
-def test_a_list_is_asked_for_where_it_costs_less(jobs: int, stored: int | None, by_list: bool) -> None:
+def test_list_used_where_cheaper(jobs: int, stored: int | None, by_list: bool) -> None:
     assert intervals.should_use_list(jobs, stored) is by_list
 
 
@@ -83,7 +83,7 @@ def test_what_is_new() -> None:
     assert diff_snapshots(second, dataclasses.replace(second, trouble="x")) == []
 
 
-def test_a_list_is_asked_for_less_often_when_nothing_runs_or_it_takes_long() -> None:
+def test_idle_or_slow_list_polled_less() -> None:
     assert intervals.list_interval(has_active_jobs=True, latency_s=0.01) == 2.5
     assert intervals.list_interval(has_active_jobs=False, latency_s=0.01) == 6.0
     assert intervals.list_interval(has_active_jobs=True, latency_s=1.0) == pytest.approx(20.0)

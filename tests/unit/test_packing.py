@@ -53,7 +53,7 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     }
 
 
-def test_the_folder_is_not_touched(job: Path, kit: StartupKit, tmp_path: Path) -> None:
+def test_folder_is_not_touched(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     os.utime(job / "meta.json", (0, 0))  # before the time that a zip can tell
     before = tree(job)
     pack.check_job_folder(job)
@@ -61,7 +61,7 @@ def test_the_folder_is_not_touched(job: Path, kit: StartupKit, tmp_path: Path) -
     assert tree(job) == before
 
 
-def test_nvflare_accepts_the_signatures(job: Path, kit: StartupKit, tmp_path: Path) -> None:
+def test_nvflare_accepts_signatures(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     from nvflare.lighter.utils import verify_folder_signature_and_get_signers
 
     pack.pack(job, kit, tmp_path / "job.zip")
@@ -74,7 +74,7 @@ def test_nvflare_accepts_the_signatures(job: Path, kit: StartupKit, tmp_path: Pa
     assert verify_folder_signature_and_get_signers(str(folder), str(kit.root_file)) == (False, [])
 
 
-def test_the_zip_is_what_nvflare_would_have_made(job: Path, kit: StartupKit, tmp_path: Path) -> None:
+def test_zip_matches_nvflare(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     from nvflare.fuel.utils.zip_utils import zip_directory_to_file
     from nvflare.lighter.utils import load_private_key_file, sign_folders
 
@@ -102,7 +102,7 @@ def test_files_are_stored_with_their_modes(job: Path, kit: StartupKit, tmp_path:
         assert archive.read("my-job/app/söme thing/ünï.py") == b"\x00\xff" * 1000
 
 
-def test_signatures_of_an_earlier_submission_are_replaced(job: Path, kit: StartupKit, tmp_path: Path) -> None:
+def test_signatures_of_earlier_submission_are_replaced(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     from nvflare.lighter.utils import verify_folder_signature
 
     for folder in (job, job / "app"):
@@ -115,7 +115,7 @@ def test_signatures_of_an_earlier_submission_are_replaced(job: Path, kit: Startu
     assert verify_folder_signature(str(tmp_path / "out" / "my-job"), str(kit.root_file))
 
 
-def test_progress_goes_up_to_the_size_of_all_files(job: Path, kit: StartupKit, tmp_path: Path) -> None:
+def test_progress_reaches_total_file_size(job: Path, kit: StartupKit, tmp_path: Path) -> None:
     told: list[int] = []
     pack.pack(job, kit, tmp_path / "job.zip", told.append)
     assert told == sorted(told)
@@ -152,7 +152,7 @@ def meta_is_a_folder(job: Path) -> Path:
 
 
 NOT_JOBS: dict[str, tuple[Callable[[Path], Path], str, str]] = {
-    "missing": (lambda job: job.parent / "nowhere", "nowhere", "does not exist: give the path of a job folder"),
+    "missing": (lambda job: job.parent / "nowhere", "nowhere", "does not exist: pass the path of a job folder"),
     "a file": (lambda job: job / "meta.json", "meta.json", "is not a folder"),
     "empty name": (lambda job: job / "\0", "", "does not exist"),
     "no meta": (no_meta, "my-job", "is not a job: it has no meta.json"),
@@ -168,7 +168,7 @@ NOT_JOBS: dict[str, tuple[Callable[[Path], Path], str, str]] = {
 
 
 @pytest.mark.parametrize("case", NOT_JOBS)
-def test_what_is_not_a_job_is_refused(job: Path, case: str) -> None:
+def test_what_is_not_job_is_refused(job: Path, case: str) -> None:
     spoil, names, says = NOT_JOBS[case]
     with pytest.raises(InvalidJobDefinition) as caught:
         pack.check_job_folder(spoil(job))
@@ -177,7 +177,7 @@ def test_what_is_not_a_job_is_refused(job: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("meta", ["meta.json", "meta.conf", "meta.yml", "meta.yaml"])
-def test_each_form_of_meta_makes_a_job(tmp_path: Path, meta: str) -> None:
+def test_each_form_of_meta_makes_job(tmp_path: Path, meta: str) -> None:
     (tmp_path / meta).touch()
     pack.check_job_folder(tmp_path)
     (tmp_path / meta).rename(tmp_path / "other.json")
@@ -185,7 +185,7 @@ def test_each_form_of_meta_makes_a_job(tmp_path: Path, meta: str) -> None:
         pack.check_job_folder(tmp_path)
 
 
-def test_a_folder_that_cannot_be_read_is_named(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_folder_is_named(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, onerror: Callable[[OSError], None], **__: Any) -> Iterator[Any]:
         onerror(PermissionError(13, "Permission denied", str(job / "app")))
         return iter(())
@@ -235,7 +235,7 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_a_change_while_packing_is_one_clear_error(
+def test_change_while_packing_raises_one_error(
     job: Path, large: Path, kit: StartupKit, tmp_path: Path, case: str
 ) -> None:
     change = Change(2 << 20, lambda: CHANGES[case](large))
@@ -244,9 +244,7 @@ def test_a_change_while_packing_is_one_clear_error(
     assert change.done
 
 
-def test_what_was_changed_before_its_turn_is_packed_and_signed_as_it_then_is(
-    job: Path, large: Path, kit: StartupKit, tmp_path: Path
-) -> None:
+def test_early_change_is_packed_and_signed(job: Path, large: Path, kit: StartupKit, tmp_path: Path) -> None:
     from nvflare.lighter.utils import verify_folder_signature
 
     change = Change(2 << 20, lambda: (job / "app" / "run.sh").write_text("changed"))
@@ -258,7 +256,7 @@ def test_what_was_changed_before_its_turn_is_packed_and_signed_as_it_then_is(
     assert verify_folder_signature(str(tmp_path / "out" / "my-job"), str(kit.root_file))
 
 
-def test_a_large_file_is_never_in_memory(job: Path, large: Path, kit: StartupKit, tmp_path: Path) -> None:
+def test_large_file_is_never_in_memory(job: Path, large: Path, kit: StartupKit, tmp_path: Path) -> None:
     import tracemalloc
 
     large.write_bytes(bytes(60 << 20))
@@ -269,7 +267,7 @@ def test_a_large_file_is_never_in_memory(job: Path, large: Path, kit: StartupKit
     assert peak < 8 << 20
 
 
-def test_a_file_of_more_than_4_gib_gets_the_headers_it_needs(
+def test_large_file_gets_zip64_headers(
     job: Path, large: Path, kit: StartupKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Not with 4 GiB: with the limit, from which on the zip format needs its larger headers, as low as a MiB.
@@ -282,7 +280,7 @@ def test_a_file_of_more_than_4_gib_gets_the_headers_it_needs(
         assert archive.read("my-job/app/large.bin") == large.read_bytes()
 
 
-def test_a_disk_that_is_too_small_is_told_before(
+def test_too_small_disk_refused_in_advance(
     job: Path, large: Path, kit: StartupKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = shutil.disk_usage(tmp_path)._replace(free=2_000_000)
@@ -292,7 +290,7 @@ def test_a_disk_that_is_too_small_is_told_before(
     assert not (tmp_path / "job.zip").exists()
 
 
-def test_a_disk_that_runs_full_is_no_fault_of_the_job(job: Path, large: Path, kit: StartupKit, tmp_path: Path) -> None:
+def test_disk_full_is_not_job_error(job: Path, large: Path, kit: StartupKit, tmp_path: Path) -> None:
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -300,7 +298,7 @@ def test_a_disk_that_runs_full_is_no_fault_of_the_job(job: Path, large: Path, ki
         pack.pack(job, kit, tmp_path / "job.zip", Change(1 << 20, full))
 
 
-def test_a_name_that_is_no_text_is_refused(job: Path) -> None:
+def test_undecodable_file_name_is_refused(job: Path) -> None:
     Path(os.fsdecode(os.fsencode(job) + b"/app/\xff.py")).touch()
     with pytest.raises(InvalidJobDefinition, match="a name that is not text"):
         pack.check_job_folder(job)

@@ -83,13 +83,13 @@ META = st.just({}) | st.fixed_dictionaries(
 @example([], {})
 @example([], {"status": "ok"})
 @example([{"type": "string", "data": "invalid client: x"}], {"status": "ok"})
-def test_the_same_answer_has_the_same_outcome(items: list[Any], meta: dict[str, Any]) -> None:
+def test_same_answer_has_same_outcome(items: list[Any], meta: dict[str, Any]) -> None:
     theirs_is, ours_is = their_outcome(items, meta), our_outcome(items, meta)
     assert ours_is == theirs_is or (theirs_is, ours_is) in BETTER
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_each_status_of_nvflare_has_the_same_outcome(status: str) -> None:
+def test_statuses_map_to_nvflare_outcomes(status: str) -> None:
     items = [{"type": "error", "data": "words"}]
     meta = {"status": status, "info": "words"}
     assert our_outcome(items, meta) == their_outcome(items, meta)
@@ -108,13 +108,13 @@ def test_each_status_of_nvflare_has_the_same_outcome(status: str) -> None:
     ],
 )
 @pytest.mark.parametrize("item", ["string", "error"])
-def test_what_is_only_said_in_text_counts(text: str, kind: type[Exception], item: str) -> None:
+def test_error_only_in_text_is_raised(text: str, kind: type[Exception], item: str) -> None:
     for meta in ({}, {"status": "ok"}):
         with pytest.raises(kind):
             check_reply("x", CommandReply(({"type": item, "data": text},), meta))
 
 
-def test_what_is_said_in_text_does_not_count_when_it_succeeded() -> None:
+def test_error_text_ignored_after_success() -> None:
     items = ({"type": "string", "data": "unknown site"}, {"type": "success", "data": ""})
     assert check_reply("x", CommandReply(items, {"status": "ok", "a": 1})) == {"status": "ok", "a": 1}
 
@@ -126,13 +126,13 @@ def test_some_commands_have_no_meta() -> None:
         check_reply("some_verb with arguments", reply)
 
 
-def test_a_conflict_says_whose_the_token_is() -> None:
+def test_conflict_says_whose_token_is() -> None:
     with pytest.raises(errors.SubmitTokenConflict, match="other content") as caught:
         check_reply("x", CommandReply((), {"status": "submit_token_conflict", "job_id": "j"}))
     assert caught.value.existing_job_id == "j"
 
 
-def test_a_deleted_job_says_what_is_known() -> None:
+def test_deleted_job_says_what_is_known() -> None:
     meta = {
         "status": "submit_token_job_deleted",
         "info": "gone",
@@ -157,14 +157,14 @@ def test_a_deleted_job_says_what_is_known() -> None:
         ("something else", "something else: words"),
     ],
 )
-def test_what_went_wrong_is_said_in_words(status: str, says: str) -> None:
+def test_status_error_has_readable_message(status: str, says: str) -> None:
     with pytest.raises(errors.FlareError) as caught:
         check_reply("some_verb x", CommandReply((), {"status": status, "info": "words"}))
     assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("braces", ["{info}", "{0}", "{", "%s"])
-def test_braces_in_what_the_server_says_do_no_harm(braces: str) -> None:
+def test_braces_in_server_message_are_kept(braces: str) -> None:
     with pytest.raises(errors.JobNotFound) as caught:
         check_reply("x", CommandReply((), {"status": "invalid_job_id", "info": braces}))
     assert braces in str(caught.value)
@@ -177,6 +177,6 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.
     st.lists(st.dictionaries(st.sampled_from(["type", "data"]), ANYTHING), max_size=3),
     st.dictionaries(st.sampled_from(["status", "info", "job_id"]), ANYTHING),
 )
-def test_any_answer_is_taken_or_a_flare_error(items: list[Any], meta: dict[str, Any]) -> None:
+def test_any_answer_accepted_or_flare_error(items: list[Any], meta: dict[str, Any]) -> None:
     outcome = our_outcome(items, meta)  # raises what is not a FLARE error
     assert outcome == "" or hasattr(errors, outcome)

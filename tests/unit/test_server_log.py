@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job.model import KeyMetric, Point, Round, SiteTask
 from flare_widgets.monitoring.job.updates import MetricValue, Update, Workflow
-from flare_widgets.monitoring.logs.facts import MAX_RECORD_CHARS, ServerLogParser
+from flare_widgets.monitoring.logs.facts import ServerLogParser
 from flare_widgets.monitoring.logs.files import (
     find_round_metrics_path,
     read_config,
     read_metrics_summary,
     read_round_metrics,
 )
+from flare_widgets.monitoring.logs.records import MAX_LINE_CHARS
 
 RECORDINGS = Path(__file__).parent / "recordings_live"
 NAMES = sorted(path.name.partition(".")[0] for path in RECORDINGS.glob("*.log.json"))
@@ -49,7 +50,7 @@ def line(message: str, context: str = "", **more: Any) -> str:
     return json.dumps({**record, "message": message, **more}) + "\n"
 
 
-def test_a_job_of_fed_avg() -> None:
+def test_job_of_fed_avg() -> None:
     """Recorded up to the fifth of 24 rounds: compared with what FLARE's own record says of those before."""
     known = learned("fed-avg")
     record = [json.loads(row) for row in (RECORDINGS / "fed-avg.round_metrics.jsonl").read_text().splitlines()][:4]
@@ -86,7 +87,7 @@ def test_a_job_of_fed_avg() -> None:
     assert (known.best.round, round(known.best.value, 6)) == (3, 0.461583)
 
 
-def test_what_shall_be_small_is_negated_in_the_log_and_not_in_the_snapshot() -> None:
+def test_negated_metric_is_restored_in_snapshot() -> None:
     known = learned("fed-avg-loss")
     assert known.key_metric == KeyMetric("loss", "min")
     site = known.series("loss", "site-2")
@@ -108,7 +109,7 @@ def test_what_shall_be_small_is_negated_in_the_log_and_not_in_the_snapshot() -> 
     )
 
 
-def test_the_average_of_the_workflow_is_believed_rather_than_the_selectors_mean() -> None:
+def test_workflow_average_overrides_selector_mean() -> None:
     known = learned("fed-avg-stop")
     series = known.series("accuracy")
     assert series is not None
@@ -117,7 +118,7 @@ def test_the_average_of_the_workflow_is_believed_rather_than_the_selectors_mean(
     assert "Stopping at round=2 out of total_rounds=8." in [e.text for e in known.events]
 
 
-def test_scatter_and_gather_tells_when_rounds_end() -> None:
+def test_scatter_and_gather_logs_round_ends() -> None:
     known = learned("scatter-and-gather")
     assert (known.workflow, known.rounds_begun, known.total_rounds) == ("ScatterAndGather", 3, 3)
     for this in known.rounds:
@@ -127,13 +128,13 @@ def test_scatter_and_gather_tells_when_rounds_end() -> None:
     assert any(e.kind == "warning" and "Aggregation_weight missing" in e.text for e in known.events)
 
 
-def test_a_relay_is_a_round_of_cyclic() -> None:
+def test_relay_is_round_of_cyclic() -> None:
     known = learned("cyclic")
     assert (known.workflow, known.rounds_begun, known.total_rounds) == ("CyclicController", 2, 2)
     assert {(t.site, t.round) for t in known.tasks} == {(f"site-{s}", r) for s in (1, 2) for r in (0, 1)}
 
 
-def test_what_comes_after_training_belongs_to_no_round() -> None:
+def test_tasks_after_training_have_no_round() -> None:
     known = learned("cross-site")
     assert known.workflow == "ScatterAndGather"
     assert {(t.name, t.round) for t in known.tasks} == {("train", 0), ("submit_model", None), ("validate", None)}
@@ -144,7 +145,7 @@ def test_what_comes_after_training_belongs_to_no_round() -> None:
     ]
 
 
-def test_a_job_without_rounds() -> None:
+def test_job_without_rounds() -> None:
     known = learned("statistics")
     assert (known.workflow, known.round, known.rounds_begun) == ("StatisticsController", None, 0)
     assert {t.name for t in known.tasks} == {"fed_stats_pre_run", "fed_stats"}
@@ -155,23 +156,14 @@ def test_a_job_without_rounds() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_wherever_it_is_cut_the_facts_are_the_same(name: str, data: st.DataObject) -> None:
+def test_any_chunking_yields_same_facts(name: str, data: st.DataObject) -> None:
     whole = text(name)
     cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=12))
-    log, told, found, taken = ServerLogParser(workflow=config(name)), config(name), [], ""
+    log, told, found, begin = ServerLogParser(workflow=config(name)), config(name), [], 0
     for cut in sorted([*cuts, len(whole)]):
-        # As a source does: what comes after the bytes that were taken.
-        found += log.feed(whole[len(taken) : cut])
-        taken = whole.encode()[: log.offset].decode()
+        found += log.feed(whole[begin:cut])
+        begin = cut
     assert [*([told] if told else []), *found] == facts_of(name)
-    assert log.offset == len(whole.encode())
-
-
-def test_the_offset_counts_bytes() -> None:
-    log = ServerLogParser()
-    record = json.dumps({"message": "Zürich 東京"}, ensure_ascii=False) + "\n"
-    assert log.feed(record + '{"mess') == []
-    assert log.offset == len(record.encode())
 
 
 def test_times_are_moved_to_our_clock() -> None:
@@ -183,7 +175,7 @@ def test_times_are_moved_to_our_clock() -> None:
     assert this.started_at == plain.started_at - 3610
 
 
-def test_the_code_of_a_result_and_a_failed_task() -> None:
+def test_code_of_result_and_failed_task() -> None:
     context = "[identity=p, peer=site-1, peer_run=j, peer_rc=EXECUTION_EXCEPTION, task_name=train, task_id=t1]"
     log = ServerLogParser()
     found = log.feed(
@@ -197,7 +189,7 @@ def test_the_code_of_a_result_and_a_failed_task() -> None:
     assert [e.kind for e in known.events] == ["error"]
 
 
-def test_a_result_that_comes_after_the_next_round_began_belongs_to_its_own() -> None:
+def test_late_result_keeps_its_round() -> None:
     found = ServerLogParser().feed(
         line("Round 0 started.")
         + line("assigned task to client site-1: name=train, id=t1")
@@ -231,7 +223,7 @@ HOSTILE = [
     '{"message": "Round 1 global metrics: {[]: 1}"}',
     '{"message": "Round 1 global metrics: ' + "{" * 5000 + '}"}',
     "[" * 100_000,
-    "x" * (MAX_RECORD_CHARS + 1),
+    "x" * (MAX_LINE_CHARS + 1),
     '{"message": "\\ud800", "fl_ctx": "[peer=, peer_rc=, task_id=]"}',
 ]
 
@@ -247,7 +239,7 @@ def test_hostile_lines_are_passed_over(hostile: str) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        "\n" * MAX_RECORD_CHARS,
+        "\n" * MAX_LINE_CHARS,
         "peer=a, peer_rc=b, " * 50_000,
         "starting workflow " * 50_000,
         "validation metric " * 50_000,
@@ -257,7 +249,7 @@ def test_hostile_lines_are_passed_over(hostile: str) -> None:
     ],
     ids=["breaks", "context", "workflow", "metric", "global", "task", "assigned"],
 )
-def test_no_line_can_stall_the_reader(message: str) -> None:
+def test_no_line_can_stall_reader(message: str) -> None:
     began = time.process_time()
     ServerLogParser().feed(line(message, message))
     assert (
@@ -298,7 +290,7 @@ def test_configurations_that_are_none(words: str) -> None:
         (5, None),
     ],
 )
-def test_only_a_readable_record_of_metrics_is_asked_for(file: Any, path: str | None) -> None:
+def test_metrics_path_found_only_when_readable(file: Any, path: str | None) -> None:
     component = {"path": "a.MetricsArtifactWriter", "args": {"round_file_name": file}}
     assert find_round_metrics_path(json.dumps({"components": [component]})) == path
 

@@ -18,7 +18,7 @@ from servers import FlareServer
 from waiting import wait_until
 
 from flare_widgets.api import Session, connect, new_secure_session
-from flare_widgets.errors import FlareError, FLCommunicationError
+from flare_widgets.errors import FlareError, FLCommunicationError, InternalError, OutcomeUnknown
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ def break_off(session: Session, server: FlareServer) -> None:
     wait_until(lambda: link.lost_error is not None and not server.sockets)
 
 
-def test_the_time_out_and_the_study_reach_the_server(kit: Path, server: FlareServer) -> None:
+def test_time_out_and_study_reach_server(kit: Path, server: FlareServer) -> None:
     with new_secure_session("", kit, timeout=5, study="my-study", command_timeout=7.5) as session:
         session.list_jobs()
         session.unset_timeout()
@@ -63,19 +63,19 @@ def test_the_time_out_and_the_study_reach_the_server(kit: Path, server: FlareSer
 
 
 @pytest.mark.parametrize("value", [0, -1])
-def test_a_time_out_is_more_than_nothing(session: Session, value: float) -> None:
+def test_time_out_is_more_than_nothing(session: Session, value: float) -> None:
     with pytest.raises(ValueError, match="must be > 0"):
         session.set_timeout(value)
 
 
 @pytest.mark.parametrize("value", ["5", None, True])
-def test_a_time_out_is_a_number(session: Session, value: Any) -> None:
+def test_time_out_is_number(session: Session, value: Any) -> None:
     with pytest.raises(TypeError, match="must be a number"):
         session.set_timeout(value)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "5", None, True])
-def test_the_time_to_connect_is_a_positive_number(kit: Path, timeout: Any) -> None:
+def test_time_to_connect_is_positive_number(kit: Path, timeout: Any) -> None:
     with pytest.raises(ValueError, match="timeout must be a number > 0"):
         new_secure_session("", kit, timeout=timeout)
 
@@ -87,7 +87,7 @@ def test_login_tries_are_bounded(kit: Path, tries: int) -> None:
 
 
 @pytest.mark.parametrize("study", ["A", "a b", "", "-a", "a" * 64, 5])
-def test_a_study_must_have_a_proper_name(kit: Path, study: Any) -> None:
+def test_study_must_have_proper_name(kit: Path, study: Any) -> None:
     with pytest.raises(ValueError, match="unsupported characters"):
         new_secure_session("", kit, study=study)
 
@@ -101,7 +101,7 @@ def test_another_users_name_is_refused(kit: Path, server: FlareServer) -> None:
         assert session.username == kits.USER
 
 
-def test_what_a_session_says_of_itself(session: Session, kit: Path) -> None:
+def test_what_session_says_of_itself(session: Session, kit: Path) -> None:
     assert repr(session) == f"<Session {kits.USER} → {session.kit.address}, study default, ready>"
     session.close()
     assert repr(session).endswith(", closed>")
@@ -140,7 +140,13 @@ def test_secrets_are_never_shown(
         for use in (session.get_job_meta, session.clone_job, session.download_job_result):
             with pytest.raises(FlareError) as caught:
                 use("j")
-            shown.append(repr(caught.value) + str(caught.value.__cause__) + str(caught.value.__context__))
+            shown.append(
+                repr(caught.value)
+                + str(vars(caught.value))
+                + str(caught.value.__cause__)
+                + str(caught.value.__context__)
+            )
+        session.unset_timeout()
         break_off(session, server)
         session.list_jobs()
     shown += [r.getMessage() + str(r.args) + str(r.exc_info) for r in caplog.records if r.name != "websockets.server"]
@@ -153,7 +159,7 @@ def test_secrets_are_never_shown(
     assert [s for s in secrets if s in text] == []
 
 
-def test_the_tokens_are_forgotten_at_the_end(session: Session) -> None:
+def test_tokens_are_forgotten_at_end(session: Session) -> None:
     link = session._connection._connection
     assert link is not None
     session.close()
@@ -162,7 +168,7 @@ def test_the_tokens_are_forgotten_at_the_end(session: Session) -> None:
     assert link.registration.credentials == {}
 
 
-def test_a_forked_child_cannot_use_the_session_but_can_open_its_own(kit: Path, server: FlareServer) -> None:
+def test_forked_child_must_open_own_session(kit: Path, server: FlareServer) -> None:
     code = f"""
 import os
 from flare_widgets.api import SessionClosed, connect
@@ -187,14 +193,14 @@ print("still", session.list_jobs(), session.closed)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "[]",
-        "this session belongs to the process that forked this one; open a new one here",
+        "this session belongs to the process that forked this one. Open a new one here",
         "own []",
         "still [] False",
     ]
 
 
 @pytest.mark.parametrize("ending", ["", "del session", "session = None", "raise SystemExit(0)"])
-def test_the_end_of_the_process_ends_the_session(kit: Path, server: FlareServer, ending: str) -> None:
+def test_end_of_process_ends_session(kit: Path, server: FlareServer, ending: str) -> None:
     code = f"from flare_widgets.api import connect\nsession = connect({str(kit)!r}, timeout=10)\n{ending}"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=True)
     assert any(h.get("cn__topic") == "bye" for h in server.heard)
@@ -213,3 +219,31 @@ def test_no_thread_but_one_is_left(kit: Path) -> None:
 
 async def count_tasks() -> int:
     return len(asyncio.all_tasks()) - 1
+
+
+def test_lost_connection_gives_each_request_error_of_own(session: Session, server: FlareServer) -> None:
+    """Each caller adds its own context to it."""
+    server.commands["get_job_meta"] = None
+    link = session._connection._connection
+    assert link is not None
+    waiting = [loop.start(link.execute(f"get_job_meta {job_id}", 10)) for job_id in "ab"]
+    wait_until(lambda: len(link._pending) == 2)
+    server.hang_up()
+    first, second = (future.exception(10) for future in waiting)
+    assert str(first) == str(second)
+    assert first is not second
+
+
+def test_error_names_command_job_and_server(session: Session, server: FlareServer) -> None:
+    server.commands["clone_job"] = {"data": [{"type": "error", "data": "no"}], "meta": {"status": "internal_error"}}
+    server.commands["delete_job"] = None
+    session.set_timeout(0.2)
+    for call, kind, command in (
+        (session.clone_job, InternalError, "clone_job"),
+        (session.delete_job, OutcomeUnknown, "delete_job"),
+    ):
+        with pytest.raises(kind) as caught:
+            call("j")
+        error = caught.value
+        assert (error.command, error.job_id, error.site, error.address) == (command, "j", None, session.kit.address)
+    assert error.next_step == "Check with get_job_meta whether the job still exists"

@@ -48,7 +48,7 @@ def notifiers() -> list[threading.Thread]:
 
 
 class TestLife:
-    def test_nothing_follows_the_end(self) -> None:
+    def test_nothing_follows_end(self) -> None:
         life = StateMachine()
         assert life.transition_to(CLOSED, "it was closed")
         for state in SessionState:
@@ -64,10 +64,10 @@ class TestLife:
         assert life.transition_to(after, "now") == (after in TRANSITIONS[before])
         assert life.state is (after if after in TRANSITIONS[before] else before)
 
-    def test_a_session_can_be_closed_in_every_state(self) -> None:
+    def test_every_state_can_close(self) -> None:
         assert all(CLOSED in TRANSITIONS[state] for state in SessionState if state is not CLOSED)
 
-    def test_what_is_so_already_is_told_once(self) -> None:
+    def test_repeated_state_is_notified_once(self) -> None:
         life, told = StateMachine(), []
         life.subscribe(told.append)
         life.transition_to(READY)
@@ -84,7 +84,7 @@ class TestLife:
             (CLOSED, ""),
         ]
 
-    def test_a_slow_or_broken_listener_hurts_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_slow_or_broken_listener_hurts_nobody(self, caplog: pytest.LogCaptureFixture) -> None:
         life, told, go_on = StateMachine(), [], threading.Event()
 
         def breaks(status: SessionStatus) -> None:
@@ -102,7 +102,7 @@ class TestLife:
         go_on.set()
         wait_until(lambda: not notifiers())
 
-    def test_who_unsubscribes_is_told_no_more_and_leaves_no_thread(self) -> None:
+    def test_unsubscribed_listener_leaves_no_thread(self) -> None:
         life, told = StateMachine(), []
         unsubscribe = life.subscribe(told.append)
         wait_until(lambda: told)
@@ -112,7 +112,7 @@ class TestLife:
         wait_until(lambda: not notifiers())
         assert [s.state for s in told] == [CONNECTING]
 
-    def test_who_subscribes_at_the_end_is_told_just_that(self) -> None:
+    def test_late_subscriber_gets_only_closed_state(self) -> None:
         life, told = StateMachine(), []
         life.transition_to(CLOSED)
         life.subscribe(told.append)
@@ -138,7 +138,7 @@ class TestWatch:
             assert not watched.should_probe(None, last_received_at=0)
 
     @pytest.mark.parametrize("slept", [(3600.0, 3600.0), (0.0, 3600.0)])
-    def test_a_machine_that_slept_is_noticed_once(self, slept: tuple[float, float]) -> None:
+    def test_machine_that_slept_is_noticed_once(self, slept: tuple[float, float]) -> None:
         watched, clocks = self.watched()
         clocks[0] += slept[0] + 1
         clocks[1] += slept[1] + 1
@@ -146,7 +146,7 @@ class TestWatch:
         self.advance(clocks, keepalive.CHECK_INTERVAL_S)
         assert not watched.should_probe(None, last_received_at=0)
 
-    def test_silence_while_an_answer_is_due(self) -> None:
+    def test_silence_while_answer_is_due(self) -> None:
         watched, clocks = self.watched()
         doubts = []
         for _ in range(12):
@@ -156,13 +156,11 @@ class TestWatch:
         assert watched.should_probe(100.0, last_received_at=101.0)
         assert not watched.should_probe(100.0, last_received_at=clocks[0])  # it speaks: perhaps a large frame comes
 
-    def test_more_patience_when_more_is_at_stake(self) -> None:
+    def test_pending_work_lengthens_probe_timeout(self) -> None:
         assert KeepAlive.probe_timeout_s(True) > KeepAlive.probe_timeout_s(False)
 
 
-def test_the_silence_of_a_server_is_known_though_nothing_is_asked(
-    kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_idle_session_measures_server_silence(kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "PING_INTERVAL_S", 0.05)
     monkeypatch.setattr(keepalive, "CHECK_INTERVAL_S", 0.05)
     with connect(kit, timeout=5) as session:
@@ -183,7 +181,7 @@ def test_the_silence_of_a_server_is_known_though_nothing_is_asked(
         assert session.silence == 0
 
 
-def test_a_server_that_gives_no_sign_is_given_up_and_found_again(kit: Path, server: FlareServer) -> None:
+def test_silent_server_is_dropped_and_reconnected(kit: Path, server: FlareServer) -> None:
     with connect(kit, timeout=5) as session:
         told: list[SessionStatus] = []
         session.subscribe(told.append)
@@ -194,22 +192,22 @@ def test_a_server_that_gives_no_sign_is_given_up_and_found_again(kit: Path, serv
             session.list_jobs()
         assert session.state is READY  # not known yet
         wait_until(lambda: [s.state for s in told] == [READY, RECONNECTING, READY])
-        assert "does not answer any more" in told[1].reason
+        assert "no longer answers" in told[1].reason
         assert session.get_system_info()
 
 
-def test_a_session_that_is_lost_comes_back_without_a_command(tmp_path: Path, server: FlareServer) -> None:
+def test_lost_session_reconnects_without_command(tmp_path: Path, server: FlareServer) -> None:
     with server.running() as port:
         session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
     wait_until(lambda: session.state is RECONNECTING)
-    wait_until(lambda: "nobody answers" in session.status.reason)
+    wait_until(lambda: "nothing answers" in session.status.reason)
     with server.running(port):
         wait_until(lambda: session.state is READY)
         session.close()
         assert session.state is CLOSED
 
 
-def test_a_submission_to_an_old_server_is_sent_once_and_without_a_token(
+def test_old_server_submission_has_no_token(
     kit: Path, server: FlareServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = tmp_path / "my-job"
@@ -224,13 +222,13 @@ def test_a_submission_to_an_old_server_is_sent_once_and_without_a_token(
 
     monkeypatch.setattr("flare_widgets.api.transfer.upload.upload_folder", upload_folder)
     with connect(kit, timeout=5) as session:
-        with pytest.raises(OutcomeUnknown, match=r"lost.*is not known.*list_jobs\(reverse=True\)"):
+        with pytest.raises(OutcomeUnknown, match=r"lost.*unknown whether.*list_jobs\(reverse=True\)"):
             session.submit_job(str(job))
         assert len(sent) == 1
         assert "--submit-token" not in sent[0]
 
 
-def test_a_submission_that_cannot_be_resolved_says_how_to(
+def test_unresolved_submission_explains_token_lookup(
     kit: Path, server: FlareServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = tmp_path / "my-job"
@@ -252,7 +250,7 @@ def test_a_submission_that_cannot_be_resolved_says_how_to(
         assert server.lines.count(f"list_jobs --submit-token {tokens[0]}") == 2
 
 
-def test_who_gives_up_while_sending_takes_nothing_of_others_along(kit: Path, server: FlareServer) -> None:
+def test_cancelled_send_leaves_other_requests_intact(kit: Path, server: FlareServer) -> None:
     server.commands["check_status"] = {"meta": {"status": "ok"}, "data": [{"type": "string", "data": "here"}]}
 
     async def give_up(link: Connection) -> Any:
@@ -303,7 +301,7 @@ def lose(session: Session, server: FlareServer) -> None:
     ],
     ids=["ready", "hung", "expired", "reconnecting", "closed"],
 )
-def test_closing_takes_no_time_and_forgets_the_secrets(
+def test_close_is_immediate_and_clears_secrets(
     kit: Path, server: FlareServer, bring_about: Callable[[Session, FlareServer], None], state: SessionState
 ) -> None:
     tasks = loop.run(count_tasks())
@@ -344,7 +342,7 @@ def test_closing_while_connecting_takes_no_time(tmp_path: Path) -> None:
         wait_until(lambda: loop.run(count_tasks()) <= tasks)
 
 
-def test_a_session_that_comes_back_ends_even_if_its_cancellation_is_swallowed(
+def test_close_ends_reconnect_despite_swallowed_cancellation(
     kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As ``asyncio.wait_for`` does before Python 3.12 when it times out just then."""
@@ -379,7 +377,7 @@ def check_secrets(session: Session, kit: Path) -> None:
         return found
 
     wait_until(lambda: not left(), 3)
-    with pytest.raises(SessionClosed, match="forgotten the user's key"):
+    with pytest.raises(SessionClosed, match="no longer has the user's key"):
         session.kit.sign(b"anything")
     assert session.kit.address in repr(session)
 

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flare_widgets.monitoring.job.format import describe, format_duration, job_label, sanitize
+from flare_widgets.formatting.text import sanitize
+from flare_widgets.monitoring.job.format import describe, job_label
 from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
 from flare_widgets.monitoring.job.reducer import apply_meta
-from flare_widgets.monitoring.job.snapshot import SCHEMA, JobSnapshot
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.state import SCHEMA
 
 JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 SUBMITTED_AT = 1_795_474_345.25
@@ -53,14 +55,14 @@ def steps(snapshot: JobSnapshot) -> list[tuple[str, float, bool]]:
     return [(s.status, s.at, s.exact) for s in snapshot.timeline]
 
 
-def test_before_the_first_answer_nothing_is_known() -> None:
+def test_before_first_answer_nothing_is_known() -> None:
     snapshot = JobSnapshot(JOB)
     assert (snapshot.status, snapshot.timeline, snapshot.sites, snapshot.facts_at) == ("", (), (), None)
     assert not snapshot.ended
     assert snapshot.elapsed(time.time()) is snapshot.age(time.time()) is None
 
 
-def test_a_submitted_job() -> None:
+def test_submitted_job() -> None:
     snapshot = folded(SUBMITTED)
     assert (snapshot.name, snapshot.study, snapshot.submitter) == ("hello-numpy", "default", "ada@example.org")
     assert steps(snapshot) == [("SUBMITTED", STARTED_AT - 1.5, True)]
@@ -70,7 +72,7 @@ def test_a_submitted_job() -> None:
     assert snapshot.sites == ()  # for all sites, whichever these will be
 
 
-def test_a_running_job() -> None:
+def test_running_job() -> None:
     snapshot = folded(SUBMITTED, RUNNING)
     assert steps(snapshot) == [("SUBMITTED", STARTED_AT - 1.5, True), ("RUNNING", STARTED_AT, True)]
     assert snapshot.sites == tuple(SiteDeployment(n, "deployed") for n in ("server", "site-1", "site-2"))
@@ -81,7 +83,7 @@ def test_a_running_job() -> None:
 
 
 @pytest.mark.parametrize("seen", [[SUBMITTED, RUNNING, FINISHED], [RUNNING, FINISHED], [FINISHED]])
-def test_a_finished_job_is_the_same_whenever_one_looked_first(seen: list[dict[str, Any]]) -> None:
+def test_finished_job_independent_of_first_look(seen: list[dict[str, Any]]) -> None:
     snapshot = folded(*seen)
     assert steps(snapshot) == [
         ("SUBMITTED", STARTED_AT - 1.5, True),
@@ -92,13 +94,13 @@ def test_a_finished_job_is_the_same_whenever_one_looked_first(seen: list[dict[st
     assert snapshot.duration == snapshot.elapsed(STARTED_AT + 1000) == 9.25
 
 
-def test_a_step_that_has_no_time_has_that_of_our_look() -> None:
+def test_untimed_step_uses_time_of_poll() -> None:
     snapshot = folded({**SUBMITTED, "status": "DISPATCHED"}, at=500.0)
     assert steps(snapshot)[-1][0] == "DISPATCHED"
     assert not snapshot.timeline[-1].exact
 
 
-def test_a_step_seen_late_is_not_after_the_next_one() -> None:
+def test_late_seen_step_precedes_next_step() -> None:
     """We looked after the job had begun to run, but the answer was of before."""
     snapshot = folded({**SUBMITTED, "status": "DISPATCHED"}, RUNNING, at=STARTED_AT + 5)
     assert steps(snapshot) == [
@@ -108,7 +110,7 @@ def test_a_step_seen_late_is_not_after_the_next_one() -> None:
     ]
 
 
-def test_a_job_aborted_before_it_ran() -> None:
+def test_job_aborted_before_it_ran() -> None:
     snapshot = folded(SUBMITTED, {**SUBMITTED, "status": "FINISHED:ABORTED"}, at=2e9)
     assert [s.status for s in snapshot.timeline] == ["SUBMITTED", "FINISHED:ABORTED"]
     assert snapshot.timeline[-1] == StatusChange("FINISHED:ABORTED", 2e9 + 1, exact=False)
@@ -116,19 +118,19 @@ def test_a_job_aborted_before_it_ran() -> None:
     assert snapshot.elapsed(2e9 + 50) is None
 
 
-def test_folding_the_same_answer_again_changes_only_its_age() -> None:
+def test_repeated_answer_updates_only_its_age() -> None:
     for meta in (SUBMITTED, RUNNING, FINISHED, {**SUBMITTED, "status": "DISPATCHED"}):
         once = apply_meta(JobSnapshot(JOB), meta, 1000.0)
         again = apply_meta(once, meta, 2000.0)
         assert again == dataclasses.replace(once, facts_at=2000.0)
 
 
-def test_an_answer_ends_the_trouble() -> None:
+def test_answer_ends_trouble() -> None:
     troubled = dataclasses.replace(folded(RUNNING), trouble="no answer for 12 s")
     assert apply_meta(troubled, RUNNING, STARTED_AT).trouble == ""
 
 
-def test_a_duration_counts_only_at_the_end() -> None:
+def test_duration_counts_only_at_end() -> None:
     assert folded({**RUNNING, "duration": "0:00:03"}).duration is None
 
 
@@ -167,7 +169,7 @@ def test_start_times(start: Any, at: float | None) -> None:
     assert folded({**SUBMITTED, "start_time": start}).started_at == at
 
 
-def test_a_start_time_without_a_zone_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_time_without_zone_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
@@ -177,7 +179,7 @@ def test_a_start_time_without_a_zone_is_local(monkeypatch: pytest.MonkeyPatch) -
         time.tzset()
 
 
-def test_named_sites_wait_until_they_are_deployed() -> None:
+def test_named_sites_wait_until_deployed() -> None:
     meta = {**SUBMITTED, "deploy_map": {"a": ["site-2", "server"], "b": ["site-1"]}}
     before = folded(meta)
     assert [(s.name, s.state) for s in before.sites] == [
@@ -206,7 +208,7 @@ def test_not_ended(status: str) -> None:
     assert not folded({**SUBMITTED, "status": status}).ended
 
 
-def test_the_ending_is_judged_as_nvflare_does() -> None:
+def test_ending_is_judged_as_nvflare_does() -> None:
     from nvflare.apis.job_def import RunStatus
     from nvflare.fuel.flare_api.flare_api import _is_terminal_job_status
 
@@ -214,7 +216,7 @@ def test_the_ending_is_judged_as_nvflare_does() -> None:
         assert folded({"status": status.value}).ended == _is_terminal_job_status(status.value)
 
 
-def test_the_json_form_is_read_back() -> None:
+def test_json_form_is_read_back() -> None:
     for snapshot in (JobSnapshot(JOB), folded(SUBMITTED), folded(RUNNING), folded(FINISHED)):
         data = json.loads(json.dumps(snapshot.to_json()))
         assert data["ended"] == snapshot.ended
@@ -260,7 +262,7 @@ METAS = st.fixed_dictionaries({}, optional={key: JSON | value for key, value in 
 
 
 @given(st.lists(st.tuples(METAS, st.floats(0, 2e9)), max_size=5))
-def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[str, Any], float]]) -> None:
+def test_any_answers_make_drawable_snapshot(answers: list[tuple[dict[str, Any], float]]) -> None:
     snapshot = JobSnapshot(JOB)
     for meta, now in answers:
         snapshot = apply_meta(snapshot, meta, now)
@@ -273,29 +275,13 @@ def test_any_answers_make_a_snapshot_that_can_be_drawn(answers: list[tuple[dict[
     assert JobSnapshot.from_json(snapshot.to_json()) == snapshot
 
 
-def test_the_label() -> None:
+def test_label() -> None:
     assert job_label("hello", JOB) == "hello 1b4e28ba"
     assert job_label("", JOB) == "job 1b4e28ba"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0:00"),
-        (7.9, "0:07"),
-        (134, "2:14"),
-        (3599, "59:59"),
-        (3600, "1:00:00"),
-        (3723, "1:02:03"),
-        (360_000, "100:00:00"),
-    ],
-)
-def test_the_clock(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
-
-
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "a\rb", "a\nb", "\u202eevil", "\x07", "\x9b31m", "\u2028", "\ud800"])
-def test_what_could_harm_a_terminal_is_replaced(hostile: str) -> None:
+def test_what_could_harm_terminal_is_replaced(hostile: str) -> None:
     assert sanitize(hostile).isprintable()
     assert "\N{REPLACEMENT CHARACTER}" in sanitize(hostile)
     snapshot = folded({**RUNNING, "name": hostile, "status": hostile, "job_deploy_detail": [f"{hostile}: {hostile}"]})

@@ -13,6 +13,7 @@ from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job import meta as job_meta
 from flare_widgets.monitoring.job.model import KeyMetric, Round, SiteActivity
 from flare_widgets.monitoring.job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence
+from flare_widgets.monitoring.logs.tail import OVERLAP_CHARS
 from flare_widgets.monitoring.polling import polls
 from flare_widgets.monitoring.polling.polls import Answer, ServerClock, ServerLogTail
 
@@ -53,7 +54,7 @@ def refuse(_: Any) -> Any:
     raise AuthorizationError("user is not authorized")
 
 
-def test_the_status(session: ScriptedSession) -> None:
+def test_status(session: ScriptedSession) -> None:
     assert run(polls.poll_status("job", 5.0), session) == [JobMeta(session.metas["job"], NOW, 5.0)]
     session.answers["get_job_meta"] = refuse
     with pytest.raises(AuthorizationError):
@@ -71,7 +72,7 @@ def test_one_question_tells_all_jobs_what_runs(session: ScriptedSession) -> None
     ]
 
 
-def test_what_a_site_does(session: ScriptedSession) -> None:
+def test_what_site_does(session: ScriptedSession) -> None:
     assert run(polls.poll_activity("job", "site-1"), session) == [
         GroupRefreshed("activity", NOW),
         SiteActivity("site-1", ("train",), NOW),
@@ -87,7 +88,7 @@ def test_what_a_site_does(session: ScriptedSession) -> None:
         (JobNotFound("no such job"), None),
     ],
 )
-def test_a_site_that_says_nothing(session: ScriptedSession, error: FlareError, reason: str | None) -> None:
+def test_site_that_says_nothing(session: ScriptedSession, error: FlareError, reason: str | None) -> None:
     def answer(_: Any) -> Any:
         raise error
 
@@ -104,13 +105,13 @@ def test_statistics_of_any_shape(session: ScriptedSession, stats: Any) -> None:
     assert run(polls.poll_activity("job", "server"), session) == [GroupRefreshed("activity", NOW)]
 
 
-def test_scatter_and_gather_tells_its_round(session: ScriptedSession) -> None:
+def test_scatter_and_gather_tells_round(session: ScriptedSession) -> None:
     session.answers["show_stats"] = lambda _: {"server": {"SAG": {"current_round": 2, "num_rounds": 5}}}
     known = apply_updates(JobSnapshot("job"), run(polls.poll_activity("job", "server"), session))
     assert (known.round, known.total_rounds) == (2, 5)
 
 
-def test_a_log_is_read_on_from_where_it_was(session: ScriptedSession, files: Files) -> None:
+def test_log_tail_resumes_at_offset(session: ScriptedSession, files: Files) -> None:
     source = ServerLogTail("job")
     assert rounds_of(run(source.poll(ServerClock()), session)) == []
     files.write(record("Round 0 started.") + record("Round 1 started.")[:30])
@@ -122,7 +123,7 @@ def test_a_log_is_read_on_from_where_it_was(session: ScriptedSession, files: Fil
     assert rounds_of(run(source.poll(ServerClock()), session)) == []
 
 
-def test_each_byte_of_a_log_of_100_mb_is_read_once(session: ScriptedSession, files: Files) -> None:
+def test_large_log_bytes_are_read_once(session: ScriptedSession, files: Files) -> None:
     source, written, seen, number = ServerLogTail("job"), 0, [], 0
     filler = record("x" * 50_000) * 19
     while written < 100 << 20:
@@ -133,10 +134,10 @@ def test_each_byte_of_a_log_of_100_mb_is_read_once(session: ScriptedSession, fil
     assert seen == list(range(number))
     assert len(files.files) > 5  # it was rotated
     # Beside the log: the end of a record each time, by which the file is known again.
-    assert written <= files.sent <= written + polls._OVERLAP_CHARS * len(session.sent)
+    assert written <= files.sent <= written + OVERLAP_CHARS * len(session.sent)
 
 
-def test_a_log_that_was_rotated_before_one_looked(session: ScriptedSession, files: Files) -> None:
+def test_already_rotated_log_is_fully_read(session: ScriptedSession, files: Files) -> None:
     for number in range(3):
         files.write(record(f"Round {number} started."))
         files.rotate()
@@ -144,7 +145,7 @@ def test_a_log_that_was_rotated_before_one_looked(session: ScriptedSession, file
     assert rounds_of(run(ServerLogTail("job").poll(ServerClock()), session)) == [0, 1, 2, 3]
 
 
-def test_files_that_came_and_went_while_one_did_not_look(session: ScriptedSession, files: Files) -> None:
+def test_logs_rotated_between_polls_are_read(session: ScriptedSession, files: Files) -> None:
     source = ServerLogTail("job")
     files.write(record("Round 0 started."))
     run(source.poll(ServerClock()), session)
@@ -157,7 +158,30 @@ def test_files_that_came_and_went_while_one_did_not_look(session: ScriptedSessio
     assert rounds_of(run(source.poll(ServerClock()), session)) == [5]
 
 
-def test_a_log_that_was_cut_off_is_read_anew(session: ScriptedSession, files: Files) -> None:
+@pytest.mark.parametrize("begun", [False, True], ids=["at first", "later"])
+def test_log_tail_broken_between_files_loses_nothing(session: ScriptedSession, files: Files, begun: bool) -> None:
+    source, shell, found = ServerLogTail("job"), session.answers["tail"], []
+    files.write(record("Round 0 started."))
+    if begun:
+        found += rounds_of(run(source.poll(ServerClock()), session))
+    for number in range(1, 4):
+        files.write(record(f"Round {number} started."))
+        files.rotate()
+    files.write(record("Round 4 started."))
+    for good in range(6):  # each poll breaks one answer later
+        left = iter(range(good))
+
+        def broken(words: Any, left: Any = left) -> Any:
+            if next(left, None) is None:
+                raise NoConnection("the line is down")
+            return shell(words)
+
+        session.answers["tail"] = broken
+        found += rounds_of(run(source.poll(ServerClock()), session))
+    assert found == [0, 1, 2, 3, 4]
+
+
+def test_truncated_log_is_reread(session: ScriptedSession, files: Files) -> None:
     source = ServerLogTail("job")
     files.write(record("Round 0 started.") * 3)
     run(source.poll(ServerClock()), session)
@@ -167,7 +191,7 @@ def test_a_log_that_was_cut_off_is_read_anew(session: ScriptedSession, files: Fi
     assert rounds_of(run(source.poll(ServerClock()), session)) == [2]
 
 
-def test_a_connection_that_breaks_loses_nothing(session: ScriptedSession, files: Files) -> None:
+def test_connection_that_breaks_loses_nothing(session: ScriptedSession, files: Files) -> None:
     source, shell = ServerLogTail("job"), session.answers["cat"]
 
     def broken(_: Any) -> Any:
@@ -188,7 +212,7 @@ def test_a_connection_that_breaks_loses_nothing(session: ScriptedSession, files:
     assert known.series("auc", "site-1") is not None
 
 
-def test_who_may_not_read_files_is_given_the_whole_log(session: ScriptedSession, files: Files) -> None:
+def test_denied_file_access_reads_full_log(session: ScriptedSession, files: Files) -> None:
     session.answers.update(dict.fromkeys(("tail", "cat", "ls"), refuse))
     text, wide = [""], {"fl_ctx": "[" + "x" * 300 + "]"}
     session.answers["get_job_log"] = lambda _: {"logs": {"server": text[0]}}
@@ -199,7 +223,7 @@ def test_who_may_not_read_files_is_given_the_whole_log(session: ScriptedSession,
     assert rounds_of(run(source.poll(ServerClock()), session)) == [1]
     assert rounds_of(run(source.poll(ServerClock()), session)) == []
     # Only its end is sent: what is known of it already is passed over.
-    cut = f"{polls._TRUNCATION_MARKER} 5242880 bytes ...\nhalf a record\n"
+    cut = "... output truncated to last 5242880 bytes ...\nhalf a record\n"
     text[0] = cut + record("Round 1 started.", 1, **wide) + record("Round 2 started.", 2, **wide)
     assert rounds_of(run(source.poll(ServerClock()), session)) == [2]
     # Between what was read and that end something is missing: nothing is said to be of the round before.
@@ -211,7 +235,7 @@ def test_who_may_not_read_files_is_given_the_whole_log(session: ScriptedSession,
     assert rounds_of(run(source.poll(ServerClock()), session)) == [10]
 
 
-def test_who_may_read_no_log_is_told_so(session: ScriptedSession) -> None:
+def test_denied_log_access_is_reported(session: ScriptedSession) -> None:
     session.answers.update(dict.fromkeys(("tail", "cat", "ls", "get_job_log"), refuse))
     source = ServerLogTail("job")
     (missed,) = run(source.poll(ServerClock()), session)
@@ -220,7 +244,7 @@ def test_who_may_read_no_log_is_told_so(session: ScriptedSession) -> None:
     assert not source.is_readable
 
 
-def test_a_record_of_metrics_that_can_be_read_is_read_when_it_grew(session: ScriptedSession, files: Files) -> None:
+def test_grown_metrics_record_is_reread(session: ScriptedSession, files: Files) -> None:
     writer = {"path": "a.MetricsArtifactWriter", "args": {"round_file_name": "round_metrics.json"}}
     selector = {"path": "a.IntimeModelSelector", "args": {"key_metric": "loss", "negate_key_metric": True}}
     workflow = {"path": "a.FedAvg", "args": {"num_rounds": 7}}
@@ -240,12 +264,12 @@ def test_a_record_of_metrics_that_can_be_read_is_read_when_it_grew(session: Scri
     )
 
 
-def test_words_of_an_error_are_made_harmless() -> None:
+def test_words_of_error_are_made_harmless() -> None:
     assert polls.error_reason(CommandError("\x1b[2J")) == "\N{REPLACEMENT CHARACTER}[2J"
     assert polls.error_reason(CommandError("")) == "CommandError"
 
 
-def test_the_zone_of_a_server_is_learned_from_its_schedule() -> None:
+def test_server_zone_derived_from_schedule() -> None:
     # 1,795,000,000 is 11:06:40 in UTC.
     meta = {"last_schedule_time": 1_795_000_000.4, "schedule_history": ["2026-11-18 06:06:40: scheduled"]}
     assert polls.server_clock(meta, 3.0) == ServerClock(3.0, -5 * 3600.0)

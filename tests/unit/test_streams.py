@@ -48,7 +48,7 @@ PARTS = st.lists(st.binary(max_size=8), min_size=1, max_size=12)
 
 
 @given(PARTS, st.data())
-def test_any_order_with_duplicates_makes_the_same_blob(parts: list[bytes], data: st.DataObject) -> None:
+def test_shuffled_duplicate_chunks_make_same_blob(parts: list[bytes], data: st.DataObject) -> None:
     sent = cut(parts)
     arriving = data.draw(st.permutations(sent + data.draw(st.lists(st.sampled_from(sent), max_size=6))))
     blobs, acks = feed(Assembler(), arriving)
@@ -59,7 +59,7 @@ def test_any_order_with_duplicates_makes_the_same_blob(parts: list[bytes], data:
 
 
 @given(PARTS)
-def test_after_the_end_each_chunk_is_acknowledged_again(parts: list[bytes]) -> None:
+def test_chunks_after_end_are_acknowledged_again(parts: list[bytes]) -> None:
     assembler = Assembler()
     sent = cut(parts)
     first = feed(assembler, sent)[1][-1]
@@ -75,7 +75,7 @@ def test_streams_do_not_mix(one: list[bytes], other: list[bytes], data: st.DataO
     assert sorted(b.payload for b in blobs) == sorted([b"".join(one), b"".join(other)])
 
 
-def test_the_same_number_from_another_sender_is_another_stream() -> None:
+def test_streams_are_separate_per_sender() -> None:
     assembler = Assembler()
     (first, last) = cut([b"a", b"b"])
     assert assembler.receive("server", *first)[0] is None
@@ -86,25 +86,25 @@ def test_the_same_number_from_another_sender_is_another_stream() -> None:
     assert blob.payload == b"ab"
 
 
-def test_acknowledgements_come_before_a_senders_window_is_full() -> None:
+def test_acks_precede_full_sender_window() -> None:
     mib = 1 << 20
     _, acks = feed(Assembler(), cut([bytes(mib)] * 10))
     told = [(a.offset // mib, a.sequence) for a in acks if a is not None]
     assert told == [(4, 3), (8, 7), (10, 9)]
 
 
-def test_a_chunk_sent_again_on_the_way_is_acknowledged_with_what_was_received() -> None:
+def test_duplicate_chunk_ack_gives_received_offset() -> None:
     assembler = Assembler()
     sent = cut([b"aa", b"bb", b"cc", b"dd"])
     feed(assembler, sent[:3])
     assert assembler.receive(ORIGIN, *sent[0]) == (None, Ack(5, 6, 2))
 
 
-def test_an_acknowledgement_says_it_as_nvflare_does() -> None:
+def test_acknowledgement_says_it_as_nvflare_does() -> None:
     assert Ack(7, 100, 3).headers == {"sm__id": 7, "sm__dt": 3, "sm__os": 100, "sm__sq": 3}
 
 
-def test_a_stream_that_its_sender_gave_up_is_forgotten() -> None:
+def test_aborted_stream_is_dropped() -> None:
     assembler = Assembler()
     first, last = cut([b"a", b"b"])
     assembler.receive(ORIGIN, *first)
@@ -125,7 +125,7 @@ def test_a_stream_that_its_sender_gave_up_is_forgotten() -> None:
         {"sm__id": [], "sm__sq": 0},
     ],
 )
-def test_a_chunk_that_makes_no_sense_is_refused(headers: dict[str, Any]) -> None:
+def test_malformed_chunk_is_refused(headers: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError, match="without id or sequence"):
         Assembler().receive(ORIGIN, headers, b"x")
 
@@ -142,7 +142,7 @@ HEADERS = st.fixed_dictionaries(
 
 
 @given(st.lists(st.tuples(HEADERS, st.binary(max_size=3)), max_size=20))
-def test_any_chunks_are_taken_or_a_protocol_error(sent: list[Chunk]) -> None:
+def test_any_chunks_accepted_or_protocol_error(sent: list[Chunk]) -> None:
     assembler = Assembler()
     for headers, payload in sent:
         try:
@@ -153,7 +153,7 @@ def test_any_chunks_are_taken_or_a_protocol_error(sent: list[Chunk]) -> None:
         assert ack is None or ack.offset >= 0
 
 
-def test_a_blob_that_is_too_large_is_refused_before_it_is_whole() -> None:
+def test_oversized_blob_refused_before_complete() -> None:
     mib = 1 << 20
     fits = streams.MAX_BLOB_BYTES // mib
     assembler = Assembler()
@@ -164,14 +164,14 @@ def test_a_blob_that_is_too_large_is_refused_before_it_is_whole() -> None:
     assert len(assembler._open_streams) == 0
 
 
-def test_chunks_that_come_too_early_are_bounded() -> None:
+def test_early_chunks_are_bounded_in_number() -> None:
     assembler = Assembler()
     sent = cut([b"x"] * 100)
     with pytest.raises(ProtocolError, match="chunks out of order"):
         feed(assembler, list(reversed(sent)))
 
 
-def test_chunks_that_come_early_and_are_large_are_bounded() -> None:
+def test_early_chunks_are_bounded_in_bytes() -> None:
     big = bytes(streams.MAX_BLOB_BYTES // 4)
     with pytest.raises(ProtocolError, match="a stream exceeds"):
         feed(Assembler(), list(reversed(cut([b"", *[big] * 5]))))
@@ -186,7 +186,7 @@ def test_unfinished_streams_are_bounded_in_number() -> None:
     assert feed(assembler, [cut([b"a", b"b"], 0)[1]])[0] == []
 
 
-def test_unfinished_streams_are_bounded_in_bytes_together() -> None:
+def test_unfinished_streams_share_byte_limit() -> None:
     assembler = Assembler()
     large = bytes(streams.MAX_BLOB_BYTES - 1)
     for stream_id in range(4):
@@ -196,7 +196,7 @@ def test_unfinished_streams_are_bounded_in_bytes_together() -> None:
     assert len(assembler._open_streams) == 0
 
 
-def test_finished_streams_are_not_remembered_for_ever() -> None:
+def test_finished_streams_are_forgotten() -> None:
     assembler = Assembler()
     for stream_id in range(3000):
         feed(assembler, cut([b"x"], stream_id))
@@ -204,7 +204,7 @@ def test_finished_streams_are_not_remembered_for_ever() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, streams.CHUNK_SIZE, streams.CHUNK_SIZE + 1, 3 * streams.CHUNK_SIZE])
-def test_what_is_cut_is_put_together_again(size: int) -> None:
+def test_split_blob_is_reassembled(size: int) -> None:
     blob = bytes(range(256)) * (size // 256 + 1)
     blob = blob[:size]
     sent = list(split_into_chunks(blob, 9, "channel", "topic", "fobs", "request"))
@@ -217,11 +217,11 @@ def test_what_is_cut_is_put_together_again(size: int) -> None:
     assert acks[-1] == Ack(9, size, len(sent) - 1)
 
 
-def test_without_a_request_there_is_no_request_id() -> None:
+def test_request_id_omitted_without_request() -> None:
     ((headers, _),) = split_into_chunks(b"x", 1, "c", "t", "bytes", None)
     assert "sm__ri" not in headers
 
 
-def test_a_blob_beyond_the_window_is_refused() -> None:
+def test_blob_beyond_window_is_refused() -> None:
     with pytest.raises(ProtocolError, match="does not fit into the window"):
         next(split_into_chunks(bytes(streams.WINDOW_SIZE + 1), 1, "c", "t", "bytes", None))

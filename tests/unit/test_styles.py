@@ -27,7 +27,7 @@ def test_there_are_views() -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_no_sheet_but_its_own_styles_a_view(view: str) -> None:
+def test_no_sheet_but_own_styles_view(view: str) -> None:
     classes = set(CLASS.findall((STATIC / f"{view}.js").read_text(encoding="utf-8")))
     own = set(selectors((STATIC / f"{view}.css").read_text(encoding="utf-8")))
     foreign = {

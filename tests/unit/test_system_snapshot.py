@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.monitoring.job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
-from flare_widgets.monitoring.system.format import describe_system, problems, summarize_system
+from flare_widgets.monitoring.system.format import describe_system, problems, site_state, summarize_system
 from flare_widgets.monitoring.system.snapshot import (
     DisabledSites,
     JobListReport,
@@ -25,6 +24,7 @@ from flare_widgets.monitoring.system.snapshot import (
     apply_system_updates,
 )
 from flare_widgets.views.system.html import system_html
+from flare_widgets.views.system.view_model import build_view_model
 
 FIXTURES = Path(__file__).parents[2] / "js" / "fixtures"
 T = 1_795_000_000.0
@@ -44,19 +44,13 @@ def connected(*sites: str, at: float = T, **facts: Any) -> SystemReport:
     return SystemReport(info(*sites, at=at, **facts), at)
 
 
-def test_the_fixtures_of_the_front_end_are_what_this_half_says() -> None:
-    made = runpy.run_path(str(FIXTURES / "make_system.py"))["cases"]()
-    written = json.loads((FIXTURES / "system.json").read_text(encoding="utf-8"))
-    assert json.loads(json.dumps(made)) == written, "run js/fixtures/make_system.py, then the front-end tests"
-
-
 def test_times_are_ours() -> None:
     snapshot = apply_system_updates(EMPTY, [SystemReport(info("a", at=T + 60), T, clock_offset=60.0)])
     assert snapshot.sites == (Site("a", last_seen=T - 3),)
     assert snapshot.started_at == T - 160
 
 
-def test_since_is_known_of_who_came_while_one_looked() -> None:
+def test_since_known_only_for_observed_arrivals() -> None:
     first = apply_system_updates(EMPTY, [connected("a")])
     both = apply_system_updates(first, [connected("a", "b", at=T + 3), connected("a", "b", at=T + 6)])
     assert [(s.name, s.since) for s in both.sites] == [("a", None), ("b", T + 3)]
@@ -64,16 +58,16 @@ def test_since_is_known_of_who_came_while_one_looked() -> None:
     assert back.site("b") == Site("b", last_seen=T + 9, since=T + 12)
 
 
-def test_a_site_that_vanishes_is_not_forgotten() -> None:
+def test_site_that_vanishes_is_not_forgotten() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b"), connected("a", at=T + 600)])
     gone = snapshot.site("b")
     assert gone is not None
     assert not gone.connected
     assert gone.last_seen == T - 3
-    assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is not connected any more"]
+    assert [words.split(".")[0] for words in problems(snapshot, T + 601)] == ["b is no longer connected"]
 
 
-def test_what_sites_run_is_taken_by_name() -> None:
+def test_site_jobs_are_matched_by_name() -> None:
     entries = (
         {"client_name": "a", "job_id": "j1", "app_name": "app", "status": "started"},
         {"client_name": "a", "job_id": "j2", "app_name": "app", "status": "starting"},
@@ -92,7 +86,7 @@ def test_what_sites_run_is_taken_by_name() -> None:
     assert answered.site("b") == Site("b", last_seen=T - 3)
 
 
-def test_a_zombie_is_one_that_stays_so() -> None:
+def test_zombie_is_one_that_stays_so() -> None:
     listed = ({"job_id": "j1", "job_name": "hello", "status": "RUNNING"}, {"job_id": "j2", "status": "SUBMITTED"})
     once = apply_system_updates(EMPTY, [connected("a"), JobListReport(listed, T)])
     assert problems(once, T + 10) == []  # it may have been starting, or ending, when it was listed
@@ -102,7 +96,7 @@ def test_a_zombie_is_one_that_stays_so() -> None:
     assert apply_system_updates(twice, [connected("a", jobs=("j1",))]).zombies == ()
 
 
-def test_disabled_sites_are_named_also_when_never_seen() -> None:
+def test_unseen_disabled_sites_are_listed() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a"), DisabledSites(frozenset({"b"}))])
     assert [(s.name, s.connected, s.disabled) for s in snapshot.sites] == [("a", True, False), ("b", False, True)]
     assert apply_system_updates(snapshot, [DisabledSites(frozenset())]).sites == (Site("a", last_seen=T - 3),)
@@ -111,7 +105,7 @@ def test_disabled_sites_are_named_also_when_never_seen() -> None:
     assert not back.disabled
 
 
-def test_details_and_what_is_missing_of_them() -> None:
+def test_site_details_keep_missing_reasons() -> None:
     details = SiteDetails({"server": "2.9.0", "a": "2.8.3"}, {"a": "2 GPUs"}, T, "silent sites were not asked")
     snapshot = apply_system_updates(EMPTY, [connected("a", "b"), details])
     assert (snapshot.version, snapshot.details_at) == ("2.9.0", T)
@@ -121,7 +115,7 @@ def test_details_and_what_is_missing_of_them() -> None:
     assert (refused.details_at, refused.version) == (T, "2.9.0")
 
 
-def test_trouble_lasts_until_the_next_answer_and_stops_the_ages() -> None:
+def test_trouble_freezes_ages_until_next_answer() -> None:
     lost = apply_system_updates(
         EMPTY, [connected("a"), ConnectionProblem("no connection to server:8002, trying again (1)", T + 5)]
     )
@@ -147,21 +141,21 @@ def test_silent_sites_are_not_asked() -> None:
 
 
 @pytest.mark.parametrize("nonsense", [None, "x", -1.0, float("nan"), 1e300, True])
-def test_times_that_are_none_are_not_known(nonsense: Any) -> None:
+def test_invalid_times_are_unknown(nonsense: Any) -> None:
     broken = SystemInfo(ServerInfo("x", nonsense), [ClientInfo("a", nonsense), ClientInfo(nonsense, T)], [])
     snapshot = apply_system_updates(EMPTY, [SystemReport(broken, T)])
     if nonsense is not True:
         assert snapshot.started_at is None
         assert snapshot.sites[0].last_seen is None
     assert describe_system(snapshot, T)
-    json.dumps(snapshot.to_json(), allow_nan=False)
+    json.dumps(build_view_model(snapshot).to_json(), allow_nan=False)
 
 
-def test_the_sentence_counts() -> None:
+def test_sentence_counts() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("j1",))])
     assert (
         summarize_system(snapshot, T)
-        == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problem"
+        == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problems"
     )
     assert summarize_system(snapshot, T + 60).endswith("2 problems")
 
@@ -181,7 +175,7 @@ class Words(HTMLParser):
         self.words += data
 
 
-def test_hostile_words_are_only_text_in_every_form() -> None:
+def test_hostile_snapshot_text_is_escaped() -> None:
     job = SiteJob(EVIL, EVIL, EVIL)
     site = Site(EVIL, last_seen=T, since=T, jobs=(job,), version=EVIL, resources=EVIL)
     snapshot = SystemSnapshot(
@@ -197,10 +191,51 @@ def test_hostile_words_are_only_text_in_every_form() -> None:
     assert parsed.words.count("<script>alert(1)</script>") >= 8
 
 
-def test_the_static_form_says_it_is_none_and_as_of_when() -> None:
+def test_static_form_states_its_snapshot_time() -> None:
     snapshot = apply_system_updates(EMPTY, [connected("a", "b", jobs=("76b8d043-5f0e",))])
     page = Words(system_html(snapshot, T + 3600, outcomes=["b was restarted"])).words
     assert "silent" not in page  # nobody knows what the site did in that hour
-    assert "Not live: a picture made at" in page
+    assert "Snapshot from" in page
     assert "2 sites connected, 1 job running" in page
     assert "b was restarted" in page
+
+
+def test_view_model_ages_silence_without_poll() -> None:
+    site = Site("site-1", last_seen=T - 3, since=T - 60, jobs=(SiteJob("76b8d043-5f0e", "app"),))
+    snapshot = SystemSnapshot("server:8002", sites=(site,), facts_at=T, job_names=(("76b8d043-5f0e", "hello"),))
+    system = build_view_model(snapshot)
+    row = system.rows[1]
+    assert (row.state.text_at(T + 22), row.state.severity_at(T + 22)) == ("connected", "good")
+    assert (row.last_seen.text_at(T + 22), row.jobs) == ("last seen 25 s ago", "running hello (76b8d043)")
+    assert (row.state.text_at(T + 23), row.state.severity_at(T + 23)) == ("silent for 26 s", "bad")
+    assert row.last_seen.text_at(T + 23) == ""
+    (problem,) = system.problems
+    assert problem.text_at(T + 22) == ""
+    assert problem.text_at(T + 400).startswith("site-1 has been silent for 6 min")
+    assert [system.freshness.text_at(at) for at in (T + 5, T + 6)] == ["updated 5 s ago", "! last seen 6 s ago"]
+
+
+def test_view_model_freezes_sites_while_disconnected() -> None:
+    snapshot = SystemSnapshot(
+        "server:8002", sites=(Site("site-1", last_seen=T - 3),), facts_at=T, trouble="no connection"
+    )
+    system = build_view_model(snapshot)
+    server, site = system.rows
+    assert (server.state.text_at(T + 100), server.state.severity_at(T)) == ("not reachable, last seen 100 s ago", "bad")
+    assert (site.state.text_at(T + 100), site.state.severity_at(T + 100)) == ("connected", "good")
+    assert [text for problem in system.problems if (text := problem.text_at(T + 100))] == ["no connection"]
+    assert (system.is_lost, system.state.text_at(T)) == (True, "connected")
+
+
+@pytest.mark.parametrize(
+    ("site", "state", "severity"),
+    [
+        (Site("a", connected=False, last_seen=T - 700), "not connected, last seen 11 min ago", "bad"),
+        (Site("a", connected=False), "not connected", "bad"),
+        (Site("a", connected=False, disabled=True), "disabled", "warn"),
+        (Site("a", last_seen=T - 25), "connected", "good"),
+        (Site("a", last_seen=T - 3, answers=False), "connected, but does not answer the server", "warn"),
+    ],
+)
+def test_state_of_site(site: Site, state: str, severity: str) -> None:
+    assert (site_state(site).text_at(T), site_state(site).severity_at(T)) == (state, severity)

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from scripted_session import ScriptedSession
+from waiting import wait_until
 
 from flare_widgets.api import SessionState
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
-from flare_widgets.monitoring import Monitor
+from flare_widgets.monitoring import Monitor, WatchState
 from flare_widgets.monitoring.system import watch as system_watch
+from flare_widgets.monitoring.system.snapshot import SystemSnapshot
 from flare_widgets.monitoring.system.watch import SystemWatch
 
 
@@ -66,7 +68,7 @@ def until(watch: SystemWatch, condition: Any, seconds: float = 10) -> None:
         stop()
 
 
-def test_nothing_is_asked_before_somebody_looks_nor_afterwards(session: Scripted, watch: SystemWatch) -> None:
+def test_polling_only_while_view_is_visible(session: Scripted, watch: SystemWatch) -> None:
     assert session.sent == []
     watch.resume()
     until(watch, lambda s: s.facts_at is not None and s.site("site-3") is not None)
@@ -80,7 +82,7 @@ def test_nothing_is_asked_before_somebody_looks_nor_afterwards(session: Scripted
     assert session.wait_for(lambda: len(session.sent) > count)
 
 
-def test_what_is_asked_ends_up_in_the_snapshot(session: Scripted, watch: SystemWatch) -> None:
+def test_answers_are_merged_into_snapshot(session: Scripted, watch: SystemWatch) -> None:
     watch.resume()
     until(watch, lambda s: s.site("site-3") is not None and s.site("site-1").jobs)
     snapshot = watch.snapshot
@@ -93,7 +95,7 @@ def test_what_is_asked_ends_up_in_the_snapshot(session: Scripted, watch: SystemW
     assert not session.counts().get("report_version")
 
 
-def test_a_job_that_nobody_runs_is_found(session: Scripted, watch: SystemWatch) -> None:
+def test_job_that_nobody_runs_is_found(session: Scripted, watch: SystemWatch) -> None:
     session.running.clear()
     watch.resume()
     until(watch, lambda s: s.zombies and s.zombies[0].seen > s.zombies[0].since)
@@ -112,7 +114,7 @@ def test_details_are_asked_once_when_wanted(session: Scripted, watch: SystemWatc
     assert session.counts()["report_version"] == asked == 2
 
 
-def test_what_is_not_permitted_is_said_and_not_asked_again(session: Scripted, watch: SystemWatch) -> None:
+def test_denied_request_reported_and_not_repeated(session: Scripted, watch: SystemWatch) -> None:
     def refuse(_: list[str]) -> Any:
         raise AuthorizationError("no")
 
@@ -127,7 +129,7 @@ def test_what_is_not_permitted_is_said_and_not_asked_again(session: Scripted, wa
     assert session.counts()["cat"] == 1
 
 
-def test_a_server_that_does_not_answer_is_trouble_until_it_does(session: Scripted, watch: SystemWatch) -> None:
+def test_unreachable_server_is_trouble_until_answer(session: Scripted, watch: SystemWatch) -> None:
     watch.resume()
     until(watch, lambda s: s.facts_at is not None)
     answers = dict(session.answers)
@@ -145,7 +147,7 @@ def test_a_server_that_does_not_answer_is_trouble_until_it_does(session: Scripte
     until(watch, lambda s: not s.trouble)
 
 
-def test_a_server_that_gives_no_sign_is_trouble_though_nothing_is_due(
+def test_silent_server_is_trouble_between_polls(
     session: Scripted, watch: SystemWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(system_watch, "_INTERVALS_S", dict.fromkeys(system_watch._INTERVALS_S, 60.0))
@@ -157,7 +159,7 @@ def test_a_server_that_gives_no_sign_is_trouble_though_nothing_is_due(
     until(watch, lambda s: not s.trouble, 2)
 
 
-def test_a_session_that_is_connecting_again_is_told_at_once(session: Scripted, watch: SystemWatch) -> None:
+def test_reconnecting_session_is_reported_at_once(session: Scripted, watch: SystemWatch) -> None:
     watch.resume()
     until(watch, lambda s: s.facts_at is not None)
     session.status = SimpleNamespace(reason="the connection was reset")  # type: ignore[attr-defined]
@@ -167,7 +169,7 @@ def test_a_session_that_is_connecting_again_is_told_at_once(session: Scripted, w
     until(watch, lambda s: not s.trouble)
 
 
-def test_a_closed_session_ends_it(session: Scripted, watch: SystemWatch) -> None:
+def test_closed_session_ends_it(session: Scripted, watch: SystemWatch) -> None:
     def closed(_: list[str]) -> Any:
         raise SessionClosed("the session was closed")
 
@@ -177,13 +179,14 @@ def test_a_closed_session_ends_it(session: Scripted, watch: SystemWatch) -> None
     watch.resume()
     assert ended.wait(10)
     assert watch.snapshot.trouble == "the session was closed"
+    assert watch.state is WatchState.FAILED
     count = len(session.sent)
     watch.resume()
     watch.request_details()
     assert not session.wait_for(lambda: len(session.sent) > count, 0.2)
 
 
-def test_stopping_cancels_what_is_under_way_and_tells(session: Scripted, watch: SystemWatch) -> None:
+def test_stop_cancels_pending_requests_and_notifies(session: Scripted, watch: SystemWatch) -> None:
     never: concurrent.futures.Future[Any] = concurrent.futures.Future()
     session.answers["check_status"] = lambda _: never
     ended = threading.Event()
@@ -192,7 +195,7 @@ def test_stopping_cancels_what_is_under_way_and_tells(session: Scripted, watch: 
     assert session.wait_for(lambda: len(session.sent) == 1)
     watch.stop()
     assert ended.wait(10)
-    assert never.cancelled()
+    wait_until(never.cancelled, 10)
 
 
 def test_answers_that_are_nonsense_hurt_nothing(session: Scripted, watch: SystemWatch) -> None:
@@ -203,9 +206,9 @@ def test_answers_that_are_nonsense_hurt_nothing(session: Scripted, watch: System
     assert [s.name for s in watch.snapshot.sites] == ["site-1", "site-2"]
 
 
-def test_an_answer_from_elsewhere_is_taken_at_once(session: Scripted, watch: SystemWatch) -> None:
-    heard = []
+def test_external_answer_is_applied_at_once(session: Scripted, watch: SystemWatch) -> None:
+    heard: list[SystemSnapshot] = []
     watch.subscribe(heard.append)
     watch.update(session._status(["check_status", "server"]))
     assert [s.name for s in watch.snapshot.sites] == ["site-1", "site-2"]
-    assert heard == [watch.snapshot]
+    wait_until(lambda: heard == [watch.snapshot], 10)

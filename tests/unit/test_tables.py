@@ -10,7 +10,7 @@ import pytest
 
 from flare_widgets.api import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.monitoring.system.format import describe_system
-from flare_widgets.views.core.tables import JobTable
+from flare_widgets.views.jobs.table import JobTable
 from flare_widgets.views.system.view import SystemStatus
 
 JOB = {
@@ -40,7 +40,7 @@ class _Elements(HTMLParser):
         self.words += data
 
 
-def test_jobs_read_as_a_table_and_stay_a_list() -> None:
+def test_job_table_prints_and_stays_list() -> None:
     table = JobTable([JOB])
     assert list(table) == [JOB]
     heading, row = repr(table).splitlines()
@@ -78,7 +78,7 @@ def _session(**kit: Any) -> Any:
     return SimpleNamespace(kit=SimpleNamespace(**facts), study="default")
 
 
-def test_the_system_in_words() -> None:
+def test_system_in_words() -> None:
     info = SystemInfo(
         ServerInfo("started", 1000.0),
         [ClientInfo("site-2", 1958.0), ClientInfo("site-1", 1997.0)],
@@ -95,13 +95,13 @@ def test_the_system_in_words() -> None:
     ]
 
 
-def test_an_empty_system_says_so() -> None:
+def test_empty_system_says_so() -> None:
     text = repr(SystemStatus(_session(role="", organization=""), SystemInfo(ServerInfo("stopped", None), [], []), 0))
-    assert "sites   none is connected" in text
-    assert "jobs    none is running" in text
+    assert "sites   none connected" in text
+    assert "jobs    none running" in text
 
 
-def test_the_status_is_the_answer_itself() -> None:
+def test_status_is_answer_itself() -> None:
     info = SystemInfo(ServerInfo("stopped", None), [ClientInfo(HOSTILE, None)], [])
     status = SystemStatus(_session(), info, now=0)
     assert status.client_info == info.client_info

@@ -113,7 +113,7 @@ def accepts(link_requests: list[Any]) -> Callable[[Any], Any]:
     return answer
 
 
-def test_an_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> None:
+def test_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> None:
     requests: list[Any] = []
     link = FakeLink(accepts(requests))
     told: list[tuple[int, int]] = []
@@ -132,9 +132,7 @@ def test_an_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> Non
     assert {total for _, total in sending} == {len(received)}
 
 
-def test_an_upload_of_whole_chunks_ends_with_an_empty_one(
-    job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whole_chunk_upload_ends_with_empty(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
     def pack(folder: Path, kit: StartupKit, target: Path, progress: Any) -> None:
         target.write_bytes(bytes(2 << 20))
 
@@ -149,7 +147,7 @@ def test_an_upload_of_whole_chunks_ends_with_an_empty_one(
 
 
 @pytest.mark.parametrize("failure", [NoConnection("lost"), {fobs.HEADERS: {"__rc__": "ERROR"}}])
-def test_a_broken_upload_leaves_nothing_behind(
+def test_broken_upload_leaves_nothing_behind(
     job: Path, kit: StartupKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Any
 ) -> None:
     scratch = tmp_path / "scratch"
@@ -193,7 +191,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("how", STOPS)
 @pytest.mark.parametrize(("at", "chunks"), [(0, 0), (1, 1), (1 << 20, 1), (2 << 20, 2)])
-def test_a_stopped_upload_is_over_at_once_and_leaves_nothing_behind(
+def test_stopped_upload_ends_without_leftovers(
     job: Path, kit: StartupKit, scratch: Path, how: str, at: int, chunks: int
 ) -> None:
     link = FakeLink(lambda request: OK)
@@ -209,7 +207,7 @@ def test_a_stopped_upload_is_over_at_once_and_leaves_nothing_behind(
     assert list(scratch.iterdir()) == []
 
 
-def test_who_cancels_when_the_job_is_there_gets_it(job: Path, kit: StartupKit) -> None:
+def test_late_upload_cancel_returns_job(job: Path, kit: StartupKit) -> None:
     link = FakeLink(accepts([]))
     reply = upload.upload_folder(link, kit, job, "command", Stop(2_500_001, "cancel"))
     assert reply.meta["job_id"] == "new"
@@ -217,7 +215,7 @@ def test_who_cancels_when_the_job_is_there_gets_it(job: Path, kit: StartupKit) -
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_an_upload_can_be_cancelled_while_the_server_hangs(
+def test_upload_cancelled_while_server_hangs(
     job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch, last: bool
 ) -> None:
     monkeypatch.setattr(upload, "_PROGRESS_INTERVAL_S", 0.05)
@@ -242,7 +240,7 @@ def test_an_upload_can_be_cancelled_while_the_server_hangs(
     assert [topic for topic, _ in link.posted] == ([] if last else ["ObjectStreamer.Abort"])
 
 
-def test_after_a_lost_chunk_the_upload_begins_again_as_another_one(job: Path, kit: StartupKit, scratch: Path) -> None:
+def test_lost_chunk_restarts_upload_as_new(job: Path, kit: StartupKit, scratch: Path) -> None:
     """The server would append a chunk that it gets twice."""
     requests: list[Any] = []
     accept = accepts(requests)
@@ -266,8 +264,8 @@ def test_after_a_lost_chunk_the_upload_begins_again_as_another_one(job: Path, ki
         assert archive.testzip() is None
 
 
-@pytest.mark.parametrize(("failure", "attempts"), [(ReplyTimeout("no answer."), 3), (NoConnection("lost."), 1)])
-def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
+@pytest.mark.parametrize(("failure", "attempts"), [(ReplyTimeout("no answer"), 3), (NoConnection("lost"), 1)])
+def test_failure_before_last_chunk_not_submitted(
     job: Path, kit: StartupKit, failure: NoConnection, attempts: int
 ) -> None:
     link = FakeLink(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
@@ -277,7 +275,7 @@ def test_a_link_that_breaks_before_the_last_chunk_means_no_job(
 
 
 @pytest.mark.parametrize("failure", [ReplyTimeout("no answer"), NoConnection("lost")])
-def test_a_last_chunk_without_an_answer_is_not_sent_again(job: Path, kit: StartupKit, failure: NoConnection) -> None:
+def test_unanswered_last_chunk_is_not_resent(job: Path, kit: StartupKit, failure: NoConnection) -> None:
     link = FakeLink(lambda request: failure if request["Streamer.eof"] else OK)
     with pytest.raises(NoConnection) as caught:
         upload.upload_folder(link, kit, job, "command", None)
@@ -287,7 +285,7 @@ def test_a_last_chunk_without_an_answer_is_not_sent_again(job: Path, kit: Startu
 
 @pytest.mark.parametrize("how", STOPS)
 @pytest.mark.parametrize("at", [1, 3, 5])
-def test_a_stopped_download_is_over_at_once_and_leaves_nothing_behind(tmp_path: Path, at: int, how: str) -> None:
+def test_stopped_download_ends_without_leftovers(tmp_path: Path, at: int, how: str) -> None:
     server = Server(RESULT)
     with pytest.raises(STOPS[how]):
         download.download_files(server.link, server.offer, "job-1", tmp_path, Stop(at * 40, how))
@@ -295,8 +293,8 @@ def test_a_stopped_download_is_over_at_once_and_leaves_nothing_behind(tmp_path: 
     assert server.link.posted[-1][1] == {"ref_id": server.link.asked[-1][1]["ref_id"], "cancel": True}
 
 
-def test_a_server_that_never_says_what_became_of_it(job: Path, kit: StartupKit) -> None:
-    with pytest.raises(InternalError, match="did not say what became of it"):
+def test_upload_without_outcome_is_internal_error(job: Path, kit: StartupKit) -> None:
+    with pytest.raises(InternalError, match="did not report the result"):
         upload.upload_folder(FakeLink(lambda request: OK), kit, job, "command", None)
 
 
@@ -307,7 +305,7 @@ RESULT = {
 }
 
 
-def test_a_download_is_unpacked_into_a_new_folder(tmp_path: Path) -> None:
+def test_download_is_unpacked_into_new_folder(tmp_path: Path) -> None:
     server = Server(RESULT)
     told: list[tuple[int, int]] = []
     folder = download.download_files(server.link, server.offer, "job-1", tmp_path / "into", lambda *p: told.append(p))
@@ -323,7 +321,7 @@ def test_a_download_is_unpacked_into_a_new_folder(tmp_path: Path) -> None:
     assert told == sorted(told)
 
 
-def test_the_new_folder_has_the_modes_of_any_folder_of_the_user(tmp_path: Path) -> None:
+def test_download_folder_mode_follows_umask(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:
         server = Server(RESULT)
@@ -348,7 +346,7 @@ def test_old_servers_want_no_confirmation(tmp_path: Path) -> None:
     assert server.link.posted == []
 
 
-def test_downloads_of_the_same_job_do_not_overwrite_each_other(tmp_path: Path) -> None:
+def test_repeated_downloads_get_separate_folders(tmp_path: Path) -> None:
     folders = []
     for _ in range(3):
         server = Server(RESULT)
@@ -383,7 +381,7 @@ def test_what_is_there_is_left_alone(tmp_path: Path, taken: str) -> None:
     ],
     ids=["error", "nonsense"],
 )
-def test_a_broken_download_leaves_nothing_behind(tmp_path: Path, at: int, failure: Any, expected: Any) -> None:
+def test_broken_download_leaves_nothing_behind(tmp_path: Path, at: int, failure: Any, expected: Any) -> None:
     server = Server(RESULT, fails_at=at, failure=failure)
     with pytest.raises(expected):
         download.download_files(server.link, server.offer, "job-1", tmp_path, None)
@@ -399,7 +397,7 @@ def test_a_broken_download_leaves_nothing_behind(tmp_path: Path, at: int, failur
         {"job.zip": RESULT["job.zip"], "workspace.zip": RESULT["workspace.zip"][:-30]},
     ],
 )
-def test_a_result_that_cannot_be_unpacked_leaves_nothing_behind(tmp_path: Path, files: dict[str, bytes]) -> None:
+def test_corrupt_result_leaves_no_files(tmp_path: Path, files: dict[str, bytes]) -> None:
     server = Server(files)
     with pytest.raises(InternalError):
         download.download_files(server.link, server.offer, "job-1", tmp_path / "into", None)
@@ -410,7 +408,7 @@ def test_a_result_that_cannot_be_unpacked_leaves_nothing_behind(tmp_path: Path, 
 @pytest.mark.parametrize(
     "names", [["../evil"], ["/tmp/evil"], ["a/b"], [".ssh"], ["meta.json", "META.json"], ["job.zip", "job.zip"]]
 )
-def test_hostile_names_are_refused_before_anything_is_written(tmp_path: Path, names: list[str]) -> None:
+def test_hostile_names_refused_before_writing(tmp_path: Path, names: list[str]) -> None:
     offer = [RemoteFile(name, "r") for name in names]
     link = FakeLink(lambda request: pytest.fail("nothing must be asked for"))
     with pytest.raises(InternalError, match="refused"):
@@ -418,14 +416,14 @@ def test_hostile_names_are_refused_before_anything_is_written(tmp_path: Path, na
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hostile_job_id_is_no_path(tmp_path: Path) -> None:
+def test_hostile_job_id_is_no_path(tmp_path: Path) -> None:
     server = Server(RESULT)
     with pytest.raises(InternalError, match="unsafe name"):
         download.download_files(server.link, server.offer, "../evil", tmp_path / "into", None)
     assert [p.name for p in tmp_path.rglob("*")] == ["into"]
 
 
-def test_a_zip_that_would_land_on_another_file_is_refused(tmp_path: Path) -> None:
+def test_colliding_zip_target_is_refused(tmp_path: Path) -> None:
     server = Server({"job": b"plain", "job.zip": RESULT["job.zip"]})
     with pytest.raises(InternalError):
         download.download_files(server.link, server.offer, "job-1", tmp_path, None)
@@ -458,7 +456,7 @@ def requests(server: Server) -> list[tuple[str, int]]:
     return [(v["ref_id"], v.get("state", {}).get("received_bytes", 0)) for _, v in server.link.asked]
 
 
-def test_a_request_that_was_not_answered_is_asked_again(tmp_path: Path) -> None:
+def test_unanswered_request_is_repeated(tmp_path: Path) -> None:
     server = Server(LARGE, fails_at=10, failure=ReplyTimeout("no answer"))
     folder = download.download_files(server.link, server.offer, "job-1", tmp_path, None)
     assert unpacked(folder, LARGE)
@@ -469,7 +467,7 @@ def test_a_request_that_was_not_answered_is_asked_again(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5, 10, 40, 86])
-def test_a_lost_link_costs_only_what_was_on_its_way(tmp_path: Path, at: int) -> None:
+def test_lost_link_resumes_download(tmp_path: Path, at: int) -> None:
     first, second = Server(LARGE, fails_at=at, failure=NoConnection("lost")), Server(LARGE)
     told: list[tuple[int, int]] = []
     folder = download.download_files(
@@ -501,7 +499,7 @@ def test_two_archives_are_never_mixed(tmp_path: Path, other: dict[str, bytes]) -
 
 
 @pytest.mark.usefixtures("hasty")
-def test_what_has_no_checksum_is_not_continued(tmp_path: Path) -> None:
+def test_file_without_checksum_restarts_from_zero(tmp_path: Path) -> None:
     first = Server({"ERRORLOG_a": b"a" * 400}, fails_at=5, failure=NoConnection("lost"))
     second = Server({"ERRORLOG_a": b"a" * 200 + b"b" * 200})
     again = lambda: (second.link, second.offer)  # noqa: E731
@@ -510,7 +508,7 @@ def test_what_has_no_checksum_is_not_continued(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_new_offer_of_other_files_is_not_taken(tmp_path: Path) -> None:
+def test_changed_offer_on_resume_is_refused(tmp_path: Path) -> None:
     first, second = Server(LARGE, fails_at=40, failure=NoConnection("lost")), Server(RESULT)
     with pytest.raises(InternalError, match="offers other files than before"):
         download.download_files(first.link, first.offer, "job-1", tmp_path, None, lambda: (second.link, second.offer))
@@ -518,7 +516,7 @@ def test_a_new_offer_of_other_files_is_not_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_server_that_comes_back_late_is_waited_for(tmp_path: Path) -> None:
+def test_late_returning_server_is_awaited(tmp_path: Path) -> None:
     first, second = Server(LARGE, fails_at=40, failure=NoConnection("lost")), Server(LARGE)
     answers: list[Any] = [NoConnection("nobody"), NoConnection("nobody"), (second.link, second.offer)]
 
@@ -533,12 +531,12 @@ def test_a_server_that_comes_back_late_is_waited_for(tmp_path: Path) -> None:
 
 def broken(tmp_path: Path, error: Exception, at: int = 40) -> Server:
     """A download that broke for good."""
-    server = Server(LARGE, fails_at=at, failure=NoConnection("lost."))
+    server = Server(LARGE, fails_at=at, failure=NoConnection("lost"))
 
     def again() -> Any:
         raise error
 
-    with pytest.raises(type(error), match=r"\. What has arrived is kept: download it again") as caught:
+    with pytest.raises(type(error), match=r"\. The received part is kept\. Download again") as caught:
         download.download_files(server.link, server.offer, "job-1", tmp_path, None, again)
     assert type(caught.value) is type(error)
     assert [p.name for p in tmp_path.iterdir()] == [".job-1.partial"]
@@ -546,8 +544,8 @@ def broken(tmp_path: Path, error: Exception, at: int = 40) -> Server:
 
 
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize("error", [NoConnection("nobody."), SessionExpired("too long idle.")])
-def test_the_next_download_of_a_broken_one_goes_on(tmp_path: Path, error: Exception) -> None:
+@pytest.mark.parametrize("error", [NoConnection("nobody"), SessionExpired("too long idle")])
+def test_next_download_resumes_broken_one(tmp_path: Path, error: Exception) -> None:
     broken(tmp_path, error)
     server = Server(LARGE)
     folder = download.download_files(server.link, server.offer, "job-1", tmp_path, None)
@@ -558,7 +556,7 @@ def test_the_next_download_of_a_broken_one_goes_on(tmp_path: Path, error: Except
 
 
 @pytest.mark.usefixtures("hasty")
-def test_what_a_broken_download_left_is_continued_only_if_it_is_of_the_same_archive(tmp_path: Path) -> None:
+def test_partial_of_other_archive_is_discarded(tmp_path: Path) -> None:
     broken(tmp_path, NoConnection("nobody."))
     other = {**LARGE, "workspace.zip": zipped(**{"noise": os.urandom(3000)})}
     server = Server(other)
@@ -566,7 +564,7 @@ def test_what_a_broken_download_left_is_continued_only_if_it_is_of_the_same_arch
 
 
 @pytest.mark.usefixtures("hasty")
-def test_bytes_that_were_changed_meanwhile_are_found_and_thrown_away(tmp_path: Path) -> None:
+def test_corrupted_partial_bytes_are_discarded(tmp_path: Path) -> None:
     broken(tmp_path, NoConnection("nobody."))
     kept = tmp_path / ".job-1.partial" / "workspace.zip"
     content = bytearray(kept.read_bytes())
@@ -579,7 +577,7 @@ def test_bytes_that_were_changed_meanwhile_are_found_and_thrown_away(tmp_path: P
 
 
 @pytest.mark.usefixtures("hasty")
-def test_other_things_in_what_was_left_are_not_part_of_the_result(tmp_path: Path) -> None:
+def test_foreign_files_in_partial_are_excluded(tmp_path: Path) -> None:
     broken(tmp_path, NoConnection("nobody."))
     kept = tmp_path / ".job-1.partial"
     outside = tmp_path / "outside.zip"
@@ -595,7 +593,7 @@ def test_other_things_in_what_was_left_are_not_part_of_the_result(tmp_path: Path
 
 
 @pytest.mark.parametrize("what", ["file", "link"])
-def test_what_is_in_the_place_of_what_was_left_is_not_touched(tmp_path: Path, what: str) -> None:
+def test_foreign_partial_path_is_left_untouched(tmp_path: Path, what: str) -> None:
     kept, elsewhere = tmp_path / "into" / ".job-1.partial", tmp_path / "elsewhere"
     kept.parent.mkdir()
     elsewhere.mkdir()
@@ -607,7 +605,7 @@ def test_what_is_in_the_place_of_what_was_left_is_not_touched(tmp_path: Path, wh
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_download_that_broke_before_it_had_anything_of_worth_leaves_nothing(tmp_path: Path) -> None:
+def test_early_broken_download_leaves_no_files(tmp_path: Path) -> None:
     server = Server(LARGE, fails_at=2, failure=NoConnection("lost"))
     with pytest.raises(NoConnection, match=r"^lost$"):
         download.download_files(server.link, server.offer, "job-1", tmp_path, None)
@@ -615,7 +613,7 @@ def test_a_download_that_broke_before_it_had_anything_of_worth_leaves_nothing(tm
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_download_can_be_cancelled_while_its_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_cancelled_while_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_RETRY_DELAYS_S", (60.0,))
     server = Server(LARGE, fails_at=40, failure=NoConnection("lost"))
     again = lambda: pytest.fail("too early")  # noqa: E731
@@ -625,7 +623,7 @@ def test_a_download_can_be_cancelled_while_its_server_is_away(tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_runs_full_is_told_and_cleaned_up(tmp_path: Path) -> None:
+def test_disk_full_reported_and_cleaned_up(tmp_path: Path) -> None:
     def full(done: int, total: int) -> None:
         if done > 400:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -636,7 +634,7 @@ def test_a_disk_that_runs_full_is_told_and_cleaned_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_errors_of_the_disk_are_told_as_they_are(tmp_path: Path) -> None:
+def test_other_disk_errors_are_passed_through(tmp_path: Path) -> None:
     (tmp_path / "into").touch()
     server = Server(LARGE)
     with pytest.raises(FileExistsError):

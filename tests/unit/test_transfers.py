@@ -27,7 +27,7 @@ def some(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     return ANYTHING | st.fixed_dictionaries({}, optional=keys)
 
 
-def test_the_first_chunk_of_an_upload_says_what_comes() -> None:
+def test_first_chunk_describes_upload() -> None:
     upload = Upload("tx", "ada", "the command", "job.zip", 5)
     assert fobs.decode(fobs.encode(upload.chunk_request(0, b"hello"))) == {
         "Streamer.data": b"hello",
@@ -51,7 +51,7 @@ def test_the_first_chunk_of_an_upload_says_what_comes() -> None:
     }
 
 
-def test_only_a_full_chunk_means_that_more_comes() -> None:
+def test_partial_chunk_marks_upload_end() -> None:
     upload = Upload("tx", "ada", "c", "job.zip", 5)
     later = fobs.decode(fobs.encode(upload.chunk_request(1, bytes(transfers.UPLOAD_CHUNK_SIZE))))
     assert later["Streamer.eof"] is False
@@ -59,7 +59,7 @@ def test_only_a_full_chunk_means_that_more_comes() -> None:
     assert fobs.decode(fobs.encode(upload.chunk_request(1, b"")))["Streamer.eof"] is True
 
 
-def test_what_a_server_answers_to_a_chunk() -> None:
+def test_what_server_answers_to_chunk() -> None:
     assert transfers.read_upload_reply(OK) is None
     reply = json.dumps({"data": [{"type": "success", "data": ""}], "meta": {"job_id": "j"}})
     done = transfers.read_upload_reply({fobs.HEADERS: {"__rc__": "OK", "ObjectStreamer.END_RESULT": reply}})
@@ -67,17 +67,17 @@ def test_what_a_server_answers_to_a_chunk() -> None:
     assert done.meta == {"job_id": "j"}
 
 
-def test_a_refused_chunk() -> None:
+def test_refused_chunk() -> None:
     with pytest.raises(InternalError, match="refused the upload: MISSING_PEER_CONTEXT"):
         transfers.read_upload_reply({fobs.HEADERS: {"__rc__": "MISSING_PEER_CONTEXT"}})
 
 
 @given(some({fobs.HEADERS: some({"__rc__": st.just("OK") | ANYTHING, "ObjectStreamer.END_RESULT": ANYTHING})}))
-def test_any_answer_to_a_chunk_is_read_or_refused(value: Any) -> None:
+def test_any_chunk_answer_read_or_refused(value: Any) -> None:
     assert isinstance(outcome(lambda: transfers.read_upload_reply(value)), hci.CommandReply | None | Refusal)
 
 
-def test_an_offer_of_files() -> None:
+def test_offer_of_files() -> None:
     meta = {"files": [["meta.json", "r1"], ["job.zip", "r2", "more"]], "tx_id": "t"}
     assert transfers.read_file_list(meta) == [RemoteFile("meta.json", "r1"), RemoteFile("job.zip", "r2")]
 
@@ -85,7 +85,7 @@ def test_an_offer_of_files() -> None:
 @pytest.mark.parametrize(
     "meta", [{}, {"files": None}, {"files": "x"}, {"files": ["x"]}, {"files": [["a"]]}, {"files": [["a", 1]]}]
 )
-def test_an_offer_that_makes_no_sense(meta: dict[str, Any]) -> None:
+def test_offer_that_makes_no_sense(meta: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError, match="the server offers"):
         transfers.read_file_list(meta)
 
@@ -108,14 +108,14 @@ def test_what_is_asked_for() -> None:
         ({"status": "eof", "confirm_expected": True, "confirm_nonce": 5}, DownloadChunk(b"", is_last=True)),
     ],
 )
-def test_what_a_server_sends(value: Any, part: DownloadChunk) -> None:
+def test_what_server_sends(value: Any, part: DownloadChunk) -> None:
     assert transfers.read_download_chunk(value) == part
 
 
 @pytest.mark.parametrize(
     "value", [{"status": "error"}, {"status": "ok"}, {"status": "ok", "data": b""}, {"status": "ok", "data": "x"}, {}]
 )
-def test_what_a_server_cannot_serve(value: Any) -> None:
+def test_what_server_cannot_serve(value: Any) -> None:
     with pytest.raises(InternalError, match=r"stopped the download.*Start the download again"):
         transfers.read_download_chunk(value)
 
@@ -138,7 +138,7 @@ def outcome(read: Callable[[], Any]) -> Any:
         return error
 
 
-def test_an_upload_is_given_up_by_name() -> None:
+def test_upload_is_given_up_by_name() -> None:
     upload = Upload("tx", "ada", "c", "job.zip", 5)
     assert fobs.decode(fobs.encode(upload.abort_request())) == {
         fobs.HEADERS: {

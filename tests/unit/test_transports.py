@@ -50,7 +50,7 @@ def open_at(tmp_path: Path) -> Callable[..., Any]:
     return opened
 
 
-def test_every_scheme_of_a_kit_has_a_transport() -> None:
+def test_every_scheme_of_kit_has_transport() -> None:
     assert set(transports._CONNECTORS) == SCHEMES
 
 
@@ -60,11 +60,11 @@ def test_nobody_listens(scheme: str, open_at: Callable[..., Any]) -> None:
     error = open_at(port.number, scheme=scheme)
     port.release()
     assert type(error) is NoConnection
-    assert f"nobody answers at 127.0.0.1:{port.number} (connection refused)" in str(error)
+    assert f"nothing answers at 127.0.0.1:{port.number} (connection refused)" in str(error)
 
 
 @BOTH
-def test_an_unknown_host(scheme: str, open_at: Callable[..., Any]) -> None:
+def test_unknown_host(scheme: str, open_at: Callable[..., Any]) -> None:
     error = open_at(8002, scheme=scheme, host="nowhere.invalid")
     assert "'nowhere.invalid' is unknown here" in str(error)
 
@@ -88,16 +88,14 @@ def test_another_federation(scheme: str, open_at: Callable[..., Any]) -> None:
 
 
 @BOTH
-def test_somebody_of_the_same_federation(scheme: str, open_at: Callable[..., Any]) -> None:
+def test_somebody_of_same_federation(scheme: str, open_at: Callable[..., Any]) -> None:
     with plain(silent, tls(kits.server(name="site-1"))) as port:
         error = open_at(port, scheme=scheme)
     assert type(error) is ServerIdentityError
     assert "is 'site-1', but the startup kit" in str(error)
 
 
-def test_with_a_root_of_its_own_the_server_must_be_who_the_kit_names(
-    open_at: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_custom_root_requires_kit_server_name(open_at: Callable[..., Any], tmp_path: Path) -> None:
     company = kits.authority("a company", key="a company")
     for name, refused in (("localhost", False), ("server", False), ("elsewhere", True)):
         folder = tmp_path / name
@@ -134,7 +132,7 @@ def test_grpc_without_grpcio(open_at: Callable[..., Any], monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("host", "expected"), [("a.example", True), ("A.example.", True), ("b.example", False)])
-def test_hosts_of_a_certificate(host: str, expected: bool) -> None:
+def test_hosts_of_certificate(host: str, expected: bool) -> None:
     assert matches_host(kits.authority().issue("a.example").certificate, host) is expected
     assert matches_host(kits.authority().issue("*.example").certificate, "x.example")
     assert not matches_host(kits.authority().issue("*.example").certificate, "x.y.example")
@@ -144,7 +142,7 @@ def test_hosts_of_a_certificate(host: str, expected: bool) -> None:
 
 
 @given(st.lists(st.binary(max_size=50), max_size=5), st.lists(st.integers(1, 40)))
-def test_frames_come_out_however_the_bytes_come_in(payloads: list[bytes], cuts: list[int]) -> None:
+def test_frames_survive_arbitrary_fragmentation(payloads: list[bytes], cuts: list[int]) -> None:
     sent = [frames.encode(Frame(FrameType.DATA, {"k": n}, data)) for n, data in enumerate(payloads)]
     stream = b"".join(sent)
 
@@ -174,7 +172,7 @@ async def _all(transport: TcpTransport) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [0, 15, frames.MAX_FRAME_BYTES + 1, 2**32 - 1])
-def test_a_frame_too_large_or_too_small_is_refused_before_it_is_read(size: int) -> None:
+def test_bad_frame_size_refused_before_reading(size: int) -> None:
     prefix = struct.pack(">IHBBHHHH", size, 0, 1, 0, 0, 1, 1, 1)
 
     async def receive() -> None:
@@ -187,12 +185,12 @@ def test_a_frame_too_large_or_too_small_is_refused_before_it_is_read(size: int) 
 
 
 @given(st.binary(max_size=20))
-def test_any_bytes_are_a_prefix_or_an_error(data: bytes) -> None:
+def test_any_bytes_are_prefix_or_error(data: bytes) -> None:
     with contextlib.suppress(ProtocolError):
         assert frames.PREFIX_SIZE <= frames.read_length(data) <= frames.MAX_FRAME_BYTES
 
 
-def test_a_tcp_server_that_hangs_up_or_does_not_listen(tmp_path: Path) -> None:
+def test_silent_or_closed_tcp_server_abandoned(tmp_path: Path) -> None:
     async def talk(port: int) -> float:
         kit = StartupKit.load(kits.write_kit(tmp_path / str(port), port=port, scheme="tcp", host="127.0.0.1"))
         transport = await transports.connect(kit)

@@ -31,7 +31,7 @@ def make_zip(file: Path, *members: tuple[str, bytes], kind: int = 0, compression
     return file
 
 
-def test_a_result_is_unpacked(tmp_path: Path) -> None:
+def test_result_is_unpacked(tmp_path: Path) -> None:
     members = [("a.txt", b"a"), ("folder/", b""), ("folder/b", b"b" * 3_000_000), ("x/y/ü", b""), ("empty/", b"")]
     archive = make_zip(tmp_path / "r.zip", *members, compression=zipfile.ZIP_DEFLATED)
     unpack.unpack(archive, tmp_path / "out")
@@ -91,7 +91,7 @@ UNSAFE = {
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("case", UNSAFE)
-def test_an_unsafe_archive_is_refused(tmp_path: Path, case: str) -> None:
+def test_unsafe_archive_is_refused(tmp_path: Path, case: str) -> None:
     members, kind, says = UNSAFE[case]
     inside = tmp_path / "deep" / "inside"
     inside.mkdir(parents=True)
@@ -109,16 +109,16 @@ def patched(file: Path, change: Callable[[bytes], bytes]) -> Path:
     return file
 
 
-def test_a_name_with_a_nul_is_refused(tmp_path: Path) -> None:
+def test_name_with_nul_is_refused(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "r.zip", ("evilXname", b"x"))
     with pytest.raises(InternalError, match="unsafe path"):
         unpack.unpack(patched(archive, lambda b: b.replace(b"evilXname", b"evil\0name")), tmp_path / "out")
 
 
-def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
+def test_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     bomb = make_zip(tmp_path / "r.zip", ("zeros", bytes(80 << 20)), compression=zipfile.ZIP_DEFLATED)
     assert bomb.stat().st_size < 1 << 20
-    with pytest.raises(InternalError, match="refused as a bomb"):
+    with pytest.raises(InternalError, match="refused as a zip bomb"):
         unpack.unpack(bomb, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -126,11 +126,11 @@ def test_a_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
 def test_many_small_bombs_are_one_bomb(tmp_path: Path) -> None:
     members = [(f"zeros-{n}", bytes(8 << 20)) for n in range(12)]
     bomb = make_zip(tmp_path / "r.zip", *members, compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(InternalError, match="refused as a bomb"):
+    with pytest.raises(InternalError, match="refused as a zip bomb"):
         unpack.unpack(bomb, tmp_path / "out")
 
 
-def test_a_bomb_that_lies_about_its_size_stops_at_what_it_says(tmp_path: Path) -> None:
+def test_zip_bomb_stops_at_declared_size(tmp_path: Path) -> None:
     size = 30 << 20
     bomb = make_zip(tmp_path / "r.zip", ("zeros", bytes(size)), compression=zipfile.ZIP_DEFLATED)
     patched(bomb, lambda b: b.replace(size.to_bytes(4, "little"), (1000).to_bytes(4, "little")))
@@ -139,7 +139,7 @@ def test_a_bomb_that_lies_about_its_size_stops_at_what_it_says(tmp_path: Path) -
     assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file() and p != bomb) <= 1000
 
 
-def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
+def test_encrypted_archive_is_refused(tmp_path: Path) -> None:
     def encrypt(data: bytes) -> bytes:
         # The flag is at offset 6 of a local header, and at offset 8 of the directory's entry.
         at = data.index(b"PK\x01\x02") + 8
@@ -151,7 +151,7 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x05\x06" + bytes(17)])
-def test_what_is_not_a_zip_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.zip").write_bytes(content)
     with pytest.raises(InternalError, match=r"the server's r\.zip cannot be unpacked"):
         unpack.unpack(tmp_path / "r.zip", tmp_path / "out")
@@ -165,7 +165,7 @@ def test_what_is_not_a_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     junk=st.binary(min_size=1, max_size=4),
     cut=st.integers(0, 6),
 )
-def test_a_damaged_archive_is_unpacked_or_refused(
+def test_damaged_archive_is_unpacked_or_refused(
     tmp_path: Path, compression: int, at: int, junk: bytes, cut: int
 ) -> None:
     members = [("a.txt", b"hello " * 30), ("folder/", b""), ("folder/b", bytes(range(256)))]
@@ -179,13 +179,13 @@ def test_a_damaged_archive_is_unpacked_or_refused(
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_what_nvflare_does_not_use_is_refused(tmp_path: Path, compression: int) -> None:
+def test_unused_compression_method_is_refused(tmp_path: Path, compression: int) -> None:
     archive = make_zip(tmp_path / "r.zip", ("a", b"x"), compression=compression)
     with pytest.raises(InternalError, match="in a way that FLARE does not use"):
         unpack.unpack(archive, tmp_path / "out")
 
 
-def test_a_full_disk_is_not_the_servers_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_not_servers_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -196,7 +196,7 @@ def test_a_full_disk_is_not_the_servers_fault(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", ["meta.json", "job.zip", "workspace.zip", "ERRORLOG_site-1", "a b+c@d.txt", "_x"])
-def test_a_plain_name_is_safe(name: str) -> None:
+def test_plain_name_is_safe(name: str) -> None:
     assert unpack.check_file_name(name) == name
 
 
@@ -228,7 +228,7 @@ def test_any_other_name_is_not(name: str) -> None:
 
 
 @given(st.text())
-def test_a_safe_name_stays_in_its_folder(name: str) -> None:
+def test_safe_name_stays_in_folder(name: str) -> None:
     try:
         safe = unpack.check_file_name(name)
     except InternalError:
@@ -237,7 +237,7 @@ def test_a_safe_name_stays_in_its_folder(name: str) -> None:
     assert io.StringIO(safe).readlines() == [safe]
 
 
-def test_no_mode_is_taken_from_the_archive(tmp_path: Path) -> None:
+def test_no_mode_is_taken_from_archive(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "r.zip", ("a", b"x"), ("d/b", b"x"), kind=stat.S_IFREG | 0o6777)
     (tmp_path / "mine").touch()
     unpack.unpack(archive, tmp_path / "out")
@@ -245,7 +245,7 @@ def test_no_mode_is_taken_from_the_archive(tmp_path: Path) -> None:
     assert {p.stat().st_mode for p in (tmp_path / "out").rglob("*") if p.is_file()} == {mine}
 
 
-def test_members_that_share_their_bytes_are_a_bomb(tmp_path: Path) -> None:
+def test_overlapping_members_are_refused(tmp_path: Path) -> None:
     """Each member is small and tells the truth, and the archive has the bytes of only one of them."""
     content = os.urandom(4 << 20)
     archive = make_zip(tmp_path / "r.zip", *[(f"member-{n}", content if n == 0 else b"") for n in range(30)])
@@ -260,9 +260,7 @@ def test_members_that_share_their_bytes_are_a_bomb(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_of_members_that_would_not_fit_into_memory_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_oversized_member_list_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_zip(tmp_path / "r.zip", *[(f"member-{n}", b"") for n in range(1000)])
     monkeypatch.setattr(unpack, "MAX_CENTRAL_DIRECTORY_BYTES", 40_000)
     with pytest.raises(InternalError, match="list of members"):
@@ -272,7 +270,7 @@ def test_a_list_of_members_that_would_not_fit_into_memory_is_refused(
     assert len(list((tmp_path / "out").iterdir())) == 1000
 
 
-def test_a_disk_that_is_too_small_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_small_disk_refused_in_advance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_zip(tmp_path / "r.zip", ("a", bytes(3_000_000)))
     free = shutil.disk_usage(tmp_path)._replace(free=2_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
@@ -281,7 +279,7 @@ def test_a_disk_that_is_too_small_is_told_before(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "out").exists()
 
 
-def test_progress_is_told_while_a_large_member_is_unpacked(tmp_path: Path) -> None:
+def test_large_member_reports_progress(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "r.zip", ("a", bytes(5 << 20)), ("b", b"x"))
     calls: list[int] = []
     unpack.unpack(archive, tmp_path / "out", lambda: calls.append(1))
@@ -295,7 +293,7 @@ def test_names_that_windows_understands_otherwise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["console", "nully.txt", "a.b", ".hidden", "com10", "a b", "auxiliary.py"])
-def test_names_that_windows_takes_as_they_are(name: str) -> None:
+def test_safe_windows_names_are_accepted(name: str) -> None:
     assert not unpack._is_unsafe_on_this_os([name], is_windows=True)
 
 
@@ -304,7 +302,7 @@ def test_names_that_windows_takes_as_they_are(name: str) -> None:
     names=st.lists(st.text(st.sampled_from("aAé\u0065\u0301/.\\: \n"), min_size=1, max_size=6), min_size=1, max_size=5)
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_whatever_the_names_all_members_are_there_or_none(tmp_path: Path, names: list[str]) -> None:
+def test_any_names_unpack_completely_or_nothing(tmp_path: Path, names: list[str]) -> None:
     archive = make_zip(tmp_path / "r.zip", *[(n, b"" if n.endswith("/") else n.encode()) for n in names])
     try:
         unpack.unpack(archive, tmp_path / "out")

@@ -36,13 +36,13 @@ def test_what_msgpack_writes_is_read_back(value: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [15, 16, 31, 32, 255, 256, 65_535, 65_536])
-def test_values_on_the_edges_of_their_forms(size: int) -> None:
+def test_values_on_edges_of_their_forms(size: int) -> None:
     for value in ("x" * size, b"x" * size, [1] * size, {i: i for i in range(min(size, MAX_VALUES // 2))}):
         assert unpack(msgpack.packb(value)) == value
 
 
 @given(VALUES, st.data())
-def test_what_is_refused_is_what_msgpack_refuses(value: Any, data: st.DataObject) -> None:
+def test_msgpack_refusals_match(value: Any, data: st.DataObject) -> None:
     good = msgpack.packb(value)
     at = data.draw(st.integers(0, len(good) - 1))
     bad = good[:at] + data.draw(st.binary(max_size=4)) + good[at + data.draw(st.integers(0, 4)) :]
@@ -62,7 +62,7 @@ def refuse(code: int, _data: bytes) -> Any:
     raise ValueError(code)
 
 
-def test_the_limits() -> None:
+def test_limits() -> None:
     assert len(unpack(msgpack.packb([0] * MAX_VALUES))) == MAX_VALUES
     assert unpack(b"\x91" * MAX_DEPTH + b"\x01") is not None
     for data, says in (
@@ -91,7 +91,7 @@ def test_the_limits() -> None:
     ],
     ids=["lists announced", "empty lists", "a map", "depth", "a blob announced"],
 )
-def test_a_bomb_fills_no_memory(bomb: bytes) -> None:
+def test_bomb_fills_no_memory(bomb: bytes) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(ProtocolError):

@@ -27,7 +27,7 @@ class Desk:
         return described[0] if name is None else next(d for d in described if d["name"] == name)
 
     def act(self, name="go", **more):
-        return self.actions.handle_message({"kind": "act", "action": name, **more})
+        return self.actions.handle_message({"kind": "start", "action": name, **more})
 
     def until(self, *states):
         end = time.monotonic() + 10
@@ -42,22 +42,30 @@ def future():
     return concurrent.futures.Future()
 
 
-def test_what_the_browser_gets():
-    action = Action("delete", "Delete", run=print, danger=True, confirm="Delete it?", type="it", no="Keep it")
+def test_what_browser_gets():
+    action = Action(
+        "delete",
+        "Delete",
+        run=print,
+        is_destructive=True,
+        question="Delete it?",
+        required_text="it",
+        cancel_label="Keep it",
+    )
     assert Desk(action).one() == {
         "name": "delete",
         "label": "Delete",
-        "danger": True,
-        "confirm": "Delete it?",
-        "type": "it",
-        "yes": "Yes, delete",
-        "no": "Keep it",
-        "cancels": False,
-        "reason": "",
+        "is_destructive": True,
+        "question": "Delete it?",
+        "required_text": "it",
+        "confirm_label": "Yes, delete",
+        "cancel_label": "Keep it",
+        "is_cancellable": False,
+        "disabled_reason": "",
         "state": "ready",
-        "words": "",
+        "message": "",
         "progress": None,
-        "turn": 0,
+        "revision": 0,
     }
 
 
@@ -67,40 +75,40 @@ class TestStart:
         assert desk.act()
         assert desk.one()["state"] == "asked"
         future.set_result("far away")
-        assert (desk.one()["state"], desk.one()["words"]) == ("done", "gone: far away")
+        assert (desk.one()["state"], desk.one()["message"]) == ("done", "gone: far away")
         assert [told["state"] for told in desk.told] == ["asked", "done"]
         assert desk.actions.outcomes == ["gone: far away"]
 
-    def test_a_refusal_says_the_errors_sentence(self, future):
+    def test_refusal_says_errors_sentence(self, future):
         desk = Desk(Action("go", "Go", start=lambda _: future))
         desk.act()
         future.set_exception(AuthorizationError("user lead@x is not authorized"))
-        assert (desk.one()["state"], desk.one()["words"]) == ("failed", "go failed: user lead@x is not authorized")
+        assert (desk.one()["state"], desk.one()["message"]) == ("failed", "go failed: user lead@x is not authorized")
 
-    def test_a_failure_of_another_kind_names_its_kind_and_is_logged(self, future, caplog):
+    def test_unexpected_failure_is_named_and_logged(self, future, caplog):
         desk = Desk(Action("go", "Go", start=lambda _: future))
         desk.act()
         with caplog.at_level(logging.ERROR, "flare_widgets"):
             future.set_exception(KeyError("x"))
-        assert desk.one()["words"] == "go failed: KeyError: 'x'"
+        assert desk.one()["message"] == "go failed: KeyError: 'x'"
         assert "go failed" in caplog.text
 
-    def test_a_cancelled_request(self, future):
+    def test_cancelled_request(self, future):
         desk = Desk(Action("go", "Go", start=lambda _: future))
         desk.act()
         future.cancel()
         assert desk.one()["state"] == "failed"
-        assert "cancelled" in desk.one()["words"]
+        assert "cancelled" in desk.one()["message"]
 
-    def test_a_session_that_refuses_at_once(self):
+    def test_session_that_refuses_at_once(self):
         def closed(_):
             raise AuthorizationError("the session is closed")
 
         desk = Desk(Action("go", "Go", start=closed))
         desk.act()
-        assert desk.one()["words"] == "go failed: the session is closed"
+        assert desk.one()["message"] == "go failed: the session is closed"
 
-    def test_a_second_click_does_nothing_but_is_taken_notice_of(self):
+    def test_second_click_is_ignored_but_acknowledged(self):
         futures = []
 
         def start(_):
@@ -111,15 +119,15 @@ class TestStart:
         desk.act()
         desk.act()
         assert len(futures) == 1
-        assert desk.one()["turn"] == 2
+        assert desk.one()["revision"] == 2
         futures[0].set_exception(AuthorizationError("no"))
         desk.act()
         futures[1].set_result("yes")
-        assert desk.one()["words"] == "yes"
+        assert desk.one()["message"] == "yes"
 
 
 class TestWork:
-    def test_it_does_not_keep_the_caller_and_runs_in_a_thread_that_says_what_it_is(self):
+    def test_work_runs_in_named_background_thread(self):
         go_on, seen = threading.Event(), []
 
         def work(doing):
@@ -131,17 +139,17 @@ class TestWork:
         desk.act()
         assert desk.one()["state"] == "asked"
         go_on.set()
-        assert desk.until("done")["words"] == "there"
+        assert desk.until("done")["message"] == "there"
         assert seen == ["flare-action"]
 
-    def test_a_transfer_says_how_far_it_is(self):
+    def test_transfer_says_how_far_it_is(self):
         go_on = threading.Event()
 
         def work(doing):
             tell = doing.progress_callback("received")
             assert tell(0, 0) is True
             assert tell(1_500_000, 0) is True
-            assert desk.one()["words"] == "received 1.5 MB"
+            assert desk.one()["message"] == "received 1.5 MB"
             assert desk.one()["progress"] is None
             assert tell(500, 1000) is True
             assert go_on.wait(10)
@@ -153,7 +161,7 @@ class TestWork:
         while desk.one()["progress"] != 0.5:
             assert time.monotonic() < end
             time.sleep(0.005)
-        assert desk.one()["words"] == "received 500 B of 1.0 kB"
+        assert desk.one()["message"] == "received 500 B of 1.0 kB"
         go_on.set()
         desk.until("done")
         assert desk.one()["progress"] is None
@@ -168,16 +176,16 @@ class TestWork:
                 time.sleep(0.005)
             raise TransferCancelled("the download was cancelled: nothing was kept")
 
-        desk = Desk(Action("go", "Go", run=work, cancels=True))
+        desk = Desk(Action("go", "Go", run=work, is_cancellable=True))
         desk.act()
         assert begun.wait(10)
         assert desk.actions.handle_message({"kind": "cancel", "action": "go"})
         ended = desk.until("ready")
-        assert ended["words"] == "the download was cancelled: nothing was kept"
-        assert "cancelling…" in [told["words"] for told in desk.told]
+        assert ended["message"] == "the download was cancelled: nothing was kept"
+        assert "cancelling…" in [told["message"] for told in desk.told]
         assert desk.actions.outcomes == []
 
-    def test_what_does_not_say_so_cannot_be_cancelled(self):
+    def test_uncancellable_work_ignores_cancel(self):
         go_on, doings = threading.Event(), []
 
         def work(doing):
@@ -201,31 +209,37 @@ class TestWork:
 
 
 class TestRefused:
-    def test_what_is_not_possible_is_not_done_although_it_was_clicked(self):
+    def test_disabled_action_click_is_refused(self):
         done = []
         desk = Desk(Action("go", "Go", start=done.append, disabled_reason=lambda: "the job has ended"))
         desk.act()
         assert not done
-        assert desk.one()["reason"] == "the job has ended"
+        assert desk.one()["disabled_reason"] == "the job has ended"
         assert desk.one()["state"] == "ready"
-        assert desk.told[-1]["turn"] == 1, "the browser waits for an answer"
+        assert desk.told[-1]["revision"] == 1, "the browser waits for an answer"
 
     @pytest.mark.parametrize("typed", [None, "", "site-2", ["site-1"]])
-    def test_the_word_must_be_typed(self, typed):
+    def test_word_must_be_typed(self, typed):
         done = []
-        desk = Desk(Action("go", "Go", start=done.append, type="site-1"))
+        desk = Desk(Action("go", "Go", start=done.append, required_text="site-1"))
         desk.act(typed=typed)
         assert not done
         assert desk.one()["state"] == "ready"
 
-    def test_the_word_was_typed(self, future):
-        desk = Desk(Action("go", "Go", start=lambda _: future, type="site-1"))
+    def test_word_was_typed(self, future):
+        desk = Desk(Action("go", "Go", start=lambda _: future, required_text="site-1"))
         desk.act(typed="site-1")
         assert desk.one()["state"] == "asked"
 
     @pytest.mark.parametrize(
         "nonsense",
-        [{}, {"kind": "act"}, {"kind": "act", "action": "stop"}, {"kind": "act", "action": []}, {"kind": "other"}],
+        [
+            {},
+            {"kind": "start"},
+            {"kind": "start", "action": "stop"},
+            {"kind": "start", "action": []},
+            {"kind": "other"},
+        ],
     )
     def test_other_messages_are_not_for_it(self, nonsense):
         desk = Desk(Action("go", "Go", start=pytest.fail))
@@ -242,22 +256,22 @@ class TestRefused:
 
 def test_hostile_words_are_cleaned_and_bounded(future):
     desk = Desk(Action("go", "Go", start=lambda _: future, disabled_reason=lambda: "\x1b[2Jno\n\u202e"))
-    assert desk.one()["reason"] == "�[2Jno �"
+    assert desk.one()["disabled_reason"] == "�[2Jno �"
     desk = Desk(Action("go", "Go", start=lambda _: future))
     desk.act()
     future.set_result("\x1b]0;title\x07" + "x" * 5000)
-    assert "\x1b" not in desk.one()["words"]
-    assert len(desk.one()["words"]) == 500
+    assert "\x1b" not in desk.one()["message"]
+    assert len(desk.one()["message"]) == 500
 
 
-def test_what_came_of_it_can_be_forgotten(future):
+def test_finished_outcome_can_be_reset(future):
     desk = Desk(Action("go", "Go", start=lambda _: future))
     desk.act()
     desk.actions.reset("go")
     assert desk.one()["state"] == "asked", "it is under way"
     future.set_result("gone")
     desk.actions.reset("go")
-    assert (desk.one()["state"], desk.one()["words"]) == ("ready", "")
+    assert (desk.one()["state"], desk.one()["message"]) == ("ready", "")
     told = len(desk.told)
     desk.actions.reset("go")
     assert len(desk.told) == told

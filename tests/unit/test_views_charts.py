@@ -21,6 +21,8 @@ from flare_widgets.views.core.svg_chart import (
     log_ticks,
     tick_labels,
     ticks,
+    value_scale,
+    value_scales_json,
 )
 
 ALL = ChartLine("all together", ((1, 0.4), (2, 0.612), (3, 0.607)), bold=True)
@@ -35,7 +37,7 @@ def text(element: ET.Element) -> str:
     return " ".join(" ".join(element.itertext()).split())
 
 
-def test_has_the_facts_in_words_too():
+def test_has_facts_in_words_too():
     figure = read(ALL, SITE, mark=ChartMark(2, 0.612, "best"))
     assert [text(item) for item in figure.iter("li")] == ["all together 0.607", "hospital-a 0.590"]
     assert figure.findtext("p") == "◯ best: round 2, 0.612"
@@ -47,7 +49,7 @@ def test_has_the_facts_in_words_too():
     assert [t.text for t in svg.iter("text")] == ["0.4", "0.45", "0.5", "0.55", "0.6", "1", "2", "3"]
 
 
-def test_draws_each_point_where_its_value_is():
+def test_draws_each_point_where_value_is():
     figure = read(ChartLine("a", ((1, 0.0), (2, 5.0), (3, 10.0))))
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     places = [tuple(map(float, place.split())) for place in path[1:].split("L")]
@@ -60,7 +62,7 @@ def test_draws_each_point_where_its_value_is():
     assert labels["10"] == pytest.approx(y3 + 4, abs=0.2)
 
 
-def test_a_logarithmic_scale_has_equal_steps_for_equal_factors():
+def test_log_scale_spaces_equal_factors_equally():
     figure = read(ChartLine("loss", ((1, 100.0), (2, 10.0), (3, 1.0), (4, 0.0))), log_scale=True)
     path = next(p for p in figure.find("svg").iter("path") if p.get("fill") == "none").get("d")
     ys = [float(place.split()[1]) for place in path[1:].split("L")]
@@ -69,7 +71,7 @@ def test_a_logarithmic_scale_has_equal_steps_for_equal_factors():
     assert "logarithmic scale" in figure.findtext("p")
 
 
-def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
+def test_lines_differ_beyond_colour_bold_topmost():
     figure = read(*(ChartLine(f"s{n}", ((1, n), (2, n)), bold=n == 0) for n in range(MAX_LINES)))
     looks = {
         tuple((p.get("d"), p.get("stroke-dasharray")) for p in item.find("svg").iter("path"))
@@ -80,7 +82,7 @@ def test_lines_differ_in_more_than_colour_and_the_bold_one_lies_above():
     assert groups[-1].find("path").get("stroke-width") == "3"
 
 
-def test_looks_as_the_live_chart_does():
+def test_looks_as_live_chart_does():
     marks = (Path(__file__).parents[2] / "js/src/core/series-style.ts").read_text(encoding="utf-8")
     shapes = re.search(r"MARKER_SHAPES = \[(.*?)\] as const", marks, re.DOTALL)
     dashes = re.search(r"DASH_PATTERNS: .*? = (\[.*\]);", marks)
@@ -88,14 +90,14 @@ def test_looks_as_the_live_chart_does():
     assert [" ".join(map(str, dash)) for dash in json.loads(dashes[1])] == list(DASH_PATTERNS)
 
 
-def test_more_lines_than_can_be_told_apart_are_counted():
+def test_excess_lines_are_counted_not_drawn():
     figure = read(*(ChartLine(f"site-{n}", ((1, n), (2, n))) for n in range(200)))
     items = [text(item) for item in figure.iter("li")]
     assert len(items) == MAX_LINES + 1
     assert items[-1] == f"and {200 - MAX_LINES} more, not drawn"
 
 
-def test_a_long_line_keeps_its_peaks_and_stays_small():
+def test_long_line_thinned_but_keeps_peaks():
     points = tuple((n, 1000.0 if n == 54_321 else n % 7) for n in range(100_000))
     chart = line_chart([ChartLine("a", points)], title="t")
     assert len(chart) < 20_000
@@ -164,7 +166,7 @@ def test_hostile_words_stay_text(words):
         (-3.0, 0.0),
     ],
 )
-def test_any_number_gives_a_picture_or_says_that_there_is_none(values, log):
+def test_any_numbers_drawn_or_reported_missing(values, log):
     figure = read(ChartLine("a", tuple(enumerate(values))), log_scale=log)
     places = [f for e in figure.iter() for k in ("x", "y", "x1", "y1", "cx", "cy") if (f := e.get(k)) is not None]
     assert all(-1 <= float(place) <= 600 for place in places)
@@ -182,18 +184,48 @@ def test_ticks_are_round_and_inside():
     assert [format_tick(v) for v in (0.1 + 0.2, 20, 1e9, 0.0001, 0)] == ["0.3", "20", "1e+09", "0.0001", "0"]
 
 
-CASES = json.loads((Path(__file__).parents[2] / "js/fixtures/ticks.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("low", "high", "linear", "log"),
+    [
+        (0, 10, [0, 5, 10], None),
+        (0.39, 0.62, [0.4, 0.45, 0.5, 0.55, 0.6], [0.4, 0.45, 0.5, 0.55, 0.6]),
+        (1, 1, [1], [1]),
+        (0.5, 2000, [500, 1000, 1500, 2000], [1, 10, 100, 1000]),
+        (1e-300, 3e-300, [1e-300, 2e-300, 3e-300], [1e-300, 2e-300, 3e-300]),
+        (-1e308, 1e308, [-1e308, 1e308], None),
+        (1, 1.0000000000000004, [1], [1]),
+        (0.00067, 150, [50, 100, 150], [0.01, 1, 100]),
+        (1e-300, 1e300, [0, 5e299, 1e300], [1e-200, 1e-100, 1, 1e100, 1e200]),
+        (-5.5, -4.5, [-5.4, -5.2, -5, -4.8, -4.6], None),
+        (12, 3456, [1000, 2000, 3000], [30, 100, 300, 1000, 3000]),
+    ],
+)
+def test_ticks_of_any_range(low, high, linear, log):
+    assert ticks(low, high) == linear
+    assert log is None or log_ticks(low, high) == log
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['low']:g} to {case['high']:g}")
-def test_the_ticks_are_those_of_the_live_chart(case):
-    assert ticks(case["low"], case["high"]) == case["ticks"]
-    if case["log"] is not None:
-        assert log_ticks(case["low"], case["high"]) == case["log"]
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("values", [(0.0,), (-1e308, 1e308), (1e-320, 1e308), (5e-324, 5e-324), (1e16, 1e16 + 2)])
+def test_value_scale_has_room_for_every_value(values, log):
+    scale = value_scale(values, log)
+    shown = [value for value in values if value > 0 or not log]
+    assert (scale is None) is (not shown)
+    if scale is not None:
+        assert scale.low <= min(shown) <= max(shown) <= scale.high
+        assert len(scale.labels) == len(set(scale.ticks)) == len(scale.ticks)
+        assert all(math.isfinite(tick) for tick in scale.ticks)
+
+
+def test_no_value_has_no_scale():
+    assert value_scales_json([(1, math.nan), (2, -math.inf)]) == {"scale": None, "log_scale": None}
+    both = value_scales_json([(1, 0.4), (2, 0.6)])
+    assert both["scale"]["labels"] == ("0.4", "0.45", "0.5", "0.55", "0.6")
+    assert json.dumps(both, allow_nan=False)
 
 
 @pytest.mark.parametrize(("missing", "log"), [(math.nan, False), (math.inf, False), (-1.0, True), (0.0, True)])
-def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
+def test_missing_value_leaves_gap_in_line(missing, log):
     figure = read(
         ChartLine("a", ((1, 1.0), (2, 2.0), (3, missing), (4, 2.0), (6, 3.0))),
         ChartLine("b", ((5, 1.0),)),
@@ -204,8 +236,7 @@ def test_a_line_has_a_gap_where_a_value_is_missing(missing, log):
     assert re.sub(r"[^ML]", "", path) == "MLML"
 
 
-def test_ticks_have_as_many_digits_as_tell_them_apart():
-    # The same numbers as in js/src/core/numbers.test.ts.
+def test_tick_labels_have_distinguishing_digits():
     assert tick_labels([12345.2, 12345.4, 12345.6]) == ["12345.2", "12345.4", "12345.6"]
     assert tick_labels([0.98766, 0.98768, 0.9877]) == ["0.98766", "0.98768", "0.9877"]
     assert tick_labels([1.72e308, 1.74e308]) == ["1.72e+308", "1.74e+308"]

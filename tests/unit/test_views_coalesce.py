@@ -27,13 +27,13 @@ class Sender:
             assert self.called.wait_for(lambda: len(self.times) >= count, timeout=10), f"{len(self.times)} calls"
 
 
-def test_the_first_request_is_served_at_once_and_here():
+def test_first_request_served_immediately_in_caller():
     send = Sender()
     Throttle(send, 60).request()
     assert send.threads == [threading.current_thread()]
 
 
-def test_a_flood_becomes_few_calls_and_the_last_request_is_served():
+def test_request_flood_is_coalesced_keeping_last():
     state, sent = 0, []
     done = threading.Event()
 
@@ -54,7 +54,7 @@ def test_a_flood_becomes_few_calls_and_the_last_request_is_served():
     assert len(sent) <= (time.monotonic() - start) / interval + 2
 
 
-def test_a_lone_request_soon_after_another_is_not_lost():
+def test_request_within_interval_is_not_lost():
     send = Sender()
     coalescer = Throttle(send, 0.05)
     coalescer.request()
@@ -106,7 +106,7 @@ def test_two_threads_never_send_at_once():
     assert not overlaps
 
 
-def test_a_sender_that_fails_is_asked_again():
+def test_sender_that_fails_is_asked_again():
     calls = []
 
     def send():
@@ -121,7 +121,7 @@ def test_a_sender_that_fails_is_asked_again():
     assert len(calls) == 2
 
 
-def test_a_sender_that_has_more_is_called_again_after_the_interval():
+def test_unfinished_sender_is_called_after_interval():
     send = Sender()
 
     def send_some():

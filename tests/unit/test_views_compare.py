@@ -45,7 +45,7 @@ def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
     )
 
 
-def test_the_best_of_each_metric_is_found_by_what_is_better():
+def test_best_follows_metric_direction():
     comparison = compare_snapshots([job(), job("b", "other")], NOW)
     assert comparison.metrics == ("accuracy", "loss")
     assert comparison.lower_is_better == ("loss",)
@@ -56,14 +56,14 @@ def test_the_best_of_each_metric_is_found_by_what_is_better():
     assert (comparison.jobs[0].lines["loss"].best, comparison.jobs[0].lines["loss"].best_round) == (1.0, 2)
 
 
-def test_the_jobs_own_word_for_what_is_better_counts_most():
+def test_job_key_metric_overrides_direction():
     odd = job(key_metric=KeyMetric("accuracy", "min"))
     comparison = compare_snapshots([odd, job("b")], NOW)
     assert "accuracy" in comparison.lower_is_better
     assert comparison.jobs[1].lines["accuracy"].best == 0.5
 
 
-def test_the_table():
+def test_table():
     headings, rows = comparison_rows(
         compare_snapshots([job(), job("bbbbbbbb-2", total_rounds=9, status="RUNNING")], NOW)
     )
@@ -87,21 +87,21 @@ def test_what_differs_is_said():
     assert compare_snapshots([job(), job("b", workflow="Cyclic", duration=5.0)], NOW).differences == ("workflow",)
 
 
-def test_a_job_without_metrics_says_why():
+def test_job_without_metrics_says_why():
     missing = Freshness("metrics", None, "your role may not read the log", 5.0)
     comparison = compare_snapshots([job(), job("b", "mute", metrics=(), freshness=(missing,))], NOW)
-    assert comparison.jobs[1].trouble == "no metrics: your role may not read the log"
+    assert comparison.jobs[1].problem == "no metrics: your role may not read the log"
     assert comparison_rows(comparison)[1][1][-2:] == ["–", "–"]
     assert "mute: no metrics: your role may not read the log" in comparison_text(comparison)
 
 
-def test_numbers_that_are_none_are_left_out():
+def test_nonfinite_numbers_are_omitted():
     wild = job(metrics=(Series("accuracy", "", (Point(0, math.nan), Point(1, math.inf), Point(2, 1.0))),))
     comparison = compare_snapshots([wild, job("b")], NOW)
     assert comparison.jobs[0].lines["accuracy"].points == ((3, 1.0),)
 
 
-def test_a_long_run_is_thinned_out_but_keeps_its_best():
+def test_long_run_is_thinned_keeping_best():
     values = [random.Random(1).random() for _ in range(50_000)]
     long = job(metrics=(Series("accuracy", "", tuple(Point(n, v) for n, v in enumerate(values))),))
     line = compare_snapshots([long, job("b")], NOW).jobs[0].lines["accuracy"]
@@ -155,15 +155,15 @@ def running(job_id):
     return job(job_id, status="RUNNING", duration=None, timeline=(StatusChange("RUNNING", 900.0, True),))
 
 
-def test_the_view_follows_its_jobs_and_leaves_its_static_form(recorded, monkeypatch):
+def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
     replaced = []
     monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
     watches = [FakeWatch(running("a")), FakeWatch(running("b"))]
     view = CompareView(watches)
     assert [row[1] for row in view.rows] == ["● RUNNING", "● RUNNING"]
-    assert view.metrics[0]["metric"] == "accuracy"
+    assert view.metrics[0]["name"] == "accuracy"
     assert view.metrics[0]["lines"] == [[[1, 0.5], [2, 0.8], [3, 0.7]]] * 2
-    assert view.metrics[0]["best"] == {"x": 2, "y": 0.8, "words": "best"}
+    assert view.metrics[0]["best"] == (2, 0.8)
     json.dumps(view.get_state(["jobs", "headings", "rows", "metrics", "differences"]), allow_nan=False)
     watches[0].learn(job("a"))
     end = time.monotonic() + 5
@@ -171,23 +171,23 @@ def test_the_view_follows_its_jobs_and_leaves_its_static_form(recorded, monkeypa
         assert time.monotonic() < end
         time.sleep(0.01)
     assert replaced == []
-    assert not view.ended
+    assert not view.has_ended
     watches[1].learn(job("b"))
     assert len(replaced) == 1
-    assert view.ended
+    assert view.has_ended
     assert "<svg" in replaced[0]["text/html"]
     assert [watch.listeners for watch in watches] == [[], []]
 
 
-def test_a_view_that_is_kept_stays_when_all_jobs_have_ended(recorded, monkeypatch):
+def test_kept_view_stays_after_jobs_end(recorded, monkeypatch):
     replaced = []
     monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
     watches = [FakeWatch(job("a")), FakeWatch(running("b"))]
     view = CompareView(watches, stay_live=True)
-    assert not view.ended
+    assert not view.has_ended
     watches[1].learn(job("b"))
     end = time.monotonic() + 5
-    while not view.ended:
+    while not view.has_ended:
         assert time.monotonic() < end
         time.sleep(0.01)
     assert replaced == []
@@ -196,7 +196,7 @@ def test_a_view_that_is_kept_stays_when_all_jobs_have_ended(recorded, monkeypatc
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
-def test_too_few_and_too_many_jobs_are_refused(count):
+def test_invalid_job_count_is_refused(count):
     with pytest.raises(ValueError, match=f"two to 8 jobs to compare, not {count}"):
         CompareView([FakeWatch(job(str(n))) for n in range(count)])
 

@@ -41,7 +41,7 @@ class Board:
 
 
 def act(view: FaultsView, what: str, who: str) -> None:
-    view._handle_message({"kind": "act", "action": f"{what} {who}"})
+    view._handle_message({"kind": "start", "action": f"{what} {who}"})
 
 
 def action(view: FaultsView, what: str, who: str) -> dict[str, object]:
@@ -49,64 +49,64 @@ def action(view: FaultsView, what: str, who: str) -> dict[str, object]:
     return next(one for one in row["actions"] if one["name"] == f"{what} {who}")  # type: ignore[no-any-return]
 
 
-def test_a_wish_is_done_and_shown() -> None:
+def test_wish_is_done_and_shown() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
-    assert [(row["name"], row["state"], row["words"]) for row in view.rows] == [
-        ("server", "running", "runs"),
-        ("site-1", "running", "runs"),
+    assert [(row["name"], row["state"], row["description"]) for row in view.rows] == [
+        ("server", "running", "running"),
+        ("site-1", "running", "running"),
     ]
-    assert view.sentence == "clinics: 2 run"
-    assert action(view, "back", "site-1")["reason"] == "nothing was done to it"
+    assert view.label == "clinics: 2 running"
+    assert action(view, "back", "site-1")["disabled_reason"] == "it is running normally"
     act(view, "back", "site-1")  # grey
     act(view, "pause", "site-9")  # nobody
     act(view, "explode", "site-1")
     act(view, "pause", "site-1")
     wait_until(lambda: view.rows[1]["state"] == "paused")
     assert board.done == [("pause", "site-1")]
-    assert view.sentence == "clinics: site-1 stands still, 1 runs"
+    assert view.label == "clinics: site-1 paused, 1 running"
     wait_until(lambda: action(view, "pause", "site-1")["state"] == "done")
-    assert action(view, "pause", "site-1")["reason"] == "it is paused already"
-    assert action(view, "back", "site-1")["reason"] == ""
+    assert action(view, "pause", "site-1")["disabled_reason"] == "it is already paused"
+    assert action(view, "back", "site-1")["disabled_reason"] == ""
     view.make_static()
 
 
-def test_what_fails_is_said_in_its_row() -> None:
+def test_what_fails_is_said_in_row() -> None:
     board = Board("server", "site-1")
     board.refuses = "site-1: it has just left"
     view = FaultsView(board)
     act(view, "kill", "site-1")
     wait_until(lambda: action(view, "kill", "site-1")["state"] == "failed")
-    assert action(view, "kill", "site-1")["words"] == "kill failed: site-1: it has just left"
+    assert action(view, "kill", "site-1")["message"] == "kill failed: site-1: it has just left"
     view.make_static()
 
 
-def test_it_looks_when_it_is_asked_and_follows_who_comes_and_goes() -> None:
+def test_look_refreshes_changed_processes() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
     board.states["site-2"] = ProcessState("site-2", "running", 1, 0.0, 1)
     del board.states["site-1"]
-    view._handle_message({"kind": "look"})
+    view._handle_message({"kind": "refresh"})
     wait_until(lambda: [row["name"] for row in view.rows] == ["server", "site-2"])
-    assert action(view, "pause", "site-2")["reason"] == ""
+    assert action(view, "pause", "site-2")["disabled_reason"] == ""
     view.make_static()
 
 
-def test_a_federation_that_has_ended_leaves_what_was_seen_last() -> None:
+def test_ended_federation_keeps_last_state() -> None:
     board = Board("server", "site-1")
     view = FaultsView(board)
     board.inject("kill", "site-1")
-    view._handle_message({"kind": "look"})
+    view._handle_message({"kind": "refresh"})
     wait_until(lambda: view.rows[1]["state"] == "killed")
     with capture_output() as shown:
         view.show()
-    assert "site-1 was killed" in repr(view) or "was killed" in shown.stdout
+    assert "site-1 killed" in repr(view) or "site-1 killed" in shown.stdout
     board.states.clear()
-    view._handle_message({"kind": "look"})
-    wait_until(lambda: view.sentence == "clinics: has ended")
+    view._handle_message({"kind": "refresh"})
+    wait_until(lambda: view.label == "clinics: ended")
     html = view._mimebundle()["text/html"]
-    assert "was killed" in html
-    assert "As it was last seen." in html
+    assert "killed" in html
+    assert "The last known state." in html
     assert all(row["actions"] == [] for row in view.rows)
 
 
@@ -122,16 +122,16 @@ def test_hostile_names_are_harmless() -> None:
 
 def test_one_sentence() -> None:
     board = Board("server", "a", "b")
-    assert describe("x", board.rows()) == "x: 3 run"
+    assert describe("x", board.rows()) == "x: 3 running"
     board.inject("slow", "a")
     board.inject("kill", "server")
-    assert describe("x", board.rows()) == "x: server was killed, a runs for a fifth of the time, 1 runs"
-    assert describe("x", []) == "x: has ended"
+    assert describe("x", board.rows()) == "x: server killed, a throttled to 20 %, 1 running"
+    assert describe("x", []) == "x: ended"
 
 
-def test_every_fault_makes_sense_in_some_state_and_back_undoes_each() -> None:
+def test_faults_enabled_and_undone_per_state() -> None:
     states = [ProcessState("a", state, 1, 0.0, 1) for state in ("running", "paused", "slow", "killed", "down")]
-    assert [disabled_reasons(state)["back"] for state in states] == ["nothing was done to it", "", "", "", ""]
+    assert [disabled_reasons(state)["back"] for state in states] == ["it is running normally", "", "", "", ""]
     for what in ("kill", "pause", "slow"):
         assert disabled_reasons(states[0])[what] == ""
         assert disabled_reasons(states[3])[what] != "" != disabled_reasons(states[4])[what]

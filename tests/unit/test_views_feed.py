@@ -62,7 +62,7 @@ def test_nothing_is_sent_before_somebody_asks():
     assert [m["to"] for m, _ in browser.messages] == [["t"]]
 
 
-def test_an_empty_table_is_an_answer_too():
+def test_empty_table_is_answer_too():
     browser = Browser()
     browser.ask()
     browser.wait_for({})
@@ -88,7 +88,7 @@ def test_only_what_changed_is_sent():
     assert sum(len(m["removed"]) for m in changes) == 999
 
 
-def test_the_messages_are_numbered_without_a_gap():
+def test_messages_are_numbered_without_gap():
     browser = Browser()
     browser.ask()
     browser.wait_for({})
@@ -99,7 +99,7 @@ def test_the_messages_are_numbered_without_a_gap():
     assert browser.feed.seq == 5
 
 
-def test_a_flood_becomes_at_most_twenty_messages_a_second():
+def test_patch_flood_is_limited_per_second():
     browser = Browser()
     browser.ask()
     start = time.monotonic()
@@ -115,7 +115,7 @@ def test_a_flood_becomes_at_most_twenty_messages_a_second():
     assert i > 300
 
 
-def test_a_large_table_comes_in_several_messages():
+def test_large_table_comes_in_several_messages():
     browser = Browser()
     rows = {f"k{i}": {"name": "é" * 180, "n": i} for i in range(4000)}
     browser.feed.put(rows)
@@ -131,7 +131,7 @@ def test_a_large_table_comes_in_several_messages():
     assert len(patches) == len(whole)
 
 
-def test_patches_made_while_a_whole_is_sent_come_after_it():
+def test_patches_follow_unfinished_full_state():
     browser = Browser()
     rows = {f"k{i}": "x" * 1000 for i in range(1500)}
     browser.feed.put(rows)
@@ -143,7 +143,7 @@ def test_patches_made_while_a_whole_is_sent_come_after_it():
     assert "parts" not in browser.messages[-1][0]
 
 
-def test_two_browsers_that_ask_together_get_one_whole():
+def test_simultaneous_resyncs_share_one_answer():
     browser = Browser()
     browser.feed.put({"a": 1})
     browser.ask("first")
@@ -164,20 +164,20 @@ def test_two_browsers_that_ask_together_get_one_whole():
         {"kind": "resync", "feed": "other", "token": "t"},
     ],
 )
-def test_messages_for_others_are_left_to_them(content):
+def test_foreign_messages_are_not_handled(content):
     browser = Browser()
     assert not browser.feed.handle_message(content)
     assert browser.messages == []
 
 
 @pytest.mark.parametrize("token", [None, 5, "", "x" * 1000, ["t"]])
-def test_a_question_without_a_proper_token_gets_no_answer(token):
+def test_resync_without_valid_token_is_ignored(token):
     browser = Browser()
     assert browser.feed.handle_message({"kind": "resync", "feed": "rows", "token": token})
     assert browser.messages == []
 
 
-def test_a_closed_feed_sends_nothing():
+def test_closed_feed_sends_nothing():
     browser = Browser()
     browser.ask()
     browser.wait_for({})

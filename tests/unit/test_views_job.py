@@ -15,9 +15,11 @@ from waiting import wait_until
 
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.job.format import describe
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
+from flare_widgets.monitoring.job.model import StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.job.view import JobView
+from flare_widgets.views.job.view_model import build_view_model
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 RUNNING = JobSnapshot(
@@ -74,7 +76,7 @@ def replaced(monkeypatch):
 
 
 def act(view, action):
-    view._handle_custom_msg({"kind": "act", "action": action}, [])
+    view._handle_custom_msg({"kind": "start", "action": action}, [])
 
 
 def by_name(view):
@@ -82,19 +84,19 @@ def by_name(view):
     return {one["name"]: one for one in view.actions}
 
 
-def test_the_browser_gets_what_it_counts_on_and_the_time():
+def test_browser_state_has_keys_and_time():
     before = time.time()
     view = JobView(FakeWatch())
-    state = view.get_state(["snapshot", "sentence", "sent_at", "actions"])
-    written = json.loads(json.dumps(RUNNING.to_json()))
-    assert state["snapshot"].items() <= written.items()
-    assert {"job_id", "status", "timeline", "sites", "facts_at", "ended"} <= state["snapshot"].keys()
-    assert state["sentence"] == describe(RUNNING, state["sent_at"])
+    state = view.get_state(["view_model", "label", "sent_at", "actions"])
+    written = json.loads(json.dumps(state["view_model"]))
+    assert written == json.loads(json.dumps(build_view_model(RUNNING, state["sent_at"]).to_json()))
+    assert written["elapsed"] == [{"text": ["", " elapsed"], "moment": 101.0, "as_duration": True}]
+    assert state["label"] == describe(RUNNING, state["sent_at"])
     assert before <= state["sent_at"] <= time.time()
     assert state["actions"] == []
 
 
-def test_news_come_in_one_message_with_their_time():
+def test_update_arrives_in_one_timed_message():
     watch = FakeWatch()
     view = JobView(watch)
     view.comm.sent.clear()
@@ -102,12 +104,12 @@ def test_news_come_in_one_message_with_their_time():
     watch.learn(replace(RUNNING, name="renamed"))
     wait_until(lambda: view.comm.updates)
     (update,) = view.comm.updates
-    assert update["snapshot"]["name"] == "renamed"
-    assert update["sentence"].startswith("renamed 76b8d043  RUNNING")
-    assert update.keys() == {"snapshot", "picture", "sentence", "sent_at"}
+    assert update["view_model"]["name"] == "renamed"
+    assert update["label"].startswith("renamed 76b8d043  RUNNING")
+    assert update.keys() == {"view_model", "label", "sent_at"}
 
 
-def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():
+def test_update_flood_is_limited_per_second():
     watch = FakeWatch()
     view = JobView(watch)
     view.comm.sent.clear()
@@ -117,22 +119,22 @@ def test_a_flood_of_news_becomes_at_most_twenty_messages_a_second():
         facts_at += 1
         watch.snapshot = replace(RUNNING, facts_at=facts_at)
         watch.listeners[0](watch.snapshot)
-    wait_until(lambda: view.comm.updates and view.comm.updates[-1]["snapshot"]["facts_at"] == facts_at)
+    wait_until(lambda: view.comm.updates and view.comm.updates[-1]["view_model"]["updated_at"] == facts_at)
     seconds = time.monotonic() - start
     assert facts_at > 300, "not a flood"
     assert len(view.comm.updates) <= 20 * seconds + 2
 
 
-def test_news_between_the_first_look_and_the_subscription_are_not_lost():
+def test_update_before_subscription_is_not_lost():
     class Late(FakeWatch):
         def subscribe(self, listener):
             self.snapshot = replace(RUNNING, name="renamed")
             return super().subscribe(listener)
 
-    assert JobView(Late()).snapshot["name"] == "renamed"
+    assert JobView(Late()).view_model["name"] == "renamed"
 
 
-def test_a_job_that_ends_during_the_subscription_freezes_the_view():
+def test_job_ending_during_subscription_freezes_view():
     class Ending(FakeWatch):
         def subscribe(self, listener):
             unsubscribe = super().subscribe(listener)
@@ -141,59 +143,59 @@ def test_a_job_that_ends_during_the_subscription_freezes_the_view():
 
     watch = Ending()
     view = JobView(watch)
-    assert view.snapshot["ended"] is True
+    assert view.view_model["has_ended"] is True
     assert watch.listeners == []
 
 
-def test_the_end_of_the_job_replaces_the_view(replaced):
+def test_end_of_job_replaces_view(replaced):
     watch = FakeWatch()
     view = JobView(watch, FakeSession())
-    assert by_name(view)["abort"]["reason"] == ""
+    assert by_name(view)["abort"]["disabled_reason"] == ""
     watch.learn(COMPLETED)
     (static,) = replaced
     assert static["text/plain"] == str(COMPLETED)
     assert "FINISHED:COMPLETED" in static["text/html"]
     assert WIDGET not in static
     # A view inside a container stays alive: it has the last facts, and offers nothing.
-    assert view.snapshot["status"] == "FINISHED:COMPLETED"
+    assert view.view_model["status"] == "FINISHED:COMPLETED"
     assert view.actions == []
     assert watch.listeners == []
 
 
-def test_a_job_that_has_ended_is_drawn_live_until_all_is_known_of_it(replaced):
+def test_ended_job_live_until_details_complete(replaced):
     watch = FakeWatch()
     view = JobView(watch, FakeSession())
     watch.learn(COMPLETED, done=False)
     deadline = time.monotonic() + 10
-    while not view.snapshot["ended"] and time.monotonic() < deadline:
+    while not view.view_model["has_ended"] and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert view.snapshot["ended"] is True
-    assert by_name(view)["abort"]["reason"] == "the job has ended"
+    assert view.view_model["has_ended"] is True
+    assert by_name(view)["abort"]["disabled_reason"] == "the job has ended"
     assert replaced == []
     watch.learn(replace(COMPLETED, workflow="FedAvg"))
     assert len(replaced) == 1
-    assert {"term": "workflow", "words": "FedAvg", "at": None} in view.picture["details"]
+    assert {"term": "workflow", "text": [{"text": ["FedAvg"]}], "updated_at": None} in view.view_model["details"]
 
 
-def test_the_last_news_do_not_wait_their_turn(replaced):
+def test_final_update_is_sent_immediately(replaced):
     watch = FakeWatch()
     view = JobView(watch)
     watch.learn(replace(RUNNING, facts_at=111.0))
     watch.learn(COMPLETED)
     assert replaced, "who waits for the job would have gone on before the static form was there"
-    assert view.snapshot["ended"] is True
+    assert view.view_model["has_ended"] is True
 
 
-def test_the_end_of_the_watch_replaces_the_view_too(replaced):
+def test_end_of_watch_replaces_view_too(replaced):
     watch = FakeWatch()
     JobView(watch)
-    watch.learn(replace(RUNNING, trouble="the session was closed. Nobody watches this job any more"), done=True)
+    watch.learn(replace(RUNNING, trouble="the session was closed. Monitoring stopped"), done=True)
     (static,) = replaced
-    assert "Nobody watches this job any more" in static["text/html"]
+    assert "Monitoring stopped" in static["text/html"]
     assert "RUNNING" in static["text/plain"]
 
 
-def test_freeze_is_done_once_and_when_it_returns_it_is_done(monkeypatch):
+def test_concurrent_freeze_runs_once_and_waits(monkeypatch):
     entered, go_on, done = threading.Event(), threading.Event(), []
 
     def slow(self, data):
@@ -217,7 +219,7 @@ def test_freeze_is_done_once_and_when_it_returns_it_is_done(monkeypatch):
     assert len(done) == 1
 
 
-def test_after_the_freeze_nothing_is_sent():
+def test_after_freeze_nothing_is_sent():
     watch = FakeWatch()
     view = JobView(watch)
     listener = watch.listeners[0]
@@ -228,7 +230,7 @@ def test_after_the_freeze_nothing_is_sent():
     assert view.comm.sent == []
 
 
-def test_a_view_of_an_ended_job_is_static_from_the_start():
+def test_ended_job_view_starts_static():
     watch = FakeWatch(COMPLETED)
     view = JobView(watch, FakeSession())
     assert view.actions == []
@@ -237,7 +239,7 @@ def test_a_view_of_an_ended_job_is_static_from_the_start():
     assert data.keys() == {"text/plain", "text/html"}
 
 
-def test_every_form_is_in_the_bundle():
+def test_every_form_is_in_bundle():
     view = JobView(FakeWatch())
     data, _ = view._repr_mimebundle_()
     assert data[WIDGET]["model_id"] == view.model_id
@@ -246,7 +248,7 @@ def test_every_form_is_in_the_bundle():
     assert "RUNNING" in data["text/html"]
 
 
-def test_the_bundle_is_cheap():
+def test_bundle_is_cheap():
     view = JobView(FakeWatch())
     view._repr_mimebundle_()
     start = time.perf_counter()
@@ -255,13 +257,13 @@ def test_the_bundle_is_cheap():
     assert (time.perf_counter() - start) / 50 < 0.02
 
 
-def test_a_closed_widget_still_has_its_static_forms():
+def test_closed_widget_still_has_static_forms():
     view = JobView(FakeWatch())
     view.close()
     assert "RUNNING" in view._mimebundle()["text/html"]
 
 
-def test_the_browser_can_ask_for_the_time():
+def test_browser_can_ask_for_time():
     view = JobView(FakeWatch())
     before = time.time()
     view._handle_custom_msg({"kind": "clock"}, [])
@@ -270,7 +272,9 @@ def test_the_browser_can_ask_for_the_time():
     assert before <= answer["now"] <= time.time()
 
 
-@pytest.mark.parametrize("nonsense", [None, [], "abort", {}, {"kind": "shutdown"}, {"kind": "act", "action": "submit"}])
+@pytest.mark.parametrize(
+    "nonsense", [None, [], "abort", {}, {"kind": "shutdown"}, {"kind": "start", "action": "submit"}]
+)
 def test_other_messages_do_nothing(nonsense):
     session = FakeSession()
     view = JobView(FakeWatch(), session)
@@ -293,17 +297,17 @@ class TestActions:
     def view(self, watch, session):
         return JobView(watch, session)
 
-    def test_what_a_running_job_offers(self, view):
-        assert {name: one["reason"] for name, one in by_name(view).items()} == {
+    def test_what_running_job_offers(self, view):
+        assert {name: one["disabled_reason"] for name, one in by_name(view).items()} == {
             "download": "there are no results to download while it is RUNNING",
             "clone": "",
             "abort": "",
             "delete": "only a job that has ended can be deleted while it is RUNNING",
         }
 
-    def test_what_an_ended_job_offers(self, session):
+    def test_what_ended_job_offers(self, session):
         view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
-        reasons = {name: one["reason"] for name, one in by_name(view).items()}
+        reasons = {name: one["disabled_reason"] for name, one in by_name(view).items()}
         assert reasons == {"download": "", "clone": "", "abort": "the job has ended", "delete": ""}
 
     @pytest.mark.parametrize(
@@ -319,7 +323,7 @@ class TestActions:
     def test_what_each_role_is_offered(self, role, name, grey):
         watch = FakeWatch(replace(COMPLETED, submitter="ada@example.org"))
         view = JobView(watch, FakeSession(role, name), stay_live=True)
-        assert {action for action, one in by_name(view).items() if one["reason"]} == grey
+        assert {action for action, one in by_name(view).items() if one["disabled_reason"]} == grey
 
     def test_abort(self, view, session):
         act(view, "abort")
@@ -328,51 +332,53 @@ class TestActions:
         wait_until(lambda: by_name(view)["abort"]["state"] == "asked")
         session.answer("Abort signal has been sent to the server app.")
         wait_until(lambda: by_name(view)["abort"]["state"] == "done")
-        assert by_name(view)["abort"]["words"] == "abort requested: Abort signal has been sent to the server app."
-        assert "requested" in by_name(view)["abort"]["reason"]
+        assert by_name(view)["abort"]["message"] == "abort requested: Abort signal has been sent to the server app."
+        assert "requested" in by_name(view)["abort"]["disabled_reason"]
         act(view, "abort")
         assert len(session.asked) == 1
 
-    def test_a_new_status_closes_the_matter(self, view, watch, session):
+    def test_new_status_closes_matter(self, view, watch, session):
         act(view, "abort")
         session.answer("sent")
         watch.learn(replace(RUNNING, facts_at=112.0))
-        wait_until(lambda: view.snapshot["facts_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
+        wait_until(lambda: view.view_model["updated_at"] == 112.0 and by_name(view)["abort"]["state"] == "done")
         watch.learn(replace(RUNNING, status="PAUSED"))
         wait_until(lambda: by_name(view)["abort"]["state"] == "ready")
-        assert by_name(view)["abort"]["reason"] == ""
+        assert by_name(view)["abort"]["disabled_reason"] == ""
 
-    def test_an_answer_after_a_new_status_does_not_open_it_again(self, view, watch, session):
+    def test_late_answer_does_not_reopen_action(self, view, watch, session):
         act(view, "abort")
         watch.learn(replace(RUNNING, status="PAUSED"))
         session.answer("sent")
         wait_until(lambda: by_name(view)["abort"]["state"] == "ready")
-        assert by_name(view)["abort"]["words"] == ""
+        assert by_name(view)["abort"]["message"] == ""
 
-    def test_a_refusal_by_the_server_can_be_tried_again(self, view, session):
+    def test_refused_action_can_be_retried(self, view, session):
         act(view, "abort")
         session.answer(AuthorizationError("user lead@x may not abort"))
         wait_until(lambda: by_name(view)["abort"]["state"] == "failed")
-        assert by_name(view)["abort"]["words"] == "abort failed: user lead@x may not abort"
+        assert by_name(view)["abort"]["message"] == "abort failed: user lead@x may not abort"
         act(view, "abort")
         assert len(session.asked) == 2
 
-    def test_clone_says_how_to_watch_the_new_job(self, view, session):
+    def test_clone_shows_monitor_command(self, view, session):
         act(view, "clone")
         assert session.asked[0][0] == "clone_job 76b8d043-5f0e"
         session.answer("1a2b3c4d-0000-1111")
         wait_until(lambda: by_name(view)["clone"]["state"] == "done")
         words = "cloned as 1a2b3c4d-0000-1111: %flare monitor 1a2b3c4d shows it"
-        assert by_name(view)["clone"]["words"] == words
+        assert by_name(view)["clone"]["message"] == words
 
     def test_delete(self, session):
         view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
-        assert "gone for good" in by_name(view)["delete"]["confirm"]
+        assert "This cannot be undone" in by_name(view)["delete"]["question"]
         act(view, "delete")
         assert session.asked[0][0] == "delete_job 76b8d043-5f0e"
         session.answer({"job_id": "76b8d043-5f0e"})
         wait_until(lambda: by_name(view)["delete"]["state"] == "done")
-        assert {one["reason"] for name, one in by_name(view).items() if name != "abort"} == {"the job was deleted"}
+        assert {one["disabled_reason"] for name, one in by_name(view).items() if name != "abort"} == {
+            "the job was deleted"
+        }
         html = view._mimebundle()["text/html"]
         assert "deleted: the job and its results are gone from the server" in html
         assert "%flare download" not in html
@@ -380,25 +386,25 @@ class TestActions:
     def test_download(self, session):
         view = JobView(FakeWatch(COMPLETED), session, folder="/data", stay_live=True)
         act(view, "download")
-        wait_until(lambda: by_name(view)["download"]["words"] == "received 1.0 MB")
-        assert by_name(view)["delete"]["reason"] == "it is being downloaded"
+        wait_until(lambda: by_name(view)["download"]["message"] == "received 1.0 MB")
+        assert by_name(view)["delete"]["disabled_reason"] == "it is being downloaded"
         session.go_on.set()
         wait_until(lambda: by_name(view)["download"]["state"] == "done")
-        assert by_name(view)["download"]["words"] == "downloaded into /data/76b8d043-5f0e"
+        assert by_name(view)["download"]["message"] == "downloaded into /data/76b8d043-5f0e"
         assert session.downloads == [("76b8d043-5f0e", "/data")]
 
-    def test_without_a_session_nothing_can_be_asked(self, watch):
+    def test_without_session_nothing_can_be_asked(self, watch):
         view = JobView(watch)
         assert view.actions == []
         act(view, "abort")
 
-    def test_after_the_freeze_nothing_is_done(self, view, session):
+    def test_after_freeze_nothing_is_done(self, view, session):
         view.make_static()
         act(view, "abort")
         assert session.asked == []
         assert view.actions == []
 
-    def test_what_was_under_way_at_the_freeze_is_said_in_the_static_form(self, session, replaced):
+    def test_pending_action_outcome_updates_static_form(self, session, replaced):
         view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
         act(view, "download")
         wait_until(lambda: session.downloads)
@@ -408,25 +414,25 @@ class TestActions:
         wait_until(lambda: len(replaced) == 2)
         assert "downloaded into /home/ada/transfer/76b8d043-5f0e" in replaced[-1]["text/html"]
 
-    def test_a_view_that_is_kept_stays_live_until_it_is_frozen(self, session, replaced):
+    def test_kept_view_stays_live_until_frozen(self, session, replaced):
         watch = FakeWatch()
         view = JobView(watch, session, stay_live=True)
         watch.learn(COMPLETED)
-        wait_until(lambda: view.snapshot["ended"])
+        wait_until(lambda: view.view_model["has_ended"])
         assert replaced == []
         assert WIDGET in view._repr_mimebundle_()[0]
         view.make_static()
         assert len(replaced) == 1
         assert watch.listeners == []
 
-    def test_the_static_form_of_an_ended_job_names_the_commands(self, view, watch, replaced):
+    def test_ended_job_static_form_names_commands(self, view, watch, replaced):
         assert "%flare" not in view._mimebundle()["text/html"]
         watch.learn(COMPLETED)
         assert "%flare download 76b8d043 fetches its results" in replaced[0]["text/html"]
 
 
 class TestClicksWhileACellRuns:
-    def test_the_browsers_choice_of_thread_stands(self, monkeypatch):
+    def test_browsers_choice_of_thread_stands(self, monkeypatch):
         class Ipykernel74Comm(RecordingComm):
             def _reply_subshell_for(self, data, default):
                 return "the thread that used the comm last"
@@ -436,7 +442,7 @@ class TestClicksWhileACellRuns:
         assert view.comm._reply_subshell_for({"method": "custom"}, "subshell-1") == "subshell-1"
         assert view.comm._reply_subshell_for({"method": "custom"}, None) is None
 
-    def test_kernels_that_have_no_such_method_are_left_alone(self):
+    def test_kernels_without_subshells_are_unchanged(self):
         assert not hasattr(JobView(FakeWatch()).comm, "_reply_subshell_for")
 
     def test_ipykernel_still_asks_that_method(self):

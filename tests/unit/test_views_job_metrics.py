@@ -11,7 +11,7 @@ import pytest
 
 from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.core.html import job_html
+from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.metrics import MAX_METRICS, MAX_SITES, MetricsJsonCache, build_charts, build_metrics
 
 T = 1795442615.0
@@ -26,61 +26,61 @@ def job(*found: Series, **facts) -> JobSnapshot:
     return JobSnapshot("id", status="RUNNING", first_round=0, rounds=rounds, metrics=found, facts_at=T, **facts)
 
 
-def test_the_key_metric_comes_first_and_rounds_count_from_1():
+def test_key_metric_first_rounds_from_one():
     loss, sites = series("loss", "", 3, 2, 1), series("accuracy", "b", 0.3, 0.4)
     snapshot = job(
         loss, series("accuracy", "", 0.4, 0.6, 0.5), sites, key_metric=KeyMetric("accuracy"), best=BestRound(1, 0.6)
     )
     first, second = build_metrics(snapshot)
     assert (first.name, second.name) == ("accuracy", "loss")
-    assert [(line.name, line.bold) for line in first.lines] == [("all together", True), ("b", False)]
+    assert [(line.name, line.is_bold) for line in first.lines] == [("all sites (aggregate)", True), ("b", False)]
     assert first.lines[0].points == ((1, 0.4), (2, 0.6), (3, 0.5))
     assert first.best == (2, 0.6)
-    assert first.words == "all together 0.500 (round 3), b 0.400 (round 2); best in round 2: 0.600"
+    assert first.text == "all sites (aggregate) 0.500 (round 3), b 0.400 (round 2); best in round 2: 0.600"
     assert second.best is None
 
 
-def test_the_best_of_a_job_that_names_no_key_metric_is_of_the_one_that_stands_for_it():
+def test_best_round_applies_to_substitute_metric():
     [only] = build_metrics(job(series("accuracy", "", 0.4, 0.6), best=BestRound(1, 0.6)))
     assert only.best == (2, 0.6)
 
 
-def test_one_point_is_told_in_words_and_two_are_drawn():
+def test_one_point_written_two_points_drawn():
     [metric] = build_metrics(job(series("accuracy", "", 0.4), series("accuracy", "a", 0.3)))
-    assert not metric.drawable
-    assert metric.words == "all together 0.400, a 0.300 in round 1"
+    assert not metric.has_chart
+    assert metric.text == "all sites (aggregate) 0.400, a 0.300 in round 1"
     html = job_html(job(series("accuracy", "", 0.4)), T)
-    assert "accuracy: all together 0.400 in round 1" in html
+    assert "accuracy: all sites (aggregate) 0.400 in round 1" in html
     assert "<svg" not in html
-    assert build_metrics(job(series("accuracy", "", 0.4, 0.5)))[0].drawable
+    assert build_metrics(job(series("accuracy", "", 0.4, 0.5)))[0].has_chart
     assert "accuracy by round" in job_html(job(series("accuracy", "", 0.4, 0.5)), T)
 
 
-def test_a_job_without_metrics_has_no_room_for_them():
+def test_job_without_metrics_has_no_section():
     assert build_metrics(job(Series("accuracy", "", ()))) == ()
     assert "flw-metrics" not in job_html(job(), T)
 
 
-def test_a_large_job_stays_small():
+def test_large_job_stays_small():
     values = tuple(0.5 + n / 10_000 for n in range(1000))
     found = [series(f"m{m}", f"site-{s:03}" if s else "", *values) for m in range(14) for s in range(61)]
     snapshot = job(*found, key_metric=KeyMetric("m0"), best=BestRound(777, values[777]))
     drawn = build_metrics(snapshot)
     assert len(drawn) == MAX_METRICS
     assert {len(metric.lines) for metric in drawn} == {MAX_SITES + 1}
-    assert {metric.more for metric in drawn} == {60 - MAX_SITES}
+    assert {metric.hidden_sites for metric in drawn} == {60 - MAX_SITES}
     assert len(json.dumps([metric.to_json() for metric in drawn])) < 800_000
     # The newest and the best round are there however few are.
     points = dict(drawn[0].lines[0].points)
     assert points[1000] == values[999]
     assert points[778] == values[777]
-    assert drawn[0].every == 20
+    assert drawn[0].stride == 20
     [first, *_] = build_charts(snapshot)
     assert f"and {60 - 11} more, not drawn" in first["svg"]
     assert len(job_html(snapshot, T)) < 800_000
 
 
-def test_are_made_again_only_when_they_are_others():
+def test_metrics_rebuilt_only_when_changed():
     made = MetricsJsonCache()
     before = job(series("accuracy", "", 0.4, 0.6))
     first = made(before)
@@ -91,7 +91,7 @@ def test_are_made_again_only_when_they_are_others():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_left_out(value):
+def test_nonfinite_values_are_omitted(value):
     [metric] = build_metrics(job(series("accuracy", "", 0.4, value, 0.6), best=BestRound(1, value)))
     assert metric.lines[0].points == ((1, 0.4), (3, 0.6))
     assert metric.best is None
@@ -111,7 +111,7 @@ def test_what_is_no_number_is_left_out(value):
     ],
     ids=lambda words: repr(words[:20]),
 )
-def test_hostile_names_stay_text_in_every_form(words):
+def test_hostile_names_are_escaped_everywhere(words):
     snapshot = job(series(words, "", 1, 2), series(words, words, 1, 2), series(words + "2", words, 3))
     html = job_html(snapshot, T)
     assert len(html) < 60_000

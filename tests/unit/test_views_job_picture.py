@@ -5,23 +5,22 @@ from __future__ import annotations
 import html
 import json
 import re
-import runpy
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_jobs import CASES, T, make_large_job
 
+from flare_widgets.formatting.live_text import live
+from flare_widgets.formatting.text import format_duration
 from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.job.model import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.core.html import job_html
-from flare_widgets.views.job.view_model import Detail, JobProgress, MatrixRow, build_view_model
+from flare_widgets.views.job.html import job_html
+from flare_widgets.views.job.metrics import build_metrics
+from flare_widgets.views.job.view_model import JobProgress, MatrixRow, build_view_model
 
-MADE = runpy.run_path(str(Path(__file__).parents[2] / "js" / "fixtures" / "make_job.py"))
-CASES: dict[str, tuple[JobSnapshot, float]] = MADE["CASES"]
-T: float = MADE["T"]
 JOB = JobSnapshot(
     "76b8d043-5f0e",
     name="hello-numpy",
@@ -69,47 +68,68 @@ def task(site: str, number: int, sent: float, returned: float | None = None, cod
     )
 
 
+def facts(snapshot: JobSnapshot, now: float) -> list[str]:
+    """What every form of the view must say about a job at that time."""
+    job = build_view_model(snapshot, now)
+    said = [snapshot.name, snapshot.status, snapshot.job_id[:8], snapshot.submitter, snapshot.study]
+    # Nobody knows whether a job goes on of which nothing is heard.
+    elapsed = snapshot.elapsed(snapshot.as_of(now))
+    said += [format_duration(elapsed)] if elapsed is not None else []
+    said += [job.progress.text] if job.progress else []
+    said += [part for row in job.matrix.rows for part in (row.site, row.activity.text_at(now))] if job.matrix else []
+    if job.failure:
+        card = job.failure
+        said += [card.summary, card.location, card.code, card.next_step, card.log_title]
+        said += [*card.unavailable, *card.log_lines]
+    said += [metric.text for metric in build_metrics(snapshot)[:1]]
+    said += [*job.problems, *job.missing_notes]
+    said += [text for detail in job.details for text in (detail.term, detail.text.text_at(now))]
+    return [text for text in said if text]
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])
-def test_the_static_form_says_all_there_is(name: str) -> None:
+def test_static_form_says_all_there_is(name: str) -> None:
     snapshot, now = CASES[name]
     # As of the server's last word: a picture knows no more.
     now = snapshot.facts_at if snapshot.facts_at is not None and not snapshot.ended else now
     said = Text(job_html(snapshot, now)).text
-    for fact in MADE["facts"](snapshot, now):
+    for fact in facts(snapshot, now):
         assert fact in said
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])
-def test_the_line_of_text_says_what_matters(name: str) -> None:
+def test_line_of_text_says_what_matters(name: str) -> None:
     snapshot, now = CASES[name]
     drawn, said = build_view_model(snapshot, now), describe(snapshot, now)
     assert snapshot.job_id[:8] in said
     assert snapshot.status in said
-    if drawn.fault:
-        assert drawn.fault.sentence in said
+    if drawn.failure:
+        assert drawn.failure.summary in said
     if drawn.progress:
         assert f"round {snapshot.rounds_begun}/{snapshot.total_rounds}" in said
     if drawn.matrix and len(drawn.matrix.rows) <= 4:
-        busy = [row for row in drawn.matrix.rows if not snapshot.ended or row.words.startswith("failed")]
+        busy = [
+            row for row in drawn.matrix.rows if not snapshot.ended or row.activity.text_at(now).startswith("failed")
+        ]
         assert all(re.search(rf"\b{row.site} (working|done|late|silent|waiting|failed)", said) for row in busy)
-    assert all(words in said for words in drawn.unknown)
+    assert all(note in said for note in drawn.missing_notes)
 
 
-def test_the_static_form_of_a_running_job_is_as_of_the_servers_last_word() -> None:
+def test_running_job_picture_uses_last_answer() -> None:
     snapshot = replace(JOB, tasks=(task("a", 1, 21), task("b", 1, 21, 30)))
     said = Text(job_html(snapshot, T + 5000)).text
     assert "working on round 2 for 39 s" in said
     assert "waiting for a" in said
 
 
-def test_nothing_hostile_gets_into_the_static_form() -> None:
+def test_nothing_hostile_gets_into_static_form() -> None:
     snapshot, now = CASES["hostile"]
     page = job_html(snapshot, now)
     assert page.count("<style>") == 1
     assert not re.search("[\x1b\x07\u202e\u2066]", html.unescape(page))
 
 
-def test_a_megabyte_in_every_field_makes_no_long_page() -> None:
+def test_huge_fields_keep_page_small() -> None:
     big = "x" * 1_000_000
     snapshot = JobSnapshot(
         big,
@@ -147,7 +167,7 @@ def test_how_far_it_is(facts: dict[str, Any], words: str, done: float | None) ->
         facts["timeline"] = (*JOB.timeline, StatusChange(facts["status"], T + 60, True))
     progress = build_view_model(replace(JOB, **facts), T + 60).progress
     assert progress is not None
-    assert (progress.words, progress.done) == (words, done)
+    assert (progress.text, progress.fraction) == (words, done)
 
 
 def test_no_round_no_progress_no_matrix() -> None:
@@ -156,11 +176,12 @@ def test_no_round_no_progress_no_matrix() -> None:
     assert drawn.matrix is None
 
 
-def test_time_left_is_told_until_it_is_over() -> None:
-    assert JobProgress("x", 0.5, T + 85.9).remaining_text(T) == "about 1:25 left"
-    assert JobProgress("x", 0.5, T + 0.9).remaining_text(T) == ""
-    assert JobProgress("x", 0.5, None).remaining_text(T) == ""
-    assert build_view_model(replace(JOB, trouble="gone"), T + 90).progress == JobProgress("round 2 of 4", 0.25, None)
+def test_remaining_time_shown_until_elapsed() -> None:
+    progress = build_view_model(JOB, T + 25).progress
+    assert progress is not None
+    assert [progress.time_left.text_at(T + at) for at in (25, 72, 74)] == ["about 0:49 left", "about 0:02 left", ""]
+    lost = build_view_model(replace(JOB, trouble="gone"), T + 90).progress
+    assert lost == JobProgress("round 2 of 4", 0.25, live(""))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +189,7 @@ def test_time_left_is_told_until_it_is_over() -> None:
     [
         ([task("a", 1, 21)], {"a": "working on round 2", "b": "waiting for its turn"}),
         ([task("a", 1, 21), task("b", 1, 21, 30)], {"b": "waiting for a"}),
-        ([task(s, 1, 21) for s in "abc"] + [task("d", 1, 21, 30)], {"d": "waiting for a, b and 1 more"}),
+        ([task(s, 1, 21) for s in "abce"] + [task("d", 1, 21, 30)], {"d": "waiting for a, b and 2 more"}),
         ([task(s, 1, 21, 30) for s in "abcd"], {"a": "done with round 2"}),
         ([task("a", 1, 21, 30, "EXECUTION_EXCEPTION")], {"a": "failed in round 2"}),
     ],
@@ -176,19 +197,19 @@ def test_time_left_is_told_until_it_is_over() -> None:
 def test_what_each_site_does(tasks: list[SiteTask], words: dict[str, str]) -> None:
     matrix = build_view_model(replace(JOB, tasks=tuple(tasks)), T + 40).matrix
     assert matrix is not None
-    said = {row.site: row.words for row in matrix.rows}
+    said = {row.site: row.activity.text_at(T + 40).removesuffix(" for 19 s") for row in matrix.rows}
     assert {site: said[site] for site in words} == words
 
 
-def test_a_site_that_did_not_finish() -> None:
+def test_site_that_did_not_finish() -> None:
     end = (*JOB.timeline, StatusChange("FINISHED:ABORTED", T + 60, True))
     snapshot = replace(JOB, tasks=(task("a", 1, 21),), status="FINISHED:ABORTED", timeline=end)
     matrix = build_view_model(snapshot, T + 70).matrix
     assert matrix is not None
-    assert matrix.rows[0] == MatrixRow("a", " u", "did not finish round 2")
+    assert matrix.rows[0] == MatrixRow("a", " u", live("did not finish round 2"))
 
 
-def test_a_silent_site_is_said_to_be() -> None:
+def test_silent_site_is_said_to_be() -> None:
     snapshot = replace(
         JOB,
         tasks=(task("a", 1, 21),),
@@ -197,28 +218,45 @@ def test_a_silent_site_is_said_to_be() -> None:
     )
     drawn = build_view_model(snapshot, T + 61)
     assert drawn.matrix is not None
-    assert drawn.matrix.rows[0].text_at(T + 61) == "silent: no heartbeat for 51 s"
-    assert drawn.troubles == ("a, b are silent: the server has had no heartbeat for up to 50 s",)
+    assert drawn.matrix.rows[0].activity.text_at(T + 61) == "silent: no heartbeat for 51 s"
+    assert drawn.problems == ("a and b are silent: the server has had no heartbeat for up to 50 s",)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "x for 0 s"), (59.9, "x for 59 s"), (61, "x for 1:01"), (-5, "x for 0 s")]
+    ("seconds", "duration"), [(0, "0 s"), (59.9, "59 s"), (61, "1:01"), (3723, "1:02:03"), (-5, "0 s")]
 )
-def test_for_how_long(seconds: float, words: str) -> None:
-    assert MatrixRow("a", "w", "x", T).text_at(T + seconds) == words
-    assert MatrixRow("a", "w", "x").text_at(T) == "x"
+def test_activity_counts_duration(seconds: float, duration: str) -> None:
+    matrix = build_view_model(replace(JOB, tasks=(task("a", 1, 21),)), T + 40).matrix
+    assert matrix is not None
+    assert matrix.rows[0].activity.text_at(T + 21 + seconds) == f"working on round 2 for {duration}"
 
 
-def test_the_age_of_a_detail() -> None:
-    assert Detail("rounds", "known", T).text_at(T + 5.9) == "known, as of 5 s ago"
-    assert Detail("rounds", "known").text_at(T) == "known"
+def test_activity_stops_while_server_is_lost() -> None:
+    snapshot = replace(JOB, tasks=(task("a", 1, 21),), trouble="gone")
+    job = build_view_model(snapshot, T + 500)
+    assert job.matrix is not None
+    assert job.matrix.rows[0].activity.text_at(T + 500) == "working on round 2 for 39 s"
+    assert job.elapsed.text_at(T + 500) == "0:59 elapsed when last seen"
+    assert job.status_age.text_at(T + 500) == "7 min ago"
 
 
-def test_of_a_large_job_what_fits_is_drawn() -> None:
-    snapshot = MADE["many"](200, 1000)
+def test_freshness_turns_stale_without_news() -> None:
+    job = build_view_model(JOB, T + 61)
+    assert [job.freshness.text_at(T + at) for at in (70, 71)] == ["updated 10 s ago", "! last seen 11 s ago"]
+    assert [job.freshness.severity_at(T + at) for at in (70, 71)] == ["", "warn"]
+
+
+def test_detail_counts_age() -> None:
+    job = build_view_model(replace(JOB, freshness=(Freshness("rounds", T),)), T)
+    assert job.details[-1].text.text_at(T + 5.9) == "known, as of 5 s ago"
+    assert job.details[0].text.text_at(T) == "76b8d043-5f0e"
+
+
+def test_large_job_drawing_is_truncated() -> None:
+    snapshot = make_large_job(200, 1000)
     tasks = tuple(SiteTask(f"t{n}", f"site-{n % 200:03}", "train", n // 200, T, T + 1, "OK") for n in range(200_000))
     snapshot = replace(snapshot, tasks=tasks)
     drawn = build_view_model(snapshot, T + 30_000)
     assert drawn.matrix is not None
-    assert (len(drawn.matrix.rows), drawn.matrix.more, drawn.matrix.earlier) == (40, 160, 976)
+    assert (len(drawn.matrix.rows), drawn.matrix.rest) == (40, "and 976 earlier rounds, 160 more sites")
     assert len(json.dumps(drawn.to_json())) < 20_000

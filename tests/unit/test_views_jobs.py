@@ -17,7 +17,7 @@ from flare_widgets.errors import JobNotDone
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 from flare_widgets.views.core.live_view import LiveView
 from flare_widgets.views.core.output_handles import OutputHandles
-from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_html, jobs_text
+from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_table
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
 NOW = 1_795_000_000.0
@@ -94,14 +94,14 @@ class Note(LiveView):
 
 
 def act(view, action, *jobs):
-    view._handle_custom_msg({"kind": "act", "action": action, "arguments": {"jobs": list(jobs)}}, [])
+    view._handle_custom_msg({"kind": "start", "action": action, "arguments": {"jobs": list(jobs)}}, [])
 
 
 def state(view, action):
     return next(entry for entry in view._actions.to_json() if entry["name"] == action)
 
 
-def test_the_rows_are_no_trait_and_come_when_they_are_asked_for():
+def test_rows_sent_on_request_not_trait():
     view = JobsView(FakeMonitor(RUNNING, ENDED))
     traits = {name: value for name, value in view.get_state().items() if not name.startswith("_")}
     assert "hello" not in json.dumps(traits, default=str)
@@ -116,11 +116,12 @@ def test_the_rows_are_no_trait_and_come_when_they_are_asked_for():
         "status": "FINISHED:COMPLETED",
         "submitted_at": NOW - 90,
         "duration": 15.0,
-        "ended": True,
+        "category": "done",
+        "status_text": "completed",
     }
 
 
-def test_a_look_without_news_sends_no_rows():
+def test_look_without_news_sends_no_rows():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
@@ -129,7 +130,7 @@ def test_a_look_without_news_sends_no_rows():
         monitor.learn(RUNNING, ENDED)
     time.sleep(0.15)
     assert len(view.comm.rows) == 1
-    assert view.facts_at == NOW + 3
+    assert view.updated_at == NOW + 3
     monitor.learn(ENDED)
     wait_until(lambda: len(view.comm.rows) == 2)
     assert view.comm.rows[-1]["removed"] == ["aaaaaaaa-1"]
@@ -137,55 +138,55 @@ def test_a_look_without_news_sends_no_rows():
     wait_until(lambda: view.seq == 1)
 
 
-def test_trouble_is_a_trait():
+def test_trouble_is_trait():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.learn(RUNNING, trouble="no connection", facts_at=NOW)
-    wait_until(lambda: view.trouble == "no connection")
-    assert view.facts_at == NOW
+    wait_until(lambda: view.connection_problem == "no connection")
+    assert view.updated_at == NOW
 
 
 def test_who_may_not_is_told_before():
     view = JobsView(FakeMonitor(RUNNING, ENDED, role="member"))
-    assert "your role member may not abort jobs" in state(view, "abort")["reason"]
+    assert "your role (member) may not abort jobs" in state(view, "abort")["disabled_reason"]
     lead = JobsView(FakeMonitor(RUNNING, ENDED, role="lead"))
-    assert state(lead, "abort")["reason"] == ""
+    assert state(lead, "abort")["disabled_reason"] == ""
     rows = lead._row_sync.rows
-    assert "refused" not in rows["aaaaaaaa-1"]
-    assert rows["bbbbbbbb-2"]["refused"] == ["abort", "clone", "delete", "download"]
+    assert "denied_actions" not in rows["aaaaaaaa-1"]
+    assert rows["bbbbbbbb-2"]["denied_actions"] == ["abort", "clone", "delete", "download"]
 
 
-def test_several_jobs_are_aborted_and_the_list_is_asked_for():
+def test_batch_abort_refreshes_list():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     act(view, "abort", "aaaaaaaa-1", "bbbbbbbb-2", "aaaaaaaa-1")
     wait_until(lambda: state(view, "abort")["state"] == "done")
     assert monitor.acted == [("abort", "aaaaaaaa-1"), ("abort", "bbbbbbbb-2")]
-    assert state(view, "abort")["words"] == "abort requested for hello aaaaaaaa, bye bbbbbbbb"
+    assert state(view, "abort")["message"] == "abort requested for hello aaaaaaaa, bye bbbbbbbb"
     assert monitor.refreshed
 
 
-def test_what_fails_for_one_job_is_said_and_done_for_the_others():
+def test_partial_batch_failure_is_reported():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)
     act(view, "delete", "aaaaaaaa-1", "bbbbbbbb-2")
     wait_until(lambda: state(view, "delete")["state"] == "done")
-    assert state(view, "delete")["words"] == "deleted bye bbbbbbbb; not hello aaaaaaaa: it is running"
+    assert state(view, "delete")["message"] == "deleted bye bbbbbbbb; not hello aaaaaaaa: it is running"
     act(view, "delete", "aaaaaaaa-1")
     wait_until(lambda: state(view, "delete")["state"] == "failed")
-    assert state(view, "delete")["words"] == "delete failed: it is running"
+    assert state(view, "delete")["message"] == "delete failed: it is running"
 
 
 @pytest.mark.parametrize("jobs", [[], ["not-listed"], [None, 5], "aaaaaaaa-1", {"a": 1}, None])
-def test_only_jobs_of_the_table_are_touched(jobs):
+def test_only_jobs_of_table_are_touched(jobs):
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
-    view._handle_custom_msg({"kind": "act", "action": "abort", "arguments": {"jobs": jobs}}, [])
+    view._handle_custom_msg({"kind": "start", "action": "abort", "arguments": {"jobs": jobs}}, [])
     wait_until(lambda: state(view, "abort")["state"] == "failed")
     assert monitor.acted == []
 
 
-def test_a_job_is_shown_below_and_given_up_when_another_one_is():
+def test_opened_job_replaces_previous_one():
     ended, notes = [], []
 
     def open_job(job_id):
@@ -194,23 +195,23 @@ def test_a_job_is_shown_below_and_given_up_when_another_one_is():
 
     view = JobsView(FakeMonitor(RUNNING, ENDED), open_job)
     act(view, "open", "aaaaaaaa-1")
-    wait_until(lambda: notes and view.below == f"IPY_MODEL_{notes[0].model_id}")
+    wait_until(lambda: notes and view.nested == f"IPY_MODEL_{notes[0].model_id}")
     assert "a note" in repr(view)
     act(view, "open", "bbbbbbbb-2")
-    wait_until(lambda: len(notes) == 2 and view.below == f"IPY_MODEL_{notes[1].model_id}")
+    wait_until(lambda: len(notes) == 2 and view.nested == f"IPY_MODEL_{notes[1].model_id}")
     assert ended == ["aaaaaaaa-1"]
-    view._handle_custom_msg({"kind": "shut"}, [])
-    wait_until(lambda: view.below == "")
+    view._handle_custom_msg({"kind": "close"}, [])
+    wait_until(lambda: view.nested == "")
     assert ended == ["aaaaaaaa-1", "bbbbbbbb-2"]
     assert "a note" not in repr(view)
 
 
-def test_nothing_is_offered_that_cannot_be_done():
+def test_unavailable_actions_are_not_offered():
     names = [entry["name"] for entry in JobsView(FakeMonitor())._actions.to_json()]
     assert names == ["abort", "clone", "download", "delete"]
 
 
-def test_it_stops_asking_when_nobody_looks_and_begins_again():
+def test_hidden_view_pauses_and_resumes_polling():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.learn(RUNNING)
@@ -223,48 +224,48 @@ def test_it_stops_asking_when_nobody_looks_and_begins_again():
     assert not monitor.paused
 
 
-def test_it_freezes_when_the_session_is_over(replaced):
+def test_it_freezes_when_session_is_over(replaced):
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
     monitor.done = True
     monitor.learn(RUNNING, trouble="the session has ended")
     wait_until(lambda: replaced)
     assert "the session has ended" in replaced[0]["text/plain"]
-    assert view.ended
+    assert view.has_ended
     assert monitor.listeners == []
 
 
-def test_the_text_says_what_and_when():
-    lines = jobs_text(JobsSnapshot((RUNNING, ENDED), NOW)).splitlines()
+def test_text_says_what_and_when():
+    lines = jobs_table(JobsSnapshot((RUNNING, ENDED), NOW)).to_text().splitlines()
     assert lines[1].startswith("hello  RUNNING ")
     assert lines[1].split()[-1] == "aaaaaaaa"
     assert "0:00:50" in lines[1]
     assert lines[-1].startswith("2 jobs (1 running, 1 ended), as of 20")
 
 
-def test_an_empty_table_says_what_to_do():
-    assert NO_JOBS_TEXT in jobs_text(JobsSnapshot((), NOW))
-    assert NO_JOBS_TEXT in html.unescape(jobs_html(JobsSnapshot((), NOW)))
-    assert jobs_text(JobsSnapshot()) == "the server has not answered yet"
-    assert jobs_text(JobsSnapshot(trouble="no connection")) == "no connection"
+def test_empty_table_says_what_to_do():
+    assert NO_JOBS_TEXT in jobs_table(JobsSnapshot((), NOW)).to_text()
+    assert NO_JOBS_TEXT in html.unescape(jobs_table(JobsSnapshot((), NOW)).to_html())
+    assert jobs_table(JobsSnapshot()).to_text() == "the server has not answered yet"
+    assert jobs_table(JobsSnapshot(trouble="no connection")).to_text() == "no connection"
 
 
-def test_the_newest_200_stand_for_all():
+def test_newest_200_stand_for_all():
     jobs = tuple(ListedJob(f"{i:08x}", f"job-{i}", status="FINISHED", submitted_at=NOW - i) for i in range(1000))
-    text = jobs_text(JobsSnapshot(jobs, NOW))
+    text = jobs_table(JobsSnapshot(jobs, NOW)).to_text()
     assert "job-199" in text
     assert "job-200" not in text
     assert "800 more" in text
     assert "%flare jobs" in text
-    assert jobs_html(JobsSnapshot(jobs, NOW)).count("<tr>") < 210
+    assert jobs_table(JobsSnapshot(jobs, NOW)).to_html().count("</tr>") == 203
 
 
 @pytest.mark.parametrize("field", ["job_id", "name", "study", "submitter", "status"])
 def test_hostile_jobs_are_only_text(field):
     snapshot = JobsSnapshot((ListedJob(**{"job_id": "a", "submitted_at": 1e18, field: HOSTILE}),), NOW, HOSTILE)
-    assert "\x1b" not in jobs_text(snapshot)
-    assert "\u202e" not in jobs_text(snapshot)
-    page = Elements(jobs_html(snapshot))
+    assert "\x1b" not in jobs_table(snapshot).to_text()
+    assert "\u202e" not in jobs_table(snapshot).to_text()
+    page = Elements(jobs_table(snapshot).to_html())
     assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert page.attributes <= {"class", "scope", "style", "title", "colspan"}
     assert "<script>alert(1)</script>" in page.words

@@ -22,7 +22,7 @@ REPORT = KitReport(
 )
 
 
-def test_every_finding_is_a_row_in_words() -> None:
+def test_every_finding_is_row_in_words() -> None:
     html = PrettyKitReport.of(REPORT)._repr_html_()
     assert html.count("<tr ") == 1 + len(REPORT.findings)
     for finding in REPORT.findings:
@@ -41,7 +41,7 @@ def test_nothing_becomes_markup() -> None:
     assert "\u202e" not in html
 
 
-def test_it_is_still_a_report() -> None:
+def test_it_is_still_report() -> None:
     checkup = PrettyKitReport.of(REPORT)
     assert isinstance(checkup, KitReport)
     assert checkup.findings == REPORT.findings
@@ -55,8 +55,8 @@ def html_words(report: KitReport) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
-@pytest.mark.parametrize("report", [REPORT, KitReport("kits/me", (Finding("login", "ok", "you are let in"),))])
-def test_both_forms_tell_the_same(report: KitReport) -> None:
+@pytest.mark.parametrize("report", [REPORT, KitReport("kits/me", (Finding("login", "ok", "logged in"),))])
+def test_both_forms_tell_same(report: KitReport) -> None:
     text, words = " ".join(repr(PrettyKitReport.of(report)).split()), html_words(report)
     for finding in report.findings:
         assert f"{finding.name} {finding.outcome} {finding.sentence}" in text
@@ -67,21 +67,21 @@ def test_both_forms_tell_the_same(report: KitReport) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "tone", "verdict", "steps"),
+    ("outcomes", "outcome", "verdict", "steps"),
     [
-        ({"chain": "ok", "login": "ok"}, "ok", "no problem", [("Log in:", "%flare connect 'my kit'")]),
+        ({"chain": "ok", "login": "ok"}, "ok", "no problems", [("Log in:", "%flare connect 'my kit'")]),
         (
             {"chain": "ok", "login": "skipped"},
             "ok",
-            "no problem",
-            [("The way to the server is not checked yet:", "%flare check 'my kit'")],
+            "no problems",
+            [("Check the connection to the server:", "%flare check 'my kit'")],
         ),
         (
             {"role": "warning", "clock": "warning", "login": "ok"},
             "warning",
             "2 warnings",
             [
-                ("See to the role and clock when you can: it works as it is.", ""),
+                ("Warning: role and clock. Fix them when convenient; the kit works as is.", ""),
                 ("Log in:", "%flare connect 'my kit'"),
             ],
         ),
@@ -90,19 +90,19 @@ def test_both_forms_tell_the_same(report: KitReport) -> None:
             "failed",
             "2 problems",
             [
-                ("Solve the problem with the dates first: others may come of it.", ""),
+                ("Fix the problem with the dates first; it may cause the others.", ""),
                 ("Then check again:", "%flare check 'my kit'"),
             ],
         ),
     ],
 )
-def test_the_verdict_and_what_to_do_next(outcomes: dict, tone: str, verdict: str, steps: list) -> None:
-    report = KitReport("my kit", tuple(Finding(name, outcome, "so") for name, outcome in outcomes.items()))
+def test_verdict_and_what_to_do_next(outcomes: dict, outcome: str, verdict: str, steps: list) -> None:
+    report = KitReport("my kit", tuple(Finding(name, each, "so") for name, each in outcomes.items()))
     drawn = template_context(report)
-    assert (drawn["tone"], drawn["verdict"], drawn["steps"]) == (tone, verdict, steps)
+    assert (drawn["outcome"], drawn["verdict"], drawn["steps"]) == (outcome, verdict, steps)
 
 
-def test_a_hostile_kit_is_only_text() -> None:
+def test_hostile_kit_is_only_text() -> None:
     place = f"kits/{HOSTILE}/$(reboot)"
     html = PrettyKitReport.of(
         KitReport(place, (Finding("folder", "failed", 'x" onload="alert(1)' + "y" * 10**6),))

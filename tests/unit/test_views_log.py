@@ -10,7 +10,8 @@ import time
 import pytest
 
 from flare_widgets.errors import NoConnection
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment
+from flare_widgets.monitoring.job.model import SiteDeployment
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.job import log as views_log
 from flare_widgets.views.job.log import LogFeed
 
@@ -76,7 +77,7 @@ def at_any_time(monkeypatch):
     monkeypatch.setattr(views_log, "_READ_INTERVAL_S", 0.0)
 
 
-def test_the_first_answer_has_the_lines(server):
+def test_first_answer_has_lines(server):
     server.files["server"] = b"one\ntwo\n"
     answer = server.ask()
     assert answer == {
@@ -90,12 +91,12 @@ def test_the_first_answer_has_the_lines(server):
         "kept_from": 1,
         "left_out": 0,
         "state": "live",
-        "words": "",
+        "message": "",
     }
     assert [line.split()[0] for line in server.asked] == ["ls", "tail"]
 
 
-def test_only_what_is_new_is_asked_for_and_sent(server, at_any_time):
+def test_only_new_log_lines_are_sent(server, at_any_time):
     server.files["server"] = b"one\n" * 200
     epoch = server.ask()["epoch"]
     server.files["server"] += b"two\n"
@@ -104,7 +105,7 @@ def test_only_what_is_new_is_asked_for_and_sent(server, at_any_time):
     assert len(server.asked) == 3, "a look costs one command"
 
 
-def test_the_server_is_asked_no_more_than_once_a_second(server):
+def test_log_polls_limited_per_second(server):
     server.files["server"] = b"one\n"
     epoch = server.ask()["epoch"]
     before = len(server.asked)
@@ -113,7 +114,7 @@ def test_the_server_is_asked_no_more_than_once_a_second(server):
     assert len(server.asked) == before
 
 
-def test_nothing_is_asked_unless_the_browser_asks(server, at_any_time):
+def test_nothing_is_asked_unless_browser_asks(server, at_any_time):
     server.files["server"] = b"one\n"
     server.ask()
     asked = len(server.asked)
@@ -123,7 +124,7 @@ def test_nothing_is_asked_unless_the_browser_asks(server, at_any_time):
     assert len(server.sent) == 1
 
 
-def test_a_long_log_comes_in_pieces_at_most_twenty_a_second(server):
+def test_long_log_sent_in_limited_pieces(server):
     server.files["server"] = b"".join(b"%06d %s\n" % (n, b"x" * 93) for n in range(20_000))
     answer = server.ask()
     received = list(answer["lines"])
@@ -138,7 +139,7 @@ def test_a_long_log_comes_in_pieces_at_most_twenty_a_second(server):
     assert sum(pauses) / len(pauses) > 0.045
 
 
-def test_a_browser_that_comes_later_gets_it_from_the_start(server):
+def test_late_browser_gets_log_from_start(server):
     server.files["server"] = b"one\ntwo\n"
     epoch = server.ask()["epoch"]
     assert server.ask(since=3, epoch=epoch)["lines"] == []
@@ -147,14 +148,14 @@ def test_a_browser_that_comes_later_gets_it_from_the_start(server):
     assert server.ask(since=700, epoch=99_999)["first"] == 1
 
 
-def test_lines_that_are_gone_are_not_promised(server, at_any_time, monkeypatch):
+def test_dropped_log_lines_are_not_offered(server, at_any_time, monkeypatch):
     monkeypatch.setattr("flare_widgets.monitoring.logs.viewer._MAX_LINES", 10)
     server.files["server"] = b"".join(b"%d\n" % n for n in range(1, 101))
     answer = server.ask()
     assert (answer["first"], answer["kept_from"], answer["lines"][0]) == (91, 91, "91")
 
 
-def test_each_participant_has_a_log_of_its_own(server):
+def test_each_participant_has_log_of_own(server):
     server.files["site-1"] = b"of site 1\n"
     server.files["site-2"] = b"of site 2\n"
     assert server.ask("site-1")["lines"] == ["of site 1"]
@@ -174,7 +175,7 @@ def test_only_participants_are_asked(server, target):
 
 
 @pytest.mark.parametrize("since", [None, "1", -5, 10**30, True, 1.5])
-def test_nonsense_as_a_number(server, since):
+def test_nonsense_as_number(server, since):
     server.files["server"] = b"one\n"
     epoch = server.ask()["epoch"]
     answer = server.ask(since=since, epoch=epoch)
@@ -182,20 +183,20 @@ def test_nonsense_as_a_number(server, since):
 
 
 def test_other_messages_are_not_for_it(server):
-    assert not server.feed.handle_message({"kind": "act", "action": "abort"})
+    assert not server.feed.handle_message({"kind": "start", "action": "abort"})
 
 
-def test_no_answer_is_told_and_not_asked_again_at_once(server):
+def test_failed_log_poll_reported_and_delayed(server):
     server.error = NoConnection("the server is away")
     answer = server.ask()
     assert answer["state"] == "waiting"
-    assert answer["words"] == "no answer, trying again: the server is away"
+    assert answer["message"] == "no answer, trying again: the server is away"
     asked = len(server.asked)
     server.ask()
     assert len(server.asked) == asked
 
 
-def test_two_browsers_at_a_time_cost_one_look(server):
+def test_concurrent_browsers_share_one_log_poll(server):
     server.hold.clear()
     for _ in range(3):
         server.feed.handle_message({"kind": "log", "target": "server", "since": 1, "epoch": 0})
@@ -208,7 +209,7 @@ def test_two_browsers_at_a_time_cost_one_look(server):
     assert len(server.asked) == 2
 
 
-def test_after_the_end_nothing_is_sent(server):
+def test_after_end_nothing_is_sent(server):
     server.hold.clear()
     server.feed.handle_message({"kind": "log", "target": "server", "since": 1, "epoch": 0})
     server.feed.close()

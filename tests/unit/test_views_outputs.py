@@ -18,7 +18,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SCRIPT = """
 import threading
 from dataclasses import replace
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, StatusChange
+from flare_widgets.monitoring.job.model import StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.display import show_job
 from flare_widgets.views.job.view import JobView
 
@@ -72,7 +73,7 @@ def execute(tmp_path):
     return run
 
 
-def test_an_executed_notebook_keeps_the_static_form(execute):
+def test_executed_notebook_keeps_static_form(execute):
     shown, ended, after = execute("view = show_job(watch)", "watch.end()", "1 + 1")
     (output,) = shown
     assert output.data.keys() == {"text/plain", "text/html"}
@@ -82,32 +83,32 @@ def test_an_executed_notebook_keeps_the_static_form(execute):
     assert after[0].data["text/plain"] == "2"
 
 
-def test_until_then_the_output_has_every_form(execute):
+def test_until_then_output_has_every_form(execute):
     ((output,),) = execute("view = show_job(watch)")
     assert output.data.keys() == {"text/plain", "text/html", WIDGET}
     assert output.data["text/plain"].startswith("hello-numpy 76b8d043  RUNNING")
-    assert "Not live" in output.data["text/html"]
+    assert "Snapshot from" in output.data["text/html"]
 
 
-def test_every_output_that_shows_the_view_becomes_static(execute):
+def test_every_view_output_becomes_static(execute):
     first, second, third, _ = execute("view = show_job(watch)", "view", "display(view); display(view)", "watch.end()")
     outputs = [*first, *second, *third]
     assert len(outputs) == 4
     assert [list(output.data) for output in outputs] == [["text/plain", "text/html"]] * 4
 
 
-def test_a_view_that_is_the_value_of_its_cell_is_shown_once(execute):
+def test_cell_value_view_is_shown_once(execute):
     once, again = execute("show_job(watch)", "_")
     assert len(once) == 1
     assert len(again) == 1
 
 
-def test_a_view_of_an_ended_job_is_shown_as_static(execute):
+def test_ended_job_view_is_displayed_static(execute):
     _, (late,) = execute("view = JobView(watch)\nwatch.end()", "view")
     assert late.data.keys() == {"text/plain", "text/html"}
 
 
-def test_an_output_that_cannot_be_replaced_fails_nobody(execute):
+def test_unreplaceable_output_is_logged_only(execute):
     _, ended, log, status = execute(
         "view = show_job(watch)\nother = show_job(watch)",
         textwrap.dedent("""
@@ -120,7 +121,7 @@ def test_an_output_that_cannot_be_replaced_fails_nobody(execute):
             watch.end()
         """),
         "[r.getMessage() for r in handler.buffer]",
-        "other.snapshot['status']",
+        "other.view_model['status']",
     )
     assert ended == []
     assert log[0].data["text/plain"] == "['an output could not be replaced by its static form']"
@@ -141,17 +142,17 @@ def terminal(tmp_path: Path, *command: str) -> str:
     return done.stdout
 
 
-SESSION = SCRIPT + "view = show_job(watch)\nwatch.end()\nprint('the end', view.snapshot['status'])\n"
+SESSION = SCRIPT + "view = show_job(watch)\nwatch.end()\nprint('the end', view.view_model['status'])\n"
 
 
-def test_plain_python_prints_one_line_and_nothing_from_threads(tmp_path):
+def test_plain_python_prints_one_line(tmp_path):
     lines = terminal(tmp_path, "-c", SESSION).splitlines()
     assert len(lines) == 2, lines
     assert lines[0].startswith("hello-numpy 76b8d043  RUNNING  ")
     assert lines[1] == "the end FINISHED:COMPLETED"
 
 
-def test_ipython_in_a_terminal_prints_one_line_and_nothing_from_threads(tmp_path):
+def test_terminal_ipython_prints_one_line(tmp_path):
     lines = terminal(tmp_path, "-m", "IPython", "--simple-prompt", "--no-banner", "-c", SESSION).splitlines()
     assert len(lines) == 2, lines
     assert lines[0].startswith("hello-numpy 76b8d043  RUNNING  ")

@@ -33,29 +33,35 @@ def asked(view, *messages, patience=20):
     return answer
 
 
-@pytest.mark.parametrize(("answer", "words"), [(True, "Delete it? → Yes, do it"), (False, "Delete it? → No")])
-def test_the_first_answer_counts_and_stays(left, answer, words):
-    view = ConfirmationView("Delete it?")
-    messages = [{"kind": "clock"}, {"kind": "answer", "yes": answer}, {"kind": "answer", "yes": not answer}]
+@pytest.mark.parametrize(("answer", "words"), [(True, "Delete it? → Delete"), (False, "Delete it? → Cancel")])
+def test_first_answer_counts_and_stays(left, answer, words):
+    view = ConfirmationView("Delete it?", "Delete")
+    messages = [
+        {"kind": "clock"},
+        {"kind": "answer", "is_confirmed": answer},
+        {"kind": "answer", "is_confirmed": not answer},
+    ]
     assert asked(view, *messages) is answer
     assert [form["text/plain"] for form in left] == [words]
     assert words.partition(" → ")[2] in left[0]["text/html"]
 
 
-def test_where_nobody_is_heard_it_is_not_waited_for(left):
+def test_question_without_frontend_returns_at_once(left):
     began = time.monotonic()
-    assert ConfirmationView("Delete it?").ask(0.2) is None
+    assert ConfirmationView("Delete it?", "Delete").ask(0.2) is None
     assert time.monotonic() - began < 5
     assert "not answered here" in left[0]["text/plain"]
 
 
-@pytest.mark.parametrize("wish", [{"kind": "answer"}, {"kind": "answer", "yes": "true"}, {"kind": "answer", "yes": 1}])
-def test_only_yes_or_no_is_an_answer(wish):
-    assert asked(ConfirmationView("Delete it?"), wish, {"kind": "answer", "yes": False}) is False
+@pytest.mark.parametrize(
+    "wish", [{"kind": "answer"}, {"kind": "answer", "is_confirmed": "true"}, {"kind": "answer", "is_confirmed": 1}]
+)
+def test_only_yes_or_no_is_answer(wish):
+    assert asked(ConfirmationView("Delete it?", "Delete"), wish, {"kind": "answer", "is_confirmed": False}) is False
 
 
-def test_an_interrupt_leaves_the_static_form(left):
-    view = ConfirmationView("Delete it?")
+def test_interrupt_leaves_static_form(left):
+    view = ConfirmationView("Delete it?", "Delete")
 
     class Interrupted(threading.Event):
         def wait(self, timeout=None):
@@ -65,13 +71,13 @@ def test_an_interrupt_leaves_the_static_form(left):
     with pytest.raises(KeyboardInterrupt):
         asked(view, {"kind": "clock"})
     assert "not answered here" in left[0]["text/plain"]
-    view._handle_custom_msg({"kind": "answer", "yes": True}, [])  # too late
+    view._handle_custom_msg({"kind": "answer", "is_confirmed": True}, [])  # too late
     assert view.answer is None
 
 
 def test_hostile_words_are_only_text(left):
-    view = ConfirmationView(HOSTILE)
-    assert asked(view, {"kind": "answer", "yes": False}) is False
+    view = ConfirmationView(HOSTILE, "Delete")
+    assert asked(view, {"kind": "answer", "is_confirmed": False}) is False
     assert "\x1b" not in left[0]["text/plain"]
     assert "\u202e" not in left[0]["text/plain"]
     page = Elements(left[0]["text/html"])

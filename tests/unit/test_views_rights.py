@@ -57,19 +57,20 @@ def test_it_says_what_flare_would_say(policy, role, command):
 
 
 def test_it_says_why():
-    default = "with FLARE's default policy, your role"
-    assert denial_reason(User(ME, OURS, "member"), "abort_job") == f"{default} member may not abort jobs"
+    default = "under FLARE's default policy"
+    assert denial_reason(User(ME, OURS, "member"), "abort_job") == f"your role (member) may not abort jobs {default}"
     assert denial_reason(User(ME, OURS, "lead"), "delete_job", submitter=OTHER) == (
-        f"{default} lead may delete only jobs you submitted; this one is of {OTHER}"
+        f"your role (lead) may delete only your own jobs {default}; this one was submitted by {OTHER}"
     )
     assert denial_reason(User(ME, OURS, "org_admin"), "abort_job", submitter_organization=THEIRS) == (
-        f"{default} org_admin may abort only jobs of your organization (nvidia)"
+        f"your role (org_admin) may abort only jobs of your organization (nvidia) {default}"
     )
     assert denial_reason(User(ME, OURS, "lead"), "restart", site_organization=THEIRS) == (
-        f"{default} lead may restart only sites of your organization (nvidia)"
+        f"your role (lead) may restart only sites of your organization (nvidia) {default}"
     )
     assert (
-        denial_reason(User(ME, OURS, "lead"), "get_job_log") == f"{default} lead may not read the stored logs of jobs"
+        denial_reason(User(ME, OURS, "lead"), "get_job_log")
+        == f"your role (lead) may not read the stored logs of jobs {default}"
     )
 
 
@@ -89,17 +90,17 @@ def test_it_says_why():
         ("check_status", commands.get_system_info()),
     ],
 )
-def test_a_session_that_only_reads_says_so_of_what_it_refuses(name, command):
+def test_read_only_session_explains_denial(name, command):
     session = SimpleNamespace(kit=SimpleNamespace(username=ME, organization=OURS, role="project_admin"))
     session.read_only = False
     assert session_denial_reason(session, name) == ""
     session.read_only = True
     assert bool(session_denial_reason(session, name)) == (command.effect is not commands.Effect.READ)
-    assert session_denial_reason(session, "submit_job") == "this session only reads (read_only is on)"
+    assert session_denial_reason(session, "submit_job") == "read-only session (read_only is on)"
     assert session_denial_reason(session, "download_job") == ""
 
 
-def test_what_is_not_known_is_for_the_server_to_decide():
+def test_unknown_rights_are_left_to_server():
     assert denial_reason(User(ME, OURS, "lead"), "abort_job") == ""
     assert denial_reason(User(ME, OURS, "org_admin"), "abort_job", submitter=OTHER) == ""
     assert denial_reason(User(ME, OURS, "lead"), "tail") == ""
@@ -107,7 +108,7 @@ def test_what_is_not_known_is_for_the_server_to_decide():
     assert denial_reason(User(ME, OURS, ""), "abort_job", submitter=OTHER) == ""
 
 
-def test_names_are_compared_as_flare_compares_them():
+def test_name_comparison_matches_flare():
     assert denial_reason(User("Ada@Example.org", OURS, "Lead"), "abort_job", submitter=ME) == ""
 
 

@@ -16,6 +16,7 @@ from waiting import wait_until
 from flare_widgets.api import SessionState
 from flare_widgets.manager import SessionManager
 from flare_widgets.views.session.view import SessionBadge, SessionSwitcher
+from flare_widgets.views.session.view_model import certificate_text, state_text
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
 NONE = "No session. %flare connect KIT opens one."
@@ -74,40 +75,36 @@ class Scripted:
 
 
 class TestBadge:
-    def test_whose_it_is_with_which_server_and_how_it_stands(self, manager, kit, port):
+    def test_badge_shows_user_server_and_state(self, manager, kit, port):
         session = manager.open(kit, study="heart").session
         badge = SessionBadge(session)
         (facts,) = badge.sessions
-        assert {key: facts[key] for key in ("username", "role", "organization", "address", "study", "state")} == {
+        assert {key: facts[key] for key in ("username", "role_and_org", "address", "study", "state")} == {
             "username": "ada@example.org",
-            "role": "lead",
-            "organization": "example",
+            "role_and_org": "lead, example",
             "address": f"127.0.0.1:{port}",
             "study": "heart",
             "state": "ready",
         }
-        assert (badge.switches, badge.actions) == (False, {})
-        assert badge.sentence.startswith(
-            f"ada@example.org  lead, example  →  127.0.0.1:{port}  study heart  ready for "
-        )
+        assert (badge.can_switch, badge.actions) == (False, {})
+        assert badge.label.startswith(f"ada@example.org  lead, example  →  127.0.0.1:{port}  study heart  ready for ")
         assert repr(badge).startswith("ada@example.org  lead, example")
         say(badge, "clock")
         assert badge.comm.answers[-1]["kind"] == "clock"
 
-    def test_it_tells_of_a_lost_connection_and_of_its_return(self, tmp_path, manager):
+    def test_badge_follows_disconnect_and_reconnect(self, tmp_path, manager):
         server = FlareServer()
         with server.running() as port:
             session = manager.open(kits.write_kit(tmp_path / "ada", host="127.0.0.1", port=port)).session
             badge = SessionBadge(session)
             assert badge.sessions[0]["state"] == "ready"
         wait_until(lambda: badge.sessions[0]["state"] == "reconnecting")
-        assert badge.sessions[0]["reason"]
-        assert "no connection for" in badge.sentence
+        assert "disconnected for" in badge.label
         with server.running(port):
             wait_until(lambda: badge.sessions[0]["state"] == "ready")
             session.close()
 
-    def test_a_closed_session_leaves_its_static_form(self, manager, kit, replaced):
+    def test_closed_session_leaves_static_form(self, manager, kit, replaced):
         session = manager.open(kit).session
         badge = SessionBadge(session)
         assert replaced == []
@@ -117,7 +114,7 @@ class TestBadge:
         assert "it was closed" in replaced[0]["text/html"]
         assert badge.sessions[0]["state"] == "closed"
 
-    def test_a_session_that_was_closed_before_is_static_at_once(self, replaced):
+    def test_closed_session_badge_is_static(self, replaced):
         session = Scripted(state=SessionState.CLOSED, closed=True)
         badge = SessionBadge(session)
         assert len(replaced) == 1
@@ -127,27 +124,56 @@ class TestBadge:
     @pytest.mark.parametrize(
         ("days", "words"), [(300, ""), (5, "the certificate expires in 5 days"), (-1, "the certificate has expired")]
     )
-    def test_a_certificate_that_ends_soon_is_said(self, days, words):
+    def test_certificate_that_ends_soon_is_said(self, days, words):
         session = Scripted()
         session.kit.expires_at = kits.NOW + timedelta(days=days, hours=1)
         badge = SessionBadge(session)
-        assert badge.sessions[0]["expires_at"] == session.kit.expires_at.timestamp()
-        for text in (badge.sentence, repr(badge), badge._mimebundle()["text/html"]):
+        for text in (badge.label, repr(badge), badge._mimebundle()["text/html"]):
             assert words in text
             assert ("the certificate" in text) == bool(words)
         badge.make_static()
         assert session.listeners == []
 
 
+@pytest.mark.parametrize(
+    ("state", "after", "text", "severity"),
+    [
+        ("ready", 7300, "ready for 2 h", "good"),
+        ("reconnecting", 12, "disconnected for 12 s, reconnecting: reset", "warn"),
+        ("connecting", 1, "connecting for 1 s: reset", "unknown"),
+        ("expired", 2000, "idle; logs in again at the next command", "unknown"),
+        ("closed", 60, "closed 60 s ago: reset", "bad"),
+        ("dreaming\x1b", 1, "dreaming\ufffd", "unknown"),
+    ],
+)
+def test_state_text_of_each_state(state, after, text, severity):
+    found = state_text(state, 1000.0, "reset")
+    assert (found.text_at(1000.0 + after), found.severity_at(1000.0 + after)) == (text, severity)
+
+
+@pytest.mark.parametrize(
+    ("days_left", "text"),
+    [
+        (30, ""),
+        (29.9, "the certificate expires in 29 days"),
+        (1.5, "the certificate expires in 36 h"),
+        (0.5, "the certificate expires today: ask the project admin for a new startup kit"),
+        (-0.1, "the certificate has expired: ask the project admin for a new startup kit"),
+    ],
+)
+def test_certificate_text_changes_as_days_pass(days_left, text):
+    assert certificate_text(1e9).text_at(1e9 - days_left * 86_400) == text
+
+
 class TestSwitcher:
-    def test_all_are_there_and_the_current_one_is_marked(self, manager, kit):
-        assert SessionSwitcher(manager).sentence == "no session, current: none"
+    def test_switcher_lists_all_and_marks_current(self, manager, kit):
+        assert SessionSwitcher(manager).label == "no session, current: none"
         manager.open(kit, "one")
         manager.open(kit, "two", study="heart")
         switcher = SessionSwitcher(manager)
         assert states(switcher) == {"one": "ready", "two": "ready"}
-        assert (switcher.switches, switcher.current) == (True, "two")
-        assert switcher.sentence == "2 sessions, current: two"
+        assert (switcher.can_switch, switcher.current) == (True, "two")
+        assert switcher.label == "2 sessions, current: two"
         assert [line[:5] for line in repr(switcher).splitlines()] == ["  one", "▸ two"]
         rows = switcher._mimebundle()["text/html"].partition("</style>")[2].split("<li")
         (current,) = [row for row in rows if "flw-session-current" in row]
@@ -159,15 +185,15 @@ class TestSwitcher:
         first = manager.open(kit, "one")
         wait_until(lambda: states(switcher) == {"one": "ready"} and switcher.current == "one")
         manager.open(kit, "two")
-        wait_until(lambda: switcher.sentence == "2 sessions, current: two")
+        wait_until(lambda: switcher.label == "2 sessions, current: two")
         assert set(switcher.actions) == {"one", "two"}
         first.session.close()  # behind the manager's back: it is there still, and closed
         wait_until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
         manager.close_all()
-        wait_until(lambda: switcher.sentence == "no session, current: none")
+        wait_until(lambda: switcher.label == "no session, current: none")
         assert (switcher.actions, switcher._subscriptions) == ({}, {})
 
-    def test_another_is_made_the_current_one_by_a_click(self, manager, kit):
+    def test_switcher_click_changes_current(self, manager, kit):
         manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
@@ -181,8 +207,8 @@ class TestSwitcher:
             {"kind": "use"},
             {"kind": "use", "name": "three"},
             {"kind": "use", "name": ["one"]},
-            {"kind": "act", "action": "close three"},
-            {"kind": "act", "action": {}},
+            {"kind": "start", "action": "close three"},
+            {"kind": "start", "action": {}},
             {"kind": "cancel", "action": "close one"},
         ],
     )
@@ -193,28 +219,28 @@ class TestSwitcher:
         switcher._handle_custom_msg(wish, [])
         assert (list(manager.sessions), manager.current) == (["one", "two"], "two")
 
-    def test_one_is_closed_after_a_question(self, manager, kit):
+    def test_one_is_closed_after_question(self, manager, kit):
         first = manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
         (close,) = wait_until(lambda: switcher.actions.get("one"))
-        assert (close["label"], close["yes"], close["reason"]) == ("Close", "Log out", "")
-        assert close["confirm"] == "Log out of one? Its jobs go on."
-        say(switcher, "act", action="close one")
+        assert (close["label"], close["confirm_label"], close["disabled_reason"]) == ("Close", "Log out", "")
+        assert close["question"] == "Log out of one? Its jobs go on."
+        say(switcher, "start", action="close one")
         wait_until(lambda: states(switcher) == {"two": "ready"})
         assert first.session.closed
         assert (list(manager.sessions), manager.current, set(switcher.actions)) == (["two"], "two", {"two"})
         # Another one of that name is not taken for it.
         manager.open(kit, "one")
         wait_until(lambda: "one" in switcher.actions)
-        assert (switcher.actions["one"][0]["state"], switcher.actions["one"][0]["words"]) == ("ready", "")
+        assert (switcher.actions["one"][0]["state"], switcher.actions["one"][0]["message"]) == ("ready", "")
 
-    def test_after_the_current_one_is_closed_none_is(self, manager, kit):
+    def test_closing_current_session_leaves_none(self, manager, kit):
         manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
-        say(switcher, "act", action="close two")
-        wait_until(lambda: switcher.sentence == "1 session, current: none")
+        say(switcher, "start", action="close two")
+        wait_until(lambda: switcher.label == "1 session, current: none")
         assert switcher.current == ""
 
     def test_what_fails_is_told(self, manager, kit, monkeypatch):
@@ -225,11 +251,11 @@ class TestSwitcher:
             raise OSError("the disk is full")
 
         monkeypatch.setattr(manager, "close", fail)
-        say(switcher, "act", action="close one")
+        say(switcher, "start", action="close one")
         wait_until(lambda: [one["state"] for one in switcher.actions.get("one", [])] == ["failed"])
-        assert switcher.actions["one"][0]["words"] == "close failed: OSError: the disk is full"
+        assert switcher.actions["one"][0]["message"] == "close failed: OSError: the disk is full"
 
-    def test_frozen_it_is_a_picture(self, manager, kit, replaced):
+    def test_frozen_it_is_picture(self, manager, kit, replaced):
         manager.open(kit, "one")
         manager.open(kit, "two")
         switcher = SessionSwitcher(manager)
@@ -237,7 +263,7 @@ class TestSwitcher:
         assert "▸ two" in replaced[0]["text/plain"]
         assert switcher.actions == {}
         say(switcher, "use", name="one")
-        say(switcher, "act", action="close one")
+        say(switcher, "start", action="close one")
         manager.open(kit, "three")
         assert (list(manager.sessions), manager.current) == (["one", "two", "three"], "three")
         assert (set(states(switcher)), switcher._subscriptions) == ({"one", "two"}, {})
@@ -252,7 +278,7 @@ class TestHostile:
 
     @pytest.mark.parametrize("word", [HOSTILE, "a\nb", "x" * 10_000])
     @pytest.mark.parametrize("state", list(SessionState))
-    def test_what_certificates_and_servers_say_is_only_text(self, word, state):
+    def test_certificate_and_server_text_is_escaped(self, word, state):
         session = Scripted(word, state)
         managed = {word: SimpleNamespace(session=session)}
         for view in (SessionBadge(session), SessionSwitcher(self.Manager(sessions=managed, current=word))):
@@ -262,15 +288,15 @@ class TestHostile:
             page = Elements(forms["text/html"].partition("</style>")[2])
             assert "script" not in page.tags
             assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
-            for text in (page.words, forms["text/plain"], view.sentence):
+            for text in (page.words, forms["text/plain"], view.label):
                 text.encode()
                 assert not {"\u202e", "\x1b"} & set(text)
                 assert len(text) < 3000
-            assert "\n" not in view.sentence
+            assert "\n" not in view.label
 
-    def test_a_name_in_a_question_is_only_text(self):
+    def test_name_in_question_is_only_text(self):
         managed = {HOSTILE: SimpleNamespace(session=Scripted())}
         switcher = SessionSwitcher(self.Manager(sessions=managed, current=""))
         (close,) = wait_until(lambda: switcher.actions.get(HOSTILE))
-        assert close["confirm"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
+        assert close["question"] == "Log out of <script>alert(1)</script>\ufffd\ufffd[31m? Its jobs go on."
         switcher.make_static()

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
 import html.parser
-import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from drawn_jobs import CASES
 
 from flare_widgets.formatting.text import sanitize
-from flare_widgets.monitoring.job.snapshot import JobSnapshot, SiteDeployment, StatusChange
-from flare_widgets.views.core.html import job_html, template_environment
+from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.views.core.html import template_environment
+from flare_widgets.views.job.html import job_html
+from flare_widgets.views.job.timeline import status_category, steps
 
-CASES = json.loads((Path(__file__).parents[2] / "js" / "fixtures" / "job.json").read_text(encoding="utf-8"))
 BERLIN = timezone(timedelta(hours=1))
 VOID = {"br", "img", "hr", "input", "meta", "link", "wbr"}
 
@@ -49,8 +50,7 @@ class Page(html.parser.HTMLParser):
 
 
 def page(name: str, zone=BERLIN) -> Page:
-    case = CASES[name]
-    return Page(job_html(JobSnapshot.from_json(case["snapshot"]), case["now"], zone))
+    return Page(job_html(*CASES[name], zone))
 
 
 def test_templates_are_read_once_for_all_forms():
@@ -64,7 +64,7 @@ def test_only_harmless_elements_and_attributes(name):
     folds, tables = {"details", "summary"}, {"table", "thead", "tbody", "tr", "th", "td"}
     charts = {"figure", "figcaption", "svg", "title", "desc", "line", "text", "g", "path", "circle"}
     assert {tag for tag, _ in parsed.elements} <= text | folds | tables | charts
-    allowed = {"class", "data-tone", "datetime", "aria-hidden", "scope", "title", "style"}
+    allowed = {"class", "data-category", "datetime", "aria-hidden", "scope", "title", "style"}
     allowed |= {"role", "aria-label", "viewbox", "width", "height", "font-size", "fill", "color", "d", "transform"}
     allowed |= {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "text-anchor"}
     allowed |= {"stroke", "stroke-width", "stroke-opacity", "stroke-dasharray"}
@@ -75,26 +75,24 @@ def test_only_harmless_elements_and_attributes(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_says_what_the_snapshot_says(name):
-    """The same facts as in the live form (whose tests read the same file) and in the text form."""
-    case, text = CASES[name], page(name).text
-    snapshot = case["snapshot"]
-    assert (sanitize(snapshot["status"]) or "UNKNOWN") in text
-    assert (sanitize(snapshot["name"]) or "job") in text
-    assert sanitize(snapshot["job_id"]) in text
-    assert sanitize(snapshot["submitter"]) in text
-    for step in case["steps"]:
-        assert step["label"] in text
-    for site in snapshot["sites"]:
+def test_says_what_snapshot_says(name):
+    (snapshot, _), text = CASES[name], page(name).text
+    assert (sanitize(snapshot.status) or "UNKNOWN") in text
+    assert (sanitize(snapshot.name) or "job") in text
+    assert sanitize(snapshot.job_id) in text
+    assert sanitize(snapshot.submitter) in text
+    for step in steps(snapshot):
+        assert step.label in text
+    for site in snapshot.sites:
         # Beside a matrix of the sites, who was deployed to is among the details.
-        if snapshot["rounds"] and site["state"] != "failed":
-            listed = text[text.index(f"{site['state']}") :]
-            assert sanitize(site["name"], 60) in listed or len(snapshot["sites"]) > 40
+        if snapshot.rounds and site.state != "failed":
+            listed = text[text.index(f"{site.state}") :]
+            assert sanitize(site.name, 60) in listed or len(snapshot.sites) > 40
         else:
-            assert f"{sanitize(site['name'])} {site['state']}" in text
-        assert sanitize(site["detail"]) in text
-    if not snapshot["ended"]:
-        assert sanitize(snapshot["trouble"]) in text
+            assert f"{sanitize(site.name)} {site.state}" in text
+        assert sanitize(site.detail) in text
+    if not snapshot.ended:
+        assert sanitize(snapshot.trouble) in text
 
 
 def test_hostile_text_arrives_as_text():
@@ -106,7 +104,7 @@ def test_hostile_text_arrives_as_text():
     assert not re.search(r"[\x00-\x1f\u202a-\u202e\u2066-\u2069]", text)
 
 
-def test_is_small_whatever_the_server_says():
+def test_is_small_whatever_server_says():
     huge = "x" * 1_000_000
     snapshot = JobSnapshot(
         huge,
@@ -124,24 +122,24 @@ def test_is_small_whatever_the_server_says():
     assert "and 800 more" in Page(form).text
 
 
-def test_times_are_absolute_and_say_their_zone():
+def test_times_are_absolute_with_zone():
     parsed = page("completed")
     assert "submitted 15:03:35" in parsed.text
-    assert "Times: 2026-11-23 (UTC+01:00)." in parsed.text
+    assert "All times: 2026-11-23 (UTC+01:00)." in parsed.text
     times = [attrs["datetime"] for tag, attrs in parsed.elements if tag == "time"]
     assert times == ["2026-11-23T15:03:35+01:00", "2026-11-23T15:03:36+01:00", "2026-11-23T15:06:06+01:00"]
 
 
-def test_times_of_several_days_have_their_date():
-    snapshot = JobSnapshot.from_json(CASES["completed"]["snapshot"])
+def test_multi_day_times_have_dates():
+    snapshot = CASES["completed"][0]
     first, *rest = snapshot.timeline
     text = Page(job_html(replace(snapshot, timeline=(replace(first, at=first.at - 86400), *rest)), 0, BERLIN)).text
     assert "submitted 2026-11-22 15:03:35" in text
     assert "completed 2026-11-23 15:06:06" in text
-    assert "Times: (UTC+01:00)." in text
+    assert "All times: (UTC+01:00)." in text
 
 
-def test_times_across_a_change_of_the_clock_have_their_offset():
+def test_times_across_clock_change_have_offset():
     autumn = datetime(2026, 10, 25, 0, 30, tzinfo=timezone.utc).timestamp()  # clocks go back at 01:00 UTC
     life = (StatusChange("SUBMITTED", autumn, True), StatusChange("FINISHED:COMPLETED", autumn + 3600, True))
     snapshot = JobSnapshot("x", status="FINISHED:COMPLETED", timeline=life)
@@ -150,49 +148,49 @@ def test_times_across_a_change_of_the_clock_have_their_offset():
     assert "completed 02:30:00 (UTC+01:00)" in text
 
 
-def test_times_are_of_this_machine_when_no_zone_is_given():
-    case = CASES["completed"]
-    local = datetime.fromtimestamp(case["snapshot"]["timeline"][0]["at"]).astimezone()
+def test_times_default_to_local_zone():
+    local = datetime.fromtimestamp(CASES["completed"][0].timeline[0].at).astimezone()
     assert f"submitted {local:%H:%M:%S}" in page("completed", zone=None).text
 
 
-def test_a_step_we_only_saw_says_so():
+def test_step_we_only_saw_says_so():
     assert "aborted seen 15:03:44" in page("aborted before it ran").text
 
 
-def test_an_impossible_time_is_no_reason_to_fail():
+def test_impossible_time_does_not_fail():
     snapshot = JobSnapshot("x", status="RUNNING", timeline=(StatusChange("RUNNING", 1e300, True),), facts_at=1e300)
     assert "impossible time" in Page(job_html(snapshot, 0, BERLIN)).text
 
 
-def test_a_picture_of_a_running_job_does_not_pass_for_a_live_view():
+def test_static_running_job_states_snapshot_time():
     text = page("running").text
-    assert "Not live: a picture made at 15:05:50. The server last answered at 15:05:49." in text
+    assert "Snapshot from 15:05:50. The server last answered at 15:05:49." in text
     # Its run time is the one the server's last answer vouches for.
     assert "2:12 elapsed" in text
     assert "The server had not answered yet" in page("unheard").text
-    assert "Not live" not in page("completed").text
+    assert "Snapshot from" not in page("completed").text
 
 
-def test_trouble_strikes_the_status_through():
+def test_trouble_strikes_status_through():
     parsed = page("trouble")
     assert [tag for tag, _ in parsed.by_class("flw-word")] == ["s"]
     assert [tag for tag, _ in page("running").by_class("flw-word")] == ["span"]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_status_is_told_by_a_sign_and_a_colour(name):
+def test_status_has_sign_and_colour(name):
     signs = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
+    category = status_category(CASES[name][0].status, CASES[name][0].ended)
     parsed = page(name)
     (_, attrs), *_ = parsed.elements
-    assert attrs["data-tone"] == CASES[name]["tone"]
-    assert parsed.text.startswith(signs[CASES[name]["tone"]])
-    assert parsed.by_class(f"flw-tone-{CASES[name]['tone']}")
+    assert attrs["data-category"] == category
+    assert parsed.text.startswith(signs[category])
+    assert parsed.by_class(f"flw-category-{category}")
 
 
-def test_reads_well_without_its_style():
+def test_reads_well_without_style():
     """GitHub strips the style sheet: what is left must still say what belongs together."""
-    form = job_html(JobSnapshot.from_json(CASES["running"]["snapshot"]), CASES["running"]["now"], BERLIN)
+    form = job_html(*CASES["running"], BERLIN)
     bare = Page(re.sub(r"<style>.*?</style>", "", form, flags=re.DOTALL))
     tags = [tag for tag, _ in bare.elements]
     assert tags.count("ol") == 1
@@ -205,7 +203,7 @@ def style(form: str) -> str:
     return re.search(r"<style>(.*?)</style>", form, re.DOTALL)[1]
 
 
-def test_the_style_stays_in_its_form():
+def test_style_stays_in_form():
     form = job_html(JobSnapshot("x"), 0.0, BERLIN)
     (_, attrs), *_ = Page(form).elements
     root = next(c for c in attrs["class"].split() if c.startswith("flw-static-"))
@@ -215,7 +213,7 @@ def test_the_style_stays_in_its_form():
     assert [s for s in selectors if f".{root}" not in s] == []
 
 
-def test_the_style_fetches_nothing_and_serves_light_and_dark():
+def test_style_self_contained_with_dark_mode():
     css = style(job_html(JobSnapshot("x"), 0.0, BERLIN))
     assert not re.search(r"url\(|@import|https?:|expression", css)
     assert "prefers-color-scheme:dark" in css

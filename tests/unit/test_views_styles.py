@@ -14,14 +14,14 @@ LIVE = sorted(file for file in STATIC.glob("*.css") if not file.stem.endswith("-
 
 
 @pytest.mark.parametrize("file", LIVE, ids=lambda file: file.stem)
-def test_a_live_sheet_is_bound_to_its_view(file: Path) -> None:
+def test_live_sheet_is_bound_to_view(file: Path) -> None:
     css = file.read_text()
     assert css.count(".flw-live") > 20
     assert re.findall(r"\.flw-live(?![\w-])(?!:where\()", css) == []
     assert f".flw-{file.stem}" in re.search(r":where\(([^)]*)\)", css)[1].split(",")
 
 
-def test_selectors_belong_to_a_view() -> None:
+def test_selectors_belong_to_view() -> None:
     """What begins with neither a view nor a host's word on the theme is the chart library's, or a mistake."""
     for file in LIVE:
         for selectors in re.findall(r"(?:^|[{}])([^{}@]+)\{", file.read_text()):

@@ -92,7 +92,7 @@ def submit(form):
 
 def go(form, name):
     """Go to a folder by its number in the list, as a click does."""
-    say(form, "go", id=next(folder["id"] for folder in form.place["folders"] if folder["name"] == name))
+    say(form, "open_folder", id=next(folder["id"] for folder in form.listing["folders"] if folder["name"] == name))
 
 
 def traits(form):
@@ -126,60 +126,60 @@ def hello(tmp_path):
 
 
 class TestChoosing:
-    def test_it_begins_where_it_is_told_and_shows_the_folders(self, world, hello, tmp_path):
+    def test_form_opens_at_given_folder(self, world, hello, tmp_path):
         (tmp_path / "notes").mkdir()
         (tmp_path / ".hidden").mkdir()
         (tmp_path / "file.txt").write_text("x")
         form = SubmitForm(world, tmp_path)
         assert form.session_facts == {"username": "ann@h.org", "address": "fl.example.org:8002", "study": "heart"}
-        assert [(f["name"], f["job"]) for f in form.place["folders"]] == [("hello", True), ("notes", False)]
-        assert form.place["crumbs"][-1]["name"] == tmp_path.name
-        assert (form.job, submit(form)["reason"]) == ({}, "choose a job folder first")
+        assert [(f["name"], f["job"]) for f in form.listing["folders"]] == [("hello", True), ("notes", False)]
+        assert form.listing["crumbs"][-1]["name"] == tmp_path.name
+        assert (form.job, submit(form)["disabled_reason"]) == ({}, "choose a job folder first")
 
-    def test_without_a_folder_it_begins_in_the_working_directory(self, world, hello, monkeypatch):
+    def test_form_defaults_to_working_directory(self, world, hello, monkeypatch):
         monkeypatch.chdir(hello)
         # Though it is a job's: nobody has chosen it.
         form = SubmitForm(world)
-        assert (form.place["path"], form.job) == (str(hello), {})
+        assert (form.listing["path"], form.job) == (str(hello), {})
 
-    def test_a_job_folder_is_chosen_at_once_and_its_neighbours_are_listed(self, world, hello):
+    def test_job_folder_chosen_and_neighbours_listed(self, world, hello):
         form = SubmitForm(world, hello)
         assert (form.job["name"], form.job["path"]) == ("hello", str(hello))
-        assert [f["name"] for f in form.place["folders"]] == ["hello"]
+        assert [f["name"] for f in form.listing["folders"]] == ["hello"]
 
-    def test_a_click_goes_into_a_folder_and_chooses_a_job(self, world, tmp_path):
+    def test_click_enters_folder_and_chooses_job(self, world, tmp_path):
         make_job(tmp_path / "jobs" / "one")
         form = SubmitForm(world, tmp_path)
         go(form, "jobs")
-        wait_until(lambda: form.place["path"] == str(tmp_path / "jobs"))
+        wait_until(lambda: form.listing["path"] == str(tmp_path / "jobs"))
         go(form, "one")
         wait_until(lambda: form.job)
-        assert submit(form)["reason"] == ""
+        assert submit(form)["disabled_reason"] == ""
         say(form, "back")
         wait_until(lambda: not form.job)
-        assert form.place["path"] == str(tmp_path / "jobs")
-        up = form.place["crumbs"][-2]
-        say(form, "go", id=up["id"])
-        wait_until(lambda: form.place["path"] == str(tmp_path))
+        assert form.listing["path"] == str(tmp_path / "jobs")
+        up = form.listing["crumbs"][-2]
+        say(form, "open_folder", id=up["id"])
+        wait_until(lambda: form.listing["path"] == str(tmp_path))
 
-    def test_what_is_typed_is_looked_for_from_the_place_shown(self, world, hello, tmp_path, monkeypatch):
+    def test_typed_path_resolves_from_shown_folder(self, world, hello, tmp_path, monkeypatch):
         (tmp_path / "deep").mkdir()
         monkeypatch.setenv("HOME", str(tmp_path))
         form = SubmitForm(world, tmp_path / "deep")
-        say(form, "type", path="  ../hello ")
+        say(form, "open_path", path="  ../hello ")
         wait_until(lambda: form.job.get("path") == str(hello))
         say(form, "back")
-        say(form, "type", path="~/deep")
-        wait_until(lambda: form.place["path"] == str(tmp_path / "deep") and not form.job)
+        say(form, "open_path", path="~/deep")
+        wait_until(lambda: form.listing["path"] == str(tmp_path / "deep") and not form.job)
 
     @pytest.mark.parametrize("typed", ["nowhere", "~nosuchuser/jobs", "x" * 5000, "\ud800", "hello/meta.json", "a\nb"])
-    def test_a_path_that_leads_nowhere_leaves_the_place_and_says_why(self, world, hello, tmp_path, typed):
+    def test_bad_path_keeps_folder_and_explains(self, world, hello, tmp_path, typed):
         form = SubmitForm(world, tmp_path)
-        say(form, "type", path=typed)
-        wait_until(lambda: form.place["problem"])
-        assert "cannot be read" in form.place["problem"]
-        assert (form.place["path"], form.job) == (str(tmp_path), {})
-        assert [f["name"] for f in form.place["folders"]] == ["hello"]
+        say(form, "open_path", path=typed)
+        wait_until(lambda: form.listing["problem"])
+        assert "cannot be read" in form.listing["problem"]
+        assert (form.listing["path"], form.job) == (str(tmp_path), {})
+        assert [f["name"] for f in form.listing["folders"]] == ["hello"]
         traits(form)
         go(form, "hello")
         wait_until(lambda: form.job)
@@ -187,27 +187,27 @@ class TestChoosing:
     @pytest.mark.parametrize(
         "wish",
         [
-            {"kind": "go"},
-            {"kind": "go", "id": 0},
-            {"kind": "go", "id": "1"},
-            {"kind": "go", "id": [1]},
-            {"kind": "type"},
-            {"kind": "type", "path": 3},
-            {"kind": "type", "path": " "},
-            {"kind": "type", "path": "/\0"},
-            {"kind": "again"},
-            {"kind": "act", "action": []},
+            {"kind": "open_folder"},
+            {"kind": "open_folder", "id": 0},
+            {"kind": "open_folder", "id": "1"},
+            {"kind": "open_folder", "id": [1]},
+            {"kind": "open_path"},
+            {"kind": "open_path", "path": 3},
+            {"kind": "open_path", "path": " "},
+            {"kind": "open_path", "path": "/\0"},
+            {"kind": "recheck"},
+            {"kind": "start", "action": []},
             {"kind": "cancel", "action": "submit"},
         ],
     )
     def test_nonsense_does_nothing(self, world, tmp_path, wish):
         form = SubmitForm(world, tmp_path)
-        before = form.place
+        before = form.listing
         form._handle_custom_msg(wish, [])
         form.make_static()
-        assert (form.place, form.job, world.sent) == (before, {}, [])
+        assert (form.listing, form.job, world.sent) == (before, {}, [])
 
-    def test_the_clock_is_answered(self, world, tmp_path):
+    def test_clock_is_answered(self, world, tmp_path):
         form = SubmitForm(world, tmp_path)
         say(form, "clock")
         assert form.comm.answers[-1]["kind"] == "clock"
@@ -226,134 +226,134 @@ class TestWhatIsSaid:
         assert form.job["problems"] == []
         assert f"4 files, {total / 1000:.1f} kB" in repr(form)
 
-    def test_an_error_greys_submit_until_it_is_mended_and_looked_at_again(self, world, hello):
+    def test_error_disables_submit_until_rechecked(self, world, hello):
         meta = (hello / "meta.json").read_text()
         (hello / "meta.json").write_text("{")
         form = SubmitForm(world, hello)
         (problem,) = form.job["problems"]
         assert problem["severity"] == "error"
-        assert problem["words"].startswith("meta.json is not valid JSON")
-        assert submit(form)["reason"] == "fix the errors above, then re-check"
-        assert f"✕ {problem['words']}" in repr(form)
-        say(form, "act", action="submit")
+        assert problem["message"].startswith("meta.json is not valid JSON")
+        assert submit(form)["disabled_reason"] == "fix the errors above, then re-check"
+        assert f"✕ {problem['message']}" in repr(form)
+        say(form, "start", action="submit")
         assert (submit(form)["state"], world.sent) == ("ready", [])
         (hello / "meta.json").write_text(meta)
-        say(form, "again")
+        say(form, "recheck")
         wait_until(lambda: form.job["problems"] == [])
-        assert submit(form)["reason"] == ""
+        assert submit(form)["disabled_reason"] == ""
 
-    def test_a_warning_does_not(self, world, tmp_path):
+    def test_warning_does_not(self, world, tmp_path):
         form = SubmitForm(world, make_job(tmp_path / "large", min_clients=5))
         # Who is connected is asked for, and may be known only later.
         (problem,) = wait_until(lambda: form.job["problems"])
         assert problem["severity"] == "warning"
-        assert "it needs 5 sites and 2 of its sites are connected" in problem["words"]
-        assert submit(form)["reason"] == ""
+        assert "requires at least 5 sites, and 2 of its sites are connected" in problem["message"]
+        assert submit(form)["disabled_reason"] == ""
 
-    def test_a_folder_that_has_gone_is_left_with_the_reason(self, world, hello, tmp_path):
+    def test_removed_folder_is_deselected_with_reason(self, world, hello, tmp_path):
         form = SubmitForm(world, hello)
         hello.rename(tmp_path / "away")
-        say(form, "again")
+        say(form, "recheck")
         wait_until(lambda: not form.job)
-        assert "cannot be read" in form.place["problem"]
+        assert "cannot be read" in form.listing["problem"]
 
     def test_who_may_not_submit_sees_why(self, hello):
         form = SubmitForm(World(role="member"), hello)
-        assert submit(form)["reason"] == "with FLARE's default policy, your role member may not submit jobs"
+        assert submit(form)["disabled_reason"] == "your role (member) may not submit jobs under FLARE's default policy"
 
-    def test_a_session_that_only_reads(self, world, hello):
+    def test_session_that_only_reads(self, world, hello):
         world.read_only = True
         form = SubmitForm(world, hello)
-        assert submit(form)["reason"] == "this session only reads (read_only is on)"
-        say(form, "act", action="submit")
+        assert submit(form)["disabled_reason"] == "read-only session (read_only is on)"
+        say(form, "start", action="submit")
         assert (submit(form)["state"], world.sent) == ("ready", [])
         world.read_only = False
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")
 
 
 class TestSubmitting:
-    def test_the_folder_is_sent_as_it_is_and_the_job_is_opened(self, world, hello):
+    def test_submit_sends_folder_and_opens_job(self, world, hello):
         before = sorted((str(path), path.stat().st_mtime_ns) for path in hello.rglob("*"))
         opened = []
         form = SubmitForm(world, hello, opened.append)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")
         assert (world.sent, opened) == ([str(hello)], ["16b8d043-5f0e-4c7e"])
-        assert submit(form)["words"] == "submitted as job 16b8d043"
+        assert submit(form)["message"] == "submitted as job 16b8d043"
         (job,) = wait_until(lambda: form.submitted)
         assert (job["job_id"], job["name"]) == ("16b8d043-5f0e-4c7e", "hello")
         assert sorted((str(path), path.stat().st_mtime_ns) for path in hello.rglob("*")) == before
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: len(form.submitted) == 2)
         assert [one["job_id"][0] for one in form.submitted] == ["2", "1"]
 
-    def test_it_says_how_far_it_is_and_is_not_sent_twice(self, world, hello):
+    def test_submit_shows_progress_and_sends_once(self, world, hello):
         world.go_on.clear()
         form = SubmitForm(world, hello)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         assert world.half_way.wait(10)
         wait_until(lambda: form.actions[0]["progress"] == 0.25)
-        assert (submit(form)["state"], submit(form)["words"]) == ("running", "sending 1.0 MB of 4.0 MB")
-        say(form, "act", action="submit")
+        assert (submit(form)["state"], submit(form)["message"]) == ("running", "sending 1.0 MB of 4.0 MB")
+        say(form, "start", action="submit")
         world.go_on.set()
         wait_until(lambda: submit(form)["state"] == "done")
         assert world.sent == [str(hello)]
 
-    def test_what_is_being_sent_stays_in_sight(self, world, hello, tmp_path):
+    def test_running_upload_keeps_form_on_job(self, world, hello, tmp_path):
         world.go_on.clear()
         form = SubmitForm(world, hello)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         assert world.half_way.wait(10)
         say(form, "back")
-        say(form, "again")
-        say(form, "type", path=str(tmp_path))
+        say(form, "recheck")
+        say(form, "open_path", path=str(tmp_path))
         wait_until(lambda: not any(thread.name == "flare-folders" for thread in threading.enumerate()))
         assert form._state()["job"]["name"] == "hello"
         world.go_on.set()
         wait_until(lambda: submit(form)["state"] == "done")
         assert form._state()["submitted"][0]["name"] == "hello"
 
-    def test_it_can_be_cancelled_and_begun_again(self, world, hello):
+    def test_submit_can_be_cancelled_and_restarted(self, world, hello):
         world.go_on.clear()
         form = SubmitForm(world, hello)
-        assert submit(form)["cancels"]
-        say(form, "act", action="submit")
+        assert submit(form)["is_cancellable"]
+        say(form, "start", action="submit")
         assert world.half_way.wait(10)
         say(form, "cancel", action="submit")
         wait_until(lambda: submit(form)["state"] == "ready")
-        assert submit(form)["words"] == "the upload was cancelled: the job was not submitted"
+        assert submit(form)["message"] == "the upload was cancelled: the job was not submitted"
         assert (world.sent, form._state()["submitted"]) == ([], [])
         world.go_on.set()
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")
 
-    def test_a_refusal_is_told_and_forgotten_with_the_folder(self, world, hello):
+    def test_refusal_is_cleared_with_folder(self, world, hello):
         world.fails = InvalidJobDefinition("the server does not like it")
         form = SubmitForm(world, hello)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "failed")
-        assert submit(form)["words"] == "submit failed: the server does not like it"
+        assert submit(form)["message"] == "submit failed: the server does not like it"
         assert form._state()["submitted"] == []
         say(form, "back")
         wait_until(lambda: not form.job and submit(form)["state"] == "ready")
-        assert submit(form)["words"] == ""
+        assert submit(form)["message"] == ""
 
-    def test_a_job_whose_view_fails_is_submitted_all_the_same(self, world, hello, caplog):
+    def test_failing_job_view_keeps_submission(self, world, hello, caplog):
         def opened(job_id):
             raise OSError("no view today")
 
         form = SubmitForm(world, hello, opened)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")
         assert len(form._state()["submitted"]) == 1
         assert "could not be shown" in caplog.text
 
 
 class TestTheEnd:
-    def test_with_the_session_it_leaves_what_was_submitted(self, world, hello, replaced):
+    def test_closed_session_leaves_submitted_list(self, world, hello, replaced):
         form = SubmitForm(world, hello)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")
         assert replaced == []
         world.close()
@@ -361,14 +361,14 @@ class TestTheEnd:
         assert "submitted hello as 16b8d043-5f0e-4c7e" in left["text/plain"]
         assert "16b8d043" in left["text/html"]
         assert (form.actions, world.listeners) == ([], [])
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         say(form, "back")
         assert (len(world.sent), form.job["name"]) == (1, "hello")
 
-    def test_not_while_a_job_is_being_sent(self, world, hello, replaced):
+    def test_not_while_job_is_being_sent(self, world, hello, replaced):
         world.go_on.clear()
         form = SubmitForm(world, hello)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         assert world.half_way.wait(10)
         world.close()
         assert replaced == []
@@ -376,7 +376,7 @@ class TestTheEnd:
         wait_until(lambda: replaced)
         assert "submitted hello" in replaced[0]["text/plain"]
 
-    def test_a_session_that_has_ended_before(self, world, hello, replaced):
+    def test_session_that_has_ended_before(self, world, hello, replaced):
         world.closed = True
         form = SubmitForm(world, hello)
         assert len(replaced) == 1
@@ -394,20 +394,20 @@ class TestHostile:
             assert not {"\u202e", "\x1b"} & set(text)
 
     @pytest.mark.parametrize("name", [HOSTILE.replace("/", "_"), "a\nb", os.fsdecode(b"\xff\xfe"), "x" * 255, "-rf"])
-    def test_the_names_of_folders_and_files_are_only_text(self, world, tmp_path, name):
+    def test_hostile_file_names_are_escaped(self, world, tmp_path, name):
         job = make_job(tmp_path / name, deploy_map={"app": ["@ALL"]})
         (job / "app" / name).write_text("x")
         form = SubmitForm(world, tmp_path)
-        (folder,) = form.place["folders"]
+        (folder,) = form.listing["folders"]
         assert folder["name"].isprintable()
         traits(form)
         # It is gone to by a number, whatever it is called.
-        say(form, "go", id=folder["id"])
+        say(form, "open_folder", id=folder["id"])
         wait_until(lambda: form.job)
         self.check(form)
 
     @pytest.mark.parametrize("word", [HOSTILE, "\ud800", "x" * 100_000])
-    def test_what_a_meta_says_is_only_text(self, world, tmp_path, word):
+    def test_what_meta_says_is_only_text(self, world, tmp_path, word):
         job = make_job(tmp_path / "job", name=word, min_clients=word, mandatory_clients=[word])
         meta = json.loads((job / "meta.json").read_text())
         (job / "meta.json").write_text(json.dumps({**meta, "deploy_map": {word.replace("/", "_"): [word]}}))
@@ -416,16 +416,16 @@ class TestHostile:
         self.check(form)
 
     @pytest.mark.parametrize("meta", ["1" * 5000, '{"min_clients": ' + "1" * 5000 + "}", "[" * 100_000, "NaN", "\0"])
-    def test_a_meta_that_is_none_is_said_to_be_none(self, world, hello, meta):
+    def test_invalid_meta_is_reported(self, world, hello, meta):
         (hello / "meta.json").write_text(meta)
         form = SubmitForm(world, hello)
-        assert submit(form)["reason"] == "fix the errors above, then re-check"
-        assert form.job["problems"][0]["words"].startswith("meta.json")
+        assert submit(form)["disabled_reason"] == "fix the errors above, then re-check"
+        assert form.job["problems"][0]["message"].startswith("meta.json")
         self.check(form)
 
-    def test_a_job_id_of_the_servers_is_only_text(self, world, hello):
+    def test_hostile_job_id_is_escaped(self, world, hello):
         world.submit_job = lambda path, *, progress: HOSTILE
         form = SubmitForm(world, hello)
-        say(form, "act", action="submit")
+        say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")
         self.check(form)

@@ -125,13 +125,13 @@ class Desk:
         return [action["label"] for action in self.actions.to_json()[name]]
 
     def act(self, name, **more):
-        return self.actions.handle_message({"kind": "act", "action": name, **more})
+        return self.actions.handle_message({"kind": "start", "action": name, **more})
 
     def done(self, name, **more):
         """Do it to the end; how it stands then, and in which words."""
         self.act(name, **more)
         wait_until(lambda: not self.actions.is_busy)
-        return self.one(name)["state"], self.one(name)["words"]
+        return self.one(name)["state"], self.one(name)["message"]
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ def quick(monkeypatch):
 
 
 class TestOffers:
-    def test_nothing_before_it_is_unfolded_and_nothing_for_who_is_not_there(self):
+    def test_actions_only_for_unfolded_known_sites(self):
         desk = Desk(World("site-1"))
         assert desk.actions.to_json() == {}
         desk.actions.add_actions_for("site-9")
@@ -152,7 +152,7 @@ class TestOffers:
         assert len(desk.told) == 2
         assert set(desk.actions.to_json()) == {"site-1", "server"}
 
-    def test_a_site_can_be_disabled_or_enabled_whichever_makes_sense(self):
+    def test_site_offers_disable_or_enable(self):
         world = World("site-1")
         desk = Desk(world, "server", "site-1")
         assert desk.offered("server") == ["Restart server and sites", "Shut down server and sites"]
@@ -160,72 +160,72 @@ class TestOffers:
         world.site("site-1", disabled=True, connected=False)
         assert desk.offered("site-1") == ["Restart", "Shut down", "Enable"]
 
-    def test_unfolding_again_keeps_what_came_of_it(self):
+    def test_repeated_unfolding_keeps_outcome(self):
         desk = Desk(World("site-1"), "site-1")
         desk.done("disable site-1", typed="site-1")
         desk.actions.add_actions_for("site-1")
-        assert desk.one("disable site-1")["words"] == "site-1 is disabled"
+        assert desk.one("disable site-1")["message"] == "site-1 is disabled"
 
     @pytest.mark.parametrize("role", ["project_admin", "org_admin", "lead", "a role of their own"])
     def test_who_may(self, role):
         desk = Desk(World("site-1", role=role), "server", "site-1")
-        reasons = {a["reason"] for name in ("server", "site-1") for a in desk.actions.to_json()[name]}
+        reasons = {a["disabled_reason"] for name in ("server", "site-1") for a in desk.actions.to_json()[name]}
         assert reasons == {""}
 
     def test_who_may_not_sees_why(self):
         desk = Desk(World("site-1", role="member"), "server", "site-1")
-        default = "with FLARE's default policy, your role member may not"
-        assert desk.one("restart server")["reason"] == f"{default} restart sites"
-        assert desk.one("stop site-1")["reason"] == f"{default} shut down sites"
-        assert desk.one("disable site-1")["reason"] == f"{default} disable sites"
+        refusal = "your role (member) may not {} sites under FLARE's default policy"
+        assert desk.one("restart server")["disabled_reason"] == refusal.format("restart")
+        assert desk.one("stop site-1")["disabled_reason"] == refusal.format("shut down")
+        assert desk.one("disable site-1")["disabled_reason"] == refusal.format("disable")
 
-    def test_a_session_that_only_reads_greys_all_as_long_as_it_does(self):
+    def test_read_only_session_disables_all_actions(self):
         world = World("site-1", "site-2")
         world.site("site-2", disabled=True, connected=False)
         desk = Desk(world, "server", "site-1", "site-2")
         world.read_only = True
-        reasons = [a["reason"] for actions in desk.actions.to_json().values() for a in actions]
-        assert reasons == ["this session only reads (read_only is on)"] * 8
+        reasons = [a["disabled_reason"] for actions in desk.actions.to_json().values() for a in actions]
+        assert reasons == ["read-only session (read_only is on)"] * 8
         desk.act("stop server", typed="fl.example.org")
         desk.act("enable site-2")
         assert not desk.actions.is_busy
         assert world.asked == []
         world.read_only = False
-        assert desk.one("restart server")["reason"] == ""
+        assert desk.one("restart server")["disabled_reason"] == ""
 
 
 class TestGrey:
     def reasons(self, world):
         desk = Desk(world, "server", "site-1")
-        return {a["name"]: a["reason"] for actions in desk.actions.to_json().values() for a in actions}
+        return {a["name"]: a["disabled_reason"] for actions in desk.actions.to_json().values() for a in actions}
 
-    def test_while_jobs_run_flare_refuses_but_a_site_can_be_shut_out(self):
+    def test_running_jobs_allow_only_disable(self):
         world = World("site-1")
         world.know(jobs=(SiteJob("j1"),))
         reasons = self.reasons(world)
         assert reasons.pop("disable site-1") == ""
         assert all(reason.startswith("jobs are running") for reason in reasons.values())
 
-    def test_a_site_that_has_gone_can_be_shut_out_still(self):
+    def test_disconnected_site_can_be_disabled(self):
         world = World("site-1")
         world.site("site-1", connected=False)
         reasons = self.reasons(world)
         assert reasons["restart site-1"] == reasons["stop site-1"] == "it is not connected"
         assert reasons["disable site-1"] == reasons["restart server"] == ""
 
-    def test_a_server_that_is_not_heard_and_a_session_that_is_over(self):
+    def test_lost_server_or_session_disables_actions(self):
         world = World("site-1")
         world.know(trouble="no connection to fl.example.org:8002, trying again (2)")
         assert set(self.reasons(world).values()) == {"the server does not answer now"}
         world.done = True
         assert set(self.reasons(world).values()) == {"the session has ended"}
 
-    def test_a_wish_that_comes_too_late_is_refused_and_says_so_to_the_browser(self):
+    def test_late_request_is_refused_and_acknowledged(self):
         world = World("site-1")
         desk = Desk(world, "site-1")
         world.know(jobs=(SiteJob("j1"),))
         assert desk.act("restart site-1", typed="site-1")
-        assert (desk.one("restart site-1")["state"], desk.one("restart site-1")["turn"]) == ("ready", 1)
+        assert (desk.one("restart site-1")["state"], desk.one("restart site-1")["revision"]) == ("ready", 1)
         assert world.asked == []
 
 
@@ -235,60 +235,60 @@ class TestTyped:
     def test_another_word_does_nothing(self, action, typed):
         world = World("site-1")
         desk = Desk(world, "site-1")
-        assert desk.one(f"{action} site-1")["type"] == "site-1"
+        assert desk.one(f"{action} site-1")["required_text"] == "site-1"
         assert desk.act(f"{action} site-1", **typed)
         assert not desk.actions.is_busy
-        assert (desk.one(f"{action} site-1")["turn"], world.asked, world.looks) == (1, [], 0)
+        assert (desk.one(f"{action} site-1")["revision"], world.asked, world.looks) == (1, [], 0)
 
     @pytest.mark.parametrize(
         ("address", "word"),
         [("fl.example.org:8002", "fl.example.org"), ("[::1]:8002", "::1"), ("127.0.0.1:8002", "127.0.0.1")],
     )
-    def test_for_the_server_it_is_its_host(self, address, word):
+    def test_for_server_it_is_host(self, address, word):
         world = World(address=address)
         desk = Desk(world, "server")
-        assert [a["type"] for a in desk.actions.to_json()["server"]] == [word, word]
-        assert all(f"Type {word} to do it" in a["confirm"] for a in desk.actions.to_json()["server"])
+        assert [a["required_text"] for a in desk.actions.to_json()["server"]] == [word, word]
+        assert all(f"Type {word} to do it" in a["question"] for a in desk.actions.to_json()["server"])
         desk.act("stop server", typed="server")
         assert world.asked == []
         assert desk.done("stop server", typed=word)[0] == "done"
 
-    def test_what_destroys_nothing_is_not_asked_about(self):
+    def test_harmless_action_needs_no_confirmation(self):
         world = World("site-1")
         world.site("site-1", disabled=True)
         enable = Desk(world, "site-1").one("enable site-1")
-        assert (enable["type"], enable["confirm"], enable["danger"]) == ("", "", False)
+        assert (enable["required_text"], enable["question"], enable["is_destructive"]) == ("", "", False)
 
 
 class TestDoing:
-    def test_a_site_is_disabled_and_enabled(self):
+    def test_site_is_disabled_and_enabled(self):
         world = World("site-1", "site-2")
         desk = Desk(world, "site-1")
         assert desk.done("disable site-1", typed="site-1") == ("done", "site-1 is disabled")
         world.site("site-1", disabled=True, connected=False)
         # What came of it is still said, though it is not offered any more.
-        assert desk.one("disable site-1")["words"] == "site-1 is disabled"
+        assert desk.one("disable site-1")["message"] == "site-1 is disabled"
         assert desk.done("enable site-1") == ("done", "site-1 is enabled: it may connect again")
         assert world.asked == ["disable_client site-1", "enable_client site-1"]
         assert world.looks == 2
         assert desk.actions.outcomes == ["site-1 is disabled", "site-1 is enabled: it may connect again"]
 
-    def test_a_site_is_restarted_and_waited_for(self):
+    def test_site_is_restarted_and_waited_for(self):
         world = World("site-1")
         world.go_on.clear()
         desk = Desk(world, "site-1")
         desk.act("restart site-1", typed="site-1")
         wait_until(lambda: world.asked)
-        assert desk.one("restart site-1")["words"] == "asked; waiting until it is back"
+        assert desk.one("restart site-1")["message"] == "asked; waiting until it is back"
         assert desk.actions.is_busy
         desk.act("restart site-1", typed="site-1")  # a second click
         world.go_on.set()
         wait_until(lambda: not desk.actions.is_busy)
-        assert desk.one("restart site-1")["words"] == "site-1 was restarted and is connected again"
+        assert desk.one("restart site-1")["message"] == "site-1 was restarted and is connected again"
         assert world.asked == ["restart client ['site-1']"]
         assert world.looks == 1
 
-    def test_a_site_and_all_are_shut_down(self):
+    def test_site_and_all_are_shut_down(self):
         world = World("site-1")
         desk = Desk(world, "server", "site-1")
         assert desk.done("stop site-1", typed="site-1") == ("done", "site-1 was shut down")
@@ -303,7 +303,7 @@ class TestDoing:
             ("stop", "site-1 was told to shut down, but not gone after 90 s"),
         ],
     )
-    def test_what_takes_too_long_is_said_and_looked_at_again(self, action, words):
+    def test_timeout_is_reported_and_state_refreshed(self, action, words):
         world = World("site-1")
         world.fails = TimeoutError()
         desk = Desk(world, "site-1")
@@ -311,7 +311,7 @@ class TestDoing:
         assert world.looks == 1
 
     @pytest.mark.parametrize("action", ["restart", "stop", "disable"])
-    def test_a_refusal_is_told_in_the_servers_words_and_can_be_tried_again(self, action):
+    def test_refusal_quotes_server_and_allows_retry(self, action):
         world = World("site-1")
         world.fails = AuthorizationError("user ann@h.org is not authorized for it")
         desk = Desk(world, "site-1")
@@ -324,7 +324,7 @@ class TestDoing:
 
 
 class TestRestartOfAll:
-    def test_it_waits_for_another_server_and_for_each_of_its_sites(self):
+    def test_restart_waits_for_server_and_sites(self):
         world = World("site-1", "site-2")
         world.answers = [
             world.info(1.0, "site-1", "site-2"),
@@ -342,17 +342,17 @@ class TestRestartOfAll:
         assert world.asked == ["restart server"]
         assert [len(info.client_info) for info in world.learned] == [0, 1, 2]
 
-    def test_it_says_how_far_it_is_and_what_is_missing_in_the_end(self, monkeypatch):
+    def test_restart_reports_progress_and_missing_sites(self, monkeypatch):
         monkeypatch.setattr(system_actions, "_TIMEOUT_S", 0.3)
         world = World("site-1", "site-2")
         world.answers = [world.info(1.0, "site-1", "site-2"), world.info(2.0, "site-1")]
         desk = Desk(world, "server")
         desk.act("restart server", typed="fl.example.org")
-        wait_until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["words"])
+        wait_until(lambda: "1 of 2 sites are still to come" in desk.one("restart server")["message"])
         wait_until(lambda: not desk.actions.is_busy)
-        assert "but not everything is back after" in desk.one("restart server")["words"]
+        assert "but not everything is back after" in desk.one("restart server")["message"]
 
-    def test_a_server_that_refuses_is_not_waited_for(self):
+    def test_refused_restart_is_not_awaited(self):
         world = World("site-1")
         world.fails = JobNotDone("there are still running jobs: abort them first")
         desk = Desk(world, "server")
@@ -363,10 +363,10 @@ class TestRestartOfAll:
 
 
 @pytest.mark.parametrize("name", [HOSTILE, "site 1; shutdown all", "a\nshutdown all", "-\udcff", "", "ü"])
-def test_a_site_that_cannot_be_named_to_flare_is_never_named_to_it(name):
+def test_unaddressable_site_is_never_sent(name):
     world = World(name, "site-1")
     desk = Desk(world, name)
-    assert {a["reason"] for a in desk.actions.to_json()[name]} == {"FLARE's commands cannot name it"}
+    assert {a["disabled_reason"] for a in desk.actions.to_json()[name]} == {"FLARE's commands cannot name it"}
     for action in ("restart", "stop", "disable", "enable"):
         desk.act(f"{action} {name}", typed=name)
     assert not desk.actions.is_busy
@@ -384,26 +384,26 @@ class TestInTheView:
     def say(self, view, kind, **more):
         view._handle_custom_msg({"kind": kind, **more}, [])
 
-    def test_unfolding_brings_the_actions_and_a_wish_goes_through(self):
+    def test_unfolded_actions_are_carried_out(self):
         world = World("site-1")
         view = SystemView(world, world)
         assert view.actions == {}
-        self.say(view, "unfold", name="site-1")
+        self.say(view, "show_actions", name="site-1")
         wait_until(lambda: view.actions)
         assert [a["name"] for a in view.actions["site-1"]] == ["restart site-1", "stop site-1", "disable site-1"]
-        self.say(view, "act", action="disable site-1", typed="site-1")
+        self.say(view, "start", action="disable site-1", typed="site-1")
         wait_until(lambda: view.actions["site-1"][2]["state"] == "done")
         assert world.asked == ["disable_client site-1"]
         self.say(view, "clock")
         assert view.comm.answers[-1]["kind"] == "clock"
         view.make_static()
 
-    def test_who_shuts_the_server_down_sees_what_came_of_it(self, replaced):
+    def test_server_shutdown_outcome_is_shown(self, replaced):
         world = World("site-1")
         world.go_on.clear()
         view = SystemView(world, world)
-        self.say(view, "unfold", name="server")
-        self.say(view, "act", action="stop server", typed="fl.example.org")
+        self.say(view, "show_actions", name="server")
+        self.say(view, "start", action="stop server", typed="fl.example.org")
         wait_until(lambda: world.asked)
         world.done = True  # the session has ended with the server
         for listener in list(world.listeners):
@@ -416,23 +416,23 @@ class TestInTheView:
         assert view.actions == {}
 
     @pytest.mark.parametrize("session", [None, "frozen"])
-    def test_nothing_is_done_without_a_session_or_after_the_end(self, session):
+    def test_no_actions_without_open_session(self, session):
         world = World("site-1")
         view = SystemView(world, None if session is None else world)
         if session:
-            self.say(view, "unfold", name="site-1")
+            self.say(view, "show_actions", name="site-1")
             view.make_static()
-        self.say(view, "unfold", name="site-1")
-        self.say(view, "act", action="disable site-1", typed="site-1")
+        self.say(view, "show_actions", name="site-1")
+        self.say(view, "start", action="disable site-1", typed="site-1")
         assert (view.actions, world.asked) == ({}, [])
 
     @pytest.mark.parametrize(
         "wish",
         [
-            {"kind": "unfold"},
-            {"kind": "unfold", "name": ["site-1"]},
-            {"kind": "act"},
-            {"kind": "act", "action": {}},
+            {"kind": "show_actions"},
+            {"kind": "show_actions", "name": ["site-1"]},
+            {"kind": "start"},
+            {"kind": "start", "action": {}},
             {"kind": "cancel", "action": "restart site-1"},
         ],
     )
@@ -446,11 +446,11 @@ class TestInTheView:
     def test_hostile_names_are_only_text(self):
         world = World(HOSTILE)
         view = SystemView(world, world)
-        self.say(view, "unfold", name=HOSTILE)
+        self.say(view, "show_actions", name=HOSTILE)
         wait_until(lambda: view.actions)
         (actions,) = view.actions.values()
         assert json.dumps(view.get_state(), default=str, ensure_ascii=False).encode()
-        said = " ".join(f"{a['confirm']} {a['words']} {a['reason']}" for a in actions)
+        said = " ".join(f"{a['question']} {a['message']} {a['disabled_reason']}" for a in actions)
         assert not {"\u202e", "\x1b"} & set(said)
         view.make_static()
         forms = view._mimebundle()

@@ -79,12 +79,12 @@ def test_nobody_listens(kit: Path) -> None:
     error, took = refused(kit, port, SOON)
     assert type(error) is NoConnection
     assert isinstance(error, ConnectionError)
-    assert f"nobody answers at 127.0.0.1:{port} (connection refused)" in str(error)
-    assert "Is the FL server running?" in str(error)
+    assert f"nothing answers at 127.0.0.1:{port} (connection refused)" in str(error)
+    assert "Check that the FL server is running" in str(error)
     assert SOON * 0.8 <= took < SOON + 2  # it may be about to start: it is tried until the time is over
 
 
-def test_a_server_that_comes_up_meanwhile_is_found(kit: Path) -> None:
+def test_late_starting_server_is_found(kit: Path) -> None:
     port = free_port()
     kits.edit_admin(kit, host="127.0.0.1", port=port)
     session = Session("", kit)
@@ -96,7 +96,7 @@ def test_a_server_that_comes_up_meanwhile_is_found(kit: Path) -> None:
         session.close()
 
 
-def test_localhost_is_tried_by_all_its_addresses(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_localhost_is_tried_by_all_addresses(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def resolved(*_: Any, **__: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 0)) for ip in ("127.0.0.77", "127.0.0.1")]
 
@@ -123,7 +123,7 @@ def test_localhost_is_tried_by_all_its_addresses(kit: Path, monkeypatch: pytest.
         "a@b",
     ],
 )
-def test_a_name_that_is_unknown_or_impossible(kit: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_that_is_unknown_or_impossible(kit: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo
 
     def no_name_server(name: Any, *args: Any, **kwargs: Any) -> Any:
@@ -138,13 +138,13 @@ def test_a_name_that_is_unknown_or_impossible(kit: Path, host: str, monkeypatch:
     assert took < SOON + 2
 
 
-def test_an_address_of_the_sixth_version(kit: Path) -> None:
+def test_address_of_sixth_version(kit: Path) -> None:
     error, _ = refused(kit, free_port(), SOON, host="::1")
     assert isinstance(error, NoConnection)
-    assert "nobody answers at" in str(error)
+    assert "nothing answers at" in str(error)
 
 
-def test_a_name_server_that_hangs(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_server_that_hangs(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
     error, took = refused(kit, 8002, SOON)
     assert isinstance(error, NoConnection)
@@ -163,7 +163,7 @@ NOT_TLS = {
 
 
 @pytest.mark.parametrize("kind", NOT_TLS)
-def test_a_server_without_tls(kit: Path, kind: str) -> None:
+def test_server_without_tls(kit: Path, kind: str) -> None:
     with plain(NOT_TLS[kind]) as port:
         error, took = refused(kit, port, SOON)
     assert isinstance(error, NoConnection)
@@ -173,7 +173,7 @@ def test_a_server_without_tls(kit: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("context", [None, "tls"])
-def test_a_server_that_says_nothing(kit: Path, context: str | None) -> None:
+def test_server_that_says_nothing(kit: Path, context: str | None) -> None:
     with plain(silent, tls(kits.server()) if context else None) as port:
         error, took = refused(kit, port, SOON)
     assert type(error) is NoConnection
@@ -182,7 +182,7 @@ def test_a_server_that_says_nothing(kit: Path, context: str | None) -> None:
 
 
 @pytest.mark.parametrize("half", [bytes(50), b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 101 Switching"], ids=ascii)
-def test_a_server_that_says_half_of_something(kit: Path, half: bytes) -> None:
+def test_server_that_says_half_of_something(kit: Path, half: bytes) -> None:
     with plain(says(half), tls(kits.server())) as port:
         error, took = refused(kit, port, SOON)
     assert isinstance(error, NoConnection)
@@ -191,7 +191,7 @@ def test_a_server_that_says_half_of_something(kit: Path, half: bytes) -> None:
 
 
 @pytest.mark.parametrize("context", [None, "tls"])
-def test_a_server_that_hangs_up(kit: Path, context: str | None) -> None:
+def test_server_that_hangs_up(kit: Path, context: str | None) -> None:
     with plain(hangs_up, tls(kits.server()) if context else None) as port:
         error, took = refused(kit, port, SOON)
     assert isinstance(error, NoConnection)
@@ -249,7 +249,7 @@ async def silent_websocket(reader: asyncio.StreamReader, writer: asyncio.StreamW
     await reader.read()
 
 
-def test_a_server_that_does_not_want_us(kit: Path) -> None:
+def test_server_that_does_not_want_us(kit: Path) -> None:
     with websocket(wait_for_end, tls(kits.server(), authority("another", key="another"))) as port:
         error, _ = refused(kit, port, 1.5)  # a TLS handshake, on a busy machine
     assert isinstance(error, NoConnection)
@@ -266,7 +266,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_tls_server_that_is_no_websocket(kit: Path, answer: str) -> None:
+def test_tls_server_that_is_no_websocket(kit: Path, answer: str) -> None:
     with plain(says(ANSWERS[answer]), tls(kits.server())) as port:
         error, _ = refused(kit, port, SOON)
     assert type(error) is NoConnection
@@ -287,15 +287,15 @@ def saying(*messages: bytes | str) -> Any:
 
 
 @pytest.mark.parametrize("message", [b"hello", "hello", b"", b"\x00" * 16, b"\x00\x00\x00\x10" + bytes(12)])
-def test_a_websocket_that_does_not_speak_flare(kit: Path, message: bytes | str) -> None:
+def test_websocket_that_does_not_speak_flare(kit: Path, message: bytes | str) -> None:
     with websocket(saying(message), tls(kits.server())) as port:
         error, took = refused(kit, port)
     assert type(error) is ProtocolError
-    assert f"127.0.0.1:{port} does not speak FLARE as we know it" in str(error)
+    assert f"127.0.0.1:{port} does not speak a known version of FLARE's protocol" in str(error)
     assert took < 4
 
 
-def test_a_websocket_that_says_nothing(kit: Path) -> None:
+def test_websocket_that_says_nothing(kit: Path) -> None:
     with websocket(wait_for_end, tls(kits.server())) as port:
         error, took = refused(kit, port, SOON)
     assert type(error) is NoConnection
@@ -314,7 +314,7 @@ def changed(**changes: Any) -> Any:
     return lambda answer: {**answer, **changes}
 
 
-def test_the_right_server_is_taken(kit: Path, server: FlareServer) -> None:
+def test_right_server_is_taken(kit: Path, server: FlareServer) -> None:
     """All other tests here would prove little if nobody could pass."""
     with server.running() as port:
         kits.edit_admin(kit, port=port, host="127.0.0.1")
@@ -322,7 +322,7 @@ def test_the_right_server_is_taken(kit: Path, server: FlareServer) -> None:
             assert session.list_jobs() == []
 
 
-def test_it_holds_the_certificate_but_not_its_key(kit: Path, server: FlareServer) -> None:
+def test_it_holds_certificate_but_not_key(kit: Path, server: FlareServer) -> None:
     """Whoever ends the TLS connection in between (a proxy with the federation's certificate) cannot answer."""
     server.challenge = changed(signature=b"x" * 256)
     with server.running() as port:
@@ -341,7 +341,7 @@ def test_it_says_another_name(kit: Path, server: FlareServer) -> None:
     assert "is for 'server'" in str(error)
 
 
-def test_it_is_not_told_who_we_are_before_it_has_proved_itself(kit: Path, server: FlareServer) -> None:
+def test_identity_withheld_until_server_proves_itself(kit: Path, server: FlareServer) -> None:
     server.challenge = changed(signature=b"x" * 256)
     with server.running() as port:
         refused(kit, port)
@@ -349,7 +349,7 @@ def test_it_is_not_told_who_we_are_before_it_has_proved_itself(kit: Path, server
     assert not any("signature" in h or "cert" in h for h in server.heard)
 
 
-def test_it_does_not_answer_the_challenge(kit: Path, server: FlareServer) -> None:
+def test_it_does_not_answer_challenge(kit: Path, server: FlareServer) -> None:
     server.challenge = lambda answer: {}
     with server.running() as port:
         error, _ = refused(kit, port)
@@ -369,7 +369,7 @@ def test_it_is_not_ready_yet(kit: Path, server: FlareServer, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["authentication_error", "unauthenticated"])
-def test_it_refuses_the_challenge(kit: Path, server: FlareServer, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_refuses_challenge(kit: Path, server: FlareServer, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flare_widgets.wire.connection._STARTUP_GRACE_S", 0.2)
     server.challenge = lambda answer: code
     with server.running() as port:
@@ -394,7 +394,7 @@ def test_it_refuses_to_log_us_in(kit: Path, server: FlareServer) -> None:
     assert (error.auth_code, "no such study" in str(error)) == ("AUTH_STUDY", True)
 
 
-def test_it_speaks_a_newer_dialect(kit: Path, server: FlareServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_speaks_newer_dialect(kit: Path, server: FlareServer, caplog: pytest.LogCaptureFixture) -> None:
     server.registration = changed(federation_protocol_version=2, nvflare_version="3.0.0")
     with server.running() as port:
         kits.edit_admin(kit, port=port, host="127.0.0.1")

@@ -6,10 +6,11 @@ import enum
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ...errors import InternalError, JobNotFound
+from ...errors import InternalError, InvalidArgumentError, InvalidSyntax, JobNotFound, error_context
 from ...wire.hci import CommandReply, join_words
 from ..models import TargetType
 from ..reply_errors import check_reply
@@ -51,6 +52,8 @@ class Command(Generic[T]):
         True if an answer without a structured result is an error.
     recovery_hint
         Instructions for checking, after a lost answer, if the command was executed.
+    job_id, site
+        The job and the site in question, if there is one, for errors to name.
     """
 
     line: str
@@ -58,7 +61,14 @@ class Command(Generic[T]):
     effect: Effect = Effect.WRITE
     props: Any = None
     needs_meta: bool = True
-    recovery_hint: str = "Look whether it was done before you give the command again"
+    recovery_hint: str = "Check whether it was done before you repeat the command"
+    job_id: str | None = None
+    site: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the command, without its arguments."""
+        return self.line.split(" ", 1)[0]
 
     @property
     def max_attempts(self) -> float:
@@ -67,8 +77,13 @@ class Command(Generic[T]):
 
     def parse_reply(self, reply: CommandReply) -> T:
         """Return the result in the server's answer, or raise the error that it reports."""
-        check_reply(self.line, reply, self.needs_meta)
-        return self.read(reply)
+        with self.error_context():
+            check_reply(self.line, reply, self.needs_meta)
+            return self.read(reply)
+
+    def error_context(self, address: str | None = None) -> AbstractContextManager[None]:
+        """Have errors raised within the block say that they are about this command."""
+        return error_context(command=self.name, job_id=self.job_id, site=self.site, address=address)
 
 
 def job_line(verb: str, job_id: Any, *more: str) -> str:
@@ -80,30 +95,32 @@ def job_line(verb: str, job_id: Any, *more: str) -> str:
         No job can have this id.
     """
     if not isinstance(job_id, str):
-        raise JobNotFound(f"a job id is text, not {type(job_id).__name__}")
+        raise JobNotFound(f"a job id must be text, not {type(job_id).__name__}")
     if not job_id:
         raise JobNotFound("no job id was given")
     try:
         words = join_words([verb, job_id])
     except ValueError:
-        raise JobNotFound(f"no such job: {job_id!r}") from None
+        raise JobNotFound(f"no such job: {job_id!r}", command=verb, job_id=job_id) from None
     return " ".join([words, join_words(more)]) if more else words
 
 
 def check_target_type(value: Any) -> str:
     """Return `value` if it is one of :class:`.TargetType`; ValueError otherwise."""
     if value not in TARGET_TYPES:
-        raise ValueError(f"the target type must be one of {', '.join(TARGET_TYPES)}, not {value!r}")
+        raise InvalidArgumentError(f"the target type must be one of {', '.join(TARGET_TYPES)}, not {value!r}")
     return str(value)
 
 
 def check_targets(names: Any) -> list[str]:
     """Return the names of sites if they are valid; SyntaxError, as the FLARE API does, otherwise."""
     if not isinstance(names, list):
-        raise SyntaxError(f"targets must be a list, not {type(names).__name__}")
+        raise InvalidSyntax(f"targets must be a list, not {type(names).__name__}")
     for name in names:
         if not isinstance(name, str) or not TARGET_NAME_PATTERN.fullmatch(name):
-            raise SyntaxError(f"invalid target {name!r}: a site's name has letters, digits, dots, underscores, hyphens")
+            raise InvalidSyntax(
+                f"invalid target {name!r}: a site's name has letters, digits, dots, underscores, hyphens"
+            )
     return names
 
 

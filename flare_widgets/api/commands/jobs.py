@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import InternalError, InvalidArgumentError, InvalidJobDefinition
+from ...errors import InternalError, InvalidArgumentError, InvalidArgumentType, InvalidJobDefinition
 from ...formatting.text import sanitize_lines
 from ...wire.hci import CommandReply, join_words
 from ...wire.transfers import RemoteFile, read_file_list
@@ -28,8 +28,7 @@ _LEGACY_ALIASES = {
 }
 
 FIND_JOB_HINT = (
-    "list_jobs(reverse=True) has the newest jobs first (in a notebook, %flare jobs): look whether the new one is there "
-    "before you try again"
+    "List the newest jobs first, list_jobs(reverse=True), and check whether the new one is there before you try again"
 )
 """Instructions for checking if a job was created."""
 
@@ -53,7 +52,7 @@ def list_jobs(
         ("name_prefix", name_prefix, str),
     ):
         if value is not None and not isinstance(value, kind):
-            raise ValueError(f"{name} must be {kind.__name__} but got {type(value).__name__}")
+            raise InvalidArgumentError(f"{name} must be {kind.__name__} but got {type(value).__name__}")
     words = ["list_jobs"]
     if detailed:
         words.append("-d")
@@ -74,12 +73,12 @@ def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, legacy: Mappin
 
     Raises
     ------
-    TypeError
+    InvalidArgumentType
         One of the `legacy` names is unknown.
     """
     unknown = sorted(set(legacy) - set(_LEGACY_ALIASES))
     if unknown:
-        raise TypeError(f"list_jobs() got unexpected arguments: {', '.join(unknown)}")
+        raise InvalidArgumentType(f"list_jobs() got unexpected arguments: {', '.join(unknown)}")
     filters = {"limit": limit, "id_prefix": id_prefix, "name_prefix": name_prefix}
     for alias, name in _LEGACY_ALIASES.items():
         if alias in legacy and filters[name] is None:
@@ -89,17 +88,22 @@ def resolve_aliases(limit: Any, id_prefix: Any, name_prefix: Any, legacy: Mappin
 
 def get_job_meta(job_id: str) -> Command[dict[str, Any]]:
     """Return the metadata that the server stores about a job."""
-    return Command(job_line("get_job_meta", job_id), _read_job_meta, Effect.READ)
+    return Command(job_line("get_job_meta", job_id), _read_job_meta, Effect.READ, job_id=job_id)
 
 
 def clone_job(job_id: str) -> Command[str]:
     """Create a new job with the content of another one."""
-    return Command(job_line("clone_job", job_id), read_job_id, recovery_hint=FIND_JOB_HINT)
+    return Command(job_line("clone_job", job_id), read_job_id, recovery_hint=FIND_JOB_HINT, job_id=job_id)
 
 
 def abort_job(job_id: str) -> Command[str]:
     """Abort a job."""
-    return Command(job_line("abort_job", job_id), lambda reply: str(reply.meta.get("info") or ""), Effect.IDEMPOTENT)
+    return Command(
+        job_line("abort_job", job_id),
+        lambda reply: str(reply.meta.get("info") or ""),
+        Effect.IDEMPOTENT,
+        job_id=job_id,
+    )
 
 
 def delete_job(job_id: str) -> Command[dict[str, Any]]:
@@ -112,23 +116,26 @@ def delete_job(job_id: str) -> Command[dict[str, Any]]:
         }
 
     return Command(
-        job_line("delete_job", job_id), read, recovery_hint="get_job_meta tells whether the job is still there"
+        job_line("delete_job", job_id),
+        read,
+        recovery_hint="Check with get_job_meta whether the job still exists",
+        job_id=job_id,
     )
 
 
 def download_job(job_id: str) -> Command[list[RemoteFile]]:
     """Offer the files of a finished job for download."""
-    return Command(job_line("download_job", job_id), _read_offer_reply, Effect.READ)
+    return Command(job_line("download_job", job_id), _read_offer_reply, Effect.READ, job_id=job_id)
 
 
 def list_job_components(job_id: str) -> Command[list[str]]:
     """List the names of what sites sent to the server in addition to the job's results."""
-    return Command(job_line("list_job", job_id), _read_components, Effect.READ)
+    return Command(job_line("list_job", job_id), _read_components, Effect.READ, job_id=job_id)
 
 
 def download_job_components(job_id: str) -> Command[list[RemoteFile]]:
     """Offer the additional components of a job for download."""
-    return Command(job_line("download_job_components", job_id), _read_offer_reply, Effect.READ)
+    return Command(job_line("download_job_components", job_id), _read_offer_reply, Effect.READ, job_id=job_id)
 
 
 def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:
@@ -136,15 +143,17 @@ def app_command(job_id: str, topic: str, data: Any) -> Command[dict[str, Any]]:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         The data is not JSON-able, or the topic has a line break.
     """
     if data:
         try:
             json.dumps(data)
         except Exception as e:
-            raise ValueError(f"the data of an app command must be JSON-able: {e}") from None
-    return Command(job_line("app_command", job_id, str(topic)), read_mapping, props=data or None, needs_meta=False)
+            raise InvalidArgumentError(f"the data of an app command must be JSON-able: {e}") from None
+    return Command(
+        job_line("app_command", job_id, str(topic)), read_mapping, props=data or None, needs_meta=False, job_id=job_id
+    )
 
 
 def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str]:
@@ -157,8 +166,9 @@ def submit_job(folder_name: str, submit_token: str | None = None) -> Command[str
     """
     if not JOB_NAME_PATTERN.fullmatch(folder_name):
         raise InvalidJobDefinition(
-            f"the job folder's name '{folder_name}' is not permitted: it must start with a letter or digit and have "
-            "only letters, digits, dots, underscores and hyphens. Rename the folder"
+            f"the job folder's name '{folder_name}' is not permitted: it must start with a letter "
+            "or digit and have only letters, digits, dots, underscores and hyphens",
+            next_step="Rename the folder",
         )
     return Command(join_words(["submit_job", folder_name, *_submit_token_arguments(submit_token)]), read_job_id)
 
@@ -168,7 +178,7 @@ def read_job_id(reply: CommandReply) -> str:
     job_id = reply.meta.get("job_id")
     if not isinstance(job_id, str) or not job_id:
         raise InternalError(
-            f"the server did not say the new job's id: {sanitize_lines(reply.meta.get('info')) or 'no reason given'}"
+            f"the server did not return the new job's id: {sanitize_lines(reply.meta.get('info')) or 'no reason given'}"
         )
     return job_id
 

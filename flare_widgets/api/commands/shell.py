@@ -10,6 +10,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from ...errors import InvalidArgumentError, InvalidSyntax
 from ...wire.hci import join_words
 from .command import TARGET_NAME_PATTERN, Command, Effect, read_text
 
@@ -48,50 +49,52 @@ def grep(target: str, options: str | None = None, pattern: str | None = None, fi
 
     Raises
     ------
-    SyntaxError
+    InvalidSyntax
         No pattern.
-    ValueError
+    InvalidArgumentError
         The pattern is not text, or contains a line break.
     """
     words = _check_options(options)
     if not pattern:
-        raise SyntaxError("grep needs a pattern")
+        raise InvalidSyntax("grep needs a pattern")
     if not isinstance(pattern, str):
-        raise ValueError(f"the pattern must be text, not {type(pattern).__name__}")
+        raise InvalidArgumentError(f"the pattern must be text, not {type(pattern).__name__}")
     return _shell_command("grep", target, *words, pattern, _check_file(file))
 
 
 def _shell_command(verb: str, target: Any, *words: str) -> Command[str]:
     if not isinstance(target, str) or not TARGET_NAME_PATTERN.fullmatch(target):
-        raise SyntaxError(f"the target must be 'server' or the name of one site, not {target!r}")
-    return Command(join_words([verb, target, *words]), read_text, Effect.READ, needs_meta=False)
+        raise InvalidSyntax(f"the target must be 'server' or the name of one site, not {target!r}")
+    return Command(join_words([verb, target, *words]), read_text, Effect.READ, needs_meta=False, site=target)
 
 
 def _check_options(options: Any) -> list[str]:
     if not options:
         return []
     if not isinstance(options, str) or not _OPTIONS_PATTERN.fullmatch(options):
-        raise SyntaxError(f"options may only have letters, digits, hyphens and blanks, got {options!r}")
+        raise InvalidSyntax(f"options may only have letters, digits, hyphens and blanks, got {options!r}")
     return [options]
 
 
 def _check_path(path: Any) -> str:
     if not isinstance(path, str) or not _PATH_PATTERN.fullmatch(path):
-        raise SyntaxError(f"a path may only have letters, digits, dots, hyphens, underscores and slashes, got {path!r}")
+        raise InvalidSyntax(
+            f"a path may only have letters, digits, dots, hyphens, underscores and slashes, got {path!r}"
+        )
     if path.startswith("/"):
-        raise SyntaxError("an absolute path is not permitted: give one below the target's own folder")
+        raise InvalidSyntax("an absolute path is not permitted: pass one relative to the target's working folder")
     if ".." in path.split("/"):
-        raise SyntaxError("'..' is not permitted in a path")
+        raise InvalidSyntax("'..' is not permitted in a path")
     return path
 
 
 def _check_file(file: Any) -> str:
     if not file:
-        raise SyntaxError("which file? None was given")
+        raise InvalidSyntax("no file was given")
     path = _check_path(file)
     name = PurePosixPath(path)
     if name.suffix[1:].isnumeric():
         name = name.with_suffix("")
     if name.suffix not in TEXT_FILE_SUFFIXES or path.endswith("/"):
-        raise SyntaxError(f"{path} cannot be read: only files that end with {', '.join(TEXT_FILE_SUFFIXES)} can")
+        raise InvalidSyntax(f"{path} cannot be read: only files that end with {', '.join(TEXT_FILE_SUFFIXES)} can")
     return path

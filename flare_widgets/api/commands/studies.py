@@ -80,7 +80,7 @@ def _check_names(parameter: str, values: Any) -> list[str]:
 
 def _check_name(parameter: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise InvalidArgumentError(f"{parameter}: {value!r} is no name")
+        raise InvalidArgumentError(f"{parameter}: invalid name {value!r}")
     return value
 
 

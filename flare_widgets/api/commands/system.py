@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import InternalError
+from ...errors import InternalError, InvalidArgumentError
 from ...wire.hci import CommandReply, join_words
 from ..models import ClientInfo, JobInfo, ServerInfo, SystemInfo, TargetType
 from .command import Command, Effect, check_targets, read_entries, read_mapping, read_meta, split_names, target_line
@@ -61,19 +61,19 @@ def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, A
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         The names are neither text nor a list.
     """
     words = ["report_env"]
     if names:
         if not isinstance(names, (str, list)):
-            raise ValueError(f"client_names must be text or a list of it, not {type(names).__name__}")
+            raise InvalidArgumentError(f"client_names must be text or a list of it, not {type(names).__name__}")
         words += split_names([names] if isinstance(names, str) else names)
 
     def read(reply: CommandReply) -> list[dict[str, Any]]:
         environments = read_entries(reply, "clients")
         if not environments:
-            raise InternalError("the server did not say what the sites' environments are")
+            raise InternalError("the server did not return the sites' environments")
         return environments
 
     return Command(join_words(words), read, Effect.READ)

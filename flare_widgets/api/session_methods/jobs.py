@@ -1,26 +1,96 @@
-"""Methods that submit, list, abort and download jobs."""
+"""Methods that list, abort, delete and download jobs, and that return handles on them."""
 
 from __future__ import annotations
 
-import os
+import abc
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from ...errors import InvalidJobDefinition
-from ...wire import hci
+from ...errors import JobNotFound
 from ...wire.connection import Connection
 from ...wire.transfers import RemoteFile
 from .. import commands
+from ..command_sender import CommandSender
 from ..commands import Command
 from ..dual import dual_method
-from ..transfer import download, pack
-from ..transfer import upload as transfer
-from .core import transfer_method
-from .submit import SubmitMethods
+from ..job_list import JobList, JobRow
+from ..transfer import download
+from ..transfer.upload import ProgressCallback
+from .core import SessionCore, transfer_method
+
+J = TypeVar("J", bound=JobRow)
+
+_JOB_ID_LENGTH = 36  # of a UUID
+_MAX_NAMES_SHOWN = 5
 
 
-class JobMethods(SubmitMethods):
-    """Methods of a session for jobs."""
+class JobMethods(SessionCore, Generic[J]):
+    """Methods of a session for jobs, whose handles are of type `J`."""
+
+    @abc.abstractmethod
+    def _create_job_handle(self, job_id: str, listed_meta: Mapping[str, Any] | None = None) -> J:
+        """Return a handle on a job for this kind of session; `listed_meta` is the server's last answer about it."""
+
+    @dual_method
+    async def job(self, job_id: str) -> J:
+        """Return a handle on a job: ``session.job(id).wait()``.
+
+        Parameters
+        ----------
+        job_id
+            The job's id, or a prefix of it that is unique in the session's study. The server is asked only for a
+            prefix; a full id is verified when the handle is used.
+
+        Raises
+        ------
+        JobNotFound
+            No job, or more than one, has an id with this prefix.
+        """
+        if not isinstance(job_id, str) or not job_id:
+            raise JobNotFound(f"pass the id of a job, or the beginning of the id, not {job_id!r}")
+        if len(job_id) >= _JOB_ID_LENGTH:
+            return self._create_job_handle(job_id)
+        listed = await self._run_command(commands.list_jobs(id_prefix=job_id))
+        found = _pick_unique(job_id, listed)
+        return self._create_job_handle(found["job_id"], found)
+
+    @dual_method
+    async def jobs(
+        self,
+        limit: int | None = None,
+        id_prefix: str | None = None,
+        name_prefix: str | None = None,
+        reverse: bool = True,
+        submit_token: str | None = None,
+    ) -> JobList[J]:
+        """Return handles on the jobs of the session's study, newest first: ``session.jobs()[0]`` is the latest.
+
+        Parameters
+        ----------
+        limit
+            Maximum number of jobs; all when None or 0.
+        id_prefix, name_prefix
+            Only jobs whose id or name begins with this prefix.
+        reverse
+            True for newest first; False for oldest first, the default of :meth:`list_jobs`.
+        submit_token
+            Only the job submitted with this token.
+
+        Returns
+        -------
+        list of Job
+            Shown as a table of the server's last answers about them.
+        """
+        listed = await self._run_command(
+            commands.list_jobs(
+                limit=limit, id_prefix=id_prefix, name_prefix=name_prefix, reverse=reverse, submit_token=submit_token
+            )
+        )
+        ids = [(entry.get("job_id"), entry) for entry in listed]
+        return JobList(
+            self._create_job_handle(job_id, entry) for job_id, entry in ids if isinstance(job_id, str) and job_id
+        )
 
     @dual_method  # type: ignore[arg-type]  # **kwargs could have another `self`
     async def list_jobs(
@@ -77,53 +147,6 @@ class JobMethods(SubmitMethods):
         status = (await self._run_command(commands.get_job_meta(job_id))).get("status")
         return status if isinstance(status, str) else None
 
-    @transfer_method
-    def submit_job(
-        self,
-        job_definition_path: str,
-        submit_token: str | None = None,
-        *,
-        progress: transfer.ProgressCallback | None = None,
-    ) -> str:
-        """Submit a job folder and return the new job's id. Nothing is written into the folder.
-
-        If the connection breaks meanwhile, the job is still submitted only once: after reconnecting, the session uses
-        the submit token to find out if the job arrived. It tries for half a minute.
-
-        Parameters
-        ----------
-        job_definition_path
-            The job folder; a relative path is looked for in the working directory, then in `upload_dir`.
-        submit_token
-            An identifier you choose: submitting the same job again with the same token gives the same job. One is
-            generated if not given. Needs FLARE 2.8 or later, and a job whose files have 10 MiB at most.
-        progress
-            Called with bytes sent and total bytes (0 and 0 while the folder is packed), at least once a second.
-            When it returns False, the upload is cancelled.
-
-        Raises
-        ------
-        InvalidJobDefinition
-            It is not a valid job by our checks (then nothing was sent) or by the server's; or it was changed while
-            it was packed.
-        TransferCancelled
-            `progress` returned False.
-        DiskFull
-            There is no space for the temporary zip of the folder (in `tempfile.gettempdir`).
-        OutcomeUnknown
-            The connection broke and did not come back, or the server is older: it may or may not have been submitted.
-            The message says how to find out.
-        """
-        if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
-            raise InvalidJobDefinition("give the path of a job folder")
-        folder = Path(job_definition_path).expanduser()
-        if not folder.is_absolute() and not folder.exists() and (self.kit.upload_dir / folder).is_dir():
-            folder = self.kit.upload_dir / folder
-        folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
-        pack.check_job_folder(folder)
-        command = commands.submit_job(folder.name, submit_token)
-        return command.parse_reply(self._upload(command.line, submit_token, folder, progress))
-
     @dual_method
     async def clone_job(self, job_id: str) -> str:
         """Submit the content of a job again and return the new job's id.
@@ -158,7 +181,7 @@ class JobMethods(SubmitMethods):
 
     @transfer_method
     def download_job_result(
-        self, job_id: str, destination: str | None = None, *, progress: transfer.ProgressCallback | None = None
+        self, job_id: str, destination: str | None = None, *, progress: ProgressCallback | None = None
     ) -> str:
         """Download a finished job and its results.
 
@@ -192,8 +215,7 @@ class JobMethods(SubmitMethods):
         InternalError
             The result is damaged, or unsafe to unpack; nothing is kept.
         """
-        into = Path(destination).expanduser().absolute() if destination else self.kit.download_dir
-        return self._download(commands.download_job(job_id), job_id, into, progress)
+        return download_result(self._sender, job_id, destination, progress)
 
     @dual_method
     async def list_job_components(self, job_id: str) -> list[str]:
@@ -210,7 +232,7 @@ class JobMethods(SubmitMethods):
         return await self._run_command(commands.list_job_components(job_id))
 
     @transfer_method
-    def download_job_components(self, job_id: str, *, progress: transfer.ProgressCallback | None = None) -> str:
+    def download_job_components(self, job_id: str, *, progress: ProgressCallback | None = None) -> str:
         """Download what sites sent to the server in addition to the job's results.
 
         Parameters
@@ -231,45 +253,55 @@ class JobMethods(SubmitMethods):
         InternalError
             There are none: check :meth:`list_job_components` first.
         """
-        return self._download(commands.download_job_components(job_id), job_id, self.kit.download_dir, progress)
-
-    def _upload(
-        self, line: str, submit_token: str | None, folder: Path, progress: transfer.ProgressCallback | None
-    ) -> hci.CommandReply:
-        """Send a job folder that has passed the checks, and return the server's answer.
-
-        Parameters
-        ----------
-        line
-            The command, including the user's submit token, if any.
-        submit_token
-            That token.
-        folder, progress
-            See :func:`.transfer.upload_folder`.
-        """
-
-        def upload(link: Connection, token: str | None) -> hci.CommandReply:
-            words = line if token == submit_token else f"{line} {hci.join_words(['--submit-token', str(token)])}"
-            command = link.encode_command(words, self._command_timeout())
-            return transfer.upload_folder(link, self.kit, folder, command, progress)
-
-        return self._submit(upload, submit_token, pack.largest_file_size(folder))
-
-    def _download(
-        self,
-        command: Command[list[RemoteFile]],
-        name: str,
-        parent_folder: Path,
-        progress: transfer.ProgressCallback | None,
-    ) -> str:
-        """Request files and download them into a new folder, `name` in `into`."""
-        return str(
-            download.download_files(
-                *self._request_offer(command), name, parent_folder, progress, lambda: self._request_offer(command)
-            )
+        return _download(
+            self._sender, commands.download_job_components(job_id), job_id, self.kit.download_dir, progress
         )
 
-    def _request_offer(self, command: Command[list[RemoteFile]]) -> tuple[Connection, list[RemoteFile]]:
-        """Request an offer of files; return the connection to fetch them over, and the files."""
-        link, reply = self._request_blocking(command)
-        return link, command.parse_reply(reply)
+
+def request_offer(sender: CommandSender, command: Command[list[RemoteFile]]) -> tuple[Connection, list[RemoteFile]]:
+    """Request an offer of files; return the connection to fetch them over, and the files."""
+    link, reply = sender.request(command)
+    return link, command.parse_reply(reply)
+
+
+def download_result(
+    sender: CommandSender, job_id: str, destination: str | None, progress: ProgressCallback | None
+) -> str:
+    """Download a job and its results; see :meth:`.Session.download_job_result`."""
+    into = Path(destination).expanduser().absolute() if destination else sender.kit.download_dir
+    return _download(sender, commands.download_job(job_id), job_id, into, progress)
+
+
+def _download(
+    sender: CommandSender,
+    command: Command[list[RemoteFile]],
+    name: str,
+    parent_folder: Path,
+    progress: ProgressCallback | None,
+) -> str:
+    """Request files and download them into a new folder, `name` in `parent_folder`."""
+    with command.error_context(sender.kit.address):
+        offer = request_offer(sender, command)
+        return str(
+            download.download_files(*offer, name, parent_folder, progress, lambda: request_offer(sender, command))
+        )
+
+
+def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the job whose id begins with `prefix`.
+
+    The server's list is filtered again: the server takes a prefix such as ``-d`` for an option.
+    """
+    found = [entry for entry in jobs if str(entry.get("job_id") or "").startswith(prefix)]
+    if not found:
+        raise JobNotFound(
+            f"no job of this study has an id that begins with '{prefix}'", next_step="List the jobs to see their ids"
+        )
+    if len(found) > 1:
+        ids = sorted(str(entry["job_id"]) for entry in found)
+        more = ", ..." if len(ids) > _MAX_NAMES_SHOWN else ""
+        raise JobNotFound(
+            f"{len(ids)} jobs have an id that begins with '{prefix}': {', '.join(ids[:_MAX_NAMES_SHOWN])}{more}",
+            next_step="Pass more of it",
+        )
+    return found[0]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from ...errors import AuthorizationError, FlareError, JobNotDone, NoConnection
+from ...errors import AuthorizationError, FlareError, InvalidArgumentError, JobNotDone, NoConnection, SystemTimeout
 from ...formatting.text import sanitize
 from ...kit import StartupKit
 from ...wire.reconnecting import ReconnectingConnection
@@ -59,7 +59,7 @@ class LifecycleMethods(SessionCore):
             Jobs are running: the server refuses.
         AuthorizationError
             The server, or a site when waiting for it, refuses: the role does not permit it.
-        TimeoutError
+        SystemTimeout
             It is not back in time; nothing is undone.
         """
         command = commands.restart(target_type, client_names)
@@ -77,7 +77,7 @@ class LifecycleMethods(SessionCore):
             )
             return result
         kit = self.kit  # with the key, which the session clears at its end
-        await self._close_session()
+        await SessionCore.close(self)
         await self._wait_until_server_restarted(kit, before.server_info.start_time if before else None, timeout)
         if target_type == TargetType.ALL:
             await self._wait_until_sites_restarted(kit, registered, timeout)
@@ -119,7 +119,7 @@ class LifecycleMethods(SessionCore):
             Sites are connected: the server refuses to shut down alone.
         AuthorizationError
             The server, or a site when waiting for it, refuses: the role does not permit it.
-        TimeoutError
+        SystemTimeout
             It has not shut down in time; nothing is undone.
         """
         command = commands.shutdown(target_type, client_names)
@@ -132,7 +132,7 @@ class LifecycleMethods(SessionCore):
                 await self._wait_until_sites_stopped(self.kit, set(client_names or ()), timeout)
             return result
         kit = self.kit
-        await self._close_session()
+        await SessionCore.close(self)
         if wait:
             await self._wait_until_server_stopped(kit, timeout)
         return result
@@ -148,7 +148,7 @@ class LifecycleMethods(SessionCore):
         """
         await self._run_command(commands.shutdown(TargetType.ALL))
         if (await self._run_command(commands.admin_check_status())).server_info.status != "stopped":
-            raise JobNotDone("there are still running jobs: abort them first")
+            raise JobNotDone("there are still running jobs", next_step="Abort them first")
 
     async def _read_state_before_restart(self, target_type: str) -> tuple[SystemInfo | None, dict[str, str]]:
         try:
@@ -224,7 +224,7 @@ class LifecycleMethods(SessionCore):
 
         Raises
         ------
-        TimeoutError
+        SystemTimeout
             That took too long; the message has `failure_message` and the last reason.
         """
         deadline = time.monotonic() + timeout
@@ -238,7 +238,7 @@ class LifecycleMethods(SessionCore):
                 if not reason:
                     return
             await self._sleep(max(0.0, min(_POLL_INTERVAL_S, deadline - time.monotonic())))
-        raise TimeoutError(f"{failure_message} after {timeout:g} s ({reason})")
+        raise SystemTimeout(f"{failure_message} after {timeout:g} s ({reason})")
 
 
 def _check_refusals(result: dict[str, Any]) -> None:
@@ -246,7 +246,8 @@ def _check_refusals(result: dict[str, Any]) -> None:
     answers = result.get("client_status")
     for site, answer in answers.items() if isinstance(answers, dict) else ():
         if isinstance(answer, str) and "not authorized" in answer.lower():
-            raise AuthorizationError(f"{sanitize(str(site), 60)}: {sanitize(answer, 300)}")
+            name = sanitize(str(site), 60)
+            raise AuthorizationError(f"{name}: {sanitize(answer, 300)}", site=name)
 
 
 def _parse_timeout(timeout: Any) -> float:
@@ -255,7 +256,7 @@ def _parse_timeout(timeout: Any) -> float:
     except (TypeError, ValueError):
         seconds = 0.0
     if not seconds > 0:
-        raise ValueError(
+        raise InvalidArgumentError(
             f"timeout must be a number of seconds > 0, not {timeout!r}; without wait=True it has no effect"
         )
     return seconds

@@ -1,4 +1,4 @@
-"""Methods for reading a job's logs and for configuring logging."""
+"""Methods for what jobs report (logs, statistics, errors), and for configuring logging."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .core import SessionCore
 
 
 class LogMethods(SessionCore):
-    """Methods of a session for logs."""
+    """Methods of a session for logs, and for the statistics and errors of running jobs."""
 
     @dual_method
     async def get_job_logs(
@@ -96,3 +96,48 @@ class LogMethods(SessionCore):
             promises, but sends in a form that the server refuses).
         """
         await self._run_command(commands.configure_site_log(config, target))
+
+    @dual_method
+    async def show_stats(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+        """Return runtime statistics of a running job's components.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        target_type
+            ``server``, ``client`` or ``all``.
+        targets
+            With ``client``, the sites to ask; all when not given.
+
+        Returns
+        -------
+        dict
+            Statistics by target name and component name (``ServerRunner``, ``ClientRunner``, a workflow, ...).
+
+        Raises
+        ------
+        JobNotRunning, JobNotFound
+            Nothing can answer: not before the job's processes are up nor once they are gone, even while its
+            status says that it is running.
+        NoConnection
+            A site did not answer the server in time; ask the others one by one.
+        """
+        return await self._run_command(commands.show_stats(job_id, target_type, targets))
+
+    @dual_method
+    async def show_errors(self, job_id: str, target_type: str, targets: list[str] | None = None) -> dict[str, Any]:
+        """Return the errors recorded by a running job's components; arguments and errors as in :meth:`show_stats`.
+
+        Returns
+        -------
+        dict
+            Text by target name, component name, and ``error`` or ``warning``. FLARE says ``"No Error"`` in place of
+            the server's components if there is none.
+        """
+        return await self._run_command(commands.show_errors(job_id, target_type, targets))
+
+    @dual_method
+    async def reset_errors(self, job_id: str) -> None:
+        """Clear the recorded errors of all components of a running job."""
+        await self._run_command(commands.reset_errors(job_id))

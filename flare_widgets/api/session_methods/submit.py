@@ -9,17 +9,20 @@ more than 10 MiB: such a job is sent without, and its outcome may stay unknown.
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
-from ...errors import FlareError, NoConnection, OutcomeUnknown, ServerIdentityError, SessionClosed
+from ...errors import FlareError, InvalidJobDefinition, NoConnection, OutcomeUnknown, ServerIdentityError, SessionClosed
 from ...wire import hci
 from ...wire.connection import Connection
 from .. import commands
+from ..command_sender import CommandSender
+from ..transfer import pack, upload
 from ..transfer.job_folder import MAX_TOKEN_FILE_BYTES
-from ..transfer.upload import NotSubmitted
-from .core import SessionCore
+from .core import SessionCore, transfer_method
 
 log = logging.getLogger("flare_widgets.api")
 
@@ -27,105 +30,187 @@ _RECONNECT_TIMEOUT_S = 30.0  # seconds after a lost answer within which the sess
 _MAX_UPLOADS = 3  # maximum number of uploads
 
 
-UploadFunction = Callable[[Connection, "str | None"], hci.CommandReply]
+SendFunction = Callable[[Connection, "str | None"], hci.CommandReply]
 """Sends the job folder over a connection, with a submit token if any; returns the server's answer."""
 
 
 class SubmitMethods(SessionCore):
-    """Submission logic of a session."""
+    """Method of a session that submits jobs."""
 
-    def _submit(self, upload: UploadFunction, token: str | None, largest_file: int) -> hci.CommandReply:
-        """Submit a job, and return the server's answer.
+    @transfer_method
+    def submit_job(
+        self,
+        job_definition_path: str,
+        submit_token: str | None = None,
+        *,
+        progress: upload.ProgressCallback | None = None,
+    ) -> str:
+        """Submit a job folder and return the new job's id. Nothing is written into the folder.
+
+        If the connection breaks meanwhile, the job is still submitted only once: after reconnecting, the session uses
+        the submit token to find out if the job arrived. It tries for half a minute.
 
         Parameters
         ----------
-        upload
-            Sends the folder.
-        token
-            The user's submit token; one is generated if not given and the server accepts one for this job.
-        largest_file
-            Size in bytes of the largest file of the job.
+        job_definition_path
+            The job folder; a relative path is looked for in the working directory, then in `upload_dir`.
+        submit_token
+            An identifier you choose: submitting the same job again with the same token gives the same job. One is
+            generated if not given. Needs FLARE 2.8 or later, and a job whose files have 10 MiB at most.
+        progress
+            Called with bytes sent and total bytes (0 and 0 while the folder is packed), at least once a second.
+            When it returns False, the upload is cancelled.
 
         Raises
         ------
-        NoConnection
-            Nothing was sent.
+        InvalidJobDefinition
+            It is not a valid job by our checks (then nothing was sent) or by the server's; or it was changed while
+            it was packed.
+        TransferCancelled
+            `progress` returned False.
+        DiskFull
+            There is no space for the temporary zip of the folder (in `tempfile.gettempdir`).
         OutcomeUnknown
-            The answer was lost, and the server could not be asked about the job; the message says how to find out.
+            The connection broke and did not come back, or the server is older: it may or may not have been submitted.
+            The message says how to find out.
         """
-        self._check_writable("submit_job")
-        link = self._open_connection()
-        # The user's own token may belong to an older job with other content: the server must compare that.
-        ours = token is None and link.features.has_submit_tokens and largest_file <= MAX_TOKEN_FILE_BYTES
-        token = str(uuid.uuid4()) if ours else token
-        safe = token is not None and link.features.has_submit_tokens
-        logged_in_again = False
-        trouble: NoConnection | None = None
-        for attempt in range(1, _MAX_UPLOADS + 1):
-            logins = link.login_count
-            try:
-                reply = upload(link, token)
-            except ServerIdentityError:
-                raise
-            except NotSubmitted as e:
-                # There is no job, so it may be sent again, with or without a token.
-                if attempt == _MAX_UPLOADS:
-                    raise
-                log.warning("the upload of a job broke (%s): it begins again", e)
-                link = self._open_connection(_RECONNECT_TIMEOUT_S)
-                continue
-            except NoConnection as e:
-                trouble = e
-            else:
-                if logged_in_again or not (
-                    hci.is_session_inactive(reply) or (safe and _has_session_expired(link, logins, reply))
-                ):
-                    return reply
-                logged_in_again = True
-                self._log_in_again(link)
-                link = self._open_connection()
-                continue
-            if not safe or attempt == _MAX_UPLOADS:
-                break
-            log.warning("the answer to a submission was lost (%s): finding out what became of it", trouble)
-            try:
-                found = self._find_submitted_job(token if ours else None)
-                link = self._open_connection(_RECONNECT_TIMEOUT_S)
-            except NoConnection as e:
-                trouble = e
-                break
-            if found is not None:
-                log.info("the submission had reached the server: job %s", found)
-                return hci.CommandReply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
-        find_out = (
-            f"list_jobs(submit_token='{token}') has the job if so; or submit the same folder again with that "
-            "submit_token: the server takes it once"
-        )
-        raise OutcomeUnknown(
-            f"{trouble}. Whether the job was submitted is not known. {find_out if safe else commands.FIND_JOB_HINT}"
-        )
+        if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
+            raise InvalidJobDefinition("pass the path of a job folder")
+        folder = Path(job_definition_path).expanduser()
+        if not folder.is_absolute() and not folder.exists() and (self.kit.upload_dir / folder).is_dir():
+            folder = self.kit.upload_dir / folder
+        folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
+        pack.check_job_folder(folder)
+        command = commands.submit_job(folder.name, submit_token)
+        with command.error_context(self.kit.address):
+            return command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
 
-    def _find_submitted_job(self, token: str | None) -> str | None:
-        """Return the id of the job with a submit token; None if the server has none (yet)."""
-        deadline = time.monotonic() + _RECONNECT_TIMEOUT_S
-        while True:
-            self._open_connection(max(deadline - time.monotonic(), 0.1))
-            if token is None:
-                return None
-            try:
-                command = commands.list_jobs(submit_token=token)
-                jobs = command.parse_reply(self._request_blocking(command)[1])
-            except NoConnection:
-                if time.monotonic() > deadline:
-                    raise
-            except SessionClosed:
+
+def submit_folder(
+    sender: CommandSender,
+    line: str,
+    submit_token: str | None,
+    folder: Path,
+    progress: upload.ProgressCallback | None = None,
+) -> hci.CommandReply:
+    """Submit a job folder that has passed the checks, and return the server's answer.
+
+    Parameters
+    ----------
+    sender
+        Sends the session's commands.
+    line
+        The command, including the user's submit token, if any.
+    submit_token
+        That token.
+    folder, progress
+        See :func:`.transfer.upload_folder`.
+    """
+
+    def send_folder(link: Connection, token: str | None) -> hci.CommandReply:
+        words = line if token == submit_token else f"{line} {hci.join_words(['--submit-token', str(token)])}"
+        return upload.upload_folder(link, sender.kit, folder, link.encode_command(words, sender.timeout), progress)
+
+    return _submit_once(sender, send_folder, submit_token, pack.largest_file_size(folder))
+
+
+def _submit_once(
+    sender: CommandSender, send_folder: SendFunction, token: str | None, largest_file: int
+) -> hci.CommandReply:
+    """Submit a job, and return the server's answer.
+
+    Parameters
+    ----------
+    send_folder
+        Sends the folder.
+    token
+        The user's submit token; one is generated if not given and the server accepts one for this job.
+    largest_file
+        Size in bytes of the largest file of the job.
+
+    Raises
+    ------
+    NoConnection
+        Nothing was sent.
+    OutcomeUnknown
+        The answer was lost, and the server could not be asked about the job; the message says how to find out.
+    """
+    sender.check_writable("submit_job")
+    link = sender.open_connection()
+    # The user's own token may belong to an older job with other content: the server must compare that.
+    ours = token is None and link.features.has_submit_tokens and largest_file <= MAX_TOKEN_FILE_BYTES
+    token = str(uuid.uuid4()) if ours else token
+    safe = token is not None and link.features.has_submit_tokens
+    logged_in_again = False
+    trouble: NoConnection | None = None
+    for attempt in range(1, _MAX_UPLOADS + 1):
+        logins = link.login_count
+        try:
+            reply = send_folder(link, token)
+        except ServerIdentityError:
+            raise
+        except upload.NotSubmitted as e:
+            # There is no job, so it may be sent again, with or without a token.
+            if attempt == _MAX_UPLOADS:
                 raise
-            except FlareError:
-                # Not permitted, or deleted already: the server gives the reason when it is sent again.
-                return None
-            else:
-                job_id = jobs[0].get("job_id") if jobs else None
-                return job_id if isinstance(job_id, str) else None
+            log.warning("the upload of a job was interrupted (%s): restarting it", e)
+            link = sender.open_connection(_RECONNECT_TIMEOUT_S)
+            continue
+        except NoConnection as e:
+            trouble = e
+        else:
+            if logged_in_again or not (
+                hci.is_session_inactive(reply) or (safe and _has_session_expired(link, logins, reply))
+            ):
+                return reply
+            logged_in_again = True
+            sender.log_in_again(link)
+            link = sender.open_connection()
+            continue
+        if not safe or attempt == _MAX_UPLOADS:
+            break
+        log.warning("the answer to a submission was lost (%s): checking whether the job was submitted", trouble)
+        try:
+            found = _find_submitted_job(sender, token if ours else None)
+            link = sender.open_connection(_RECONNECT_TIMEOUT_S)
+        except NoConnection as e:
+            trouble = e
+            break
+        if found is not None:
+            log.info("the submission had reached the server: job %s", found)
+            return hci.CommandReply(({"type": "success", "data": ""},), {"status": "ok", "job_id": found})
+    assert trouble is not None
+    find_out = (
+        f"Look for it with list_jobs(submit_token='{token}'), or submit the same folder again with that "
+        "submit_token: the server takes it once"
+    )
+    raise OutcomeUnknown(
+        f"{trouble.description}. It is unknown whether the job was submitted",
+        next_step=find_out if safe else commands.FIND_JOB_HINT,
+    )
+
+
+def _find_submitted_job(sender: CommandSender, token: str | None) -> str | None:
+    """Return the id of the job with a submit token; None if the server has none (yet)."""
+    deadline = time.monotonic() + _RECONNECT_TIMEOUT_S
+    while True:
+        sender.open_connection(max(deadline - time.monotonic(), 0.1))
+        if token is None:
+            return None
+        try:
+            command = commands.list_jobs(submit_token=token)
+            jobs = command.parse_reply(sender.request(command)[1])
+        except NoConnection:
+            if time.monotonic() > deadline:
+                raise
+        except SessionClosed:
+            raise
+        except FlareError:
+            # Not permitted, or deleted already: the server gives the reason when it is sent again.
+            return None
+        else:
+            job_id = jobs[0].get("job_id") if jobs else None
+            return job_id if isinstance(job_id, str) else None
 
 
 def _has_session_expired(connection: Connection, login_count: int, reply: hci.CommandReply) -> bool:

@@ -29,8 +29,8 @@ def require_space(folder: Path, size: int, purpose: str) -> None:
     free = shutil.disk_usage(folder).free
     if size > free:
         raise DiskFull(
-            f"no space left: {purpose} needs {_format_size(size)} in {folder}, where {_format_size(free)} are free. "
-            "Make room there, or choose another place"
+            f"no space left: {purpose} needs {_format_size(size)} in {folder}, where {_format_size(free)} are free",
+            next_step="Free some space, or choose another folder",
         )
 
 
@@ -51,8 +51,8 @@ def translate_errors(folder: Path, purpose: str) -> Iterator[None]:
         if not is_disk_full(e):
             raise
         raise DiskFull(
-            f"no space left in {folder} ({e.strerror}): {purpose} was given up. "
-            "Make room there, or choose another place"
+            f"no space left in {folder} ({e.strerror}): {purpose} was given up",
+            next_step="Free some space, or choose another folder",
         ) from None
 
 

@@ -83,7 +83,8 @@ def download_files(
                 _Download(connection, offer, scratch, meter, renew_offer).run()
             except (NoConnection, SessionClosed) as e:
                 if _keep_partial(scratch, kept):
-                    e.args = (f"{e} What has arrived is kept: download it again to go on from there",)
+                    e.args = (f"{e.description}. The received part is kept",)
+                    e.next_step = "Download again to resume"
                 raise
             for archive in [scratch / n for n in names if _is_archive(n)]:
                 unpack.unpack(archive, archive.with_suffix(""), meter.tick)
@@ -138,7 +139,9 @@ class _Download:
             except NoConnection:
                 continue
             if sorted(remote.name for remote in offer) != sorted(self._names):
-                raise InternalError("the server now offers other files than before. Start the download again")
+                raise InternalError(
+                    "the server now offers other files than before", next_step="Start the download again"
+                )
             return self._use_offer(link, offer)
         raise error
 
@@ -236,4 +239,4 @@ def _move_to_free_name(source: Path, target: Path) -> Path:
         except OSError:
             if not os.path.lexists(free):
                 raise
-    raise InternalError(f"{target} exists, and 999 more of that name: move some away")
+    raise InternalError(f"{target} exists, and so do 999 numbered copies: move some away")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from ...errors import InvalidJobDefinition
 from ...formatting.text import format_size as readable
-from ...formatting.text import sanitize
+from ...formatting.text import join_names, sanitize
 from .. import commands
 from . import pack
 
@@ -31,7 +31,6 @@ _LARGE_JOB_BYTES = 200 << 20  # total bytes: about five seconds on loopback, min
 _MAX_META_BYTES = 1 << 20  # maximum bytes of a plausible meta.json
 _CONFIG_SUFFIXES = (".json", ".conf", ".yml", ".yaml", *(f"{e}.default" for e in (".json", ".conf", ".yml", ".yaml")))
 _JUNK_NAMES = (".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store")
-_MAX_NAMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -177,10 +176,10 @@ def read_job_folder(folder: Path) -> JobFolder:
         initial_problems=tuple(_check_junk(files)),
     )
     names = {file.name for file in files}
-    if "meta.json" not in names:
+    if pack.META_FILE not in names:
         return seen
     try:
-        meta = _read_meta(folder / "meta.json")
+        meta = _read_meta(folder / pack.META_FILE)
         apps = tuple(_make_app(app, sites, names) for app, sites in _read_deploy_map(meta))
     except _InvalidMeta as e:
         return dataclasses.replace(seen, obstacle=str(e))
@@ -216,7 +215,7 @@ def find_problems(folder: JobFolder, connected_sites: Collection[str] | None = N
         found += [*_check_deployment(folder), *_check_apps(folder), *_check_clients(folder, connected_sites)]
     else:
         found.append(
-            JobFolderProblem("warning", "its meta is not JSON, so it cannot be checked here: only the server will")
+            JobFolderProblem("warning", "the job has no meta.json, so only the server can check its definition")
         )
     return tuple(sorted(found, key=lambda problem: problem.severity != "error"))
 
@@ -224,7 +223,7 @@ def find_problems(folder: JobFolder, connected_sites: Collection[str] | None = N
 def _read_meta(file: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > _MAX_META_BYTES:
-            raise _InvalidMeta(f"meta.json has {readable(file.stat().st_size)}: it is not a job's meta")
+            raise _InvalidMeta(f"meta.json is {readable(file.stat().st_size)}: too large for the meta of a job")
         meta = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as e:
         raise _InvalidMeta(f"meta.json is not valid JSON: {e.msg} in line {e.lineno}, column {e.colno}") from None
@@ -237,7 +236,7 @@ def _read_meta(file: Path) -> dict[str, Any]:
     except OSError as e:
         raise _InvalidMeta(f"meta.json cannot be read: {e.strerror}") from None
     if not isinstance(meta, dict):
-        raise _InvalidMeta("meta.json must hold a map with a deploy_map: export the job again, or mend it")
+        raise _InvalidMeta("meta.json must contain a map with a deploy_map: export the job again, or correct the file")
     return meta
 
 
@@ -247,7 +246,7 @@ def _read_deploy_map(meta: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, 
         raise _InvalidMeta('meta.json has no deploy_map: say which app goes where, such as {"app": ["@ALL"]}')
     for app, targets in deploy_map.items():
         if not app or "/" in app or app in (".", ".."):
-            raise _InvalidMeta(f"'{app}' in the deploy_map cannot be the name of an app")
+            raise _InvalidMeta(f"invalid app name '{app}' in the deploy_map")
         yield app, tuple(_parse_sites(app, targets))
 
 
@@ -291,7 +290,7 @@ def _parse_int(value: Any) -> int | None:
 def _check_meta_values(meta: Mapping[str, Any]) -> Iterator[JobFolderProblem]:
     value = meta.get("min_clients")
     if value is not None and not 0 < (_parse_int(value) or 0) <= 1_000_000:
-        yield JobFolderProblem("error", f"min_clients is {value!r}: it must be a number of sites from 1 on")
+        yield JobFolderProblem("error", f"min_clients is {value!r}: it must be a number >= 1")
     if not isinstance(meta.get("resource_spec", {}), (dict, type(None))):
         yield JobFolderProblem("error", "resource_spec must be a map by site")
 
@@ -301,7 +300,8 @@ def _check_junk(files: list[JobFile]) -> Iterator[JobFolderProblem]:
     if found:
         total = sum(file.size for file in files if set(PurePosixPath(file.name).parts) & set(_JUNK_NAMES))
         yield JobFolderProblem(
-            "warning", f"{', '.join(sorted(found))} is sent too ({readable(total)}): remove what the job does not need"
+            "warning",
+            f"{', '.join(sorted(found))} is part of the job ({readable(total)}): remove what the job does not need",
         )
 
 
@@ -309,7 +309,7 @@ def _check_sizes(folder: JobFolder) -> Iterator[JobFolderProblem]:
     if folder.largest is not None and folder.largest.size > MAX_TOKEN_FILE_BYTES:
         yield JobFolderProblem(
             "warning",
-            f"{folder.largest.name} has {readable(folder.largest.size)}. A job with a file of more than 10 MiB is sent "
+            f"{folder.largest.name} is {readable(folder.largest.size)}. A job with a file of more than 10 MiB is sent "
             "without a submit token: if the connection breaks, it may stay unknown whether it was submitted",
         )
     if folder.size > _LARGE_JOB_BYTES:
@@ -321,7 +321,7 @@ def _check_sizes(folder: JobFolder) -> Iterator[JobFolderProblem]:
 def _check_deployment(folder: JobFolder) -> Iterator[JobFolderProblem]:
     sites = [site for app in folder.apps for site in app.sites]
     if not sites:
-        yield JobFolderProblem("error", "the deploy_map names no site: give the sites of each app, or @ALL")
+        yield JobFolderProblem("error", "the deploy_map names no sites: list the sites of each app, or @ALL")
     elif any(app.is_for_all_sites for app in folder.apps):
         if len(sites) > 1:
             yield JobFolderProblem("error", "the deploy_map has @ALL and other sites: @ALL must stand alone")
@@ -353,7 +353,7 @@ def _check_apps(folder: JobFolder) -> Iterator[JobFolderProblem]:
     if folder.unused:
         yield JobFolderProblem(
             "warning",
-            f"{_join_names(folder.unused)}: has a config folder like an app, but the deploy_map sends it nowhere",
+            f"{_join_names(folder.unused)}: looks like an app but is not deployed to any site",
         )
 
 
@@ -366,7 +366,7 @@ def _check_clients(folder: JobFolder, connected_sites: Collection[str] | None) -
             yield JobFolderProblem("error", f"min_clients is {need}, but the deploy_map has only {len(named)} sites")
         if left_out := sorted(set(folder.mandatory) - named):
             yield JobFolderProblem(
-                "error", f"mandatory_clients has {_join_names(left_out)}, which the deploy_map does not"
+                "error", f"mandatory_clients lists {_join_names(left_out)}, but the deploy_map does not"
             )
     if connected_sites is None:
         return
@@ -377,11 +377,10 @@ def _check_clients(folder: JobFolder, connected_sites: Collection[str] | None) -
         yield JobFolderProblem("warning", f"{_join_names(absent)} {are} not connected, or not known to the server")
     if need > len(here):
         yield JobFolderProblem(
-            "warning", f"it needs {need} sites and {len(here)} of its sites are connected: it will wait for the others"
+            "warning",
+            f"requires at least {need} sites, and {len(here)} of its sites are connected: it will wait",
         )
 
 
-def _join_names(names: Collection[str]) -> str:
-    shown = [sanitize(name, 60) for name in list(names)[:_MAX_NAMES_SHOWN]]
-    more = len(names) - _MAX_NAMES_SHOWN
-    return f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
+def _join_names(names: Iterable[str]) -> str:
+    return join_names(sanitize(name, 60) for name in names)

@@ -19,7 +19,8 @@ from . import disk_full
 
 SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
-META_FILES = ("meta.json", "meta.conf", "meta.yml", "meta.yaml")
+META_FILE = "meta.json"
+META_FILES = (META_FILE, "meta.conf", "meta.yml", "meta.yaml")
 _CHUNK_SIZE = 1 << 20
 
 
@@ -33,14 +34,14 @@ def check_job_folder(folder: Path) -> None:
     """
     try:
         if folder.is_symlink():
-            raise InvalidJobDefinition(f"{folder} is a symbolic link: FLARE takes only real folders and files")
+            raise InvalidJobDefinition(f"{folder} is a symbolic link: FLARE accepts only real folders and files")
         if not folder.is_dir():
             what = "is not a folder" if folder.exists() else "does not exist"
-            raise InvalidJobDefinition(f"{folder} {what}: give the path of a job folder")
+            raise InvalidJobDefinition(f"{folder} {what}: pass the path of a job folder")
         if not any((folder / name).is_file() for name in META_FILES):
             raise InvalidJobDefinition(
-                f"{folder} is not a job: it has no meta.json. Export a job there with recipe.export(), "
-                "or give the folder that contains meta.json"
+                f"{folder} is not a job: it has no meta.json",
+                next_step="Export a job there with recipe.export(), or pass the folder that contains meta.json",
             )
         for root, directories, files in _walk(folder):
             for name in [*directories, *files]:
@@ -107,7 +108,9 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
                         progress(packed)
             after = os.fstat(file.fileno())
         if left or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise InvalidJobDefinition(f"{path} was changed while it was packed: nothing was sent. Submit it again")
+            raise InvalidJobDefinition(
+                f"{path} was changed while it was packed: nothing was sent", next_step="Submit it again"
+            )
         return digest.digest()
 
     with disk_full.translate_errors(target.parent, "packing the job"):
@@ -131,18 +134,18 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
             if disk_full.is_disk_full(e):
                 raise
             raise InvalidJobDefinition(
-                f"{e.filename or folder} was changed while it was packed ({e.strerror}): nothing was sent. "
-                "Submit it again"
+                f"{e.filename or folder} was changed while it was packed ({e.strerror}): nothing was sent",
+                next_step="Submit it again",
             ) from e
 
 
 def _check_entry(path: Path) -> None:
     if path.is_symlink():
         raise InvalidJobDefinition(
-            f"{path} is a symbolic link: FLARE takes only real folders and files. Copy what it points to"
+            f"{path} is a symbolic link: FLARE accepts only real folders and files", next_step="Copy what it points to"
         )
     if not path.is_dir() and not path.is_file():
-        what = "is neither a file nor a folder" if path.exists() else "has vanished"
+        what = "is neither a file nor a folder" if path.exists() else "has disappeared"
         raise InvalidJobDefinition(f"{path} {what}")
     try:
         path.name.encode()

@@ -156,11 +156,11 @@ def _check_members(name: str, members: list[zipfile.ZipInfo], end_offset: int, p
 def _check_bomb(name: str, members: list[zipfile.ZipInfo], end_offset: int, packed_size: int) -> None:
     total = sum(m.file_size for m in members)
     if total > packed_size * MAX_EXPANSION_RATIO + EXPANSION_ALLOWANCE_BYTES:
-        raise InternalError(f"{name} ({packed_size} bytes) would unpack to {total} bytes: refused as a bomb")
+        raise InternalError(f"{name} ({packed_size} bytes) would unpack to {total} bytes: refused as a zip bomb")
     # Members that share their packed bytes would let a small archive truthfully announce an enormous content.
     for member in sorted(members, key=lambda m: m.header_offset, reverse=True):
         if member.header_offset + _LOCAL_HEADER_SIZE + member.compress_size > end_offset:
-            raise InternalError(f"{name} has members that overlap, {member.filename[:100]!r}: refused as a bomb")
+            raise InternalError(f"{name} has members that overlap, {member.filename[:100]!r}: refused as a zip bomb")
         end_offset = member.header_offset
 
 

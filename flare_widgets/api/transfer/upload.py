@@ -193,7 +193,7 @@ class _UploadAttempt:
                 )
                 if isinstance(e, NoConnection):
                     kind = _ChunkTimeout if isinstance(e, ReplyTimeout) else NotSubmitted
-                    raise kind(f"{e} The job was not submitted") from e
+                    raise kind(f"{e.description}. The job was not submitted", next_step=e.next_step) from e
                 raise
             self._reporter.cancel_message = (
                 "the upload was cancelled when all had been sent: the job may have been submitted, see list_jobs()"
@@ -204,7 +204,7 @@ class _UploadAttempt:
                 CHUNK_TIMEOUTS_S[-1] + self._size / _SERVER_CHECK_BYTES_PER_S,
             )
         if reply is None:
-            raise InternalError("the server took the whole job folder but did not say what became of it")
+            raise InternalError("the server received the whole job folder but did not report the result")
         with contextlib.suppress(TransferCancelled):  # too late: there is a job
             self._reporter.report(self._size, self._size)
         return reply

@@ -1,6 +1,6 @@
 """The verbs of ``%flare``: each a small function over the sessions, the monitor, the views or the federation.
 
-Docstrings are the help that users read. One module a family; a new verb is declared there and named here.
+Docstrings are the help that users read. Each group of verbs has a module; add a new verb there and list it here.
 """
 
 from ..parsing import Verb
@@ -63,6 +63,6 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         general.help_,
     ),
 }
-"""The verbs by what they are about, in the order in which help lists them."""
+"""The verbs by topic, in the order in which help lists them."""
 
 VERBS: dict[str, Verb] = {verb.name: verb for verbs in GROUPS.values() for verb in verbs}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from IPython.core.error import UsageError
 
 from ...federation import FederationError, LocalFederation, ProcessState
-from ...federation.faults import FAULTS, disabled_reasons, inject, state_text
+from ...federation.faults import FAULTS, disabled_reasons, state_text
 from ...formatting.text import sanitize
 from ...options import FEDERATION, option
 from ...views.faults.view import FaultsView, ProcessRow
@@ -17,22 +17,22 @@ from ..state import MagicsState
 
 @verb(
     option("what", nargs="?", choices=[*FAULTS], metavar="WHAT", help=f"one of {', '.join(FAULTS)}"),
-    option("who", nargs="?", metavar="WHO", completes="targets", help="the server, or a site"),
+    option("who", nargs="?", metavar="WHO", completes="targets", help="server, or the name of a site"),
     FEDERATION,
     is_mutating=True,
 )
 def faults(state: MagicsState, what: str | None, who: str | None, name: str | None) -> FaultsView | ProcessState:
-    """Let something go wrong in the federation that %flare up started, and undo it.
+    """Inject a fault into a federation that %flare up started, or undo it.
 
-    Without WHAT, a live view: each process with how it is, and buttons.
+    Without WHAT, show a live view of the processes and their states, with buttons.
 
-    kill: the process is gone at once, with the jobs it runs, as when a machine loses its power. pause: it stands
-    still, as when a network cable is pulled. slow: it gets the processor for a fifth of the time. back: undoes these.
+    kill: end the process and its jobs at once, as in a power failure. pause: freeze it, as when a network cable is
+    pulled. slow: throttle it to 20 % of the processor's time. back: undo any of these.
 
     Examples:
-        %flare faults                   the view with the buttons
-        %flare faults pause site-1      in a minute, %flare monitor says that site-1 is silent
-        %flare faults back site-1       it goes on
+        %flare faults                   the view with buttons
+        %flare faults pause site-1      within a minute, %flare monitor says that site-1 is silent
+        %flare faults back site-1       it resumes
         %flare faults kill server
     """
     federation = _choose_federation(state, name)
@@ -41,18 +41,18 @@ def faults(state: MagicsState, what: str | None, who: str | None, name: str | No
         view.show()
         return view
     if who is None:
-        raise UsageError(f"%flare faults {what}: whom? One of {', '.join(federation.states)}")
-    return inject(federation, what, who)
+        raise UsageError(f"%flare faults {what}: which process? One of {', '.join(federation.states)}")
+    return federation.inject_fault(what, who)
 
 
 def _choose_federation(state: MagicsState, name: str | None) -> LocalFederation:
     own = state.federations
     if not own:
-        raise UsageError("faults are for a federation on this machine, and none was started here: %flare up")
+        raise UsageError("no federation was started here: start one with %flare up")
     if name is None and len(own) > 1:
-        raise UsageError(f"which federation? --name {' or --name '.join(own)}")
+        raise UsageError(f"which federation? Pass --name {' or --name '.join(own)}")
     if name is not None and name not in own:
-        raise UsageError(f"there is no federation {sanitize(name)!r} here, only {', '.join(own)}")
+        raise UsageError(f"no federation {sanitize(name)!r} here, only {', '.join(own)}")
     return own[name or next(iter(own))]
 
 
@@ -64,16 +64,16 @@ class FederationFaultBoard:
 
     @property
     def title(self) -> str:
-        """The process's name."""
+        """The federation's name."""
         return self._federation.name
 
     @property
     def faults(self) -> Mapping[str, str]:
-        """The fault that can be injected, and the label of its button."""
+        """The available faults, each with its button label."""
         return FAULTS
 
     def rows(self) -> list[ProcessRow]:
-        """Return how its processes are; none when it has ended."""
+        """Return the states of its processes; none if it has ended."""
         try:
             states = self._federation.states.values()
         except FederationError:
@@ -81,5 +81,5 @@ class FederationFaultBoard:
         return [ProcessRow(one.name, one.state, state_text(one), one.since, disabled_reasons(one)) for one in states]
 
     def inject(self, fault: str, process: str) -> str:
-        """Do something to a process, and return in words how it is then."""
-        return state_text(inject(self._federation, fault, process))
+        """Inject a fault into a process, and return the resulting state in words."""
+        return state_text(self._federation.inject_fault(fault, process))

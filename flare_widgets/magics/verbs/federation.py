@@ -19,7 +19,7 @@ from ..prompt import confirm
 from ..state import MagicsState
 from .sessions import open_session
 
-_DEFAULT_KEEP_ALIVE_S = 600.0  # seconds that somebody has to restart a kernel and go on
+_DEFAULT_KEEP_ALIVE_S = 600.0  # time to restart a kernel and continue
 
 
 @verb(
@@ -29,7 +29,7 @@ _DEFAULT_KEEP_ALIVE_S = 600.0  # seconds that somebody has to restart a kernel a
     USERS,
     option(
         "--keep", nargs="?", type=parse_time_limit, const=_DEFAULT_KEEP_ALIVE_S, default=0.0, metavar="S",
-        help="let it outlive the kernel, by S seconds (600 if left out): %%flare up picks it up again",
+        help="keep it running S seconds (default: 600) after the kernel stops; %%flare up reattaches to it",
     ),
     is_mutating=True,
 )  # fmt: skip
@@ -41,23 +41,24 @@ def up(
     users: dict[str, str] | None,
     keep: float,
 ) -> LocalFederation:
-    """Start a real FLARE federation on this machine, and connect to it as its admin.
+    """Start a real FLARE federation on this machine, and connect to it as its project admin.
 
-    A server and sites as processes, with their own certificates. They end with %flare down, or with the kernel. With
-    --keep they outlive the kernel for a while: %flare up in the restarted one picks them up.
+    The server and the sites are processes, each with its own certificate. They stop with %flare down, or with the
+    kernel. With --keep they keep running for a while after the kernel stops, and %flare up in the restarted kernel
+    reattaches to them.
 
     Examples:
         %flare up                                   two sites
-        %flare up -n 3                              three
-        %flare up --sites hospital-a,hospital-b     two, by their names
-        %flare up --name clinics                    beside another one; its session has that name
-        %flare up --keep                            it outlives the kernel by ten minutes
-        %flare up --users ada@example.org=lead      one user more: federation.kit("ada@example.org")
+        %flare up -n 3                              three sites
+        %flare up --sites hospital-a,hospital-b     two sites, with these names
+        %flare up --name clinics                    next to another federation; its session has that name
+        %flare up --keep                            keep it running ten minutes after the kernel stops
+        %flare up --users ada@example.org=lead      an additional user: federation.kit("ada@example.org")
         federation = %flare up
     """
     own = state.federations
     if name in own or (name is None and own):
-        raise UsageError("a federation is running already: %flare down ends it, --name starts another beside it")
+        raise UsageError("a federation is already running: %flare down stops it, --name starts another next to it")
     began = time.monotonic()
     progress = ProgressLine(show_after_s=0)
     running = _find_attachable(LocalFederation.list_running(), name)
@@ -75,21 +76,25 @@ def up(
             federation.stop()
         raise
     own[federation.name] = federation
-    what = f"a server and {_pluralize(len(federation.site_names), 'site')}, you are the admin"
-    ready = f"ready in {time.monotonic() - began:.1f} s" if running is None else f"{federation.name!r} was running"
+    what = f"a server and {_pluralize(len(federation.site_names), 'site')}; you are the project admin"
+    ready = (
+        f"ready in {time.monotonic() - began:.1f} s" if running is None else f"{federation.name!r} was already running"
+    )
     progress.update(f"{ready}: {what}")
     progress.finish(f"{ready}: {what}")
     return federation
 
 
 @verb(
-    option("name", nargs="?", metavar="NAME", completes="federations", help="which; the only one if left out"),
-    option("--all", action="store_true", help="all that were started here"),
+    option("name", nargs="?", metavar="NAME", completes="federations", help="the federation (default: the only one)"),
+    option("--all", action="store_true", help="all federations that were started here"),
     YES,
     is_mutating=True,
 )
 def down(state: MagicsState, name: str | None, all: bool, yes: bool) -> LocalFederation | list[LocalFederation]:
-    """End a federation that %flare up started, with all that runs in it. It asks when jobs are running.
+    """Stop a federation that %flare up started, and everything that runs in it.
+
+    It asks for confirmation if jobs are running.
 
     Examples:
         %flare down
@@ -100,11 +105,11 @@ def down(state: MagicsState, name: str | None, all: bool, yes: bool) -> LocalFed
     if all:
         return [_stop_federation(state, each, yes) for each in list(own)]
     if not own:
-        raise UsageError("no federation was started here: %flare up starts one")
+        raise UsageError("no federation was started here: start one with %flare up")
     if name is None and len(own) > 1:
-        raise UsageError(f"which federation? {', '.join(own)}; or --all")
+        raise UsageError(f"which federation? Pass {' or '.join(own)}, or --all")
     if name is not None and name not in own:
-        raise UsageError(f"there is no federation {sanitize(name)!r} here, only {', '.join(own)}")
+        raise UsageError(f"no federation {sanitize(name)!r} here, only {', '.join(own)}")
     return _stop_federation(state, name or next(iter(own)), yes)
 
 
@@ -114,8 +119,8 @@ def _stop_federation(state: MagicsState, name: str, yes: bool) -> LocalFederatio
     running = _count_running_jobs(ours)
     if running:
         one = running == 1
-        words = f"{'A job is' if one else f'{running} jobs are'} running: end the federation {name} nevertheless?"
-        confirm(state, words, yes)
+        words = f"{'A job is' if one else f'{running} jobs are'} still running. Stop the federation {name} anyway?"
+        confirm(state, words, "Stop federation", yes)
     del state.federations[name]
     for managed in ours:
         state.manager.close(managed.name)
@@ -124,14 +129,14 @@ def _stop_federation(state: MagicsState, name: str, yes: bool) -> LocalFederatio
 
 
 def _find_attachable(running: Sequence[RunningFederation], name: str | None) -> RunningFederation | None:
-    """The federation of another process that is meant: the one of the name, or the one that was to outlive its own."""
+    """Return the federation of another process to reattach to: the one of this name, or one that was kept."""
     if name is None:
-        # Not that of another notebook, which has it still.
+        # Not one that another notebook is using.
         found = [up for up in running if up.keep_alive_seconds > 0 and up.is_in_default_folder and not up.is_leased]
     else:
         found = [up for up in running if up.name == name]
     if len(found) > 1:
-        raise UsageError(f"which federation? They run already: {', '.join(up.name for up in found)}. Give --name")
+        raise UsageError(f"which federation? These are running: {', '.join(up.name for up in found)}. Pass --name")
     return found[0] if found else None
 
 
@@ -139,8 +144,8 @@ def _check_sites(running: RunningFederation, sites: int | list[str] | None) -> N
     if sites is None or sites in (len(running.sites), list(running.sites)):
         return
     raise UsageError(
-        f"the federation {running.name!r} is running already, with {', '.join(running.sites)}: "
-        "%flare up without --sites picks it up, --name starts another"
+        f"the federation {running.name!r} is already running, with {', '.join(running.sites)}: "
+        "%flare up without --sites reattaches to it, --name starts another"
     )
 
 
@@ -149,7 +154,7 @@ def _count_running_jobs(sessions: Sequence[ManagedSession]) -> int:
         try:
             return len(managed.session.get_system_info().job_info)
         except FlareError:
-            continue  # who does not answer will not be asked
+            continue  # a server that does not answer needs no confirmation
     return 0
 
 

@@ -12,20 +12,24 @@ from ..state import MagicsState
 def config(state: MagicsState) -> PrettyTable:
     """Show the settings, their values, and where each comes from.
 
-    Change one by %config FlareWidgets.NAME = VALUE; for good by c.FlareWidgets.NAME = VALUE in your IPython profile,
-    or by the environment variable in the table.
+    Change one with %config FlareWidgets.NAME = VALUE; permanently with c.FlareWidgets.NAME = VALUE in your IPython
+    profile, or with the environment variable in the table.
 
     Examples:
         %flare config
         settings = %flare config    a list of dicts
     """
-    headings = {"name": "setting", "value": "value", "source": "from", "variable": "environment", "meaning": "meaning"}
+    headings = {
+        "name": "setting",
+        "value": "value",
+        "source": "source",
+        "variable": "environment",
+        "meaning": "meaning",
+    }
     return PrettyTable((row._asdict() for row in state.config.settings()), headings)
 
 
-@verb(
-    option("word", nargs="?", metavar="VERB", completes="verbs", help="the verb to explain; all are listed if left out")
-)
+@verb(option("word", nargs="?", metavar="VERB", completes="verbs", help="the verb to explain (default: list all)"))
 def help_(_: MagicsState, word: str | None) -> None:
     """Explain a verb, or list all of them.
 

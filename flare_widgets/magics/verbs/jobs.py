@@ -1,4 +1,4 @@
-"""Jobs: submitted, listed, watched, ended, fetched."""
+"""Jobs: list, submit, watch, stop, fetch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ...options import FOLDER_OR_FORM, JOB, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIME
 from ...views.compare.view import CompareView
 from ...views.compare.view_model import MAX_JOBS
 from ...views.core.pretty import PrettyDict, PrettyText
-from ...views.core.tables import JobTable
 from ...views.display import show_jobs, show_submit
 from ...views.job.view import JobView
+from ...views.jobs.table import JobTable
 from ...views.submit.view import SubmitForm
 from ..job_display import FIRST_UPDATE_TIMEOUT_S, display_job, wait_until_ended
 from ..parsing import verb
@@ -30,13 +30,13 @@ _FETCH_TIMEOUT_S = 60.0  # for the metrics of jobs that have ended
 @verb(
     LIMIT,
     NAME_PREFIX,
-    option("--id", default=None, metavar="PREFIX", completes="jobs", help="only jobs whose id begins so"),
+    option("--id", default=None, metavar="PREFIX", completes="jobs", help="only jobs whose id starts with PREFIX"),
     option("--oldest", action="store_true", help="oldest first"),
 )
 def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldest: bool) -> JobTable:
-    """List the jobs of the session's study, newest first: a live table to sort, filter, open, compare and abort.
+    """List the jobs of the study, newest first, in a live table: sort, filter, open, compare, abort.
 
-    With an option, and in a notebook that is run without a person, it is a plain table as of now.
+    With an option, or in a non-interactive notebook, the table is plain and shows the current state.
 
     Examples:
         %flare jobs
@@ -57,7 +57,7 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
 def submit(state: MagicsState, folder: str | None, token: str | None) -> str | SubmitForm:
     """Submit a job folder and return the job's id. Nothing is written into the folder.
 
-    Without a folder it shows a form: pick one, see what will be sent and what is wrong with it, and submit.
+    Without a folder, show a form: pick a folder, review what will be sent and its problems, then submit.
 
     Examples:
         %flare submit               a form
@@ -77,34 +77,34 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
 
 @verb(
     JOB,
-    option("-w", "--wait", action="store_true", help="let the cell last until the job ends"),
-    option("-k", "--keep", action="store_true", help="keep the view live after the job's end"),
-    option("--text", action="store_true", help="one line of text in place of the live view"),
+    option("-w", "--wait", action="store_true", help="block until the job ends"),
+    option("-k", "--keep", action="store_true", help="keep the view live after the job has ended"),
+    option("--text", action="store_true", help="print one line of text instead of the live view"),
 )
 def monitor(state: MagicsState, job: str | None, wait: bool, keep: bool, text: bool) -> JobView | JobSnapshot:
     """Show what is happening to a job, live. The kernel stays free.
 
-    With --wait the cell lasts until the job ends; interrupting it ends only the waiting.
+    With --wait the cell blocks until the job ends; interrupting it stops only the waiting.
 
-    When the job ends a picture takes the view's place, which a saved notebook keeps. With --keep the view stays as it
-    is, with the log and what can be done to an ended job, until the kernel is shut down.
+    When the job ends, a static form replaces the view and stays in the saved notebook. With --keep the view stays
+    live, with the log and the actions for an ended job, until the kernel is shut down.
 
     Examples:
         %flare monitor              the last job
-        %flare monitor 76b8         the job whose id begins so
-        %flare monitor hello        the job of that name
+        %flare monitor 76b8         the job whose id starts with 76b8
+        %flare monitor hello        the job called hello
         %flare monitor 76b8 --keep
         end = %flare monitor --wait
-        now = %flare monitor --text     how it is now, in a line
+        now = %flare monitor --text     the current state in one line
     """
     return display_job(state, state.session, _watch_job(state, job), wait=wait, stay_live=keep, as_text=text)
 
 
 @verb(JOB, WAIT_TIMEOUT)
 def wait(state: MagicsState, job: str | None, timeout: float) -> JobSnapshot:
-    """Wait until a job ends, telling in a line how it is, and return what is known of it.
+    """Wait until a job ends, show one line of progress, and return the final snapshot.
 
-    Interrupting the cell ends only the waiting.
+    Interrupting the cell stops only the waiting.
 
     Examples:
         %flare wait
@@ -116,7 +116,7 @@ def wait(state: MagicsState, job: str | None, timeout: float) -> JobSnapshot:
 
 @verb(JOB)
 def meta(state: MagicsState, job: str | None) -> PrettyDict:
-    """Tell what the server stores about a job.
+    """Show the job's metadata as stored on the server.
 
     Examples:
         %flare meta
@@ -127,7 +127,7 @@ def meta(state: MagicsState, job: str | None) -> PrettyDict:
 
 @verb(JOB, is_mutating=True)
 def clone(state: MagicsState, job: str | None) -> str:
-    """Submit the content of a job once more and return the new job's id.
+    """Resubmit a job and return the id of the new one.
 
     Examples:
         %flare clone
@@ -141,22 +141,22 @@ def clone(state: MagicsState, job: str | None) -> str:
 
 @verb(JOB, YES, is_mutating=True)
 def abort(state: MagicsState, job: str | None, yes: bool) -> str:
-    """End a job before its time, and return what the server says. It asks first.
+    """Stop a running job and return the server's answer. It asks for confirmation.
 
-    The job's status follows in a few seconds.
+    The job's status changes a few seconds later.
 
     Examples:
         %flare abort
         %flare abort 76b8 --yes
     """
     job_id = state.find_job_id(job)
-    confirm(state, f"Abort {_describe_job(state, job_id)}?", yes)
+    confirm(state, f"Abort {_describe_job(state, job_id)}?", "Abort job", yes)
     return run_with_progress("aborting", state.session.abort_job, job_id)
 
 
 @verb(JOB, YES, is_mutating=True)
 def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
-    """Remove a job and its results from the server for good. It asks first.
+    """Permanently delete a job and its results from the server. It asks for confirmation.
 
     Examples:
         %flare delete 76b8
@@ -164,7 +164,7 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
     """
     managed = state.managed_session
     job_id = state.find_job_id(job)
-    confirm(state, f"Delete {_describe_job(state, job_id)}, with its results, for good?", yes)
+    confirm(state, f"Permanently delete {_describe_job(state, job_id)} and its results?", "Delete job", yes)
     said = PrettyDict(run_with_progress("deleting", managed.session.delete_job, job_id))
     managed.jobs = tuple(known for known in managed.jobs if known["job_id"] != job_id)
     if managed.last_job_id == job_id:
@@ -176,9 +176,12 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
     JOB,
     option(
         "-o", "--to", default=None, metavar="FOLDER", completes="folders",
-        help="where the new folder, named after the job, shall be (default: as configured, or the kit's)",
+        help="where to create the new folder, named after the job (default: as configured, or the kit's)",
     ),
-    option("--components", action="store_true", help="what sites sent in addition, in place of the results"),
+    option(
+        "--components", action="store_true",
+        help="instead of the results, download the additional files that sites sent",
+    ),
 )  # fmt: skip
 def download(state: MagicsState, job: str | None, to: str | None, components: bool) -> Path:
     """Download a finished job and its results, and return the new folder.
@@ -187,14 +190,14 @@ def download(state: MagicsState, job: str | None, to: str | None, components: bo
         %flare download
         %flare download 76b8 --to results
         result = %flare download            a pathlib.Path: result / "workspace"
-        %flare download --components        logs of errors that sites sent; see %flare components
+        %flare download --components        error logs that sites sent; see %flare components
     """
     session, job_id = state.session, state.find_job_id(job)
     progress = ProgressLine()
     tell = make_transfer_callback(progress, "received")
     if components:
         if to is not None:
-            raise UsageError("%flare download: components go into the kit's download folder; leave out --to")
+            raise UsageError("%flare download: components are saved in the kit's download folder; leave out --to")
         folder = session.download_job_components(job_id, progress=tell)
     else:
         folder = session.download_job_result(job_id, to or state.config.download_folder or None, progress=tell)
@@ -204,9 +207,9 @@ def download(state: MagicsState, job: str | None, to: str | None, components: bo
 
 @verb(JOB)
 def components(state: MagicsState, job: str | None) -> list[str]:
-    """List what sites sent to the server in addition to a job's results.
+    """List the files that sites sent to the server in addition to a job's results.
 
-    After a failure mostly ERRORLOG_ and a site's name: that site's log of errors.
+    After a failure these are mostly error logs, one for each site: ERRORLOG_ and the site's name.
 
     Examples:
         %flare components 76b8
@@ -216,20 +219,20 @@ def components(state: MagicsState, job: str | None) -> list[str]:
 
 @verb(option("jobs", nargs="+", metavar="JOB", completes="jobs", help=f"two to {MAX_JOBS} jobs: ids or names"))
 def compare(state: MagicsState, jobs: list[str]) -> CompareView | PrettyText:
-    """Show jobs beside each other: status, rounds, time, the best of each metric, and the metrics over the rounds.
+    """Compare jobs side by side: status, rounds, time, the best value of each metric, and each metric by round.
 
-    Jobs that run are followed; the metrics of those that have ended are fetched from their results.
+    Running jobs are updated live; the metrics of ended jobs are fetched from their results.
 
     Examples:
         %flare compare 76b8 1a2b
-        %flare compare baseline tuned       by their names
+        %flare compare baseline tuned       by name
     """
     managed = state.managed_session
     ids = list(dict.fromkeys(managed.find_job_id(job) for job in jobs))
     if not 2 <= len(ids) <= MAX_JOBS:
-        raise UsageError(f"%flare compare takes two to {MAX_JOBS} different jobs, not {len(ids)}")
+        raise UsageError(f"%flare compare: pass two to {MAX_JOBS} different jobs, got {len(ids)}")
     watches = [managed.monitor.watch(job_id) for job_id in ids]
-    run_with_progress("fetching what the jobs that have ended left", _wait_for_ended_jobs, watches, _FETCH_TIMEOUT_S)
+    run_with_progress("fetching the metrics of the ended jobs", _wait_for_ended_jobs, watches, _FETCH_TIMEOUT_S)
     view = CompareView(watches)
     return view if state.config.views else PrettyText(repr(view))
 
@@ -238,13 +241,13 @@ def _watch_job(state: MagicsState, job: str | None) -> Watch:
     managed = state.managed_session
     job_id = state.find_job_id(job)
     watch = managed.monitor.watch(job_id)
-    watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)  # an unknown job is told now, not in a view
+    watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)  # report an unknown job here, not in a view
     managed.set_last_job(job_id, watch.snapshot.name)
     return watch
 
 
 def _wait_for_ended_jobs(watches: list[Watch], timeout_s: float) -> None:
-    """Wait until all is known of the jobs that have ended, but not for those that run."""
+    """Wait until everything about the ended jobs is known; do not wait for running ones."""
     until = time.monotonic() + timeout_s
     for watch in watches:
         watch.wait_for_first_update(max(0.0, until - time.monotonic()))
@@ -254,4 +257,4 @@ def _wait_for_ended_jobs(watches: list[Watch], timeout_s: float) -> None:
 
 def _describe_job(state: MagicsState, job_id: str) -> str:
     meta = state.session.get_job_meta(job_id)
-    return f"{job_label(str(meta.get('name') or ''), job_id)}, which is {sanitize(str(meta.get('status')))}"
+    return f"{job_label(str(meta.get('name') or ''), job_id)} ({sanitize(str(meta.get('status')))})"

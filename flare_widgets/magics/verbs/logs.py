@@ -8,21 +8,24 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ...api import Session, TargetType
-from ...api.models import is_terminal
+from ...api.commands.logs import filter_lines
+from ...api.job_status import has_ended
 from ...errors import NoConnection
 from ...formatting.text import sanitize, sanitize_lines
-from ...monitoring.logs.filter import LEVELS, filter_by_level, filter_by_pattern, find_new_text, last_lines
+from ...monitoring.logs.filter import filter_by_level, filter_by_pattern
+from ...monitoring.logs.records import LEVELS
+from ...monitoring.logs.tail import CUT_NOTE, LogTail
 from ...options import JOB, option, parse_count
 from ...views.core.pretty import PrettyDict, PrettyTexts
 from ..parsing import verb
 from ..progress import run_with_progress
 from ..state import MagicsState
 
-_POLL_INTERVAL_S = 1.5  # seconds between two looks at a log
-_INTERVAL_PER_LATENCY = 10  # ... and so many times as long as a look takes: a server sends the whole log each time
+_POLL_INTERVAL_S = 1.5
+_INTERVAL_PER_LATENCY = 10  # the interval is at least this many times a poll's duration: each sends the whole log
 _MAX_LINE_CHARS = 2000
 _SITE = option(
-    "--site", default=None, metavar="SITE", completes="targets", help="server, or a site; all of them if left out"
+    "--site", default=None, metavar="SITE", completes="targets", help="server, or a site (default: all of them)"
 )
 
 
@@ -30,19 +33,19 @@ _SITE = option(
     JOB,
     option(
         "--site", default="server", metavar="SITE", completes="targets",
-        help="whose log: server (the default), a site, or all",
+        help="server, a site, or all (default: server)",
     ),
-    option("-f", "--follow", action="store_true", help="print what is new until the job ends, or you interrupt"),
-    option("--tail", type=parse_count, default=None, metavar="N", help="only the last N of the lines"),
-    option("--grep", default=None, metavar="REGEX", help="only lines in which the regular expression is found"),
-    option("--level", choices=LEVELS, default=None, type=str.upper, help="only records of this level and above"),
+    option("-f", "--follow", action="store_true", help="print new lines until the job ends, or you interrupt"),
+    option("--tail", type=parse_count, default=None, metavar="N", help="only the last N lines"),
+    option("--grep", default=None, metavar="REGEX", help="only lines that match the regular expression"),
+    option("--level", choices=LEVELS, default=None, type=str.upper, help="only records of this level or above"),
 )  # fmt: skip
 def logs(
     state: MagicsState, job: str | None, site: str, follow: bool, tail: int | None, grep: str | None, level: str | None
 ) -> PrettyTexts:
     """Show the logs of a job: the server's, and those that sites sent to the server.
 
-    Of a long log the last 200 lines are shown; the value has all of it.
+    Of a long log only the last 200 lines are shown; the returned value has all of it.
 
     Examples:
         %flare logs                         the server's log of the last job
@@ -56,7 +59,7 @@ def logs(
     def chosen(text: str) -> str:
         text = filter_by_level(text, level) if level else text
         text = filter_by_pattern(text, grep) if grep else text
-        return text if tail is None else last_lines(text, tail)
+        return filter_lines(text, tail, None)
 
     chosen("")  # refuses a bad pattern before anything is asked
     if not follow:
@@ -73,13 +76,13 @@ def logs(
             for line in news.splitlines():
                 print(mark + sanitize_lines(line, _MAX_LINE_CHARS))  # noqa: T201
     except KeyboardInterrupt:
-        raise UsageError("stopped following; the job goes on") from None
+        raise UsageError("stopped following; the job is still running") from None
     return _PrintedTexts(texts)
 
 
-@verb(JOB, _SITE, option("--reset", action="store_true", help="make all of them forget their errors"))
+@verb(JOB, _SITE, option("--reset", action="store_true", help="clear the errors of all components first"))
 def errors(state: MagicsState, job: str | None, site: str | None, reset: bool) -> PrettyDict:
-    """Tell the errors that the parts of a running job remember. For a job that has ended, see its log.
+    """Show errors recorded by a running job's components. For an ended job, see its log.
 
     Examples:
         %flare errors
@@ -89,20 +92,22 @@ def errors(state: MagicsState, job: str | None, site: str | None, reset: bool) -
     session, job_id = state.session, state.find_job_id(job)
     if reset:
         session.reset_errors(job_id)
-    return PrettyDict(run_with_progress("asking for errors", session.show_errors, job_id, *_parse_target(site)))
+    return PrettyDict(run_with_progress("fetching the errors", session.show_errors, job_id, *_parse_target(site)))
 
 
 @verb(JOB, _SITE)
 def stats(state: MagicsState, job: str | None, site: str | None) -> PrettyDict:
-    """Tell what the parts of a running job say about themselves.
+    """Show runtime statistics of a running job's components.
 
     Examples:
         %flare stats
         %flare stats 76b8 --site server
-        figures = %flare stats      by site, by part: figures["server"]["ServerRunner"]
+        figures = %flare stats      by site and component: figures["server"]["ServerRunner"]
     """
     return PrettyDict(
-        run_with_progress("asking for figures", state.session.show_stats, state.find_job_id(job), *_parse_target(site))
+        run_with_progress(
+            "fetching the statistics", state.session.show_stats, state.find_job_id(job), *_parse_target(site)
+        )
     )
 
 
@@ -114,7 +119,7 @@ class _PrintedTexts(PrettyTexts):
 
 
 def _parse_target(site: str | None) -> tuple[str, list[str] | None]:
-    """The target type and the targets of a site's name."""
+    """Return the target type and the targets of a site's name."""
     if site is None or site == TargetType.ALL:
         return TargetType.ALL, None
     return (TargetType.SERVER, None) if site == TargetType.SERVER else (TargetType.CLIENT, [site])
@@ -122,25 +127,24 @@ def _parse_target(site: str | None) -> tuple[str, list[str] | None]:
 
 def _follow_logs(session: Session, job_id: str, site: str) -> Any:
     """Yield whose log has grown and by what, in whole lines, until the job has ended."""
-    seen: dict[str, str] = {}
+    tails: dict[str, LogTail] = {}
     lost = False
     while True:
         began = time.monotonic()
         try:
-            ended = is_terminal(session.get_job_status(job_id) or "")  # first: what it logged until then is read below
+            ended = has_ended(session.get_job_status(job_id) or "")  # first: what it logged until then is read below
             found = session.get_job_logs(job_id, site)["logs"]
             lost = False
         except NoConnection as e:
             if not lost:
-                print(f"{e}. Following on when the server answers again")  # noqa: T201
+                print(f"{e}. Resuming when the server answers again")  # noqa: T201
             ended, found, lost = False, {}, True
         for name, text in found.items():
             if not isinstance(text, str):
                 continue
-            whole = text if ended else text[: text.rfind("\n") + 1]
-            news = find_new_text(seen.get(name, ""), whole)
+            new = tails.setdefault(str(name), LogTail()).take_whole(text)
+            news = (f"{CUT_NOTE}\n" if new.is_cut else "") + new.text + (new.unfinished_line if ended else "")
             if news:
-                seen[name] = whole
                 yield str(name), news
         if ended:
             return

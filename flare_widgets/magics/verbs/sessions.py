@@ -1,4 +1,4 @@
-"""Sessions, and the startup kits they are opened with."""
+"""Sessions and startup kits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..progress import ProgressLine
 from ..prompt import show_if_interactive
 from ..state import MagicsState
 
-_SILENT_CONNECT_S = 1.0  # seconds without a word while connecting
+_SILENT_CONNECT_S = 1.0  # time without a message while connecting
 _NAME = option("name", metavar="NAME", completes="sessions", help="the session's name; %%flare sessions lists them")
 
 
@@ -33,27 +33,27 @@ _NAME = option("name", metavar="NAME", completes="sessions", help="the session's
         completes="kits",
         help="the startup kit: its folder, or its name in %%flare kits",
     ),
-    option("--name", default=None, metavar="NAME", help="what to call the session (default: user@server)"),
+    option("--name", default=None, metavar="NAME", help="the session's name (default: user@server)"),
     STUDY,
     TIMEOUT,
 )
 def connect(
     state: MagicsState, kit: str | None, name: str | None, study: str | None, timeout: float | None
 ) -> api.Session:
-    """Log in to a FLARE server with a startup kit; verbs work with that session from now on.
+    """Log in to a FLARE server with a startup kit, and make that session the current one.
 
-    Sessions that are open stay open: %flare sessions lists them, %flare use NAME goes back to one.
-    Connecting once more with the same kit and study goes back to that session.
+    Open sessions stay open: %flare sessions lists them, %flare use NAME switches to one. Connecting again with the
+    same kit and study switches to the open session.
 
     Examples:
         %flare connect kits/admin@nvidia.com
         %flare connect kits/admin@nvidia.com --study heart
-        %flare connect ada --name hospital-a        a kit by the name of its folder, the session under a name
+        %flare connect ada --name hospital-a        a kit by its folder's name; the session is called hospital-a
         session = %flare connect                    the configured kit
     """
     word = kit or state.config.kit
     if not word:
-        raise UsageError("which startup kit? %flare connect KIT (%flare kits lists those at hand)")
+        raise UsageError("which startup kit? Use %flare connect KIT (%flare kits lists the kits it finds)")
     return open_session(state, resolve_kit(word, state.find_kit_folders()), name, study, timeout).session
 
 
@@ -74,20 +74,20 @@ def open_session(
         if patience <= _SILENT_CONNECT_S:
             raise
         progress = ProgressLine(show_after_s=0)
-        progress.update(f"{e} Trying for {patience - _SILENT_CONNECT_S:g} s more")
+        progress.update(f"{e} Retrying for {patience - _SILENT_CONNECT_S:g} s")
         managed = state.manager.open(kit, name, timeout=patience - _SILENT_CONNECT_S, **settings)
         progress.finish("connected")
         return managed
 
 
 @verb(
-    option("name", nargs="?", completes="sessions", metavar="NAME", help="the current one if left out"),
+    option("name", nargs="?", completes="sessions", metavar="NAME", help="the session (default: the current one)"),
     option("--all", action="store_true", help="close all sessions"),
 )
 def close(state: MagicsState, name: str | None, all: bool) -> api.Session | list[api.Session]:
-    """Log out and close a session. Jobs go on.
+    """Log out and close a session. Its jobs keep running.
 
-    When it was the current one, none is, until you say %flare use NAME.
+    After the current session is closed, choose another with %flare use NAME.
 
     Examples:
         %flare close                the current one
@@ -96,18 +96,18 @@ def close(state: MagicsState, name: str | None, all: bool) -> api.Session | list
     """
     if all:
         if name is not None:
-            raise UsageError("%flare close: give a NAME or --all, not both")
+            raise UsageError("%flare close: pass NAME or --all, not both")
         return [managed.session for managed in state.manager.close_all()]
     if name is None and not state.manager.sessions:
-        raise UsageError("there is no session to close")
+        raise UsageError("no session is open")
     return state.manager.close(name).session
 
 
 @verb()
 def sessions(state: MagicsState) -> PrettyTable:
-    """List the sessions: whose each is, with which server, in which study, and how it stands with it.
+    """List the sessions with their user, server, study and state.
 
-    In a notebook it stays live, to choose the current one and to close them.
+    In a notebook the list is live; choose the current session in it, or close sessions.
 
     Examples:
         %flare sessions
@@ -118,7 +118,7 @@ def sessions(state: MagicsState) -> PrettyTable:
     }  # fmt: skip
     rows = [_make_row(managed, managed.name == state.manager.current) for managed in state.manager.sessions.values()]
     listing = PrettyTable(
-        rows, headings, "No session. %flare connect KIT opens one, %flare up starts a federation here"
+        rows, headings, "No sessions. Use %flare connect KIT, or %flare up for a federation on this machine"
     )
     listing.show_live = show_if_interactive(state, lambda: show_sessions(state.manager))
     return listing
@@ -126,7 +126,7 @@ def sessions(state: MagicsState) -> PrettyTable:
 
 @verb(_NAME)
 def use(state: MagicsState, name: str) -> api.Session:
-    """Go back to a session that is open: verbs work with it from now on.
+    """Switch to another open session: verbs use it from now on.
 
     Examples:
         %flare use hospital-a
@@ -134,11 +134,11 @@ def use(state: MagicsState, name: str) -> api.Session:
     return state.manager.use(name).session
 
 
-@verb(option("folders", nargs="*", metavar="FOLDER", completes="folders", help="where to look, besides as configured"))
+@verb(option("folders", nargs="*", metavar="FOLDER", completes="folders", help="additional folders to search"))
 def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
-    """List the startup kits at hand: in the configured folders and around the notebook.
+    """List the startup kits in the configured folders and near the notebook.
 
-    Around the notebook means in its folder, some folders below, and in kits/ beside that folder. Configure more by
+    It searches the notebook's folder, some levels below it, and kits/ next to it. Add folders with
     %config FlareWidgets.kit_folders = ["~/kits"].
 
     Examples:
@@ -165,16 +165,16 @@ def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
     ]
     if not any(row["problem"] for row in rows):
         del headings["problem"]
-    return PrettyTable(rows, headings, "No startup kit found. %flare kits FOLDER looks in another folder")
+    return PrettyTable(rows, headings, "No startup kits found. %flare kits FOLDER searches another folder")
 
 
 @verb(
-    option("kit", nargs="?", metavar="KIT", completes="kits", help="the startup kit; the session's if left out"),
+    option("kit", nargs="?", metavar="KIT", completes="kits", help="the startup kit (default: that of the session)"),
     OFFLINE,
     STEP_TIMEOUT,
 )
 def check(state: MagicsState, kit: str | None, offline: bool, timeout: float) -> PrettyKitReport:
-    """Check a startup kit and the way to its server, and say what to do about each problem.
+    """Check a startup kit and the connection to its server, and say what to do about each problem.
 
     Examples:
         %flare check                                        the session's kit

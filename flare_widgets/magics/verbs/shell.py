@@ -1,9 +1,10 @@
-"""Looking at the files of the server and of sites. All of it needs the right to `shell_commands` there."""
+"""Files of the server and of sites. All of these verbs need the right `shell_commands` there."""
 
 from __future__ import annotations
 
 from IPython.core.error import UsageError
 
+from ...api import commands
 from ...options import option, parse_count
 from ...views.core.pretty import PrettyText
 from ..parsing import verb
@@ -13,17 +14,17 @@ _TARGET = option("target", metavar="TARGET", completes="targets", help="server, 
 _FILE = option(
     "file",
     metavar="FILE",
-    help="below the folder it runs in; a job's files are in the folder named after its id",
+    help="a path relative to its working folder; a job's files are in the folder named after the job's id",
 )
-_LINES = option("-n", "--lines", type=parse_count, default=None, metavar="N", help="how many lines (default: 10)")
+_LINES = option("-n", "--lines", type=parse_count, default=None, metavar="N", help="number of lines (default: 10)")
 
 
 @verb(
     _TARGET,
-    option("path", nargs="?", metavar="PATH", help="below the folder it runs in; that folder itself if left out"),
-    option("-l", "--long", action="store_true", help="sizes, times and rights too"),
-    option("-a", "--all", action="store_true", help="hidden files too"),
-    option("-R", "--recursive", action="store_true", help="what is in folders too"),
+    option("path", nargs="?", metavar="PATH", help="a path relative to its working folder (default: that folder)"),
+    option("-l", "--long", action="store_true", help="show sizes, times and permissions"),
+    option("-a", "--all", action="store_true", help="include hidden files"),
+    option("-R", "--recursive", action="store_true", help="include the content of subfolders"),
     option("-t", "--newest", action="store_true", help="newest first"),
     option("-S", "--largest", action="store_true", help="largest first"),
 )
@@ -61,7 +62,7 @@ def cat(state: MagicsState, target: str, file: str) -> PrettyText:
 
 @verb(
     _TARGET,
-    option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     _LINES,
 )
 def tail(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
@@ -76,7 +77,7 @@ def tail(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
 
 @verb(
     _TARGET,
-    option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
     _LINES,
 )
 def head(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
@@ -91,27 +92,27 @@ def head(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
 
 @verb(
     _TARGET,
-    option("pattern", metavar="PATTERN", help="what to look for: a basic regular expression"),
-    option("file", nargs="?", default="log.txt", metavar="FILE", help="its log.txt if left out"),
-    option("-n", "--line-number", action="store_true", help="with the lines' numbers"),
-    option("-i", "--ignore-case", action="store_true", help="whether letters are large or small does not matter"),
+    option("pattern", metavar="PATTERN", help="a basic regular expression"),
+    option("file", nargs="?", default=commands.LOG_FILE, metavar="FILE", help="the file (default: log.txt)"),
+    option("-n", "--line-number", action="store_true", help="show line numbers"),
+    option("-i", "--ignore-case", action="store_true", help="ignore case"),
 )
 def grep(state: MagicsState, target: str, pattern: str, file: str, line_number: bool, ignore_case: bool) -> PrettyText:
-    """Show the lines of a text file of the server or of a site that match.
+    """Show the matching lines of a text file of the server or of a site.
 
     Examples:
         %flare grep server ERROR
         %flare grep site-1 "Got task" log.txt -n
     """
     if not pattern:
-        raise UsageError("%flare grep: which pattern?")
+        raise UsageError("%flare grep: the pattern is empty")
     letters = "".join(letter for letter, on in zip("ni", (line_number, ignore_case), strict=True) if on)
     return PrettyText(state.session.grep_target(target, f"-{letters}" if letters else None, pattern, file))
 
 
 @verb(_TARGET)
 def pwd(state: MagicsState, target: str) -> str:
-    """Tell the folder that the server or a site runs in.
+    """Show the working folder of the server or of a site.
 
     Examples:
         %flare pwd server

@@ -1,4 +1,4 @@
-"""Studies: which sites and users work together under a name."""
+"""Studies: groups of sites and users under a name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ACTIONS = ("show", "register", "add-site", "remove-site", "add-user", "remove-u
 
 @verb()
 def studies(state: MagicsState) -> PrettyTable:
-    """List the studies that you may see. Connect to one by %flare connect KIT --study NAME.
+    """List the studies that you may see. Work in one with %flare connect KIT --study NAME.
 
     Examples:
         %flare studies
@@ -29,18 +29,27 @@ def studies(state: MagicsState) -> PrettyTable:
     rows += [{"name": name} for name in found.get("studies") or [] if name not in known]
     managed.cache_studies(found)
     keys = dict.fromkeys(key for row in rows for key in row)
-    return PrettyTable(rows, {key: sanitize(str(key)) for key in keys} or {"name": "name"}, "No study")
+    return PrettyTable(rows, {key: sanitize(str(key)) for key in keys} or {"name": "name"}, "No studies")
 
 
 @verb(
     option("action", choices=_ACTIONS, metavar="ACTION", help=", ".join(_ACTIONS)),
     option("name", metavar="STUDY", completes="studies", help="the study's name"),
-    option("user", nargs="?", metavar="USER", help="with add-user and remove-user: who"),
+    option("user", nargs="?", metavar="USER", help="the user, for add-user and remove-user"),
     option(
-        "--sites", type=parse_names, default=None, metavar="SITE,...", completes="sites", help="for an org admin: which"
+        "--sites",
+        type=parse_names,
+        default=None,
+        metavar="SITE,...",
+        completes="sites",
+        help="the sites, for an org admin",
     ),
     option(
-        "--site-org", action="append", default=None, metavar="ORG:SITE,...", help="for a project admin: which, by org"
+        "--site-org",
+        action="append",
+        default=None,
+        metavar="ORG:SITE,...",
+        help="the sites by organization, for a project admin",
     ),
     YES,
 )
@@ -53,7 +62,7 @@ def study(
     site_org: list[str] | None,
     yes: bool,
 ) -> PrettyDict:
-    """Show a study, make or remove one, or change who belongs to it. For project admins and org admins.
+    """Show, create, change or remove a study. For project admins and org admins.
 
     Examples:
         %flare study show heart
@@ -65,13 +74,14 @@ def study(
     session = state.session
     if action in ("add-user", "remove-user"):
         if user is None:
-            raise UsageError(f"%flare study {action}: who? %flare study {action} {sanitize(name)} USER")
+            raise UsageError(f"%flare study {action}: which user? Use %flare study {action} {sanitize(name)} USER")
         change = session.add_study_user if action == "add-user" else session.remove_study_user
         return PrettyDict(change(name, user))
     if action in ("register", "add-site", "remove-site"):
         if not sites and not site_org:
             raise UsageError(
-                f"%flare study {action}: which sites? --site-org ORG:SITE,... as a project admin, --sites for your own"
+                f"%flare study {action}: which sites? Pass --site-org ORG:SITE,... as a project admin, "
+                "--sites SITE,... as an org admin"
             )
         by_action = {
             "register": session.register_study,
@@ -80,6 +90,6 @@ def study(
         }
         return PrettyDict(by_action[action](name, sites, site_org))
     if action == "remove":
-        confirm(state, f"Remove the study {sanitize(name)} from {session.kit.address}?", yes)
+        confirm(state, f"Remove the study {sanitize(name)} from {session.kit.address}?", "Remove study", yes)
         return PrettyDict(session.remove_study(name))
     return PrettyDict(session.show_study(name))

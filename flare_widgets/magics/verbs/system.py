@@ -1,4 +1,4 @@
-"""The server and the sites: how they are, and what can be done to them."""
+"""The server and the sites: their state, and the actions on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPTIONAL_TARGETS = option(
     nargs="*",
     metavar="TARGET",
     completes="targets",
-    help="server, or sites; all of them if left out",
+    help="server, or the names of sites (default: all of them)",
 )
 _TARGETS = option(
     "targets",
@@ -34,15 +34,15 @@ _TARGETS = option(
     help="server, client (all sites), all, or the names of sites",
 )
 _SITE = option("site", metavar="SITE", completes="sites", help="the site's name")
-_NO_WAIT = option("--no-wait", action="store_true", help="do not wait until it is done")
+_NO_WAIT = option("--no-wait", action="store_true", help="return at once, do not wait until it is done")
 _TIMEOUT = option("--timeout", type=parse_seconds, default=60.0, metavar="S", help="seconds to wait (default: 60)")
 
 
 @verb()
 def status(state: MagicsState) -> SystemStatus:
-    """Tell who is connected: the server, the sites, the running jobs, and what is wrong with them.
+    """Show the server, the sites and the running jobs, problems first.
 
-    In a notebook it stays live, and unfolds what can be done to the server and the sites.
+    In a notebook the view is live; expand the server or a site to see its actions.
 
     Examples:
         %flare status
@@ -57,8 +57,8 @@ def status(state: MagicsState) -> SystemStatus:
 
 
 @verb(
-    option("--jobs", action="store_true", help="ask each site what it runs"),
-    option("--env", action="store_true", help="ask each site where and how it runs"),
+    option("--jobs", action="store_true", help="show the jobs that each site is running"),
+    option("--env", action="store_true", help="show the environment of each site"),
 )
 def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
     """List the connected sites, and when the server last saw each.
@@ -66,7 +66,7 @@ def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
     Examples:
         %flare sites
         %flare sites --jobs
-        names = [site["name"] for site in _]        of the list that was shown last
+        sites = %flare sites        a list of dicts
     """
     managed = state.managed_session
     connected = managed.session.get_connected_client_list()
@@ -82,7 +82,7 @@ def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
         for site in sorted(connected, key=lambda site: site.name)
     }
     if jobs and rows:
-        headings["jobs"] = "runs"
+        headings["jobs"] = "running"
         for row in rows.values():
             row["jobs"] = []
         for told in run_with_progress("asking each site", managed.session.get_client_job_status) or []:
@@ -92,38 +92,38 @@ def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
         headings |= {"workspace": "folder", "secure_mode": "secure", "root_url": "server"}
         for told in run_with_progress("asking each site", managed.session.get_client_env):
             rows.setdefault(str(told.get("site_name")), {"name": told.get("site_name")}).update(told)
-    return PrettyTable(rows.values(), headings, "No site is connected")
+    return PrettyTable(rows.values(), headings, "No sites are connected")
 
 
 @verb(_OPTIONAL_TARGETS)
 def resources(state: MagicsState, targets: list[str]) -> PrettyDict:
-    """Tell what resources the server and the sites have to offer to jobs.
+    """Show the resources that the server and the sites offer to jobs.
 
     Examples:
         %flare resources
         %flare resources site-1 site-2
     """
     return PrettyDict(
-        run_with_progress("asking for resources", _query_targets, state.session.report_resources, targets)
+        run_with_progress("fetching the resources", _query_targets, state.session.report_resources, targets)
     )
 
 
 @verb(_OPTIONAL_TARGETS)
 def versions(state: MagicsState, targets: list[str]) -> PrettyDict:
-    """Tell the version of NVIDIA FLARE that the server and the sites run.
+    """Show the NVIDIA FLARE versions of the server and the sites.
 
     Examples:
         %flare versions
         %flare versions server
     """
-    return PrettyDict(run_with_progress("asking for versions", _query_targets, state.session.report_version, targets))
+    return PrettyDict(run_with_progress("fetching the versions", _query_targets, state.session.report_version, targets))
 
 
 @verb(_TARGETS, _NO_WAIT, _TIMEOUT, YES, is_mutating=True)
 def restart(state: MagicsState, targets: list[str], no_wait: bool, timeout: float, yes: bool) -> PrettyDict:
-    """Restart the server with all sites, or sites. It asks first.
+    """Restart sites, or the server with all sites. It asks for confirmation.
 
-    It waits until they are back, and connects again after the server was restarted.
+    It waits until they are back. After a restart of the server it logs in again.
 
     Examples:
         %flare restart all
@@ -134,8 +134,9 @@ def restart(state: MagicsState, targets: list[str], no_wait: bool, timeout: floa
     managed = state.managed_session
     confirm(
         state,
-        f"Restart {_describe_targets(kind, names)} of "
-        f"{managed.session.kit.address}{_describe_running_jobs(managed.session)}?",
+        f"Restart {_describe_targets(kind, names)} on {managed.session.kit.address}?"
+        f"{_describe_running_jobs(managed.session)}",
+        "Restart",
         yes,
     )
     kit, study = managed.session.kit.root, managed.session.study
@@ -152,9 +153,9 @@ def restart(state: MagicsState, targets: list[str], no_wait: bool, timeout: floa
 
 @verb(_TARGETS, _NO_WAIT, _TIMEOUT, YES, is_mutating=True)
 def shutdown(state: MagicsState, targets: list[str], no_wait: bool, timeout: float, yes: bool) -> PrettyDict:
-    """End sites, or the server, or all. Nothing of FLARE starts them again. It asks first.
+    """Shut down sites, the server, or all of them. FLARE does not start them again. It asks for confirmation.
 
-    The server goes alone only when no site is connected any more.
+    Before shutting down the server alone, shut down all sites.
 
     Examples:
         %flare shutdown site-2
@@ -165,8 +166,9 @@ def shutdown(state: MagicsState, targets: list[str], no_wait: bool, timeout: flo
     managed = state.managed_session
     confirm(
         state,
-        f"Shut down {_describe_targets(kind, names)} of "
-        f"{managed.session.kit.address}{_describe_running_jobs(managed.session)}?",
+        f"Shut down {_describe_targets(kind, names)} on {managed.session.kit.address}?"
+        f"{_describe_running_jobs(managed.session)}",
+        "Shut down",
         yes,
     )
     shut_down = managed.session.shutdown
@@ -180,19 +182,25 @@ def shutdown(state: MagicsState, targets: list[str], no_wait: bool, timeout: flo
 
 @verb(_SITE, YES, is_mutating=True)
 def disable(state: MagicsState, site: str, yes: bool) -> PrettyDict:
-    """Shut a site out: it is let go of and cannot register again until it is enabled. It asks first.
+    """Disable a site: disconnect it and keep it out until it is enabled. It asks for confirmation.
 
     Examples:
         %flare disable site-2
     """
     session = state.session
-    confirm(state, f"Shut {sanitize(site)} out of {session.kit.address}{_describe_running_jobs(session)}?", yes)
-    return PrettyDict(run_with_progress(f"shutting out {sanitize(site)}", session.disable_client, site))
+    confirm(
+        state,
+        f"Disable {sanitize(site)} on {session.kit.address}? It is disconnected and cannot rejoin until you enable it."
+        f"{_describe_running_jobs(session)}",
+        "Disable site",
+        yes,
+    )
+    return PrettyDict(run_with_progress(f"disabling {sanitize(site)}", session.disable_client, site))
 
 
 @verb(_SITE, is_mutating=True)
 def enable(state: MagicsState, site: str) -> PrettyDict:
-    """Let a site in again that was disabled; it registers again by itself.
+    """Re-enable a disabled site; it reconnects by itself.
 
     Examples:
         %flare enable site-2
@@ -201,11 +209,13 @@ def enable(state: MagicsState, site: str) -> PrettyDict:
 
 
 def _parse_targets(arguments: list[str]) -> tuple[str, list[str] | None]:
-    """The target of a command, in FLARE's words (``client site-1``) or by the names of sites alone."""
+    """Parse the targets of a command, in FLARE's words (``client site-1``) or as names of sites."""
     first, *rest = arguments
     if first in (TargetType.SERVER, TargetType.ALL):
         if rest:
-            raise UsageError(f"{first!r} stands alone: give server, client [SITE ...], all, or the names of sites")
+            raise UsageError(
+                f"{first!r} cannot be combined with other targets: pass server, client [SITE ...], all, or site names"
+            )
         return first, None
     sites = rest if first == TargetType.CLIENT else arguments
     return TargetType.CLIENT, sites or None
@@ -231,9 +241,9 @@ def _describe_targets(target_type: str, names: list[str] | None) -> str:
 
 
 def _describe_running_jobs(session: Session) -> str:
-    """The affected sites, for the confirmation."""
+    """Return the running jobs that are affected, for the confirmation."""
     try:
         running = len(session.get_system_info().job_info)
     except FlareError:
         return ""
-    return f", where {running} job{' is' if running == 1 else 's are'} running" if running else ""
+    return f" {running} job{' is' if running == 1 else 's are'} running." if running else ""

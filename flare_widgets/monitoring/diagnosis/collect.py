@@ -28,11 +28,14 @@ from typing import Any, TypeVar
 from ...api import commands
 from ...api.commands import Command
 from ...api.commands.command import TARGET_NAME_PATTERN
-from ...api.models import SystemInfo, is_terminal
+from ...api.job_status import JobStatus, has_ended
+from ...api.models import SystemInfo
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, InternalError, InvalidTarget, NoConnection, NoReply, SessionClosed
 from ...formatting.text import sanitize
+from ..logs.tail import is_missing_file
 from . import Evidence, LogText
+from .phrasing import text_or_empty
 from .server_blame import find_blamed_sites
 
 T = TypeVar("T")
@@ -47,7 +50,6 @@ _JOB_TAIL_OPTION = "-n400"  # of a job's log: enough for the rounds before the e
 _ERROR_TAIL_OPTION = "-n200"
 _MAX_LINES = 400  # lines kept of logs that the server sends whole
 _JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # it becomes part of file paths
-_NO_FILE = re.compile(r"(?:tail|grep|cat): .*(?:cannot open|No such file)")
 _ABORT_AUDIT = re.compile(r"\[U:([^\]]{1,200})\]\[A:abort_job")
 
 ResultOrError = Any  # a command's result, or the exception raised instead
@@ -76,7 +78,7 @@ def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
     >>> failure = diagnose(collect_evidence(session, session.get_job_meta(job_id)))
     >>> print(failure)
     site-2 failed in round 2, in train.py line 11: ValueError: shapes (10,) and (12,) not aligned
-    Correct train.py line 11 and submit the job again (%flare submit).
+    Correct train.py line 11 and submit the job again.
     """
     return _Collector(session, dict(meta)).collect()
 
@@ -85,10 +87,10 @@ class _Collector:
     def __init__(self, session: Session, meta: dict[str, Any]) -> None:
         self._session = session
         self._meta = meta
-        job = _text_or_empty(meta.get("job_id"))
+        job = text_or_empty(meta.get("job_id"))
         self._job_id = job if _JOB_ID.fullmatch(job) else ""
-        self._status = _text_or_empty(meta.get("status"))
-        self._ended = is_terminal(self._status)
+        self._status = text_or_empty(meta.get("status"))
+        self._ended = has_ended(self._status)
         self._role_note = f" ({sanitize(session.kit.role, 40)})" if session.kit.role else ""
         self._logs: list[LogText] = []
         self._missing: list[str] = []
@@ -110,7 +112,7 @@ class _Collector:
             started = system.server_info.start_time
         else:
             self._add_missing("who is connected to the server", system)
-        if self._job_id and begun and self._status != "FINISHED:ABORTED":
+        if self._job_id and begun and JobStatus.of(self._status) is not JobStatus.ABORTED:
             self._collect_from_sites(connected)
         return Evidence(
             meta=self._meta,
@@ -128,9 +130,9 @@ class _Collector:
         asked: dict[str, Command[Any]] = {"system": commands.get_system_info()}
         if not self._job_id:
             return asked
-        if self._status == "FINISHED:ABORTED":
+        if JobStatus.of(self._status) is JobStatus.ABORTED:
             asked["audit"] = commands.grep("server", None, f"abort_job {self._job_id}", "audit.log")
-        asked["parent"] = commands.grep("server", None, self._job_id, "log.txt")
+        asked["parent"] = commands.grep("server", None, self._job_id, commands.LOG_FILE)
         if started and self._ended:
             asked["job"] = commands.get_job_log(self._job_id)
         elif started:
@@ -161,12 +163,12 @@ class _Collector:
     def _collect_from_sites(self, connected: Sequence[str] | None) -> None:
         sites = self._select_sites(connected)
         here = [site for site in sites if connected is None or site in connected]
-        files = {"errors": ("error_log.txt", _ERROR_TAIL_OPTION), "job": ("log.txt", _JOB_TAIL_OPTION)}
+        files = {"errors": ("error_log.txt", _ERROR_TAIL_OPTION), "job": (commands.LOG_FILE, _JOB_TAIL_OPTION)}
         asked: dict[tuple[str, str], Command[Any]] = {}
         for site in here:
             for what, (file, lines) in files.items():
                 asked[site, what] = commands.read_file("tail", site, lines, f"{self._job_id}/{file}")
-            asked[site, "parent"] = commands.grep(site, None, self._job_id, "log.txt")
+            asked[site, "parent"] = commands.grep(site, None, self._job_id, commands.LOG_FILE)
             if not self._ended:
                 asked[site, "runs"] = commands.get_client_job_status([site])
         unread: dict[str, ResultOrError] = {site: "" for site in sites if site not in here}
@@ -174,7 +176,7 @@ class _Collector:
             if what == "runs":
                 if isinstance(answer, list) and answer and not any(self._may_run_job(entry) for entry in answer):
                     self._idle_sites.append(site)
-            elif isinstance(answer, str) and not _NO_FILE.match(answer):
+            elif isinstance(answer, str) and not is_missing_file(answer):
                 self._add_log(site, what, answer)
             elif what == "job":
                 unread[site] = answer
@@ -189,7 +191,7 @@ class _Collector:
             if why == "":
                 self._missing.append(f"{site}'s log{errors_only}: the site is not connected to the server; {where}")
             elif isinstance(why, str):
-                self._missing.append(f"{site}'s log{errors_only}: it is not there any more, or never was")
+                self._missing.append(f"{site}'s log{errors_only}: the site does not have it (any more)")
             else:
                 self._add_missing(f"{site}'s log{errors_only}", why, where)
 
@@ -278,7 +280,7 @@ class _Collector:
         elif isinstance(answer, (NoConnection, NoReply)):
             reason = "no answer in time"
         elif isinstance(answer, InternalError) and "nknown command" in str(answer):
-            reason = "a server of this version does not send it"
+            reason = "this version of the server does not send it"
         elif isinstance(answer, BaseException):
             reason = sanitize(" ".join(str(answer).split()), 200) or type(answer).__name__
         else:
@@ -291,7 +293,3 @@ def _format_errors(errors: Mapping[str, Any]) -> Iterable[str]:
     for name, kinds in parts.items() if isinstance(parts, dict) else ():
         for kind, text in kinds.items() if isinstance(kinds, dict) else ():
             yield f"{name} - {kind}: {text}"
-
-
-def _text_or_empty(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -19,13 +19,14 @@ from ...formatting.text import sanitize
 from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
 from ..logs import files
 from ..logs.facts import ServerLogParser
+from ..logs.tail import LogTail
 from ..polling import polls
 from . import diagnose
 from .collect import collect_evidence
 
 log = logging.getLogger("flare_widgets.monitoring")
 
-THREAD_NAME = "flare-aftermath"
+THREAD_NAME = "flare-final-fetch"
 
 MAX_RESULT_BYTES = 32 << 20
 """Largest job result, in bytes, that is downloaded for its history; of a larger one only the log is requested."""
@@ -83,7 +84,7 @@ class FinalFetch:
         """The updates fetched, once the fetch is done."""
         if self._is_finished:
             return self._updates
-        late = GroupUnavailable("metrics", f"the job's result did not come within {TIMEOUT_S:.0f} s", time.time())
+        late = GroupUnavailable("metrics", f"the job's result did not arrive within {TIMEOUT_S:.0f} s", time.time())
         return [late, *self._updates]
 
     def _run(self) -> None:
@@ -98,7 +99,7 @@ class FinalFetch:
         try:
             return fetch()
         except Exception as e:
-            log.exception("what there is to know of job %s (%s) could not be read", self._job_id, group)
+            log.exception("the final data of job %s (%s) could not be read", self._job_id, group)
             return [GroupUnavailable(group, f"{type(e).__name__}: {sanitize(str(e))}", time.time())]
 
     def _diagnose_failure(self) -> list[Update]:
@@ -134,15 +135,15 @@ class FinalFetch:
             facts.append(
                 GroupRefreshed("metrics", now)
                 if metrics
-                else GroupUnavailable("metrics", "the job keeps no record of metrics", now)
+                else GroupUnavailable("metrics", "the job does not record metrics", now)
             )
             return facts
 
     def _read_log(self, text: str, workflow: Any) -> list[Update]:
-        reader = ServerLogParser(self._clock.utc_offset, self._clock.offset, workflow)
+        tail = LogTail()
         facts: list[Update] = [] if workflow is None else [workflow]
-        facts += reader.feed(text)
-        return [*facts, LogOffset("server", polls.LOG_FILE, reader.offset), GroupRefreshed("rounds", time.time())]
+        facts += ServerLogParser(self._clock.utc_offset, self._clock.offset, workflow).feed(tail.take_whole(text).text)
+        return [*facts, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
 
 
 def _limit_size(received: int, _: int) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...formatting.text import sanitize
-from ..logs.records import LogRecord, parse_log, tail
+from ..logs.facts import ROUND, TASK_END
+from ..logs.records import LogRecord, format_last_lines, parse_log
 from .exceptions import ExceptionFinding, classify, is_config_error
 from .model import Evidence
 from .phrasing import to_one_line
+from .server_blame import BAD_RESULT, REPORTED_FAILURE
 from .tracebacks import LocatedTraceback, ParsedTraceback, StackFrame, find_tracebacks
 
-_ROUND = re.compile(r"\bRound (\d{1,9}) started")
 _FAILURE_MARK = re.compile(
     r"FATAL_SYSTEM_ERROR|is bad, error code|Exception in workflow|asked to abort|is deemed disconnected"
 )
@@ -22,9 +23,6 @@ _ABORT_CONSEQUENCE = re.compile(
     r"abort_signal_triggered|request to (?:abort|stop) the job|END_RUN received|ask to (?:abort|stop) job"
 )
 _JOB_END = re.compile(r"asked to abort|finalizing \.\.\.|ABOUT_TO_END_RUN|END_RUN fired|Server runner finished")
-_TASK_END = re.compile(r"task \S+ exit with status TaskCompletionStatus\.(\w+)")
-_REPORTED_FAILURE = re.compile(r"reported failure from ([^\s:]+): (.*)")
-_BAD_RESULT = re.compile(r"Result from (\S+) is bad, error code: (\w+)")
 _RETURN_CODE = re.compile(r"child worker process finished with RC (-?\d+)")
 _CLEAN_EXIT = re.compile(r"Good Bye|Client is stopping|received request from Server to end current RUN")
 _TRAINER_EXITED = re.compile(r"trainer process(?: group)? exited(?: \(rc=(?P<code>-?\d+)\))?(?P<early>.*HELLO)?")
@@ -69,7 +67,7 @@ class LogAnalysis:
         for log in evidence.logs:
             self._records.setdefault((log.of, log.what), []).extend(parse_log(log.text))
         self.round = _find_round(self.records("server", "job"))
-        ends = [m.group(1) for record in self.records("server", "job") if (m := _TASK_END.search(record.message))]
+        ends = [m.group(1) for record in self.records("server", "job") if (m := TASK_END.search(record.message))]
         self.task_outcomes: Counter[str] = Counter(ends)
         self.sites = list(dict.fromkeys(log.of for log in evidence.logs if log.of != "server"))
         self.is_still_running = bool(self.records("server", "job")) and not any(
@@ -89,13 +87,13 @@ class LogAnalysis:
 
     def tail(self, owner: str, last_index: int | None = None) -> tuple[str, ...]:
         """Return the last lines of a participant's log of the job, or else of the other logs of that participant."""
-        return tail(self.records(owner, "job", "errors", "parent", "remembered"), last_index)
+        return format_last_lines(self.records(owner, "job", "errors", "parent", "remembered"), last_index)
 
     def tail_until_last_task(self) -> tuple[str, ...]:
         """Return the last lines of the server's log of the job, up to the end of the last task."""
         records = self.records("server", "job")
-        ends = [index for index, record in enumerate(records) if _TASK_END.search(record.message)]
-        return tail(records, ends[-1] if ends else None)
+        ends = [index for index, record in enumerate(records) if TASK_END.search(record.message)]
+        return format_last_lines(records, ends[-1] if ends else None)
 
     def last_error(self, owner: str) -> str:
         """Return the last error in a participant's logs, in one line; empty if there is none."""
@@ -117,10 +115,10 @@ class LogAnalysis:
             if users:
                 # The same exception is often logged again, wrapped in FLARE's own message.
                 first = next(f for f in users if _location(f.traceback) == _location(users[-1].traceback))
-                return classify(owner, first.traceback, tail(records, first.record_index))
+                return classify(owner, first.traceback, format_last_lines(records, first.record_index))
             if traces and best is None:
                 best = traces[-1], records
-        return classify(owner, best[0].traceback, tail(best[1], best[0].record_index)) if best else None
+        return classify(owner, best[0].traceback, format_last_lines(best[1], best[0].record_index)) if best else None
 
     def sites_with_errors(self) -> list[str]:
         """Return the sites whose logs contain an error, or whose job process exited with one."""
@@ -138,7 +136,7 @@ class LogAnalysis:
         for index in reversed(range(len(own))):
             if not _is_error(own[index]):
                 continue
-            log = tail(own, index)
+            log = format_last_lines(own, index)
             message = own[index].message
             if match := _HEARTBEAT_TIMEOUT.search(message):
                 words = f"the training process of {name} did not answer"
@@ -163,14 +161,14 @@ class LogAnalysis:
         of = name if self.tail(site) else "server" if log else ""
         silent = not any(_CLEAN_EXIT.search(record.message) for record in own[-30:])
         if (reported or self._has_failed_exit(site)) and own and silent and not last:
-            words = f"the process of the job on {name} ended at once, without a last word in its log"
+            words = f"the process of the job on {name} ended at once, without a final message in its log"
             return ProcessExit(
                 "client-exit", f"{words} (probably os._exit, a crash in native code, or a kill)", log, of
             )
         if reported and not bad:
             return ProcessExit("client-exit", f"the process of the job on {name} failed: {last or reported}", log, of)
         if bad and not last:
-            why = "its log says nothing more" if own else "why is in its log, which could not be read"
+            why = "its log does not say why" if own else "the reason is in its log, which could not be read"
             return ProcessExit("client-exception", f"{name} failed in its task ({bad}); {why}", log, of)
         if last:
             return ProcessExit(
@@ -185,7 +183,7 @@ class LogAnalysis:
     def _reported_failure(self, site: str) -> str:
         """Return the site process's report to the server about the exit of its job process."""
         for record in self._records.get(("server", "parent"), ()):
-            match = _REPORTED_FAILURE.search(record.message)
+            match = REPORTED_FAILURE.search(record.message)
             if match and match.group(1) == site:
                 return sanitize(match.group(2), 80)
         return ""
@@ -193,7 +191,7 @@ class LogAnalysis:
     def _bad_result_code(self, site: str) -> str:
         for what in ("job", "errors", "remembered"):
             for record in self._records.get(("server", what), ()):
-                match = _BAD_RESULT.search(record.message)
+                match = BAD_RESULT.search(record.message)
                 if match and match.group(1) == site:
                     return sanitize(match.group(2), 80)
         return ""
@@ -222,7 +220,7 @@ def _find_round(records: list[LogRecord]) -> int | None:
     for record in records:
         if _FAILURE_MARK.search(record.message):
             break
-        if match := _ROUND.search(record.message):
+        if (match := ROUND.search(record.message)) and match.group(2) == "started":
             found = int(match.group(1))
     return found
 

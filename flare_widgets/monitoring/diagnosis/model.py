@@ -49,6 +49,8 @@ class Failure:
         The last relevant lines of a log, oldest first, and the owner of that log.
     next_step
         The recommended action.
+    next_methods
+        The methods of a session that do it, in their order, such as ``clone_job``.
     missing
         Unavailable evidence, a sentence each: the log, the reason, and who can read it and where.
     """
@@ -65,18 +67,21 @@ class Failure:
     log: tuple[str, ...] = ()
     log_of: str = ""
     next_step: str = ""
+    next_methods: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able data; :meth:`from_json` reads it back."""
-        return {**dataclasses.asdict(self), "log": list(self.log), "missing": list(self.missing)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Failure:
         """Create an object from the output of :meth:`to_json`; fields of a later version are ignored."""
         fields = _known_fields(cls, data)
-        fields["log"] = tuple(data.get("log", ()))
-        fields["missing"] = tuple(data.get("missing", ()))
+        for name in ("log", "missing", "next_methods"):
+            fields[name] = tuple(data.get(name, ()))
         return cls(**fields)
 
     def __str__(self) -> str:

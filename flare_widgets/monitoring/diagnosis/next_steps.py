@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .model import Failure
 
 _UNSCHEDULABLE_HINTS = {
-    True: "See what each site has with session.report_resources('client').",
-    False: "See who is connected with %flare status.",
+    True: "session.report_resources('client') shows what each site has.",
+    False: "See which sites are connected.",
 }
 
+_METHODS = {
+    "missing-package": ("clone_job",),
+    "unschedulable": ("abort_job", "submit_job"),
+    "aborted": ("clone_job",),
+    "site-lost": ("get_system_info", "clone_job"),
+    "server-restarted": ("clone_job",),
+    "unknown": (),
+}
+"""The methods of a session that do what is recommended, by kind of failure; of others it is ``submit_job``."""
 
-def suggest_next_step(failure: Failure) -> str:
-    """Return the recommended action, in a sentence or two."""
+
+def recommend_next_step(failure: Failure) -> Failure:
+    """Return the failure with the recommended action, in a sentence or two, and the methods that do it."""
+    methods = _METHODS.get(failure.kind, ("submit_job",))
+    if failure.kind == "unschedulable" and not _lacks_resources(failure):
+        methods = ("get_system_info", *methods)
+    return replace(failure, next_step=_describe_next_step(failure), next_methods=methods)
+
+
+def _lacks_resources(failure: Failure) -> bool:
+    return "resource_spec" in failure.sentence
+
+
+def _describe_next_step(failure: Failure) -> str:
     site = failure.site or "the site"
     at = f"{failure.file} line {failure.line}" if failure.file and failure.line is not None else ""
     busy = site if site not in ("server", "the site") else "the sites"
     who = "the server" if site == "server" else site
     byoc = " (BYOC is code in the job's custom folder)" if "BYOC" in failure.error else ""
     advice = {
-        "client-exception": f"Correct {at or 'the training code'} and submit the job again (%flare submit).",
-        "server-exception": f"Correct {at or 'the workflow of the job'} and submit the job again (%flare submit).",
-        "client-exit": f"Look for what ends the process ({site}'s console says more than its log), "
-        "and submit the job again (%flare submit).",
+        "client-exception": f"Correct {at or 'the training code'} and submit the job again.",
+        "server-exception": f"Correct {at or 'the workflow of the job'} and submit the job again.",
+        "client-exit": f"Find out what ends the process ({site}'s console says more than its log), "
+        "and submit the job again.",
         "bad-class": f"Correct the class's path or its arguments in {failure.file or 'the configuration'}, "
-        "and submit the job again (%flare submit).",
-        "missing-package": "Have it installed there by the administrator, or correct the name in the import if it "
-        "is a file of yours; then submit the job once more (%flare clone).",
-        "refused": "Correct what it says and submit the job again (%flare submit)."
+        "and submit the job again.",
+        "missing-package": "Ask the administrator to install it there, or correct the import if it is one of your "
+        "files; then submit the same job once more.",
+        "refused": "Correct what it says and submit the job again."
         if site == "server" and not failure.log
-        else f"Ask {who}'s administrator what it permits{byoc}, then submit the job again (%flare submit).",
-        "unschedulable": f"{_UNSCHEDULABLE_HINTS['resource_spec' in failure.sentence]} The job starts by itself "
-        "when it can; if "
-        "it never will, end it with %flare abort and submit it with what it needs corrected.",
-        "aborted": "If that was not intended, submit the same job once more with %flare clone.",
-        "site-lost": "When %flare status shows the site again, submit the job once more with %flare clone. "
-        "A job that shall go on without a site needs a smaller min_clients.",
-        "server-restarted": "Submit the same job once more with %flare clone. "
-        "This one can be neither aborted nor deleted.",
-        "timeout": f"See what keeps {busy} busy, or give them longer "
-        "(the timeout in the workflow's or executor's configuration); then submit the job again (%flare submit).",
+        else f"Ask {who}'s administrator what it permits{byoc}, then submit the job again.",
+        "unschedulable": f"{_UNSCHEDULABLE_HINTS[_lacks_resources(failure)]} The job starts by itself "
+        "when it can; if it never will, abort it, and submit it with what it needs corrected.",
+        "aborted": "If that was not intended, submit the same job once more.",
+        "site-lost": "When the site is connected again, submit the same job once more. "
+        "To let a job continue without a site, set a smaller min_clients.",
+        "server-restarted": "Submit the same job once more. This one can be neither aborted nor deleted.",
+        "timeout": f"See what keeps {busy} busy, or raise the timeout in the "
+        "configuration of the workflow or executor; then submit the job again.",
         "unknown": "The job's submitter finds the server's log in workspace/log.txt of the result "
         "(session.download_job_result)" + (", or ask those named below." if failure.missing else "."),
     }[failure.kind]

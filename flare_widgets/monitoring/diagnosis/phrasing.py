@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...formatting.text import sanitize
+from ...formatting.text import join_names, sanitize
 
 _MAX_NAMES = 3  # names that are listed one by one
 
 
-def join_names(names: Iterable[str]) -> str:
+def join_sites(names: Iterable[str]) -> str:
     """Join site names, at least one, as in ``a, b and 2 more sites``."""
-    cleaned = [sanitize(name, 80) for name in names]
-    if len(cleaned) > _MAX_NAMES:
-        cleaned = [*cleaned[: _MAX_NAMES - 1], f"{len(cleaned) - _MAX_NAMES + 1} more sites"]
-    return cleaned[0] if len(cleaned) == 1 else f"{', '.join(cleaned[:-1])} and {cleaned[-1]}"
+    return join_names((sanitize(name, 80) for name in names), _MAX_NAMES, "sites")
 
 
 def to_one_line(text: str) -> str:

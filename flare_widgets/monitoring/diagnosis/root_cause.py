@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ...api.models import is_terminal
+from ...api.job_status import JobStatus, has_ended
 from ...formatting.text import sanitize
 from ..logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
-from .next_steps import suggest_next_step
-from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
+from .next_steps import recommend_next_step
+from .phrasing import join_sites, server_if_any, text_or_empty, to_one_line
 from .server_blame import find_blamed_sites
 from .site_failure import build_failure, diagnose_site
 from .stalled import diagnose_stalled, diagnose_unschedulable
@@ -44,13 +44,13 @@ def diagnose(evidence: Evidence) -> Failure | None:
     ... except InvalidJobDefinition as e:
     ...     print(diagnose(Evidence(refusal=str(e))))
     The job was refused, nothing was started: deploy_map is empty for job hello
-    Correct what it says and submit the job again (%flare submit).
+    Correct what it says and submit the job again.
     """
     failure = _diagnose(evidence)
     if failure is None:
         return None
     failure = dataclasses.replace(failure, missing=_relevant_missing(failure, evidence))
-    return failure if failure.next_step else dataclasses.replace(failure, next_step=suggest_next_step(failure))
+    return failure if failure.next_step else recommend_next_step(failure)
 
 
 def _relevant_missing(failure: Failure, evidence: Evidence) -> tuple[str, ...]:
@@ -66,15 +66,16 @@ def _diagnose(evidence: Evidence) -> Failure | None:
     if evidence.refusal:
         return _diagnose_refusal(evidence)
     status = text_or_empty(evidence.meta.get("status"))
-    if not is_terminal(status):
+    if not has_ended(status):
         return diagnose_stalled(evidence, status)
-    if status in ("FINISHED:COMPLETED", "FINISHED_OK"):
+    end = JobStatus.of(status)
+    if end is JobStatus.COMPLETED:
         return _diagnose_task_timeouts(LogAnalysis(evidence))
-    if status == "FINISHED:CAN_NOT_SCHEDULE":
+    if end is JobStatus.CANNOT_SCHEDULE:
         return diagnose_unschedulable(evidence, has_given_up=True)
     if _failed_deployments(evidence) and not text_or_empty(evidence.meta.get("start_time")):
         return _diagnose_deployment(evidence)
-    if status in ("FINISHED:ABORTED", "ABORTED"):
+    if end is JobStatus.ABORTED:
         return _diagnose_abort(evidence)
     return _diagnose_end(evidence, status)
 
@@ -91,7 +92,7 @@ def _diagnose_task_timeouts(analysis: LogAnalysis) -> Failure | None:
         return None
     times = "its only task" if timeouts == 1 else f"each of its {timeouts} tasks"
     return Failure(
-        f"The job completed, but {times} for the sites timed out: its result is what it began with",
+        f"The job completed, but {times} for the sites timed out: its result is what it started with",
         "timeout",
         site="server",
         round=analysis.round,
@@ -127,7 +128,7 @@ def _diagnose_deployment(evidence: Evidence) -> Failure:
 
 def _diagnose_abort(evidence: Evidence) -> Failure:
     clues = LogAnalysis(evidence)
-    by = f"by {sanitize(evidence.aborted_by)}" if evidence.aborted_by else "(by whom is not known)"
+    by = f"by {sanitize(evidence.aborted_by)}" if evidence.aborted_by else "by an unknown user"
     if not text_or_empty(evidence.meta.get("start_time")):
         return Failure(f"The job was aborted {by} before it started", "aborted")
     return Failure(f"The job was aborted {by}{clues.round_phrase()}", "aborted", round=clues.round)
@@ -141,7 +142,7 @@ def _diagnose_end(evidence: Evidence, status: str) -> Failure:
     text = clues.last_error("server")
     because = f": {text}" if text else "; no log that can be read says why"
     lines = clues.tail("server")
-    if status == "FINISHED:FAILED_TO_RUN":
+    if status == JobStatus.FAILED_TO_RUN:
         return Failure(
             f"The server could not deploy the job{because}", "unknown", log=lines, log_of="server" * bool(lines)
         )
@@ -173,7 +174,7 @@ def _diagnose_lost_sites(analysis: LogAnalysis) -> Failure | None:
             need = ": the job cannot do without"
     if not named:
         return None
-    names = join_names(dict.fromkeys(named))
+    names = join_sites(dict.fromkeys(named))
     lines = analysis.tail("server", last_index=at)
     return Failure(
         f"The server lost {names}{analysis.round_phrase()}{need}",

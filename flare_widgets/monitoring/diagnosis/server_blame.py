@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from .model import LogText
 
+BAD_RESULT = re.compile(r"Result from (\S+) is bad, error code: (\w+)")
+REPORTED_FAILURE = re.compile(r"reported failure from ([^\s:]+): (.*)")
 _BLAME_PATTERNS = (
-    re.compile(r"Result from (\S+) is bad"),
-    re.compile(r"reported failure from ([^\s:]+)"),
+    BAD_RESULT,
+    REPORTED_FAILURE,
     re.compile(r"Client (\S+) is deemed disconnected"),
     re.compile(r"terminal outcome unavailable from ([^\s:]+)"),
     re.compile(r"client_name='([^']+)'; reason="),

@@ -6,7 +6,7 @@ from ...formatting.text import sanitize
 from .exceptions import ExceptionFinding
 from .log_analysis import LogAnalysis
 from .model import Failure
-from .phrasing import join_names
+from .phrasing import join_sites
 
 
 def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
@@ -30,7 +30,7 @@ def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
 def build_failure(analysis: LogAnalysis, finding: ExceptionFinding, sites: list[str] | None = None) -> Failure:
     """Build the failure that a traceback shows."""
     server = finding.site == "server"
-    who = "The server" if server else join_names(sites or [finding.site])
+    who = "The server" if server else join_sites(sites or [finding.site])
     plural = len(sites or ()) > 1
     where = f", in {finding.file}" if finding.file else ""
     if where and finding.line is not None:

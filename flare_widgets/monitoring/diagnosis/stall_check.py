@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...api.session import Session
 from ..job.snapshot import JobSnapshot
 from ..job.updates import Diagnosed
@@ -19,7 +20,7 @@ from .collect import collect_evidence
 
 log = logging.getLogger("flare_widgets.monitoring")
 
-THREAD_NAME = "flare-inquiry"
+THREAD_NAME = "flare-stall-check"
 
 CHECK_INTERVAL_S = 30.0
 """Seconds between two checks of a job."""
@@ -39,7 +40,7 @@ def is_due(snapshot: JobSnapshot, now: float) -> bool:
         return False
     if snapshot.waiting_reason(now) or snapshot.is_zombie:
         return True
-    if snapshot.status != "RUNNING":
+    if snapshot.status != JobStatus.RUNNING:
         return False
     late = any(cell.state in ("late", "failed") for row in snapshot.matrix(now).values() for cell in row.values())
     return late or bool(snapshot.silent_sites)
@@ -77,7 +78,7 @@ class StallCheck:
         try:
             self.result = Diagnosed(diagnose(collect_evidence(self._session, self._meta)), time.time())
         except Exception:
-            log.exception("why job %s does not come along could not be asked", self._meta.get("job_id"))
+            log.exception("the stall check of job %s failed", self._meta.get("job_id"))
         finally:
             self.is_done = True
             self._on_done()

@@ -7,16 +7,17 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...formatting.text import sanitize
+from ..job.state import SCHEDULER_IDLE_AFTER_S
 from ..logs.records import MAX_SHOWN_CHARS
 from .log_analysis import LogAnalysis
 from .model import Evidence, Failure
-from .next_steps import suggest_next_step
-from .phrasing import join_names, server_if_any, text_or_empty, to_one_line
+from .next_steps import recommend_next_step
+from .phrasing import join_sites, server_if_any, text_or_empty, to_one_line
 from .site_failure import diagnose_site
 
 _STARTUP_GRACE_S = 20.0  # seconds after its start in which a job's processes may still be starting
-_SCHEDULER_IDLE_AFTER_S = 30.0  # seconds after which a working scheduler has considered a job
 _SCHEDULE_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d: (.*)", re.DOTALL)
 _TOO_FEW_SITES = re.compile(r"connected sites \((\d+)\) < min_sites \((\d+)\)")
 _MISSING_SITE = re.compile(r"missing required site (\S+)")
@@ -25,9 +26,9 @@ _NO_RESOURCES = re.compile(r"not enough sites have enough resources \(ok sites (
 
 def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
     """Diagnose a job in this status that will not end by itself; None if it will, as far as is known."""
-    if status == "SUBMITTED":
+    if status == JobStatus.SUBMITTED:
         return diagnose_unschedulable(evidence, has_given_up=False)
-    if status != "RUNNING":
+    if status != JobStatus.RUNNING:
         return None
     started = _start_time(evidence.meta)
     job = text_or_empty(evidence.meta.get("job_id"))
@@ -36,9 +37,8 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
             return None  # it is just ending
         clues = LogAnalysis(evidence)
         return Failure(
-            f"The server was restarted while the job was running{clues.round_phrase()}; FLARE does not go on "
-            f"with such a "
-            f"job, although its status stays {status}",
+            f"The server was restarted while the job was running{clues.round_phrase()}; FLARE does not resume "
+            f"such a job, although its status stays {status}",
             "server-restarted",
             site="server",
             round=clues.round,
@@ -50,19 +50,24 @@ def diagnose_stalled(evidence: Evidence, status: str) -> Failure | None:
     if settled and evidence.idle and clues.is_still_running:
         site = next((site for site in evidence.idle if clues.find_exception(site)), "")
         if failure := diagnose_site(clues, site):
-            end = "End the job with %flare abort: FLARE does not notice, and waits for ever."
-            return replace(failure, next_step=f"{end} {suggest_next_step(failure)}")
-        names = join_names(evidence.idle)
+            failure = recommend_next_step(failure)
+            return replace(
+                failure,
+                next_step=f"Abort the job: FLARE does not notice, and waits for ever. {failure.next_step}",
+                next_methods=("abort_job", *failure.next_methods),
+            )
+        names = join_sites(evidence.idle)
         more = "no longer run" if len(evidence.idle) > 1 else "no longer runs"
         return Failure(
             f"{names} {more} the job (probably restarted{clues.round_phrase()}), and FLARE does not notice: "
-            "the job may wait for ever",
+            "the job may wait forever",
             "site-lost",
             site=sanitize(evidence.idle[0]),
             round=clues.round,
             log=clues.tail(evidence.idle[0]),
             log_of=sanitize(evidence.idle[0]) if clues.tail(evidence.idle[0]) else "",
-            next_step="End it with %flare abort, and submit the same job once more with %flare clone.",
+            next_step="Abort it, and submit the same job once more.",
+            next_methods=("abort_job", "clone_job"),
         )
     return None
 
@@ -74,9 +79,9 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
     why = _SCHEDULE_LINE.sub(r"\1", lines[-1]).strip() if lines else ""
     if why in ("", "scheduled"):
         if has_given_up:
-            return Failure("The server gave up to schedule the job, and does not say why", "unschedulable")
+            return Failure("The server gave up scheduling the job, and does not say why", "unschedulable")
         waited = _seconds_since_submission(evidence)
-        if lines or waited is None or waited < _SCHEDULER_IDLE_AFTER_S:
+        if lines or waited is None or waited < SCHEDULER_IDLE_AFTER_S:
             return None
         return _diagnose_unscheduled(waited, evidence)
     start = "The job could not be started" if has_given_up else "The job waits"
@@ -89,9 +94,9 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
         reason = f"it needs {sanitize(match.group(1), 80)}, which is not connected"
     elif match := _NO_RESOURCES.search(why):
         have, need = match.groups()
-        reason = f"only {have} of the {need} sites it needs have the resources that its resource_spec asks for"
+        reason = f"only {have} of the {need} sites it needs have the resources that its resource_spec requests"
         if have == "0":
-            reason = f"none of the {need} sites it needs has the resources that its resource_spec asks for"
+            reason = f"none of the {need} sites it needs has the resources that its resource_spec requests"
     else:
         reason = to_one_line(why)
     missing = _MISSING_SITE.search(why)
@@ -105,12 +110,12 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
 
 
 def _diagnose_unscheduled(waited_s: float, evidence: Evidence) -> Failure:
-    start = f"The server has not even tried to schedule the job for {waited_s:.0f} s"
+    start = f"The server has not tried to schedule the job for {waited_s:.0f} s"
     if evidence.running is None or evidence.running:
         number = "" if evidence.running is None else f"{len(evidence.running)} "
         return Failure(f"{start}, probably because of {number}jobs that are running", "unschedulable", site="server")
     return Failure(
-        f"{start}, although no job runs: its scheduler is probably dead",
+        f"{start}, although no job is running: its scheduler is probably dead",
         "unschedulable",
         site="server",
         next_step="Ask the server's administrator to restart the server.",

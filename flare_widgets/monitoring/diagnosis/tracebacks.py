@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import NamedTuple
 
 from ...formatting.text import sanitize
@@ -119,7 +118,7 @@ def find_tracebacks(records: Sequence[LogRecord]) -> list[LocatedTraceback]:
                 found += _parse_tracebacks([_IndexedLine(index, line) for line in lines], whole=True)
         elif record.logger:  # may be a line of a process's output
             stream = streams.setdefault(record.logger, [])
-            if stream and _are_apart(records[stream[-1].record_index].timestamp, record.timestamp):
+            if stream and _are_apart(records[stream[-1].record_index], record):
                 stream.append(_IndexedLine(index, ""))
             stream.append(_IndexedLine(index, lines[0]))
     for stream in streams.values():
@@ -240,10 +239,7 @@ def _strip_group_prefix(text: str) -> str:
     return text
 
 
-def _are_apart(one: str, other: str) -> bool:
+def _are_apart(one: LogRecord, other: LogRecord) -> bool:
     """Return whether two lines are more than a second apart, and so cannot belong to one traceback."""
-    try:
-        form = "%Y-%m-%d %H:%M:%S,%f"
-        return abs((datetime.strptime(other, form) - datetime.strptime(one, form)).total_seconds()) > 1
-    except ValueError:
-        return False
+    times = one.local_time, other.local_time
+    return times[0] is not None and times[1] is not None and round(abs(times[1] - times[0]), 3) > 1

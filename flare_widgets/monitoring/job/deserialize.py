@@ -8,7 +8,9 @@ import types
 import typing
 from typing import Any
 
-_MAX_TIME_S = 1e11  # seconds: later times, and longer durations, cannot be displayed
+from ...errors import InvalidArgumentError
+from .meta import MAX_TIME_S
+
 _TIME_SUFFIXES = ("at", "duration", "last_seen")
 
 
@@ -26,7 +28,7 @@ def deserialize(annotation: Any, data: Any, name: str = "snapshot") -> Any:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         A value is missing or invalid.
     """
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
@@ -34,30 +36,30 @@ def deserialize(annotation: Any, data: Any, name: str = "snapshot") -> Any:
     origin = typing.get_origin(annotation)
     if origin is tuple:
         if not isinstance(data, (list, tuple)):
-            raise ValueError(f"a snapshot whose '{name}' is {type(data).__name__}")
+            raise InvalidArgumentError(f"a snapshot whose '{name}' is {type(data).__name__}")
         return tuple(deserialize(typing.get_args(annotation)[0], item, name) for item in data)
     if origin in (types.UnionType, typing.Union):
         wanted = next(arm for arm in typing.get_args(annotation) if arm is not type(None))
         return None if data is None else deserialize(wanted, data, name)
     if not isinstance(data, (int, float) if annotation is float else annotation):
-        raise ValueError(f"a snapshot whose '{name}' is {type(data).__name__}")
+        raise InvalidArgumentError(f"a snapshot whose '{name}' is {type(data).__name__}")
     if isinstance(data, (int, float)) and not (
-        abs(data) < _MAX_TIME_S if name.endswith(_TIME_SUFFIXES) else _is_finite(data)
+        abs(data) < MAX_TIME_S if name.endswith(_TIME_SUFFIXES) else _is_finite(data)
     ):
-        raise ValueError(f"a snapshot whose '{name}' is out of all bounds")
+        raise InvalidArgumentError(f"a snapshot whose '{name}' is out of all bounds")
     return data
 
 
 def _deserialize_dataclass(cls: type, data: Any, name: str) -> Any:
     if not isinstance(data, dict):
-        raise ValueError(f"a snapshot whose '{name}' is {type(data).__name__}, not a map")
+        raise InvalidArgumentError(f"a snapshot whose '{name}' is {type(data).__name__}, not a map")
     hints = typing.get_type_hints(cls)
     found = {}
     for field in dataclasses.fields(cls):
         if field.name in data:
             found[field.name] = deserialize(hints[field.name], data[field.name], field.name)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise ValueError(f"a snapshot without '{field.name}'")
+            raise InvalidArgumentError(f"a snapshot without '{field.name}'")
     return cls(**found)
 
 

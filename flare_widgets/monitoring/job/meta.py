@@ -7,12 +7,13 @@ import re
 from datetime import datetime, timezone
 from typing import Any
 
-from ...api.models import is_terminal
+from ...api.job_status import JobStatus, has_ended
 from .model import Scheduling, SiteDeployment, StatusChange
 
 _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}): ?(.*)", re.DOTALL)
-_MAX_TIME_S = 1e11  # seconds since the epoch: anything later is not a valid time
+MAX_TIME_S = 1e11
+"""Times in seconds since the epoch, and durations, from this on are not valid."""
 _MAX_TEXT_CHARS = 1000  # characters of a name
 _FRACTION = re.compile(r"\.\d+")
 _QUARTER_HOUR_S = 900.0  # seconds; time zones differ from UTC by multiples of that
@@ -26,7 +27,7 @@ def text_or_empty(value: Any) -> str:
 def epoch_seconds(value: Any) -> float | None:
     """Return `value` if it is a valid time in seconds since the epoch."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and 0 < value < _MAX_TIME_S else None
+    return float(value) if number and 0 < value < MAX_TIME_S else None
 
 
 def merge_statuses(
@@ -55,13 +56,13 @@ def merge_statuses(
 
     submitted = epoch_seconds(meta.get("submit_time"))
     if submitted is not None:
-        take("SUBMITTED", submitted - clock_offset, True)
+        take(JobStatus.SUBMITTED.value, submitted - clock_offset, True)
     started = parse_iso_time(meta.get("start_time"))
     if started is not None:
-        take("RUNNING", started - clock_offset, True)
+        take(JobStatus.RUNNING.value, started - clock_offset, True)
     if status:
         lasted = parse_duration(meta.get("duration"))
-        if is_terminal(status) and started is not None and lasted is not None:
+        if has_ended(status) and started is not None and lasted is not None:
             take(status, started - clock_offset + lasted, True)
         else:
             take(status, received_at, False)
@@ -176,5 +177,7 @@ def _last_history_line(history: Any) -> tuple[str, str]:
 
 
 def _status_order(status: str) -> int:
-    order = {"SUBMITTED": 0, "APPROVED": 1, "DISPATCHED": 2, "RUNNING": 3}
-    return 5 if is_terminal(status) else order.get(status, 4)
+    before_end = (JobStatus.SUBMITTED, JobStatus.APPROVED, JobStatus.DISPATCHED, JobStatus.RUNNING)
+    if has_ended(status):
+        return len(before_end) + 1
+    return before_end.index(status) if status in before_end else len(before_end)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import singledispatchmethod
 from typing import Any, TypeVar
 
-from ...api.models import is_terminal
+from ...api.job_status import has_ended
 from . import meta as job_meta
 from .model import (
     BestRound,
@@ -125,14 +125,14 @@ class _Reducer:
 
     @singledispatchmethod
     def apply_one(self, update: Any) -> None:
-        raise TypeError(f"{type(update).__name__} is no fact")
+        raise TypeError(f"{type(update).__name__} is not an update")
 
     @apply_one.register
     def _(self, update: JobMeta) -> None:
         before, meta = self._snapshot, update.meta
         status = job_meta.text_or_empty(meta.get("status"))
         self._apply_status(status, meta, update.received_at, update.clock_offset)
-        lasted = job_meta.parse_duration(meta.get("duration")) if is_terminal(status) else None
+        lasted = job_meta.parse_duration(meta.get("duration")) if has_ended(status) else None
         self._replace(
             name=max(job_meta.text_or_empty(meta.get("name")), before.name),
             study=max(job_meta.text_or_empty(meta.get("study")), before.study),

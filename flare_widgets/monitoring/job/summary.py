@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from ...formatting.text import display_width, sanitize
-from .format import (
-    format_age,
-    format_duration,
-    format_number,
-    headline_metric,
-    job_label,
-    missing_notes,
-    newest_points,
-    nth_round,
-    waiting_note,
-    zombie_note,
-)
-
-if TYPE_CHECKING:
-    from .snapshot import JobSnapshot
+from ...formatting.table import align
+from ...formatting.text import format_age, format_duration, format_number, sanitize
+from .format import job_label, missing_notes, waiting_note, zombie_note
+from .state import JobState
 
 MAX_METRICS, MAX_SITES = 6, 20
 """Maximum number of columns and rows of the metrics table; the rest is counted."""
@@ -30,11 +17,11 @@ MAX_LOG_LINES = 8
 """Maximum number of log lines shown for a failure."""
 
 _MAX_LOG_LINE_CHARS = 200  # characters of one log line
-_ALL_SITES = "all together"
+_ALL_SITES = "all sites (aggregate)"
 _MAX_SENTENCE_CHARS = 500  # characters of a sentence about a failure
 
 
-def summarize(snapshot: JobSnapshot, now: float | None = None) -> str:
+def summarize(snapshot: JobState, now: float | None = None) -> str:
     """Summarize a job in a few lines of text.
 
     Status and run time, rounds and the best one, the last metrics over all sites and of each site, the failure and
@@ -52,22 +39,21 @@ def summarize(snapshot: JobSnapshot, now: float | None = None) -> str:
     lines += [line for line in (waiting_note(snapshot, now), zombie_note(snapshot)) if line]
     if snapshot.trouble and not snapshot.ended:
         age = snapshot.age(now)
-        lines.append(f"{sanitize(snapshot.trouble)}{'' if age is None else f'; this is as of {format_age(age)} ago'}")
+        lines.append(f"{sanitize(snapshot.trouble)}{'' if age is None else f'; last update {format_age(age)} ago'}")
     lines += _metric_table(snapshot)
     lines += missing_notes(snapshot, now)
     return "\n".join(lines)
 
 
-def _headline(snapshot: JobSnapshot, now: float) -> str:
+def _headline(snapshot: JobState, now: float) -> str:
     words = f"{job_label(snapshot.name, snapshot.job_id)}  {sanitize(snapshot.status) or 'UNKNOWN'}"
-    seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
-    elapsed = snapshot.elapsed(seen)
+    elapsed = snapshot.elapsed(snapshot.as_of(now))
     if snapshot.ended:
         return f"{words} before it ran" if elapsed is None else f"{words} after {format_duration(elapsed)}"
     return words if elapsed is None else f"{words} for {format_duration(elapsed)}"
 
 
-def _failure_lines(snapshot: JobSnapshot) -> Iterator[str]:
+def _failure_lines(snapshot: JobState) -> Iterator[str]:
     if snapshot.failure is not None:
         yield sanitize(snapshot.failure.sentence, _MAX_SENTENCE_CHARS)
         if snapshot.failure.next_step:
@@ -78,45 +64,42 @@ def _failure_lines(snapshot: JobSnapshot) -> Iterator[str]:
             yield from (f"  {sanitize(line, _MAX_LOG_LINE_CHARS)}" for line in snapshot.failure.log[-MAX_LOG_LINES:])
     for site in snapshot.sites:
         if site.state == "failed":
-            yield f"{sanitize(site.name, 60)} could not take the job: {sanitize(site.detail) or 'it did not say why'}"
+            yield f"{sanitize(site.name, 60)} did not accept the job: {sanitize(site.detail) or 'it gave no reason'}"
 
 
-def _round_lines(snapshot: JobSnapshot) -> Iterator[str]:
+def _round_lines(snapshot: JobState) -> Iterator[str]:
     if not snapshot.rounds:
         return
     begun, total = snapshot.rounds_begun, snapshot.total_rounds
     words = f"{begun} of {total} rounds" if total is not None else f"{begun} {'round' if begun == 1 else 'rounds'}"
     best = snapshot.best
     if best is not None:
-        name = snapshot.key_metric.name if snapshot.key_metric is not None else headline_metric(snapshot)
-        words += f", the best was round {nth_round(snapshot, best.round)}"
+        name = snapshot.key_metric.name if snapshot.key_metric is not None else snapshot.headline_metric
+        words += f", the best was round {snapshot.nth_round(best.round)}"
         words += f" with {sanitize(name or 'a metric of', 30)} {format_number(best.value)}"
     yield words
 
 
-def _metric_table(snapshot: JobSnapshot) -> Iterator[str]:
+def _metric_table(snapshot: JobState) -> Iterator[str]:
     """Yield the lines of a table of the newest metric values, one row per site."""
-    points = newest_points(snapshot)
+    points = snapshot.newest_points
     if not points:
         return
-    names = sorted({name for row in points.values() for name in row}, key=lambda n: (n != headline_metric(snapshot), n))
+    names = sorted({name for row in points.values() for name in row}, key=lambda n: (n != snapshot.headline_metric, n))
     shown, sites = names[:MAX_METRICS], sorted(points)
     rounds = {point.round for row in points.values() for point in row.values()}
     # The sites' values and the aggregates may be from different rounds: then each names its round.
-    told = f"round {nth_round(snapshot, rounds.pop())}" if len(rounds) == 1 else ""
+    told = f"round {snapshot.nth_round(rounds.pop())}" if len(rounds) == 1 else ""
     rows = [[told, *(sanitize(name, 30) for name in shown)]]
     for site in sites[:MAX_SITES]:
         values = []
         for name in shown:
             point = points[site].get(name)
-            which = "" if told or point is None else f" (round {nth_round(snapshot, point.round)})"
+            which = "" if told or point is None else f" (round {snapshot.nth_round(point.round)})"
             values.append("-" if point is None else format_number(point.value) + which)
         rows.append([sanitize(site, 40) if site else _ALL_SITES, *values])
-    widths = [max(display_width(row[i]) for row in rows) for i in range(len(rows[0]))]
     yield ""
-    for first, *values in rows:
-        cells = [" " * (width - display_width(value)) + value for value, width in zip(values, widths[1:], strict=True)]
-        yield "  ".join([first + " " * (widths[0] - display_width(first)), *cells]).rstrip()
+    yield from align(rows, numbers=True)
     more = [
         f"{count} more {what}"
         for count, what in ((len(sites) - MAX_SITES, "sites"), (len(names) - MAX_METRICS, "metrics"))

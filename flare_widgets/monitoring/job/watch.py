@@ -2,65 +2,53 @@
 
 from __future__ import annotations
 
-import contextvars
 import dataclasses
-import enum
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from ...api.models import MonitorReturnCode
 from ...api.session import Session
-from ..callbacks import CallbackPool, SerialExecutor
+from ..callbacks import CallbackPool, Signal, call_safely
 from ..diagnosis import Failure
+from ..watch import BaseWatch, WatchState
 from .diff import JobEnded, NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
 from .model import Round, StatusChange
 from .snapshot import JobSnapshot
 
+__all__ = ["Watch", "WatchState"]
+
 log = logging.getLogger("flare_widgets.monitoring")
 
-Listener = Callable[[JobSnapshot], None]
 Callback = Callable[[Session, dict[str, Any]], bool]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class WatchState(enum.Enum):
-    """State of a watch."""
-
-    WATCHING = "watching"
-    """The job is polled periodically."""
-    PAUSED = "paused"
-    """:meth:`Watch.pause` was called."""
-    JOB_ENDED = "job ended"
-    """The job reached a final status."""
-    ENDED_BY_CALLBACK = "ended by callback"
-    """The callback returned False."""
-    STOPPED = "stopped"
-    """:meth:`Watch.stop` was called, or the monitor closed."""
-    FAILED = "failed"
-    """The callback raised, the session ended, or the job is gone: see :attr:`Watch.error`."""
-
 
 _SIBLING_WAIT_S = 2.0  # seconds that `wait` waits for other views of the same job
-_ACTIVE_STATES = (WatchState.WATCHING, WatchState.PAUSED)
 
 
-@dataclasses.dataclass(eq=False)
-class _EventSubscription:
-    """Callback for one kind of event, and the last snapshot delivered to it."""
+class _EventListener:
+    """Listener that calls `callback` for each event of one kind, the past ones first."""
 
-    kind: type
-    callback: Callable[[JobSnapshot, Any], Any]
-    delivered: JobSnapshot
-    end_delivered: bool = False
+    def __init__(self, job_id: str, kind: type, callback: Callable[[JobSnapshot, Any], Any]) -> None:
+        self._kind = kind
+        self._callback = callback
+        self._delivered = JobSnapshot(job_id)
+        self._is_end_delivered = False
+
+    def __call__(self, now: tuple[JobSnapshot, WatchState]) -> None:
+        snapshot, state = now
+        changes = diff_snapshots(self._delivered, snapshot)
+        self._delivered = snapshot
+        if state is WatchState.JOB_ENDED and not self._is_end_delivered:
+            self._is_end_delivered = True
+            changes.append(JobEnded())
+        for change in changes:
+            if isinstance(change, self._kind):
+                call_safely(self._callback, snapshot, change)
 
 
-class Watch:
+class Watch(BaseWatch[JobSnapshot]):
     """Watch of one job. Made by :meth:`.Monitor.watch`.
-
-    Callbacks of any kind run in a separate thread, one at a time; a slow one misses snapshots, but never
-    the newest, and delays nothing else. Their output appears in the cell that registered them.
 
     Callbacks for events (``on_...``) first receive the past events: whenever one is registered, it gets
     each event once.
@@ -73,68 +61,38 @@ class Watch:
         True if rounds, metrics and site activity are polled, not only the status. True unless the watch was made
         for a callback, which gets the job's meta only; registering anything more makes it true. It may be set: a
         table of a hundred jobs needs no more than their status.
-    error
-        The exception that made the watch fail; None unless its state is FAILED.
     """
 
-    def __init__(self, job_id: str, callback: Callback | None, pool: CallbackPool, session: Session) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        callback: Callback | None,
+        session: Session,
+        pool: CallbackPool,
+        wake: Callable[[], None],
+        refresh: Callable[[], None],
+    ) -> None:
+        super().__init__(JobSnapshot(job_id), pool, wake, refresh)
         self.job_id = job_id
-        self.error: BaseException | None = None
         self.has_callback = callback is not None
         self.needs_details = callback is None
         self._callback = callback
         self._session = session
-        self._snapshot = JobSnapshot(job_id)
         self._published: tuple[JobSnapshot, WatchState] | None = None
         self._pending_meta: dict[str, Any] | None = None  # for the callback
         self._delivered_meta: dict[str, Any] | None = None  # the last one passed to it
-        self._state = WatchState.WATCHING
-        self._is_final = False
         self._siblings: tuple[Watch, ...] = ()
-        self._listeners: list[Listener] = []
-        self._events: list[_EventSubscription] = []
-        self._lock = threading.Lock()
+        self._events: Signal[tuple[JobSnapshot, WatchState]] = Signal()
         self._first_update = threading.Event()
         self._finished = threading.Event()
-        self._executor = SerialExecutor(pool, self._deliver)
-        self._wake: Callable[[], None] = lambda: None
-
-    @property
-    def snapshot(self) -> JobSnapshot:
-        """The newest snapshot of the job."""
-        return self._snapshot
-
-    @property
-    def state(self) -> WatchState:
-        """The state of the watch."""
-        return self._state
-
-    @property
-    def done(self) -> bool:
-        """True if the watch has ended, for whatever reason."""
-        return self._state not in _ACTIVE_STATES
-
-    @property
-    def paused(self) -> bool:
-        """True if :meth:`pause` was called."""
-        return self._state is WatchState.PAUSED
 
     # -- subscriptions --------------------------------------------------------------------------------------
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener(snapshot)` for each new snapshot.
-
-        Returns
-        -------
-        callable
-            A function that ends the subscription.
-        """
-        heard = _bind_context(listener)
-        with self._lock:
-            self._listeners.append(heard)
-            self.needs_details = True
-        self._wake()
-        return lambda: _remove(self._lock, self._listeners, heard)
+    def subscribe(self, listener: Callable[[JobSnapshot], Any]) -> Callable[[], None]:
+        """Call `listener(snapshot)` for each new snapshot; return an unsubscribe function."""
+        unsubscribe = super().subscribe(listener)
+        self._need_details()
+        return unsubscribe
 
     def on_status(self, callback: Callable[[JobSnapshot, StatusChange], Any]) -> Callable[[], None]:
         """Call `callback(snapshot, change)` at each new status; return an unsubscribe function, as the others do."""
@@ -156,25 +114,7 @@ class Watch:
         """Call `callback(snapshot)` when the job has ended and its final data has been fetched."""
         return self._subscribe_event(JobEnded, lambda snapshot, _: callback(snapshot))
 
-    # -- control ---------------------------------------------------------------------------------------------
-
-    def pause(self) -> None:
-        """Stop polling the job until :meth:`resume`."""
-        with self._lock:
-            if self._state is WatchState.WATCHING and not self._is_final:
-                self._state = WatchState.PAUSED
-        self._wake()
-
-    def resume(self) -> None:
-        """Poll the job again, immediately."""
-        with self._lock:
-            if self._state is WatchState.PAUSED:
-                self._state = WatchState.WATCHING
-        self._wake()
-
-    def stop(self) -> None:
-        """Stop watching; the job continues."""
-        self._end(WatchState.STOPPED)
+    # -- waiting -------------------------------------------------------------------------------------------
 
     def wait_for_first_update(self, timeout: float | None = None) -> bool:
         """Wait until the server's first answer about the job, or until the watch has ended.
@@ -235,7 +175,7 @@ class Watch:
         `meta` is passed to the callback.
         """
         with self._lock:
-            if self._is_final or self._state is not WatchState.WATCHING:
+            if self._is_final or not self.is_active:
                 return
             looked = self.has_callback and bool(meta) and meta is not self._delivered_meta
             if snapshot is self._snapshot and not looked and not is_final:
@@ -249,25 +189,20 @@ class Watch:
         self._executor.request()
 
     def _fail(self, error: BaseException, problem: str) -> None:
-        self._end(WatchState.FAILED, dataclasses.replace(self._snapshot, trouble=problem), error)
-
-    def _end(self, state: WatchState, snapshot: JobSnapshot | None = None, error: BaseException | None = None) -> None:
         with self._lock:
-            if self._state not in _ACTIVE_STATES:
-                return
-            self._state, self.error = state, error
-            self._snapshot = snapshot or self._snapshot
+            if not self.done:
+                self._snapshot = dataclasses.replace(self._snapshot, trouble=problem)
+        self._end(WatchState.FAILED, error)
+
+    def _need_details(self) -> None:
+        self.needs_details = True
         self._wake()
-        self._executor.request()
 
     def _subscribe_event(self, kind: type, callback: Callable[[JobSnapshot, Any], Any]) -> Callable[[], None]:
-        entry = _EventSubscription(kind, _bind_context(callback), JobSnapshot(self.job_id))
-        with self._lock:
-            self._events.append(entry)
-            self.needs_details = True
-        self._wake()
+        unsubscribe = self._events.subscribe(_EventListener(self.job_id, kind, callback))
+        self._need_details()
         self._executor.request()
-        return lambda: _remove(self._lock, self._events, entry)
+        return unsubscribe
 
     def _deliver(self) -> None:
         """Call all callbacks; runs in the callbacks' thread, never twice at a time."""
@@ -281,20 +216,11 @@ class Watch:
             if self._is_final and self._state is WatchState.WATCHING and self._pending_meta is None:
                 self._state = WatchState.JOB_ENDED
             snapshot, state, over = self._snapshot, self._state, self.done
-            listeners, events = list(self._listeners), list(self._events)
             news = self._published is None or self._published[0] is not snapshot or self._published[1] is not state
             self._published = snapshot, state
-        for heard in events:
-            found = diff_snapshots(heard.delivered, snapshot)
-            heard.delivered = snapshot
-            if state is WatchState.JOB_ENDED and not heard.end_delivered:
-                heard.end_delivered = True
-                found.append(JobEnded())
-            for change in found:
-                if isinstance(change, heard.kind):
-                    self._call_listener(heard.callback, snapshot, change)
-        for listener in listeners if news else ():
-            self._call_listener(listener, snapshot)
+        self._events.publish((snapshot, state))
+        if news:
+            self._signal.publish(snapshot)
         if over:
             # `wait` returns only when the views have the last snapshot: in a notebook that is executed
             # without a screen, messages after the cell's end are lost.
@@ -308,25 +234,7 @@ class Watch:
             go_on = self._callback(self._session, meta)
         except BaseException as e:  # also sys.exit(): `wait` must raise it
             log.warning("the callback of job %s raised", self.job_id, exc_info=True)
-            self._fail(e, f"your callback raised {type(e).__name__}: {e}. This watch has ended; the job goes on")
+            self._fail(e, f"your callback raised {type(e).__name__}: {e}. The watch has ended, the job has not")
             return
         if not go_on:
             self._end(WatchState.ENDED_BY_CALLBACK)
-
-    def _call_listener(self, callback: Callable[..., Any], *args: Any) -> None:
-        try:
-            callback(*args)
-        except BaseException:
-            log.exception("a callback or view of job %s failed", self.job_id)
-
-
-def _bind_context(callback: F) -> Callable[..., Any]:
-    """Bind a callback to the current context: in a notebook, the context decides which cell gets the output."""
-    context = contextvars.copy_context()
-    return lambda *args: context.run(callback, *args)
-
-
-def _remove(lock: threading.Lock, entries: list[Any], entry: Any) -> None:
-    with lock:
-        if entry in entries:
-            entries.remove(entry)

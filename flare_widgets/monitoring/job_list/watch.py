@@ -1,34 +1,30 @@
-"""Watch of all jobs of a session's study: one poller for all watches, which polls only while any of them is active."""
+"""Watch of all jobs of a session's study: one poll for all watches, only while any of them is active."""
 
 from __future__ import annotations
 
 import dataclasses
-import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...api import commands
-from ...api.models import is_terminal
+from ...api.job_status import JobStatus, has_ended
 from ...api.session import Session
-from ...errors import AuthorizationError, FlareError, NoConnection, SessionClosed
-from ..callbacks import CallbackPool, SerialExecutor
+from ...errors import AuthorizationError, FlareError, SessionClosed
+from ..callbacks import CallbackPool
 from ..job import meta as job_meta
 from ..polling import intervals
-from ..polling.pending import PendingPoll
+from ..polling.pending import PendingPoll, retry_message
+from ..polling.poller import Poller
 from ..polling.polls import Answer, poll_job_list
-from ..signal import Signal
-
-log = logging.getLogger("flare_widgets.monitoring")
+from ..watch import BaseWatch, WatchState
 
 MAX_DETAILED_JOBS = 1000
 """Number of jobs, the newest, whose submitter is requested: the short list lacks it, and the long one is large."""
 
 _START_TOLERANCE_S = 3.0  # seconds by which two sources of a job's start time may differ
 _MAX_LISTED_JOBS = 100_000
-_INTERNAL_ERROR_DELAY_S = 5.0
-_MAX_BACKOFF_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class ListedJob:
     @property
     def ended(self) -> bool:
         """True if the job has reached a final status."""
-        return is_terminal(self.status)
+        return has_ended(self.status)
 
     def to_json(self) -> dict[str, Any]:
         """Return data that :func:`json.dumps` can write; unknown values are left out."""
@@ -94,7 +90,7 @@ class JobsSnapshot:
         """Return the number of jobs in each state: ``running``, ``waiting`` and ``ended``."""
         found = {"running": 0, "waiting": 0, "ended": 0}
         for job in self.jobs:
-            found["ended" if job.ended else "running" if job.status == "RUNNING" else "waiting"] += 1
+            found["ended" if job.ended else "running" if job.status == JobStatus.RUNNING else "waiting"] += 1
         return found
 
 
@@ -143,7 +139,7 @@ def _read_entry(
     lasted = job_meta.parse_duration(entry.get("duration"))
     submitted = job_meta.epoch_seconds(more.get("submit_time")) or job_meta.parse_iso_time(entry.get("submit_time"))
     started = None
-    if status == "RUNNING" and lasted is not None:
+    if status == JobStatus.RUNNING and lasted is not None:
         started = received_at - lasted
         # The server recomputes the run time each time: a start that moved by the latency of an answer is no change.
         if old is not None and old.started_at is not None and abs(old.started_at - started) < _START_TOLERANCE_S:
@@ -156,80 +152,34 @@ def _read_entry(
         status,
         None if submitted is None else submitted - clock_offset,
         started,
-        lasted if is_terminal(status) else None,
+        lasted if has_ended(status) else None,
         submitter_organization=job_meta.text_or_empty(more.get("submitter_org")),
     )
 
 
-class JobsWatch:
+class JobsWatch(BaseWatch[JobsSnapshot]):
     """Watch of all jobs of a session's study. Made by :meth:`.Monitor.watch_jobs`.
-
-    Listeners run in a separate thread, one at a time; a slow one misses snapshots, but never the newest.
 
     Parameters
     ----------
-    poller
-        The poller that sends the requests.
+    jobs
+        The list that is watched.
     pool
         The pool that runs the listeners.
     """
 
-    def __init__(self, poller: JobListPoller, pool: CallbackPool) -> None:
-        self._poller = poller
-        self._executor = SerialExecutor(pool, self._publish)
-        self._signal = Signal[JobsSnapshot]()
-        self._paused = False
-        self._done = False
+    def __init__(self, jobs: WatchedJobList, pool: CallbackPool) -> None:
+        super().__init__(jobs.snapshot, pool, jobs.wake, jobs.poller.refresh)
+        self._jobs = jobs
 
     @property
     def snapshot(self) -> JobsSnapshot:
         """The newest snapshot; updated before the listeners are called."""
-        return self._poller.snapshot
-
-    @property
-    def done(self) -> bool:
-        """True if the watch has ended: :meth:`stop` was called, or the session is closed."""
-        return self._done
-
-    @property
-    def paused(self) -> bool:
-        """True if the watch is paused."""
-        return self._paused
-
-    def subscribe(self, listener: Callable[[JobsSnapshot], None]) -> Callable[[], None]:
-        """Call `listener` for each new snapshot; return an unsubscribe function (which may be called twice)."""
-        return self._signal.subscribe(listener)
-
-    def pause(self) -> None:
-        """Pause the watch until :meth:`resume`. The server is not polled while all watches are paused."""
-        self._paused = True
-
-    def resume(self) -> None:
-        """Resume the watch, with an immediate poll."""
-        if self._paused:
-            self._paused = False
-            self.refresh()
-
-    def refresh(self) -> None:
-        """Poll immediately: something has changed."""
-        self._poller.refresh()
-
-    def stop(self) -> None:
-        """End the watch."""
-        self._done = True
-        self._executor.request()
-        self._poller.wake()
-
-    def notify(self) -> None:
-        """Schedule a call of the listeners."""
-        self._executor.request()
-
-    def _publish(self) -> None:
-        self._signal.publish(self.snapshot)
+        return self._jobs.snapshot
 
 
-class JobListPoller:
-    """Poller of the jobs of a session's study. Its methods are called by the monitor's thread.
+class WatchedJobList:
+    """The jobs of a session's study: polled once, however many watches there are.
 
     Parameters
     ----------
@@ -243,46 +193,43 @@ class JobListPoller:
         self.snapshot = JobsSnapshot()
         self.wake = wake
         self.watches: list[JobsWatch] = []
+        self.poller: Poller[Answer] = Poller("the list of jobs", standby=lambda: not self.has_observers)
         self._session = session
-        self._due = 0.0  # on the monotonic clock
-        self._retry_count = 0
-        self._list_poll: PendingPoll[Answer] | None = None
-        self._details_poll: PendingPoll[list[dict[str, Any]]] | None = None
+        self._details_poller: Poller[list[dict[str, Any]]] = Poller("the submitters of jobs")
         self._entries: Sequence[Any] = ()
         self._details: dict[str, dict[str, Any]] = {}
 
+    @property
+    def has_observers(self) -> bool:
+        """True if any watch is neither paused nor done."""
+        return any(watch.is_active for watch in self.watches)
+
     def refresh(self) -> None:
         """Poll immediately. May be called from any thread."""
-        self._due = 0.0
+        self.poller.refresh()
         self.wake()
+
+    # -- the monitor's thread ------------------------------------------------------------------------------
 
     def drop_ended(self) -> bool:
         """Remove the watches that have ended; return whether any are left."""
         self.watches = [watch for watch in self.watches if not watch.done]
         if not self.watches:
-            for polling in (self._list_poll, self._details_poll):
-                if polling is not None:
-                    polling.cancel()
-            self._list_poll = self._details_poll = None
+            self.poller.cancel()
+            self._details_poller.cancel()
         return bool(self.watches)
 
-    def due_times(self) -> list[float]:
-        """Return the times of the next polls (on the monotonic clock)."""
-        return [self._due] if self.has_observers and self._list_poll is None else []
-
-    def run_once(self, paused: bool, clock_offset: float, disconnect_reason: str = "") -> bool:
+    def run_once(self, now: float, paused: bool, clock_offset: float, disconnect_reason: str = "") -> bool:
         """Process received answers and send due polls; return whether the snapshot changed.
 
         `disconnect_reason` is not empty if the server is not answering.
         """
         before = self.snapshot
-        now = time.monotonic()
         self._receive(now, clock_offset)
-        if self.has_observers and not paused and self._list_poll is None and self._due <= now:
-            self._list_poll = PendingPoll(self._session, poll_job_list(), self.wake)
-            self._list_poll.start()
+        if not paused and self.poller.is_due(now):
+            self.poller.begin(PendingPoll(self._session, poll_job_list(), self.wake))
             self._receive(now, clock_offset)  # without a connection the answer is available immediately
-        if disconnect_reason and not self._retry_count:
+        if disconnect_reason and not self.poller.retry_count:
             self._set_problem(disconnect_reason)
         return self.snapshot != before
 
@@ -293,46 +240,31 @@ class JobListPoller:
             if (begun, total) != (job.round, job.total_rounds)
             else job
             for job in self.snapshot.jobs
-            for begun, total in [rounds.get(job.job_id, (None, None)) if job.status == "RUNNING" else (None, None)]
+            for begun, total in [
+                rounds.get(job.job_id, (None, None)) if job.status == JobStatus.RUNNING else (None, None)
+            ]
         )
         if jobs == self.snapshot.jobs:
             return False
         self.snapshot = dataclasses.replace(self.snapshot, jobs=jobs)
         return True
 
-    @property
-    def has_observers(self) -> bool:
-        """True if any watch is neither paused nor done."""
-        return any(not watch.paused and not watch.done for watch in self.watches)
-
     def _receive(self, now: float, clock_offset: float) -> None:
-        if self._list_poll is not None:
-            try:
-                over, answer = self._list_poll.advance()
-            except FlareError as e:
-                self._list_poll = None
-                self._handle_error(e, now)
-            except Exception:
-                log.exception("the list of jobs could not be read")
-                self._list_poll, self._due = None, now + _INTERNAL_ERROR_DELAY_S
-            else:
-                if over and answer is not None:
-                    took, self._list_poll, self._retry_count = self._list_poll.latency_s, None, 0
-                    self._entries = answer.value
-                    self._apply(answer.received_at, clock_offset)
-                    active = any(not job.ended for job in self.snapshot.jobs)
-                    self._due = now + intervals.list_interval(active, took)
-                    self._poll_details()
-        if self._details_poll is not None:
-            try:
-                over, found = self._details_poll.advance()
-            except Exception:  # without the submitters, the list is still useful
-                log.exception("what the server stores about the jobs could not be read")
-                over, found = True, []
-            if over:
-                self._details_poll = None
-                self._details |= {str(meta.get("job_id")): meta for meta in found or []}
-                self._apply(self.snapshot.facts_at or time.time(), clock_offset)
+        try:
+            answer = self.poller.receive(now)
+        except FlareError as e:
+            self._handle_error(e)
+        else:
+            if answer is not None:
+                self._entries = answer.value
+                self._apply(answer.received_at, clock_offset)
+                has_active_jobs = any(not job.ended for job in self.snapshot.jobs)
+                self.poller.interval_s = intervals.list_interval(has_active_jobs, self.poller.latency_s)
+                self._poll_details()
+        details = self._details_poller.receive(now)
+        if details is not None:
+            self._details |= {str(meta.get("job_id")): meta for meta in details}
+            self._apply(self.snapshot.facts_at or time.time(), clock_offset)
 
     def _apply(self, at: float, clock_offset: float) -> None:
         before = {job.job_id: job for job in self.snapshot.jobs}
@@ -343,23 +275,18 @@ class JobListPoller:
         there = {job.job_id for job in self.snapshot.jobs}
         self._details = {job_id: meta for job_id, meta in self._details.items() if job_id in there}
         new = [job.job_id for job in self.snapshot.jobs[:MAX_DETAILED_JOBS] if job.job_id not in self._details]
-        if new and self._details_poll is None:
+        if new and not self._details_poller.is_pending:
             # Unavailable details are not requested again.
             self._details |= {job_id: {} for job_id in new}
-            self._details_poll = PendingPoll(self._session, _poll_metas(new, len(there)), self.wake)
-            self._details_poll.start()
+            self._details_poller.begin(PendingPoll(self._session, _poll_metas(new, len(there)), self.wake))
 
-    def _handle_error(self, error: FlareError, now: float) -> None:
+    def _handle_error(self, error: FlareError) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._set_problem(f"{error}. Nobody watches these jobs any more")
+            self._set_problem(f"{error}. Monitoring stopped")
             for watch in self.watches:
-                watch.stop()
-            return
-        self._retry_count += 1
-        self._due = now + min(2.0 ** min(self._retry_count - 1, 8), _MAX_BACKOFF_S)
-        lost = isinstance(error, NoConnection)
-        what = f"no connection to {self._session.kit.address}" if lost else str(error)
-        self._set_problem(f"{what}, trying again ({self._retry_count})")
+                watch._end(WatchState.FAILED, error)
+        else:
+            self._set_problem(retry_message(self._session.kit.address, error, self.poller.retry_count))
 
     def _set_problem(self, problem: str) -> None:
         self.snapshot = dataclasses.replace(self.snapshot, trouble=problem)

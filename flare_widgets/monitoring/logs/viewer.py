@@ -8,13 +8,14 @@ log is renamed when it reaches 20 MiB, and a new one started.
 from __future__ import annotations
 
 import enum
-import re
 from typing import Any
 
 from ...api import commands
 from ...api.commands import Command
 from ...errors import AuthorizationError, FlareError, NoConnection
-from ...formatting.text import SHORT_ID, sanitize
+from ...formatting.text import sanitize
+from .records import parse_line
+from .tail import CUT_NOTE, LogTail, NewText, is_missing_file, read_sizes
 
 SERVER = "server"
 LOG_FILE = "log.txt"
@@ -25,14 +26,8 @@ MAX_LINE_CHARS = 4000
 _MAX_LINES = 100_000
 _MAX_CHARS = 16_000_000
 _MAX_FIRST_READ_BYTES = 4 << 20  # bytes read of an existing log; everything before them is left out
-_OVERLAP_CHARS = 200  # characters by which a file is recognized
 _MAX_IDLE_READS = 3  # polls without new text after the job's end until the log counts as complete
-_NO_FILE = ("tail: cannot open", "ls: cannot access")
-_TRUNCATION_MARK = "... output truncated to last"
-_LS_LINE = re.compile(rf"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(?:\S*/)?{re.escape(LOG_FILE)}$", re.MULTILINE)
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - .{1,200}? - (DEBUG|INFO|WARNING|ERROR|CRITICAL|FATAL) - ")
-_LEVEL_CODES = {"DEBUG": "d", "INFO": "i", "WARNING": "w", "ERROR": "e", "CRITICAL": "e", "FATAL": "e"}
+_LEVEL_CODES = "diwee"  # by severity
 
 
 class LogState(enum.Enum):
@@ -94,13 +89,11 @@ class JobLog:
         self._job_id = job_id
         self.needs_followup = self.has_error = False
         self._mode = _ReadMode.LIST
-        self._position = 0  # bytes read of the file, up to the end of a line
-        self._last_read = ""  # the end of the text read so far, by which the file is recognized
+        self._tail = LogTail()
         self._char_count = 0  # characters
         self._current_level = "-"
         self._idle_reads = 0
         self._is_forbidden = False  # the server's folder may not be read
-        self._starts_mid_line = False  # the next text may begin within a line
 
     @property
     def next_number(self) -> int:
@@ -121,8 +114,7 @@ class JobLog:
             return commands.ls(self.target, "-l", file)
         if self._mode is _ReadMode.STORED:
             return commands.get_job_log(self._job_id, self.target)
-        # With the end of the text read so far: if it is missing, this is another file.
-        return commands.tail_from(self.target, file, self._position - _byte_length(self._last_read))
+        return commands.tail_from(self.target, file, self._tail.request_offset)
 
     def handle_answer(self, answer: Any, error: FlareError | None, ended: bool) -> None:
         """Process the outcome of the last :meth:`next_command`.
@@ -149,31 +141,31 @@ class JobLog:
     # -- read modes ------------------------------------------------------------------------------------------
 
     def _handle_listing(self, answer: str, ended: bool) -> None:
-        found = _LS_LINE.search(answer)
-        if found is None:
+        size = read_sizes(answer).get(LOG_FILE)
+        if size is None:
             self._handle_absence(ended)
             return
-        size = int(found[1])
         if not self.lines:
-            self._position = self.left_out = max(0, size - _MAX_FIRST_READ_BYTES)
-            self._starts_mid_line = self._position > 0
-        elif size < self._position:
-            self._append_note("the log was begun anew here: lines may be missing")
-            self._position = 0
+            self.left_out = max(0, size - _MAX_FIRST_READ_BYTES)
+            self._tail.move_to(self.left_out, is_within_line=self.left_out > 0)
+        elif size < self._tail.position:
+            self._append_note("the log was restarted here: lines may be missing")
+            self._tail.move_to(0)
         else:
             # It differs from the bytes we read: it contains invalid text, so the bytes cannot be counted.
             self._append_note("lines are missing here")
-            self._position, self._starts_mid_line = size, True
-        self._last_read = ""
+            self._tail.move_to(size)
         self._switch_mode(_ReadMode.TAIL)
 
     def _handle_tail(self, answer: str, ended: bool) -> None:
-        if answer.startswith(_NO_FILE):
+        if is_missing_file(answer):
             self._handle_absence(ended)
-        elif not answer.startswith(self._last_read):
+            return
+        new = self._tail.take(answer)
+        if new is None:
             self._switch_mode(_ReadMode.LIST)  # another file of that name: the previous one was renamed or truncated
         else:
-            self._append_text(answer[len(self._last_read) :], ended)
+            self._append_text(new, ended)
 
     def _handle_stored(self, answer: dict[str, Any], ended: bool) -> None:
         logs = answer.get("logs")
@@ -181,38 +173,24 @@ class JobLog:
         if not isinstance(text, str):
             self._handle_absence(ended, stored=True)
             return
-        at = text.rfind(self._last_read) if self._last_read else -1
-        if at >= 0:
-            text = text[at + len(self._last_read) :]
-        elif self.lines:
+        new = self._tail.take_whole(text)
+        if not new.is_joined:
             self._append_note("lines are missing here")
-        elif text.startswith(_TRUNCATION_MARK):
-            self._append_lines(["… the server sends the last 5 MiB only"])
-        if text.startswith(_TRUNCATION_MARK):
-            text = text.partition("\n")[2]
-            self._starts_mid_line = True
-        self._append_text(text, ended)
+        elif new.is_cut:
+            self._append_lines([CUT_NOTE])
+        self._append_text(new, ended)
 
     def _switch_mode(self, mode: _ReadMode) -> None:
         self._mode, self.needs_followup, self.words = mode, True, ""
 
-    def _append_text(self, text: str, ended: bool) -> None:
-        whole = text[: text.rfind("\n") + 1]
+    def _append_text(self, new: NewText, ended: bool) -> None:
         self.state, self.words = LogState.LIVE, ""
-        self._idle_reads = 0 if whole or not ended else self._idle_reads + 1
-        self._position += _byte_length(whole)
-        self._last_read = (self._last_read + whole[-_OVERLAP_CHARS:])[-_OVERLAP_CHARS:]
-        lines = whole.split("\n")[:-1]
-        if self._starts_mid_line and lines:
-            self._starts_mid_line = False
-            self.left_out += _byte_length(lines[0]) + 1
-            lines = lines[1:]
+        self._idle_reads = 0 if new.text or not ended else self._idle_reads + 1
+        self.left_out += new.skipped_bytes
+        self._append_lines(new.lines)
         if ended and (self._mode is _ReadMode.STORED or self._idle_reads >= _MAX_IDLE_READS):
-            last = text[len(whole) :]
-            self._append_lines([*lines, last] if last else lines)
+            self._append_lines([new.unfinished_line] if new.unfinished_line else [])
             self.state = LogState.OVER
-        else:
-            self._append_lines(lines)
 
     # -- states without text ---------------------------------------------------------------------------------
 
@@ -222,7 +200,7 @@ class JobLog:
         elif not ended:
             self.state = LogState.WAITING
             self.words = (
-                "no log yet: the server begins it when the job runs"
+                "no log yet: the server starts it when the job runs"
                 if self.target == SERVER
                 else f"{self._target_label} has no log of this job yet"
             )
@@ -250,8 +228,8 @@ class JobLog:
             self.words = f"you may not read {self._target_label}'s log: {why}. {self._location_hint}"
         elif not self._is_forbidden:
             self.words = (
-                f"when the job ended the server put this log away with the results, where you may not read it: {why}. "
-                f"%flare download {self._job_id[:SHORT_ID]} fetches both"
+                f"when the job ended the server moved this log into the results, where you may not read it: {why}. "
+                "Download the job to get both"
             )
         else:
             self.words = f"you may not read the server's log: {why}"
@@ -260,7 +238,7 @@ class JobLog:
         why = sanitize(" ".join(str(error).split()), 300) or type(error).__name__
         if ended and self.is_expensive and not isinstance(error, NoConnection):
             self.state = LogState.OVER if self.lines else LogState.NONE
-            self.words = f"the server does not have this log any more: {why}"
+            self.words = f"the server no longer has this log: {why}"
             return
         self.state = LogState.LIVE if self.lines else LogState.WAITING
         if isinstance(error, NoConnection) and self.target == SERVER:
@@ -291,9 +269,9 @@ class JobLog:
         for raw in lines:
             # Invalid Unicode could not be sent to the browser.
             line = raw[:MAX_LINE_CHARS].rstrip("\r").encode("utf-8", "replace").decode("utf-8")
-            record = _RECORD.match(_COLOUR.sub("", line[:400]))
+            record = parse_line(line)
             if record is not None:
-                self._current_level = _LEVEL_CODES[record[1]]
+                self._current_level = _LEVEL_CODES[record.severity]
             kept.append(line if len(raw) <= MAX_LINE_CHARS else f"{line}…")
             levels.append(self._current_level)
         self.lines += kept
@@ -315,7 +293,3 @@ class JobLog:
             self.levels = self.levels[gone:]
             self.first += gone
         self._char_count = kept
-
-
-def _byte_length(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))

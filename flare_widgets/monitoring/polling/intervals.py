@@ -6,6 +6,7 @@ The cost of a poll for the server was measured (FLARE 2.9, loopback): ``get_job_
 
 from __future__ import annotations
 
+from ...api.job_status import JobStatus
 from ..job.snapshot import JobSnapshot
 
 META_COST_S = 0.006
@@ -24,6 +25,9 @@ _LIST_INTERVAL_S, _IDLE_LIST_INTERVAL_S = (
     6.0,
 )  # seconds between two lists of all jobs, while any is running or waiting, and while none is
 _MAX_SERVER_SHARE = 0.05  # maximum share of the server's time that our polls of one job may take
+_ACTIVITY_INTERVAL_S = 2.0  # seconds between two polls of a site's activity, if the log may not be read
+_HUNG_ACTIVITY_INTERVAL_S = 15.0  # ... if it did not answer, or cannot be reached
+_PRESENCE_INTERVAL_S = 10.0  # as often as sites report to the server
 _POLLS_PER_ROUND = 10  # polls in a long round
 
 
@@ -60,6 +64,26 @@ def list_interval(has_active_jobs: bool, latency_s: float) -> float:
     return max(_LIST_INTERVAL_S if has_active_jobs else _IDLE_LIST_INTERVAL_S, latency_s / _MAX_SERVER_SHARE)
 
 
+def activity_interval(is_hung: bool, latency_s: float) -> float:
+    """Return the number of seconds until the next poll of a participant's activity.
+
+    Parameters
+    ----------
+    is_hung
+        True if it did not answer.
+    latency_s
+        The duration of the last poll.
+    """
+    if is_hung:
+        return _HUNG_ACTIVITY_INTERVAL_S
+    return min(_HUNG_ACTIVITY_INTERVAL_S, max(_ACTIVITY_INTERVAL_S, latency_s / _MAX_SERVER_SHARE))
+
+
+def presence_interval(latency_s: float) -> float:
+    """Return the number of seconds until the next poll of the connected sites and the running processes."""
+    return max(_PRESENCE_INTERVAL_S, latency_s / _MAX_SERVER_SHARE)
+
+
 def should_use_list(job_count: int, stored_count: int | None) -> bool:
     """Return whether one ``list_jobs`` costs the server less than a ``get_job_meta`` for each of the jobs.
 
@@ -79,10 +103,10 @@ def _base_interval(snapshot: JobSnapshot, now: float) -> float:
     if not snapshot.status or not snapshot.timeline:
         return FAST_INTERVAL_S
     age = now - snapshot.timeline[-1].at
-    if snapshot.status == "SUBMITTED":
+    if snapshot.status == JobStatus.SUBMITTED:
         # Scheduled within a second, or else not before sites connect: the server tries ever more rarely.
         return FAST_INTERVAL_S if age < 30 else min(_MAX_WAITING_INTERVAL_S, age / 30)
-    if snapshot.status != "RUNNING" or age < 10:
+    if snapshot.status != JobStatus.RUNNING or age < 10:
         return FAST_INTERVAL_S
     if snapshot.is_zombie:
         return _MAX_WAITING_INTERVAL_S

@@ -11,25 +11,35 @@ from typing import Any, Generic, TypeVar
 from ...api.commands import Command
 from ...api.session import Session
 from ...errors import FlareError, InternalError, NoConnection
+from ...formatting.text import sanitize
 from ...wire.session_state import SessionState
 from .polls import Answer
 
 T = TypeVar("T")
 
-_SILENCE_TIMEOUT_S = 3.5  # seconds; a live server is heard every 2.5 (wire/watch.py)
+_SILENCE_TIMEOUT_S = 3.5  # seconds; a live server is heard every 2.5 (wire/keepalive.py)
+
+
+def retry_message(address: str, error: FlareError | None = None, retry_count: int = 0) -> str:
+    """Return the sentence about requests that fail, and are sent again; without an error, there is no connection."""
+    if error is None or isinstance(error, NoConnection):
+        problem = f"no connection to {address}"
+    else:
+        problem = " ".join(str(error).split())
+    return f"{sanitize(problem, 300)}, trying again" + (f" ({retry_count})" if retry_count else "")
 
 
 def disconnect_reason(session: Session) -> str:
     """Return a message if there is no connection, or the server has been silent for too long; else an empty string."""
     if session.state is SessionState.RECONNECTING:
-        return f"no connection to {session.kit.address}, trying again"
+        return retry_message(session.kit.address)
     if session.silence < _SILENCE_TIMEOUT_S:
         return ""
-    return f"{session.kit.address} has not answered for {session.silence:.0f} s"
+    return f"{sanitize(session.kit.address)} has not answered for {session.silence:.0f} s"
 
 
 class PendingPoll(Generic[T]):
-    """Poll whose commands have been sent.
+    """Poll in progress. Several pollers may share it.
 
     Parameters
     ----------
@@ -52,14 +62,22 @@ class PendingPoll(Generic[T]):
         self._on_answer = on_answer
         self._futures: list[concurrent.futures.Future[Any]] = []
         self._arrivals: dict[int, tuple[float, float]] = {}  # the time of each answer, and its latency
+        self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         self.latency_s = 0.0
 
-    def start(self) -> tuple[bool, T | None]:
-        """Send the first commands; return the same as :meth:`advance`."""
-        return self._step(None)
+    @property
+    def is_waiting(self) -> bool:
+        """True while answers are missing."""
+        return len(self._arrivals) < len(self._futures)
+
+    def start(self) -> None:
+        """Send the first commands."""
+        self._step(None)
+        if self._outcome.done():  # it has no commands to send
+            self._on_answer()
 
     def advance(self) -> tuple[bool, T | None]:
-        """Advance the poll if all answers have come.
+        """Advance the poll if all answers have come. After the end, each call has the same outcome.
 
         Returns
         -------
@@ -71,9 +89,9 @@ class PendingPoll(Generic[T]):
         FlareError
             The error that ended the poll.
         """
-        if len(self._arrivals) < len(self._futures):
-            return False, None
-        return self._step([self._read_answer(*each) for each in enumerate(self._futures)])
+        if not self._outcome.done() and not self.is_waiting:
+            self._step([self._read_answer(*each) for each in enumerate(self._futures)])
+        return (True, self._outcome.result()) if self._outcome.done() else (False, None)
 
     def cancel(self) -> None:
         """Cancel the poll."""
@@ -81,11 +99,15 @@ class PendingPoll(Generic[T]):
             future.cancel()
         self._poll.close()
 
-    def _step(self, answers: Sequence[Answer] | None) -> tuple[bool, T | None]:
+    def _step(self, answers: Sequence[Answer] | None) -> None:
         try:
             asked = next(self._poll) if answers is None else self._poll.send(answers)
         except StopIteration as end:
-            return True, end.value
+            self._outcome.set_result(end.value)
+            return
+        except Exception as e:
+            self._outcome.set_exception(e)
+            return
         began, came = time.monotonic(), dict[int, tuple[float, float]]()
         self._arrivals = came
         self._futures = [self._send(command) for command in asked]
@@ -96,7 +118,6 @@ class PendingPoll(Generic[T]):
 
         for number, future in enumerate(self._futures):
             future.add_done_callback(functools.partial(note, number))
-        return False, None
 
     def _send(self, command: Command[Any]) -> concurrent.futures.Future[Any]:
         try:

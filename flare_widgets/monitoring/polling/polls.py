@@ -17,8 +17,7 @@ System         ``check_status server``, for all jobs at once   view             
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,15 +33,11 @@ from ..job.snapshot import JobSnapshot
 from ..job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence, Update, Workflow
 from ..logs import files
 from ..logs.facts import ServerLogParser
+from ..logs.tail import LogTail, NewText, is_missing_file, read_sizes
 
 LOG_FILE = "log.json"
 
-_TRUNCATION_MARKER = "... output truncated to last"
-_NO_FILE_PREFIXES = ("tail: cannot open", "cat: ", "ls: cannot access")
-_LS_LINE = re.compile(r"^-\S+\s+\d+\s+\S+\s+\S+\s+(\d+)\s.*\s(\S+)$", re.MULTILINE)
 _MIN_CLOCK_OFFSET_S = 2.0  # seconds that the server's clock may differ: shifting its times by less would only blur them
-_OVERLAP_CHARS = 300  # characters by which a log is recognized: a record of usual length, with its time
-_ROTATED_NAME = re.compile(r"log\.json\.(\d{1,3})")
 
 
 @dataclass(frozen=True)
@@ -169,8 +164,7 @@ class ServerLogTail:
     def __init__(self, job_id: str) -> None:
         self._job_id = job_id
         self._log: ServerLogParser | None = None
-        self._position = 0  # bytes read of the file that is written to now
-        self._last_text = ""  # the end of the text read so far, by which the file is recognized
+        self._tail = LogTail()
         self._can_tail = True
         self._metrics_file: str | None = None
         self._metrics_length = 0
@@ -180,8 +174,8 @@ class ServerLogTail:
         """Poll the new text."""
         facts: list[Update] = []
         if self._log is None:
-            facts += yield from self._read_config_and_rotated(clock)
-        if self._log is not None and self._can_tail:
+            facts += yield from self._read_config_and_files(clock)
+        elif self._can_tail:
             facts += yield from self._read_new(self._log)
         if self._log is not None and not self._can_tail and self.is_readable:
             facts += yield from self._read_whole(self._log)
@@ -189,64 +183,66 @@ class ServerLogTail:
             facts += yield from self._read_round_metrics()
         return facts
 
-    def _read_config_and_rotated(self, clock: ServerClock) -> PollGenerator:
-        """Read the configuration, and the logs that were already rotated."""
+    def _read_config_and_files(self, clock: ServerClock) -> PollGenerator:
+        """Read the configuration, the logs that were already rotated, and the current one."""
         config, listed = yield [
             commands.read_file("cat", "server", None, f"{self._job_id}/{files.SERVER_CONFIG}"),
             commands.ls("server", "-l", self._job_id),
         ]
         for answer in (config, listed):
             if answer.error is not None and not isinstance(answer.error, AuthorizationError):
-                return [
-                    GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)
-                ]  # maybe the next poll succeeds
+                return [_rounds_unavailable(answer)]  # maybe the next poll succeeds
         told: Workflow | None = None
-        if config.error is None and not config.value.startswith(_NO_FILE_PREFIXES):
+        if config.error is None and not is_missing_file(config.value):
             told = files.read_config(config.value)
             self._metrics_file = files.find_round_metrics_path(config.value)
         log = self._log = ServerLogParser(clock.utc_offset, clock.offset, told)
+        rotated = sorted(_rotated_sizes(listed.value), reverse=True) if listed.error is None else []
         facts: list[Update] = [] if told is None else [told]
-        if listed.error is None:
-            for number in sorted(_rotated_sizes(listed.value), reverse=True):
-                (answer,) = yield [self._tail_from_start(f".{number}")]
-                facts += self._parse_answer(log, answer)
-        self._reset_position()
-        return facts
+        return facts + (yield from self._read_files(log, [*rotated, 0]))
 
     def _read_new(self, log: ServerLogParser) -> PollGenerator:
-        """Read the new text, from the position in the file."""
-        (answer,) = yield [self._tail_from_position()]
-        if isinstance(answer.error, AuthorizationError):
-            self._can_tail = False
-            return []
-        if answer.error is None and answer.value.startswith(_NO_FILE_PREFIXES):
+        """Read the new text of the current file."""
+        (answer,) = yield [self._tail_command(0, self._tail.request_offset)]
+        if answer.error is not None:
+            return self._handle_error(answer)
+        if is_missing_file(answer.value):
             return []  # the file does not exist yet, or any more
-        if answer.error is None and not answer.value.startswith(self._last_text):
-            return (yield from self._read_after_rotation(log))
-        return self._parse_answer(log, answer, skip=len(self._last_text))
+        new = self._tail.take(answer.value)
+        return self._parse(log, new, answer) if new is not None else (yield from self._read_after_rotation(log))
 
     def _read_after_rotation(self, log: ServerLogParser) -> PollGenerator:
         """Finish the renamed file, read those rotated since, and continue with the new one."""
-        facts: list[Update] = []
         (listed,) = yield [commands.ls("server", "-l", self._job_id)]
         if listed.error is not None:
-            return [GroupUnavailable("rounds", error_reason(listed.error), listed.received_at)]
-        sizes = _rotated_sizes(listed.value)
-        for number in sorted(sizes):
-            if sizes[number] < self._position:
+            return [_rounds_unavailable(listed)]
+        facts: list[Update] = []
+        later = 1
+        for number, size in sorted(_rotated_sizes(listed.value).items()):
+            if size < self._tail.position:
                 continue
-            (rest,) = yield [self._tail_from_position(f".{number}")]
-            if rest.error is None and rest.value.startswith(self._last_text):
-                facts += self._parse_answer(log, rest, skip=len(self._last_text))
-                for later in range(number - 1, 0, -1):
-                    (answer,) = yield [self._tail_from_start(f".{later}")]
-                    facts += self._parse_answer(log, answer)
+            (answer,) = yield [self._tail_command(number, self._tail.request_offset)]
+            if answer.error is not None:
+                return self._handle_error(answer)
+            new = None if is_missing_file(answer.value) else self._tail.take(answer.value)
+            if new is not None:
+                facts, later = self._parse(log, new, answer), number
                 break
         else:
             log.mark_gap()  # it was truncated, or the gap is too long
-        self._reset_position()
-        (answer,) = yield [self._tail_from_start()]
-        return [*facts, *self._parse_answer(log, answer)]
+        return facts + (yield from self._read_files(log, range(later - 1, -1, -1)))
+
+    def _read_files(self, log: ServerLogParser, numbers: Iterable[int]) -> PollGenerator:
+        """Read whole files, by number. After an error the next poll continues behind the last one that was read."""
+        facts: list[Update] = []
+        for number in numbers:
+            (answer,) = yield [self._tail_command(number, 0)]
+            if answer.error is not None:
+                return [*facts, *self._handle_error(answer)]
+            self._tail.move_to(0)
+            new = None if is_missing_file(answer.value) else self._tail.take(answer.value)
+            facts += [] if new is None else self._parse(log, new, answer)
+        return facts
 
     def _read_whole(self, log: ServerLogParser) -> PollGenerator:
         """Read the whole log, if only that is permitted."""
@@ -259,57 +255,37 @@ class ServerLogTail:
                 )
             ]
         if answer.error is not None:
-            return [GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)]
+            return [_rounds_unavailable(answer)]
         logs = answer.value.get("logs")
         text = logs.get("server") if isinstance(logs, dict) else None
         if not isinstance(text, str):
             return []
-        cut = _TRUNCATION_MARKER in text[:200]
-        # If only the end is sent, or the file is new, the start is unknown: find the text that was read last.
-        at = text.rfind(self._last_text) if self._last_text else -1
-        new = text[at + len(self._last_text) :] if at >= 0 else text.partition("\n")[2] if cut else text
-        if at < 0:
-            self._last_text = ""
-        if cut and at < 0:
+        new = self._tail.take_whole(text)
+        if new.is_cut:
             log.mark_gap()
-        return self._parse_text(log, new, answer.received_at)
+        return self._parse(log, new, answer)
 
     def _read_round_metrics(self) -> PollGenerator:
         (answer,) = yield [commands.read_file("cat", "server", None, f"{self._job_id}/{self._metrics_file}")]
-        if (
-            answer.error is not None
-            or answer.value.startswith(_NO_FILE_PREFIXES)
-            or len(answer.value) == self._metrics_length
-        ):
+        if answer.error is not None or is_missing_file(answer.value) or len(answer.value) == self._metrics_length:
             return []
         self._metrics_length = len(answer.value)
         return [*files.read_round_metrics(answer.value), GroupRefreshed("metrics", answer.received_at)]
 
-    def _tail_from_position(self, suffix: str = "") -> Command[str]:
-        # With the end of the text read so far: if it is missing, this is another file.
-        at = self._position - len(self._last_text.encode("utf-8", "surrogatepass"))
-        return commands.tail_from("server", f"{self._job_id}/{LOG_FILE}{suffix}", at)
+    def _tail_command(self, number: int, offset: int) -> Command[str]:
+        return commands.tail_from("server", f"{self._job_id}/{LOG_FILE}{f'.{number}' if number else ''}", offset)
 
-    def _tail_from_start(self, suffix: str = "") -> Command[str]:
-        return commands.tail_from("server", f"{self._job_id}/{LOG_FILE}{suffix}", 0)
-
-    def _reset_position(self) -> None:
-        self._position, self._last_text = 0, ""
-
-    def _parse_answer(self, log: ServerLogParser, answer: Answer, skip: int = 0) -> list[Update]:
-        if answer.error is not None:
-            return [GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)]
-        if answer.value.startswith(_NO_FILE_PREFIXES):
+    def _handle_error(self, answer: Answer) -> list[Update]:
+        if isinstance(answer.error, AuthorizationError):
+            self._can_tail = False
             return []
-        return self._parse_text(log, answer.value[skip:], answer.received_at)
+        if not self._tail.total_bytes:
+            self._log = None  # begin again, with the oldest file
+        return [_rounds_unavailable(answer)]
 
-    def _parse_text(self, log: ServerLogParser, text: str, received_at: float) -> list[Update]:
-        whole = text[: text.rfind("\n") + 1]
-        before = log.offset
-        facts = log.feed(whole)
-        self._position += log.offset - before
-        self._last_text = (self._last_text + whole[-_OVERLAP_CHARS:])[-_OVERLAP_CHARS:]
-        return [*facts, LogOffset("server", LOG_FILE, log.offset), GroupRefreshed("rounds", received_at)]
+    def _parse(self, log: ServerLogParser, new: NewText, answer: Answer) -> list[Update]:
+        offset = LogOffset("server", LOG_FILE, self._tail.total_bytes)
+        return [*log.feed(new.text), offset, GroupRefreshed("rounds", answer.received_at)]
 
 
 def error_reason(error: FlareError) -> str:
@@ -338,7 +314,12 @@ def activity_targets(snapshot: JobSnapshot) -> list[str]:
     return ["server", *snapshot.participating_sites]
 
 
-def _rotated_sizes(listed: str) -> dict[int, int]:
+def _rounds_unavailable(answer: Answer) -> GroupUnavailable:
+    assert answer.error is not None
+    return GroupUnavailable("rounds", error_reason(answer.error), answer.received_at)
+
+
+def _rotated_sizes(listing: str) -> dict[int, int]:
     """Return the numbers and the sizes in bytes of rotated logs, from the output of ``ls -l``."""
-    names = ((_ROTATED_NAME.fullmatch(name), size) for size, name in _LS_LINE.findall(listed))
-    return {int(match[1]): int(size) for match, size in names if match is not None}
+    numbered = {name.removeprefix(f"{LOG_FILE}."): size for name, size in read_sizes(listing).items()}
+    return {int(number): size for number, size in numbered.items() if number.isdecimal() and len(number) <= 3}

@@ -6,13 +6,13 @@ A :class:`SystemSnapshot` is made by applying the server's answers to the previo
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...api.models import SystemInfo
-from ..job.snapshot import SILENT_AFTER, ZOMBIE_AFTER
+from ..job.state import SILENT_AFTER, ZOMBIE_AFTER
 from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
 
 __all__ = ["SILENT_AFTER", "ZOMBIE_AFTER", "Site", "SystemSnapshot", "SystemUpdate", "apply_system_updates"]
@@ -118,6 +118,8 @@ class SystemSnapshot:
         The sites, by name.
     zombies
         Jobs that the server lists as RUNNING though no process runs them.
+    job_names
+        The id and the name of each job that was last listed as RUNNING.
     version, resources
         The server's own, as for a site.
     facts_at
@@ -139,6 +141,7 @@ class SystemSnapshot:
     jobs: tuple[SiteJob, ...] = ()
     sites: tuple[Site, ...] = ()
     zombies: tuple[Zombie, ...] = ()
+    job_names: tuple[tuple[str, str], ...] = ()
     version: str = ""
     resources: str = ""
     facts_at: float | None = None
@@ -156,13 +159,18 @@ class SystemSnapshot:
         """The sites that are connected."""
         return tuple(site for site in self.sites if site.connected)
 
+    @property
+    def names_by_version(self) -> dict[str, list[str]]:
+        """The server and the connected sites, by the version of FLARE that they run, where it is known."""
+        found: dict[str, list[str]] = {}
+        for name, version in [("server", self.version), *((site.name, site.version) for site in self.connected_sites)]:
+            if version:
+                found.setdefault(version, []).append(name)
+        return found
+
     def reachable_sites(self, now: float) -> list[str]:
         """Return the sites that should be polled: one that does not answer delays the answers of all."""
         return [site.name for site in self.connected_sites if site.silence(now) is None]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the snapshot as JSON-able data."""
-        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
@@ -233,7 +241,9 @@ def _apply_one(before: SystemSnapshot, update: SystemUpdate) -> SystemSnapshot:
         case SiteJobsReport():
             return replace(before, sites=tuple(_apply_site_jobs(before.sites, update)))
         case JobListReport():
-            return replace(before, zombies=tuple(_find_zombies(before, update)))
+            running = [job for job in update.jobs if job.get("status") == JobStatus.RUNNING]
+            names = tuple((_text_or_empty(job.get("job_id")), _text_or_empty(job.get("job_name"))) for job in running)
+            return replace(before, zombies=tuple(_find_zombies(before, update)), job_names=names[:_MAX_ENTRIES])
         case DisabledSites(names=names):
             return _apply_disabled(before, names)
         case SiteDetails():
@@ -317,7 +327,7 @@ def _find_zombies(before: SystemSnapshot, update: JobListReport) -> Iterable[Zom
     known = {zombie.job_id: zombie.since for zombie in before.zombies}
     for job in update.jobs:
         job_id = _text_or_empty(job.get("job_id"))
-        if job.get("status") == "RUNNING" and job_id not in running:
+        if job.get("status") == JobStatus.RUNNING and job_id not in running:
             yield Zombie(
                 job_id, _text_or_empty(job.get("job_name")), known.get(job_id, update.received_at), update.received_at
             )

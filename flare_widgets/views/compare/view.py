@@ -10,7 +10,8 @@ from typing import Any
 import traitlets
 from markupsafe import Markup
 
-from ...formatting.text import display_width
+from ...errors import InvalidArgumentError
+from ...formatting.table import Table
 from ...monitoring import Monitor
 from ..core import svg_chart
 from ..core.html import scoped_style, template_environment
@@ -38,15 +39,15 @@ class CompareView(LiveView):
     headings, rows : list
         The table.
     metrics : list of dict
-        ``metric``, ``smaller`` (true if lower is better), the points of each job (``lines``) and which is the ``best``.
+        ``name``, ``lower_is_better``, the points of each job (``lines``), the ``best`` of them, and the ``scale``.
     differences : list of str
         The properties in which the jobs differ.
-    ended : bool
+    has_ended : bool
         True if there will be no more updates: all jobs have ended, or the view was made static.
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         There are fewer than two jobs, or more than eight.
     """
 
@@ -58,11 +59,11 @@ class CompareView(LiveView):
     rows = traitlets.List(traitlets.List()).tag(sync=True)
     metrics = traitlets.List(traitlets.Dict()).tag(sync=True)
     differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    ended = traitlets.Bool().tag(sync=True)
+    has_ended = traitlets.Bool().tag(sync=True)
 
     def __init__(self, watches: Sequence[JobSource], *, stay_live: bool = False) -> None:
         if not 2 <= len(watches) <= MAX_JOBS:
-            raise ValueError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
+            raise InvalidArgumentError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
         self._watches = tuple(watches)
         self._stay_live = stay_live
         super().__init__()
@@ -82,7 +83,7 @@ class CompareView(LiveView):
             "rows": rows,
             "metrics": [_metric_json(comparison, metric) for metric in comparison.metrics],
             "differences": list(comparison.differences),
-            "ended": self._is_static or self._have_all_ended(),
+            "has_ended": self._is_static or self._have_all_ended(),
         }
 
     def _mimebundle(self) -> dict[str, str]:
@@ -114,7 +115,7 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         There are fewer than two different jobs, or more than eight.
 
     Examples
@@ -123,30 +124,27 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
     """
     asked = list(dict.fromkeys(job_ids))
     if not 2 <= len(asked) <= MAX_JOBS:
-        raise ValueError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
+        raise InvalidArgumentError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
     return CompareView([monitor.watch(job_id) for job_id in asked])
 
 
 def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
     lines = [job.lines.get(metric) for job in comparison.jobs]
     best = comparison.best(metric)
+    points = [point for line in lines if line is not None for point in line.points]
     return {
-        "metric": metric,
-        "smaller": metric in comparison.lower_is_better,
+        "name": metric,
+        "lower_is_better": metric in comparison.lower_is_better,
         "lines": [[] if line is None else list(map(list, line.points)) for line in lines],
-        "best": None if best is None else {"x": best[0], "y": best[1], "words": "best"},
+        "best": best,
+        **svg_chart.value_scales_json([*points, *([best] if best else [])]),
     }
 
 
 def comparison_text(comparison: Comparison) -> str:
     """Return jobs side by side as an aligned table."""
     headings, rows = comparison_rows(comparison)
-    widths = [max(display_width(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
-    lines = [
-        "  ".join(cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [headings, *rows]
-    ]
-    return "\n".join([*lines, *_notes(comparison)])
+    return Table(headings, rows, _notes(comparison)).to_text()
 
 
 def comparison_html(comparison: Comparison, now: float) -> str:
@@ -180,7 +178,7 @@ def _render_chart(comparison: Comparison, metric: str) -> Markup:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    notes = [f"{job.label}: {job.trouble}" for job in comparison.jobs if job.trouble]
+    notes = [f"{job.label}: {job.problem}" for job in comparison.jobs if job.problem]
     if comparison.differences:
         notes.append(f"Differences: {', '.join(comparison.differences)}")
     return notes

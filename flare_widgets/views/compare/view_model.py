@@ -7,8 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...formatting.text import SHORT_ID, sanitize
-from ...monitoring.job.format import format_duration, format_number, headline_metric, nth_round
+from ...formatting.text import SHORT_ID, format_duration, format_number, sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 from ..job.timeline import STATUS_GLYPHS, status_category
 
@@ -47,13 +46,13 @@ class ComparedJob:
     ----------
     label
         The job's distinct label: its name, with the short id where names are the same.
-    job_id, name, status, tone, glyph
-        The job, and its severity.
+    job_id, name, status, glyph
+        The job, and the glyph of its category.
     facts
         Its configuration and course, by heading: ``workflow``, ``sites``, ``rounds``, ``time``.
     lines
         Its metrics by name.
-    trouble
+    problem
         The reason why something is missing or stale; else empty.
     """
 
@@ -61,11 +60,10 @@ class ComparedJob:
     job_id: str
     name: str
     status: str
-    tone: str
     glyph: str
     facts: dict[str, str]
     lines: dict[str, ComparedMetric]
-    trouble: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def compare_snapshots(snapshots: Sequence[JobSnapshot], now: float) -> Compariso
         The current time, for running jobs.
     """
     snapshots = snapshots[:MAX_JOBS]
-    shown = [headline_metric(snapshot) for snapshot in snapshots]
+    shown = [snapshot.headline_metric for snapshot in snapshots]
     names: dict[str, None] = dict.fromkeys(sanitize(name, 60) for name in shown if name)
     for snapshot in snapshots:
         names |= dict.fromkeys(sanitize(s.name, 60) for s in snapshot.metrics if not s.site and s.points)
@@ -167,20 +165,18 @@ def _build_compared_job(
         best = (min if name in lower_is_better else max)(points, key=lambda p: p.value)
         kept = points[:: len(points) // _MAX_POINTS_PER_LINE + 1]
         lines[name] = ComparedMetric(
-            tuple((nth_round(snapshot, p.round), p.value) for p in kept),
-            nth_round(snapshot, best.round),
+            tuple((snapshot.nth_round(p.round), p.value) for p in kept),
+            snapshot.nth_round(best.round),
             best.value,
         )
     missing = "" if lines else snapshot.freshness_of("metrics").missing_reason
     trouble = snapshot.trouble if snapshot.trouble and not snapshot.ended else missing and f"no metrics: {missing}"
-    way = status_category(snapshot)
     return ComparedJob(
         label,
         sanitize(snapshot.job_id),
         sanitize(snapshot.name),
         sanitize(snapshot.status) or "UNKNOWN",
-        way,
-        STATUS_GLYPHS[way],
+        STATUS_GLYPHS[status_category(snapshot.status, snapshot.ended)],
         facts,
         lines,
         sanitize(trouble),

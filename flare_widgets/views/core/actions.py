@@ -16,6 +16,7 @@ from typing import Any
 
 from ...errors import FlareError, TransferCancelled
 from ...formatting.text import format_size, sanitize
+from .hints import explain_error
 
 log = logging.getLogger("flare_widgets")
 
@@ -73,15 +74,15 @@ class Action:
         Returns the result in words.
     disabled_reason
         Returns the reason why it is not possible now; empty if it is. Called often, from any thread: it must not wait.
-    danger
+    is_destructive
         True if it destroys something.
-    confirm
+    question
         The confirmation question; empty for none.
-    type
+    required_text
         The word that must be typed to confirm; empty for none.
-    yes, no
+    confirm_label, cancel_label
         The labels of the answers.
-    cancels
+    is_cancellable
         True if it can be cancelled: `run` checks :attr:`ActionContext.cancelled`.
     """
 
@@ -91,12 +92,12 @@ class Action:
     run: Callable[[ActionContext], Any] | None = None
     describe_result: Callable[[Any], str] = str
     disabled_reason: Callable[[], str] = lambda: ""
-    danger: bool = False
-    confirm: str = ""
-    type: str = ""
-    yes: str = ""
-    no: str = "No"
-    cancels: bool = False
+    is_destructive: bool = False
+    question: str = ""
+    required_text: str = ""
+    confirm_label: str = ""
+    cancel_label: str = "Cancel"
+    is_cancellable: bool = False
 
 
 @dataclass
@@ -133,12 +134,13 @@ class Actions:
         Returns
         -------
         list of dict
-            ``name, label, danger, confirm, type, yes, no, cancels`` as of :class:`Action`;
-            ``reason``: the reason why it is disabled, empty if it is enabled;
+            ``name, label, is_destructive, question, required_text, confirm_label, cancel_label, is_cancellable`` as of
+            :class:`Action`;
+            ``disabled_reason``: the reason why it is disabled, empty if it is enabled;
             ``state``: ``ready``, ``asked`` (the message has arrived), ``running``, ``done`` or ``failed``;
-            ``words``: its progress, its result, or the reason why it failed;
+            ``message``: its progress, its result, or the reason why it failed;
             ``progress``: from 0 to 1, None if not known;
-            ``turn``: grows with each message the kernel has received.
+            ``revision``: grows with each message the kernel has received.
         """
         with self._lock:
             return [self._describe(offer, self._states[name]) for name, offer in self._actions.items()]
@@ -172,12 +174,12 @@ class Actions:
         Parameters
         ----------
         message
-            ``{"kind": "act", "action": name}``, with ``typed`` if a word must be typed, and ``arguments`` if there are
+            ``{"kind": "start", "action": name}``, with ``typed`` if a text is required, and ``arguments`` if there are
             any; or ``{"kind": "cancel", "action": name}``.
         """
         name = message.get("action")
         offer = self._actions.get(name) if isinstance(name, str) else None
-        if message.get("kind") == "act" and offer is not None:
+        if message.get("kind") == "start" and offer is not None:
             arguments = message.get("arguments")
             self._start(offer, message.get("typed"), arguments if isinstance(arguments, dict) else _NO_ARGUMENTS)
             return True
@@ -194,7 +196,9 @@ class Actions:
                 return  # a second click; the first one counts
             # The browser disables impossible actions, but may not have received the news yet.
             refused = action.disabled_reason() or (
-                "" if not action.type or typed_text == action.type else "the word typed is another"
+                ""
+                if not action.required_text or typed_text == action.required_text
+                else "the name you typed does not match"
             )
             if not refused:
                 course.state, course.message, course.progress = "asked", "", None
@@ -217,7 +221,7 @@ class Actions:
     def _cancel(self, action: Action) -> None:
         with self._lock:
             course = self._states[action.name]
-            if not action.cancels or course.state not in _BUSY_STATES or course.context is None:
+            if not action.is_cancellable or course.state not in _BUSY_STATES or course.context is None:
                 return
             course.context.cancelled = True
             course.message = "cancelling…"
@@ -252,7 +256,7 @@ class Actions:
         if isinstance(error, TransferCancelled) and action_state.context is not None and action_state.context.cancelled:
             self._finish(action_state, "ready", str(error))
             return
-        what = str(error)
+        what = explain_error(error)
         if not isinstance(error, FlareError):
             # An unexpected failure: its text alone may mean nothing to the user.
             log.error("%s failed", _label_as_verb(action), exc_info=error)
@@ -283,17 +287,17 @@ class Actions:
         return {
             "name": action.name,
             "label": action.label,
-            "danger": action.danger,
-            "confirm": action.confirm,
-            "type": action.type,
-            "yes": action.yes or f"Yes, {_label_as_verb(action)}",
-            "no": action.no,
-            "cancels": action.cancels,
-            "reason": _sanitize_message(action.disabled_reason()),
+            "is_destructive": action.is_destructive,
+            "question": action.question,
+            "required_text": action.required_text,
+            "confirm_label": action.confirm_label or f"Yes, {_label_as_verb(action)}",
+            "cancel_label": action.cancel_label,
+            "is_cancellable": action.is_cancellable,
+            "disabled_reason": _sanitize_message(action.disabled_reason()),
             "state": action_state.state,
-            "words": _sanitize_message(action_state.message),
+            "message": _sanitize_message(action_state.message),
             "progress": action_state.progress,
-            "turn": action_state.revision,
+            "revision": action_state.revision,
         }
 
 

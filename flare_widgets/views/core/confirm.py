@@ -1,4 +1,4 @@
-"""A question with a yes and a no button, whose answer the running cell waits for."""
+"""A question with two buttons, whose answer the running cell waits for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import traitlets
 
 from ...formatting.text import sanitize
-from .html import confirmation_html
+from .html import scoped_style, template_environment
 from .live_view import LiveView
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -23,12 +23,12 @@ class ConfirmationView(LiveView):
     ----------
     question
         The question in full sentences: it says what will be done.
-    yes, no
-        The labels of the buttons.
+    confirm_label, cancel_label
+        The labels of the buttons: what the first one does, and the one that does nothing.
 
     Attributes
     ----------
-    question, yes, no : str
+    question, confirm_label, cancel_label : str
         The same, safe to display.
     answer : bool or None
         The answer; None before there is one.
@@ -38,17 +38,17 @@ class ConfirmationView(LiveView):
     _css = _STATIC / "confirm.css"
 
     question = traitlets.Unicode().tag(sync=True)
-    yes = traitlets.Unicode().tag(sync=True)
-    no = traitlets.Unicode().tag(sync=True)
+    confirm_label = traitlets.Unicode().tag(sync=True)
+    cancel_label = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, question: str, yes: str = "Yes, do it", no: str = "No") -> None:
+    def __init__(self, question: str, confirm_label: str, cancel_label: str = "Cancel") -> None:
         self.answer: bool | None = None
         self._displayed = threading.Event()
         self._answered = threading.Event()
         super().__init__(
             question=sanitize(question, _MAX_TEXT_CHARS),
-            yes=sanitize(yes, _MAX_TEXT_CHARS),
-            no=sanitize(no, _MAX_TEXT_CHARS),
+            confirm_label=sanitize(confirm_label, _MAX_TEXT_CHARS),
+            cancel_label=sanitize(cancel_label, _MAX_TEXT_CHARS),
         )
 
     def ask(self, timeout_s: float) -> bool | None:
@@ -74,8 +74,10 @@ class ConfirmationView(LiveView):
             self.make_static()
 
     def _mimebundle(self) -> dict[str, str]:
-        answer = {None: "not answered here", True: f"→ {self.yes}", False: f"→ {self.no}"}[self.answer]
-        return {"text/plain": f"{self.question} {answer}", "text/html": confirmation_html(self.question, answer)}
+        answer = {None: "not answered here", True: f"→ {self.confirm_label}", False: f"→ {self.cancel_label}"}[
+            self.answer
+        ]
+        return {"text/plain": f"{self.question} {answer}", "text/html": _confirmation_html(self.question, answer)}
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         self._displayed.set()
@@ -83,6 +85,13 @@ class ConfirmationView(LiveView):
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         match message:
-            case {"kind": "answer", "yes": bool() as answer} if not self._is_static and self.answer is None:
+            case {"kind": "answer", "is_confirmed": bool() as answer} if not self._is_static and self.answer is None:
                 self.answer = answer
                 self._answered.set()
+
+
+def _confirmation_html(question: str, answer: str) -> str:
+    """Return a question that was asked in a notebook, and its answer, as HTML for a saved notebook."""
+    root, style = scoped_style("confirm-static.css")
+    template = template_environment().get_template("confirm.html.j2")
+    return template.render(root=root, style=style, question=question, answer=answer)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ...formatting.table import MAX_ROWS, ShownAsTable, Table, count_omitted
 from ...formatting.text import display_width, sanitize, sanitize_lines
-from .html import template_environment
 
-_MAX_ROWS = 200
 _MAX_LINES = 200
 _MAX_CELL_CHARS = 200
 _MAX_LINE_CHARS = 2000
@@ -31,7 +30,7 @@ class LiveOnDisplay:
         self.show_live()
 
 
-class PrettyTable(LiveOnDisplay, list[dict[str, Any]]):
+class PrettyTable(LiveOnDisplay, ShownAsTable, list[dict[str, Any]]):
     """Rows as plain dicts, shown as a table.
 
     Parameters
@@ -51,33 +50,12 @@ class PrettyTable(LiveOnDisplay, list[dict[str, Any]]):
         self._headings = dict(headings)
         self._empty_text = empty_text
 
-    def __repr__(self) -> str:
-        if not self:
-            return self._empty_text
-        rows = [list(self._headings.values()), *self._cells()]
-        widths = [max(display_width(row[i]) for row in rows) for i in range(len(self._headings))]
-        lines = [
-            "  ".join(c + " " * (w - display_width(c)) for c, w in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
-        return "\n".join([*lines, *self._remainder_lines()])
-
-    def _repr_html_(self) -> str:
-        return (
-            template_environment()
-            .get_template("listing.html.j2")
-            .render(
-                headings=list(self._headings.values()),
-                rows=self._cells(),
-                rest=self._remainder_lines() if self else [self._empty_text],
-            )
+    def _table(self) -> Table:
+        return Table(
+            list(self._headings.values()),
+            [[_format_cell(row.get(key)) for key in self._headings] for row in self[:MAX_ROWS]],
+            count_omitted(len(self)) if self else [self._empty_text],
         )
-
-    def _cells(self) -> list[list[str]]:
-        return [[_format_cell(row.get(key)) for key in self._headings] for row in self[:_MAX_ROWS]]
-
-    def _remainder_lines(self) -> list[str]:
-        return [f"... and {len(self) - _MAX_ROWS} more"] if len(self) > _MAX_ROWS else []
 
 
 class PrettyDict(dict[str, Any]):

@@ -6,12 +6,12 @@ import bisect
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree as ET  # only for writing: it escapes
 
 from markupsafe import Markup
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_number
+from ...formatting.text import format_number, sanitize
 
 MARKER_SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
@@ -139,6 +139,41 @@ def line_chart(
 # -- scales: pure arithmetic -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class ValueScale:
+    """The scale of the values: what every form of a chart draws them on.
+
+    Attributes
+    ----------
+    low, high
+        The ends of the axis.
+    ticks, labels
+        The ticks and their labels.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    labels: tuple[str, ...]
+
+
+def value_scale(values: Iterable[float], log_scale: bool = False) -> ValueScale | None:
+    """Return a scale for values, None if it can show none of them: those above 0, if it is logarithmic."""
+    shown = [value for value in values if math.isfinite(value) and (not log_scale or value > 0)]
+    if not shown:
+        return None
+    low, high = _axis_range(shown, log_scale)
+    found = log_ticks(low, high) if log_scale else ticks(low, high)
+    return ValueScale(low, high, tuple(found), tuple(tick_labels(found)))
+
+
+def value_scales_json(points: Iterable[tuple[float, float]]) -> dict[str, dict[str, Any] | None]:
+    """Return the browser's data of the linear and the logarithmic scale of a chart's points."""
+    values = [value for _, value in points]
+    scales = {"scale": value_scale(values), "log_scale": value_scale(values, True)}
+    return {name: None if scale is None else vars(scale) for name, scale in scales.items()}
+
+
 def ticks(low: float, high: float, max_count: int = 5) -> list[float]:
     """Return at most `max_count` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten."""
     if not low < high:
@@ -248,9 +283,10 @@ def _add_plot(
     mark: ChartMark | None,
 ) -> None:
     xs, ys = [x for x, _ in points], [y for _, y in points]
-    (left, right), (low, high) = (min(xs), max(xs)), _axis_range(ys, log_scale)
+    (left, right), scale = (min(xs), max(xs)), value_scale(ys, log_scale)
+    assert scale is not None  # there are points
     across = _Scale(left, right, _LEFT, _WIDTH - _RIGHT)
-    up = _Scale(low, high, _HEIGHT - _BOTTOM, _TOP, log_scale)
+    up = _Scale(scale.low, scale.high, _HEIGHT - _BOTTOM, _TOP, log_scale)
     svg = ET.SubElement(
         figure,
         "svg",
@@ -267,8 +303,7 @@ def _add_plot(
     )
     ET.SubElement(svg, "title").text = title
     ET.SubElement(svg, "desc").text = _describe_lines(lines, x_label)
-    values = log_ticks(low, high) if log_scale else ticks(low, high)
-    for value, label in zip(values, tick_labels(values), strict=True):
+    for value, label in zip(scale.ticks, scale.labels, strict=True):
         y = up(value)
         where = {"x1": f"{_LEFT:g}", "x2": f"{_WIDTH - _RIGHT:g}", "y1": f"{y:g}", "y2": f"{y:g}"}
         ET.SubElement(svg, "line", {"class": "flw-grid", "stroke": "#9e9e9e", "stroke-opacity": "0.5", **where})

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import traitlets
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_duration
+from ...formatting.table import align
+from ...formatting.text import format_age, sanitize
 from ..core.actions import Action, Actions
-from ..core.html import faults_html
 from ..core.live_view import LiveView
+from .html import faults_html
 
 _STATIC = Path(__file__).parents[1] / "static"
 
@@ -28,7 +28,7 @@ class ProcessRow:
     ----------
     name
         ``server``, or the site's name.
-    state, words
+    state, description
         ``running``, ``paused``, ``slow``, ``killed`` or ``down``; and the same in words.
     since
         The start of this state, in seconds since the epoch.
@@ -38,7 +38,7 @@ class ProcessRow:
 
     name: str
     state: str
-    words: str
+    description: str
     since: float
     disabled_reasons: Mapping[str, str]
 
@@ -47,7 +47,7 @@ class ProcessRow:
         return {
             "name": sanitize(self.name, 64),
             "state": sanitize(self.state, 20),
-            "words": sanitize(self.words, 80),
+            "description": sanitize(self.description, 80),
             "since": self.since,
         }
 
@@ -86,9 +86,9 @@ class FaultsView(LiveView):
     title : str
         The federation's name.
     rows : list of dict
-        ``name, state, words, since`` of each process; ``actions`` as :meth:`.Actions.to_json` describes them, whose
-        names are the fault, a space and the process.
-    sentence : str
+        ``name, state, description, since`` of each process; ``actions`` as :meth:`.Actions.to_json` describes them,
+        whose names are the fault, a space and the process.
+    label : str
         A summary in one sentence.
     """
 
@@ -97,7 +97,7 @@ class FaultsView(LiveView):
 
     title = traitlets.Unicode().tag(sync=True)
     rows: Any = traitlets.List().tag(sync=True)
-    sentence = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, board: FaultBoard) -> None:
         self._board = board
@@ -116,7 +116,7 @@ class FaultsView(LiveView):
         return {
             "title": sanitize(self._board.title, 64),
             "rows": [row.to_json() | {"actions": actions.get(row.name, [])} for row in self._last_rows],
-            "sentence": describe(self._board.title, rows),
+            "label": describe(self._board.title, rows),
         }
 
     def _mimebundle(self) -> dict[str, str]:
@@ -130,7 +130,7 @@ class FaultsView(LiveView):
         return not self._board.rows()
 
     def _handle_message(self, message: dict[str, Any]) -> None:
-        if message.get("kind") == "look":
+        if message.get("kind") == "refresh":
             self._request_update()
             return
         _, _, who = str(message.get("action", "")).partition(" ")
@@ -158,25 +158,25 @@ class FaultsView(LiveView):
 
     def _disabled_reason(self, fault: str, process: str) -> str:
         return next(
-            (row.disabled_reasons.get(fault, "") for row in self._last_rows if row.name == process), "it has left"
+            (row.disabled_reasons.get(fault, "") for row in self._last_rows if row.name == process), "it was removed"
         )
 
     def _text(self) -> str:
         now = time.time()
         rows = [
-            f"  {sanitize(r.name, 64):<16} {sanitize(r.words, 80)}, since {format_duration(max(0.0, now - r.since))}"
+            (sanitize(r.name, 64), f"{sanitize(r.description, 80)} for {format_age(max(0.0, now - r.since))}")
             for r in self._last_rows
         ]
         head = describe(self._board.title, self._board.rows())
-        return "\n".join([f"{head} ({datetime.fromtimestamp(now).astimezone():%H:%M:%S})", *rows])
+        return "\n".join([f"{head} ({datetime.fromtimestamp(now).astimezone():%H:%M:%S})", *align(rows, indent="  ")])
 
 
 def describe(title: str, rows: Sequence[ProcessRow]) -> str:
     """Describe the state of a federation in one sentence. Pure."""
     name = sanitize(title, 64)
     if not rows:
-        return f"{name}: has ended"
-    odd = [f"{sanitize(row.name, 64)} {sanitize(row.words, 80)}" for row in rows if row.state != "running"]
+        return f"{name}: ended"
+    odd = [f"{sanitize(row.name, 64)} {sanitize(row.description, 80)}" for row in rows if row.state != "running"]
     well = len(rows) - len(odd)
-    rest = [f"{well} {'runs' if well == 1 else 'run'}"] if well else []
+    rest = [f"{well} running"] if well else []
     return f"{name}: {', '.join([*odd, *rest])}"

@@ -68,7 +68,7 @@ class JobActions(Actions):
                 disabled_reason=lambda: (
                     self._not_ended_reason("there are no results to download") or self._denial_reason("download_job")
                 ),
-                cancels=True,
+                is_cancellable=True,
             ),
             Action(
                 "clone",
@@ -83,9 +83,9 @@ class JobActions(Actions):
                 start=self._abort,
                 describe_result=lambda said: f"abort requested: {said}" if said else "abort requested",
                 disabled_reason=self._abort_disabled_reason,
-                danger=True,
-                confirm="Abort this job?",
-                no="Keep running",
+                is_destructive=True,
+                question="Abort this job?",
+                cancel_label="Keep running",
             ),
             Action(
                 "delete",
@@ -93,9 +93,9 @@ class JobActions(Actions):
                 start=lambda _: session.start(commands.delete_job(job_id)),
                 describe_result=self._mark_deleted,
                 disabled_reason=self._delete_disabled_reason,
-                danger=True,
-                confirm="Delete this job? The server's copy of it and of its results will be gone for good.",
-                no="Keep it",
+                is_destructive=True,
+                question="Delete this job and its results from the server? This cannot be undone.",
+                confirm_label="Delete job",
             ),
         )
         super().__init__(offers, on_change)

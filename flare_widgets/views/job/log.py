@@ -85,7 +85,7 @@ class LogFeed:
         Notes
         -----
         The answer, to all browsers that show the view: ``{"kind": "log", "target", "epoch", "first", "lines",
-        "levels", "more", "kept_from", "left_out", "state", "words"}``. Lines are numbered from `first`; another epoch
+        "levels", "more", "kept_from", "left_out", "state", "message"}``. Lines are numbered from `first`; another epoch
         is another reading of the log, with other numbers; `more` is true if there are more lines already; `kept_from`
         is the first line that the kernel still has. The rest is as of :class:`.JobLog`.
         """
@@ -204,5 +204,5 @@ def _build_message(open_log: _OpenLog, since: int) -> dict[str, Any]:
         "kept_from": log.first,
         "left_out": log.left_out,
         "state": log.state.value,
-        "words": log.words,
+        "message": log.words,
     }

@@ -9,11 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...formatting.text import sanitize
-from ...monitoring.job.format import format_number, headline_metric, nth_round
+from ...formatting.text import format_number, sanitize
 from ...monitoring.job.model import Point, Series
 from ...monitoring.job.snapshot import JobSnapshot
-from ..core.svg_chart import ChartLine, ChartMark, line_chart
+from ..core.svg_chart import ChartLine, ChartMark, line_chart, value_scales_json
 
 MAX_METRICS = 12
 """The most metrics in a view; the rest is counted."""
@@ -21,7 +20,7 @@ MAX_METRICS = 12
 MAX_SITES = 40
 """The most sites with a line in the chart of a metric; the rest is counted."""
 
-ALL_SITES_LABEL = "all together"
+ALL_SITES_LABEL = "all sites (aggregate)"
 """The label of the aggregate over all sites."""
 
 _MAX_POINTS = 8000  # of all lines, in one message to a browser
@@ -36,7 +35,7 @@ class MetricLine:
 
     name: str
     points: tuple[tuple[int, float], ...]
-    bold: bool = False
+    is_bold: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,33 +46,35 @@ class Metric:
     ----------
     name
         Its name. All text is sanitized and bounded; for HTML it must still be escaped.
-    words
+    text
         The newest values in words.
     lines
         The lines, that of all sites together first.
-    more
+    hidden_sites
         The number of sites that have no line here.
     best
         The best round (counted from 1) and its value; None if the job does not choose by this metric.
-    every
+    stride
         The step in rounds between the points shown, counted back from the newest: 1 unless there are very many.
     """
 
     name: str
-    words: str
+    text: str
     lines: tuple[MetricLine, ...]
-    more: int = 0
+    hidden_sites: int = 0
     best: tuple[int, float] | None = None
-    every: int = 1
+    stride: int = 1
 
     @property
-    def drawable(self) -> bool:
+    def has_chart(self) -> bool:
         """True if there is something to draw: a line needs two points."""
         return any(len(line.points) > 1 for line in self.lines)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
-        return {**dataclasses.asdict(self), "drawable": self.drawable}
+        points = [point for line in self.lines for point in line.points]
+        scales = value_scales_json([*points, *([self.best] if self.best else [])])
+        return {**dataclasses.asdict(self), "has_chart": self.has_chart, **scales}
 
 
 def build_metrics(snapshot: JobSnapshot) -> tuple[Metric, ...]:
@@ -82,7 +83,7 @@ def build_metrics(snapshot: JobSnapshot) -> tuple[Metric, ...]:
     for series in snapshot.metrics:
         if series.points:
             by_name.setdefault(series.name, []).append(series)
-    first = headline_metric(snapshot)
+    first = snapshot.headline_metric
     names = sorted(by_name, key=lambda name: name != first)[:MAX_METRICS]
     drawn = {name: sorted(by_name[name], key=lambda series: series.site)[: MAX_SITES + 1] for name in names}
     room = max(_MIN_POINTS_PER_LINE, _MAX_POINTS // max(1, sum(map(len, drawn.values()))))
@@ -115,34 +116,34 @@ def build_charts(snapshot: JobSnapshot) -> list[dict[str, Any]]:
     found = []
     for metric in build_metrics(snapshot):
         mark = None if metric.best is None else ChartMark(*metric.best, "best")
-        lines = [ChartLine(line.name, line.points, line.bold) for line in metric.lines]
+        lines = [ChartLine(line.name, line.points, line.is_bold) for line in metric.lines]
         svg: Markup | None = None
-        if metric.drawable:
-            svg = line_chart(lines, title=f"{metric.name} by round", mark=mark, hidden_count=metric.more)
-        found.append({"name": metric.name, "words": metric.words, "svg": svg})
+        if metric.has_chart:
+            svg = line_chart(lines, title=f"{metric.name} by round", mark=mark, hidden_count=metric.hidden_sites)
+        found.append({"name": metric.name, "text": metric.text, "svg": svg})
     return found
 
 
 def _build_metric(snapshot: JobSnapshot, name: str, shown: list[Series], total_count: int, max_points: int) -> Metric:
     rounds = sorted({point.round for series in shown for point in series.points})
-    every = math.ceil(len(rounds) / max_points) or 1
+    stride = math.ceil(len(rounds) / max_points) or 1
     best = snapshot.best
-    key = snapshot.key_metric.name if snapshot.key_metric is not None else headline_metric(snapshot)
+    key = snapshot.key_metric.name if snapshot.key_metric is not None else snapshot.headline_metric
     if best is not None and (name != key or not math.isfinite(best.value)):
         best = None
-    kept = set(rounds[::-1][::every]) | ({best.round} if best is not None else set())
+    kept = set(rounds[::-1][::stride]) | ({best.round} if best is not None else set())
     return Metric(
         sanitize(name, _MAX_NAME_CHARS),
         _describe_values(snapshot, shown, total_count, best is not None),
         tuple(_build_line(snapshot, series, kept) for series in shown),
         total_count - len(shown),
-        None if best is None else (nth_round(snapshot, best.round), best.value),
-        every,
+        None if best is None else (snapshot.nth_round(best.round), best.value),
+        stride,
     )
 
 
 def _build_line(snapshot: JobSnapshot, series: Series, kept_rounds: set[int]) -> MetricLine:
-    points = [(nth_round(snapshot, p.round), p.value) for p in series.points if p.round in kept_rounds]
+    points = [(snapshot.nth_round(p.round), p.value) for p in series.points if p.round in kept_rounds]
     finite = tuple((nth, value) for nth, value in points if math.isfinite(value))
     return MetricLine(
         sanitize(series.site, _MAX_NAME_CHARS) if series.site else ALL_SITES_LABEL, finite, not series.site
@@ -154,14 +155,14 @@ def _describe_values(snapshot: JobSnapshot, shown: list[Series], total_count: in
     rounds = {point.round for _, point in newest}
 
     def said(site: str, point: Point) -> str:
-        which = "" if len(rounds) == 1 else f" (round {nth_round(snapshot, point.round)})"
+        which = "" if len(rounds) == 1 else f" (round {snapshot.nth_round(point.round)})"
         return f"{sanitize(site, _MAX_NAME_CHARS) or ALL_SITES_LABEL} {format_number(point.value)}{which}"
 
     words = ", ".join(said(*one) for one in newest)
     if total_count > len(newest):
         words += f" and {total_count - len(newest)} more sites"
     if len(rounds) == 1:
-        words += f" in round {nth_round(snapshot, rounds.pop())}"
+        words += f" in round {snapshot.nth_round(rounds.pop())}"
     if is_key and snapshot.best is not None:
-        words += f"; best in round {nth_round(snapshot, snapshot.best.round)}: {format_number(snapshot.best.value)}"
+        words += f"; best in round {snapshot.nth_round(snapshot.best.round)}: {format_number(snapshot.best.value)}"
     return words

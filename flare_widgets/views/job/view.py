@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +13,9 @@ import traitlets
 from ...formatting.text import SHORT_ID
 from ...monitoring.job.format import describe
 from ...monitoring.job.snapshot import JobSnapshot
-from ..core.html import job_html
 from ..core.live_view import LiveView
 from .actions import JobActions, JobSession
+from .html import job_html
 from .log import LogFeed
 from .metrics import MetricsJsonCache
 from .view_model import build_view_model
@@ -45,6 +45,35 @@ class JobSource(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class JobReport:
+    """A job in short, as its view has told the browser.
+
+    Attributes
+    ----------
+    label
+        The job in one line.
+    has_ended
+        True if it has ended.
+    change_key
+        The parts whose change deserves another line in a log.
+    """
+
+    label: str
+    has_ended: bool
+    change_key: tuple[object, ...]
+
+    @classmethod
+    def from_traits(cls, traits: Mapping[str, Any]) -> JobReport | None:
+        """Read the traits of a :class:`JobView` that were sent to a browser; None if they are of another widget."""
+        if not {"view_model", "label"} <= traits.keys() or "job_id" not in traits["view_model"]:
+            return None
+        job = traits["view_model"]
+        progress = (job["progress"] or {}).get("text")
+        change_key = (job["status"], progress, bool(job["failure"]), bool(job["problems"]))
+        return cls(traits["label"], job["has_ended"], change_key)
+
+
 class JobView(LiveView):
     """One job, drawn live wherever it is displayed.
 
@@ -65,13 +94,11 @@ class JobView(LiveView):
 
     Attributes
     ----------
-    snapshot : dict
-        Status, times and sites of the newest snapshot, as :meth:`JobSnapshot.to_json` writes them.
-    picture : dict
-        The rest of the drawing, in words: a :class:`.JobViewModel`.
+    view_model : dict
+        The job, ready to be drawn: a :class:`.JobViewModel`.
     metrics : list of dict
         Its metrics over the rounds, see :class:`.Metric`.
-    sentence : str
+    label : str
         A summary in one sentence, as of `sent_at`, for screen readers.
     actions : list of dict
         The offered actions with their states: see :meth:`.Actions.to_json`.
@@ -82,10 +109,9 @@ class JobView(LiveView):
     _esm = _STATIC / "job.js"
     _css = _STATIC / "job.css"
 
-    snapshot = traitlets.Dict().tag(sync=True)
-    picture = traitlets.Dict().tag(sync=True)
+    view_model = traitlets.Dict().tag(sync=True)
     metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    sentence = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     has_log = traitlets.Bool().tag(sync=True)
 
@@ -118,10 +144,9 @@ class JobView(LiveView):
     def _state(self) -> dict[str, Any]:
         snapshot, now = self._watch.snapshot, time.time()
         return {
-            "snapshot": _snapshot_json(snapshot),
-            "picture": build_view_model(snapshot, now).to_json(),
+            "view_model": build_view_model(snapshot, now).to_json(),
             "metrics": self._metrics_json(snapshot),
-            "sentence": describe(snapshot, now),
+            "label": describe(snapshot, now),
             "has_log": self._log_feed is not None and not self._is_static,
             "actions": [] if self._is_static or self._actions is None else self._actions.to_json(),
         }
@@ -163,13 +188,3 @@ class JobView(LiveView):
         elif self._actions is not None and not self._actions.is_busy():
             # An action still running when the view became static: its result is added to the static form.
             self._outputs.replace(self._mimebundle())
-
-
-def _snapshot_json(snapshot: JobSnapshot) -> dict[str, Any]:
-    """Return the data that the browser updates by itself; the rest is sent ready to draw."""
-    plain = ("job_id", "name", "study", "submitter", "status", "duration", "facts_at", "trouble", "ended")
-    return {
-        **{name: getattr(snapshot, name) for name in plain},
-        "timeline": [dataclasses.asdict(step) for step in snapshot.timeline],
-        "sites": [dataclasses.asdict(site) for site in snapshot.sites],
-    }

@@ -13,7 +13,10 @@ from typing import Any, Protocol
 
 import traitlets
 
-from ...api import Session, commands, job_table, permissions
+from ...api import Session, commands, permissions
+from ...errors import InvalidArgumentError
+from ...formatting.jobs import job_table
+from ...formatting.table import Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
@@ -21,6 +24,7 @@ from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
 from ..core.row_sync import RowSync
 from ..core.visibility import VisibilityTracker
+from ..job.timeline import readable_status, status_category
 
 _STATIC = Path(__file__).parents[1] / "static"
 _FIRST_LIST_TIMEOUT_S = (
@@ -70,15 +74,15 @@ class JobsView(LiveView):
     ----------
     study : str
         The session's study.
-    facts_at : float
+    updated_at : float
         The time at which the server last listed the jobs; 0 before that.
-    trouble : str
+    connection_problem : str
         A sentence if the data may be stale; else empty.
-    ended : bool
+    has_ended : bool
         True if there will be no more updates: the session is over, or the view was made static.
     seq : int
         The number of the last change of the rows, which are not a trait: see :class:`.RowSync`.
-    below : str
+    nested : str
         A reference to the widget below the table (``IPY_MODEL_`` and its id); empty for none.
     actions : list of dict
         The offered actions: see :class:`.Actions`.
@@ -90,11 +94,11 @@ class JobsView(LiveView):
     _max_messages_per_s = 20 - _MAX_ROW_MESSAGES_PER_S
 
     study = traitlets.Unicode().tag(sync=True)
-    facts_at = traitlets.Float().tag(sync=True)
-    trouble = traitlets.Unicode().tag(sync=True)
-    ended = traitlets.Bool().tag(sync=True)
+    updated_at = traitlets.Float().tag(sync=True)
+    connection_problem = traitlets.Unicode().tag(sync=True)
+    has_ended = traitlets.Bool().tag(sync=True)
     seq = traitlets.Int().tag(sync=True)
-    below = traitlets.Unicode().tag(sync=True)
+    nested = traitlets.Unicode().tag(sync=True)
     actions = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def __init__(
@@ -126,17 +130,18 @@ class JobsView(LiveView):
         snapshot = self._watch.snapshot
         return {
             "study": self._session.study,
-            "facts_at": snapshot.facts_at or 0.0,
-            "trouble": snapshot.trouble,
-            "ended": self._is_static or self._watch.done,
+            "updated_at": snapshot.facts_at or 0.0,
+            "connection_problem": snapshot.trouble,
+            "has_ended": self._is_static or self._watch.done,
             "seq": self._row_sync.seq,
             "actions": self._actions.to_json(),
-            "below": "" if self._nested is None else f"IPY_MODEL_{self._nested[0].model_id}",
+            "nested": "" if self._nested is None else f"IPY_MODEL_{self._nested[0].model_id}",
         }
 
     def _mimebundle(self) -> dict[str, str]:
         snapshot = self._watch.snapshot
-        data = {"text/plain": jobs_text(snapshot), "text/html": jobs_html(snapshot)}
+        table = jobs_table(snapshot)
+        data = {"text/plain": table.to_text(), "text/html": table.to_html()}
         below = self._nested
         if below is None:
             return data
@@ -163,8 +168,11 @@ class JobsView(LiveView):
         row = job.to_json()
         row.pop("job_id")  # it is the key of the row
         row.pop("submitter_organization", None)
+        row.pop("ended")  # so says the category
+        row["category"] = status_category(job.status, job.ended)
+        row["status_text"] = readable_status(job.status) or "unknown"
         refused = self._denied_actions(job.submitter, job.submitter_organization)
-        return {**row, "refused": refused} if refused else row
+        return {**row, "denied_actions": refused} if refused else row
 
     def _denied_actions(self, submitter: str, organization: str) -> list[str]:
         """Return the actions that the user may probably not perform on jobs of this submitter."""
@@ -188,7 +196,7 @@ class JobsView(LiveView):
             or self._visibility.handle_message(message)
         ):
             return
-        if message["kind"] == "shut":
+        if message["kind"] == "close":
             self._show_nested(None)
 
     def _on_visibility_change(self, is_visible: bool) -> None:
@@ -208,7 +216,7 @@ class JobsView(LiveView):
             offers.append(Action("compare", "Compare", start=self._compare_jobs))
         return [
             *offers,
-            Action("abort", "Abort", run=self._abort, danger=True, disabled_reason=may("abort_job")),
+            Action("abort", "Abort", run=self._abort, is_destructive=True, disabled_reason=may("abort_job")),
             Action(
                 "clone", "Clone", start=self._clone, describe_result=self._on_cloned, disabled_reason=may("clone_job")
             ),
@@ -218,9 +226,9 @@ class JobsView(LiveView):
                 run=self._download,
                 describe_result=lambda folder: f"downloaded into {folder}",
                 disabled_reason=may("download_job"),
-                cancels=True,
+                is_cancellable=True,
             ),
-            Action("delete", "Delete", run=self._delete, danger=True, disabled_reason=may("delete_job")),
+            Action("delete", "Delete", run=self._delete, is_destructive=True, disabled_reason=may("delete_job")),
         ]
 
     def _closed_reason(self) -> str:
@@ -284,7 +292,7 @@ class JobsView(LiveView):
         known = {job.job_id for job in self._watch.snapshot.jobs}
         jobs = [i for i in asked if isinstance(i, str) and i in known] if isinstance(asked, list) else []
         if not jobs:
-            raise ValueError("none of these jobs is listed any more")
+            raise InvalidArgumentError("none of these jobs is listed any more")
         return list(dict.fromkeys(jobs))[:_MAX_JOBS_PER_ACTION]
 
     def _describe_jobs(self, job_ids: Sequence[str]) -> str:
@@ -294,19 +302,10 @@ class JobsView(LiveView):
         return ", ".join(job_label(names.get(job_id, ""), job_id) for job_id in job_ids)
 
 
-def jobs_text(snapshot: JobsSnapshot) -> str:
-    """Return the jobs as text: the newest 200, and a summary line."""
-    if not snapshot.jobs:
-        return "\n".join(filter(None, [NO_JOBS_TEXT if snapshot.facts_at else "", _caption(snapshot)]))
-    return "\n".join([job_table.format_text_table(_table_rows(snapshot)), _caption(snapshot)])
-
-
-def jobs_html(snapshot: JobsSnapshot) -> str:
-    """Return the jobs as HTML for a saved notebook: the newest 200, and a summary line."""
-    caption = _caption(snapshot)
-    return job_table.format_html_table(
-        _table_rows(snapshot), caption if snapshot.jobs else f"{NO_JOBS_TEXT if snapshot.facts_at else ''} {caption}"
-    )
+def jobs_table(snapshot: JobsSnapshot) -> Table:
+    """Return the jobs as a table for a saved notebook: the newest 200, and a summary line."""
+    nothing = [NO_JOBS_TEXT] if snapshot.facts_at is not None and not snapshot.jobs else []
+    return job_table(_table_rows(snapshot), *nothing, _caption(snapshot))
 
 
 def _caption(snapshot: JobsSnapshot) -> str:

@@ -6,7 +6,7 @@ import shlex
 from pathlib import PurePath
 from typing import Any
 
-from ...formatting.text import sanitize
+from ...formatting.text import join_names, sanitize
 from ...kit import KitReport
 from ...kit.report import GLYPHS, Outcome
 from ..core.html import scoped_style, template_environment
@@ -40,7 +40,7 @@ def template_context(report: KitReport) -> dict[str, Any]:
     """Return the template variables of a report. Pure; the sentences were sanitized when the report was made."""
     location = sanitize(report.location, _MAX_TEXT_CHARS)
     return {
-        "tone": worst_outcome(report),
+        "outcome": worst_outcome(report),
         "verdict": verdict(report),
         "glyphs": GLYPHS,
         # The last part identifies the kit, the rest only its location.
@@ -61,7 +61,7 @@ def verdict(report: KitReport) -> str:
     """Return the kit's verdict in a word or two."""
     worst = worst_outcome(report)
     if worst == "ok":
-        return "no problem"
+        return "no problems"
     count = len(report.with_outcome(worst))
     word = "problem" if worst == "failed" else "warning"
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
@@ -81,20 +81,16 @@ def next_steps(report: KitReport) -> list[tuple[str, str]]:
     if failed:
         # The checks are in order of dependency.
         first = failed[0].name
-        rest = "" if len(failed) == 1 else ": others may come of it"
-        return [(f"Solve the problem with the {first} first{rest}.", ""), ("Then check again:", again)]
-    steps = (
-        [(f"See to the {_join_names([f.name for f in warned])} when you can: it works as it is.", "")] if warned else []
-    )
+        rest = "" if len(failed) == 1 else "; it may cause the others"
+        return [(f"Fix the problem with the {first} first{rest}.", ""), ("Then check again:", again)]
+    names = join_names((finding.name for finding in warned), len(warned))
+    it = "it" if len(warned) == 1 else "them"
+    steps = [(f"Warning: {names}. Fix {it} when convenient; the kit works as is.", "")] if warned else []
     if any(finding.name == "login" for finding in skipped):
-        return [*steps, ("The way to the server is not checked yet:", again)]
+        return [*steps, ("Check the connection to the server:", again)]
     return [*steps, ("Log in:", f"%flare connect {kit}")]
 
 
 def _counts(report: KitReport) -> str:
-    counted = [f"{len(report.with_outcome('ok'))} ok"] if report.with_outcome("ok") else []
-    return f"{len(report.findings)} checks: {', '.join([report.headline.rpartition(': ')[2], *counted])}"
-
-
-def _join_names(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    passed = f"{len(report.with_outcome('ok'))} ok"
+    return f"{len(report.findings)} checks: {', '.join([passed, *report.counts()])}"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
+from ...formatting.live_text import SEVERITY_GLYPHS
 from ...formatting.text import sanitize
 from ..core.html import TimeFormatter, scoped_style, template_environment
-from .view_model import SEVERITY_GLYPHS, SessionViewModel, certificate_text, role_and_org, severity, state_text
+from .view_model import SessionViewModel
 
 
 def sessions_html(
@@ -25,7 +26,7 @@ def sessions_html(
     Parameters
     ----------
     sessions
-        The sessions. Untrusted.
+        The sessions.
     current
         The name of the current session.
     now
@@ -45,7 +46,7 @@ def sessions_html(
         .render(
             root=root,
             style=style,
-            rows=[_row(facts, show_names and facts.name == current, now, show_names) for facts in sessions],
+            rows=[_row(each, show_names and each.name == current, now, show_names) for each in sessions],
             none=empty_text,
             made_at=times.format(now),
             common=times.common,
@@ -53,16 +54,14 @@ def sessions_html(
     )
 
 
-def _row(view_model: SessionViewModel, current: bool, now: float, show_name: bool) -> dict[str, Any]:
+def _row(session: SessionViewModel, current: bool, now: float, show_name: bool) -> dict[str, Any]:
+    severity = session.state_text.severity_at(now)
     return {
-        "name": sanitize(view_model.name) if show_name else "",
+        "session": session,
+        "name": sanitize(session.name) if show_name else "",
         "current": current,
-        "username": sanitize(view_model.username),
-        "mandate": role_and_org(view_model),
-        "address": sanitize(view_model.address),
-        "study": sanitize(view_model.study),
-        "tone": severity(view_model),
-        "glyph": SEVERITY_GLYPHS[severity(view_model)],
-        "state": state_text(view_model, now),
-        "certificate": certificate_text(view_model, now),
+        "severity": severity,
+        "glyph": SEVERITY_GLYPHS[severity],
+        "state": session.state_text.text_at(now),
+        "certificate": session.certificate.text_at(now),
     }

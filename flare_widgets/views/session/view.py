@@ -15,7 +15,7 @@ from ...formatting.text import sanitize
 from ..core.actions import Action, Actions
 from ..core.live_view import LiveView
 from .html import sessions_html
-from .view_model import SessionViewModel, describe_session
+from .view_model import SessionViewModel
 
 __all__ = ["Manager", "SessionBadge", "SessionSwitcher"]
 
@@ -53,12 +53,14 @@ class _SessionsView(LiveView):
         The sessions, as :meth:`.SessionViewModel.to_json` writes them.
     current : str
         The name of the current session.
-    switches : bool
+    can_switch : bool
         True if another session can be made the current one.
     actions : dict
         The actions of each session, by its name; see :meth:`.Actions.to_json`.
-    sentence : str
+    label : str
         The text for screen readers.
+    empty_text : str
+        The text in place of sessions if there are none.
     """
 
     _esm = _STATIC / "session.js"
@@ -66,9 +68,10 @@ class _SessionsView(LiveView):
 
     sessions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     current = traitlets.Unicode().tag(sync=True)
-    switches = traitlets.Bool().tag(sync=True)
+    can_switch = traitlets.Bool().tag(sync=True)
     actions = traitlets.Dict().tag(sync=True)
-    sentence = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    empty_text = traitlets.Unicode("No session. %flare connect KIT opens one.").tag(sync=True)
 
 
 class SessionBadge(_SessionsView):
@@ -82,16 +85,16 @@ class SessionBadge(_SessionsView):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        super().__init__(switches=False)
+        super().__init__(can_switch=False)
         self._unsubscribe = session.subscribe(lambda _: self._request_update())
 
     def _state(self) -> dict[str, Any]:
-        facts = SessionViewModel.of(self._session)
-        return {"sessions": [facts.to_json()], "sentence": describe_session(facts, time.time())}
+        model = SessionViewModel.of(self._session)
+        return {"sessions": [model.to_json()], "label": model.describe(time.time())}
 
     def _mimebundle(self) -> dict[str, str]:
-        facts, now = SessionViewModel.of(self._session), time.time()
-        return {"text/plain": describe_session(facts, now), "text/html": sessions_html([facts], "", now)}
+        model, now = SessionViewModel.of(self._session), time.time()
+        return {"text/plain": model.describe(now), "text/html": sessions_html([model], "", now)}
 
     def _is_finished(self) -> bool:
         return self._session.closed
@@ -115,7 +118,7 @@ class SessionSwitcher(_SessionsView):
         self._subscriptions_lock = threading.Lock()
         self._subscriptions: dict[int, Callable[[], None]] = {}
         self._actions_by_session: dict[str, Actions] = {}
-        super().__init__(switches=True)
+        super().__init__(can_switch=True)
         manager.observe(self._on_sessions_change, ["sessions", "current"])
         self._on_sessions_change(None)
 
@@ -128,25 +131,24 @@ class SessionSwitcher(_SessionsView):
 
     def _state(self) -> dict[str, Any]:
         found = self._view_models()
-        named = {facts.name for facts in found}
+        named = {model.name for model in found}
         offers = {name: actions.to_json() for name, actions in list(self._actions_by_session.items()) if name in named}
         current = str(self._manager.current)
         return {
-            "sessions": [facts.to_json() for facts in found],
+            "sessions": [model.to_json() for model in found],
             "current": current,
             "actions": {} if self._is_static else offers,
-            "sentence": _describe_count(len(found), current),
+            "label": _describe_count(len(found), current),
         }
 
     def _mimebundle(self) -> dict[str, str]:
         found, now, current = self._view_models(), time.time(), str(self._manager.current)
         lines = [
-            f"{'▸' if facts.name == current else ' '} {sanitize(facts.name)}  {describe_session(facts, now)}"
-            for facts in found
+            f"{'▸' if model.name == current else ' '} {sanitize(model.name)}  {model.describe(now)}" for model in found
         ]
         return {
-            "text/plain": "\n".join(lines) or _NO_SESSION_TEXT,
-            "text/html": sessions_html(found, current, now, show_names=True, empty_text=_NO_SESSION_TEXT),
+            "text/plain": "\n".join(lines) or self.empty_text,
+            "text/html": sessions_html(found, current, now, show_names=True, empty_text=self.empty_text),
         }
 
     def _handle_message(self, message: dict[str, Any]) -> None:
@@ -186,12 +188,9 @@ class SessionSwitcher(_SessionsView):
             "Close",
             run=lambda _: self._manager.close(name),
             describe_result=lambda _: "closed",
-            confirm=f"Log out of {sanitize(name, 60)}? Its jobs go on.",
-            yes="Log out",
+            question=f"Log out of {sanitize(name, 60)}? Its jobs go on.",
+            confirm_label="Log out",
         )
-
-
-_NO_SESSION_TEXT = "No session. %flare connect KIT opens one."
 
 
 def _describe_count(number: int, current: str) -> str:

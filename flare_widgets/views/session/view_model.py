@@ -1,59 +1,49 @@
-"""A session as plain data, and in words: its user, server and state.
-
-``js/src/session/view-model.ts`` has the same rules; ``js/fixtures/session.json`` holds both to them.
-"""
+"""A session as every form of its view shows it: texts, and the moments from which they count."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ...api import Session
+from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import sanitize
-from ...monitoring.job.format import format_age
+from ...monitoring.system.format import role_and_org
 
 CERTIFICATE_WARNING_DAYS = 30
 """Days before the user's certificate expires at which the warning starts: requesting a new one takes a while."""
 
-_STATE_SEVERITIES = {
-    "ready": "good",
-    "connecting": "unknown",
-    "reconnecting": "warn",
-    "expired": "unknown",
-    "closed": "bad",
-}
-SEVERITY_GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
 _DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
 class SessionViewModel:
-    """A session at one moment. Data from certificates and servers is untrusted: escape before showing.
+    """A session. All text but its name is sanitized; for HTML it must still be escaped.
 
     Attributes
     ----------
     name
-        Its name among others; empty if it has none.
-    username, role, organization
-        The user, according to the certificate.
+        Its name among others; empty if it has none. Untrusted: the browser's messages name it, so it is not sanitized.
+    username, role_and_org
+        The user, and the role and organization, according to the certificate.
     address, study
         The server's address, and the session's study.
-    state, reason, since
-        The state (:class:`.SessionState`), its reason, and its start (seconds since the epoch).
-    expires_at
-        The expiry of the user's certificate (seconds since the epoch).
+    state
+        The state (:class:`.SessionState`).
+    state_text
+        The state, its duration, and the reason if something is wrong; with a severity.
+    certificate
+        The warning about the expiry of the user's certificate; empty while that is far away.
     """
 
     name: str
     username: str
-    role: str
-    organization: str
+    role_and_org: str
     address: str
     study: str
     state: str
-    reason: str
-    since: float
-    expires_at: float
+    state_text: LiveText
+    certificate: LiveText
 
     @classmethod
     def of(cls, session: Session, name: str = "") -> SessionViewModel:
@@ -61,71 +51,53 @@ class SessionViewModel:
         kit, status = session.kit, session.status
         return cls(
             name=name,
-            username=kit.username,
-            role=kit.role,
-            organization=kit.organization,
-            address=kit.address,
-            study=session.study,
+            username=sanitize(kit.username),
+            role_and_org=role_and_org(kit.role, kit.organization),
+            address=sanitize(kit.address),
+            study=sanitize(session.study),
             state=status.state.value,
-            reason=status.reason,
-            since=status.since,
-            expires_at=kit.expires_at.timestamp(),
+            state_text=state_text(status.state.value, status.since, status.reason),
+            certificate=certificate_text(kit.expires_at.timestamp()),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
-        return asdict(self)
+        return to_json(self)
+
+    def describe(self, now: float) -> str:
+        """Return it in one line: ``admin@nvidia.com  project admin, nvidia  →  server:8002  study x  ready``."""
+        parts = [self.username, self.role_and_org, f"→  {self.address}", f"study {self.study}"]
+        return "  ".join(filter(None, [*parts, self.state_text.text_at(now), self.certificate.text_at(now)]))
 
 
-def severity(view_model: SessionViewModel) -> str:
-    """Return ``good``, ``warn``, ``bad`` or ``unknown``."""
-    return _STATE_SEVERITIES.get(view_model.state, "unknown")
-
-
-def role_and_org(view_model: SessionViewModel) -> str:
-    """Return the user's role and organisation: ``project admin, nvidia``."""
-    return ", ".join(filter(None, (sanitize(view_model.role).replace("_", " "), sanitize(view_model.organization))))
-
-
-def state_text(view_model: SessionViewModel, now: float) -> str:
-    """Return the session's state, its duration, and its reason if something is wrong."""
-    age = format_age(max(0.0, now - view_model.since))
-    reason = f": {sanitize(view_model.reason, 300)}" if view_model.reason else ""
-    match view_model.state:
+def state_text(state: str, since: float, reason: str) -> LiveText:
+    """Return a session's state and its duration; with the reason if something is wrong."""
+    why = f": {sanitize(reason, 300)}" if reason else ""
+    match state:
         case "ready":
-            return f"ready for {age}"
+            return live(f"ready for {COUNT}", since, "good")
         case "reconnecting":
-            return f"no connection for {age}, trying again{reason}"
+            return live(f"disconnected for {COUNT}, reconnecting{why}", since, "warn")
         case "connecting":
-            return f"connecting for {age}{reason}"
+            return live(f"connecting for {COUNT}{why}", since, "unknown")
         case "expired":
-            return "ended by the server for being idle; the next command logs in again"
+            return live("idle; logs in again at the next command", severity="unknown")
         case "closed":
-            return f"closed {age} ago{reason}"
-    return sanitize(view_model.state)
+            return live(f"closed {COUNT} ago{why}", since, "bad")
+    return live(sanitize(state), severity="unknown")
 
 
-def certificate_text(view_model: SessionViewModel, now: float) -> str:
-    """Return the warning about the certificate's expiry; empty while it is far away."""
-    left = (view_model.expires_at - now) / _DAY_S
-    if left >= CERTIFICATE_WARNING_DAYS:
-        return ""
-    if left < 0:
-        return "the certificate has expired: ask the project admin for a new startup kit"
-    if left < 1:
-        return "the certificate expires today: ask the project admin for a new startup kit"
-    days = int(left)
-    return f"the certificate expires in {days} {'day' if days == 1 else 'days'}"
-
-
-def describe_session(view_model: SessionViewModel, now: float) -> str:
-    """Return a session in one line: ``admin@nvidia.com  project admin, nvidia  →  server:8002  study x  ready``."""
-    parts = [
-        sanitize(view_model.username),
-        role_and_org(view_model),
-        f"→  {sanitize(view_model.address)}",
-        f"study {sanitize(view_model.study)}",
-        state_text(view_model, now),
-        certificate_text(view_model, now),
-    ]
-    return "  ".join(filter(None, parts))
+def certificate_text(expires_at: float) -> LiveText:
+    """Return the warning about a certificate's expiry."""
+    ask = "ask the project admin for a new startup kit"
+    return (
+        live("")
+        .then(
+            expires_at - CERTIFICATE_WARNING_DAYS * _DAY_S,
+            f"the certificate expires in {COUNT}",
+            expires_at,
+            is_countdown=True,
+        )
+        .then(expires_at - _DAY_S, f"the certificate expires today: {ask}")
+        .then(expires_at, f"the certificate has expired: {ask}")
+    )

@@ -45,7 +45,7 @@ def list_folder(path: Path) -> FolderContents:
     except OSError as e:
         return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: {e.strerror}")
     except ValueError:  # text typed in a browser need not be a path
-        return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: it is no path")
+        return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: not a valid path")
     shown = names[:_MAX_FOLDERS]
     return FolderContents(path, tuple((name, looks_like_job(path / name)) for name in shown), len(names) - len(shown))
 

@@ -49,7 +49,7 @@ def submit_html(
             session=[sanitize(words) for words in session],
             chosen=None if folder is None else _folder_context(folder),
             problems=[
-                {"severity": p.severity, "glyph": PROBLEM_GLYPHS[p.severity], "words": p.message} for p in problems
+                {"severity": p.severity, "glyph": PROBLEM_GLYPHS[p.severity], "message": p.message} for p in problems
             ],
             jobs=[
                 {"name": sanitize(job["name"]), "id": sanitize(job["job_id"]), "at": times.format(job["at"])}

@@ -47,7 +47,7 @@ class SubmitForm(LiveView):
     ----------
     session_facts : dict
         ``username, address, study``.
-    place : dict
+    listing : dict
         The content of the folder browser; see :meth:`.FolderListing.to_json`.
     job : dict
         The job to submit (:meth:`.JobFolder.to_json`), with ``problems``; empty if no folder is chosen.
@@ -61,7 +61,7 @@ class SubmitForm(LiveView):
     _css = _STATIC / "submit.css"
 
     session_facts = traitlets.Dict().tag(sync=True)
-    place = traitlets.Dict().tag(sync=True)
+    listing = traitlets.Dict().tag(sync=True)
     job = traitlets.Dict().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     submitted: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -90,7 +90,7 @@ class SubmitForm(LiveView):
             run=self._submit,
             describe_result=str,
             disabled_reason=self._disabled_reason,
-            cancels=True,
+            is_cancellable=True,
         )
         self._actions = Actions([submit], self._request_update)
         # A closed session notifies at once, and the form then ends before it has the function to unsubscribe.
@@ -109,7 +109,7 @@ class SubmitForm(LiveView):
                 "address": sanitize(kit.address),
                 "study": sanitize(self._session.study),
             },
-            "place": self._listing.to_json(),
+            "listing": self._listing.to_json(),
             "job": {} if self._job_folder is None else self._job_json(self._job_folder),
             "actions": [] if self._is_static else self._actions.to_json(),
             "submitted": list(self._submitted_jobs),
@@ -118,7 +118,7 @@ class SubmitForm(LiveView):
     def _job_json(self, folder: JobFolder) -> dict[str, Any]:
         found = folder.to_json()
         del found["initial_problems"]
-        wrong = [{"severity": p.severity, "words": p.message} for p in self._problems(folder)]
+        wrong = [{"severity": p.severity, "message": p.message} for p in self._problems(folder)]
         return {**_sanitize_json(found), "problems": wrong}
 
     def _problems(self, folder: JobFolder) -> tuple[JobFolderProblem, ...]:
@@ -160,18 +160,18 @@ class SubmitForm(LiveView):
         if self._is_static or self._actions.handle_message(message):
             return
         match message:
-            case {"kind": "go", "id": number}:
+            case {"kind": "open_folder", "id": number}:
                 path = self._listing.path_of(number)
                 if path is not None:
                     self._scan_in_thread(path)
-            case {"kind": "type", "path": str() as typed} if typed.strip() and "\0" not in typed:
+            case {"kind": "open_path", "path": str() as typed} if typed.strip() and "\0" not in typed:
                 # Relative to the folder shown, which the user sees beside the field.
                 place = self._listing.contents.path
                 at = os.path.expanduser(typed.strip())  # noqa: PTH111 - an unknown user's is no error, but not there
                 self._scan_in_thread(Path(os.path.abspath(place / at)))  # noqa: PTH100
-            case {"kind": "again" | "back"} if self._actions.is_busy("submit"):
+            case {"kind": "recheck" | "back"} if self._actions.is_busy("submit"):
                 pass  # a folder that is being submitted stays visible until it is done
-            case {"kind": "again"}:
+            case {"kind": "recheck"}:
                 if self._job_folder is not None:
                     self._scan_in_thread(Path(self._job_folder.path))
                 self._fetch_connected_sites()
@@ -227,7 +227,7 @@ class SubmitForm(LiveView):
 
     def _submit(self, context: ActionContext) -> str:
         folder = self._job_folder
-        assert folder is not None, "greyed while there is none"
+        assert folder is not None, "disabled while no folder is chosen"
         job_id = self._session.submit_job(folder.path, progress=context.progress_callback("sending"))
         self._submitted_jobs = [
             {"job_id": sanitize(job_id), "name": sanitize(folder.name), "at": time.time()},

@@ -61,7 +61,7 @@ class SystemActions:
         for name, actions in list(self._actions_by_target.items()):
             site = self._watch.snapshot.site(name)
             hidden = "enable" if site is None or not site.disabled else "disable"
-            found[name] = [a for a in actions.to_json() if a["name"].split(" ")[0] != hidden or a["words"]]
+            found[name] = [a for a in actions.to_json() if a["name"].split(" ")[0] != hidden or a["message"]]
         return found
 
     @property
@@ -88,20 +88,21 @@ class SystemActions:
                 "Restart server and sites",
                 run=self._restart_all,
                 disabled_reason=lambda: self._disabled_reason("restart"),
-                danger=True,
-                confirm=f"The server and all its sites end and start again. Type {sanitize(host)} to do it:",
-                type=host,
-                yes="Restart all",
+                is_destructive=True,
+                question=f"The server and all its sites end and start again. Type {sanitize(host)} to do it:",
+                required_text=host,
+                confirm_label="Restart all",
             ),
             Action(
                 "stop server",
                 "Shut down server and sites",
                 run=lambda doing: self._shut_down(doing, TargetType.ALL),
                 disabled_reason=lambda: self._disabled_reason("shutdown"),
-                danger=True,
-                confirm=f"The server and all its sites end; nothing starts them again. Type {sanitize(host)} to do it:",
-                type=host,
-                yes="Shut down all",
+                is_destructive=True,
+                question="The server and all its sites end; nothing starts them again. "
+                f"Type {sanitize(host)} to do it:",
+                required_text=host,
+                confirm_label="Shut down all",
             ),
         ]
 
@@ -113,27 +114,27 @@ class SystemActions:
                 "Restart",
                 run=lambda doing: self._restart_site(doing, name),
                 disabled_reason=lambda: self._disabled_reason("restart", name),
-                danger=True,
-                confirm=f"{shown} ends and starts again. Type {shown} to do it:",
-                type=name,
+                is_destructive=True,
+                question=f"{shown} ends and starts again. Type {shown} to do it:",
+                required_text=name,
             ),
             Action(
                 f"stop {name}",
                 "Shut down",
                 run=lambda doing: self._shut_down(doing, TargetType.CLIENT, name),
                 disabled_reason=lambda: self._disabled_reason("shutdown", name),
-                danger=True,
-                confirm=f"{shown} ends; only its own administrator can start it again. Type {shown} to do it:",
-                type=name,
+                is_destructive=True,
+                question=f"{shown} ends; only its own administrator can start it again. Type {shown} to do it:",
+                required_text=name,
             ),
             Action(
                 f"disable {name}",
                 "Disable",
                 run=lambda _: self._run_command(commands.disable_client(name), f"{shown} is disabled"),
                 disabled_reason=lambda: self._disabled_reason("disable_client", name, must_be_connected=False),
-                danger=True,
-                confirm=f"{shown} loses its connection until it is enabled again. Type {shown} to do it:",
-                type=name,
+                is_destructive=True,
+                question=f"{shown} loses its connection until it is enabled again. Type {shown} to do it:",
+                required_text=name,
             ),
             Action(
                 f"enable {name}",

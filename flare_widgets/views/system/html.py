@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
+from ...formatting.live_text import SEVERITY_GLYPHS
 from ...formatting.text import sanitize
-from ...monitoring.system.format import StateText, problems, running_jobs_text, server_state, site_state
-from ...monitoring.system.snapshot import Site, SiteJob, SystemSnapshot
+from ...monitoring.system.snapshot import SystemSnapshot
 from ..core.html import TimeFormatter, scoped_style, template_environment
-
-SEVERITY_GLYPHS = {"good": "●", "warn": "!", "bad": "✕", "unknown": "○"}
-"""A glyph for each severity, for users who cannot tell the colours apart."""
+from .view_model import Row, build_view_model
 
 _MAX_ROWS = 200
 
@@ -42,69 +40,38 @@ def system_html(
     moments = [now, snapshot.facts_at, snapshot.started_at, *(site.since for site in snapshot.sites)]
     times = TimeFormatter([at for at in moments if at is not None], zone)
     root, style = scoped_style("system-static.css")
-    rows = [_row("server", server_state(snapshot, now), snapshot.jobs, snapshot.started_at, "up since", times)]
-    rows[0]["details"] = _describe_details(snapshot.version, snapshot.resources)
-    for site in snapshot.sites[:_MAX_ROWS]:
-        rows.append(_site_row(site, seen, times))
+    system = build_view_model(snapshot)
+    server, *sites = system.rows
     return (
         template_environment()
         .get_template("system.html.j2")
         .render(
             root=root,
             style=style,
-            state=server_state(snapshot, now),
-            glyph=SEVERITY_GLYPHS[server_state(snapshot, now).tone],
-            address=sanitize(snapshot.address) or "FLARE server",
-            counts=_describe_counts(snapshot),
-            who=_describe_user(snapshot),
-            study=sanitize(snapshot.study),
-            trouble=bool(snapshot.trouble),
-            troubles=problems(snapshot, seen),
-            rows=rows,
-            more=max(0, len(snapshot.sites) - _MAX_ROWS),
-            jobs=[{"id": sanitize(job.job_id), "app": sanitize(job.app, 60)} for job in snapshot.jobs[:_MAX_ROWS]],
+            system=system,
+            state=server.state.text_at(now),
+            severity=server.state.severity_at(now),
+            glyph=SEVERITY_GLYPHS[server.state.severity_at(now)],
+            problems=[text for problem in system.problems if (text := problem.text_at(seen))],
+            rows=[_row(server, now, times), *(_row(site, seen, times) for site in sites[:_MAX_ROWS])],
+            more=max(0, len(sites) - _MAX_ROWS),
             outcomes=[sanitize(words, 500) for words in outcomes],
-            facts_at=None if snapshot.facts_at is None else times.format(snapshot.facts_at),
+            updated_at=None if system.updated_at is None else times.format(system.updated_at),
             made_at=times.format(now),
             common=times.common,
         )
     )
 
 
-def _site_row(site: Site, as_of: float, times: TimeFormatter) -> dict[str, Any]:
-    row = _row(sanitize(site.name, 60), site_state(site, as_of), site.jobs, site.since, "connected since", times)
-    row["details"] = _describe_details(site.version, site.resources)
-    return row
-
-
-def _row(
-    name: str, state: StateText, jobs: tuple[SiteJob, ...], since: float | None, since_label: str, times: TimeFormatter
-) -> dict[str, Any]:
+def _row(row: Row, as_of: float, times: TimeFormatter) -> dict[str, Any]:
+    details = [f"FLARE {row.version}" if row.version else "", row.resources]
     return {
-        "name": name,
-        "tone": state.tone,
-        "glyph": SEVERITY_GLYPHS[state.tone],
-        "words": state.words,
-        "runs": running_jobs_text(jobs),
-        "since_word": since_label,
-        "since": None if since is None else times.format(since),
-        "details": "",
+        "name": sanitize(row.name, 60),
+        "severity": row.state.severity_at(as_of),
+        "glyph": SEVERITY_GLYPHS[row.state.severity_at(as_of)],
+        "state": row.state.text_at(as_of),
+        "jobs": row.jobs,
+        "since_label": row.since_label,
+        "since": None if row.since is None else times.format(row.since),
+        "details": "; ".join(filter(None, details)),
     }
-
-
-def _describe_details(version: str, resources: str) -> str:
-    parts: Iterable[str] = (f"FLARE {sanitize(version)}" if version else "", sanitize(resources, 300))
-    return "; ".join(filter(None, parts))
-
-
-def _describe_user(snapshot: SystemSnapshot) -> str:
-    mandate = ", ".join(filter(None, (sanitize(snapshot.role).replace("_", " "), sanitize(snapshot.organization))))
-    return " ".join(filter(None, (sanitize(snapshot.username), f"({mandate})" if mandate else "")))
-
-
-def _describe_counts(snapshot: SystemSnapshot) -> str:
-    if snapshot.facts_at is None:
-        return ""
-    here, jobs = len(snapshot.connected_sites), len(snapshot.jobs)
-    sites = "no site is connected" if not here else f"{here} {'site' if here == 1 else 'sites'} connected"
-    return f"{sites}, " + ("no job is running" if not jobs else f"{jobs} {'job' if jobs == 1 else 'jobs'} running")

@@ -18,6 +18,7 @@ from ..core.pretty import LiveOnDisplay
 from ..core.visibility import VisibilityTracker
 from .actions import SystemActions
 from .html import system_html
+from .view_model import build_view_model
 
 __all__ = ["SystemStatus", "SystemView"]
 
@@ -93,9 +94,9 @@ class SystemView(LiveView):
 
     Attributes
     ----------
-    snapshot : dict
-        The newest snapshot as :meth:`.SystemSnapshot.to_json` writes it.
-    sentence : str
+    view_model : dict
+        The server and its sites, ready to be drawn: a :class:`.SystemViewModel`.
+    label : str
         A summary in one sentence, as of `sent_at`, for screen readers.
     actions : dict
         The actions by expanded target (``server``, or a site's name); see :meth:`.Actions.to_json`.
@@ -104,8 +105,8 @@ class SystemView(LiveView):
     _esm = _STATIC / "system.js"
     _css = _STATIC / "system.css"
 
-    snapshot = traitlets.Dict().tag(sync=True)
-    sentence = traitlets.Unicode().tag(sync=True)
+    view_model = traitlets.Dict().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
     actions = traitlets.Dict().tag(sync=True)
 
     def __init__(self, watch: SystemWatch, session: Session | None = None) -> None:
@@ -122,8 +123,8 @@ class SystemView(LiveView):
     def _state(self) -> dict[str, Any]:
         snapshot = self._watch.snapshot
         return {
-            "snapshot": snapshot.to_json(),
-            "sentence": summarize_system(snapshot, time.time()),
+            "view_model": build_view_model(snapshot).to_json(),
+            "label": summarize_system(snapshot, time.time()),
             "actions": {} if self._actions is None or self._is_static else self._actions.to_json(),
         }
 
@@ -147,10 +148,10 @@ class SystemView(LiveView):
     def _handle_message(self, message: dict[str, Any]) -> None:
         if self._is_static or self._visibility.handle_message(message):
             return
-        if message["kind"] == "unfold" and isinstance(message.get("name"), str):
+        if message["kind"] == "show_actions" and isinstance(message.get("name"), str):
             if self._actions is not None:
                 self._actions.add_actions_for(message["name"])
-        elif message["kind"] == "details":
+        elif message["kind"] == "request_details":
             self._watch.request_details()
         elif self._actions is not None:
             self._actions.handle_message(message)

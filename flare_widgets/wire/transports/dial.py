@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ...errors import NoConnection
 from ...kit import StartupKit
+from ...kit.files import SETTINGS_FILE
 from .resolve import resolve
 from .tls import check_peer, client_context, explain_tls_error
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 # Large enough for a chunk of the server, so that reading one does not stop and go.
 _BUFFER_BYTES = 2 << 20
 
-HUNG_UP_MESSAGE = "it hung up; perhaps it does not accept the kit's certificate"
+HUNG_UP_MESSAGE = "it closed the connection; perhaps it does not accept the kit's certificate"
 
 StreamPair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -42,7 +43,10 @@ async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
             raise await explain_tls_error(kit, address, e) from None
         except (OSError, asyncio.TimeoutError) as e:
             # localhost is often both ::1 and 127.0.0.1, with a listener on one of them.
-            trouble = NoConnection(f"nobody answers at {kit.address} ({_describe_error(e)}). Is the FL server running?")
+            trouble = NoConnection(
+                f"nothing answers at {kit.address} ({_describe_error(e)})",
+                next_step="Check that the FL server is running",
+            )
     raise trouble or NoConnection(f"the server's name '{kit.host}' has no address")
 
 
@@ -76,8 +80,8 @@ async def open_streams(kit: StartupKit, address: str, protocols: tuple[str, ...]
 def not_flare_error(kit: StartupKit, detail: str) -> NoConnection:
     """Return the error for a peer that answers, but does not behave like a FLARE server."""
     return NoConnection(
-        f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({detail}). "
-        f"Check scheme, host and port in {kit.startup / 'fed_admin.json'}"
+        f"something answers at {kit.address}, but not as a FLARE server does over '{kit.scheme}' ({detail})",
+        next_step=f"Check scheme, host and port in {kit.startup / SETTINGS_FILE}",
     )
 
 

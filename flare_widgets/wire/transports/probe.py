@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ...errors import NoConnection
 from ...kit import Settings, StartupKit
+from ...kit.files import SETTINGS_FILE
 from .tls import client_context, explain_tls_error
 
 
@@ -97,8 +98,9 @@ async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnectio
         else:
             return ProbeConnection(address, sock)
     raise NoConnection(
-        f"nobody answers at {kit.address} ({'; '.join(why) or 'it has no address'}). Is the FL server running? "
-        f"If it is, check host and port in {kit.startup / 'fed_admin.json'}"
+        f"nothing answers at {kit.address} ({'; '.join(why) or 'it has no address'})",
+        next_step="Check that the FL server is running; if it is, check host and port in "
+        f"{kit.startup / SETTINGS_FILE}",
     )
 
 

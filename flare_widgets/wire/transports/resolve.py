@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import NoConnection
 from ...kit import Settings
+from ...kit.files import SETTINGS_FILE
 
 
 async def resolve(kit: Settings) -> list[str]:
@@ -45,7 +46,8 @@ async def resolve(kit: Settings) -> list[str]:
         found = await future
     except (OSError, ValueError) as e:
         raise NoConnection(
-            f"the server's name '{kit.host}' is unknown here ({getattr(e, 'strerror', None) or e}). "
-            f"Check 'host' in {kit.startup / 'fed_admin.json'}, your network or VPN, or add it to the hosts file"
+            f"the server's name '{kit.host}' is unknown here ({getattr(e, 'strerror', None) or e})",
+            next_step=f"Check 'host' in {kit.startup / SETTINGS_FILE}, your network or VPN, or add it to "
+            "the hosts file",
         ) from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from ...errors import InvalidCertChain, NoConnection, ServerIdentityError
 from ...kit import StartupKit, subject
+from ...kit.files import SETTINGS_FILE
 
 _PEEK_TIMEOUT_S = 3.0  # seconds to find out what answers instead of the right server
 
@@ -83,8 +84,8 @@ def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
             return
         wanted += f" or '{kit.host}'"
     raise ServerIdentityError(
-        f"{kit.address} is '{found[:100]}', but the startup kit {kit.root} is for {wanted}. "
-        f"Check host and port in {kit.startup / 'fed_admin.json'}"
+        f"{kit.address} is '{found[:100]}', but the startup kit {kit.root} is for {wanted}",
+        next_step=f"Check host and port in {kit.startup / SETTINGS_FILE}",
     )
 
 
@@ -114,8 +115,9 @@ async def explain_tls_error(kit: StartupKit, address: str, error: ssl.SSLError) 
         found = await _describe_peer(kit, address)
         what = error.verify_message or "verification failed"
         return ServerIdentityError(
-            f"{kit.address} is not the server of the startup kit {kit.root}: expected {expected}, found {found} "
-            f"({what}). Check host and port in {kit.startup / 'fed_admin.json'}, or get the kit of this federation"
+            f"{kit.address} is not the server of the startup kit {kit.root}: expected "
+            f"{expected}, found {found} ({what})",
+            next_step=f"Check host and port in {kit.startup / SETTINGS_FILE}, or get the kit of this federation",
         )
     reason = (error.reason or "").replace("_", " ").lower() or str(error)
     if "wrong version number" in reason or "record layer" in reason or "unexpected eof" in reason:

@@ -5,8 +5,9 @@ import widget from "./index";
 import { readMetrics } from "./view-model";
 
 const measured = (metric: string, smaller = false) => ({
-  metric,
-  smaller,
+  name: metric,
+  lower_is_better: smaller,
+  scale: { low: 0, high: 1, ticks: [0, 1], labels: ["0", "1"] },
   lines: [
     [
       [1, 0.5],
@@ -14,13 +15,13 @@ const measured = (metric: string, smaller = false) => ({
     ],
     [[1, 0.25]],
   ],
-  best: { x: 2, y: 0.75, words: "best" },
+  best: [2, 0.75],
 });
 
 function open(traits: Record<string, unknown> = {}) {
   const listeners = new Map<string, Set<Listener>>();
   const all: Record<string, unknown> = {
-    jobs: [{ label: "job-0", trouble: "" }],
+    jobs: [{ label: "job-0", problem: "" }],
     headings: ["job", "status"],
     rows: [
       ["job-0", "● RUNNING"],
@@ -101,7 +102,7 @@ describe("the comparison", () => {
     const { el, receive } = open({ metrics: [] });
     expect(el.textContent).toContain("No metrics yet.");
     expect(el.querySelector<HTMLElement>(".flw-chart")?.hidden).toBe(true);
-    receive({ jobs: [{ label: "job-0", trouble: "no metrics: your role may not" }] });
+    receive({ jobs: [{ label: "job-0", problem: "no metrics: your role may not" }] });
     expect(el.textContent).toContain("job-0: no metrics: your role may not");
     expect(el.textContent).not.toContain("No metrics yet.");
   });
@@ -115,13 +116,13 @@ describe("the comparison", () => {
 });
 
 describe("readMetrics", () => {
-  it.each([null, 5, "x", [null], [{ lines: [5, [["1", 2], [1, Number.NaN], null]], best: "no", metric: {} }]])(
+  it.each([null, 5, "x", [null], [{ lines: [5, [["1", 2], [1, Number.NaN], null]], best: "no", name: {} }]])(
     "lets %j do no harm",
     (value) => {
       for (const { name, lines, best } of readMetrics(value)) {
         expect(name).toBe("");
         expect(lines.flat()).toEqual([]);
-        expect(best).toBeUndefined();
+        expect(best).toBeNull();
       }
     },
   );

@@ -14,7 +14,7 @@ interface CompareTraits {
   readonly rows: string[][];
   readonly metrics: readonly Metric[];
   readonly differences: readonly string[];
-  readonly ended: boolean;
+  readonly has_ended: boolean;
 }
 
 const READERS: TraitReaders<CompareTraits> = {
@@ -23,7 +23,7 @@ const READERS: TraitReaders<CompareTraits> = {
   rows: readRows,
   metrics: readMetrics,
   differences: (value) => asTexts(value),
-  ended: asBoolean,
+  has_ended: asBoolean,
 };
 
 export default { render };
@@ -90,7 +90,8 @@ function render({ model, el }: RenderContext): () => void {
       xLabel: "round",
       // Includes jobs without this metric, so that each keeps the style that it has in the table.
       lines: metric.lines.map((points, number) => ({ name: rows[number]?.[0] ?? "job", points })),
-      ...(metric.best ? { mark: metric.best } : {}),
+      scale: metric.scale,
+      ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
     });
   }
 
@@ -99,7 +100,7 @@ function render({ model, el }: RenderContext): () => void {
     model,
     element,
     () => {},
-    () => !traits.get("ended"),
+    () => !traits.get("has_ended"),
   );
   const stop = traits.onChange(["jobs", "headings", "rows", "metrics", "differences"], draw);
   el.append(element);
@@ -118,8 +119,8 @@ function composeNotes(problems: readonly string[], differences: readonly string[
 }
 
 function readProblems(jobs: unknown): string[] {
-  return asRecords(jobs).flatMap(({ label, trouble }) =>
-    asText(trouble) ? [`${asText(label)}: ${asText(trouble, 500)}`] : [],
+  return asRecords(jobs).flatMap(({ label, problem }) =>
+    asText(problem) ? [`${asText(label)}: ${asText(problem, 500)}`] : [],
   );
 }
 

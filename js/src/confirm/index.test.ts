@@ -3,7 +3,7 @@ import { FakeModel } from "../core/fake-model";
 import widget from "./index";
 
 function open(question = "Delete hello, for good?") {
-  const model = Object.assign(new FakeModel({ question, yes: "Yes, do it", no: "No" }), {
+  const model = Object.assign(new FakeModel({ question, confirm_label: "Delete job", cancel_label: "Cancel" }), {
     widget_manager: { kernel: { status: "busy", connectionStatus: "connected" } },
   });
   const el = document.createElement("div");
@@ -37,7 +37,7 @@ it.each([
   view[which].click();
   view.yes.click();
   view.no.click();
-  expect(view.answers()).toEqual([{ kind: "answer", yes: agreed }]);
+  expect(view.answers()).toEqual([{ kind: "answer", is_confirmed: agreed }]);
 });
 
 it("cancels on Escape and keeps keys from the notebook", () => {
@@ -47,7 +47,7 @@ it("cancels on Escape and keeps keys from the notebook", () => {
   no.dispatchEvent(new KeyboardEvent("keydown", { key: "d", bubbles: true }));
   expect(answers()).toEqual([]);
   no.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
-  expect(answers()).toEqual([{ kind: "answer", yes: false }]);
+  expect(answers()).toEqual([{ kind: "answer", is_confirmed: false }]);
   expect(outside).not.toHaveBeenCalled();
 });
 

@@ -8,42 +8,42 @@ const MAX_TEXT_CHARS = 500;
 
 interface ConfirmTraits {
   readonly question: string;
-  readonly yes: string;
-  readonly no: string;
+  readonly confirm_label: string;
+  readonly cancel_label: string;
 }
 
 const readText = (value: unknown): string => asText(value, MAX_TEXT_CHARS);
-const READERS: TraitReaders<ConfirmTraits> = { question: readText, yes: readText, no: readText };
+const READERS: TraitReaders<ConfirmTraits> = { question: readText, confirm_label: readText, cancel_label: readText };
 
 export default {
   render({ model, el }: RenderContext): () => void {
     const traits = new TypedModel(model, READERS);
-    const yes = h("button", { class: "flw-button flw-danger", type: "button" }, traits.get("yes"));
-    const no = h("button", { class: "flw-button", type: "button" }, traits.get("no"));
+    const confirm = h("button", { class: "flw-button flw-danger", type: "button" }, traits.get("confirm_label"));
+    const cancel = h("button", { class: "flw-button", type: "button" }, traits.get("cancel_label"));
     const element = h(
       "div",
       { class: "flw-confirm flw-live", role: "group", "aria-label": traits.get("question") },
       h("p", { class: "flw-confirm-text" }, traits.get("question")),
-      h("div", { class: "flw-buttons" }, yes, no),
+      h("div", { class: "flw-buttons" }, confirm, cancel),
     );
     const enable = (on: boolean): void => {
-      yes.disabled = no.disabled = !on;
+      confirm.disabled = cancel.disabled = !on;
     };
     const kernel = kernelBanner(model, element, () => enable(!kernel.hasEnded));
     const answer = (agreed: boolean): void => {
       enable(false);
-      traits.send({ kind: "answer", yes: agreed });
+      traits.send({ kind: "answer", is_confirmed: agreed });
     };
-    yes.addEventListener("click", () => answer(true));
-    no.addEventListener("click", () => answer(false));
+    confirm.addEventListener("click", () => answer(true));
+    cancel.addEventListener("click", () => answer(false));
     element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !no.disabled) answer(false);
+      if (event.key === "Escape" && !cancel.disabled) answer(false);
       // Keys typed here must not reach the notebook, which has shortcuts of its own.
       event.stopPropagation();
     });
     el.append(element);
     // As the kernel's own prompt does, so that whoever ran the cell by keyboard can answer. Enter alone is harmless.
-    requestAnimationFrame(() => no.focus({ preventScroll: true }));
+    requestAnimationFrame(() => cancel.focus({ preventScroll: true }));
     // Receiving this while the cell runs tells the kernel that answers can reach it.
     traits.send({ kind: "clock" });
     return () => {

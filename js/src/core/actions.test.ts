@@ -4,19 +4,19 @@ import { type ActionMessage, createActionBar, readActions } from "./actions";
 const ABORT = {
   name: "abort",
   label: "Abort",
-  danger: true,
-  reason: "",
-  confirm: "Abort this job?",
-  type: "",
-  yes: "Yes, abort",
-  no: "Keep running",
-  cancels: false,
+  is_destructive: true,
+  disabled_reason: "",
+  question: "Abort this job?",
+  required_text: "",
+  confirm_label: "Yes, abort",
+  cancel_label: "Keep running",
+  is_cancellable: false,
   state: "ready",
-  words: "",
+  message: "",
   progress: null,
-  turn: 0,
+  revision: 0,
 };
-const CLONE = { ...ABORT, name: "clone", label: "Clone", danger: false, confirm: "" };
+const CLONE = { ...ABORT, name: "clone", label: "Clone", is_destructive: false, question: "" };
 
 function open(...offers: Record<string, unknown>[]) {
   const told: ActionMessage[] = [];
@@ -76,7 +76,7 @@ describe("an action with confirmation", () => {
     expect(document.activeElement).toBe(button("Keep running"));
     expect(() => button("Abort")).toThrow();
     button("Yes, abort").click();
-    expect(told).toEqual([{ kind: "act", action: "abort" }]);
+    expect(told).toEqual([{ kind: "start", action: "abort" }]);
   });
 
   it("is cancelled by button or Escape, restoring focus", () => {
@@ -92,7 +92,7 @@ describe("an action with confirmation", () => {
   });
 
   it("requires the text to be typed", () => {
-    const { button, told, field } = open({ ...ABORT, type: "site-1" });
+    const { button, told, field } = open({ ...ABORT, required_text: "site-1" });
     button("Abort").click();
     expect(document.activeElement).toBe(field());
     button("Yes, abort").click();
@@ -102,11 +102,11 @@ describe("an action with confirmation", () => {
     field().dispatchEvent(new Event("input"));
     expect(button("Yes, abort").getAttribute("aria-disabled")).toBeNull();
     press(field(), "Enter");
-    expect(told).toEqual([{ kind: "act", action: "abort", typed: "site-1" }]);
+    expect(told).toEqual([{ kind: "start", action: "abort", typed: "site-1" }]);
   });
 
   it("clears the field when reopened", () => {
-    const { button, field } = open({ ...ABORT, type: "site-1" });
+    const { button, field } = open({ ...ABORT, required_text: "site-1" });
     button("Abort").click();
     field().value = "site-1";
     button("Keep running").click();
@@ -118,7 +118,7 @@ describe("an action with confirmation", () => {
   it("closes when disabled, keeping focus", () => {
     const { button, receive, bar } = open(ABORT);
     button("Abort").click();
-    receive({ ...ABORT, reason: "the job has ended" });
+    receive({ ...ABORT, disabled_reason: "the job has ended" });
     expect(() => button("Keep running")).toThrow();
     expect(bar.element.contains(document.activeElement)).toBe(true);
   });
@@ -129,7 +129,7 @@ describe("a message", () => {
     const { button, told } = open(CLONE);
     button("Clone").click();
     button("Clone").click();
-    expect(told).toEqual([{ kind: "act", action: "clone" }]);
+    expect(told).toEqual([{ kind: "start", action: "clone" }]);
   });
 
   it("shows pending, unanswered, then the answer", () => {
@@ -139,24 +139,24 @@ describe("a message", () => {
     expect(bar.isWaiting()).toBe(true);
     pass(4);
     expect(words()).toEqual(["Clone: waiting for the kernel (busy)"]);
-    receive({ ...CLONE, turn: 1, state: "asked" });
+    receive({ ...CLONE, revision: 1, state: "asked" });
     expect(bar.isWaiting()).toBe(false);
     expect(words()).toEqual(["Clone…"]);
-    receive({ ...CLONE, turn: 1, state: "done", words: "cloned as 1a2b3c4d" });
+    receive({ ...CLONE, revision: 1, state: "done", message: "cloned as 1a2b3c4d" });
     expect(words()).toEqual(["cloned as 1a2b3c4d"]);
   });
 
   it("stays pending on updates of other actions", () => {
     const { button, words, receive } = open(CLONE, ABORT);
     button("Clone").click();
-    receive(CLONE, { ...ABORT, turn: 1, state: "failed", words: "abort failed: no" });
+    receive(CLONE, { ...ABORT, revision: 1, state: "failed", message: "abort failed: no" });
     expect(words()).toEqual(["Clone…", "✕ abort failed: no"]);
   });
 
   it("can be repeated after a failure", () => {
     const { button, told, receive, words } = open(CLONE);
     button("Clone").click();
-    receive({ ...CLONE, turn: 1, state: "failed", words: "clone failed: not authorized" });
+    receive({ ...CLONE, revision: 1, state: "failed", message: "clone failed: not authorized" });
     expect(words()).toEqual(["✕ clone failed: not authorized"]);
     button("Clone").click();
     expect(told).toHaveLength(2);
@@ -164,7 +164,7 @@ describe("a message", () => {
 });
 
 describe("a running action", () => {
-  const RUNNING = { ...CLONE, turn: 1, cancels: true, state: "running", words: "received 1.2 MB" };
+  const RUNNING = { ...CLONE, revision: 1, is_cancellable: true, state: "running", message: "received 1.2 MB" };
 
   it("shows progress and can be cancelled", () => {
     const { button, words, told, bar, receive } = open(RUNNING);
@@ -182,15 +182,15 @@ describe("a running action", () => {
   });
 
   it("is not announced on every tick", () => {
-    const { heard, receive } = open({ ...CLONE, turn: 1, state: "asked" });
-    for (let i = 1; i < 10; i++) receive({ ...RUNNING, words: `received ${i} MB` });
-    receive({ ...RUNNING, state: "done", words: "it is in /home/ada/transfer" });
+    const { heard, receive } = open({ ...CLONE, revision: 1, state: "asked" });
+    for (let i = 1; i < 10; i++) receive({ ...RUNNING, message: `received ${i} MB` });
+    receive({ ...RUNNING, state: "done", message: "it is in /home/ada/transfer" });
     expect(heard).toEqual(["Clone…", "Clone: received 1 MB", "it is in /home/ada/transfer"]);
   });
 });
 
 describe("a disabled action", () => {
-  const GREY = { ...ABORT, reason: "your role member may not abort jobs" };
+  const GREY = { ...ABORT, disabled_reason: "your role member may not abort jobs" };
 
   it("stays focusable, explains itself and does nothing", () => {
     const { button, told, words, heard } = open(GREY);
@@ -212,7 +212,7 @@ describe("kernel data", () => {
 
   it("is sanitized", () => {
     const [action] = readActions([
-      { name: "x", words: "a\u202e\u001b", state: "exploded", progress: "half", turn: NaN },
+      { name: "x", message: "a\u202e\u001b", state: "exploded", progress: "half", revision: NaN },
     ]);
     expect(action).toMatchObject({ message: "a��", state: "ready", progress: null, revision: 0, label: "" });
   });
@@ -221,8 +221,8 @@ describe("kernel data", () => {
     const { bar } = open({
       ...ABORT,
       label: "<img src=x>",
-      reason: "<b>no</b>",
-      words: "<script>1</script>",
+      disabled_reason: "<b>no</b>",
+      message: "<script>1</script>",
       state: "failed",
     });
     expect(bar.element.querySelector("img, b, script")).toBeNull();

@@ -27,7 +27,7 @@ export interface Action {
 
 /** A message to the kernel. */
 export type ActionMessage =
-  | { readonly kind: "act"; readonly action: string; readonly typed?: string }
+  | { readonly kind: "start"; readonly action: string; readonly typed?: string }
   | { readonly kind: "cancel"; readonly action: string };
 
 const STATES = ["ready", "asked", "running", "done", "failed"] as const;
@@ -39,17 +39,17 @@ export function readActions(value: unknown): Action[] {
     return {
       name: field("name"),
       label: field("label"),
-      isDestructive: raw["danger"] === true,
-      disabledReason: field("reason"),
-      question: field("confirm"),
-      requiredText: field("type"),
-      confirmLabel: field("yes") || "Yes",
-      cancelLabel: field("no") || "No",
-      isCancellable: raw["cancels"] === true,
+      isDestructive: raw["is_destructive"] === true,
+      disabledReason: field("disabled_reason"),
+      question: field("question"),
+      requiredText: field("required_text"),
+      confirmLabel: field("confirm_label") || "Yes",
+      cancelLabel: field("cancel_label") || "Cancel",
+      isCancellable: raw["is_cancellable"] === true,
       state: STATES.find((state) => state === raw["state"]) ?? "ready",
-      message: field("words"),
+      message: field("message"),
       progress: asNumber(raw["progress"]),
-      revision: asNumber(raw["turn"]) ?? 0,
+      revision: asNumber(raw["revision"]) ?? 0,
     };
   });
 }
@@ -157,7 +157,7 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
   function dispatch(action: Action, typed = ""): void {
     sent.set(action.name, { at: now(), revision: action.revision });
     explainedName = "";
-    send({ kind: "act", action: action.name, ...(action.requiredText ? { typed } : {}) });
+    send({ kind: "start", action: action.name, ...(action.requiredText ? { typed } : {}) });
   }
 
   function cancel(name: string): void {

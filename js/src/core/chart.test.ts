@@ -3,12 +3,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Chart, type ChartData, createChart } from "./chart";
 import { stubCanvas } from "./stub-canvas";
 
+const scale = (low: number, high: number) => ({ low, high, ticks: [low, high], labels: [`${low}`, `${high}`] });
+
 const PICTURE: ChartData = {
+  scale: scale(0.4, 0.6),
   label: "accuracy by round",
   xLabel: "round",
   lines: [
     {
-      name: "all together",
+      name: "all sites",
       isBold: true,
       points: [
         [1, 0.4],
@@ -50,10 +53,10 @@ const press = (key: string): boolean =>
 describe("a chart", () => {
   it("names lines, last values and the highlighted point", () => {
     open.draw(PICTURE);
-    expect(legend()).toEqual(["all together 0.607", "hospital-a 0.590"]);
+    expect(legend()).toEqual(["all sites 0.607", "hospital-a 0.590"]);
     expect(note()).toBe("◯ best: round 2, 0.612");
     expect(plot().getAttribute("aria-label")).toBe("accuracy by round");
-    expect(plot().getAttribute("aria-valuetext")).toBe("round 3, all together 0.607, hospital-a 0.590");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 3, all sites 0.607, hospital-a 0.590");
   });
 
   it("updates its axis labels", async () => {
@@ -63,28 +66,29 @@ describe("a chart", () => {
         label: "loss",
         xLabel: "round",
         lines: [{ name: "loss", points: values.map((y, x) => [x + 1, y] as const) }],
+        scale: scale(Math.min(...values), Math.max(...values)),
       });
       await new Promise((resolve) => setTimeout(resolve));
       return calls.filter(([name]) => name === "fillText").map(([, text]) => text);
     };
-    expect(await labels(0.5, 0.6, 0.7)).toContain("0.6");
+    expect(await labels(0.5, 0.6, 0.7)).toContain("0.7");
     const later = await labels(0.5, 40, 80);
-    expect(later).toContain("40");
-    expect(later).not.toContain("0.6");
+    expect(later).toContain("80");
+    expect(later).not.toContain("0.7");
   });
 
   it("can be read with the arrow keys", () => {
     open.draw(PICTURE);
     press("Home");
-    expect(legend()).toEqual(["all together 0.400", "hospital-a 0.410"]);
+    expect(legend()).toEqual(["all sites 0.400", "hospital-a 0.410"]);
     press("ArrowRight");
-    expect(legend()).toEqual(["all together 0.612", "hospital-a –"]);
+    expect(legend()).toEqual(["all sites 0.612", "hospital-a –"]);
     expect(plot().getAttribute("aria-valuenow")).toBe("2");
-    expect(plot().getAttribute("aria-valuetext")).toBe("round 2, all together 0.612, hospital-a –");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 2, all sites 0.612, hospital-a –");
     expect(note()).toMatch(/^round 2 · /);
     expect(press("ArrowRight")).toBe(false);
     press("Escape");
-    expect(legend()[0]).toBe("all together 0.607");
+    expect(legend()[0]).toBe("all sites 0.607");
     expect(press("Escape")).toBe(true);
   });
 
@@ -115,7 +119,7 @@ describe("a chart", () => {
         ] as const,
       },
     ];
-    open.draw({ label: "loss", xLabel: "round", lines, isLogScale: true });
+    open.draw({ label: "loss", xLabel: "round", lines, scale: scale(0.1, 10), isLogScale: true });
     expect(note()).toBe("1 value is not above 0: a logarithmic scale has no place for it");
     // The round is there and its value is told, though the line has a gap.
     press("Home");
@@ -129,7 +133,7 @@ describe("a chart", () => {
 
   it("limits the legend", () => {
     const lines = Array.from({ length: 200 }, (_, n) => ({ name: `site-${n}`, points: [[1, n]] as const }));
-    open.draw({ label: "accuracy", xLabel: "round", lines });
+    open.draw({ label: "accuracy", xLabel: "round", lines, scale: scale(0, 199) });
     expect(legend()).toHaveLength(13);
     expect(legend().at(-1)).toBe("and 188 more");
   });

@@ -3,7 +3,7 @@
  *
  *     const chart = createChart();
  *     element.append(chart.element);
- *     chart.draw({ label: "accuracy", xLabel: "round", lines: [{ name: "site-1", points: [[1, 0.4], [2, 0.6]] }] });
+ *     chart.draw({ label: "accuracy", xLabel: "round", lines, scale });
  *     ...
  *     chart.dispose();
  *
@@ -11,8 +11,8 @@
  */
 import uPlot from "uplot";
 import { h, setText, setVisible } from "./dom";
-import { formatTick, formatTicks, formatValue } from "./numbers";
-import { createScale, type Scale } from "./scale";
+import { formatValue } from "./numbers";
+import { positionOn, type Scale } from "./scale";
 import { createSwatch, seriesStyle } from "./series-style";
 import { sanitize } from "./text";
 
@@ -33,7 +33,9 @@ export interface ChartData {
   /** Name of the x axis: `round`. */
   readonly xLabel: string;
   readonly lines: readonly ChartLine[];
-  /** Use a logarithmic scale, on which values that are not above 0 are gaps. */
+  /** The scale of the values; null if there is none to show. */
+  readonly scale: Scale | null;
+  /** Use it as a logarithmic scale, on which values that are not above 0 are gaps. */
   readonly isLogScale?: boolean;
   /** A point to highlight, and its label: `best`. */
   readonly mark?: { readonly x: number; readonly y: number; readonly label: string };
@@ -82,7 +84,6 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
 
   let data: ChartData | undefined;
   let columns: Columns = [[]];
-  let scale: Scale = createScale([], false);
   let entries: LegendEntry[] = [];
   let uplot: uPlot | undefined;
   let layoutKey = "";
@@ -96,12 +97,8 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     const { lines, isLogScale = false } = data;
     columns = alignLines(lines);
     const [xs, ...rows] = columns;
-    scale = createScale(
-      [...rows.flat(), data.mark?.y].filter((y) => typeof y === "number"),
-      isLogScale,
-    );
     // uPlot gets positions from 0 to 1, not values: its arithmetic overflows long before numbers do.
-    const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? scale.position(y) : y)))];
+    const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? heightOf(y) : y)))];
     const nextLayoutKey = JSON.stringify([
       isLogScale,
       data.xLabel,
@@ -126,6 +123,10 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     updateReadout();
   }
 
+  function heightOf(value: number): number | null {
+    return data?.scale ? positionOn(data.scale, data.isLogScale === true, value) : null;
+  }
+
   function options(lines: readonly ChartLine[]): uPlot.Options {
     const axis = { stroke: ink, font: "11px system-ui, sans-serif", grid: { stroke: gridColour, width: 1 } };
     return {
@@ -142,12 +143,12 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
         y: { range: () => [0, 1] },
       },
       axes: [
-        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => formatTicks(at), ticks: { show: false } },
+        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => at.map(String), ticks: { show: false } },
         {
           ...axis,
           size: (_, labels) => 18 + 6.5 * Math.max(4, ...(labels ?? []).map(({ length }) => length)),
-          splits: () => scale.ticks.map((value) => scale.position(value) ?? 0),
-          values: () => formatTicks(scale.ticks),
+          splits: () => (data?.scale?.ticks ?? []).map((value) => heightOf(value) ?? 0),
+          values: () => [...(data?.scale?.labels ?? [])],
           ticks: { show: false },
         },
       ],
@@ -184,7 +185,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     ctx.rect(bbox.left - over, bbox.top - over, bbox.width + 2 * over, bbox.height + 2 * over);
     ctx.clip();
     const stamp = (x: number, y: number, paint: () => void): void => {
-      const place = scale.position(y);
+      const place = heightOf(y);
       if (place === null) return;
       ctx.save();
       ctx.translate(u.valToPos(x, "x", true), u.valToPos(place, "y", true));
@@ -252,7 +253,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     entries.forEach((entry, index) => setText(entry.value, valueText(index, pointedIndex)));
     const at = pointedIndex ?? xs.length - 1;
     const x = xs[at];
-    const place = x === undefined ? "" : `${data.xLabel} ${formatTick(x)}`;
+    const place = x === undefined ? "" : `${data.xLabel} ${x}`;
     const spoken = data.lines
       .slice(0, MAX_SPOKEN_LINES)
       .map((line, index) => `${line.name} ${valueText(index, pointedIndex)}`);
@@ -274,7 +275,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
   }
 
   function markText({ mark, xLabel }: ChartData): string {
-    return mark ? `◯ ${sanitize(mark.label, 60)}: ${xLabel} ${formatTick(mark.x)}, ${formatValue(mark.y)}` : "";
+    return mark ? `◯ ${sanitize(mark.label, 60)}: ${xLabel} ${mark.x}, ${formatValue(mark.y)}` : "";
   }
 
   // -- keyboard, size, theme ------------------------------------------------------------------------------------

@@ -8,14 +8,22 @@ import { FakeModel } from "./fake-model";
 import { QUIET_S, TIMEOUT_S } from "./kernel";
 
 const act = (name: string): Record<string, unknown> => ({
-  ...{ name, label: name, danger: false, reason: "", confirm: "", type: "", yes: "Yes", no: "No" },
-  ...{ cancels: false, state: "ready", words: "", progress: null, turn: 0 },
+  ...{
+    name,
+    label: name,
+    is_destructive: false,
+    disabled_reason: "",
+    question: "",
+    required_text: "",
+    confirm_label: "Yes",
+    cancel_label: "Cancel",
+  },
+  ...{ is_cancellable: false, state: "ready", message: "", progress: null, revision: 0 },
 });
 const SESSION = {
   name: "one",
   username: "ann",
-  role: "lead",
-  organization: "h",
+  role_and_org: "lead, h",
   address: "s:1",
   study: "x",
   state: "ready",
@@ -23,7 +31,7 @@ const SESSION = {
 const JOB = { path: "/jobs/hello", name: "hello", files: [], count: 0, size: 0, apps: [], problems: [] };
 
 const VIEWS = {
-  compare: { widget: compareWidget, traits: {}, button: "", over: { ended: true } },
+  compare: { widget: compareWidget, traits: {}, button: "", over: { has_ended: true } },
   faults: {
     widget: faultsWidget(),
     traits: { title: "local", rows: [{ name: "server", state: "running", actions: [act("kill server")] }] },
@@ -32,13 +40,13 @@ const VIEWS = {
   },
   session: {
     widget: sessionWidget(),
-    traits: { sessions: [SESSION], current: "one", switches: true, actions: { one: [act("close one")] } },
+    traits: { sessions: [SESSION], current: "one", can_switch: true, actions: { one: [act("close one")] } },
     button: 'button[data-action="close one"]',
-    over: { sessions: [{ ...SESSION, state: "closed" }], switches: false, actions: {} },
+    over: { sessions: [{ ...SESSION, state: "closed" }], can_switch: false, actions: {} },
   },
   submit: {
     widget: submitWidget,
-    traits: { place: { path: "/jobs" }, job: JOB, actions: [act("submit")] },
+    traits: { listing: { path: "/jobs" }, job: JOB, actions: [act("submit")] },
     button: 'button[data-action="submit"]',
     over: { actions: [] },
   },
@@ -116,7 +124,7 @@ it.each(Object.entries(VIEWS))("the %s view stops probing when it finishes", (_,
 });
 
 it.each(["faults", "session"] as const)("the %s view's label is marked as outdated", (name) => {
-  const { el, end } = open(VIEWS[name], { sentence: "all is well" });
+  const { el, end } = open(VIEWS[name], { label: "all is well" });
   const label = (): string | null | undefined => el.querySelector("[role=group]")?.getAttribute("aria-label");
   expect(label()).toBe("all is well");
   end();

@@ -1,4 +1,4 @@
-/** Text formatting, by the same rules as flare_widgets/monitoring/job/format.py. */
+/** Text formatting, by the same rules as flare_widgets/formatting/text.py. */
 
 /** Number of characters of a job id that are shown. */
 export const SHORT_ID_LENGTH = 8;
@@ -19,6 +19,12 @@ export function sanitize(text: string, limit = 200): string {
   return points.length <= limit ? safe(points) : `${safe(points.slice(0, limit - 1))}…`;
 }
 
+const UNITS = [
+  [86_400, "days"],
+  [3600, "h"],
+  [60, "min"],
+] as const;
+
 /** Format seconds as `0:07`, `2:14` or `1:02:03`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.floor(seconds);
@@ -29,14 +35,10 @@ export function formatDuration(seconds: number): string {
   return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** Format an age in the largest sensible unit: `3 s ago`, `5 min ago`, `2 h ago`. */
+/** Format an age: `42 s`, `5 min`, `3 h`, `4 days`. */
 export function formatAge(seconds: number): string {
-  const whole = Math.floor(seconds);
-  if (whole < 60) return `${whole} s ago`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ago`;
-  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ago`;
-  const days = Math.floor(whole / 86_400);
-  return days === 1 ? "1 day ago" : `${days} days ago`;
+  for (const [size, unit] of UNITS) if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
+  return `${Math.floor(seconds)} s`;
 }
 
 /** Return a sentence without its period, to be continued. */

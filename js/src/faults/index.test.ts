@@ -4,18 +4,27 @@ import { FakeModel } from "../core/fake-model";
 import faultsWidget from "./index";
 
 const action = (what: string, label: string, who: string, reason = ""): Record<string, unknown> => ({
-  ...{ name: `${what} ${who}`, label, danger: false, reason, confirm: "", type: "", yes: "Yes", no: "No" },
-  ...{ cancels: false, state: "ready", words: "", progress: null, turn: 0 },
+  ...{
+    name: `${what} ${who}`,
+    label,
+    is_destructive: false,
+    disabled_reason: reason,
+    question: "",
+    required_text: "",
+    confirm_label: "Yes",
+    cancel_label: "No",
+  },
+  ...{ is_cancellable: false, state: "ready", message: "", progress: null, revision: 0 },
 });
 
-function row(name: string, state = "running", words = "runs"): Record<string, unknown> {
+function row(name: string, state = "running", description = "running"): Record<string, unknown> {
   const back = state === "running" ? "nothing was done to it" : "";
   const actions = [action("pause", "Pause", name), action("back", "Bring back", name, back)];
-  return { name, state, words, since: 1000, actions };
+  return { name, state, description, since: 1000, actions };
 }
 
-function open(rows: unknown, sentence = "local: 2 run") {
-  const model = new FakeModel({ title: "local", rows, sentence, sent_at: 1065 });
+function open(rows: unknown, label = "local: 2 running") {
+  const model = new FakeModel({ title: "local", rows, label, sent_at: 1065 });
   const widget = faultsWidget();
   const stop = widget.initialize({ model });
   const el = document.createElement("div");
@@ -38,7 +47,7 @@ afterEach(() => {
 it("has a row per process with its actions", () => {
   const { el } = open([row("server"), row("site-1", "paused", "stands still")], "local: site-1 stands still, 1 runs");
   const [server, site] = lines(el);
-  expect(server?.textContent).toContain("server● runs· 1:05");
+  expect(server?.textContent).toContain("server● running· 65 s");
   expect(site?.querySelector(".flw-process-state")?.textContent).toBe("❙❙ stands still");
   expect(site?.querySelector('[role="group"]')?.getAttribute("aria-label")).toBe("site-1");
   const grey = server?.querySelector('button[data-action="back server"]');
@@ -52,14 +61,14 @@ it("sends an enabled action once, a disabled one never", () => {
   press("pause site-1");
   press("pause site-1");
   press("back site-1");
-  expect(model.sent.filter((one) => (one as { kind: string }).kind === "act")).toEqual([
-    { kind: "act", action: "pause site-1" },
+  expect(model.sent.filter((one) => (one as { kind: string }).kind === "start")).toEqual([
+    { kind: "start", action: "pause site-1" },
   ]);
 });
 
 it("polls once a second until closed", () => {
   const { model, close, stop } = open([row("site-1")]);
-  const looks = (): number => model.sent.filter((one) => (one as { kind: string }).kind === "look").length;
+  const looks = (): number => model.sent.filter((one) => (one as { kind: string }).kind === "refresh").length;
   vi.advanceTimersByTime(5100);
   expect(looks()).toBeGreaterThanOrEqual(4);
   expect(looks()).toBeLessThanOrEqual(6);
@@ -76,7 +85,7 @@ it("keeps existing rows and announces changes", () => {
   const [server] = lines(el);
   model.receive({
     rows: [row("server"), row("site-2", "killed", "was killed")],
-    sentence: "local: site-2 was killed, 1 runs",
+    label: "local: site-2 was killed, 1 runs",
   });
   expect(lines(el)[0]).toBe(server);
   expect(lines(el).map((one) => one.dataset["state"])).toEqual(["running", "killed"]);
@@ -84,7 +93,10 @@ it("keeps existing rows and announces changes", () => {
 });
 
 it("ignores invalid rows and markup in names", () => {
-  const { el } = open([{ name: "<img src=x>\u202e", state: "exploded", words: 7, since: "x", actions: "y" }, null]);
+  const { el } = open([
+    { name: "<img src=x>\u202e", state: "exploded", description: 7, since: "x", actions: "y" },
+    null,
+  ]);
   expect(el.querySelector("img")).toBeNull();
   expect(lines(el)[0]?.querySelector(".flw-process-name")?.textContent).toBe("<img src=x>\uFFFD");
   expect(lines(el)[0]?.dataset["state"]).toBe("down");

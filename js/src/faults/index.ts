@@ -13,14 +13,14 @@ const MAX_ANNOUNCEMENT_CHARS = 1000;
 interface FaultsTraits extends ClockTraits {
   readonly title: string;
   readonly rows: readonly ProcessRow[];
-  readonly sentence: string;
+  readonly label: string;
 }
 
 const READERS: TraitReaders<FaultsTraits> = {
   sent_at: asNumber,
   title: (value) => asText(value, MAX_TITLE_CHARS),
   rows: readProcessRows,
-  sentence: (value) => asText(value, MAX_ANNOUNCEMENT_CHARS),
+  label: (value) => asText(value, MAX_ANNOUNCEMENT_CHARS),
 };
 
 /** Create the widget of one model; all its views share one estimate of the kernel's clock. */
@@ -45,11 +45,11 @@ export default function faultsWidget() {
     );
     const state = (): FaultsViewState => ({
       title: traits.get("title"),
-      announcement: traits.get("sentence"),
-      label: prefixStale(kernel.problem, traits.get("sentence")),
+      announcement: traits.get("label"),
+      label: prefixStale(kernel.problem, traits.get("label")),
       rows: traits.get("rows").map((row) => ({ ...row, actions: disableAll(row.actions, kernel) })),
     });
-    const stop = traits.onChange(["rows", "sentence"], () => view.draw(state()));
+    const stop = traits.onChange(["rows", "label"], () => view.draw(state()));
     view.draw(state());
     el.append(view.element);
     traits.send({ kind: "clock" });

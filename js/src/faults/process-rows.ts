@@ -5,7 +5,7 @@ import { sanitize } from "../core/text";
 const STATES = ["running", "paused", "slow", "killed", "down"] as const;
 export type ProcessState = (typeof STATES)[number];
 
-/** The same glyphs as in flare_widgets/views/core/html.py. */
+/** The same glyphs as in flare_widgets/views/faults/html.py. */
 export const GLYPHS: Readonly<Record<ProcessState, string>> = {
   running: "●",
   paused: "❙❙",
@@ -37,7 +37,7 @@ export function readProcessRows(value: unknown): ProcessRow[] {
     return {
       name: text("name", 64),
       state: STATES.find((state) => state === raw["state"]) ?? "down",
-      text: text("words", 80),
+      text: text("description", 80),
       since: typeof since === "number" && Number.isFinite(since) ? since : null,
       actions: readActions(raw["actions"]),
     };

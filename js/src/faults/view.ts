@@ -2,7 +2,7 @@
 import { type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setText } from "../core/dom";
-import { formatDuration } from "../core/text";
+import { formatAge } from "../core/text";
 import { formatExactTime, toIsoTime } from "../core/time";
 import { GLYPHS, type ProcessRow } from "./process-rows";
 
@@ -21,7 +21,7 @@ export interface FaultsViewOptions {
   /** The browser's clock, in seconds. */
   readonly browserNow: () => number;
   /** Send an action, or a request for the present state. */
-  readonly send: (message: ActionMessage | { readonly kind: "look" }) => void;
+  readonly send: (message: ActionMessage | { readonly kind: "refresh" }) => void;
 }
 
 export interface FaultsView {
@@ -86,7 +86,7 @@ export function createFaultsView({ kernelNow, browserNow, send }: FaultsViewOpti
     // Only while the view is visible.
     if (document.hidden || !element.isConnected || now - refreshedAt < REFRESH_INTERVAL_S) return;
     refreshedAt = now;
-    send({ kind: "look" });
+    send({ kind: "refresh" });
   }
 
   const ticker = setInterval(tick, TICK_MS);
@@ -127,7 +127,7 @@ class ProcessLine {
     setText(this.#glyph, GLYPHS[row.state]);
     setText(this.#text, row.text);
     if (row.since !== null) {
-      setText(this.#since, `· ${formatDuration(Math.max(0, kernelNow - row.since))}`);
+      setText(this.#since, `· ${formatAge(Math.max(0, kernelNow - row.since))}`);
       this.#since.dateTime = toIsoTime(row.since);
       this.#since.title = formatExactTime(row.since);
     }

@@ -1,31 +1,13 @@
-/** Jobs that both halves of the view must draw alike, for tests. Written by js/fixtures/make_job.py. */
-import cases from "../../fixtures/job.json";
-import { type JobSnapshot, readSnapshot } from "./snapshot";
+/** Jobs as the kernel sends them, for tests. Written by js/fixtures/make_fixtures.py. */
+import written from "../../fixtures/job.json";
 
-export interface Case {
+export interface DrawnJob {
   readonly now: number;
-  readonly snapshot: Readonly<Record<string, unknown>>;
-  readonly picture: Readonly<Record<string, unknown>>;
+  readonly label: string;
   readonly metrics: readonly unknown[];
-  readonly facts: readonly string[];
-  readonly text: string;
-  readonly tone: string;
-  readonly steps: readonly {
-    readonly label: string;
-    readonly place: string;
-    readonly at: number | null;
-    readonly exact: boolean;
-  }[];
+  readonly view_model: Readonly<Record<string, unknown>>;
 }
 
-export const CASES = cases as unknown as Readonly<Record<string, Case>>;
-
-export function fixture(name: string): Case {
-  const found = CASES[name];
-  if (!found) throw new Error(`no case ${name} in job.json`);
-  return found;
-}
-
-export function jobOf(name: string): JobSnapshot {
-  return readSnapshot(fixture(name).snapshot);
+export function fixture(name: keyof typeof written): DrawnJob {
+  return written[name] as unknown as DrawnJob;
 }

@@ -5,15 +5,30 @@ import { fixture } from "./fixtures";
 import jobWidget from "./index";
 
 const ABORT = {
-  ...{ name: "abort", label: "Abort", danger: true, reason: "", confirm: "Abort this job?", type: "" },
-  ...{ yes: "Yes, abort", no: "Keep running", cancels: false, state: "ready", words: "", progress: null, turn: 0 },
+  ...{
+    name: "abort",
+    label: "Abort",
+    is_destructive: true,
+    disabled_reason: "",
+    question: "Abort this job?",
+    required_text: "",
+  },
+  ...{
+    confirm_label: "Yes, abort",
+    cancel_label: "Keep running",
+    is_cancellable: false,
+    state: "ready",
+    message: "",
+    progress: null,
+    revision: 0,
+  },
 };
 
 /** The view of one of the fixtures, at the moment the fixture is for. */
-function open(name: string, traits: Record<string, unknown> = {}) {
-  const { snapshot, picture, text, now } = fixture(name);
+function open(name: Parameters<typeof fixture>[0], traits: Record<string, unknown> = {}) {
+  const { view_model: job, label, now } = fixture(name);
   vi.setSystemTime(now * 1000);
-  const model = new FakeModel({ snapshot, picture, sentence: text, sent_at: now, actions: [ABORT], ...traits });
+  const model = new FakeModel({ view_model: job, label, sent_at: now, actions: [ABORT], ...traits });
   const widget = jobWidget();
   const stop = widget.initialize({ model });
   const host = (): { el: HTMLElement; close: () => void } => {
@@ -29,14 +44,14 @@ function open(name: string, traits: Record<string, unknown> = {}) {
   };
   const seen = (selector: string): string =>
     find(selector).closest("[hidden]") ? "" : (find(selector).textContent ?? "");
-  const button = (label: string): HTMLElement => {
+  const button = (title: string): HTMLElement => {
     const found = [...el.querySelectorAll("button")].find(
-      (b) => b.textContent?.split(" (")[0] === label && !b.closest("[hidden]"),
+      (b) => b.textContent?.split(" (")[0] === title && !b.closest("[hidden]"),
     );
-    if (!found) throw new Error(`no button ${label}`);
+    if (!found) throw new Error(`no button ${title}`);
     return found;
   };
-  return { model, el, find, seen, button, close, host, stop, snapshot, now };
+  return { model, el, find, seen, button, close, host, stop, job, now };
 }
 
 beforeEach(() => vi.useFakeTimers());
@@ -58,7 +73,7 @@ describe("a running job", () => {
       "✓site-1 deployed; ",
       "✓site-2 deployed; ",
     ]);
-    expect(find(".flw-job").getAttribute("aria-label")).toBe(fixture("running").text);
+    expect(find(".flw-job").getAttribute("aria-label")).toBe(fixture("running").label);
   });
 
   it("marks the current step accessibly", () => {
@@ -96,27 +111,28 @@ describe("a running job", () => {
   });
 
   it("tolerates a browser clock an hour ahead", () => {
-    const { model, snapshot, now, seen } = open("running");
+    const { model, job, now, seen } = open("running");
     vi.setSystemTime((now + 3600) * 1000);
-    model.receive({ snapshot: { ...snapshot, trouble: "" }, sent_at: now });
+    model.receive({ view_model: { ...job }, sent_at: now });
     expect(seen(".flw-elapsed")).toBe("2:14 elapsed");
     expect(seen(".flw-fresh")).toBe("updated 1 s ago");
   });
 
   it("asks for the kernel's clock when opened late", () => {
-    const { now, snapshot } = fixture("running");
-    const { model, seen } = open("running", { sent_at: now - 50, snapshot: { ...snapshot, facts_at: now - 50 } });
+    const { now, view_model } = fixture("running");
+    const freshness = [{ text: ["! last seen ", " ago"], moment: now - 50, severity: "warn" }];
+    const { model, seen } = open("running", { sent_at: now - 50, view_model: { ...view_model, freshness } });
     expect(seen(".flw-fresh")).toBe("! last seen 50 s ago");
     expect(model.sent).toEqual([{ kind: "clock" }]);
     model.fire("msg:custom", { kind: "clock", now: now + 10 });
     vi.advanceTimersByTime(1000);
-    expect(seen(".flw-fresh")).toBe("! last seen 1 min ago");
+    expect(seen(".flw-fresh")).toBe("! last seen 61 s ago");
   });
 
   it("survives a host that cannot reach the kernel", () => {
-    const { snapshot, picture, text, now } = fixture("running");
+    const { view_model, label, now } = fixture("running");
     vi.spyOn(console, "debug").mockReturnValue();
-    const model = new FakeModel({ snapshot, picture, sentence: text, sent_at: now, actions: [ABORT] });
+    const model = new FakeModel({ view_model, label, sent_at: now, actions: [ABORT] });
     model.send = () => {
       throw new Error("comm is closed");
     };
@@ -131,25 +147,34 @@ describe("a connection problem", () => {
     const { seen, find } = open("trouble");
     expect(find(".flw-pill").className).toContain("flw-doubtful");
     expect(seen(".flw-pill")).toBe("●RUNNING42 s ago");
-    expect(seen(".flw-trouble")).toBe("Connection to server:8002 lost, trying again (3)");
+    expect(seen(".flw-problem")).toBe("Connection to server:8002 lost, trying again (3)");
     expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last seen");
     vi.advanceTimersByTime(20_000);
     expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last seen");
-    expect(seen(".flw-pill")).toBe("●RUNNING1 min ago");
+    expect(seen(".flw-pill")).toBe("●RUNNING62 s ago");
+  });
+
+  it("of the kernel stops the clock of the job, and says so", () => {
+    const { seen, find } = open("running");
+    vi.advanceTimersByTime(40_000);
+    expect(seen(".flw-problem")).toContain("No answer from the kernel");
+    expect(seen(".flw-elapsed")).toBe("2:12 elapsed when last seen");
+    expect(seen(".flw-pill")).toBe("●RUNNING41 s ago");
+    expect(find(".flw-job").className).toContain("flw-lost");
   });
 
   it("is cleared on reconnect", () => {
     const { model, seen, find, now } = open("trouble");
-    model.receive({ snapshot: { ...fixture("trouble").snapshot, trouble: "", facts_at: now }, sent_at: now });
+    model.receive({ view_model: { ...fixture("running").view_model }, sent_at: now });
     expect(find(".flw-pill").className).not.toContain("flw-doubtful");
     expect(seen(".flw-pill")).toBe("●RUNNING");
-    expect(seen(".flw-trouble")).toBe("");
+    expect(seen(".flw-problem")).toBe("");
     expect(seen("[role=status]")).toBe("hello-numpy: RUNNING, connected again");
   });
 });
 
 describe("an ended job", () => {
-  it.each(["completed", "failed", "aborted before it ran", "old server"])("%s: no button, no ticking", (name) => {
+  it.each(["completed", "failed", "failed in a round"] as const)("%s: no button, no ticking", (name) => {
     const { el, find, seen } = open(name, { actions: [] });
     const before = el.textContent;
     expect(vi.getTimerCount()).toBe(0);
@@ -160,14 +185,13 @@ describe("an ended job", () => {
   });
 
   it("appears while the view is open", () => {
-    const { model, seen, find, snapshot } = open("running");
+    const { model, seen, find } = open("running");
     expect(vi.getTimerCount()).toBe(2);
     const end = fixture("completed");
-    model.receive({ snapshot: end.snapshot, sent_at: end.now, actions: [] });
-    expect(snapshot["status"]).toBe("RUNNING");
+    model.receive({ view_model: end.view_model, sent_at: end.now, actions: [] });
     expect(seen(".flw-word")).toBe("FINISHED:COMPLETED");
     expect(seen(".flw-elapsed")).toBe("took 2:30");
-    expect(find(".flw-job").dataset["tone"]).toBe("done");
+    expect(find(".flw-job").dataset["category"]).toBe("done");
     model.fire("change");
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -187,11 +211,11 @@ describe("available actions", () => {
     button("Abort").click();
     expect(model.sent).toEqual([]);
     button("Yes, abort").click();
-    expect(model.sent).toEqual([{ kind: "act", action: "abort" }]);
+    expect(model.sent).toEqual([{ kind: "start", action: "abort" }]);
     expect(seen(".flw-action-words")).toContain("Abort…");
     vi.advanceTimersByTime(4000);
     expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);
-    model.receive({ actions: [{ ...ABORT, turn: 1, state: "done", words: "abort requested" }] });
+    model.receive({ actions: [{ ...ABORT, revision: 1, state: "done", message: "abort requested" }] });
     expect(seen(".flw-action-words")).toContain("abort requested");
   });
 
@@ -201,7 +225,9 @@ describe("available actions", () => {
   });
 
   it("stay after the job's end, with pending requests", () => {
-    const { button, seen } = open("completed", { actions: [{ ...ABORT, name: "clone", label: "Clone", confirm: "" }] });
+    const { button, seen } = open("completed", {
+      actions: [{ ...ABORT, name: "clone", label: "Clone", question: "" }],
+    });
     button("Clone").click();
     vi.advanceTimersByTime(4000);
     expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);
@@ -211,35 +237,35 @@ describe("available actions", () => {
     const { model, button, find } = open("running");
     button("Abort").click();
     const end = fixture("completed");
-    model.receive({ snapshot: end.snapshot, sent_at: end.now, actions: [] });
+    model.receive({ view_model: end.view_model, sent_at: end.now, actions: [] });
     expect(document.activeElement).toBe(find(".flw-job"));
   });
 });
 
 describe("a screen reader", () => {
   it("hears each status and problem once, no ticking numbers", () => {
-    const { model, seen, snapshot, now } = open("running");
+    const { model, seen, job, now } = open("running");
     expect(seen("[role=status]")).toBe("");
     vi.advanceTimersByTime(5000);
     expect(seen("[role=status]")).toBe("");
-    model.receive({ snapshot: { ...snapshot, trouble: "lost, trying again (1)" }, sent_at: now });
+    model.receive({ view_model: { ...job, connection_problem: "lost, trying again (1)" }, sent_at: now });
     expect(seen("[role=status]")).toBe("lost, trying again (1)");
-    model.receive({ snapshot: { ...snapshot, trouble: "lost, trying again (2)" }, sent_at: now });
+    model.receive({ view_model: { ...job, connection_problem: "lost, trying again (2)" }, sent_at: now });
     expect(seen("[role=status]")).toBe("lost, trying again (1)");
-    model.receive({ snapshot: fixture("completed").snapshot, sent_at: now });
+    model.receive({ view_model: fixture("completed").view_model, sent_at: now });
     expect(seen("[role=status]")).toBe("hello-numpy: FINISHED:COMPLETED");
   });
 });
 
 describe("the label", () => {
-  it("is the kernel's sentence, updated with each snapshot", () => {
+  it("is the kernel's, updated with the rest", () => {
     const { model, find, now } = open("rounds");
     const label = (): string | null => find(".flw-job").getAttribute("aria-label");
-    expect(label()).toBe(fixture("rounds").text);
+    expect(label()).toBe(fixture("rounds").label);
     expect(label()).toContain("hospital-a working, hospital-b done");
     const end = fixture("completed");
-    model.receive({ snapshot: end.snapshot, sentence: end.text, sent_at: now });
-    expect(label()).toBe(end.text);
+    model.receive({ view_model: end.view_model, label: end.label, sent_at: now });
+    expect(label()).toBe(end.label);
   });
 
   it.each([
@@ -247,11 +273,11 @@ describe("the label", () => {
     ["a number", 7],
     ["control characters", "a\u001b[2J\u202eb"],
     ["a long text", "x".repeat(5000)],
-  ])("is printable and bounded when what comes is %s", (_, sentence) => {
-    const { find } = open("running", { sentence });
-    const label = find(".flw-job").getAttribute("aria-label") ?? "";
-    expect(label).not.toMatch(/[\u0000-\u001f\u202a-\u202e]/);
-    expect(label.length).toBeLessThanOrEqual(1000);
+  ])("is printable and bounded when what comes is %s", (_, label) => {
+    const { find } = open("running", { label });
+    const shown = find(".flw-job").getAttribute("aria-label") ?? "";
+    expect(shown).not.toMatch(/[\u0000-\u001f\u202a-\u202e]/);
+    expect(shown.length).toBeLessThanOrEqual(1000);
   });
 });
 
@@ -267,7 +293,7 @@ describe("hostile text", () => {
     expect(handlers).toEqual([]);
     expect(seen(".flw-name")).toBe("<script>alert(1)</script>�[31m");
     expect(find(".flw-copy").title).toContain('id"><img src=x onerror=alert(1)>');
-    expect(seen(".flw-trouble")).toBe("</style><script>t()</script>");
+    expect(seen(".flw-problem")).toBe("</style><script>t()</script>");
     expect(find(".flw-job").getAttribute("aria-label")).toContain("RUN<i>NING");
     expect(el.textContent).not.toMatch(/[\u0000-\u001f\u202a-\u202e\u2066-\u2069]/);
     expect(seen(".flw-site-failed .flw-site-state").length).toBeLessThan(250);
@@ -285,12 +311,12 @@ describe("dispose", () => {
   });
 
   it("does not affect another view of the model", () => {
-    const { model, close, host, now, snapshot } = open("running");
+    const { model, close, host, now, job } = open("running");
     const other = host();
     close();
     vi.advanceTimersByTime(1000);
     expect(other.el.querySelector(".flw-elapsed")?.textContent).toBe("2:15 elapsed");
-    model.receive({ snapshot: { ...snapshot, name: "renamed" }, sent_at: now });
+    model.receive({ view_model: { ...job, name: "renamed" }, sent_at: now });
     expect(other.el.querySelector(".flw-name")?.textContent).toBe("renamed");
     other.close();
     expect(vi.getTimerCount()).toBe(0);

@@ -5,28 +5,25 @@ import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { type Metric, readMetrics } from "./metrics";
-import { type JobSnapshot, readSnapshot } from "./snapshot";
 import { createJobView, type JobViewState } from "./view";
 import { type JobViewModel, readViewModel } from "./view-model";
 
-/** Longest announcement, in characters: a screen reader takes minutes for more. */
-const MAX_ANNOUNCEMENT_CHARS = 1000;
+/** Longest label, in characters: a screen reader takes minutes for more. */
+const MAX_LABEL_CHARS = 1000;
 
 interface JobTraits extends ClockTraits {
-  readonly snapshot: JobSnapshot;
-  readonly picture: JobViewModel;
+  readonly view_model: JobViewModel;
   readonly metrics: readonly Metric[];
-  readonly sentence: string;
+  readonly label: string;
   readonly actions: readonly Action[];
   readonly has_log: boolean;
 }
 
 const READERS: TraitReaders<JobTraits> = {
   sent_at: asNumber,
-  snapshot: readSnapshot,
-  picture: readViewModel,
+  view_model: readViewModel,
   metrics: readMetrics,
-  sentence: (value) => asText(value, MAX_ANNOUNCEMENT_CHARS),
+  label: (value) => asText(value, MAX_LABEL_CHARS),
   actions: readActions,
   has_log: asBoolean,
 };
@@ -51,25 +48,25 @@ export default function jobWidget() {
     const kernel = watchKernel(model, {
       probe: () => traits.send({ kind: "clock" }),
       onChange: () => view.draw(state()),
-      isNeeded: () => !traits.get("snapshot").hasEnded || traits.get("actions").length > 0,
+      isNeeded: () => !traits.get("view_model").hasEnded || traits.get("actions").length > 0,
     });
     const state = (): JobViewState => {
-      const job = traits.get("snapshot");
+      const job = traits.get("view_model");
       // The outcome of an ended job no longer changes, even without a kernel.
       const problem = job.hasEnded ? "" : kernel.problem;
       return {
-        job: problem ? { ...job, connectionProblem: problem } : job,
-        viewModel: traits.get("picture"),
+        job,
+        kernelProblem: problem,
         metrics: traits.get("metrics"),
-        announcement: prefixStale(problem, traits.get("sentence")),
+        label: prefixStale(problem, traits.get("label")),
         actions: disableAll(traits.get("actions"), kernel),
         hasLog: traits.get("has_log"),
       };
     };
     const stop = [
       kernel.dispose,
-      // `sent_at` may be set before or after the snapshot that came with it, so it also triggers a redraw.
-      traits.onChange(["snapshot", "picture", "metrics", "sent_at", "actions", "has_log"], () => view.draw(state())),
+      // `sent_at` may be set before or after the view model that came with it, so it also triggers a redraw.
+      traits.onChange(["view_model", "metrics", "sent_at", "actions", "has_log"], () => view.draw(state())),
       traits.onMessage((message) => view.handleLogMessage(message)),
     ];
     view.draw(state());

@@ -7,15 +7,17 @@ import { createMetricCharts } from "./parts/metrics";
 
 const metric = (name: string, values: readonly number[], more: object = {}): object => ({
   name,
-  words: `${name} in words`,
+  text: `${name} in words`,
   lines: [
-    { name: "all together", bold: true, points: values.map((value, n) => [n + 1, value]) },
-    { name: "hospital-a", bold: false, points: values.map((value, n) => [n + 1, value]) },
+    { name: "all sites", is_bold: true, points: values.map((value, n) => [n + 1, value]) },
+    { name: "hospital-a", is_bold: false, points: values.map((value, n) => [n + 1, value]) },
   ],
-  more: 0,
+  hidden_sites: 0,
   best: null,
-  every: 1,
-  drawable: values.length > 1,
+  stride: 1,
+  has_chart: values.length > 1,
+  scale: { low: 0, high: 5, ticks: [0, 5], labels: ["0", "5"] },
+  log_scale: values.some((value) => value > 0) ? { low: 1, high: 5, ticks: [1, 5], labels: ["1", "5"] } : null,
   ...more,
 });
 
@@ -49,12 +51,12 @@ describe("metrics", () => {
 
   it("are text until there is a line", () => {
     const { one, draw } = open(metric("accuracy", [0.4]));
-    expect(one(".flw-metric-words")?.textContent).toBe("accuracy in words");
+    expect(one(".flw-metric-text")?.textContent).toBe("accuracy in words");
     expect(one("canvas")).toBeNull();
     expect(one("input")?.closest("[hidden]")).not.toBeNull();
     draw(metric("accuracy", [0.4, 0.5]));
     expect(one("canvas")).not.toBeNull();
-    expect(one(".flw-metric-words")?.classList.contains("flw-spoken")).toBe(true);
+    expect(one(".flw-metric-text")?.classList.contains("flw-spoken")).toBe(true);
   });
 
   it("are drawn as the kernel sent them", () => {
@@ -116,7 +118,7 @@ describe("metrics", () => {
   ])("are text and bounded, whatever a site calls them: %s", (_, words) => {
     const hostile = (n: number): object =>
       metric(`${n}${words}`, [1, 2], {
-        words,
+        text: words,
         lines: [
           {
             name: words,
@@ -139,7 +141,7 @@ describe("metrics", () => {
     "x",
     [null],
     [{ lines: 7 }],
-    [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], drawable: true }],
+    [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], has_chart: true }],
   ])("survive what no kernel sends: %j", (value) => {
     const part = createMetricCharts(memory, chosen);
     expect(() => part.draw(readMetrics(value))).not.toThrow();

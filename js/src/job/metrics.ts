@@ -1,4 +1,5 @@
 /** A job's metrics by round: the front-end half of flare_widgets/views/job/metrics.py. */
+import { readScale, type Scale } from "../core/scale";
 import { asNumber, asPoint, asPoints, asRecords, asText } from "../core/validate";
 
 export interface MetricLine {
@@ -15,6 +16,9 @@ export interface Metric {
   readonly best: readonly [round: number, value: number] | null;
   readonly stride: number;
   readonly hasChart: boolean;
+  readonly scale: Scale | null;
+  /** Null if no value is above 0. */
+  readonly logScale: Scale | null;
 }
 
 const MAX_SENTENCE_CHARS = 1000;
@@ -23,15 +27,17 @@ const MAX_SENTENCE_CHARS = 1000;
 export function readMetrics(value: unknown): Metric[] {
   return asRecords(value).map((raw) => ({
     name: asText(raw["name"]),
-    text: asText(raw["words"], MAX_SENTENCE_CHARS),
-    lines: asRecords(raw["lines"]).map(({ name, points, bold }) => ({
+    text: asText(raw["text"], MAX_SENTENCE_CHARS),
+    lines: asRecords(raw["lines"]).map(({ name, points, is_bold }) => ({
       name: asText(name),
       points: asPoints(points),
-      isBold: bold === true,
+      isBold: is_bold === true,
     })),
-    hiddenSites: asNumber(raw["more"]) ?? 0,
+    hiddenSites: asNumber(raw["hidden_sites"]) ?? 0,
     best: asPoint(raw["best"]),
-    stride: asNumber(raw["every"]) ?? 1,
-    hasChart: raw["drawable"] === true,
+    stride: asNumber(raw["stride"]) ?? 1,
+    hasChart: raw["has_chart"] === true,
+    scale: readScale(raw["scale"]),
+    logScale: readScale(raw["log_scale"]),
   }));
 }

@@ -1,27 +1,46 @@
-/**
- * The view model of a job: the front-end half of flare_widgets/views/job/view_model.py, which composes its texts.
- * `readViewModel` validates it.
- */
-import { asNumber, asRecord, asRecords, asText } from "../core/validate";
+/** The view model of a job: the front-end half of flare_widgets/views/job/view_model.py. */
+
+import { type LiveText, readLiveText } from "../core/live-text";
+import { type StatusCategory, toStatusCategory } from "../core/status";
+import { asNumber, asRecord, asRecords, asText, asTexts } from "../core/validate";
+
+export interface Step {
+  readonly label: string;
+  readonly phase: "passed" | "current" | "ahead";
+  /** Time of the step; null if it was not observed, or is still ahead. */
+  readonly at: number | null;
+  readonly isExact: boolean;
+}
+
+export interface SiteDeployment {
+  readonly name: string;
+  readonly state: "waiting" | "deployed" | "failed";
+  readonly detail: string;
+}
 
 export interface Progress {
   readonly text: string;
   readonly fraction: number | null;
-  readonly estimatedEndAt: number | null;
+  readonly timeLeft: LiveText;
 }
 
 export interface MatrixRow {
   readonly site: string;
+  /** A letter of the legend for each round. */
   readonly cells: string;
-  readonly activity: string;
-  readonly activeSince: number | null;
+  readonly activity: LiveText;
+}
+
+export interface CellState {
+  readonly glyph: string;
+  readonly label: string;
 }
 
 export interface Matrix {
   readonly rounds: readonly number[];
-  readonly hiddenRounds: number;
   readonly rows: readonly MatrixRow[];
-  readonly hiddenSites: number;
+  readonly rest: string;
+  readonly legend: Readonly<Record<string, CellState>>;
 }
 
 export interface FailureCard {
@@ -36,11 +55,28 @@ export interface FailureCard {
 
 export interface Detail {
   readonly term: string;
-  readonly text: string;
+  readonly text: LiveText;
   readonly updatedAt: number | null;
 }
 
 export interface JobViewModel {
+  readonly jobId: string;
+  readonly name: string;
+  readonly status: string;
+  readonly category: StatusCategory;
+  readonly hasEnded: boolean;
+  readonly endedAt: number | null;
+  readonly updatedAt: number | null;
+  readonly connectionProblem: string;
+  readonly statusAge: LiveText;
+  readonly freshness: LiveText;
+  readonly elapsed: LiveText;
+  readonly elapsedWhenLost: LiveText;
+  readonly facts: readonly string[];
+  readonly steps: readonly Step[];
+  readonly sites: readonly SiteDeployment[];
+  readonly noSites: string;
+  readonly logTargets: readonly string[];
   readonly progress: Progress | null;
   readonly matrix: Matrix | null;
   readonly failure: FailureCard | null;
@@ -49,72 +85,93 @@ export interface JobViewModel {
   readonly details: readonly Detail[];
 }
 
-/** The states of a matrix cell by letter, each with its glyph and label. */
-export const CELL_STATES: Readonly<Record<string, { readonly glyph: string; readonly label: string }>> = {
-  s: { glyph: "■", label: "submitted" },
-  w: { glyph: "◐", label: "working" },
-  l: { glyph: "!", label: "late" },
-  f: { glyph: "✕", label: "failed" },
-  u: { glyph: "□", label: "not finished" },
-  q: { glyph: "·", label: "waiting" },
-  " ": { glyph: "", label: "none" },
-};
-
 const MAX_SENTENCE_CHARS = 1000;
+const MAX_STEPS = 20;
 
-/** Read the result of Python's `JobViewModel.to_json()`. */
+/** Read the result of Python's `JobViewModel.to_json()`; every text in the result is printable and bounded. */
 export function readViewModel(value: unknown): JobViewModel {
   const raw = asRecord(value);
   return {
+    jobId: asText(raw["job_id"]),
+    name: asText(raw["name"]),
+    status: asText(raw["status"]),
+    category: toStatusCategory(raw["category"]),
+    hasEnded: raw["has_ended"] === true,
+    endedAt: asNumber(raw["ended_at"]),
+    updatedAt: asNumber(raw["updated_at"]),
+    connectionProblem: asText(raw["connection_problem"]),
+    statusAge: readLiveText(raw["status_age"]),
+    freshness: readLiveText(raw["freshness"]),
+    elapsed: readLiveText(raw["elapsed"]),
+    elapsedWhenLost: readLiveText(raw["elapsed_when_lost"]),
+    facts: asTexts(raw["facts"]),
+    steps: asRecords(raw["steps"])
+      .slice(0, MAX_STEPS)
+      .map(({ label, phase, at, is_exact }) => ({
+        label: asText(label),
+        phase: phase === "current" || phase === "ahead" ? phase : "passed",
+        at: asNumber(at),
+        isExact: is_exact === true,
+      })),
+    sites: asRecords(raw["sites"]).map(({ name, state, detail }) => ({
+      name: asText(name),
+      state: state === "deployed" || state === "failed" ? state : "waiting",
+      detail: asText(detail),
+    })),
+    noSites: asText(raw["no_sites"]),
+    logTargets: asTexts(raw["log_targets"]),
     progress: raw["progress"] ? readProgress(asRecord(raw["progress"])) : null,
     matrix: raw["matrix"] ? readMatrix(asRecord(raw["matrix"])) : null,
-    failure: raw["fault"] ? readFailure(asRecord(raw["fault"])) : null,
-    problems: sentences(raw["troubles"]),
-    missingNotes: sentences(raw["unknown"]),
-    details: asRecords(raw["details"]).map(({ term, words, at }) => ({
+    failure: raw["failure"] ? readFailure(asRecord(raw["failure"])) : null,
+    problems: sentences(raw["problems"]),
+    missingNotes: sentences(raw["missing_notes"]),
+    details: asRecords(raw["details"]).map(({ term, text, updated_at }) => ({
       term: asText(term),
-      text: asText(words, MAX_SENTENCE_CHARS),
-      updatedAt: asNumber(at),
+      text: readLiveText(text),
+      updatedAt: asNumber(updated_at),
     })),
   };
 }
 
 function readProgress(raw: Record<string, unknown>): Progress {
-  const done = asNumber(raw["done"]);
+  const fraction = asNumber(raw["fraction"]);
   return {
-    text: asText(raw["words"]),
-    fraction: done === null ? null : Math.min(1, Math.max(0, done)),
-    estimatedEndAt: asNumber(raw["ends_at"]),
+    text: asText(raw["text"]),
+    fraction: fraction === null ? null : Math.min(1, Math.max(0, fraction)),
+    timeLeft: readLiveText(raw["time_left"]),
   };
 }
 
 function readMatrix(raw: Record<string, unknown>): Matrix {
   const rounds = Array.isArray(raw["rounds"]) ? raw["rounds"].map((round) => asNumber(round) ?? 0) : [];
+  const legend = Object.entries(asRecord(raw["legend"])).map(([code, state]) => {
+    const [glyph = "", label = ""] = asTexts(state);
+    return [code, { glyph, label }] as const;
+  });
   return {
     rounds,
-    hiddenRounds: asNumber(raw["earlier"]) ?? 0,
-    rows: asRecords(raw["rows"]).map(({ site, cells, words, since }) => ({
+    rows: asRecords(raw["rows"]).map(({ site, cells, activity }) => ({
       site: asText(site),
       cells: asText(cells).slice(0, rounds.length),
-      activity: asText(words, MAX_SENTENCE_CHARS),
-      activeSince: asNumber(since),
+      activity: readLiveText(activity),
     })),
-    hiddenSites: asNumber(raw["more"]) ?? 0,
+    rest: asText(raw["rest"]),
+    legend: Object.fromEntries(legend),
   };
 }
 
 function readFailure(raw: Record<string, unknown>): FailureCard {
   return {
-    summary: asText(raw["sentence"], MAX_SENTENCE_CHARS),
-    location: asText(raw["place"], MAX_SENTENCE_CHARS),
+    summary: asText(raw["summary"], MAX_SENTENCE_CHARS),
+    location: asText(raw["location"], MAX_SENTENCE_CHARS),
     code: asText(raw["code"], MAX_SENTENCE_CHARS),
     nextStep: asText(raw["next_step"], MAX_SENTENCE_CHARS),
-    unavailable: sentences(raw["missing"]),
+    unavailable: sentences(raw["unavailable"]),
     logTitle: asText(raw["log_title"]),
-    logLines: sentences(raw["log"]),
+    logLines: sentences(raw["log_lines"]),
   };
 }
 
 function sentences(value: unknown): string[] {
-  return Array.isArray(value) ? value.map((sentence) => asText(sentence, MAX_SENTENCE_CHARS)) : [];
+  return asTexts(value, MAX_SENTENCE_CHARS);
 }

@@ -2,6 +2,7 @@
 import type { Action, ActionMessage } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setVisible } from "../core/dom";
+import { textAt } from "../core/live-text";
 import { SHORT_ID_LENGTH } from "../core/text";
 import { createLogPanel, type LogPanelState } from "./log/panel";
 import type { LogRequest } from "./log/source";
@@ -16,17 +17,16 @@ import { createNotes } from "./parts/notes";
 import { createSites } from "./parts/sites";
 import { createSummary } from "./parts/summary";
 import { createTimeline } from "./parts/timeline";
-import type { JobSnapshot } from "./snapshot";
-import { statusCategory } from "./timeline";
 import type { JobViewModel } from "./view-model";
 
 export interface JobViewState {
-  readonly job: JobSnapshot;
-  readonly viewModel: JobViewModel;
+  readonly job: JobViewModel;
+  /** Reason why the kernel no longer answers; empty while it does, and for an ended job. */
+  readonly kernelProblem: string;
   /** The metrics by round; the same list until they change. */
   readonly metrics: readonly Metric[];
   /** The job in one sentence, as in a terminal: the label for screen readers. */
-  readonly announcement: string;
+  readonly label: string;
   /** The actions on the job; empty if none are offered. */
   readonly actions: readonly Action[];
   /** Logs are available on request. */
@@ -93,44 +93,49 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
 
   function tick(): void {
     if (!latest) return;
+    const { job, kernelProblem } = latest;
     const now = kernelNow();
-    header.draw(latest.job, now);
-    // While the connection is lost, show the time of the last confirmed data.
-    const seen = latest.job.connectionProblem && latest.job.updatedAt !== null ? latest.job.updatedAt : now;
-    summary.draw(latest.job, latest.viewModel.progress, now);
-    matrix.draw(latest.viewModel.matrix, seen);
-    details.draw(latest.viewModel.details, now);
-    timeline.draw(latest.job, now);
-    actions.draw(latest.job, latest.actions, browserNow());
+    // While the kernel does not answer, show the time of the last confirmed data.
+    const confirmedNow = kernelProblem && job.updatedAt !== null ? Math.min(now, job.updatedAt) : now;
+    const elapsed = kernelProblem ? textAt(job.elapsedWhenLost, confirmedNow) : textAt(job.elapsed, now);
+    header.draw(job, problemOf(latest), now);
+    summary.draw(elapsed, job.facts, job.progress, confirmedNow);
+    matrix.draw(job.matrix, confirmedNow);
+    details.draw(job.details, now);
+    timeline.draw(job.steps, now);
+    actions.draw(problemOf(latest), latest.actions, browserNow());
   }
 
   function draw(next: JobViewState): void {
-    const before = latest?.job;
+    const before = latest;
     latest = next;
-    element.dataset["tone"] = statusCategory(next.job);
-    element.classList.toggle("flw-in-trouble", next.job.connectionProblem !== "" && !next.job.hasEnded);
-    element.setAttribute("aria-label", next.announcement);
-    failure.draw(next.viewModel.failure, statusCategory(next.job) === "failed");
-    notes.draw(next.viewModel.problems, next.viewModel.missingNotes);
-    sites.draw(next.job, next.viewModel.matrix !== null);
+    const { job } = next;
+    const hasFailed = job.category === "failed";
+    element.dataset["category"] = job.category;
+    element.classList.toggle("flw-lost", problemOf(next) !== "");
+    element.setAttribute("aria-label", next.label);
+    failure.draw(job.failure, hasFailed);
+    notes.draw(job.problems, job.missingNotes);
+    sites.draw(job.sites, job.noSites);
     metrics.draw(next.metrics);
     setVisible(log.element, next.hasLog);
-    if (next.hasLog) log.draw(logState(next.job));
+    if (next.hasLog) log.draw(logState(job));
     tick();
-    if (before) announceChange(before, next.job);
-    const fault = next.viewModel.failure?.summary ?? "";
-    if (fault && fault !== announcedFailure) announcer.announce(fault);
-    announcedFailure = fault;
-    if (next.job.hasEnded && !next.actions.length) stop();
+    if (before) announceChange(before, next);
+    const summaryText = job.failure?.summary ?? "";
+    if (summaryText && summaryText !== announcedFailure) announcer.announce(summaryText);
+    announcedFailure = summaryText;
+    if (job.hasEnded && !next.actions.length) stop();
     else ticker ??= setInterval(tick, TICK_MS);
   }
 
-  function announceChange(before: JobSnapshot, job: JobSnapshot): void {
-    if (job.status !== before.status) announcer.announce(`${job.name || "job"}: ${job.status}`);
+  function announceChange(before: JobViewState, next: JobViewState): void {
+    const { name, status } = next.job;
+    const [problemBefore, problem] = [problemOf(before), problemOf(next)];
+    if (status !== before.job.status) announcer.announce(`${name}: ${status}`);
     // Announce only the start of a problem: its text counts attempts, and would be announced again and again.
-    else if (job.connectionProblem && !before.connectionProblem) announcer.announce(job.connectionProblem);
-    else if (!job.connectionProblem && before.connectionProblem)
-      announcer.announce(`${job.name || "job"}: ${job.status}, connected again`);
+    else if (problem && !problemBefore) announcer.announce(problem);
+    else if (!problem && problemBefore) announcer.announce(`${name}: ${status}, connected again`);
   }
 
   function stop(): void {
@@ -153,7 +158,11 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   };
 }
 
-function logState({ jobId, sites, hasEnded }: JobSnapshot): LogPanelState {
-  const names = sites.map(({ name }) => name).filter((name) => name !== "server");
-  return { targets: ["server", ...names], jobId: jobId.slice(0, SHORT_ID_LENGTH), ended: hasEnded };
+/** Return the reason why the data is not confirmed now; empty while it is. */
+function problemOf({ job, kernelProblem }: JobViewState): string {
+  return kernelProblem || job.connectionProblem;
+}
+
+function logState({ jobId, logTargets, hasEnded }: JobViewModel): LogPanelState {
+  return { targets: logTargets, jobId: jobId.slice(0, SHORT_ID_LENGTH), ended: hasEnded };
 }

@@ -3,6 +3,22 @@ import { type ListedJob, readListedJob } from "./listed-job";
 
 export const NOW = new Date(2026, 10, 25, 15, 0, 0).getTime() / 1000; // a Wednesday, in the local time zone
 
+/** The category and the text of each status that the tests use. */
+const STATUSES: Readonly<Record<string, readonly [category: string, text: string]>> = {
+  SUBMITTED: ["waiting", "submitted"],
+  DISPATCHED: ["waiting", "dispatched"],
+  RUNNING: ["running", "running"],
+  "FINISHED:COMPLETED": ["done", "completed"],
+  "FINISHED:ABORTED": ["stopped", "aborted"],
+  "FINISHED:EXECUTION_EXCEPTION": ["failed", "execution exception"],
+};
+
+/** Return what the kernel adds to a row for its status. */
+export function withCategory<Row extends { readonly status: string }>(row: Row): Row & Record<string, unknown> {
+  const [category = "unknown", status_text = row.status] = STATUSES[row.status] ?? [];
+  return { ...row, category, status_text };
+}
+
 export function listedJob(id: string, facts: Record<string, unknown> = {}): ListedJob {
   const status = typeof facts["status"] === "string" ? facts["status"] : "FINISHED:COMPLETED";
   return readListedJob(id, {
@@ -10,9 +26,7 @@ export function listedJob(id: string, facts: Record<string, unknown> = {}): List
     study: "default",
     submitter: "admin@nvidia.com",
     submitted_at: NOW - 100,
-    ended: status.startsWith("FINISHED"),
-    ...facts,
-    status,
+    ...withCategory({ ...facts, status }),
   });
 }
 

@@ -1,7 +1,7 @@
 /** The whole table against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeModel } from "../core/fake-model";
-import { NOW } from "./fixtures";
+import { NOW, withCategory } from "./fixtures";
 import jobsWidget from "./index";
 
 type Sent = Record<string, unknown>;
@@ -10,18 +10,17 @@ class TableModel extends FakeModel<Sent> {
   widget_manager: unknown;
 }
 
-const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, state: "ready", turn: 0 }));
+const ACTIONS = ["open", "abort", "delete"].map((name) => ({ name, label: name, state: "ready", revision: 0 }));
 
 const rowsOf = (count: number): [string, unknown][] =>
   Array.from({ length: count }, (_, i) => [
     `id-${i}`,
-    {
+    withCategory({
       name: `job-${i}`,
       status: i ? "FINISHED:COMPLETED" : "RUNNING",
-      ended: i > 0,
       submitted_at: NOW - i,
       submitter: "ann",
-    },
+    }),
   ]);
 
 /** The table with so many jobs. */
@@ -29,11 +28,11 @@ function open(count: number, traits: Record<string, unknown> = {}) {
   vi.setSystemTime(NOW * 1000);
   const model = new TableModel({
     study: "default",
-    facts_at: NOW,
+    updated_at: NOW,
     sent_at: NOW,
-    trouble: "",
+    connection_problem: "",
     seq: 0,
-    below: "",
+    nested: "",
     actions: ACTIONS,
     ...traits,
   });
@@ -121,7 +120,7 @@ describe("the table of jobs", () => {
 
   it("applies patches", () => {
     const { patch, names, text } = open(3);
-    patch(1, [["new", { name: "newcomer", status: "SUBMITTED", submitted_at: NOW + 1 }]], ["id-1"]);
+    patch(1, [["new", withCategory({ name: "newcomer", status: "SUBMITTED", submitted_at: NOW + 1 })]], ["id-1"]);
     expect(names().sort()).toEqual(["job-0", "job-2", "newcomer"]);
     expect(text(".flw-counts")).toBe("3 jobs, 1 running, 1 waiting");
   });
@@ -136,7 +135,7 @@ describe("the table of jobs", () => {
     [...find(".flw-action-confirm").querySelectorAll("button")]
       .find(({ textContent }) => textContent?.startsWith("delete"))
       ?.click();
-    expect(model.sent.at(-1)).toEqual({ kind: "act", action: "delete", arguments: { jobs: ["id-1"] } });
+    expect(model.sent.at(-1)).toEqual({ kind: "start", action: "delete", arguments: { jobs: ["id-1"] } });
   });
 
   it("opens on Enter and nests the kernel's widget", async () => {
@@ -147,18 +146,18 @@ describe("the table of jobs", () => {
     press("ArrowDown");
     press("Enter");
     expect(model.sent.at(-1)).toMatchObject({ action: "open", arguments: { jobs: ["id-0"] } });
-    model.receive({ below: "IPY_MODEL_abc" });
+    model.receive({ nested: "IPY_MODEL_abc" });
     await vi.waitFor(() => expect(find(".flw-child").contains(child)).toBe(true));
     find(".flw-shut").click();
-    expect(model.sent.at(-1)).toEqual({ kind: "shut" });
-    model.receive({ below: "" });
+    expect(model.sent.at(-1)).toEqual({ kind: "close" });
+    model.receive({ nested: "" });
     expect(remove).toHaveBeenCalled();
     expect(text(".flw-below")).toBe("");
   });
 
   it("reports a host that cannot nest widgets", async () => {
     const { model, text } = open(2);
-    model.receive({ below: "IPY_MODEL_abc" });
+    model.receive({ nested: "IPY_MODEL_abc" });
     await vi.waitFor(() => expect(text(".flw-child-words")).toContain("Cannot be shown here"));
   });
 
@@ -169,17 +168,17 @@ describe("the table of jobs", () => {
       feed: "rows",
       seq: 1,
       removed: [],
-      set: [["id-0", { name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 }]],
+      set: [["id-0", withCategory({ name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 })]],
     });
     const time = (): string => el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent ?? "";
     expect(time()).toBe("1:00");
     vi.advanceTimersByTime(5000);
     expect(time()).toBe("1:05");
     expect(text(".flw-fresh")).toBe("updated 5 s ago");
-    model.receive({ trouble: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
+    model.receive({ connection_problem: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
     vi.advanceTimersByTime(3000);
     expect(time()).toBe("1:00");
-    expect(text(".flw-jobs-trouble")).toBe(
+    expect(text(".flw-jobs-problem")).toBe(
       "no connection to server:8002, trying again (1). Showing the list from 8 s ago",
     );
   });
@@ -198,7 +197,7 @@ describe("the table of jobs", () => {
     expect(told().slice(4)).toEqual([true, false]);
   });
 
-  it.each(["name", "status", "submitter", "study"])("shows a hostile %s as text", (field) => {
+  it.each(["name", "status_text", "submitter", "study"])("shows a hostile %s as text", (field) => {
     const { model, el } = open(0);
     model.fire("msg:custom", {
       kind: "rows",

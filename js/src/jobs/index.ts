@@ -13,22 +13,22 @@ import { createJobsView } from "./view";
 
 interface JobsTraits extends ClockTraits {
   readonly study: string;
-  readonly facts_at: number | null;
-  readonly trouble: string;
-  readonly ended: boolean;
+  readonly updated_at: number | null;
+  readonly connection_problem: string;
+  readonly has_ended: boolean;
   readonly seq: number | null;
-  readonly below: string;
+  readonly nested: string;
   readonly actions: readonly Action[];
 }
 
 const READERS: TraitReaders<JobsTraits> = {
   sent_at: asNumber,
   study: asText,
-  facts_at: asNumber,
-  trouble: (value) => asText(value, 500),
-  ended: asBoolean,
+  updated_at: asNumber,
+  connection_problem: (value) => asText(value, 500),
+  has_ended: asBoolean,
   seq: asNumber,
-  below: asText,
+  nested: asText,
   actions: readActions,
 };
 
@@ -60,29 +60,29 @@ export default function jobsWidget() {
       browserNow,
       send: (message, jobs) => traits.send({ ...message, arguments: { jobs } }),
     });
-    const nested = createNestedWidget(model, () => traits.send({ kind: "shut" }));
+    const nested = createNestedWidget(model, () => traits.send({ kind: "close" }));
     let rows: readonly ListedJob[] | undefined = rowSync?.isKnown ? [...rowSync.rows.values()] : undefined;
     const kernel = watchKernel(model, {
       probe: () => traits.send({ kind: "clock" }),
       onChange: () => draw(),
-      isNeeded: () => !traits.get("ended"),
+      isNeeded: () => !traits.get("has_ended"),
     });
     const draw = (): void => {
-      const updatedAt = traits.get("facts_at");
-      const hasEnded = traits.get("ended");
+      const updatedAt = traits.get("updated_at");
+      const hasEnded = traits.get("has_ended");
       view.draw({
         jobs: rows,
         study: traits.get("study"),
         updatedAt: updatedAt !== null && updatedAt > 0 ? updatedAt : null,
-        connectionProblem: (hasEnded ? "" : kernel.problem) || traits.get("trouble"),
+        connectionProblem: (hasEnded ? "" : kernel.problem) || traits.get("connection_problem"),
         hasEnded,
         actions: disableAll(traits.get("actions"), kernel),
       });
     };
     const stop = [
       kernel.dispose,
-      traits.onChange(["facts_at", "sent_at", "trouble", "actions", "ended"], draw),
-      traits.onChange(["below"], () => nested.draw(traits.get("below"))),
+      traits.onChange(["updated_at", "sent_at", "connection_problem", "actions", "has_ended"], draw),
+      traits.onChange(["nested"], () => nested.draw(traits.get("nested"))),
       rowSync?.subscribe(() => {
         rows = [...(rowSync?.rows.values() ?? [])];
         draw();
@@ -91,7 +91,7 @@ export default function jobsWidget() {
     ];
     draw();
     el.append(h("div", {}, view.element, nested.element));
-    nested.draw(traits.get("below"));
+    nested.draw(traits.get("nested"));
     traits.send({ kind: "clock" });
     return () => {
       stop.forEach((undo) => undo?.());

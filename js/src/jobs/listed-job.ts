@@ -1,7 +1,7 @@
 /** A job of the list: the front-end half of `ListedJob` in flare_widgets/monitoring/job_list/watch.py. */
 
+import { type StatusCategory, toStatusCategory } from "../core/status";
 import { asNumber, asRecord, asText, asTexts } from "../core/validate";
-import { type StatusCategory, statusCategory, statusText } from "../job/timeline";
 
 export interface ListedJob {
   readonly id: string;
@@ -22,26 +22,27 @@ export interface ListedJob {
   readonly deniedActions: readonly string[];
 }
 
+const ENDED_CATEGORIES: ReadonlySet<StatusCategory> = new Set(["done", "stopped", "failed"]);
+
 /** Read the result of Python's `ListedJob.to_json()`; every text in the result is printable and bounded. */
 export function readListedJob(id: string, value: unknown): ListedJob {
   const raw = asRecord(value);
-  const status = asText(raw["status"]);
-  const ended = raw["ended"] === true;
+  const category = toStatusCategory(raw["category"]);
   return {
     id,
     name: asText(raw["name"]),
     study: asText(raw["study"]),
     submitter: asText(raw["submitter"]),
-    status,
-    statusText: statusText(status) || "unknown",
-    category: statusCategory({ status, hasEnded: ended }),
-    hasEnded: ended,
+    status: asText(raw["status"]),
+    statusText: asText(raw["status_text"]) || "unknown",
+    category,
+    hasEnded: ENDED_CATEGORIES.has(category),
     submittedAt: asNumber(raw["submitted_at"]),
     startedAt: asNumber(raw["started_at"]),
     duration: asNumber(raw["duration"]),
     round: asNumber(raw["round"]),
     totalRounds: asNumber(raw["total_rounds"]),
-    deniedActions: asTexts(raw["refused"]),
+    deniedActions: asTexts(raw["denied_actions"]),
   };
 }
 

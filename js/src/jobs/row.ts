@@ -2,10 +2,10 @@
 
 import { copyText } from "../core/copy";
 import { h, setText } from "../core/dom";
+import { STATUS_GLYPHS } from "../core/status";
 import { formatAge, formatDuration, SHORT_ID_LENGTH } from "../core/text";
 import { formatExactTime, toIsoTime } from "../core/time";
 import type { RowPosition, RowRenderer } from "../core/virtual-list";
-import { GLYPHS } from "../job/timeline";
 import { elapsed, type ListedJob } from "./listed-job";
 
 /** Height of a row; the same as in live.css. */
@@ -77,12 +77,12 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
     index = place.index;
     element.setAttribute("aria-selected", String(selected));
     element.classList.toggle("flw-odd", index % 2 === 1);
-    element.dataset["tone"] = next.category;
+    element.dataset["category"] = next.category;
     if (box.checked !== selected) box.checked = selected;
     setLabel(box, `select ${next.name || "job"} ${next.id.slice(0, SHORT_ID_LENGTH)}`);
     setText(name, next.name || "job");
     setTitle(name, `${next.name}: open it below`);
-    setText(glyph, GLYPHS[next.category]);
+    setText(glyph, STATUS_GLYPHS[next.category]);
     setText(statusText, next.statusText);
     setTitle(status, next.status);
     setText(time, progressText(next, now));
@@ -91,7 +91,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
       setTitle(submittedAt, "");
       submittedAt.removeAttribute("datetime");
     } else {
-      setText(submittedAt, formatAge(Math.max(0, now - next.submittedAt)));
+      setText(submittedAt, `${formatAge(Math.max(0, now - next.submittedAt))} ago`);
       setTitle(submittedAt, formatExactTime(next.submittedAt));
       submittedAt.dateTime = toIsoTime(next.submittedAt);
     }

@@ -122,7 +122,7 @@ describe("available actions", () => {
   });
 
   it("respect the policy", () => {
-    const theirs = listedJob("x", { status: "RUNNING", submitter: "eve", refused: ["abort"] });
+    const theirs = listedJob("x", { status: "RUNNING", submitter: "eve", denied_actions: ["abort"] });
     expect(reasons([theirs])["abort"]).toBe("your role may not abort a job of eve under FLARE's default policy");
     expect(availableActions(OFFERS, [theirs, running]).find(({ name }) => name === "abort")?.jobs).toEqual([running]);
   });
@@ -135,7 +135,7 @@ describe("a row", () => {
     [2, "0:12"],
   ])("%d says %s", (index, words) => expect(progressText(JOBS[index] as (typeof JOBS)[0], NOW)).toBe(words));
 
-  it.each([null, 5, "x", [], { name: 5, status: {}, submitted_at: "now", round: Number.NaN, refused: "abort" }])(
+  it.each([null, 5, "x", [], { name: 5, status: {}, submitted_at: "now", round: Number.NaN, denied_actions: "abort" }])(
     "can be read from %j",
     (value) => {
       const read = readListedJob("a", value);

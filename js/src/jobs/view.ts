@@ -86,7 +86,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     option.value = status;
     statusChoice.append(option);
   }
-  const connectionProblem = h("p", { class: "flw-trouble flw-jobs-trouble" });
+  const connectionProblem = h("p", { class: "flw-problem flw-jobs-problem" });
   const problems = h("p", { class: "flw-problems", role: "status" });
 
   // -- the table
@@ -200,7 +200,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     // Like the button, which may be disabled and then explains why.
     const disabledReason = state?.actions.find(({ name }) => name === "open")?.disabledReason;
     if (job && disabledReason) announcer.announce(disabledReason);
-    else if (job) send({ kind: "act", action: "open" }, [job.id]);
+    else if (job) send({ kind: "start", action: "open" }, [job.id]);
   }
 
   function pressAction(action: string): void {
@@ -285,16 +285,16 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const hasProblem = (state?.connectionProblem ?? "") !== "";
     const stale = age !== null && (age > STALE_AFTER_S || hasProblem) && !state?.hasEnded;
     const prefix = stale ? "as of" : "updated";
-    setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)}`);
+    setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)} ago`);
     freshness.classList.toggle("flw-stale", stale);
     const problem = state?.connectionProblem ?? "";
-    const shownAsOf = age === null ? "" : formatAge(age);
+    const shownAsOf = age === null ? "" : `${formatAge(age)} ago`;
     setText(
       connectionProblem,
       problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem,
     );
     setVisible(connectionProblem, hasProblem);
-    element.classList.toggle("flw-in-trouble", hasProblem);
+    element.classList.toggle("flw-lost", hasProblem);
   }
 
   function tick(): void {

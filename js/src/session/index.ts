@@ -11,18 +11,20 @@ import { readSessions, type SessionViewModel } from "./view-model";
 interface SessionTraits extends ClockTraits {
   readonly sessions: readonly SessionViewModel[];
   readonly current: string;
-  readonly switches: boolean;
+  readonly can_switch: boolean;
   readonly actions: ReadonlyMap<string, readonly Action[]>;
-  readonly sentence: string;
+  readonly label: string;
+  readonly empty_text: string;
 }
 
 const READERS: TraitReaders<SessionTraits> = {
   sent_at: asNumber,
   sessions: readSessions,
   current: (value) => asText(value),
-  switches: asBoolean,
+  can_switch: asBoolean,
   actions: readActionsByName,
-  sentence: (value) => asText(value, 1000),
+  label: (value) => asText(value, 1000),
+  empty_text: (value) => asText(value),
 };
 
 /** Create the widget of one model; all its views share one estimate of the kernel's clock. */
@@ -43,16 +45,17 @@ export default function sessionWidget() {
       model,
       view.element,
       () => draw(),
-      () => traits.get("switches") || traits.get("sessions").some(({ state }) => state !== "closed"),
+      () => traits.get("can_switch") || traits.get("sessions").some(({ state }) => state !== "closed"),
     );
     const draw = (): void =>
       view.draw({
         sessions: traits.get("sessions"),
         current: traits.get("current"),
-        canSwitch: traits.get("switches"),
+        canSwitch: traits.get("can_switch"),
         disabledReason: disabledReason(kernel),
         actions: disableAllByName(traits.get("actions"), kernel),
-        announcement: prefixStale(kernel.problem, traits.get("sentence")),
+        emptyText: traits.get("empty_text"),
+        label: prefixStale(kernel.problem, traits.get("label")),
       });
     const stop = traits.onChange(["sessions", "current", "actions", "sent_at"], draw);
     draw();

@@ -2,7 +2,8 @@
 import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setText, setVisible } from "../core/dom";
-import { certificateText, GLYPHS, roleAndOrg, type SessionViewModel, severity, stateText } from "./view-model";
+import { SEVERITY_GLYPHS, severityAt, textAt } from "../core/live-text";
+import type { SessionViewModel } from "./view-model";
 
 export interface SessionsViewState {
   readonly sessions: readonly SessionViewModel[];
@@ -11,8 +12,10 @@ export interface SessionsViewState {
   /** Reason why sessions cannot be switched; empty if they can. */
   readonly disabledReason: string;
   readonly actions: ReadonlyMap<string, readonly Action[]>;
+  /** Text in place of sessions if there are none. */
+  readonly emptyText: string;
   /** Label for screen readers. */
-  readonly announcement: string;
+  readonly label: string;
 }
 
 export interface SessionsViewOptions {
@@ -30,7 +33,7 @@ export interface SessionsView {
 
 interface SessionLine {
   readonly element: HTMLElement;
-  draw(session: SessionViewModel, facts: SessionsViewState): void;
+  draw(session: SessionViewModel, view: SessionsViewState): void;
 }
 
 const TICK_MS = 500;
@@ -38,7 +41,7 @@ const TICK_MS = 500;
 export function createSessionsView({ kernelNow, browserNow, send, use }: SessionsViewOptions): SessionsView {
   const announcer = createAnnouncer();
   const list = h("ul", { class: "flw-sessions", role: "list", "aria-label": "sessions" });
-  const none = h("p", { class: "flw-facts" }, "No session. %flare connect KIT opens one.");
+  const none = h("p", { class: "flw-facts" });
   const element = h(
     "div",
     { class: "flw-session flw-live", role: "group", tabindex: "-1" },
@@ -68,6 +71,7 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
       if (list.children[index] !== sessionLine.element)
         list.insertBefore(sessionLine.element, list.children[index] ?? null);
     });
+    setText(none, state.emptyText);
     setVisible(none, state.sessions.length === 0);
   }
 
@@ -107,37 +111,38 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
     let lastAnnounced = "";
     return {
       element: row,
-      draw(session, facts) {
+      draw(session, view) {
         const now = kernelNow();
-        const isCurrent = facts.canSwitch && session.name === facts.current;
-        row.dataset["tone"] = severity(session);
+        const isCurrent = view.canSwitch && session.name === view.current;
+        const severity = severityAt(session.stateText, now);
+        row.dataset["severity"] = severity;
         row.classList.toggle("flw-session-current", isCurrent);
         if (isCurrent) row.setAttribute("aria-current", "true");
         else row.removeAttribute("aria-current");
         setText(name, session.name);
-        setVisible(name, facts.canSwitch);
+        setVisible(name, view.canSwitch);
         setVisible(badge, isCurrent);
         setText(user, session.username);
-        setText(role, roleAndOrg(session));
+        setText(role, session.roleAndOrg);
         setVisible(role, role.textContent !== "");
         setText(server, session.address);
         setText(study, `study ${session.study}`);
-        setText(glyph, GLYPHS[severity(session)]);
-        setText(state, stateText(session, now));
-        setText(warning, certificateText(session, now));
+        setText(glyph, SEVERITY_GLYPHS[severity]);
+        setText(state, textAt(session.stateText, now));
+        setText(warning, textAt(session.certificate, now));
         setVisible(warning, warning.textContent !== "");
         // The current session keeps its button, disabled, so that the focus stays where it is.
-        setVisible(useButton, facts.canSwitch && session.state !== "closed");
-        const isDisabled = isCurrent || facts.disabledReason !== "";
+        setVisible(useButton, view.canSwitch && session.state !== "closed");
+        const isDisabled = isCurrent || view.disabledReason !== "";
         useButton.classList.toggle("flw-grey", isDisabled);
         if (isDisabled) useButton.setAttribute("aria-disabled", "true");
         else useButton.removeAttribute("aria-disabled");
-        useButton.title = facts.disabledReason;
+        useButton.title = view.disabledReason;
         useButton.setAttribute(
           "aria-label",
-          `Use ${session.name}${facts.disabledReason && ` (not possible: ${facts.disabledReason})`}`,
+          `Use ${session.name}${view.disabledReason && ` (not possible: ${view.disabledReason})`}`,
         );
-        const actions = facts.actions.get(session.name) ?? [];
+        const actions = view.actions.get(session.name) ?? [];
         bar.draw(actions, browserNow());
         setVisible(bar.element, actions.length > 0);
         const announced = `${session.name || session.username}: ${session.state}`;
@@ -155,7 +160,7 @@ export function createSessionsView({ kernelNow, browserNow, send, use }: Session
         announcer.announce(`${next.current} is the current session`);
       latest = next;
       element.classList.toggle("flw-switcher", next.canSwitch);
-      element.setAttribute("aria-label", next.announcement);
+      element.setAttribute("aria-label", next.label);
       tick();
     },
     dispose() {

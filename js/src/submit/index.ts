@@ -18,7 +18,7 @@ import {
 
 interface SubmitTraits {
   readonly session_facts: UserAndServer;
-  readonly place: FolderContents;
+  readonly listing: FolderContents;
   readonly job: Job | null;
   readonly actions: readonly Action[];
   readonly submitted: readonly Submitted[];
@@ -26,7 +26,7 @@ interface SubmitTraits {
 
 const READERS: TraitReaders<SubmitTraits> = {
   session_facts: readUserAndServer,
-  place: readFolderContents,
+  listing: readFolderContents,
   job: readJob,
   actions: readActions,
   submitted: readSubmitted,
@@ -45,7 +45,7 @@ export default {
     );
     const state = (): SubmitFormState => ({
       userAndServer: traits.get("session_facts"),
-      contents: traits.get("place"),
+      contents: traits.get("listing"),
       job: traits.get("job"),
       actions: disableAll(traits.get("actions"), kernel),
       submitted: traits.get("submitted"),
@@ -60,7 +60,7 @@ export default {
         view.draw(state());
       });
     };
-    const stop = traits.onChange(["session_facts", "place", "job", "actions", "submitted"], scheduleDraw);
+    const stop = traits.onChange(["session_facts", "listing", "job", "actions", "submitted"], scheduleDraw);
     view.draw(state());
     el.append(view.element);
     return () => {

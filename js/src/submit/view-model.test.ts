@@ -13,7 +13,7 @@ it("sanitizes foreign names", () => {
     path: "/jobs/x\u202e",
     files: [{ name: "a\u001b[31m", size: "1" }],
     apps: [{ name: "app", sites: ["site\n1", 4] }],
-    problems: [{ severity: "fatal", words: "x\u0000" }],
+    problems: [{ severity: "fatal", message: "x\u0000" }],
   });
   expect(job?.path).toBe("/jobs/x\uFFFD");
   expect(job?.files).toEqual([{ name: "a\uFFFD[31m", size: 0 }]);

@@ -85,7 +85,7 @@ export function readJob(value: unknown): Job | null {
     obstacle: asText(raw["obstacle"], 500),
     problems: asRecords(raw["problems"]).map((problem) => ({
       severity: problem["severity"] === "error" ? "error" : "warning",
-      message: asText(problem["words"], 500),
+      message: asText(problem["message"], 500),
     })),
   };
 }

@@ -18,9 +18,9 @@ export interface SubmitFormState {
 
 /** A message of the form other than an action. */
 export type FormMessage =
-  | { readonly kind: "go"; readonly id: number }
-  | { readonly kind: "type"; readonly path: string }
-  | { readonly kind: "again" }
+  | { readonly kind: "open_folder"; readonly id: number }
+  | { readonly kind: "open_path"; readonly path: string }
+  | { readonly kind: "recheck" }
   | { readonly kind: "back" };
 
 export interface SubmitViewOptions {
@@ -41,11 +41,11 @@ export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
   const announcer = createAnnouncer();
   const userAndServer = h("div", { class: "flw-facts" });
   const folders = createFolderBrowser({
-    go: (id) => send({ kind: "go", id }),
-    openPath: (path) => send({ kind: "type", path }),
+    go: (id) => send({ kind: "open_folder", id }),
+    openPath: (path) => send({ kind: "open_path", path }),
   });
   const job = createChosenJob({
-    recheck: () => send({ kind: "again" }),
+    recheck: () => send({ kind: "recheck" }),
     back: () => send({ kind: "back" }),
     announce: announcer.announce,
   });

@@ -5,19 +5,19 @@ import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, prefixStale, watchKernel } from "../core/kernel";
 import { asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
-import { readSystem, type SystemSnapshot } from "./snapshot";
 import { createSystemView, type SystemViewState } from "./view";
+import { readViewModel, type SystemViewModel } from "./view-model";
 
 interface SystemTraits extends ClockTraits {
-  readonly snapshot: SystemSnapshot;
-  readonly sentence: string;
+  readonly view_model: SystemViewModel;
+  readonly label: string;
   readonly actions: ReadonlyMap<string, readonly Action[]>;
 }
 
 const READERS: TraitReaders<SystemTraits> = {
   sent_at: asNumber,
-  snapshot: readSystem,
-  sentence: (value) => asText(value, 1000),
+  view_model: readViewModel,
+  label: (value) => asText(value, 1000),
   actions: readActionsByName,
 };
 
@@ -32,8 +32,8 @@ export default function systemWidget() {
     const view = createSystemView({
       kernelNow: () => clock.now(),
       browserNow,
-      requestDetails: () => traits.send({ kind: "details" }),
-      showActions: (name) => traits.send({ kind: "unfold", name }),
+      requestDetails: () => traits.send({ kind: "request_details" }),
+      showActions: (name) => traits.send({ kind: "show_actions", name }),
       send: (message) => traits.send({ ...message }),
     });
     const kernel = watchKernel(model, {
@@ -41,17 +41,19 @@ export default function systemWidget() {
       onChange: () => view.draw(state()),
     });
     const state = (): SystemViewState => {
-      const system = traits.get("snapshot");
+      const system = traits.get("view_model");
       const { problem } = kernel;
       return {
-        system: problem ? { ...system, connectionProblem: problem, isKernelProblem: true } : system,
-        announcement: prefixStale(problem, traits.get("sentence")),
+        system,
+        kernelProblem: problem,
+        confirmedAt: problem && system.updatedAt !== null ? system.updatedAt : Number.POSITIVE_INFINITY,
+        label: prefixStale(problem, traits.get("label")),
         actions: disableAllByName(traits.get("actions"), kernel),
       };
     };
     const stop = [
       kernel.dispose,
-      traits.onChange(["snapshot", "actions", "sent_at"], () => view.draw(state())),
+      traits.onChange(["view_model", "actions", "sent_at"], () => view.draw(state())),
       reportVisibility(model, view.element),
     ];
     view.draw(state());

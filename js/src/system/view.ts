@@ -2,15 +2,20 @@
 import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h } from "../core/dom";
+import { textAt } from "../core/live-text";
 import { createHeader } from "./parts/header";
 import { createProblems } from "./parts/problems";
 import { createRows } from "./parts/rows";
-import type { SystemSnapshot } from "./snapshot";
+import type { SystemViewModel } from "./view-model";
 
 export interface SystemViewState {
-  readonly system: SystemSnapshot;
+  readonly system: SystemViewModel;
+  /** Reason why the kernel no longer answers; empty while it does. */
+  readonly kernelProblem: string;
+  /** The moment up to which the data is confirmed; infinite while the kernel answers. */
+  readonly confirmedAt: number;
   /** The system in one sentence: the label for screen readers. */
-  readonly announcement: string;
+  readonly label: string;
   /** The actions on each expanded row, by name. */
   readonly actions: ReadonlyMap<string, readonly Action[]>;
 }
@@ -62,14 +67,14 @@ export function createSystemView({
   function tick(): void {
     if (!latest) return;
     const now = kernelNow();
-    header.draw(latest.system, now);
-    problems.draw(latest.system, now);
+    header.draw(latest, now);
+    problems.draw(problemsAt(latest, now));
     for (const [name, actions] of latest.actions) {
       const bar = bars.get(name) ?? createActionBar({ send, announce: announcer.announce, now: browserNow });
       bars.set(name, bar);
       bar.draw(actions, browserNow());
     }
-    rows.draw(latest.system, now);
+    rows.draw(latest, now);
   }
   const ticker = setInterval(tick, TICK_MS);
 
@@ -77,8 +82,8 @@ export function createSystemView({
     element,
     draw(next) {
       latest = next;
-      element.classList.toggle("flw-in-trouble", next.system.connectionProblem !== "");
-      element.setAttribute("aria-label", next.announcement);
+      element.classList.toggle("flw-lost", next.system.isLost || next.kernelProblem !== "");
+      element.setAttribute("aria-label", next.label);
       tick();
     },
     dispose() {
@@ -87,4 +92,9 @@ export function createSystemView({
       element.remove();
     },
   };
+}
+
+function problemsAt({ system, kernelProblem, confirmedAt }: SystemViewState, now: number): string[] {
+  const problems = system.problems.map((problem) => textAt(problem, Math.min(now, confirmedAt)));
+  return [kernelProblem, ...problems].filter(Boolean);
 }

@@ -106,7 +106,7 @@ describe("messages", () => {
       lines: ["a", 3, null],
       levels: 7,
       state: "?",
-      words: "\u001b",
+      message: "\u001b",
     });
     expect(read).toMatchObject({
       first: 1,

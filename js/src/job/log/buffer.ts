@@ -37,7 +37,7 @@ export function readBatch(message: unknown): Batch | null {
     const value = raw[key];
     return typeof value === "number" && Number.isSafeInteger(value) && value >= minimum ? value : minimum;
   };
-  const { lines, levels, state, words } = raw;
+  const { lines, levels, state } = raw;
   return {
     target: raw["target"],
     epoch: number("epoch", 0),
@@ -48,7 +48,7 @@ export function readBatch(message: unknown): Batch | null {
     firstKept: number("kept_from", 1),
     skippedBytes: number("left_out", 0),
     state: state === "live" || state === "over" || state === "none" ? state : "waiting",
-    message: typeof words === "string" ? sanitize(words, 1000) : "",
+    message: typeof raw["message"] === "string" ? sanitize(raw["message"], 1000) : "",
   };
 }
 

@@ -35,7 +35,7 @@ class Kernel {
         levels: this.levels.slice(first - 1, first - 1 + PIECE),
       },
       ...{ more: first + lines.length <= this.lines.length, kept_from: this.keptFrom, left_out: 0 },
-      ...{ state: this.state, words: this.words },
+      ...{ state: this.state, message: this.words },
     });
     return true;
   }

@@ -2,7 +2,7 @@
 
 import { createCollapsible } from "../../core/collapsible";
 import { h, setText, setVisible } from "../../core/dom";
-import { formatAge } from "../../core/text";
+import { textAt } from "../../core/live-text";
 import { formatExactTime } from "../../core/time";
 import type { Detail } from "../view-model";
 
@@ -40,7 +40,7 @@ export function createDetails(openSections: Map<string, boolean>): Details {
     }
     latest.forEach((detail, i) => {
       const value = values[i];
-      if (value) setText(value, detailText(detail, at));
+      if (value) setText(value, textAt(detail.text, at));
     });
   }
 
@@ -53,9 +53,4 @@ export function createDetails(openSections: Map<string, boolean>): Details {
       drawAll();
     },
   };
-}
-
-function detailText({ text, updatedAt }: Detail, now: number): string {
-  if (updatedAt === null) return text;
-  return `${text}, as of ${formatAge(Math.max(0, now - updatedAt))}`;
 }

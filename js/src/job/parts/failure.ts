@@ -11,10 +11,10 @@ export interface FailureCardPart {
 
 /** @param openSections the open state of each section by name */
 export function createFailureCard(openSections: Map<string, boolean>): FailureCardPart {
-  const element = h("section", { class: "flw-fault", "aria-label": "failure" });
+  const element = h("section", { class: "flw-failure", "aria-label": "failure" });
   const draw = whenChanged(({ fault, failed }: { fault: FailureCard | null; failed: boolean }) => {
     setVisible(element, fault !== null);
-    element.classList.toggle("flw-fault-loud", failed);
+    element.classList.toggle("flw-failure-loud", failed);
     element.replaceChildren(...(fault ? cardContent(fault, failed, openSections) : []));
   });
   return { element, draw: (fault, failed) => draw({ fault, failed }) };
@@ -22,12 +22,12 @@ export function createFailureCard(openSections: Map<string, boolean>): FailureCa
 
 function cardContent(fault: FailureCard, failed: boolean, openSections: Map<string, boolean>): HTMLElement[] {
   const parts: HTMLElement[] = [
-    h("p", { class: "flw-fault-what" }, h("span", { "aria-hidden": "true" }, failed ? "✕ " : "! "), fault.summary),
+    h("p", { class: "flw-failure-what" }, h("span", { "aria-hidden": "true" }, failed ? "✕ " : "! "), fault.summary),
   ];
-  if (fault.location) parts.push(h("p", { class: "flw-fault-where" }, fault.location));
+  if (fault.location) parts.push(h("p", { class: "flw-failure-where" }, fault.location));
   if (fault.code) parts.push(h("pre", { class: "flw-code" }, fault.code));
-  if (fault.nextStep) parts.push(h("p", { class: "flw-fault-next" }, h("strong", {}, "Next: "), fault.nextStep));
-  parts.push(...fault.unavailable.map((sentence) => h("p", { class: "flw-fault-missing" }, sentence)));
+  if (fault.nextStep) parts.push(h("p", { class: "flw-failure-next" }, h("strong", {}, "Next: "), fault.nextStep));
+  parts.push(...fault.unavailable.map((sentence) => h("p", { class: "flw-failure-missing" }, sentence)));
   if (fault.logLines.length) parts.push(createLogLines(fault, openSections));
   return parts;
 }

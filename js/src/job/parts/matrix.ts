@@ -1,7 +1,7 @@
 /** The matrix of sites and rounds: a glyph and a colour per cell, and the present activity of each site. */
 import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
-import { formatDuration } from "../../core/text";
-import { CELL_STATES, type Matrix, type MatrixRow } from "../view-model";
+import { textAt } from "../../core/live-text";
+import type { Matrix, MatrixRow } from "../view-model";
 
 /** Number of rounds that fit a narrow output; older ones are hidden there. */
 const NARROW_ROUNDS = 4;
@@ -33,9 +33,9 @@ export function createMatrix(): MatrixPart {
       ),
     );
   });
-  const drawBody = whenChanged((rows: readonly MatrixRow[]) => {
+  const drawBody = whenChanged(({ rows, legend }: Pick<Matrix, "rows" | "legend">) => {
     rowElements = rows.map((row) => ({ activity: h("td", { class: "flw-now" }), row }));
-    body.replaceChildren(...rowElements.map(({ activity, row }) => tableRow(row, activity)));
+    body.replaceChildren(...rowElements.map(({ activity, row }) => tableRow(row, legend, activity)));
   });
 
   return {
@@ -44,29 +44,18 @@ export function createMatrix(): MatrixPart {
       setVisible(element, matrix !== null);
       if (!matrix) return;
       drawHead(matrix.rounds);
-      drawBody(matrix.rows);
-      for (const { activity, row } of rowElements) setText(activity, activityText(row, now));
-      const rest = [
-        matrix.hiddenRounds ? `${matrix.hiddenRounds} earlier ${matrix.hiddenRounds === 1 ? "round" : "rounds"}` : "",
-        matrix.hiddenSites ? `${matrix.hiddenSites} more ${matrix.hiddenSites === 1 ? "site" : "sites"}` : "",
-      ].filter(Boolean);
-      setText(more, rest.length ? `and ${rest.join(", ")}` : "");
-      setVisible(more, rest.length > 0);
+      drawBody({ rows: matrix.rows, legend: matrix.legend });
+      for (const { activity, row } of rowElements) setText(activity, textAt(row.activity, now));
+      setText(more, matrix.rest);
+      setVisible(more, matrix.rest !== "");
     },
   };
 }
 
-/** Return the present activity of a site and its duration. */
-export function activityText(row: MatrixRow, now: number): string {
-  if (row.activeSince === null) return row.activity;
-  const seconds = Math.max(0, now - row.activeSince);
-  return `${row.activity} for ${seconds < 60 ? `${Math.floor(seconds)} s` : formatDuration(seconds)}`;
-}
-
-function tableRow(row: MatrixRow, activity: HTMLElement): HTMLElement {
+function tableRow(row: MatrixRow, legend: Matrix["legend"], activity: HTMLElement): HTMLElement {
   const cells = Array.from(row.cells, (code, index) => {
-    const { glyph, label } = CELL_STATES[code] ?? { glyph: "?", label: "unknown" };
-    const stateClass = CELL_STATES[code] && code !== " " ? ` flw-cell-${code}` : "";
+    const { glyph, label } = legend[code] ?? { glyph: "?", label: "unknown" };
+    const stateClass = legend[code] && code !== " " ? ` flw-cell-${code}` : "";
     return h(
       "td",
       { class: `flw-cell${stateClass} ${age(index, row.cells.length)}`, title: label },

@@ -30,7 +30,7 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
   logScaleBox.type = "checkbox";
   logScaleBox.checked = openSections.get(LOG_SCALE) === true;
   const logScaleLabel = h("label", { class: "flw-metric-scale" }, logScaleBox, " logarithmic scale");
-  const text = h("p", { class: "flw-metric-words" });
+  const text = h("p", { class: "flw-metric-text" });
   const place = h("div", {});
   const tools = h("div", { class: "flw-metric-tools" }, singleName, choice, logScaleLabel);
   const section = createCollapsible(SECTION, openSections, () => {
@@ -71,11 +71,13 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
       chart = createChart();
       place.replaceChildren(chart.element);
     }
+    const isLogScale = logScaleBox.checked && metric.logScale !== null;
     chart.draw({
       label: `${metric.name} by round`,
       xLabel: "round",
       lines: metric.lines,
-      isLogScale: logScaleBox.checked && hasPositiveValue(metric),
+      scale: isLogScale ? metric.logScale : metric.scale,
+      isLogScale,
       hiddenCount: metric.hiddenSites,
       note: metric.stride > 1 ? `one round in ${metric.stride} is drawn` : "",
       ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
@@ -92,7 +94,7 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
     setVisible(singleName, names.length < 2);
     setVisible(choice, names.length > 1);
     setVisible(logScaleLabel, metric.hasChart);
-    logScaleBox.disabled = !hasPositiveValue(metric);
+    logScaleBox.disabled = metric.logScale === null;
     logScaleLabel.title = logScaleBox.disabled ? "No value is above 0: a logarithmic scale has no place for them" : "";
   }
 
@@ -124,8 +126,4 @@ function createOption(name: string): HTMLOptionElement {
   const element = h("option", {}, name);
   element.value = name;
   return element;
-}
-
-function hasPositiveValue({ lines }: Metric): boolean {
-  return lines.some(({ points }) => points.some(([, value]) => value > 0));
 }

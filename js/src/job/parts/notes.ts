@@ -11,9 +11,9 @@ export function createNotes(): Notes {
   const draw = whenChanged(({ troubles, unknown }: { troubles: readonly string[]; unknown: readonly string[] }) => {
     element.replaceChildren(
       ...troubles.map((words) =>
-        h("li", { class: "flw-note-trouble" }, h("span", { "aria-hidden": "true" }, "! "), words),
+        h("li", { class: "flw-note-problem" }, h("span", { "aria-hidden": "true" }, "! "), words),
       ),
-      ...unknown.map((words) => h("li", { class: "flw-note-unknown" }, words)),
+      ...unknown.map((words) => h("li", { class: "flw-note-missing" }, words)),
     );
     setVisible(element, troubles.length + unknown.length > 0);
   });

@@ -1,6 +1,6 @@
 /** Progress of the job: the round, a bar, and the remaining time. */
 import { h, setText, setVisible } from "../../core/dom";
-import { formatDuration } from "../../core/text";
+import { textAt } from "../../core/live-text";
 import type { Progress } from "../view-model";
 
 export interface ProgressParts {
@@ -34,9 +34,8 @@ export function createProgress(): ProgressParts {
         bar.setAttribute("aria-valuetext", progress?.text ?? "");
         fill.style.width = `${percent}%`;
       }
-      const seconds = progress?.estimatedEndAt == null ? 0 : progress.estimatedEndAt - now;
-      setText(left, seconds >= 1 ? `about ${formatDuration(seconds)} left` : "");
-      setVisible(left, seconds >= 1);
+      setText(left, progress ? textAt(progress.timeLeft, now) : "");
+      setVisible(left, left.textContent !== "");
     },
   };
 }

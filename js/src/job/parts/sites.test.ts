@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { SiteDeployment } from "../snapshot";
+import type { SiteDeployment } from "../view-model";
 import { MAX_CHIPS, selectChips } from "./sites";
 
 const site = (name: string, state: SiteDeployment["state"] = "deployed"): SiteDeployment => ({

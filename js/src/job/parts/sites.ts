@@ -1,6 +1,6 @@
 /** Deployment of the job to its sites; beside a matrix, which names the sites, only failed deployments. */
 import { h, screenReaderText, setVisible, whenChanged } from "../../core/dom";
-import type { JobSnapshot, SiteDeployment } from "../snapshot";
+import type { SiteDeployment } from "../view-model";
 
 /** Number of sites that are drawn; the rest are counted. */
 export const MAX_CHIPS = 24;
@@ -9,26 +9,21 @@ const GLYPHS: Readonly<Record<SiteDeployment["state"], string>> = { waiting: "â—
 
 export interface Sites {
   readonly element: HTMLElement;
-  draw(job: JobSnapshot, besideMatrix: boolean): void;
+  /** @param none a text in place of the sites */
+  draw(sites: readonly SiteDeployment[], none: string): void;
 }
 
 export function createSites(): Sites {
   const element = h("ul", { class: "flw-sites", role: "list", "aria-label": "sites" });
-  const draw = whenChanged(({ all, coming }: { all: readonly SiteDeployment[]; coming: boolean }) => {
+  const draw = whenChanged(({ all, none }: { all: readonly SiteDeployment[]; none: string }) => {
     const { shown, rest } = selectChips(all);
     const items = shown.map(createChip);
     if (rest) items.push(h("li", { class: "flw-more" }, rest));
-    if (!all.length && coming) items.push(h("li", { class: "flw-more" }, "sites: shown once deployed"));
+    if (!all.length && none) items.push(h("li", { class: "flw-more" }, none));
     element.replaceChildren(...items);
     setVisible(element, items.length > 0);
   });
-  return {
-    element,
-    draw(job, besideMatrix) {
-      const all = besideMatrix ? job.sites.filter(({ state }) => state === "failed") : job.sites;
-      draw({ all, coming: !job.hasEnded && !besideMatrix });
-    },
-  };
+  return { element, draw: (all, none) => draw({ all, none }) };
 }
 
 /** Return the sites to draw, failures first if there are too many, and a sentence about the others. */

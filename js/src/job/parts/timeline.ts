@@ -1,23 +1,21 @@
 /** Third line: the timeline of the job, with the steps to come. */
 import { h, screenReaderText, whenChanged } from "../../core/dom";
 import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
-import type { JobSnapshot } from "../snapshot";
-import { type Step, steps } from "../timeline";
+import type { Step } from "../view-model";
 
 export interface Timeline {
   readonly element: HTMLElement;
-  draw(job: JobSnapshot, now: number): void;
+  draw(steps: readonly Step[], now: number): void;
 }
 
 export function createTimeline(): Timeline {
   const element = h("ol", { class: "flw-timeline", role: "list", "aria-label": "timeline" });
-  const draw = whenChanged((picture: readonly { step: Step; time: string }[]) => {
-    element.replaceChildren(...picture.map(({ step, time }) => createStep(step, time)));
+  const draw = whenChanged((drawn: readonly { step: Step; time: string }[]) => {
+    element.replaceChildren(...drawn.map(({ step, time }) => createStep(step, time)));
   });
   return {
     element,
-    draw: (job, now) =>
-      draw(steps(job).map((step) => ({ step, time: step.at === null ? "" : formatTime(step.at, now) }))),
+    draw: (steps, now) => draw(steps.map((step) => ({ step, time: step.at === null ? "" : formatTime(step.at, now) }))),
   };
 }
 

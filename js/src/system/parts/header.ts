@@ -1,13 +1,12 @@
 /** First lines: status of the server, user and study of the session, and the age of the data. */
 import { h, setText, setVisible } from "../../core/dom";
-import { formatAge } from "../../core/text";
+import { SEVERITY_GLYPHS, severityAt, textAt } from "../../core/live-text";
 import { formatExactTime } from "../../core/time";
-import { GLYPHS, STALE_AFTER_S, serverState } from "../format";
-import type { SystemSnapshot } from "../snapshot";
+import type { SystemViewState } from "../view";
 
 export interface Header {
   readonly element: HTMLElement;
-  draw(system: SystemSnapshot, now: number): void;
+  draw(state: SystemViewState, now: number): void;
 }
 
 export function createHeader(): Header {
@@ -27,40 +26,24 @@ export function createHeader(): Header {
   );
   return {
     element,
-    draw(system, now) {
-      const age = system.updatedAt === null ? null : Math.max(0, now - system.updatedAt);
-      const isStale = age !== null && age > STALE_AFTER_S;
-      const state = serverState(system, now);
-      pill.className = `flw-pill flw-state-${state.severity}${system.connectionProblem || isStale ? " flw-doubtful" : ""}`;
-      setText(glyph, GLYPHS[state.severity]);
-      // While the connection is lost, show the last state, struck through.
-      setText(stateText, system.updatedAt === null ? state.text : "connected");
-      setText(name, system.address || "FLARE server");
+    draw({ system, kernelProblem }, now) {
+      const isStale = severityAt(system.freshness, now) === "warn";
+      const severity = kernelProblem ? "unknown" : severityAt(system.state, now);
+      const isDoubtful = system.isLost || kernelProblem !== "" || isStale;
+      pill.className = `flw-pill flw-state-${severity}${isDoubtful ? " flw-doubtful" : ""}`;
+      setText(glyph, SEVERITY_GLYPHS[severity]);
+      setText(stateText, textAt(system.state, now));
+      setText(name, system.address);
       freshness.classList.toggle("flw-stale", isStale);
-      setText(
-        freshness,
-        age === null
-          ? "no answer from the server yet"
-          : isStale
-            ? `! last seen ${formatAge(age)}`
-            : `updated ${formatAge(age)}`,
-      );
+      setText(freshness, textAt(system.freshness, now));
       freshness.title =
         system.updatedAt === null ? "" : `the server last answered ${formatExactTime(system.updatedAt)}`;
-      setText(counts, countsText(system));
-      setVisible(counts, system.updatedAt !== null);
-      const roleAndOrg = [system.role.replaceAll("_", " "), system.organization].filter(Boolean).join(", ");
-      setText(user, [system.username, roleAndOrg && `(${roleAndOrg})`].filter(Boolean).join(" "));
-      setVisible(user, user.textContent !== "");
+      setText(counts, system.counts);
+      setVisible(counts, system.counts !== "");
+      setText(user, system.user);
+      setVisible(user, system.user !== "");
       setText(study, `study ${system.study}`);
       setVisible(study, system.study !== "");
     },
   };
-}
-
-function countsText(system: SystemSnapshot): string {
-  const here = system.sites.filter((site) => site.isConnected).length;
-  const sites = here === 0 ? "no site is connected" : `${here} ${here === 1 ? "site" : "sites"} connected`;
-  const jobs = system.jobs.length;
-  return `${sites}, ${jobs === 0 ? "no job is running" : `${jobs} ${jobs === 1 ? "job" : "jobs"} running`}`;
 }

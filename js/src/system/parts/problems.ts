@@ -1,18 +1,16 @@
 /** Problems, a sentence each. New ones are announced to screen readers. */
 import { h, setVisible, whenChanged } from "../../core/dom";
-import { findProblems as find } from "../format";
-import type { SystemSnapshot } from "../snapshot";
 
 const MAX_PROBLEMS = 8;
 
 export interface Problems {
   readonly element: HTMLElement;
-  draw(system: SystemSnapshot, now: number): void;
+  draw(problems: readonly string[]): void;
 }
 
 /** @param announce announces a text to screen readers */
 export function createProblems(announce: (message: string) => void): Problems {
-  const element = h("ul", { class: "flw-troubles", role: "list", "aria-label": "problems" });
+  const element = h("ul", { class: "flw-problems", role: "list", "aria-label": "problems" });
   let known: ReadonlySet<string> | undefined;
   const draw = whenChanged((found: readonly string[]) => {
     const items = found.slice(0, MAX_PROBLEMS).map((words) => createItem(words));
@@ -28,7 +26,7 @@ export function createProblems(announce: (message: string) => void): Problems {
     else if (before?.size && !byKind.size) announce("all problems resolved");
     known = new Set(byKind.keys());
   });
-  return { element, draw: (system, now) => draw(find(system, now)) };
+  return { element, draw };
 }
 
 function createItem(text: string): HTMLElement {

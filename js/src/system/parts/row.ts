@@ -1,26 +1,15 @@
 /** The row of the server or a site, which expands to its version, resources and actions. */
 import { h, setText, setVisible } from "../../core/dom";
-import { formatAge } from "../../core/text";
+import { SEVERITY_GLYPHS, type Severity, textAt } from "../../core/live-text";
 import { formatExactTime, formatTime, toIsoTime } from "../../core/time";
-import { GLYPHS, runningText, type StateText } from "../format";
-import type { SiteJob } from "../snapshot";
+import type { Row, SystemViewModel } from "../view-model";
 
 export interface RowState {
-  readonly key: string;
-  readonly name: string;
-  readonly state: StateText;
+  readonly row: Row;
+  readonly severity: Severity;
+  readonly text: string;
   /** The state is not confirmed now. */
   readonly isStale: boolean;
-  readonly lastSeen: number | null;
-  readonly since: number | null;
-  readonly sinceLabel: string;
-  readonly jobs: readonly SiteJob[];
-  /** Reason why the running jobs are unknown; empty if they are known. */
-  readonly jobsUnknownReason: string;
-  readonly version: string;
-  readonly resources: string;
-  readonly detailsAt: number | null;
-  readonly detailsMissing: string;
 }
 
 export interface RowOptions {
@@ -29,19 +18,19 @@ export interface RowOptions {
   readonly controls: () => HTMLElement | undefined;
 }
 
-export interface Row {
+export interface RowPart {
   readonly element: HTMLElement;
-  draw(facts: RowState, now: number): void;
+  draw(state: RowState, system: SystemViewModel, now: number): void;
 }
 
 let rowCount = 0;
 
-export function createRow(key: string, { requestDetails, onOpen, controls }: RowOptions): Row {
+export function createRow({ requestDetails, onOpen, controls }: RowOptions): RowPart {
   const arrow = h("span", { class: "flw-row-fold", "aria-hidden": "true" }, "▸");
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
   const name = h("strong", { class: "flw-row-name" });
   const stateText = h("span", { class: "flw-row-state" });
-  const jobsText = h("span", { class: "flw-row-does" });
+  const jobsText = h("span", { class: "flw-row-jobs" });
   const since = h("time", { class: "flw-row-since" });
   const seen = h("span", { class: "flw-row-seen" });
   const toggle = h(
@@ -72,73 +61,71 @@ export function createRow(key: string, { requestDetails, onOpen, controls }: Row
   toggle.setAttribute("aria-controls", more.id);
   const element = h("li", { class: "flw-row" }, toggle, more);
   let open = false;
-  let isRequested = false;
-  let latest: { facts: RowState; now: number } | undefined;
+  /** The answer that was known when details were requested; they are loading until there is another. */
+  let answerBefore: string | undefined;
+  let latest: Parameters<typeof draw> | undefined;
 
   function redraw(): void {
-    if (latest) draw(latest.facts, latest.now);
+    if (latest) draw(...latest);
   }
   toggle.addEventListener("click", () => {
     open = !open;
     if (open) onOpen();
-    if (open && latest && !latest.facts.version && !latest.facts.resources) {
-      isRequested = true;
-      requestDetails();
-    }
+    if (open && latest && !latest[0].row.version && !latest[0].row.resources) request();
     redraw();
   });
   refreshButton.addEventListener("click", () => {
-    isRequested = true;
-    requestDetails();
+    request();
     redraw();
   });
 
-  let askedBefore: number | null = null;
-  function draw(state: RowState, now: number): void {
-    latest = { facts: state, now };
-    element.dataset["key"] = key;
-    element.dataset["tone"] = state.state.severity;
-    element.classList.toggle("flw-row-doubtful", state.isStale);
-    toggle.setAttribute("aria-expanded", String(open));
-    setText(glyph, GLYPHS[state.state.severity]);
-    setText(name, state.name);
-    setText(stateText, state.state.text);
-    const runningJobs = runningText(state.jobs);
-    setText(jobsText, runningJobs || (state.jobsUnknownReason ? "running jobs unknown" : ""));
-    jobsText.title = state.jobsUnknownReason || state.jobs.map((job) => job.jobId).join(", ");
-    setVisible(jobsText, jobsText.textContent !== "");
-    setVisible(since, state.since !== null);
-    if (state.since !== null) {
-      setText(since, `${state.sinceLabel} ${formatTime(state.since, now)}`);
-      since.dateTime = toIsoTime(state.since);
-      since.title = formatExactTime(state.since);
-    }
-    setVisible(seen, state.lastSeen !== null && state.state.severity !== "bad");
-    if (state.lastSeen !== null) {
-      setText(seen, `last seen ${formatAge(Math.max(0, now - state.lastSeen))}`);
-      seen.title = `last heartbeat received by the server ${formatExactTime(state.lastSeen)}; sites report every 10 s`;
-    }
-    setVisible(more, open);
-    if (open) drawMore(state, now);
+  function request(): void {
+    if (latest) answerBefore = answerKey(latest[1]);
+    requestDetails();
   }
 
-  function drawMore(facts: RowState, now: number): void {
-    const at = facts.detailsAt ?? 0;
-    if (askedBefore !== null && (at !== askedBefore || facts.detailsMissing)) isRequested = false;
-    if (!isRequested) askedBefore = at;
-    const unknown = isRequested
-      ? "loading…"
-      : facts.detailsMissing
-        ? `not known (${facts.detailsMissing})`
-        : "not known";
-    setText(version, facts.version || unknown);
-    setText(resources, facts.resources || unknown);
-    setText(detailsAge, facts.detailsAt === null ? "" : `as of ${formatAge(Math.max(0, now - facts.detailsAt))}`);
-    setVisible(refreshButton, !isRequested);
+  function draw(state: RowState, system: SystemViewModel, now: number): void {
+    const { row, severity } = state;
+    latest = [state, system, now];
+    element.dataset["severity"] = severity;
+    element.classList.toggle("flw-row-doubtful", state.isStale);
+    toggle.setAttribute("aria-expanded", String(open));
+    setText(glyph, SEVERITY_GLYPHS[severity]);
+    setText(name, row.name);
+    setText(stateText, state.text);
+    setText(jobsText, row.jobs);
+    jobsText.title = row.jobsTitle;
+    setVisible(jobsText, row.jobs !== "");
+    setVisible(since, row.since !== null);
+    if (row.since !== null) {
+      setText(since, `${row.sinceLabel} ${formatTime(row.since, now)}`);
+      since.dateTime = toIsoTime(row.since);
+      since.title = formatExactTime(row.since);
+    }
+    setText(seen, textAt(row.lastSeen, now));
+    setVisible(seen, seen.textContent !== "");
+    if (row.lastSeenAt !== null)
+      seen.title = `last heartbeat received by the server ${formatExactTime(row.lastSeenAt)}; sites report every 10 s`;
+    setVisible(more, open);
+    if (open) drawMore(row, system, now);
+  }
+
+  function drawMore({ version: ofRow, resources: had }: Row, system: SystemViewModel, now: number): void {
+    const isLoading = answerBefore === answerKey(system);
+    if (!isLoading) answerBefore = undefined;
+    const unknown = isLoading ? "loading…" : system.unknownDetail;
+    setText(version, ofRow || unknown);
+    setText(resources, had || unknown);
+    setText(detailsAge, textAt(system.detailsAge, now));
+    setVisible(refreshButton, !isLoading);
     const buttons = controls();
     if (buttons && buttons.parentElement !== place) place.replaceChildren(buttons);
     setVisible(place, place.childElementCount > 0);
   }
 
   return { element, draw };
+}
+
+function answerKey({ detailsAt, unknownDetail }: SystemViewModel): string {
+  return `${detailsAt} ${unknownDetail}`;
 }

@@ -1,15 +1,15 @@
 /** The list of the server and the sites, in expandable rows. */
 import { h, setText, setVisible } from "../../core/dom";
-import { serverState, siteState } from "../format";
-import type { SystemSnapshot } from "../snapshot";
-import { createRow, type Row, type RowState } from "./row";
+import { severityAt, textAt } from "../../core/live-text";
+import type { SystemViewState } from "../view";
+import { createRow, type RowPart, type RowState } from "./row";
 
 /** Number of sites that are shown, those with problems first; the rest are shown on request. */
 export const MAX_ROWS = 24;
 
 export interface Rows {
   readonly element: HTMLElement;
-  draw(system: SystemSnapshot, now: number): void;
+  draw(state: SystemViewState, now: number): void;
 }
 
 export interface RowsOptions {
@@ -26,7 +26,7 @@ export function createRows({ requestDetails, onOpen, controls }: RowsOptions): R
   const restButton = h("button", { class: "flw-button flw-rest", type: "button" });
   const emptyText = h("p", { class: "flw-none" });
   const element = h("div", {}, list, emptyText, restButton);
-  const lines = new Map<string, Row>();
+  const lines = new Map<string, RowPart>();
   let showAll = false;
   let latest: (() => void) | undefined;
 
@@ -35,31 +35,32 @@ export function createRows({ requestDetails, onOpen, controls }: RowsOptions): R
     latest?.();
   });
 
-  function draw(system: SystemSnapshot, now: number): void {
-    latest = () => draw(system, now);
-    const selection = selectRows(rowStates(system, now), showAll);
-    for (const [name, line] of lines) {
-      if (!selection.shown.some((wanted) => wanted.key === name)) {
-        lines.delete(name);
+  function draw(state: SystemViewState, now: number): void {
+    latest = () => draw(state, now);
+    const { system } = state;
+    const selection = selectRows(rowStates(state, now), showAll);
+    // A site may be named like the server.
+    const keyOf = ({ row }: RowState): string => `${row === system.rows[0] ? "server" : "site"} ${row.name}`;
+    const keys = new Set(selection.shown.map(keyOf));
+    for (const [key, line] of lines) {
+      if (!keys.has(key)) {
+        lines.delete(key);
         line.element.remove();
       }
     }
     selection.shown.forEach((rowState, index) => {
-      let line = lines.get(rowState.key);
+      const { name } = rowState.row;
+      let line = lines.get(keyOf(rowState));
       if (!line) {
-        line = createRow(rowState.key, {
-          requestDetails,
-          onOpen: () => onOpen(rowState.name),
-          controls: () => controls(rowState.name),
-        });
-        lines.set(rowState.key, line);
+        line = createRow({ requestDetails, onOpen: () => onOpen(name), controls: () => controls(name) });
+        lines.set(keyOf(rowState), line);
       }
-      line.draw(rowState, now);
+      line.draw(rowState, system, now);
       // Move the row only if it is elsewhere: moving an element takes the focus from it.
       if (list.children[index] !== line.element) list.insertBefore(line.element, list.children[index] ?? null);
     });
-    setVisible(emptyText, system.updatedAt !== null && system.sites.length === 0);
-    setText(emptyText, "No site is connected. Start a site with its startup kit; it appears here by itself.");
+    setVisible(emptyText, system.noSites !== "");
+    setText(emptyText, system.noSites);
     setVisible(restButton, selection.rest > 0 || (showAll && lines.size > MAX_ROWS + 1));
     setText(restButton, selection.rest > 0 ? `Show ${selection.rest} more sites` : "Show fewer");
   }
@@ -72,44 +73,15 @@ export function selectRows(found: readonly RowState[], showAll: boolean): { show
   const [server, ...sites] = found;
   if (!server || showAll || sites.length <= MAX_ROWS) return { shown: found, rest: 0 };
   const urgency = { bad: 0, warn: 1, unknown: 2, good: 3 } as const;
-  const shown = [...sites].sort((a, b) => urgency[a.state.severity] - urgency[b.state.severity]).slice(0, MAX_ROWS);
+  const shown = [...sites].sort((a, b) => urgency[a.severity] - urgency[b.severity]).slice(0, MAX_ROWS);
   return { shown: [server, ...shown], rest: sites.length - MAX_ROWS };
 }
 
-function rowStates(system: SystemSnapshot, now: number): RowState[] {
-  const isStale = system.connectionProblem !== "";
-  // Times stop at the last confirmed data while the connection is lost.
-  const confirmedNow = isStale && system.updatedAt !== null ? system.updatedAt : now;
-  const details = { detailsAt: system.detailsAt, detailsMissing: system.detailsMissing };
-  const jobsUnknownReason = system.missing.find(([group]) => group === "jobs of sites")?.[1] ?? "";
-  return [
-    {
-      key: "server ",
-      name: "server",
-      state: serverState(system, now),
-      isStale: false,
-      lastSeen: null,
-      since: system.startedAt,
-      sinceLabel: "up since",
-      jobs: system.jobs,
-      jobsUnknownReason: "",
-      version: system.version,
-      resources: system.resources,
-      ...details,
-    },
-    ...system.sites.map((site) => ({
-      key: `site ${site.name}`,
-      name: site.name,
-      state: siteState(site, confirmedNow),
-      isStale,
-      lastSeen: site.isConnected ? site.lastSeen : null,
-      since: site.since,
-      sinceLabel: "connected since",
-      jobs: site.jobs,
-      jobsUnknownReason: site.isConnected ? jobsUnknownReason : "",
-      version: site.version,
-      resources: site.resources,
-      ...details,
-    })),
-  ];
+function rowStates({ system, kernelProblem, confirmedAt }: SystemViewState, now: number): RowState[] {
+  return system.rows.map((row, index) => {
+    const lost = kernelProblem ? row.stateWhenLost : null;
+    const [state, at] = lost ? [lost, now] : [row.state, index ? Math.min(now, confirmedAt) : now];
+    const isStale = index > 0 && (system.isLost || kernelProblem !== "");
+    return { row, severity: severityAt(state, at), text: textAt(state, at), isStale };
+  });
 }

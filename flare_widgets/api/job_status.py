@@ -1,0 +1,60 @@
+"""The statuses of a job. Servers send text, and newer ones may send others: compare text, and expect the unknown."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+FINISHED = "FINISHED"
+"""The beginning of every status of a job that has ended, and the whole of it if the server does not say how."""
+
+
+class JobStatus(str, Enum):
+    """The statuses that FLARE gives a job; each equals the server's text for it."""
+
+    SUBMITTED = "SUBMITTED"
+    """It waits to be scheduled."""
+    APPROVED = "APPROVED"
+    """It may be scheduled; no longer used by FLARE."""
+    DISPATCHED = "DISPATCHED"
+    """It is sent to the sites."""
+    RUNNING = "RUNNING"
+    """It runs."""
+    COMPLETED = "FINISHED:COMPLETED"
+    """It ended well."""
+    ABORTED = "FINISHED:ABORTED"
+    """A user aborted it."""
+    EXECUTION_EXCEPTION = "FINISHED:EXECUTION_EXCEPTION"
+    """It failed while it ran."""
+    ABNORMAL = "FINISHED:ABNORMAL"
+    """Its process ended in an unexpected way."""
+    CANNOT_SCHEDULE = "FINISHED:CAN_NOT_SCHEDULE"
+    """The server gave up scheduling it."""
+    FAILED_TO_RUN = "FINISHED:FAILED_TO_RUN"
+    """It could not be deployed or started."""
+    ABANDONED = "FINISHED:ABANDONED"
+    """The server was restarted while it ran."""
+
+    @classmethod
+    def of(cls, text: str) -> JobStatus | None:
+        """Return the status that a server's text means, also that of an old server; None if it is unknown."""
+        try:
+            return cls(text)
+        except ValueError:
+            return _OF_OLD_SERVERS.get(text)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_OF_OLD_SERVERS = {
+    "FINISHED_OK": JobStatus.COMPLETED,
+    "FINISHED_EXCEPTION": JobStatus.EXECUTION_EXCEPTION,
+    "ABORTED": JobStatus.ABORTED,
+    "ABANDONED": JobStatus.ABANDONED,
+    "FAILED": JobStatus.ABNORMAL,
+}
+
+
+def has_ended(status: str) -> bool:
+    """Return True if a job in this status has ended, in whatever way: by FLARE's rule, also an unknown one."""
+    return status.startswith(FINISHED) or status in _OF_OLD_SERVERS

@@ -1,0 +1,73 @@
+"""Jobs as ``list_jobs`` returns them, for display: a table, and one of them in a line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .html import render
+from .table import MAX_ROWS, Table, count_omitted
+from .text import SHORT_ID, format_age, format_clock_time, sanitize
+
+_HEADINGS = {
+    "job_name": "name",
+    "status": "status",
+    "submit_time": "submitted",
+    "duration": "duration",
+    "study": "study",
+    "job_id": "id",
+}
+_HTML = (
+    '<div class="flw-job-handle"><strong>{{ name }}</strong> <code>{{ job_id }}</code> '
+    "{{ status }} <small>{{ when }}</small></div>"
+)
+
+
+def job_table(jobs: Sequence[Mapping[str, Any]], *notes: str) -> Table:
+    """Return a table of jobs, the first 200 of them, with lines of text below it. The jobs are untrusted."""
+    shown = jobs[:MAX_ROWS]
+    return Table(
+        list(_HEADINGS.values()),
+        [_format_cells(job) for job in shown],
+        [*count_omitted(len(jobs)), *notes],
+        [sanitize(str(job.get("job_id") or "")) for job in shown],
+    )
+
+
+def format_job_text(type_name: str, job_id: str, meta: Mapping[str, Any], seen_at: float | None) -> str:
+    """Return a handle as one line: its id, its last known state and the age of that.
+
+    Parameters
+    ----------
+    type_name
+        Type of the handle.
+    job_id
+        The job's id.
+    meta
+        The server's last answer about it, with the keys of ``list_jobs``.
+    seen_at
+        Time of that answer, in seconds since the epoch; None if the server was not asked yet.
+    """
+    words = [
+        type_name,
+        sanitize(job_id),
+        *(sanitize(str(meta[key])) for key in ("job_name", "status") if meta.get(key)),
+    ]
+    age = "not asked yet" if seen_at is None else f"{format_age(time.time() - seen_at)} ago"
+    return f"<{' '.join(words)}, {age}>"
+
+
+def format_job_html(job_id: str, meta: Mapping[str, Any], seen_at: float | None) -> str:
+    """Return the same as HTML. It may be saved, so it has a time of day instead of an age."""
+    name, status = (sanitize(str(meta.get(key) or "")) for key in ("job_name", "status"))
+    when = "not asked yet" if seen_at is None else f"as of {format_clock_time(seen_at)}"
+    return render(_HTML, name=name or "job", job_id=sanitize(job_id), status=status, when=when)
+
+
+def _format_cells(job: Mapping[str, Any]) -> list[str]:
+    values = {key: sanitize(str(job.get(key) or ""), 60) for key in _HEADINGS}
+    values["submit_time"] = values["submit_time"].partition(".")[0].replace("T", " ")
+    values["duration"] = values["duration"].partition(".")[0]
+    values["job_id"] = values["job_id"][:SHORT_ID]
+    return list(values.values())

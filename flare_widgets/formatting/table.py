@@ -1,0 +1,98 @@
+"""Tables of display text: as aligned lines, and as HTML for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .html import render
+from .text import display_width
+
+MAX_ROWS = 200
+"""Number of rows that a table shows; the rest is counted."""
+
+_HTML = """\
+<table class="flw-listing">
+<thead><tr>
+{%- for heading in headings %}<th scope="col" style="text-align: left">{{ heading }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row, tooltip in rows %}
+<tr{% if tooltip %} title="{{ tooltip }}"{% endif %}>
+{%- for cell in row %}<td style="text-align: left; overflow-wrap: anywhere">{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+{% for note in notes %}
+<tr><td colspan="{{ headings | length }}" style="text-align: left">{{ note }}</td></tr>
+{% endfor %}
+</tbody>
+</table>"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells below headings.
+
+    Attributes
+    ----------
+    headings, rows
+        The cells, safe for a terminal.
+    notes
+        Lines below the table. An empty table consists of these, as text.
+    tooltips
+        A tooltip of each row, in HTML; empty for none.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    tooltips: Sequence[str] = ()
+
+    def to_text(self) -> str:
+        """Return the table as aligned lines."""
+        return "\n".join([*(align([self.headings, *self.rows]) if self.rows else ()), *self.notes])
+
+    def to_html(self) -> str:
+        """Return the table as HTML that needs no style sheet."""
+        tooltips = self.tooltips or [""] * len(self.rows)
+        return render(_HTML, headings=self.headings, rows=list(zip(self.rows, tooltips, strict=True)), notes=self.notes)
+
+
+class ShownAsTable:
+    """A value that is shown as a table, in a terminal and in a notebook."""
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._table().to_text()
+
+    def _repr_html_(self) -> str:
+        return self._table().to_html()
+
+
+def align(rows: Sequence[Sequence[str]], *, indent: str = "", numbers: bool = False) -> list[str]:
+    """Return each row as a line in which the columns are aligned.
+
+    Parameters
+    ----------
+    rows
+        The cells, the same number in each row.
+    indent
+        The text before each line.
+    numbers
+        True to align all columns but the first one on the right.
+    """
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    return [
+        indent + "  ".join(_pad(row[i], widths[i], right=numbers and i > 0) for i in range(len(widths))).rstrip()
+        for row in rows
+    ]
+
+
+def count_omitted(total: int) -> list[str]:
+    """Return the note on the rows beyond `MAX_ROWS`, if there are any."""
+    return [f"... and {total - MAX_ROWS} more"] if total > MAX_ROWS else []
+
+
+def _pad(cell: str, width: int, *, right: bool) -> str:
+    gap = " " * (width - display_width(cell))
+    return gap + cell if right else cell + gap

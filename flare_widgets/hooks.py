@@ -1,0 +1,15 @@
+"""Functions of a higher room behind a method of a lower one, where users look for them.
+
+``StartupKit.check`` needs ``api``, and ``Job.watch`` needs ``monitoring``. Both rooms are built on these classes, which
+therefore cannot import them. The package's ``__init__`` is above all rooms and runs before any of them: it sets the
+functions here, as ones that import their room when they are called.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+check_kit: Callable[..., Any]
+"""The function :func:`flare_widgets.api.check_kit`."""
+
+watch_job: Callable[..., Any]
+"""The function :func:`flare_widgets.monitoring.console.watch_job`."""

@@ -1,0 +1,80 @@
+"""The static form of the job view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+from typing import Any
+
+from ...formatting.text import sanitize
+from ...monitoring.job.snapshot import JobSnapshot
+from ..core.html import TimeFormatter, scoped_style, template_environment
+from .metrics import build_charts
+from .timeline import STATUS_GLYPHS
+from .view_model import JobProgress, Matrix, build_view_model
+
+_DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
+_MAX_SITES = 200
+
+
+def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
+    """Return a job as HTML for a saved notebook.
+
+    It reads well without its style too (GitHub strips that): headline, properties, an ordered list of the steps, the
+    failure, a table of sites and rounds.
+
+    Parameters
+    ----------
+    snapshot
+        The job's snapshot. Untrusted.
+    now
+        The time the form is made, in seconds since the epoch: the age of the data is relative to it.
+    zone
+        The time zone of the times; this machine's if not given.
+    notes
+        Additional sentences: the actions performed on the job, and the possible ones.
+    """
+    job = build_view_model(snapshot, now)
+    # A static form of a job that has not ended shows times as of the server's last answer: the time at which the
+    # form was made says nothing about the job.
+    seen = now if job.updated_at is None else job.updated_at
+    moments = [step.at for step in job.steps]
+    if not job.has_ended:
+        moments += [job.updated_at, now]
+    times = TimeFormatter([at for at in moments if at is not None], zone)
+    root, style = scoped_style("job-static.css")
+    return (
+        template_environment()
+        .get_template("job.html.j2")
+        .render(
+            root=root,
+            style=style,
+            job=job,
+            glyph=STATUS_GLYPHS[job.category],
+            facts=[job.elapsed.text_at(seen), *job.facts],
+            steps=[(step, None if step.at is None else times.format(step.at)) for step in job.steps],
+            sites=[(site, _DEPLOYMENT_GLYPHS[site.state]) for site in job.sites[:_MAX_SITES]],
+            more_sites=max(0, len(job.sites) - _MAX_SITES),
+            progress=None if job.progress is None else _progress_context(job.progress, seen),
+            matrix=None if job.matrix is None else _matrix_context(job.matrix, seen),
+            details=[(detail.term, detail.text.text_at(seen)) for detail in job.details],
+            charts=build_charts(snapshot),
+            updated_at=None if job.updated_at is None else times.format(job.updated_at),
+            made_at=times.format(now),
+            common=times.common,
+            notes=[sanitize(note, 500) for note in notes],
+        )
+    )
+
+
+def _progress_context(progress: JobProgress, as_of: float) -> dict[str, Any]:
+    percent = None if progress.fraction is None else int(100 * progress.fraction)
+    return {"text": progress.text, "percent": percent, "time_left": progress.time_left.text_at(as_of)}
+
+
+def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:
+    rows = [
+        (row.site, [(code, *matrix.legend[code]) for code in row.cells], row.activity.text_at(as_of))
+        for row in matrix.rows
+    ]
+    return {"rounds": matrix.rounds, "rows": rows, "rest": matrix.rest}

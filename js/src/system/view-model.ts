@@ -1,0 +1,72 @@
+/** The view model of the system: the front-end half of flare_widgets/views/system/view_model.py. */
+import { type LiveText, readLiveText } from "../core/live-text";
+import { asNumber, asRecord, asRecords, asText } from "../core/validate";
+
+/** The server, or a site. */
+export interface Row {
+  readonly name: string;
+  readonly state: LiveText;
+  /** Its state while the kernel does not answer; null for the last one known. */
+  readonly stateWhenLost: LiveText | null;
+  readonly jobs: string;
+  readonly jobsTitle: string;
+  readonly since: number | null;
+  readonly sinceLabel: string;
+  readonly lastSeen: LiveText;
+  readonly lastSeenAt: number | null;
+  readonly version: string;
+  readonly resources: string;
+}
+
+export interface SystemViewModel {
+  readonly address: string;
+  readonly user: string;
+  readonly study: string;
+  readonly counts: string;
+  readonly state: LiveText;
+  readonly freshness: LiveText;
+  readonly updatedAt: number | null;
+  readonly isLost: boolean;
+  readonly problems: readonly LiveText[];
+  /** The server, then the sites. */
+  readonly rows: readonly Row[];
+  readonly noSites: string;
+  readonly detailsAt: number | null;
+  readonly detailsAge: LiveText;
+  readonly unknownDetail: string;
+}
+
+const MAX_SENTENCE_CHARS = 500;
+
+/** Read the result of Python's `SystemViewModel.to_json()`. */
+export function readViewModel(value: unknown): SystemViewModel {
+  const raw = asRecord(value);
+  return {
+    address: asText(raw["address"]),
+    user: asText(raw["user"], MAX_SENTENCE_CHARS),
+    study: asText(raw["study"]),
+    counts: asText(raw["counts"]),
+    state: readLiveText(raw["state"]),
+    freshness: readLiveText(raw["freshness"]),
+    updatedAt: asNumber(raw["updated_at"]),
+    isLost: raw["is_lost"] === true,
+    problems: Array.isArray(raw["problems"]) ? raw["problems"].map(readLiveText) : [],
+    rows: asRecords(raw["rows"]).map((row) => ({
+      name: asText(row["name"]),
+      state: readLiveText(row["state"]),
+      stateWhenLost: row["state_when_lost"] ? readLiveText(row["state_when_lost"]) : null,
+      jobs: asText(row["jobs"], MAX_SENTENCE_CHARS),
+      jobsTitle: asText(row["jobs_title"], MAX_SENTENCE_CHARS),
+      since: asNumber(row["since"]),
+      sinceLabel: asText(row["since_label"]),
+      lastSeen: readLiveText(row["last_seen"]),
+      lastSeenAt: asNumber(row["last_seen_at"]),
+      version: asText(row["version"]),
+      resources: asText(row["resources"], 300),
+    })),
+    noSites: asText(raw["no_sites"]),
+    detailsAt: asNumber(raw["details_at"]),
+    detailsAge: readLiveText(raw["details_age"]),
+    unknownDetail: asText(raw["unknown_detail"], MAX_SENTENCE_CHARS),
+  };
+}
