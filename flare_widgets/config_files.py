@@ -41,6 +41,10 @@ class ConfigFileError(ConfigError):
     """A configuration file that cannot be read; the message says why."""
 
 
+class UnsupportedConfigFile(ConfigFileError):
+    """A configuration file that FLARE may be able to read, but is not read here: too large, or more than data."""
+
+
 def parse_config(text: str, suffix: str) -> dict[str, Any]:
     """Return the content of a configuration file as plain data: dicts, lists, texts, numbers, booleans, None.
 
@@ -58,11 +62,11 @@ def parse_config(text: str, suffix: str) -> dict[str, Any]:
     """
     parse = {".json": _parse_json, ".conf": _parse_hocon, ".yml": _parse_yaml, ".yaml": _parse_yaml}[suffix]
     if len(text) > MAX_CHARS:
-        raise ConfigFileError(f"it has {len(text):,} characters, more than {MAX_CHARS:,}")
+        raise UnsupportedConfigFile(f"it has {len(text):,} characters, more than {MAX_CHARS:,}")
     try:
         value = _Copy().copy(parse(text))
     except RecursionError:
-        raise ConfigFileError(f"it is nested more than {MAX_DEPTH} levels deep") from None
+        raise UnsupportedConfigFile(f"it is nested more than {MAX_DEPTH} levels deep") from None
     if not isinstance(value, dict):
         raise ConfigFileError("it is not a mapping of names to values")
     return value
@@ -116,9 +120,9 @@ class _Copy:
     def copy(self, value: Any, depth: int = 0) -> Any:
         self._count += 1
         if self._count > MAX_VALUES:
-            raise ConfigFileError(f"it has more than {MAX_VALUES:,} values")
+            raise UnsupportedConfigFile(f"it has more than {MAX_VALUES:,} values")
         if depth > MAX_DEPTH:
-            raise ConfigFileError(f"it is nested more than {MAX_DEPTH} levels deep")
+            raise UnsupportedConfigFile(f"it is nested more than {MAX_DEPTH} levels deep")
         if isinstance(value, dict):
             return {_key(name): self.copy(child, depth + 1) for name, child in value.items()}
         if isinstance(value, (list, tuple)):
@@ -152,10 +156,10 @@ def _parse_yaml(text: str) -> Any:
 
 def _parse_hocon(text: str) -> Any:
     if len(text) > _MAX_HOCON_CHARS:
-        raise ConfigFileError(f"it has {len(text):,} characters, more than {_MAX_HOCON_CHARS:,}")
+        raise UnsupportedConfigFile(f"it has {len(text):,} characters, more than {_MAX_HOCON_CHARS:,}")
     # Within """ a line that looks like a comment may be none.
     if _INCLUDE.search((text if '"""' in text else _COMMENT_LINE.sub("", text)).upper()):
-        raise ConfigFileError("it includes other files, which are not read here")
+        raise UnsupportedConfigFile("it includes other files, which are not read here")
     _check_depth(text)
     # pyhocon would take what the file itself does not define from this process's environment. So it sees a plain word
     # instead of each ${name}, and these are replaced afterwards: quoted ones by themselves.
@@ -163,7 +167,7 @@ def _parse_hocon(text: str) -> Any:
 
     def stand_in(match: re.Match[str]) -> str:
         if match["append"]:
-            raise ConfigFileError("it appends to values (+=), which is not read here")
+            raise UnsupportedConfigFile("it appends to values (+=), which is not read here")
         if match["quoted"]:
             return match["quoted"].replace("${", _DOLLAR)
         names.append((match["name"].strip(), bool(match["optional"])))
@@ -214,7 +218,7 @@ def _substitute(config: Any, names: list[tuple[str, bool]]) -> Any:
 
     def resolve(value: Any, seen: tuple[int, ...]) -> Any:
         if next(count) > MAX_VALUES:
-            raise ConfigFileError(f"it has more than {MAX_VALUES:,} values")
+            raise UnsupportedConfigFile(f"it has more than {MAX_VALUES:,} values")
         if isinstance(value, dict):
             return {name: resolve(child, seen) for name, child in value.items()}
         if isinstance(value, list):
@@ -247,7 +251,7 @@ def _check_depth(text: str) -> None:
         if character in "{[":
             depth += 1
             if depth > MAX_DEPTH:
-                raise ConfigFileError(f"it is nested more than {MAX_DEPTH} levels deep")
+                raise UnsupportedConfigFile(f"it is nested more than {MAX_DEPTH} levels deep")
         elif character in "}]":
             depth = max(0, depth - 1)
 
