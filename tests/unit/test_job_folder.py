@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import zipfile
@@ -181,11 +182,44 @@ def test_unreadable_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert errors(folder) == ["meta.json cannot be read: Permission denied"]
 
 
-def test_meta_that_only_server_can_read(tmp_path: Path) -> None:
+HOCON_META = """
+name = hello  // the job
+min_clients = 2
+deploy_map { app = ["@ALL"] }
+"""
+YAML_META = "name: hello\nmin_clients: 2\ndeploy_map:\n  app: ['@ALL']\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [("meta.conf", HOCON_META), ("meta.yml", YAML_META), ("meta.yaml", YAML_META)]
+)
+def test_meta_in_other_format_is_checked(tmp_path: Path, file: str, text: str) -> None:
     folder = make(tmp_path)
-    (folder / "meta.json").rename(folder / "meta.yml")
+    (folder / "meta.json").unlink()
+    (folder / file).write_text(text)
+    is_yaml = file != "meta.conf"
+    readable_by_nvflare = not is_yaml or importlib.util.find_spec("omegaconf") is not None
     assert errors(folder) == []
-    assert warnings(folder) == ["the job has no meta.json, so only the server can check its definition"]
+    assert [message.partition(";")[0] for message in warnings(folder)] == (
+        [f"{file} needs the package omegaconf at the server"] if is_yaml else []
+    )
+    assert (refused_by_nvflare(folder) == "") == readable_by_nvflare
+    assert (read_job_folder(folder).name, read_job_folder(folder).min_clients) == ("hello", 2)
+    (folder / file).write_text(text.replace("2", "0"))
+    assert errors(folder) == ["min_clients is 0: it must be a number >= 1"]
+    assert refused_by_nvflare(folder) != ""
+    (folder / file).write_text(text.replace("hello", "[["))
+    assert [message.partition(": ")[0] for message in errors(folder)] == [f"{file} cannot be read"]
+
+
+def test_meta_that_includes_files_is_left_to_server(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (folder / "meta.json").unlink()
+    (folder / "meta.conf").write_text('include "/etc/hostname"\n' + HOCON_META)
+    assert errors(folder) == []
+    assert warnings(folder) == [
+        "meta.conf can only be checked by the server: it includes other files, which are not read here"
+    ]
 
 
 def test_sites_that_are_not_there(tmp_path: Path) -> None:

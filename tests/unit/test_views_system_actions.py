@@ -386,7 +386,7 @@ class TestInTheView:
     def say(self, view, kind, **more):
         view._handle_custom_msg({"kind": kind, **more}, [])
 
-    def test_listener_called_during_construction_updates_view(self):
+    def test_listener_called_during_construction_updates_view(self, monkeypatch):
         """As a watch does: from its callback thread, before `subscribe` returns."""
         world = World("site-1")
         subscribe, failed = world.subscribe, []
@@ -403,7 +403,7 @@ class TestInTheView:
             thread.join()
             return subscribe(listener)
 
-        world.subscribe = call_at_once
+        monkeypatch.setattr(world, "subscribe", call_at_once)
         view = SystemView(world, world)
         assert failed == []
         assert "site-1" in str(view.view_model)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from ... import config_files
+from ...config_files import ConfigFileError, UnsupportedConfigFile, parse_config
 from ...errors import InvalidJobDefinition
 from ...formatting.text import format_size as readable
 from ...formatting.text import join_names, sanitize
@@ -29,7 +31,7 @@ MAX_TOKEN_FILE_BYTES = 10 << 20
 _MAX_FILES = 300
 _LARGE_JOB_BYTES = 200 << 20  # total bytes: about five seconds on loopback, minutes elsewhere
 _MAX_META_BYTES = 1 << 20  # maximum bytes of a plausible meta.json
-_CONFIG_SUFFIXES = (".json", ".conf", ".yml", ".yaml", *(f"{e}.default" for e in (".json", ".conf", ".yml", ".yaml")))
+_CONFIG_SUFFIXES = (*config_files.SUFFIXES, *(f"{suffix}.default" for suffix in config_files.SUFFIXES))
 _JUNK_NAMES = (".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store")
 
 
@@ -79,7 +81,7 @@ class JobFolder:
     Attributes
     ----------
     path, name
-        The folder; the job's name in its ``meta.json``.
+        The folder; the job's name in its ``meta.json`` (or ``.conf``, ``.yml``, ``.yaml``).
     files
         Files that will be sent, by path; only the first of them if there are many.
     count, size, largest
@@ -95,7 +97,7 @@ class JobFolder:
     obstacle
         Reason it is not a readable job; empty if it is one. Otherwise the rest may be missing.
     meta_known
-        True if the meta could be read here: only JSON can.
+        True if the meta could be read here.
     """
 
     path: str
@@ -176,13 +178,15 @@ def read_job_folder(folder: Path) -> JobFolder:
         initial_problems=tuple(_check_junk(files)),
     )
     names = {file.name for file in files}
-    if pack.META_FILE not in names:
-        return seen
+    meta_file = next((name for name in pack.META_FILES if name in names), pack.META_FILE)
     try:
-        meta = _read_meta(folder / pack.META_FILE)
+        meta = _read_meta(folder / meta_file)
         apps = tuple(_make_app(app, sites, names) for app, sites in _read_deploy_map(meta))
+    except UnsupportedConfigFile as e:
+        unchecked = JobFolderProblem("warning", f"{meta_file} can only be checked by the server: {e}")
+        return dataclasses.replace(seen, initial_problems=(*seen.initial_problems, unchecked))
     except _InvalidMeta as e:
-        return dataclasses.replace(seen, obstacle=str(e))
+        return dataclasses.replace(seen, obstacle=str(e).replace(pack.META_FILE, meta_file))
     deployed = {app.name for app in apps}
     roots = {PurePosixPath(name).parts[0] for name in names if "/config/" in name}
     mandatory = meta.get("mandatory_clients")
@@ -194,7 +198,7 @@ def read_job_folder(folder: Path) -> JobFolder:
         min_clients=_parse_int(meta.get("min_clients")),
         mandatory=tuple(s for s in mandatory if isinstance(s, str)) if isinstance(mandatory, list) else (),
         meta_known=True,
-        initial_problems=(*seen.initial_problems, *_check_meta_values(meta)),
+        initial_problems=(*seen.initial_problems, *_check_meta_values(meta), *_check_format(meta_file)),
     )
 
 
@@ -213,14 +217,12 @@ def find_problems(folder: JobFolder, connected_sites: Collection[str] | None = N
     found = [*folder.initial_problems, *_check_sizes(folder)]
     if folder.meta_known:
         found += [*_check_deployment(folder), *_check_apps(folder), *_check_clients(folder, connected_sites)]
-    else:
-        found.append(
-            JobFolderProblem("warning", "the job has no meta.json, so only the server can check its definition")
-        )
     return tuple(sorted(found, key=lambda problem: problem.severity != "error"))
 
 
 def _read_meta(file: Path) -> dict[str, Any]:
+    if file.name != pack.META_FILE:
+        return _read_other_meta(file)
     try:
         if file.stat().st_size > _MAX_META_BYTES:
             raise _InvalidMeta(f"meta.json is {readable(file.stat().st_size)}: too large for the meta of a job")
@@ -238,6 +240,21 @@ def _read_meta(file: Path) -> dict[str, Any]:
     if not isinstance(meta, dict):
         raise _InvalidMeta("meta.json must contain a map with a deploy_map: export the job again, or correct the file")
     return meta
+
+
+def _read_other_meta(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > _MAX_META_BYTES:
+            raise _InvalidMeta(f"meta.json is {readable(file.stat().st_size)}: too large for the meta of a job")
+        return parse_config(file.read_text(encoding="utf-8"), file.suffix)
+    except UnicodeDecodeError:
+        raise _InvalidMeta("meta.json is not text in UTF-8") from None
+    except OSError as e:
+        raise _InvalidMeta(f"meta.json cannot be read: {e.strerror}") from None
+    except UnsupportedConfigFile:
+        raise
+    except ConfigFileError as e:
+        raise _InvalidMeta(f"meta.json cannot be read: {e}") from None
 
 
 def _read_deploy_map(meta: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -293,6 +310,13 @@ def _check_meta_values(meta: Mapping[str, Any]) -> Iterator[JobFolderProblem]:
         yield JobFolderProblem("error", f"min_clients is {value!r}: it must be a number >= 1")
     if not isinstance(meta.get("resource_spec", {}), (dict, type(None))):
         yield JobFolderProblem("error", "resource_spec must be a map by site")
+
+
+def _check_format(meta_file: str) -> Iterator[JobFolderProblem]:
+    if meta_file.endswith((".yml", ".yaml")):  # nvflare reads YAML by omegaconf, which it does not install
+        yield JobFolderProblem(
+            "warning", f"{meta_file} needs the package omegaconf at the server; meta.json works everywhere"
+        )
 
 
 def _check_junk(files: list[JobFile]) -> Iterator[JobFolderProblem]:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from ...config_files import SUFFIXES
 from ...errors import DiskFull, InvalidJobDefinition
 from ...kit import StartupKit
 from . import disk_full
@@ -20,7 +21,7 @@ from . import disk_full
 SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
 META_FILE = "meta.json"
-META_FILES = (META_FILE, "meta.conf", "meta.yml", "meta.yaml")
+META_FILES = tuple(f"meta{suffix}" for suffix in SUFFIXES)
 _CHUNK_SIZE = 1 << 20
 
 
