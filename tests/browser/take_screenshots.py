@@ -103,7 +103,7 @@ DONE, FAST, FAILED, RUNNING, JOBS, COMPARE, SYSTEM, BADGE, SWITCHER = range(2, 1
 SUBMIT, KIT, FAULTS, QUESTION = range(12, len(CELLS))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """A JupyterLab in a folder whose path can be seen in pictures."""
     folder = Path(tempfile.gettempdir(), "notebooks")
