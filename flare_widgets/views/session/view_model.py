@@ -8,10 +8,8 @@ from typing import Any
 from ...api import Session
 from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import sanitize
+from ...kit.checks import EXPIRY_WARNING
 from ...monitoring.system.format import role_and_org
-
-CERTIFICATE_WARNING_DAYS = 30
-"""Days before the user's certificate expires at which the warning starts: requesting a new one takes a while."""
 
 _DAY_S = 86_400.0
 
@@ -93,7 +91,7 @@ def certificate_text(expires_at: float) -> LiveText:
     return (
         live("")
         .then(
-            expires_at - CERTIFICATE_WARNING_DAYS * _DAY_S,
+            expires_at - EXPIRY_WARNING.total_seconds(),
             f"the certificate expires in {COUNT}",
             expires_at,
             is_countdown=True,
