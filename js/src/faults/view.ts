@@ -127,7 +127,7 @@ class ProcessLine {
     setText(this.#glyph, GLYPHS[row.state]);
     setText(this.#text, row.text);
     if (row.since !== null) {
-      setText(this.#since, `· ${formatAge(Math.max(0, kernelNow - row.since))}`);
+      setText(this.#since, formatAge(Math.max(0, kernelNow - row.since)));
       this.#since.dateTime = toIsoTime(row.since);
       this.#since.title = formatExactTime(row.since);
     }
