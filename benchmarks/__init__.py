@@ -1,1 +1,1 @@
-"""What the speed claims in the README come from; run with ``make bench``."""
+"""Measurements behind the speed claims in the README; run with ``make bench``."""

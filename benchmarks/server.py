@@ -1,4 +1,4 @@
-"""What the measured server stores: a few jobs, then thousands, and jobs of a size."""
+"""Jobs on the measured server: a few, then thousands, and jobs of a size."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SAMPLE = 5.0
 WARM = 45.0  # seconds until the first small job has ended, and what is loaded only then is loaded
 
 MORE_THREADS, MORE_FILES = 2, 4
-"""How many more there may be at most in the last third than in the first: calls under way come and go."""
+"""Maximum growth from the first third to the last: calls under way come and go."""
 
 MORE_MEMORY = 15.0
 """MB an hour by which memory may grow: a snapshot remembers up to 10,000 rounds and tasks."""

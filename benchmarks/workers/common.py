@@ -1,4 +1,4 @@
-"""What the workers share. Each measures one client of the FLARE API, in a fresh process of its own.
+"""Shared parts of the workers. Each measures one client of the FLARE API, in a fresh process of its own.
 
 A worker is run as ``python WORKER.py MODULE KIT [MORE ...]`` and prints its numbers as one line of JSON. Both clients
 go through the same lines; only the imported module differs.

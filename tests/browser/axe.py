@@ -1,4 +1,4 @@
-"""What axe-core, the checker of accessibility, has to say about a part of a page."""
+"""Report of axe-core, the checker of accessibility, on a part of a page."""
 
 from __future__ import annotations
 

@@ -141,6 +141,6 @@ def tab(chromium: Browser, lab: LabServer) -> Iterator[tuple[Page, list[str]]]:
 
 @pytest.fixture(scope="session")
 def pictures() -> Path | None:
-    """Where to put pictures; None when nobody wants them."""
+    """Folder for pictures; None if none are wanted."""
     folder = os.environ.get("SCREENSHOTS")
     return Path(folder) if folder else None

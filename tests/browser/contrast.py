@@ -1,4 +1,4 @@
-"""How well texts stand out from what is behind them, by the formula of WCAG 2."""
+"""Contrast of texts against their background, by the formula of WCAG 2."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class JobPanel:
 
     @property
     def freshness(self) -> Locator:
-        """How old the facts are."""
+        """Age of the facts."""
         return self.live.locator("span.flw-fresh")
 
     @property
@@ -43,7 +43,7 @@ class JobPanel:
 
     @property
     def words(self) -> Locator:
-        """What there is to say about the actions, a line each."""
+        """Messages of the actions, a line each."""
         return self.live.locator(".flw-action-line:visible > span")
 
     def button(self, label: str) -> Locator:

@@ -172,7 +172,7 @@ class NotebookPage:
         return self.cell(index).locator(".jp-OutputArea-output")
 
     def has_kernel(self) -> bool:
-        """Whether the notebook is connected to a kernel."""
+        """True if the notebook is connected to a kernel."""
         has: bool = self.page.evaluate("() => !!window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
         return has
 
@@ -224,7 +224,7 @@ class NotebookPage:
 
 
 def box_of(locator: Locator) -> FloatRect:
-    """Where something is that must be on the page."""
+    """Return the box of something that must be on the page."""
     box = locator.bounding_box()
     assert box is not None
     return box

@@ -76,7 +76,7 @@ class LabServer:
         self._wait_until_it_answers()
 
     def url(self, notebook: str) -> str:
-        """Where a notebook opens, in a workspace without memory."""
+        """Return the address at which a notebook opens, in a workspace without memory."""
         return f"{self.base}/lab/tree/{notebook}?token={self._token}&reset"
 
     def api(self, path: str, method: str = "GET", data: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""How a view lies on the page."""
+"""Layout of a view on the page."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class ScriptedSession:
         return self.logs[target][int(offset.removeprefix("-c+")) - 1 :].decode()
 
     def count(self, verb: str) -> int:
-        """How often a command was given."""
+        """Return the number of times that a command was given."""
         return sum(line.split()[0] == verb for line in self.asked)
 
     def download_job_result(self, job_id: str, destination: str | None = None, *, progress: Any = None) -> str:

@@ -12,7 +12,7 @@ _STATES = {"kill": "killed", "pause": "paused", "slow": "slow", "back": "running
 
 
 class ScriptedBoard:
-    """What the faults view needs of a federation."""
+    """Part of a federation that the faults view needs."""
 
     title = "clinics"
     faults = FAULTS

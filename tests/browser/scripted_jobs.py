@@ -129,7 +129,7 @@ class ScriptedMonitor:
 
 
 def trained(job: ListedJob, number: int, rounds: int = 10) -> dict[str, Any]:
-    """What is known of a job that trains, for a scripted watch."""
+    """Snapshot of a job that trains, for a scripted watch."""
     began = time.time() - 100
     return {
         "job_id": job.job_id,

@@ -1,4 +1,4 @@
-"""What seldom happens, and must not mislead anybody: kernels that end, many views, keys only, hostile words."""
+"""Rare cases that must not mislead anybody: kernels that end, many views, keys only, hostile words."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ BAD = "".join(
 
 
 def dangerous(html: str) -> list[str]:
-    """What would run in this HTML: scripts, handlers of events, links with code."""
+    """Return the parts of this HTML that would run: scripts, handlers of events, links with code."""
     found: list[str] = []
 
     class Look(HTMLParser):

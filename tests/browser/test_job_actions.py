@@ -1,4 +1,4 @@
-"""What can be done to a job from its view, by mouse and by keyboard, in a real JupyterLab."""
+"""Actions on a job from its view, by mouse and by keyboard, in a real JupyterLab."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ended(bench: NotebookPage, running: JobPanel) -> JobPanel:
 
 
 def grey(button: Locator) -> str:
-    """Why a button is grey, as its tooltip has it."""
+    """Return the reason in the tooltip of a disabled button."""
     expect(button).to_have_attribute("aria-disabled", "true")
     return button.get_attribute("title") or ""
 

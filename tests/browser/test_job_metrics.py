@@ -51,7 +51,7 @@ def legend(view: Locator) -> Locator:
 
 
 def ink(plot: Locator) -> int:
-    """How many pixels of the canvas are painted."""
+    """Return the number of painted pixels of the canvas."""
     count: int = plot.locator("canvas").evaluate(
         """canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
              .filter((value, index) => index % 4 === 3 && value > 0).length"""

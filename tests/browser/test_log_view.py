@@ -48,7 +48,7 @@ class LogPanel:
         return self.lines.filter(has=self.page.locator(".flw-log-text").get_by_text(words))
 
     def texts(self) -> list[str]:
-        """What is logged in the lines in sight, from above."""
+        """Return the messages of the lines in sight, from above."""
         found = self.list.evaluate(
             """list => [...list.querySelectorAll('.flw-log-line')]
               .map(line => [line.getBoundingClientRect().top, line.querySelector('.flw-log-text').textContent])

@@ -18,7 +18,7 @@ ASK = (
 
 
 HEARD = int(importlib.metadata.version("ipykernel").partition(".")[0]) >= 7
-"""Whether this kernel reads clicks while a cell runs."""
+"""Return True if this kernel reads clicks while a cell runs."""
 
 needs_ears = pytest.mark.skipif(not HEARD, reason="this ipykernel reads clicks only between cells")
 

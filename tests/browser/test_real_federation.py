@@ -1,4 +1,4 @@
-"""What a user does: the lesson, and an aborted job, in a real JupyterLab with a real federation."""
+"""The lesson, and an aborted job, in a real JupyterLab with a real federation."""
 
 from __future__ import annotations
 

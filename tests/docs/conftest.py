@@ -1,4 +1,4 @@
-"""What the pages speak of: a federation, startup kits in ``kits``, job folders in ``jobs``."""
+"""Things that the pages use: a federation, startup kits in ``kits``, job folders in ``jobs``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/hooks.py and docs/docstrings.py put in the place of what is written."""
+"""Text that docs/hooks.py and docs/docstrings.py generate."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def test_attack_needs_little_memory(
 
 
 def prepared(weapon: Callable[[dict[str, Any]], Any], request: dict[str, Any]) -> Any:
-    """What the server needs for it, which is in the same process, is not counted."""
+    """The server is in the same process, and its memory is not counted."""
     made = weapon(request)
     tracemalloc.reset_peak()
     return made

@@ -154,7 +154,7 @@ def running(ours: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def of(job: str) -> list[tuple[Any, ...]]:
-    """What both are asked about a running job."""
+    """Questions to both about a running job."""
     return [
         *[(m, job, *a) for m in ("show_stats", "show_errors") for a in [("all",), ("server",), ("client",)]],
         *[(m, job, "client", names) for m in ("show_stats", "show_errors") for names in (["site-1"], ["nope"])],

@@ -1,4 +1,4 @@
-"""Why jobs failed, on real federations: every way to end badly, and what is said of it."""
+"""Diagnosis of failed jobs on real federations: every way to end badly, and its sentence."""
 
 from __future__ import annotations
 

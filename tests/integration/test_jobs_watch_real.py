@@ -151,7 +151,7 @@ def test_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_p
 def test_forbidden_job_actions_match_server_refusal(
     federation: LocalFederation, finished: Finished, monkeypatch: pytest.MonkeyPatch, user: str, word: str
 ) -> None:
-    """What is greyed is what the server refuses."""
+    """Disabled actions are those that the server refuses."""
     monkeypatch.setattr(comm, "create_comm", Sent)
     with connect(federation.kit(user)) as session:
         monitor = Monitor(session)

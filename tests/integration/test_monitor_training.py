@@ -104,7 +104,7 @@ def trained(federation: LocalFederation, tmp_path_factory: pytest.TempPathFactor
 
 
 def history(snapshot: JobSnapshot) -> dict[str, Any]:
-    """What a snapshot has of the job itself: not when and by which ways it was learned."""
+    """Return a snapshot's content without when and by which ways it was learned."""
     names = "name status sites duration workflow rounds first_round total_rounds tasks metrics key_metric best events"
     found = {name: getattr(snapshot, name) for name in names.split()}
     return {**found, "timeline": [step for step in snapshot.timeline if step.exact]}

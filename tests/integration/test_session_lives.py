@@ -49,7 +49,7 @@ class Observed:
         return [state for n, state in enumerate(states) if n == 0 or state is not states[n - 1]]
 
     def was(self, *states: SessionState) -> bool:
-        """Whether those were all the states up to now; waits for them to be told."""
+        """Return True if those were all the states up to now, once they have been told."""
         with contextlib.suppress(AssertionError):
             wait_until(lambda: self.states == list(states), 15)
         assert self.states == list(states), self.statuses
@@ -103,7 +103,7 @@ def call() -> Iterator[Callable[..., Future[Any]]]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is a matter of 20 s for the sake of slow lines takes 2."""
+    """A limit of 20 s, made for slow lines, is 2 s here."""
     monkeypatch.setattr(keepalive, "PROBE_AFTER_S", 1.0)
     monkeypatch.setattr(keepalive, "LONG_PROBE_TIMEOUT_S", 1.0)
 

@@ -255,7 +255,7 @@ def test_jobs_aborted_and_deleted_like_nvflare(
 
 
 def run_script(code: str, *arguments: str) -> str:
-    """What a new Python process prints."""
+    """Return the output of a new Python process."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

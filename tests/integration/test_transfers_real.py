@@ -82,7 +82,7 @@ def connected(fragile: Fragile, way: Proxy, folder: Path) -> Iterator[Session]:
 
 
 def is_whole(result: str, job: Path) -> bool:
-    """Whether a result has the same job in it, to the last byte."""
+    """Return True if a result has the same job in it, to the last byte."""
     for path in job.rglob("*"):
         twin = Path(result) / "job" / job.name / path.relative_to(job)
         if path.is_file() and not filecmp.cmp(path, twin, shallow=False):

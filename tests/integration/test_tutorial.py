@@ -20,7 +20,7 @@ OURS = "from flare_widgets.api import Session, new_secure_session"
 
 
 def run(script: str, kit: Path, folder: Path) -> dict[str, Any]:
-    """What a script saw, by its steps."""
+    """Return the observations of a script, by its steps."""
     folder.mkdir()  # an empty one to run in: nvflare's client looks through all of it
     job = write_job(folder / "jobs", "tutorial")
     command = [sys.executable, "-c", script, str(kit), str(job)]

@@ -48,7 +48,7 @@ SUMMARY = [
 
 @dataclass
 class Told:
-    """What two programs that watched the same job wrote."""
+    """Output of two programs that watched the same job."""
 
     to_a_terminal: str
     into_a_pipe: str

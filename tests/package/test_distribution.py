@@ -1,4 +1,4 @@
-"""What is published: the wheel and the sdist, and an install of the wheel where there is neither node nor nvflare."""
+"""The wheel and the sdist, and an install of the wheel where there is neither node nor nvflare."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def edit(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 
 
 def secured_by(mode: str) -> Callable[[Path], None]:
-    """What makes a server's and its admin's kit say this ``connection_security``."""
+    """Return a function that sets ``connection_security`` in the kits of a server and its admin."""
 
     def change(kits: Path) -> None:
         server, admin = (kits / name / "startup" for name in ("server", provision.ADMIN))

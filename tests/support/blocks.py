@@ -42,7 +42,7 @@ def pages() -> list[Path]:
 
 
 def name(page: Path) -> str:
-    """What a page is called in the list of tests."""
+    """Return the name of a page in the list of tests."""
     return str(page.relative_to(DOCS if page.is_relative_to(DOCS) else ROOT))
 
 
@@ -55,7 +55,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def magic_lines(code: str) -> list[str]:
-    """What stands behind ``%flare`` in the lines of a block; those of ``%%flare`` are not among them."""
+    """Return the text after ``%flare`` in the lines of a block, without those of ``%%flare``."""
     found = (re.match(r"\s*(?:[\w, ]+ = )?%flare\b(.*)", line) for line in code.splitlines())
     return [match[1].strip() for match in found if match]
 

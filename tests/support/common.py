@@ -1,4 +1,4 @@
-"""What the tests of this folder share, besides fixtures."""
+"""Users and records that integration tests share."""
 
 from __future__ import annotations
 

@@ -328,7 +328,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "refused-number": {"min_clients": -1},
     "refused-app": {"deploy_map": {"nosuch": ["@ALL"]}},
 }
-"""What is wrong in the ``meta.json`` of jobs that the server does not accept."""
+"""Mistakes in the ``meta.json`` of jobs that the server does not accept."""
 
 
 def _write(file: Path, value: Any) -> None:

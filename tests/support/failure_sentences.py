@@ -1,4 +1,4 @@
-"""What is to be said of each way to fail: of the recordings, and of the same jobs run again."""
+"""Expected sentence for each way to fail: of the recordings, and of the same jobs run again."""
 
 from __future__ import annotations
 

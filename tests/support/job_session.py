@@ -11,7 +11,7 @@ from fakes import Fake
 
 
 class FakeSession(Fake):
-    """What a view of a job needs of a session.
+    """Part of a session that a view of a job needs.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What each lesson promises: what must be in its outputs when it has been run."""
+"""Promises of each lesson: texts that must be in its outputs when it has been run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Promise:
-    """What a lesson says that one will see.
+    """Texts that a lesson announces.
 
     Attributes
     ----------

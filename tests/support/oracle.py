@@ -25,7 +25,7 @@ NVFLARES_ATTRIBUTES = {"SubmitTokenJobDeleted": {"job_id"}}
 
 
 def outcome(call: Callable[[], Any]) -> dict[str, Any]:
-    """What a call returns, or the name and the attributes of what it raises, as data that can be compared."""
+    """Return a call's result, or the name and the attributes of its exception, as data that can be compared."""
     try:
         return {"value": plain(call())}
     except Exception as error:
@@ -79,7 +79,7 @@ class Oracle:
         )
 
     def opened(self) -> dict[str, Any]:
-        """What came of opening the session; to be asked once, before everything else."""
+        """Return the outcome of opening the session; to be called once, before everything else."""
         return self._read()
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the tests of views share: a comm that records, and a page taken apart."""
+"""A comm that records, and a page taken apart, for the tests of views."""
 
 from __future__ import annotations
 

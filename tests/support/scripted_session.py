@@ -33,7 +33,7 @@ class Clock:
 
 
 class Files:
-    """What a server's shell shows of a job's folder: the log rotates as FLARE's does."""
+    """A job's folder as a server's shell shows it: the log rotates as FLARE's does."""
 
     def __init__(self, rotate_at: int = 20 << 20) -> None:
         self.files: dict[str, bytes] = {"log.json": b""}

@@ -40,13 +40,13 @@ def answer_questions(monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
 
 
 def flare(shell: InteractiveShell, line: str) -> Any:
-    """What a verb returns; its output is left out."""
+    """Run a verb and return its value, without its output."""
     with capture_output():
         return shell.run_line_magic("flare", line)
 
 
 def said(shell: InteractiveShell, cell: str) -> str:
-    """What running a cell shows: what it prints, and its errors."""
+    """Run a cell and return its output and its errors."""
     with capture_output() as captured:
         shell.run_cell(cell)
     shown = [str(output.data.get("text/plain", "")) for output in captured.outputs]

@@ -1,4 +1,4 @@
-"""What a person would see of a terminal: enough of one for text, carriage returns and line feeds."""
+"""A terminal as a person sees it: enough of one for text, carriage returns and line feeds."""
 
 from __future__ import annotations
 

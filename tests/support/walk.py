@@ -45,7 +45,7 @@ def walk(session: Session, folder: Path, version: str) -> None:
 
 
 def _refused(session: Session, call: str, *arguments: Any) -> None:
-    """What an older server does not know is one clear error, after which the session goes on."""
+    """A command unknown to an older server is one clear error, after which the session goes on."""
     with pytest.raises(FlareError, match=r"Unknown command|does not know"):
         getattr(session, call)(*arguments)
     assert session.list_jobs(limit=1) is not None
@@ -171,7 +171,7 @@ def _jobs_that_run(session: Session, folder: Path, quick: str, young: bool) -> N
 
 
 def _all_up(session: Session, job_id: str) -> bool:
-    """Whether all processes of a job are up: until then, what asks them is refused."""
+    """Return True if all processes of a job are up; until then, questions to them are refused."""
     try:
         stats = session.show_stats(job_id, "all")
     except FlareError:

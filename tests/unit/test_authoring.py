@@ -1,4 +1,4 @@
-"""What is told about a cell before a job is made of it, and what travels in the job."""
+"""Checks of a cell before a job is made of it, and the content of that job."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ NAME = "_admin_name"
 
 
 def said(cell: Cell) -> list[Frame]:
-    """What the cell has to say, as frames."""
+    """Return the cell's output, as frames."""
     return [frames.decode(data) for data in cell.data_to_send()]
 
 
@@ -27,7 +27,7 @@ def hears(cell: Cell, kind: FrameType, headers: dict[str, Any] | None = None, pa
 
 
 def hears_message(cell: Cell, payload: bytes = b"", **headers: Any) -> list[Any]:
-    """What happens when the server says something; keywords are headers, without their ``cn__``."""
+    """Return the events of a message from the server; keywords are headers, without their ``cn__``."""
     return hears(cell, FrameType.DATA, {f"cn__{k}": v for k, v in headers.items()}, payload)
 
 

@@ -58,7 +58,7 @@ def check(kit: Path, port: int, timeout: float = 5, **admin: Any) -> KitReport:
 
 
 def stops_at(report: KitReport, step: str) -> str:
-    """What the report says about the step that failed; all before it are well, none after it was made."""
+    """Return the finding of the failed step; all before it are well, none after it was made."""
     at = STEPS.index(step)
     assert not report.ok
     assert [report[name].outcome for name in STEPS] == ["ok"] * at + ["failed"] + ["skipped"] * (len(STEPS) - at - 1)

@@ -272,7 +272,7 @@ def test_abort_is_not_retried_after_timeout(session: Session, server: FlareServe
 
 
 def test_other_commands_are_not_repeated(session: Session, server: FlareServer) -> None:
-    """Whether they were done is not known; a second clone would be a second job."""
+    """They may have been done: a second clone would be a second job."""
 
     server.commands["clone_job"] = lambda line: server.sockets[0].transport.abort()
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""How the demo tells of its job, from what views of it are sent."""
+"""The demo's lines on its job, from the messages of its views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flare_widgets.views.job.view import JobView
 
 
 def sent(snapshot: Any) -> dict[str, Any]:
-    """What a browser is told of a job."""
+    """Return the traits that a browser gets of a job."""
     watch = SimpleNamespace(job_id=snapshot.job_id, snapshot=snapshot, done=False, subscribe=lambda _: lambda: None)
     state: dict[str, Any] = JobView(watch).comm.sent[0]["state"]
     return state

@@ -1,4 +1,4 @@
-"""What a server says of itself decides how it is spoken to."""
+"""The features of a server, from its version and its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documentation says is there, is there; and the other way round."""
+"""The documentation names what exists, and all of it."""
 
 from __future__ import annotations
 

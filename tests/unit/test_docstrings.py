@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
-QUESTION_WORDS = ("What", "Whether", "How", "Why", "Who", "Whom", "Whose")
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("flare_widgets", "tests", "benchmarks")
+QUESTION_WORDS = ("What", "Whether", "How", "Why", "Who", "Whom", "Whose", "Where", "Which")
 
 
 def first_lines(source: str) -> Iterator[tuple[int, str]]:
@@ -27,13 +28,11 @@ def begins_with_question_word(line: str) -> bool:
 
 
 def test_docstrings_begin_with_noun_or_verb() -> None:
-    files = sorted(PACKAGE.rglob("*.py"))
+    files = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
     lines = [(file, number, line) for file in files for number, line in first_lines(file.read_text())]
     assert len(lines) > 1500
     assert [
-        f"{file.relative_to(PACKAGE)}:{number}: {line}"
-        for file, number, line in lines
-        if begins_with_question_word(line)
+        f"{file.relative_to(ROOT)}:{number}: {line}" for file, number, line in lines if begins_with_question_word(line)
     ] == []
 
 

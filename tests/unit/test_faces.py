@@ -92,7 +92,7 @@ def test_help_shows_methods_with_their_parameters(kind: type) -> None:
 
 
 class Part:
-    """What both faces of a small thing have."""
+    """Methods of both faces of a small class."""
 
     def __init__(self) -> None:
         self.closed: list[str] = []
@@ -115,7 +115,7 @@ class Part:
 
     @dual_property
     async def size(self) -> int:
-        """How large."""
+        """Size."""
         return await Part.double(self, 21)
 
 

@@ -1,4 +1,4 @@
-"""Why a job failed, from what real servers and sites said (recorded by ``tests/support/failures.py``)."""
+"""Diagnosis of failed jobs from the logs of real servers and sites (recorded by ``tests/support/failures.py``)."""
 
 from __future__ import annotations
 

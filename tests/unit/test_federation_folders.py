@@ -1,4 +1,4 @@
-"""Where federations live on disk: private, and not for ever."""
+"""Folders of federations on disk: private, and not for ever."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from flare_widgets.federation.supervisor_client import EndedProcess
 
 
 class World:
-    """What a start sees, and what it did."""
+    """A stand-in for the start of a federation, with a record of its calls."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

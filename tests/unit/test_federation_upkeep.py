@@ -1,4 +1,4 @@
-"""What the supervisor decides about a process."""
+"""Decisions of the supervisor about a process."""
 
 from __future__ import annotations
 

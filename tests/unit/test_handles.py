@@ -411,7 +411,7 @@ def test_lost_server_error_matches_both_faces(kit: Path, server: FlareServer) ->
 
 
 def test_async_progress_runs_in_awaiting_loop(kit: Path, server: FlareServer, tmp_path: Path) -> None:
-    """What it raises ends the transfer, as it does where nothing is awaited."""
+    """Its exception ends the transfer, as it does where nothing is awaited."""
     told: list[Any] = []
 
     class Enough(Exception):

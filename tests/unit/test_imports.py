@@ -1,4 +1,4 @@
-"""Who imports whom: nothing heavy by accident, and nobody upwards."""
+"""Import rules: nothing heavy by accident, and nothing upwards."""
 
 from __future__ import annotations
 

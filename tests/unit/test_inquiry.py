@@ -1,4 +1,4 @@
-"""Why a job does not come along: when that is asked, and what becomes of the answer."""
+"""Stall checks: when one is made, and how its answer is used."""
 
 from __future__ import annotations
 

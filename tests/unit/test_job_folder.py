@@ -1,4 +1,4 @@
-"""What is wrong with a job folder, found out before it is sent; nvflare's own validator is the oracle."""
+"""Problems of a job folder, found before it is sent; nvflare's own validator is the oracle."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def warnings(folder: Path, connected: tuple[str, ...] | None = None) -> list[str
 
 
 def refused_by_nvflare(folder: Path) -> str:
-    """Why nvflare's server would refuse the folder; empty when it would not."""
+    """Return the reason of nvflare's server to refuse the folder; empty if it would not."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in [folder, *sorted(folder.rglob("*"))]:

@@ -50,7 +50,7 @@ def with_outcome(report: KitReport, outcome: Any) -> set[str]:
 
 
 def sign_kit(kit: Path, key: str = "root", *, leave_out: str = "") -> None:
-    """What nvflare's provisioner of 2.7 does last: a signature of every file in ``startup``."""
+    """Sign every file in ``startup``, as nvflare's provisioner of 2.7 does last."""
     files = [file for file in (kit / "startup").iterdir() if file.name not in ("signature.json", leave_out)]
     signatures = {file.name: base64.b64encode(sign(rsa_key(key), file.read_bytes())).decode() for file in files}
     (kit / "startup" / "signature.json").write_text(json.dumps(signatures))

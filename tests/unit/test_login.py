@@ -1,4 +1,4 @@
-"""Who is there: a server that is the right one is believed, everybody else is refused, and the server believes us."""
+"""Login: the right server is believed, any other is refused, and the server believes us."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> StartupKit:
 
 
 def proof(party: Party, name: str = "server", question: str = NONCE, **changes: Any) -> CellReply:
-    """What a server answers to the challenge."""
+    """Return a server's answer to the challenge."""
     from nvflare.lighter.utils import sign_content
 
     answer: dict[str, Any] = {
@@ -173,7 +173,7 @@ def test_hostile_name_is_truncated_in_error(kit: StartupKit) -> None:
 
 
 def believed_by_nvflare(kit: StartupKit, identity: dict[str, Any], nonce: str) -> bool:
-    """Whether nvflare's server would take this as the proof of who we are."""
+    """Return True if nvflare's server would take this as proof of our identity."""
     verifier = IdentityVerifier(str(kit.root_file))
     believed: bool = verifier.verify_common_name(
         kits.USER, nonce, load_cert_bytes(identity["cert"]), identity["signature"], []

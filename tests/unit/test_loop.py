@@ -169,7 +169,7 @@ def start_script(code: str) -> subprocess.Popen[str]:
 
 
 def run_script(code: str) -> str:
-    """What a new Python process prints."""
+    """Return the output of a new Python process."""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

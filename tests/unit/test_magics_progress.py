@@ -1,4 +1,4 @@
-"""What is said while something takes its time."""
+"""Progress of a call that takes long."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_transfer_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was said, by progress that loses its patience at once."""
+    """Return the output of progress that is shown at once."""
     said: list[str] = []
 
     def show(self: ProgressLine, text: str) -> None:

@@ -65,7 +65,7 @@ def outcome(session: Any, method: str, arguments: tuple[Any, ...]) -> tuple[str,
 
 
 def is_caught_as(session: Any, method: str, arguments: tuple[Any, ...], name: str) -> bool:
-    """Whether an ``except`` clause written for nvflare's exception catches ours."""
+    """Return True if an ``except`` clause written for nvflare's exception catches ours."""
     try:
         getattr(session, method)(*arguments)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""How often a job is looked at, and by which command."""
+"""Intervals of polling a job, and the commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a poller sends its request: decided without a clock, a thread or a server."""
+"""Requests of a poller: decided without a clock, a thread or a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server's answer means: the same as to nvflare's own client."""
+"""Meaning of a server's answer: the same as to nvflare's own client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session says and keeps to itself, with a server that does as it is told."""
+"""Output and secrets of a session, with a scripted server."""
 
 from __future__ import annotations
 

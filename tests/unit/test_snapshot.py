@@ -44,7 +44,7 @@ FINISHED = {**RUNNING, "status": "FINISHED:COMPLETED", "duration": "0:00:09.2500
 
 
 def folded(*metas: dict[str, Any], at: float = STARTED_AT) -> JobSnapshot:
-    """What is known after these answers, one second apart."""
+    """Return the snapshot after these answers, one second apart."""
     snapshot = JobSnapshot(JOB)
     for number, meta in enumerate(metas):
         snapshot = apply_meta(snapshot, meta, at + number)

@@ -19,7 +19,7 @@ Look = dict[str, Any]
 
 
 def info(started: float = 1.0, **sites: int) -> Look:
-    """What a server says that was started then, with which sites of which registration: each is heard of all along."""
+    """Return the answer of a server started then, with sites by their registration, each seen all along."""
     names = [name.replace("_", "-") for name in sites]
     table = [["CLIENT", "FQCN", "TOKEN"], *([n, n, str(t)] for n, t in zip(names, sites.values(), strict=True))]
     clients = [{"client_name": name, "client_last_conn_time": time.time()} for name in names]

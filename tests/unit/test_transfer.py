@@ -183,7 +183,7 @@ STOPS = {"cancel": TransferCancelled, "interrupt": KeyboardInterrupt}
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go."""
+    """Folder of temporary files."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -445,7 +445,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def unpacked(folder: Path, files: dict[str, bytes]) -> bool:
-    """Whether a folder is what these files unpack to."""
+    """Return True if a folder has just these files."""
     with zipfile.ZipFile(io.BytesIO(files["workspace.zip"])) as archive:
         expected = {f"workspace/{name}": archive.read(name) for name in archive.namelist()}
     found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -453,7 +453,7 @@ def unpacked(folder: Path, files: dict[str, bytes]) -> bool:
 
 
 def requests(server: Server) -> list[tuple[str, int]]:
-    """What a server was asked for: reference and position."""
+    """Return the requests to a server: reference and position."""
     return [(v["ref_id"], v.get("state", {}).get("received_bytes", 0)) for _, v in server.link.asked]
 
 

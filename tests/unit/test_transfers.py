@@ -131,7 +131,7 @@ def test_any_offer_is_read_or_refused(meta: Any) -> None:
 
 
 def outcome(read: Callable[[], Any]) -> Any:
-    """What is read, or the error if it is one that may be raised."""
+    """Return the value read, or the error if it is one that may be raised."""
     try:
         return read()
     except (ProtocolError, InternalError) as error:

@@ -40,7 +40,7 @@ def find(element: ET.Element, tag: str) -> ET.Element:
 
 
 def line_path(figure: ET.Element) -> str:
-    """What the first line is drawn by."""
+    """Return the path of the first line."""
     return next(p for p in find(figure, "svg").iter("path") if p.get("fill") == "none").attrib["d"]
 
 

@@ -69,7 +69,7 @@ def recorded(monkeypatch):
 
 @pytest.fixture
 def replaced(monkeypatch):
-    """What was put in place of a view's outputs."""
+    """Static forms that replaced a view's outputs."""
     data = []
     monkeypatch.setattr(OutputHandles, "replace", lambda self, static: data.append(static))
     return data
@@ -80,7 +80,7 @@ def act(view, action):
 
 
 def by_name(view):
-    """What the browser was told of each action."""
+    """Return the browser's data of each action."""
     return {one["name"]: one for one in view.actions}
 
 

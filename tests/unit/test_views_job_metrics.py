@@ -1,4 +1,4 @@
-"""What a job's view draws of its metrics."""
+"""Metrics in a job's view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn of a job, and that every form of the view says it."""
+"""The view model of a job, and that every form of the view says it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def task(site: str, number: int, sent: float, returned: float | None = None, cod
 
 
 def facts(snapshot: JobSnapshot, now: float) -> list[str]:
-    """What every form of the view must say about a job at that time."""
+    """Return the words that every form of the view must have on a job at that time."""
     job = build_view_model(snapshot, now)
     said = [snapshot.name, snapshot.status, snapshot.job_id[:8], snapshot.submitter, snapshot.study]
     # Nobody knows whether a job goes on of which nothing is heard.

@@ -15,7 +15,7 @@ HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
 
 @pytest.fixture(autouse=True)
 def left(monkeypatch):
-    """What stands in place of the views in the end."""
+    """Static forms that replaced the views."""
     return record(monkeypatch)
 
 

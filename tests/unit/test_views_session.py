@@ -25,7 +25,7 @@ NONE = "No session. %flare connect KIT opens one."
 
 @pytest.fixture(autouse=True)
 def replaced(monkeypatch):
-    """What stands in place of the views in the end."""
+    """Static forms that replaced the views."""
     return record(monkeypatch)
 
 

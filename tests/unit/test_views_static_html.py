@@ -21,7 +21,7 @@ VOID = {"br", "img", "hr", "input", "meta", "link", "wbr"}
 
 
 class Page(html.parser.HTMLParser):
-    """What a browser would make of a page: elements, attributes, and the text somebody reads."""
+    """A page as a browser reads it: elements, attributes, and the visible text."""
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)

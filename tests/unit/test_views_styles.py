@@ -24,7 +24,7 @@ def test_live_sheet_is_bound_to_view(file: Path) -> None:
 
 
 def test_selectors_belong_to_view() -> None:
-    """What begins with neither a view nor a host's word on the theme is the chart library's, or a mistake."""
+    """A selector that begins with neither a view nor the host's theme is the chart library's, or a mistake."""
     for file in LIVE:
         for selectors in re.findall(r"(?:^|[{}])([^{}@]+)\{", file.read_text()):
             for selector in re.split(r",(?![^(]*\))", selectors):

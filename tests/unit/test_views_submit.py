@@ -86,7 +86,7 @@ def say(form, kind, **more):
 
 
 def submit(form):
-    """How it stands with the action, now: its trait may follow a moment later."""
+    """Return the state of the action now: its trait may follow a moment later."""
     (action,) = form._state()["actions"]
     return action
 
@@ -103,7 +103,7 @@ def traits(form):
 
 @pytest.fixture(autouse=True)
 def replaced(monkeypatch):
-    """What stands in place of the forms in the end."""
+    """Static forms that replaced the submit forms."""
     return record(monkeypatch)
 
 

@@ -1,4 +1,4 @@
-"""What can be done to a server and to its sites from the system view, without a server."""
+"""Actions on a server and its sites from the system view, without a server."""
 
 from __future__ import annotations
 

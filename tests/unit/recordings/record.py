@@ -178,7 +178,7 @@ def _search_command(text: str, found: set[bytes]) -> None:
 
 
 def _names(folder: Path) -> set[bytes]:
-    """What names this machine."""
+    """Texts that name this machine."""
     names = {str(folder), str(TESTS.parent), sys.prefix, sys.base_prefix, str(Path.home()), socket.gethostname()}
     names |= {socket.getfqdn(), getpass.getuser()} - {"localhost"}
     names.add(re.sub(r"[^/]*$", "", str(folder)))
