@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...api.session import Session
+from ...config_files import SUFFIXES
 from ...errors import FlareError
 from ...formatting.text import sanitize
 from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
@@ -118,19 +119,29 @@ class FinalFetch:
             text = self._session.get_job_logs(self._job_id, log_file_name=polls.LOG_FILE)["logs"].get("server")
         except FlareError as e:
             return [missed, GroupUnavailable("rounds", polls.error_reason(e), time.time())]
-        return [missed, *self._read_log(text if isinstance(text, str) else "", None)]
+        return [
+            missed,
+            *self._read_log(
+                text if isinstance(text, str) else "", ServerLogParser(self._clock.utc_offset, self._clock.offset)
+            ),
+        ]
 
     def _read_result(self) -> list[Update]:
         with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
             result = self._session.download_job_result(self._job_id, scratch, progress=_limit_size)
             run = Path(result, "workspace")
-            told = files.read_config(_read_text(run / files.SERVER_CONFIG))
+            facts: list[Update] = []
+            for suffix in SUFFIXES:
+                told = files.read_config(_read_text(run / f"{files.SERVER_CONFIG}{suffix}"), suffix)
+                facts += [] if told is None else told.updates
+            log = ServerLogParser(self._clock.utc_offset, self._clock.offset)
             names = sorted(run.glob(f"{polls.LOG_FILE}*"), key=_rotation_number, reverse=True)
-            facts = self._read_log("".join(_read_text(path) for path in names), told)
+            facts += self._read_log("".join(_read_text(path) for path in names), log)
+            workflows = log.workflows_with_rounds
             metrics = sorted(run.glob(f"{files.ROUND_METRICS}.*"))
             for path in metrics:
-                facts += files.read_round_metrics(_read_text(path))
-            facts += files.read_metrics_summary(_read_text(run / files.METRICS_SUMMARY))
+                facts += files.read_round_metrics(_read_text(path), workflows)
+            facts += files.read_metrics_summary(_read_text(run / files.METRICS_SUMMARY), workflows)
             now = time.time()
             facts.append(
                 GroupRefreshed("metrics", now)
@@ -139,10 +150,9 @@ class FinalFetch:
             )
             return facts
 
-    def _read_log(self, text: str, workflow: Any) -> list[Update]:
+    def _read_log(self, text: str, log: ServerLogParser) -> list[Update]:
         tail = LogTail()
-        facts: list[Update] = [] if workflow is None else [workflow]
-        facts += ServerLogParser(self._clock.utc_offset, self._clock.offset, workflow).feed(tail.take_whole(text).text)
+        facts = log.feed(tail.take_whole(text).text)
         return [*facts, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
 
 

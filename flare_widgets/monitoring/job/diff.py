@@ -35,11 +35,14 @@ class NewMetric:
         The site; empty for the aggregate over all sites.
     point
         The round and the value.
+    workflow
+        The workflow's id.
     """
 
     name: str
     site: str
     point: Point
+    workflow: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,18 @@ def diff_snapshots(before: JobSnapshot, after: JobSnapshot) -> list[Change]:
     seen = {s.status for s in before.timeline}
     found += [NewStatus(s) for s in after.timeline if s.status not in seen]
     if after.rounds is not before.rounds:
-        begun = {r.number for r in before.rounds}
-        found += [NewRound(r) for r in after.rounds if r.number not in begun]
+        begun = {(r.workflow, r.number) for r in before.rounds}
+        found += [NewRound(r) for r in after.rounds if (r.workflow, r.number) not in begun]
     if after.metrics is not before.metrics:
-        known = {(s.name, s.site): s.points for s in before.metrics}
+        known = {(s.name, s.site, s.workflow): s.points for s in before.metrics}
         for series in after.metrics:
-            told = {p.round: p.value for p in known.get((series.name, series.site), ())}
-            found += [NewMetric(series.name, series.site, p) for p in series.points if told.get(p.round) != p.value]
+            points = known.get((series.name, series.site, series.workflow), ())
+            told = {p.round: p.value for p in points}
+            found += [
+                NewMetric(series.name, series.site, point, series.workflow)
+                for point in series.points
+                if told.get(point.round) != point.value
+            ]
     if after.failure is not None and after.failure != before.failure:
         found.append(NewFailure(after.failure))
     return found

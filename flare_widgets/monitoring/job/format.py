@@ -5,13 +5,14 @@ The same sentence everywhere, for the time it is read at. Nothing in a snapshot 
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 
 from ...api.job_status import JobStatus
 from ...formatting.text import SHORT_ID, format_age, format_duration, format_number, join_names, sanitize
-from .model import Freshness
-from .state import JobState, MatrixCell
+from .model import Freshness, Workflow
+from .state import Column, JobState, MatrixCell
 
 MAX_NAMED = 4
 """Sites that are listed one by one; beyond that, only those with problems are, and the others are counted."""
@@ -31,10 +32,10 @@ GROUP_LABELS = {
 def describe(snapshot: JobState, now: float | None = None) -> str:
     """Describe the job in one line.
 
-    ``hello-numpy 76b8d043  RUNNING  round 6/10  accuracy 0.607  2:14, about 1:25 left  hospital-a working,
-    hospital-b done``: name, short id, status, round (counted from 1), the key metric's newest value over all sites
-    (and the best one, if different), time, the current activity of the sites; before that any problems, and at
-    the end any missing data and the reason.
+    ``hello-numpy 76b8d043  RUNNING  round 6/10  accuracy 0.607  2:14, about 1:25 left  hospital-a training,
+    hospital-b done``: name, short id, status, round (counted from 1) or step, the key metric's newest value over
+    all sites (and the best one, if different), time, the current activity of the sites; before that any problems, and
+    at the end any missing data and the reason.
 
     Parameters
     ----------
@@ -47,8 +48,7 @@ def describe(snapshot: JobState, now: float | None = None) -> str:
     seen = snapshot.as_of(now)
     parts = [job_label(snapshot.name, snapshot.job_id), _status_text(snapshot, now)]
     parts += _problems(snapshot, seen)
-    if snapshot.rounds:
-        parts.append(f"round {snapshot.rounds_begun}{_of_total(snapshot)}")
+    parts.append(progress_text(snapshot, "/"))
     parts += [_metric_text(snapshot), _time_text(snapshot, seen), _sites_text(snapshot, seen)]
     parts += missing_notes(snapshot, now)
     return "  ".join(filter(None, parts))
@@ -57,6 +57,89 @@ def describe(snapshot: JobState, now: float | None = None) -> str:
 def job_label(name: str, job_id: str) -> str:
     """Return a job's name and short id."""
     return f"{sanitize(name, _MAX_NAME_CHARS) or 'job'} {sanitize(job_id[:SHORT_ID])}"
+
+
+def progress_text(snapshot: JobState, of: str = " of ") -> str:
+    """Describe the progress of the job: its workflow if it has several, and the round or the step; empty if unknown.
+
+    Parameters
+    ----------
+    snapshot
+        The job's snapshot.
+    of
+        The text between the round and the number of rounds.
+    """
+    if snapshot.ended:
+        return _finished_text(snapshot, of)
+    if snapshot.status != JobStatus.RUNNING:
+        return ""
+    if snapshot.is_packing:
+        return "packing up the results"
+    workflow, begun = snapshot.current_workflow, snapshot.rounds_begun
+    last = snapshot.columns[-1] if snapshot.columns else None
+    if begun:
+        words = f"round {begun}" + ("" if workflow.total_rounds is None else f"{of}{workflow.total_rounds}")
+    elif last is not None and last.workflow == workflow.id and not workflow.is_self_directed:
+        words = _step_label(snapshot, last)
+    elif workflow.is_self_directed:
+        words = f"the sites work on their own ({sanitize(workflow.kind, _MAX_NAME_CHARS)})"
+    else:
+        words = ""
+    if len(snapshot.workflows) < 2:
+        return words
+    place = f"workflow {snapshot.workflows.index(workflow) + 1} of {len(snapshot.workflows)}"
+    return ", ".join(filter(None, (sanitize(workflow.name, _MAX_NAME_CHARS), place, words)))
+
+
+def site_text(snapshot: JobState, cell: MatrixCell) -> str:
+    """Describe the work of a site, without its duration: ``training, round 3``, ``waiting``, ``done``."""
+    column = cell.column
+    round_text = (
+        f"round {snapshot.nth_round(column.round, column.workflow)}" if column and column.round is not None else ""
+    )
+    label = sanitize(cell.task, _MAX_NAME_CHARS)
+    if cell.state == "self-directed":
+        return f"works on its own ({sanitize(snapshot.current_workflow.kind, _MAX_NAME_CHARS)})"
+    if cell.state == "working":
+        return ", ".join(filter(None, (label or "working", round_text)))
+    if cell.state in ("late", "failed", "unfinished"):
+        state = "not finished" if cell.state == "unfinished" else cell.state
+        return f"{state}: {', '.join(filter(None, (label, round_text)))}" if label or round_text else state
+    return _STATE_LABELS.get(cell.state, cell.state)
+
+
+def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
+    """Return the words for the round of a value: ``round 3``, and its workflow if several have rounds."""
+    words = f"round {snapshot.nth_round(number, workflow_id)}"
+    with_rounds = list(dict.fromkeys(r.workflow for r in snapshot.rounds))
+    if len(with_rounds) < 2 or workflow_id not in with_rounds:
+        return words
+    ids = [w.id for w in snapshot.workflows]
+    return f"{words} of workflow {ids.index(workflow_id) + 1}" if workflow_id in ids else words
+
+
+def _finished_text(snapshot: JobState, of: str) -> str:
+    """Describe the rounds of a job that has ended; of one without, its steps."""
+    with_rounds = [w for w in snapshot.workflows if snapshot.rounds_of(w.id)]
+    if with_rounds:
+        begun = sum(_rounds_begun_in(snapshot, w) for w in with_rounds)
+        totals = [w.total_rounds for w in with_rounds]
+        total = sum(n for n in totals if n is not None) if None not in totals else None
+        words = f"{begun}{of}{total} rounds" if total is not None else f"{begun} {'round' if begun == 1 else 'rounds'}"
+        return words if len(with_rounds) < 2 else f"{words} in {len(with_rounds)} workflows"
+    labels = list(dict.fromkeys(_step_label(snapshot, column) for column in snapshot.columns))
+    more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
+    return f"steps: {', '.join(labels[:MAX_NAMED])}{more}" if labels else ""
+
+
+def _rounds_begun_in(snapshot: JobState, workflow: Workflow) -> int:
+    rounds = snapshot.rounds_of(workflow.id)
+    return max(snapshot.nth_round(rounds[-1].number, workflow.id), len(rounds))
+
+
+def _step_label(snapshot: JobState, column: Column) -> str:
+    label = next((t.label for t in snapshot.tasks if t.workflow == column.workflow and t.name == column.task), "")
+    return sanitize(label or column.task, _MAX_NAME_CHARS)
 
 
 def missing_notes(snapshot: JobState, now: float) -> list[str]:
@@ -114,10 +197,6 @@ def _problems(snapshot: JobState, as_of: float) -> Iterator[str]:
     yield sanitize(snapshot.trouble)
 
 
-def _of_total(snapshot: JobState) -> str:
-    return "" if snapshot.total_rounds is None else f"/{snapshot.total_rounds}"
-
-
 def _metric_text(snapshot: JobState) -> str:
     name = snapshot.headline_metric
     series = None if name is None else snapshot.series(name)
@@ -125,12 +204,13 @@ def _metric_text(snapshot: JobState) -> str:
         return ""
     newest = series.points[-1]
     words = f"{sanitize(name, _MAX_METRIC_CHARS)} {format_number(newest.value)}"
-    if snapshot.round is not None and newest.round < snapshot.round - 1:
+    is_current = series.workflow == snapshot.current_workflow.id
+    if not is_current or (snapshot.round is not None and newest.round < snapshot.round - 1):
         # A server's log has the mean of a round only if it is a new best.
-        words += f" in round {snapshot.nth_round(newest.round)}"
-    best = snapshot.best if snapshot.key_metric is None or snapshot.key_metric.name == name else None
-    if best is not None and best.round != newest.round:
-        words += f" (best {format_number(best.value)} in round {snapshot.nth_round(best.round)})"
+        words += f" in {metric_place(snapshot, newest.round, series.workflow)}"
+    best = snapshot.best if snapshot.key_metric is not None and snapshot.key_metric.name == name else None
+    if best is not None and (best.round, best.workflow) != (newest.round, series.workflow):
+        words += f" (best {format_number(best.value)} in {metric_place(snapshot, best.round, best.workflow)})"
     return words
 
 
@@ -151,7 +231,7 @@ def _sites_text(snapshot: JobState, as_of: float) -> str:
     if len(states) <= MAX_NAMED:
         silent = snapshot.silence_by_site
         return ", ".join(
-            f"{sanitize(site, _MAX_SITE_CHARS)} {_state_text(cell, as_of, silent.get(site))}"
+            f"{sanitize(site, _MAX_SITE_CHARS)} {_state_text(snapshot, cell, as_of, silent.get(site))}"
             for site, cell in states.items()
         )
     by_word: dict[str, list[str]] = {}
@@ -165,12 +245,16 @@ def _sites_text(snapshot: JobState, as_of: float) -> str:
     return ", ".join([*bad, *(f"{len(sites)} {word}" for word, sites in sorted(by_word.items()))])
 
 
-def _state_text(cell: MatrixCell, as_of: float, silence: float | None) -> str:
+def _state_text(snapshot: JobState, cell: MatrixCell, as_of: float, silence: float | None) -> str:
     if cell.state == "silent" and silence is not None:
         return f"silent for {format_age(silence)}"
     if cell.state == "late" and cell.since is not None:
         return f"late ({format_duration(as_of - cell.since)})"
-    return _STATE_LABELS.get(cell.state, cell.state)
+    if cell.state == "failed":
+        return "failed"
+    if cell.column is not None and cell.column == (snapshot.columns or (None,))[-1]:
+        cell = dataclasses.replace(cell, column=None)  # the round is in the sentence already
+    return site_text(snapshot, cell)
 
 
 def _age_note(group: Freshness, now: float) -> str:

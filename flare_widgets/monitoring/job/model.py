@@ -13,8 +13,11 @@ GROUPS = ("rounds", "metrics", "activity", "system", "failure")
 """Groups of updates that have an age of their own, apart from the status: see :class:`Freshness`."""
 
 
-RANK_GLOBAL, RANK_RECORD = 1, 2
-"""Trust in the source of a metric's value: 0 the selector's mean, 1 the workflow's own average, 2 FLARE's record."""
+RANK_SELECTOR, RANK_GLOBAL, RANK_RECORD = 0, 1, 2
+"""Trust in the source of a metric's value: the selector's log line, the workflow's own average, FLARE's record."""
+
+SELECTOR_VALUE = "selector's value"
+"""Name of the values by which the server selects the best model, while the metric's name and direction are unknown."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,59 @@ class Scheduling:
 
 
 @dataclass(frozen=True)
+class Workflow:
+    """One of the workflows that a job runs, one after the other.
+
+    Attributes
+    ----------
+    id
+        Its id in the job's configuration: ``scatter_and_gather``, ``controller``, ...; empty if unknown.
+    name
+        The name of its class: ``ScatterAndGather``, ``FedAvg``, ...; empty if unknown.
+    kind
+        The kind of that class: ``swarm``, ``statistics``, ...; empty if unknown.
+    is_self_directed
+        True if the sites work without tasks from the server, which does not know what they do.
+    untold
+        Sentences about what FLARE does not tell of it.
+    position
+        Its position in the configuration, from 0; None if unknown.
+    first_round, total_rounds
+        The values in the configuration; None if it has none, or if they are unknown.
+    started_at, ended_at
+        The times, as far as the server's log has them.
+    """
+
+    id: str
+    name: str = ""
+    kind: str = ""
+    is_self_directed: bool = False
+    untold: tuple[str, ...] = ()
+    position: int | None = None
+    first_round: int | None = None
+    total_rounds: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    def merge(self, other: Workflow) -> Workflow:
+        """Return the combined data of both."""
+        return Workflow(
+            self.id,
+            max(self.name, other.name),
+            max(self.kind, other.kind),
+            self.is_self_directed or other.is_self_directed,
+            max(self.untold, other.untold),
+            _max_known(self.position, other.position),
+            _max_known(self.first_round, other.first_round),
+            _max_known(self.total_rounds, other.total_rounds),
+            earliest(self.started_at, other.started_at),
+            earliest(self.ended_at, other.ended_at),
+        )
+
+
+@dataclass(frozen=True)
 class Round:
-    """One round, by the server's own number (FLARE counts from 0).
+    """One round of a workflow, by the server's own number (FLARE counts from 0).
 
     Attributes
     ----------
@@ -94,25 +148,33 @@ class Round:
     started_at, ended_at
         The times, as far as the server's log has them; not every workflow logs the end, see
         :meth:`.JobSnapshot.round_end`.
+    workflow
+        The workflow's id; empty if unknown.
     """
 
     number: int
     started_at: float | None = None
     ended_at: float | None = None
+    workflow: str = ""
 
     def merge(self, other: Round) -> Round:
         """Return the combined data of both."""
-        return Round(self.number, earliest(self.started_at, other.started_at), earliest(self.ended_at, other.ended_at))
+        return Round(
+            self.number,
+            earliest(self.started_at, other.started_at),
+            earliest(self.ended_at, other.ended_at),
+            max(self.workflow, other.workflow),
+        )
 
 
 @dataclass(frozen=True)
 class SiteTask:
-    """Task that the server gave to a site: one entry of the site × round matrix.
+    """Task of a site, mostly given to it by the server: one entry of the site × round matrix.
 
     Attributes
     ----------
     task_id
-        FLARE's id of the task.
+        FLARE's id of the task; one of our own where the sites work without tasks from the server.
     site, name
         The site, and the workflow's name for the task (``train``, ``validate``, ...).
     round
@@ -121,6 +183,12 @@ class SiteTask:
         The times when the site got the task and when the server got the result; None if not (or if not observed).
     code
         FLARE's return code of the result: ``OK``, ``EXECUTION_EXCEPTION``, ...; empty until it is known.
+    workflow
+        The id of the workflow; empty if unknown.
+    label
+        The words for the site's work in it: ``training``, ``computing statistics``; empty if there are none.
+    is_setup
+        True if it only configures or starts the site.
     """
 
     task_id: str
@@ -130,6 +198,9 @@ class SiteTask:
     sent_at: float | None = None
     returned_at: float | None = None
     code: str = ""
+    workflow: str = ""
+    label: str = ""
+    is_setup: bool = False
 
     @property
     def failed(self) -> bool:
@@ -148,6 +219,9 @@ class SiteTask:
             earliest(self.returned_at, other.returned_at),
             # A failure outranks the OK of a less complete record.
             max(self.code, other.code, key=lambda code: (code not in ("", "OK"), code)),
+            max(self.workflow, other.workflow),
+            max(self.label, other.label),
+            self.is_setup or other.is_setup,
         )
 
 
@@ -162,8 +236,7 @@ class Point:
     value
         A finite number.
     rank
-        The trust in the source: 0 for a log line about one metric, 1 for one with the average
-        of all (`RANK_GLOBAL`), 2 for FLARE's record of metrics (`RANK_RECORD`).
+        The trust in the source: `RANK_SELECTOR`, `RANK_GLOBAL` or `RANK_RECORD`.
     """
 
     round: int
@@ -177,7 +250,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Metric over the rounds, of one site or aggregated.
+    """Metric over the rounds of a workflow, of one site or aggregated.
 
     Attributes
     ----------
@@ -187,11 +260,14 @@ class Series:
         The site; empty for the aggregate over all sites.
     points
         The points, by round.
+    workflow
+        The id of the workflow; empty if unknown.
     """
 
     name: str
     site: str
     points: tuple[Point, ...]
+    workflow: str = ""
 
 
 @dataclass(frozen=True)
@@ -212,37 +288,55 @@ class KeyMetric:
 
 @dataclass(frozen=True)
 class BestRound:
-    """Best round so far, by the key metric."""
+    """Best round so far, by the key metric; the fields are those of a :class:`Point` and its workflow's id."""
 
     round: int
     value: float
     rank: int = 0
+    workflow: str = ""
 
     def merge(self, other: BestRound) -> BestRound:
-        """Return the more trusted one; between equals the later one, which must be better to have been logged."""
-        return max(self, other, key=lambda b: (b.rank, b.round, b.value))
+        """Return the more trusted one; between equals the higher one: the selector maximizes."""
+        return max(self, other, key=lambda b: (b.rank, b.value, b.round, b.workflow))
 
 
 @dataclass(frozen=True, order=True)
 class Event:
-    """Noteworthy event in the job.
+    """Noteworthy event in the job. The same one again is counted, not repeated.
 
     Attributes
     ----------
     at
-        The time of the event.
+        The time of the event, the first time.
     kind
-        ``workflow``, ``round``, ``site``, ``metric``, ``warning`` or ``error``.
+        ``workflow``, ``warning`` or ``error``.
     text
         The description; hostile text: escape before showing.
     site
         The site it is about; ``server``, or empty for the job as a whole.
+    count
+        How many times it happened.
+    last_at
+        The time of the last one; None if it happened once.
     """
 
     at: float
     kind: str
     text: str
     site: str = ""
+    count: int = 1
+    last_at: float | None = None
+
+    def merge(self, other: Event) -> Event:
+        """Return the combined data of both."""
+        return Event(
+            min(self.at, other.at),
+            self.kind,
+            self.text,
+            self.site,
+            max(self.count, other.count),
+            latest(self.last_at, other.last_at),
+        )
 
 
 @dataclass(frozen=True)
@@ -335,6 +429,10 @@ def finite_or_none(value: Any) -> float | None:
 def round_count_or_none(value: Any) -> int | None:
     """Return `value` if it is a plausible number of rounds, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
+
+
+def _max_known(a: int | None, b: int | None) -> int | None:
+    return max((n for n in (a, b) if n is not None), default=None)
 
 
 def earliest(a: float | None, b: float | None) -> float | None:

@@ -7,6 +7,7 @@ combine two versions of itself (``merge``).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable
 from functools import singledispatchmethod
@@ -15,15 +16,19 @@ from typing import Any, TypeVar
 from ...api.job_status import has_ended
 from . import meta as job_meta
 from .model import (
+    RANK_SELECTOR,
+    SELECTOR_VALUE,
     BestRound,
     Event,
     Freshness,
+    KeyMetric,
     LogPosition,
     Point,
     Round,
     Series,
     SiteActivity,
     SiteTask,
+    Workflow,
     earliest,
     latest,
 )
@@ -37,9 +42,9 @@ from .updates import (
     ListedStatus,
     LogOffset,
     MetricValue,
+    PackingStarted,
     ProcessPresence,
     Update,
-    Workflow,
 )
 
 MAX_EVENTS = 200
@@ -51,8 +56,13 @@ MAX_SERIES = 2000
 MAX_TASKS, MAX_ROUNDS = 10_000, 10_000
 """Maximum number of tasks, of rounds, and of rounds per metric, the newest ones: bounds snapshots of long jobs."""
 
+MAX_WORKFLOWS = 100
+"""Maximum number of workflows in a snapshot, the first ones."""
+
 K = TypeVar("K")
-V = TypeVar("V", Round, SiteTask, SiteActivity, Freshness, Point)
+V = TypeVar("V", Workflow, Round, SiteTask, SiteActivity, Freshness, Point, Event)
+_SeriesKey = tuple[str, str, str]
+"""Name, site and workflow of a series."""
 
 
 def apply_updates(snapshot: JobSnapshot, updates: Iterable[Update]) -> JobSnapshot:
@@ -80,33 +90,37 @@ class _Reducer:
     """Mutable working copy of a snapshot. Parts that no update changed are returned as they were."""
 
     def __init__(self, snapshot: JobSnapshot) -> None:
-        self._snapshot = snapshot
-        self._rounds: dict[int, Round] = {}
+        self._original = self._snapshot = snapshot
+        self._workflows: dict[str, Workflow] = {}
+        self._rounds: dict[tuple[str, int], Round] = {}
         self._tasks: dict[str, SiteTask] = {}
-        self._points: dict[tuple[str, str], dict[int, Point]] = {}
-        self._events: set[Event] = set()
+        self._points: dict[_SeriesKey, dict[int, Point]] = {}
+        self._bests: list[BestRound] = []
+        self._events: dict[tuple[str, str, str], Event] = {}
         self._activity: dict[str, SiteActivity] = {}
         self._logs: dict[tuple[str, str], int] = {}
         self._freshness: dict[str, Freshness] = {}
 
     def result(self) -> JobSnapshot:
         before, changes = self._snapshot, dict[str, Any]()
-        if self._rounds:
-            rounds = _merge_all({r.number: r for r in before.rounds}, self._rounds)
-            changes["rounds"] = tuple(rounds[number] for number in sorted(rounds)[-MAX_ROUNDS:])
-        if self._tasks:
+        if self._workflows:
+            workflows = _merge_all({w.id: w for w in before.workflows}, self._workflows)
+            changes["workflows"] = tuple(sorted(workflows.values(), key=_workflow_sort_key)[:MAX_WORKFLOWS])
+        order = {w.id: index for index, w in enumerate(changes.get("workflows", before.workflows))}
+        is_reordered = list(order) != [w.id for w in before.workflows]
+        if self._rounds or is_reordered:
+            rounds = _merge_all({(r.workflow, r.number): r for r in before.rounds}, self._rounds)
+            in_order = sorted(rounds.values(), key=lambda r: (*_place(order, r.workflow), r.number))
+            changes["rounds"] = tuple(in_order[-MAX_ROUNDS:])
+        if self._tasks or is_reordered:
             tasks = _merge_all({t.task_id: t for t in before.tasks}, self._tasks)
-            changes["tasks"] = tuple(sorted(tasks.values(), key=_task_sort_key)[-MAX_TASKS:])
-        if self._points:
-            series = {(s.name, s.site): {p.round: p for p in s.points} for s in before.metrics}
-            for key, points in self._points.items():
-                series[key] = _merge_all(series.get(key, {}), points)
-            changes["metrics"] = tuple(
-                Series(name, site, tuple(points[number] for number in sorted(points)[-MAX_ROUNDS:]))
-                for (name, site), points in sorted(series.items())[:MAX_SERIES]
+            changes["tasks"] = tuple(
+                sorted(tasks.values(), key=lambda t: (*_place(order, t.workflow), *_task_sort_key(t)))[-MAX_TASKS:]
             )
+        changes |= self._merge_metrics()
         if self._events:
-            changes["events"] = tuple(sorted(self._events.union(before.events))[-MAX_EVENTS:])
+            events = _merge_all({_event_key(e): e for e in before.events}, self._events)
+            changes["events"] = tuple(sorted(events.values())[-MAX_EVENTS:])
         if self._activity:
             activity = _merge_all({a.site: a for a in before.activity}, self._activity)
             changes["activity"] = tuple(activity[site] for site in sorted(activity))
@@ -119,6 +133,38 @@ class _Reducer:
             groups = _merge_all({f.group: f for f in before.freshness}, self._freshness)
             changes["freshness"] = tuple(groups[group] for group in sorted(groups))
         return dataclasses.replace(before, **changes) if changes else before
+
+    def _merge_metrics(self) -> dict[str, Any]:
+        """Return the changed fields of the metrics.
+
+        The selector's values are kept as logged, and shown as the key metric once that is known.
+        """
+        before, original = self._snapshot, self._original
+        changes = dict[str, Any]()
+        key_changed = before.key_metric != original.key_metric
+        selector = {series_key(s): s for s in before.selector}
+        logged = {key: points for key, points in self._points.items() if key[0] == SELECTOR_VALUE}
+        if logged:
+            selector = _merge_series(selector, logged)
+            changes["selector"] = tuple(selector[key] for key in sorted(selector))
+        if self._points or (key_changed and selector):
+            recorded = {series_key(s): s for s in before.metrics}
+            if key_changed:
+                recorded = _without_selector_values(recorded)
+            recorded = _merge_series(recorded, {k: v for k, v in self._points.items() if k not in logged})
+            for key in selector if key_changed else logged:
+                named, points = _as_key_metric(selector[key], before.key_metric)
+                recorded = _merge_series(recorded, {named: points})
+            changes["metrics"] = tuple(recorded[key] for key in sorted(recorded)[:MAX_SERIES])
+        if self._bests:
+            known = [*self._bests, *(best for best in (before.selector_best, before.recorded_best) if best is not None)]
+            for field, is_selector in (("selector_best", True), ("recorded_best", False)):
+                found = [best for best in known if (best.rank == RANK_SELECTOR) is is_selector]
+                changes[field] = functools.reduce(BestRound.merge, found) if found else None
+        if self._bests or key_changed:
+            after = dataclasses.replace(before, **changes)
+            changes["best"] = after.recorded_best or _as_key_best(after.selector_best, before.key_metric)
+        return changes
 
     def _replace(self, **changes: Any) -> None:
         self._snapshot = dataclasses.replace(self._snapshot, **changes)
@@ -162,36 +208,42 @@ class _Reducer:
 
     @apply_one.register
     def _(self, update: Workflow) -> None:
-        before = self._snapshot
-        keys = [key for key in (before.key_metric, update.key_metric) if key is not None]
-        self._replace(
-            workflow=max(before.workflow, update.name),
-            first_round=_max_known(before.first_round, update.first_round),
-            total_rounds=_max_known(before.total_rounds, update.total_rounds),
-            key_metric=max(keys, key=lambda key: (key.name, key.mode), default=None),
-        )
+        _merge_into(self._workflows, update.id, update)
+
+    @apply_one.register
+    def _(self, update: KeyMetric) -> None:
+        known = self._snapshot.key_metric
+        if known is None or (update.name, update.mode) > (known.name, known.mode):
+            self._replace(key_metric=update)
+
+    @apply_one.register
+    def _(self, update: PackingStarted) -> None:
+        self._replace(packing_since=earliest(self._snapshot.packing_since, update.at))
 
     @apply_one.register
     def _(self, update: Round) -> None:
-        _merge_into(self._rounds, update.number, update)
+        _merge_into(self._rounds, (update.workflow, update.number), update)
+        self._workflows.setdefault(update.workflow, Workflow(update.workflow))
 
     @apply_one.register
     def _(self, update: SiteTask) -> None:
         _merge_into(self._tasks, update.task_id, update)
+        self._workflows.setdefault(update.workflow, Workflow(update.workflow))
 
     @apply_one.register
     def _(self, update: MetricValue) -> None:
         if math.isfinite(update.point.value):
-            _merge_into(self._points.setdefault((update.name, update.site), {}), update.point.round, update.point)
+            key = (update.name, update.site, update.workflow)
+            _merge_into(self._points.setdefault(key, {}), update.point.round, update.point)
 
     @apply_one.register
     def _(self, update: BestRound) -> None:
         if math.isfinite(update.value):
-            self._replace(best=update if self._snapshot.best is None else self._snapshot.best.merge(update))
+            self._bests.append(update)
 
     @apply_one.register
     def _(self, update: Event) -> None:
-        self._events.add(update)
+        _merge_into(self._events, _event_key(update), update)
 
     @apply_one.register
     def _(self, update: SiteActivity) -> None:
@@ -239,8 +291,61 @@ class _Reducer:
         self.apply_one(GroupRefreshed("failure", update.at))
 
 
-def _max_known(a: int | None, b: int | None) -> int | None:
-    return max((n for n in (a, b) if n is not None), default=None)
+def series_key(series: Series) -> _SeriesKey:
+    """Return the name, the site and the workflow of a series."""
+    return series.name, series.site, series.workflow
+
+
+def _merge_series(
+    known: dict[_SeriesKey, Series], more: dict[_SeriesKey, dict[int, Point]]
+) -> dict[_SeriesKey, Series]:
+    merged = dict(known)
+    for key, points in more.items():
+        series = merged.get(key)
+        points = _merge_all({} if series is None else {p.round: p for p in series.points}, points)
+        name, site, workflow = key
+        merged[key] = Series(name, site, tuple(points[n] for n in sorted(points)[-MAX_ROUNDS:]), workflow)
+    return merged
+
+
+def _without_selector_values(known: dict[_SeriesKey, Series]) -> dict[_SeriesKey, Series]:
+    kept = {}
+    for key, series in known.items():
+        points = tuple(point for point in series.points if point.rank != RANK_SELECTOR)
+        if points:
+            kept[key] = series if len(points) == len(series.points) else dataclasses.replace(series, points=points)
+    return kept
+
+
+def _as_key_metric(series: Series, key: KeyMetric | None) -> tuple[_SeriesKey, dict[int, Point]]:
+    """Return the selector's values as those of the key metric; as they are while it is unknown."""
+    sign = -1.0 if key is not None and key.mode == "min" else 1.0
+    name = SELECTOR_VALUE if key is None else key.name
+    return (name, series.site, series.workflow), {
+        p.round: Point(p.round, sign * p.value, p.rank) for p in series.points
+    }
+
+
+def _as_key_best(best: BestRound | None, key: KeyMetric | None) -> BestRound | None:
+    """Return the selector's best round by the key metric; None while it is unknown."""
+    if best is None or key is None:
+        return None
+    return dataclasses.replace(best, value=-best.value) if key.mode == "min" else best
+
+
+def _event_key(event: Event) -> tuple[str, str, str]:
+    return event.kind, event.text, event.site
+
+
+def _workflow_sort_key(workflow: Workflow) -> tuple[float, float, str]:
+    # All positions are known, or none: from the log alone, the workflows are in the order of their start.
+    position = math.inf if workflow.position is None else workflow.position
+    return position, math.inf if workflow.started_at is None else workflow.started_at, workflow.id
+
+
+def _place(order: dict[str, int], workflow: str) -> tuple[int, str]:
+    """Return the place of a workflow in the order of all; an unknown one comes last."""
+    return order.get(workflow, len(order)), workflow
 
 
 def _merge_into(into: dict[K, V], key: K, value: V) -> None:

@@ -37,8 +37,12 @@ class JobSnapshot(JobState):
         """
         if not isinstance(data, dict):
             raise InvalidArgumentError(f"a snapshot is a map, not {type(data).__name__}")
+        if data.get("schema") == 1:
+            data = _upgrade_from_1(data)
         if data.get("schema") != SCHEMA:
-            raise InvalidArgumentError(f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA}")
+            raise InvalidArgumentError(
+                f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA} and earlier"
+            )
         return typing.cast(JobSnapshot, deserialize(cls, data))
 
     def __str__(self) -> str:
@@ -47,3 +51,10 @@ class JobSnapshot(JobState):
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Show the snapshot as readable text, not field by field, when a cell returns it."""
         printer.text(str(self) if cycle or not self.ended else summarize(self))
+
+
+def _upgrade_from_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of a snapshot of schema 1, which knew one workflow, as schema 2."""
+    workflow = {"id": "", "name": data.get("workflow", "")}
+    workflow |= {key: data.get(key) for key in ("first_round", "total_rounds")}
+    return {**data, "schema": SCHEMA, "workflows": [workflow], "recorded_best": data.get("best")}

@@ -5,9 +5,10 @@ All times are seconds since the epoch (UTC).
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
@@ -26,9 +27,10 @@ from .model import (
     SiteDeployment,
     SiteTask,
     StatusChange,
+    Workflow,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
 
 ZOMBIE_AFTER = 20.0
@@ -43,28 +45,52 @@ SILENT_AFTER = 25.0
 _UNSCHEDULED = Scheduling()
 _LATE_FACTOR = 3.0  # times the median duration of that kind of task
 _MIN_LATE_S = 10.0  # seconds
-_TYPICAL_TASK_ROUNDS = 10  # recent rounds from which the usual duration of a task is taken
 _RECENT_ROUNDS = 5  # rounds from which the duration of the next ones is estimated
 
 
 @dataclass(frozen=True)
+class Column:
+    """Column of the matrix: a round of a workflow, or a step of one, which is a task outside its rounds.
+
+    Attributes
+    ----------
+    workflow
+        The workflow's id.
+    round
+        The round's number; None for a step.
+    task, nth
+        The name of the step's task, and which of those with that name it is, from 0.
+    """
+
+    workflow: str
+    round: int | None = None
+    task: str = ""
+    nth: int = 0
+
+
+@dataclass(frozen=True)
 class MatrixCell:
-    """Cell of the site × round matrix.
+    """Cell of the matrix: the work of a site in a round or a step.
 
     Attributes
     ----------
     state
         ``waiting`` (for its turn, or for others), ``working``, ``late`` (working for much longer than usual),
         ``submitted``, ``failed``, or ``unfinished`` (the job ended meanwhile).
+        Of a site as a whole also ``deployed``, ``silent``, ``self-directed`` (its work is not known to the server),
+        or ``done``.
     since
         The time when that state began; None if unknown.
     task
-        The task's name.
+        The words for the task, or its name.
+    column
+        Its column; None if the state belongs to none.
     """
 
     state: str
     since: float | None = None
     task: str = ""
+    column: Column | None = None
 
 
 @dataclass(frozen=True)
@@ -89,18 +115,20 @@ class JobState:
         One sentence if the data may be stale or monitoring has stopped, else empty.
     scheduling
         The server's attempts to start the job, and the reason why it waits.
-    workflow
-        The kind of workflow (``FedAvg``, ...); empty if unknown.
+    workflows
+        The workflows known so far, in the order in which they run.
     rounds
-        The rounds started so far, by number.
-    first_round, total_rounds
-        The values in the job's configuration; None if it has none.
+        The rounds started so far, by workflow and number.
     tasks
-        The tasks that the server gave to sites, in the order of round, site and time.
+        The tasks of the sites, in the order of workflow, round, site and time.
+    packing_since
+        The time when the last workflow had ended, and the server began to pack up the results.
     metrics
-        The metrics, by name and site; the aggregate first.
+        The metrics, by name, site and workflow; the aggregate first.
     key_metric, best
         The metric by which the job selects its best model, and the best round so far.
+    selector, selector_best, recorded_best
+        The values of `metrics` and `best` as they were received: the selector's may have the other sign.
     events
         The events, oldest first; only the newest if there were many.
     activity
@@ -132,14 +160,16 @@ class JobState:
     facts_at: float | None = None
     trouble: str = ""
     scheduling: Scheduling = _UNSCHEDULED
-    workflow: str = ""
+    workflows: tuple[Workflow, ...] = ()
     rounds: tuple[Round, ...] = ()
-    first_round: int | None = None
-    total_rounds: int | None = None
     tasks: tuple[SiteTask, ...] = ()
+    packing_since: float | None = None
     metrics: tuple[Series, ...] = ()
     key_metric: KeyMetric | None = None
     best: BestRound | None = None
+    selector: tuple[Series, ...] = ()
+    selector_best: BestRound | None = None
+    recorded_best: BestRound | None = None
     events: tuple[Event, ...] = ()
     activity: tuple[SiteActivity, ...] = ()
     logs: tuple[LogPosition, ...] = ()
@@ -249,101 +279,246 @@ class JobState:
         """The groups of updates that are missing, and would tell something that is not known otherwise."""
         return tuple(f for f in self.freshness if f.missing_reason and self._is_missed(f.group))
 
-    # -- rounds --------------------------------------------------------------------------------------------
+    # -- workflows and rounds -------------------------------------------------------------------------------
+
+    @cached_property
+    def current_workflow(self) -> Workflow:
+        """The workflow that runs: the last one that has started, or the first one before any has.
+
+        Of a job that has ended, the last one that had rounds, if any had. An empty one if none is known.
+        """
+        begun = {r.workflow for r in self.rounds}
+        started = [w for w in self.workflows if w.started_at is not None or w.id in begun] or list(self.workflows[:1])
+        if self.ended:
+            started = [w for w in started if w.id in begun] or started
+        with_tasks = {t.workflow for t in self.tasks}
+        if not self.ended:
+            started += [w for w in self.workflows if w.id in with_tasks and w not in started]
+            started.sort(key=self.workflows.index)
+        return started[-1] if started else Workflow("")
+
+    @property
+    def is_packing(self) -> bool:
+        """True if all workflows have ended, and the server packs up the results of a job that still runs."""
+        return self.packing_since is not None and self.status == JobStatus.RUNNING
+
+    def find_workflow(self, workflow_id: str) -> Workflow:
+        """Return the workflow with an id; an empty one if it is unknown."""
+        return next((w for w in self.workflows if w.id == workflow_id), Workflow(workflow_id))
+
+    def rounds_of(self, workflow_id: str) -> tuple[Round, ...]:
+        """Return the rounds of a workflow that have started, by number."""
+        return tuple(r for r in self.rounds if r.workflow == workflow_id)
+
+    @cached_property
+    def current_rounds(self) -> tuple[Round, ...]:
+        """The rounds of the current workflow."""
+        return self.rounds_of(self.current_workflow.id)
+
+    @property
+    def total_rounds(self) -> int | None:
+        """The number of rounds of the current workflow, as configured; None if it has none, or if it is unknown."""
+        return self.current_workflow.total_rounds
 
     @property
     def round(self) -> int | None:
-        """The number of the latest round, as FLARE counts (mostly from 0)."""
-        return self.rounds[-1].number if self.rounds else None
+        """The number of the latest round of the current workflow, as FLARE counts (mostly from 0)."""
+        return self.current_rounds[-1].number if self.current_rounds else None
 
     @property
     def rounds_begun(self) -> int:
-        """The number of rounds started: the *k* in "round *k* of *n*" (`total_rounds`)."""
-        if not self.rounds:
-            return 0
-        begin = self.rounds[0].number if self.first_round is None else self.first_round
-        return max(self.rounds[-1].number - begin + 1, len(self.rounds))
+        """The number of rounds started in the current workflow: the *k* in "round *k* of *n*" (`total_rounds`)."""
+        rounds = self.current_rounds
+        return max(self.nth_round(rounds[-1].number, rounds[-1].workflow), len(rounds)) if rounds else 0
 
-    def nth_round(self, number: int) -> int:
-        """Return the ordinal of a round, counted from 1 as in "round 6/10"; FLARE itself mostly counts from 0."""
-        begin = self.first_round
+    def nth_round(self, number: int, workflow_id: str | None = None) -> int:
+        """Return the ordinal of a round in its workflow, counted from 1 as in "round 6/10"; FLARE counts from 0.
+
+        Parameters
+        ----------
+        number
+            FLARE's number.
+        workflow_id
+            The workflow; the current one if not given.
+        """
+        workflow = self.current_workflow if workflow_id is None else self.find_workflow(workflow_id)
+        begin = workflow.first_round
         if begin is None:
-            begin = self.rounds[0].number if self.rounds else 0
+            begin = next((r.number for r in self.rounds if r.workflow == workflow.id), 0)
         return number - begin + 1
 
-    def round_end(self, number: int) -> float | None:
-        """Return the end of a round: as logged, else the start of the next one or, for the last one, the job's end."""
-        for index, this in enumerate(self.rounds):
-            if this.number == number:
-                if this.ended_at is not None:
-                    return this.ended_at
-                return self.rounds[index + 1].started_at if index + 1 < len(self.rounds) else self.ended_at
-        return None
+    def round_end(self, of: Round) -> float | None:
+        """Return the end of a round: as logged, else the start of the next one, or the end of its workflow or job."""
+        if of.ended_at is not None:
+            return of.ended_at
+        rounds = self.rounds_of(of.workflow)
+        index = rounds.index(of)
+        if index + 1 < len(rounds):
+            return rounds[index + 1].started_at
+        ended = self.find_workflow(of.workflow).ended_at
+        return ended if ended is not None else self.ended_at
 
     def remaining(self, now: float) -> float | None:
-        """Estimate the seconds that the remaining rounds will take, from the last ones; None if there is no basis."""
-        if self.ended or self.total_rounds is None or not self.rounds:
+        """Estimate the seconds that the remaining rounds of the current workflow will take; None if there is no basis.
+
+        The last rounds are the basis. What comes after the rounds, such as another workflow, is not estimated: None.
+        """
+        rounds, total = self.current_rounds, self.total_rounds
+        if self.ended or self.is_packing or total is None or not rounds or self.rounds_begun > total:
+            return None
+        if self.current_workflow.id != (self.workflows[-1].id if self.workflows else ""):
             return None
         lasted = []
-        for this in self.rounds[-_RECENT_ROUNDS - 1 :]:
-            end = self.round_end(this.number)
+        for this in rounds[-_RECENT_ROUNDS - 1 :]:
+            end = self.round_end(this)
             if end is not None and this.started_at is not None:
                 lasted.append(end - this.started_at)
         if not lasted:
             return None
         typical = median(lasted)
-        current = self.rounds[-1]
-        left = typical * (self.total_rounds - self.rounds_begun)
+        current = rounds[-1]
+        left = typical * (total - self.rounds_begun)
         if current.ended_at is None and current.started_at is not None:
             left += max(0.0, typical - (now - current.started_at))
         return max(0.0, left)
 
-    def matrix(self, now: float) -> dict[str, dict[int, MatrixCell]]:
-        """Return the site × round matrix: by site, by round, the site's activity.
+    # -- the matrix -----------------------------------------------------------------------------------------
 
-        If a site had several tasks in a round, the latest one counts. A site that had none in a round has
-        no cell there; but in the current round of a running job it is waiting.
-        """
-        typical = self._typical_durations()
-        rows: dict[str, dict[int, MatrixCell]] = {site: {} for site in self.participating_sites}
-        newest: dict[tuple[str, int], SiteTask] = {}
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the matrix: rounds and steps of all workflows, in the order of their start."""
+        starts: dict[Column, float] = {}
+        for r in self.rounds:
+            starts[Column(r.workflow, r.number)] = math.inf if r.started_at is None else r.started_at
+        for task, column in self._task_columns:
+            at = math.inf if task.sent_at is None else task.sent_at
+            if column.round is None or column not in starts:
+                starts[column] = min(at, starts.get(column, math.inf))
+        place = {w.id: index for index, w in enumerate(self.workflows)}
+        numbers = {column: column.round for column in starts if column.round is not None}
+        # Rounds are in the order of their numbers even if the start of one is unknown.
+        latest = dict[str, float]()
+        for column in sorted(numbers, key=lambda c: (c.workflow, numbers[c])):
+            at = starts[column]
+            starts[column] = latest[column.workflow] = (
+                max(at, latest.get(column.workflow, 0.0)) if at != math.inf else latest.get(column.workflow, at)
+            )
+        return tuple(
+            sorted(starts, key=lambda c: (place.get(c.workflow, len(place)), starts[c], c.round or 0, c.task, c.nth))
+        )
+
+    @cached_property
+    def _task_columns(self) -> tuple[tuple[SiteTask, Column], ...]:
+        """The tasks, each with its column; without those that only configure a site."""
+        count: dict[tuple[str, str, str], int] = {}
+        found = []
         for task in self.tasks:
             if task.round is not None:
-                before = newest.get((task.site, task.round))
+                found.append((task, Column(task.workflow, task.round)))
+                continue
+            if task.is_setup:
+                continue
+            key = (task.workflow, task.site, task.name)
+            count[key] = nth = count.get(key, -1) + 1
+            found.append((task, Column(task.workflow, None, task.name, nth)))
+        return tuple(found)
+
+    def matrix(self, now: float, columns: Collection[Column] | None = None) -> dict[str, dict[Column, MatrixCell]]:
+        """Return the matrix: by site and column, the site's work.
+
+        If a site had several tasks in a round, the latest one counts. A site that had none has no cell there; but
+        in the current column of a running job it is waiting.
+
+        Parameters
+        ----------
+        now
+            The time (seconds since the epoch).
+        columns
+            The columns needed; all if not given.
+        """
+        typical = self._typical_durations
+        rows: dict[str, dict[Column, MatrixCell]] = {site: {} for site in self.participating_sites}
+        newest: dict[tuple[str, Column], SiteTask] = {}
+        for task, column in self._task_columns:
+            if columns is None or column in columns:
+                before = newest.get((task.site, column))
                 if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
-                    newest[task.site, task.round] = task
-        for (site, number), task in newest.items():
-            rows.setdefault(site, {})[number] = self._matrix_cell(task, now, typical)
-        if self.round is not None and not self.ended:
+                    newest[task.site, column] = task
+        for (site, column), task in newest.items():
+            rows.setdefault(site, {})[column] = self._matrix_cell(task, column, now, typical)
+        last = self.columns[-1] if self.columns else None
+        if last is not None and self._is_under_way(last) and not self.current_workflow.is_self_directed:
+            since = next(
+                (r.started_at for r in self.rounds if (r.workflow, r.number) == (last.workflow, last.round)), None
+            )
             for row in rows.values():
-                row.setdefault(self.round, MatrixCell("waiting", self.rounds[-1].started_at))
+                row.setdefault(last, MatrixCell("waiting", since, "", last))
         return rows
 
     def site_states(self, now: float) -> dict[str, MatrixCell]:
-        """Return the current state of each site.
-
-        As in the matrix, or ``waiting``, ``deployed`` or ``failed`` as it was deployed, or ``silent``.
-        """
+        """Return the current state of each site, which its newest task tells; see :class:`MatrixCell`."""
         states = {s.name: MatrixCell(s.state) for s in self.sites if s.name != "server" or s.state == "failed"}
         if self.status == JobStatus.SUBMITTED:
             return {site: cell for site, cell in states.items() if cell.state != "waiting"}
+        failed = {site: cell for site, cell in states.items() if cell.state == "failed"}
         for activity in self.activity:
             if activity.site != "server" and activity.at is not None:
                 states[activity.site] = MatrixCell("working" if activity.tasks else "waiting")
-        for task in self.tasks:
-            if task.round is None:
-                returned = "waiting" if task.returned_at is not None else "working"
-                states[task.site] = MatrixCell("failed" if task.failed else returned)
-        # The last rounds show the usual duration of a task; a long job has had a great many tasks.
-        since = (self.round or 0) - _TYPICAL_TASK_ROUNDS
-        recent = tuple(task for task in self.tasks if task.round is not None and task.round >= since)
-        for site, row in dataclasses.replace(self, tasks=recent).matrix(now).items():
-            if self.round is not None and self.round in row:
-                states[site] = row[self.round]
+        typical = self._typical_durations
+        current = self.current_workflow.id
+        for site, (task, column) in self._newest_tasks.items():
+            if task.workflow == current or self.ended or self.is_packing:
+                states[site] = self._matrix_cell(task, column, now, typical)
+        if not self.ended:
+            states |= self._states_without_task(states)
+        states |= failed
         for site in self.silent_sites:
             if site not in states or states[site].state != "failed":
                 states[site] = MatrixCell("silent")
         return states
+
+    def _states_without_task(self, states: dict[str, MatrixCell]) -> dict[str, MatrixCell]:
+        """Return the states of sites whose newest task does not tell what they do now."""
+        if self.is_packing:
+            return {site: MatrixCell("done") for site, cell in states.items() if cell.state != "failed"}
+        workflow, last = self.current_workflow, self.columns[-1] if self.columns else None
+        found = {}
+        for site in self.participating_sites:
+            cell = states.get(site)
+            has_work = cell is not None and cell.column is not None
+            if self.current_workflow.is_self_directed:
+                is_busy = has_work and cell is not None and cell.state in ("working", "late", "failed")
+                if workflow.started_at is not None and not is_busy:
+                    found[site] = MatrixCell("self-directed", workflow.started_at)
+            elif last is not None and last.workflow == workflow.id and self._is_under_way(last):
+                newest = self._newest_tasks.get(site)
+                if newest is None or (newest[1] != last and newest[0].returned_at is not None):
+                    since = next((r.started_at for r in self.current_rounds if r.number == last.round), None)
+                    found[site] = MatrixCell("waiting", since, "", last)
+            elif not has_work and workflow.started_at is not None and not self.activity:
+                found[site] = MatrixCell("waiting", workflow.started_at)
+        return found
+
+    @cached_property
+    def _newest_tasks(self) -> dict[str, tuple[SiteTask, Column]]:
+        """The newest task of each site, and its column."""
+        place = {w.id: index for index, w in enumerate(self.workflows)}
+        found: dict[str, tuple[SiteTask, Column]] = {}
+        ages: dict[str, tuple[int, float]] = {}
+        for task, column in self._task_columns:
+            age = place.get(task.workflow, len(place)), task.sent_at or task.returned_at or 0.0
+            if age >= ages.get(task.site, (-1, 0.0)):
+                found[task.site], ages[task.site] = (task, column), age
+        return found
+
+    def _is_under_way(self, column: Column) -> bool:
+        """Return whether work on the newest column may still come: its workflow runs, and so does the job."""
+        return (
+            not self.ended
+            and not self.is_packing
+            and column.workflow == self.current_workflow.id
+            and self.current_workflow.ended_at is None
+        )
 
     @property
     def participating_sites(self) -> tuple[str, ...]:
@@ -351,23 +526,39 @@ class JobState:
         deployed = {s.name for s in self.sites if s.name != "server"}
         return tuple(sorted(deployed | {t.site for t in self.tasks}))
 
-    def series(self, name: str, site: str = "") -> Series | None:
-        """Return a metric of a site, or the aggregate."""
-        return next((s for s in self.metrics if (s.name, s.site) == (name, site)), None)
+    # -- metrics --------------------------------------------------------------------------------------------
+
+    @property
+    def metric_workflow(self) -> Workflow:
+        """The workflow whose metrics count: the current one if it has any, else the last one that has."""
+        measured = {series.workflow for series in self.metrics if series.points}
+        current = self.current_workflow
+        return (
+            current
+            if current.id in measured
+            else next((w for w in reversed(self.workflows) if w.id in measured), current)
+        )
+
+    def series(self, name: str, site: str = "", workflow_id: str | None = None) -> Series | None:
+        """Return a metric of a site, or the aggregate, in a workflow (that of `metric_workflow` if not given)."""
+        key = (name, site, self.metric_workflow.id if workflow_id is None else workflow_id)
+        return next((s for s in self.metrics if (s.name, s.site, s.workflow) == key), None)
 
     @property
     def headline_metric(self) -> str | None:
         """The name of the job's main metric: the key metric if it has an aggregate, else the first one that has."""
-        names = [series.name for series in self.metrics if not series.site and series.points]
+        workflow = self.metric_workflow.id
+        names = [s.name for s in self.metrics if not s.site and s.points and s.workflow == workflow]
         key = self.key_metric.name if self.key_metric is not None else None
         return key if key in names else next(iter(names), None)
 
     @property
     def newest_points(self) -> dict[str, dict[str, Point]]:
-        """The newest points by the site's name (empty for the aggregate) and the metric's."""
+        """The newest points of `metric_workflow` by the site's name (empty for the aggregate) and the metric's."""
         found: dict[str, dict[str, Point]] = {}
+        workflow = self.metric_workflow.id
         for series in self.metrics:
-            if series.points:
+            if series.points and series.workflow == workflow:
                 found.setdefault(series.site, {})[series.name] = series.points[-1]
         return found
 
@@ -383,6 +574,7 @@ class JobState:
     def _time_of(self, matches: Callable[[str], bool]) -> float | None:
         return next((s.at for s in self.timeline if matches(s.status)), None)
 
+    @cached_property
     def _typical_durations(self) -> dict[str, float]:
         """Return the median duration in seconds of each kind of task."""
         took: dict[str, list[float]] = {}
@@ -391,18 +583,18 @@ class JobState:
                 took.setdefault(task.name, []).append(task.returned_at - task.sent_at)
         return {name: median(times[-100:]) for name, times in took.items()}
 
-    def _matrix_cell(self, task: SiteTask, now: float, typical: dict[str, float]) -> MatrixCell:
+    def _matrix_cell(self, task: SiteTask, column: Column, now: float, typical: dict[str, float]) -> MatrixCell:
         if task.failed or (self.failure is not None and self.failure.site == task.site and task.returned_at is None):
-            return MatrixCell("failed", last_activity_at(task), task.name)
+            return MatrixCell("failed", last_activity_at(task), task.label or task.name, column)
         if task.returned_at is not None:
-            return MatrixCell("submitted", task.returned_at, task.name)
+            return MatrixCell("submitted", task.returned_at, task.label or task.name, column)
         if self.ended:
-            return MatrixCell("unfinished", task.sent_at, task.name)
+            return MatrixCell("unfinished", task.sent_at, task.label or task.name, column)
         if task.sent_at is None:
-            return MatrixCell("waiting", None, task.name)
+            return MatrixCell("waiting", None, task.label or task.name, column)
         usual = typical.get(task.name)
         late = usual is not None and now - task.sent_at > max(_LATE_FACTOR * usual, usual + _MIN_LATE_S)
-        return MatrixCell("late" if late else "working", task.sent_at, task.name)
+        return MatrixCell("late" if late else "working", task.sent_at, task.label or task.name, column)
 
 
 def last_activity_at(task: SiteTask) -> float | None:

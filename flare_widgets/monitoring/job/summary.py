@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...formatting.table import align
 from ...formatting.text import format_age, format_duration, format_number, sanitize
-from .format import job_label, missing_notes, waiting_note, zombie_note
+from .format import job_label, metric_place, missing_notes, progress_text, waiting_note, zombie_note
 from .state import JobState
 
 MAX_METRICS, MAX_SITES = 6, 20
@@ -68,16 +68,12 @@ def _failure_lines(snapshot: JobState) -> Iterator[str]:
 
 
 def _round_lines(snapshot: JobState) -> Iterator[str]:
-    if not snapshot.rounds:
-        return
-    begun, total = snapshot.rounds_begun, snapshot.total_rounds
-    words = f"{begun} of {total} rounds" if total is not None else f"{begun} {'round' if begun == 1 else 'rounds'}"
-    best = snapshot.best
-    if best is not None:
-        name = snapshot.key_metric.name if snapshot.key_metric is not None else snapshot.headline_metric
-        words += f", the best was round {snapshot.nth_round(best.round)}"
-        words += f" with {sanitize(name or 'a metric of', 30)} {format_number(best.value)}"
-    yield words
+    words, best = progress_text(snapshot), snapshot.best
+    if words and best is not None and snapshot.key_metric is not None:
+        words += f", the best was {metric_place(snapshot, best.round, best.workflow)}"
+        words += f" with {sanitize(snapshot.key_metric.name, 30)} {format_number(best.value)}"
+    if words:
+        yield words
 
 
 def _metric_table(snapshot: JobState) -> Iterator[str]:
@@ -89,13 +85,14 @@ def _metric_table(snapshot: JobState) -> Iterator[str]:
     shown, sites = names[:MAX_METRICS], sorted(points)
     rounds = {point.round for row in points.values() for point in row.values()}
     # The sites' values and the aggregates may be from different rounds: then each names its round.
-    told = f"round {snapshot.nth_round(rounds.pop())}" if len(rounds) == 1 else ""
+    workflow = snapshot.metric_workflow.id
+    told = metric_place(snapshot, rounds.pop(), workflow) if len(rounds) == 1 else ""
     rows = [[told, *(sanitize(name, 30) for name in shown)]]
     for site in sites[:MAX_SITES]:
         values = []
         for name in shown:
             point = points[site].get(name)
-            which = "" if told or point is None else f" (round {snapshot.nth_round(point.round)})"
+            which = "" if told or point is None else f" ({metric_place(snapshot, point.round, workflow)})"
             values.append("-" if point is None else format_number(point.value) + which)
         rows.append([sanitize(site, 40) if site else _ALL_SITES, *values])
     yield ""

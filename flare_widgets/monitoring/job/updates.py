@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnosis.model import Failure
-from .model import BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
+from .model import BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask, Workflow
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,24 @@ class ListedStatus:
 
 
 @dataclass(frozen=True)
-class Workflow:
-    """Workflow settings from the job's configuration or its server's log; None for those that are not given."""
-
-    name: str = ""
-    first_round: int | None = None
-    total_rounds: int | None = None
-    key_metric: KeyMetric | None = None
-
-
-@dataclass(frozen=True)
 class MetricValue:
-    """Value of a metric, of a site, or of the aggregate if `site` is empty."""
+    """Value of a metric, of a site, or of the aggregate if `site` is empty; `workflow` is the workflow's id.
+
+    If the name is `.SELECTOR_VALUE` it is the key metric, with its sign turned if lower is better: the selector
+    maximizes.
+    """
 
     name: str
     site: str
     point: Point
+    workflow: str = ""
+
+
+@dataclass(frozen=True)
+class PackingStarted:
+    """End of the job's work, and its time: from then on the server only packs up the results."""
+
+    at: float
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,11 @@ Update = (
     JobMeta
     | ListedStatus
     | Workflow
+    | KeyMetric
     | Round
     | SiteTask
     | MetricValue
+    | PackingStarted
     | BestRound
     | Event
     | SiteActivity

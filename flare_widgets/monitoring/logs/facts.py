@@ -1,13 +1,15 @@
 """Parser that turns a job's growing server log into updates. A state machine without I/O.
 
 The relevant messages were determined from servers of 2.7 to 2.9: they are written by FLARE's own controllers, the
-server's runner and the selector of the best model. The context of a record is ``identity=..., run=..., peer=site-1,
-peer_rc=OK, task_name=train, task_id=...``.
+server's runner and the selector of the best model. The context of a record is ``identity=..., run=..., wf=controller,
+peer=site-1, peer_rc=OK, task_name=train, task_id=...``. Messages of one kind of workflow are read by that kind's
+module in ``monitoring/workflows/``.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import math
 import re
 from collections import OrderedDict
@@ -15,8 +17,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...formatting.text import sanitize
-from ..job.model import RANK_GLOBAL, BestRound, Event, Point, Round, SiteTask, finite_or_none
-from ..job.updates import MetricValue, Update, Workflow
+from ..job.model import (
+    RANK_GLOBAL,
+    RANK_SELECTOR,
+    SELECTOR_VALUE,
+    BestRound,
+    Event,
+    Point,
+    Round,
+    SiteTask,
+    Workflow,
+    finite_or_none,
+)
+from ..job.updates import MetricValue, PackingStarted, Update
+from ..workflows import GENERIC, WorkflowKind, WorkflowRun, find_kind
 from .patterns import ROUND, TASK_END
 from .records import LEVELS, LogRecord, RecordParser
 
@@ -24,11 +38,12 @@ MAX_EVENT_CHARS = 500
 """Maximum length of an event's text in characters."""
 
 MAX_NAME_CHARS = 200
-"""Maximum length of the name of a site, a task or a metric in characters."""
+"""Maximum length of the name of a site, a task, a workflow or a metric in characters."""
 
 _MAX_CACHED_TASKS = 1000  # tasks whose round is kept until their result comes
+_MAX_CACHED_EVENTS = 1000  # events whose number is kept
+_MAX_CACHED_WORKFLOWS = 100
 _MAX_MESSAGE_CHARS = 20_000  # characters of a message that are parsed
-_DEFAULT_METRIC_NAME = "validation metric"
 _WARNING = LEVELS.index("WARNING")
 
 _GLOBAL_METRICS = re.compile(r"^Round (\d{1,9}) global metrics: (\{.{0,10000}\})$", re.DOTALL)
@@ -37,8 +52,9 @@ _ASSIGNED = re.compile(r"assigned task to client (.+): name=(.*), id=(\S+)$")
 _RESULT = re.compile(r"got result from client (.+) for task: name=(.*), id=(\S+)$")
 _METRIC = re.compile(r"validation metric (\S+) from client (.+)$")
 _BEST = re.compile(r"new best validation metric at round (\d{1,9}): (\S+)$")
-_WORKFLOW = re.compile(r"starting workflow \S+ \(<class '(?:[\w.]*\.)?(\w+)'>\) \.\.\.$")
-_RELAY = re.compile(r"^scheduled task ")
+_WORKFLOW = re.compile(r"^starting workflow (\S+) \(<class '(?:[\w.]*\.)?(\w+)'>\) \.\.\.$")
+_WORKFLOW_END = re.compile(r"^Workflow: (\S+) finalizing \.\.\.$")
+_RUN_END = re.compile(r"^(?:ABOUT_TO_END_RUN|END_RUN) fired$")
 _EARLY_STOP = re.compile(r"Stopping at round=\d+ out of total_rounds=\d+\.")
 
 
@@ -51,25 +67,26 @@ class ServerLogParser:
         Seconds by which the server's local time is ahead of UTC; see :func:`.job_meta.server_utc_offset`.
     clock_offset
         Seconds by which the server's clock is ahead of ours.
-    workflow
-        The job's configuration: the log has neither the key metric's name nor, of several workflows, the one
-        that has the rounds.
-
-    Attributes
-    ----------
-    round
-        The round that the latest records belong to; None before the first, and in workflows without rounds.
     """
 
-    def __init__(self, utc_offset: float = 0.0, clock_offset: float = 0.0, workflow: Workflow | None = None) -> None:
-        self.round: int | None = None
+    def __init__(self, utc_offset: float = 0.0, clock_offset: float = 0.0) -> None:
         self._records = RecordParser()
         self._time_offset = utc_offset + clock_offset
-        self._key_metric = None if workflow is None else workflow.key_metric
-        self._workflow_name = "" if workflow is None else workflow.name
-        self._is_cyclic = False
-        self._task_rounds: OrderedDict[str, int | None] = OrderedDict()
+        self._runs: OrderedDict[str, tuple[WorkflowKind, WorkflowRun]] = OrderedDict()
+        self._current = ""
+        self._tasks: OrderedDict[str, SiteTask] = OrderedDict()
         self._tasks_with_code: OrderedDict[str, None] = OrderedDict()
+        self._event_counts: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    @property
+    def workflow(self) -> str:
+        """The id of the workflow that the latest records belong to; empty before the first."""
+        return self._current
+
+    @property
+    def workflows_with_rounds(self) -> list[str]:
+        """The ids of the workflows that have had a round, in the order in which they started."""
+        return [workflow for workflow, (_, run) in self._runs.items() if run.metric_round is not None]
 
     def feed(self, text: str) -> list[Update]:
         """Consume the next text of ``log.json``, and return its updates."""
@@ -78,66 +95,104 @@ class ServerLogParser:
 
     def mark_gap(self) -> None:
         """Mark a gap in the log: the records after it may belong to another round."""
-        self.round = None
+        for _, run in self._runs.values():
+            run.round = run.metric_round = None
 
     def _read_updates(self, record: LogRecord) -> Iterator[Update]:
         message, at = record.message[:_MAX_MESSAGE_CHARS], record.local_time
         if at is not None:
             at -= self._time_offset
+        context = record.context_fields
+        kind, run = self._run_of(context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
         for pattern, read in _MESSAGE_READERS:
             match = pattern.search(message)
             if match is not None:
-                yield from read(self, match, at)
+                yield from read(self, run, match, at)
                 break
-        yield from self._read_return_code(record)
+        for pattern, read_of_kind in kind.readers:
+            match = pattern.search(message)
+            if match is not None:
+                yield from read_of_kind(run, match, at)
+                break
+        yield from self._read_return_code(context, run)
         end = TASK_END.search(message)
         if record.severity >= _WARNING or _EARLY_STOP.search(message) or (end is not None and end[1] != "OK"):
-            kind = "error" if record.is_error else "warning"
-            yield Event(at or 0.0, kind, sanitize(_first_line(message), MAX_EVENT_CHARS), "server")
+            yield self._count_event("error" if record.is_error else "warning", _first_line(message), at)
 
-    def _read_round(self, match: re.Match[str], at: float | None) -> Iterator[Update]:
+    def _run_of(self, workflow: str) -> tuple[WorkflowKind, WorkflowRun]:
+        """Return the kind and the state of a workflow."""
+        if workflow not in self._runs:
+            _cache(self._runs, workflow, (GENERIC, WorkflowRun(workflow)), _MAX_CACHED_WORKFLOWS)
+        return self._runs[workflow]
+
+    def _read_workflow(self, _: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
+        self._current, name = match[1][:MAX_NAME_CHARS], match[2][:MAX_NAME_CHARS]
+        kind = find_kind(name)
+        _cache(self._runs, self._current, (kind, WorkflowRun(self._current)), _MAX_CACHED_WORKFLOWS)
+        yield kind.describe(self._current, name)
+        yield Workflow(self._current, started_at=at)
+        yield self._count_event("workflow", f"workflow {name} started", at)
+
+    def _read_workflow_end(self, _: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
+        yield Workflow(match[1][:MAX_NAME_CHARS], ended_at=at)
+
+    def _read_run_end(self, _: WorkflowRun, __: re.Match[str], at: float | None) -> Iterator[Update]:
+        if at is not None:
+            yield PackingStarted(at)
+
+    def _read_round(self, run: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
         number = int(match[1])
         if match[2] == "started":
-            self.round = number
-            yield Round(number, at)
+            run.round = run.metric_round = number
+            yield Round(number, at, workflow=run.id)
         else:
-            yield Round(number, None, at)
+            run.round = None
+            yield Round(number, None, at, run.id)
 
-    def _read_relay(self, _: re.Match[str], at: float | None) -> Iterator[Update]:
-        # CyclicController logs no rounds; but each begins with a relay, and it schedules one relay at a time.
-        if self._is_cyclic:
-            self.round = 0 if self.round is None else self.round + 1
-            yield Round(self.round, at)
-
-    def _read_assignment(self, match: re.Match[str], at: float | None) -> Iterator[Update]:
+    def _read_assignment(self, run: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
         site, name, task_id = _bounded_groups(match)
-        _cache(self._task_rounds, task_id, self.round)
-        yield SiteTask(task_id, site, name, self.round, at)
+        task = self._describe_task(task_id, site, name, run)
+        _cache(self._tasks, task_id, task, _MAX_CACHED_TASKS)
+        yield dataclasses.replace(task, sent_at=at)
 
-    def _read_result(self, match: re.Match[str], at: float | None) -> Iterator[Update]:
+    def _read_result(self, run: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
         site, name, task_id = _bounded_groups(match)
-        yield SiteTask(task_id, site, name, self._task_rounds.get(task_id, self.round), None, at)
+        task = self._tasks.get(task_id) or self._describe_task(task_id, site, name, run)
+        yield dataclasses.replace(task, returned_at=at)
 
-    def _read_return_code(self, record: LogRecord) -> Iterator[Update]:
-        context = record.context_fields
+    def _describe_task(self, task_id: str, site: str, name: str, run: WorkflowRun) -> SiteTask:
+        kind, _ = self._run_of(run.id)
+        return SiteTask(
+            task_id,
+            site,
+            name,
+            run.round,
+            workflow=run.id,
+            label=kind.task_label(name),
+            is_setup=kind.is_setup_task(name),
+        )
+
+    def _read_return_code(self, context: dict[str, str], run: WorkflowRun) -> Iterator[Update]:
         site, code, task_id = (context.get(key, "")[:MAX_NAME_CHARS] for key in ("peer", "peer_rc", "task_id"))
         if site and code and task_id and task_id not in self._tasks_with_code:
-            _cache(self._tasks_with_code, task_id, None)
-            yield SiteTask(task_id, site, round=self._task_rounds.get(task_id, self.round), code=code)
+            _cache(self._tasks_with_code, task_id, None, _MAX_CACHED_TASKS)
+            task = self._tasks.get(task_id) or SiteTask(task_id, site, round=run.round, workflow=run.id)
+            yield dataclasses.replace(task, code=code)
 
-    def _read_metric(self, match: re.Match[str], _: float | None) -> Iterator[Update]:
-        value = self._parse_value(match[1])
-        if value is not None and self.round is not None:
-            yield MetricValue(self._metric_name, match[2][:MAX_NAME_CHARS], Point(self.round, value))
+    def _read_metric(self, run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:
+        value = _parse_value(match[1])
+        if value is not None and run.metric_round is not None:
+            point = Point(run.metric_round, value, RANK_SELECTOR)
+            yield MetricValue(SELECTOR_VALUE, match[2][:MAX_NAME_CHARS], point, run.id)
 
-    def _read_best(self, match: re.Match[str], _: float | None) -> Iterator[Update]:
-        value = self._parse_value(match[2])
+    def _read_best(self, run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:
+        number, value = int(match[1]), _parse_value(match[2])
         if value is not None:
-            yield BestRound(int(match[1]), value)
+            yield BestRound(number, value, RANK_SELECTOR, run.id)
             # The mean by which the selector compares rounds is the aggregate, until a more trusted source provides one.
-            yield MetricValue(self._metric_name, "", Point(int(match[1]), value))
+            yield MetricValue(SELECTOR_VALUE, "", Point(number, value, RANK_SELECTOR), run.id)
 
-    def _read_global_metrics(self, match: re.Match[str], _: float | None) -> Iterator[Update]:
+    def _read_global_metrics(self, run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:
         try:
             values = ast.literal_eval(_NUMPY_SCALAR.sub(r"\1", match[2]))
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -145,32 +200,16 @@ class ServerLogParser:
         for name, words in values.items() if isinstance(values, dict) else ():
             value = finite_or_none(words)
             if isinstance(name, str) and value is not None:
-                yield MetricValue(name[:MAX_NAME_CHARS], "", Point(int(match[1]), value, RANK_GLOBAL))
+                yield MetricValue(name[:MAX_NAME_CHARS], "", Point(int(match[1]), value, RANK_GLOBAL), run.id)
 
-    def _read_workflow(self, match: re.Match[str], at: float | None) -> Iterator[Update]:
-        # Records of a workflow without rounds do not belong to the last round of the previous workflow.
-        self.round, self._is_cyclic = None, match[1] == "CyclicController"
-        if not self._workflow_name:
-            self._workflow_name = sanitize(match[1], 100)
-            yield Workflow(self._workflow_name)
-        yield Event(at or 0.0, "workflow", f"workflow {sanitize(match[1], 100)} started", "server")
-
-    @property
-    def _metric_name(self) -> str:
-        return self._key_metric.name if self._key_metric is not None else _DEFAULT_METRIC_NAME
-
-    def _parse_value(self, text: str) -> float | None:
-        try:
-            value = float(text)
-        except ValueError:
-            return None
-        if not math.isfinite(value):
-            return None
-        # The selector maximizes: it negates metrics to be minimized, and logs the negated value.
-        return -value if self._key_metric is not None and self._key_metric.mode == "min" else value
+    def _count_event(self, kind: str, message: str, at: float | None) -> Event:
+        text = sanitize(message, MAX_EVENT_CHARS)
+        count = self._event_counts.get((kind, text), 0) + 1
+        _cache(self._event_counts, (kind, text), count, _MAX_CACHED_EVENTS)
+        return Event(at or 0.0, kind, text, "server", count, at if count > 1 else None)
 
 
-_MessageReader = Callable[[ServerLogParser, "re.Match[str]", "float | None"], Iterator[Update]]
+_MessageReader = Callable[[ServerLogParser, WorkflowRun, "re.Match[str]", "float | None"], Iterator[Update]]
 
 _MESSAGE_READERS: tuple[tuple[re.Pattern[str], _MessageReader], ...] = (
     (_ASSIGNED, ServerLogParser._read_assignment),
@@ -180,8 +219,17 @@ _MESSAGE_READERS: tuple[tuple[re.Pattern[str], _MessageReader], ...] = (
     (_METRIC, ServerLogParser._read_metric),
     (_GLOBAL_METRICS, ServerLogParser._read_global_metrics),
     (_WORKFLOW, ServerLogParser._read_workflow),
-    (_RELAY, ServerLogParser._read_relay),
+    (_WORKFLOW_END, ServerLogParser._read_workflow_end),
+    (_RUN_END, ServerLogParser._read_run_end),
 )
+
+
+def _parse_value(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _bounded_groups(match: re.Match[str]) -> list[str]:
@@ -192,7 +240,7 @@ def _first_line(message: str) -> str:
     return next((line.strip() for line in message.splitlines() if line.strip()), "")
 
 
-def _cache(cache: OrderedDict[str, Any], key: str, value: Any) -> None:
+def _cache(cache: OrderedDict[Any, Any], key: Any, value: Any, max_entries: int) -> None:
     cache[key] = value
-    if len(cache) > _MAX_CACHED_TASKS:
+    if len(cache) > max_entries:
         cache.popitem(last=False)

@@ -2,91 +2,104 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, finite_or_none, round_count_or_none
-from ..job.updates import MetricValue, Update, Workflow
+from ...config_files import ConfigFileError, parse_config, resolve_variables
+from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, Workflow, finite_or_none, round_count_or_none
+from ..job.updates import MetricValue, Update
+from ..workflows import find_kind
 from .facts import MAX_NAME_CHARS
 
-SERVER_CONFIG = "app_server/config/config_fed_server.json"
+SERVER_CONFIG = "app_server/config/config_fed_server"
+"""Path of the server's configuration, without its suffix: one of `config_files.SUFFIXES`."""
 ROUND_METRICS = "metrics/round_metrics"
 """Path of the record written by FLARE's MetricsArtifactWriter, which is in every recipe; ``.jsonl`` by default."""
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 
-_SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
+_SELECTOR, _WRITER, _STATISTICS_WRITER = "IntimeModelSelector", "MetricsArtifactWriter", "JsonStatsFileWriter"
+_DEFAULT_KEY_METRIC = "val_accuracy"  # of FLARE's selector
 
 
-DEFAULT_ROUNDS = 5
-"""Default number of rounds of FLARE's controllers; an exported configuration leaves out default values."""
+@dataclass(frozen=True)
+class ServerConfig:
+    """Server's part of a job's configuration, as far as it tells of the run.
 
-_WORKFLOWS_WITH_DEFAULT_ROUNDS = re.compile(
-    r"nvflare\.app_common\.workflows\.(?:fedavg\.FedAvg|scaffold\.Scaffold|cyclic\.Cyclic|cyclic_ctl\.CyclicController"
-    r"|scatter_and_gather\.ScatterAndGather|scatter_and_gather_scaffold\.ScatterAndGatherScaffold)"
-)
+    Attributes
+    ----------
+    updates
+        The workflows, in their order, and the key metric if there is a selector.
+    round_metrics_path
+        The path of the record of metrics, relative to the job's folder, if it can be read while the job runs; else
+        None. A server does not show ``.jsonl`` files; a job whose metrics should be visible while it runs gives the
+        writer another name: ``MetricsArtifactWriter(round_file_name="round_metrics.json")``.
+    statistics_path
+        The path to which the job's statistics are written, relative to the job's folder; None if it has none.
+    """
+
+    updates: tuple[Workflow | KeyMetric, ...] = ()
+    round_metrics_path: str | None = None
+    statistics_path: str | None = None
 
 
-def read_config(text: str) -> Workflow | None:
-    """Read the number of rounds and the key metric from the server's part of a job's configuration.
+def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
+    """Read the server's part of a job's configuration.
 
     Parameters
     ----------
     text
-        ``config_fed_server.json``: ``workflows``, each with ``args`` such as ``num_rounds`` and ``start_round``;
+        ``config_fed_server``: ``workflows``, each with ``args`` such as ``num_rounds`` and ``start_round``;
         ``components``, of which the best-model selector has ``key_metric`` and ``negate_key_metric``.
+    suffix
+        Its format: one of `config_files.SUFFIXES`.
 
     Returns
     -------
-    Workflow or None
+    ServerConfig or None
         None if the text is not a configuration.
     """
-    config = _parse_json(text)
-    if not isinstance(config, dict):
+    try:
+        config = resolve_variables(parse_config(text, suffix))
+    except ConfigFileError:
         return None
-    total, begin, name = None, None, ""
-    for workflow in _dicts_in(config.get("workflows")):
-        given = workflow.get("args")
-        args = given if isinstance(given, dict) else {}
-        rounds = round_count_or_none(args.get("num_rounds"))
-        if "num_rounds" not in args and _WORKFLOWS_WITH_DEFAULT_ROUNDS.fullmatch(str(workflow.get("path"))):
-            rounds = DEFAULT_ROUNDS
-        if not name or (rounds is not None and total is None):
-            name = str(workflow.get("path") or workflow.get("name") or "").rpartition(".")[2]
-        if rounds is not None and total is None:
-            total, begin = rounds, round_count_or_none(args.get("start_round")) or 0
-    key = None
+    updates: list[Workflow | KeyMetric] = [
+        _read_workflow(workflow, position) for position, workflow in enumerate(_dicts_in(config.get("workflows")))
+    ]
+    round_metrics = statistics = None
     for component in _dicts_in(config.get("components")):
-        path = str(component.get("path") or component.get("name") or "")
-        selector = component.get("args")
-        if path.endswith(_SELECTOR) and isinstance(selector, dict):
-            metric = str(selector.get("key_metric") or "val_accuracy")[:MAX_NAME_CHARS]
-            key = KeyMetric(metric, "min" if selector.get("negate_key_metric") else "max")
-    return Workflow(name[:100], begin, total, key)
-
-
-def find_round_metrics_path(text: str) -> str | None:
-    """Return the path of the record of metrics, relative to the job's folder, if its name is one that can be read.
-
-    A server does not show ``.jsonl`` files; a job whose metrics should be visible while it runs gives the writer
-    another name: ``MetricsArtifactWriter(round_file_name="round_metrics.json")``.
-
-    Parameters
-    ----------
-    text
-        ``config_fed_server.json``.
-    """
-    config = _parse_json(text)
-    for component in _dicts_in(config.get("components")) if isinstance(config, dict) else ():
-        path, args = str(component.get("path") or component.get("name") or ""), component.get("args")
-        name = args.get("round_file_name") if path.endswith(_WRITER) and isinstance(args, dict) else None
+        path, args = _class_path(component), _args_of(component)
+        if path.endswith(_SELECTOR):
+            metric = str(args.get("key_metric") or _DEFAULT_KEY_METRIC)[:MAX_NAME_CHARS]
+            updates.append(KeyMetric(metric, "min" if args.get("negate_key_metric") else "max"))
+        name = args.get("round_file_name") if path.endswith(_WRITER) else None
         if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_-]+\.(json|txt|log)", name):
-            return f"metrics/{name}"
-    return None
+            round_metrics = f"metrics/{name}"
+        where = args.get("output_path") if path.endswith(_STATISTICS_WRITER) else None
+        if isinstance(where, str) and re.fullmatch(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", where):
+            statistics = where
+    return ServerConfig(tuple(updates), round_metrics, statistics)
 
 
-def read_round_metrics(text: str) -> Iterator[Update]:
+def _read_workflow(config: dict[str, Any], position: int) -> Workflow:
+    path, args = _class_path(config), _args_of(config)
+    name = path.rpartition(".")[2][:MAX_NAME_CHARS]
+    kind = find_kind(name)
+    given = next((key for key in kind.rounds_arguments if key in args), None)
+    is_own_class = "." in path and not path.startswith("nvflare.")
+    total = round_count_or_none(args[given]) if given else None if is_own_class else kind.default_rounds.get(name)
+    return dataclasses.replace(
+        kind.describe(str(config.get("id") or "")[:MAX_NAME_CHARS], name),
+        position=position,
+        total_rounds=total,
+        first_round=None if total is None else round_count_or_none(args.get("start_round")) or 0,
+    )
+
+
+def read_round_metrics(text: str, workflows: Sequence[str] = ()) -> Iterator[Update]:
     """Return the metrics of each round, aggregated and by site.
 
     Parameters
@@ -94,19 +107,26 @@ def read_round_metrics(text: str) -> Iterator[Update]:
     text
         ``round_metrics.jsonl``, one line per round: ``{"round": 0, "aggregated_metrics": [{"name", "value"}, ...],
         "sites": [{"name", "metrics": [...]}, ...]}``.
+    workflows
+        The ids of the workflows with rounds, in their order. The record does not name them; but a number that is not
+        higher than the one before belongs to the next of them.
     """
+    last, index = -1, 0
     for line in text.splitlines():
         record = _parse_json(line)
         number = round_count_or_none(record.get("round")) if isinstance(record, dict) else None
         if not isinstance(record, dict) or number is None:
             continue
-        yield from _read_values(record.get("aggregated_metrics"), "", number)
+        index += number <= last
+        last = number
+        workflow = workflows[min(index, len(workflows) - 1)] if workflows else ""
+        yield from _read_values(record.get("aggregated_metrics"), "", number, workflow)
         for site in _dicts_in(record.get("sites")):
             if isinstance(site.get("name"), str):
-                yield from _read_values(site.get("metrics"), site["name"], number)
+                yield from _read_values(site.get("metrics"), site["name"], number, workflow)
 
 
-def read_metrics_summary(text: str) -> Iterator[Update]:
+def read_metrics_summary(text: str, workflows: Sequence[str] = ()) -> Iterator[Update]:
     """Return the key metric and the best round.
 
     Parameters
@@ -114,6 +134,9 @@ def read_metrics_summary(text: str) -> Iterator[Update]:
     text
         ``metrics_summary.json``, written at the end: ``key_metric`` (``name``, ``mode``), ``best_round``,
         ``best_metrics``.
+    workflows
+        The ids of the workflows with rounds, in their order. With more than one, nobody knows whose round it is: then
+        the best round is left out.
     """
     summary = _parse_json(text)
     if not isinstance(summary, dict):
@@ -122,18 +145,20 @@ def read_metrics_summary(text: str) -> Iterator[Update]:
     name = key.get("name") if isinstance(key, dict) else None
     if not isinstance(key, dict) or not isinstance(name, str):
         return
-    yield Workflow(key_metric=KeyMetric(name[:MAX_NAME_CHARS], "min" if key.get("mode") == "min" else "max"))
+    yield KeyMetric(name[:MAX_NAME_CHARS], "min" if key.get("mode") == "min" else "max")
     number = round_count_or_none(summary.get("best_round"))
-    for measured in _read_values(summary.get("best_metrics"), "", number or 0):
-        if number is not None and measured.name == name:
-            yield BestRound(number, measured.point.value, RANK_RECORD)
+    workflow = next(iter(workflows), "")
+    for measured in _read_values(summary.get("best_metrics"), "", number or 0, workflow):
+        if number is not None and measured.name == name and len(workflows) < 2:
+            yield BestRound(number, measured.point.value, RANK_RECORD, workflow)
 
 
-def _read_values(metrics: Any, site: str, round_number: int) -> Iterator[MetricValue]:
+def _read_values(metrics: Any, site: str, round_number: int, workflow: str) -> Iterator[MetricValue]:
     for metric in _dicts_in(metrics):
         name, value = metric.get("name"), finite_or_none(metric.get("value"))
         if isinstance(name, str) and value is not None:
-            yield MetricValue(name[:MAX_NAME_CHARS], site[:MAX_NAME_CHARS], Point(round_number, value, RANK_RECORD))
+            point = Point(round_number, value, RANK_RECORD)
+            yield MetricValue(name[:MAX_NAME_CHARS], site[:MAX_NAME_CHARS], point, workflow)
 
 
 def _parse_json(text: str) -> Any:
@@ -141,6 +166,16 @@ def _parse_json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _class_path(config: dict[str, Any]) -> str:
+    """Return the class of a workflow or component; a name without a module is one of FLARE's."""
+    return str(config.get("path") or config.get("class_path") or config.get("name") or "")
+
+
+def _args_of(config: dict[str, Any]) -> dict[str, Any]:
+    args = config.get("args")
+    return args if isinstance(args, dict) else {}
 
 
 def _dicts_in(value: Any) -> list[dict[str, Any]]:

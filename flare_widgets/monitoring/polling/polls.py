@@ -28,15 +28,16 @@ from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, NoConnection
 from ...formatting.text import sanitize
 from ..job import meta as job_meta
-from ..job.model import Round, SiteActivity, round_count_or_none
+from ..job.model import Round, SiteActivity, Workflow, round_count_or_none
 from ..job.snapshot import JobSnapshot
-from ..job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence, Update, Workflow
+from ..job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence, Update
 from ..logs import files
 from ..logs.facts import ServerLogParser
 from ..logs.tail import LogTail, NewText, is_missing_file, read_sizes
 
 LOG_FILE = "log.json"
 
+_MAX_ID_CHARS = 200  # characters of a workflow's id
 _MIN_CLOCK_OFFSET_S = 2.0  # seconds that the server's clock may differ: shifting its times by less would only blur them
 
 
@@ -133,17 +134,25 @@ def poll_activity(job_id: str, site: str) -> PollGenerator:
         # While the job's processes start and stop no site can be asked: that is not an error.
         hung = isinstance(answer.error, NoConnection)
         return [GroupUnavailable("activity", f"{sanitize(site)} does not answer", answer.received_at)] if hung else []
-    parts = answer.value.get(site)
-    found: list[Update] = [GroupRefreshed("activity", answer.received_at)]
-    for part in parts.values() if isinstance(parts, dict) else ():
-        if not isinstance(part, dict):
-            continue
+    return [
+        GroupRefreshed("activity", answer.received_at),
+        *_read_statistics(answer.value.get(site), site, answer.received_at),
+    ]
+
+
+def _read_statistics(value: Any, site: str, received_at: float) -> list[Update]:
+    """Read what the components of a participant tell of the run: a map of their names to maps."""
+    parts = [part for part in value.values() if isinstance(part, dict)] if isinstance(value, dict) else []
+    workflow = next((str(part["workflow"])[:_MAX_ID_CHARS] for part in parts if part.get("workflow")), "")
+    found: list[Update] = []
+    for part in parts:
         tasks = part.get("current_tasks")
         if isinstance(tasks, list):
-            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks[:20]), answer.received_at))
+            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks[:20]), received_at))
         number = round_count_or_none(part.get("current_round"))
         if number is not None:
-            found += [Round(number), Workflow(total_rounds=round_count_or_none(part.get("num_rounds")))]
+            total = round_count_or_none(part.get("num_rounds"))
+            found += [Round(number, workflow=workflow), Workflow(workflow, total_rounds=total)]
     return found
 
 
@@ -154,6 +163,9 @@ class ServerLogTail:
     ----------
     job_id
         The job.
+    submitted
+        The server's configuration and its suffix if this session submitted the job, else None. A server shows its own
+        copy only in JSON, and only to those who may use shell commands.
 
     Attributes
     ----------
@@ -161,10 +173,12 @@ class ServerLogTail:
         True if the user may read the log in at least one way.
     """
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, submitted: tuple[str, str] | None = None) -> None:
         self._job_id = job_id
+        self._submitted = submitted
         self._log: ServerLogParser | None = None
         self._tail = LogTail()
+        self._workflows_with_total: set[str] = set()
         self._can_tail = True
         self._metrics_file: str | None = None
         self._metrics_length = 0
@@ -181,24 +195,39 @@ class ServerLogTail:
             facts += yield from self._read_whole(self._log)
         if self._metrics_file is not None:
             facts += yield from self._read_round_metrics()
+        unknown = {u.workflow for u in facts if isinstance(u, Round)} - self._workflows_with_total
+        if unknown:
+            self._workflows_with_total |= unknown  # asked once, whatever the answer
+            facts += yield from self._read_total_rounds()
         return facts
+
+    def _read_total_rounds(self) -> PollGenerator:
+        """Ask the workflow that runs for its number of rounds, which the configuration did not tell."""
+        (answer,) = yield [commands.show_stats(self._job_id, "server", None)]
+        value = answer.value.get("server") if answer.error is None else None
+        return [u for u in _read_statistics(value, "server", answer.received_at) if isinstance(u, Workflow)]
 
     def _read_config_and_files(self, clock: ServerClock) -> PollGenerator:
         """Read the configuration, the logs that were already rotated, and the current one."""
         config, listed = yield [
-            commands.read_file("cat", "server", None, f"{self._job_id}/{files.SERVER_CONFIG}"),
+            commands.read_file("cat", "server", None, f"{self._job_id}/{files.SERVER_CONFIG}.json"),
             commands.ls("server", "-l", self._job_id),
         ]
         for answer in (config, listed):
             if answer.error is not None and not isinstance(answer.error, AuthorizationError):
                 return [_rounds_unavailable(answer)]  # maybe the next poll succeeds
-        told: Workflow | None = None
+        told = None
         if config.error is None and not is_missing_file(config.value):
             told = files.read_config(config.value)
-            self._metrics_file = files.find_round_metrics_path(config.value)
-        log = self._log = ServerLogParser(clock.utc_offset, clock.offset, told)
+        elif self._submitted is not None:
+            told = files.read_config(*self._submitted)
+        facts: list[Update] = []
+        if told is not None:
+            facts += told.updates
+            self._metrics_file = told.round_metrics_path
+            self._workflows_with_total |= {w.id for w in told.updates if isinstance(w, Workflow)}
+        log = self._log = ServerLogParser(clock.utc_offset, clock.offset)
         rotated = sorted(_rotated_sizes(listed.value), reverse=True) if listed.error is None else []
-        facts: list[Update] = [] if told is None else [told]
         return facts + (yield from self._read_files(log, [*rotated, 0]))
 
     def _read_new(self, log: ServerLogParser) -> PollGenerator:
@@ -270,7 +299,8 @@ class ServerLogTail:
         if answer.error is not None or is_missing_file(answer.value) or len(answer.value) == self._metrics_length:
             return []
         self._metrics_length = len(answer.value)
-        return [*files.read_round_metrics(answer.value), GroupRefreshed("metrics", answer.received_at)]
+        workflows = [] if self._log is None else self._log.workflows_with_rounds
+        return [*files.read_round_metrics(answer.value, workflows), GroupRefreshed("metrics", answer.received_at)]
 
     def _tail_command(self, number: int, offset: int) -> Command[str]:
         return commands.tail_from("server", f"{self._job_id}/{LOG_FILE}{f'.{number}' if number else ''}", offset)

@@ -151,7 +151,7 @@ def _build_compared_job(
     elapsed = snapshot.elapsed(seen)
     sites = snapshot.participating_sites
     facts = {
-        "workflow": sanitize(snapshot.workflow, 60),
+        "workflow": sanitize(", ".join(w.name for w in snapshot.workflows if w.name), 60),
         "sites": str(len(sites)) if sites else "",
         "rounds": (f"{begun}/{total}" if total else str(begun)) if begun else "",
         "time": "" if elapsed is None else format_duration(elapsed),

@@ -1,0 +1,77 @@
+"""Declaration of a kind of workflow: its classes, its words, and the log lines that only it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..job.model import Workflow
+from ..job.updates import Update
+from .run import WorkflowRun
+
+LineReader = Callable[[WorkflowRun, "re.Match[str]", "float | None"], Iterable[Update]]
+"""Reader of a log line: gets the run, the match and the time (seconds since the epoch), and returns updates."""
+
+TASK_LABELS: Mapping[str, str] = {
+    "train": "training",
+    "validate": "validating",
+    "submit_model": "sending its model",
+    "get_weights": "sending its weights",
+}
+"""Phrases for the tasks of most kinds; a task that has none is called by its name."""
+
+
+@dataclass(frozen=True)
+class WorkflowKind:
+    """Facts about a kind of workflow, which hold for each of its classes.
+
+    Attributes
+    ----------
+    name
+        The name for people: ``swarm``.
+    classes
+        The names of FLARE's classes of this kind.
+    is_self_directed
+        True if the server gives the sites no work after their configuration: nothing is known of what they do.
+    rounds_arguments
+        The arguments of the classes with the number of rounds, in the order of their precedence.
+    default_rounds
+        The number of rounds if the configuration has none, which is how FLARE exports a default value; by class.
+    setup_tasks
+        The tasks that only configure or start a site: their names, or the ends of their names after a ``_``.
+    task_labels
+        Phrases for its tasks, in addition to `TASK_LABELS`: "computing statistics" for ``fed_stats``.
+    readers
+        Patterns of log lines that only this kind writes, and their readers.
+    untold
+        Sentences about what FLARE does not tell of such a workflow, for people who miss it.
+    """
+
+    name: str
+    classes: tuple[str, ...] = ()
+    is_self_directed: bool = False
+    rounds_arguments: tuple[str, ...] = ("num_rounds",)
+    default_rounds: Mapping[str, int] = field(default_factory=dict)
+    setup_tasks: tuple[str, ...] = ()
+    task_labels: Mapping[str, str] = field(default_factory=dict)
+    readers: tuple[tuple[re.Pattern[str], LineReader], ...] = ()
+    untold: tuple[str, ...] = ()
+
+    def is_setup_task(self, name: str) -> bool:
+        """Return whether a task only configures or starts a site."""
+        return any(name == setup or name.endswith(f"_{setup}") for setup in self.setup_tasks)
+
+    def task_label(self, name: str) -> str:
+        """Return the phrase for a task; empty if there is none."""
+        return self.task_labels.get(name) or TASK_LABELS.get(name, "")
+
+    def describe(self, workflow_id: str, class_name: str) -> Workflow:
+        """Return what is known of a workflow of this kind from its class alone."""
+        return Workflow(
+            workflow_id,
+            class_name,
+            kind=self.name,
+            is_self_directed=self.is_self_directed,
+            untold=self.untold,
+        )
