@@ -19,7 +19,7 @@ import json, threading, time
 from dataclasses import replace
 from pathlib import Path
 import psutil
-from flare_widgets.monitoring.job.model import Point, Round, Series, SiteTask
+from flare_widgets.monitoring.job.model import Point, Round, Series, SiteTask, Workflow
 from flare_widgets.views.display import show_job
 from flare_widgets.views.jobs.view import JobsView
 from scripted import ScriptedSession, ScriptedWatch
@@ -50,8 +50,7 @@ def learn(number):
     old = watch.snapshot
     points = tuple(Point(n, 1 / (n + 1)) for n in range(number))
     watch.say(
-        first_round=0,
-        total_rounds=360,
+        workflows=(Workflow("", first_round=0, total_rounds=360),),
         rounds=(*old.rounds, Round(number - 1, now, now)),
         tasks=(*old.tasks, *(SiteTask(f"{s}-{number}", s, "train", number - 1, now, now, "OK") for s in SITES)),
         metrics=tuple(Series(name, site, points) for name in ("loss", "accuracy") for site in ("", *SITES)),

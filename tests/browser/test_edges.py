@@ -324,11 +324,11 @@ def test_hostile_text_is_escaped_everywhere(bench, pictures):
         "import dataclasses\n" + JOB,
         f"bad, long, marks = {BAD!r}, 'W' * 1_000_000, 'x' + '\\u0301' * 500\n"
         "from flare_widgets.monitoring.job.model import SiteDeployment\n"
-        "from flare_widgets.monitoring.job.model import Point, Round, Series\n"
+        "from flare_widgets.monitoring.job.model import Point, Round, Series, Workflow\n"
         "evil = [bad, long, marks]\n"
         "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\n"
-        "facts = dict(name=bad, submitter=long, study=marks, workflow=bad, trouble=bad,\n"
-        "  rounds=(Round(0, 1.0, 2.0),), first_round=0, total_rounds=3,\n"
+        "facts = dict(name=bad, submitter=long, study=marks, trouble=bad,\n"
+        "  rounds=(Round(0, 1.0, 2.0),), workflows=(Workflow('', bad, first_round=0, total_rounds=3),),\n"
         "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\n"
         "watch = ScriptedWatch(**{**facts, 'sites': sites})",
         "view = show_job(watch, session, stay_live=True)",

@@ -10,7 +10,7 @@ from lab_page import NotebookPage
 from playwright.sync_api import Locator, expect
 
 SETUP = """
-from flare_widgets.monitoring.job.model import Point, Round, Series
+from flare_widgets.monitoring.job.model import Point, Round, Series, Workflow
 from flare_widgets.views.display import show_job
 from scripted import ScriptedWatch
 watch = ScriptedWatch()
@@ -19,7 +19,8 @@ def learn(**metrics):
     most = max(map(len, metrics.values()))
     watch.say(metrics=tuple(Series(name, '', tuple(Point(n, value) for n, value in enumerate(values)))
                             for name, values in metrics.items()),
-              rounds=tuple(Round(n, watch.snapshot.facts_at + n) for n in range(most)), first_round=0)
+              rounds=tuple(Round(n, watch.snapshot.facts_at + n) for n in range(most)),
+              workflows=(Workflow("", first_round=0),))
 """
 
 # The colours of what is painted and not transparent.

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, expect
 SETUP = """
 import time
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.model import Round, SiteTask
+from flare_widgets.monitoring.job.model import Round, SiteTask, Workflow
 from flare_widgets.views.display import show_job
 from scripted import ScriptedWatch
 watch = ScriptedWatch()
@@ -21,8 +21,7 @@ def task(site, number, returned):
     return SiteTask(f"{site}-{number}-{returned}", site, "train", number, began, returned, "OK")
 def round(number, *tasks):
     watch.say(
-        first_round=0,
-        total_rounds=4,
+        workflows=(Workflow("", first_round=0, total_rounds=4),),
         rounds=tuple(Round(n, began + 5 * n - 15) for n in range(number + 1)),
         tasks=watch.snapshot.tasks + tuple(task(site, number, returned) for site, returned in tasks),
     )

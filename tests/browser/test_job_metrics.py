@@ -12,7 +12,7 @@ from lab_page import NotebookPage, box_of, mime_types
 from playwright.sync_api import Locator, expect
 
 SETUP = """
-from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series
+from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series, Workflow
 from flare_widgets.views.display import show_job
 from scripted import ScriptedWatch
 watch = ScriptedWatch()
@@ -23,7 +23,8 @@ def metric(name, rounds, first=0.4, sites=('', 'hospital-a', 'hospital-b')):
 
 def learn(rounds, best=None, extra=()):
     watch.say(metrics=(*metric('accuracy', rounds), *metric('loss', rounds, -0.1, ('', 'hospital-a')), *extra),
-              rounds=tuple(Round(n, watch.snapshot.facts_at + n) for n in range(rounds)), first_round=0, total_rounds=8,
+              rounds=tuple(Round(n, watch.snapshot.facts_at + n) for n in range(rounds)),
+              workflows=(Workflow("", first_round=0, total_rounds=8),),
               key_metric=KeyMetric('accuracy'), best=None if best is None else BestRound(best, 0.4 + best / 20))
 """
 SHOW = "view = show_job(watch)"

@@ -125,7 +125,7 @@ def recorded(trained: Trained) -> dict[tuple[str, str], dict[int, float]]:
 
 def test_snapshot_of_end_is_flares_record(trained: Trained) -> None:
     end = trained.end["first"]
-    assert (end.status, end.workflow, end.rounds_begun, end.total_rounds) == (
+    assert (end.status, end.current_workflow.name, end.rounds_begun, end.total_rounds) == (
         "FINISHED:COMPLETED",
         "FedAvg",
         ROUNDS,

@@ -182,7 +182,7 @@ def test_non_terminal_gets_line_per_change() -> None:
         line.show(running(), T + 134 + second)
     for attempt in range(5):
         line.show(running(trouble=f"no connection, trying again ({attempt})"), T + 140)
-    line.show(running(total_rounds=10, rounds=running().rounds[:2]), T + 140)
+    line.show(running(rounds=running().rounds[:2]), T + 140)
     line.end_line()
     line.clear()
     told = file.getvalue()

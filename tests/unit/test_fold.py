@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.model import GROUPS, BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask
+from flare_widgets.monitoring.job.model import (
+    GROUPS,
+    SELECTOR_VALUE,
+    BestRound,
+    Event,
+    KeyMetric,
+    Point,
+    Round,
+    SiteActivity,
+    SiteTask,
+    Workflow,
+)
 from flare_widgets.monitoring.job.reducer import MAX_EVENTS, MAX_ROUNDS, MAX_SERIES
 from flare_widgets.monitoring.job.state import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
 from flare_widgets.monitoring.job.updates import (
@@ -23,8 +34,8 @@ from flare_widgets.monitoring.job.updates import (
     ListedStatus,
     LogOffset,
     MetricValue,
+    PackingStarted,
     ProcessPresence,
-    Workflow,
 )
 
 JOB = "job"
@@ -34,6 +45,7 @@ times = st.integers(0, 12).map(lambda n: T + n)
 maybe_times = st.none() | times
 sites = st.sampled_from(["site-1", "site-2", "", "\x1b[2J"])
 numbers = st.integers(0, 4)
+workflows = st.sampled_from(["", "a", "b"])
 values = st.sampled_from([0.1, 0.5, -3.0, 1e308, float("nan"), float("inf")])
 statuses = st.sampled_from(["SUBMITTED", "DISPATCHED", "RUNNING", "FINISHED:COMPLETED", "FINISHED:ABORTED", ""])
 metas = st.fixed_dictionaries(
@@ -53,9 +65,21 @@ metas = st.fixed_dictionaries(
 facts = st.one_of(
     st.builds(JobMeta, metas, times, st.sampled_from([0.0, 5.0])),
     st.builds(ListedStatus, statuses, times),
-    st.builds(Workflow, st.sampled_from(["", "A", "B"]), st.none() | numbers, st.none() | numbers),
-    st.builds(Workflow, key_metric=st.builds(KeyMetric, sites, st.sampled_from(["min", "max"]))),
-    st.builds(Round, numbers, maybe_times, maybe_times),
+    st.builds(
+        Workflow,
+        workflows,
+        st.sampled_from(["", "A", "B"]),
+        is_self_directed=st.booleans(),
+        untold=st.lists(sites, max_size=1).map(tuple),
+        position=st.none() | numbers,
+        first_round=st.none() | numbers,
+        total_rounds=st.none() | numbers,
+        started_at=maybe_times,
+        ended_at=maybe_times,
+    ),
+    st.builds(KeyMetric, sites, st.sampled_from(["min", "max"])),
+    st.builds(PackingStarted, times),
+    st.builds(Round, numbers, maybe_times, maybe_times, workflows),
     st.builds(
         SiteTask,
         st.sampled_from(["t1", "t2", "t3"]),
@@ -65,12 +89,20 @@ facts = st.one_of(
         maybe_times,
         maybe_times,
         st.sampled_from(["", "OK", "EXECUTION_EXCEPTION"]),
+        workflows,
+        st.sampled_from(["training", ""]),
+        st.booleans(),
     ),
     st.builds(
-        MetricValue, st.sampled_from(["acc", "loss"]), sites, st.builds(Point, numbers, values, st.integers(0, 2))
+        MetricValue,
+        st.sampled_from(["acc", "loss"]),
+        sites,
+        st.builds(Point, numbers, values, st.integers(1, 2)),
+        workflows,
     ),
-    st.builds(BestRound, numbers, values, st.integers(0, 2)),
-    st.builds(Event, times, st.sampled_from(["round", "error"]), sites, sites),
+    st.builds(MetricValue, st.just(SELECTOR_VALUE), sites, st.builds(Point, numbers, values), workflows),
+    st.builds(BestRound, numbers, values, st.integers(0, 2), workflows),
+    st.builds(Event, times, st.sampled_from(["warning", "error"]), sites, sites, st.integers(1, 3), maybe_times),
     st.builds(SiteActivity, sites, st.lists(sites, max_size=2).map(tuple), maybe_times, maybe_times),
     st.builds(LogOffset, st.just("server"), st.just("log.json"), st.integers(0, 10**12)),
     st.builds(ProcessPresence, st.booleans(), times),
@@ -120,7 +152,7 @@ def test_what_is_no_fact_is_refused() -> None:
 
 def test_memory_is_bounded() -> None:
     many = known(
-        *(Event(T + n, "round", "x") for n in range(MAX_EVENTS * 2)),
+        *(Event(T + n, "error", f"x{n}") for n in range(MAX_EVENTS * 2)),
         *(Round(n, T + n) for n in range(MAX_ROUNDS + 10)),
         *(MetricValue(f"m{n:05}", "", Point(0, 0.5)) for n in range(MAX_SERIES + 10)),
     )
@@ -220,7 +252,7 @@ def test_matrix() -> None:
 
 def test_rounds_begun_and_what_remains() -> None:
     status = ListedStatus("RUNNING", T)
-    this = known(status, Workflow(first_round=5, total_rounds=4), Round(5, T), Round(6, T + 10), Round(7, T + 20))
+    this = known(status, Workflow("", first_round=5, total_rounds=4), Round(5, T), Round(6, T + 10), Round(7, T + 20))
     assert (this.round, this.rounds_begun, this.total_rounds) == (7, 3, 4)
     assert this.round_end(5) == T + 10
     assert this.round_end(7) is None

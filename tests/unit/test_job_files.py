@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from flare_widgets.monitoring.logs.files import DEFAULT_ROUNDS, read_config
+from flare_widgets.monitoring.logs.files import read_config
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,15 @@ def test_missing_round_count_uses_flare_default(path: str) -> None:
         for kind in controller.__mro__
         if (parameter := inspect.signature(kind.__init__).parameters.get("num_rounds")) is not None
     }
-    assert found == {DEFAULT_ROUNDS}
     told = read_config(json.dumps({"workflows": [{"id": "controller", "path": path, "args": {}}]}))
     assert told is not None
-    assert (told.total_rounds, told.first_round, told.name) == (DEFAULT_ROUNDS, 0, name)
+    (workflow,) = told.updates
+    assert found == {workflow.total_rounds}
+    assert (workflow.id, workflow.first_round, workflow.name) == ("controller", 0, name)
 
 
 def test_other_controller_has_no_round_default() -> None:
     told = read_config(json.dumps({"workflows": [{"path": "mine.FedAvg", "args": {}}]}))
     assert told is not None
-    assert (told.total_rounds, told.name) == (None, "FedAvg")
+    (workflow,) = told.updates
+    assert (workflow.total_rounds, workflow.name) == (None, "FedAvg")

@@ -21,6 +21,7 @@ from flare_widgets.monitoring.job.model import (
     SiteDeployment,
     SiteTask,
     StatusChange,
+    Workflow,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.summary import MAX_SITES, summarize
@@ -48,8 +49,7 @@ def running(**known: Any) -> JobSnapshot:
         timeline=(*submitted().timeline, StatusChange("RUNNING", T, True)),
         sites=tuple(SiteDeployment(name, "deployed") for name in ("server", *SITES)),
         facts_at=T + 134,
-        first_round=0,
-        total_rounds=10,
+        workflows=(Workflow("", first_round=0, total_rounds=10),),
         rounds=tuple(Round(n, T + 20 + 20 * n, T + 40 + 20 * n if n < 5 else None) for n in range(6)),
         tasks=(
             *(task(site, n, 20 + 20 * n, 39 + 20 * n, "OK") for n in range(5) for site in SITES),
@@ -72,7 +72,7 @@ HEAD = "hello-numpy 76b8d043  RUNNING"
 ROUND = "round 6/10"
 METRIC = "accuracy 0.607"
 TIMES = "2:14, about 1:26 left"
-DOING = "hospital-a working, hospital-b done"
+DOING = "hospital-a train, hospital-b done"
 
 
 def failure(sentence: str, next_step: str = "") -> Failure:
@@ -107,8 +107,11 @@ def many(count: int, **words: str) -> JobSnapshot:
         ),
         # while it does
         (running(), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  {DOING}"),
-        (running(total_rounds=None), f"{HEAD}  round 6  {METRIC}  2:14  {DOING}"),
-        (running(total_rounds=6), f"{HEAD}  round 6/6  {METRIC}  2:14, about 0:06 left  {DOING}"),
+        (running(workflows=()), f"{HEAD}  round 6  {METRIC}  2:14  {DOING}"),
+        (
+            running(workflows=(Workflow("", total_rounds=6),)),
+            f"{HEAD}  round 6/6  {METRIC}  2:14, about 0:06 left  {DOING}",
+        ),
         (running(best=BestRound(2, 0.7)), f"{HEAD}  {ROUND}  {METRIC} (best 0.700 in round 3)  {TIMES}  {DOING}"),
         # The server's log has the mean of a round only where it is the best so far.
         (
@@ -257,7 +260,7 @@ def test_summary_of_job_that_failed() -> None:
     snapshot = ended(
         "FINISHED:EXECUTION_EXCEPTION",
         rounds=running().rounds[:1],
-        total_rounds=None,
+        workflows=(),
         metrics=(),
         best=None,
         sites=(SiteDeployment("hospital-b", "failed", "No space left on device"),),

@@ -9,8 +9,8 @@ import pytest
 from flare_widgets.monitoring import JobSnapshot, StatusChange, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
 from flare_widgets.monitoring.job.diff import NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
-from flare_widgets.monitoring.job.model import Point, Round
-from flare_widgets.monitoring.job.updates import Diagnosed, ListedStatus, MetricValue, Workflow
+from flare_widgets.monitoring.job.model import Point, Round, Workflow
+from flare_widgets.monitoring.job.updates import Diagnosed, ListedStatus, MetricValue
 from flare_widgets.monitoring.polling import intervals
 
 T = 1000.0
@@ -34,7 +34,7 @@ def job(status: str, age: float, *more: object) -> JobSnapshot:
         (job("RUNNING", 3600, Round(0, T - 60), Round(1, T - 58)), 1),
         (job("RUNNING", 3600, Round(0, T - 60), Round(1, T - 30)), 3),
         (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30)), 5),
-        (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30), Workflow(total_rounds=2)), 1),
+        (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30), Workflow("", total_rounds=2)), 1),
     ],
 )
 def test_imminent_change_shortens_interval(snapshot: JobSnapshot, seconds: float) -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job.model import KeyMetric, Point, Round, SiteTask
-from flare_widgets.monitoring.job.updates import MetricValue, Update, Workflow
+from flare_widgets.monitoring.job.state import Column
+from flare_widgets.monitoring.job.updates import MetricValue, Update
 from flare_widgets.monitoring.logs.facts import ServerLogParser
 from flare_widgets.monitoring.logs.files import (
-    find_round_metrics_path,
+    ServerConfig,
     read_config,
     read_metrics_summary,
     read_round_metrics,
@@ -27,9 +28,11 @@ RECORDINGS = Path(__file__).parent / "recordings_live"
 NAMES = sorted(path.name.partition(".")[0] for path in RECORDINGS.glob("*.log.json"))
 
 
-def config(name: str) -> Workflow | None:
+def config(name: str) -> ServerConfig:
     path = RECORDINGS / f"{name}.config.json"
-    return read_config(path.read_text()) if path.exists() else Workflow(key_metric=KeyMetric("accuracy"))
+    found = read_config(path.read_text()) if path.exists() else ServerConfig((KeyMetric("accuracy"),))
+    assert found is not None
+    return found
 
 
 def text(name: str) -> str:
@@ -37,8 +40,7 @@ def text(name: str) -> str:
 
 
 def facts_of(name: str) -> list[Update]:
-    told = config(name)
-    return [*([told] if told else []), *ServerLogParser(workflow=told).feed(text(name))]
+    return [*config(name).updates, *ServerLogParser().feed(text(name))]
 
 
 def learned(name: str) -> JobSnapshot:
@@ -54,7 +56,7 @@ def test_job_of_fed_avg() -> None:
     """Recorded up to the fifth of 24 rounds: compared with what FLARE's own record says of those before."""
     known = learned("fed-avg")
     record = [json.loads(row) for row in (RECORDINGS / "fed-avg.round_metrics.jsonl").read_text().splitlines()][:4]
-    assert known.workflow == "FedAvg"
+    assert known.current_workflow.name == "FedAvg"
     assert [r.number for r in known.rounds] == [0, 1, 2, 3, 4]
     times = [r.started_at for r in known.rounds if r.started_at is not None]
     assert len(times) == 5
@@ -64,7 +66,7 @@ def test_job_of_fed_avg() -> None:
         "site-2": ["submitted"] * 4 + ["working"],
         "site-1": ["submitted"] * 4 + ["waiting"],
     }
-    assert known.matrix(now=times[-1] + 100)["site-2"][4].state == "late"
+    assert known.matrix(now=times[-1] + 100)["site-2"][Column("controller", 4)].state == "late"
     for task in known.tasks[:-1]:
         assert (task.name, task.code) == ("train", "OK")
         assert task.sent_at is not None
@@ -99,8 +101,8 @@ def test_negated_metric_is_restored_in_snapshot() -> None:
     before = known.series("loss")
     assert before is not None
     assert [round(p.value, 4) for p in before.points] == [0.435, 0.385]
-    record = [*read_round_metrics((RECORDINGS / "fed-avg-loss.round_metrics.json").read_text())]
-    record += read_metrics_summary((RECORDINGS / "fed-avg-loss.summary.json").read_text())
+    record = [*read_round_metrics((RECORDINGS / "fed-avg-loss.round_metrics.json").read_text(), ["controller"])]
+    record += read_metrics_summary((RECORDINGS / "fed-avg-loss.summary.json").read_text(), ["controller"])
     after = apply_updates(known, record).series("loss")
     assert after is not None
     assert [round(p.value, 4) for p in after.points] == [0.4833, 0.4333, 0.3833]
@@ -120,7 +122,7 @@ def test_workflow_average_overrides_selector_mean() -> None:
 
 def test_scatter_and_gather_logs_round_ends() -> None:
     known = learned("scatter-and-gather")
-    assert (known.workflow, known.rounds_begun, known.total_rounds) == ("ScatterAndGather", 3, 3)
+    assert (known.current_workflow.name, known.rounds_begun, known.total_rounds) == ("ScatterAndGather", 3, 3)
     for this in known.rounds:
         assert this.started_at is not None
         assert this.ended_at is not None
@@ -130,15 +132,16 @@ def test_scatter_and_gather_logs_round_ends() -> None:
 
 def test_relay_is_round_of_cyclic() -> None:
     known = learned("cyclic")
-    assert (known.workflow, known.rounds_begun, known.total_rounds) == ("CyclicController", 2, 2)
+    assert (known.current_workflow.name, known.rounds_begun, known.total_rounds) == ("CyclicController", 2, 2)
     assert {(t.site, t.round) for t in known.tasks} == {(f"site-{s}", r) for s in (1, 2) for r in (0, 1)}
 
 
 def test_tasks_after_training_have_no_round() -> None:
     known = learned("cross-site")
-    assert known.workflow == "ScatterAndGather"
+    assert [w.name for w in known.workflows] == ["ScatterAndGather", "CrossSiteModelEval"]
     assert {(t.name, t.round) for t in known.tasks} == {("train", 0), ("submit_model", None), ("validate", None)}
-    assert {cell.task for row in known.matrix(now=0).values() for cell in row.values()} == {"train"}
+    assert [column.round for column in known.columns[:2]] == [0, None]
+    assert {column.task for column in known.columns[1:]} == {"submit_model", "validate"}
     assert [e.text for e in known.events if e.kind == "workflow"] == [
         "workflow ScatterAndGather started",
         "workflow CrossSiteModelEval started",
@@ -147,7 +150,7 @@ def test_tasks_after_training_have_no_round() -> None:
 
 def test_job_without_rounds() -> None:
     known = learned("statistics")
-    assert (known.workflow, known.round, known.rounds_begun) == ("StatisticsController", None, 0)
+    assert (known.current_workflow.name, known.round, known.rounds_begun) == ("StatisticsController", None, 0)
     assert {t.name for t in known.tasks} == {"fed_stats_pre_run", "fed_stats"}
     assert all(t.code == "OK" and t.returned_at for t in known.tasks)
     assert set(known.matrix(now=0)) == {"site-1", "site-2"}
@@ -159,11 +162,11 @@ def test_job_without_rounds() -> None:
 def test_any_chunking_yields_same_facts(name: str, data: st.DataObject) -> None:
     whole = text(name)
     cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=12))
-    log, told, found, begin = ServerLogParser(workflow=config(name)), config(name), [], 0
+    log, found, begin = ServerLogParser(), list[Update](config(name).updates), 0
     for cut in sorted([*cuts, len(whole)]):
         found += log.feed(whole[begin:cut])
         begin = cut
-    assert [*([told] if told else []), *found] == facts_of(name)
+    assert found == facts_of(name)
 
 
 def test_times_are_moved_to_our_clock() -> None:
@@ -185,7 +188,7 @@ def test_code_of_result_and_failed_task() -> None:
         + line("finished processing client result", context, levelname="ERROR")
     )
     known = apply_updates(JobSnapshot("job"), found)
-    assert known.matrix(now=0)["site-1"][2].state == "failed"
+    assert known.matrix(now=0)["site-1"][Column("", 2)].state == "failed"
     assert [e.kind for e in known.events] == ["error"]
 
 
@@ -276,8 +279,7 @@ def test_names_are_bounded() -> None:
     "words", ["", "[]", "5", "{", '{"workflows": 5, "components": {}}', '{"workflows": [5, {"args": []}]}', "[" * 10**5]
 )
 def test_configurations_that_are_none(words: str) -> None:
-    assert read_config(words) in (None, Workflow())
-    assert find_round_metrics_path(words) is None
+    assert read_config(words) in (None, ServerConfig())
 
 
 @pytest.mark.parametrize(
@@ -292,7 +294,9 @@ def test_configurations_that_are_none(words: str) -> None:
 )
 def test_metrics_path_found_only_when_readable(file: Any, path: str | None) -> None:
     component = {"path": "a.MetricsArtifactWriter", "args": {"round_file_name": file}}
-    assert find_round_metrics_path(json.dumps({"components": [component]})) == path
+    found = read_config(json.dumps({"components": [component]}))
+    assert found is not None
+    assert found.round_metrics_path == path
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,11 @@ def test_grown_metrics_record_is_reread(session: ScriptedSession, files: Files) 
     files.files["metrics/round_metrics.json"] = json.dumps(line).encode()
     source = ServerLogTail("job")
     known = apply_updates(JobSnapshot("job"), run(source.poll(ServerClock()), session))
-    assert (known.total_rounds, known.key_metric, known.workflow) == (7, KeyMetric("loss", "min"), "FedAvg")
+    assert (known.total_rounds, known.key_metric, known.current_workflow.name) == (
+        7,
+        KeyMetric("loss", "min"),
+        "FedAvg",
+    )
     series = known.series("loss")
     assert series is not None
     assert [(p.round, p.value) for p in series.points] == [(0, 0.5)]

@@ -15,7 +15,7 @@ from fakes import Fake
 from recording import Elements, RecordingComm
 from waiting import wait_until
 
-from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange
+from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.compare.view import CompareView, compare, comparison_html, comparison_text
 from flare_widgets.views.compare.view_model import MAX_JOBS, compare_snapshots, comparison_rows
@@ -66,7 +66,7 @@ def test_job_key_metric_overrides_direction():
 
 def test_table():
     headings, rows = comparison_rows(
-        compare_snapshots([job(), job("bbbbbbbb-2", total_rounds=9, status="RUNNING")], NOW)
+        compare_snapshots([job(), job("bbbbbbbb-2", workflows=(Workflow("", total_rounds=9),), status="RUNNING")], NOW)
     )
     assert headings == ["job", "status", "workflow", "sites", "rounds", "time", "best accuracy", "best loss"]
     assert rows[0] == [
@@ -85,7 +85,9 @@ def test_table():
 
 def test_what_differs_is_said():
     assert compare_snapshots([job(), job("b")], NOW).differences == ()
-    assert compare_snapshots([job(), job("b", workflow="Cyclic", duration=5.0)], NOW).differences == ("workflow",)
+    assert compare_snapshots([job(), job("b", workflows=(Workflow("", "Cyclic"),), duration=5.0)], NOW).differences == (
+        "workflow",
+    )
 
 
 def test_job_without_metrics_says_why():
@@ -115,7 +117,7 @@ def test_hostile_words_are_only_text():
         HOSTILE,
         HOSTILE,
         status=HOSTILE,
-        workflow=HOSTILE,
+        workflows=(Workflow("", HOSTILE),),
         trouble=HOSTILE,
         metrics=(Series(HOSTILE, "", (Point(0, 1.0),)),),
     )

@@ -15,7 +15,7 @@ from waiting import wait_until
 
 from flare_widgets.errors import AuthorizationError
 from flare_widgets.monitoring.job.format import describe
-from flare_widgets.monitoring.job.model import StatusChange
+from flare_widgets.monitoring.job.model import StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.job.view import JobView
@@ -172,7 +172,7 @@ def test_ended_job_live_until_details_complete(replaced):
     assert view.view_model["has_ended"] is True
     assert by_name(view)["abort"]["disabled_reason"] == "the job has ended"
     assert replaced == []
-    watch.learn(replace(COMPLETED, workflow="FedAvg"))
+    watch.learn(replace(COMPLETED, workflows=(Workflow("", "FedAvg"),)))
     assert len(replaced) == 1
     assert {"term": "workflow", "text": [{"text": ["FedAvg"]}], "updated_at": None} in view.view_model["details"]
 

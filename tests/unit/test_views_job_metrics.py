@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series
+from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.metrics import MAX_METRICS, MAX_SITES, MetricsJsonCache, build_charts, build_metrics
@@ -23,7 +23,15 @@ def series(name: str, site: str, *values: float, begin: int = 0) -> Series:
 
 def job(*found: Series, **facts) -> JobSnapshot:
     rounds = tuple(Round(n, T + n) for n in range(3))
-    return JobSnapshot("id", status="RUNNING", first_round=0, rounds=rounds, metrics=found, facts_at=T, **facts)
+    return JobSnapshot(
+        "id",
+        status="RUNNING",
+        workflows=(Workflow("", first_round=0),),
+        rounds=rounds,
+        metrics=found,
+        facts_at=T,
+        **facts,
+    )
 
 
 def test_key_metric_first_rounds_from_one():
@@ -86,7 +94,10 @@ def test_metrics_rebuilt_only_when_changed():
     first = made(before)
     assert made(dataclasses.replace(before, facts_at=T + 1, trouble="lost")) is first
     assert made(dataclasses.replace(before, best=BestRound(1, 0.6)))[0]["best"] == (2, 0.6)
-    assert made(dataclasses.replace(before, first_round=1))[0]["lines"][0]["points"] == ((0, 0.4), (1, 0.6))
+    assert made(dataclasses.replace(before, workflows=(Workflow("", first_round=1),)))[0]["lines"][0]["points"] == (
+        (0, 0.4),
+        (1, 0.6),
+    )
     assert made(dataclasses.replace(before, metrics=(series("loss", "", 1),)))[0]["name"] == "loss"
 
 

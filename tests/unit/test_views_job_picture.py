@@ -15,7 +15,15 @@ from drawn_jobs import CASES, T, make_large_job
 from flare_widgets.formatting.live_text import live
 from flare_widgets.formatting.text import format_duration
 from flare_widgets.monitoring.job.format import describe
-from flare_widgets.monitoring.job.model import Freshness, Round, SiteActivity, SiteDeployment, SiteTask, StatusChange
+from flare_widgets.monitoring.job.model import (
+    Freshness,
+    Round,
+    SiteActivity,
+    SiteDeployment,
+    SiteTask,
+    StatusChange,
+    Workflow,
+)
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.metrics import build_metrics
@@ -28,8 +36,7 @@ JOB = JobSnapshot(
     timeline=(StatusChange("SUBMITTED", T, True), StatusChange("RUNNING", T + 1, True)),
     sites=tuple(SiteDeployment(name, "deployed") for name in ("server", "a", "b", "c", "d")),
     facts_at=T + 60,
-    first_round=0,
-    total_rounds=4,
+    workflows=(Workflow("", first_round=0, total_rounds=4),),
     rounds=(Round(0, T + 2, T + 20), Round(1, T + 20)),
 )
 
@@ -60,6 +67,10 @@ class Text(HTMLParser):
     @property
     def text(self) -> str:
         return "".join(self.parts)
+
+
+def of_total(rounds: int) -> tuple[Workflow, ...]:
+    return (Workflow("", first_round=0, total_rounds=rounds),)
 
 
 def task(site: str, number: int, sent: float, returned: float | None = None, code: str = "OK") -> SiteTask:
@@ -154,12 +165,12 @@ def test_huge_fields_keep_page_small() -> None:
         ({}, "round 2 of 4", 0.25),
         ({"tasks": (task("a", 1, 21), task("b", 1, 21, 30))}, "round 2 of 4", 0.375),
         ({"rounds": JOB.rounds[:1]}, "round 1 of 4", 0.25),
-        ({"total_rounds": None}, "round 2", None),
-        ({"total_rounds": 0}, "round 2 of 0", None),
-        ({"total_rounds": 1}, "round 2 of 1", 1.0),
+        ({"workflows": ()}, "round 2", None),
+        ({"workflows": of_total(0)}, "round 2", None),
+        ({"workflows": of_total(1)}, "round 2", None),
         ({"status": "FINISHED:ABORTED"}, "1 of 4 rounds", 0.25),
-        ({"status": "FINISHED:COMPLETED", "total_rounds": 2}, "2 of 2 rounds", 1.0),
-        ({"status": "FINISHED:COMPLETED", "total_rounds": None}, "2 rounds", None),
+        ({"status": "FINISHED:COMPLETED", "workflows": of_total(2)}, "2 of 2 rounds", 1.0),
+        ({"status": "FINISHED:COMPLETED", "workflows": ()}, "2 rounds", None),
     ],
 )
 def test_how_far_it_is(facts: dict[str, Any], words: str, done: float | None) -> None:

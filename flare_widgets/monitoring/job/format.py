@@ -78,7 +78,9 @@ def progress_text(snapshot: JobState, of: str = " of ") -> str:
     workflow, begun = snapshot.current_workflow, snapshot.rounds_begun
     last = snapshot.columns[-1] if snapshot.columns else None
     if begun:
-        words = f"round {begun}" + ("" if workflow.total_rounds is None else f"{of}{workflow.total_rounds}")
+        total = workflow.total_rounds
+        # A number that the rounds contradict is not the number of rounds.
+        words = f"round {begun}" + ("" if total is None or total < begun else f"{of}{total}")
     elif last is not None and last.workflow == workflow.id and not workflow.is_self_directed:
         words = _step_label(snapshot, last)
     elif workflow.is_self_directed:
@@ -125,6 +127,7 @@ def _finished_text(snapshot: JobState, of: str) -> str:
         begun = sum(_rounds_begun_in(snapshot, w) for w in with_rounds)
         totals = [w.total_rounds for w in with_rounds]
         total = sum(n for n in totals if n is not None) if None not in totals else None
+        total = None if total is not None and total < begun else total
         words = f"{begun}{of}{total} rounds" if total is not None else f"{begun} {'round' if begun == 1 else 'rounds'}"
         return words if len(with_rounds) < 2 else f"{words} in {len(with_rounds)} workflows"
     labels = list(dict.fromkeys(_step_label(snapshot, column) for column in snapshot.columns))

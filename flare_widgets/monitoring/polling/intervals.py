@@ -110,9 +110,9 @@ def _base_interval(snapshot: JobSnapshot, now: float) -> float:
         return FAST_INTERVAL_S
     if snapshot.is_zombie:
         return _MAX_WAITING_INTERVAL_S
-    if snapshot.total_rounds and snapshot.rounds_begun >= snapshot.total_rounds:
+    if snapshot.is_packing or (snapshot.total_rounds and snapshot.rounds_begun >= snapshot.total_rounds):
         return NORMAL_INTERVAL_S
-    begun = [r.started_at for r in snapshot.rounds[-2:] if r.started_at is not None]
+    begun = [r.started_at for r in snapshot.current_rounds[-2:] if r.started_at is not None]
     if len(begun) == 2:
         return min(_MAX_RUNNING_INTERVAL_S, max(NORMAL_INTERVAL_S, (begun[1] - begun[0]) / _POLLS_PER_ROUND))
     return min(_MAX_RUNNING_INTERVAL_S, max(NORMAL_INTERVAL_S, age / 120))
