@@ -122,7 +122,7 @@ def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
 
 def _finished_text(snapshot: JobState, of: str) -> str:
     """Describe the rounds of a job that has ended; of one without, its steps."""
-    with_rounds = [w for w in snapshot.workflows if snapshot.rounds_of(w.id)]
+    with_rounds = [snapshot.find_workflow(i) for i in dict.fromkeys(r.workflow for r in snapshot.rounds)]
     if with_rounds:
         begun = sum(_rounds_begun_in(snapshot, w) for w in with_rounds)
         totals = [w.total_rounds for w in with_rounds]
@@ -130,7 +130,7 @@ def _finished_text(snapshot: JobState, of: str) -> str:
         total = None if total is not None and total < begun else total
         words = f"{begun}{of}{total} rounds" if total is not None else f"{begun} {'round' if begun == 1 else 'rounds'}"
         return words if len(with_rounds) < 2 else f"{words} in {len(with_rounds)} workflows"
-    labels = list(dict.fromkeys(_step_label(snapshot, column) for column in snapshot.columns))
+    labels = list(filter(None, dict.fromkeys(_step_label(snapshot, column) for column in snapshot.columns)))
     more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
     return f"steps: {', '.join(labels[:MAX_NAMED])}{more}" if labels else ""
 

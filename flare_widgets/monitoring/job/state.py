@@ -463,7 +463,9 @@ class JobState:
         failed = {site: cell for site, cell in states.items() if cell.state == "failed"}
         for activity in self.activity:
             if activity.site != "server" and activity.at is not None:
-                states[activity.site] = MatrixCell("working" if activity.tasks else "waiting")
+                states[activity.site] = (
+                    MatrixCell("working", task=activity.tasks[0]) if activity.tasks else MatrixCell("waiting")
+                )
         typical = self._typical_durations
         current = self.current_workflow.id
         for site, (task, column) in self._newest_tasks.items():
@@ -482,13 +484,14 @@ class JobState:
         if self.is_packing:
             return {site: MatrixCell("done") for site, cell in states.items() if cell.state != "failed"}
         workflow, last = self.current_workflow, self.columns[-1] if self.columns else None
+        has_begun = workflow.started_at is not None or any(a.at is not None for a in self.activity)
         found = {}
         for site in self.participating_sites:
             cell = states.get(site)
             has_work = cell is not None and cell.column is not None
             if self.current_workflow.is_self_directed:
                 is_busy = has_work and cell is not None and cell.state in ("working", "late", "failed")
-                if workflow.started_at is not None and not is_busy:
+                if has_begun and not is_busy:
                     found[site] = MatrixCell("self-directed", workflow.started_at)
             elif last is not None and last.workflow == workflow.id and self._is_under_way(last):
                 newest = self._newest_tasks.get(site)
