@@ -17,7 +17,7 @@ import kits
 import pytest
 from fakes import Fake
 
-from flare_widgets.api.transfer import download, upload
+from flare_widgets.api.transfer import download, remote_files, upload
 from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
@@ -440,7 +440,7 @@ LARGE = {
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a lost server."""
-    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(remote_files, "_RETRY_DELAYS_S", (0.0, 0.0, 0.0))
     monkeypatch.setattr(download, "_OVERLAP_BYTES", 30)
 
 
@@ -615,7 +615,7 @@ def test_early_broken_download_leaves_no_files(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("hasty")
 def test_download_cancelled_while_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (60.0,))
+    monkeypatch.setattr(remote_files, "_RETRY_DELAYS_S", (60.0,))
     server = Server(LARGE, fails_at=40, failure=NoConnection("lost"))
     again = lambda: pytest.fail("too early")  # noqa: E731
     progress = lambda done, total: len(server.link.asked) < 40  # noqa: E731
