@@ -84,10 +84,14 @@ class RemoteFiles:
         self._notify(transfers.download_confirmation(self._references[name], nonce))
 
     def cancel(self, name: str) -> None:
-        """Tell the server that no more of the file will be requested; an older server cannot be told."""
+        """Tell the server that no more of the file will be requested."""
         # Best effort: without it the server keeps the file ready until the session ends.
+        reference = self._references[name]
         if self._features.can_cancel_download:
-            self._notify(transfers.download_cancellation(self._references[name]))
+            self._notify(transfers.download_cancellation(reference))
+        else:
+            # An older server takes this for the end of the download.
+            self._notify(transfers.download_request(reference, transfers.BEYOND_THE_END))
 
     def _use_offer(self, connection: Connection, offer: list[transfers.RemoteFile]) -> None:
         self._connection, self._features = connection, connection.features
