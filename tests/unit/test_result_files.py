@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fake_link import FakeLink, Server
 
-from flare_widgets.api.transfer import remote_files, result_files
+from flare_widgets.api.transfer import remote_files, result_files, zip_members
 from flare_widgets.api.transfer.result_files import ResultFiles, read_files
 from flare_widgets.api.transfer.zip_members import SkippedFile
 from flare_widgets.errors import InternalError, NoConnection
@@ -38,8 +38,8 @@ WANTED = {"meta.json": META, "workspace/log.json": b"log " * 50, "workspace/late
 MODEL = SkippedFile("workspace/models/server.npy", 100_000)
 
 
-def wanted(path: str) -> int:
-    return 0 if "models" in path else 1000
+def wanted(path: str, size: int) -> bool:
+    return size < 1000
 
 
 def read(server: Server, *args: Any, timeout: float = 5.0) -> ResultFiles:
@@ -79,11 +79,12 @@ def test_old_server_is_told_by_a_request_for_the_end(monkeypatch: pytest.MonkeyP
     assert told == [(ref, {"received_bytes": BEYOND_THE_END}) for ref in ("ref-0", "ref-2")]
 
 
-def test_large_file_beside_the_archives_is_not_read_whole() -> None:
+def test_large_file_beside_the_archives_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_members, "MAX_KEPT_BYTES", 1 << 10)
     server = Server({"meta.json": bytes(100_000)})
     result = read(server)
     assert result.files == {}
-    assert result.reason == "meta.json is too large to be read (1.0 kB)"
+    assert result.reason == "meta.json does not fit into the 0 MB read of a result"
     assert len(server.link.asked) == 26
 
 

@@ -61,14 +61,14 @@ def member(
 END = b"PK\x05\x06" + bytes(18)
 
 
-def everything(path: str) -> int:
-    return MB
+def small(path: str, size: int) -> bool:
+    return size <= MB
 
 
-def read(data: bytes, limit: Callable[[str], int] = everything, part: int = 1000) -> tuple[KeptFiles, int]:
+def read(data: bytes, wanted: Callable[[str, int], bool] = small, part: int = 1000) -> tuple[KeptFiles, int]:
     """Return the files that were kept, and the number of bytes that had to arrive."""
     kept, arrived = KeptFiles(), 0
-    reader = MemberReader("r", limit, kept)
+    reader = MemberReader("r", wanted, kept)
     while not reader.is_done:
         chunk = data[reader.offset : reader.offset + part]
         if not chunk:
@@ -90,7 +90,7 @@ MEMBERS = {
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize("part", [1, 7, 1000, 10 * MB])
 def test_wanted_members_are_read(compression: int, part: int) -> None:
-    kept, _ = read(zipped(MEMBERS, compression), lambda path: 0 if "models" in path else MB, part)
+    kept, _ = read(zipped(MEMBERS, compression), lambda path, _: "models" not in path, part)
     assert kept.files == {f"r/{n}": c for n, c in MEMBERS.items() if "models" not in n}
     assert kept.skipped == [SkippedFile("r/models/server.npy", 50_000)]
     assert kept.problems == []
@@ -98,7 +98,7 @@ def test_wanted_members_are_read(compression: int, part: int) -> None:
 
 def test_large_member_does_not_arrive() -> None:
     data = zipped({"model": bytes(20 * MB), "log.json": b"log"})
-    kept, arrived = read(data, lambda path: MB if path.endswith("log.json") else 0, 1000)
+    kept, arrived = read(data, lambda path, _: path.endswith("log.json"), 1000)
     assert kept.files == {"r/log.json": b"log"}
     assert arrived <= 2000
 
@@ -118,14 +118,14 @@ def test_sizes_beyond_4_gb_are_read() -> None:
     extra = struct.pack("<HHB", 0x5455, 1, 0) + struct.pack("<HHQQ", 1, 16, size, size)
     begin = member(b"model", b"", packed_size=0xFFFFFFFF, size=0xFFFFFFFF, extra=extra)
     kept = KeptFiles()
-    reader = MemberReader("r", everything, kept)
+    reader = MemberReader("r", small, kept)
     reader.feed(begin)
     assert reader.offset == len(begin) + size
     reader.feed(member() + END)
     assert reader.is_done
     assert kept.files == {"r/a.txt": b"text"}
     assert kept.skipped == [SkippedFile("r/model", size)]
-    assert kept.problems == ["r/model is too large to be read (5.4 GB)"]
+    assert kept.problems == []
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,8 @@ BOMB = zlib.compress(bytes(50 * MB), 9)[2:-4]
         (member(content=DEFLATED, method=8, size=3, checksum=zlib.crc32(b"tex")), "is damaged"),
         (member(content=DEFLATED, method=8, size=5, checksum=zlib.crc32(b"text")), "is damaged"),
         (member(content=BOMB, method=8, size=10), "is damaged"),
-        (member(content=BOMB, method=8, size=50 * MB), r"is too large to be read (52.4 MB)"),
     ],
-    ids=["checksum", "encrypted", "method", "sizes", "no deflate", "longer", "shorter", "bomb", "true bomb"],
+    ids=["checksum", "encrypted", "method", "sizes", "no deflate", "longer", "shorter", "bomb"],
 )
 def test_untrusted_member_is_left_out(bad: bytes, problem: str) -> None:
     kept, _ = read(bad + member(b"next") + END)
@@ -197,7 +196,7 @@ def test_number_of_members_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zip_members, "MAX_SKIPPED", 20)
     kept = KeptFiles()
     with pytest.raises(UnreadableArchive, match="more than 50 members"):
-        MemberReader("r", lambda _: 0, kept).feed(b"".join(member(b"%d" % n) for n in range(60)) + END)
+        MemberReader("r", lambda *_: False, kept).feed(b"".join(member(b"%d" % n) for n in range(60)) + END)
     assert (len(kept.skipped), kept.skipped_count) == (20, 50)
 
 
@@ -221,7 +220,7 @@ def test_memory_is_that_of_what_is_kept() -> None:
         tracemalloc.stop()
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data())
 def test_damaged_archive_is_read_or_refused(data: st.DataObject) -> None:
     whole = bytearray(zipped({"a": b"a" * 30, "b/c": b"c" * 300, "d": b""}, data.draw(st.sampled_from([0, 8]))))
@@ -232,5 +231,5 @@ def test_damaged_archive_is_read_or_refused(data: st.DataObject) -> None:
         kept, _ = read(bytes(whole[:size]), part=data.draw(st.integers(1, 500)))
     except UnreadableArchive:
         return
-    contents = {b"a" * 30, b"c" * 300, b"", *(b"",)}
+    contents = {b"a" * 30, b"c" * 300, b""}
     assert set(kept.files.values()) <= contents

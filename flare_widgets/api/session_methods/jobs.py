@@ -222,7 +222,7 @@ class JobMethods(SessionCore, Generic[J]):
     def read_result_files(
         self,
         job_id: str,
-        wanted: Callable[[str], int],
+        wanted: Callable[[str, int], bool],
         *,
         archives: Collection[str] = ("workspace",),
         timeout: float = 20.0,
@@ -236,8 +236,9 @@ class JobMethods(SessionCore, Generic[J]):
         job_id
             The job.
         wanted
-            Called with the path of each file, as in the folder that :meth:`download_job_result` makes
-            (``workspace/log.json``). Returns the size in bytes up to which the file is wanted: 0 to pass it over.
+            Called with the path and the size in bytes of each file; returns True to read it. The paths are those of the
+            folder that :meth:`download_job_result` makes (``workspace/log.json``). Of ``meta.json`` the size is not
+            known: 0.
         archives
             The folders to look into: ``workspace``, ``job``.
         timeout
@@ -314,7 +315,7 @@ def download_result(
 
 
 def read_result_files(
-    sender: CommandSender, job_id: str, wanted: Callable[[str], int], archives: Collection[str], timeout: float
+    sender: CommandSender, job_id: str, wanted: Callable[[str, int], bool], archives: Collection[str], timeout: float
 ) -> ResultFiles:
     """Read the small files of a job's result; see :meth:`.Session.read_result_files`."""
     command = commands.download_job(job_id)

@@ -15,7 +15,7 @@ from ...wire import transfers
 from . import unpack
 from .remote_files import Offer, RemoteFiles
 from .upload import ProgressReporter
-from .zip_members import KeptFiles, Limit, MemberReader, SkippedFile, UnreadableArchive
+from .zip_members import KeptFiles, MemberReader, SkippedFile, UnreadableArchive, Wanted
 
 MAX_TRANSFER_BYTES = 1 << 30
 """Bytes that are transferred before the reading ends. Files in between that are passed over are not counted."""
@@ -30,7 +30,8 @@ class ResultFiles:
     files
         Content by path, with the paths of a downloaded result: ``meta.json``, ``workspace/log.json``, ...
     skipped
-        Files that were passed over, with their sizes; the first of them if there are many.
+        Files that were passed over, with their sizes; the first of them if there are many. Their paths are text of a
+        stranger, made safe to show.
     skipped_count
         Number of files that were passed over.
     reason
@@ -50,7 +51,7 @@ class ResultFiles:
 
 def read_files(
     offer: Offer,
-    limit: Limit,
+    wanted: Wanted,
     archives: Collection[str],
     timeout: float,
     renew_offer: Callable[[], Offer] | None = None,
@@ -61,8 +62,9 @@ def read_files(
     ----------
     offer
         The connection to the server, and the files it offers there.
-    limit
-        Returns the size in bytes up to which the file at a path is wanted: 0 to pass it over.
+    wanted
+        Decides by path and size which files are read. The size of a file that is in no archive is not known before it
+        is read: 0.
     archives
         The archives to look into, such as ``workspace``; paths in an archive begin with its name.
     timeout
@@ -81,14 +83,14 @@ def read_files(
     reporter = ProgressReporter(
         lambda *_: time.monotonic() < deadline, f"not all of the result arrived within {timeout:.0f} s"
     )
-    return _Reading(RemoteFiles(offer, reporter, renew_offer), limit, reporter).run(archives)
+    return _Reading(RemoteFiles(offer, reporter, renew_offer), wanted, reporter).run(archives)
 
 
 class _Reading:
     """One reading of an offer's files."""
 
-    def __init__(self, remote: RemoteFiles, limit: Limit, reporter: ProgressReporter) -> None:
-        self._remote, self._limit, self._reporter = remote, limit, reporter
+    def __init__(self, remote: RemoteFiles, wanted: Wanted, reporter: ProgressReporter) -> None:
+        self._remote, self._wanted, self._reporter = remote, wanted, reporter
         self._kept = KeptFiles()
         self._transferred = 0
         self._finished: set[str] = set()
@@ -104,8 +106,8 @@ class _Reading:
                 if suffix == "zip" and dot:
                     if stem in archives:
                         self._read_archive(name, stem)
-                elif limit := self._limit(name):
-                    self._read_file(name, limit)
+                elif self._wanted(name, 0):
+                    self._read_file(name)
         except TransferCancelled as e:
             kept.note_problem(e.description)
         finally:
@@ -115,7 +117,7 @@ class _Reading:
         return ResultFiles(kept.files, tuple(kept.skipped), kept.skipped_count, "; ".join(kept.problems))
 
     def _read_archive(self, name: str, folder: str) -> None:
-        reader = MemberReader(folder, self._limit, self._kept)
+        reader = MemberReader(folder, self._wanted, self._kept)
         try:
             while not reader.is_done:
                 chunk = self._read(name, reader.offset)
@@ -125,18 +127,16 @@ class _Reading:
         except UnreadableArchive as e:
             self._kept.note_problem(f"the server's {name} {e}")
 
-    def _read_file(self, name: str, limit: int) -> None:
+    def _read_file(self, name: str) -> None:
         content = b""
         while not (chunk := self._read(name, len(content))).is_last:
             content += chunk.data
-            if len(content) > limit:
-                self._kept.has_room(name, len(content), limit)
+            if not self._kept.has_room(name, len(content)):
                 return
         self._finished.add(name)
         if chunk.nonce is not None:
             self._remote.confirm(name, chunk.nonce)
-        if self._kept.has_room(name, len(content), limit):
-            self._kept.keep(name, content)
+        self._kept.keep(name, content)
 
     def _read(self, name: str, offset: int) -> transfers.DownloadChunk:
         while True:

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from ...formatting.text import format_size, sanitize
+from ...formatting.text import sanitize
 from ...wire import transfers
 from . import unpack
 
@@ -38,8 +38,8 @@ _FLAG_ENCRYPTED, _FLAG_SIZES_FOLLOW, _FLAG_UTF8 = 1 << 0, 1 << 3, 1 << 11
 _STORED, _DEFLATED = 0, 8
 _ZIP64_EXTRA, _IN_ZIP64_EXTRA = 1, 0xFFFFFFFF
 
-Limit = Callable[[str], int]
-"""Returns the size in bytes up to which the file at a path is wanted: 0 to pass it over."""
+Wanted = Callable[[str, int], bool]
+"""Returns True if the file at a path, with this size in bytes, is wanted."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,11 @@ class KeptFiles:
         self.problems: list[str] = []
         self._bytes_left = MAX_KEPT_BYTES
 
-    def has_room(self, path: str, size: int, limit: int) -> bool:
+    def has_room(self, path: str, size: int) -> bool:
         """Return True if a wanted file of this size can be kept; if not, note the problem."""
-        if size > limit:
-            self.note_problem(f"{sanitize(path)} is too large to be read ({format_size(size)})")
-        elif size > self._bytes_left:
-            self.note_problem(f"{sanitize(path)} does not fit into the {MAX_KEPT_BYTES >> 20} MB read of a result")
-        else:
+        if size <= self._bytes_left:
             return True
+        self.note_problem(f"{sanitize(path)} does not fit into the {MAX_KEPT_BYTES >> 20} MB read of a result")
         return False
 
     def keep(self, path: str, content: bytes) -> None:
@@ -110,8 +107,8 @@ class MemberReader:
     ----------
     folder
         Folder that the archive is unpacked to; paths begin with it.
-    limit
-        Returns how much of a file is wanted.
+    wanted
+        Decides which files are kept.
     kept
         Takes the files.
 
@@ -123,8 +120,8 @@ class MemberReader:
         True if nothing more is needed.
     """
 
-    def __init__(self, folder: str, limit: Limit, kept: KeptFiles) -> None:
-        self._folder, self._limit, self._kept = folder, limit, kept
+    def __init__(self, folder: str, wanted: Wanted, kept: KeptFiles) -> None:
+        self._folder, self._wanted, self._kept = folder, wanted, kept
         self.offset = 0
         self.is_done = False
         self._data = memoryview(b"")
@@ -172,9 +169,8 @@ class MemberReader:
         name = raw_name.decode("utf-8" if flags & _FLAG_UTF8 else "cp437", "replace")
         if not name.endswith("/") and len(raw_name) <= MAX_PATH_BYTES and not unpack.is_unsafe_path(name):
             path = f"{self._folder}/{name}"
-            limit = self._limit(path)
             content = None
-            if limit and path not in self._kept.files and self._kept.has_room(path, size, limit):
+            if path not in self._kept.files and self._wanted(path, size) and self._kept.has_room(path, size):
                 content = yield from self._read_content(path, flags, method, packed_size, size, checksum)
             if content is None:
                 self._kept.skip(path, size)
