@@ -158,7 +158,9 @@ class JobMethods(SessionCore, Generic[J]):
             The answer was lost: there may or may not be a new job. The message says how to find out; cloning is not
             retried, because a second clone would be a second job.
         """
-        return await self._run_command(commands.clone_job(job_id))
+        new_id = await self._run_command(commands.clone_job(job_id))
+        self._keep_config(new_id, self.submitted_config(job_id))
+        return new_id
 
     @dual_method
     async def abort_job(self, job_id: str) -> str:
