@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 from damage import JUNK
+from fakes import Fake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flare_widgets.api.transfer import zip_members
+from flare_widgets.api.transfer.result_files import ResultFiles
+from flare_widgets.api.transfer.zip_members import SkippedFile
 from flare_widgets.monitoring.results import evaluation, files, scalars, statistics
 from flare_widgets.monitoring.results.evaluation import Evaluation, read_evaluation
 from flare_widgets.monitoring.results.files import ResultFile, Selection, kind_of, list_files
+from flare_widgets.monitoring.results.job_result import JobResult, fetch_job_result, parse_job_result
 from flare_widgets.monitoring.results.scalars import StepPoint, StepSeries, read_scalars
 from flare_widgets.monitoring.results.statistics import (
     Bin,
@@ -427,7 +431,7 @@ def test_files_are_listed_by_kind_and_path() -> None:
 def test_rotated_log_is_read_from_the_oldest_part() -> None:
     parts = ["workspace/log.json", "workspace/log.json.1", "workspace/log.json.10", "workspace/log.json.2"]
     ordered = [parts[2], parts[3], parts[1], parts[0]]
-    assert sorted(parts, key=files.log_order) == ordered
+    assert sorted(parts, key=files.rotation_order) == ordered
 
 
 @pytest.mark.parametrize(
@@ -438,3 +442,85 @@ def test_hostile_path_costs_little(path: str) -> None:
     for _ in range(1000):
         kind_of(path)
     assert time.process_time() - begin < 1
+
+
+# the whole of it
+
+CONFIG = """
+components = [{path = "nvflare.app_common.statistics.json_stats_file_persistor.JsonStatsFileWriter"
+               args {output_path = "simple/stats.json"}}]
+workflows = [{id = sag, args {num_rounds = "{rounds}"}}]
+rounds = 3
+"""
+
+CONTENT: dict[str, str] = {
+    "meta.json": "{}",
+    "workspace/app_server/config/config_fed_server.conf": CONFIG,
+    "workspace/log.json": "newest\n",
+    "workspace/log.json.1": "newer\n",
+    "workspace/log.json.10": "oldest\n",
+    "workspace/superlink_log.txt": "flower",
+    "workspace/metrics/round_metrics.jsonl": '{"round": 0}',
+    "workspace/metrics/metrics_summary.json": '{"best_round": 1}',
+    "workspace/simple/stats.json": (REAL / "statistics.json").read_text(),
+    "workspace/other/stats.json": '{"other": {"mean": {"site-1": {"train": 1}}}}',
+    "workspace/cross_site_val/cross_val_results.json": (REAL / "cross_val_results.json").read_text(),
+}
+
+
+def result_of(content: dict[str, bytes], **more: Any) -> JobResult:
+    skipped = (SkippedFile("workspace/models/server.npy", 40 << 20), SkippedFile("job/app/x", 1))
+    return parse_job_result(ResultFiles(content, skipped, 2, **more), ())
+
+
+def test_result_is_taken_apart() -> None:
+    result = result_of({path: text.encode() for path, text in CONTENT.items()} | event_files(REAL))
+    assert (result.config_text, result.config_suffix) == (CONFIG, ".conf")
+    assert result.config is not None
+    assert result.config["workflows"][0]["args"]["num_rounds"] == 3
+    assert result.log == "oldest\nnewer\nnewest\n"
+    assert result.other_logs == {"superlink_log.txt": "flower"}
+    assert result.round_metrics == '{"round": 0}'
+    assert result.metrics_summary == '{"best_round": 1}'
+    assert {s.name for s in result.scalars} >= {"train_loss"}
+    assert len(result.evaluations) == 6
+    assert len(result.statistics.numbers) == 18
+    assert result.files[0] == ResultFile("workspace/models/server.npy", 40 << 20, "model")
+    assert {f.path for f in result.files if f.kind == "statistics"} == {"workspace/simple/stats.json"}
+    assert not [f for f in result.files if f.path.startswith(("job/", "meta"))]
+    assert result.reason == ""
+
+
+@pytest.mark.parametrize("config", [b"", b"\xff", b"{", b"include file('/etc/passwd')", b"[" * 100_000])
+def test_unreadable_config_costs_only_itself(config: bytes) -> None:
+    content = {"workspace/app_server/config/config_fed_server.conf": config, "workspace/log.json": b"a\xffb"}
+    result = result_of(content)
+    assert result.config in (None, {})
+    assert result.config_text == config.decode("utf-8", "replace")
+    assert result.log == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_empty_result_says_so() -> None:
+    assert parse_job_result(ResultFiles({})) == JobResult()
+
+
+def test_missing_parts_are_told() -> None:
+    large = [ResultFile(f"workspace/log.json.{n}", 40_000_000, "log") for n in range(5)]
+    result = parse_job_result(ResultFiles({}, reason="not all of the result arrived within 20 s"), large)
+    assert result.reason == (
+        "not all of the result arrived within 20 s; too large to be read here: workspace/log.json.0 (40.0 MB), "
+        "workspace/log.json.1 (40.0 MB), workspace/log.json.2 (40.0 MB) and 2 more"
+    )
+
+
+def test_result_is_fetched_by_its_selection() -> None:
+    class Session(Fake):
+        def read_result_files(self, job_id: str, wanted: Any, *, timeout: float) -> ResultFiles:
+            assert (job_id, timeout) == ("job-1", 7.0)
+            assert wanted("workspace/error_log.txt", 10)
+            assert not wanted("workspace/log.json", 1 << 30)
+            return ResultFiles({"workspace/error_log.txt": b"error"})
+
+    result = fetch_job_result(Session(), "job-1", 7.0)
+    assert result.other_logs == {"error_log.txt": "error"}
+    assert result.reason == "too large to be read here: workspace/log.json (1.1 GB)"

@@ -30,13 +30,14 @@ MAX_LISTED = 2000
 MAX_PATH_CHARS = 300
 """Length of a path of a listing; longer ones are cut off."""
 
-SERVER_CONFIG = "workspace/app_server/config/config_fed_server"
+RUN_FOLDER = "workspace/"
+"""Folder of the server's part of the run in a result."""
+
+SERVER_CONFIG = f"{RUN_FOLDER}app_server/config/config_fed_server"
 """Path of the server's configuration, without its suffix."""
 
-EVALUATION = "workspace/cross_site_val/cross_val_results.json"
-METRICS_SUMMARY = "workspace/metrics/metrics_summary.json"
-LOG = "workspace/log.json"
-"""The server's log; the older parts of one that was rotated are ``log.json.1``, ``log.json.2``, ..."""
+METRICS_SUMMARY = "metrics/metrics_summary.json"
+"""Path in the run folder of the summary of FLARE's record of metrics."""
 
 _MB = 1 << 20
 _MAX_BYTES = {
@@ -67,7 +68,7 @@ _KINDS = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 _MODEL_SUFFIXES = frozenset({"pt", "pth", "ckpt", "safetensors", "onnx", "keras"})
 # Of a file that is called after a model; files of other content have these suffixes too.
 _NAMED_MODEL_SUFFIXES = frozenset({"npy", "npz", "h5", "hdf5", "joblib", "pkl", "pickle", "bin", "ubj", "json"})
-_LOG_PART = re.compile(r"workspace/log\.json(?:\.\d+)?")
+_SERVER_LOG = re.compile(r"log\.json(?:\.\d+)?")
 _UNWANTED = re.compile(r"workspace/log(?:_fl)?\.txt(?:\.\d+)?|workspace/app_[^/]+/config/(?!config_fed_)[^/]*")
 _READABLE_OUTPUT = re.compile(r"workspace/.*\.jsonl?")
 
@@ -145,8 +146,13 @@ def list_files(sizes: Iterable[tuple[str, int]], statistics_path: str | None = N
     return tuple(sorted(files, key=lambda file: (order[file.kind], file.path))[:MAX_LISTED])
 
 
-def log_order(path: str) -> tuple[int, str]:
-    """Return a key that sorts the parts of a rotated log from the oldest to the newest."""
+def is_server_log(name: str) -> bool:
+    """Return True for the name of the server's log, or of an older part of it: ``log.json``, ``log.json.1``, ..."""
+    return _SERVER_LOG.fullmatch(name) is not None
+
+
+def rotation_order(path: str) -> tuple[int, str]:
+    """Return a key that sorts the parts of a rotated log from the oldest to the newest, and other files by path."""
     number = path.rpartition(".")[2]
     return -int(number) if number.isdecimal() and number.isascii() and len(number) < 10 else 0, path
 
@@ -163,7 +169,7 @@ def _group(path: str) -> str | None:
     """Return the key in `_MAX_BYTES` of a file that is wanted if it is small; None if it is not wanted."""
     if path == "meta.json":
         return path
-    if _LOG_PART.fullmatch(path):
+    if is_server_log(path.removeprefix(RUN_FOLDER)):
         return "log.json"
     kind = kind_of(path)
     if _UNWANTED.fullmatch(path) or (kind == "output" and not _READABLE_OUTPUT.fullmatch(path)):
