@@ -191,9 +191,12 @@ def is_noise(record: LogRecord | str, is_ending: bool = False) -> bool:
 
 def find_noise(record: LogRecord | str, is_ending: bool = False) -> Noise | None:
     """Return the kind of noise that a record is; None if it may tell something."""
-    message = (record if isinstance(record, str) else record.message)[:_MAX_CHARS].lstrip()
-    kinds = (noise for noise in NOISE if is_ending or not noise.only_at_end)
-    return next((noise for noise in kinds if noise.pattern.match(message)), None)
+    message = record if isinstance(record, str) else record.message
+    texts = [message[:_MAX_CHARS].lstrip()]
+    if texts[0].startswith(TRACEBACK_HEADER):
+        texts.append(_exception_line(message)[:_MAX_CHARS])
+    kinds = [noise for noise in NOISE if is_ending or not noise.only_at_end]
+    return next((noise for text in texts for noise in kinds if noise.pattern.match(text)), None)
 
 
 def event_text(message: str) -> str:
