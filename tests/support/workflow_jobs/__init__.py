@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from . import averaging, client_controlled, relays, several
+from . import (
+    analysis,
+    averaging,
+    boosting,
+    classic_learning,
+    client_controlled,
+    collaboration,
+    evaluation,
+    own_controllers,
+    relays,
+    several,
+)
 
 JOBS: dict[str, Callable[[Path], Path]] = {
     "scatter-and-gather": averaging.scatter_and_gather,
@@ -24,4 +35,24 @@ JOBS: dict[str, Callable[[Path], Path]] = {
     "swarm": client_controlled.swarm,
     "swarm-then-evaluation": client_controlled.swarm_then_evaluation,
     "client-controlled-cyclic": client_controlled.client_controlled_cyclic,
+    "scaffold": averaging.scaffold,
+    "logistic-regression": averaging.logistic_regression,
+    "scalars-only": averaging.scalars_only,
+    "train-then-cross-site": evaluation.train_then_cross_site,
+    "train-then-global-evaluation": evaluation.train_then_global_evaluation,
+    "fed-avg-then-cross-site": evaluation.fed_avg_then_cross_site,
+    "statistics": analysis.statistics,
+    "statistics-without-pre-run": analysis.statistics_without_pre_run,
+    "private-set-intersection": analysis.private_set_intersection,
+    "named-steps": own_controllers.named_steps,
+    "steps-in-rounds": own_controllers.steps_in_rounds,
+    "steps-around-training": own_controllers.steps_around_training,
+    "survival-curve": own_controllers.survival_curve,
+    "collab": collaboration.collab,
+    "k-means": classic_learning.k_means,
+    "support-vectors": classic_learning.support_vectors,
+    "linear-model": classic_learning.linear_model,
+    "xgboost-histogram": boosting.xgboost_histogram,
+    "xgboost-vertical": boosting.xgboost_vertical,
+    "xgboost-bagging": boosting.xgboost_bagging,
 }

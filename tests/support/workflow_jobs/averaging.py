@@ -7,9 +7,11 @@ from typing import Any
 
 from .job_writer import build_part, write_job
 from .parts import (
+    SCALAR_RECEIVER,
     TRAIN,
     build_aggregator,
     build_model,
+    build_scalar_events,
     build_scatter_and_gather,
     build_selector,
     build_trainer,
@@ -136,4 +138,100 @@ def own_model_controller(folder: Path) -> Path:
     """Write a job of an own ModelController, whose log lines are its author's."""
     return _model_controller(
         folder, "own-model-controller", build_part("controller", "own.OwnAveraging", epochs=3), components=[]
+    )
+
+
+_SCAFFOLD = '''\
+"""Training by the Client API, with the control terms of SCAFFOLD, all zero."""
+
+import time
+
+import numpy as np
+import nvflare.client as flare
+from nvflare.app_common.app_constant import AlgorithmConstants
+
+SECONDS = 1
+
+
+def main():
+    flare.init()
+    while flare.is_running():
+        model = flare.receive()
+        if model is None:
+            break
+        time.sleep(SECONDS)
+        number = int(flare.get_site_name().rpartition("-")[2])
+        params = {key: np.ones_like(value) for key, value in model.params.items()}
+        zeros = {key: np.zeros_like(value) for key, value in model.params.items()}
+        meta = {"NUM_STEPS_CURRENT_ROUND": 4, AlgorithmConstants.SCAFFOLD_CTRL_DIFF: zeros}
+        metrics = {"accuracy": 0.5 + 0.1 * model.current_round + 0.02 * number}
+        flare.send(flare.FLModel(params=params, params_type="DIFF", metrics=metrics, meta=meta))
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+_NEWTON = '''\
+"""The gradient and the Hessian of a tiny logistic regression."""
+
+import time
+
+import numpy as np
+import nvflare.client as flare
+
+SECONDS = 1
+
+
+def main():
+    flare.init()
+    while flare.is_running():
+        model = flare.receive()
+        if model is None:
+            break
+        time.sleep(SECONDS)
+        size = np.asarray(model.params["weights"]).size
+        params = {"gradient": np.ones((size, 1)), "hessian": np.eye(size)}
+        flare.send(flare.FLModel(params=params, params_type="FULL", meta={"sample_size": 10}))
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+def scaffold(folder: Path) -> Path:
+    """Write a job of Scaffold."""
+    workflow = build_part("controller", ".workflows.scaffold.Scaffold", num_clients=2, num_rounds=2)
+    return _model_controller(folder, "scaffold", workflow, custom={"train.py": _SCAFFOLD})
+
+
+def logistic_regression(folder: Path) -> Path:
+    """Write a job of FedAvgLR, by the method of Newton and Raphson."""
+    path = ".workflows.lr.fedavg.FedAvgLR"
+    arguments = {"num_clients": 2, "num_rounds": 2, "damping_factor": 0.8, "n_features": 3}
+    return write_job(
+        folder,
+        "logistic-regression",
+        workflows=[build_part("controller", path, persistor_id="persistor", **arguments)],
+        components=[build_part("persistor", ".workflows.lr.np_persistor.LRModelPersistor", n_features=3)],
+        executors=[build_trainer(params_exchange_format="raw", server_expected_format="raw")],
+        custom={"train.py": _NEWTON},
+    )
+
+
+def scalars_only(folder: Path) -> Path:
+    """Write a job whose metrics are scalars by step; needs the package ``tensorboardX`` or PyTorch."""
+    return write_job(
+        folder,
+        "scalars-only",
+        workflows=[build_scatter_and_gather(rounds=3)],
+        components=[
+            *build_model(),
+            build_aggregator(),
+            build_part("tb", SCALAR_RECEIVER, events=["fed.analytix_log_stats"]),
+        ],
+        executors=[build_trainer()],
+        client_components=[build_scalar_events()],
+        custom={"train.py": TRAIN},
     )

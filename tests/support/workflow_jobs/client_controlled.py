@@ -82,8 +82,7 @@ def swarm_then_evaluation(folder: Path) -> Path:
         workflows=[_swarm_server(2), _evaluation_server()],
         components=[build_part("json_generator", ".widgets.validation_json_generator.ValidationJsonGenerator")],
         executors=[
-            build_executor(["train", "submit_model"], ".ccwf.comps.np_trainer.NPTrainer", sleep_time=1),
-            build_executor(["validate"], ".ccwf.comps.np_validator.NPValidator"),
+            build_executor(_TASKS, ".ccwf.comps.np_trainer.NPTrainer", sleep_time=1),
             _swarm_client(),
             _evaluation_client(),
         ],

@@ -14,12 +14,12 @@ SITES = 2
 _SUFFIXES = {"json": "json", "hocon": "conf", "yaml": "yml"}
 
 
-def build_part(name: str, path: str, **arguments: Any) -> dict[str, Any]:
+def build_part(name: str, path: str, /, **arguments: Any) -> dict[str, Any]:
     """Return the entry of a workflow or a component; paths beginning with a dot are of FLARE's ``app_common``."""
     return {"id": name, "path": resolve(path), "args": arguments}
 
 
-def build_executor(tasks: Iterable[str], path: str, **arguments: Any) -> dict[str, Any]:
+def build_executor(tasks: Iterable[str], path: str, /, **arguments: Any) -> dict[str, Any]:
     """Return the entry of an executor."""
     return {"tasks": list(tasks), "executor": {"path": resolve(path), "args": arguments}}
 

@@ -8,6 +8,7 @@ from .job_writer import build_executor, build_part
 
 WEIGHTS = ".aggregators.intime_accumulate_model_aggregator.InTimeAccumulateWeightedAggregator"
 SELECTOR = ".widgets.intime_model_selector.IntimeModelSelector"
+SCALAR_RECEIVER = "nvflare.app_opt.tracking.tb.tb_receiver.TBAnalyticsReceiver"
 SCATTER_AND_GATHER = ".workflows.scatter_and_gather.ScatterAndGather"
 
 TRAIN = '''\
