@@ -39,6 +39,10 @@ class Ages(Statistics):
     def mean(self, dataset_name, feature_name):
         return sum(self.values) / len(self.values)
 
+    def stddev(self, dataset_name, feature_name):
+        mean = self.mean(dataset_name, feature_name)
+        return (sum((value - mean) ** 2 for value in self.values) / (len(self.values) - 1)) ** 0.5
+
     def variance_with_mean(self, dataset_name, feature_name, global_mean, global_count):
         time.sleep(SECONDS)
         return sum((value - global_mean) ** 2 for value in self.values) / (global_count - 1)
