@@ -122,6 +122,19 @@ def fed_avg(folder: Path) -> Path:
     return _model_controller(folder, "fed-avg", workflow)
 
 
+def fed_prox(folder: Path) -> Path:
+    """Write a job of FedAvg whose sites are told to keep near the global model."""
+    workflow = build_part("controller", ".workflows.fedavg.FedAvg", num_clients=2, num_rounds=2, fedprox_mu=0.1)
+    return _model_controller(folder, "fed-prox", workflow)
+
+
+def fed_avg_early_stop(folder: Path) -> Path:
+    """Write a job of FedAvg that stops in its second round of ten."""
+    arguments = {"num_clients": 2, "num_rounds": 10, "stop_cond": "accuracy >= 0.6"}
+    workflow = build_part("controller", ".workflows.fedavg.FedAvg", **arguments)
+    return _model_controller(folder, "fed-avg-early-stop", workflow)
+
+
 def fed_avg_start_round(folder: Path) -> Path:
     """Write a job of FedAvg that goes on from round 5, without a record of metrics."""
     workflow = build_part("controller", ".workflows.fedavg.FedAvg", num_clients=2, num_rounds=2, start_round=5)
@@ -190,7 +203,7 @@ def main():
         if model is None:
             break
         time.sleep(SECONDS)
-        size = np.asarray(model.params["weights"]).size
+        size = np.asarray(model.params["numpy_key"]).size
         params = {"gradient": np.ones((size, 1)), "hessian": np.eye(size)}
         flare.send(flare.FLModel(params=params, params_type="FULL", meta={"sample_size": 10}))
 

@@ -20,7 +20,7 @@ from nvflare.app_opt.xgboost.data_loader import XGBDataLoader
 
 def make_points(seed):
     random = np.random.default_rng(seed)
-    points = random.normal(size=(300, 6))
+    points = random.normal(size=(300, 4))
     return points, (points[:, 0] + points[:, 1] ** 2 + random.normal(size=300) > 1).astype(int)
 
 
@@ -35,7 +35,7 @@ class Columns(XGBDataLoader):
     def load_data(self):
         points, labels = make_points(1)
         first = self.rank == 0
-        mine = points[:, :3] if first else points[:, 3:]
+        mine = points[:, :2] if first else points[:, 2:]
 
         def build(part):
             label = labels[part] if first else None
@@ -46,11 +46,11 @@ class Columns(XGBDataLoader):
 
 
 def _histogram(folder: Path, name: str, split: int, loader: str) -> Path:
-    params: dict[str, Any] = {"max_depth": 3, "eta": 0.1, "objective": "binary:logistic", "eval_metric": "auc"}
+    params: dict[str, Any] = {"max_depth": 2, "eta": 0.1, "objective": "binary:logistic", "eval_metric": "auc"}
     controller = build_part(
         "xgb_controller",
         f"{_BOOSTING}.histogram_based_v2.fed_controller.XGBFedController",
-        num_rounds=5,
+        num_rounds=3,
         data_split_mode=split,
         secure_training=False,
         xgb_params=params | {"tree_method": "hist", "nthread": 1},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .job_writer import build_executor, build_part, write_job
+from .job_writer import build_executor, build_part, resolve, write_job
 from .parts import build_model, build_scatter_and_gather, build_selector
 
 _LEARNING = "nvflare.app_opt.sklearn"
@@ -163,13 +163,13 @@ def k_means(folder: Path) -> Path:
 
 def support_vectors(folder: Path) -> Path:
     """Write a job of a support vector machine by FedAvg, as FLARE's recipe has it."""
+    path = ".aggregators.collect_and_assemble_model_aggregator.CollectAndAssembleModelAggregator"
+    aggregator = {"path": resolve(path), "args": {"assembler_id": "assembler"}}
     return write_job(
         folder,
         "support-vectors",
         workflows=[
-            build_part(
-                "controller", ".workflows.fedavg.FedAvg", num_clients=2, num_rounds=2, aggregator_id="aggregator"
-            )
+            build_part("controller", ".workflows.fedavg.FedAvg", num_clients=2, num_rounds=2, aggregator=aggregator)
         ],
         components=[
             build_part(
@@ -177,13 +177,9 @@ def support_vectors(folder: Path) -> Path:
                 f"{_LEARNING}.joblib_model_param_persistor.JoblibModelParamPersistor",
                 initial_params={"kernel": "rbf"},
             ),
-            build_part(
-                "aggregator",
-                ".aggregators.collect_and_assemble_model_aggregator.CollectAndAssembleModelAggregator",
-                assembler_id="assembler",
-            ),
             build_part("assembler", f"{_LEARNING}.svm_assembler.SVMAssembler", kernel="rbf"),
             build_selector("AUC"),
+            build_part("metrics", ".widgets.metrics_artifact_writer.MetricsArtifactWriter"),
         ],
         executors=[_script("support_vectors.py")],
         custom={"support_vectors.py": _SUPPORT_VECTORS},

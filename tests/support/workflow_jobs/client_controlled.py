@@ -5,26 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .evaluation import EVALUATING, build_evaluating_trainer
 from .job_writer import build_executor, build_part, write_job
 from .parts import TRAIN, build_aggregator, build_selector, build_trainer
 
 _TASKS = ("train", "validate", "submit_model")
-
-_SLOW = '''\
-"""FLARE's numpy trainer of client-controlled workflows, which takes its time for each task."""
-
-import time
-
-from nvflare.app_common.ccwf.comps.np_trainer import NPTrainer
-
-SECONDS = 1
-
-
-class SlowTrainer(NPTrainer):
-    def execute(self, *args, **kwargs):
-        time.sleep(SECONDS)
-        return super().execute(*args, **kwargs)
-'''
 
 
 def _swarm_server(rounds: int) -> dict[str, Any]:
@@ -98,12 +83,12 @@ def swarm_then_evaluation(folder: Path) -> Path:
         workflows=[_swarm_server(2), _evaluation_server()],
         components=[build_part("json_generator", ".widgets.validation_json_generator.ValidationJsonGenerator")],
         executors=[
-            build_executor(_TASKS, "slow_trainer.SlowTrainer"),
+            build_evaluating_trainer(),
             _swarm_client(),
             _evaluation_client(),
         ],
         client_components=[*_site_components(), build_aggregator()],
-        custom={"slow_trainer.py": _SLOW},
+        custom={"evaluating.py": EVALUATING},
     )
 
 

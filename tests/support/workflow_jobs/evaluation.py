@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .job_writer import build_executor, build_part, write_job
-from .parts import build_aggregator, build_model, build_numpy_trainer, build_scatter_and_gather
+from .parts import build_aggregator, build_model, build_numpy_trainer, build_scatter_and_gather, build_trainer
 
 VALIDATOR = '''\
 """FLARE's numpy validator, which takes its time."""
@@ -24,7 +24,7 @@ class SlowValidator(NPValidator):
         return super().execute(*args, **kwargs)
 '''
 
-_EVALUATING = '''\
+EVALUATING = '''\
 """Training and validation by the Client API, and a persistor that hands out its model by name."""
 
 import time
@@ -65,9 +65,15 @@ if __name__ == "__main__":
 '''
 
 
+def build_evaluating_trainer() -> dict[str, Any]:
+    """Return the executor of ``evaluating.py`` by the Client API."""
+    return build_trainer(("train", "validate", "submit_model"), task_script_path="evaluating.py")
+
+
 def _server_models() -> list[dict[str, Any]]:
     return [
         build_part("locator", ".np.np_model_locator.NPModelLocator"),
+        build_part("formatter", ".np.np_formatter.NPFormatter"),
         build_part("json_generator", ".widgets.validation_json_generator.ValidationJsonGenerator"),
     ]
 
@@ -98,6 +104,7 @@ def train_then_cross_site(folder: Path) -> Path:
         "cross_site",
         ".workflows.cross_site_model_eval.CrossSiteModelEval",
         model_locator_id="locator",
+        formatter_id="formatter",
         submit_model_timeout=60,
         validation_timeout=60,
     )
@@ -111,14 +118,6 @@ def train_then_global_evaluation(folder: Path) -> Path:
 
 def fed_avg_then_cross_site(folder: Path) -> Path:
     """Write a job of FedAvg, and then CrossSiteEval, both of them ModelControllers."""
-    executor = build_executor(
-        ["train", "validate", "submit_model"],
-        ".executors.client_api_executor.ClientAPIExecutor",
-        execution_mode="in_process",
-        params_exchange_format="numpy",
-        server_expected_format="numpy",
-        task_script_path="evaluating.py",
-    )
     return write_job(
         folder,
         "fed-avg-then-cross-site",
@@ -127,6 +126,6 @@ def fed_avg_then_cross_site(folder: Path) -> Path:
             build_part("evaluate", ".workflows.cross_site_eval.CrossSiteEval", server_models=["server.npy"]),
         ],
         components=[build_part("persistor", "evaluating.NamedModelPersistor", model=[1.0, 2.0, 3.0])],
-        executors=[executor],
-        custom={"evaluating.py": _EVALUATING},
+        executors=[build_evaluating_trainer()],
+        custom={"evaluating.py": EVALUATING},
     )
