@@ -45,12 +45,12 @@ class Columns(XGBDataLoader):
 '''
 
 
-def _histogram(folder: Path, name: str, split: int, loader: str) -> Path:
-    params: dict[str, Any] = {"max_depth": 2, "eta": 0.1, "objective": "binary:logistic", "eval_metric": "auc"}
+def _histogram(folder: Path, name: str, split: int, loader: str, *, rounds: int, depth: int) -> Path:
+    params: dict[str, Any] = {"max_depth": depth, "eta": 0.1, "objective": "binary:logistic", "eval_metric": "auc"}
     controller = build_part(
         "xgb_controller",
         f"{_BOOSTING}.histogram_based_v2.fed_controller.XGBFedController",
-        num_rounds=3,
+        num_rounds=rounds,
         data_split_mode=split,
         secure_training=False,
         xgb_params=params | {"tree_method": "hist", "nthread": 1},
@@ -82,12 +82,12 @@ def _histogram(folder: Path, name: str, split: int, loader: str) -> Path:
 
 def xgboost_histogram(folder: Path) -> Path:
     """Write a job of XGBoost by histograms of the sites' rows."""
-    return _histogram(folder, "xgboost-histogram", 0, "points.Rows")
+    return _histogram(folder, "xgboost-histogram", 0, "points.Rows", rounds=3, depth=2)
 
 
 def xgboost_vertical(folder: Path) -> Path:
     """Write a job of XGBoost by the sites' columns."""
-    return _histogram(folder, "xgboost-vertical", 1, "points.Columns")
+    return _histogram(folder, "xgboost-vertical", 1, "points.Columns", rounds=2, depth=1)
 
 
 def xgboost_bagging(folder: Path) -> Path:
