@@ -170,7 +170,6 @@ def test_tasks_have_the_times_of_the_log(run: Run) -> None:
         assert known[task.task_id].returned_at == pytest.approx(task.returned_at, abs=CLOCK_TOLERANCE_S)
 
 
-def test_live_watch_saw_tasks_under_way(run: Run) -> None:
-    """A job in which nothing is seen before its end was not watched live."""
-    sites = {task.site for snapshot in run.lived for task in snapshot.tasks if task.returned_at is None}
-    assert sites == {"site-1", "site-2"}
+def test_live_watch_saw_tasks_come(run: Run) -> None:
+    """A watch that learns of all tasks at once, or at the end, did not follow the job."""
+    assert len({len(snapshot.tasks) for snapshot in run.lived if not snapshot.ended}) > 1

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ class Neutral:
         self._names = [
             (re.compile(rf"{re.escape(str(scratch))}[^/\"' ]*/job"), "/opt/jobs"),
             (re.compile(re.escape(str(scratch.parent / "federation"))), "/opt/federation"),
-            (re.compile(re.escape(sys.prefix)), "/opt/flare"),
+            *((re.compile(re.escape(prefix)), "/opt/flare") for prefix in (find_prefix(), sys.prefix, sys.base_prefix)),
             (re.compile(rf"(?<=[\"'@.]){host}(?=[\"'.\s]|$)"), "host"),
             (re.compile(rf"(?<=[\"'@./]){user}(?=[\"'./])"), "user"),
         ]
@@ -149,6 +150,13 @@ class Neutral:
             target.write_text(self(content.decode()))
         except UnicodeDecodeError:
             target.write_bytes(content)
+
+
+def find_prefix() -> str:
+    """Return the prefix that nvflare is installed in: the environment may have it from another one."""
+    spec = find_spec("nvflare")
+    assert spec and spec.origin, "nvflare is not installed"
+    return spec.origin.partition("/lib/")[0]
 
 
 def read_log(path: Path) -> list[Record]:
