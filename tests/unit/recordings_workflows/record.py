@@ -155,7 +155,8 @@ class Neutral:
 def find_prefix() -> str:
     """Return the prefix that nvflare is installed in: the environment may have it from another one."""
     spec = find_spec("nvflare")
-    assert spec and spec.origin, "nvflare is not installed"
+    if spec is None or spec.origin is None:
+        raise SystemExit("nvflare is not installed: use the Python of an environment that has it.")
     return spec.origin.partition("/lib/")[0]
 
 
