@@ -1,4 +1,4 @@
-"""What each job does, as its author knows it: workflows in order, their rounds, and the tasks of each site."""
+"""Account of each job by its author: the workflows in order, their rounds, and the tasks of each site."""
 
 from __future__ import annotations
 
