@@ -133,7 +133,7 @@ class ScriptedSession(Fake):
     def end(self, job: str, status: str = "FINISHED:COMPLETED") -> None:
         self.metas[job] = {**self.metas[job], "status": status, "duration": "0:00:09"}
 
-    def download_job_result(self, job_id: str, *_: Any, **__: Any) -> str:
+    def read_result_files(self, job_id: str, *_: Any, **__: Any) -> Any:
         raise JobNotDone("no result in this script")
 
     def get_job_logs(self, job_id: str, **_: Any) -> dict[str, Any]:

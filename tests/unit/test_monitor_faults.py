@@ -462,7 +462,7 @@ def test_job_histories_fetched_two_at_once(make: Make, monkeypatch: pytest.Monke
         release.wait(PATIENCE)
         raise AuthorizationError("not yours")
 
-    monkeypatch.setattr(session, "download_job_result", download)
+    monkeypatch.setattr(session, "read_result_files", download)
     for name in names:
         session.files[name].write(record("Round 0 started."))
     monitor = make(session)
@@ -487,7 +487,7 @@ def test_missing_history_does_not_delay_end(make: Make, monkeypatch: pytest.Monk
         release.wait(PATIENCE)
         raise AuthorizationError("too late")
 
-    monkeypatch.setattr(session, "download_job_result", download)
+    monkeypatch.setattr(session, "read_result_files", download)
     watch = make(session).watch("job")
     assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
     assert "did not arrive within" in watch.snapshot.freshness_of("metrics").missing_reason

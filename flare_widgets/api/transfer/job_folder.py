@@ -210,7 +210,9 @@ def read_server_config(folder: Path) -> tuple[str, str] | None:
     """
     apps = [app for app in read_job_folder(folder).apps if app.server_config]
     app = next((app for app in apps if app.is_for_all_sites or SERVER_SITE_NAME in app.sites), None)
-    for suffix in config_files.SUFFIXES if app is not None else ():
+    if app is None:
+        return None
+    for suffix in config_files.SUFFIXES:
         file = folder / app.name / "config" / f"config_fed_server{suffix}"
         with contextlib.suppress(OSError, UnicodeDecodeError):
             if file.stat().st_size <= config_files.MAX_CHARS * 4:

@@ -21,7 +21,7 @@ _MAX_NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a result says about its job.
+    """Small data of a job's result.
 
     Attributes
     ----------
