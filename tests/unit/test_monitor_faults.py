@@ -241,7 +241,7 @@ def test_site_that_hangs_delays_no_other(make: Make) -> None:
     session.answers["show_stats"] = lambda words: hung if words[-1] == "site-1" else answer(words)
     watch = make(session).watch("job")
     seen = Seen(watch)
-    known = seen.wait(lambda s: any(a.site == "site-2" and a.tasks == ("train",) for a in s.activity))
+    known = seen.wait(lambda s: any(a.site == "site-2" and a.tasks == ("training",) for a in s.activity))
     assert not any(a.site == "site-1" and a.at is not None for a in known.activity)
     begun = len([line for line in session.sent if line.startswith("get_job_meta")])
     assert session.wait_for(lambda: sum(line.startswith("get_job_meta") for line in session.sent) > begun + 2)
