@@ -21,7 +21,7 @@ _MAX_NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class JobResult:
-    """Small data of a job's result.
+    """The content of a result, as far as it tells about its job.
 
     Attributes
     ----------
