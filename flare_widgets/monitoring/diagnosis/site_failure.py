@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...formatting.text import sanitize
 from .exceptions import ExceptionFinding, classify
+from .first_cause import is_consequence
 from .log_analysis import LogAnalysis, LoggedCause, OutputError, describe_cause
 from .model import Failure
 from .phrasing import join_sites
@@ -14,6 +15,10 @@ from .phrasing import join_sites
 def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
     """Diagnose a site from the traceback in its log or, without one, from the exit of its process."""
     suspect = analysis.find_exception(site)
+    if suspect is not None and is_consequence(suspect.error):
+        first = analysis.find_cause(site)
+        if first is not None and first.cause.is_known and first.cause.final and not first.cause.is_inferred:
+            return build_logged_failure(analysis, first)
     if suspect is not None:
         others = (analysis.find_exception(other) for other in analysis.sites)
         alike = sorted((other for other in others if other and suspect.is_same_as(other)), key=lambda other: other.site)
@@ -77,7 +82,14 @@ def build_logged_failure(analysis: LogAnalysis, first: LoggedCause) -> Failure:
         failure = build_failure(analysis, classify(first.owner, cause.traceback, first.log))
         led = describe_cause(cause).removeprefix(cause.text.rstrip("."))
         return replace(failure, sentence=f"{failure.sentence.rstrip('.')}{led}") if cause.final else failure
-    return _build_failure(analysis, first.owner, describe_cause(cause), cause.text, first.log, cause.is_inferred)
+    causes = (
+        [found for site in analysis.sites if (found := analysis.find_cause(site))] if first.owner != "server" else []
+    )
+    alike = sorted((found for found in causes if found.cause.text == cause.text), key=lambda found: found.owner)
+    first = alike[0] if alike else first
+    failure = _build_failure(analysis, first.owner, describe_cause(cause), cause.text, first.log, cause.is_inferred)
+    names = join_sites(found.owner for found in alike) if len(alike) > 1 else failure.site
+    return replace(failure, sentence=failure.sentence.replace(failure.site, names, 1)) if alike else failure
 
 
 def build_output_failure(analysis: LogAnalysis, output: OutputError, first: LoggedCause | None) -> Failure:
