@@ -149,7 +149,8 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         "site-1",
         0,
         ("", None, ""),
-        "site-1 and site-2 failed in round 1: Exception starting the part: OSError: licence file /opt/licence.key not found "
+        "site-1 and site-2 failed in round 1: "
+        "Exception starting the part: OSError: licence file /opt/licence.key not found "
         "(which led to: RuntimeError: cannot connect to part after 2.0 seconds)",
     ),
     "scatter-timeout": (

@@ -82,14 +82,12 @@ def build_logged_failure(analysis: LogAnalysis, first: LoggedCause) -> Failure:
         failure = build_failure(analysis, classify(first.owner, cause.traceback, first.log))
         led = describe_cause(cause).removeprefix(cause.text.rstrip("."))
         return replace(failure, sentence=f"{failure.sentence.rstrip('.')}{led}") if cause.final else failure
-    causes = (
-        [found for site in analysis.sites if (found := analysis.find_cause(site))] if first.owner != "server" else []
-    )
-    alike = sorted((found for found in causes if found.cause.text == cause.text), key=lambda found: found.owner)
-    first = alike[0] if alike else first
-    failure = _build_failure(analysis, first.owner, describe_cause(cause), cause.text, first.log, cause.is_inferred)
-    names = join_sites(found.owner for found in alike) if len(alike) > 1 else failure.site
-    return replace(failure, sentence=failure.sentence.replace(failure.site, names, 1)) if alike else failure
+    alike = [first]
+    if first.owner != "server":
+        found = [analysis.find_cause(site) for site in analysis.sites]
+        alike = sorted((one for one in found if one and one.cause.text == cause.text), key=lambda one: one.owner)
+    owners = [one.owner for one in alike]
+    return _build_failure(analysis, owners, describe_cause(cause), cause.text, alike[0].log, cause.is_inferred)
 
 
 def build_output_failure(analysis: LogAnalysis, output: OutputError, first: LoggedCause | None) -> Failure:
@@ -98,14 +96,14 @@ def build_output_failure(analysis: LogAnalysis, output: OutputError, first: Logg
     words = f"{text} ({output.name})" if output.name else text
     if first is not None:
         words += f", which led to: {first.cause.final or first.cause.text}"
-    return _build_failure(analysis, output.owner, words, output.text, output.log, False)
+    return _build_failure(analysis, [output.owner], words, output.text, output.log, False)
 
 
 def _build_failure(
-    analysis: LogAnalysis, owner: str, words: str, error: str, log: tuple[str, ...], is_inferred: bool
+    analysis: LogAnalysis, owners: list[str], words: str, error: str, log: tuple[str, ...], is_inferred: bool
 ) -> Failure:
-    site = sanitize(owner, 80)
-    who, kind = ("The server", "server-exception") if owner == "server" else (site, "client-exception")
+    site = sanitize(owners[0], 80)
+    who, kind = ("The server", "server-exception") if site == "server" else (join_sites(owners), "client-exception")
     probably = "probably " if is_inferred else ""
     return Failure(
         f"{who} {probably}failed{analysis.round_phrase()}: {words}",
