@@ -224,7 +224,7 @@ def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> N
     assert number > 500
     assert watch.snapshot.round is not None
     assert watch.snapshot.round > number - 40
-    assert after[0] - before[0] < 300_000, (before, after)
+    assert after[0] - before[0] < 450_000, (before, after)  # 370,000 after 1,200 as well as after 400
     assert after[1] <= before[1] + 1
     assert after[2] <= before[2] + 1
 

@@ -443,9 +443,8 @@ class JobState:
             The columns needed; all if not given.
         """
         rows: dict[str, dict[Column, MatrixCell]] = {site: {} for site in self.participating_sites}
-        wanted = {
-            (c.workflow, c.round): c for c in (self.columns if columns is None else columns) if c.round is not None
-        }
+        shown = self.columns if columns is None else columns
+        wanted: dict[tuple[str, int | None], Column] = {(c.workflow, c.round): c for c in shown if c.round is not None}
         newest: dict[tuple[str, Column], SiteTask] = {}
         for task in self.tasks:
             column = wanted.get((task.workflow, task.round))
