@@ -6,16 +6,16 @@ What real ones say is in ``tests/integration/test_failures.py``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fakes import Fake
 
-from flare_widgets.errors import AuthorizationError, InternalError, NoConnection, SessionClosed, TransferCancelled
+from flare_widgets.api.transfer.result_files import ResultFiles
+from flare_widgets.errors import AuthorizationError, InternalError, NoConnection, SessionClosed
 from flare_widgets.monitoring import collect_evidence, diagnose
 from flare_widgets.monitoring.diagnosis import collect
 from flare_widgets.monitoring.diagnosis.other_logs import read_other_logs, select_other_logs
@@ -43,6 +43,7 @@ class Scripted(Fake):
         self.lines: list[str] = []
         self.result: dict[str, str] | None = None
         self.result_bytes = 1000
+        self.components: dict[str, bytes] = {}
         self._answer = answer
 
     def start(self, command: Any) -> Future[Any]:
@@ -60,20 +61,21 @@ class Scripted(Fake):
             future.set_result(answer)
         return future
 
-    def download_job_result(self, job_id: str, destination: str, progress: Any = None) -> str:
+    def read_result_files(self, job_id: str, wanted: Callable[[str, int], bool], *, timeout: float) -> ResultFiles:
         self.lines.append(f"download_job {job_id}")
         if self.result is None:
             raise AuthorizationError("no")
-        if not progress(self.result_bytes, 0):
-            raise TransferCancelled("too large")
-        folder = Path(destination, job_id, "workspace")
-        folder.mkdir(parents=True)
-        for name, text in self.result.items():
-            (folder / name).write_text(text)
-        return str(folder.parent)
+        files = {f"workspace/{name}": text.encode() for name, text in self.result.items()}
+        return ResultFiles({path: content for path, content in files.items() if wanted(path, self.result_bytes)})
 
     def list_job_components(self, job_id: str) -> list[str]:
-        raise InternalError("none")
+        if not self.components:
+            raise InternalError("none")
+        return list(self.components)
+
+    def read_job_components(self, job_id: str, names: Collection[str], *, timeout: float) -> ResultFiles:
+        self.lines.append(f"download_job_components {job_id} {' '.join(names)}")
+        return ResultFiles({name: self.components[name] for name in names})
 
 
 def gathered(answer: Callable[[str], Any], meta: dict[str, Any] = ENDED) -> tuple[Any, Scripted]:
@@ -211,7 +213,7 @@ def test_other_logs_in_folder_are_read_there() -> None:
         (
             {"superlink_log.txt": OUTPUT},
             1 << 30,
-            "the other logs in the server's folder of the job: the job's result has",
+            "the other logs in the server's folder of the job: workspace/superlink_log.txt has more than 4 MB",
         ),
         ({}, 0, ""),
     ],
@@ -255,12 +257,26 @@ def test_select_other_logs_by_name() -> None:
     assert len(select_other_logs(f"{n}.log" for n in range(50))) == 5
 
 
-def test_read_other_logs_follows_no_links(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("key")
-    (tmp_path / "x.log").symlink_to(tmp_path / "secret")
-    (tmp_path / "y.log").write_bytes(b"a" * 100_000 + b"\xff end")
-    found = read_other_logs(tmp_path)
+def test_ends_of_other_logs_are_read() -> None:
+    files = {"workspace/y.log": b"a" * 100_000 + b"\xff end", "workspace/app/z.log": b"z", "workspace/log.txt": b"x"}
+    found = read_other_logs(files)
     assert list(found) == ["y.log"]
     assert found["y.log"].endswith("\ufffd end")
     assert len(found["y.log"]) <= 65536
-    assert read_other_logs(tmp_path / "none") == {}
+    assert read_other_logs({}) == {}
+
+
+def test_only_needed_error_logs_are_read() -> None:
+    session = Scripted(lambda line: refuse_site(line))
+    session.components = {"ERRORLOG_s1": b"x" * 300_000 + b"\nValueError: bad", "model": b"", "ERRORLOG_other": b""}
+    found = collect_evidence(session, ONE_SITE)
+    assert [line for line in session.lines if "components" in line] == [f"download_job_components {JOB} ERRORLOG_s1"]
+    log = next(log for log in found.logs if (log.of, log.what) == ("s1", "errors"))
+    assert log.text.endswith("ValueError: bad")
+    assert len(log.text) < 5000
+
+
+def refuse_site(line: str) -> Any:
+    if " s1 " in line:
+        raise AuthorizationError("no")
+    return ""

@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "flare_widgets"
 #: Whom a room may import, besides itself. Everybody may import ``_version``.
 # fmt: off
 MAY = {
+    "bounds": set(),
     "errors": set(),
     "hooks": set(),
     "_version": set(),
@@ -25,12 +26,12 @@ MAY = {
     "config_files": {"errors"},
     "kit": {"hooks", "errors", "formatting"},
     "wire": {"kit", "errors", "formatting"},
-    "api": {"wire", "kit", "hooks", "errors", "formatting", "config_files"},
-    "monitoring": {"api", "wire", "kit", "errors", "formatting", "config_files"},
+    "api": {"bounds", "wire", "kit", "hooks", "errors", "formatting", "config_files"},
+    "monitoring": {"bounds", "api", "wire", "kit", "errors", "formatting", "config_files"},
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting"},
-    "views": {"manager", "monitoring", "api", "kit", "errors", "formatting"},
+    "views": {"bounds", "manager", "monitoring", "api", "kit", "errors", "formatting"},
     "federation": {"api", "errors", "formatting"},
     "authoring": {"api", "errors"},
     "magics": {

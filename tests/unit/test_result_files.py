@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from fake_link import FakeLink, Server
 
-from flare_widgets.api.transfer import remote_files, result_files, zip_members
+from flare_widgets import bounds
+from flare_widgets.api.transfer import remote_files
 from flare_widgets.api.transfer.result_files import ResultFiles, read_files
 from flare_widgets.api.transfer.zip_members import SkippedFile
 from flare_widgets.errors import InternalError, NoConnection
@@ -80,7 +81,7 @@ def test_old_server_is_told_by_a_request_for_the_end(monkeypatch: pytest.MonkeyP
 
 
 def test_large_file_beside_the_archives_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zip_members, "MAX_KEPT_BYTES", 1 << 10)
+    monkeypatch.setattr(bounds, "MAX_KEPT_BYTES", 1 << 10)
     server = Server({"meta.json": bytes(100_000)})
     result = read(server)
     assert result.files == {}
@@ -131,7 +132,7 @@ def test_slow_server_gives_what_has_arrived() -> None:
 
 
 def test_transfer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_files, "MAX_TRANSFER_BYTES", 200)
+    monkeypatch.setattr(bounds, "MAX_TRANSFER_BYTES", 200)
     result = read(Server(RESULT))
     assert result.files == {"meta.json": META}
     assert "files to look at" in result.reason

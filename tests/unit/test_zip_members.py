@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flare_widgets.api.transfer import zip_members
+from flare_widgets import bounds
 from flare_widgets.api.transfer.zip_members import KeptFiles, MemberReader, SkippedFile, UnreadableArchive
 
 MB = 1 << 20
@@ -129,7 +129,8 @@ def test_sizes_beyond_4_gb_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../a", "/a", "a/../../b", "..\\a", "C:/a", ".", "a\x1b[1mb", "a/" * 200 + "b", "x" * 1001]
+    "name",
+    ["../a", "/a", "a/../../b", "..\\a", "C:/a", ".", "a\x1b[1mb", "a/" * 200 + "b", "x" * 256, "a" + "/long" * 900],
 )
 def test_unsafe_path_is_left_out(name: str) -> None:
     kept, _ = read(member(name.encode()) + member() + END)
@@ -192,8 +193,8 @@ def test_first_of_equal_names_is_kept() -> None:
 
 
 def test_number_of_members_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zip_members, "MAX_MEMBERS", 50)
-    monkeypatch.setattr(zip_members, "MAX_SKIPPED", 20)
+    monkeypatch.setattr(bounds, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(bounds, "MAX_LISTED_FILES", 20)
     kept = KeptFiles()
     with pytest.raises(UnreadableArchive, match="more than 50 members"):
         MemberReader("r", lambda *_: False, kept).feed(b"".join(member(b"%d" % n) for n in range(60)) + END)
@@ -201,7 +202,7 @@ def test_number_of_members_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_kept_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zip_members, "MAX_KEPT_BYTES", 2 * MB)
+    monkeypatch.setattr(bounds, "MAX_KEPT_BYTES", 2 * MB)
     kept, _ = read(zipped({name: bytes(900_000) for name in "abcd"}), part=MB)
     assert list(kept.files) == ["r/a", "r/b"]
     assert kept.problems == [f"r/{name} does not fit into the 2 MB read of a result" for name in "cd"]

@@ -250,7 +250,7 @@ class JobMethods(SessionCore, Generic[J]):
         -------
         ResultFiles
             The files, the names and sizes of those that were passed over, and the reason if wanted ones are missing.
-            No more than 64 MB are kept.
+            No more than 40 MB are kept.
 
         Raises
         ------
@@ -259,7 +259,7 @@ class JobMethods(SessionCore, Generic[J]):
         NoConnection
             The connection was lost for longer than some seconds.
         """
-        return read_result_files(self._sender, job_id, wanted, archives, timeout)
+        return read_result_files(self._sender, commands.download_job(job_id), wanted, archives, timeout)
 
     @dual_method
     async def list_job_components(self, job_id: str) -> list[str]:
@@ -274,6 +274,33 @@ class JobMethods(SessionCore, Generic[J]):
             Empty while the job runs, and when there are none.
         """
         return await self._run_command(commands.list_job_components(job_id))
+
+    @transfer_method
+    def read_job_components(self, job_id: str, names: Collection[str], *, timeout: float = 20.0) -> ResultFiles:
+        """Read some of what sites sent to the server in addition to the job's results, and nothing else, into memory.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        names
+            The components, such as ``ERRORLOG_site-1``.
+        timeout
+            Seconds; components that arrive later are missing.
+
+        Returns
+        -------
+        ResultFiles
+            The components by name: the first 4 MB of each, no more than 40 MB in all.
+
+        Raises
+        ------
+        InternalError
+            There are none: check :meth:`list_job_components` first.
+        """
+        wanted = frozenset(names)
+        command = commands.download_job_components(job_id)
+        return read_result_files(self._sender, command, lambda name, _: name in wanted, (), timeout)
 
     @transfer_method
     def download_job_components(self, job_id: str, *, progress: ProgressCallback | None = None) -> str:
@@ -317,10 +344,13 @@ def download_result(
 
 
 def read_result_files(
-    sender: CommandSender, job_id: str, wanted: Callable[[str, int], bool], archives: Collection[str], timeout: float
+    sender: CommandSender,
+    command: Command[list[RemoteFile]],
+    wanted: Callable[[str, int], bool],
+    archives: Collection[str],
+    timeout: float,
 ) -> ResultFiles:
-    """Read the small files of a job's result; see :meth:`.Session.read_result_files`."""
-    command = commands.download_job(job_id)
+    """Read small files that a server offers; see :meth:`.Session.read_result_files`."""
     with command.error_context(sender.kit.address):
         offer = request_offer(sender, command)
         return result_files.read_files(offer, wanted, archives, timeout, lambda: request_offer(sender, command))

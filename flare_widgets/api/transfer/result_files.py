@@ -10,15 +10,14 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from ... import bounds
 from ...errors import NoConnection, TransferCancelled
+from ...formatting.text import sanitize
 from ...wire import transfers
 from . import unpack
 from .remote_files import Offer, RemoteFiles
 from .upload import ProgressReporter
 from .zip_members import KeptFiles, MemberReader, SkippedFile, UnreadableArchive, Wanted
-
-MAX_TRANSFER_BYTES = 1 << 30
-"""Bytes that are transferred before the reading ends. Files in between that are passed over are not counted."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class _Reading:
     def __init__(self, remote: RemoteFiles, wanted: Wanted, reporter: ProgressReporter) -> None:
         self._remote, self._wanted, self._reporter = remote, wanted, reporter
         self._kept = KeptFiles()
-        self._transferred = 0
+        self._transferred = self._request_count = 0
         self._finished: set[str] = set()
 
     def run(self, archives: Collection[str]) -> ResultFiles:
@@ -128,21 +127,33 @@ class _Reading:
             self._kept.note_problem(f"the server's {name} {e}")
 
     def _read_file(self, name: str) -> None:
-        content = b""
+        content = bytearray()
         while not (chunk := self._read(name, len(content))).is_last:
             content += chunk.data
             if not self._kept.has_room(name, len(content)):
                 return
-        self._finished.add(name)
-        if chunk.nonce is not None:
-            self._remote.confirm(name, chunk.nonce)
-        self._kept.keep(name, content)
+            if len(content) > bounds.MAX_FILE_BYTES:
+                self._kept.note_problem(
+                    f"only the first {bounds.MAX_FILE_BYTES >> 20} MB of {sanitize(name)} were read"
+                )
+                break
+        else:
+            self._finished.add(name)
+            if chunk.nonce is not None:
+                self._remote.confirm(name, chunk.nonce)
+        self._kept.keep(name, bytes(content[: bounds.MAX_FILE_BYTES]))
 
     def _read(self, name: str, offset: int) -> transfers.DownloadChunk:
         while True:
             self._reporter.report(self._transferred, 0)
-            if self._transferred > MAX_TRANSFER_BYTES:
-                raise TransferCancelled(f"the result has more than {MAX_TRANSFER_BYTES >> 20} MB of files to look at")
+            if self._transferred > bounds.MAX_TRANSFER_BYTES:
+                limit = bounds.MAX_TRANSFER_BYTES >> 20
+                raise TransferCancelled(f"the result has more than {limit} MB of files to look at")
+            if self._request_count >= bounds.MAX_TRANSFER_REQUESTS:
+                raise TransferCancelled(
+                    f"the result takes more than {bounds.MAX_TRANSFER_REQUESTS} requests to look at"
+                )
+            self._request_count += 1
             try:
                 chunk = self._remote.read(name, offset)
             except NoConnection as e:

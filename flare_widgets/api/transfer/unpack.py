@@ -11,30 +11,21 @@ import io
 import os
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from ... import bounds
 from ...errors import InternalError
 from . import disk_full
-
-MAX_EXPANSION_RATIO = 200
-"""Maximum ratio of a result's unpacked size to its packed size (plus `EXPANSION_ALLOWANCE_BYTES`); job results rarely
-exceed 20."""
-
-EXPANSION_ALLOWANCE_BYTES = 64 << 20
-
-MAX_DEPTH = 100
-"""Nesting depth of folders; removing a tree may need a stack frame for each."""
-
-MAX_CENTRAL_DIRECTORY_BYTES = 32 << 20
-"""Size in bytes of an archive's list of members, which is held in memory: some hundred thousand members."""
 
 _DAMAGED_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 _IMPOSSIBLE_PATH_ERRNOS = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL})
 _CHUNK_SIZE = 1 << 20
+_MEMBER_SIGNATURE, _MEMBER_ENTRY_SIZE = b"PK\x01\x02", 46  # of an entry in the list of members
 _LOCAL_HEADER_SIZE = 30  # minimum bytes before a member's name and content
 
 _DRIVE_PATTERN = re.compile(r"[A-Za-z]:")
@@ -69,8 +60,8 @@ def unpack(archive: Path, folder: Path, progress: Callable[[], None] | None = No
     try:
         with _BoundedReader(io.FileIO(archive)) as raw, zipfile.ZipFile(raw) as source:
             members = source.infolist()
-            _check_members(archive.name, members, source.start_dir, archive.stat().st_size)
-            disk_full.require_space(folder.parent, sum(m.file_size for m in members), f"unpacking {archive.name}")
+            size = _check_members(archive.name, members, source.start_dir, archive.stat().st_size)
+            disk_full.require_space(folder.parent, size, f"unpacking {archive.name}")
             folder.mkdir()
             for member in members:
                 target = folder.joinpath(*PurePosixPath(member.filename).parts)
@@ -108,16 +99,16 @@ def check_file_name(name: str) -> str:
 
 def is_unsafe_path(name: str) -> bool:
     """Return True if a member's name is no plain path below the folder that it is unpacked to."""
-    path = PurePosixPath(name)
+    parts = [part for part in name.split("/") if part not in ("", ".")]
     return bool(
-        path.is_absolute()
-        or ".." in path.parts
+        not parts
+        or name.startswith("/")
         or "\\" in name
-        or _CONTROL_CHARACTER_PATTERN.search(name)
+        or ".." in parts
+        or bounds.is_path_too_long(name, parts)
+        or (not (name.isascii() and name.isprintable()) and _CONTROL_CHARACTER_PATTERN.search(name))
         or _DRIVE_PATTERN.match(name)
-        or not path.parts
-        or len(path.parts) > MAX_DEPTH
-        or _is_unsafe_on_this_os(path.parts)
+        or _is_unsafe_on_this_os(parts)
     )
 
 
@@ -125,43 +116,110 @@ class _BoundedReader(io.BufferedReader):
     """A zip file whose list of members is rejected if absurdly long: unlike the rest, it is read all at once."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_CENTRAL_DIRECTORY_BYTES:
+        if size is not None and size > bounds.MAX_DIRECTORY_BYTES:
             raise zipfile.BadZipFile(f"its list of members has {size} bytes")
-        return super().read(size)
+        data = super().read(size)
+        if data.startswith(_MEMBER_SIGNATURE):
+            _check_directory(data)
+        return data
 
 
-def _check_members(name: str, members: list[zipfile.ZipInfo], end_offset: int, packed_size: int) -> None:
-    files: set[str] = set()
-    folders: set[str] = set()
+def _check_directory(data: bytes) -> None:
+    """Check the list of members before an object is made of each."""
+    offset = count = 0
+    while data.startswith(_MEMBER_SIGNATURE, offset):
+        count += 1
+        if count > bounds.MAX_MEMBERS:
+            raise zipfile.BadZipFile(f"it has more than {bounds.MAX_MEMBERS} members")
+        if offset + _MEMBER_ENTRY_SIZE > len(data):
+            return  # damaged: the zipfile module says how
+        name_size, extra_size, comment_size = struct.unpack_from("<3H", data, offset + 28)
+        if name_size > bounds.MAX_PATH_BYTES:
+            raise zipfile.BadZipFile(f"a path in it has {name_size} bytes")
+        offset += _MEMBER_ENTRY_SIZE + name_size + extra_size + comment_size
+
+
+def _check_members(name: str, members: list[zipfile.ZipInfo], end_offset: int, packed_size: int) -> int:
+    """Check all members, and return the number of bytes that they take on a disk."""
+    tree = _PathTree()
     for member in members:
-        shown = repr(member.filename[:100])
-        path = PurePosixPath(member.filename)
         if is_unsafe_path(member.filename) or _CONTROL_CHARACTER_PATTERN.search(member.orig_filename):
-            raise InternalError(f"{name} has a member with the unsafe path {shown}: refused")
+            raise InternalError(f"{name} has a member with the unsafe path {_show(member)}: refused")
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise InternalError(f"{name} has a link or device, {shown}: refused")
+            raise InternalError(f"{name} has a link or device, {_show(member)}: refused")
         if member.flag_bits & 1:
-            raise InternalError(f"{name} has an encrypted member, {shown}: refused")
+            raise InternalError(f"{name} has an encrypted member, {_show(member)}: refused")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InternalError(f"{name} is packed in a way that FLARE does not use ({member.compress_type}): refused")
-        folded = _normalize_path(path)
-        if not member.is_dir():
-            if folded in files:
-                raise InternalError(f"{name} has two members called {shown}: refused")
-            files.add(folded)
-        else:
-            folders.add(folded)
-        folders.update(_normalize_path(parent) for parent in path.parents)
-    for both in sorted(files & folders):
+        if not tree.add(member.filename, member.is_dir()):
+            raise InternalError(f"{name} has two members called {_show(member)}: refused")
+        if tree.folder_count > bounds.MAX_FOLDERS:
+            raise InternalError(f"{name} has more than {bounds.MAX_FOLDERS} folders: refused")
+    for both in sorted(tree.conflicts):
         raise InternalError(f"{name} has a file and a folder called {both[:100]!r}: refused")
-    _check_bomb(name, members, end_offset, packed_size)
+    size = sum(m.file_size for m in members) + bounds.ENTRY_BYTES * (len(members) + tree.folder_count)
+    _check_bomb(name, members, end_offset, packed_size, size)
+    return size
 
 
-def _check_bomb(name: str, members: list[zipfile.ZipInfo], end_offset: int, packed_size: int) -> None:
-    total = sum(m.file_size for m in members)
-    if total > packed_size * MAX_EXPANSION_RATIO + EXPANSION_ALLOWANCE_BYTES:
-        raise InternalError(f"{name} ({packed_size} bytes) would unpack to {total} bytes: refused as a zip bomb")
+def _show(member: zipfile.ZipInfo) -> str:
+    return repr(member.filename[:100])
+
+
+class _PathTree:
+    """The folders and files of an archive, with names that a file system may take for the same made equal.
+
+    Each folder has a number, and a path is the number of its folder and a name: so a deep folder with many files
+    costs no more than a flat one.
+
+    Attributes
+    ----------
+    folder_count
+        Number of folders, listed or implied.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[tuple[int, str], int] = {}
+        self._files: set[tuple[int, str]] = set()
+        self._numbers = {"": 0}  # of the folders by their path as it is written
+
+    @property
+    def folder_count(self) -> int:
+        # A folder that is written in many ways costs as much as many folders.
+        return max(len(self._folders), len(self._numbers) - 1)
+
+    @property
+    def conflicts(self) -> list[str]:
+        """Names that are both a file's and a folder's."""
+        return [name for number, name in self._files if (number, name) in self._folders]
+
+    def add(self, path: str, is_folder: bool) -> bool:
+        """Add a member; return False if there is a file at this path already."""
+        if path.startswith(".") or "/." in path or "//" in path:
+            path = str(PurePosixPath(path))  # without what means nothing
+        folder, _, name = (path.rstrip("/"), "", "") if is_folder else path.rpartition("/")
+        number = self._numbers.get(folder)
+        if number is None:
+            number = self._numbers[folder] = self._number_of(folder)
+        if is_folder:
+            return True
+        key = number, _normalize(name)
+        if key in self._files:
+            return False
+        self._files.add(key)
+        return True
+
+    def _number_of(self, folder: str) -> int:
+        number = 0
+        for part in filter(None, folder.split("/")):
+            number = self._folders.setdefault((number, _normalize(part)), len(self._folders) + 1)
+        return number
+
+
+def _check_bomb(name: str, members: list[zipfile.ZipInfo], end_offset: int, packed_size: int, size: int) -> None:
+    if size > packed_size * bounds.MAX_EXPANSION_RATIO + bounds.EXPANSION_ALLOWANCE_BYTES:
+        raise InternalError(f"{name} ({packed_size} bytes) would unpack to {size} bytes: refused as a zip bomb")
     # Members that share their packed bytes would let a small archive truthfully announce an enormous content.
     for member in sorted(members, key=lambda m: m.header_offset, reverse=True):
         if member.header_offset + _LOCAL_HEADER_SIZE + member.compress_size > end_offset:
@@ -169,9 +227,11 @@ def _check_bomb(name: str, members: list[zipfile.ZipInfo], end_offset: int, pack
         end_offset = member.header_offset
 
 
-def _normalize_path(path: PurePosixPath) -> str:
+def _normalize(name: str) -> str:
     # Names that are the same to a file system which ignores case, or the two ways to write an accent.
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", str(path)).casefold())
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def _is_unsafe_on_this_os(parts: list[str] | tuple[str, ...], is_windows: bool = os.name == "nt") -> bool:

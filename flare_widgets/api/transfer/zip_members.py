@@ -15,22 +15,12 @@ import zlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+from ... import bounds
 from ...formatting.text import sanitize
 from ...wire import transfers
 from . import unpack
 
-MAX_MEMBERS = 100_000
-"""Number of members that are looked at."""
-
-MAX_KEPT_BYTES = 64 << 20
-"""Size in bytes of all files that are kept of a result, unpacked."""
-
-MAX_SKIPPED = 2000
-"""Number of files that are listed without being kept."""
-
-MAX_PATH_BYTES = 1000
-"""Length in bytes of a path; files of longer ones are left out."""
-
+_MAX_LISTED_CHARS = 1000  # of the path of a file that was passed over
 _LOCAL_HEADER = struct.Struct("<4x5H3I2H")  # behind the signature, whose bytes have been read
 _SIGNATURE_SIZE, _HEADER_SIZE = 4, 26
 _MEMBER_SIGNATURE, _END_SIGNATURES = b"PK\x03\x04", (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06")
@@ -62,7 +52,7 @@ class KeptFiles:
     files
         Content by path.
     skipped
-        The files that were passed over, no more than `MAX_SKIPPED`.
+        The files that were passed over, no more than `bounds.MAX_LISTED_FILES`.
     skipped_count
         Their number.
     problems
@@ -74,25 +64,25 @@ class KeptFiles:
         self.skipped: list[SkippedFile] = []
         self.skipped_count = 0
         self.problems: list[str] = []
-        self._bytes_left = MAX_KEPT_BYTES
+        self._bytes_left = bounds.MAX_KEPT_BYTES
 
     def has_room(self, path: str, size: int) -> bool:
         """Return True if a wanted file of this size can be kept; if not, note the problem."""
-        if size <= self._bytes_left:
+        if size <= self._bytes_left and len(self.files) < bounds.MAX_LISTED_FILES:
             return True
-        self.note_problem(f"{sanitize(path)} does not fit into the {MAX_KEPT_BYTES >> 20} MB read of a result")
+        self.note_problem(f"{sanitize(path)} does not fit into the {bounds.MAX_KEPT_BYTES >> 20} MB read of a result")
         return False
 
     def keep(self, path: str, content: bytes) -> None:
         """Keep a file."""
         self.files[path] = content
-        self._bytes_left -= len(content)
+        self._bytes_left -= len(content) + len(path)
 
     def skip(self, path: str, size: int) -> None:
         """List a file as passed over."""
         self.skipped_count += 1
-        if len(self.skipped) < MAX_SKIPPED:
-            self.skipped.append(SkippedFile(sanitize(path, MAX_PATH_BYTES), size))
+        if len(self.skipped) < bounds.MAX_LISTED_FILES:
+            self.skipped.append(SkippedFile(sanitize(path, _MAX_LISTED_CHARS), size))
 
     def note_problem(self, reason: str) -> None:
         """Note why a wanted file is missing; of many reasons the first are kept."""
@@ -144,14 +134,14 @@ class MemberReader:
 
     def _parse(self) -> Generator[None, None, None]:
         yield
-        for _ in range(MAX_MEMBERS):
+        for _ in range(bounds.MAX_MEMBERS):
             signature = yield from self._take(_SIGNATURE_SIZE)
             if signature in _END_SIGNATURES:
                 return
             if signature != _MEMBER_SIGNATURE:
                 raise UnreadableArchive(f"is damaged at byte {self.offset}")
             yield from self._parse_member()
-        raise UnreadableArchive(f"has more than {MAX_MEMBERS} members")
+        raise UnreadableArchive(f"has more than {bounds.MAX_MEMBERS} members")
 
     def _parse_member(self) -> Generator[None, None, None]:
         header = _LOCAL_HEADER.unpack(b"    " + (yield from self._take(_HEADER_SIZE)))
@@ -167,7 +157,7 @@ class MemberReader:
         if end > transfers.BEYOND_THE_END:
             raise UnreadableArchive(f"is damaged at byte {self.offset}")
         name = raw_name.decode("utf-8" if flags & _FLAG_UTF8 else "cp437", "replace")
-        if not name.endswith("/") and len(raw_name) <= MAX_PATH_BYTES and not unpack.is_unsafe_path(name):
+        if len(raw_name) <= bounds.MAX_PATH_BYTES and not name.endswith("/") and not unpack.is_unsafe_path(name):
             path = f"{self._folder}/{name}"
             content = None
             if path not in self._kept.files and self._wanted(path, size) and self._kept.has_room(path, size):

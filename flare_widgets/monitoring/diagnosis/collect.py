@@ -9,9 +9,9 @@ The requests, in this order; those of one step are sent at the same time:
    ``error_log.txt`` and ``log.txt``, and the lines of the site's own log about the job (`shell_commands` there). A site
    keeps them after the job's end. While the job runs, also what the site is running (`view`).
 3. Where a log tells only a consequence of the failure: the other logs in the job's folder (`other_logs`), of the
-   server after the end in its result (`download_job`).
+   server after the end in its result (`Session.read_result_files`).
 4. For sites that could not be queried: the ``ERRORLOG_`` components that sites sent to the server (`list_job`,
-   `download_job_components`).
+   `Session.read_job_components`).
 
 Each request costs the server 5 to 10 ms. Unresponsive sites cost one command timeout, however many they are.
 Anything unavailable is recorded as a sentence.
@@ -21,13 +21,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
+from ... import bounds
 from ...api import commands
 from ...api.commands import Command
 from ...api.commands.command import TARGET_NAME_PATTERN
@@ -42,14 +40,13 @@ from ...errors import (
     NoConnection,
     NoReply,
     SessionClosed,
-    TransferCancelled,
 )
 from ...formatting.text import sanitize
 from ..logs.tail import is_missing_file
 from . import Evidence, LogText
 from .excerpt import shorten_log
 from .log_analysis import LogAnalysis
-from .other_logs import MAX_BYTES, parse_listing, read_other_logs, select_other_logs
+from .other_logs import is_other_log, parse_listing, read_other_logs, select_other_logs
 from .phrasing import text_or_empty
 from .server_blame import find_blamed_sites
 
@@ -60,9 +57,6 @@ MAX_SITES = 8
 
 STEP_TIMEOUT_S = 7.0
 """Timeout in seconds for the answers of one step."""
-
-MAX_RESULT_BYTES = 32 << 20
-"""Largest job result, in bytes, that is downloaded for the logs in it."""
 
 _JOB_TAIL_OPTION = "-n400"  # of a job's log: enough for the rounds before the end, and a long traceback
 _ERROR_TAIL_OPTION = "-n200"
@@ -83,12 +77,12 @@ def collect_evidence(
     Parameters
     ----------
     session
-        An open session. Nothing is written except a folder that is removed again.
+        An open session. Nothing is written.
     meta
         The job's meta, as returned by :meth:`.Session.get_job_meta`.
     server_logs
         The other logs in the server's folder of the job, by file name, for whoever has the job's result already
-        (:func:`.read_other_logs`). If not given, the result is downloaded for them when they are needed.
+        (:func:`.read_other_logs`). If not given, they are read from the result when they are needed.
 
     Returns
     -------
@@ -235,7 +229,9 @@ class _Collector:
         ).items():
             if isinstance(answer, str) and not is_missing_file(answer):
                 for name in select_other_logs(parse_listing(answer)):
-                    asked[owner, name] = commands.read_file("tail", owner, f"-c{MAX_BYTES}", f"{self._job_id}/{name}")
+                    asked[owner, name] = commands.read_file(
+                        "tail", owner, f"-c{bounds.MAX_LOG_TAIL_BYTES}", f"{self._job_id}/{name}"
+                    )
         for (owner, name), answer in self._send_all(asked).items():
             if isinstance(answer, str) and not is_missing_file(answer):
                 found[owner][name] = answer
@@ -244,7 +240,7 @@ class _Collector:
         for owner, logs in found.items():
             for name, text in logs.items():
                 if text.strip():
-                    lines = (line[:4000] for line in text[-MAX_BYTES:].splitlines())
+                    lines = (line[:4000] for line in text[-bounds.MAX_LOG_TAIL_BYTES :].splitlines())
                     self._logs.append(LogText(owner, "output", "\n".join(lines), name))
 
     def _read_from_result(self) -> dict[str, str]:
@@ -252,19 +248,24 @@ class _Collector:
         if self._server_logs is not None:
             return {name: self._server_logs[name] for name in select_other_logs(self._server_logs)}
         where = "the other logs in the server's folder of the job"
-        with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
-            try:
-                result = self._session.download_job_result(self._job_id, scratch, progress=_is_small)
-            except TransferCancelled:
-                self._missing.append(
-                    f"{where}: the job's result has more than {MAX_RESULT_BYTES >> 20} MB; "
-                    "they are in workspace/ of it, which the job's submitter can download"
-                )
-                return {}
-            except (FlareError, OSError) as e:
-                self._add_missing(where, e, "they are in workspace/ of the result")
-                return {}
-            return read_other_logs(Path(result) / "workspace")
+        hint = "they are in workspace/ of the result, which the job's submitter can download"
+        large: list[str] = []
+
+        def is_wanted(path: str, size: int) -> bool:
+            if is_other_log(path) and size > bounds.MAX_FILE_BYTES:
+                large.append(sanitize(path))
+            return is_other_log(path) and size <= bounds.MAX_FILE_BYTES
+
+        try:
+            found = self._session.read_result_files(self._job_id, is_wanted, timeout=bounds.FETCH_TIMEOUT_S)
+        except FlareError as e:
+            self._add_missing(where, e, hint)
+            return {}
+        if large:
+            self._missing.append(f"{where}: {large[0]} has more than {bounds.MAX_FILE_BYTES >> 20} MB; {hint}")
+        if found.reason:
+            self._missing.append(f"{where}: {found.reason}; {hint}")
+        return read_other_logs(found.files)
 
     def _select_sites(self, connected: Sequence[str] | None) -> list[str]:
         """Return the sites to query."""
@@ -287,21 +288,14 @@ class _Collector:
         """Return the error logs that sites sent to the server, by site name."""
         wanted = {f"ERRORLOG_{site}": site for site in sites}
         try:
-            if not wanted.keys() & set(self._session.list_job_components(self._job_id)):
+            there = wanted.keys() & set(self._session.list_job_components(self._job_id))
+            if not there:
                 return {}
-            folder = Path(self._session.download_job_components(self._job_id))
-        except (FlareError, OSError):
+            found = self._session.read_job_components(self._job_id, there, timeout=bounds.FETCH_TIMEOUT_S)
+        except FlareError:
             return {}
-        try:
-            return {
-                site: (folder / name).read_text(errors="replace")[-200_000:]
-                for name, site in wanted.items()
-                if (folder / name).is_file()
-            }
-        except OSError:
-            return {}
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        end = bounds.MAX_ERROR_LOG_CHARS
+        return {wanted[name]: content[-end:].decode("utf-8", "replace") for name, content in found.files.items()}
 
     def _find_aborter(self, audit: ResultOrError) -> str:
         if audit is None:
@@ -357,10 +351,6 @@ class _Collector:
         else:
             reason = "the server does not have it (any more)"
         self._missing.append(f"{subject}: {reason}{'; ' if hint else ''}{hint}")
-
-
-def _is_small(received: int, _: int) -> bool:
-    return received <= MAX_RESULT_BYTES
 
 
 def _format_errors(errors: Mapping[str, Any]) -> Iterable[str]:

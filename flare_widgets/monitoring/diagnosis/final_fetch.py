@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ... import bounds
 from ...api.session import Session
 from ...errors import FlareError
 from ...formatting.text import sanitize
@@ -28,7 +29,7 @@ log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-final-fetch"
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = bounds.FETCH_TIMEOUT_S
 """Timeout in seconds, after which the watch ends with the data received so far."""
 
 
@@ -110,7 +111,7 @@ class FinalFetch:
         except FlareError as e:
             return [GroupUnavailable("metrics", polls.error_reason(e), time.time()), *self._fetch_log()]
         log = ServerLogParser(self._clock.utc_offset, self._clock.offset)
-        updates = [*self._read_config(result), *_read_log(log, result.log)]
+        updates = [*self._read_config(result), *_read_stored_log(log, result.log)]
         workflows = log.workflows_with_rounds
         updates += files.read_round_metrics(result.round_metrics, workflows)
         updates += files.read_metrics_summary(result.metrics_summary, workflows)
@@ -141,6 +142,20 @@ def _read_log(log: ServerLogParser, text: str) -> list[Update]:
     tail = LogTail()
     updates = log.feed(tail.take_whole(text).text)
     return [*updates, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
+
+
+def _read_stored_log(log: ServerLogParser, parts: Sequence[bytes]) -> list[Update]:
+    updates: list[Update] = []
+    line_count, reason = 0, ""
+    for piece in bounds.decode_pieces(parts):
+        line_count += piece.count("\n")
+        if line_count > bounds.MAX_LOG_LINES or len(updates) > bounds.MAX_LOG_UPDATES:
+            reason = f"the log is too long: only its first {bounds.MAX_LOG_LINES} lines were read"
+            break
+        updates += log.feed(piece)
+    now = time.time()
+    told: Update = GroupUnavailable("rounds", reason, now) if reason else GroupRefreshed("rounds", now)
+    return [*updates[: bounds.MAX_LOG_UPDATES], LogOffset("server", polls.LOG_FILE, sum(map(len, parts))), told]
 
 
 def _describe_metrics(result: JobResult, found: Results, has_rounds: bool) -> Update:

@@ -2,20 +2,18 @@
 
 While the job runs, and at a site also later, they are beside ``log.txt`` in the folder named after the job, where
 ``ls`` lists and ``tail`` reads them. When the job has ended, the server has moved its folder into the result, as
-``workspace/``; no command reads anything but FLARE's own logs in there, so it must be downloaded.
+``workspace/``; no command reads anything but FLARE's own logs in there, so they are read from the result.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+
+from ... import bounds
 
 MAX_FILES = 5
 """Maximum number of other logs of one participant that are read."""
-
-MAX_BYTES = 64 << 10
-"""Maximum number of bytes that are read of each: its end."""
 
 _OTHER_LOG = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,80}[._-])?(?:log|out|err|output|stdout|stderr)\.txt"
@@ -35,19 +33,14 @@ def parse_listing(text: str) -> list[str]:
     return [line.split()[-1] for line in text.splitlines() if line.split()]
 
 
-def read_other_logs(workspace: Path) -> dict[str, str]:
-    """Return the ends of the other logs in the ``workspace`` folder of a downloaded result, by file name.
-
-    Links, which the result of a hostile server may have, are not followed.
-    """
-    try:
-        names = [path.name for path in workspace.iterdir() if path.is_file() and not path.is_symlink()]
-        return {name: _read_end(workspace / name) for name in select_other_logs(names)}
-    except OSError:
-        return {}
+def is_other_log(path: str) -> bool:
+    """Return True if the file at this path in a result may be an other log."""
+    folder, _, name = path.rpartition("/")
+    return folder == "workspace" and bool(select_other_logs([name]))
 
 
-def _read_end(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - MAX_BYTES, 0))
-        return file.read(MAX_BYTES).decode("utf-8", "replace")
+def read_other_logs(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the ends of the other logs among the files of a result, by file name."""
+    logs = {path.rpartition("/")[2]: content for path, content in files.items() if is_other_log(path)}
+    end = bounds.MAX_LOG_TAIL_BYTES
+    return {name: logs[name][-end:].decode("utf-8", "replace") for name in select_other_logs(logs)}

@@ -145,15 +145,15 @@ class _Reducer:
         logged = {key: points for key, points in self._points.items() if key[0] == SELECTOR_VALUE}
         if logged:
             selector = _merge_series(selector, logged)
+            selector = {key: selector[key] for key in sorted(selector)[:MAX_SERIES]}
             changes["selector"] = tuple(selector[key] for key in sorted(selector))
         if self._points or (key_changed and selector):
             recorded = {series_key(s): s for s in before.metrics}
             if key_changed:
                 recorded = _without_selector_values(recorded)
             recorded = _merge_series(recorded, {k: v for k, v in self._points.items() if k not in logged})
-            for key in selector if key_changed else logged:
-                named, points = _as_key_metric(selector[key], before.key_metric)
-                recorded = _merge_series(recorded, {named: points})
+            shown = [selector[key] for key in (selector if key_changed else logged) if key in selector]
+            recorded = _merge_series(recorded, dict(_as_key_metric(each, before.key_metric) for each in shown))
             changes["metrics"] = tuple(recorded[key] for key in sorted(recorded)[:MAX_SERIES])
         if self._bests:
             known = [*self._bests, *(best for best in (before.selector_best, before.recorded_best) if best is not None)]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ... import bounds
 from ...config_files import ConfigFileError, parse_config, resolve_variables
 from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, Workflow
 from ..job.updates import MetricValue, Update
@@ -157,6 +158,8 @@ def _read_values(metrics: Any, site: str, round_number: int, workflow: str) -> I
 
 
 def _parse_json(text: str) -> Any:
+    if bounds.has_too_many_values(text):
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

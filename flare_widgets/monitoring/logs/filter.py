@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ... import bounds
 from ...errors import InvalidArgumentError
 from .records import LEVELS, parse_line
 
@@ -29,9 +30,12 @@ def filter_by_level(text: str, level: str) -> str:
 
 
 def filter_by_pattern(text: str, pattern: str) -> str:
-    """Return the lines that match a regular expression; raise ValueError if it is invalid."""
+    """Return the lines that match a regular expression; raise ValueError if it is invalid.
+
+    Only the beginning of a very long line is searched: a pattern of the user's may take the square of its length.
+    """
     try:
         found = re.compile(pattern)
     except re.error as e:
         raise InvalidArgumentError(f"invalid regular expression {pattern!r}: {e}") from None
-    return "".join(line for line in text.splitlines(keepends=True) if found.search(line))
+    return "".join(line for line in text.splitlines(keepends=True) if found.search(line, 0, bounds.MAX_GREPPED_CHARS))

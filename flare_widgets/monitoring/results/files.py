@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ...bounds import MB
 from ...formatting.text import sanitize
 from .scalars import is_event_file
 
@@ -39,17 +40,16 @@ SERVER_CONFIG = f"{RUN_FOLDER}app_server/config/config_fed_server"
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 """Path in the run folder of the summary of FLARE's record of metrics."""
 
-_MB = 1 << 20
 _MAX_BYTES = {
-    "log.json": 32 * _MB,
-    "log": 4 * _MB,
-    "scalars": 12 * _MB,
-    "metrics": 4 * _MB,
-    "evaluation": 4 * _MB,
-    "statistics": 4 * _MB,
-    "output": 2 * _MB,
-    "config": _MB,
-    "meta.json": _MB,
+    "log.json": 22 * MB,  # one that was rotated, and the beginning of the next
+    "log": 3 * MB,
+    "scalars": 6 * MB,
+    "metrics": 3 * MB,
+    "evaluation": 2 * MB,
+    "statistics": 2 * MB,
+    "output": MB,
+    "config": MB // 2,
+    "meta.json": MB // 2,
 }
 """Total bytes of the files of each kind that are read; together no more than a session keeps of a result."""
 

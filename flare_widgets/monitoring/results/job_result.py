@@ -31,7 +31,7 @@ class JobResult:
     config
         The same, parsed, with its variables replaced; None if that is impossible.
     log
-        The server's ``log.json``, with its rotated parts in front; empty if it has none.
+        The server's ``log.json``, with its rotated parts in front, as bytes; empty if it has none.
     other_logs
         The other logs of the server's run folder, by name: ``error_log.txt``, ``superlink_log.txt``, ...
     round_metrics, metrics_summary
@@ -51,7 +51,7 @@ class JobResult:
     config_text: str = ""
     config_suffix: str = ""
     config: Mapping[str, Any] | None = None
-    log: str = ""
+    log: tuple[bytes, ...] = ()
     other_logs: Mapping[str, str] = field(default_factory=dict)
     round_metrics: str = ""
     metrics_summary: str = ""
@@ -93,7 +93,12 @@ def parse_job_result(result: ResultFiles, too_large: Sequence[ResultFile] = ()) 
     too_large
         Files that were not read for their size.
     """
-    texts = {path: data.decode("utf-8", "replace") for path, data in result.files.items() if not is_event_file(path)}
+    logs_of_server = [path for path in result.files if files.is_server_log(path.removeprefix(files.RUN_FOLDER))]
+    texts = {
+        path: data.decode("utf-8", "replace")
+        for path, data in result.files.items()
+        if path not in logs_of_server and not is_event_file(path)
+    }
     config_path = next((path for s in SUFFIXES if (path := files.SERVER_CONFIG + s) in texts), "")
     config_suffix = config_path.removeprefix(files.SERVER_CONFIG)
     config = _parse_config(texts[config_path], config_suffix) if config_path else None
@@ -104,15 +109,14 @@ def parse_job_result(result: ResultFiles, too_large: Sequence[ResultFile] = ()) 
         return {path.removeprefix(files.RUN_FOLDER): texts[path] for path in sorted(paths, key=files.rotation_order)}
 
     logs, metrics = of_kind("log"), of_kind("metrics")
-    server_log = [text for path, text in logs.items() if files.is_server_log(path)]
     summary = metrics.pop(files.METRICS_SUMMARY, "")
     sizes = [(path, len(data)) for path, data in result.files.items()] + [(f.path, f.size) for f in result.skipped]
     return JobResult(
         config_text=texts.get(config_path, ""),
         config_suffix=config_suffix,
         config=config,
-        log="".join(server_log),
-        other_logs={path: text for path, text in logs.items() if not files.is_server_log(path)},
+        log=tuple(result.files[path] for path in sorted(logs_of_server, key=files.rotation_order)),
+        other_logs=logs,
         round_metrics="\n".join(metrics.values()),
         metrics_summary=summary,
         scalars=read_scalars(result.files),

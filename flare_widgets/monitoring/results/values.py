@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ... import bounds
 from ...formatting.text import sanitize
 
 MAX_NAME_CHARS = 200
@@ -17,7 +18,9 @@ def clean_name(name: str) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """Return what a JSON text describes; None if it describes nothing."""
+    """Return what a JSON text describes; None if it describes nothing, or far too much."""
+    if bounds.has_too_many_values(text):
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

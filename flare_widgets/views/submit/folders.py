@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ... import bounds
 from ...api.transfer.job_folder import is_job_folder
 from ...formatting.text import sanitize
 
@@ -41,7 +42,8 @@ def list_folder(path: Path) -> FolderContents:
     """Return the content of a folder; the result has the reason if it cannot be read."""
     try:
         with os.scandir(path) as entries:
-            names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+            scanned = itertools.islice(entries, bounds.MAX_SCANNED_ENTRIES)
+            names = sorted(e.name for e in scanned if not e.name.startswith(".") and e.is_dir())
     except OSError as e:
         return FolderContents(path, problem=f"{sanitize(str(path), 300)} cannot be read: {e.strerror}")
     except ValueError:  # text typed in a browser need not be a path
