@@ -9,9 +9,10 @@ from typing import Any
 from ...formatting.text import sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.html import TimeFormatter, scoped_style, template_environment
+from .matrix import Matrix
 from .metrics import build_charts
 from .timeline import STATUS_GLYPHS
-from .view_model import JobProgress, Matrix, build_view_model
+from .view_model import JobProgress, build_view_model
 
 _DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _MAX_SITES = 200
@@ -74,7 +75,17 @@ def _progress_context(progress: JobProgress, as_of: float) -> dict[str, Any]:
 
 def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:
     rows = [
-        (row.site, [(code, *matrix.legend[code]) for code in row.cells], row.activity.text_at(as_of))
+        (
+            row.site,
+            [(code, *matrix.legend[code], index in matrix.edges) for index, code in enumerate(row.cells)],
+            row.activity.text_at(as_of),
+        )
         for row in matrix.rows
     ]
-    return {"rounds": matrix.rounds, "rows": rows, "rest": matrix.rest}
+    edges = matrix.edges
+    return {
+        "workflows": matrix.workflows,
+        "columns": [(column, index in edges) for index, column in enumerate(matrix.columns)],
+        "rows": rows,
+        "rest": matrix.rest,
+    }

@@ -107,8 +107,8 @@ class MetricsJsonCache:
 
 def _cache_key(snapshot: JobSnapshot) -> tuple[Any, ...]:
     """Return the values, besides the metrics, that determine their charts."""
-    first = snapshot.rounds[0].number if snapshot.rounds else None
-    return snapshot.best, snapshot.key_metric, snapshot.first_round, first
+    starts = [(w.id, snapshot.nth_round(0, w.id)) for w in snapshot.workflows]
+    return snapshot.best, snapshot.key_metric, snapshot.metric_workflow.id, starts
 
 
 def build_charts(snapshot: JobSnapshot) -> list[dict[str, Any]]:

@@ -71,14 +71,14 @@ describe("the matrix", () => {
     const { texts, all } = open("late and silent");
     const rows = all(".flw-matrix tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
-      ["site-1", "■submitted", "!late", "late: still working on round 2 for 2:57"],
+      ["site-1", "■submitted", "!late", "late: training, round 2 for 2:57"],
       ["site-2", "■submitted", "■submitted", "waiting for site-1"],
       ["site-3", "■submitted", "■submitted", "silent: no heartbeat for 50 s"],
-      ["site-4", "■submitted", "·waiting", "waiting for its turn"],
+      ["site-4", "■submitted", "·waiting", "waiting"],
     ]);
     expect(texts(".flw-matrix thead th")).toEqual(["site", "round 1", "round 2", "now"]);
     vi.advanceTimersByTime(3000);
-    expect(texts(".flw-now")[0]).toBe("late: still working on round 2 for 3:00");
+    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3:00");
   });
 
   it("does not redraw cells while only time passes", () => {
@@ -95,6 +95,35 @@ describe("the matrix", () => {
     show({ ...job, matrix: { ...matrix, rest: "and 276 earlier rounds, 20 more sites" } });
     expect(texts(".flw-matrix-box .flw-more")).toEqual(["and 276 earlier rounds, 20 more sites"]);
     expect(all(".flw-matrix thead .flw-old")).toHaveLength(2);
+  });
+
+  it("groups rounds and steps by workflow", () => {
+    const { texts, all } = open("evaluation");
+    const headings = all(".flw-workflows th").map((th) => [th.textContent, th.getAttribute("colspan")]);
+    expect(headings).toEqual([
+      ["workflow", null],
+      ["1: ScatterAndGather", "3"],
+      ["2: CrossSiteModelEval", "4"],
+    ]);
+    expect(texts(".flw-column")).toEqual(["round 1", "round 2", "submit_model", "validate", "validate 2"]);
+    expect(all(".flw-column")[4]?.title).toBe("validate 2 (validating)");
+    // The second workflow begins where its heading does, in each row.
+    const rows = all(".flw-matrix tr").slice(1);
+    expect(rows.map((row) => [...row.children].findIndex((cell) => cell.className.includes("flw-edge")))).toEqual([
+      4, 4, 4,
+    ]);
+    expect(texts(".flw-now")).toEqual(["waiting for site-2", "validating for 6 s"]);
+  });
+
+  it("has rows without columns for sites that work on their own", () => {
+    const { texts, all } = open("on their own");
+    expect(all(".flw-matrix thead tr")).toHaveLength(0);
+    expect(texts(".flw-matrix tbody tr")).toEqual([
+      "site-1works on its own (XGBoost)",
+      "site-2works on its own (XGBoost)",
+    ]);
+    expect(texts(".flw-round")).toEqual(["the sites work on their own (XGBoost)"]);
+    expect(texts(".flw-note-missing")[0]).toContain("its evaluation comes with the result");
   });
 
   it("replaces the site chips", () => {
@@ -185,7 +214,7 @@ it("survives an invalid view model", () => {
     { progress: 5, matrix: "x", failure: [], problems: {}, missing_notes: [5], details: [null], steps: [null] },
     {
       progress: { text: 5, fraction: 1e9, time_left: "x" },
-      matrix: { rounds: [null, "a"], rows: [{ cells: "zz\u202e", site: {} }], legend: [5] },
+      matrix: { columns: [null, "a", {}], workflows: [{ span: 1e9 }, 5], rows: [{ cells: "zz\u202e", site: {} }], legend: [5] },
       steps: Array.from({ length: 5000 }, (_, i) => ({ label: `S${i}`, phase: "passed", at: i, is_exact: false })),
     },
     { failure: { summary: "x".repeat(1_000_000), log_lines: ["y".repeat(1_000_000)] } },
