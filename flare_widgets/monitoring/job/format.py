@@ -164,7 +164,7 @@ def _finished_text(snapshot: JobState, of: str) -> str:
             finished = sum(_finished_rounds(snapshot, workflow) for workflow in counted)
             words = f"{finished}{of}{sum(n for n in totals if n is not None)} rounds"
         return words if len(counted) < 2 else f"{words} in {len(counted)} workflows"
-    labels = list(dict.fromkeys(_step_label(snapshot, column) for column in snapshot.columns))
+    labels = list(filter(None, dict.fromkeys(_step_label(snapshot, column) for column in snapshot.columns)))
     more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
     return f"steps: {', '.join(labels[:MAX_NAMED])}{more}" if labels else ""
 
@@ -176,7 +176,7 @@ def _counted_workflows(snapshot: JobState) -> list[Workflow]:
     """
     with_rounds = {r.workflow for r in snapshot.rounds}
     is_complete = JobStatus.of(snapshot.status) is JobStatus.COMPLETED
-    workflows = snapshot.workflows or (snapshot.current_workflow,)
+    workflows = [*snapshot.workflows, *map(Workflow, with_rounds - {w.id for w in snapshot.workflows})]
     known = [w for w in workflows if w.total_rounds and not w.is_self_directed and not is_complete]
     return [w for w in workflows if w.id in with_rounds or w in known] if with_rounds else []
 

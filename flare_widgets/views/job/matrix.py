@@ -159,12 +159,6 @@ def build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
     )
 
 
-def silence_text(snapshot: JobSnapshot, site: str) -> LiveText:
-    """Return the words for a silent site, with the duration of its silence."""
-    asked, seconds = snapshot.freshness_of("system").at, snapshot.silence_by_site.get(site)
-    return _count("silent: no heartbeat", None if asked is None or seconds is None else asked - seconds)
-
-
 def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
     return cell.state == "self-directed" or (cell.state == "done" and snapshot.current_workflow.is_self_directed)
 
@@ -265,10 +259,11 @@ def _describe_rest(hidden: Sequence[Column], sites: int) -> str:
 
 
 def _build_activity(snapshot: JobSnapshot, site: str, cell: MatrixCell | None, busy: Sequence[str]) -> LiveText:
-    if cell is None or cell.state in ("deployed", "waiting") and cell.column is None and cell.since is None:
+    if cell is None or cell.state == "deployed":
         return live("")
     if cell.state == "silent":
-        return silence_text(snapshot, site)
+        asked, seconds = snapshot.freshness_of("system").at, snapshot.silence_by_site.get(site)
+        return _count("silent: no heartbeat", None if asked is None or seconds is None else asked - seconds)
     if snapshot.ended and cell.state not in ("failed", "unfinished"):
         return live("")
     words = site_text(snapshot, cell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from ...monitoring.job.format import (
 from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.hints import explain_next_step
-from .matrix import MAX_SITES, Matrix, build_matrix, silence_text
+from .matrix import MAX_SITES, Matrix, build_matrix
 from .timeline import Step, status_category, steps
 
 _DEPLOYMENT_STATES = ("waiting", "deployed", "failed")

@@ -214,7 +214,12 @@ it("survives an invalid view model", () => {
     { progress: 5, matrix: "x", failure: [], problems: {}, missing_notes: [5], details: [null], steps: [null] },
     {
       progress: { text: 5, fraction: 1e9, time_left: "x" },
-      matrix: { columns: [null, "a", {}], workflows: [{ span: 1e9 }, 5], rows: [{ cells: "zz\u202e", site: {} }], legend: [5] },
+      matrix: {
+        columns: [null, "a", {}],
+        workflows: [{ span: 1e9 }, 5],
+        rows: [{ cells: "zz\u202e", site: {} }],
+        legend: [5],
+      },
       steps: Array.from({ length: 5000 }, (_, i) => ({ label: `S${i}`, phase: "passed", at: i, is_exact: false })),
     },
     { failure: { summary: "x".repeat(1_000_000), log_lines: ["y".repeat(1_000_000)] } },
