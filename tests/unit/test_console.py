@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 import pytest
 from terminal import Screen
-from test_monitoring_text import DOING, HEAD, JOB, METRIC, ROUND, T, ended, running, submitted
+from test_monitoring_text import DOING, HEAD, JOB, METRIC, ROUND, ROUNDS, T, ended, running, submitted
 from waiting import wait_until
 
 from flare_widgets.api import JobNotFound, JobTimeout
@@ -135,7 +135,7 @@ def test_on_terminal_line_is_written_over(terminal: Callable[[int], Terminal]) -
     line.show(ended(), T)
     assert there.screen().lines == [
         "hello-numpy 76b8d043  SUBMITTED  waiting for 0:05",
-        f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30",
+        f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30",
     ]
     line.clear()
     line.echo("the end")
@@ -164,7 +164,7 @@ def test_terminal_that_became_wider_is_used(terminal: Callable[[int], Terminal])
     assert display_width(there.screen().lines[0]) == 19
     fcntl.ioctl(there.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     line.show(ended(), T)
-    assert there.screen().lines == [f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30"]
+    assert there.screen().lines == [f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30"]
 
 
 def test_zero_width_terminal_uses_default_width(terminal: Callable[[int], Terminal]) -> None:

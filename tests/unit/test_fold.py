@@ -24,7 +24,7 @@ from flare_widgets.monitoring.job.model import (
     Workflow,
 )
 from flare_widgets.monitoring.job.reducer import MAX_EVENTS, MAX_ROUNDS, MAX_SERIES
-from flare_widgets.monitoring.job.state import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
+from flare_widgets.monitoring.job.state import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, Column, MatrixCell
 from flare_widgets.monitoring.job.updates import (
     ConnectionProblem,
     Diagnosed,
@@ -239,23 +239,35 @@ def test_matrix() -> None:
         SiteTask("f", "site-2", "train", 1, T + 30),  # once more
     ]
     this = known(running, Round(0, T), Round(1, T + 20), *tasks)
+    first, second = this.columns
+    assert (first, second) == (Column("", 0), Column("", 1))
     assert this.matrix(T + 25) == {
-        "site-1": {0: MatrixCell("submitted", T + 10, "train"), 1: MatrixCell("working", T + 20, "train")},
-        "site-2": {0: MatrixCell("submitted", T + 12, "train"), 1: MatrixCell("working", T + 30, "train")},
-        "site-3": {0: MatrixCell("failed", T + 5, "train"), 1: MatrixCell("waiting", T + 20)},
+        "site-1": {
+            first: MatrixCell("submitted", T + 10, "train", first),
+            second: MatrixCell("working", T + 20, "train", second),
+        },
+        "site-2": {
+            first: MatrixCell("submitted", T + 12, "train", first),
+            second: MatrixCell("working", T + 30, "train", second),
+        },
+        "site-3": {
+            first: MatrixCell("failed", T + 5, "train", first),
+            second: MatrixCell("waiting", T + 20, "", second),
+        },
     }
-    assert this.matrix(T + 20 + 34)["site-1"][1].state == "late"  # three times what is usual
+    assert set(this.matrix(T + 25, {second})["site-1"]) == {second}
+    assert this.matrix(T + 20 + 34)["site-1"][second].state == "late"  # three times what is usual
     ended = apply_updates(this, [ListedStatus("FINISHED:ABORTED", T + 60)])
-    assert ended.matrix(T + 70)["site-1"][1].state == "unfinished"
-    assert 1 not in ended.matrix(T + 70)["site-3"]
+    assert ended.matrix(T + 70)["site-1"][second].state == "unfinished"
+    assert second not in ended.matrix(T + 70)["site-3"]
 
 
 def test_rounds_begun_and_what_remains() -> None:
     status = ListedStatus("RUNNING", T)
     this = known(status, Workflow("", first_round=5, total_rounds=4), Round(5, T), Round(6, T + 10), Round(7, T + 20))
     assert (this.round, this.rounds_begun, this.total_rounds) == (7, 3, 4)
-    assert this.round_end(5) == T + 10
-    assert this.round_end(7) is None
+    assert this.round_end(this.rounds[0]) == T + 10
+    assert this.round_end(this.rounds[2]) is None
     assert this.remaining(T + 24) == 10 + 6
     assert this.remaining(T + 500) == 10
     assert known(status, Round(0, T)).remaining(T) is None

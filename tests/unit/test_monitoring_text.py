@@ -70,6 +70,7 @@ def ended(status: str = "FINISHED:COMPLETED", **known: Any) -> JobSnapshot:
 
 HEAD = "hello-numpy 76b8d043  RUNNING"
 ROUND = "round 6/10"
+ROUNDS = "6/10 rounds"
 METRIC = "accuracy 0.607"
 TIMES = "2:14, about 1:26 left"
 DOING = "hospital-a train, hospital-b done"
@@ -83,11 +84,11 @@ def many(count: int, **words: str) -> JobSnapshot:
     """A job at many sites; by the site's name, what its task is like."""
     tasks = []
     for n in range(count):
-        tasks += [task(f"site-{n:02}", 4, 100, 119, "OK"), task(f"site-{n:02}", 5, 120)]
+        tasks += [task(f"site-{n:02}", 4, 40, 50, "OK"), task(f"site-{n:02}", 5, 120)]
     by_site = {
         "done": lambda t: replace(t, returned_at=T + 130, code="OK"),
         "failed": lambda t: replace(t, returned_at=T + 130, code="EXECUTION_EXCEPTION"),
-        "late": lambda t: replace(t, sent_at=T + 20),
+        "late": lambda t: replace(t, sent_at=T + 51),
     }
     changed = {site.replace("_", "-"): by_site[word] for site, word in words.items()}
     newest = [changed[t.site](t) if t.round == 5 and t.site in changed else t for t in tasks]
@@ -138,12 +139,12 @@ def many(count: int, **words: str) -> JobSnapshot:
                 activity=(SiteActivity("hospital-a", ("train",), T + 130), SiteActivity("hospital-b", (), T + 130)),
                 freshness=(Freshness("rounds", None, "not permitted: lead may not", T + 100),),
             ),
-            f"{HEAD}  2:14  hospital-a working, hospital-b waiting  rounds not known (not permitted: lead may not)",
+            f"{HEAD}  2:14  hospital-a train, hospital-b waiting  rounds not known (not permitted: lead may not)",
         ),
         (running(rounds=(), tasks=(), metrics=()), f"{HEAD}  2:14  hospital-a deployed, hospital-b deployed"),
         (
             running(rounds=(), metrics=(), tasks=(task("hospital-a", None, 3), task("hospital-b", None, 3, 9, "OK"))),
-            f"{HEAD}  2:14  hospital-a working, hospital-b waiting",
+            f"{HEAD}  train  2:14  hospital-a late (2:11), hospital-b done",
         ),
         # many sites
         (many(8, site_01="done", site_02="done"), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  2 done, 6 working"),
@@ -177,23 +178,24 @@ def many(count: int, **words: str) -> JobSnapshot:
             f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  {DOING}  rounds as of 34 s ago (no answer)",
         ),
         # at the end
-        (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30"),
+        (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30"),
         (
             ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: no data")),
-            f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  {ROUND}  {METRIC}  3:30  "
-            "hospital-a failed",
+            f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  {ROUNDS}  {METRIC}  "
+            "3:30  hospital-a failed",
         ),
         (
             ended(freshness=(Freshness("metrics", None, "none kept", T), Freshness("activity", T, "x", T + 1))),
-            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  {METRIC}  3:30",
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30",
         ),
         (
             ended(metrics=(), freshness=(Freshness("metrics", None, "none kept", T),)),
-            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUND}  3:30  metrics not known (none kept)",
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  3:30  metrics not known (none kept)",
         ),
         (
             ended("FINISHED:ABORTED", freshness=(Freshness("failure", None, "no log", T),)),
-            f"hello-numpy 76b8d043  FINISHED:ABORTED  {ROUND}  {METRIC}  3:30  cause of the failure not known (no log)",
+            f"hello-numpy 76b8d043  FINISHED:ABORTED  {ROUNDS}  {METRIC}  3:30  "
+            "cause of the failure not known (no log)",
         ),
     ],
 )
@@ -285,7 +287,7 @@ def test_summary_of_unfinished_job() -> None:
     cut_off = running(trouble="no connection", metrics=(), best=None)
     assert summarize(cut_off, T + 170).splitlines() == [
         "hello-numpy 76b8d043  RUNNING for 2:14",
-        "6 of 10 rounds",
+        "round 6 of 10",
         "no connection; last update 36 s ago",
     ]
     aborted = submitted(status="FINISHED:ABORTED")

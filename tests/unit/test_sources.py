@@ -75,7 +75,7 @@ def test_one_question_tells_all_jobs_what_runs(session: ScriptedSession) -> None
 def test_what_site_does(session: ScriptedSession) -> None:
     assert run(polls.poll_activity("job", "site-1"), session) == [
         GroupRefreshed("activity", NOW),
-        SiteActivity("site-1", ("train",), NOW),
+        SiteActivity("site-1", ("training",), NOW),
     ]
     assert session.sent == ["show_stats job client site-1"]
 

@@ -20,6 +20,7 @@ from .model import (
     KeyMetric,
     LogPosition,
     Point,
+    Results,
     Round,
     Scheduling,
     Series,
@@ -129,6 +130,8 @@ class JobState:
         The metric by which the job selects its best model, and the best round so far.
     selector, selector_best, recorded_best
         The values of `metrics` and `best` as they were received: the selector's may have the other sign.
+    results
+        The small data of the result, once the job has ended; None before that, or if it was not read.
     events
         The events, oldest first; only the newest if there were many.
     activity
@@ -170,6 +173,7 @@ class JobState:
     selector: tuple[Series, ...] = ()
     selector_best: BestRound | None = None
     recorded_best: BestRound | None = None
+    results: Results | None = None
     events: tuple[Event, ...] = ()
     activity: tuple[SiteActivity, ...] = ()
     logs: tuple[LogPosition, ...] = ()
@@ -463,7 +467,9 @@ class JobState:
         failed = {site: cell for site, cell in states.items() if cell.state == "failed"}
         for activity in self.activity:
             if activity.site != "server" and activity.at is not None:
-                states[activity.site] = MatrixCell("working" if activity.tasks else "waiting")
+                states[activity.site] = (
+                    MatrixCell("working", task=activity.tasks[0]) if activity.tasks else MatrixCell("waiting")
+                )
         typical = self._typical_durations
         current = self.current_workflow.id
         for site, (task, column) in self._newest_tasks.items():
@@ -482,13 +488,14 @@ class JobState:
         if self.is_packing:
             return {site: MatrixCell("done") for site, cell in states.items() if cell.state != "failed"}
         workflow, last = self.current_workflow, self.columns[-1] if self.columns else None
+        has_begun = workflow.started_at is not None or any(a.at is not None for a in self.activity)
         found = {}
         for site in self.participating_sites:
             cell = states.get(site)
             has_work = cell is not None and cell.column is not None
             if self.current_workflow.is_self_directed:
                 is_busy = has_work and cell is not None and cell.state in ("working", "late", "failed")
-                if workflow.started_at is not None and not is_busy:
+                if has_begun and not is_busy:
                     found[site] = MatrixCell("self-directed", workflow.started_at)
             elif last is not None and last.workflow == workflow.id and self._is_under_way(last):
                 newest = self._newest_tasks.get(site)
@@ -568,7 +575,7 @@ class JobState:
         if not self.ended:
             return True
         if group == "metrics":
-            return bool(self.rounds) and not self.metrics  # a job that reached no round has none
+            return bool(self.columns)  # a job that reached no round and no step has none
         return group == "rounds" and not self.rounds  # the others are of no use now
 
     def _time_of(self, matches: Callable[[str], bool]) -> float | None:

@@ -34,9 +34,11 @@ from ..job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, 
 from ..logs import files
 from ..logs.facts import ServerLogParser
 from ..logs.tail import LogTail, NewText, is_missing_file, read_sizes
+from ..workflows import GENERIC, find_kind
 
 LOG_FILE = "log.json"
 
+_IDLE_PHASES = ("_init_", "_finished_")  # of a workflow that does not run: its round is none
 _MAX_ID_CHARS = 200  # characters of a workflow's id
 _MIN_CLOCK_OFFSET_S = 2.0  # seconds that the server's clock may differ: shifting its times by less would only blur them
 
@@ -142,17 +144,23 @@ def poll_activity(job_id: str, site: str) -> PollGenerator:
 
 def _read_statistics(value: Any, site: str, received_at: float) -> list[Update]:
     """Read what the components of a participant tell of the run: a map of their names to maps."""
-    parts = [part for part in value.values() if isinstance(part, dict)] if isinstance(value, dict) else []
-    workflow = next((str(part["workflow"])[:_MAX_ID_CHARS] for part in parts if part.get("workflow")), "")
+    parts = {name: part for name, part in value.items() if isinstance(part, dict)} if isinstance(value, dict) else {}
+    workflow = next((str(part["workflow"])[:_MAX_ID_CHARS] for part in parts.values() if part.get("workflow")), "")
     found: list[Update] = []
-    for part in parts:
+    # A component is called by its class. Every workflow of the job is one, from the beginning to the end.
+    controllers = [str(name) for name in parts if find_kind(str(name)) is not GENERIC]
+    if workflow and len(controllers) == 1:
+        found.append(find_kind(controllers[0]).describe(workflow, controllers[0]))
+    counting = [part for part in parts.values() if round_count_or_none(part.get("current_round")) is not None]
+    running = [part for part in counting if part.get("phase") not in _IDLE_PHASES]
+    if len(counting) == len(running) == 1:
+        total = round_count_or_none(running[0].get("num_rounds"))
+        found += [Round(running[0]["current_round"], workflow=workflow), Workflow(workflow, total_rounds=total)]
+    for part in parts.values():
         tasks = part.get("current_tasks")
         if isinstance(tasks, list):
-            found.append(SiteActivity(site, tuple(str(t)[:100] for t in tasks[:20]), received_at))
-        number = round_count_or_none(part.get("current_round"))
-        if number is not None:
-            total = round_count_or_none(part.get("num_rounds"))
-            found += [Round(number, workflow=workflow), Workflow(workflow, total_rounds=total)]
+            names = (str(task)[:100] for task in tasks[:20])
+            found.append(SiteActivity(site, tuple(GENERIC.task_label(n) or n for n in names), received_at))
     return found
 
 
