@@ -66,7 +66,7 @@ def test_malformed_entry_is_read_or_skipped(field, value):
 
 
 def test_unknown_fields_are_not_sent():
-    assert ListedJob("a", name="x", round=None).to_json() == {"job_id": "a", "name": "x", "ended": False}
+    assert ListedJob("a", name="x", started_at=None).to_json() == {"job_id": "a", "name": "x", "ended": False}
 
 
 class Watcher:
@@ -218,13 +218,13 @@ def test_where_nobody_may_ask_watch_ends(watcher, error):
     assert (watcher.watch.state, watcher.watch.error) == (WatchState.FAILED, error)
 
 
-def test_rounds_come_from_job_watchers():
+def test_progress_comes_from_job_watchers():
     table = watching.WatchedJobList(ScriptedSession(), lambda: None)
     table.snapshot = JobsSnapshot((ListedJob("a", status="RUNNING"), ListedJob("b", status="FINISHED")), NOW)
-    assert table.update_rounds({"a": (3, 10), "b": (1, None)})
-    assert [(j.round, j.total_rounds) for j in table.snapshot.jobs] == [(3, 10), (None, None)]
-    assert not table.update_rounds({"a": (3, 10)})
-    assert table.update_rounds({})
+    assert table.update_progress({"a": "round 3/10", "b": "workflow 2/2"})
+    assert [j.progress for j in table.snapshot.jobs] == ["round 3/10", ""]
+    assert not table.update_progress({"a": "round 3/10"})
+    assert table.update_progress({})
 
 
 def test_many_jobs_listed_few_asked_singly():

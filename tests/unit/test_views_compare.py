@@ -36,10 +36,8 @@ def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
         **{
             "status": "FINISHED:COMPLETED",
             "duration": 61.0,
-            "workflow": "FedAvg",
+            "workflows": (Workflow("", "FedAvg", first_round=0, total_rounds=3),),
             "rounds": tuple(Round(n) for n in range(3)),
-            "first_round": 0,
-            "total_rounds": 3,
             "metrics": series,
             **facts,
         },
@@ -49,7 +47,7 @@ def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
 def test_best_follows_metric_direction():
     comparison = compare_snapshots([job(), job("b", "other")], NOW)
     assert comparison.metrics == ("accuracy", "loss")
-    assert comparison.lower_is_better == ("loss",)
+    assert comparison.directions == {"accuracy": "max", "loss": "min"}
     line = comparison.jobs[0].lines["accuracy"]
     assert (line.best, line.best_round, line.points) == (0.8, 2, ((1, 0.5), (2, 0.8), (3, 0.7)))
     assert comparison.best("accuracy") == (2, 0.8)
@@ -60,7 +58,7 @@ def test_best_follows_metric_direction():
 def test_job_key_metric_overrides_direction():
     odd = job(key_metric=KeyMetric("accuracy", "min"))
     comparison = compare_snapshots([odd, job("b")], NOW)
-    assert "accuracy" in comparison.lower_is_better
+    assert comparison.directions["accuracy"] == "min"
     assert comparison.jobs[1].lines["accuracy"].best == 0.5
 
 
@@ -85,9 +83,9 @@ def test_table():
 
 def test_what_differs_is_said():
     assert compare_snapshots([job(), job("b")], NOW).differences == ()
-    assert compare_snapshots([job(), job("b", workflows=(Workflow("", "Cyclic"),), duration=5.0)], NOW).differences == (
-        "workflow",
-    )
+    assert compare_snapshots(
+        [job(), job("b", workflows=(Workflow("", "Cyclic", first_round=0, total_rounds=3),), duration=5.0)], NOW
+    ).differences == ("workflow",)
 
 
 def test_job_without_metrics_says_why():

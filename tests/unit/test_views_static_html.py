@@ -61,7 +61,7 @@ def test_templates_are_read_once_for_all_forms():
 def test_only_harmless_elements_and_attributes(name):
     parsed = page(name)
     text = {"div", "style", "p", "strong", "s", "span", "code", "pre", "ol", "ul", "li", "time", "dl", "dt", "dd"}
-    folds, tables = {"details", "summary"}, {"table", "thead", "tbody", "tr", "th", "td"}
+    folds, tables = {"details", "summary"}, {"table", "caption", "thead", "tbody", "tr", "th", "td"}
     charts = {"figure", "figcaption", "svg", "title", "desc", "line", "text", "g", "path", "circle"}
     assert {tag for tag, _ in parsed.elements} <= text | folds | tables | charts
     allowed = {"class", "data-category", "datetime", "aria-hidden", "scope", "colspan", "title", "style"}

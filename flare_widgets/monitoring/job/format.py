@@ -93,6 +93,17 @@ def progress_text(snapshot: JobState, of: str = " of ") -> str:
     return ", ".join(filter(None, (sanitize(workflow.name, _MAX_NAME_CHARS), place, words)))
 
 
+def short_progress(snapshot: JobState) -> str:
+    """Describe the progress of a running job in a few characters: ``round 4/10``, ``workflow 2/2``, or nothing."""
+    if snapshot.is_packing:
+        return "packing up"
+    workflow, begun, count = snapshot.current_workflow, snapshot.rounds_begun, len(snapshot.workflows)
+    if begun:
+        total = known_total_rounds(snapshot, workflow)
+        return f"round {begun}" if total is None else f"round {begun}/{total}"
+    return f"workflow {snapshot.workflows.index(workflow) + 1}/{count}" if count > 1 else ""
+
+
 def site_text(snapshot: JobState, cell: MatrixCell) -> str:
     """Describe the work of a site, without its duration: ``training, round 3``, ``waiting``, ``done``."""
     column = cell.column
@@ -129,11 +140,11 @@ def finished_share(snapshot: JobState) -> float | None:
     current = snapshot.current_workflow
     if snapshot.ended:
         counted = _counted_workflows(snapshot)
-    elif snapshot.is_packing or not snapshot.current_rounds or _total_rounds(snapshot, current) is None:
+    elif snapshot.is_packing or not snapshot.current_rounds or known_total_rounds(snapshot, current) is None:
         return None
     else:
         counted = list(snapshot.workflows) if all(w.total_rounds for w in snapshot.workflows) else [current]
-    totals = [_total_rounds(snapshot, workflow) or 0 for workflow in counted]
+    totals = [known_total_rounds(snapshot, workflow) or 0 for workflow in counted]
     if not totals or not all(totals):
         return None
     finished = sum(_finished_rounds(snapshot, workflow) for workflow in counted)
@@ -156,9 +167,9 @@ def _finished_text(snapshot: JobState, of: str) -> str:
     """Describe the rounds of a job that has ended; of one without, its steps."""
     counted = _counted_workflows(snapshot)
     if counted:
-        totals = [_total_rounds(snapshot, workflow) for workflow in counted]
+        totals = [known_total_rounds(snapshot, workflow) for workflow in counted]
         if None in totals:
-            begun = sum(_rounds_begun_in(snapshot, workflow) for workflow in counted)
+            begun = sum(rounds_begun_in(snapshot, workflow) for workflow in counted)
             words = f"{begun} {'round' if begun == 1 else 'rounds'}"
         else:
             finished = sum(_finished_rounds(snapshot, workflow) for workflow in counted)
@@ -181,10 +192,10 @@ def _counted_workflows(snapshot: JobState) -> list[Workflow]:
     return [w for w in workflows if w.id in with_rounds or w in known] if with_rounds else []
 
 
-def _total_rounds(snapshot: JobState, workflow: Workflow) -> int | None:
+def known_total_rounds(snapshot: JobState, workflow: Workflow) -> int | None:
     """Return the number of rounds of a workflow; None if it is unknown, or more have begun."""
     total = workflow.total_rounds
-    return None if total is None or total < _rounds_begun_in(snapshot, workflow) else total
+    return None if total is None or total < rounds_begun_in(snapshot, workflow) else total
 
 
 def _finished_rounds(snapshot: JobState, workflow: Workflow) -> int:
@@ -198,10 +209,11 @@ def _finished_rounds(snapshot: JobState, workflow: Workflow) -> int:
         or JobStatus.of(snapshot.status) is JobStatus.COMPLETED
         or any(w.started_at is not None or snapshot.rounds_of(w.id) for w in later)
     )
-    return _rounds_begun_in(snapshot, workflow) - (not is_complete)
+    return rounds_begun_in(snapshot, workflow) - (not is_complete)
 
 
-def _rounds_begun_in(snapshot: JobState, workflow: Workflow) -> int:
+def rounds_begun_in(snapshot: JobState, workflow: Workflow) -> int:
+    """Return the number of rounds of a workflow that have started."""
     rounds = snapshot.rounds_of(workflow.id)
     return max(snapshot.nth_round(rounds[-1].number, workflow.id), len(rounds)) if rounds else 0
 

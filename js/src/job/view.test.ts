@@ -1,8 +1,10 @@
 /** Drawing of a job's rounds, sites, failure and details. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stubCanvas } from "../core/stub-canvas";
+import { readEvents } from "./events";
 import { fixture } from "./fixtures";
 import { readMetrics } from "./metrics";
+import { readTableSections } from "./tables";
 import { createJobView } from "./view";
 import { readViewModel } from "./view-model";
 
@@ -23,6 +25,8 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
       job: readViewModel(drawn),
       kernelProblem: "",
       metrics: readMetrics(fixture(name).metrics),
+      tables: readTableSections(fixture(name).tables),
+      events: readEvents(fixture(name).events),
       label,
       actions: [],
       hasLog: false,

@@ -96,7 +96,10 @@ function withGaps(cells: readonly HTMLElement[], edges: ReadonlySet<number>): HT
 function findEdges(workflows: readonly MatrixWorkflow[]): ReadonlySet<number> {
   const edges = new Set<number>();
   let column = 0;
-  for (const { span } of workflows.slice(0, -1)) edges.add((column += span));
+  for (const { span } of workflows.slice(0, -1)) {
+    column += span;
+    edges.add(column);
+  }
   return edges;
 }
 
