@@ -181,12 +181,12 @@ def many(count: int, **words: str) -> JobSnapshot:
         (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30"),
         (
             ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: no data")),
-            f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  {ROUNDS}  {METRIC}  "
+            f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  5/10 rounds  {METRIC}  "
             "3:30  hospital-a failed",
         ),
         (
             ended(freshness=(Freshness("metrics", None, "none kept", T), Freshness("activity", T, "x", T + 1))),
-            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30",
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30  metrics not known (none kept)",
         ),
         (
             ended(metrics=(), freshness=(Freshness("metrics", None, "none kept", T),)),
@@ -194,7 +194,7 @@ def many(count: int, **words: str) -> JobSnapshot:
         ),
         (
             ended("FINISHED:ABORTED", freshness=(Freshness("failure", None, "no log", T),)),
-            f"hello-numpy 76b8d043  FINISHED:ABORTED  {ROUNDS}  {METRIC}  3:30  "
+            f"hello-numpy 76b8d043  FINISHED:ABORTED  5/10 rounds  {METRIC}  3:30  "
             "cause of the failure not known (no log)",
         ),
     ],
@@ -255,6 +255,7 @@ def test_summary_gives_rounds_when_they_differ() -> None:
         "                                  loss",
         "all sites (aggregate)  0.500 (round 4)",
         "東京                   0.250 (round 6)",
+        "metrics not known (the job does not record metrics)",
     ]
 
 

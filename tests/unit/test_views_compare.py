@@ -83,9 +83,32 @@ def test_table():
 
 def test_what_differs_is_said():
     assert compare_snapshots([job(), job("b")], NOW).differences == ()
-    assert compare_snapshots(
-        [job(), job("b", workflows=(Workflow("", "Cyclic", first_round=0, total_rounds=3),), duration=5.0)], NOW
-    ).differences == ("workflow",)
+    cyclic = job("b", workflows=(Workflow("", "Cyclic", first_round=0, total_rounds=3),), duration=5.0)
+    assert compare_snapshots([job(), cyclic], NOW).differences == ("workflow",)
+
+
+def test_unknown_direction_claims_no_best():
+    found = (Series("selector's value", "", (Point(0, 0.5), Point(1, 0.3))),)
+    comparison = compare_snapshots([job(metrics=found), job("b", metrics=found)], NOW)
+    assert comparison.best("selector's value") is None
+    headings, rows = comparison_rows(comparison)
+    assert (headings[-1], rows[0][-1]) == ("last selector's value", "0.300 (round 2)")
+    assert "better" not in comparison_text(comparison) + comparison_html(comparison, NOW).split("</style>")[1]
+
+
+def test_two_workflows_are_told_apart():
+    workflows = tuple(
+        Workflow(name, "FedAvg", first_round=0, total_rounds=2 + n, started_at=NOW + n) for n, name in enumerate("ab")
+    )
+    found = tuple(
+        Series("accuracy", "", tuple(Point(n, v) for n, v in enumerate(values)), workflow)
+        for workflow, values in (("b", (0.6, 0.7)), ("a", (0.9, 0.1)))
+    )
+    rounds = tuple(Round(n, workflow=w) for w in "ab" for n in range(2))
+    comparison = compare_snapshots([job(workflows=workflows, rounds=rounds, metrics=found), job("b")], NOW)
+    assert comparison.jobs[0].facts["rounds"] == "4/5"
+    assert comparison.jobs[0].facts["workflow"] == "FedAvg, FedAvg"
+    assert comparison.jobs[0].lines["accuracy"].points == ((1, 0.6), (2, 0.7))
 
 
 def test_job_without_metrics_says_why():

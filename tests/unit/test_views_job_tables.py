@@ -49,13 +49,13 @@ def test_best_model_of_each_site_is_marked():
 
 def test_direction_decides_which_model_is_best():
     values = {"SRV": {"a": 0.5}, "b": {"a": 0.8}}
-    marked = {
-        metric: [
-            row.best for row in build_evaluation_tables(evaluate(metric, **values), KeyMetric("odd", "min"))[0].rows
-        ]
-        for metric in ("val_loss", "odd", "unknown")
-    }
-    assert marked == {"val_loss": [(0,), ()], "odd": [(0,), ()], "unknown": [(), ()]}
+
+    def marked(metric: str) -> list[tuple[int, ...]]:
+        [table] = build_evaluation_tables(evaluate(metric, **values), KeyMetric("odd", "min"))
+        return [row.best for row in table.rows]
+
+    found = {metric: marked(metric) for metric in ("val_loss", "odd", "unknown")}
+    assert found == {"val_loss": [(0,), ()], "odd": [(0,), ()], "unknown": [(), ()]}
     assert build_evaluation_tables(evaluate("unknown", **values))[0].title == "unknown"
     assert build_evaluation_tables(evaluate("accuracy", SRV={"a": 0.5}))[0].rows[0].best == ()
 

@@ -200,6 +200,69 @@ describe("notes and details", () => {
   });
 });
 
+describe("events", () => {
+  it("are counted in the heading and listed on expand", () => {
+    const { texts, all, unfold } = open("evaluation");
+    expect(texts("button.flw-fold")).toContain("▸Events (1 error, 5 warnings)");
+    expect(all(".flw-event")).toHaveLength(0);
+    unfold("Events");
+    expect(texts(".flw-event-text")).toEqual([
+      "workflow: workflow ScatterAndGather started",
+      "warning: site-2 sent no metric ×5",
+      "error: site-1: ValueError: no such file",
+    ]);
+    expect(all(".flw-event-error .flw-glyph")[0]?.textContent).toBe("✕");
+    expect(all(".flw-event time")[0]?.getAttribute("datetime")).toBe("2026-11-23T14:03:37.000Z");
+  });
+
+  it("have no section while there are none", () => {
+    const { all } = open("running");
+    const section = all(".flw-section").find((e) => e.textContent?.includes("Events"));
+    expect(section?.hidden).toBe(true);
+  });
+});
+
+describe("tables of results", () => {
+  it("mark the best model of each site", () => {
+    const { texts, all } = open("evaluated");
+    expect(texts(".flw-values caption")).toEqual(["accuracy (higher is better)", "loss (lower is better)"]);
+    const [first] = all(".flw-values");
+    const rows = [...(first?.querySelectorAll("tr") ?? [])].map((row) => [...row.children].map((e) => e.textContent));
+    expect(rows).toEqual([
+      ["model", "site-1", "site-2", "mean of the sites"],
+      ["SRV_FL_global_model.pt", "0.700", "0.750 (best)", "0.725 (best)"],
+      ["site-1", "0.800 (best)", "0.600", "0.700"],
+    ]);
+  });
+
+  it("show statistics of features", () => {
+    const { texts } = open("statistics");
+    expect(texts(".flw-values caption")).toEqual(["Statistics of all sites"]);
+    expect(texts(".flw-values tbody th")).toEqual(["age", "hours per week"]);
+  });
+
+  it("fold, and stay folded in later views", () => {
+    const memory = new Map<string, boolean>();
+    const first = open("evaluated", memory);
+    first.unfold("Evaluation");
+    expect(first.all(".flw-values")).toHaveLength(0);
+    first.view.dispose();
+    expect(open("evaluated", memory).all(".flw-values")).toHaveLength(0);
+  });
+});
+
+it.each([
+  null,
+  5,
+  "x",
+  [null],
+  { rows: [null, { at: "x", count: [] }] },
+  [{ tables: [null, { rows: [5], headings: 7 }] }],
+])("reads %j as harmless events and tables", (value) => {
+  expect(readEvents(value).rows.every(({ text, count }) => text === "" && count === 1)).toBe(true);
+  expect(readTableSections(value).flatMap(({ tables }) => tables.flatMap(({ headings }) => headings))).toEqual([]);
+});
+
 it("draws hostile text as text", () => {
   const { view, unfold } = open("hostile");
   unfold("Details");
