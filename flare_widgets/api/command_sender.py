@@ -44,6 +44,8 @@ class CommandSender:
         The time limit of commands in seconds that the user has set, if any.
     read_only
         True if commands that may change something are rejected.
+    submitted_configs
+        The server's configuration, and the suffix of its format, of the latest jobs submitted here; by the job's id.
     """
 
     def __init__(self, kit: StartupKit, study: str) -> None:
@@ -51,6 +53,7 @@ class CommandSender:
         self.connection = ReconnectingConnection(kit, study)
         self.timeout: float | None = None
         self.read_only = False
+        self.submitted_configs: dict[str, tuple[str, str]] = {}
         self._pid = os.getpid()
         # The server is also notified when the session is garbage-collected, or the process ends.
         self._finalizer = weakref.finalize(self, _close_connection, self.connection, self._pid, _EXIT_TIMEOUT_S)

@@ -97,7 +97,8 @@ class Monitor:
                 return context.run(cb, session, job_id, meta, *cb_args, **cb_kwargs)
 
         with self._changed:
-            job = self._jobs.setdefault(job_id, WatchedJob(job_id, self.poll_interval))
+            new = WatchedJob(job_id, self.poll_interval, self.session.submitted_config(job_id))
+            job = self._jobs.setdefault(job_id, new)
             watch = Watch(job_id, callback, self.session, self._callback_pool, self._wake, job.refresh)
             if job.snapshot.facts_at is not None:
                 watch._update(job.snapshot, job.meta)

@@ -17,6 +17,9 @@ from .features import NEWEST, ServerFeatures
 UPLOAD_CHANNEL, UPLOAD_TOPIC, ABORT_TOPIC = "aux_communication", "ObjectStreamer.Request", "ObjectStreamer.Abort"
 UPLOAD_CHUNK_SIZE = 1 << 20
 
+BEYOND_THE_END = 1 << 60
+"""Number of received bytes that is more than any file has."""
+
 _PREFIX = "ObjectStreamer."
 
 

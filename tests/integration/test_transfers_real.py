@@ -21,7 +21,7 @@ from proxy import Proxy
 from waiting import wait_until
 
 from flare_widgets.api import NoConnection, Session, TransferCancelled, new_secure_session
-from flare_widgets.api.transfer import download, upload
+from flare_widgets.api.transfer import download, remote_files, upload
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import frames, transports
 from flare_widgets.wire.transports import Transport
@@ -147,7 +147,7 @@ def test_cut_download_resumes_on_new_link(
 def test_broken_download_resumes_at_next_call(
     fragile: Fragile, way: Proxy, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (0.1, 0.1))
+    monkeypatch.setattr(remote_files, "_RETRY_DELAYS_S", (0.1, 0.1))
     into = tmp_path / "into"
     with connected(fragile, way, tmp_path) as session:
 

@@ -75,7 +75,7 @@ class ScriptedSession(Fake):
         The lines of the commands that were sent.
     answers
         By the first word of a command: what answers it, or raises. It may return a future.
-    metas, files
+    metas, files, submitted
         Of each job.
     """
 
@@ -92,6 +92,7 @@ class ScriptedSession(Fake):
         self.files = {job: Files() for job in job_ids}
         self.sites = ["site-1", "site-2"]
         self.running = set(job_ids)
+        self.submitted: dict[str, tuple[str, str]] = {}
         self.asked = threading.Condition()
         self.answers: dict[str, Callable[[list[str]], Any]] = {
             "get_job_meta": lambda words: dict(self.metas[words[1]]),
@@ -100,6 +101,9 @@ class ScriptedSession(Fake):
             "show_stats": lambda words: {words[-1]: {"ClientRunner": {"current_tasks": ["train"]}}},
             **dict.fromkeys(("tail", "cat", "ls"), self._shell),
         }
+
+    def submitted_config(self, job_id: str) -> tuple[str, str] | None:
+        return self.submitted.get(job_id)
 
     def start(self, command: Any) -> concurrent.futures.Future[Any]:
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()

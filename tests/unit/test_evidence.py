@@ -8,15 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fakes import Fake
 
-from flare_widgets.errors import AuthorizationError, InternalError, NoConnection, SessionClosed
+from flare_widgets.errors import AuthorizationError, InternalError, NoConnection, SessionClosed, TransferCancelled
 from flare_widgets.monitoring import collect_evidence, diagnose
 from flare_widgets.monitoring.diagnosis import collect
+from flare_widgets.monitoring.diagnosis.other_logs import read_other_logs, select_other_logs
 
 JOB = "71e56621-645d-4c61-9aab-ed79565901a8"
 ENDED = {
@@ -39,6 +41,8 @@ class Scripted(Fake):
     def __init__(self, answer: Callable[[str], Any]) -> None:
         self.kit = SimpleNamespace(role="member")
         self.lines: list[str] = []
+        self.result: dict[str, str] | None = None
+        self.result_bytes = 1000
         self._answer = answer
 
     def start(self, command: Any) -> Future[Any]:
@@ -55,6 +59,18 @@ class Scripted(Fake):
                 return answer
             future.set_result(answer)
         return future
+
+    def download_job_result(self, job_id: str, destination: str, progress: Any = None) -> str:
+        self.lines.append(f"download_job {job_id}")
+        if self.result is None:
+            raise AuthorizationError("no")
+        if not progress(self.result_bytes, 0):
+            raise TransferCancelled("too large")
+        folder = Path(destination, job_id, "workspace")
+        folder.mkdir(parents=True)
+        for name, text in self.result.items():
+            (folder / name).write_text(text)
+        return str(folder.parent)
 
     def list_job_components(self, job_id: str) -> list[str]:
         raise InternalError("none")
@@ -139,3 +155,112 @@ def test_long_lines_and_logs_are_cut() -> None:
     log = next(log for log in found.logs if log.of == "s1")
     assert len(log.text.splitlines()) == 400
     assert max(map(len, log.text.splitlines())) == 4000
+
+
+GAVE_UP = "failed to start connector: RuntimeError: cannot create channel after 10 seconds"
+SERVERS_LOG = (
+    f"2026-11-25 16:12:53,132 - ServerRunner - ERROR - Aborting current RUN due to FATAL_SYSTEM_ERROR: {GAVE_UP}"
+)
+OUTPUT = "flower-superlink: error: argument --x: this option is no longer supported"
+ONE_SITE = {**ENDED, "job_deploy_detail": ["server: OK", "s1: OK"]}
+
+
+def give_up(line: str) -> Any:
+    """A server that tells only a consequence, and whose folder of the job is gone."""
+    if line.startswith("get_job_log"):
+        return {"logs": {"server": SERVERS_LOG}}
+    return f"ls: cannot access '{JOB}': No such file or directory" if line.startswith("ls server") else ""
+
+
+def test_other_logs_are_read_from_result() -> None:
+    session = Scripted(give_up)
+    session.result = {"superlink_log.txt": OUTPUT, "log.txt": SERVERS_LOG, "error_log.txt": "x", "model.pt": "x"}
+    found = collect_evidence(session, ONE_SITE)
+    assert [(log.of, log.name, log.text) for log in found.logs if log.what == "output"] == [
+        ("server", "superlink_log.txt", OUTPUT)
+    ]
+    failure = diagnose(found)
+    assert failure is not None
+    assert failure.sentence == f"The server failed: {OUTPUT} (superlink_log.txt), which led to: {GAVE_UP}"
+
+
+def test_other_logs_given_by_caller_need_no_download() -> None:
+    session = Scripted(give_up)
+    found = collect_evidence(session, ONE_SITE, {"superlink_log.txt": OUTPUT, "log.json": "x"})
+    assert [log.name for log in found.logs if log.what == "output"] == ["superlink_log.txt"]
+    assert not any(line.startswith("download") for line in session.lines)
+
+
+def test_other_logs_in_folder_are_read_there() -> None:
+    def answer(line: str) -> Any:
+        if line.startswith("ls server"):
+            return "app_server\nerror_log.txt\nlog.txt\nsuperlink_log.txt\n"
+        return OUTPUT if line.endswith("superlink_log.txt") else give_up(line)
+
+    session = Scripted(answer)
+    found = collect_evidence(session, ONE_SITE)
+    assert [(log.name, log.text) for log in found.logs if log.what == "output"] == [("superlink_log.txt", OUTPUT)]
+    assert [line for line in session.lines if "superlink" in line] == [f"tail server -c65536 {JOB}/superlink_log.txt"]
+    assert not any(line.startswith("download") for line in session.lines)
+
+
+@pytest.mark.parametrize(
+    ("result", "size", "says"),
+    [
+        (None, 0, "the other logs in the server's folder of the job: your role (member) may not read it"),
+        (
+            {"superlink_log.txt": OUTPUT},
+            1 << 30,
+            "the other logs in the server's folder of the job: the job's result has",
+        ),
+        ({}, 0, ""),
+    ],
+)
+def test_other_logs_out_of_reach_are_noted(result: dict[str, str] | None, size: int, says: str) -> None:
+    session = Scripted(give_up)
+    session.result, session.result_bytes = result, size
+    found = collect_evidence(session, ONE_SITE)
+    assert not any(log.what == "output" for log in found.logs)
+    assert any(note.startswith(says) for note in found.missing) == bool(found.missing)
+    assert (says != "") == any("other logs" in note for note in found.missing)
+
+
+def test_explained_failure_costs_no_further_question() -> None:
+    def answer(line: str) -> Any:
+        return {"logs": {"server": SERVERS_LOG.replace(GAVE_UP, "model.pt is damaged")}} if "job_log" in line else ""
+
+    _, session = gathered(answer, ONE_SITE)
+    assert not any(line.startswith(("ls", "download")) for line in session.lines)
+
+
+def test_other_logs_of_site_with_consequence_are_read() -> None:
+    own = "2026-11-25 16:12:53,132 - FlowerExecutor - ERROR - client app exited with code 1"
+
+    def answer(line: str) -> Any:
+        answers = {f"tail s1 -n400 {JOB}/log.txt": own, f"ls s1 {JOB}": "log.txt\nclient_app_log.txt"}
+        return OUTPUT if line.endswith("client_app_log.txt") else answers.get(line, "")
+
+    found, session = gathered(answer, ONE_SITE)
+    assert [(log.of, log.name) for log in found.logs if log.what == "output"] == [("s1", "client_app_log.txt")]
+    failure = diagnose(found)
+    assert failure is not None
+    assert failure.sentence == f"s1 failed: {OUTPUT} (client_app_log.txt), which led to: client app exited with code 1"
+    assert not any(line.startswith("download") for line in session.lines)
+
+
+def test_select_other_logs_by_name() -> None:
+    names = ["log.txt", "log.json", "log_fl.txt", "error_log.txt", "audit.log", "fl_app.txt", "superlink_log.txt"]
+    names += ["train.log", "stderr.txt", "run_out.txt", "../x_log.txt", "a b.log", "model.pt", "notes.txt", "x.log.exe"]
+    assert select_other_logs(names) == ["stderr.txt", "run_out.txt", "superlink_log.txt", "train.log"]
+    assert len(select_other_logs(f"{n}.log" for n in range(50))) == 5
+
+
+def test_read_other_logs_follows_no_links(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("key")
+    (tmp_path / "x.log").symlink_to(tmp_path / "secret")
+    (tmp_path / "y.log").write_bytes(b"a" * 100_000 + b"\xff end")
+    found = read_other_logs(tmp_path)
+    assert list(found) == ["y.log"]
+    assert found["y.log"].endswith("\ufffd end")
+    assert len(found["y.log"]) <= 65536
+    assert read_other_logs(tmp_path / "none") == {}

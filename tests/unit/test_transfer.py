@@ -15,68 +15,16 @@ from typing import Any
 
 import kits
 import pytest
-from fakes import Fake
+from fake_link import FakeLink, Server
 
-from flare_widgets.api.transfer import download, upload
+from flare_widgets.api.transfer import download, remote_files, upload
 from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import fobs
 from flare_widgets.wire.connection import ReplyTimeout
-from flare_widgets.wire.features import NEWEST
 from flare_widgets.wire.transfers import RemoteFile
 
 OK = {fobs.HEADERS: {"__rc__": "OK"}}
-
-
-class FakeLink(Fake):
-    """A link to a server that is a function.
-
-    Attributes
-    ----------
-    asked, posted
-        What was sent, as (topic, value).
-    """
-
-    features = NEWEST
-
-    def __init__(self, answer: Callable[[Any], Any]) -> None:
-        self._answer = answer
-        self.asked: list[tuple[str, Any]] = []
-        self.posted: list[tuple[str, Any]] = []
-
-    async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
-        plain = fobs.decode(fobs.encode(value))
-        self.asked.append((topic, plain))
-        answer = self._answer(plain)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    async def post(self, channel: str, topic: str, value: Any) -> None:
-        self.posted.append((topic, fobs.decode(fobs.encode(value))))
-
-
-class Server:
-    """A server that offers files for download, a few bytes at a time."""
-
-    def __init__(
-        self, files: dict[str, bytes], *, fails_at: int | None = None, failure: Any = None, confirms: bool = True
-    ):
-        self.offer = [RemoteFile(name, f"ref-{number}") for number, name in enumerate(files)]
-        self._content = dict(zip((remote.reference for remote in self.offer), files.values(), strict=True))
-        self._fails_at, self._failure, self._confirms = fails_at, failure, confirms
-        self._requests = 0
-        self.link = FakeLink(self._answer)
-
-    def _answer(self, request: dict[str, Any]) -> Any:
-        self._requests += 1
-        if self._requests == self._fails_at:
-            return self._failure
-        received = request.get("state", {}).get("received_bytes", 0)
-        data = self._content[request["ref_id"]][received : received + 40]
-        if data:
-            return {"status": "ok", "data": data, "state": {"received_bytes": received + len(data)}}
-        return {"status": "eof", **({"confirm_expected": True, "confirm_nonce": "n"} if self._confirms else {})}
 
 
 @pytest.fixture(scope="module")
@@ -440,7 +388,7 @@ LARGE = {
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a lost server."""
-    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(remote_files, "_RETRY_DELAYS_S", (0.0, 0.0, 0.0))
     monkeypatch.setattr(download, "_OVERLAP_BYTES", 30)
 
 
@@ -615,7 +563,7 @@ def test_early_broken_download_leaves_no_files(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("hasty")
 def test_download_cancelled_while_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_RETRY_DELAYS_S", (60.0,))
+    monkeypatch.setattr(remote_files, "_RETRY_DELAYS_S", (60.0,))
     server = Server(LARGE, fails_at=40, failure=NoConnection("lost"))
     again = lambda: pytest.fail("too early")  # noqa: E731
     progress = lambda done, total: len(server.link.asked) < 40  # noqa: E731

@@ -33,6 +33,9 @@ def transfer_method(function: Callable[Concatenate[S, P], T]) -> dual_method[S, 
     return dual_method(coroutine)
 
 
+_MAX_CONFIGS = 100  # configurations of submitted jobs that are kept
+
+
 class SessionCore(abc.ABC):
     """A session, synchronous or asynchronous: its attributes, and what its methods use.
 
@@ -79,6 +82,21 @@ class SessionCore(abc.ABC):
     @read_only.setter
     def read_only(self, value: bool) -> None:
         self._sender.read_only = value
+
+    def submitted_config(self, job_id: str) -> tuple[str, str] | None:
+        """Return the server's configuration of a job that was submitted here, as text, and its suffix (``.conf``).
+
+        None for any other job, and for all but the latest 100. A server shows a job's configuration only if it is in
+        JSON.
+        """
+        return self._sender.submitted_configs.get(job_id)
+
+    def _keep_config(self, job_id: str, config: tuple[str, str] | None) -> None:
+        kept = self._sender.submitted_configs
+        if config is not None:
+            kept[job_id] = config
+        while len(kept) > _MAX_CONFIGS:
+            del kept[next(iter(kept))]
 
     @property
     def closed(self) -> bool:

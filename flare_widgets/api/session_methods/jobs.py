@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +15,8 @@ from ..command_sender import CommandSender
 from ..commands import Command
 from ..dual import dual_method
 from ..job_list import JobList, JobRow
-from ..transfer import download
+from ..transfer import download, result_files
+from ..transfer.result_files import ResultFiles
 from ..transfer.upload import ProgressCallback
 from .core import SessionCore, transfer_method
 
@@ -157,7 +158,9 @@ class JobMethods(SessionCore, Generic[J]):
             The answer was lost: there may or may not be a new job. The message says how to find out; cloning is not
             retried, because a second clone would be a second job.
         """
-        return await self._run_command(commands.clone_job(job_id))
+        new_id = await self._run_command(commands.clone_job(job_id))
+        self._keep_config(new_id, self.submitted_config(job_id))
+        return new_id
 
     @dual_method
     async def abort_job(self, job_id: str) -> str:
@@ -217,6 +220,47 @@ class JobMethods(SessionCore, Generic[J]):
         """
         return download_result(self._sender, job_id, destination, progress)
 
+    @transfer_method
+    def read_result_files(
+        self,
+        job_id: str,
+        wanted: Callable[[str, int], bool],
+        *,
+        archives: Collection[str] = ("workspace",),
+        timeout: float = 20.0,
+    ) -> ResultFiles:
+        """Read the small files of a finished job's result, and nothing else of it, into memory.
+
+        The size of the result does not matter: a large file in it, such as a model, is not transferred.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        wanted
+            Called with the path and the size in bytes of each file; returns True to read it. The paths are those of the
+            folder that :meth:`download_job_result` makes (``workspace/log.json``). Of ``meta.json`` the size is not
+            known: 0.
+        archives
+            The folders to look into: ``workspace``, ``job``.
+        timeout
+            Seconds; files that arrive later are missing.
+
+        Returns
+        -------
+        ResultFiles
+            The files, the names and sizes of those that were passed over, and the reason if wanted ones are missing.
+            No more than 64 MB are kept.
+
+        Raises
+        ------
+        JobNotDone
+            The job is running.
+        NoConnection
+            The connection was lost for longer than some seconds.
+        """
+        return read_result_files(self._sender, job_id, wanted, archives, timeout)
+
     @dual_method
     async def list_job_components(self, job_id: str) -> list[str]:
         """Return the names of what sites sent to the server in addition to the job's results.
@@ -270,6 +314,16 @@ def download_result(
     """Download a job and its results; see :meth:`.Session.download_job_result`."""
     into = Path(destination).expanduser().absolute() if destination else sender.kit.download_dir
     return _download(sender, commands.download_job(job_id), job_id, into, progress)
+
+
+def read_result_files(
+    sender: CommandSender, job_id: str, wanted: Callable[[str, int], bool], archives: Collection[str], timeout: float
+) -> ResultFiles:
+    """Read the small files of a job's result; see :meth:`.Session.read_result_files`."""
+    command = commands.download_job(job_id)
+    with command.error_context(sender.kit.address):
+        offer = request_offer(sender, command)
+        return result_files.read_files(offer, wanted, archives, timeout, lambda: request_offer(sender, command))
 
 
 def _download(

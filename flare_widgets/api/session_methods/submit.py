@@ -21,7 +21,7 @@ from ...wire.connection import Connection
 from .. import commands
 from ..command_sender import CommandSender
 from ..transfer import pack, upload
-from ..transfer.job_folder import MAX_TOKEN_FILE_BYTES
+from ..transfer.job_folder import MAX_TOKEN_FILE_BYTES, read_server_config
 from .core import SessionCore, transfer_method
 
 log = logging.getLogger("flare_widgets.api")
@@ -83,7 +83,9 @@ class SubmitMethods(SessionCore):
         pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
         with command.error_context(self.kit.address):
-            return command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
+            job_id = command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
+        self._keep_config(job_id, read_server_config(folder))
+        return job_id
 
 
 def submit_folder(

@@ -14,17 +14,15 @@ import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ...errors import InternalError, NoConnection, SessionClosed
 from ...wire import transfers
-from ...wire.connection import Connection, NoSuchService, ReplyTimeout
+from ...wire.connection import Connection
 from . import disk_full, unpack
-from .upload import CHUNK_TIMEOUTS_S, ProgressCallback, ProgressReporter, notify_server
+from .remote_files import Offer, RemoteFiles
+from .upload import ProgressCallback, ProgressReporter
 
-Offer = tuple[Connection, list[transfers.RemoteFile]]
-
-_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a lost server is asked for a new offer
 _OVERLAP_BYTES = 64 << 10  # bytes compared with the server's before an archive is resumed
 
 
@@ -80,7 +78,7 @@ def download_files(
         with disk_full.translate_errors(parent_folder, "the download"):
             _prepare_folder(scratch, kept, names)
             try:
-                _Download(connection, offer, scratch, meter, renew_offer).run()
+                _Download(RemoteFiles((connection, offer), meter, renew_offer), scratch, meter).run()
             except (NoConnection, SessionClosed) as e:
                 if _keep_partial(scratch, kept):
                     e.args = (f"{e.description}. The received part is kept",)
@@ -98,107 +96,48 @@ def download_files(
 class _Download:
     """The download of an offer's files into a folder."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        offer: list[transfers.RemoteFile],
-        scratch: Path,
-        reporter: ProgressReporter,
-        renew_offer: Callable[[], Offer] | None,
-    ) -> None:
-        self._scratch, self._reporter, self._renew_offer = scratch, reporter, renew_offer
-        self._names = [remote.name for remote in offer]
-        self._retry_delays = iter(_RETRY_DELAYS_S)
+    def __init__(self, files: RemoteFiles, scratch: Path, reporter: ProgressReporter) -> None:
+        self._files, self._scratch, self._reporter = files, scratch, reporter
         self._finished_bytes = 0
-        self._use_offer(connection, offer)
 
     def run(self) -> None:
         """Fetch all files; errors as in :func:`download_files`."""
-        for name in self._names:
+        for name in self._files.names:
             while True:
                 try:
                     self._finished_bytes += self._fetch_file(name)
                     break
-                except NoSuchService:
-                    raise
                 except NoConnection as e:
-                    self._reconnect(e)
-
-    def _use_offer(self, connection: Connection, offer: list[transfers.RemoteFile]) -> None:
-        self._connection, self._features = connection, connection.features
-        self._references = {remote.name: remote.reference for remote in offer}
-
-    def _reconnect(self, error: NoConnection) -> None:
-        """Request the same offer again, or raise the original error."""
-        if self._renew_offer is None:
-            raise error
-        for pause in self._retry_delays:
-            self._reporter.sleep(pause)
-            try:
-                link, offer = self._renew_offer()
-            except NoConnection:
-                continue
-            if sorted(remote.name for remote in offer) != sorted(self._names):
-                raise InternalError(
-                    "the server now offers other files than before", next_step="Start the download again"
-                )
-            return self._use_offer(link, offer)
-        raise error
+                    self._files.reconnect(e)
 
     def _fetch_file(self, name: str) -> int:
         """Download a file, or the missing part of it, and return its size."""
-        reference = self._references[name]
         done = False
         try:
             with (self._scratch / name).open("a+b") as file:
-                received = self._find_resume_offset(file, reference) if _is_archive(name) else 0
+                received = self._find_resume_offset(file, name) if _is_archive(name) else 0
                 file.truncate(received)
                 while True:
-                    part = self._fetch_part(reference, received)
+                    part = self._files.read(name, received)
                     if part.is_last:
                         break
                     file.write(part.data)
                     received += len(part.data)
                     self._reporter.report(self._finished_bytes + received, 0)
-                    self._retry_delays = iter(
-                        _RETRY_DELAYS_S
-                    )  # it makes progress: a server lost later gets all retries again
             done = True
             if part.nonce is not None:
-                self._notify_server(transfers.download_confirmation(reference, part.nonce))
+                self._files.confirm(name, part.nonce)
             return received
         finally:
-            if not done and self._features.can_cancel_download:
-                self._notify_server(transfers.download_cancellation(reference))
+            if not done:
+                self._files.cancel(name)
 
-    def _find_resume_offset(self, file: BinaryIO, reference: str) -> int:
+    def _find_resume_offset(self, file: BinaryIO, name: str) -> int:
         """Return the offset to resume at: 0 unless the server has the same bytes as we before it."""
         received = max(0, file.seek(0, os.SEEK_END) - _OVERLAP_BYTES)
         file.seek(received)
         ours = file.read()
-        return received if ours and self._fetch_part(reference, received).data.startswith(ours) else 0
-
-    def _fetch_part(self, reference: str, received: int) -> transfers.DownloadChunk:
-        request = transfers.download_request(reference, received)
-        for patience in CHUNK_TIMEOUTS_S:
-            try:
-                return transfers.read_download_chunk(self._request(request, patience))
-            except ReplyTimeout as e:
-                unanswered = e
-        raise unanswered
-
-    def _request(self, request: dict[str, Any], timeout: float) -> Any:
-        while True:
-            try:
-                return self._reporter.wait(self._connection.stream(*self._features.download_service, request, timeout))
-            except NoSuchService:
-                if self._features.fallback is None:
-                    raise
-                self._features = self._features.fallback
-
-    def _notify_server(self, message: dict[str, Any]) -> None:
-        # Best effort: without it the server keeps the file ready until the session ends.
-        notify_server(self._connection, *self._features.download_service, message)
+        return received if ours and self._files.read(name, received).data.startswith(ours) else 0
 
 
 def _prepare_folder(scratch: Path, partial: Path, names: Sequence[str]) -> None:

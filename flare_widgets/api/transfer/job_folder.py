@@ -6,6 +6,7 @@ applies the same rules (``private/fed/server/job_meta_validator.py`` of nvflare 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections import Counter
@@ -200,6 +201,21 @@ def read_job_folder(folder: Path) -> JobFolder:
         meta_known=True,
         initial_problems=(*seen.initial_problems, *_check_meta_values(meta), *_check_format(meta_file)),
     )
+
+
+def read_server_config(folder: Path) -> tuple[str, str] | None:
+    """Return the text of the server's configuration in a job folder, and the suffix of its format.
+
+    None if it has none that can be read here; see :mod:`flare_widgets.config_files`.
+    """
+    apps = [app for app in read_job_folder(folder).apps if app.server_config]
+    app = next((app for app in apps if app.is_for_all_sites or SERVER_SITE_NAME in app.sites), None)
+    for suffix in config_files.SUFFIXES if app is not None else ():
+        file = folder / app.name / "config" / f"config_fed_server{suffix}"
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if file.stat().st_size <= config_files.MAX_CHARS * 4:
+                return file.read_text(), suffix
+    return None
 
 
 def find_problems(folder: JobFolder, connected_sites: Collection[str] | None = None) -> tuple[JobFolderProblem, ...]:

@@ -106,6 +106,21 @@ def check_file_name(name: str) -> str:
     return name
 
 
+def is_unsafe_path(name: str) -> bool:
+    """Return True if a member's name is no plain path below the folder that it is unpacked to."""
+    path = PurePosixPath(name)
+    return bool(
+        path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or _CONTROL_CHARACTER_PATTERN.search(name)
+        or _DRIVE_PATTERN.match(name)
+        or not path.parts
+        or len(path.parts) > MAX_DEPTH
+        or _is_unsafe_on_this_os(path.parts)
+    )
+
+
 class _BoundedReader(io.BufferedReader):
     """A zip file whose list of members is rejected if absurdly long: unlike the rest, it is read all at once."""
 
@@ -121,17 +136,7 @@ def _check_members(name: str, members: list[zipfile.ZipInfo], end_offset: int, p
     for member in members:
         shown = repr(member.filename[:100])
         path = PurePosixPath(member.filename)
-        unsafe = (
-            path.is_absolute()
-            or ".." in path.parts
-            or "\\" in member.filename
-            or _CONTROL_CHARACTER_PATTERN.search(member.orig_filename)
-            or _DRIVE_PATTERN.match(member.filename)
-            or not path.parts
-            or len(path.parts) > MAX_DEPTH
-            or _is_unsafe_on_this_os(path.parts)
-        )
-        if unsafe:
+        if is_unsafe_path(member.filename) or _CONTROL_CHARACTER_PATTERN.search(member.orig_filename):
             raise InternalError(f"{name} has a member with the unsafe path {shown}: refused")
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -8,7 +8,9 @@ The requests, in this order; those of one step are sent at the same time:
 2. The job's sites, those blamed by the server first (a few of them, if there are many): the end of the job's
    ``error_log.txt`` and ``log.txt``, and the lines of the site's own log about the job (`shell_commands` there). A site
    keeps them after the job's end. While the job runs, also what the site is running (`view`).
-3. For sites that could not be queried: the ``ERRORLOG_`` components that sites sent to the server (`list_job`,
+3. Where a log tells only a consequence of the failure: the other logs in the job's folder (`other_logs`), of the
+   server after the end in its result (`download_job`).
+4. For sites that could not be queried: the ``ERRORLOG_`` components that sites sent to the server (`list_job`,
    `download_job_components`).
 
 Each request costs the server 5 to 10 ms. Unresponsive sites cost one command timeout, however many they are.
@@ -20,6 +22,7 @@ from __future__ import annotations
 import concurrent.futures
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,10 +34,22 @@ from ...api.commands.command import TARGET_NAME_PATTERN
 from ...api.job_status import JobStatus, has_ended
 from ...api.models import SystemInfo
 from ...api.session import Session
-from ...errors import AuthorizationError, FlareError, InternalError, InvalidTarget, NoConnection, NoReply, SessionClosed
+from ...errors import (
+    AuthorizationError,
+    FlareError,
+    InternalError,
+    InvalidTarget,
+    NoConnection,
+    NoReply,
+    SessionClosed,
+    TransferCancelled,
+)
 from ...formatting.text import sanitize
 from ..logs.tail import is_missing_file
 from . import Evidence, LogText
+from .excerpt import shorten_log
+from .log_analysis import LogAnalysis
+from .other_logs import MAX_BYTES, parse_listing, read_other_logs, select_other_logs
 from .phrasing import text_or_empty
 from .server_blame import find_blamed_sites
 
@@ -46,16 +61,20 @@ MAX_SITES = 8
 STEP_TIMEOUT_S = 7.0
 """Timeout in seconds for the answers of one step."""
 
+MAX_RESULT_BYTES = 32 << 20
+"""Largest job result, in bytes, that is downloaded for the logs in it."""
+
 _JOB_TAIL_OPTION = "-n400"  # of a job's log: enough for the rounds before the end, and a long traceback
 _ERROR_TAIL_OPTION = "-n200"
-_MAX_LINES = 400  # lines kept of logs that the server sends whole
 _JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # it becomes part of file paths
 _ABORT_AUDIT = re.compile(r"\[U:([^\]]{1,200})\]\[A:abort_job")
 
 ResultOrError = Any  # a command's result, or the exception raised instead
 
 
-def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
+def collect_evidence(
+    session: Session, meta: Mapping[str, Any], server_logs: Mapping[str, str] | None = None
+) -> Evidence:
     """Collect everything that helps to explain how a job ended, or why it does not start.
 
     Blocks: usually for a tenth of a second, at most :data:`STEP_TIMEOUT_S` for each of three steps. Works while the job
@@ -67,6 +86,9 @@ def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
         An open session. Nothing is written except a folder that is removed again.
     meta
         The job's meta, as returned by :meth:`.Session.get_job_meta`.
+    server_logs
+        The other logs in the server's folder of the job, by file name, for whoever has the job's result already
+        (:func:`.read_other_logs`). If not given, the result is downloaded for them when they are needed.
 
     Returns
     -------
@@ -80,13 +102,14 @@ def collect_evidence(session: Session, meta: Mapping[str, Any]) -> Evidence:
     site-2 failed in round 2, in train.py line 11: ValueError: shapes (10,) and (12,) not aligned
     Correct train.py line 11 and submit the job again.
     """
-    return _Collector(session, dict(meta)).collect()
+    return _Collector(session, dict(meta), server_logs).collect()
 
 
 class _Collector:
-    def __init__(self, session: Session, meta: dict[str, Any]) -> None:
+    def __init__(self, session: Session, meta: dict[str, Any], server_logs: Mapping[str, str] | None) -> None:
         self._session = session
         self._meta = meta
+        self._server_logs = server_logs
         job = text_or_empty(meta.get("job_id"))
         self._job_id = job if _JOB_ID.fullmatch(job) else ""
         self._status = text_or_empty(meta.get("status"))
@@ -114,6 +137,8 @@ class _Collector:
             self._add_missing("who is connected to the server", system)
         if self._job_id and begun and JobStatus.of(self._status) is not JobStatus.ABORTED:
             self._collect_from_sites(connected)
+            if JobStatus.of(self._status) is not JobStatus.COMPLETED:
+                self._collect_other_logs(connected)
         return Evidence(
             meta=self._meta,
             logs=tuple(self._logs),
@@ -195,6 +220,51 @@ class _Collector:
             else:
                 self._add_missing(f"{site}'s log{errors_only}", why, where)
 
+    def _collect_other_logs(self, connected: Sequence[str] | None) -> None:
+        """Collect the other logs of those whose own logs tell only a consequence."""
+        analysis = LogAnalysis(Evidence(meta=self._meta, logs=tuple(self._logs)))
+        sites = [site for site in analysis.unexplained_sites() if connected is None or site in connected]
+        owners = ["server", *sites] if analysis.is_unexplained("server") else sites
+        if not owners:
+            return
+        found: dict[str, dict[str, str]] = {owner: {} for owner in owners}
+        asked: dict[Any, Command[Any]] = {}
+        for owner, answer in self._send_all(
+            {owner: commands.ls(owner, None, self._job_id) for owner in owners}
+        ).items():
+            if isinstance(answer, str) and not is_missing_file(answer):
+                for name in select_other_logs(parse_listing(answer)):
+                    asked[owner, name] = commands.read_file("tail", owner, f"-c{MAX_BYTES}", f"{self._job_id}/{name}")
+        for (owner, name), answer in self._send_all(asked).items():
+            if isinstance(answer, str) and not is_missing_file(answer):
+                found[owner][name] = answer
+        if "server" in found and not found["server"] and self._ended:
+            found["server"] = self._read_from_result()
+        for owner, logs in found.items():
+            for name, text in logs.items():
+                if text.strip():
+                    lines = (line[:4000] for line in text[-MAX_BYTES:].splitlines())
+                    self._logs.append(LogText(owner, "output", "\n".join(lines), name))
+
+    def _read_from_result(self) -> dict[str, str]:
+        """Return the other logs of the server, from the job's result."""
+        if self._server_logs is not None:
+            return {name: self._server_logs[name] for name in select_other_logs(self._server_logs)}
+        where = "the other logs in the server's folder of the job"
+        with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
+            try:
+                result = self._session.download_job_result(self._job_id, scratch, progress=_is_small)
+            except TransferCancelled:
+                self._missing.append(
+                    f"{where}: the job's result has more than {MAX_RESULT_BYTES >> 20} MB; "
+                    "they are in workspace/ of it, which the job's submitter can download"
+                )
+                return {}
+            except (FlareError, OSError) as e:
+                self._add_missing(where, e, "they are in workspace/ of the result")
+                return {}
+            return read_other_logs(Path(result) / "workspace")
+
     def _select_sites(self, connected: Sequence[str] | None) -> list[str]:
         """Return the sites to query."""
         details = self._meta.get("job_deploy_detail")
@@ -266,7 +336,7 @@ class _Collector:
         return answers
 
     def _add_log(self, owner: str, kind: str, text: str) -> None:
-        lines = text.splitlines()[-_MAX_LINES:]
+        lines = shorten_log(text)
         if any(line.strip() for line in lines):
             self._logs.append(LogText(owner, kind, "\n".join(line[:4000] for line in lines)))
 
@@ -286,6 +356,10 @@ class _Collector:
         else:
             reason = "the server does not have it (any more)"
         self._missing.append(f"{subject}: {reason}{'; ' if hint else ''}{hint}")
+
+
+def _is_small(received: int, _: int) -> bool:
+    return received <= MAX_RESULT_BYTES
 
 
 def _format_errors(errors: Mapping[str, Any]) -> Iterable[str]:

@@ -8,26 +8,37 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...formatting.text import sanitize
+from ..logs.noise import JOB_ENDING, is_noise
 from ..logs.patterns import ROUND, TASK_END
-from ..logs.records import LogRecord, format_last_lines, parse_log
+from ..logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES, LogRecord, format_last_lines, parse_log
 from .exceptions import ExceptionFinding, classify, is_config_error
+from .first_cause import (
+    Cause,
+    Progress,
+    find_cause,
+    find_output_error,
+    format_lines_around,
+    is_consequence,
+    shorten_chain,
+)
 from .model import Evidence
 from .phrasing import to_one_line
-from .server_blame import BAD_RESULT, REPORTED_FAILURE
+from .server_blame import BAD_RESULT, REPORTED_FAILURE, find_blamed_in, find_blamed_sites
 from .tracebacks import LocatedTraceback, ParsedTraceback, StackFrame, find_tracebacks
 
-_FAILURE_MARK = re.compile(
-    r"FATAL_SYSTEM_ERROR|is bad, error code|Exception in workflow|asked to abort|is deemed disconnected"
-)
+_FAILURE_MARK = re.compile(r"FATAL_SYSTEM_ERROR|Exception in workflow|asked to abort")
+_TROUBLE_MARK = re.compile(r"is bad, error code|is deemed disconnected")  # a job may go on after that
 _ABORT_CONSEQUENCE = re.compile(
     r"abort_signal_triggered|request to (?:abort|stop) the job|END_RUN received|ask to (?:abort|stop) job"
 )
-_JOB_END = re.compile(r"asked to abort|finalizing \.\.\.|ABOUT_TO_END_RUN|END_RUN fired|Server runner finished")
 _RETURN_CODE = re.compile(r"child worker process finished with RC (-?\d+)")
 _CLEAN_EXIT = re.compile(r"Good Bye|Client is stopping|received request from Server to end current RUN")
 _TRAINER_EXITED = re.compile(r"trainer process(?: group)? exited(?: \(rc=(?P<code>-?\d+)\))?(?P<early>.*HELLO)?")
 _NO_HELLO = re.compile(r"trainer did not (?:complete the HELLO handshake|attach) within \w+=([\d.]+)s")
 _HEARTBEAT_TIMEOUT = re.compile(r"trainer heartbeat timed out after ([\d.]+)s")
+_TRAINER_END = re.compile(
+    "|".join(pattern.pattern for pattern in (_HEARTBEAT_TIMEOUT, _NO_HELLO, _TRAINER_EXITED)) + "|trainer thread exited"
+)
 _TIMED_OUT = re.compile(r"time[d]?[ -]?out", re.IGNORECASE)
 
 
@@ -38,6 +49,23 @@ class ProcessExit(NamedTuple):
     description: str
     log: tuple[str, ...]
     log_of: str
+
+
+class LoggedCause(NamedTuple):
+    """First cause of a failure in a participant's log, and the lines around it."""
+
+    owner: str
+    cause: Cause
+    log: tuple[str, ...]
+
+
+class OutputError(NamedTuple):
+    """Error in another log of a participant: the file's name, the error, and the lines up to it."""
+
+    owner: str
+    name: str
+    text: str
+    log: tuple[str, ...]
 
 
 class LogAnalysis:
@@ -65,17 +93,23 @@ class LogAnalysis:
     def __init__(self, evidence: Evidence) -> None:
         self._records: dict[tuple[str, str], list[LogRecord]] = {}
         for log in evidence.logs:
-            self._records.setdefault((log.of, log.what), []).extend(parse_log(log.text))
+            if log.what != "output":
+                self._records.setdefault((log.of, log.what), []).extend(parse_log(log.text))
+        self._outputs = [log for log in evidence.logs if log.what == "output"]
+        self._progress: dict[str, Progress] = {}
         self.round = _find_round(self.records("server", "job"))
         ends = [m.group(1) for record in self.records("server", "job") if (m := TASK_END.search(record.message))]
         self.task_outcomes: Counter[str] = Counter(ends)
         self.sites = list(dict.fromkeys(log.of for log in evidence.logs if log.of != "server"))
         self.is_still_running = bool(self.records("server", "job")) and not any(
-            _JOB_END.search(record.message) for record in self.records("server", "job")
+            JOB_ENDING.search(record.message) for record in self.records("server", "job")
         )
         self.has_workflow_failed = any(
             record.message.startswith("Exception in workflow") for record in self.records("server", "job")
         )
+        failed = (r for r in self.records("server", "job") if _FAILURE_MARK.search(r.message))
+        self._failed_at = next((record.local_time for record in failed), None)
+        self._blamed = find_blamed_sites(evidence.logs)
 
     def records(self, owner: str, *kinds: str) -> list[LogRecord]:
         """Return the records of the first of these kinds of logs that is available."""
@@ -103,13 +137,82 @@ class LogAnalysis:
                     return to_one_line(record.message)
         return ""
 
+    def has_recovered(self, owner: str, record: LogRecord) -> bool:
+        """Return whether the job got on after an error in a participant's log, so that it did not fail by that."""
+        if owner not in self._progress:
+            self._progress[owner] = Progress(self._records.get((owner, "job"), []))
+        return self._progress[owner].has_recovered(record.local_time, self._failed_at if owner == "server" else None)
+
+    def find_cause(self, owner: str) -> LoggedCause | None:
+        """Return the first cause of the failure in a participant's logs; None if they have no error."""
+        found: LoggedCause | None = None
+        for what in ("job", "errors"):
+            records = self._records.get((owner, what), [])
+            cause = find_cause(records, progress=Progress(self._records.get((owner, "job"), [])))
+            if cause is not None and (found is None or (cause.is_known and not found.cause.is_known)):
+                found = LoggedCause(owner, cause, format_lines_around(records, cause))
+        return found
+
+    def find_output_error(self, owner: str) -> OutputError | None:
+        """Return the error in the other logs of a participant: of the programs that the job runs."""
+        for log in self._outputs:
+            if log.of == owner and (found := find_output_error(log.text)):
+                index, text = found
+                lines = [sanitize(line.expandtabs(), MAX_SHOWN_CHARS) for line in log.text.splitlines()[: index + 1]]
+                shown = tuple(line for line in lines[-3 * MAX_SHOWN_LINES :] if line.strip())[-MAX_SHOWN_LINES:]
+                return OutputError(owner, sanitize(log.name, 80), shorten_chain(text), shown)
+        return None
+
+    def is_unexplained(self, owner: str) -> bool:
+        """Return whether the logs of a participant tell a consequence of the failure, but not what it is of."""
+        if owner == "server" and (self.blamed_sites(True) or any(self._explains(site) for site in self.sites)):
+            return False
+        found = self.find_cause(owner)
+        return found is not None and not found.cause.is_known and not self._explains(owner)
+
+    def unexplained_sites(self) -> list[str]:
+        """Return the sites whose logs tell a consequence of the failure, but not what it is of."""
+        return [site for site in self.sites if self.is_unexplained(site)]
+
+    def _explains(self, owner: str) -> bool:
+        found = self.find_exception(owner)
+        if found is not None and not is_consequence(found.error):
+            return True
+        first = self.find_cause(owner)
+        return first is not None and first.cause.is_known and first.cause.is_before_end
+
+    def blamed_sites(self, is_before_failure: bool) -> list[str]:
+        """Return the sites that the server blames for the failure, or that it blames only afterwards, earliest first.
+
+        A site whose trouble the job got over is neither.
+        """
+        found = []
+        for site in self._blamed:
+            blames = [record for record in self._server_records() if site in find_blamed_in(record)]
+            left = [record.local_time for record in blames if not self.has_recovered("server", record)]
+            if blames and not left:
+                continue
+            is_later = bool(left) and all(
+                at is not None and self._failed_at is not None and at > self._failed_at for at in left
+            )
+            if is_later != is_before_failure:
+                found.append(site)
+        return found
+
+    def _server_records(self) -> Iterator[LogRecord]:
+        for what in ("job", "errors", "remembered", "parent"):
+            yield from self._records.get(("server", what), ())
+
     def find_exception(self, owner: str) -> ExceptionFinding | None:
         """Return the last exception in a participant's logs that involves the user's code, or else the last one."""
         best: tuple[LocatedTraceback, list[LogRecord]] | None = None
         for what in ("errors", "job"):
             records = self._records.get((owner, what), [])
             traces = [
-                found for found in find_tracebacks(records) if not _ABORT_CONSEQUENCE.search(found.traceback.message)
+                found
+                for found in find_tracebacks(records)
+                if not _ABORT_CONSEQUENCE.search(found.traceback.message)
+                and not self.has_recovered(owner, records[found.record_index])
             ]
             users = [found for found in traces if found.traceback.user_frame or is_config_error(found.traceback)]
             if users:
@@ -132,32 +235,16 @@ class LogAnalysis:
     def find_exit(self, site: str) -> ProcessExit | None:
         """Return the exit of a site's job process that left no traceback."""
         name = sanitize(site, 80)
+        first = self.find_cause(site)
+        if first is not None and (not first.cause.is_before_end or _ABORT_CONSEQUENCE.search(first.cause.text)):
+            first = None
+        if ending := self._find_trainer_end(site, name, first):
+            return ending
         own = self.records(site, "job", "errors")
-        for index in reversed(range(len(own))):
-            if not _is_error(own[index]):
-                continue
-            log = format_last_lines(own, index)
-            message = own[index].message
-            if match := _HEARTBEAT_TIMEOUT.search(message):
-                words = f"the training process of {name} did not answer"
-                return ProcessExit("timeout", f"{words} for {float(match.group(1)):g} s", log, name)
-            if match := _NO_HELLO.search(message):
-                seconds = f"{float(match.group(1)):g} s"
-                return ProcessExit(
-                    "timeout", f"the training script of {name} did not call flare.init within {seconds}", log, name
-                )
-            if match := _TRAINER_EXITED.search(message):
-                when = "before it called flare.init" if match["early"] else "without a result"
-                words = f"the training process of {name} ended{_exit_phrase(match['code'])} {when}"
-                why = "without an exception in its log (probably os._exit, sys.exit, or a kill)"
-                return ProcessExit("client-exit", f"{words}, {why}", log, name)
-            if "trainer thread exited" in message:
-                words = f"the training script of {name} ended without a result, and FLARE logs no reason for that"
-                return ProcessExit("client-exit", f"{words} (probably an import that failed, or sys.exit)", log, name)
         reported = self._reported_failure(site)
         bad = self._bad_result_code(site)
-        last = self.last_error(site)
-        log = self.tail(site) or self.tail("server")
+        last = self.last_error(site) if first is None else describe_cause(first.cause)
+        log = (self.tail(site) or self.tail("server")) if first is None else first.log
         of = name if self.tail(site) else "server" if log else ""
         silent = not any(_CLEAN_EXIT.search(record.message) for record in own[-30:])
         if (reported or self._has_failed_exit(site)) and own and silent and not last:
@@ -175,6 +262,31 @@ class LogAnalysis:
                 "timeout" if _TIMED_OUT.search(last) else "client-exception", f"{name} failed: {last}", log, of
             )
         return None
+
+    def _find_trainer_end(self, site: str, name: str, first: LoggedCause | None) -> ProcessExit | None:
+        """Return the end of the process or thread that trains, which FLARE starts for the job's process."""
+        own = self.records(site, "job", "errors")
+        at = next(
+            (i for i in reversed(range(len(own))) if _is_error(own[i]) and _TRAINER_END.search(own[i].message)), -1
+        )
+        if at < 0 or self.has_recovered(site, own[at]):
+            return None
+        message, kind, why = own[at].message, "timeout", ""
+        if match := _HEARTBEAT_TIMEOUT.search(message):
+            words = f"the training process of {name} did not answer for {float(match.group(1)):g} s"
+        elif match := _NO_HELLO.search(message):
+            words = f"the training script of {name} did not call flare.init within {float(match.group(1)):g} s"
+        elif match := _TRAINER_EXITED.search(message):
+            kind, why = "client-exit", ", without an exception in its log (probably os._exit, sys.exit, or a kill)"
+            when = "before it called flare.init" if match["early"] else "without a result"
+            words = f"the training process of {name} ended{_exit_phrase(match['code'])} {when}"
+        else:
+            kind, why = "client-exit", " (probably an import that failed, or sys.exit)"
+            words = f"the training script of {name} ended without a result"
+            why = f", and FLARE logs no reason for that{why}"
+        if first is not None and first.cause.is_known and first.cause.final:
+            return ProcessExit("client-exception", f"{words}: {first.cause.text}", first.log, name)
+        return ProcessExit(kind, f"{words}{why}", format_last_lines(own, at), name)
 
     def _has_failed_exit(self, site: str) -> bool:
         """Return whether the site's own log says that its job process exited with an error."""
@@ -197,6 +309,12 @@ class LogAnalysis:
         return ""
 
 
+def describe_cause(cause: Cause) -> str:
+    """Return a cause and its consequence, in one line."""
+    led = "probably led" if cause.is_inferred else "led"
+    return f"{cause.text.rstrip('.')} (which {led} to: {cause.final})" if cause.final else cause.text
+
+
 def _exit_phrase(code: str | None) -> str:
     if not code:
         return ""
@@ -210,19 +328,21 @@ def _is_error_or_failed_exit(record: LogRecord) -> bool:
 
 
 def _is_error(record: LogRecord) -> bool:
-    """Return whether a record is an error that is not just a side effect of the job's end on a healthy site."""
-    return record.is_error and not _ABORT_CONSEQUENCE.search(record.message)
+    """Return whether a record is an error, and neither noise nor a side effect of the job's end on a healthy site."""
+    return record.is_error and not _ABORT_CONSEQUENCE.search(record.message) and not is_noise(record)
 
 
 def _find_round(records: list[LogRecord]) -> int | None:
     """Return the round that a job was in when it failed; FLARE may still begin another one after that."""
-    found = None
+    found = in_trouble = None
     for record in records:
         if _FAILURE_MARK.search(record.message):
-            break
+            return found
+        if _TROUBLE_MARK.search(record.message):
+            in_trouble = found
         if (match := ROUND.search(record.message)) and match.group(2) == "started":
             found = int(match.group(1))
-    return found
+    return found if in_trouble is None else in_trouble
 
 
 def _location(trace: ParsedTraceback) -> tuple[str, StackFrame | None]:

@@ -98,14 +98,18 @@ class LogText:
         The owner: ``server`` or a site's name.
     what
         ``job`` for the log of the job's process, ``errors`` for the errors in it, ``parent`` for the lines about the
-        job in the participant's own log, ``remembered`` for the errors recorded by the components of a running job.
+        job in the participant's own log, ``remembered`` for the errors recorded by the components of a running job,
+        ``output`` for another log in the job's folder, such as that of a program which the job runs.
     text
-        The lines, in the format of ``log.txt`` or of ``log.json``.
+        The lines, in the format of ``log.txt`` or of ``log.json``; of ``output`` in any.
+    name
+        The file's name, of ``output``.
     """
 
     of: str
     what: str
     text: str
+    name: str = ""
 
 
 @dataclass(frozen=True)

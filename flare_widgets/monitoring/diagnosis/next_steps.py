@@ -41,8 +41,10 @@ def _describe_next_step(failure: Failure) -> str:
     who = "the server" if site == "server" else site
     byoc = " (BYOC is code in the job's custom folder)" if "BYOC" in failure.error else ""
     advice = {
-        "client-exception": f"Correct {at or 'the training code'} and submit the job again.",
-        "server-exception": f"Correct {at or 'the workflow of the job'} and submit the job again.",
+        "client-exception": f"Correct {at or _describe_unlocated(failure, 'the training code')} "
+        "and submit the job again.",
+        "server-exception": f"Correct {at or _describe_unlocated(failure, 'the workflow of the job')} "
+        "and submit the job again.",
         "client-exit": f"Find out what ends the process ({site}'s console says more than its log), "
         "and submit the job again.",
         "bad-class": f"Correct the class's path or its arguments in {failure.file or 'the configuration'}, "
@@ -67,3 +69,11 @@ def _describe_next_step(failure: Failure) -> str:
     if fault and any(sentence.startswith(f"{site}'s log") for sentence in failure.missing):
         advice = f"Ask {site}'s administrator for its log of this job. {advice}"
     return advice
+
+
+def _describe_unlocated(failure: Failure, code: str) -> str:
+    """Return the place to look for an error whose location in the user's code is unknown."""
+    if not failure.error:
+        return code
+    where = "on the server" if failure.site == "server" else f"at {failure.site or 'the site'}"
+    return f"what the error names, in the job or (by its administrator) {where},"

@@ -8,12 +8,12 @@ import re
 from ...api.job_status import JobStatus, has_ended
 from ...formatting.text import sanitize
 from ..logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
-from .log_analysis import LogAnalysis
+from .first_cause import is_consequence
+from .log_analysis import LogAnalysis, LoggedCause, describe_cause
 from .model import Evidence, Failure
 from .next_steps import recommend_next_step
 from .phrasing import join_sites, server_if_any, text_or_empty, to_one_line
-from .server_blame import find_blamed_sites
-from .site_failure import build_failure, diagnose_site
+from .site_failure import build_failure, build_logged_failure, build_output_failure, diagnose_site
 from .stalled import diagnose_stalled, diagnose_unschedulable
 
 _LOST_SITE = re.compile(
@@ -136,12 +136,13 @@ def _diagnose_abort(evidence: Evidence) -> Failure:
 
 def _diagnose_end(evidence: Evidence, status: str) -> Failure:
     clues = LogAnalysis(evidence)
-    failure = _diagnose_lost_sites(clues) or _diagnose_cause(clues, find_blamed_sites(evidence.logs))
+    failure = _diagnose_lost_sites(clues) or _diagnose_cause(clues)
     if failure is not None:
         return failure
-    text = clues.last_error("server")
+    first = clues.find_cause("server")
+    text = describe_cause(first.cause) if first else clues.last_error("server")
     because = f": {text}" if text else "; no log that can be read says why"
-    lines = clues.tail("server")
+    lines = first.log if first else clues.tail("server")
     if status == JobStatus.FAILED_TO_RUN:
         return Failure(
             f"The server could not deploy the job{because}", "unknown", log=lines, log_of="server" * bool(lines)
@@ -162,7 +163,7 @@ def _diagnose_lost_sites(analysis: LogAnalysis) -> Failure | None:
     at = None
     for index, record in enumerate(analysis.records("server", "job")):
         match = _LOST_SITE.search(record.message)
-        if match is None:
+        if match is None or analysis.has_recovered("server", record):
             continue
         at = index
         if match["site"]:
@@ -186,21 +187,38 @@ def _diagnose_lost_sites(analysis: LogAnalysis) -> Failure | None:
     )
 
 
-def _diagnose_cause(analysis: LogAnalysis, sites: list[str]) -> Failure | None:
+def _diagnose_cause(analysis: LogAnalysis) -> Failure | None:
     """Diagnose an error on the server or on a site.
 
     A traceback alone proves nothing: user code may log an exception that it has handled. So the order is: the error
-    that ended the workflow, then the sites that the server blames, and only then any other traceback.
+    that ended the workflow, then the sites that the server blames, then the first error in the server's log, and only
+    then any other traceback. Where the server tells only a consequence, the reason may be in its other logs, or at a
+    site that it does not blame.
     """
     server = analysis.find_exception("server")
-    if server is not None and (server.is_before_first_round or analysis.has_workflow_failed):
+    has_ended_workflow = server is not None and (server.is_before_first_round or analysis.has_workflow_failed)
+    if server is not None and has_ended_workflow and not is_consequence(server.error):
         return build_failure(analysis, server)
-    for site in sites:
+    for site in analysis.blamed_sites(is_before_failure=True):
+        if failure := diagnose_site(analysis, site):
+            return failure
+    first = analysis.find_cause("server")
+    at_sites = [found for site in analysis.sites if (found := analysis.find_cause(site)) and _is_certain(found)]
+    if first is not None and first.cause.is_known:
+        # An error without an exception may be no more than the server's view of a site's failure.
+        if first.cause.has_exception or first.cause.final or not at_sites:
+            return build_logged_failure(analysis, first)
+    elif (first is not None or server is not None) and (output := analysis.find_output_error("server")):
+        return build_output_failure(analysis, output, first)
+    for found in at_sites:
+        if failure := diagnose_site(analysis, found.owner):
+            return failure
+    for site in analysis.blamed_sites(is_before_failure=False):
         if failure := diagnose_site(analysis, site):
             return failure
     if server is not None:
         return build_failure(analysis, server)
-    stopped = [site for site in analysis.sites_with_errors() if site not in sites]
+    stopped = analysis.sites_with_errors()
     stopped.sort(key=lambda site: analysis.find_exception(site) is None)
     for site in stopped:
         if failure := diagnose_site(analysis, site):
@@ -209,3 +227,9 @@ def _diagnose_cause(analysis: LogAnalysis, sites: list[str]) -> Failure | None:
         if analysis.find_exception(site) and (failure := diagnose_site(analysis, site)):
             return dataclasses.replace(failure, sentence=failure.sentence.replace(" failed", " probably failed", 1))
     return None
+
+
+def _is_certain(found: LoggedCause) -> bool:
+    """Return whether a site logged an error, before the end, that explains itself."""
+    cause = found.cause
+    return cause.is_known and cause.is_before_end and not cause.is_inferred and cause.has_exception

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..logs.records import LogRecord
 from .model import LogText
 
 BAD_RESULT = re.compile(r"Result from (\S+) is bad, error code: (\w+)")
@@ -36,6 +37,12 @@ def find_blamed_sites(logs: Iterable[LogText]) -> list[str]:
         matches = (match for pattern in _BLAME_PATTERNS for match in pattern.finditer(log.text))
         found.update(dict.fromkeys(match.group(1) for match in sorted(matches, key=lambda match: match.start())))
     return list(found)
+
+
+def find_blamed_in(record: LogRecord) -> set[str]:
+    """Return the sites that one record of the server blames."""
+    texts = (record.message, record.context)
+    return {match.group(1) for text in texts for pattern in _BLAME_PATTERNS for match in pattern.finditer(text)}
 
 
 def _log_rank(log: LogText) -> int:

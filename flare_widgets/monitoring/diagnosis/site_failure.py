@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...formatting.text import sanitize
-from .exceptions import ExceptionFinding
-from .log_analysis import LogAnalysis
+from .exceptions import ExceptionFinding, classify
+from .log_analysis import LogAnalysis, LoggedCause, OutputError, describe_cause
 from .model import Failure
 from .phrasing import join_sites
 
@@ -19,6 +21,9 @@ def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
     ending = analysis.find_exit(site)
     if ending is None:
         return None
+    first = analysis.find_cause(site)
+    if (first is None or not first.cause.is_known) and (output := analysis.find_output_error(site)):
+        return build_output_failure(analysis, output, first)
     words = f"In round {analysis.round + 1}, {ending.description}" if analysis.round is not None else ending.description
     if words.startswith("the "):
         words = f"T{words[1:]}"
@@ -62,4 +67,40 @@ def build_failure(analysis: LogAnalysis, finding: ExceptionFinding, sites: list[
         code=finding.code,
         log=finding.log,
         log_of=finding.site,
+    )
+
+
+def build_logged_failure(analysis: LogAnalysis, first: LoggedCause) -> Failure:
+    """Build the failure that the first error in a participant's log shows, with or without a traceback."""
+    cause = first.cause
+    if cause.traceback is not None:
+        failure = build_failure(analysis, classify(first.owner, cause.traceback, first.log))
+        led = describe_cause(cause).removeprefix(cause.text.rstrip("."))
+        return replace(failure, sentence=f"{failure.sentence.rstrip('.')}{led}") if cause.final else failure
+    return _build_failure(analysis, first.owner, describe_cause(cause), cause.text, first.log, cause.is_inferred)
+
+
+def build_output_failure(analysis: LogAnalysis, output: OutputError, first: LoggedCause | None) -> Failure:
+    """Build the failure that another log of a participant shows, where its own tells only a consequence."""
+    text = output.text.rstrip(".")
+    words = f"{text} ({output.name})" if output.name else text
+    if first is not None:
+        words += f", which led to: {first.cause.final or first.cause.text}"
+    return _build_failure(analysis, output.owner, words, output.text, output.log, False)
+
+
+def _build_failure(
+    analysis: LogAnalysis, owner: str, words: str, error: str, log: tuple[str, ...], is_inferred: bool
+) -> Failure:
+    site = sanitize(owner, 80)
+    who, kind = ("The server", "server-exception") if owner == "server" else (site, "client-exception")
+    probably = "probably " if is_inferred else ""
+    return Failure(
+        f"{who} {probably}failed{analysis.round_phrase()}: {words}",
+        kind,
+        site=site,
+        error=error,
+        round=analysis.round,
+        log=log,
+        log_of=site if log else "",
     )

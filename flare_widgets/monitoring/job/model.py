@@ -6,8 +6,13 @@ Each part that can be received twice has a ``merge`` method, which combines both
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from ..results.evaluation import Evaluation
+from ..results.files import ResultFile
+from ..results.scalars import StepSeries
+from ..results.statistics import Statistics
 
 GROUPS = ("rounds", "metrics", "activity", "system", "failure")
 """Groups of updates that have an age of their own, apart from the status: see :class:`Freshness`."""
@@ -337,6 +342,37 @@ class Event:
             max(self.count, other.count),
             latest(self.last_at, other.last_at),
         )
+
+
+@dataclass(frozen=True)
+class Results:
+    """Small data of a job's result, beyond its metrics by round; read at the job's end.
+
+    Attributes
+    ----------
+    scalars
+        TensorBoard's series, by step.
+    evaluations
+        Metrics of models on the data of sites.
+    statistics
+        Statistics of features.
+    files
+        The files of the server's run folder, the large ones too.
+    """
+
+    scalars: tuple[StepSeries, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    statistics: Statistics = field(default_factory=Statistics)
+    files: tuple[ResultFile, ...] = ()
+
+    @property
+    def has_metrics(self) -> bool:
+        """True if it has metrics, in any form."""
+        return bool(self.scalars or self.evaluations)
+
+    def merge(self, other: Results) -> Results:
+        """Return the more complete one."""
+        return max(self, other, key=lambda r: (len(r.scalars), len(r.evaluations), len(r.files), repr(r)))
 
 
 @dataclass(frozen=True)

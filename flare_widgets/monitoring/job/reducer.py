@@ -24,6 +24,7 @@ from .model import (
     KeyMetric,
     LogPosition,
     Point,
+    Results,
     Round,
     Series,
     SiteActivity,
@@ -219,6 +220,11 @@ class _Reducer:
     @apply_one.register
     def _(self, update: PackingStarted) -> None:
         self._replace(packing_since=earliest(self._snapshot.packing_since, update.at))
+
+    @apply_one.register
+    def _(self, update: Results) -> None:
+        known = self._snapshot.results
+        self._replace(results=update if known is None else known.merge(update))
 
     @apply_one.register
     def _(self, update: Round) -> None:

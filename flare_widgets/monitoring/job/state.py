@@ -20,6 +20,7 @@ from .model import (
     KeyMetric,
     LogPosition,
     Point,
+    Results,
     Round,
     Scheduling,
     Series,
@@ -129,6 +130,8 @@ class JobState:
         The metric by which the job selects its best model, and the best round so far.
     selector, selector_best, recorded_best
         The values of `metrics` and `best` as they were received: the selector's may have the other sign.
+    results
+        The small data of the result, once the job has ended; None before that, or if it was not read.
     events
         The events, oldest first; only the newest if there were many.
     activity
@@ -170,6 +173,7 @@ class JobState:
     selector: tuple[Series, ...] = ()
     selector_best: BestRound | None = None
     recorded_best: BestRound | None = None
+    results: Results | None = None
     events: tuple[Event, ...] = ()
     activity: tuple[SiteActivity, ...] = ()
     logs: tuple[LogPosition, ...] = ()
@@ -571,7 +575,7 @@ class JobState:
         if not self.ended:
             return True
         if group == "metrics":
-            return bool(self.rounds) and not self.metrics  # a job that reached no round has none
+            return bool(self.columns)  # a job that reached no round and no step has none
         return group == "rounds" and not self.rounds  # the others are of no use now
 
     def _time_of(self, matches: Callable[[str], bool]) -> float | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnosis.model import Failure
-from .model import BestRound, Event, KeyMetric, Point, Round, SiteActivity, SiteTask, Workflow
+from .model import BestRound, Event, KeyMetric, Point, Results, Round, SiteActivity, SiteTask, Workflow
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ Update = (
     | SiteTask
     | MetricValue
     | PackingStarted
+    | Results
     | BestRound
     | Event
     | SiteActivity

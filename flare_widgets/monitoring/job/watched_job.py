@@ -28,9 +28,13 @@ class WatchedJob:
         The job.
     poll_interval
         Seconds between two polls, if they are fixed.
+    submitted
+        The server's configuration and its suffix, if the session submitted the job.
     """
 
-    def __init__(self, job_id: str, poll_interval: float | None = None) -> None:
+    def __init__(
+        self, job_id: str, poll_interval: float | None = None, submitted: tuple[str, str] | None = None
+    ) -> None:
         self.snapshot = JobSnapshot(job_id)
         self.meta: dict[str, Any] = {}
         self.needs_meta = True
@@ -48,7 +52,7 @@ class WatchedJob:
             standby=lambda: not self.log_tail.is_readable or not self.is_running_in_detail,
         )
         self._activity_pollers: dict[str, JobPoller] = {}
-        self.log_tail = polls.ServerLogTail(job_id)
+        self.log_tail = polls.ServerLogTail(job_id, submitted)
         self.final_fetch: FinalFetch | None = None
         self.has_history = False
         self.stall_check: StallCheck | None = None

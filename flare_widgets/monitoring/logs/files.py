@@ -21,7 +21,7 @@ ROUND_METRICS = "metrics/round_metrics"
 """Path of the record written by FLARE's MetricsArtifactWriter, which is in every recipe; ``.jsonl`` by default."""
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 
-_SELECTOR, _WRITER, _STATISTICS_WRITER = "IntimeModelSelector", "MetricsArtifactWriter", "JsonStatsFileWriter"
+_SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
 _DEFAULT_KEY_METRIC = "val_accuracy"  # of FLARE's selector
 
 
@@ -37,13 +37,10 @@ class ServerConfig:
         The path of the record of metrics, relative to the job's folder, if it can be read while the job runs; else
         None. A server does not show ``.jsonl`` files; a job whose metrics should be visible while it runs gives the
         writer another name: ``MetricsArtifactWriter(round_file_name="round_metrics.json")``.
-    statistics_path
-        The path to which the job's statistics are written, relative to the job's folder; None if it has none.
     """
 
     updates: tuple[Workflow | KeyMetric, ...] = ()
     round_metrics_path: str | None = None
-    statistics_path: str | None = None
 
 
 def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
@@ -69,7 +66,7 @@ def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
     updates: list[Workflow | KeyMetric] = [
         _read_workflow(workflow, position) for position, workflow in enumerate(_dicts_in(config.get("workflows")))
     ]
-    round_metrics = statistics = None
+    round_metrics = None
     for component in _dicts_in(config.get("components")):
         path, args = _class_path(component), _args_of(component)
         if path.endswith(_SELECTOR):
@@ -78,10 +75,7 @@ def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
         name = args.get("round_file_name") if path.endswith(_WRITER) else None
         if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_-]+\.(json|txt|log)", name):
             round_metrics = f"metrics/{name}"
-        where = args.get("output_path") if path.endswith(_STATISTICS_WRITER) else None
-        if isinstance(where, str) and re.fullmatch(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", where):
-            statistics = where
-    return ServerConfig(tuple(updates), round_metrics, statistics)
+    return ServerConfig(tuple(updates), round_metrics)
 
 
 def _read_workflow(config: dict[str, Any], position: int) -> Workflow:

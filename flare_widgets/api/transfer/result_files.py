@@ -1,0 +1,152 @@
+"""Reading of the small files of a job's result, however large the rest of it is.
+
+A server answers each request of a download with a part from any offset. So a large file in an archive, usually a model,
+is passed over without being transferred.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from ...errors import NoConnection, TransferCancelled
+from ...wire import transfers
+from . import unpack
+from .remote_files import Offer, RemoteFiles
+from .upload import ProgressReporter
+from .zip_members import KeptFiles, MemberReader, SkippedFile, UnreadableArchive, Wanted
+
+MAX_TRANSFER_BYTES = 1 << 30
+"""Bytes that are transferred before the reading ends. Files in between that are passed over are not counted."""
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """Small files of a job's result.
+
+    Attributes
+    ----------
+    files
+        Content by path, with the paths of a downloaded result: ``meta.json``, ``workspace/log.json``, ...
+    skipped
+        Files that were passed over, with their sizes; the first of them if there are many. Their paths are text of a
+        stranger, made safe to show.
+    skipped_count
+        Number of files that were passed over.
+    reason
+        Reason why wanted files may be missing; empty if there are none.
+    """
+
+    files: Mapping[str, bytes]
+    skipped: tuple[SkippedFile, ...] = ()
+    skipped_count: int = 0
+    reason: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """True if all wanted files of the result are there."""
+        return not self.reason
+
+
+def read_files(
+    offer: Offer,
+    wanted: Wanted,
+    archives: Collection[str],
+    timeout: float,
+    renew_offer: Callable[[], Offer] | None = None,
+) -> ResultFiles:
+    """Read the wanted files that a server offers.
+
+    Parameters
+    ----------
+    offer
+        The connection to the server, and the files it offers there.
+    wanted
+        Decides by path and size which files are read. The size of a file that is in no archive is not known before it
+        is read: 0.
+    archives
+        The archives to look into, such as ``workspace``; paths in an archive begin with its name.
+    timeout
+        Seconds; files that arrive later are missing.
+    renew_offer
+        Called when the connection is lost, to get the same offer over a new one; without it the reading fails.
+
+    Raises
+    ------
+    NoConnection, SessionClosed
+        The server was lost.
+    InternalError
+        The server can no longer serve the files, or offers unsafe names.
+    """
+    deadline = time.monotonic() + timeout
+    reporter = ProgressReporter(
+        lambda *_: time.monotonic() < deadline, f"not all of the result arrived within {timeout:.0f} s"
+    )
+    return _Reading(RemoteFiles(offer, reporter, renew_offer), wanted, reporter).run(archives)
+
+
+class _Reading:
+    """One reading of an offer's files."""
+
+    def __init__(self, remote: RemoteFiles, wanted: Wanted, reporter: ProgressReporter) -> None:
+        self._remote, self._wanted, self._reporter = remote, wanted, reporter
+        self._kept = KeptFiles()
+        self._transferred = 0
+        self._finished: set[str] = set()
+
+    def run(self, archives: Collection[str]) -> ResultFiles:
+        """Read all of them; errors as in :func:`read_files`."""
+        kept = self._kept
+        # The archives last: each is left half-read.
+        names = sorted(map(unpack.check_file_name, self._remote.names), key=lambda name: (name.endswith(".zip"), name))
+        try:
+            for name in names:
+                stem, dot, suffix = name.rpartition(".")
+                if suffix == "zip" and dot:
+                    if stem in archives:
+                        self._read_archive(name, stem)
+                elif self._wanted(name, 0):
+                    self._read_file(name)
+        except TransferCancelled as e:
+            kept.note_problem(e.description)
+        finally:
+            for name in names:
+                if name not in self._finished:
+                    self._remote.cancel(name)
+        return ResultFiles(kept.files, tuple(kept.skipped), kept.skipped_count, "; ".join(kept.problems))
+
+    def _read_archive(self, name: str, folder: str) -> None:
+        reader = MemberReader(folder, self._wanted, self._kept)
+        try:
+            while not reader.is_done:
+                chunk = self._read(name, reader.offset)
+                if chunk.is_last:
+                    raise UnreadableArchive(f"is damaged: it ends before byte {reader.offset}")
+                reader.feed(chunk.data)
+        except UnreadableArchive as e:
+            self._kept.note_problem(f"the server's {name} {e}")
+
+    def _read_file(self, name: str) -> None:
+        content = b""
+        while not (chunk := self._read(name, len(content))).is_last:
+            content += chunk.data
+            if not self._kept.has_room(name, len(content)):
+                return
+        self._finished.add(name)
+        if chunk.nonce is not None:
+            self._remote.confirm(name, chunk.nonce)
+        self._kept.keep(name, content)
+
+    def _read(self, name: str, offset: int) -> transfers.DownloadChunk:
+        while True:
+            self._reporter.report(self._transferred, 0)
+            if self._transferred > MAX_TRANSFER_BYTES:
+                raise TransferCancelled(f"the result has more than {MAX_TRANSFER_BYTES >> 20} MB of files to look at")
+            try:
+                chunk = self._remote.read(name, offset)
+            except NoConnection as e:
+                self._remote.reconnect(e)
+            else:
+                self._transferred += len(chunk.data)
+                return chunk
