@@ -427,6 +427,15 @@ class JobState:
             found.append((task, Column(task.workflow, None, task.name, nth)))
         return tuple(found)
 
+    @cached_property
+    def step_labels(self) -> dict[Column, str]:
+        """The words for each step, or the name of its task: steps of one name may be stages with words of their own."""
+        labels: dict[Column, str] = {}
+        for task, column in self._task_columns:
+            if column.round is None and not labels.get(column):
+                labels[column] = task.label
+        return {column: label or column.task for column, label in labels.items()}
+
     def matrix(self, now: float, columns: Collection[Column] | None = None) -> dict[str, dict[Column, MatrixCell]]:
         """Return the matrix: by site and column, the site's work.
 
