@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
@@ -12,6 +13,9 @@ def pytest_configure() -> None:
     # A shell starts what it puts into the background deaf to interrupts, and so would be all that the tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    # A server whose part of a job has ended waits for its sites' parts, a quarter of an hour if one of them hangs.
+    os.environ.setdefault("NVFLARE_CLIENT_OUTCOME_WAIT_TIMEOUT", "30")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -17,6 +17,14 @@ SETTINGS_FILE = "fed_admin.json"
 
 ASK_ADMIN = "Ask your project admin for a new startup kit"
 
+PROVISION_AGAIN = (
+    "Ask your project admin to provision the federation again with NVIDIA FLARE 2.7 or later, "
+    "and to send you the new startup kit"
+)
+"""Advice for a kit of an older version of FLARE: its server cannot be used either."""
+
+_ADMIN_SCRIPT = "fl_admin.sh"
+
 _MAX_FILE_BYTES = 1 << 20
 
 
@@ -43,6 +51,12 @@ def find_startup(location: str | Path) -> Path:
             if (startup / SETTINGS_FILE).exists():
                 return startup
         for startup in (folder / "startup", folder):
+            if (startup / _ADMIN_SCRIPT).exists() and not _names_settings(startup / _ADMIN_SCRIPT):
+                raise ConfigError(
+                    f"{folder} is a startup kit of NVIDIA FLARE 2.0 or older, which has no {SETTINGS_FILE}",
+                    next_step=PROVISION_AGAIN,
+                )
+        for startup in (folder / "startup", folder):
             for other, whose in (("fed_server.json", "a server"), ("fed_client.json", "a site")):
                 if (startup / other).exists():
                     raise ConfigError(
@@ -55,6 +69,14 @@ def find_startup(location: str | Path) -> Path:
         f"{folder} is not a startup kit: startup/{SETTINGS_FILE} is missing",
         next_step="Pass the folder that your project admin sent you, unpacked",
     )
+
+
+def _names_settings(script: Path) -> bool:
+    """Return whether the script that starts the console reads ``fed_admin.json``, as all since FLARE 2.1 do."""
+    try:
+        return SETTINGS_FILE.encode() in read_file(script)
+    except ConfigError:
+        return True
 
 
 def read_file(file: Path) -> bytes:

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .files import ASK_ADMIN, SETTINGS_FILE, read_json
+from .files import ASK_ADMIN, PROVISION_AGAIN, SETTINGS_FILE, read_json
 
 SCHEMES = frozenset(["http", "https", "tcp", "stcp", "atcp", "satcp", "grpc", "grpcs", "agrpc", "agrpcs"])
 SECURITY_MODES = frozenset({"mtls", "tls", "clear"})
+
+_SETTINGS_BEFORE_2_7 = frozenset({"overseer_agent", "cred_type", "with_ssl", "with_login"})
+"""Settings that FLARE 2.1 to 2.6 wrote in place of the server's address: an overseer told that, or pretended to."""
 
 _CUSTOM_ROOT_FILE = "customRootCA.pem"
 _DEFAULT_PORT = 8002
@@ -142,6 +145,11 @@ def _read_admin_section(startup: Path) -> dict[str, Any]:
     admin = read_json(file).get("admin")
     if not isinstance(admin, dict):
         raise ConfigError(f"{file}: the section 'admin' is missing", next_step=ASK_ADMIN)
+    if "project_name" not in admin and not _SETTINGS_BEFORE_2_7.isdisjoint(admin):
+        raise ConfigError(
+            f"{file}: this startup kit was made by NVIDIA FLARE 2.6 or older, which does not write where the server is",
+            next_step=PROVISION_AGAIN,
+        )
     for name in ("resources.json", "resources.json.default"):
         own_file = startup.parent / "local" / name
         if own_file.exists():

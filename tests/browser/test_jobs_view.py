@@ -63,6 +63,17 @@ def test_what_it_says(bench, table, pictures):
     bench.theme("JupyterLab Light")
 
 
+def test_every_row_readable_under_mouse(bench, table):
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        bench.theme(theme)
+        for row in table.rows.all():
+            row.hover()
+            assert not {text: ratio for text, ratio in contrasts(row).items() if ratio < 4.5}
+    table.row(1).click()
+    table.row(1).hover()
+    assert not {text: ratio for text, ratio in contrasts(table.row(1)).items() if ratio < 4.5}
+
+
 def test_sorts_by_headings(table):
     assert table.names()[:3] == ["hello-numpy", "cifar10-fedavg", "brats-segmentation"]
     heading = table.grid.get_by_role("columnheader", name="name")

@@ -293,6 +293,58 @@ OTHER = {"other.py": "import os\n\nimport tensorflow_of_mine\n"}
 
 MINE = {"mine.py": "class Mine:\n    def __init__(self):\n        1 / 0\n"}
 
+BRIDGE = {
+    "bridge.py": '''\
+"""A part that cannot start, and those who wait for it in vain."""
+
+import logging
+import sys
+import time
+
+from nvflare.apis.executor import Executor
+from nvflare.apis.impl.controller import Controller
+from nvflare.app_common.tie.process_mgr import CommandDescriptor, start_process
+
+
+def start_part():
+    try:
+        raise OSError("licence file /opt/licence.key not found")
+    except OSError as e:
+        logging.getLogger("Starter").error(f"Exception starting the part: {type(e).__name__}: {e}")
+
+
+class Bridge(Controller):
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+
+    def start_controller(self, fl_ctx):
+        pass
+
+    def control_flow(self, abort_signal, fl_ctx):
+        if self.how == "part":
+            start_part()
+        else:
+            program = "import sys; sys.exit('part: error: port 9091 is in use')"
+            start_process(CommandDescriptor(f'{sys.executable} -c "{program}"', log_file_name="part_log.txt"), fl_ctx)
+        time.sleep(3)
+        self.system_panic("failed to start bridge: RuntimeError: cannot connect to part after 3.0 seconds", fl_ctx)
+
+    def stop_controller(self, fl_ctx):
+        pass
+
+    def process_result_of_unknown_task(self, client, task_name, client_task_id, result, fl_ctx):
+        pass
+
+
+class Dial(Executor):
+    def execute(self, task_name, shareable, fl_ctx, abort_signal):
+        start_part()
+        time.sleep(2)
+        raise RuntimeError("cannot connect to part after 2.0 seconds")
+'''
+}
+
 CASES: dict[str, Callable[[Path, str], Path]] = {
     # The long ones first: only four jobs run at once.
     "external-exception": lambda folder, name: script_job(folder, name, "chain", external=True),
@@ -312,6 +364,13 @@ CASES: dict[str, Callable[[Path, str], Path]] = {
     "forbidden-class": lambda folder, name: workflow_job(folder, name, executor="json.JSONDecoder", custom=False),
     "timeout": lambda folder, name: workflow_job(folder, name, server={"timeout": 8}, client={"how": "sleep"}),
     "scatter-timeout": timeout_job,
+    "first-cause": lambda folder, name: workflow_job(
+        folder, name, workflow="bridge.Bridge", server={"how": "part"}, more=BRIDGE
+    ),
+    "other-log": lambda folder, name: workflow_job(
+        folder, name, workflow="bridge.Bridge", server={"how": "program"}, more=BRIDGE
+    ),
+    "first-cause-site": lambda folder, name: workflow_job(folder, name, executor="bridge.Dial", more=BRIDGE),
     "aborted": lambda folder, name: workflow_job(folder, name, server={"rounds": 200}, client={"seconds": 0.5}),
     "few-sites": lambda folder, name: workflow_job(folder, name, min_clients=5),
     "missing-site": lambda folder, name: workflow_job(folder, name, mandatory_clients=["site-9"]),

@@ -128,6 +128,31 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         "The server failed in round 2, in rounds_workflow.py line 34: "
         "TimeoutError: only some sites answered within 8 s",
     ),
+    "first-cause": (
+        "server-exception",
+        "server",
+        None,
+        ("", None, ""),
+        "The server failed: Exception starting the part: OSError: licence file /opt/licence.key not found "
+        "(which led to: failed to start bridge: RuntimeError: cannot connect to part after 3.0 seconds)",
+    ),
+    "other-log": (
+        "server-exception",
+        "server",
+        None,
+        ("", None, ""),
+        "The server failed: part: error: port 9091 is in use (part_log.txt), "
+        "which led to: failed to start bridge: RuntimeError: cannot connect to part after 3.0 seconds",
+    ),
+    "first-cause-site": (
+        "client-exception",
+        "site-1",
+        0,
+        ("", None, ""),
+        "site-1 and site-2 failed in round 1: "
+        "Exception starting the part: OSError: licence file /opt/licence.key not found "
+        "(which led to: RuntimeError: cannot connect to part after 2.0 seconds)",
+    ),
     "scatter-timeout": (
         "timeout",
         "server",

@@ -1,4 +1,4 @@
-"""Job folders for the tests: small ones whose server code does next to nothing, so that they end at once."""
+"""Job folders for the tests: small ones that do next to nothing, and end once their sites have come."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ import random
 import time
 from pathlib import Path
 
+from nvflare.apis.controller_spec import Task
 from nvflare.apis.executor import Executor
 from nvflare.apis.impl.controller import Controller
 from nvflare.apis.shareable import Shareable
 
 
 class Quick(Controller):
-    """Leaves a result, and ends; or waits until the job is aborted."""
+    """Waits for its sites, leaves a result, and ends; or waits until the job is aborted."""
 
     def __init__(self, wait=False):
         super().__init__()
@@ -36,6 +37,8 @@ class Quick(Controller):
     def control_flow(self, abort_signal, fl_ctx):
         while self.wait and not abort_signal.triggered:
             time.sleep(0.05)
+        # A site that comes once the job's server has gone asks it for tasks until FLARE gives up, a quarter of an hour.
+        self.broadcast_and_wait(Task("greet", data=Shareable()), fl_ctx, abort_signal=abort_signal)
         run = Path(fl_ctx.get_engine().get_workspace().get_run_dir(fl_ctx.get_job_id()))
         (run / "{RESULT}").write_bytes(random.Random(1).randbytes({RESULT_SIZE}))
 

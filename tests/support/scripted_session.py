@@ -14,6 +14,7 @@ from fakes import Fake
 
 from flare_widgets.api import SessionState
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
+from flare_widgets.api.transfer.result_files import ResultFiles
 from flare_widgets.errors import JobNotDone
 
 NO_FILE = "tail: cannot open 'x' for reading: No such file or directory"
@@ -133,7 +134,10 @@ class ScriptedSession(Fake):
     def end(self, job: str, status: str = "FINISHED:COMPLETED") -> None:
         self.metas[job] = {**self.metas[job], "status": status, "duration": "0:00:09"}
 
-    def download_job_result(self, job_id: str, *_: Any, **__: Any) -> str:
+    def read_result_files(self, job_id: str, *_: Any, **__: Any) -> Any:
+        raise JobNotDone("no result in this script")
+
+    def read_result_files(self, job_id: str, *_: Any, **__: Any) -> ResultFiles:
         raise JobNotDone("no result in this script")
 
     def get_job_logs(self, job_id: str, **_: Any) -> dict[str, Any]:

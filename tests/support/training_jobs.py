@@ -14,10 +14,12 @@ SCRIPT = '''\
 
 import time
 
+import numpy as np
 import nvflare.client as flare
 
 SECONDS = {seconds}
 WORDS = {words!r}
+MODEL_SIZE = {model_size}
 
 
 def main():
@@ -31,7 +33,8 @@ def main():
         accuracy = 0.5 + 0.05 * model.current_round + 0.01 * site
         print(WORDS)
         metrics = {{"accuracy": accuracy, "loss": 1 - accuracy}}
-        flare.send(flare.FLModel(params=model.params, metrics=metrics, meta={{"NUM_STEPS_CURRENT_ROUND": site}}))
+        params = {{"numpy_key": np.random.default_rng(0).normal(size=MODEL_SIZE)}} if MODEL_SIZE else model.params
+        flare.send(flare.FLModel(params=params, metrics=metrics, meta={{"NUM_STEPS_CURRENT_ROUND": site}}))
 
 
 if __name__ == "__main__":
@@ -89,6 +92,7 @@ def fed_avg(
     round_file: str | None = None,
     words: str = "trained",
     sites: int = 2,
+    model_size: int = 0,
 ) -> Path:
     """Make a job of FLARE's FedAvg with a training script, as its recipes make them.
 
@@ -108,6 +112,8 @@ def fed_avg(
         What a site prints each round.
     sites
         How many sites take part.
+    model_size
+        How many numbers the trained model has; as many as the initial one if 0.
     """
     arguments: dict[str, Any] = {"num_clients": sites, "num_rounds": rounds}
     if stop_cond is not None:
@@ -131,7 +137,7 @@ def fed_avg(
             ("metrics", f"{_COMMON}widgets.metrics_artifact_writer.MetricsArtifactWriter", writer),
         ],
         executors=[(["*"], executor)],
-        custom={"train.py": SCRIPT.format(seconds=seconds, words=words)},
+        custom={"train.py": SCRIPT.format(seconds=seconds, words=words, model_size=model_size)},
         sites=sites,
     )
 

@@ -132,6 +132,12 @@ def _job_from_start_to_result(session: Session, folder: Path, young: bool) -> st
         (received,) = (file for file in (result / "job").rglob("*") if file.as_posix().endswith(name))
         assert received.read_bytes() == (job / name).read_bytes()
     assert [file.stat().st_size for file in (result / "workspace").rglob(RESULT)] == [RESULT_SIZE]
+    for _ in range(2):  # the first must leave nothing behind
+        small = session.read_result_files(quick, lambda path, size: size < RESULT_SIZE, timeout=_LONG)
+        assert small.is_complete, small.reason
+        assert [file.size for file in small.skipped] == [RESULT_SIZE]
+        assert {path: (result / path).read_bytes() for path in small.files} == small.files
+        assert {"meta.json", "workspace/log.txt"} <= set(small.files)
     return quick
 
 

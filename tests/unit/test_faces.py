@@ -23,7 +23,7 @@ from flare_widgets.wire import loop
 ROOT = Path(__file__).resolve().parents[2]
 
 #: What only starts something, or only sets a number, is the same on both faces.
-AT_ONCE = {"set_timeout", "unset_timeout", "subscribe"}
+AT_ONCE = {"submitted_config", "set_timeout", "unset_timeout", "subscribe"}
 
 
 def functions(kind: type) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -256,6 +257,25 @@ def test_cause_at_unblamed_site_is_named() -> None:
     assert "XGBoostError: no GPU found" in failure.log[-2]
 
 
+@pytest.mark.parametrize(
+    "blame",
+    [
+        "client site-2 failed to configure: EXECUTION_EXCEPTION",
+        "client site-2 failed to start",
+        "client site-2 couldn't start workflow swarm: EXECUTION_EXCEPTION: None",
+    ],
+)
+def test_site_that_could_not_begin_is_blamed(blame: str) -> None:
+    server = server_log(
+        (0, "XGBFedController", "ERROR", blame), (0, "ServerRunner", "ERROR", FATAL + "failed to start all clients")
+    )
+    logs = [
+        LogText(f"site-{n}", "job", log_of((0, "Executor", "ERROR", f"{what} is missing"), *SHUTDOWN))
+        for n, what in ((1, "a curve"), (2, "the licence"))
+    ]
+    assert explained(server, *logs).sentence == "site-2 failed: the licence is missing"
+
+
 def test_servers_cause_precedes_sites_consequences() -> None:
     server = server_log((1, "Starter", "ERROR", NO_LICENCE), (10, "ServerRunner", "ERROR", FATAL + GAVE_UP))
     site = LogText("site-1", "job", log_of((12, "Agent", "ERROR", "ConnectionError: connection to server lost")))
@@ -381,6 +401,7 @@ def test_innermost_reason_and_short_chain() -> None:
     assert innermost_reason("no chain at all") == "no chain at all"
     assert shorten_chain("a\nb") == "a"
     assert shorten_chain("x" * 400 + " because of OSError: no licence") == "because of OSError: no licence"
+    assert shorten_chain("x" * 400 + ": my.LicenceError: no licence") == "my.LicenceError: no licence"
 
 
 @pytest.mark.parametrize(
@@ -448,3 +469,15 @@ def test_any_log_gives_displayable_cause(records: list[tuple[float, str, str, st
     shown = format_lines_around(parsed, cause)
     assert 0 < len(shown) <= MAX_SHOWN_LINES
     assert all(line.isprintable() for line in shown)
+
+
+@pytest.mark.parametrize(
+    "piece", ["site ", "a.", "Error: ", "after 1 s ", "because of ", "aError", "timeout", "(", "_A "]
+)
+def test_hostile_logs_take_no_time(piece: str) -> None:
+    line = piece * (4000 // len(piece))
+    records: list[tuple[float, str, str, str]] = [(1, f"process{n}", "ERROR", line[n:]) for n in range(700)]
+    records += [(1, "process", "INFO", line)] * 300 + [(1, "ServerRunner", "ERROR", FATAL + line)]
+    began = time.perf_counter()
+    diagnose(Evidence(META, (LogText("server", "job", log_of(*records)), LogText("s", "output", line * 16, "x.log"))))
+    assert time.perf_counter() - began < 10

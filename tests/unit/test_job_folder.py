@@ -273,3 +273,38 @@ def test_many_files_are_counted_not_listed(tmp_path: Path) -> None:
         (folder / f"{number}.txt").write_text("x")
     job = read_job_folder(folder)
     assert (job.count, len(job.files)) == (403, 300)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "age"),
+    [
+        ("config_fed_server.json", '{\n  "format_version": 1,\n  "workflows": []\n}', "an older"),
+        ("config_fed_client.json", '{"format_version": 3}', "a newer"),
+        ("config_fed_server.conf", "format_version = 1\nworkflows = []", "an older"),
+        ("config_fed_client.yml", "executors: []\nformat_version: 1", "an older"),
+    ],
+)
+def test_configuration_of_another_time_is_warned_of(tmp_path: Path, name: str, text: str, age: str) -> None:
+    folder = make(tmp_path)
+    (folder / "app" / "config" / name).write_text(text)
+    (warning,) = [w for w in warnings(folder) if "format_version" in w]
+    assert warning.startswith(f"app/config/{name} has format_version ")
+    assert f"of {age} version of NVIDIA FLARE: only 2 is known, so the job will fail when it starts" in warning
+
+
+@pytest.mark.parametrize("text", ['{"format_version": 2}', "{}", '{"args": {"x": "format_version: 1"}}', "\xff"])
+def test_configuration_of_this_time_is_not_warned_of(tmp_path: Path, text: str) -> None:
+    folder = make(tmp_path)
+    (folder / "app" / "config" / "config_fed_server.json").write_text(text)
+    (folder / "app" / "custom").mkdir()
+    (folder / "app" / "custom" / "config_fed_server.json").write_text('{"format_version": 1}')
+    assert not [w for w in warnings(folder) if "format_version" in w]
+
+
+def test_app_alone_is_called_that(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (error,) = errors(folder / "app")
+    assert error == (
+        f"{folder}/app is an app, not a job: it has no meta.json. Pass the job folder, which contains the app and "
+        "meta.json; only NVIDIA FLARE 2.0 and older took an app alone"
+    )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import json
 import os
 import shutil
 import ssl
@@ -124,6 +125,76 @@ def test_missing_fields_use_defaults(tmp_path: Path) -> None:
     assert (loaded.scheme, loaded.address, loaded.connection_security) == ("http", "localhost:8002", "mtls")
     assert (loaded.server_identity, loaded.uid_source) == ("server", "user_input")
     assert loaded.upload_dir == loaded.root / "transfer"
+
+
+OLD_ADMIN = {
+    "with_file_transfer": True,
+    "upload_dir": "transfer",
+    "download_dir": "transfer",
+    "with_login": True,
+    "with_ssl": True,
+    "cred_type": "cert",
+    "client_key": "client.key",
+    "client_cert": "client.crt",
+    "ca_cert": "rootCA.pem",
+    "prompt": "> ",
+}
+DUMMY_OVERSEER = {
+    "path": "nvflare.ha.dummy_overseer_agent.DummyOverseerAgent",
+    "args": {"sp_end_point": "server:8002:8003"},
+}
+HTTP_OVERSEER = {
+    "path": "nvflare.ha.overseer_agent.HttpOverseerAgent",
+    "args": {"role": "admin", "overseer_end_point": "https://o:8443/api/v1", "project": "p", "name": "ada"},
+}
+
+
+@pytest.mark.parametrize(
+    "admin",
+    [
+        {**OLD_ADMIN, "overseer_agent": DUMMY_OVERSEER},  # 2.2 to 2.6, provisioned
+        {**OLD_ADMIN, "overseer_agent": HTTP_OVERSEER},  # 2.1 to 2.6, with high availability
+        {
+            **OLD_ADMIN,
+            "username": "ada",
+            "cred_type": "local_cert",
+            "overseer_agent": DUMMY_OVERSEER,
+        },  # 2.4 to 2.6, POC
+        OLD_ADMIN,  # without an overseer agent in its project.yml
+    ],
+    ids=["provisioned", "overseer", "poc", "bare"],
+)
+def test_kit_before_2_7_is_called_that(kit: Path, admin: dict[str, object]) -> None:
+    (kit / "startup" / "fed_admin.json").write_text(json.dumps({"format_version": 1, "admin": admin}))
+    with pytest.raises(ConfigError) as caught:
+        StartupKit.load(kit)
+    assert str(caught.value) == (
+        f"{kit}/startup/fed_admin.json: this startup kit was made by NVIDIA FLARE 2.6 or older, which does not write "
+        "where the server is. Ask your project admin to provision the federation again with NVIDIA FLARE 2.7 or later, "
+        "and to send you the new startup kit"
+    )
+    settings = StartupKit.check(kit, network=False)["settings"]
+    assert settings.outcome == "failed"
+    assert settings.sentence == str(caught.value)
+
+
+def test_kit_before_2_1_is_called_that(kit: Path) -> None:
+    startup = kit / "startup"
+    (startup / "fed_admin.json").unlink()
+    script = "python3 -m nvflare.fuel.hci.tools.admin --host server --port 8003 --ca_cert=$DIR/rootCA.pem"
+    (startup / "fl_admin.sh").write_text(script)
+    for location in (kit, startup):
+        with pytest.raises(ConfigError, match=r"startup kit of NVIDIA FLARE 2\.0 or older.*provision the federation"):
+            StartupKit.load(location)
+    # That of a later version reads fed_admin.json: the kit is incomplete.
+    (startup / "fl_admin.sh").write_text("python3 -m nvflare.fuel.hci.tools.admin -m $DIR/.. -s fed_admin.json")
+    with pytest.raises(ConfigError, match=r"fed_admin\.json is missing"):
+        StartupKit.load(kit)
+
+
+def test_kit_since_2_7_with_old_settings_is_good(kit: Path) -> None:
+    edit_admin(kit, overseer_agent=DUMMY_OVERSEER, with_ssl=True)
+    assert StartupKit.load(kit).address == "localhost:8002"
 
 
 def test_capital_letters_do_not_matter(tmp_path: Path) -> None:

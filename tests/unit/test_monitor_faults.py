@@ -241,7 +241,7 @@ def test_site_that_hangs_delays_no_other(make: Make) -> None:
     session.answers["show_stats"] = lambda words: hung if words[-1] == "site-1" else answer(words)
     watch = make(session).watch("job")
     seen = Seen(watch)
-    known = seen.wait(lambda s: any(a.site == "site-2" and a.tasks == ("train",) for a in s.activity))
+    known = seen.wait(lambda s: any(a.site == "site-2" and a.tasks == ("training",) for a in s.activity))
     assert not any(a.site == "site-1" and a.at is not None for a in known.activity)
     begun = len([line for line in session.sent if line.startswith("get_job_meta")])
     assert session.wait_for(lambda: sum(line.startswith("get_job_meta") for line in session.sent) > begun + 2)
@@ -462,7 +462,7 @@ def test_job_histories_fetched_two_at_once(make: Make, monkeypatch: pytest.Monke
         release.wait(PATIENCE)
         raise AuthorizationError("not yours")
 
-    monkeypatch.setattr(session, "download_job_result", download)
+    monkeypatch.setattr(session, "read_result_files", download)
     for name in names:
         session.files[name].write(record("Round 0 started."))
     monitor = make(session)
@@ -487,7 +487,7 @@ def test_missing_history_does_not_delay_end(make: Make, monkeypatch: pytest.Monk
         release.wait(PATIENCE)
         raise AuthorizationError("too late")
 
-    monkeypatch.setattr(session, "download_job_result", download)
+    monkeypatch.setattr(session, "read_result_files", download)
     watch = make(session).watch("job")
     assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
     assert "did not arrive within" in watch.snapshot.freshness_of("metrics").missing_reason

@@ -127,7 +127,7 @@ def test_scatter_and_gather_logs_round_ends() -> None:
         assert this.started_at is not None
         assert this.ended_at is not None
         assert 0 < this.ended_at - this.started_at < 10
-    assert any(e.kind == "warning" and "Aggregation_weight missing" in e.text for e in known.events)
+    assert [(e.kind, e.count) for e in known.events] == [("workflow", 1)]  # FLARE's own warnings are noise
 
 
 def test_relay_is_round_of_cyclic() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _MAX_FILES = 300
 _LARGE_JOB_BYTES = 200 << 20  # total bytes: about five seconds on loopback, minutes elsewhere
 _MAX_META_BYTES = 1 << 20  # maximum bytes of a plausible meta.json
 _CONFIG_SUFFIXES = (*config_files.SUFFIXES, *(f"{suffix}.default" for suffix in config_files.SUFFIXES))
+_FORMAT_VERSION = re.compile(r"^[ \t{]{0,40}\"?format_version\"?[ \t]{0,9}[:=][ \t]{0,9}\"?(\d{1,9})\b", re.MULTILINE)
+_KNOWN_FORMAT_VERSION = 2  # the only one that FLARE 2 takes
 _JUNK_NAMES = (".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store")
 
 
@@ -199,7 +202,12 @@ def read_job_folder(folder: Path) -> JobFolder:
         min_clients=_parse_int(meta.get("min_clients")),
         mandatory=tuple(s for s in mandatory if isinstance(s, str)) if isinstance(mandatory, list) else (),
         meta_known=True,
-        initial_problems=(*seen.initial_problems, *_check_meta_values(meta), *_check_format(meta_file)),
+        initial_problems=(
+            *seen.initial_problems,
+            *_check_meta_values(meta),
+            *_check_format(meta_file),
+            *_check_ages(folder, sorted(names), apps),
+        ),
     )
 
 
@@ -210,7 +218,9 @@ def read_server_config(folder: Path) -> tuple[str, str] | None:
     """
     apps = [app for app in read_job_folder(folder).apps if app.server_config]
     app = next((app for app in apps if app.is_for_all_sites or SERVER_SITE_NAME in app.sites), None)
-    for suffix in config_files.SUFFIXES if app is not None else ():
+    if app is None:
+        return None
+    for suffix in config_files.SUFFIXES:
         file = folder / app.name / "config" / f"config_fed_server{suffix}"
         with contextlib.suppress(OSError, UnicodeDecodeError):
             if file.stat().st_size <= config_files.MAX_CHARS * 4:
@@ -333,6 +343,29 @@ def _check_format(meta_file: str) -> Iterator[JobFolderProblem]:
         yield JobFolderProblem(
             "warning", f"{meta_file} needs the package omegaconf at the server; meta.json works everywhere"
         )
+
+
+def _check_ages(folder: Path, names: Iterable[str], apps: Iterable[App]) -> Iterator[JobFolderProblem]:
+    """Find configurations of another time; of any format, since a line tells it."""
+    folders = {f"{app.name}/config" for app in apps}
+    for name in names:
+        path = PurePosixPath(name)
+        if str(path.parent) not in folders or not path.name.startswith(("config_fed_server.", "config_fed_client.")):
+            continue
+        try:
+            with (folder / name).open("rb") as file:
+                text = file.read(config_files.MAX_CHARS).decode("utf-8", "replace")
+        except OSError:
+            continue
+        found = _FORMAT_VERSION.search(text)
+        if found and int(found[1]) != _KNOWN_FORMAT_VERSION:
+            age = "an older" if int(found[1]) < _KNOWN_FORMAT_VERSION else "a newer"
+            yield JobFolderProblem(
+                "warning",
+                f"{name} has format_version {found[1]}, of {age} version of NVIDIA FLARE: only "
+                f"{_KNOWN_FORMAT_VERSION} is known, so the job will fail when it starts. Export the job again with "
+                "your version of nvflare",
+            )
 
 
 def _check_junk(files: list[JobFile]) -> Iterator[JobFolderProblem]:

@@ -40,6 +40,12 @@ def check_job_folder(folder: Path) -> None:
             what = "is not a folder" if folder.exists() else "does not exist"
             raise InvalidJobDefinition(f"{folder} {what}: pass the path of a job folder")
         if not any((folder / name).is_file() for name in META_FILES):
+            if any((folder / "config").glob("config_fed_*")):
+                raise InvalidJobDefinition(
+                    f"{folder} is an app, not a job: it has no meta.json",
+                    next_step="Pass the job folder, which contains the app and meta.json; "
+                    "only NVIDIA FLARE 2.0 and older took an app alone",
+                )
             raise InvalidJobDefinition(
                 f"{folder} is not a job: it has no meta.json",
                 next_step="Export a job there with recipe.export(), or pass the folder that contains meta.json",

@@ -137,7 +137,8 @@ class _Collector:
             self._add_missing("who is connected to the server", system)
         if self._job_id and begun and JobStatus.of(self._status) is not JobStatus.ABORTED:
             self._collect_from_sites(connected)
-            if JobStatus.of(self._status) is not JobStatus.COMPLETED:
+            has_failed = self._ended and JobStatus.of(self._status) is not JobStatus.COMPLETED
+            if has_failed or self._idle_sites:
                 self._collect_other_logs(connected)
         return Evidence(
             meta=self._meta,

@@ -1,27 +1,26 @@
 """Final fetch for a job that has ended: its whole log, its metrics, and the diagnosis if it failed.
 
-That takes a download and several commands, so it runs in a separate thread.
+That takes several commands, so it runs in a separate thread.
 """
 
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ...api.session import Session
-from ...config_files import SUFFIXES
 from ...errors import FlareError
 from ...formatting.text import sanitize
+from ..job.model import Results
 from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
 from ..logs import files
 from ..logs.facts import ServerLogParser
 from ..logs.tail import LogTail
 from ..polling import polls
+from ..results.job_result import JobResult, fetch_job_result
 from . import diagnose
 from .collect import collect_evidence
 
@@ -29,15 +28,11 @@ log = logging.getLogger("flare_widgets.monitoring")
 
 THREAD_NAME = "flare-final-fetch"
 
-MAX_RESULT_BYTES = 32 << 20
-"""Largest job result, in bytes, that is downloaded for its history; of a larger one only the log is requested."""
-
 TIMEOUT_S = 20.0
 """Timeout in seconds, after which the watch ends with the data received so far."""
 
 
-class _ResultTooLarge(Exception):
-    pass
+_NO_METRICS = "the job keeps no record of them: neither FLARE's by round nor TensorBoard's"
 
 
 class FinalFetch:
@@ -61,6 +56,7 @@ class FinalFetch:
         self, session: Session, job_id: str, meta: dict[str, Any], clock: polls.ServerClock, on_done: Callable[[], None]
     ) -> None:
         self._updates: list[Update] = []
+        self._result: JobResult | None = None
         self._session = session
         self._job_id = job_id
         self._meta = meta
@@ -104,70 +100,54 @@ class FinalFetch:
             return [GroupUnavailable(group, f"{type(e).__name__}: {sanitize(str(e))}", time.time())]
 
     def _diagnose_failure(self) -> list[Update]:
-        failure = diagnose(collect_evidence(self._session, self._meta))
+        logs = None if self._result is None else self._result.other_logs
+        failure = diagnose(collect_evidence(self._session, self._meta, logs))
         return [] if failure is None else [Diagnosed(failure, time.time())]
 
     def _fetch_history(self) -> list[Update]:
         try:
-            return self._read_result()
-        except _ResultTooLarge:
-            reason = f"its result has more than {MAX_RESULT_BYTES >> 20} MB: download it to see them"
+            self._result = result = fetch_job_result(self._session, self._job_id, TIMEOUT_S)
         except FlareError as e:
-            reason = polls.error_reason(e)
-        missed = GroupUnavailable("metrics", reason, time.time())
+            return [GroupUnavailable("metrics", polls.error_reason(e), time.time()), *self._fetch_log()]
+        log = ServerLogParser(self._clock.utc_offset, self._clock.offset)
+        updates = [*self._read_config(result), *_read_log(log, result.log)]
+        workflows = log.workflows_with_rounds
+        updates += files.read_round_metrics(result.round_metrics, workflows)
+        updates += files.read_metrics_summary(result.metrics_summary, workflows)
+        found = Results(result.scalars, result.evaluations, result.statistics, result.files)
+        return [*updates, found, _describe_metrics(result, found, has_rounds=bool(workflows))]
+
+    def _fetch_log(self) -> list[Update]:
+        """Fetch the log alone, of a result that cannot be read."""
         try:
             text = self._session.get_job_logs(self._job_id, log_file_name=polls.LOG_FILE)["logs"].get("server")
         except FlareError as e:
-            return [missed, GroupUnavailable("rounds", polls.error_reason(e), time.time())]
-        return [
-            missed,
-            *self._read_log(
-                text if isinstance(text, str) else "", ServerLogParser(self._clock.utc_offset, self._clock.offset)
-            ),
-        ]
+            return [GroupUnavailable("rounds", polls.error_reason(e), time.time())]
+        log = ServerLogParser(self._clock.utc_offset, self._clock.offset)
+        return [*self._read_config(None), *_read_log(log, text if isinstance(text, str) else "")]
 
-    def _read_result(self) -> list[Update]:
-        with tempfile.TemporaryDirectory(prefix="flare-widgets-") as scratch:
-            result = self._session.download_job_result(self._job_id, scratch, progress=_limit_size)
-            run = Path(result, "workspace")
-            facts: list[Update] = []
-            for suffix in SUFFIXES:
-                told = files.read_config(_read_text(run / f"{files.SERVER_CONFIG}{suffix}"), suffix)
-                facts += [] if told is None else told.updates
-            log = ServerLogParser(self._clock.utc_offset, self._clock.offset)
-            names = sorted(run.glob(f"{polls.LOG_FILE}*"), key=_rotation_number, reverse=True)
-            facts += self._read_log("".join(_read_text(path) for path in names), log)
-            workflows = log.workflows_with_rounds
-            metrics = sorted(run.glob(f"{files.ROUND_METRICS}.*"))
-            for path in metrics:
-                facts += files.read_round_metrics(_read_text(path), workflows)
-            facts += files.read_metrics_summary(_read_text(run / files.METRICS_SUMMARY), workflows)
-            now = time.time()
-            facts.append(
-                GroupRefreshed("metrics", now)
-                if metrics
-                else GroupUnavailable("metrics", "the job does not record metrics", now)
-            )
-            return facts
-
-    def _read_log(self, text: str, log: ServerLogParser) -> list[Update]:
-        tail = LogTail()
-        facts = log.feed(tail.take_whole(text).text)
-        return [*facts, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
+    def _read_config(self, result: JobResult | None) -> list[Update]:
+        """Return what the configuration says, in the result or as it was submitted here."""
+        config = None
+        if result is not None and result.config_text:
+            config = files.read_config(result.config_text, result.config_suffix)
+        submitted = self._session.submitted_config(self._job_id)
+        if config is None and submitted is not None:
+            config = files.read_config(*submitted)
+        return [] if config is None else [*config.updates]
 
 
-def _limit_size(received: int, _: int) -> None:
-    if received > MAX_RESULT_BYTES:
-        raise _ResultTooLarge
+def _read_log(log: ServerLogParser, text: str) -> list[Update]:
+    tail = LogTail()
+    updates = log.feed(tail.take_whole(text).text)
+    return [*updates, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _rotation_number(path: Path) -> int:
-    number = path.suffix[1:]
-    return int(number) if number.isdecimal() else 0
+def _describe_metrics(result: JobResult, found: Results, has_rounds: bool) -> Update:
+    """Return the update about the job's metrics: that they are complete, or why they are not."""
+    now = time.time()
+    if result.reason:
+        return GroupUnavailable("metrics", result.reason, now)
+    if has_rounds and not (result.round_metrics or found.has_metrics):
+        return GroupUnavailable("metrics", _NO_METRICS, now)
+    return GroupRefreshed("metrics", now)

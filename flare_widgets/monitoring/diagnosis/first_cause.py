@@ -11,6 +11,7 @@ is no recovery.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ MAX_DELAY_S = 120.0
 """Longest time in seconds between a cause and the start of the wait for its consequence."""
 
 _NEARBY_S = 5.0  # before an error that explains itself, an earlier one may say more
-_MAX_CHARS = 2000  # of a text in which patterns search
+_MAX_CHARS = 2000  # of a text that are considered
+_MAX_SEARCHED_CHARS = 500  # of a text in which the dearer patterns search
 _MAX_CAUSE_CHARS = 300
 _MAX_HEAD_LINES = 6  # shown of a record that is followed by others
 _WARNING, _ERROR = LEVELS.index("WARNING"), LEVELS.index("ERROR")
@@ -37,7 +39,7 @@ _FINAL = re.compile(
     re.DOTALL,
 )
 _REASON = re.compile(
-    r"\b[A-Za-z_][\w.]{0,100}(?:Error|Exception|Exit|Interrupt|Timeout|Failure): "
+    r"(?:Error|Exception|Exit|Interrupt|Timeout|Failure): "  # the end of an exception's name
     r"|\b(?:because(?: of)?|due to|caused by|reason:|cause:)[ :]",
     re.IGNORECASE,
 )
@@ -50,7 +52,7 @@ _CONSEQUENCE = re.compile(
     r"|\bnot (?:ready|started|running|available|responding|reachable|connected|alive|initiali[sz]ed)\b"
     r"|\bno (?:response|reply|answer|result|results|progress|connection|activity)\b|\bdidn't have any activity\b"
     r"|\b(?:process|thread|runner|trainer|server|client|site|peer|applet|app|bridge|connector|adaptor|launcher|worker)"
-    r"\b.{0,80}\b(?:exited|stopped|ended|died|terminated|quit|failed|gone|dead|done|lost|crashed|aborted)\b"
+    r"\b.{0,40}\b(?:exited|stopped|ended|died|terminated|quit|failed|gone|dead|done|lost|crashed|aborted)\b"
     r"|\b(?:exit(?:ed)?|return|status) ?(?:with )?(?:code|status)\b|\brc ?[=:]|\babnormal(?:ly)? stop"
     r"|\bconnection (?:closed|reset|refused|lost|error|aborted)\b|\bunreachable\b|\bheartbeat\b|\bdisconnected\b"
     r"|\babort(?:ed|ing)?\b|\bcannot go on\b|\bgiving up\b|\bgave up\b|\bis bad, error code\b|\bsite failed\b"
@@ -207,9 +209,11 @@ def find_cause(
                 return _make_cause(found, final)
         first = next((error for error in earlier if error.rank == 0), final)
         return _make_cause(first, final, is_known=False)
-    if not _EXCEPTION.search(final.text):
+    if not _EXCEPTION.search(final.text[:_MAX_SEARCHED_CHARS]):
         near = [error for error in errors if error.rank == 0 and may_explain(error, _NEARBY_S)]
-        found = next((e for e in near if _EXCEPTION.search(e.text) and not is_consequence(e.text)), None)
+        found = next(
+            (e for e in near if _EXCEPTION.search(e.text[:_MAX_SEARCHED_CHARS]) and not is_consequence(e.text)), None
+        )
         if found is not None:
             return _make_cause(found, final)
     return _make_cause(final, final)
@@ -221,30 +225,34 @@ def is_progress(record: LogRecord) -> bool:
     return bool(ROUND.search(message) or _WORKFLOW_BEGINS.match(message) or _STEP_BEGINS.match(message))
 
 
+@functools.lru_cache(maxsize=2048)
 def is_consequence(text: str) -> bool:
     """Return whether an error only says that something did not happen in time, or has ended: not the reason.
 
     Of ``failed to start bridge: OSError: no licence`` only the innermost part counts, which is a reason.
     """
-    inner = innermost_reason(text)
-    if "timeout" in text[:_MAX_CHARS].lower().rpartition(inner[:50].lower())[0][-40:]:  # TimeoutError: ...
-        return True
-    return bool(_CONSEQUENCE.search(inner))
+    inner, exception = _split_reason(text)
+    return "timeout" in exception.lower() or bool(_CONSEQUENCE.search(inner[:_MAX_SEARCHED_CHARS]))
 
 
 def innermost_reason(text: str) -> str:
     """Return the last part of a chain such as ``A failed because of B: ValueError: no such layer``."""
+    return _split_reason(text)[0]
+
+
+def _split_reason(text: str) -> tuple[str, str]:
+    """Return the innermost reason, and the word before it, which may be the name of an exception."""
     text = text[:_MAX_CHARS]
     ends = [match.end() for match in _REASON.finditer(text)]
     inner = text[ends[-1] :].strip() if ends else ""
-    return inner or text
+    return (inner, text[: ends[-1]].split()[-1]) if inner else (text, "")
 
 
 def shorten_chain(text: str) -> str:
     """Return an error in one bounded line; of a long chain of reasons, the innermost."""
-    line = " ".join(event_text(text).split())
+    line = " ".join(event_text(text)[:_MAX_CHARS].split())
     if len(line) > _MAX_CAUSE_CHARS:
-        starts = [match.start() for match in _REASON.finditer(line[:_MAX_CHARS])]
+        starts = (line.rfind(" ", 0, match.start()) + 1 for match in _REASON.finditer(line))
         line = next((line[start:] for start in starts if len(line) - start <= _MAX_CAUSE_CHARS), line)
     return to_one_line(line)
 
@@ -291,7 +299,11 @@ def find_output_error(text: str) -> tuple[int, str] | None:
     known = [index for index in bad if not is_consequence(lines[index])]
     at = next(iter([*known, *bad]), -1)
     if at < 0:
-        bad = [i for i, line in enumerate(lines) if _SOUNDS_BAD.search(line[:_MAX_CHARS]) and not _is_harmless(line)]
+        bad = [
+            i
+            for i, line in enumerate(lines)
+            if _SOUNDS_BAD.search(line[:_MAX_SEARCHED_CHARS]) and not _is_harmless(line)
+        ]
         at = bad[0] if bad else -1
     return (at, lines[at].strip()) if at >= 0 else None
 
@@ -327,7 +339,7 @@ def _find_errors(records: Sequence[LogRecord], tracebacks: Sequence[LocatedTrace
             found.append(_Error(index, text, 0, traceback, is_ending))
         elif traceback is not None:
             found.append(_Error(index, traceback.error, 1, traceback))
-        elif record.severity == _WARNING and _SOUNDS_BAD.search(text):
+        elif record.severity == _WARNING and _SOUNDS_BAD.search(text[:_MAX_SEARCHED_CHARS]):
             found.append(_Error(index, text, 1, None))
         elif not record.context and _OUTPUT_LOGGER.search(record.logger) and _is_output_error(text):
             found.append(_Error(index, text, 2, None))
@@ -375,14 +387,14 @@ def _make_cause(error: _Error, final: _Error, is_known: bool = True) -> Cause:
 def _waited_seconds(text: str) -> float:
     waits = [
         float(number) * (60.0 if unit.lower().startswith("min") else 1.0)
-        for number, unit in _WAITED.findall(text[:_MAX_CHARS])
+        for number, unit in _WAITED.findall(text[:_MAX_SEARCHED_CHARS])
     ]
     return max(waits, default=0.0)
 
 
 def _is_output_error(line: str) -> bool:
-    return bool(_OUTPUT_ERROR.search(line[:_MAX_CHARS])) and not _is_harmless(line)
+    return bool(_OUTPUT_ERROR.search(line[:_MAX_SEARCHED_CHARS])) and not _is_harmless(line)
 
 
 def _is_harmless(line: str) -> bool:
-    return bool(_HARMLESS.search(line[:_MAX_CHARS]))
+    return bool(_HARMLESS.search(line[:_MAX_SEARCHED_CHARS]))

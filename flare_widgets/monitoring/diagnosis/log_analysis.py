@@ -97,6 +97,7 @@ class LogAnalysis:
                 self._records.setdefault((log.of, log.what), []).extend(parse_log(log.text))
         self._outputs = [log for log in evidence.logs if log.what == "output"]
         self._progress: dict[str, Progress] = {}
+        self._causes: dict[str, LoggedCause | None] = {}
         self.round = _find_round(self.records("server", "job"))
         ends = [m.group(1) for record in self.records("server", "job") if (m := TASK_END.search(record.message))]
         self.task_outcomes: Counter[str] = Counter(ends)
@@ -139,16 +140,25 @@ class LogAnalysis:
 
     def has_recovered(self, owner: str, record: LogRecord) -> bool:
         """Return whether the job got on after an error in a participant's log, so that it did not fail by that."""
+        until = self._failed_at if owner == "server" else None
+        return self._progress_of(owner).has_recovered(record.local_time, until)
+
+    def _progress_of(self, owner: str) -> Progress:
         if owner not in self._progress:
             self._progress[owner] = Progress(self._records.get((owner, "job"), []))
-        return self._progress[owner].has_recovered(record.local_time, self._failed_at if owner == "server" else None)
+        return self._progress[owner]
 
     def find_cause(self, owner: str) -> LoggedCause | None:
         """Return the first cause of the failure in a participant's logs; None if they have no error."""
+        if owner not in self._causes:
+            self._causes[owner] = self._find_cause(owner)
+        return self._causes[owner]
+
+    def _find_cause(self, owner: str) -> LoggedCause | None:
         found: LoggedCause | None = None
         for what in ("job", "errors"):
             records = self._records.get((owner, what), [])
-            cause = find_cause(records, progress=Progress(self._records.get((owner, "job"), [])))
+            cause = find_cause(records, progress=self._progress_of(owner))
             if cause is not None and (found is None or (cause.is_known and not found.cause.is_known)):
                 found = LoggedCause(owner, cause, format_lines_around(records, cause))
         return found

@@ -14,6 +14,7 @@ _BLAME_PATTERNS = (
     BAD_RESULT,
     REPORTED_FAILURE,
     re.compile(r"Client (\S+) is deemed disconnected"),
+    re.compile(r"[Cc]lient ([^\s:,]+) (?:failed to (?:start|configure)|couldn't start workflow)"),
     re.compile(r"terminal outcome unavailable from ([^\s:]+)"),
     re.compile(r"client_name='([^']+)'; reason="),
     re.compile(r"peer=([^,\]\s]+), peer_run=[^,\]]*, peer_rc=(?!OK)[A-Z_]+"),

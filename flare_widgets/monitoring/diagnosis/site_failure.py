@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...formatting.text import sanitize
 from .exceptions import ExceptionFinding, classify
+from .first_cause import is_consequence
 from .log_analysis import LogAnalysis, LoggedCause, OutputError, describe_cause
 from .model import Failure
 from .phrasing import join_sites
@@ -14,6 +15,10 @@ from .phrasing import join_sites
 def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
     """Diagnose a site from the traceback in its log or, without one, from the exit of its process."""
     suspect = analysis.find_exception(site)
+    if suspect is not None and is_consequence(suspect.error):
+        first = analysis.find_cause(site)
+        if first is not None and first.cause.is_known and first.cause.final and not first.cause.is_inferred:
+            return build_logged_failure(analysis, first)
     if suspect is not None:
         others = (analysis.find_exception(other) for other in analysis.sites)
         alike = sorted((other for other in others if other and suspect.is_same_as(other)), key=lambda other: other.site)
@@ -77,7 +82,12 @@ def build_logged_failure(analysis: LogAnalysis, first: LoggedCause) -> Failure:
         failure = build_failure(analysis, classify(first.owner, cause.traceback, first.log))
         led = describe_cause(cause).removeprefix(cause.text.rstrip("."))
         return replace(failure, sentence=f"{failure.sentence.rstrip('.')}{led}") if cause.final else failure
-    return _build_failure(analysis, first.owner, describe_cause(cause), cause.text, first.log, cause.is_inferred)
+    alike = [first]
+    if first.owner != "server":
+        found = [analysis.find_cause(site) for site in analysis.sites]
+        alike = sorted((one for one in found if one and one.cause.text == cause.text), key=lambda one: one.owner)
+    owners = [one.owner for one in alike]
+    return _build_failure(analysis, owners, describe_cause(cause), cause.text, alike[0].log, cause.is_inferred)
 
 
 def build_output_failure(analysis: LogAnalysis, output: OutputError, first: LoggedCause | None) -> Failure:
@@ -86,14 +96,14 @@ def build_output_failure(analysis: LogAnalysis, output: OutputError, first: Logg
     words = f"{text} ({output.name})" if output.name else text
     if first is not None:
         words += f", which led to: {first.cause.final or first.cause.text}"
-    return _build_failure(analysis, output.owner, words, output.text, output.log, False)
+    return _build_failure(analysis, [output.owner], words, output.text, output.log, False)
 
 
 def _build_failure(
-    analysis: LogAnalysis, owner: str, words: str, error: str, log: tuple[str, ...], is_inferred: bool
+    analysis: LogAnalysis, owners: list[str], words: str, error: str, log: tuple[str, ...], is_inferred: bool
 ) -> Failure:
-    site = sanitize(owner, 80)
-    who, kind = ("The server", "server-exception") if owner == "server" else (site, "client-exception")
+    site = sanitize(owners[0], 80)
+    who, kind = ("The server", "server-exception") if site == "server" else (join_sites(owners), "client-exception")
     probably = "probably " if is_inferred else ""
     return Failure(
         f"{who} {probably}failed{analysis.round_phrase()}: {words}",

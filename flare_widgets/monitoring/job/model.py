@@ -5,9 +5,7 @@ Each part that can be received twice has a ``merge`` method, which combines both
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..results.evaluation import Evaluation
 from ..results.files import ResultFile
@@ -449,22 +447,6 @@ class Freshness:
         """Return the combined data of both."""
         missed = max(self, other, key=lambda f: (f.missed_at or 0.0, f.reason))
         return Freshness(self.group, latest(self.at, other.at), missed.reason, missed.missed_at)
-
-
-def finite_or_none(value: Any) -> float | None:
-    """Return `value` as a float if it is a finite number, else None."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def round_count_or_none(value: Any) -> int | None:
-    """Return `value` if it is a plausible number of rounds, else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
 def _max_known(a: int | None, b: int | None) -> int | None:

@@ -26,10 +26,11 @@ from ..job.model import (
     Point,
     SiteTask,
     Workflow,
-    finite_or_none,
 )
 from ..job.updates import MetricValue, PackingStarted, Update
+from ..numbers import finite_or_none
 from ..workflows import GENERIC, WorkflowKind, WorkflowRun, find_kind, find_kind_by_sign
+from .noise import JOB_ENDING, event_text, is_noise
 from .patterns import ROUND, TASK_END
 from .records import LEVELS, LogRecord, RecordParser
 
@@ -75,6 +76,7 @@ class ServerLogParser:
         self._current = ""
         self._tasks: OrderedDict[str, SiteTask] = OrderedDict()
         self._tasks_with_code: OrderedDict[str, None] = OrderedDict()
+        self._is_ending = False
         self._event_counts: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     @property
@@ -103,7 +105,7 @@ class ServerLogParser:
             at -= self._time_offset
         context = record.context_fields
         kind, run = self._run_of(context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
-        found = find_kind_by_sign(message) if kind is GENERIC else None
+        found = find_kind_by_sign(message) if run.id and kind is GENERIC else None
         if found is not None:
             kind, _ = self._runs[run.id] = found, run
             yield kind.describe(run.id)
@@ -118,9 +120,11 @@ class ServerLogParser:
                 yield from read_of_kind(run, match, at)
                 break
         yield from self._read_return_code(context, run)
+        self._is_ending = self._is_ending or bool(JOB_ENDING.search(message))
         end = TASK_END.search(message)
-        if record.severity >= _WARNING or _EARLY_STOP.search(message) or (end is not None and end[1] != "OK"):
-            yield self._count_event("error" if record.is_error else "warning", _first_line(message), at)
+        is_trouble = record.severity >= _WARNING and not is_noise(record, self._is_ending)
+        if is_trouble or _EARLY_STOP.search(message) or (end is not None and end[1] != "OK"):
+            yield self._count_event("error" if record.is_error else "warning", event_text(message), at)
 
     def _run_of(self, workflow: str) -> tuple[WorkflowKind, WorkflowRun]:
         """Return the kind and the state of a workflow."""
@@ -232,10 +236,6 @@ def _parse_value(text: str) -> float | None:
 
 def _bounded_groups(match: re.Match[str]) -> list[str]:
     return [name[:MAX_NAME_CHARS] for name in match.groups()]
-
-
-def _first_line(message: str) -> str:
-    return next((line.strip() for line in message.splitlines() if line.strip()), "")
 
 
 def _cache(cache: OrderedDict[Any, Any], key: Any, value: Any, max_entries: int) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...config_files import ConfigFileError, parse_config, resolve_variables
-from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, Workflow, finite_or_none, round_count_or_none
+from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, Workflow
 from ..job.updates import MetricValue, Update
+from ..numbers import finite_or_none, round_count_or_none
 from ..workflows import find_kind
 from .facts import MAX_NAME_CHARS
 

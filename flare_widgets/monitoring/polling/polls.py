@@ -28,12 +28,13 @@ from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, NoConnection
 from ...formatting.text import sanitize
 from ..job import meta as job_meta
-from ..job.model import Round, SiteActivity, Workflow, round_count_or_none
+from ..job.model import Round, SiteActivity, Workflow
 from ..job.snapshot import JobSnapshot
 from ..job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence, Update
 from ..logs import files
 from ..logs.facts import ServerLogParser
 from ..logs.tail import LogTail, NewText, is_missing_file, read_sizes
+from ..numbers import round_count_or_none
 from ..workflows import GENERIC, find_kind
 
 LOG_FILE = "log.json"

@@ -21,7 +21,7 @@ _MAX_NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a result says about its job.
+    """The content of a result, as far as it tells about its job.
 
     Attributes
     ----------

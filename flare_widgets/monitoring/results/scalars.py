@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..job.model import finite_or_none
+from ..numbers import finite_or_none
 from .values import clean_name
 
 MAX_SERIES = 200

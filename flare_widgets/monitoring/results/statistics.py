@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..job.model import finite_or_none
+from ..numbers import finite_or_none
 from .values import clean_name, parse_json
 
 MAX_NUMBERS = 20_000

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..job.model import Round, SiteTask, Workflow, round_count_or_none
+from ..job.model import Round, SiteTask, Workflow
 from ..job.updates import Update
+from ..numbers import round_count_or_none
 from .kind import WorkflowKind
 from .run import WorkflowRun
 

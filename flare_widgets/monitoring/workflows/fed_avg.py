@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..job.model import Workflow, round_count_or_none
+from ..job.model import Workflow
 from ..job.updates import Update
+from ..numbers import round_count_or_none
 from .kind import WorkflowKind
 from .run import WorkflowRun
 

@@ -60,3 +60,17 @@ JOBS: dict[str, Callable[[Path], Path]] = {
     "xgboost-vertical": boosting.xgboost_vertical,
     "xgboost-bagging": boosting.xgboost_bagging,
 }
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "scatter-and-gather-yaml": ("omegaconf",),
+    "scalars-only": ("tensorboardX",),
+    "private-set-intersection": ("private_set_intersection",),
+    "flower": ("flwr",),
+    "k-means": ("sklearn",),
+    "support-vectors": ("sklearn",),
+    "linear-model": ("sklearn",),
+    "xgboost-histogram": ("xgboost", "tensorboard", "tensorboardX"),
+    "xgboost-vertical": ("xgboost", "tensorboard", "tensorboardX"),
+    "xgboost-bagging": ("xgboost", "pandas", "tensorboardX"),
+}
+"""Modules that a job needs besides those of FLARE."""
