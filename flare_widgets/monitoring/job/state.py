@@ -6,6 +6,7 @@ All times are seconds since the epoch (UTC).
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -413,17 +414,21 @@ class JobState:
 
     @cached_property
     def _task_columns(self) -> tuple[tuple[SiteTask, Column], ...]:
-        """The tasks, each with its column; without those that only configure a site."""
-        count: dict[tuple[str, str, str], int] = {}
-        found = []
-        for task in self.tasks:
-            if task.round is not None:
-                found.append((task, Column(task.workflow, task.round)))
-                continue
-            if task.is_setup:
-                continue
-            key = (task.workflow, task.site, task.name)
-            count[key] = nth = count.get(key, -1) + 1
+        """The tasks, each with its column; without those that only configure a site.
+
+        Nothing tells which tasks of different sites are one step. But a site takes its steps in order, so its task
+        belongs to the first step of that name after the one before; and where there is none, to a new one.
+        """
+        found = [(task, Column(task.workflow, task.round)) for task in self.tasks if task.round is not None]
+        steps = [task for task in self.tasks if task.round is None and not task.is_setup]
+        places: dict[tuple[str, str], list[int]] = {}
+        last: dict[tuple[str, str], int] = {}
+        for place, task in enumerate(sorted(steps, key=lambda t: (first_activity_at(t), t.task_id))):
+            known, site = places.setdefault((task.workflow, task.name), []), (task.workflow, task.site)
+            nth = bisect_right(known, last.get(site, -1))
+            if nth == len(known):
+                known.append(place)
+            last[site] = known[nth]
             found.append((task, Column(task.workflow, None, task.name, nth)))
         return tuple(found)
 
@@ -611,6 +616,11 @@ class JobState:
         usual = typical.get(task.name)
         late = usual is not None and now - task.sent_at > max(_LATE_FACTOR * usual, usual + _MIN_LATE_S)
         return MatrixCell("late" if late else "working", task.sent_at, task.label or task.name, column)
+
+
+def first_activity_at(task: SiteTask) -> float:
+    """Return the time of a task's first known change; infinity if none is known."""
+    return next((at for at in (task.sent_at, task.returned_at) if at is not None), math.inf)
 
 
 def last_activity_at(task: SiteTask) -> float | None:
