@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from typing import Any
@@ -16,6 +17,12 @@ def pytest_configure() -> None:
 
     # A server whose part of a job has ended waits for its sites' parts, a quarter of an hour if one of them hangs.
     os.environ.setdefault("NVFLARE_CLIENT_OUTCOME_WAIT_TIMEOUT", "30")
+
+
+def pytest_collection_finish() -> None:
+    # Modules stay, so no collection of garbage need look through them: many tests ask for one.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

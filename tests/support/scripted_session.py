@@ -82,7 +82,7 @@ class ScriptedSession(Fake):
 
     def __init__(self, *job_ids: str, status: str = "RUNNING", start_time: str = "2026-11-18T00:00:00+00:00") -> None:
         self.read_only = False
-        self.kit = SimpleNamespace(address="server:8002")
+        self.kit = SimpleNamespace(address="server:8002", role="lead")
         self.clock_offset = 0.0
         self.state = SessionState.READY
         self.silence = 0.0
@@ -134,10 +134,10 @@ class ScriptedSession(Fake):
     def end(self, job: str, status: str = "FINISHED:COMPLETED") -> None:
         self.metas[job] = {**self.metas[job], "status": status, "duration": "0:00:09"}
 
-    def read_result_files(self, job_id: str, *_: Any, **__: Any) -> Any:
+    def read_result_files(self, job_id: str, *_: Any, **__: Any) -> ResultFiles:
         raise JobNotDone("no result in this script")
 
-    def read_result_files(self, job_id: str, *_: Any, **__: Any) -> ResultFiles:
+    def list_job_components(self, job_id: str) -> list[str]:
         raise JobNotDone("no result in this script")
 
     def get_job_logs(self, job_id: str, **_: Any) -> dict[str, Any]:

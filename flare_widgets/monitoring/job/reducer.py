@@ -115,9 +115,7 @@ class _Reducer:
             changes["rounds"] = tuple(in_order[-MAX_ROUNDS:])
         if self._tasks or is_reordered:
             tasks = _merge_all({t.task_id: t for t in before.tasks}, self._tasks)
-            changes["tasks"] = tuple(
-                sorted(tasks.values(), key=lambda t: (*_place(order, t.workflow), *_task_sort_key(t)))[-MAX_TASKS:]
-            )
+            changes["tasks"] = tuple(sorted(tasks.values(), key=lambda t: _task_sort_key(t, order))[-MAX_TASKS:])
         changes |= self._merge_metrics()
         if self._events:
             events = _merge_all({_event_key(e): e for e in before.events}, self._events)
@@ -365,6 +363,12 @@ def _merge_all(known: dict[K, V], more: dict[K, V]) -> dict[K, V]:
     return known
 
 
-def _task_sort_key(task: SiteTask) -> tuple[float, str, float, str]:
-    number = math.inf if task.round is None else task.round
-    return number, task.site, math.inf if task.sent_at is None else task.sent_at, task.task_id
+def _task_sort_key(task: SiteTask, order: dict[str, int]) -> tuple[int, str, float, str, float, str]:
+    return (
+        order.get(task.workflow, len(order)),
+        task.workflow,
+        math.inf if task.round is None else task.round,
+        task.site,
+        math.inf if task.sent_at is None else task.sent_at,
+        task.task_id,
+    )

@@ -30,6 +30,7 @@ from .model import (
     SiteTask,
     StatusChange,
     Workflow,
+    earliest,
 )
 
 SCHEMA = 2
@@ -47,6 +48,7 @@ SILENT_AFTER = 25.0
 _UNSCHEDULED = Scheduling()
 _LATE_FACTOR = 3.0  # times the median duration of that kind of task
 _MIN_LATE_S = 10.0  # seconds
+_TYPICAL_TASKS = 1000  # recent tasks from which the usual duration of a task is taken
 _RECENT_ROUNDS = 5  # rounds from which the duration of the next ones is estimated
 
 
@@ -392,53 +394,56 @@ class JobState:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the matrix: rounds and steps of all workflows, in the order of their start."""
-        starts: dict[Column, float] = {}
-        for r in self.rounds:
-            starts[Column(r.workflow, r.number)] = math.inf if r.started_at is None else r.started_at
-        for task, column in self._task_columns:
-            at = math.inf if task.sent_at is None else task.sent_at
-            if column.round is None or column not in starts:
-                starts[column] = min(at, starts.get(column, math.inf))
+        starts = {Column(r.workflow, r.number): r.started_at for r in self.rounds}
+        rounds = {(r.workflow, r.number) for r in self.rounds}
+        for task in self.tasks:
+            if task.round is not None and (task.workflow, task.round) not in rounds:
+                column = Column(task.workflow, task.round)
+                starts[column] = earliest(task.sent_at, starts.get(column))
+        for task, column in self._steps.values():
+            starts[column] = earliest(task.sent_at, starts.get(column))
         place = {w.id: index for index, w in enumerate(self.workflows)}
-        numbers = {column: column.round for column in starts if column.round is not None}
-        # Rounds are in the order of their numbers even if the start of one is unknown.
-        latest = dict[str, float]()
-        for column in sorted(numbers, key=lambda c: (c.workflow, numbers[c])):
+        # Rounds are in the order of their numbers, also where the start of one is not known.
+        ranks: dict[Column, tuple[float, float]] = {}
+        latest_start: dict[str, float] = {}
+        numbered = [column for column in starts if column.round is not None]
+        for column in sorted(numbered, key=lambda c: (c.workflow, c.round or 0)):
+            before = latest_start.get(column.workflow, 0.0)
             at = starts[column]
-            starts[column] = latest[column.workflow] = (
-                max(at, latest.get(column.workflow, 0.0)) if at != math.inf else latest.get(column.workflow, at)
-            )
+            latest_start[column.workflow] = start = before if at is None else max(at, before)
+            ranks[column] = start, column.round or 0
+        for column, at in starts.items():
+            ranks.setdefault(column, (math.inf if at is None else at, -1))
         return tuple(
-            sorted(starts, key=lambda c: (place.get(c.workflow, len(place)), starts[c], c.round or 0, c.task, c.nth))
+            sorted(starts, key=lambda c: (place.get(c.workflow, len(place)), ranks[c], c.task, c.nth)),
         )
 
     @cached_property
-    def _task_columns(self) -> tuple[tuple[SiteTask, Column], ...]:
-        """The tasks, each with its column; without those that only configure a site.
+    def _steps(self) -> dict[str, tuple[SiteTask, Column]]:
+        """The tasks that belong to no round, each with its column, by id; without those that only configure a site.
 
         Nothing tells which tasks of different sites are one step. But a site takes its steps in order, so its task
         belongs to the first step of that name after the one before; and where there is none, to a new one.
         """
-        found = [(task, Column(task.workflow, task.round)) for task in self.tasks if task.round is not None]
         steps = [task for task in self.tasks if task.round is None and not task.is_setup]
         places: dict[tuple[str, str], list[int]] = {}
         last: dict[tuple[str, str], int] = {}
+        found = {}
         for place, task in enumerate(sorted(steps, key=lambda t: (first_activity_at(t), t.task_id))):
             known, site = places.setdefault((task.workflow, task.name), []), (task.workflow, task.site)
             nth = bisect_right(known, last.get(site, -1))
             if nth == len(known):
                 known.append(place)
             last[site] = known[nth]
-            found.append((task, Column(task.workflow, None, task.name, nth)))
-        return tuple(found)
+            found[task.task_id] = task, Column(task.workflow, None, task.name, nth)
+        return found
 
     @cached_property
     def step_labels(self) -> dict[Column, str]:
         """The words for each step, or the name of its task: steps of one name may be stages with words of their own."""
         labels: dict[Column, str] = {}
-        for task, column in self._task_columns:
-            if column.round is None and not labels.get(column):
-                labels[column] = task.label
+        for task, column in self._steps.values():
+            labels[column] = labels.get(column) or task.label
         return {column: label or column.task for column, label in labels.items()}
 
     def matrix(self, now: float, columns: Collection[Column] | None = None) -> dict[str, dict[Column, MatrixCell]]:
@@ -454,21 +459,24 @@ class JobState:
         columns
             The columns needed; all if not given.
         """
-        typical = self._typical_durations
         rows: dict[str, dict[Column, MatrixCell]] = {site: {} for site in self.participating_sites}
+        shown = self.columns if columns is None else columns
+        wanted: dict[tuple[str, int | None], Column] = {(c.workflow, c.round): c for c in shown if c.round is not None}
         newest: dict[tuple[str, Column], SiteTask] = {}
-        for task, column in self._task_columns:
-            if columns is None or column in columns:
+        for task in self.tasks:
+            column = wanted.get((task.workflow, task.round))
+            if column is not None:
                 before = newest.get((task.site, column))
                 if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
                     newest[task.site, column] = task
+        for task, column in self._steps.values():
+            if columns is None or column in columns:
+                newest[task.site, column] = task
         for (site, column), task in newest.items():
-            rows.setdefault(site, {})[column] = self._matrix_cell(task, column, now, typical)
+            rows.setdefault(site, {})[column] = self._matrix_cell(task, column, now)
         last = self.columns[-1] if self.columns else None
         if last is not None and self._is_under_way(last) and not self.current_workflow.is_self_directed:
-            since = next(
-                (r.started_at for r in self.rounds if (r.workflow, r.number) == (last.workflow, last.round)), None
-            )
+            since = next((r.started_at for r in self.current_rounds if r.number == last.round), None)
             for row in rows.values():
                 row.setdefault(last, MatrixCell("waiting", since, "", last))
         return rows
@@ -484,11 +492,10 @@ class JobState:
                 states[activity.site] = (
                     MatrixCell("working", task=activity.tasks[0]) if activity.tasks else MatrixCell("waiting")
                 )
-        typical = self._typical_durations
         current = self.current_workflow.id
         for site, (task, column) in self._newest_tasks.items():
             if task.workflow == current or self.ended or self.is_packing:
-                states[site] = self._matrix_cell(task, column, now, typical)
+                states[site] = self._matrix_cell(task, column, now)
         if not self.ended:
             states |= self._states_without_task(states)
         states |= failed
@@ -523,14 +530,25 @@ class JobState:
     @cached_property
     def _newest_tasks(self) -> dict[str, tuple[SiteTask, Column]]:
         """The newest task of each site, and its column."""
-        place = {w.id: index for index, w in enumerate(self.workflows)}
         found: dict[str, tuple[SiteTask, Column]] = {}
-        ages: dict[str, tuple[int, float]] = {}
-        for task, column in self._task_columns:
-            age = place.get(task.workflow, len(place)), task.sent_at or task.returned_at or 0.0
-            if age >= ages.get(task.site, (-1, 0.0)):
-                found[task.site], ages[task.site] = (task, column), age
-        return found
+        sites, complete = set(self.participating_sites), set[str]()
+        workflow = None
+        # From the last workflow back; in each from its steps to its first round.
+        for task in reversed(self.tasks):
+            if task.workflow != workflow:
+                complete |= found.keys()
+                workflow = task.workflow
+            if len(complete) == len(sites):
+                break
+            if task.site in complete or (task.round is None and task.task_id not in self._steps):
+                continue
+            known = found.get(task.site)
+            if known is None or (task.sent_at or 0.0) > (known[0].sent_at or 0.0):
+                column = self._steps[task.task_id][1] if task.round is None else Column(workflow, task.round)
+                found[task.site] = task, column
+            if task.round is not None:
+                complete.add(task.site)
+        return dict(sorted(found.items()))
 
     def _is_under_way(self, column: Column) -> bool:
         """Return whether work on the newest column may still come: its workflow runs, and so does the job."""
@@ -599,12 +617,12 @@ class JobState:
     def _typical_durations(self) -> dict[str, float]:
         """Return the median duration in seconds of each kind of task."""
         took: dict[str, list[float]] = {}
-        for task in self.tasks:
+        for task in self.tasks[-_TYPICAL_TASKS:]:
             if task.sent_at is not None and task.returned_at is not None and not task.failed:
                 took.setdefault(task.name, []).append(task.returned_at - task.sent_at)
         return {name: median(times[-100:]) for name, times in took.items()}
 
-    def _matrix_cell(self, task: SiteTask, column: Column, now: float, typical: dict[str, float]) -> MatrixCell:
+    def _matrix_cell(self, task: SiteTask, column: Column, now: float) -> MatrixCell:
         if task.failed or (self.failure is not None and self.failure.site == task.site and task.returned_at is None):
             return MatrixCell("failed", last_activity_at(task), task.label or task.name, column)
         if task.returned_at is not None:
@@ -613,7 +631,7 @@ class JobState:
             return MatrixCell("unfinished", task.sent_at, task.label or task.name, column)
         if task.sent_at is None:
             return MatrixCell("waiting", None, task.label or task.name, column)
-        usual = typical.get(task.name)
+        usual = self._typical_durations.get(task.name)
         late = usual is not None and now - task.sent_at > max(_LATE_FACTOR * usual, usual + _MIN_LATE_S)
         return MatrixCell("late" if late else "working", task.sent_at, task.label or task.name, column)
 

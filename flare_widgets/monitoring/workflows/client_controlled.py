@@ -55,6 +55,15 @@ def _read_progress(run: WorkflowRun, match: re.Match[str], at: float | None) -> 
         yield replace(task, returned_at=at)
 
 
+def _read_turn(run: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
+    """Read the progress of sites that take turns: they report no end, but the next turn is that of another site."""
+    for site, tasks in run.open_tasks.items():
+        for task in tasks if site != match["site"] else ():
+            if task.round is not None and task.round <= int(match["round"]):
+                yield replace(task, returned_at=at)
+    yield from _read_progress(run, match, at)
+
+
 def _read_all_done(run: WorkflowRun, _: re.Match[str], at: float | None) -> Iterator[Update]:
     for tasks in run.open_tasks.values():
         for task in tasks:
@@ -67,7 +76,8 @@ def _sign(setting: str) -> tuple[re.Pattern[str], ...]:
 
 
 _SETUP_TASKS = ("config", "start")
-_TRAINING_READERS = ((_STATUS, _read_progress), (_CONFIG, _read_config), (_ALL_DONE, _read_all_done))
+_COMMON_READERS = ((_CONFIG, _read_config), (_ALL_DONE, _read_all_done))
+_TRAINING_READERS = ((_STATUS, _read_progress), *_COMMON_READERS)
 _MODELS = (
     "they stay in the sites' folders (models/best_global_model.npy, or FL_global_model.pt in the folder of the app)"
 )
@@ -89,7 +99,7 @@ CLIENT_CONTROLLED_CYCLIC = WorkflowKind(
     is_self_directed=True,
     setup_tasks=_SETUP_TASKS,
     signs=_sign("order"),
-    readers=_TRAINING_READERS,
+    readers=((_STATUS, _read_turn), *_COMMON_READERS),
     untold=(
         f"FLARE does not send the sites' metrics and models to the server when the sites pass on the model: {_MODELS}",
         _TWO_SECONDS,
