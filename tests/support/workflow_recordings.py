@@ -24,7 +24,7 @@ _SETUP_TASKS = {"config", "start", "sync", "setup"} | {
 
 @dataclass(frozen=True)
 class Work:
-    """What a site did from one time to another: a round, a step, or a call of one of its functions."""
+    """Work of a site from one time to another: a round, a step, or a call of one of its functions."""
 
     site: str
     task: str
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def work(self) -> list[Work]:
-        """What the sites did in it, in the order of the beginnings."""
+        """Work of the sites in it, in the order of the beginnings."""
         return sorted(self._list_work(), key=lambda work: work.began_at)
 
     def _list_work(self) -> Iterator[Work]:
@@ -114,7 +114,7 @@ class Recording:
 
     @property
     def work(self) -> list[Work]:
-        """What the sites did in all of them."""
+        """Work of the sites in all of them."""
         return [work for run in self.runs for work in run.work]
 
     @property

@@ -542,3 +542,15 @@ def test_untold_is_a_sentence_about_flare() -> None:
             assert re.match(r"[A-Z]", sentence)
             assert not sentence.endswith(".")
     assert all(kind.untold for kind in KINDS if kind.is_self_directed)
+
+
+def test_docs_have_a_row_for_each_kind() -> None:
+    table = re.findall(r"^\| (.+) \|$", (DOCS / "workflows.md").read_text().partition("| kind |")[2], re.MULTILINE)
+    rows = {
+        name: (classes, rest) for name, classes, rest in (row.split(" | ", 2) for row in table if row.count("|") > 3)
+    }
+    for kind in KINDS:
+        classes, rest = rows[kind.name]
+        assert all(f"`{name}`" in classes for name in kind.classes)
+        assert kind.is_self_directed <= ("not told by FLARE" in rest)
+    assert rows.keys() - {kind.name for kind in KINDS} == {"your own"}
