@@ -186,7 +186,7 @@ def many(count: int, **words: str) -> JobSnapshot:
         ),
         (
             ended(freshness=(Freshness("metrics", None, "none kept", T), Freshness("activity", T, "x", T + 1))),
-            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30  metrics not known (none kept)",
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30  other metrics not known (none kept)",
         ),
         (
             ended(metrics=(), freshness=(Freshness("metrics", None, "none kept", T),)),
@@ -255,7 +255,7 @@ def test_summary_gives_rounds_when_they_differ() -> None:
         "                                  loss",
         "all sites (aggregate)  0.500 (round 4)",
         "東京                   0.250 (round 6)",
-        "metrics not known (the job does not record metrics)",
+        "other metrics not known (the job does not record metrics)",
     ]
 
 

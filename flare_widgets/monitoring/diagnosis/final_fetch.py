@@ -32,7 +32,7 @@ TIMEOUT_S = 20.0
 """Timeout in seconds, after which the watch ends with the data received so far."""
 
 
-_NO_METRICS = "the job keeps no record of them: neither FLARE's by round nor TensorBoard's"
+_NO_METRICS = "the job keeps no record of them"
 
 
 class FinalFetch:

@@ -154,11 +154,13 @@ def missing_notes(snapshot: JobState, now: float) -> list[str]:
     now
         The time the notes are for.
     """
-    return [
-        f"{GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))} {_age_note(group, now)} "
-        f"({sanitize(group.missing_reason, _MAX_REASON_CHARS)})"
-        for group in snapshot.missing_groups
-    ]
+    notes = []
+    for group in snapshot.missing_groups:
+        label = GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))
+        if group.group == "metrics" and snapshot.metrics:
+            label = f"other {label}"
+        notes.append(f"{label} {_age_note(group, now)} ({sanitize(group.missing_reason, _MAX_REASON_CHARS)})")
+    return notes
 
 
 def waiting_note(snapshot: JobState, now: float) -> str:
