@@ -88,7 +88,7 @@ def test_no_served_channel_raises_no_connection(dialect: ServerFeatures, tmp_pat
     with pytest.raises(NoConnection, match="nobody there"):
         download.download_files(link, FILES, "job", tmp_path, None)
     assert len(link.asked) == (1 if dialect is NEWEST else 2)
-    assert len(link.posted) == (1 if dialect.can_cancel_download else 0)
+    assert len(link.posted) == 1  # the server may forget the download
     assert not list(tmp_path.iterdir())
 
 

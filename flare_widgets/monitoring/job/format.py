@@ -81,7 +81,7 @@ def progress_text(snapshot: JobState, of: str = " of ") -> str:
         total = workflow.total_rounds
         # A number that the rounds contradict is not the number of rounds.
         words = f"round {begun}" + ("" if total is None or total < begun else f"{of}{total}")
-    elif last is not None and last.workflow == workflow.id and not workflow.is_self_directed:
+    elif last is not None and last.workflow == workflow.id:
         words = _step_label(snapshot, last)
     elif workflow.is_self_directed:
         words = f"the sites work on their own ({sanitize(workflow.kind, _MAX_NAME_CHARS)})"
@@ -219,8 +219,7 @@ def rounds_begun_in(snapshot: JobState, workflow: Workflow) -> int:
 
 
 def _step_label(snapshot: JobState, column: Column) -> str:
-    label = next((t.label for t in snapshot.tasks if t.workflow == column.workflow and t.name == column.task), "")
-    return sanitize(label or column.task, _MAX_NAME_CHARS)
+    return sanitize(snapshot.step_labels.get(column, ""), _MAX_NAME_CHARS)
 
 
 def missing_notes(snapshot: JobState, now: float) -> list[str]:
