@@ -12,7 +12,7 @@ from typing import Any
 
 from scripted import ScriptedWatch
 
-from flare_widgets.monitoring.job.model import Point, Round, Series, StatusChange
+from flare_widgets.monitoring.job.model import Point, Round, Series, StatusChange, Workflow
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 
 STATUSES = ("FINISHED:COMPLETED", "FINISHED:COMPLETED", "FINISHED:EXECUTION_EXCEPTION", "FINISHED:ABORTED")
@@ -135,10 +135,8 @@ def trained(job: ListedJob, number: int, rounds: int = 10) -> dict[str, Any]:
         "job_id": job.job_id,
         "name": job.name,
         "status": job.status,
-        "workflow": "FedAvg",
+        "workflows": (Workflow("", "FedAvg", first_round=0, total_rounds=rounds + number),),
         "rounds": tuple(Round(n, began + n, began + n + 1) for n in range(rounds)),
-        "first_round": 0,
-        "total_rounds": rounds + number,
         "timeline": (StatusChange("SUBMITTED", began - 1, True), StatusChange("RUNNING", began, True)),
         "metrics": (
             Series("accuracy", "", tuple(Point(n, 0.5 + n * 0.04 - number * 0.05) for n in range(rounds))),

@@ -258,7 +258,7 @@ def test_progress_goes_on_and_never_beyond_the_total(run: Run) -> None:
 
 
 def test_sites_are_said_to_do_what_they_did(run: Run) -> None:
-    """What is said of a site is at most one poll old: it did that now or just before."""
+    """The words for a site are at most one poll old: it did that now or just before."""
     for now, known in run.running:
         current = known.current_workflow
         tasks = [task for ran in run.workflows if ran.name == current.id for task in ran.tasks]
