@@ -122,8 +122,12 @@ def site_text(snapshot: JobState, cell: MatrixCell) -> str:
 
 
 def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
-    """Return the words for the round of a value: ``round 3``, and its workflow if several have rounds."""
-    words = f"round {snapshot.nth_round(number, workflow_id)}"
+    """Return the words for the round of a value, and its workflow if several have rounds: ``round 3``.
+
+    A workflow without rounds has metrics by step, which is the task that was handed out last: ``step 3``.
+    """
+    unit = "round" if snapshot.rounds_of(workflow_id) else "step"
+    words = f"{unit} {snapshot.nth_round(number, workflow_id)}"
     with_rounds = list(dict.fromkeys(r.workflow for r in snapshot.rounds))
     if len(with_rounds) < 2 or workflow_id not in with_rounds:
         return words

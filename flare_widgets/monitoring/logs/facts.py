@@ -183,8 +183,8 @@ class ServerLogParser:
 
     def _read_metric(self, run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:
         value = _parse_value(match[1])
-        if value is not None and run.metric_round is not None:
-            point = Point(run.metric_round, value, RANK_SELECTOR)
+        if value is not None and run.metric_number is not None:
+            point = Point(run.metric_number, value, RANK_SELECTOR)
             yield MetricValue(SELECTOR_VALUE, match[2][:MAX_NAME_CHARS], point, run.id)
 
     def _read_best(self, run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:

@@ -6,6 +6,10 @@ unless a line of its log is the sign of another kind, of which it is a subclass 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+from ..job.updates import Update
 from .client_controlled import CLIENT_CONTROLLED, CLIENT_CONTROLLED_CYCLIC, CLIENT_CONTROLLED_EVALUATION, SWARM
 from .collab import COLLAB
 from .cyclic import CYCLIC, CYCLIC_RELAY
@@ -47,7 +51,15 @@ KINDS = (
 )
 """All kinds but the generic one; where two have the same sign, the more special one first."""
 
-GENERIC = WorkflowKind(name="", readers=(EARLY_STOP_READER,))
+
+def _read_step(run: WorkflowRun, _: re.Match[str], __: float | None) -> Iterator[Update]:
+    # Most own controllers log no rounds: their metrics are by the task that was handed out last.
+    if not run.has_gap:
+        run.step = 0 if run.step is None else run.step + 1
+    return iter(())
+
+
+GENERIC = WorkflowKind(name="", readers=(EARLY_STOP_READER, (re.compile(r"^scheduled task "), _read_step)))
 
 _KIND_BY_CLASS = {name: kind for kind in KINDS for name in kind.classes}
 _SIGNS = tuple((sign, kind) for kind in KINDS for sign in kind.signs)

@@ -21,6 +21,8 @@ class WorkflowRun:
         The round that the next lines belong to; None before the first, after the last, and outside of rounds.
     metric_round
         The latest round that has started: results that come late are of it.
+    step
+        The number of the latest task that was handed out, from 0, of a kind whose metrics may have no round.
     has_gap
         True if lines are missing: then what has to be counted is not known any more.
     stage_label
@@ -35,10 +37,16 @@ class WorkflowRun:
     id: str
     round: int | None = None
     metric_round: int | None = None
+    step: int | None = None
     has_gap: bool = False
     stage_label: str = ""
     open_tasks: dict[str, list[SiteTask]] = field(default_factory=dict)
     count: int = 0
+
+    @property
+    def metric_number(self) -> int | None:
+        """The number of the round that a metric is of, or of the step of a workflow that logs no rounds."""
+        return self.step if self.metric_round is None else self.metric_round
 
     def start_round(self, number: int, at: float | None) -> Iterator[Update]:
         """Start a round: the next lines belong to it."""
@@ -52,6 +60,6 @@ class WorkflowRun:
 
     def mark_gap(self) -> None:
         """Mark a gap in the log: the lines after it may belong to another round."""
-        self.round = self.metric_round = None
+        self.round = self.metric_round = self.step = None
         self.stage_label = ""
         self.has_gap = True
