@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHELL := /bin/bash
+# The tests start many processes, and each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
 BY_FILE := --dist=loadfile --no-loadscope-reorder

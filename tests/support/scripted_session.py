@@ -81,7 +81,7 @@ class ScriptedSession(Fake):
 
     def __init__(self, *job_ids: str, status: str = "RUNNING", start_time: str = "2026-11-18T00:00:00+00:00") -> None:
         self.read_only = False
-        self.kit = SimpleNamespace(address="server:8002")
+        self.kit = SimpleNamespace(address="server:8002", role="lead")
         self.clock_offset = 0.0
         self.state = SessionState.READY
         self.silence = 0.0
@@ -130,6 +130,9 @@ class ScriptedSession(Fake):
         self.metas[job] = {**self.metas[job], "status": status, "duration": "0:00:09"}
 
     def download_job_result(self, job_id: str, *_: Any, **__: Any) -> str:
+        raise JobNotDone("no result in this script")
+
+    def list_job_components(self, job_id: str) -> list[str]:
         raise JobNotDone("no result in this script")
 
     def get_job_logs(self, job_id: str, **_: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import time
 from pathlib import Path
 
@@ -62,12 +63,13 @@ def test_hocon_of_flares_templates_agrees_with_pyhocon() -> None:
     spec = importlib.util.find_spec("nvflare")
     assert spec is not None
     assert spec.origin is not None
-    files = sorted(Path(spec.origin).parent.rglob("*.conf"))
-    for file in files:
-        text = file.read_text()
+    texts = (file.read_text() for file in sorted(Path(spec.origin).parent.rglob("*.conf")))
+    # Those that differ only in comments, names and values are one case: pyhocon is slow.
+    cases = {re.sub(r"[\w.\"'-]+", "x", re.sub(r"(?m)^\s*(#|//).*$", "", text)): text for text in texts}
+    for text in cases.values():
         theirs = ConfigFactory.parse_string(text).as_plain_ordered_dict()
-        assert parse_config(text, ".conf") == json.loads(json.dumps(theirs)), file.name
-    assert len(files) > 50
+        assert parse_config(text, ".conf") == json.loads(json.dumps(theirs)), text
+    assert len(cases) > 50
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,15 @@ QUESTION_WORDS = ("What", "Whether", "How", "Why", "Who", "Whom", "Whose", "Wher
 
 def first_lines(source: str) -> Iterator[tuple[int, str]]:
     """The line numbers and first lines of the docstrings of a module, its classes, functions and attributes."""
-    for node in ast.walk(ast.parse(source)):
-        for statement in getattr(node, "body", ()) if not isinstance(node, (ast.Lambda, ast.IfExp)) else ():
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                text = statement.value.value
-                if isinstance(text, str) and text.strip():
-                    yield statement.lineno, text.strip().splitlines()[0]
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            text = node.value.value
+            if isinstance(text, str) and text.strip():
+                yield node.lineno, text.strip().splitlines()[0]
+        elif not isinstance(node, ast.expr):
+            nodes += ast.iter_child_nodes(node)
 
 
 def begins_with_question_word(line: str) -> bool:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pydoc
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Generic
 
 import pytest
@@ -19,8 +16,6 @@ from flare_widgets.api.dual import AsyncMixin, SyncMixin, dual_method, dual_prop
 from flare_widgets.api.session_methods import SessionMethods
 from flare_widgets.api.session_methods.core import SessionCore
 from flare_widgets.wire import loop
-
-ROOT = Path(__file__).resolve().parents[2]
 
 #: What only starts something, or only sets a number, is the same on both faces.
 AT_ONCE = {"set_timeout", "unset_timeout", "subscribe"}
@@ -161,52 +156,6 @@ def test_exception_comes_through_as_it_is() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         run_to_completion(fail())
-
-
-#: What an editor is told: mypy is asked for the types of these, and must find exactly these errors.
-SAMPLE = """\
-from flare_widgets import AsyncSession, Job, Session, connect_async
-from flare_widgets.api import AsyncJob
-from typing import Any, assert_type
-
-def blocking(session: Session) -> None:
-    assert_type(session.get_job_meta(job_id="x"), dict[str, Any])
-    assert_type(session.list_jobs(limit=3, reverse=True)[0], dict[str, Any])
-    assert_type(session.job("x").clone(), Job)
-    assert_type(session.jobs()[0].status, str | None)
-    assert_type(session.submit_job("folder", progress=lambda done, total: None), str)
-    session.get_job_meta(5)  # error
-    session.job("x").wait(often=True)  # error
-
-async def awaiting(session: AsyncSession, job: Job) -> None:
-    assert_type(await session.get_job_meta(job_id="x"), dict[str, Any])
-    assert_type(await session.job("x"), AsyncJob)
-    assert_type(await (await session.jobs())[0].status, str | None)
-    assert_type(await (await session.job("x")).clone(), AsyncJob)
-    assert_type(await job, dict[str, Any])
-    session.get_job_meta("x").get("status")  # error
-    async with connect_async("kit") as other:
-        assert_type(other, AsyncSession)
-    assert_type(await connect_async("kit"), AsyncSession)
-    await session.show_stats("x")  # error
-"""
-
-
-def test_type_checkers_know_both_faces(tmp_path: Path) -> None:
-    pytest.importorskip("mypy")
-    sample = tmp_path / "sample.py"
-    sample.write_text(SAMPLE)
-    options = ["--strict", "--python-version", "3.11", "--no-error-summary", "--ignore-missing-imports"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "--cache-dir", str(tmp_path), str(sample)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    wrong = {int(line.split(":")[1]) for line in done.stdout.splitlines() if " error: " in line}
-    assert wrong == {n for n, line in enumerate(SAMPLE.splitlines(), 1) if "# error" in line}, done.stdout + done.stderr
 
 
 def test_cancelled_worker_aborts_wait_with_cleanup() -> None:

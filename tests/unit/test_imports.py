@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import json
 import subprocess
@@ -65,7 +66,7 @@ def room(file: Path) -> str:
     return (dotted(file) or ["front door"])[0]
 
 
-def imports(file: Path, *, at_import_time: bool = False) -> Iterator[str]:
+def imports(file: Path, *, at_import_time: bool = False) -> list[str]:
     """The full names of what a module imports, also inside its functions, also what only type checkers see.
 
     Parameters
@@ -75,23 +76,29 @@ def imports(file: Path, *, at_import_time: bool = False) -> Iterator[str]:
     at_import_time
         Only what is imported when the module is.
     """
+    return [name for name, is_at_import_time in find_imports(file) if is_at_import_time or not at_import_time]
+
+
+@functools.cache
+def find_imports(file: Path) -> list[tuple[str, bool]]:
+    """The full names of what a module imports, and whether it does when it is imported itself."""
     here = ["flare_widgets", *file.relative_to(PACKAGE).with_suffix("").parts][:-1]
 
-    def visit(node: ast.AST) -> Iterator[str]:
+    def visit(node: ast.AST, at_import_time: bool) -> Iterator[tuple[str, bool]]:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, at_import_time) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = here[: len(here) - node.level + 1] if node.level else []
             for alias in node.names:
-                yield ".".join([*base, *([node.module] if node.module else []), alias.name])
+                yield ".".join([*base, *([node.module] if node.module else []), alias.name]), at_import_time
         for child in ast.iter_child_nodes(node):
-            if at_import_time and isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                continue
-            if at_import_time and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-                continue
-            yield from visit(child)
+            is_later = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) or (
+                isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            )
+            if not isinstance(child, ast.expr):
+                yield from visit(child, at_import_time and not is_later)
 
-    yield from visit(ast.parse(file.read_text()))
+    return list(visit(ast.parse(file.read_text()), True))
 
 
 def top_level(names: Iterable[str]) -> set[str]:
@@ -166,13 +173,13 @@ def test_checks_see_what_is_forbidden(tmp_path: Path, monkeypatch: pytest.Monkey
     bad.write_text(
         "from ..api import session\nfrom .. import views\ndef f():\n    import nvflare.apis\n    from . import x\n"
     )
-    assert list(imports(bad)) == [
+    assert imports(bad) == [
         "flare_widgets.api.session",
         "flare_widgets.views",
         "nvflare.apis",
         "flare_widgets.wire.x",
     ]
-    assert list(imports(bad, at_import_time=True)) == ["flare_widgets.api.session", "flare_widgets.views"]
+    assert imports(bad, at_import_time=True) == ["flare_widgets.api.session", "flare_widgets.views"]
 
 
 @pytest.mark.parametrize(

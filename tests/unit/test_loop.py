@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -124,34 +123,38 @@ print(loop.run(asyncio.sleep(0, "parent again"), timeout=10))
 
 
 def test_interrupt_leaves_at_once_and_cancels() -> None:
+    # It would sleep for an hour, which the time limit of all tests does not allow.
     code = """
-import asyncio, threading, time
+import asyncio, sys, threading, traceback
 from flare_widgets.wire import loop
 cancelled = threading.Event()
+def is_main_waiting():
+    frame = sys._current_frames()[threading.main_thread().ident]
+    return any(frame.f_code.co_name == "result" for frame, _ in traceback.walk_stack(frame))
 async def slow():
+    while not is_main_waiting():
+        await asyncio.sleep(0.001)
     print("waiting", flush=True)
     try:
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
     except asyncio.CancelledError:
         cancelled.set()
         raise
 try:
     loop.run(slow())
 except KeyboardInterrupt:
-    print("interrupted", cancelled.wait(10), loop.run(asyncio.sleep(0, "usable")), flush=True)
+    print("interrupted", cancelled.wait(), loop.run(asyncio.sleep(0, "usable")), flush=True)
 """
     with start_script(code) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "waiting\n"
-            began = time.monotonic()
             process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=20)
+            output, _ = process.communicate()
         finally:
             process.kill()
     assert output == "interrupted True usable\n"
     assert process.returncode == 0
-    assert time.monotonic() - began < 10  # not the minute it would have slept
 
 
 def test_process_ends_whatever_still_runs() -> None:

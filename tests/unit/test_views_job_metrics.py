@@ -63,7 +63,8 @@ def test_job_without_metrics_has_no_section():
 
 def test_large_job_stays_small():
     values = tuple(0.5 + n / 10_000 for n in range(1000))
-    found = [series(f"m{m}", f"site-{s:03}" if s else "", *values) for m in range(14) for s in range(61)]
+    points = series("", "", *values).points
+    found = [Series(f"m{m}", f"site-{s:03}" if s else "", points) for m in range(14) for s in range(61)]
     snapshot = job(*found, key_metric=KeyMetric("m0"), best=BestRound(777, values[777]))
     drawn = build_metrics(snapshot)
     assert len(drawn) == MAX_METRICS
@@ -71,9 +72,9 @@ def test_large_job_stays_small():
     assert {metric.hidden_sites for metric in drawn} == {60 - MAX_SITES}
     assert len(json.dumps([metric.to_json() for metric in drawn])) < 800_000
     # The newest and the best round are there however few are.
-    points = dict(drawn[0].lines[0].points)
-    assert points[1000] == values[999]
-    assert points[778] == values[777]
+    kept = dict(drawn[0].lines[0].points)
+    assert kept[1000] == values[999]
+    assert kept[778] == values[777]
     assert drawn[0].stride == 20
     [first, *_] = build_charts(snapshot)
     assert f"and {60 - 11} more, not drawn" in first["svg"]

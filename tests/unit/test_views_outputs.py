@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
@@ -60,14 +61,28 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """A kernel for all notebooks, since each takes seconds to start."""
+    folder = tmp_path_factory.mktemp("kernel")
+    manager = KernelManager(kernel_name="python3", client_class="jupyter_client.asynchronous.AsyncKernelClient")
+    manager.start_kernel(cwd=folder, env=environment(folder))
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
 @pytest.fixture
-def execute(tmp_path):
+def execute(kernel):
     """Execute cells without a screen; return the outputs of each cell after the first (the script)."""
 
     def run(*cells: str):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (SCRIPT, *cells)])
-        client = NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
-        client.execute(env=environment(tmp_path))
+        client = NotebookClient(notebook, timeout=60, km=kernel)
+        try:
+            client.execute()
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
         return [cell.outputs for cell in notebook.cells[1:]]
 
     return run
