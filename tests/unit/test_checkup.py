@@ -17,6 +17,7 @@ import kits
 import pytest
 from kits import DAY, NOW, authority
 from servers import FlareServer, hangs_up, plain, says, silent, tls
+from waiting import list_tasks, wait_until
 
 from flare_widgets.api import KitReport, StartupKit, check_kit
 from flare_widgets.wire import loop
@@ -29,20 +30,13 @@ SOON = 0.3  # seconds to wait where waiting leads to nothing
 def nothing_is_left(caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder) -> Iterator[None]:
     """No task runs on, no socket stays open, and asyncio has nothing to complain about."""
     yield
-    deadline = time.monotonic() + 5
-    while loop.run(other_tasks()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not list_tasks(), 5)
     gc.collect()
     assert [r.getMessage() for r in caplog.records if r.name == "asyncio"] == []
     left = [str(w.message) for w in recwarn if issubclass(w.category, ResourceWarning)]
     if sys.version_info < (3, 11):  # there asyncio forgets the TLS transports of a server that clients leave abruptly
         left = [what for what in left if "asyncio.sslproto" not in what]
     assert left == []
-
-
-async def other_tasks() -> int:
-    return len(asyncio.all_tasks()) - 1
 
 
 @pytest.fixture

@@ -9,17 +9,15 @@ import re
 import time
 from dataclasses import replace
 
-import comm
 import pytest
-from fakes import Fake
-from recording import Elements, RecordingComm
+from fakes import Fake, FakeWatch
+from recording import Elements
 from waiting import wait_until
 
 from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.compare.view import CompareView, compare, comparison_html, comparison_text
 from flare_widgets.views.compare.view_model import MAX_JOBS, compare_snapshots, comparison_rows
-from flare_widgets.views.core.output_handles import OutputHandles
 
 NOW = 1000.0
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
@@ -130,35 +128,11 @@ def test_hostile_words_are_only_text():
     assert all("\x1b" not in metric for metric in comparison.metrics)
 
 
-@pytest.fixture
-def recorded(monkeypatch):
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
-
-
-class FakeWatch:
-    """A watch that knows what the test tells it."""
-
-    def __init__(self, snapshot):
-        self.job_id, self.snapshot, self.done = snapshot.job_id, snapshot, snapshot.ended
-        self.listeners = []
-
-    def subscribe(self, listener):
-        self.listeners.append(listener)
-        return lambda: self.listeners.remove(listener) if listener in self.listeners else None
-
-    def learn(self, snapshot):
-        self.snapshot, self.done = snapshot, snapshot.ended
-        for listener in list(self.listeners):
-            listener(snapshot)
-
-
 def running(job_id):
     return job(job_id, status="RUNNING", duration=None, timeline=(StatusChange("RUNNING", 900.0, True),))
 
 
-def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
-    replaced = []
-    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
+def test_view_follows_jobs_and_becomes_static(replaced):
     watches = [FakeWatch(running("a")), FakeWatch(running("b"))]
     view = CompareView(watches)
     assert [row[1] for row in view.rows] == ["● RUNNING", "● RUNNING"]
@@ -180,9 +154,7 @@ def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
     assert [watch.listeners for watch in watches] == [[], []]
 
 
-def test_kept_view_stays_after_jobs_end(recorded, monkeypatch):
-    replaced = []
-    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
+def test_kept_view_stays_after_jobs_end(replaced):
     watches = [FakeWatch(job("a")), FakeWatch(running("b"))]
     view = CompareView(watches, stay_live=True)
     assert not view.has_ended

@@ -9,8 +9,8 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from fakes import Fake
-from recording import Elements, record
+from fakes import FakeSubject
+from recording import Elements
 from waiting import wait_until
 
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
@@ -20,7 +20,7 @@ from flare_widgets.views.submit.view import SubmitForm
 HOSTILE = "<script>alert(1)<b>\u202e\x1b[31m"
 
 
-class World(Fake):
+class World(FakeSubject):
     """A session that takes jobs, as slowly as it is told.
 
     Attributes
@@ -32,18 +32,18 @@ class World(Fake):
     """
 
     def __init__(self, role="lead", connected=("site-1", "site-2")):
+        super().__init__()
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="fl.example.org:8002")
         self.study, self.read_only, self.closed = "heart", False, False
-        self.sent, self.listeners, self.fails = [], [], None
+        self.sent, self.fails = [], None
         self.connected = connected
         self.half_way, self.go_on = threading.Event(), threading.Event()
         self.go_on.set()
 
     def subscribe(self, listener):
         # As a session does: it tells at once how it stands, too.
-        self.listeners.append(listener)
         listener(None)
-        return lambda: self.listeners.remove(listener)
+        return super().subscribe(listener)
 
     def close(self):
         self.closed = True
@@ -101,10 +101,7 @@ def traits(form):
     return json.dumps(form.get_state(), default=str, ensure_ascii=False, allow_nan=False).encode()
 
 
-@pytest.fixture(autouse=True)
-def replaced(monkeypatch):
-    """Static forms that replaced the submit forms."""
-    return record(monkeypatch)
+pytestmark = pytest.mark.usefixtures("replaced")
 
 
 @pytest.fixture(autouse=True)
