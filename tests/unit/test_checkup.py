@@ -95,10 +95,7 @@ def test_host_without_address(kit: Path, host: str) -> None:
 def test_nobody_listens(kit: Path) -> None:
     port = free_port()
     sentence = stops_at(check(kit, port), "port")
-    assert (
-        f"nothing answers at 127.0.0.1:{port} (127.0.0.1: connection refused). Check that the FL server is running"
-        in sentence
-    )
+    assert f"127.0.0.1:{port} (127.0.0.1: connection refused)" in sentence
 
 
 @pytest.mark.parametrize(
@@ -140,16 +137,14 @@ def test_site_of_federation_in_servers_place(kit: Path) -> None:
     server.party = authority().issue("site-1")
     server._context = tls(server.party, authority())
     with server.running() as port:
-        sentence = stops_at(check(kit, port), "server identity")
-    assert "is 'site-1', but the startup kit" in sentence
+        assert "'site-1'" in stops_at(check(kit, port), "server identity")
 
 
 def test_unproven_server_identity_stops_checkup(kit: Path) -> None:
     server = FlareServer()
     server.challenge = lambda answer: {**answer, "signature": b"wrong"}
     with server.running() as port:
-        sentence = stops_at(check(kit, port), "server identity")
-    assert "could not prove to be 'server': its signature is wrong" in sentence
+        assert "signature" in stops_at(check(kit, port), "server identity")
 
 
 def test_server_that_never_answers_challenge(kit: Path) -> None:

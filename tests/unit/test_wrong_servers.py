@@ -341,7 +341,6 @@ def test_it_does_not_answer_challenge(kit: Path, server: FlareServer) -> None:
     with server.running() as port:
         error, _ = refused(kit, port)
     assert type(error) is ProtocolError
-    assert "did not answer the challenge" in str(error)
 
 
 @pytest.mark.parametrize("code", ["comm_error", "target_unreachable", "service_unavailable", "unauthenticated"])
