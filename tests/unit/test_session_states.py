@@ -342,7 +342,7 @@ def test_closing_while_connecting_takes_no_time(tmp_path: Path) -> None:
 
 
 def test_close_ends_reconnect_despite_swallowed_cancellation(
-    kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As ``asyncio.wait_for`` does before Python 3.12 when it times out just then."""
     pauses: list[int] = []
@@ -354,8 +354,8 @@ def test_close_ends_reconnect_despite_swallowed_cancellation(
 
     monkeypatch.setattr(ReconnectingConnection, "_wait_before_retry", pause)
     tasks = len(list_tasks())
-    session = connect(kit, timeout=5)
-    lose(session, server)
+    with server.running() as port:
+        session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
     wait_until(lambda: pauses)
     session.close()
     wait_until(lambda: len(list_tasks()) <= tasks)
