@@ -1,6 +1,6 @@
 """Record runs of jobs of ``tests/support/workflow_jobs``: what is said of each file is in the README beside it.
 
-    python tests/unit/recordings_workflows/record.py NAME [NAME ...]
+    python tests/unit/recordings_workflows/record_workflows.py NAME [NAME ...]
 
 runs the jobs in a throw-away federation of the environment's nvflare, one after the other. For those that need more
 packages (``workflow_jobs.NEEDED``) use the Python of an environment that has them.
