@@ -97,7 +97,10 @@ def test_large_evaluation_is_counted():
 
 
 def test_statistics_are_those_of_all_sites():
-    table = build_statistics_table(CASES["statistics"][0].results.statistics.numbers)
+    results = CASES["statistics"][0].results
+    assert results is not None
+    table = build_statistics_table(results.statistics.numbers)
+    assert table is not None
     assert table.title == "Statistics of all sites"
     assert table.headings == ("count", "mean", "stddev")
     assert [row.name for row in table.rows] == ["age", "hours per week"]
@@ -108,6 +111,7 @@ def test_statistics_are_those_of_all_sites():
 def test_statistics_name_site_and_dataset_where_they_differ():
     numbers = [FeatureStatistic("age", "mean", s, d, 1.0) for s in ("a", "b") for d in ("train", "test")]
     table = build_statistics_table(numbers)
+    assert table is not None
     assert table.title == "Statistics of each site"
     assert [row.name for row in table.rows] == ["age (train, a)", "age (test, a)", "age (train, b)", "age (test, b)"]
     assert build_statistics_table([]) is None

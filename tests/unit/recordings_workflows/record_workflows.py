@@ -340,7 +340,7 @@ def find_calls(part: list[Record]) -> Record:
 
 def read_scalars(folder: Path) -> Record:
     """Return the scalars of TensorBoard's files, read by TensorBoard itself: by folder and tag ``[step, value]``."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-not-found,unused-ignore]
 
     series: dict[str, dict[str, list[Span]]] = {}
     for file in sorted(folder.rglob("events.out*")):
