@@ -24,6 +24,7 @@ from .formatting.text import strip_colours
 from .monitoring.console import LiveLine
 from .views.job.view import JobReport
 
+_EMPTY_SCRIPT = re.compile(r'<script src="">\s*</script>')
 _CELL_TIMEOUT_S = 300
 
 
@@ -165,7 +166,7 @@ def _render_html(notebook: Any) -> str:
     exporter = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="")  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook)
     # Remains of the links to external scripts: the page must work without the internet.
-    return re.sub(r'<script src="">\s*</script>', "", str(body))
+    return _EMPTY_SCRIPT.sub("", str(body))
 
 
 def _echo(text: str) -> None:

@@ -28,7 +28,7 @@ SCHEMES = ("http", "tcp", "grpc")
 ROLES = ("project_admin", "org_admin", "lead", "member")
 
 #: Narrower than nvflare's own rule too: the name is also a folder name, and appears in command lines and log lines.
-_USER_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,}")
+_USER_NAME_PATTERN = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,}")
 
 # Narrower than nvflare's own rule, which accepts a leading dash that its admin commands then take for an
 # option.

@@ -15,6 +15,8 @@ from IPython.core.error import UsageError
 from ..formatting.text import did_you_mean
 from ..options import Option, add_options
 
+_COLUMN_GAP = re.compile(r"\s{2,}")
+
 
 @dataclass
 class Verb:
@@ -60,7 +62,7 @@ class Verb:
         found = []
         for line in (inspect.getdoc(self.run) or "").partition("Examples:")[2].splitlines():
             if "%flare" in line:
-                example, *words = re.split(r"\s{2,}", line.strip(), maxsplit=1)
+                example, *words = _COLUMN_GAP.split(line.strip(), maxsplit=1)
                 found.append((example, "".join(words)))
         return found
 

@@ -11,6 +11,8 @@ from .cell import CELL_MAGIC
 from .parsing import Verb
 from .verbs import GROUPS
 
+_COLUMN_GAP = re.compile(r"(\s{2,})")
+
 
 def format_reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb = CELL_MAGIC) -> str:
     """Return the reference: a chapter per group, a section per verb with its arguments and examples.
@@ -57,7 +59,7 @@ def _format_example(line: str) -> str:
     """Return an example that can be copied: its description becomes a comment."""
     if "%flare" not in line:
         return line
-    example, *words = re.split(r"(\s{2,})", line, maxsplit=1)
+    example, *words = _COLUMN_GAP.split(line, maxsplit=1)
     return f"{example}{words[0]}# {words[1]}" if words else line
 
 

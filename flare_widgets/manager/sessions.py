@@ -17,6 +17,7 @@ from ..formatting.text import did_you_mean, sanitize
 from ..kit import StartupKit
 from .managed import ManagedSession
 
+_UNSAFE_CHARACTER = re.compile(r"[^\w.@:+/-]")
 _NAME_PATTERN = re.compile(r"[\w][\w.@:+/-]{0,99}")
 
 
@@ -227,7 +228,7 @@ def make_default_name(username: str, host: str, study: str) -> str:
     """
     user = username.partition("@")[0] or "user"
     name = f"{user}@{host}" + (f"/{study}" if study != "default" else "")
-    return re.sub(r"[^\w.@:+/-]", "-", sanitize(name, 80)).lstrip(".@:+/-") or "session"
+    return _UNSAFE_CHARACTER.sub("-", sanitize(name, 80)).lstrip(".@:+/-") or "session"
 
 
 def pick_free_name(name: str, taken: Iterable[str]) -> str:

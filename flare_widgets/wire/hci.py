@@ -142,10 +142,14 @@ def join_words(words: Sequence[str]) -> str:
     return " ".join(_quote(word) for word in words)
 
 
+_LINE_BREAK = re.compile(r"[\r\n\0]")
+_SPECIAL_CHARACTER = re.compile(r"[\s\"'\\#]")
+
+
 def _quote(word: str) -> str:
-    if re.search(r"[\r\n\0]", word):
+    if _LINE_BREAK.search(word):
         raise InvalidArgumentError(f"a command cannot contain a line break: {word!r}")
-    if word and not re.search(r"[\s\"'\\#]", word):
+    if word and not _SPECIAL_CHARACTER.search(word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -27,6 +27,7 @@ _DOWNLOAD_COMMANDS = {
     "download_job_components": commands.download_job_components,
 }
 
+_FOLDER_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _UNKNOWN_COMMAND_PREFIX = "Unknown command "
 
 
@@ -112,7 +113,7 @@ class RawMethods(SessionCore):
         if verb in _DOWNLOAD_COMMANDS:
             command = _DOWNLOAD_COMMANDS[verb](arguments[0])
             name = arguments[-1]
-            if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+            if not _FOLDER_NAME.fullmatch(name):
                 return _error_result(APIStatus.ERROR_SYNTAX, f"{name!r} is not a valid name for the new folder")
             link, reply = self._sender.request(command)
             if not reply.meta.get("files"):

@@ -28,10 +28,11 @@ _CHUNK_SIZE = 1 << 20
 _MEMBER_SIGNATURE, _MEMBER_ENTRY_SIZE = b"PK\x01\x02", 46  # of an entry in the list of members
 _LOCAL_HEADER_SIZE = 30  # minimum bytes before a member's name and content
 
+_FILE_NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+ -]{0,200}")
 _DRIVE_PATTERN = re.compile(r"[A-Za-z]:")
 _CONTROL_CHARACTER_PATTERN = re.compile(r"[\x00-\x1f\x7f]")
 _WINDOWS_RESERVED_PATTERN = re.compile(
-    r'(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?|.*[<>:"|?*].*|.*[. ]'
+    r'(?i)\A(?:(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?|.*[<>:"|?*].*|.*[. ])'
 )
 
 
@@ -91,7 +92,7 @@ def check_file_name(name: str) -> str:
     InternalError
         It contains a path, or is hidden, empty or absurdly long.
     """
-    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._@+ -]{0,200}", name) and not name.endswith((".", " "))
+    plain = _FILE_NAME_PATTERN.fullmatch(name) and not name.endswith((".", " "))
     if not plain or _is_unsafe_on_this_os([name]):
         raise InternalError(f"the server sent a file with the unsafe name {name[:100]!r}: refused")
     return name

@@ -12,13 +12,14 @@ from .tracebacks import ParsedTraceback
 
 # FLARE's message about a part of a configuration that it could not instantiate.
 _CONFIG_ERROR = re.compile(
-    r"Error processing '(?P<config>[^']*)' in element '.*': path: '(?P<path>[^']*)', exception: '(?P<why>.*)'",
+    r"\AError processing '(?P<config>[^']{0,300})' in element '.{0,1000}': "
+    r"path: '(?P<path>[^']{0,300})', exception: '(?P<why>.*)'",
     re.DOTALL,
 )
-_CLASS_ERROR = re.compile(r"(?:\w+: )?Can't load class (?P<class>[\w.]+): (?P<why>.*)", re.DOTALL)
-_ARGUMENTS_ERROR = re.compile(r"(?:\w+: )?Class (?P<class>[\w.]+) has parameters error: (?P<why>.*)", re.DOTALL)
+_CLASS_ERROR = re.compile(r"\A(?:\w{1,200}: )?Can't load class (?P<class>[\w.]+): (?P<why>.*)", re.DOTALL)
+_ARGUMENTS_ERROR = re.compile(r"\A(?:\w{1,200}: )?Class (?P<class>[\w.]+) has parameters error: (?P<why>.*)", re.DOTALL)
 _FORBIDDEN_CLASS = re.compile(
-    r"Error processing \['(?P<config>[^']*)'\] .*"
+    r"\AError processing \['(?P<config>[^']*)'\] .*"
     r"Component '(?P<class>[^']*)' at config path '(?P<path>[^']*)' is (?P<why>.*)",
     re.DOTALL,
 )

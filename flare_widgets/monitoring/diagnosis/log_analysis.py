@@ -33,7 +33,9 @@ _ABORT_CONSEQUENCE = re.compile(
 )
 _RETURN_CODE = re.compile(r"child worker process finished with RC (-?\d+)")
 _CLEAN_EXIT = re.compile(r"Good Bye|Client is stopping|received request from Server to end current RUN")
-_TRAINER_EXITED = re.compile(r"trainer process(?: group)? exited(?: \(rc=(?P<code>-?\d+)\))?(?P<early>.*HELLO)?")
+_TRAINER_EXITED = re.compile(
+    r"trainer process(?: group)? exited(?: \(rc=(?P<code>-?\d{1,9})\))?(?P<early>.{0,200}HELLO)?"
+)
 _NO_HELLO = re.compile(r"trainer did not (?:complete the HELLO handshake|attach) within \w+=([\d.]+)s")
 _HEARTBEAT_TIMEOUT = re.compile(r"trainer heartbeat timed out after ([\d.]+)s")
 _TRAINER_END = re.compile(

@@ -16,8 +16,8 @@ MAX_FILES = 5
 """Maximum number of other logs of one participant that are read."""
 
 _OTHER_LOG = re.compile(
-    r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,80}[._-])?(?:log|out|err|output|stdout|stderr)\.txt"
-    r"|[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.log"
+    r"\A(?:(?:[A-Za-z0-9][A-Za-z0-9._-]{0,80}[._-])?(?:log|out|err|output|stdout|stderr)\.txt"
+    r"|[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.log)"
 )
 _FLARES_OWN = frozenset({"log.txt", "error_log.txt", "audit.log"})
 

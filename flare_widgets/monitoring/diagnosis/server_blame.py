@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from ..logs.records import LogRecord
 from .model import LogText
 
-BAD_RESULT = re.compile(r"Result from (\S+) is bad, error code: (\w+)")
-REPORTED_FAILURE = re.compile(r"reported failure from ([^\s:]+): (.*)")
+BAD_RESULT = re.compile(r"Result from (\S{1,300}) is bad, error code: (\w{1,100})")
+REPORTED_FAILURE = re.compile(r"reported failure from ([^\s:]{1,300}): (.*)")
 _BLAME_PATTERNS = (
     BAD_RESULT,
     REPORTED_FAILURE,
-    re.compile(r"Client (\S+) is deemed disconnected"),
-    re.compile(r"[Cc]lient ([^\s:,]+) (?:failed to (?:start|configure)|couldn't start workflow)"),
-    re.compile(r"terminal outcome unavailable from ([^\s:]+)"),
-    re.compile(r"client_name='([^']+)'; reason="),
-    re.compile(r"peer=([^,\]\s]+), peer_run=[^,\]]*, peer_rc=(?!OK)[A-Z_]+"),
+    re.compile(r"Client (\S{1,300}) is deemed disconnected"),
+    re.compile(r"[Cc]lient ([^\s:,]{1,300}) (?:failed to (?:start|configure)|couldn't start workflow)"),
+    re.compile(r"terminal outcome unavailable from ([^\s:]{1,300})"),
+    re.compile(r"client_name='([^']{1,300})'; reason="),
+    re.compile(r"peer=([^,\]\s]{1,300}), peer_run=[^,\]]{0,300}, peer_rc=(?!OK)[A-Z_]+"),
 )
 
 

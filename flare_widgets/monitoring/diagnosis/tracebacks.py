@@ -27,9 +27,9 @@ _CUSTOM_PATH = re.compile(r"(?:^|/)(?:app_[^/]+/|app/)?custom/(.+)")
 _LIBRARY_PATH = re.compile(
     r"site-packages/|dist-packages/|/lib/python\d|/nvflare/(?:ap|client|fuel|job|private|recipe|tool)|^<"
 )
-_GROUP_PREFIX = re.compile(r" *[|+] ?")
-_GROUP_RULE = re.compile(r" *\+-")
-_GROUP_FIRST = re.compile(r" *\+-\+?-+ 1 -+")
+_GROUP_PREFIX = re.compile(r"\A {0,200}[|+] ?")
+_GROUP_RULE = re.compile(r"\A {0,200}\+-")
+_GROUP_FIRST = re.compile(r"\A {0,200}\+-\+?-{1,200} 1 -")
 _MAX_SHOWN_MESSAGE_CHARS = 300  # characters of an exception's message that are shown
 _MAX_DEPTH = 20  # exceptions in a chain of causes; earlier ones are left out
 _MAX_GROUP_MESSAGE_LINES = 5  # lines of an exception group's message
@@ -234,7 +234,10 @@ def _is_end(text: str) -> bool:
 
 def _strip_group_prefix(text: str) -> str:
     """Remove the prefix that an exception group draws on the left."""
-    while match := _GROUP_PREFIX.match(text):
+    for _ in range(_MAX_DEPTH):
+        match = _GROUP_PREFIX.match(text)
+        if match is None:
+            break
         text = text[match.end() :]
     return text
 

@@ -24,6 +24,7 @@ ROUND_METRICS = "metrics/round_metrics"
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 
 _SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
+_RECORD_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}\.(json|txt|log)")
 _DEFAULT_KEY_METRIC = "val_accuracy"  # of FLARE's selector
 
 
@@ -75,7 +76,7 @@ def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
             metric = str(args.get("key_metric") or _DEFAULT_KEY_METRIC)[:MAX_NAME_CHARS]
             updates.append(KeyMetric(metric, "min" if args.get("negate_key_metric") else "max"))
         name = args.get("round_file_name") if path.endswith(_WRITER) else None
-        if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_-]+\.(json|txt|log)", name):
+        if isinstance(name, str) and _RECORD_NAME.fullmatch(name):
             round_metrics = f"metrics/{name}"
     return ServerConfig(tuple(updates), round_metrics)
 

@@ -23,7 +23,7 @@ JOB_ENDING = re.compile(
 
 _MAX_CHARS = 1000  # of a message that are compared
 _RULE = re.compile(r"[\s=*#_-]*")
-_GROUP_PREFIX = re.compile(r"[ \t]*[|+][ +-]?")
+_GROUP_PREFIX = re.compile(r"\A[ \t]{0,200}[|+][ +-]?")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Noise:
     pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", re.compile(self.start))
+        object.__setattr__(self, "pattern", re.compile(rf"\A(?:{self.start})"))
 
 
 NOISE = (

@@ -64,13 +64,13 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("statistics", r"workspace/statistics/[^/]+\.json"),
     ("tracking", r"workspace/(?:.*/)?(?:(?:mlruns|mlflow|mlartifacts|wandb)/.*|mlflow\.db)"),
 )
-_KINDS = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
+_KINDS = tuple((kind, re.compile(rf"\A(?:{pattern})")) for kind, pattern in _PATTERNS)
 _MODEL_SUFFIXES = frozenset({"pt", "pth", "ckpt", "safetensors", "onnx", "keras"})
 # Of a file that is called after a model; files of other content have these suffixes too.
 _NAMED_MODEL_SUFFIXES = frozenset({"npy", "npz", "h5", "hdf5", "joblib", "pkl", "pickle", "bin", "ubj", "json"})
 _SERVER_LOG = re.compile(r"log\.json(?:\.\d+)?")
 _UNWANTED = re.compile(r"workspace/log(?:_fl)?\.txt(?:\.\d+)?|workspace/app_[^/]+/config/(?!config_fed_)[^/]*")
-_READABLE_OUTPUT = re.compile(r"workspace/.*\.jsonl?")
+_READABLE_OUTPUT = re.compile(r"\Aworkspace/.*\.jsonl?")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ GLOBAL = "Global"
 
 _HISTOGRAM, _QUANTILE, _NAME, _LOCAL = "histogram", "quantile", "Name", "Local"
 _MAX_LEVELS = 20  # of a hierarchy
+_SAFE_PATH = re.compile(r"[^\x00-\x1f\x7f\\]{1,500}")
 _WRITER = "JsonStatsFileWriter"
 
 
@@ -127,7 +128,7 @@ def find_statistics_path(config: Mapping[str, Any]) -> str | None:
         named = str(component.get("path") or component.get("name") or "")
         if named.rpartition(".")[2] == _WRITER and isinstance(path, str):
             parts = [part for part in path.split("/") if part not in ("", ".")]
-            if not path.startswith("/") and ".." not in parts and re.fullmatch(r"[^\x00-\x1f\x7f\\]{1,500}", path):
+            if not path.startswith("/") and ".." not in parts and _SAFE_PATH.fullmatch(path):
                 return "/".join(parts)
     return None
 
