@@ -98,7 +98,7 @@ def test_workflows_never_share_a_chart():
         rounds=tuple(Round(n, T + n, workflow=w.id) for w in workflows for n in range(2)),
     )
     drawn = build_metrics(snapshot)
-    assert [metric.name for metric in drawn] == ["accuracy (workflow 2)", "accuracy (workflow 1)", "loss"]
+    assert [metric.name for metric in drawn] == ["accuracy (workflow 2)", "accuracy (workflow 1)", "loss (workflow 1)"]
     assert [metric.lines[0].points for metric in drawn[:2]] == [((1, 0.7), (2, 0.8)), ((1, 0.1), (2, 0.2))]
     assert [metric.best for metric in drawn] == [(2, 0.8), None, None]
     assert [len(metric.lines) for metric in drawn] == [2, 2, 1]

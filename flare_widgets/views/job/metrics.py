@@ -50,7 +50,7 @@ class Metric:
     Attributes
     ----------
     name
-        Its name, with the workflow if several have it. All text is sanitized and bounded; for HTML it must still be
+        Its name, with the workflow if several have rounds. All text is sanitized and bounded; for HTML it must still be
         escaped.
     text
         The newest values in words.
@@ -133,14 +133,15 @@ def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
             found.setdefault((series.name, series.workflow), []).append(series)
     ids = [workflow.id for workflow in snapshot.workflows]
     main = snapshot.headline_metric, snapshot.metric_workflow.id
-    names = [name for name, _ in found]
+    with_rounds = [workflow.id for workflow in snapshot.workflows if workflow.total_rounds]
+    is_ambiguous = len({*with_rounds, *(r.workflow for r in snapshot.rounds)}) > 1
 
     def importance(key: tuple[str, str]) -> tuple[bool, int, bool]:
         return key[1] != main[1], ids.index(key[1]) if key[1] in ids else len(ids), key[0] != main[0]
 
     for name, workflow_id in sorted(found, key=importance)[:MAX_METRICS]:
         title = sanitize(name, _MAX_NAME_CHARS)
-        if names.count(name) > 1 and workflow_id in ids:
+        if is_ambiguous and workflow_id in ids:
             title += f" (workflow {ids.index(workflow_id) + 1})"
         best, key = snapshot.best, snapshot.key_metric
         is_key = best is not None and key is not None and (key.name, best.workflow) == (name, workflow_id)
