@@ -13,7 +13,7 @@ export function createMatrix(): MatrixPart {
   const body = h("tbody");
   const more = h("p", { class: "flw-more" });
   const table = h("table", { class: "flw-matrix", "aria-label": "work of each site by round and step" }, head, body);
-  const element = h("div", { class: "flw-matrix-box" }, table, more);
+  const element = h("div", { class: "flw-matrix-box", tabindex: "0" }, table, more);
   let rowElements: { readonly activity: HTMLElement; row: MatrixRow }[] = [];
 
   const drawHead = whenChanged(
