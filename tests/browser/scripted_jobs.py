@@ -37,8 +37,7 @@ def many(count: int, now: float) -> tuple[ListedJob, ...]:
                 at,
                 at + 2 if running else None,
                 None if i < 3 else 31.0 + i % 600,
-                4 if i == 1 else None,
-                10 if i == 1 else None,
+                "round 4/10" if i == 1 else "",
             )
         )
     return tuple(jobs)
