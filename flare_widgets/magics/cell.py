@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ..authoring.arguments import parse_literal
 from ..authoring.jobs import FRAMEWORKS
 from ..authoring.notebook_env import NotebookHost, set_host
 from ..errors import FlareError, InvalidArgumentError
+from ..local_files import scratch_folder
 from ..monitoring import JobSnapshot, Monitor
 from ..monitoring.job.watch import Watch
 from ..options import option
@@ -151,8 +151,8 @@ def run_cell(
         progress.finish(f"made a job for {written.framework}")
         _print_warnings(written.warnings)
         return written.folder
-    with tempfile.TemporaryDirectory(prefix="flare-widgets-job-") as folder:
-        written = write_job(job, Path(folder), first_line=_FIRST_LINE_NUMBER)
+    with scratch_folder("making the job") as folder:
+        written = write_job(job, folder, first_line=_FIRST_LINE_NUMBER)
         _print_warnings(written.warnings)
         job_id = state.session.submit_job(str(written.folder), progress=make_transfer_callback(progress, "sending"))
     progress.finish(f"sent a job for {written.framework}: {job_id}")

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import DiskFull
-
-_DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Return True if the error means no space left: a full disk, an exhausted quota, a file system's size limit."""
-    return error.errno in _DISK_FULL_ERRNOS
+from ...local_files import is_disk_full
 
 
 def require_space(folder: Path, size: int, purpose: str) -> None:
