@@ -105,7 +105,7 @@ def open_session(kit: str | None, study: str | None) -> Iterator[ManagedSession]
     manager.read_only = settings.read_only
     try:
         yield manager.open(
-            resolve_kit(word, find_kit_folders(settings.kit_folders, ".")),
+            resolve_kit(word, lambda: find_kit_folders(settings.kit_folders, ".")),
             study=study or settings.study,
             timeout=settings.timeout,
             poll_interval=settings.poll_interval or None,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..api import TargetType
+from ..errors import FlareError
 from ..formatting.text import SHORT_ID, sanitize
 from .cell import CELL_MAGIC
 from .parsing import Verb
@@ -171,7 +174,9 @@ def make_value_source(state: MagicsState) -> ValueSource:
         return [Candidate(name, "study") for name in dict.fromkeys(["default", *known])]
 
     def kits(fragment: str) -> Iterable[Candidate]:
-        found = state.find_kit_folders(_TIMEOUT_S)
+        found: list[Path] = []
+        with contextlib.suppress(FlareError):  # a folder in the settings that does not exist
+            found = state.find_kit_folders(_TIMEOUT_S)
         names = [kit.name for kit in found]
         yield from (Candidate(name, "kit") for name in names if names.count(name) == 1)
         yield from list_paths(fragment, only_folders=True)
