@@ -44,6 +44,7 @@ MAY = {
         "magics",
         "config", "options", "local_files",
     },
+    "__main__": {"cli"},
 }
 # fmt: on
 
