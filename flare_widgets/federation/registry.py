@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import mailbox
@@ -64,6 +65,10 @@ class RunningFederation:
         Seconds it keeps running when no process uses it any more.
     is_leased
         True if a process uses it. If not, its kernel is gone, and it ends soon unless it is attached.
+    scheme
+        The server's protocol.
+    users
+        The roles of the users besides the project admin, by name.
     """
 
     name: str
@@ -73,6 +78,41 @@ class RunningFederation:
     started_at: float
     keep_alive_seconds: float = 0.0
     is_leased: bool = True
+    scheme: str = "http"
+    users: Mapping[str, str] = field(default_factory=dict)
+
+    def check_matches(
+        self,
+        sites: int | Sequence[str] | None = None,
+        scheme: str | None = None,
+        users: Mapping[str, str] | None = None,
+        keep: float | None = None,
+    ) -> None:
+        """Check that it is the federation that somebody asks for. Pure.
+
+        Parameters
+        ----------
+        sites, scheme, users, keep
+            As of :class:`.LocalFederation`; None for any.
+
+        Raises
+        ------
+        FederationError
+            It differs; the message names each difference.
+        """
+        names = None if sites is None or isinstance(sites, int) else list(sites)
+        asked = {
+            f"with {', '.join(self.sites)}": sites is None or sites == len(self.sites) or names == list(self.sites),
+            f"by {self.scheme}": scheme in (None, self.scheme),
+            f"with {', '.join(self.users) or 'no'} additional users": users is None or dict(users) == dict(self.users),
+            f"kept for {self.keep_alive_seconds:g} s": keep in (None, self.keep_alive_seconds),
+        }
+        differences = [words for words, is_same in asked.items() if not is_same]
+        if differences:
+            raise FederationError(
+                f"the federation {self.name!r} is already running, {', '.join(differences)}",
+                next_step="Leave out these options to use it, or start another with --name NAME (name='NAME')",
+            )
 
     @property
     def is_in_default_folder(self) -> bool:
@@ -123,6 +163,8 @@ def list_running() -> list[tuple[FederationDescription, RunningFederation]]:
                     description.started_at,
                     description.linger,
                     state.held,
+                    description.scheme,
+                    description.users,
                 )
                 found.append((description, up))
     return sorted(found, key=lambda pair: pair[0].started_at)

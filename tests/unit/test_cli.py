@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from flare_widgets import cli, errors
 from flare_widgets.cli import exit_code_for, jobs
 from flare_widgets.cli.command import ExitCode, OutputLost, StatusLine
 from flare_widgets.errors import FlareError
+from flare_widgets.federation import LocalFederation, RunningFederation
 
 JOB_ID = "76b8f0c2-0000-4000-8000-000000000001"
 
@@ -226,3 +228,49 @@ def test_lost_terminal_does_not_end_command(monkeypatch: pytest.MonkeyPatch) -> 
     line.update("preparing")
     line.clear()
     assert sys.stderr is None
+
+
+# -- up --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> RunningFederation:
+    """A federation that runs on this machine; a start of another would fail."""
+    monkeypatch.setattr(RunningFederation, "is_in_default_folder", True)
+    up = RunningFederation(
+        "local", ("a", "b"), 8002, Path("/f"), 0.0, 600.0, False, "tcp", {"ada@example.org": "lead"}
+    )  # fmt: skip
+    monkeypatch.setattr(LocalFederation, "list_running", lambda: [up])
+    monkeypatch.setattr(LocalFederation, "start", lambda _: pytest.fail("started another"))
+    return up
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "-n 2", "--sites a,b", "--scheme tcp", "--users ada@example.org=lead", "--keep 600", "--name local -n 2"],
+)
+def test_up_uses_running_federation_that_matches(
+    line: str, running: RunningFederation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["up", *line.split(), "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["name"] == running.name
+
+
+@pytest.mark.parametrize(
+    ("line", "difference"),
+    [
+        ("-n 3", "with a, b"),
+        ("--sites b,a", "with a, b"),
+        ("--scheme http", "by tcp"),
+        ("--users ada@example.org=member", "with ada@example.org additional users"),
+        ("--keep 60", "kept for 600 s"),
+        ("--scheme grpc --keep 60", "by tcp, kept for 600 s"),
+    ],
+)
+def test_up_refuses_running_federation_that_differs(
+    line: str, difference: str, running: RunningFederation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["up", *line.split()]) == ExitCode.FAILED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"the federation 'local' is already running, {difference}. Leave out these options" in err

@@ -25,7 +25,7 @@ def test_every_verb_that_was_promised_exists() -> None:
 @pytest.mark.parametrize(
     ("line", "verb", "arguments"),
     [
-        ("up", "up", {"sites": None, "name": None, "keep": 0.0}),
+        ("up", "up", {"sites": None, "name": None, "keep": None}),
         ("up -n 3", "up", {"sites": 3}),
         ("up --sites=hospital-a,hospital-b", "up", {"sites": ["hospital-a", "hospital-b"]}),
         ("up --users ada@x=lead,bob@x=member", "up", {"users": {"ada@x": "lead", "bob@x": "member"}}),
