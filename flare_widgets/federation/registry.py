@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import mailbox
 from .errors import FederationError
 from .layout import DESCRIPTION_FILE, KITS, default_root
-from .processes import find_processes
+from .processes import find_processes, orphaned_ids
 from .provision import ADMIN
+
+_LOCKS = "starting"  # the folder of the names of federations that are being started
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,24 @@ def list_running() -> list[tuple[FederationDescription, RunningFederation]]:
     return sorted(found, key=lambda pair: pair[0].started_at)
 
 
+def list_folders_of_orphans() -> list[tuple[Path, str]]:
+    """Return the folders, wherever they are, of federations whose supervisor was killed, each with its id."""
+    import psutil
+
+    found = find_processes()
+    orphaned = orphaned_ids(found)
+    folders: dict[Path, str] = {}
+    for process in found:
+        if process.federation_id in orphaned:
+            # A server and a site work in their startup kits: FOLDER/kits/NAME.
+            with contextlib.suppress(psutil.Error, OSError, IndexError):
+                folder = Path(psutil.Process(process.pid).cwd()).parents[1]
+                description = read_description(folder)
+                if description is not None and description.federation == process.federation_id:
+                    folders[folder] = process.federation_id
+    return list(folders.items())
+
+
 def pick_federation(
     name: str | None, federations: list[tuple[FederationDescription, RunningFederation]]
 ) -> tuple[FederationDescription, Path]:
@@ -196,8 +216,78 @@ def lease(folder: Path) -> None:
     mailbox.send_request(folder, {"hold": os.getpid()})
 
 
-def pick_free_name(requested: str | None) -> str:
+@contextlib.contextmanager
+def claim_name(requested: str | None) -> Iterator[str]:
+    """Choose a name that no federation has, and keep it from other starts for the duration of the block.
+
+    Raises
+    ------
+    FederationError
+        The requested name is taken, or another process is just starting a federation of this name.
+    """
+    being_started: set[str] = set()
+    while True:
+        name = pick_free_name(requested, being_started)
+        with lock_name(name) as is_ours:
+            # Looked at again: another start may have ended between the look and the lock.
+            if is_ours and pick_free_name(requested, being_started) == name:
+                yield name
+                return
+        if requested is not None:
+            raise FederationError(
+                f"A local federation called {requested!r} is just being started by another process",
+                next_step=f"Wait until it is up and use LocalFederation.attach({requested!r}), or choose another name.",
+            )
+        if not is_ours:
+            being_started.add(name)
+
+
+@contextlib.contextmanager
+def lock_name(name: str) -> Iterator[bool]:
+    """Lock a name for the duration of the block; say whether that worked. A killed process holds no lock."""
+    import fcntl  # not on Windows, where this module is imported too
+
+    folder = default_root() / _LOCKS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = folder / f"{name}.lock"
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            except OSError:  # a file system without locks
+                yield True
+                return
+            if not _is_same_file(descriptor, file):  # its last holder has just removed it
+                continue
+            try:
+                yield True
+            finally:
+                file.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _is_same_file(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+def pick_free_name(requested: str | None, being_started: Collection[str] = ()) -> str:
     """Return a name that no running federation has: the requested one, or ``local``, ``local-2``, ...
+
+    Parameters
+    ----------
+    requested
+        The name to use; None for any.
+    being_started
+        Other names that are taken.
 
     Raises
     ------
@@ -214,7 +304,7 @@ def pick_free_name(requested: str | None) -> str:
             )
         return requested
     number, name = 1, "local"
-    while name in taken:
+    while name in taken or name in being_started:
         number += 1
         name = f"local-{number}"
     return name
