@@ -49,13 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FlareError, ValueError, OSError) as e:
         if isinstance(e, OutputLost):
             sys.stdout = None  # as above
-        told = make_file_error(e, "the command failed") if _is_from_disk(e) else e
+        told: Exception = e
+        if isinstance(e, OSError) and not isinstance(e, FlareError):
+            told = make_file_error(e, "the command failed")
         print_error(" ".join(str(told).split()) or type(e).__name__)
         return exit_code_for(e)
-
-
-def _is_from_disk(error: Exception) -> bool:
-    return isinstance(error, OSError) and not isinstance(error, FlareError)
 
 
 def _open_missing_streams() -> None:

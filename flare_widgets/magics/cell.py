@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,10 @@ from ..options import option
 from ..views.display import show_job
 from ..views.job.view import JobView
 from .job_display import display_job
-from .parsing import Verb, strip_comment
+from .parsing import Verb
 from .progress import ProgressLine, make_transfer_callback
 from .state import MagicsState
+from .words import QUOTE_HINT, split_words, strip_comment
 
 # The cell's first line is the magic's own.
 _FIRST_LINE_NUMBER = 2
@@ -131,9 +131,9 @@ def run_cell(
         The view; with ``--wait`` the job's final state; with ``--dry-run`` the job folder; None for help.
     """
     try:
-        words = shlex.split(strip_comment(line))
+        words = split_words(strip_comment(line), literals=True)
     except ValueError as error:
-        raise UsageError(f"%%flare: {str(error).lower()} in: {line.strip()}") from None
+        raise UsageError(f"%%flare: {error} in: {line.strip()}. {QUOTE_HINT}") from None
     if "-h" in words or "--help" in words:
         print(CELL_MAGIC.help())  # noqa: T201
         return None

@@ -21,6 +21,7 @@ from .cell import CELL_MAGIC
 from .parsing import Verb
 from .state import MagicsState
 from .verbs import VERBS
+from .words import split_words
 
 _MATCHER_ID = "flare_widgets"
 _MATCHER_PRIORITY = 1000.0  # before Jedi, which is slow and cannot help here
@@ -110,7 +111,7 @@ def _split_line(text: str) -> tuple[list[str], str]:
             starts.append(i + 1)
     fragment = text[starts[-1] :]
     try:
-        return shlex.split(text[: starts[-1]]), fragment
+        return split_words(text[: starts[-1]]), fragment
     except ValueError:
         return text[: starts[-1]].split(), fragment
 
