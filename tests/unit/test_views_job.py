@@ -76,6 +76,7 @@ def replaced(monkeypatch):
 
 
 def act(view, action):
+    view._handle_custom_msg({"kind": "ask", "action": action}, [])
     view._handle_custom_msg({"kind": "start", "action": action}, [])
 
 

@@ -127,6 +127,7 @@ class Desk:
         return [action["label"] for action in self.actions.to_json()[name]]
 
     def act(self, name, **more):
+        self.actions.handle_message({"kind": "ask", "action": name})
         return self.actions.handle_message({"kind": "start", "action": name, **more})
 
     def done(self, name, **more):
@@ -384,6 +385,8 @@ class TestInTheView:
         return found
 
     def say(self, view, kind, **more):
+        if kind == "start":
+            view._handle_custom_msg({"kind": "ask", **more}, [])
         view._handle_custom_msg({"kind": kind, **more}, [])
 
     def test_listener_called_during_construction_updates_view(self, monkeypatch):
