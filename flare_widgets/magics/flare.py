@@ -74,6 +74,7 @@ def _translate_errors(explain_words: Callable[[], str] = lambda: "") -> Iterator
         told: Exception = e
         if isinstance(e, OSError) and not isinstance(e, FlareError):
             told = make_file_error(e, "this failed")
+            told.__cause__ = e
         hint = explain_words() if isinstance(e, (InputError, JobError)) else ""
         # IPython shows a UsageError as one line; the cause stays available for %tb and for code.
-        raise UsageError(" ".join(f"{explain_error(told)} {hint}".split()) or type(e).__name__) from e
+        raise UsageError(" ".join(f"{explain_error(told)} {hint}".split()) or type(e).__name__) from told

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import io
 import os
 import pwd
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +69,35 @@ def forget_home(monkeypatch: pytest.MonkeyPatch) -> None:
 def forbid_temporary_folders(monkeypatch: pytest.MonkeyPatch, folder: str = "/nonexistent") -> None:
     """Have no temporary folder that can be used."""
     monkeypatch.setattr(tempfile, "tempdir", folder)
+
+
+def break_disk(monkeypatch: pytest.MonkeyPatch, number: int, below: Path) -> None:
+    """Have everything refused that concerns files below a folder."""
+
+    def refuse(name: str, module: Any) -> None:
+        real = getattr(module, name)
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            for path in args[:2]:
+                if isinstance(path, (str, os.PathLike)) and str(os.fspath(path)).startswith(str(below)):
+                    raise OSError(number, os.strerror(number), os.fspath(path))
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, function)
+
+    for name in (
+        "open",
+        "stat",
+        "lstat",
+        "scandir",
+        "listdir",
+        "mkdir",
+        "rename",
+        "replace",
+        "unlink",
+        "rmdir",
+        "statvfs",
+    ):
+        refuse(name, os)
+    refuse("open", io)
+    refuse("open", builtins)

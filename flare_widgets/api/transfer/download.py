@@ -64,18 +64,18 @@ def download_files(
         `progress` returned False; nothing is kept.
     InternalError
         The data from the server is damaged, or unsafe; nothing is kept.
-    DiskFull
-        It does not fit on the disk; nothing is kept.
+    DiskFull, FileAccessError
+        It does not fit on the disk, or the folder cannot be written; nothing is kept.
     """
     names = [unpack.check_file_name(remote.name) for remote in offer]
     if len({n.casefold() for n in names}) != len(names):
         raise InternalError("the server offers two files of the same name: refused")
-    parent_folder.mkdir(parents=True, exist_ok=True)
     kept = parent_folder / f".{unpack.check_file_name(name)}.partial"
     scratch = kept.with_name(f".{name}.{uuid.uuid4().hex[:8]}.partial")
     meter = ProgressReporter(progress, "the download was cancelled: nothing was kept")
     try:
         with disk_full.translate_errors(parent_folder, "the download"):
+            parent_folder.mkdir(parents=True, exist_ok=True)
             _prepare_folder(scratch, kept, names)
             try:
                 _Download(RemoteFiles((connection, offer), meter, renew_offer), scratch, meter).run()
