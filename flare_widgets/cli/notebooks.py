@@ -56,7 +56,8 @@ COMMANDS = (demo, lab)
 
 def _fail_missing_notebook(lesson: Path) -> int:
     return _fail(
-        f"there is no notebook {lesson} that can be read: run this in a clone of flare-widgets, or pass the path of a notebook"
+        f"there is no notebook {lesson} that can be read: run this in a clone of flare-widgets, "
+        "or pass the path of a notebook"
     )
 
 

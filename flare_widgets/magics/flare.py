@@ -48,7 +48,8 @@ class FlareMagics(Magics):
     @property
     def _variables(self) -> dict[str, Any]:
         assert self.shell is not None
-        return self.shell.user_ns
+        variables: dict[str, Any] = self.shell.user_ns
+        return variables
 
     @cell_magic("flare")  # type: ignore[arg-type]  # its types know no name
     def flare_cell(self, line: str, cell: str) -> Any:

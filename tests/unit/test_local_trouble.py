@@ -66,7 +66,7 @@ def refusing_disk(number: int) -> Trouble:
 
 def make_broken(tmp_path: Path) -> Path:
     """Make a kit that is a job folder too."""
-    path = kits.write_kit(tmp_path / "broken" / "it")
+    path = kits.write_kit(tmp_path / "broken" / "it", host="127.0.0.1", port=9)
     (path / "app").mkdir()
     (path / "app" / "code.py").write_text("print(1)")
     (path / "meta.json").write_text('{"deploy_map": {"app": ["@ALL"]}, "min_clients": 1}')
@@ -155,7 +155,7 @@ def server() -> Iterator[tuple[FlareServer, int]]:
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[InteractiveShell]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("FLARE_WIDGETS_TIMEOUT", "8")
+    monkeypatch.setenv("FLARE_WIDGETS_TIMEOUT", "0.3")
     monkeypatch.setattr(LocalFederation, "start", lambda _: pytest.fail("it started"))
     with ipython() as shell:
         yield shell
@@ -193,7 +193,7 @@ def test_verbs_with_paths_say_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     kit = kits.write_kit(tmp_path / "good", host="127.0.0.1", port=server[1])
-    flare(shell, f'connect "{kit}"')
+    flare(shell, f'connect "{kit}" --timeout 15')
     path = trouble(monkeypatch, tmp_path)
     for name in ("submit", "kits", "check", "connect", "config", "sessions", "help"):
         check_verb(shell, name, path)
@@ -205,17 +205,26 @@ def test_verbs_after_server_has_gone_say_so(
     server = FlareServer()
     with server.running() as port:
         kit = kits.write_kit(tmp_path / "good", host="127.0.0.1", port=port)
-        session = flare(shell, f'connect "{kit}"')
+        session = flare(shell, f'connect "{kit}" --timeout 15')
         session.set_timeout(0.3)
     for name in OFFLINE:
         if name not in ("close", "restart", "shutdown", "wait", "monitor", "compare", "logs"):  # they take their time
             check_verb(shell, name, str(tmp_path))
 
 
+def run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """Stand in for FLARE's recipe, which takes seconds."""
+    job = folder / specification["folder"]
+    job.mkdir()
+    (job / "meta.json").write_text(code)
+    return job, ()
+
+
 @with_trouble
 def test_cell_says_what_is_wrong(
     trouble: Trouble, shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("flare_widgets.authoring.jobs._run_recipe", run_recipe)
     path = trouble(monkeypatch, tmp_path)
     cell = "import nvflare.client as flare\nflare.init()\nflare.receive()\nflare.send(flare.FLModel(params={}))\n"
     output = said(shell, f'%%flare --model [0.0] --dry-run "{path}"\n{cell}')

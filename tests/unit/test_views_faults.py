@@ -176,9 +176,12 @@ def test_read_only_mode_set_later_holds() -> None:
 def test_board_of_federation_obeys_read_only_mode() -> None:
     injected: list[tuple[str, str]] = []
     states = {"site-1": ProcessState("site-1", "running", 1, 0.0, 1)}
-    federation: Any = SimpleNamespace(
-        name="clinics", states=states, inject_fault=lambda *fault: injected.append(fault) or states["site-1"]
-    )
+
+    def inject(fault: str, process: str) -> ProcessState:
+        injected.append((fault, process))
+        return states[process]
+
+    federation: Any = SimpleNamespace(name="clinics", states=states, inject_fault=inject)
     is_read_only = True
     board = FederationFaultBoard(federation, lambda: is_read_only)
     with pytest.raises(ReadOnlySession, match="read-only mode is on"):
