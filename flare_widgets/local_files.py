@@ -46,9 +46,8 @@ _OTHER_NEXT_STEP = "Check that disk, or choose another folder"
 
 _SCRATCH_PREFIX = "flare-widgets-scratch-"
 _SCRATCH_PATTERN = re.compile(re.escape(_SCRATCH_PREFIX) + r"[a-z0-9_]+")
-_LOCK_FILE = ".in-use"
 
-#: A folder is locked right after it is made: one that is younger may not be yet.
+#: A folder is held right after it is made: one that is younger may not be yet.
 _MIN_SWEEP_AGE_S = 60.0
 
 
@@ -69,7 +68,7 @@ def make_file_error(error: OSError, what: str) -> FlareError:
     """
     reason = (error.strerror or str(error) or type(error).__name__).lower()
     if is_disk_full(error):
-        return DiskFull(f"{what}: no space left ({reason})", next_step=_FREE_SPACE)
+        return DiskFull(f"{what}: {reason}", next_step=_FREE_SPACE)
     next_step = _NEXT_STEPS.get(error.errno or 0, _OTHER_NEXT_STEP)
     failure = FileAccessError(f"{what}: {reason}", next_step=next_step)
     failure.errno = error.errno
@@ -176,29 +175,48 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
         try:
             folder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX))
             stack.callback(_remove, folder)
-            stack.enter_context(_lock(folder))
-            contents = folder / "files"
-            contents.mkdir()
+            stack.enter_context(hold_folder(folder))
         except OSError as e:
             raise _scratch_error(e, purpose) from e
-        sweep_scratch_folders(folder.parent)
-        yield contents
+        sweep_folders(folder.parent, _SCRATCH_PATTERN)
+        yield folder
 
 
-def sweep_scratch_folders(parent: Path) -> list[Path]:
-    """Remove the scratch folders of this user's killed processes; return what was removed.
+@contextlib.contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder from :func:`sweep_folders` for the duration of the block, also when it is renamed."""
+    descriptor = None
+    try:
+        if fcntl is not None:
+            descriptor = os.open(folder, os.O_RDONLY)
+            with contextlib.suppress(OSError):  # a file system without locks: then nobody sweeps it
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
-    Only folders that :func:`scratch_folder` made: of that name, owned by this user, with a lock that nobody holds.
+
+def sweep_folders(parent: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """Remove the folders that this user's killed processes have left; return what was removed.
+
+    Parameters
+    ----------
+    parent
+        The folder that they are in.
+    pattern
+        Names that only folders of ours have. A folder is removed if it is owned by this user and not held by a process
+        (:func:`hold_folder`).
     """
     removed: list[Path] = []
     if fcntl is None:  # there is no lock that shows whether its process lives
         return removed
     with contextlib.suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
-            if not _SCRATCH_PATTERN.fullmatch(entry.name) or not _is_old_and_ours(entry):
+            if not pattern.fullmatch(entry.name) or not _is_old_and_ours(entry):
                 continue
             with contextlib.suppress(OSError):
-                descriptor = os.open(os.path.join(entry.path, _LOCK_FILE), os.O_RDWR | os.O_NOFOLLOW)  # noqa: PTH118
+                descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(entry.path, ignore_errors=True)
@@ -221,19 +239,6 @@ def _is_old_and_ours(entry: os.DirEntry[str]) -> bool:
         return is_old and entry.is_dir(follow_symlinks=False) and found.st_uid == os.getuid()
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Hold the lock that tells other processes that a folder is in use."""
-    descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if fcntl is not None:
-            with contextlib.suppress(OSError):  # a file system without locks: then nobody sweeps it
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _scratch_error(error: OSError, purpose: str) -> FlareError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -21,9 +21,10 @@ from flare_widgets.errors import DiskFull, FileAccessError, FlareError, InvalidA
 from flare_widgets.local_files import (
     absolute_path,
     expand_path,
+    hold_folder,
     make_file_error,
     scratch_folder,
-    sweep_scratch_folders,
+    sweep_folders,
     translate_os_errors,
 )
 
@@ -128,12 +129,14 @@ def test_scratch_folder_without_descriptors_is_said() -> None:
     assert set(Path(tempfile.gettempdir()).glob("flare-widgets-scratch-*")) <= before
 
 
+SCRATCH = re.compile(r"flare-widgets-scratch-\w+")
+
+
 def make_leftover(parent: Path, name: str, age_s: float = 3600.0) -> Path:
     """Make the folder of a process that was killed."""
     folder = parent / name
-    (folder / "files").mkdir(parents=True)
-    (folder / "files" / "job.zip").write_bytes(b"job")
-    (folder / ".in-use").touch()
+    folder.mkdir(parents=True)
+    (folder / "job.zip").write_bytes(b"job")
     at = folder.stat().st_mtime - age_s
     os.utime(folder, (at, at))
     return folder
@@ -150,7 +153,7 @@ def test_folder_of_killed_process_is_swept(tmp_path: Path, monkeypatch: pytest.M
     (left,) = tmp_path.iterdir()
     os.utime(left, (1, 1))
     with scratch_folder("packing the job") as folder:
-        assert [entry for entry in tmp_path.iterdir() if entry != folder.parent] == []
+        assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_sweep_removes_only_dead_folders_of_ours(tmp_path: Path) -> None:
@@ -158,21 +161,21 @@ def test_sweep_removes_only_dead_folders_of_ours(tmp_path: Path) -> None:
     young = make_leftover(tmp_path, "flare-widgets-scratch-young000", age_s=0)
     foreign = make_leftover(tmp_path, "other-scratch-00000000")
     alive = make_leftover(tmp_path, "flare-widgets-scratch-alive000")
-    unlocked = make_leftover(tmp_path, "flare-widgets-scratch-nolock00")
-    (unlocked / ".in-use").unlink()
-    os.utime(unlocked, (1, 1))
+    a_file = tmp_path / "flare-widgets-scratch-file0000"
+    a_file.touch()
+    os.utime(a_file, (1, 1))
     target = make_leftover(tmp_path / "elsewhere", "flare-widgets-scratch-target00")
     link = tmp_path / "flare-widgets-scratch-link0000"
     link.symlink_to(target)
-    with (alive / ".in-use").open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert sweep_scratch_folders(tmp_path) == [dead]
-    assert all(each.exists() for each in (young, foreign, alive, unlocked, link, target / "files" / "job.zip"))
+    with hold_folder(alive):
+        assert sweep_folders(tmp_path, SCRATCH) == [dead]
+    assert all(each.exists() for each in (young, foreign, alive, a_file, link, target / "job.zip"))
+    assert sweep_folders(tmp_path, SCRATCH) == [alive]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
 def test_sweep_spares_folders_of_other_users(tmp_path: Path) -> None:
     foreign = make_leftover(tmp_path, "flare-widgets-scratch-foreign0")
     os.chown(foreign, 12345, -1)
-    assert sweep_scratch_folders(tmp_path) == []
+    assert sweep_folders(tmp_path, SCRATCH) == []
     assert foreign.exists()
