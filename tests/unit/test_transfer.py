@@ -21,6 +21,7 @@ from file_server import Server
 from flare_widgets.api.transfer import download, remote_files, upload
 from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
 from flare_widgets.kit import StartupKit
+from flare_widgets.local_files import hold_folder
 from flare_widgets.wire import fobs
 from flare_widgets.wire.connection import ReplyTimeout
 from flare_widgets.wire.transfers import RemoteFile
@@ -503,6 +504,19 @@ def test_next_download_resumes_broken_one(tmp_path: Path, error: Exception) -> N
     assert unpacked(folder, LARGE)
     assert [p.name for p in tmp_path.iterdir()] == ["job-1"]
     assert 45 < len(requests(server)) < 60
+
+
+def test_leftover_of_killed_process_is_removed(tmp_path: Path) -> None:
+    left, alive, mine = (
+        tmp_path / name for name in (".job-7.0123abcd.partial", ".job-8.0123abcd.partial", ".x.partial")
+    )
+    for folder in (left, alive, mine):
+        folder.mkdir()
+        os.utime(folder, (1, 1))
+    server = Server(LARGE)
+    with hold_folder(alive):
+        download.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([alive.name, mine.name, "job-1"])
 
 
 @pytest.mark.usefixtures("hasty")

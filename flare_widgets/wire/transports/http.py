@@ -71,7 +71,10 @@ class HttpTransport:
 
     async def close(self) -> None:
         """End the connection."""
-        await self._socket.close()
+        try:
+            await self._socket.close()
+        finally:
+            self._socket.transport.abort()  # Python 3.10 warns of one that nobody closed, also if it was lost
 
 
 async def connect_http(kit: StartupKit) -> HttpTransport:
@@ -105,12 +108,13 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
             raise not_flare_error(kit, HUNG_UP_MESSAGE if hung_up else type(e).__name__) from None
 
     socket = await dial(kit, open_at)
+    transport = HttpTransport(socket)
     try:
         check_peer(kit, socket.transport.get_extra_info("ssl_object"))
     except BaseException:
-        await socket.close()
+        await transport.close()
         raise
-    return HttpTransport(socket)
+    return transport
 
 
 def _describe_close(error: ConnectionClosed) -> str:
