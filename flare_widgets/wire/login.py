@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,10 +62,13 @@ def challenge_headers(kit: StartupKit, nonce: str) -> dict[str, Any]:
 def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
     """Check the server's proof of identity and return its nonce.
 
+    We are to sign that nonce, after our name, with the key and in the manner in which we sign the files of jobs. So it
+    must be a UUID, as every FLARE server sends: signing any text would let a server forge files in the user's name.
+
     Raises
     ------
     ServerIdentityError
-        It is not the server that the kit was made for.
+        It is not the server that the kit was made for, or it asks for a signature of something else than a nonce.
     """
     answer = reply.value if isinstance(reply.value, dict) else {}
     name, signature, pem, server_nonce = (answer.get(k) for k in ("cn", "signature", "cert", "nonce"))
@@ -93,6 +97,12 @@ def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
         problem = "its signature is wrong, so it does not hold the server's key"
     if problem:
         raise ServerIdentityError(f"{where} could not prove to be '{kit.server_identity}': {problem}")
+    if not _is_uuid(server_nonce):
+        raise ServerIdentityError(
+            f"{where} asks {kit.username} to sign a text that is not a nonce, which no FLARE server does: nothing "
+            "was signed",
+            next_step="Tell your project admin: the server may have been taken over",
+        )
     return server_nonce
 
 
@@ -197,6 +207,13 @@ def token_claims(token: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _is_server_certificate(certificate: x509.Certificate) -> bool:

@@ -22,6 +22,9 @@ from websockets.exceptions import ConnectionClosed
 from flare_widgets.wire import fobs, frames, streams
 from flare_widgets.wire.frames import Frame, FrameType
 
+THEIR_NONCE = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+"""What a server has us sign."""
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -230,7 +233,7 @@ class FlareServer:
         from nvflare.lighter.utils import sign_content
 
         signature = sign_content("server" + nonce, self.party.key, return_str=False)
-        return {"cn": "server", "nonce": "their nonce", "cert": self.party.pem, "signature": signature}
+        return {"cn": "server", "nonce": THEIR_NONCE, "cert": self.party.pem, "signature": signature}
 
     def _reply(self, headers: dict[str, Any], value: Any) -> bytes | None:
         if value is None:

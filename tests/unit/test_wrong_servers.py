@@ -349,6 +349,19 @@ def test_identity_withheld_until_server_proves_itself(kit: Path, server: FlareSe
     assert not any("signature" in h or "cert" in h for h in server.heard)
 
 
+def test_it_asks_for_signature_of_its_own_text(kit: Path, server: FlareServer) -> None:
+    """Also when a session connects again: it may have been taken over since."""
+    with server.running() as port:
+        kits.edit_admin(kit, port=port, host="127.0.0.1")
+        with connect(kit, timeout=5) as session:
+            server.challenge = changed(nonce=" if 0 else print('forged')")
+            heard = len(server.heard)
+            server.hang_up()
+            with pytest.raises(ServerIdentityError, match="to sign a text that is not a nonce"):
+                session.list_jobs()
+    assert "register" not in {headers["cn__topic"] for headers in server.heard[heard:]}
+
+
 def test_it_does_not_answer_challenge(kit: Path, server: FlareServer) -> None:
     server.challenge = lambda answer: {}
     with server.running() as port:
