@@ -7,10 +7,11 @@ import time
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 
 from ...errors import ProtocolError
+from ...formatting.text import sanitize_lines
 from ...kit import StartupKit
 from ..frames import MAX_FRAME_BYTES, too_large_message
 from .base import TransportClosed
@@ -26,22 +27,36 @@ _PROTOCOL_ERROR_CODES = frozenset({CloseCode.MESSAGE_TOO_BIG, CloseCode.PROTOCOL
 _NULL_LOGGER = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
 
 
-class _TimestampedConnection(ClientConnection):
-    """A websocket that records when it last received bytes: a large message may take long to complete."""
+class _Connection(ClientConnection):
+    """A websocket that checks its peer before it sends anything, and records when it last received bytes."""
+
+    kit: StartupKit
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.last_received_at = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
+        # A large message may take long to complete.
         self.last_received_at = time.monotonic()
         super().data_received(data)
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        check_peer(self.kit, self.transport.get_extra_info("ssl_object"))
+        await super().handshake(*args, **kwargs)
+
+
+class _Connector(connect):
+    """A connector that follows no redirect: no FLARE server sends one."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
 
 
 class HttpTransport:
     """A websocket."""
 
-    def __init__(self, socket: _TimestampedConnection) -> None:
+    def __init__(self, socket: _Connection) -> None:
         self._socket = socket
 
     @property
@@ -78,10 +93,11 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
     """Open a websocket to the kit's server, and check its identity."""
     context = client_context(kit)
     host = f"[{kit.host}]" if ":" in kit.host else kit.host
+    connection_class = type("_KitConnection", (_Connection,), {"kit": kit})
 
-    async def open_at(address: str) -> _TimestampedConnection:
+    async def open_at(address: str) -> _Connection:
         try:
-            socket = await connect(
+            socket = await _Connector(
                 f"{'ws' if context is None else 'wss'}://{host}:{kit.port}{_PATH}",
                 host=address,
                 port=kit.port,
@@ -96,21 +112,29 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
                 max_size=MAX_FRAME_BYTES,
                 user_agent_header=None,
                 logger=_NULL_LOGGER,
-                create_connection=_TimestampedConnection,
+                create_connection=connection_class,
             )
-            assert isinstance(socket, _TimestampedConnection)
-            return socket
-        except (InvalidHandshake, InvalidMessage, EOFError) as e:
-            hung_up = isinstance(e, EOFError) or isinstance(e.__cause__, EOFError)
-            raise not_flare_error(kit, HUNG_UP_MESSAGE if hung_up else type(e).__name__) from None
+        except OSError:  # before ValueError, which some of OpenSSL's are too
+            raise
+        except (WebSocketException, ValueError, EOFError) as e:
+            raise not_flare_error(kit, _describe_refusal(e)) from None
+        assert isinstance(socket, _Connection)
+        return socket
 
-    socket = await dial(kit, open_at)
-    try:
-        check_peer(kit, socket.transport.get_extra_info("ssl_object"))
-    except BaseException:
-        await socket.close()
-        raise
-    return HttpTransport(socket)
+    return HttpTransport(await dial(kit, open_at))
+
+
+def _describe_refusal(error: Exception) -> str:
+    """Return in plain words why the peer is not a websocket."""
+    if isinstance(error, EOFError) or isinstance(error.__cause__, EOFError):
+        return HUNG_UP_MESSAGE
+    if not isinstance(error, InvalidStatus):
+        return type(error).__name__
+    status = error.response.status_code
+    location = error.response.headers.get_all("Location")
+    if 300 <= status < 400 and location:
+        return f"it answers with a redirect to {sanitize_lines(location[0], 100)}: a login page or a proxy?"
+    return f"it answers with HTTP status {status}"
 
 
 def _describe_close(error: ConnectionClosed) -> str:

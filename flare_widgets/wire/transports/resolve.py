@@ -9,7 +9,6 @@ from typing import Any
 
 from ...errors import NoConnection
 from ...kit import Settings
-from ...kit.files import SETTINGS_FILE
 
 
 async def resolve(kit: Settings) -> list[str]:
@@ -47,7 +46,6 @@ async def resolve(kit: Settings) -> list[str]:
     except (OSError, ValueError) as e:
         raise NoConnection(
             f"the server's name '{kit.host}' is unknown here ({getattr(e, 'strerror', None) or e})",
-            next_step=f"Check 'host' in {kit.startup / SETTINGS_FILE}, your network or VPN, or add it to "
-            "the hosts file",
+            next_step=f"Check 'host' in {kit.source('host')}, your network or VPN, or add it to the hosts file",
         ) from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
