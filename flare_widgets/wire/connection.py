@@ -243,6 +243,12 @@ class Connection:
         """End the connection without a farewell: it is lost, or was never complete."""
         await self._shut_down(NoConnection(f"the connection to {self._kit.address} was dropped"))
 
+    def discard(self, error: FlareError) -> None:
+        """Give the connection up from another loop: its own has ended, and its socket and its tasks with it."""
+        self._observer = None
+        self.lost_error = self.lost_error or error
+        self._clear_secrets()
+
     async def challenge(self) -> str:
         """Have the server prove its identity; return its nonce, which we must sign."""
         kit = self._kit

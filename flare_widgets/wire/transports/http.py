@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from typing import Any
@@ -30,10 +31,9 @@ _NULL_LOGGER = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
 class _Connection(ClientConnection):
     """A websocket that checks its peer before it sends anything, and records when it last received bytes."""
 
-    kit: StartupKit
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, kit: StartupKit, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._kit = kit
         self.last_received_at = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
@@ -42,7 +42,7 @@ class _Connection(ClientConnection):
         super().data_received(data)
 
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
-        check_peer(self.kit, self.transport.get_extra_info("ssl_object"))
+        check_peer(self._kit, self.transport.get_extra_info("ssl_object"))
         await super().handshake(*args, **kwargs)
 
 
@@ -93,7 +93,7 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
     """Open a websocket to the kit's server, and check its identity."""
     context = client_context(kit)
     host = f"[{kit.host}]" if ":" in kit.host else kit.host
-    connection_class = type("_KitConnection", (_Connection,), {"kit": kit})
+    create_connection: Any = functools.partial(_Connection, kit.without_key())
 
     async def open_at(address: str) -> _Connection:
         try:
@@ -112,7 +112,7 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
                 max_size=MAX_FRAME_BYTES,
                 user_agent_header=None,
                 logger=_NULL_LOGGER,
-                create_connection=connection_class,
+                create_connection=create_connection,
             )
         except OSError:  # before ValueError, which some of OpenSSL's are too
             raise
