@@ -294,8 +294,9 @@ class Connection:
         """Log the user in and get a token for commands; also logs in again after the session has expired."""
         kit = self._kit
         command = hci.encode(login.login_command(kit))
-        answer = await self._send_command(command, None, label="login", headers=login.login_headers(kit, study))
-        self._session_token = login.read_login(kit, answer)
+        self._session_token = login.read_login(
+            kit, await self._send_command(command, None, label="login", headers=login.login_headers(kit, study))
+        )
         self.expiry_reason = None
         self.login_count += 1
         self.features = dialects.ServerFeatures.detect(self.registration, login.token_claims(self._session_token))
@@ -422,7 +423,8 @@ class Connection:
     def _fail(self, error: FlareError) -> None:
         first = self.lost_error is None
         if first:
-            self.lost_error = error
+            # Its frames would keep alive, and a verbose traceback would show, what was read last.
+            self.lost_error = error.with_traceback(None)
         self._fail_pending(error)
         if first and self._observer is not None:
             self._observer.on_lost(self, error)

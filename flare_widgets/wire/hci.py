@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import InvalidArgumentError, ProtocolError
+from ..formatting.secret import SecretText, hide
 
 MAX_DEPTH = 64
 """Nesting depth of a reply. FLARE's replies have a handful of levels; displaying one may need a stack frame each."""
@@ -66,6 +67,7 @@ def encode(
         Extra data for the command, JSON-able.
     """
     data = [{"type": "command", "data": line}]
+    text = str if token is None else SecretText
     if token is not None:
         data.append({"type": "token", "data": token})
     meta: dict[str, Any] = {}
@@ -76,7 +78,7 @@ def encode(
     envelope: dict[str, Any] = {"time": str(datetime.now()), "data": data}
     if meta:
         envelope["meta"] = meta
-    return json.dumps(envelope)
+    return text(json.dumps(envelope))
 
 
 def decode(text: Any) -> CommandReply:
@@ -89,18 +91,29 @@ def decode(text: Any) -> CommandReply:
     """
     if not isinstance(text, str):
         raise ProtocolError(f"the reply to a command is {type(text).__name__}, not text")
-    try:
-        envelope = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ProtocolError("the reply to a command is not JSON") from None
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
-        raise ProtocolError("the reply to a command has no data")
-    _check_depth(envelope)
+    text = hide(text)  # the reply to a login has the token
+    envelope = _parse(text)
+    problem = _find_problem(envelope)
+    if problem:
+        del envelope
+        raise ProtocolError(f"the reply to a command {problem}")
     if _ESCAPED_SURROGATE.search(text):
         envelope = _replace_surrogates(envelope)
-    items = tuple(item for item in envelope["data"] if isinstance(item, dict))
+    items = tuple(_hide_token(item) for item in envelope["data"] if isinstance(item, dict))
     meta = envelope.get("meta")
     return CommandReply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
+
+
+def _parse(text: str) -> Any:
+    """Return the value in a JSON text; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _hide_token(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "data": hide(item.get("data"))} if item.get("type") == "token" else item
 
 
 def _replace_surrogates(value: Any) -> Any:
@@ -112,15 +125,19 @@ def _replace_surrogates(value: Any) -> Any:
     return [_replace_surrogates(each) for each in value] if isinstance(value, list) else value
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
+def _find_problem(envelope: Any) -> str:
+    """Return in words what makes a parsed reply unusable; nothing if it is usable."""
+    if envelope is None:
+        return "is not JSON"
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
+        return "has no data"
+    level: list[Any] = [envelope]
     for _ in range(MAX_DEPTH):
         if not level:
-            return
+            return ""
         inner = (v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer))
         level = [v for v in inner if isinstance(v, (dict, list))]
-    if level:
-        raise ProtocolError(f"the reply to a command has more than {MAX_DEPTH} levels")
+    return f"has more than {MAX_DEPTH} levels" if level else ""
 
 
 def is_session_inactive(reply: CommandReply) -> bool:

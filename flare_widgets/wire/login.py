@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
+from ..formatting.secret import SecretBytes, hide
 from ..formatting.text import sanitize_lines
 from ..kit import StartupKit, chains_to_root, subject, verify_signature
 from . import fobs, hci
@@ -120,7 +121,7 @@ def register_request(kit: StartupKit, server_nonce: str) -> tuple[dict[str, Any]
         {
             "cert": kit.certificate,
             "cn": kit.username,
-            "signature": kit.sign((kit.username + server_nonce).encode()),
+            "signature": SecretBytes(kit.sign((kit.username + server_nonce).encode())),
         },
         headers={"__peer_ctx__": fobs.make_fl_context(kit.username)},
     )
@@ -135,7 +136,7 @@ def read_registration(kit: StartupKit, reply: CellReply) -> Registration:
     FLCommunicationError
         The server refused: another project, a certificate it does not accept, a disabled user.
     """
-    answer = reply.value if isinstance(reply.value, dict) else {}
+    answer = hide(reply.value) if isinstance(reply.value, dict) else {}
     token = answer.get("__token__")
     if reply.code != "ok" or not isinstance(token, str) or not token:
         why = reply.error or (reply.code if reply.code != "ok" else "it gave no reason")
@@ -162,7 +163,7 @@ def login_headers(kit: StartupKit, study: str) -> dict[str, Any]:
     return {
         "user_name": kit.username,
         "cert": kit.certificate,
-        "signature": kit.sign(kit.username.encode()),
+        "signature": SecretBytes(kit.sign(kit.username.encode())),
         "study": study,
     }
 
@@ -191,13 +192,14 @@ def read_login(kit: StartupKit, reply: hci.CommandReply) -> str:
                 f"the server does not accept {kit.username}: {sanitize_lines(words, 200) or 'it gave no reason'}",
                 auth_code=auth_code,
             )
-    tokens = reply.texts("token")
+    tokens = hide(reply.texts("token"))
     if not tokens:
         words = "; ".join(reply.texts("string", "error"))
         raise AuthenticationError(
             f"the server did not log {kit.username} in: {sanitize_lines(words, 200) or 'no token'}"
         )
-    return tokens[0]
+    token: str = tokens[0]
+    return token
 
 
 def token_claims(token: str) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class FlareServer:
     login
         The items of the answer to the login.
     commands
-        The answers to commands: the verb, and the HCI reply or a function that makes it.
+        The answers to commands: the verb, and the HCI reply or a function that makes it. Bytes are said as they are.
     clock
         The time it tells when it greets, in seconds since the epoch.
     alive
@@ -254,14 +254,17 @@ class FlareServer:
         line = command["data"][0]["data"]
         verb = line.split()[0]
         if verb == "_cert_login":
-            answer: Any = {"data": self.login}
+            answer: Any = self.commands.get(verb, {"data": self.login})
+            if callable(answer):
+                answer = answer(line)
         else:
             answer = self.commands.get(verb, {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok"}})
             if callable(answer):
                 answer = answer(line)
         if answer is None:
             return None
-        return self._stream("return_only", "hci_channel:command", json.dumps(answer), {"sm__ri": headers["sm__ri"]})
+        text = answer.decode() if isinstance(answer, bytes) else json.dumps(answer)
+        return self._stream("return_only", "hci_channel:command", text, {"sm__ri": headers["sm__ri"]})
 
     def _stream(self, channel: str, topic: str, value: Any, more: dict[str, Any]) -> bytes:
         self._streams += 1

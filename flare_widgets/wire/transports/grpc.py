@@ -77,14 +77,16 @@ class GrpcTransport:
             self._sequence += 1
             try:
                 await self._call.write(encode(self._sequence, frame))
+                return
             except self._grpc.aio.AioRpcError as e:
-                raise TransportClosed(_describe_error(e)) from None
+                reason = _describe_error(e)
             except asyncio.InvalidStateError:
-                raise TransportClosed("the call has ended") from None
+                reason = "the call has ended"
             except asyncio.CancelledError:
-                if self._is_closed:  # of the call, not of us
-                    raise TransportClosed("closed here") from None
-                raise
+                if not self._is_closed:  # else it is of the call, not of us
+                    raise
+                reason = "closed here"
+        raise TransportClosed(reason)  # outside the handler: the other error's frames have the bytes
 
 
 async def connect_grpc(kit: StartupKit) -> GrpcTransport:

@@ -68,8 +68,10 @@ class HttpTransport:
         """Send one frame."""
         try:
             await self._socket.send(frame)
+            return
         except ConnectionClosed as e:
-            raise TransportClosed(_describe_close(e)) from None
+            reason = _describe_close(e)
+        raise TransportClosed(reason)  # outside the handler: the other error's frames have the bytes
 
     async def receive(self) -> bytes:
         """Return the next frame; raise ProtocolError if it is invalid or too large."""

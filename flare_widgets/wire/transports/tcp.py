@@ -36,8 +36,10 @@ class TcpTransport:
             self._writer.write(frame)
             async with self._drain_lock:
                 await self._writer.drain()
+            return
         except OSError as e:
-            raise TransportClosed(describe_close(e)) from None
+            reason = describe_close(e)
+        raise TransportClosed(reason)  # outside the handler: the other error's frames have the bytes
 
     async def receive(self) -> bytes:
         """Return the next frame; raise ProtocolError if the bytes are not a frame, or it is too large."""
