@@ -140,6 +140,7 @@ class CommandSender:
                     cmd_timeout=self.timeout,
                     props=command.props,
                     non_idempotent=command.effect is not Effect.READ,
+                    max_reply_chars=command.max_reply_chars,
                 )
             except NotSent:
                 continue

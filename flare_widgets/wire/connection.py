@@ -19,7 +19,7 @@ from ..formatting.text import sanitize_lines
 from ..kit import StartupKit
 from . import cell as cells
 from . import features as dialects
-from . import hci, login, transports
+from . import hci, login, loop, transports
 from .keepalive import PING_INTERVAL_S, KeepAlive
 
 log = logging.getLogger("flare_widgets.wire")
@@ -34,6 +34,7 @@ _MAX_CHALLENGE_TIMEOUT_S = 8.0
 _STARTUP_REFUSAL = "unauthenticated"
 _STARTUP_GRACE_S = 5.0
 _LOGOUT_TIMEOUT_S = 2.0
+_MAX_CHARS_ON_LOOP = 256 << 10  # characters of a reply that is decoded without keeping other sessions waiting
 _POLL_INTERVAL_S = 0.05  # seconds between two checks for an answer to a probe
 
 
@@ -178,6 +179,7 @@ class Connection:
         cmd_timeout: float | None = None,
         props: Any = None,
         non_idempotent: bool = True,
+        max_reply_chars: int = hci.MAX_REPLY_CHARS,
     ) -> hci.CommandReply:
         """Send an admin command and return the server's answer.
 
@@ -192,6 +194,8 @@ class Connection:
         non_idempotent
             True if losing the answer is costly: while such a command is pending, a silent connection is kept longer
             before it is dropped.
+        max_reply_chars
+            Maximum number of characters of the answer.
 
         Raises
         ------
@@ -200,7 +204,9 @@ class Connection:
             not have been executed, except with :class:`NotSent`.
         """
         command = hci.encode(line, self._session_token, cmd_timeout, props)
-        return await self._send_command(command, timeout, label=line, non_idempotent=non_idempotent)
+        return await self._send_command(
+            command, timeout, label=line, non_idempotent=non_idempotent, max_reply_chars=max_reply_chars
+        )
 
     async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
         """Send a streamed request and return the decoded answer; errors as in :meth:`execute`."""
@@ -314,11 +320,14 @@ class Connection:
         label: str,
         headers: Mapping[str, Any] | None = None,
         non_idempotent: bool = True,
+        max_reply_chars: int = hci.MAX_REPLY_CHARS,
     ) -> hci.CommandReply:
         reply = await self._send_request(
             self._cell.stream, hci.CHANNEL, hci.TOPIC, command, headers, timeout, label, non_idempotent
         )
-        return hci.decode(reply.value)
+        if isinstance(reply.value, str) and len(reply.value) > _MAX_CHARS_ON_LOOP:
+            return await loop.run_in_thread("flare-decode", hci.decode, reply.value, max_reply_chars)
+        return hci.decode(reply.value, max_reply_chars)
 
     async def _send_request(
         self,

@@ -121,6 +121,37 @@ async def run_in_worker(function: Callable[..., T], *args: Any, **kwargs: Any) -
         raise
 
 
+async def run_in_thread(name: str, function: Callable[..., T], *args: Any) -> T:
+    """Run a blocking function in a thread of its own, and return its result.
+
+    asyncio's own threads stay forever; this one ends with its function, and as a daemon it never delays the end of the
+    process. Cancelling leaves it to end by itself.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def finish(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        result: T | None = None
+        error: Exception | None = None
+        try:
+            result = function(*args)
+        except Exception as e:
+            error = e
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(finish, result, error)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return await future
+
+
 def check_cancelled() -> None:
     """Stop here if the caller is a worker whose own caller was cancelled; for work that waits for nothing more.
 

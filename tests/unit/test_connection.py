@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from flare_widgets.errors import (
     SessionClosed,
     SessionExpired,
 )
+from flare_widgets.wire import hci
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPIRED = "Your session is closed due to inactivity or cert expiry."
@@ -329,6 +331,25 @@ def test_another_server_in_place_is_refused(tmp_path: Path, server: FlareServer)
         with pytest.raises(ServerIdentityError):
             session.list_jobs()
         session.close()
+
+
+def test_large_reply_is_decoded_beside_the_loop(
+    session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    decode = hci.decode
+
+    def note(text: Any, max_chars: int) -> Any:
+        threads.append(threading.current_thread().name)
+        return decode(text, max_chars)
+
+    monkeypatch.setattr(hci, "decode", note)
+    server.commands["list_jobs"] = answer(jobs=[{"job_id": "x" * 300_000}])
+    assert session.list_jobs() == [{"job_id": "x" * 300_000}]
+    server.commands["list_jobs"] = answer(jobs=[])
+    assert session.list_jobs() == []
+    assert threads == ["flare-decode", "flare-io"]
+    wait_until(lambda: "flare-decode" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_many_threads_get_their_own_answers(session: Session, server: FlareServer) -> None:
