@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, SupportsIndex, TypeVar
 
 from ...errors import InvalidArgumentError, InvalidArgumentType, error_context
 from ...kit import StartupKit
@@ -45,6 +45,13 @@ class SessionCore(abc.ABC):
     def __init__(self, sender: CommandSender) -> None:
         self._sender = sender
         self._connection = sender.connection
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise InvalidArgumentType(
+            "a session cannot be pickled or copied: its connection and the user's key belong to this process",
+            next_step=f"Hand over the startup kit's folder, {str(self.kit.root)!r}, and call flare_widgets.connect "
+            "with it in the other process",
+        )
 
     @property
     def kit(self) -> StartupKit:
