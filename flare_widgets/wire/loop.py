@@ -35,6 +35,8 @@ _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
 _pid = 0
+# Of the process that forked this one. It is never freed: gRPC's objects in it crash when they are, in a child.
+_inherited: list[Any] = []
 _pending: weakref.WeakSet[concurrent.futures.Future[Any]] = weakref.WeakSet()
 
 
@@ -206,6 +208,8 @@ def _ensure_loop() -> asyncio.AbstractEventLoop:
         if _loop is None or not _is_alive():
             if _pid == os.getpid():
                 lost = list(_pending)
+            else:
+                _inherited.append((_loop, *_pending))
             _pending.clear()
             loop = asyncio.new_event_loop()
             started = threading.Event()

@@ -29,6 +29,8 @@ _MESSAGE_OVERHEAD_BYTES = 64  # of a message beyond its frame
 # A gRPC server ends connections that ping more often than every five minutes (ENHANCE_YOUR_CALM).
 _KEEPALIVE_MS = 330_000
 
+_process_id: int | None = None  # of the process that has used gRPC
+
 
 class GrpcTransport:
     """A bidirectional call on its own channel."""
@@ -96,6 +98,7 @@ async def connect_grpc(kit: StartupKit) -> GrpcTransport:
     first checked with our own TLS handshake, which ends right away. FLARE's challenge proves that the same server
     then answers the call.
     """
+    _check_process()
     grpc = _import_grpc()
 
     async def ask(address: str) -> tuple[str, x509.Certificate | None]:
@@ -120,10 +123,25 @@ async def connect_grpc(kit: StartupKit) -> GrpcTransport:
         raise
 
 
+def _check_process() -> None:
+    """Raise ConfigError in a process that was forked from one that has used gRPC: there gRPC crashes or hangs."""
+    global _process_id
+    if _process_id is None:
+        _process_id = os.getpid()
+    elif _process_id != os.getpid():
+        raise ConfigError(
+            "gRPC does not work in a process that was forked from one that has used it",
+            next_step="Start the process by multiprocessing.get_context('spawn'), or a pool with that mp_context, or "
+            "connect for the first time after the fork",
+        )
+
+
 def _import_grpc() -> ModuleType:
     """Import grpc, which is installed only if the user asked for it."""
     # gRPC's core writes to the process's stderr, into a notebook's output, unless configured before it starts.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Its handlers of a fork crash the child, whatever that does: grpc.aio is not made for them.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         import grpc
         import grpc.aio
