@@ -140,7 +140,6 @@ class CommandSender:
                     left,
                     cmd_timeout=self.timeout,
                     props=command.props,
-                    non_idempotent=command.effect is not Effect.READ,
                     max_reply_chars=command.max_reply_chars,
                 )
             except NotSent:

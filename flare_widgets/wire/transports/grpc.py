@@ -45,6 +45,9 @@ class GrpcTransport:
         self._is_closed = False
         self.last_received_at = time.monotonic()
 
+    def confirmed_bytes(self) -> None:
+        """Return None: gRPC does not show its socket."""
+
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
         # Cancelling a write would cancel the whole call, so a cancelled sender leaves the write to end by itself.

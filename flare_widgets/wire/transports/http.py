@@ -15,7 +15,7 @@ from ...errors import ProtocolError
 from ...formatting.text import sanitize_lines
 from ...kit import StartupKit
 from ..frames import MAX_FRAME_BYTES, too_large_message
-from .base import TransportClosed
+from .base import TransportClosed, read_confirmed_bytes
 from .dial import HUNG_UP_MESSAGE, describe_close, dial, not_flare_error
 from .tls import check_peer, client_context
 
@@ -63,6 +63,10 @@ class HttpTransport:
     def last_received_at(self) -> float:
         """Time when bytes last arrived."""
         return self._socket.last_received_at
+
+    def confirmed_bytes(self) -> int | None:
+        """Return the number of our bytes that have arrived."""
+        return read_confirmed_bytes(self._socket.transport.get_extra_info("socket"))
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""

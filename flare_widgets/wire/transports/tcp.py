@@ -9,7 +9,7 @@ import time
 
 from ...kit import StartupKit
 from .. import frames
-from .base import TransportClosed
+from .base import TransportClosed, read_confirmed_bytes
 from .dial import StreamPair, describe_close, dial, open_streams
 
 _CLOSE_TIMEOUT_S = 0.5
@@ -27,6 +27,10 @@ class TcpTransport:
         self._writer = writer
         self.last_received_at = time.monotonic()
         self._drain_lock = asyncio.Lock()  # until Python 3.10.6, only one task may wait in drain()
+
+    def confirmed_bytes(self) -> int | None:
+        """Return the number of our bytes that have arrived."""
+        return read_confirmed_bytes(self._writer.get_extra_info("socket"))
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
