@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ...errors import NoConnection
 from ...kit import StartupKit
+from .proxy import find_proxy
 from .resolve import resolve
 from .tls import check_peer, client_context, explain_tls_error
 
@@ -28,6 +29,8 @@ StreamPair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
     """Return the result of `open_at` for the first of the server's IP addresses that answers.
 
+    If a proxy is on the way, it is that for the server's name, which the proxy resolves.
+
     Raises
     ------
     NoConnection
@@ -36,7 +39,7 @@ async def dial(kit: StartupKit, open_at: Callable[[str], Awaitable[T]]) -> T:
         Something other than the kit's server answers.
     """
     trouble: NoConnection | None = None
-    for address in await resolve(kit):
+    for address in [kit.host] if find_proxy(kit) is not None else await resolve(kit):
         try:
             return await open_at(address)
         except NoConnection:  # already in plain words

@@ -17,6 +17,7 @@ from ...kit import StartupKit
 from ..frames import MAX_FRAME_BYTES, too_large_message
 from .base import TransportClosed, read_confirmed_bytes
 from .dial import HUNG_UP_MESSAGE, describe_close, dial, not_flare_error
+from .proxy import find_proxy, open_tunnel
 from .tls import check_peer, client_context
 
 _PATH = "/f3"
@@ -102,11 +103,14 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
     create_connection: Any = functools.partial(_Connection, kit.without_key())
 
     async def open_at(address: str) -> _Connection:
+        proxy = find_proxy(kit)
+        place: dict[str, Any] = (
+            {"host": address, "port": kit.port} if proxy is None else {"sock": await open_tunnel(proxy, kit)}
+        )
         try:
             socket = await _Connector(
                 f"{'ws' if context is None else 'wss'}://{host}:{kit.port}{_PATH}",
-                host=address,
-                port=kit.port,
+                **place,
                 ssl=context,
                 server_hostname=None if context is None else kit.host,
                 proxy=None,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ...errors import NoConnection
 from ...kit import Settings, StartupKit
 from .dial import describe_error, hung_up_error
+from .proxy import Proxy, open_tunnel
 from .tls import client_context, explain_tls_error
 
 
@@ -67,6 +68,11 @@ class ProbeConnection:
         sock, self._socket = self._socket, None
         if sock is not None:
             sock.close()
+
+
+async def connect_through(proxy: Proxy, settings: Settings) -> ProbeConnection:
+    """Connect to the server through a proxy; errors as in :func:`.open_tunnel`."""
+    return ProbeConnection(proxy.address, await open_tunnel(proxy, settings))
 
 
 async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnection:

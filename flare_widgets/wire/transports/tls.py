@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from ...errors import InvalidCertChain, NoConnection, ServerIdentityError
 from ...formatting.text import sanitize_lines
 from ...kit import StartupKit, subject
+from .proxy import find_proxy, open_tunnel
 
 _PEEK_TIMEOUT_S = 3.0  # seconds to find out what answers instead of the right server
 # OpenSSL's reasons for refusing a certificate (X509_V_ERR_...).
@@ -198,7 +199,12 @@ async def _fetch_certificate(kit: StartupKit, address: str) -> bytes:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=kit.host)
     # An IP address: for a name, asyncio would start threads that stay.
-    reader, writer = await asyncio.open_connection(address, kit.port)
+    proxy = find_proxy(kit)
+    reader, writer = await (
+        asyncio.open_connection(address, kit.port)
+        if proxy is None
+        else asyncio.open_connection(sock=await open_tunnel(proxy, kit))
+    )
     try:
         while True:
             try:
