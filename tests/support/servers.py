@@ -23,7 +23,7 @@ from flare_widgets.wire import fobs, frames, streams
 from flare_widgets.wire.frames import Frame, FrameType
 
 THEIR_NONCE = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
-"""What a server has us sign."""
+"""A nonce of the server, for us to sign."""
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -385,7 +385,7 @@ def test_callback_that_exits_harms_no_session(session: Session, server: FlareSer
 
 
 def test_session_survives_end_of_io_thread(kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits fails, and the next command connects again on another thread; also of a session that has expired."""
+    """Commands that wait fail; the next one connects again on another thread, also of a session that has expired."""
     from flare_widgets.wire import loop
 
     sessions = [connect(kit, timeout=5) for _ in range(3)]
