@@ -36,7 +36,7 @@ jobs = list(monitor.snapshot.jobs)
 while time.monotonic() < end:
     looks += 1
     for i in range(min(20, len(jobs))):
-        jobs[i] = replace(jobs[i], status="RUNNING", round=looks, total_rounds=10**6)
+        jobs[i] = replace(jobs[i], status="RUNNING", progress="round %d/1000000" % looks)
     monitor.say(jobs=tuple(jobs))
 """
 # Of the messages for the table: how many, how long, and until when.

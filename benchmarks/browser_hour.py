@@ -34,7 +34,7 @@ def live(seconds, pause):
     for second in range(second + 1, second + 1 + seconds):
         jobs = list(monitor.snapshot.jobs)
         for i in range(20):
-            jobs[i] = replace(jobs[i], status="RUNNING", round=second, total_rounds=10**6)
+            jobs[i] = replace(jobs[i], status="RUNNING", progress=f"round {second}/1000000")
         monitor.say(jobs=tuple(jobs))
         for who in ("server", *SITES):
             session.log(who, f"INFO step {second} of {who}, loss 0.1234")

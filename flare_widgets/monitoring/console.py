@@ -15,7 +15,7 @@ from typing import TextIO
 from ..api.session import Session
 from ..errors import InvalidArgumentError, JobTimeout
 from ..formatting.text import display_width, truncate
-from .job.format import describe, job_label
+from .job.format import describe, job_label, progress_text
 from .job.snapshot import JobSnapshot
 from .job.summary import summarize
 from .monitor import Monitor
@@ -125,7 +125,7 @@ def _change_key(snapshot: JobSnapshot) -> tuple[object, ...]:
     """Return the fields whose change deserves another line in a log."""
     return (
         snapshot.status,
-        snapshot.rounds_begun,
+        progress_text(snapshot),
         snapshot.failure,
         snapshot.is_zombie,
         snapshot.scheduling.reason,

@@ -20,6 +20,7 @@ from .callbacks import CallbackPool
 from .diagnosis import stall_check
 from .diagnosis.final_fetch import FinalFetch
 from .diagnosis.stall_check import StallCheck
+from .job.format import short_progress
 from .job.reducer import apply_updates
 from .job.updates import ConnectionProblem, Diagnosed, GroupUnavailable, JobMeta, ListedStatus, Update
 from .job.watch import Watch, WatchState
@@ -347,8 +348,7 @@ class Monitor:
             return
         news = self._job_list.run_once(now, self._paused, self._clock_offset, self._disconnect_reason)
         seen = (job.snapshot for job in jobs if job.snapshot.status == JobStatus.RUNNING)
-        rounds = {s.job_id: (s.rounds_begun, s.total_rounds) for s in seen if s.rounds}
-        if self._job_list.update_rounds(rounds) or news:
+        if self._job_list.update_progress({s.job_id: short_progress(s) for s in seen}) or news:
             for watch in list(self._job_list.watches):
                 watch.notify()
 

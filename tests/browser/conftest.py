@@ -1,7 +1,7 @@
 """JupyterLab in Debian's (or anybody's) Chromium.
 
 `lab` and `chromium` are started once, and JupyterLab is loaded once, into a tab that all share: `notebook` opens a
-notebook with a kernel for the test alone, `bench` is shared and fast; `lone_notebook` loads JupyterLab again.
+notebook with a kernel for the test alone, `bench` is shared and fast.
 
 `NotebookPage` (``lab_page.py``) opens notebooks, runs cells and reads outputs; `JobPanel` (``job_panel.py``) reads a
 job view. Set ``CHROMIUM`` to the browser's path when it is not called ``chromium``, and ``SCREENSHOTS`` to a folder
@@ -23,7 +23,15 @@ from lab_server import LabServer
 from playwright.sync_api import Browser, Error, Page, Request, ViewportSize, expect, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+# Chromium heeds only the last list of features: these are Playwright's own, and popups of an address bar that nobody
+# sees, for which each context would have a process of its own.
+_FEATURES = [
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
+    *("MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning", "OptimizationHints", "AimEnabled"),
+    *("WebUIOmniboxPopup", "WebUIOmniboxFullPopup", "WebUIOmniboxAimPopup"),
+]
 ARGUMENTS = [
+    f"--disable-features={','.join(_FEATURES)}",
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
@@ -69,16 +77,6 @@ def notebook(shared_tab: tuple[Page, list[str]], lab: LabServer) -> Iterator[Not
     page.set_viewport_size(VIEWPORT)
     found, complaints[:] = list(complaints), []
     assert found == []
-
-
-@pytest.fixture
-def lone_notebook(chromium: Browser, lab: LabServer) -> Iterator[NotebookPage]:
-    """A notebook in a tab of its own, for a test that changes what the tab's scripts find there."""
-    with tab(chromium, lab) as (page, complaints):
-        notebook = NotebookPage(page, lab)
-        yield notebook
-        notebook.close()
-    assert complaints == []
 
 
 @pytest.fixture(scope="session")

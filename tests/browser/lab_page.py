@@ -82,6 +82,11 @@ class NotebookPage:
             self.wait_until_ready()
         return self
 
+    def reopen(self) -> None:
+        """Close the notebook, not its kernel, and open it again; the tab stays as it is."""
+        self.page.evaluate(_CLOSE, [self.name])
+        self.show()
+
     def show(self) -> None:
         """Have the notebook before one again, after others were opened in the tab, or the tab was loaded anew."""
         self.command("docmanager:open", {"path": self.name})

@@ -12,7 +12,7 @@ from typing import Any
 
 from scripted import ScriptedWatch
 
-from flare_widgets.monitoring.job.model import Point, Round, Series, StatusChange
+from flare_widgets.monitoring.job.model import Point, Round, Series, StatusChange, Workflow
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 
 STATUSES = ("FINISHED:COMPLETED", "FINISHED:COMPLETED", "FINISHED:EXECUTION_EXCEPTION", "FINISHED:ABORTED")
@@ -37,8 +37,7 @@ def many(count: int, now: float) -> tuple[ListedJob, ...]:
                 at,
                 at + 2 if running else None,
                 None if i < 3 else 31.0 + i % 600,
-                4 if i == 1 else None,
-                10 if i == 1 else None,
+                "round 4/10" if i == 1 else "",
             )
         )
     return tuple(jobs)
@@ -135,10 +134,8 @@ def trained(job: ListedJob, number: int, rounds: int = 10) -> dict[str, Any]:
         "job_id": job.job_id,
         "name": job.name,
         "status": job.status,
-        "workflow": "FedAvg",
+        "workflows": (Workflow("", "FedAvg", first_round=0, total_rounds=rounds + number),),
         "rounds": tuple(Round(n, began + n, began + n + 1) for n in range(rounds)),
-        "first_round": 0,
-        "total_rounds": rounds + number,
         "timeline": (StatusChange("SUBMITTED", began - 1, True), StatusChange("RUNNING", began, True)),
         "metrics": (
             Series("accuracy", "", tuple(Point(n, 0.5 + n * 0.04 - number * 0.05) for n in range(rounds))),

@@ -57,7 +57,7 @@ def test_rounds_come_in(shown: NotebookPage) -> None:
     expect(panel.sites).to_have_count(0)
     # Time passes without a message.
     now = rows(panel.live).nth(0).locator(".flw-now")
-    expect(now).to_have_text(re.compile(r"^working on round 1 for \d+ s$"))
+    expect(now).to_have_text(re.compile(r"^train, round 1 for \d+ s$"))
     before = now.inner_text()
     expect(now).not_to_have_text(before)
     expect(panel.live.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "12")
@@ -92,7 +92,7 @@ def test_failure_shown_and_saved_in_notebook(shown: NotebookPage) -> None:
     shown.run_code("watch.say('FINISHED:EXECUTION_EXCEPTION', duration=12.5)")
     panel.expect_static("FINISHED:EXECUTION_EXCEPTION")
     expect(panel.static.locator(".flw-failure-loud")).to_contain_text("Next: mend client.py")
-    expect(rows(panel.static)).to_have_text(["site-1■", "site-2✕failed in round 1"])
+    expect(rows(panel.static)).to_have_text(["site-1■", "site-2✕failed: train, round 1"])
     expect(panel.static.locator(".flw-round")).to_have_text("0 of 4 rounds")
     panel.static.get_by_text("last 2 lines").click()
     expect(panel.static.locator("details pre")).to_be_visible()
@@ -105,5 +105,5 @@ def test_nothing_moves_while_round_goes_on(shown: NotebookPage) -> None:
     height = panel.live.evaluate("e => e.offsetHeight")
     for returned in ("('site-1', began), ('site-2', None)", "('site-1', began), ('site-2', began)"):
         shown.run_code(f"round(1, {returned})")
-    expect(rows(panel.live).nth(0)).to_contain_text("done with round 2")
+    expect(rows(panel.live).nth(0)).to_contain_text("done")
     assert panel.live.evaluate("e => e.offsetHeight") == height

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+from hypothesis_profile import examples
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
@@ -218,5 +219,5 @@ class Conversation(RuleBasedStateMachine):
         assert self.said() == []
 
 
-Conversation.TestCase.settings = settings(max_examples=100, stateful_step_count=25)
+Conversation.TestCase.settings = settings(max_examples=examples(100), stateful_step_count=25)
 TestConversation = Conversation.TestCase

@@ -15,6 +15,7 @@ from cryptography import x509
 from damage import JUNK, bent, damaged, payloads, peak, replies, survives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from flare_widgets.api import commands
 from flare_widgets.api.transfer import unpack
@@ -60,7 +61,7 @@ def reply_of(envelope: Any) -> hci.CommandReply:
     return hci.decode(json.dumps(envelope, default=str))
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.sampled_from(replies()), st.data())
 def test_every_command_reads_any_reply(reply: Any, data: st.DataObject) -> None:
     bad = data.draw(bent(reply))
@@ -79,7 +80,7 @@ INVENTED = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(INVENTED)
 def test_every_command_reads_any_invented_reply(reply: Any) -> None:
     for command in COMMANDS.values():
@@ -159,7 +160,7 @@ def test_reply_at_limit_is_read() -> None:
 ANSWERS = st.sampled_from([value for value in payloads() if isinstance(value, dict)])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(ANSWERS, st.data())
 def test_answers_to_transfers(answer: dict[str, Any], data: st.DataObject) -> None:
     bad = data.draw(bent(answer))
@@ -174,7 +175,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> StartupKit:
     return StartupKit.load(kits.write_kit(tmp_path_factory.mktemp("kits") / "kit"))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANSWERS, st.data())
 def test_answers_to_login(kit: StartupKit, answer: dict[str, Any], data: st.DataObject) -> None:
     value = data.draw(bent(answer) | bent({"cn": "server", "nonce": "n", "signature": b"s", "cert": kit.certificate}))
@@ -184,14 +185,14 @@ def test_answers_to_login(kit: StartupKit, answer: dict[str, Any], data: st.Data
     survives(lambda: login.read_registration(kit, reply))
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(replies()) | INVENTED, st.data())
 def test_verdicts_on_login(kit: StartupKit, reply: Any, data: st.DataObject) -> None:
     bad = data.draw(bent(reply))
     survives(lambda: login.read_login(kit, reply_of(bad)))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_certificate_proves_nothing(kit: StartupKit, data: st.DataObject) -> None:
     pem = data.draw(damaged(kit.certificate, kits.server().pem))
@@ -223,7 +224,7 @@ def test_nested_token_claims_are_ignored(levels: int) -> None:
 METAS = [reply["meta"]["job_meta"] for reply in replies() if "job_meta" in reply.get("meta", {})]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(st.sampled_from(METAS), min_size=1, max_size=3), st.data())
 def test_any_meta_of_job_is_folded(metas: list[Any], data: st.DataObject) -> None:
     snapshot = JobSnapshot("j")
@@ -235,7 +236,7 @@ def test_any_meta_of_job_is_folded(metas: list[Any], data: st.DataObject) -> Non
     survives(lambda: snapshot)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_malformed_snapshot_is_read_or_refused(data: st.DataObject) -> None:
     good = json.loads(json.dumps(apply_meta(JobSnapshot("j"), METAS[-1], 5.0).to_json()))
@@ -247,7 +248,7 @@ def test_malformed_snapshot_is_read_or_refused(data: st.DataObject) -> None:
 # a kit and a zip
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_kit_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = kits.write_kit(tmp_path_factory.mktemp("damaged") / "kit")
@@ -270,7 +271,7 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return file.read_bytes()
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_zip_is_unpacked_or_refused(
     zipped: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -11,6 +11,7 @@ import pytest
 from damage import VERSIONS, damaged, payloads, recorded, replies, survives
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, hci, login
@@ -78,7 +79,7 @@ def secrets(value: Any) -> list[Any]:
     return found
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(SERVERS, SERVERS, st.data())
 def test_damaged_frame_yields_events_or_error(good: bytes, other: bytes, data: st.DataObject) -> None:
     bad = data.draw(damaged(good, other))
@@ -95,7 +96,7 @@ def greeting(kind: FrameType) -> bytes:
     return frames.encode(frames.Frame(kind))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(SERVERS, SERVERS, st.data())
 def test_damaged_frame_part_decodes_or_errors(good: bytes, other: bytes, data: st.DataObject) -> None:
     """As above, with each decoder by itself: a damaged frame seldom comes that far."""
@@ -111,7 +112,7 @@ def test_damaged_frame_part_decodes_or_errors(good: bytes, other: bytes, data: s
         survives(lambda decode=decode, bad=bad: decode(bad))  # type: ignore[misc]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(SERVERS, min_size=1, max_size=12), st.data())
 def test_reordered_frames_yield_events_or_error(some: list[bytes], data: st.DataObject) -> None:
     cell = Cell("_admin_recorded")
@@ -122,7 +123,7 @@ def test_reordered_frames_yield_events_or_error(some: list[bytes], data: st.Data
         assert len(cell.data_to_send()) <= 2
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.sampled_from([value for value in payloads() if isinstance(value, str)]), st.data())
 def test_damaged_reply_decodes_or_errors(text: str, data: st.DataObject) -> None:
     bad = data.draw(damaged(text.encode())).decode(errors="surrogateescape")

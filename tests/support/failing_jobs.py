@@ -380,6 +380,15 @@ CASES: dict[str, Callable[[Path, str], Path]] = {
 }
 """The jobs that fail of themselves, but for `aborted`, and wait for ever, the last three."""
 
+ALIKE = frozenset(
+    {
+        *("executor-exception", "script-syntax", "timeout"),  # as script-exception and server-exception
+        *("server-class", "bad-arguments", "client-package", "init-exception"),  # as client-class and server-package
+        "external-exit",  # as hard-exit and script-import
+    }
+)
+"""Jobs that leave the same kinds of records in FLARE's logs as others: run with FULL=1, and for the recordings."""
+
 WAITING = ("few-sites", "missing-site", "resources")
 
 REFUSED: dict[str, dict[str, Any]] = {

@@ -15,15 +15,20 @@ from typing import Any
 
 import kits
 import msgpack
+from waiting import wait_until
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 
+from flare_widgets.api import Session, SessionState
 from flare_widgets.wire import fobs, frames, streams
 from flare_widgets.wire.frames import Frame, FrameType
 
 THEIR_NONCE = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 """A nonce of the server, for us to sign."""
+
+#: What FLARE says to whom it closes the session of.
+EXPIRED = "Your session is closed due to inactivity or cert expiry."
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -271,3 +276,22 @@ class FlareServer:
         ((chunk, payload),) = streams.split_into_chunks(fobs.encode(value), self._streams, channel, topic, "fobs", None)
         envelope = {"cn__channel": streams.CHANNEL, "cn__topic": streams.DATA_TOPIC, "cn__origin": "server"}
         return frames.encode(Frame(FrameType.DATA, {**envelope, **chunk, **more}, payload, 1))
+
+
+def ok(**meta: Any) -> dict[str, Any]:
+    """A server's answer to a command that it has done."""
+    return {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok", "info": "", **meta}}
+
+
+def break_off(session: Session, server: FlareServer) -> None:
+    """End the connection, and wait until the session has noticed."""
+    connection = session._connection._connection
+    assert connection is not None
+    server.hang_up()
+    wait_until(lambda: connection.lost_error is not None and not server.sockets)
+
+
+def expire(session: Session, server: FlareServer) -> None:
+    """End the session on the server, and wait until the client has heard of it."""
+    server.say("SESSION_EXPIRED", EXPIRED)
+    wait_until(lambda: session.state is SessionState.EXPIRED)

@@ -1,10 +1,13 @@
-"""Waiting until something is true."""
+"""Waiting until something is true, for example until nothing runs on."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Literal, TypeVar
+
+from flare_widgets.wire import loop
 
 T = TypeVar("T")
 
@@ -24,3 +27,13 @@ def wait_until(condition: Callable[[], T | Literal[False] | None], seconds: floa
         time.sleep(interval)
         interval = min(interval * 1.5, MAX_INTERVAL_S)
     return result
+
+
+def list_tasks() -> list[str]:
+    """Return what runs on the I/O thread."""
+
+    async def others() -> list[str]:
+        current = asyncio.current_task()
+        return [str(task.get_coro()) for task in asyncio.all_tasks() if task is not current]
+
+    return loop.run(others())

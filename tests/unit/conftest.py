@@ -1,3 +1,47 @@
-"""Settings of the tests of this folder."""
+"""Settings of the tests of this folder, and what many of them begin with."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import comm
 import hypothesis_profile  # noqa: F401
+import kits
+import pytest
+from recording import RecordingComm, record
+from servers import FlareServer
+
+from flare_widgets.api import Session, connect
+
+
+@pytest.fixture
+def server() -> FlareServer:
+    return FlareServer()
+
+
+@pytest.fixture
+def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
+    """A kit for the server, which is running."""
+    with server.running() as port:
+        yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
+
+
+@pytest.fixture
+def session(kit: Path) -> Iterator[Session]:
+    with connect(kit, timeout=5) as session:
+        yield session
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have views send into the void."""
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+
+
+@pytest.fixture
+def replaced(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Static forms that replaced the outputs of views, which send into the void."""
+    left: list[Any] = record(monkeypatch)
+    return left

@@ -277,17 +277,16 @@ def test_numpy_job_folder_written_and_rewritten(tmp_path: Path) -> None:
     assert len([*written.folder.rglob("client.py")]) == 2
     server = (written.folder / "app_server" / "config" / "config_fed_server.json").read_text()
     assert '"num_rounds": 4' in server
-    # From a cell, so that a traceback counts the lines as the notebook does.
-    write_job(job, tmp_path, first_line=2)
-    for script in written.folder.rglob("client.py"):
-        assert script.read_text() == "\n" + CLIENT
     assert '"key_metric": "loss"' in server
     client = (written.folder / "app_lyon" / "config" / "config_fed_client.json").read_text()
     assert '"--rate=0.1"' in client
 
-    # Again: the old one is replaced, but only a job folder is.
+    # Again, from a cell, so that a traceback counts the lines as the notebook does. The old one is replaced, but only
+    # a job folder is.
     (written.folder / "stale").touch()
-    assert write_job(job, tmp_path).folder == written.folder
+    assert write_job(job, tmp_path, first_line=2).folder == written.folder
+    for script in written.folder.rglob("client.py"):
+        assert script.read_text() == "\n" + CLIENT
     assert not (written.folder / "stale").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()

@@ -17,6 +17,7 @@ import kits
 import pytest
 from kits import DAY, NOW, authority
 from servers import FlareServer, hangs_up, plain, says, silent, tls
+from waiting import list_tasks, wait_until
 
 from flare_widgets.api import KitReport, StartupKit, check_kit
 from flare_widgets.wire import loop
@@ -29,20 +30,13 @@ SOON = 0.3  # seconds to wait where waiting leads to nothing
 def nothing_is_left(caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder) -> Iterator[None]:
     """No task runs on, no socket stays open, and asyncio has nothing to complain about."""
     yield
-    deadline = time.monotonic() + 5
-    while loop.run(other_tasks()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not list_tasks(), 5)
     gc.collect()
     assert [r.getMessage() for r in caplog.records if r.name == "asyncio"] == []
     left = [str(w.message) for w in recwarn if issubclass(w.category, ResourceWarning)]
     if sys.version_info < (3, 11):  # there asyncio forgets the TLS transports of a server that clients leave abruptly
         left = [what for what in left if "asyncio.sslproto" not in what]
     assert left == []
-
-
-async def other_tasks() -> int:
-    return len(asyncio.all_tasks()) - 1
 
 
 @pytest.fixture
@@ -101,10 +95,7 @@ def test_host_without_address(kit: Path, host: str) -> None:
 def test_nobody_listens(kit: Path) -> None:
     port = free_port()
     sentence = stops_at(check(kit, port), "port")
-    assert (
-        f"nothing answers at 127.0.0.1:{port} (127.0.0.1: connection refused). Check that the FL server is running"
-        in sentence
-    )
+    assert f"127.0.0.1:{port} (127.0.0.1: connection refused)" in sentence
 
 
 @pytest.mark.parametrize(
@@ -165,16 +156,14 @@ def test_site_of_federation_in_servers_place(kit: Path) -> None:
     server.party = authority().issue("site-1")
     server._context = tls(server.party, authority())
     with server.running() as port:
-        sentence = stops_at(check(kit, port), "server identity")
-    assert "is 'site-1', but the startup kit" in sentence
+        assert "'site-1'" in stops_at(check(kit, port), "server identity")
 
 
 def test_unproven_server_identity_stops_checkup(kit: Path) -> None:
     server = FlareServer()
     server.challenge = lambda answer: {**answer, "signature": b"wrong"}
     with server.running() as port:
-        sentence = stops_at(check(kit, port), "server identity")
-    assert "could not prove to be 'server': its signature is wrong" in sentence
+        assert "signature" in stops_at(check(kit, port), "server identity")
 
 
 def test_server_that_never_answers_challenge(kit: Path) -> None:

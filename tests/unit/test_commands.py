@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fakes import FakeAdminApi
 from hypothesis import given
 from hypothesis import strategies as st
 from nvflare.apis.utils.format_check import name_check
@@ -19,36 +20,15 @@ from flare_widgets.wire.hci import CommandReply
 from flare_widgets.wire.transfers import RemoteFile
 
 
-class RecordingApi:
-    """Takes the place of the connection of nvflare's session; keeps the command lines."""
-
-    closed = False
-    session_expired_reason = None
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def do_command(self, command: str, props: Any = None) -> dict[str, Any]:
-        self.lines.append(command)
-        meta = {"status": "ok", "job_id": "j", "job_meta": {"x": 1}, "info": ""}
-        return {"status": "APIStatus.SUCCESS", "meta": meta}
-
-
 def their_line(method: str, *args: Any, **kwargs: Any) -> str:
     """The line that nvflare's client sends."""
     session = object.__new__(theirs.Session)
-    session.api = RecordingApi()
-    session.api.do_command = _succeeding(session.api)
+    session.api = FakeAdminApi(
+        {"data": [{"type": "success"}], "meta": {"status": "ok", "job_id": "j", "job_meta": {"x": 1}, "info": ""}}
+    )
     getattr(session, method)(*args, **kwargs)
-    (line,) = session.api.lines
+    ((line, _),) = session.api.sent
     return str(line)
-
-
-def _succeeding(api: RecordingApi) -> Callable[..., dict[str, Any]]:
-    from nvflare.fuel.hci.client.api_status import APIStatus
-
-    plain = api.do_command
-    return lambda *a, **k: {**plain(*a, **k), "status": APIStatus.SUCCESS}
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,20 @@ def test_hocon_of_flares_templates_agrees_with_pyhocon() -> None:
     spec = importlib.util.find_spec("nvflare")
     assert spec is not None
     assert spec.origin is not None
-    texts = (file.read_text() for file in sorted(Path(spec.origin).parent.rglob("*.conf")))
-    # Those that differ only in comments, names and values are one case: pyhocon is slow.
-    cases = {re.sub(r"[\w.\"'-]+", "x", re.sub(r"(?m)^\s*(#|//).*$", "", text)): text for text in texts}
-    for text in cases.values():
+    seen: set[str] = set()
+    compared = 0
+    for file in sorted(Path(spec.origin).parent.rglob("*.conf"), key=lambda file: file.stat().st_size):
+        text = file.read_text()
+        # pyhocon is slow: a file is left out if each of its lines is like one that was read, but for names and values.
+        kinds = {re.sub(r"[\w.\"'-]+", "x", line.strip()) for line in text.splitlines()}
+        if not kinds - seen:
+            continue
+        seen |= kinds
+        compared += 1
         theirs = ConfigFactory.parse_string(text).as_plain_ordered_dict()
-        assert parse_config(text, ".conf") == json.loads(json.dumps(theirs)), text
-    assert len(cases) > 50
+        assert parse_config(text, ".conf") == json.loads(json.dumps(theirs)), file.name
+    assert compared > 20
+    assert len(seen) > 100
 
 
 @pytest.mark.parametrize(

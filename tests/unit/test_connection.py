@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import kits
 import pytest
-from servers import FlareServer
+from servers import EXPIRED, FlareServer, break_off, expire, ok
 from waiting import wait_until
 
 from flare_widgets.api import ProtocolError, Session, SessionState, connect
@@ -30,7 +30,6 @@ from flare_widgets.errors import (
 from flare_widgets.wire import hci
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPIRED = "Your session is closed due to inactivity or cert expiry."
 
 #: Each thing a session can do on the server.
 USES: dict[str, Callable[[Session], Any]] = {
@@ -50,41 +49,11 @@ USES: dict[str, Callable[[Session], Any]] = {
 
 
 @pytest.fixture
-def server() -> FlareServer:
-    return FlareServer()
-
-
-@pytest.fixture
-def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
-    """A kit for the server, which is running."""
-    with server.running() as port:
-        yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
-
-
-@pytest.fixture
-def session(kit: Path) -> Iterator[Session]:
-    with connect(kit, timeout=5) as session:
-        yield session
-
-
-@pytest.fixture
 def job(tmp_path: Path) -> Path:
     job = tmp_path / "my-job"
     job.mkdir()
     (job / "meta.json").write_text("{}")
     return job
-
-
-def answer(**meta: Any) -> dict[str, Any]:
-    return {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok", **meta}}
-
-
-def break_off(session: Session, server: FlareServer) -> None:
-    """End the connection, and wait until the session has noticed."""
-    link = session._connection._connection
-    assert link is not None
-    server.hang_up()
-    wait_until(lambda: link.lost_error is not None and not server.sockets)
 
 
 def logins(server: FlareServer) -> int:
@@ -133,15 +102,10 @@ def test_waiter_is_notified_when_session_closes(session: Session, server: FlareS
             waiting.result(10)
 
 
-def expire(session: Session, server: FlareServer) -> None:
-    server.say("SESSION_EXPIRED", EXPIRED)
-    wait_until(lambda: session.state is SessionState.EXPIRED)
-
-
 @pytest.mark.parametrize("use", USES)
 def test_expired_session_logs_in_again(session: Session, server: FlareServer, use: str) -> None:
-    server.commands["get_job_meta"] = answer(job_meta={"status": "FINISHED:COMPLETED"})
-    server.commands["clone_job"] = answer(job_id="k")
+    server.commands["get_job_meta"] = ok(job_meta={"status": "FINISHED:COMPLETED"})
+    server.commands["clone_job"] = ok(job_id="k")
     expire(session, server)
     assert EXPIRED in session.status.reason
     assert not session.closed
@@ -174,7 +138,7 @@ def test_expired_disconnected_session_recovers_on_command(session: Session, serv
 
 
 def test_pending_request_survives_session_expiry(session: Session, server: FlareServer) -> None:
-    server.commands["list_jobs"] = lambda line: None if server.lines.count(line) == 1 else answer(jobs=[])
+    server.commands["list_jobs"] = lambda line: None if server.lines.count(line) == 1 else ok(jobs=[])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(session.list_jobs)
         wait_until(lambda: "list_jobs" in server.lines)
@@ -208,9 +172,7 @@ def test_session_with_expired_certificate_stays_expired(
 
 def test_inactive_session_command_repeated_after_login(session: Session, server: FlareServer) -> None:
     inactive = {"data": [{"type": "error", "data": "session_inactive"}, {"type": "string", "data": "timed out"}]}
-    server.commands["clone_job"] = lambda line: (
-        inactive if server.lines.count(line) == 1 else answer(job_id="the clone")
-    )
+    server.commands["clone_job"] = lambda line: inactive if server.lines.count(line) == 1 else ok(job_id="the clone")
     assert session.clone_job("j") == "the clone"
     assert [line.split()[0] for line in server.lines] == ["_cert_login", "clone_job", "_cert_login", "clone_job"]
     server.commands["clone_job"] = inactive
@@ -260,7 +222,7 @@ def test_aborting_is_tried_again(session: Session, server: FlareServer) -> None:
         if server.lines.count(line) == 1:
             server.sockets[0].transport.abort()
             return None
-        return answer(info="aborted")
+        return ok(info="aborted")
 
     server.commands["abort_job"] = fail_first
     assert session.abort_job("j") == "aborted"
@@ -296,7 +258,7 @@ def test_lost_read_is_repeated(session: Session, server: FlareServer) -> None:
         if server.lines.count(line) < 3:
             server.sockets[0].transport.abort()
             return None
-        return answer(jobs=[{"job_id": "j"}])
+        return ok(jobs=[{"job_id": "j"}])
 
     server.commands["list_jobs"] = fail_twice
     assert session.list_jobs() == [{"job_id": "j"}]
@@ -344,16 +306,16 @@ def test_large_reply_is_decoded_beside_the_loop(
         return decode(text, max_chars)
 
     monkeypatch.setattr(hci, "decode", note)
-    server.commands["list_jobs"] = answer(jobs=[{"job_id": "x" * 300_000}])
+    server.commands["list_jobs"] = ok(jobs=[{"job_id": "x" * 300_000}])
     assert session.list_jobs() == [{"job_id": "x" * 300_000}]
-    server.commands["list_jobs"] = answer(jobs=[])
+    server.commands["list_jobs"] = ok(jobs=[])
     assert session.list_jobs() == []
     assert threads == ["flare-decode", "flare-io"]
     wait_until(lambda: "flare-decode" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_many_threads_get_their_own_answers(session: Session, server: FlareServer) -> None:
-    server.commands["get_job_meta"] = lambda line: answer(job_meta={"asked": line.split()[1]})
+    server.commands["get_job_meta"] = lambda line: ok(job_meta={"asked": line.split()[1]})
 
     def ask(number: int) -> bool:
         return all(session.get_job_meta(f"{number}-{n}") == {"asked": f"{number}-{n}"} for n in range(25))

@@ -37,4 +37,4 @@ def test_job_status_round_and_end_printed(monkeypatch: pytest.MonkeyPatch, capsy
     told("second view", sent(ended()))
     lines = [line.split("  ")[1:4] for line in capsys.readouterr().out.splitlines()]
     assert [words[1] for words in lines] == ["SUBMITTED", "RUNNING", "RUNNING", "FINISHED:COMPLETED"]
-    assert [words[2] for words in lines[1:]] == ["round 1/10", ROUND, ROUND]
+    assert [words[2] for words in lines[1:]] == ["round 1/10", ROUND, "6/10 rounds"]

@@ -7,8 +7,7 @@ import copy
 import pickle
 import threading
 import time
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from typing import Any
 import kits
 import pytest
 from IPython.lib.pretty import pretty
-from servers import FlareServer
+from recording import Elements
+from servers import FlareServer, ok
 
 from flare_widgets.api import (
     AsyncJob,
@@ -35,7 +35,7 @@ from flare_widgets.api import (
 from flare_widgets.api.job import JobHandle
 from flare_widgets.errors import FlareError
 
-DUPLICATES = {
+DUPLICATES: dict[str, Callable[[Any], Any]] = {
     "pickle": pickle.dumps,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
@@ -60,10 +60,6 @@ def entry(listed_id: str, **more: str) -> dict[str, str]:
     }
 
 
-def ok(**meta: Any) -> dict[str, Any]:
-    return {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok", "info": "", **meta}}
-
-
 class Life:
     """A job whose status changes with each look; the last for ever."""
 
@@ -83,18 +79,6 @@ def server() -> FlareServer:
     server.commands["list_jobs"] = ok(jobs=[entry(i) for i in IDS])
     server.commands["get_job_meta"] = Life("SUBMITTED", "RUNNING", "RUNNING", "FINISHED:COMPLETED")
     return server
-
-
-@pytest.fixture
-def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
-    with server.running() as port:
-        yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
-
-
-@pytest.fixture
-def session(kit: Path) -> Iterator[Session]:
-    with connect(kit, timeout=5) as session:
-        yield session
 
 
 def handle(session: Session, job_id: str = IDS[0]) -> Job:
@@ -206,22 +190,6 @@ def test_jobs_are_newest_first_in_table(session: Session, server: FlareServer) -
     jobs.clear()
     assert repr(jobs).splitlines()[-1] == "no jobs"
     assert "no jobs" in jobs._repr_html_()
-
-
-class Elements(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.words = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
 
 
 @pytest.mark.parametrize("field", ["job_id", "job_name", "status", "submit_time", "duration", "study"])

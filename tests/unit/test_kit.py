@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import inspect
@@ -24,11 +23,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from kits import BAD_KITS, DAY, NOW, BadKit, authority, edit_admin, write_kit
+from waiting import list_tasks
 
 from flare_widgets.api import connect, new_secure_session
 from flare_widgets.errors import ConfigError, FlareError, InvalidCertChain
 from flare_widgets.kit import StartupKit, chains_to_root, find_startup, verify_signature
-from flare_widgets.wire import loop
 
 
 @pytest.fixture
@@ -41,15 +40,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A record of all attempts to use the network, or even only to start the I/O thread."""
     attempts: list[str] = []
 
-    async def others() -> list[str]:
-        return [str(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-
     # What sessions of tests before this one still do is not what it looks for. One that a test has forgotten ends
     # when it is collected.
-    gc.collect()
     deadline = time.monotonic() + 20
-    while left := loop.run(others()):
+    while left := list_tasks():
         assert time.monotonic() < deadline, f"a test before has left work behind: {left}"
+        gc.collect()
         time.sleep(0.01)
 
     def note(what: str) -> Callable[..., None]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import kits
 import pytest
-from servers import FlareServer
+from servers import FlareServer, ok
 
 from flare_widgets.config import FlareWidgets
 from flare_widgets.magics.completion import Candidate, complete, list_paths, make_value_source
@@ -131,19 +130,15 @@ def test_path_completion_follows_typed_prefix(tmp_path: Path, monkeypatch: pytes
 @pytest.fixture
 def server() -> FlareServer:
     server = FlareServer()
-    server.commands["list_jobs"] = answer(
+    server.commands["list_jobs"] = ok(
         jobs=[{"job_id": "76b8d043-1", "job_name": "hello"}, {"job_id": "1f00aa00-2", "job_name": "evil\x1b[31m"}]
     )
-    server.commands["check_status"] = answer(clients=[{"client_name": "site-2"}, {"client_name": "site-1"}])
+    server.commands["check_status"] = ok(clients=[{"client_name": "site-2"}, {"client_name": "site-1"}])
     server.commands["list_studies"] = {
         "data": [{"type": "dict", "data": {"studies": ["heart"]}}, {"type": "success", "data": ""}],
         "meta": {"status": "ok"},
     }
     return server
-
-
-def answer(**meta: Any) -> dict[str, Any]:
-    return {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok", **meta}}
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import FakeAdminApi
 from nvflare.fuel.flare_api import flare_api
-from nvflare.fuel.hci.client.api import AdminAPI
 from nvflare.fuel.hci.client.api_status import APIStatus as TheirStatus
 
 from flare_widgets.api import APIStatus, CommandError, InternalError, NoConnection, Session, SessionClosed
@@ -25,21 +25,6 @@ OK = {"status": "ok", "info": ""}
 def reply(*items: dict[str, Any], **meta: Any) -> dict[str, Any]:
     """A server's answer."""
     return {"time": "2026-11-24 00:04:42", "data": [*items, {"type": "success", "data": ""}], "meta": {**OK, **meta}}
-
-
-class TheirApi:
-    """Takes the place of the connection of nvflare's session: the server has answered."""
-
-    closed = False
-    session_expired_reason = None
-
-    def __init__(self, answer: dict[str, Any]) -> None:
-        self.sent: list[tuple[str, Any]] = []
-        self._answer = answer
-
-    def do_command(self, command: str, props: Any = None) -> dict[str, Any]:
-        self.sent.append((command, props))
-        return {**self._answer, "status": AdminAPI._determine_api_status(None, self._answer)}
 
 
 class OurSession(Session):
@@ -75,7 +60,7 @@ def is_caught_as(session: Any, method: str, arguments: tuple[Any, ...], name: st
 
 def both(answer: dict[str, Any], method: str, *arguments: Any) -> tuple[OurSession, tuple[str, Any]]:
     """Call a method of both sessions: they must have sent and made of the answer the same."""
-    api = TheirApi(answer)
+    api = FakeAdminApi(answer)
     theirs = object.__new__(flare_api.Session)
     theirs.api = api
     ours = OurSession(answer)
@@ -162,7 +147,7 @@ def sent_props(session: OurSession) -> list[Any]:
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_sent_commands_match_nvflare(call: tuple[Any, ...]) -> None:
-    api = TheirApi(reply(clients=[{"site_name": "site-1"}]))
+    api = FakeAdminApi(reply(clients=[{"site_name": "site-1"}]))
     theirs = object.__new__(flare_api.Session)
     theirs.api = api
     ours = OurSession(reply(clients=[{"site_name": "site-1"}]))
@@ -305,7 +290,7 @@ def test_invalid_tail_lines_refused_before_sending(lines: Any) -> None:
         ours.get_job_logs(JOB, tail_lines=lines)
     assert ours.sent == []
     theirs = object.__new__(flare_api.Session)
-    theirs.api = TheirApi(both_answer)
+    theirs.api = FakeAdminApi(both_answer)
     with pytest.raises(ValueError):
         theirs.get_job_logs(JOB, tail_lines=lines)
 

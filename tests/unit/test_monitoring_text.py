@@ -181,7 +181,7 @@ def many(count: int, **words: str) -> JobSnapshot:
         (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30"),
         (
             ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: no data")),
-            f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  {ROUNDS}  {METRIC}  "
+            f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  5/10 rounds  {METRIC}  "
             "3:30  hospital-a failed",
         ),
         (
@@ -194,7 +194,7 @@ def many(count: int, **words: str) -> JobSnapshot:
         ),
         (
             ended("FINISHED:ABORTED", freshness=(Freshness("failure", None, "no log", T),)),
-            f"hello-numpy 76b8d043  FINISHED:ABORTED  {ROUNDS}  {METRIC}  3:30  "
+            f"hello-numpy 76b8d043  FINISHED:ABORTED  5/10 rounds  {METRIC}  3:30  "
             "cause of the failure not known (no log)",
         ),
     ],

@@ -263,3 +263,9 @@ def test_disconnect_reason_while_reconnecting_has_no_count() -> None:
     assert disconnect_reason(session) == ""
     session.state = SessionState.RECONNECTING
     assert disconnect_reason(session) == "no connection to server:8002, trying again"
+
+
+def test_disconnect_reason_of_silent_server_has_seconds() -> None:
+    session = ScriptedSession()
+    session.silence = 4.2
+    assert disconnect_reason(session) == "server:8002 has not answered for 4 s"

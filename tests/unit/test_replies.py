@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fakes import FakeAdminApi
 from hypothesis import example, given
 from hypothesis import strategies as st
 from nvflare.fuel.flare_api import flare_api as theirs
-from nvflare.fuel.hci.client.api import AdminAPI
 from nvflare.fuel.hci.proto import MetaStatusValue, ReplyKeyword
 
 from flare_widgets import errors
@@ -26,25 +26,10 @@ BETTER = {
 }
 
 
-class FakeApi:
-    """Takes the place of the connection of nvflare's session: the server has answered."""
-
-    closed = False
-    session_expired_reason = None
-
-    def __init__(self, items: list[Any], meta: dict[str, Any]) -> None:
-        self._result: dict[str, Any] = {"time": "", "data": items}
-        if meta:
-            self._result["meta"] = meta
-
-    def do_command(self, command: str, props: Any = None) -> dict[str, Any]:
-        return {**self._result, "status": AdminAPI._determine_api_status(None, self._result)}
-
-
 def their_outcome(items: list[Any], meta: dict[str, Any]) -> str:
     """The exception's name, or nothing when all is well."""
     session = object.__new__(theirs.Session)
-    session.api = FakeApi(items, meta)
+    session.api = FakeAdminApi({"time": "", "data": items, **({"meta": meta} if meta else {})})
     try:
         session._do_command("some_command x")
     except Exception as error:

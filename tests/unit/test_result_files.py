@@ -9,7 +9,8 @@ import zipfile
 from typing import Any
 
 import pytest
-from fake_link import FakeLink, Server
+from fakes import FakeConnection
+from file_server import Server
 
 from flare_widgets.api.transfer import remote_files, result_files, zip_members
 from flare_widgets.api.transfer.result_files import ResultFiles, read_files
@@ -118,7 +119,7 @@ def test_unsafe_name_is_refused(names: list[str]) -> None:
 def test_slow_server_gives_what_has_arrived() -> None:
     server = Server(RESULT)
 
-    class Slow(FakeLink):
+    class Slow(FakeConnection):
         async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
             time.sleep(0.05)
             return await super().stream(channel, topic, value, timeout)

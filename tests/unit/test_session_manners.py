@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import kits
 import pytest
-from servers import FlareServer
-from waiting import wait_until
+from servers import FlareServer, break_off
+from waiting import list_tasks, wait_until
 
 from flare_widgets.api import Session, connect, new_secure_session
 from flare_widgets.errors import FlareError, FLCommunicationError, InternalError, OutcomeUnknown
 from flare_widgets.wire import loop
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def server() -> FlareServer:
-    return FlareServer()
-
-
-@pytest.fixture
-def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
-    """A kit for the server, which is running."""
-    with server.running() as port:
-        yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
-
-
-@pytest.fixture
-def session(kit: Path) -> Iterator[Session]:
-    with connect(kit, timeout=5) as session:
-        yield session
-
-
-def break_off(session: Session, server: FlareServer) -> None:
-    """End the connection, and wait until the session has noticed."""
-    link = session._connection._connection
-    assert link is not None
-    server.hang_up()
-    wait_until(lambda: link.lost_error is not None and not server.sockets)
 
 
 def test_time_out_and_study_reach_server(kit: Path, server: FlareServer) -> None:
@@ -208,18 +180,14 @@ def test_end_of_process_ends_session(kit: Path, server: FlareServer, ending: str
 
 
 def test_no_thread_but_one_is_left(kit: Path) -> None:
-    before = loop.run(count_tasks())  # sessions and views of other tests may be open
+    before = len(list_tasks())  # sessions and views of other tests may be open
     threads = set(threading.enumerate())
     for _ in range(5):
         with connect(kit, timeout=5) as session:
             session.list_jobs()
     wait_until(lambda: not [t for t in threading.enumerate() if t.name == "flare-resolve"])
     assert [t for t in threading.enumerate() if t.name.startswith("flare") and t not in threads] == []
-    wait_until(lambda: loop.run(count_tasks()) <= before)
-
-
-async def count_tasks() -> int:
-    return len(asyncio.all_tasks()) - 1
+    wait_until(lambda: len(list_tasks()) <= before)
 
 
 def test_lost_connection_gives_each_request_error_of_own(session: Session, server: FlareServer) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 import kits
 import pytest
 import servers
-from servers import FlareServer
-from waiting import wait_until
+from servers import FlareServer, expire
+from waiting import list_tasks, wait_until
 
 from flare_widgets.api import NoConnection, OutcomeUnknown, Session, SessionClosed, SessionState, SessionStatus, connect
 from flare_widgets.kit import StartupKit
@@ -33,18 +33,6 @@ from flare_widgets.wire.session_state import NOTIFY_THREAD_NAME, TRANSITIONS, St
 
 CONNECTING, READY, RECONNECTING = SessionState.CONNECTING, SessionState.READY, SessionState.RECONNECTING
 EXPIRED, CLOSED = SessionState.EXPIRED, SessionState.CLOSED
-
-
-@pytest.fixture
-def server() -> FlareServer:
-    return FlareServer()
-
-
-@pytest.fixture
-def kit(tmp_path: Path, server: FlareServer) -> Iterator[Path]:
-    """A kit for the server, which is running."""
-    with server.running() as port:
-        yield kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
 
 
 @pytest.fixture(autouse=True)
@@ -394,11 +382,6 @@ def hang(session: Session, server: FlareServer) -> None:
     server.alive = False
 
 
-def expire(session: Session, server: FlareServer) -> None:
-    server.say("SESSION_EXPIRED", "idle")
-    wait_until(lambda: session.state is EXPIRED)
-
-
 def lose(session: Session, server: FlareServer) -> None:
     server.challenge = lambda answer: None
     server.hang_up()
@@ -419,7 +402,7 @@ def lose(session: Session, server: FlareServer) -> None:
 def test_close_is_immediate_and_clears_secrets(
     kit: Path, server: FlareServer, bring_about: Callable[[Session, FlareServer], None], state: SessionState
 ) -> None:
-    tasks = loop.run(count_tasks())
+    tasks = len(list_tasks())
     session = connect(kit, timeout=5)
     link = session._connection._connection
     assert link is not None
@@ -436,11 +419,11 @@ def test_close_is_immediate_and_clears_secrets(
             assert isinstance(waiting.exception(), SessionClosed)
     check_secrets(session, kit)
     wait_until(lambda: not server.sockets)
-    wait_until(lambda: loop.run(count_tasks()) <= tasks)
+    wait_until(lambda: len(list_tasks()) <= tasks)
 
 
 def test_closing_while_connecting_takes_no_time(tmp_path: Path) -> None:
-    tasks = loop.run(count_tasks())
+    tasks = len(list_tasks())
     with servers.plain(servers.silent) as port:
         kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
         session = Session("", kit)
@@ -454,11 +437,11 @@ def test_closing_while_connecting_takes_no_time(tmp_path: Path) -> None:
             with pytest.raises(SessionClosed):
                 connecting.result(3)
         check_secrets(session, kit)
-        wait_until(lambda: loop.run(count_tasks()) <= tasks)
+        wait_until(lambda: len(list_tasks()) <= tasks)
 
 
 def test_close_ends_reconnect_despite_swallowed_cancellation(
-    kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As ``asyncio.wait_for`` does before Python 3.12 when it times out just then."""
     pauses: list[int] = []
@@ -469,12 +452,12 @@ def test_close_ends_reconnect_despite_swallowed_cancellation(
             await asyncio.sleep(0.05)
 
     monkeypatch.setattr(ReconnectingConnection, "_wait_before_retry", pause)
-    tasks = loop.run(count_tasks())
-    session = connect(kit, timeout=5)
-    lose(session, server)
+    tasks = len(list_tasks())
+    with server.running() as port:
+        session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
     wait_until(lambda: pauses)
     session.close()
-    wait_until(lambda: loop.run(count_tasks()) <= tasks)
+    wait_until(lambda: len(list_tasks()) <= tasks)
 
 
 def check_secrets(session: Session, kit: Path) -> None:
@@ -495,7 +478,3 @@ def check_secrets(session: Session, kit: Path) -> None:
     with pytest.raises(SessionClosed, match="no longer has the user's key"):
         session.kit.sign(b"anything")
     assert session.kit.address in repr(session)
-
-
-async def count_tasks() -> int:
-    return len(asyncio.all_tasks()) - 1

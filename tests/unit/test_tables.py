@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from recording import Elements
 
 from flare_widgets.api import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.monitoring.system.format import describe_system
@@ -22,22 +22,6 @@ JOB = {
     "study": "default",
 }
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m\u202egnp"
-
-
-class _Elements(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.words = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
 
 
 def test_job_table_prints_and_stays_list() -> None:
@@ -66,7 +50,7 @@ def test_hostile_jobs_are_only_text(field: str) -> None:
     table = JobTable([{**JOB, field: HOSTILE}])
     assert "\x1b" not in repr(table)
     assert "\u202e" not in repr(table)
-    page = _Elements(table._repr_html_())
+    page = Elements(table._repr_html_())
     assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert not {a for a in page.attributes if a.startswith("on") or a == "src"}
     if field not in ("job_id", "submit_time", "duration"):  # those are cut short

@@ -15,7 +15,8 @@ from typing import Any
 
 import kits
 import pytest
-from fake_link import FakeLink, Server
+from fakes import FakeConnection
+from file_server import Server
 
 from flare_widgets.api.transfer import download, remote_files, upload
 from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
@@ -64,7 +65,7 @@ def accepts(link_requests: list[Any]) -> Callable[[Any], Any]:
 
 def test_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> None:
     requests: list[Any] = []
-    link = FakeLink(accepts(requests))
+    link = FakeConnection(accepts(requests))
     told: list[tuple[int, int]] = []
     reply = upload.upload_folder(link, kit, job, "command", lambda *p: told.append(p))
     assert reply.meta["job_id"] == "new"
@@ -87,7 +88,7 @@ def test_whole_chunk_upload_ends_with_empty(job: Path, kit: StartupKit, monkeypa
 
     monkeypatch.setattr("flare_widgets.api.transfer.pack.pack", pack)
     requests: list[Any] = []
-    upload.upload_folder(FakeLink(accepts(requests)), kit, job, "command", None)
+    upload.upload_folder(FakeConnection(accepts(requests)), kit, job, "command", None)
     assert [(len(r["Streamer.data"]), r["Streamer.eof"]) for r in requests] == [
         (1 << 20, False),
         (1 << 20, False),
@@ -103,7 +104,7 @@ def test_broken_upload_leaves_nothing_behind(
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     before = sorted(p.name for p in job.rglob("*"))
-    link = FakeLink(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
+    link = FakeConnection(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
     expected = type(failure) if isinstance(failure, BaseException) else InternalError
     with pytest.raises(expected):
         upload.upload_folder(link, kit, job, "command", None)
@@ -143,7 +144,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_stopped_upload_ends_without_leftovers(
     job: Path, kit: StartupKit, scratch: Path, how: str, at: int, chunks: int
 ) -> None:
-    link = FakeLink(lambda request: OK)
+    link = FakeConnection(lambda request: OK)
     with pytest.raises(STOPS[how]) as caught:
         upload.upload_folder(link, kit, job, "command", Stop(at, how))
     assert len(link.asked) == chunks
@@ -157,7 +158,7 @@ def test_stopped_upload_ends_without_leftovers(
 
 
 def test_late_upload_cancel_returns_job(job: Path, kit: StartupKit) -> None:
-    link = FakeLink(accepts([]))
+    link = FakeConnection(accepts([]))
     reply = upload.upload_folder(link, kit, job, "command", Stop(2_500_001, "cancel"))
     assert reply.meta["job_id"] == "new"
     assert link.posted == []
@@ -171,7 +172,7 @@ def test_upload_cancelled_while_server_hangs(
     calls: list[tuple[int, int]] = []
     hangs_at = 2 if last else 1
 
-    class Hanging(FakeLink):
+    class Hanging(FakeConnection):
         async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
             answer = await super().stream(channel, topic, value, timeout)
             if len(self.asked) > hangs_at:
@@ -200,7 +201,7 @@ def test_lost_chunk_restarts_upload_as_new(job: Path, kit: StartupKit, scratch: 
             return lost.pop()
         return accept(request)
 
-    link = FakeLink(answer)
+    link = FakeConnection(answer)
     reply = upload.upload_folder(link, kit, job, "command", None)
     assert reply.meta["job_id"] == "new"
     headers = [value[fobs.HEADERS] for _, value in link.asked]
@@ -217,7 +218,7 @@ def test_lost_chunk_restarts_upload_as_new(job: Path, kit: StartupKit, scratch: 
 def test_failure_before_last_chunk_not_submitted(
     job: Path, kit: StartupKit, failure: NoConnection, attempts: int
 ) -> None:
-    link = FakeLink(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
+    link = FakeConnection(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
     with pytest.raises(upload.NotSubmitted, match=r"(lost|no answer)\. The job was not submitted"):
         upload.upload_folder(link, kit, job, "command", None)
     assert len({v[fobs.HEADERS]["ObjectStreamer.TX_ID"] for _, v in link.asked}) == attempts
@@ -225,7 +226,7 @@ def test_failure_before_last_chunk_not_submitted(
 
 @pytest.mark.parametrize("failure", [ReplyTimeout("no answer"), NoConnection("lost")])
 def test_unanswered_last_chunk_is_not_resent(job: Path, kit: StartupKit, failure: NoConnection) -> None:
-    link = FakeLink(lambda request: failure if request["Streamer.eof"] else OK)
+    link = FakeConnection(lambda request: failure if request["Streamer.eof"] else OK)
     with pytest.raises(NoConnection) as caught:
         upload.upload_folder(link, kit, job, "command", None)
     assert not isinstance(caught.value, upload.NotSubmitted)
@@ -244,7 +245,7 @@ def test_stopped_download_ends_without_leftovers(tmp_path: Path, at: int, how: s
 
 def test_upload_without_outcome_is_internal_error(job: Path, kit: StartupKit) -> None:
     with pytest.raises(InternalError, match="did not report the result"):
-        upload.upload_folder(FakeLink(lambda request: OK), kit, job, "command", None)
+        upload.upload_folder(FakeConnection(lambda request: OK), kit, job, "command", None)
 
 
 RESULT = {
@@ -359,7 +360,7 @@ def test_corrupt_result_leaves_no_files(tmp_path: Path, files: dict[str, bytes])
 )
 def test_hostile_names_refused_before_writing(tmp_path: Path, names: list[str]) -> None:
     offer = [RemoteFile(name, "r") for name in names]
-    link = FakeLink(lambda request: pytest.fail("nothing must be asked for"))
+    link = FakeConnection(lambda request: pytest.fail("nothing must be asked for"))
     with pytest.raises(InternalError, match="refused"):
         download.download_files(link, offer, "job-1", tmp_path / "into", None)
     assert list(tmp_path.iterdir()) == []

@@ -9,17 +9,15 @@ import re
 import time
 from dataclasses import replace
 
-import comm
 import pytest
-from fakes import Fake
-from recording import Elements, RecordingComm
+from fakes import Fake, FakeWatch
+from recording import Elements
 from waiting import wait_until
 
 from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.compare.view import CompareView, compare, comparison_html, comparison_text
 from flare_widgets.views.compare.view_model import MAX_JOBS, compare_snapshots, comparison_rows
-from flare_widgets.views.core.output_handles import OutputHandles
 
 NOW = 1000.0
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
@@ -36,10 +34,8 @@ def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
         **{
             "status": "FINISHED:COMPLETED",
             "duration": 61.0,
-            "workflow": "FedAvg",
+            "workflows": (Workflow("", "FedAvg", first_round=0, total_rounds=3),),
             "rounds": tuple(Round(n) for n in range(3)),
-            "first_round": 0,
-            "total_rounds": 3,
             "metrics": series,
             **facts,
         },
@@ -49,7 +45,7 @@ def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
 def test_best_follows_metric_direction():
     comparison = compare_snapshots([job(), job("b", "other")], NOW)
     assert comparison.metrics == ("accuracy", "loss")
-    assert comparison.lower_is_better == ("loss",)
+    assert comparison.directions == {"accuracy": "max", "loss": "min"}
     line = comparison.jobs[0].lines["accuracy"]
     assert (line.best, line.best_round, line.points) == (0.8, 2, ((1, 0.5), (2, 0.8), (3, 0.7)))
     assert comparison.best("accuracy") == (2, 0.8)
@@ -60,7 +56,7 @@ def test_best_follows_metric_direction():
 def test_job_key_metric_overrides_direction():
     odd = job(key_metric=KeyMetric("accuracy", "min"))
     comparison = compare_snapshots([odd, job("b")], NOW)
-    assert "accuracy" in comparison.lower_is_better
+    assert comparison.directions["accuracy"] == "min"
     assert comparison.jobs[1].lines["accuracy"].best == 0.5
 
 
@@ -85,9 +81,32 @@ def test_table():
 
 def test_what_differs_is_said():
     assert compare_snapshots([job(), job("b")], NOW).differences == ()
-    assert compare_snapshots([job(), job("b", workflows=(Workflow("", "Cyclic"),), duration=5.0)], NOW).differences == (
-        "workflow",
+    cyclic = job("b", workflows=(Workflow("", "Cyclic", first_round=0, total_rounds=3),), duration=5.0)
+    assert compare_snapshots([job(), cyclic], NOW).differences == ("workflow",)
+
+
+def test_unknown_direction_claims_no_best():
+    found = (Series("selector's value", "", (Point(0, 0.5), Point(1, 0.3))),)
+    comparison = compare_snapshots([job(metrics=found), job("b", metrics=found)], NOW)
+    assert comparison.best("selector's value") is None
+    headings, rows = comparison_rows(comparison)
+    assert (headings[-1], rows[0][-1]) == ("last selector's value", "0.300 (round 2)")
+    assert "better" not in comparison_text(comparison) + comparison_html(comparison, NOW).split("</style>")[1]
+
+
+def test_two_workflows_are_told_apart():
+    workflows = tuple(
+        Workflow(name, "FedAvg", first_round=0, total_rounds=2 + n, started_at=NOW + n) for n, name in enumerate("ab")
     )
+    found = tuple(
+        Series("accuracy", "", tuple(Point(n, v) for n, v in enumerate(values)), workflow)
+        for workflow, values in (("b", (0.6, 0.7)), ("a", (0.9, 0.1)))
+    )
+    rounds = tuple(Round(n, workflow=w) for w in "ab" for n in range(2))
+    comparison = compare_snapshots([job(workflows=workflows, rounds=rounds, metrics=found), job("b")], NOW)
+    assert comparison.jobs[0].facts["rounds"] == "4/5"
+    assert comparison.jobs[0].facts["workflow"] == "FedAvg, FedAvg"
+    assert comparison.jobs[0].lines["accuracy"].points == ((1, 0.6), (2, 0.7))
 
 
 def test_job_without_metrics_says_why():
@@ -132,35 +151,11 @@ def test_hostile_words_are_only_text():
     assert all("\x1b" not in metric for metric in comparison.metrics)
 
 
-@pytest.fixture
-def recorded(monkeypatch):
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
-
-
-class FakeWatch:
-    """A watch that knows what the test tells it."""
-
-    def __init__(self, snapshot):
-        self.job_id, self.snapshot, self.done = snapshot.job_id, snapshot, snapshot.ended
-        self.listeners = []
-
-    def subscribe(self, listener):
-        self.listeners.append(listener)
-        return lambda: self.listeners.remove(listener) if listener in self.listeners else None
-
-    def learn(self, snapshot):
-        self.snapshot, self.done = snapshot, snapshot.ended
-        for listener in list(self.listeners):
-            listener(snapshot)
-
-
 def running(job_id):
     return job(job_id, status="RUNNING", duration=None, timeline=(StatusChange("RUNNING", 900.0, True),))
 
 
-def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
-    replaced = []
-    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
+def test_view_follows_jobs_and_becomes_static(replaced):
     watches = [FakeWatch(running("a")), FakeWatch(running("b"))]
     view = CompareView(watches)
     assert [row[1] for row in view.rows] == ["● RUNNING", "● RUNNING"]
@@ -182,9 +177,7 @@ def test_view_follows_jobs_and_becomes_static(recorded, monkeypatch):
     assert [watch.listeners for watch in watches] == [[], []]
 
 
-def test_kept_view_stays_after_jobs_end(recorded, monkeypatch):
-    replaced = []
-    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: replaced.append(static))
+def test_kept_view_stays_after_jobs_end(replaced):
     watches = [FakeWatch(job("a")), FakeWatch(running("b"))]
     view = CompareView(watches, stay_live=True)
     assert not view.has_ended

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import comm
 import pytest
+from fakes import FakeWatch
 from job_session import FakeSession
 from recording import RecordingComm
 from waiting import wait_until
@@ -37,42 +38,7 @@ COMPLETED = replace(
 )
 
 
-class FakeWatch:
-    """A watch that knows what the test tells it."""
-
-    def __init__(self, snapshot=RUNNING):
-        self.job_id = snapshot.job_id
-        self.snapshot = snapshot
-        self.done = snapshot.ended
-        self.listeners = []
-
-    def subscribe(self, listener):
-        self.listeners.append(listener)
-        return lambda: self.listeners.remove(listener) if listener in self.listeners else None
-
-    def learn(self, snapshot, done=None):
-        """Have a thread bring news, as the monitor does, and wait until the listeners have them."""
-        self.done = snapshot.ended if done is None else done
-        self.snapshot = snapshot
-        told = [threading.Thread(target=listener, args=(snapshot,)) for listener in list(self.listeners)]
-        for thread in told:
-            thread.start()
-        for thread in told:
-            thread.join(10)
-            assert not thread.is_alive()
-
-
-@pytest.fixture(autouse=True)
-def recorded(monkeypatch):
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
-
-
-@pytest.fixture
-def replaced(monkeypatch):
-    """Static forms that replaced a view's outputs."""
-    data = []
-    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: data.append(static))
-    return data
+pytestmark = pytest.mark.usefixtures("recorded")
 
 
 def act(view, action):
@@ -86,7 +52,7 @@ def by_name(view):
 
 def test_browser_state_has_keys_and_time():
     before = time.time()
-    view = JobView(FakeWatch())
+    view = JobView(FakeWatch(RUNNING))
     state = view.get_state(["view_model", "label", "sent_at", "actions"])
     written = json.loads(json.dumps(state["view_model"]))
     assert written == json.loads(json.dumps(build_view_model(RUNNING, state["sent_at"]).to_json()))
@@ -97,7 +63,7 @@ def test_browser_state_has_keys_and_time():
 
 
 def test_update_arrives_in_one_timed_message():
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     view = JobView(watch)
     view.comm.sent.clear()
     wait_until(lambda: time.time() > view.sent_at)
@@ -110,7 +76,7 @@ def test_update_arrives_in_one_timed_message():
 
 
 def test_update_flood_is_limited_per_second():
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     view = JobView(watch)
     view.comm.sent.clear()
     start = time.monotonic()
@@ -131,7 +97,7 @@ def test_update_before_subscription_is_not_lost():
             self.snapshot = replace(RUNNING, name="renamed")
             return super().subscribe(listener)
 
-    assert JobView(Late()).view_model["name"] == "renamed"
+    assert JobView(Late(RUNNING)).view_model["name"] == "renamed"
 
 
 def test_job_ending_during_subscription_freezes_view():
@@ -141,14 +107,14 @@ def test_job_ending_during_subscription_freezes_view():
             self.learn(COMPLETED)
             return unsubscribe
 
-    watch = Ending()
+    watch = Ending(RUNNING)
     view = JobView(watch)
     assert view.view_model["has_ended"] is True
     assert watch.listeners == []
 
 
 def test_end_of_job_replaces_view(replaced):
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     view = JobView(watch, FakeSession())
     assert by_name(view)["abort"]["disabled_reason"] == ""
     watch.learn(COMPLETED)
@@ -163,7 +129,7 @@ def test_end_of_job_replaces_view(replaced):
 
 
 def test_ended_job_live_until_details_complete(replaced):
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     view = JobView(watch, FakeSession())
     watch.learn(COMPLETED, done=False)
     deadline = time.monotonic() + 10
@@ -178,7 +144,7 @@ def test_ended_job_live_until_details_complete(replaced):
 
 
 def test_final_update_is_sent_immediately(replaced):
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     view = JobView(watch)
     watch.learn(replace(RUNNING, facts_at=111.0))
     watch.learn(COMPLETED)
@@ -187,7 +153,7 @@ def test_final_update_is_sent_immediately(replaced):
 
 
 def test_end_of_watch_replaces_view_too(replaced):
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     JobView(watch)
     watch.learn(replace(RUNNING, trouble="the session was closed. Monitoring stopped"), done=True)
     (static,) = replaced
@@ -204,7 +170,7 @@ def test_concurrent_freeze_runs_once_and_waits(monkeypatch):
         done.append(data)
 
     monkeypatch.setattr(OutputHandles, "replace", slow)
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     view = JobView(watch)
     first = threading.Thread(target=view.make_static)
     first.start()
@@ -225,7 +191,7 @@ def test_concurrent_freeze_runs_once_and_waits(monkeypatch):
 
 
 def test_after_freeze_nothing_is_sent():
-    watch = FakeWatch()
+    watch = FakeWatch(RUNNING)
     view = JobView(watch)
     listener = watch.listeners[0]
     view.make_static()
@@ -245,7 +211,7 @@ def test_ended_job_view_starts_static():
 
 
 def test_every_form_is_in_bundle():
-    view = JobView(FakeWatch())
+    view = JobView(FakeWatch(RUNNING))
     data, _ = view._repr_mimebundle_()
     assert data[WIDGET]["model_id"] == view.model_id
     assert data["text/plain"] == str(RUNNING) == repr(view)
@@ -254,7 +220,7 @@ def test_every_form_is_in_bundle():
 
 
 def test_bundle_is_cheap():
-    view = JobView(FakeWatch())
+    view = JobView(FakeWatch(RUNNING))
     view._repr_mimebundle_()
     start = time.perf_counter()
     for _ in range(50):
@@ -263,13 +229,13 @@ def test_bundle_is_cheap():
 
 
 def test_closed_widget_still_has_static_forms():
-    view = JobView(FakeWatch())
+    view = JobView(FakeWatch(RUNNING))
     view.close()
     assert "RUNNING" in view._mimebundle()["text/html"]
 
 
 def test_browser_can_ask_for_time():
-    view = JobView(FakeWatch())
+    view = JobView(FakeWatch(RUNNING))
     before = time.time()
     view._handle_custom_msg({"kind": "clock"}, [])
     (answer,) = view.comm.answers
@@ -282,7 +248,7 @@ def test_browser_can_ask_for_time():
 )
 def test_other_messages_do_nothing(nonsense):
     session = FakeSession()
-    view = JobView(FakeWatch(), session)
+    view = JobView(FakeWatch(RUNNING), session)
     view.comm.sent.clear()
     view._handle_custom_msg(nonsense, [])
     assert not session.asked
@@ -296,7 +262,7 @@ class TestActions:
 
     @pytest.fixture
     def watch(self):
-        return FakeWatch()
+        return FakeWatch(RUNNING)
 
     @pytest.fixture
     def view(self, watch, session):
@@ -420,7 +386,7 @@ class TestActions:
         assert "downloaded into /home/ada/transfer/76b8d043-5f0e" in replaced[-1]["text/html"]
 
     def test_kept_view_stays_live_until_frozen(self, session, replaced):
-        watch = FakeWatch()
+        watch = FakeWatch(RUNNING)
         view = JobView(watch, session, stay_live=True)
         watch.learn(COMPLETED)
         wait_until(lambda: view.view_model["has_ended"])
@@ -443,12 +409,12 @@ class TestClicksWhileACellRuns:
                 return "the thread that used the comm last"
 
         monkeypatch.setattr(comm, "create_comm", Ipykernel74Comm)
-        view = JobView(FakeWatch())
+        view = JobView(FakeWatch(RUNNING))
         assert view.comm._reply_subshell_for({"method": "custom"}, "subshell-1") == "subshell-1"
         assert view.comm._reply_subshell_for({"method": "custom"}, None) is None
 
     def test_kernels_without_subshells_are_unchanged(self):
-        assert not hasattr(JobView(FakeWatch()).comm, "_reply_subshell_for")
+        assert not hasattr(JobView(FakeWatch(RUNNING)).comm, "_reply_subshell_for")
 
     def test_ipykernel_still_asks_that_method(self):
         """When this fails, ipykernel routes messages another way: find out which, and mend JobView."""

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import math
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from flare_widgets.monitoring.job.model import BestRound, KeyMetric, Point, Round, Series, Workflow
+from flare_widgets.monitoring.job.model import (
+    SELECTOR_VALUE,
+    BestRound,
+    KeyMetric,
+    Point,
+    Results,
+    Round,
+    Series,
+    Workflow,
+)
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.results.scalars import StepPoint, StepSeries
 from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.metrics import MAX_METRICS, MAX_SITES, MetricsJsonCache, build_charts, build_metrics
 
@@ -48,18 +59,82 @@ def test_key_metric_first_rounds_from_one():
     assert second.best is None
 
 
-def test_best_round_applies_to_substitute_metric():
+def test_no_best_round_while_key_metric_is_unknown():
     [only] = build_metrics(job(series("accuracy", "", 0.4, 0.6), best=BestRound(1, 0.6)))
-    assert only.best == (2, 0.6)
+    assert only.best is None
+    assert "best" not in only.text
+
+
+def test_selector_value_says_that_its_direction_is_unknown():
+    snapshot = job(series(SELECTOR_VALUE, "", -0.4, -0.3))
+    [metric] = build_metrics(snapshot)
+    assert metric.note == (
+        "The server selects the best model by this value; the metric's name and its better direction are not known yet."
+    )
+    assert metric.note in html.unescape(job_html(snapshot, T))
+    assert build_metrics(job(series("accuracy", "", 1, 2)))[0].note == ""
+
+
+def test_workflows_never_share_a_chart():
+    workflows = tuple(
+        Workflow(name, "ScatterAndGather", started_at=T + 10 * n) for n, name in enumerate(("pretrain", "finetune"))
+    )
+    found = [
+        dataclasses.replace(series(name, site, *values), workflow=workflow)
+        for workflow, values in (("pretrain", (0.1, 0.2)), ("finetune", (0.7, 0.8)))
+        for name, site in (("accuracy", ""), ("accuracy", "a"))
+    ]
+    found.append(dataclasses.replace(series("loss", "", 3, 2), workflow="pretrain"))
+    snapshot = dataclasses.replace(
+        job(*found, key_metric=KeyMetric("accuracy"), best=BestRound(1, 0.8, workflow="finetune")),
+        workflows=workflows,
+        rounds=tuple(Round(n, T + n, workflow=w.id) for w in workflows for n in range(2)),
+    )
+    drawn = build_metrics(snapshot)
+    assert [metric.name for metric in drawn] == ["accuracy (workflow 2)", "accuracy (workflow 1)", "loss"]
+    assert [metric.lines[0].points for metric in drawn[:2]] == [((1, 0.7), (2, 0.8)), ((1, 0.1), (2, 0.2))]
+    assert [metric.best for metric in drawn] == [(2, 0.8), None, None]
+    assert [len(metric.lines) for metric in drawn] == [2, 2, 1]
+
+
+def test_values_by_step_have_charts_of_their_own():
+    def steps(name, site, *points):
+        return StepSeries(name, site, tuple(StepPoint(*point) for point in points))
+
+    scalars = (
+        steps("loss", "site-1", (0, 0.9), (100, 0.5)),
+        steps("loss", "site-2", (0, 0.8), (50, 0.7)),
+        steps("accuracy", "", (7, 0.5)),
+        steps("nothing", "site-1"),
+    )
+    rounds, loss, accuracy = build_metrics(job(series("accuracy", "", 1, 2)), scalars)
+    assert (rounds.name, rounds.x_label) == ("accuracy", "round")
+    assert (loss.name, loss.x_label, loss.best) == ("loss", "step", None)
+    assert [line.points for line in loss.lines] == [((0, 0.9), (100, 0.5)), ((0, 0.8), (50, 0.7))]
+    assert loss.text == "site-1 0.500 (step 100), site-2 0.700 (step 50)"
+    assert (accuracy.name, accuracy.text) == ("accuracy (TensorBoard)", "unknown site 0.500 at step 7")
+    snapshot = dataclasses.replace(job(), results=Results(scalars=scalars))
+    assert "loss by step" in job_html(snapshot, T)
+
+
+def test_many_steps_are_thinned_by_site():
+    scalars = tuple(
+        StepSeries("loss", f"site-{odd}", tuple(StepPoint(2 * n + odd, float(n)) for n in range(20_000)))
+        for odd in (0, 1)
+    )
+    [metric] = build_metrics(job(), scalars)
+    assert [len(line.points) for line in metric.lines] == [4000, 4000]
+    assert [line.points[-1][0] for line in metric.lines] == [39_998, 39_999]
+    assert metric.stride == 5
 
 
 def test_one_point_written_two_points_drawn():
     [metric] = build_metrics(job(series("accuracy", "", 0.4), series("accuracy", "a", 0.3)))
     assert not metric.has_chart
     assert metric.text == "all sites (aggregate) 0.400, a 0.300 in round 1"
-    html = job_html(job(series("accuracy", "", 0.4)), T)
-    assert "accuracy: all sites (aggregate) 0.400 in round 1" in html
-    assert "<svg" not in html
+    page = job_html(job(series("accuracy", "", 0.4)), T)
+    assert "accuracy: all sites (aggregate) 0.400 in round 1" in page
+    assert "<svg" not in page
     assert build_metrics(job(series("accuracy", "", 0.4, 0.5)))[0].has_chart
     assert "accuracy by round" in job_html(job(series("accuracy", "", 0.4, 0.5)), T)
 
@@ -94,7 +169,10 @@ def test_metrics_rebuilt_only_when_changed():
     before = job(series("accuracy", "", 0.4, 0.6))
     first = made(before)
     assert made(dataclasses.replace(before, facts_at=T + 1, trouble="lost")) is first
-    assert made(dataclasses.replace(before, best=BestRound(1, 0.6)))[0]["best"] == (2, 0.6)
+    better = dataclasses.replace(before, best=BestRound(1, 0.6), key_metric=KeyMetric("accuracy"))
+    assert made(better)[0]["best"] == (2, 0.6)
+    scalars = (StepSeries("loss", "a", (StepPoint(0, 1.0),)),)
+    assert [metric["name"] for metric in made(better, scalars)] == ["accuracy", "loss"]
     assert made(dataclasses.replace(before, workflows=(Workflow("", first_round=1),)))[0]["lines"][0]["points"] == (
         (0, 0.4),
         (1, 0.6),
@@ -125,9 +203,9 @@ def test_nonfinite_values_are_omitted(value):
 )
 def test_hostile_names_are_escaped_everywhere(words):
     snapshot = job(series(words, "", 1, 2), series(words, words, 1, 2), series(words + "2", words, 3))
-    html = job_html(snapshot, T)
-    assert len(html) < 60_000
-    body = html.split("</style>", 1)[1]
+    page = job_html(snapshot, T)
+    assert len(page) < 60_000
+    body = page.split("</style>", 1)[1]
     for markup in ("<script", "<img", 'onerror=alert(1)>"', "<style", "\x1b", "\u202e", "\x00"):
         assert markup not in body
     for chart in build_charts(snapshot):

@@ -14,7 +14,7 @@ from drawn_jobs import CASES, T, make_large_job
 
 from flare_widgets.formatting.live_text import live
 from flare_widgets.formatting.text import format_duration
-from flare_widgets.monitoring.job.format import describe
+from flare_widgets.monitoring.job.format import describe, progress_text, untold_notes
 from flare_widgets.monitoring.job.model import (
     Freshness,
     Round,
@@ -26,8 +26,9 @@ from flare_widgets.monitoring.job.model import (
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.job.html import job_html
+from flare_widgets.views.job.matrix import MAX_COLUMNS, MatrixColumn, MatrixRow, MatrixWorkflow
 from flare_widgets.views.job.metrics import build_metrics
-from flare_widgets.views.job.view_model import JobProgress, MatrixRow, build_view_model
+from flare_widgets.views.job.view_model import JobProgress, build_view_model
 
 JOB = JobSnapshot(
     "76b8d043-5f0e",
@@ -69,7 +70,7 @@ class Text(HTMLParser):
         return "".join(self.parts)
 
 
-def of_total(rounds: int) -> tuple[Workflow, ...]:
+def of_total(rounds: int | None) -> tuple[Workflow, ...]:
     return (Workflow("", first_round=0, total_rounds=rounds),)
 
 
@@ -117,19 +118,24 @@ def test_line_of_text_says_what_matters(name: str) -> None:
     if drawn.failure:
         assert drawn.failure.summary in said
     if drawn.progress:
-        assert f"round {snapshot.rounds_begun}/{snapshot.total_rounds}" in said
+        assert progress_text(snapshot, "/") in said
     if drawn.matrix and len(drawn.matrix.rows) <= 4:
         busy = [
             row for row in drawn.matrix.rows if not snapshot.ended or row.activity.text_at(now).startswith("failed")
         ]
-        assert all(re.search(rf"\b{row.site} (working|done|late|silent|waiting|failed)", said) for row in busy)
-    assert all(note in said for note in drawn.missing_notes)
+        assert all(
+            re.search(
+                rf"\b{row.site} (train|working|works on its own|validating|done|late|silent|waiting|failed)", said
+            )
+            for row in busy
+        )
+    assert all(note in said for note in drawn.missing_notes if note not in untold_notes(snapshot))
 
 
 def test_running_job_picture_uses_last_answer() -> None:
     snapshot = replace(JOB, tasks=(task("a", 1, 21), task("b", 1, 21, 30)))
     said = Text(job_html(snapshot, T + 5000)).text
-    assert "working on round 2 for 39 s" in said
+    assert "train, round 2 for 39 s" in said
     assert "waiting for a" in said
 
 
@@ -148,7 +154,7 @@ def test_huge_fields_keep_page_small() -> None:
         study=big,
         submitter=big,
         status="RUNNING",
-        workflow=big,
+        workflows=(Workflow("", big, untold=(big,)),),
         rounds=(Round(0, T),),
         tasks=(SiteTask(big, big, big, 0, T),),
         sites=(SiteDeployment(big, big, big),),
@@ -170,7 +176,7 @@ def test_huge_fields_keep_page_small() -> None:
         ({"workflows": of_total(1)}, "round 2", None),
         ({"status": "FINISHED:ABORTED"}, "1 of 4 rounds", 0.25),
         ({"status": "FINISHED:COMPLETED", "workflows": of_total(2)}, "2 of 2 rounds", 1.0),
-        ({"status": "FINISHED:COMPLETED", "workflows": ()}, "2 rounds", None),
+        ({"status": "FINISHED:COMPLETED", "workflows": of_total(None)}, "2 rounds", None),
     ],
 )
 def test_how_far_it_is(facts: dict[str, Any], words: str, done: float | None) -> None:
@@ -198,11 +204,11 @@ def test_remaining_time_shown_until_elapsed() -> None:
 @pytest.mark.parametrize(
     ("tasks", "words"),
     [
-        ([task("a", 1, 21)], {"a": "working on round 2", "b": "waiting for its turn"}),
+        ([task("a", 1, 21)], {"a": "train, round 2", "b": "waiting"}),
         ([task("a", 1, 21), task("b", 1, 21, 30)], {"b": "waiting for a"}),
         ([task(s, 1, 21) for s in "abce"] + [task("d", 1, 21, 30)], {"d": "waiting for a, b and 2 more"}),
-        ([task(s, 1, 21, 30) for s in "abcd"], {"a": "done with round 2"}),
-        ([task("a", 1, 21, 30, "EXECUTION_EXCEPTION")], {"a": "failed in round 2"}),
+        ([task(s, 1, 21, 30) for s in "abcd"], {"a": "done"}),
+        ([task("a", 1, 21, 30, "EXECUTION_EXCEPTION")], {"a": "failed: train, round 2"}),
     ],
 )
 def test_what_each_site_does(tasks: list[SiteTask], words: dict[str, str]) -> None:
@@ -217,7 +223,7 @@ def test_site_that_did_not_finish() -> None:
     snapshot = replace(JOB, tasks=(task("a", 1, 21),), status="FINISHED:ABORTED", timeline=end)
     matrix = build_view_model(snapshot, T + 70).matrix
     assert matrix is not None
-    assert matrix.rows[0] == MatrixRow("a", " u", live("did not finish round 2"))
+    assert matrix.rows[0] == MatrixRow("a", " u", live("not finished: train, round 2"))
 
 
 def test_silent_site_is_said_to_be() -> None:
@@ -239,14 +245,14 @@ def test_silent_site_is_said_to_be() -> None:
 def test_activity_counts_duration(seconds: float, duration: str) -> None:
     matrix = build_view_model(replace(JOB, tasks=(task("a", 1, 21),)), T + 40).matrix
     assert matrix is not None
-    assert matrix.rows[0].activity.text_at(T + 21 + seconds) == f"working on round 2 for {duration}"
+    assert matrix.rows[0].activity.text_at(T + 21 + seconds) == f"train, round 2 for {duration}"
 
 
 def test_activity_stops_while_server_is_lost() -> None:
     snapshot = replace(JOB, tasks=(task("a", 1, 21),), trouble="gone")
     job = build_view_model(snapshot, T + 500)
     assert job.matrix is not None
-    assert job.matrix.rows[0].activity.text_at(T + 500) == "working on round 2 for 39 s"
+    assert job.matrix.rows[0].activity.text_at(T + 500) == "train, round 2 for 39 s"
     assert job.elapsed.text_at(T + 500) == "0:59 elapsed when last seen"
     assert job.status_age.text_at(T + 500) == "7 min ago"
 
@@ -271,3 +277,128 @@ def test_large_job_drawing_is_truncated() -> None:
     assert drawn.matrix is not None
     assert (len(drawn.matrix.rows), drawn.matrix.rest) == (40, "and 976 earlier rounds, 160 more sites")
     assert len(json.dumps(drawn.to_json())) < 20_000
+
+
+# -- several workflows, and steps ------------------------------------------------------------------------------
+
+TWO = (
+    Workflow("pretrain", "ScatterAndGather", total_rounds=2, started_at=T + 2, ended_at=T + 20),
+    Workflow("finetune", "ScatterAndGather", total_rounds=3, started_at=T + 20),
+)
+TWO_ROUNDS = tuple(Round(n % 2, T + 2 + 9 * n, workflow=w.id) for n, w in enumerate((TWO[0], TWO[0], TWO[1])))
+
+
+def step(site: str, name: str, sent: float, returned: float | None = None, workflow: str = "cse") -> SiteTask:
+    at = None if returned is None else T + returned
+    label = "validating" if name == "validate" else ""
+    return SiteTask(
+        f"{site}-{name}-{sent}", site, name, None, T + sent, at, "OK" if at else "", workflow=workflow, label=label
+    )
+
+
+def test_rounds_are_counted_by_workflow() -> None:
+    tasks = tuple(replace(task("a", r.number, 3), task_id=f"{r}", workflow=r.workflow) for r in TWO_ROUNDS)
+    drawn = build_view_model(replace(JOB, workflows=TWO, rounds=TWO_ROUNDS, tasks=tasks), T + 30)
+    assert drawn.progress is not None
+    assert drawn.progress.text == "ScatterAndGather, workflow 2 of 2, round 1 of 3"
+    assert drawn.progress.fraction == 2 / 5
+    assert drawn.matrix is not None
+    assert drawn.matrix.workflows == (
+        MatrixWorkflow("1: ScatterAndGather", "workflow 1 of 2: ScatterAndGather (pretrain)", 2),
+        MatrixWorkflow("2: ScatterAndGather", "workflow 2 of 2: ScatterAndGather (finetune)", 1),
+    )
+    assert [column.title for column in drawn.matrix.columns] == ["round 1", "round 2", "round 1"]
+    assert drawn.matrix.edges == {2}
+    assert drawn.matrix.rows[0].activity.text_at(T + 30) == "train, round 1 for 27 s"
+
+
+def test_ended_job_counts_rounds_of_all_workflows() -> None:
+    def ended(status: str, *rounds: Round) -> JobProgress | None:
+        end = (*JOB.timeline, StatusChange(status, T + 60, True))
+        snapshot = replace(JOB, workflows=TWO, rounds=rounds, status=status, timeline=end)
+        return build_view_model(snapshot, T + 70).progress
+
+    more = tuple(Round(n, T + 30 + n, workflow="finetune") for n in (1, 2))
+    completed = ended("FINISHED:COMPLETED", *TWO_ROUNDS, *more)
+    assert completed == JobProgress("5 of 5 rounds in 2 workflows", 1.0, live(""))
+    assert ended("FINISHED:ABORTED", *TWO_ROUNDS) == JobProgress("2 of 5 rounds in 2 workflows", 0.4, live(""))
+
+
+def test_site_at_work_in_later_workflow_is_not_done() -> None:
+    workflows = (
+        replace(TWO[0], name="FedAvg"),
+        Workflow("cse", "CrossSiteModelEval", kind="evaluation", started_at=T + 20),
+    )
+    tasks = (
+        *(replace(task(s, 1, 11, 19), workflow="pretrain") for s in "ab"),
+        step("a", "submit_model", 21, 22),
+        step("b", "submit_model", 21, 23),
+        step("a", "validate", 24, 27),
+        step("b", "validate", 24, 28),
+        step("a", "validate", 29),
+        step("b", "validate", 29, 30),
+    )
+    snapshot = replace(JOB, workflows=workflows, rounds=TWO_ROUNDS[:2], tasks=tasks)
+    drawn = build_view_model(snapshot, T + 33)
+    assert drawn.progress == JobProgress("CrossSiteModelEval, workflow 2 of 2, validating", None, live(""))
+    assert drawn.matrix is not None
+    assert [row.activity.text_at(T + 33) for row in drawn.matrix.rows[:2]] == ["validating for 4 s", "waiting for a"]
+    assert drawn.matrix.columns[2:] == (
+        MatrixColumn("submit_model", "", "submit_model"),
+        MatrixColumn("validate", "", "validate (validating)"),
+        MatrixColumn("2", "validate ", "validate 2 (validating)"),
+    )
+    assert [row.cells for row in drawn.matrix.rows[:3]] == [" sssw", " ssss", "    q"]
+    said = Text(job_html(snapshot, T + 33)).text
+    assert "2: CrossSiteModelEval" in said
+    assert "submit_model" in said
+
+
+def test_long_names_of_steps_are_shortened_before_steps_are_left_out() -> None:
+    def matrix(count: int) -> tuple[list[str], str]:
+        names = [f"{n}_local_regression" for n in range(count)]
+        tasks = tuple(step("a", name, n, n + 1, "") for n, name in enumerate(names))
+        drawn = build_view_model(replace(JOB, workflows=of_total(4)[:1], rounds=(), tasks=tasks), T + 40).matrix
+        assert drawn is not None
+        assert [column.title for column in drawn.columns] == names[-len(drawn.columns) :]
+        return [column.label for column in drawn.columns], drawn.rest
+
+    assert matrix(3) == (["0_local_regression", "1_local_regression", "2_local_regression"], "")
+    assert matrix(5) == ([f"{n}_local_reg…" for n in range(5)], "")
+    assert matrix(9) == ([f"{n}_local…" for n in range(2, 9)], "and 2 earlier steps")
+
+
+def test_repeated_steps_need_little_room() -> None:
+    tasks = tuple(step("a", "validate", n, n + 1, "") for n in range(30))
+    drawn = build_view_model(replace(JOB, workflows=of_total(4), rounds=(), tasks=tasks), T + 40).matrix
+    assert drawn is not None
+    assert [column.label for column in drawn.columns] == ["validate 11", *map(str, range(12, 31))]
+    assert len(drawn.columns) < MAX_COLUMNS
+    assert drawn.rest == "and 10 earlier steps"
+
+
+def test_sites_that_work_on_their_own_have_rows_without_columns() -> None:
+    workflow = Workflow(
+        "xgb", "XGBController", "XGBoost", is_self_directed=True, untold=("Its rounds are not told",), started_at=T + 5
+    )
+    snapshot = replace(JOB, workflows=(workflow,), rounds=())
+    drawn = build_view_model(snapshot, T + 60)
+    assert drawn.matrix is not None
+    assert drawn.matrix.columns == ()
+    assert drawn.matrix.rows[0] == MatrixRow("a", "", live("works on its own (XGBoost)"))
+    assert drawn.progress == JobProgress("the sites work on their own (XGBoost)", None, live(""))
+    assert drawn.missing_notes == ("Its rounds are not told",)
+    assert "Its rounds are not told" in job_html(snapshot, T + 60)
+    waiting = build_view_model(replace(snapshot, workflows=(replace(workflow, started_at=None),)), T + 60)
+    assert waiting.matrix is None
+    assert waiting.missing_notes == ()
+
+
+def test_job_that_packs_up_its_results_says_so() -> None:
+    rounds = (Round(0, T + 2, T + 20), Round(1, T + 20, T + 30))
+    tasks = tuple(task(s, 1, 21, 30) for s in "abcd")
+    snapshot = replace(JOB, workflows=of_total(2), rounds=rounds, tasks=tasks, packing_since=T + 31)
+    drawn = build_view_model(snapshot, T + 33)
+    assert drawn.progress == JobProgress("packing up the results", None, live(""))
+    assert drawn.matrix is not None
+    assert {row.activity.text_at(T + 33) for row in drawn.matrix.rows} == {"done"}

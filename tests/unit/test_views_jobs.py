@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import html.parser
 import json
-import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import comm
 import pytest
-from fakes import Fake
-from recording import Elements, RecordingComm
+from fakes import FakeSubject
+from recording import Elements
 from waiting import wait_until
 
+from flare_widgets.api.permissions import session_denial_reason
 from flare_widgets.errors import JobNotDone
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 from flare_widgets.views.core.live_view import LiveView
-from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.jobs.view import NO_JOBS_TEXT, JobsView, jobs_table
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
@@ -28,37 +26,24 @@ RUNNING = ListedJob("aaaaaaaa-1", "hello", "default", "ann@h.org", "RUNNING", NO
 ENDED = ListedJob("bbbbbbbb-2", "bye", "default", "bob@g.org", "FINISHED:COMPLETED", NOW - 90, duration=15.0)
 
 
-@pytest.fixture(autouse=True)
-def recorded(monkeypatch):
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+pytestmark = pytest.mark.usefixtures("recorded")
 
 
-@pytest.fixture
-def replaced(monkeypatch):
-    data = []
-    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: data.append(static))
-    return data
-
-
-class FakeMonitor(Fake):
+class FakeMonitor(FakeSubject):
     """A monitor, its session and its watch in one."""
 
     def __init__(self, *jobs, role="project_admin"):
+        super().__init__()
         self.session = self
         self.read_only = False
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="server:8002")
         self.study, self.closed, self.done, self.paused = "default", False, False, False
         self.snapshot = JobsSnapshot(jobs, NOW)
-        self.listeners = []
         self.acted = []
         self.refreshed = 0
 
     def watch_jobs(self):
         return self
-
-    def subscribe(self, listener):
-        self.listeners.append(listener)
-        return lambda: self.listeners.remove(listener) if listener in self.listeners else None
 
     def pause(self):
         self.paused = True
@@ -82,11 +67,7 @@ class FakeMonitor(Fake):
 
     def learn(self, *jobs, **facts):
         self.snapshot = JobsSnapshot(jobs, **{"facts_at": NOW + 3, **facts})
-        told = [threading.Thread(target=listener, args=(self.snapshot,)) for listener in list(self.listeners)]
-        for thread in told:
-            thread.start()
-        for thread in told:
-            thread.join(10)
+        self.notify(self.snapshot)
 
 
 class Note(LiveView):
@@ -150,8 +131,8 @@ def test_trouble_is_trait():
 
 
 def test_who_may_not_is_told_before():
-    view = JobsView(FakeMonitor(RUNNING, ENDED, role="member"))
-    assert "your role (member) may not abort jobs" in state(view, "abort")["disabled_reason"]
+    member = FakeMonitor(RUNNING, ENDED, role="member")
+    assert state(JobsView(member), "abort")["disabled_reason"] == session_denial_reason(member, "abort_job") != ""
     lead = JobsView(FakeMonitor(RUNNING, ENDED, role="lead"))
     assert state(lead, "abort")["disabled_reason"] == ""
     rows = lead._row_sync.rows

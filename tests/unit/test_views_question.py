@@ -6,17 +6,14 @@ import threading
 import time
 
 import pytest
-from recording import Elements, record
+from recording import Elements
 
 from flare_widgets.views.core.confirm import ConfirmationView
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
 
 
-@pytest.fixture(autouse=True)
-def left(monkeypatch):
-    """Static forms that replaced the views."""
-    return record(monkeypatch)
+pytestmark = pytest.mark.usefixtures("replaced")
 
 
 def asked(view, *messages, patience=20):
@@ -34,7 +31,7 @@ def asked(view, *messages, patience=20):
 
 
 @pytest.mark.parametrize(("answer", "words"), [(True, "Delete it? → Delete"), (False, "Delete it? → Cancel")])
-def test_first_answer_counts_and_stays(left, answer, words):
+def test_first_answer_counts_and_stays(replaced, answer, words):
     view = ConfirmationView("Delete it?", "Delete")
     messages = [
         {"kind": "clock"},
@@ -42,15 +39,15 @@ def test_first_answer_counts_and_stays(left, answer, words):
         {"kind": "answer", "is_confirmed": not answer},
     ]
     assert asked(view, *messages) is answer
-    assert [form["text/plain"] for form in left] == [words]
-    assert words.partition(" → ")[2] in left[0]["text/html"]
+    assert [form["text/plain"] for form in replaced] == [words]
+    assert words.partition(" → ")[2] in replaced[0]["text/html"]
 
 
-def test_question_without_frontend_returns_at_once(left):
+def test_question_without_frontend_returns_at_once(replaced):
     began = time.monotonic()
     assert ConfirmationView("Delete it?", "Delete").ask(0.2) is None
     assert time.monotonic() - began < 5
-    assert "not answered here" in left[0]["text/plain"]
+    assert "not answered here" in replaced[0]["text/plain"]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +57,7 @@ def test_only_yes_or_no_is_answer(wish):
     assert asked(ConfirmationView("Delete it?", "Delete"), wish, {"kind": "answer", "is_confirmed": False}) is False
 
 
-def test_interrupt_leaves_static_form(left):
+def test_interrupt_leaves_static_form(replaced):
     view = ConfirmationView("Delete it?", "Delete")
 
     class Interrupted(threading.Event):
@@ -70,16 +67,16 @@ def test_interrupt_leaves_static_form(left):
     view._answered = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         asked(view, {"kind": "clock"})
-    assert "not answered here" in left[0]["text/plain"]
+    assert "not answered here" in replaced[0]["text/plain"]
     view._handle_custom_msg({"kind": "answer", "is_confirmed": True}, [])  # too late
     assert view.answer is None
 
 
-def test_hostile_words_are_only_text(left):
+def test_hostile_words_are_only_text(replaced):
     view = ConfirmationView(HOSTILE, "Delete")
     assert asked(view, {"kind": "answer", "is_confirmed": False}) is False
-    assert "\x1b" not in left[0]["text/plain"]
-    assert "\u202e" not in left[0]["text/plain"]
-    page = Elements(left[0]["text/html"])
+    assert "\x1b" not in replaced[0]["text/plain"]
+    assert "\u202e" not in replaced[0]["text/plain"]
+    page = Elements(replaced[0]["text/html"])
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.words

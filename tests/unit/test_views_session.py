@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import kits
 import pytest
-from fakes import Fake
-from recording import Elements, record
+from fakes import FakeSubject
+from recording import Elements
 from servers import FlareServer
 from waiting import wait_until
 
@@ -23,10 +23,7 @@ HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
 NONE = "No session. %flare connect KIT opens one."
 
 
-@pytest.fixture(autouse=True)
-def replaced(monkeypatch):
-    """Static forms that replaced the views."""
-    return record(monkeypatch)
+pytestmark = pytest.mark.usefixtures("replaced")
 
 
 @pytest.fixture
@@ -56,23 +53,22 @@ def states(view):
     return {session["name"]: session["state"] for session in view.sessions}
 
 
-class Scripted(Fake):
+class Scripted(FakeSubject):
     """A session whose words are a test's."""
 
     def __init__(self, word="x", state=SessionState.READY, closed=False):
+        super().__init__()
         expires = kits.NOW + timedelta(days=300)
         self.kit = SimpleNamespace(
             username=word, role=word, organization=word, address=f"{word}:8002", expires_at=expires
         )
         self.study, self.closed = word, closed
         self.status = SimpleNamespace(state=state, reason=word, since=time.time() - 300)
-        self.listeners = []
 
     def subscribe(self, listener):
         # As a session does: it tells at once how it stands, too.
-        self.listeners.append(listener)
         listener(self.status)
-        return lambda: self.listeners.remove(listener)
+        return super().subscribe(listener)
 
 
 class TestBadge:

@@ -10,16 +10,15 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import comm
 import pytest
-from fakes import Fake
-from recording import Elements, RecordingComm
+from fakes import FakeSubject
+from recording import Elements
 from waiting import wait_until
 
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
+from flare_widgets.api.permissions import session_denial_reason
 from flare_widgets.errors import AuthorizationError, JobNotDone, NoConnection
 from flare_widgets.monitoring.system.snapshot import Site, SiteJob, SystemSnapshot
-from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.system import actions as system_actions
 from flare_widgets.views.system.actions import SystemActions
 from flare_widgets.views.system.view import SystemView
@@ -27,7 +26,7 @@ from flare_widgets.views.system.view import SystemView
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
 
 
-class World(Fake):
+class World(FakeSubject):
     """A session and its watch in one: a server with sites that does what it is told, or what a test says.
 
     Attributes
@@ -41,9 +40,10 @@ class World(Fake):
     """
 
     def __init__(self, *sites, role="project_admin", address="fl.example.org:8002"):
+        super().__init__()
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address=address)
         self.read_only, self.done, self.fails = False, False, None
-        self.asked, self.learned, self.looks, self.listeners = [], [], 0, []
+        self.asked, self.learned, self.looks = [], [], 0
         self.go_on = threading.Event()
         self.go_on.set()
         now = time.time()
@@ -95,10 +95,6 @@ class World(Fake):
 
     def update(self, info):
         self.learned.append(info)
-
-    def subscribe(self, listener):
-        self.listeners.append(listener)
-        return lambda: self.listeners.remove(listener)
 
     def resume(self):
         pass
@@ -175,11 +171,14 @@ class TestOffers:
         assert reasons == {""}
 
     def test_who_may_not_sees_why(self):
-        desk = Desk(World("site-1", role="member"), "server", "site-1")
-        refusal = "your role (member) may not {} sites under FLARE's default policy"
-        assert desk.one("restart server")["disabled_reason"] == refusal.format("restart")
-        assert desk.one("stop site-1")["disabled_reason"] == refusal.format("shut down")
-        assert desk.one("disable site-1")["disabled_reason"] == refusal.format("disable")
+        world = World("site-1", role="member")
+        desk = Desk(world, "server", "site-1")
+        for name, command in (
+            ("restart server", "restart"),
+            ("stop site-1", "shutdown"),
+            ("disable site-1", "disable_client"),
+        ):
+            assert desk.one(name)["disabled_reason"] == session_denial_reason(world, command) != ""
 
     def test_read_only_session_disables_all_actions(self):
         world = World("site-1", "site-2")
@@ -187,7 +186,8 @@ class TestOffers:
         desk = Desk(world, "server", "site-1", "site-2")
         world.read_only = True
         reasons = [a["disabled_reason"] for actions in desk.actions.to_json().values() for a in actions]
-        assert reasons == ["read-only session (read_only is on)"] * 8
+        assert reasons == [session_denial_reason(world, "restart")] * 8
+        assert all(reasons)
         desk.act("stop server", typed="fl.example.org")
         desk.act("enable site-2")
         assert not desk.actions.is_busy
@@ -375,14 +375,8 @@ def test_unaddressable_site_is_never_sent(name):
     assert world.asked == []
 
 
+@pytest.mark.usefixtures("replaced")
 class TestInTheView:
-    @pytest.fixture(autouse=True)
-    def replaced(self, monkeypatch):
-        found = []
-        monkeypatch.setattr(comm, "create_comm", RecordingComm)
-        monkeypatch.setattr(OutputHandles, "replace", lambda self, static: found.append(static))
-        return found
-
     def say(self, view, kind, **more):
         view._handle_custom_msg({"kind": kind, **more}, [])
 

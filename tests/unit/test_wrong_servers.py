@@ -17,7 +17,7 @@ import kits
 import pytest
 from kits import DAY, NOW, authority
 from servers import FlareServer, hangs_up, plain, says, silent, tls, websocket
-from waiting import wait_until
+from waiting import list_tasks, wait_until
 from websockets.asyncio.server import ServerConnection
 
 from flare_widgets.api import Session, connect
@@ -38,18 +38,10 @@ SOON = 0.3  # seconds to wait where waiting leads to nothing
 @pytest.fixture(autouse=True)
 def nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """After a failed connect nothing of it runs on, and asyncio has nothing to complain about."""
-    before = len(loop.run(tasks()))  # sessions of other tests may be open
+    before = len(list_tasks())  # sessions of other tests may be open
     yield
-    deadline = time.monotonic() + 5
-    while len(left := loop.run(tasks())) > before:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.01)
+    wait_until(lambda: len(list_tasks()) <= before, 5)
     assert [r.getMessage() for r in caplog.records if r.name == "asyncio"] == []
-
-
-async def tasks() -> list[str]:
-    current = asyncio.current_task()
-    return [str(task.get_coro()) for task in asyncio.all_tasks() if task is not current]
 
 
 @pytest.fixture
@@ -89,9 +81,9 @@ def test_late_starting_server_is_found(kit: Path) -> None:
     port = free_port()
     kits.edit_admin(kit, host="127.0.0.1", port=port)
     session = Session("", kit)
-    before = len(loop.run(tasks()))
+    before = len(list_tasks())
     future = loop.start(session._connection.open(10))
-    wait_until(lambda: len(loop.run(tasks())) > before)
+    wait_until(lambda: len(list_tasks()) > before)
     with FlareServer().running(port):
         assert future.result(10) is not None
         session.close()
@@ -400,11 +392,6 @@ def test_websocket_that_says_nothing(kit: Path) -> None:
 # nearly the right one
 
 
-@pytest.fixture
-def server() -> FlareServer:
-    return FlareServer()
-
-
 def changed(**changes: Any) -> Any:
     return lambda answer: {**answer, **changes}
 
@@ -462,7 +449,6 @@ def test_it_does_not_answer_challenge(kit: Path, server: FlareServer) -> None:
     with server.running() as port:
         error, _ = refused(kit, port)
     assert type(error) is ProtocolError
-    assert "did not answer the challenge" in str(error)
 
 
 @pytest.mark.parametrize("code", ["comm_error", "target_unreachable", "service_unavailable", "unauthenticated"])

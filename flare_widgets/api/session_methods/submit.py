@@ -15,7 +15,15 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import FlareError, InvalidJobDefinition, NoConnection, OutcomeUnknown, ServerIdentityError, SessionClosed
+from ...errors import (
+    FlareError,
+    InternalError,
+    InvalidJobDefinition,
+    NoConnection,
+    OutcomeUnknown,
+    ServerIdentityError,
+    SessionClosed,
+)
 from ...wire import hci
 from ...wire.connection import Connection
 from .. import commands
@@ -83,9 +91,25 @@ class SubmitMethods(SessionCore):
         pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
         with command.error_context(self.kit.address):
-            job_id = command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
+            reply = submit_folder(self._sender, command.line, submit_token, folder, progress)
+            try:
+                job_id = command.parse_reply(reply)
+            except InternalError as e:
+                e.add_context(next_step=missing_package_hint(e, folder))
+                raise
         self._keep_config(job_id, read_server_config(folder))
         return job_id
+
+
+def missing_package_hint(error: InternalError, folder: Path) -> str:
+    """Return the next step after the error of a server that lacks the package by which it reads YAML; else empty."""
+    is_yaml = any(name.endswith((".yml", ".yaml")) for name, _ in pack.iter_files(folder))
+    if not is_yaml or "ModuleNotFoundError" not in error.description:
+        return ""
+    return (
+        "The server reads YAML only with the Python package omegaconf: ask its administrator to install it, or write "
+        "the job's configuration in JSON or HOCON"
+    )
 
 
 def submit_folder(

@@ -81,7 +81,7 @@ def progress_text(snapshot: JobState, of: str = " of ") -> str:
         total = workflow.total_rounds
         # A number that the rounds contradict is not the number of rounds.
         words = f"round {begun}" + ("" if total is None or total < begun else f"{of}{total}")
-    elif last is not None and last.workflow == workflow.id and not workflow.is_self_directed:
+    elif last is not None and last.workflow == workflow.id:
         words = _step_label(snapshot, last)
     elif workflow.is_self_directed:
         words = f"the sites work on their own ({sanitize(workflow.kind, _MAX_NAME_CHARS)})"
@@ -91,6 +91,17 @@ def progress_text(snapshot: JobState, of: str = " of ") -> str:
         return words
     place = f"workflow {snapshot.workflows.index(workflow) + 1} of {len(snapshot.workflows)}"
     return ", ".join(filter(None, (sanitize(workflow.name, _MAX_NAME_CHARS), place, words)))
+
+
+def short_progress(snapshot: JobState) -> str:
+    """Describe the progress of a running job in a few characters: ``round 4/10``, ``workflow 2/2``, or nothing."""
+    if snapshot.is_packing:
+        return "packing up"
+    workflow, begun, count = snapshot.current_workflow, snapshot.rounds_begun, len(snapshot.workflows)
+    if begun:
+        total = known_total_rounds(snapshot, workflow)
+        return f"round {begun}" if total is None else f"round {begun}/{total}"
+    return f"workflow {snapshot.workflows.index(workflow) + 1}/{count}" if count > 1 else ""
 
 
 def site_text(snapshot: JobState, cell: MatrixCell) -> str:
@@ -111,8 +122,12 @@ def site_text(snapshot: JobState, cell: MatrixCell) -> str:
 
 
 def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
-    """Return the words for the round of a value: ``round 3``, and its workflow if several have rounds."""
-    words = f"round {snapshot.nth_round(number, workflow_id)}"
+    """Return the words for the round of a value, and its workflow if several have rounds: ``round 3``.
+
+    A workflow without rounds has metrics by step, which is the task that was handed out last: ``step 3``.
+    """
+    unit = "round" if snapshot.rounds_of(workflow_id) else "step"
+    words = f"{unit} {snapshot.nth_round(number, workflow_id)}"
     with_rounds = list(dict.fromkeys(r.workflow for r in snapshot.rounds))
     if len(with_rounds) < 2 or workflow_id not in with_rounds:
         return words
@@ -120,29 +135,95 @@ def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
     return f"{words} of workflow {ids.index(workflow_id) + 1}" if workflow_id in ids else words
 
 
+def finished_share(snapshot: JobState) -> float | None:
+    """Return the finished part of the rounds, from 0 to 1; None if their number is unknown.
+
+    Of a job with several workflows, the rounds of all count if each has a number of rounds; else, while it runs, those
+    of the current one.
+    """
+    current = snapshot.current_workflow
+    if snapshot.ended:
+        counted = _counted_workflows(snapshot)
+    elif snapshot.is_packing or not snapshot.current_rounds or known_total_rounds(snapshot, current) is None:
+        return None
+    else:
+        counted = list(snapshot.workflows) if all(w.total_rounds for w in snapshot.workflows) else [current]
+    totals = [known_total_rounds(snapshot, workflow) or 0 for workflow in counted]
+    if not totals or not all(totals):
+        return None
+    finished = sum(_finished_rounds(snapshot, workflow) for workflow in counted)
+    part = 0.0
+    if current in counted and _finished_rounds(snapshot, current) < snapshot.rounds_begun:
+        last = snapshot.current_rounds[-1].number
+        given = [task for task in snapshot.tasks if (task.workflow, task.round) == (current.id, last)]
+        part = sum(t.returned_at is not None and not t.failed for t in given) / len(given) if given else 0.0
+    return min(1.0, (finished + part) / sum(totals))
+
+
+def untold_notes(snapshot: JobState) -> list[str]:
+    """Return the sentences about what FLARE does not tell of the workflows that have started."""
+    with_rounds = {r.workflow for r in snapshot.rounds}
+    started = [w for w in snapshot.workflows if w.started_at is not None or w.id in with_rounds]
+    return list(dict.fromkeys(sanitize(sentence) for workflow in started for sentence in workflow.untold))
+
+
 def _finished_text(snapshot: JobState, of: str) -> str:
     """Describe the rounds of a job that has ended; of one without, its steps."""
-    with_rounds = [snapshot.find_workflow(i) for i in dict.fromkeys(r.workflow for r in snapshot.rounds)]
-    if with_rounds:
-        begun = sum(_rounds_begun_in(snapshot, w) for w in with_rounds)
-        totals = [w.total_rounds for w in with_rounds]
-        total = sum(n for n in totals if n is not None) if None not in totals else None
-        total = None if total is not None and total < begun else total
-        words = f"{begun}{of}{total} rounds" if total is not None else f"{begun} {'round' if begun == 1 else 'rounds'}"
-        return words if len(with_rounds) < 2 else f"{words} in {len(with_rounds)} workflows"
+    counted = _counted_workflows(snapshot)
+    if counted:
+        totals = [known_total_rounds(snapshot, workflow) for workflow in counted]
+        if None in totals:
+            begun = sum(rounds_begun_in(snapshot, workflow) for workflow in counted)
+            words = f"{begun} {'round' if begun == 1 else 'rounds'}"
+        else:
+            finished = sum(_finished_rounds(snapshot, workflow) for workflow in counted)
+            words = f"{finished}{of}{sum(n for n in totals if n is not None)} rounds"
+        return words if len(counted) < 2 else f"{words} in {len(counted)} workflows"
     labels = list(filter(None, dict.fromkeys(_step_label(snapshot, column) for column in snapshot.columns)))
     more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
     return f"steps: {', '.join(labels[:MAX_NAMED])}{more}" if labels else ""
 
 
-def _rounds_begun_in(snapshot: JobState, workflow: Workflow) -> int:
+def _counted_workflows(snapshot: JobState) -> list[Workflow]:
+    """Return the workflows of an ended job whose rounds count; none if none has begun.
+
+    Those of a workflow that the job did not get to count too: they were not finished.
+    """
+    with_rounds = {r.workflow for r in snapshot.rounds}
+    is_complete = JobStatus.of(snapshot.status) is JobStatus.COMPLETED
+    workflows = [*snapshot.workflows, *map(Workflow, with_rounds - {w.id for w in snapshot.workflows})]
+    known = [w for w in workflows if w.total_rounds and not w.is_self_directed and not is_complete]
+    return [w for w in workflows if w.id in with_rounds or w in known] if with_rounds else []
+
+
+def known_total_rounds(snapshot: JobState, workflow: Workflow) -> int | None:
+    """Return the number of rounds of a workflow; None if it is unknown, or more have begun."""
+    total = workflow.total_rounds
+    return None if total is None or total < rounds_begun_in(snapshot, workflow) else total
+
+
+def _finished_rounds(snapshot: JobState, workflow: Workflow) -> int:
+    """Return the number of rounds that have finished, and did not just stop with the job."""
     rounds = snapshot.rounds_of(workflow.id)
-    return max(snapshot.nth_round(rounds[-1].number, workflow.id), len(rounds))
+    if not rounds:
+        return 0
+    later = snapshot.workflows[snapshot.workflows.index(workflow) + 1 :] if workflow in snapshot.workflows else ()
+    is_complete = (
+        rounds[-1].ended_at is not None
+        or JobStatus.of(snapshot.status) is JobStatus.COMPLETED
+        or any(w.started_at is not None or snapshot.rounds_of(w.id) for w in later)
+    )
+    return rounds_begun_in(snapshot, workflow) - (not is_complete)
+
+
+def rounds_begun_in(snapshot: JobState, workflow: Workflow) -> int:
+    """Return the number of rounds of a workflow that have started."""
+    rounds = snapshot.rounds_of(workflow.id)
+    return max(snapshot.nth_round(rounds[-1].number, workflow.id), len(rounds)) if rounds else 0
 
 
 def _step_label(snapshot: JobState, column: Column) -> str:
-    label = next((t.label for t in snapshot.tasks if t.workflow == column.workflow and t.name == column.task), "")
-    return sanitize(label or column.task, _MAX_NAME_CHARS)
+    return sanitize(snapshot.step_labels.get(column, ""), _MAX_NAME_CHARS)
 
 
 def missing_notes(snapshot: JobState, now: float) -> list[str]:

@@ -6,6 +6,7 @@ All times are seconds since the epoch (UTC).
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -419,15 +420,31 @@ class JobState:
 
     @cached_property
     def _steps(self) -> dict[str, tuple[SiteTask, Column]]:
-        """The tasks that belong to no round, each with its column, by id; without those that only configure a site."""
-        count: dict[tuple[str, str, str], int] = {}
+        """The tasks that belong to no round, each with its column, by id; without those that only configure a site.
+
+        Nothing tells which tasks of different sites are one step. But a site takes its steps in order, so its task
+        belongs to the first step of that name after the one before; and where there is none, to a new one.
+        """
+        steps = [task for task in self.tasks if task.round is None and not task.is_setup]
+        places: dict[tuple[str, str], list[int]] = {}
+        last: dict[tuple[str, str], int] = {}
         found = {}
-        for task in self.tasks:
-            if task.round is None and not task.is_setup:
-                key = (task.workflow, task.site, task.name)
-                count[key] = nth = count.get(key, -1) + 1
-                found[task.task_id] = task, Column(task.workflow, None, task.name, nth)
+        for place, task in enumerate(sorted(steps, key=lambda t: (first_activity_at(t), t.task_id))):
+            known, site = places.setdefault((task.workflow, task.name), []), (task.workflow, task.site)
+            nth = bisect_right(known, last.get(site, -1))
+            if nth == len(known):
+                known.append(place)
+            last[site] = known[nth]
+            found[task.task_id] = task, Column(task.workflow, None, task.name, nth)
         return found
+
+    @cached_property
+    def step_labels(self) -> dict[Column, str]:
+        """The words for each step, or the name of its task: steps of one name may be stages with words of their own."""
+        labels: dict[Column, str] = {}
+        for task, column in self._steps.values():
+            labels[column] = labels.get(column) or task.label
+        return {column: label or column.task for column, label in labels.items()}
 
     def matrix(self, now: float, columns: Collection[Column] | None = None) -> dict[str, dict[Column, MatrixCell]]:
         """Return the matrix: by site and column, the site's work.
@@ -617,6 +634,11 @@ class JobState:
         usual = self._typical_durations.get(task.name)
         late = usual is not None and now - task.sent_at > max(_LATE_FACTOR * usual, usual + _MIN_LATE_S)
         return MatrixCell("late" if late else "working", task.sent_at, task.label or task.name, column)
+
+
+def first_activity_at(task: SiteTask) -> float:
+    """Return the time of a task's first known change; infinity if none is known."""
+    return next((at for at in (task.sent_at, task.returned_at) if at is not None), math.inf)
 
 
 def last_activity_at(task: SiteTask) -> float | None:

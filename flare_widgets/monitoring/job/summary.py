@@ -6,8 +6,16 @@ import time
 from collections.abc import Iterator
 
 from ...formatting.table import align
-from ...formatting.text import format_age, format_duration, format_number, sanitize
-from .format import job_label, metric_place, missing_notes, progress_text, waiting_note, zombie_note
+from ...formatting.text import format_age, format_clock_time, format_duration, format_number, sanitize
+from .format import (
+    job_label,
+    metric_place,
+    missing_notes,
+    progress_text,
+    untold_notes,
+    waiting_note,
+    zombie_note,
+)
 from .state import JobState
 
 MAX_METRICS, MAX_SITES = 6, 20
@@ -15,6 +23,9 @@ MAX_METRICS, MAX_SITES = 6, 20
 
 MAX_LOG_LINES = 8
 """Maximum number of log lines shown for a failure."""
+
+MAX_EVENTS = 5
+"""Maximum number of warnings and errors shown, the last ones."""
 
 _MAX_LOG_LINE_CHARS = 200  # characters of one log line
 _ALL_SITES = "all sites (aggregate)"
@@ -25,7 +36,8 @@ def summarize(snapshot: JobState, now: float | None = None) -> str:
     """Summarize a job in a few lines of text.
 
     Status and run time, rounds and the best one, the last metrics over all sites and of each site, the failure and
-    the next step, and any missing data with the reason. For a job that has not ended, its current state.
+    the next step, any missing data with the reason, and the last warnings and errors. For a job that has not ended, its
+    current state.
 
     Parameters
     ----------
@@ -41,7 +53,7 @@ def summarize(snapshot: JobState, now: float | None = None) -> str:
         age = snapshot.age(now)
         lines.append(f"{sanitize(snapshot.trouble)}{'' if age is None else f'; last update {format_age(age)} ago'}")
     lines += _metric_table(snapshot)
-    lines += missing_notes(snapshot, now)
+    lines += [*missing_notes(snapshot, now), *untold_notes(snapshot), *_event_lines(snapshot)]
     return "\n".join(lines)
 
 
@@ -74,6 +86,20 @@ def _round_lines(snapshot: JobState) -> Iterator[str]:
         words += f" with {sanitize(snapshot.key_metric.name, 30)} {format_number(best.value)}"
     if words:
         yield words
+
+
+def _event_lines(snapshot: JobState) -> Iterator[str]:
+    """Yield the last warnings and errors of the log."""
+    noteworthy = [event for event in snapshot.events if event.kind in ("warning", "error")]
+    if not noteworthy:
+        return
+    shown = noteworthy[-MAX_EVENTS:]
+    more = f" (the last {len(shown)} of {len(noteworthy)})" if len(shown) < len(noteworthy) else ""
+    yield f"Warnings and errors{more}:"
+    for event in shown:
+        often = f" ×{event.count}" if event.count > 1 else ""
+        site = f"{sanitize(event.site, 40)}: " if event.site not in ("", "server") else ""
+        yield f"  {format_clock_time(event.at)} {event.kind} {site}{sanitize(event.text, _MAX_LOG_LINE_CHARS)}{often}"
 
 
 def _metric_table(snapshot: JobState) -> Iterator[str]:

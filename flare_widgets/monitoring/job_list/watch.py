@@ -41,8 +41,8 @@ class ListedJob:
         The time of the submission and, if the job is running, of its start (seconds since the epoch); None if unknown.
     duration
         Its run time in seconds, once it has ended.
-    round, total_rounds
-        The number of rounds started, and in total; only for a running job that is being watched.
+    progress
+        Its round or its workflow, in words; only for a running job that is being watched, else empty.
     """
 
     job_id: str
@@ -53,8 +53,7 @@ class ListedJob:
     submitted_at: float | None = None
     started_at: float | None = None
     duration: float | None = None
-    round: int | None = None
-    total_rounds: int | None = None
+    progress: str = ""
     submitter_organization: str = ""
 
     @property
@@ -233,16 +232,12 @@ class WatchedJobList:
             self._set_problem(disconnect_reason)
         return self.snapshot != before
 
-    def update_rounds(self, rounds: Mapping[str, tuple[int, int | None]]) -> bool:
-        """Set the rounds of watched jobs; return whether that changed the snapshot."""
+    def update_progress(self, progress: Mapping[str, str]) -> bool:
+        """Set the progress of watched jobs; return whether that changed the snapshot."""
         jobs = tuple(
-            dataclasses.replace(job, round=begun, total_rounds=total)
-            if (begun, total) != (job.round, job.total_rounds)
-            else job
+            job if words == job.progress else dataclasses.replace(job, progress=words)
             for job in self.snapshot.jobs
-            for begun, total in [
-                rounds.get(job.job_id, (None, None)) if job.status == JobStatus.RUNNING else (None, None)
-            ]
+            for words in [progress.get(job.job_id, "") if job.status == JobStatus.RUNNING else ""]
         )
         if jobs == self.snapshot.jobs:
             return False

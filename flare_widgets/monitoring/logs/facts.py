@@ -24,13 +24,12 @@ from ..job.model import (
     BestRound,
     Event,
     Point,
-    Round,
     SiteTask,
     Workflow,
 )
 from ..job.updates import MetricValue, PackingStarted, Update
 from ..numbers import finite_or_none
-from ..workflows import GENERIC, WorkflowKind, WorkflowRun, find_kind
+from ..workflows import GENERIC, WorkflowKind, WorkflowRun, find_kind, find_kind_by_sign
 from .noise import JOB_ENDING, event_text, is_noise
 from .patterns import ROUND, TASK_END
 from .records import LEVELS, LogRecord, RecordParser
@@ -49,8 +48,8 @@ _WARNING = LEVELS.index("WARNING")
 
 _GLOBAL_METRICS = re.compile(r"^Round (\d{1,9}) global metrics: (\{.{0,10000}\})$", re.DOTALL)
 _NUMPY_SCALAR = re.compile(r"\bnp\.\w+\(([^()]*)\)")
-_ASSIGNED = re.compile(r"assigned task to client (.+): name=(.*), id=(\S+)$")
-_RESULT = re.compile(r"got result from client (.+) for task: name=(.*), id=(\S+)$")
+_ASSIGNED = re.compile(r"^assigned task to client (.{1,1000}): name=(.{0,1000}), id=(\S{1,1000})$")
+_RESULT = re.compile(r"^got result from client (.{1,1000}) for task: name=(.{0,1000}), id=(\S{1,1000})$")
 _METRIC = re.compile(r"validation metric (\S+) from client (.+)$")
 _BEST = re.compile(r"new best validation metric at round (\d{1,9}): (\S+)$")
 _WORKFLOW = re.compile(r"^starting workflow (\S+) \(<class '(?:[\w.]*\.)?(\w+)'>\) \.\.\.$")
@@ -98,7 +97,7 @@ class ServerLogParser:
     def mark_gap(self) -> None:
         """Mark a gap in the log: the records after it may belong to another round."""
         for _, run in self._runs.values():
-            run.round = run.metric_round = None
+            run.mark_gap()
 
     def _read_updates(self, record: LogRecord) -> Iterator[Update]:
         message, at = record.message[:_MAX_MESSAGE_CHARS], record.local_time
@@ -106,6 +105,10 @@ class ServerLogParser:
             at -= self._time_offset
         context = record.context_fields
         kind, run = self._run_of(context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
+        found = find_kind_by_sign(message) if run.id and kind is GENERIC else None
+        if found is not None:
+            kind, _ = self._runs[run.id] = found, run
+            yield kind.describe(run.id)
         for pattern, read in _MESSAGE_READERS:
             match = pattern.search(message)
             if match is not None:
@@ -146,12 +149,7 @@ class ServerLogParser:
 
     def _read_round(self, run: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
         number = int(match[1])
-        if match[2] == "started":
-            run.round = run.metric_round = number
-            yield Round(number, at, workflow=run.id)
-        else:
-            run.round = None
-            yield Round(number, None, at, run.id)
+        yield from run.start_round(number, at) if match[2] == "started" else run.end_round(number, at)
 
     def _read_assignment(self, run: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
         site, name, task_id = _bounded_groups(match)
@@ -172,7 +170,7 @@ class ServerLogParser:
             name,
             run.round,
             workflow=run.id,
-            label=kind.task_label(name),
+            label=run.stage_label or kind.task_label(name),
             is_setup=kind.is_setup_task(name),
         )
 
@@ -185,8 +183,8 @@ class ServerLogParser:
 
     def _read_metric(self, run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:
         value = _parse_value(match[1])
-        if value is not None and run.metric_round is not None:
-            point = Point(run.metric_round, value, RANK_SELECTOR)
+        if value is not None and run.metric_number is not None:
+            point = Point(run.metric_number, value, RANK_SELECTOR)
             yield MetricValue(SELECTOR_VALUE, match[2][:MAX_NAME_CHARS], point, run.id)
 
     def _read_best(self, run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:

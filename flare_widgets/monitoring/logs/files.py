@@ -90,7 +90,7 @@ def _read_workflow(config: dict[str, Any], position: int) -> Workflow:
         kind.describe(str(config.get("id") or "")[:MAX_NAME_CHARS], name),
         position=position,
         total_rounds=total,
-        first_round=None if total is None else round_count_or_none(args.get("start_round")) or 0,
+        first_round=None if total is None else round_count_or_none(args.get("start_round")) or kind.first_round,
     )
 
 

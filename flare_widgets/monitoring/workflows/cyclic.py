@@ -5,23 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..job.model import Round
 from ..job.updates import Update
 from .kind import WorkflowKind
 from .run import WorkflowRun
 
+_UNTOLD = ("FLARE does not tell the sites' metrics in a cyclic workflow: they are in the sites' logs",)
+
+
+_RELAY = re.compile(r"^scheduled task ")
+_RELAY_END = re.compile(r"^task [^\s]{1,200} exit with status ")
+
 
 def _read_relay(run: WorkflowRun, _: re.Match[str], at: float | None) -> Iterator[Update]:
     # CyclicController logs no rounds; but each begins with a relay, and it schedules one relay at a time.
-    run.round = run.metric_round = 0 if run.round is None else run.round + 1
-    yield Round(run.round, at, workflow=run.id)
+    if not run.has_gap:
+        run.count += 1
+        yield from run.start_round(run.count - 1, at)
 
 
-CYCLIC = WorkflowKind(name="cyclic", classes=("Cyclic",), default_rounds={"Cyclic": 5})
+def _read_relay_end(run: WorkflowRun, _: re.Match[str], at: float | None) -> Iterator[Update]:
+    if run.round is not None:
+        yield from run.end_round(run.round, at)
+
+
+CYCLIC = WorkflowKind(name="cyclic", classes=("Cyclic",), default_rounds={"Cyclic": 5}, untold=_UNTOLD)
 
 CYCLIC_RELAY = WorkflowKind(
     name="cyclic",
     classes=("CyclicController",),
     default_rounds={"CyclicController": 5},
-    readers=((re.compile(r"^scheduled task "), _read_relay),),
+    readers=((_RELAY, _read_relay), (_RELAY_END, _read_relay_end)),
+    untold=_UNTOLD,
 )

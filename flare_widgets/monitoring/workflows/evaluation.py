@@ -4,12 +4,7 @@ from .kind import WorkflowKind
 
 EVALUATION = WorkflowKind(
     name="evaluation",
-    classes=(
-        "CrossSiteModelEval",
-        "HECrossSiteModelEval",
-        "CrossSiteEval",
-        "GlobalModelEval",
-        "EvalController",
-    ),
+    classes=("CrossSiteModelEval", "HECrossSiteModelEval", "CrossSiteEval", "GlobalModelEval", "EvalController"),
     rounds_arguments=(),
+    untold=("FLARE writes the values of the evaluation to the result only: they come at the end",),
 )

@@ -29,23 +29,29 @@ class WorkflowKind:
     Attributes
     ----------
     name
-        The name for people: ``swarm``.
+        The name for people: ``swarm``; empty for the generic kind.
     classes
         The names of FLARE's classes of this kind.
     is_self_directed
-        True if the server gives the sites no work after their configuration: nothing is known of what they do.
+        True if the sites work without tasks from the server, at least in part: then a site without a task may work.
     rounds_arguments
         The arguments of the classes with the number of rounds, in the order of their precedence.
     default_rounds
         The number of rounds if the configuration has none, which is how FLARE exports a default value; by class.
+    first_round
+        The number of the first round if the configuration has none.
     setup_tasks
         The tasks that only configure or start a site: their names, or the ends of their names after a ``_``.
     task_labels
-        Phrases for its tasks, in addition to `TASK_LABELS`: "computing statistics" for ``fed_stats``.
+        Phrases for its tasks, in addition to `TASK_LABELS`, by name or by its end after a ``_``: "computing
+        statistics" for ``fed_stats``.
+    signs
+        Patterns of log lines by which a class of a job's own turns out to be of this kind, before its first task.
     readers
-        Patterns of log lines that only this kind writes, and their readers.
+        Patterns of log lines that only this kind writes, and their readers. Each begins with ``^`` and takes time in
+        proportion to the line.
     untold
-        Sentences about what FLARE does not tell of such a workflow, for people who miss it.
+        Sentences about what FLARE does not tell of such a workflow, and where it is, for people who miss it.
     """
 
     name: str
@@ -53,20 +59,23 @@ class WorkflowKind:
     is_self_directed: bool = False
     rounds_arguments: tuple[str, ...] = ("num_rounds",)
     default_rounds: Mapping[str, int] = field(default_factory=dict)
+    first_round: int = 0
     setup_tasks: tuple[str, ...] = ()
     task_labels: Mapping[str, str] = field(default_factory=dict)
+    signs: tuple[re.Pattern[str], ...] = ()
     readers: tuple[tuple[re.Pattern[str], LineReader], ...] = ()
     untold: tuple[str, ...] = ()
 
     def is_setup_task(self, name: str) -> bool:
         """Return whether a task only configures or starts a site."""
-        return any(name == setup or name.endswith(f"_{setup}") for setup in self.setup_tasks)
+        return any(_has_name(name, setup) for setup in self.setup_tasks)
 
     def task_label(self, name: str) -> str:
         """Return the phrase for a task; empty if there is none."""
-        return self.task_labels.get(name) or TASK_LABELS.get(name, "")
+        own = next((label for known, label in self.task_labels.items() if _has_name(name, known)), "")
+        return own or TASK_LABELS.get(name, "")
 
-    def describe(self, workflow_id: str, class_name: str) -> Workflow:
+    def describe(self, workflow_id: str, class_name: str = "") -> Workflow:
         """Return what is known of a workflow of this kind from its class alone."""
         return Workflow(
             workflow_id,
@@ -75,3 +84,8 @@ class WorkflowKind:
             is_self_directed=self.is_self_directed,
             untold=self.untold,
         )
+
+
+def _has_name(task: str, name: str) -> bool:
+    """Return whether a task has a name, perhaps with the workflow's prefix before it: ``swarm_config``."""
+    return task == name or task.endswith(f"_{name}")

@@ -2,31 +2,11 @@
 
 from .kind import WorkflowKind
 
-# Scikit-learn's and XGBoost's bagging jobs run these classes too, with aggregators of their own.
+_FIVE_BY_DEFAULT = ("ScatterAndGather", "ScatterAndGatherScaffold", "ScatterAndGatherForEdge")
+
+# FLARE's k-means, support vectors and XGBoost by bagging run these classes too, with aggregators of their own.
 SCATTER_GATHER = WorkflowKind(
     name="scatter and gather",
-    classes=(
-        "ScatterAndGather",
-        "ScatterAndGatherScaffold",
-        "ScatterAndGatherForEdge",
-        "FedAvg",
-        "FedAvgLR",
-        "PTFedAvg",
-        "FedOpt",
-        "Scaffold",
-        "FedCE",
-    ),
-    default_rounds=dict.fromkeys(
-        (
-            "ScatterAndGather",
-            "ScatterAndGatherScaffold",
-            "ScatterAndGatherForEdge",
-            "FedAvg",
-            "FedAvgLR",
-            "PTFedAvg",
-            "FedOpt",
-            "Scaffold",
-        ),
-        5,
-    ),
+    classes=_FIVE_BY_DEFAULT,
+    default_rounds=dict.fromkeys(_FIVE_BY_DEFAULT, 5),
 )

@@ -1,4 +1,4 @@
-"""Workflows that compute federated statistics."""
+"""Workflows that compute federated statistics, in two passes of the same task."""
 
 from .kind import WorkflowKind
 
@@ -7,4 +7,5 @@ STATISTICS = WorkflowKind(
     classes=("StatisticsController", "HierarchicalStatisticsController"),
     rounds_arguments=(),
     task_labels={"fed_stats": "computing statistics", "fed_stats_pre_run": "preparing its statistics"},
+    untold=("FLARE does not tell which feature is computed; the statistics come with the result",),
 )

@@ -134,7 +134,7 @@ def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
     points = [point for line in lines if line is not None for point in line.points]
     return {
         "name": metric,
-        "lower_is_better": metric in comparison.lower_is_better,
+        "direction": comparison.directions[metric],
         "lines": [[] if line is None else list(map(list, line.points)) for line in lines],
         "best": best,
         **svg_chart.value_scales_json([*points, *([best] if best else [])]),
@@ -172,8 +172,8 @@ def _render_chart(comparison: Comparison, metric: str) -> Markup:
         for job in comparison.jobs
     ]
     best = comparison.best(metric)
-    better = "lower" if metric in comparison.lower_is_better else "higher"
-    title = f"{metric} by round ({better} is better)"
+    better = {"min": " (lower is better)", "max": " (higher is better)"}.get(comparison.directions[metric], "")
+    title = f"{metric} by round{better}"
     return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.ChartMark(*best, "best"))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ...formatting.text import SHORT_ID, format_duration, format_number, sanitize
+from ...monitoring.job.format import known_total_rounds, rounds_begun_in
 from ...monitoring.job.snapshot import JobSnapshot
+from ..core.metric_direction import metric_direction
 from ..job.timeline import STATUS_GLYPHS, status_category
 
 MAX_JOBS = 8
@@ -18,7 +19,7 @@ MAX_METRICS = 12
 """The most metrics that are compared."""
 
 _MAX_POINTS_PER_LINE = 2000  # a chart has fewer pixels
-_LOWER_IS_BETTER = re.compile(r"loss|error|err\b|mse|mae|rmse|perplexity|divergence|distance|time", re.IGNORECASE)
+_BETTER = {"max": max, "min": min}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ComparedMetric:
     points
         Round and value; rounds are counted from 1.
     best_round, best
-        The best of these points.
+        The best of these points; the last one if the better direction is unknown.
     """
 
     points: tuple[tuple[int, float], ...]
@@ -76,22 +77,25 @@ class Comparison:
         In the requested order.
     metrics
         The names of the metrics that can be compared, the jobs' own key metrics first.
-    lower_is_better
-        The metrics for which lower is better.
+    directions
+        The better direction of each metric, ``max`` or ``min``; empty if it is unknown.
     differences
         The properties in which the jobs differ.
     """
 
     jobs: tuple[ComparedJob, ...]
     metrics: tuple[str, ...]
-    lower_is_better: tuple[str, ...]
+    directions: dict[str, str]
     differences: tuple[str, ...]
 
     def best(self, metric: str) -> tuple[int, float] | None:
-        """Return the best round of all jobs by a metric, and its value; None if no job has the metric."""
+        """Return the best round of all jobs by a metric, and its value.
+
+        None if no job has the metric, or its better direction is unknown.
+        """
         found = [(line.best_round, line.best) for job in self.jobs if (line := job.lines.get(metric)) is not None]
-        better = min if metric in self.lower_is_better else max
-        return better(found, key=lambda point: point[1]) if found else None
+        better = _BETTER.get(self.directions.get(metric, ""))
+        return better(found, key=lambda point: point[1]) if found and better is not None else None
 
 
 def compare_snapshots(snapshots: Sequence[JobSnapshot], now: float) -> Comparison:
@@ -111,24 +115,28 @@ def compare_snapshots(snapshots: Sequence[JobSnapshot], now: float) -> Compariso
         names |= dict.fromkeys(sanitize(s.name, 60) for s in snapshot.metrics if not s.site and s.points)
     metrics = tuple(names)[:MAX_METRICS]
     keys = [s.key_metric for s in snapshots if s.key_metric is not None]
-    modes = {sanitize(key.name, 60): key.mode for key in keys}
-    smaller = tuple(m for m in metrics if modes.get(m, "min" if _LOWER_IS_BETTER.search(m) else "max") == "min")
+    keys = [replace(key, name=sanitize(key.name, 60)) for key in keys]
+    directions = {metric: metric_direction(metric, *keys) for metric in metrics}
     labels = _unique_labels(snapshots)
-    jobs = tuple(_build_compared_job(*each, smaller, metrics, now) for each in zip(snapshots, labels, strict=True))
+    jobs = tuple(_build_compared_job(*each, directions, now) for each in zip(snapshots, labels, strict=True))
     headings = jobs[0].facts if jobs else {}
     differences = tuple(h for h in headings if h != "time" and len({job.facts.get(h) for job in jobs}) > 1)
-    return Comparison(jobs, metrics, smaller, differences)
+    return Comparison(jobs, metrics, directions, differences)
 
 
 def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return the headings and the rows of the table: a row per job, a column per property and per metric's best."""
     facts = list(comparison.jobs[0].facts) if comparison.jobs else []
-    headings = ["job", "status", *facts, *(f"best {metric}" for metric in comparison.metrics)]
+    headings = ["job", "status", *facts, *(_value_heading(comparison, metric) for metric in comparison.metrics)]
     rows = []
     for job in comparison.jobs:
         best = [_format_best(job.lines.get(metric)) for metric in comparison.metrics]
         rows.append([job.label, f"{job.glyph} {job.status}", *(job.facts.get(f, "") or "–" for f in facts), *best])
     return headings, rows
+
+
+def _value_heading(comparison: Comparison, metric: str) -> str:
+    return f"{'best' if comparison.directions[metric] else 'last'} {metric}"
 
 
 def _format_best(line: ComparedMetric | None) -> str:
@@ -143,30 +151,30 @@ def _unique_labels(snapshots: Sequence[JobSnapshot]) -> list[str]:
     ]
 
 
-def _build_compared_job(
-    snapshot: JobSnapshot, label: str, lower_is_better: Sequence[str], metrics: Sequence[str], now: float
-) -> ComparedJob:
-    total, begun = snapshot.total_rounds, snapshot.rounds_begun
+def _build_compared_job(snapshot: JobSnapshot, label: str, directions: Mapping[str, str], now: float) -> ComparedJob:
     seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
     elapsed = snapshot.elapsed(seen)
     sites = snapshot.participating_sites
     facts = {
         "workflow": sanitize(", ".join(w.name for w in snapshot.workflows if w.name), 60),
         "sites": str(len(sites)) if sites else "",
-        "rounds": (f"{begun}/{total}" if total else str(begun)) if begun else "",
+        "rounds": _count_rounds(snapshot),
         "time": "" if elapsed is None else format_duration(elapsed),
     }
     lines = {}
-    for series in snapshot.metrics:
+    # Of two workflows with the same metric, the one whose metrics count comes last, and stays.
+    counting = snapshot.metric_workflow.id
+    for series in sorted(snapshot.metrics, key=lambda series: series.workflow == counting):
         name = sanitize(series.name, 60)
         points = [p for p in series.points if math.isfinite(p.value)]
-        if series.site or name not in metrics or not points:
+        if series.site or name not in directions or not points:
             continue
-        best = (min if name in lower_is_better else max)(points, key=lambda p: p.value)
+        better = _BETTER.get(directions[name])
+        best = points[-1] if better is None else better(points, key=lambda p: p.value)
         kept = points[:: len(points) // _MAX_POINTS_PER_LINE + 1]
         lines[name] = ComparedMetric(
-            tuple((snapshot.nth_round(p.round), p.value) for p in kept),
-            snapshot.nth_round(best.round),
+            tuple((snapshot.nth_round(p.round, series.workflow), p.value) for p in kept),
+            snapshot.nth_round(best.round, series.workflow),
             best.value,
         )
     missing = "" if lines else snapshot.freshness_of("metrics").missing_reason
@@ -181,3 +189,12 @@ def _build_compared_job(
         lines,
         sanitize(trouble),
     )
+
+
+def _count_rounds(snapshot: JobSnapshot) -> str:
+    """Return the rounds of all workflows: ``3/9``, or ``3`` if the total is unknown; empty if none has begun."""
+    begun = sum(rounds_begun_in(snapshot, workflow) for workflow in snapshot.workflows)
+    totals = [known_total_rounds(snapshot, w) for w in snapshot.workflows if w.total_rounds or snapshot.rounds_of(w.id)]
+    if not begun:
+        return ""
+    return str(begun) if None in totals else f"{begun}/{sum(total or 0 for total in totals)}"

@@ -7,13 +7,18 @@ from datetime import tzinfo
 from typing import Any
 
 from ...formatting.text import sanitize
+from ...monitoring.job.model import Results
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.html import TimeFormatter, scoped_style, template_environment
+from .events import build_events
+from .matrix import Matrix
 from .metrics import build_charts
+from .tables import build_evaluation_tables, build_statistics_table
 from .timeline import STATUS_GLYPHS
-from .view_model import JobProgress, Matrix, build_view_model
+from .view_model import JobProgress, build_view_model
 
 _DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
+_EVENT_GLYPHS = {"workflow": "·", "warning": "!", "error": "✕"}
 _MAX_SITES = 200
 
 
@@ -38,7 +43,9 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
     # A static form of a job that has not ended shows times as of the server's last answer: the time at which the
     # form was made says nothing about the job.
     seen = now if job.updated_at is None else job.updated_at
-    moments = [step.at for step in job.steps]
+    events = build_events(snapshot)
+    results = snapshot.results or Results()
+    moments = [step.at for step in job.steps] + [event.at for event in events.rows]
     if not job.has_ended:
         moments += [job.updated_at, now]
     times = TimeFormatter([at for at in moments if at is not None], zone)
@@ -58,7 +65,11 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             progress=None if job.progress is None else _progress_context(job.progress, seen),
             matrix=None if job.matrix is None else _matrix_context(job.matrix, seen),
             details=[(detail.term, detail.text.text_at(seen)) for detail in job.details],
-            charts=build_charts(snapshot),
+            charts=build_charts(snapshot, results.scalars),
+            evaluation=build_evaluation_tables(results.evaluations, snapshot.key_metric),
+            statistics=build_statistics_table(results.statistics.numbers),
+            events=events,
+            event_rows=[(row, _EVENT_GLYPHS[row.kind], times.format(row.at)) for row in events.rows],
             updated_at=None if job.updated_at is None else times.format(job.updated_at),
             made_at=times.format(now),
             common=times.common,
@@ -74,7 +85,17 @@ def _progress_context(progress: JobProgress, as_of: float) -> dict[str, Any]:
 
 def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:
     rows = [
-        (row.site, [(code, *matrix.legend[code]) for code in row.cells], row.activity.text_at(as_of))
+        (
+            row.site,
+            [(code, *matrix.legend[code], index in matrix.edges) for index, code in enumerate(row.cells)],
+            row.activity.text_at(as_of),
+        )
         for row in matrix.rows
     ]
-    return {"rounds": matrix.rounds, "rows": rows, "rest": matrix.rest}
+    edges = matrix.edges
+    return {
+        "workflows": matrix.workflows,
+        "columns": [(column, index in edges) for index, column in enumerate(matrix.columns)],
+        "rows": rows,
+        "rest": matrix.rest,
+    }

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from ...formatting.text import format_number, sanitize
-from ...monitoring.job.model import Point, Series
+from ...monitoring.job.model import SELECTOR_VALUE, Series
 from ...monitoring.job.snapshot import JobSnapshot
-from ..core.svg_chart import ChartLine, ChartMark, line_chart, value_scales_json
+from ...monitoring.results.scalars import StepSeries
+from ..core.svg_chart import ChartLine, ChartMark, format_tick, line_chart, value_scales_json
 
 MAX_METRICS = 12
-"""The most metrics in a view; the rest is counted."""
+"""The most metrics by round in a view, and of those by step; others are left out."""
 
 MAX_SITES = 40
 """The most sites with a line in the chart of a metric; the rest is counted."""
 
 ALL_SITES_LABEL = "all sites (aggregate)"
 """The label of the aggregate over all sites."""
+
+UNKNOWN_SITE_LABEL = "unknown site"
+"""The label of a series by step that names no site."""
 
 _MAX_POINTS = 8000  # of all lines, in one message to a browser
 _MIN_POINTS_PER_LINE = 50  # for any number of lines
@@ -31,7 +36,7 @@ _MAX_VALUES_IN_TEXT = 4  # values that are listed in words
 
 @dataclass(frozen=True)
 class MetricLine:
-    """The values of one site, or of the aggregate: pairs of round (counted from 1) and value."""
+    """The values of one site, or of the aggregate: pairs of round (counted from 1) or step, and value."""
 
     name: str
     points: tuple[tuple[int, float], ...]
@@ -40,12 +45,13 @@ class MetricLine:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric over the rounds.
+    """A metric over the rounds of a workflow, or over the steps of the sites.
 
     Attributes
     ----------
     name
-        Its name. All text is sanitized and bounded; for HTML it must still be escaped.
+        Its name, with the workflow if several have it. All text is sanitized and bounded; for HTML it must still be
+        escaped.
     text
         The newest values in words.
     lines
@@ -55,7 +61,11 @@ class Metric:
     best
         The best round (counted from 1) and its value; None if the job does not choose by this metric.
     stride
-        The step in rounds between the points shown, counted back from the newest: 1 unless there are very many.
+        One point in so many is drawn, counted back from the newest: 1 unless there are very many.
+    x_label
+        ``round`` or ``step``.
+    note
+        A sentence about the metric; empty if there is nothing to say.
     """
 
     name: str
@@ -64,6 +74,8 @@ class Metric:
     hidden_sites: int = 0
     best: tuple[int, float] | None = None
     stride: int = 1
+    x_label: str = "round"
+    note: str = ""
 
     @property
     def has_chart(self) -> bool:
@@ -77,92 +89,170 @@ class Metric:
         return {**dataclasses.asdict(self), "has_chart": self.has_chart, **scales}
 
 
-def build_metrics(snapshot: JobSnapshot) -> tuple[Metric, ...]:
-    """Return the metrics to draw, the job's main metric first."""
-    by_name: dict[str, list[Series]] = {}
+@dataclass(frozen=True)
+class _Source:
+    """The data of a metric before there is a limit: points of position and value by site."""
+
+    name: str
+    points_by_site: Mapping[str, Sequence[tuple[int, float]]]
+    x_label: str
+    best: tuple[int, float] | None = None
+    note: str = ""
+
+    @property
+    def drawn_sites(self) -> list[str]:
+        """The sites with a line, the aggregate first."""
+        return sorted(self.points_by_site)[: MAX_SITES + 1]
+
+
+def build_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> tuple[Metric, ...]:
+    """Return the metrics to draw: those by round, the job's main metric first, then those by step.
+
+    Values of two workflows never share a chart.
+    """
+    sources = list(_iter_round_sources(snapshot))
+    sources += _iter_step_sources(scalars, {source.name for source in sources})
+    room = max(_MIN_POINTS_PER_LINE, _MAX_POINTS // max(1, sum(len(source.drawn_sites) for source in sources)))
+    return tuple(_build_metric(source, room) for source in sources)
+
+
+def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
+    found: dict[tuple[str, str], list[Series]] = {}
     for series in snapshot.metrics:
         if series.points:
-            by_name.setdefault(series.name, []).append(series)
-    first = snapshot.headline_metric
-    names = sorted(by_name, key=lambda name: name != first)[:MAX_METRICS]
-    drawn = {name: sorted(by_name[name], key=lambda series: series.site)[: MAX_SITES + 1] for name in names}
-    room = max(_MIN_POINTS_PER_LINE, _MAX_POINTS // max(1, sum(map(len, drawn.values()))))
-    return tuple(_build_metric(snapshot, name, drawn[name], len(by_name[name]), room) for name in names)
+            found.setdefault((series.name, series.workflow), []).append(series)
+    ids = [workflow.id for workflow in snapshot.workflows]
+    main = snapshot.headline_metric, snapshot.metric_workflow.id
+    names = [name for name, _ in found]
+
+    def importance(key: tuple[str, str]) -> tuple[bool, int, bool]:
+        return key[1] != main[1], ids.index(key[1]) if key[1] in ids else len(ids), key[0] != main[0]
+
+    for name, workflow_id in sorted(found, key=importance)[:MAX_METRICS]:
+        title = sanitize(name, _MAX_NAME_CHARS)
+        if names.count(name) > 1 and workflow_id in ids:
+            title += f" (workflow {ids.index(workflow_id) + 1})"
+        best, key = snapshot.best, snapshot.key_metric
+        is_key = best is not None and key is not None and (key.name, best.workflow) == (name, workflow_id)
+        note = ""
+        if name == SELECTOR_VALUE:
+            note = (
+                "The server selects the best model by this value; the metric's name and its better direction are not "
+                f"known{'' if snapshot.ended else ' yet'}."
+            )
+        yield _Source(
+            title,
+            {
+                series.site: [(snapshot.nth_round(p.round, workflow_id), p.value) for p in series.points]
+                for series in found[name, workflow_id]
+            },
+            "round",
+            (snapshot.nth_round(best.round, workflow_id), best.value)
+            if is_key and best is not None and math.isfinite(best.value)
+            else None,
+            note,
+        )
+
+
+def _iter_step_sources(scalars: Iterable[StepSeries], taken: set[str]) -> Iterator[_Source]:
+    found: dict[str, dict[str, Sequence[tuple[int, float]]]] = {}
+    for series in scalars:
+        if series.points:
+            points = [(point.step, point.value) for point in series.points]
+            found.setdefault(series.name, {})[series.site or UNKNOWN_SITE_LABEL] = points
+    for name in list(found)[:MAX_METRICS]:
+        title = sanitize(name, _MAX_NAME_CHARS)
+        yield _Source(f"{title} (TensorBoard)" if title in taken else title, found[name], "step")
 
 
 class MetricsJsonCache:
     """The metrics of one job as data for a browser, rebuilt only if they have changed: there may be thousands."""
 
     def __init__(self) -> None:
-        self._snapshot: JobSnapshot | None = None
+        self._key: tuple[Any, ...] | None = None
         self._json: list[dict[str, Any]] = []
 
-    def __call__(self, snapshot: JobSnapshot) -> list[dict[str, Any]]:
+    def __call__(self, snapshot: JobSnapshot, scalars: tuple[StepSeries, ...] = ()) -> list[dict[str, Any]]:
         """Return :meth:`Metric.to_json` of each."""
-        before = self._snapshot
-        if before is None or before.metrics is not snapshot.metrics or _cache_key(before) != _cache_key(snapshot):
-            self._snapshot, self._json = snapshot, [metric.to_json() for metric in build_metrics(snapshot)]
+        key = _cache_key(snapshot, scalars)
+        if self._key is None or any(
+            old is not new and not (is_small and old == new)
+            for old, (new, is_small) in zip(self._key, key, strict=True)
+        ):
+            self._key = tuple(value for value, _ in key)
+            self._json = [metric.to_json() for metric in build_metrics(snapshot, scalars)]
         return self._json
 
 
-def _cache_key(snapshot: JobSnapshot) -> tuple[Any, ...]:
-    """Return the values, besides the metrics, that determine their charts."""
-    first = snapshot.rounds[0].number if snapshot.rounds else None
-    return snapshot.best, snapshot.key_metric, snapshot.first_round, first
+def _cache_key(snapshot: JobSnapshot, scalars: tuple[StepSeries, ...]) -> list[tuple[Any, bool]]:
+    """Return the values that determine the charts, and whether each is small enough to be compared."""
+    starts = [(workflow.id, snapshot.nth_round(0, workflow.id)) for workflow in snapshot.workflows]
+    small = (snapshot.best, snapshot.key_metric, snapshot.metric_workflow.id, snapshot.ended, starts)
+    return [(snapshot.metrics, False), (scalars, False), (small, True)]
 
 
-def build_charts(snapshot: JobSnapshot) -> list[dict[str, Any]]:
-    """Return the metrics for the static form: the name of each, its words, and its chart or None."""
+def build_charts(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> list[dict[str, Any]]:
+    """Return the metrics for the static form: the name of each, its words, its note, and its chart or None."""
     found = []
-    for metric in build_metrics(snapshot):
+    for metric in build_metrics(snapshot, scalars):
         mark = None if metric.best is None else ChartMark(*metric.best, "best")
         lines = [ChartLine(line.name, line.points, line.is_bold) for line in metric.lines]
         svg: Markup | None = None
         if metric.has_chart:
-            svg = line_chart(lines, title=f"{metric.name} by round", mark=mark, hidden_count=metric.hidden_sites)
-        found.append({"name": metric.name, "text": metric.text, "svg": svg})
+            title = f"{metric.name} by {metric.x_label}"
+            svg = line_chart(lines, title=title, x_label=metric.x_label, mark=mark, hidden_count=metric.hidden_sites)
+        found.append({"name": metric.name, "text": metric.text, "note": metric.note, "svg": svg})
     return found
 
 
-def _build_metric(snapshot: JobSnapshot, name: str, shown: list[Series], total_count: int, max_points: int) -> Metric:
-    rounds = sorted({point.round for series in shown for point in series.points})
-    stride = math.ceil(len(rounds) / max_points) or 1
-    best = snapshot.best
-    key = snapshot.key_metric.name if snapshot.key_metric is not None else snapshot.headline_metric
-    if best is not None and (name != key or not math.isfinite(best.value)):
-        best = None
-    kept = set(rounds[::-1][::stride]) | ({best.round} if best is not None else set())
+def _build_metric(source: _Source, max_points: int) -> Metric:
+    sites = source.drawn_sites
+    lines = {site: source.points_by_site[site] for site in sites}
+    if source.x_label == "round":
+        # The sites have values of the same rounds: the same ones are kept of each.
+        rounds = sorted({x for points in lines.values() for x, _ in points})
+        stride = math.ceil(len(rounds) / max_points) or 1
+        kept = set(rounds[::-1][::stride]) | ({source.best[0]} if source.best is not None else set())
+        drawn = {site: [(x, y) for x, y in points if x in kept] for site, points in lines.items()}
+    else:
+        stride = math.ceil(max(map(len, lines.values())) / max_points)
+        drawn = {site: list(points)[::-1][::stride][::-1] for site, points in lines.items()}
     return Metric(
-        sanitize(name, _MAX_NAME_CHARS),
-        _describe_values(snapshot, shown, total_count, best is not None),
-        tuple(_build_line(snapshot, series, kept) for series in shown),
-        total_count - len(shown),
-        None if best is None else (snapshot.nth_round(best.round), best.value),
+        source.name,
+        _describe_values(source),
+        tuple(_build_line(site, points) for site, points in drawn.items()),
+        len(source.points_by_site) - len(sites),
+        source.best,
         stride,
+        source.x_label,
+        source.note,
     )
 
 
-def _build_line(snapshot: JobSnapshot, series: Series, kept_rounds: set[int]) -> MetricLine:
-    points = [(snapshot.nth_round(p.round), p.value) for p in series.points if p.round in kept_rounds]
-    finite = tuple((nth, value) for nth, value in points if math.isfinite(value))
-    return MetricLine(
-        sanitize(series.site, _MAX_NAME_CHARS) if series.site else ALL_SITES_LABEL, finite, not series.site
-    )
+def _build_line(site: str, points: Iterable[tuple[int, float]]) -> MetricLine:
+    finite = tuple((x, value) for x, value in points if math.isfinite(value))
+    return MetricLine(_label(site), finite, not site)
 
 
-def _describe_values(snapshot: JobSnapshot, shown: list[Series], total_count: int, is_key: bool) -> str:
-    newest = [(series.site, series.points[-1]) for series in shown[:_MAX_VALUES_IN_TEXT]]
-    rounds = {point.round for _, point in newest}
+def _label(site: str) -> str:
+    return sanitize(site, _MAX_NAME_CHARS) if site else ALL_SITES_LABEL
 
-    def said(site: str, point: Point) -> str:
-        which = "" if len(rounds) == 1 else f" (round {snapshot.nth_round(point.round)})"
-        return f"{sanitize(site, _MAX_NAME_CHARS) or ALL_SITES_LABEL} {format_number(point.value)}{which}"
 
-    words = ", ".join(said(*one) for one in newest)
-    if total_count > len(newest):
-        words += f" and {total_count - len(newest)} more sites"
-    if len(rounds) == 1:
-        words += f" in round {snapshot.nth_round(rounds.pop())}"
-    if is_key and snapshot.best is not None:
-        words += f"; best in round {snapshot.nth_round(snapshot.best.round)}: {format_number(snapshot.best.value)}"
+def _describe_values(source: _Source) -> str:
+    newest = {site: source.points_by_site[site][-1] for site in source.drawn_sites[:_MAX_VALUES_IN_TEXT]}
+    places = {x for x, _ in newest.values()}
+    preposition = "in" if source.x_label == "round" else "at"
+
+    def said(site: str, x: int, value: float) -> str:
+        which = "" if len(places) == 1 else f" ({source.x_label} {format_tick(x)})"
+        return f"{_label(site)} {format_number(value)}{which}"
+
+    words = ", ".join(said(site, *point) for site, point in newest.items())
+    more = len(source.points_by_site) - len(newest)
+    if more:
+        words += f" and {more} more {'site' if more == 1 else 'sites'}"
+    if len(places) == 1:
+        words += f" {preposition} {source.x_label} {format_tick(places.pop())}"
+    if source.best is not None:
+        words += f"; best in round {source.best[0]}: {format_number(source.best[1])}"
     return words

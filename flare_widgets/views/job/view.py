@@ -15,9 +15,11 @@ from ...monitoring.job.format import describe
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.live_view import LiveView
 from .actions import JobActions, JobSession
+from .events import build_events
 from .html import job_html
 from .log import LogFeed
 from .metrics import MetricsJsonCache
+from .tables import TablesJsonCache
 from .view_model import build_view_model
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -97,7 +99,11 @@ class JobView(LiveView):
     view_model : dict
         The job, ready to be drawn: a :class:`.JobViewModel`.
     metrics : list of dict
-        Its metrics over the rounds, see :class:`.Metric`.
+        Its metrics over the rounds and steps, see :class:`.Metric`.
+    tables : list of dict
+        The evaluation of its models and the statistics of its features, see :class:`.ValueTable`.
+    events : dict
+        The warnings and errors of its log, see :class:`.EventList`.
     label : str
         A summary in one sentence, as of `sent_at`, for screen readers.
     actions : list of dict
@@ -111,6 +117,8 @@ class JobView(LiveView):
 
     view_model = traitlets.Dict().tag(sync=True)
     metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    tables: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    events = traitlets.Dict().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     has_log = traitlets.Bool().tag(sync=True)
@@ -119,7 +127,7 @@ class JobView(LiveView):
         self, watch: JobSource, session: JobSession | None = None, *, folder: str | None = None, stay_live: bool = False
     ) -> None:
         self._watch = watch
-        self._metrics_json = MetricsJsonCache()
+        self._metrics_json, self._tables_json = MetricsJsonCache(), TablesJsonCache()
         self._stay_live = stay_live
         self._actions: JobActions | None = None
         self._log_feed: LogFeed | None = None
@@ -145,7 +153,9 @@ class JobView(LiveView):
         snapshot, now = self._watch.snapshot, time.time()
         return {
             "view_model": build_view_model(snapshot, now).to_json(),
-            "metrics": self._metrics_json(snapshot),
+            "metrics": self._metrics_json(snapshot, () if snapshot.results is None else snapshot.results.scalars),
+            "tables": self._tables_json(snapshot),
+            "events": build_events(snapshot).to_json(),
             "label": describe(snapshot, now),
             "has_log": self._log_feed is not None and not self._is_static,
             "actions": [] if self._is_static or self._actions is None else self._actions.to_json(),

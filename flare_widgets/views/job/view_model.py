@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...api.job_status import JobStatus
 from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import format_age, format_duration, join_names, sanitize
 from ...monitoring.diagnosis import Failure
-from ...monitoring.job.format import GROUP_LABELS, missing_notes, waiting_note, zombie_note
+from ...monitoring.job.format import (
+    GROUP_LABELS,
+    finished_share,
+    missing_notes,
+    progress_text,
+    untold_notes,
+    waiting_note,
+    zombie_note,
+)
+from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
-from ...monitoring.job.state import MatrixCell
 from ..core.hints import explain_next_step
+from .matrix import MAX_SITES, Matrix, build_matrix
 from .timeline import Step, status_category, steps
-
-MAX_ROUNDS = 24
-"""The most rounds in the matrix: the last ones."""
-
-MAX_SITES = 40
-"""The most sites in the matrix: those with problems first."""
-
-CELL_CODES = {"submitted": "s", "working": "w", "late": "l", "failed": "f", "unfinished": "u", "waiting": "q"}
-"""A letter for each state of a cell; a blank for a site that had nothing to do in that round."""
-
-CELL_STATES = {
-    "s": ("■", "submitted"),
-    "w": ("◐", "working"),
-    "l": ("!", "late"),
-    "f": ("✕", "failed"),
-    "u": ("□", "not finished"),
-    "q": ("·", "waiting"),
-    " ": ("", "none"),
-}
-"""The glyph and the label of each cell state."""
 
 _DEPLOYMENT_STATES = ("waiting", "deployed", "failed")
 _STALE_AFTER_S = 10.0  # many times the polling interval of the monitor
-_AGE_IN_SECONDS_S = 60.0  # a site's activity is counted in seconds before, and like a clock after
 _MAX_NAME_CHARS, _MAX_REASON_CHARS, _MAX_SENTENCE_CHARS, _MAX_LINE_CHARS = 60, 200, 500, 300  # characters
-_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES = 20, 5, 3
-_URGENCY = {"f": 0, "l": 1, "u": 2, "w": 3, "q": 4, "s": 5, " ": 6}
+_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES, _MAX_WORKFLOWS = 20, 5, 3, 6
 
 
 @dataclass(frozen=True)
@@ -52,9 +37,10 @@ class JobProgress:
     Attributes
     ----------
     text
-        A description such as ``round 6 of 10``.
+        A description such as ``round 6 of 10``, or ``CrossSiteModelEval, workflow 2 of 2, validating``.
     fraction
-        The finished part of all rounds, from 0 to 1; None if their number is unknown.
+        The finished part of the rounds, from 0 to 1; None if their number is unknown. Of a job with several workflows,
+        of the rounds of all, if each has a number of rounds; else of those of the current one.
     time_left
         The estimated time until the end of the last round; empty if there is no estimate.
     """
@@ -62,47 +48,6 @@ class JobProgress:
     text: str
     fraction: float | None
     time_left: LiveText
-
-
-@dataclass(frozen=True)
-class MatrixRow:
-    """A site in the matrix.
-
-    Attributes
-    ----------
-    site
-        Its name.
-    cells
-        A letter of `CELL_STATES` for each round shown.
-    activity
-        The site's current activity and its duration; empty if there is none.
-    """
-
-    site: str
-    cells: str
-    activity: LiveText
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """The site × round matrix.
-
-    Attributes
-    ----------
-    rounds
-        The rounds shown, counted from 1, oldest first.
-    rows
-        The sites shown.
-    rest
-        The rounds and sites that are not shown, in words.
-    legend
-        `CELL_STATES`.
-    """
-
-    rounds: tuple[int, ...]
-    rows: tuple[MatrixRow, ...]
-    rest: str = ""
-    legend: dict[str, tuple[str, str]] = dataclasses.field(default_factory=lambda: CELL_STATES)
 
 
 @dataclass(frozen=True)
@@ -183,7 +128,7 @@ class JobViewModel:
     problems
         Sentences about problems, or about the reason why the job waits.
     missing_notes
-        The missing data and the reasons, a sentence each.
+        The missing data and the reasons, and the data that FLARE does not have, a sentence each.
     details
         Collapsible details.
     """
@@ -223,7 +168,7 @@ def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
     is_lost = bool(snapshot.trouble) and not snapshot.ended
     seen = snapshot.as_of(now)
     elapsed, when_lost = _build_elapsed(snapshot, seen)
-    matrix = _build_matrix(snapshot, seen)
+    matrix = build_matrix(snapshot, seen)
     sites = snapshot.sites if matrix is None else [site for site in snapshot.sites if site.state == "failed"]
     facts = (
         f"submitted by {sanitize(snapshot.submitter)}" if snapshot.submitter else "",
@@ -258,7 +203,7 @@ def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
         matrix=matrix,
         failure=None if snapshot.failure is None else _build_failure_card(snapshot.failure),
         problems=tuple(_iter_problems(snapshot, seen)),
-        missing_notes=tuple(missing_notes(snapshot, now)),
+        missing_notes=(*missing_notes(snapshot, now), *untold_notes(snapshot)),
         details=tuple(_build_details(snapshot)),
     )
 
@@ -286,121 +231,15 @@ def _build_elapsed(snapshot: JobSnapshot, as_of: float) -> tuple[LiveText, LiveT
 
 
 def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
-    begun, total = snapshot.rounds_begun, snapshot.total_rounds
-    if not begun:
+    text = progress_text(snapshot)
+    if not text:
         return None
-    if total is None:
-        text = f"{begun} {'round' if begun == 1 else 'rounds'}" if snapshot.ended else f"round {begun}"
-        return JobProgress(text, None, live(""))
-    last = snapshot.rounds[-1]
-    finished = begun if snapshot.round_end(last.number) is not None and _is_last_round_complete(snapshot) else begun - 1
-    part = 0.0
-    if finished < begun:
-        given = [task for task in snapshot.tasks if task.round == last.number]
-        returned = [task for task in given if task.returned_at is not None and not task.failed]
-        part = len(returned) / len(given) if given else 0.0
-    fraction = min(1.0, max(0.0, (finished + part) / total)) if total else None
     left = None if snapshot.trouble or snapshot.is_zombie else snapshot.remaining(as_of)
-    text = f"{finished} of {total} rounds" if snapshot.ended else f"round {begun} of {total}"
-    return JobProgress(text, fraction, live("") if left is None else _build_time_left(as_of + left))
+    return JobProgress(text, finished_share(snapshot), live("") if left is None else _build_time_left(as_of + left))
 
 
 def _build_time_left(ends_at: float) -> LiveText:
     return live(f"about {COUNT} left", ends_at, as_duration=True, is_countdown=True).then(ends_at - 1)
-
-
-def _is_last_round_complete(snapshot: JobSnapshot) -> bool:
-    """Return whether the last round was completed, and did not just stop with the job."""
-    return snapshot.rounds[-1].ended_at is not None or JobStatus.of(snapshot.status) is JobStatus.COMPLETED
-
-
-def _build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
-    if not snapshot.rounds:
-        return None
-    shown = snapshot.rounds[-MAX_ROUNDS:]
-    since = shown[0].number
-    # Only the visible tasks: a long job has had many.
-    drawn = dataclasses.replace(
-        snapshot, tasks=tuple(t for t in snapshot.tasks if t.round is not None and t.round >= since)
-    )
-    cells = drawn.matrix(as_of)
-    for site in snapshot.participating_sites:
-        cells.setdefault(site, {})
-    silent = snapshot.silence_by_site
-    rows = [_build_row(snapshot, site, cells, silent.get(site), [r.number for r in shown]) for site in sorted(cells)]
-    if len(rows) > MAX_SITES:
-        troubled = sorted(rows, key=lambda r: (r.site not in silent, min(_URGENCY[c] for c in r.cells[-1:] or " ")))
-        kept = {row.site for row in troubled[:MAX_SITES]}
-        rows = [row for row in rows if row.site in kept]
-    return Matrix(
-        tuple(snapshot.nth_round(r.number) for r in shown),
-        tuple(
-            MatrixRow(
-                sanitize(row.site, _MAX_NAME_CHARS),
-                row.cells,
-                row.activity.frozen_at(as_of) if snapshot.trouble else row.activity,
-            )
-            for row in rows
-        ),
-        _describe_rest(len(snapshot.rounds) - len(shown), len(cells) - len(rows)),
-    )
-
-
-def _describe_rest(rounds: int, sites: int) -> str:
-    parts = [
-        f"{rounds} earlier {'round' if rounds == 1 else 'rounds'}" if rounds else "",
-        f"{sites} more {'site' if sites == 1 else 'sites'}" if sites else "",
-    ]
-    return f"and {', '.join(filter(None, parts))}" if any(parts) else ""
-
-
-def _build_row(
-    snapshot: JobSnapshot,
-    site: str,
-    cells: dict[str, dict[int, MatrixCell]],
-    silent_for_s: float | None,
-    rounds: list[int],
-) -> MatrixRow:
-    row = cells[site]
-    codes = "".join(CELL_CODES[row[number].state] if number in row else " " for number in rounds)
-    return MatrixRow(site, codes, _build_activity(snapshot, site, cells, silent_for_s, rounds[-1]))
-
-
-def _build_activity(
-    snapshot: JobSnapshot,
-    site: str,
-    cells: dict[str, dict[int, MatrixCell]],
-    silent_for_s: float | None,
-    last_round: int,
-) -> LiveText:
-    current, nth = cells[site].get(last_round), snapshot.nth_round(last_round)
-    if current is not None and current.state == "failed":
-        return live(f"failed in round {nth}")
-    if silent_for_s is not None and not snapshot.ended:
-        asked = snapshot.freshness_of("system").at
-        return _count_activity("silent: no heartbeat", None if asked is None else asked - silent_for_s)
-    if snapshot.ended or current is None:
-        return live(f"did not finish round {nth}" if current and current.state == "unfinished" else "")
-    if current.state == "working":
-        return _count_activity(f"working on round {nth}", current.since)
-    if current.state == "late":
-        return _count_activity(f"late: still working on round {nth}", current.since)
-    if current.state == "submitted":
-        busy = [other for other, row in sorted(cells.items()) if other != site and _is_working(row.get(last_round))]
-        others = join_names((sanitize(name, _MAX_NAME_CHARS) for name in busy), _MAX_NAMED_SITES)
-        return live(f"waiting for {others}" if busy else f"done with round {nth}")
-    return live("waiting for its turn")
-
-
-def _count_activity(text: str, since: float | None) -> LiveText:
-    if since is None:
-        return live(text)
-    counted = f"{text} for {COUNT}"
-    return live(counted, since).then(since + _AGE_IN_SECONDS_S, counted, since, as_duration=True)
-
-
-def _is_working(cell: MatrixCell | None) -> bool:
-    return cell is not None and cell.state in ("working", "late")
 
 
 def _build_failure_card(failure: Failure) -> FailureCard:
@@ -441,10 +280,14 @@ def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:
         ("name", snapshot.name),
         ("submitted by", snapshot.submitter),
         ("study", snapshot.study),
-        ("workflow", snapshot.workflow),
     ):
         if words:
             yield Detail(term, live(sanitize(words)))
+    if snapshot.workflows:
+        names = [_workflow_text(workflow) for workflow in snapshot.workflows[:_MAX_WORKFLOWS]]
+        more = len(snapshot.workflows) - len(names)
+        text = ", ".join(names) + (f" and {more} more" if more else "")
+        yield Detail("workflow" if len(snapshot.workflows) == 1 else "workflows", live(text))
     elapsed = snapshot.duration
     if elapsed is not None:
         yield Detail("run time", live(format_duration(elapsed)))
@@ -471,3 +314,9 @@ def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:
                 yield Detail(label, live(f"{text}, as of {COUNT} ago", group.at), group.at)
             elif reason:
                 yield Detail(label, live(text))
+
+
+def _workflow_text(workflow: Workflow) -> str:
+    name = sanitize(workflow.name or workflow.id, _MAX_NAME_CHARS)
+    rounds = workflow.total_rounds
+    return name if not rounds else f"{name} ({rounds} {'round' if rounds == 1 else 'rounds'})"

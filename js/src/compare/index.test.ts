@@ -6,7 +6,7 @@ import { readMetrics } from "./view-model";
 
 const measured = (metric: string, smaller = false) => ({
   name: metric,
-  lower_is_better: smaller,
+  direction: smaller ? "min" : "max",
   scale: { low: 0, high: 1, ticks: [0, 1], labels: ["0", "1"] },
   lines: [
     [

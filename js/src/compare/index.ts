@@ -26,6 +26,8 @@ const READERS: TraitReaders<CompareTraits> = {
   has_ended: asBoolean,
 };
 
+const DIRECTIONS = { max: " (higher is better)", min: " (lower is better)", "": "" };
+
 export default { render };
 
 function render({ model, el }: RenderContext): () => void {
@@ -84,7 +86,7 @@ function render({ model, el }: RenderContext): () => void {
     setVisible(chooser, metric !== undefined);
     setVisible(chart.element, metric !== undefined);
     if (!metric) return;
-    setText(direction, `by round (${metric.lowerIsBetter ? "lower" : "higher"} is better)`);
+    setText(direction, `by round${DIRECTIONS[metric.direction]}`);
     chart.draw({
       label: `${metric.name} of each job by round`,
       xLabel: "round",

@@ -4,7 +4,8 @@ import { asPoint, asPoints, asRecords, asText } from "../core/validate";
 
 export interface Metric {
   readonly name: string;
-  readonly lowerIsBetter: boolean;
+  /** The better direction; empty if it is unknown. */
+  readonly direction: "max" | "min" | "";
   /** One line per job, in the order of the jobs; empty for a job without this metric. */
   readonly lines: readonly (readonly (readonly [round: number, value: number])[])[];
   readonly best: readonly [round: number, value: number] | null;
@@ -14,7 +15,7 @@ export interface Metric {
 export function readMetrics(value: unknown): Metric[] {
   return asRecords(value).map((raw) => ({
     name: asText(raw["name"]),
-    lowerIsBetter: raw["lower_is_better"] === true,
+    direction: raw["direction"] === "max" || raw["direction"] === "min" ? raw["direction"] : "",
     lines: Array.isArray(raw["lines"]) ? raw["lines"].map(asPoints) : [],
     best: asPoint(raw["best"]),
     scale: readScale(raw["scale"]),

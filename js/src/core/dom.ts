@@ -13,7 +13,8 @@ interface Attributes {
   readonly [aria: `aria-${string}`]: string | undefined;
   readonly [data: `data-${string}`]: string | undefined;
   readonly datetime?: string;
-  readonly scope?: "col" | "row";
+  readonly scope?: "col" | "colgroup" | "row";
+  readonly colspan?: string;
 }
 
 /** Create an element. */

@@ -5,6 +5,8 @@ export interface DrawnJob {
   readonly now: number;
   readonly label: string;
   readonly metrics: readonly unknown[];
+  readonly tables: readonly unknown[];
+  readonly events: unknown;
   readonly view_model: Readonly<Record<string, unknown>>;
 }
 

@@ -262,7 +262,7 @@ describe("the label", () => {
     const { model, find, now } = open("rounds");
     const label = (): string | null => find(".flw-job").getAttribute("aria-label");
     expect(label()).toBe(fixture("rounds").label);
-    expect(label()).toContain("hospital-a working, hospital-b done");
+    expect(label()).toContain("hospital-a training, hospital-b done");
     const end = fixture("completed");
     model.receive({ view_model: end.view_model, label: end.label, sent_at: now });
     expect(label()).toBe(end.label);

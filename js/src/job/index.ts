@@ -4,7 +4,9 @@ import { type Model, type RenderContext, type TraitReaders, TypedModel } from ".
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
 import { asBoolean, asNumber, asText } from "../core/validate";
+import { type EventList, readEvents } from "./events";
 import { type Metric, readMetrics } from "./metrics";
+import { readTableSections, type TableSection } from "./tables";
 import { createJobView, type JobViewState } from "./view";
 import { type JobViewModel, readViewModel } from "./view-model";
 
@@ -14,6 +16,8 @@ const MAX_LABEL_CHARS = 1000;
 interface JobTraits extends ClockTraits {
   readonly view_model: JobViewModel;
   readonly metrics: readonly Metric[];
+  readonly tables: readonly TableSection[];
+  readonly events: EventList;
   readonly label: string;
   readonly actions: readonly Action[];
   readonly has_log: boolean;
@@ -23,6 +27,8 @@ const READERS: TraitReaders<JobTraits> = {
   sent_at: asNumber,
   view_model: readViewModel,
   metrics: readMetrics,
+  tables: readTableSections,
+  events: readEvents,
   label: (value) => asText(value, MAX_LABEL_CHARS),
   actions: readActions,
   has_log: asBoolean,
@@ -58,6 +64,8 @@ export default function jobWidget() {
         job,
         kernelProblem: problem,
         metrics: traits.get("metrics"),
+        tables: traits.get("tables"),
+        events: traits.get("events"),
         label: prefixStale(problem, traits.get("label")),
         actions: disableAll(traits.get("actions"), kernel),
         hasLog: traits.get("has_log"),
@@ -66,7 +74,9 @@ export default function jobWidget() {
     const stop = [
       kernel.dispose,
       // `sent_at` may be set before or after the view model that came with it, so it also triggers a redraw.
-      traits.onChange(["view_model", "metrics", "sent_at", "actions", "has_log"], () => view.draw(state())),
+      traits.onChange(["view_model", "metrics", "tables", "events", "sent_at", "actions", "has_log"], () =>
+        view.draw(state()),
+      ),
       traits.onMessage((message) => view.handleLogMessage(message)),
     ];
     view.draw(state());

@@ -91,6 +91,14 @@ describe("metrics", () => {
     expect(one(".flw-chart-note")?.textContent).toBe("");
   });
 
+  it("are drawn by step, with their note", () => {
+    const { one, label, draw } = open(metric("loss", [3, 2], { x_label: "step", note: "its direction is unknown" }));
+    expect(label()).toBe("loss by step");
+    expect(one(".flw-metric-note")?.textContent).toBe("its direction is unknown");
+    draw(metric("loss", [3, 2]));
+    expect(one(".flw-metric-note")?.hidden).toBe(true);
+  });
+
   it("are not drawn while collapsed, and stay so", () => {
     const { one, draw } = open(metric("accuracy", [1, 2]));
     one("button")!.click();

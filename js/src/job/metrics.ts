@@ -1,10 +1,10 @@
-/** A job's metrics by round: the front-end half of flare_widgets/views/job/metrics.py. */
+/** A job's metrics by round and by step: the front-end half of flare_widgets/views/job/metrics.py. */
 import { readScale, type Scale } from "../core/scale";
 import { asNumber, asPoint, asPoints, asRecords, asText } from "../core/validate";
 
 export interface MetricLine {
   readonly name: string;
-  readonly points: readonly (readonly [round: number, value: number])[];
+  readonly points: readonly (readonly [x: number, value: number])[];
   readonly isBold: boolean;
 }
 
@@ -13,8 +13,12 @@ export interface Metric {
   readonly text: string;
   readonly lines: readonly MetricLine[];
   readonly hiddenSites: number;
-  readonly best: readonly [round: number, value: number] | null;
+  readonly best: readonly [x: number, value: number] | null;
   readonly stride: number;
+  /** `round` or `step`. */
+  readonly xLabel: string;
+  /** A sentence about the metric; empty if there is nothing to say. */
+  readonly note: string;
   readonly hasChart: boolean;
   readonly scale: Scale | null;
   /** Null if no value is above 0. */
@@ -36,6 +40,8 @@ export function readMetrics(value: unknown): Metric[] {
     hiddenSites: asNumber(raw["hidden_sites"]) ?? 0,
     best: asPoint(raw["best"]),
     stride: asNumber(raw["stride"]) ?? 1,
+    xLabel: asText(raw["x_label"]) || "round",
+    note: asText(raw["note"], MAX_SENTENCE_CHARS),
     hasChart: raw["has_chart"] === true,
     scale: readScale(raw["scale"]),
     logScale: readScale(raw["log_scale"]),

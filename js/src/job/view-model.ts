@@ -24,9 +24,24 @@ export interface Progress {
   readonly timeLeft: LiveText;
 }
 
+/** The heading of a round or a step. */
+export interface MatrixColumn {
+  readonly label: string;
+  /** The text before the label for screen readers. */
+  readonly prefix: string;
+  readonly title: string;
+}
+
+/** The heading of the columns of one workflow. */
+export interface MatrixWorkflow {
+  readonly label: string;
+  readonly title: string;
+  readonly span: number;
+}
+
 export interface MatrixRow {
   readonly site: string;
-  /** A letter of the legend for each round. */
+  /** A letter of the legend for each column. */
   readonly cells: string;
   readonly activity: LiveText;
 }
@@ -37,7 +52,9 @@ export interface CellState {
 }
 
 export interface Matrix {
-  readonly rounds: readonly number[];
+  readonly columns: readonly MatrixColumn[];
+  /** Empty if there is only one. */
+  readonly workflows: readonly MatrixWorkflow[];
   readonly rows: readonly MatrixRow[];
   readonly rest: string;
   readonly legend: Readonly<Record<string, CellState>>;
@@ -143,16 +160,25 @@ function readProgress(raw: Record<string, unknown>): Progress {
 }
 
 function readMatrix(raw: Record<string, unknown>): Matrix {
-  const rounds = Array.isArray(raw["rounds"]) ? raw["rounds"].map((round) => asNumber(round) ?? 0) : [];
+  const columns = asRecords(raw["columns"]).map(({ label, prefix, title }) => ({
+    label: asText(label),
+    prefix: asText(prefix),
+    title: asText(title),
+  }));
   const legend = Object.entries(asRecord(raw["legend"])).map(([code, state]) => {
     const [glyph = "", label = ""] = asTexts(state);
     return [code, { glyph, label }] as const;
   });
   return {
-    rounds,
+    columns,
+    workflows: asRecords(raw["workflows"]).map(({ label, title, span }) => ({
+      label: asText(label),
+      title: asText(title),
+      span: Math.min(Math.max(1, Math.floor(asNumber(span) ?? 1)), Math.max(1, columns.length)),
+    })),
     rows: asRecords(raw["rows"]).map(({ site, cells, activity }) => ({
       site: asText(site),
-      cells: asText(cells).slice(0, rounds.length),
+      cells: asText(cells).slice(0, columns.length),
       activity: readLiveText(activity),
     })),
     rest: asText(raw["rest"]),

@@ -1,8 +1,10 @@
 /** Drawing of a job's rounds, sites, failure and details. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stubCanvas } from "../core/stub-canvas";
+import { readEvents } from "./events";
 import { fixture } from "./fixtures";
 import { readMetrics } from "./metrics";
+import { readTableSections } from "./tables";
 import { createJobView } from "./view";
 import { readViewModel } from "./view-model";
 
@@ -23,6 +25,8 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
       job: readViewModel(drawn),
       kernelProblem: "",
       metrics: readMetrics(fixture(name).metrics),
+      tables: readTableSections(fixture(name).tables),
+      events: readEvents(fixture(name).events),
       label,
       actions: [],
       hasLog: false,
@@ -71,14 +75,14 @@ describe("the matrix", () => {
     const { texts, all } = open("late and silent");
     const rows = all(".flw-matrix tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
-      ["site-1", "■submitted", "!late", "late: still working on round 2 for 2:57"],
+      ["site-1", "■submitted", "!late", "late: training, round 2 for 2:57"],
       ["site-2", "■submitted", "■submitted", "waiting for site-1"],
       ["site-3", "■submitted", "■submitted", "silent: no heartbeat for 50 s"],
-      ["site-4", "■submitted", "·waiting", "waiting for its turn"],
+      ["site-4", "■submitted", "·waiting", "waiting"],
     ]);
     expect(texts(".flw-matrix thead th")).toEqual(["site", "round 1", "round 2", "now"]);
     vi.advanceTimersByTime(3000);
-    expect(texts(".flw-now")[0]).toBe("late: still working on round 2 for 3:00");
+    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3:00");
   });
 
   it("does not redraw cells while only time passes", () => {
@@ -95,6 +99,35 @@ describe("the matrix", () => {
     show({ ...job, matrix: { ...matrix, rest: "and 276 earlier rounds, 20 more sites" } });
     expect(texts(".flw-matrix-box .flw-more")).toEqual(["and 276 earlier rounds, 20 more sites"]);
     expect(all(".flw-matrix thead .flw-old")).toHaveLength(2);
+  });
+
+  it("groups rounds and steps by workflow", () => {
+    const { texts, all } = open("evaluation");
+    const headings = all(".flw-workflows th").map((th) => [th.textContent, th.getAttribute("colspan")]);
+    expect(headings).toEqual([
+      ["workflow", null],
+      ["1: ScatterAndGather", "3"],
+      ["2: CrossSiteModelEval", "4"],
+    ]);
+    expect(texts(".flw-column")).toEqual(["round 1", "round 2", "submit_model", "validate", "validate 2"]);
+    expect(all(".flw-column")[4]?.title).toBe("validate 2 (validating)");
+    // The second workflow begins where its heading does, in each row.
+    const rows = all(".flw-matrix tr").slice(1);
+    expect(rows.map((row) => [...row.children].findIndex((cell) => cell.className.includes("flw-edge")))).toEqual([
+      4, 4, 4,
+    ]);
+    expect(texts(".flw-now")).toEqual(["waiting for site-2", "validating for 6 s"]);
+  });
+
+  it("has rows without columns for sites that work on their own", () => {
+    const { texts, all } = open("on their own");
+    expect(all(".flw-matrix thead tr")).toHaveLength(0);
+    expect(texts(".flw-matrix tbody tr")).toEqual([
+      "site-1works on its own (XGBoost)",
+      "site-2works on its own (XGBoost)",
+    ]);
+    expect(texts(".flw-round")).toEqual(["the sites work on their own (XGBoost)"]);
+    expect(texts(".flw-note-missing")[0]).toContain("its evaluation comes with the result");
   });
 
   it("replaces the site chips", () => {
@@ -167,6 +200,69 @@ describe("notes and details", () => {
   });
 });
 
+describe("events", () => {
+  it("are counted in the heading and listed on expand", () => {
+    const { texts, all, unfold } = open("evaluation");
+    expect(texts("button.flw-fold")).toContain("▸Events (1 error, 5 warnings)");
+    expect(all(".flw-event")).toHaveLength(0);
+    unfold("Events");
+    expect(texts(".flw-event-text")).toEqual([
+      "workflow: workflow ScatterAndGather started",
+      "warning: site-2 sent no metric ×5",
+      "error: site-1: ValueError: no such file",
+    ]);
+    expect(all(".flw-event-error .flw-glyph")[0]?.textContent).toBe("✕");
+    expect(all(".flw-event time")[0]?.getAttribute("datetime")).toBe("2026-11-23T14:03:37.000Z");
+  });
+
+  it("have no section while there are none", () => {
+    const { all } = open("running");
+    const section = all(".flw-section").find((e) => e.textContent?.includes("Events"));
+    expect(section?.hidden).toBe(true);
+  });
+});
+
+describe("tables of results", () => {
+  it("mark the best model of each site", () => {
+    const { texts, all } = open("evaluated");
+    expect(texts(".flw-values caption")).toEqual(["accuracy (higher is better)", "loss (lower is better)"]);
+    const [first] = all(".flw-values");
+    const rows = [...(first?.querySelectorAll("tr") ?? [])].map((row) => [...row.children].map((e) => e.textContent));
+    expect(rows).toEqual([
+      ["model", "site-1", "site-2", "mean of the sites"],
+      ["SRV_FL_global_model.pt", "0.700", "0.750 (best)", "0.725 (best)"],
+      ["site-1", "0.800 (best)", "0.600", "0.700"],
+    ]);
+  });
+
+  it("show statistics of features", () => {
+    const { texts } = open("statistics");
+    expect(texts(".flw-values caption")).toEqual(["Statistics of all sites"]);
+    expect(texts(".flw-values tbody th")).toEqual(["age", "hours per week"]);
+  });
+
+  it("fold, and stay folded in later views", () => {
+    const memory = new Map<string, boolean>();
+    const first = open("evaluated", memory);
+    first.unfold("Evaluation");
+    expect(first.all(".flw-values")).toHaveLength(0);
+    first.view.dispose();
+    expect(open("evaluated", memory).all(".flw-values")).toHaveLength(0);
+  });
+});
+
+it.each([
+  null,
+  5,
+  "x",
+  [null],
+  { rows: [null, { at: "x", count: [] }] },
+  [{ tables: [null, { rows: [5], headings: 7 }] }],
+])("reads %j as harmless events and tables", (value) => {
+  expect(readEvents(value).rows.every(({ text, count }) => text === "" && count === 1)).toBe(true);
+  expect(readTableSections(value).flatMap(({ tables }) => tables.flatMap(({ headings }) => headings))).toEqual([]);
+});
+
 it("draws hostile text as text", () => {
   const { view, unfold } = open("hostile");
   unfold("Details");
@@ -185,7 +281,12 @@ it("survives an invalid view model", () => {
     { progress: 5, matrix: "x", failure: [], problems: {}, missing_notes: [5], details: [null], steps: [null] },
     {
       progress: { text: 5, fraction: 1e9, time_left: "x" },
-      matrix: { rounds: [null, "a"], rows: [{ cells: "zz\u202e", site: {} }], legend: [5] },
+      matrix: {
+        columns: [null, "a", {}],
+        workflows: [{ span: 1e9 }, 5],
+        rows: [{ cells: "zz\u202e", site: {} }],
+        legend: [5],
+      },
       steps: Array.from({ length: 5000 }, (_, i) => ({ label: `S${i}`, phase: "passed", at: i, is_exact: false })),
     },
     { failure: { summary: "x".repeat(1_000_000), log_lines: ["y".repeat(1_000_000)] } },

@@ -4,11 +4,13 @@ import { createAnnouncer } from "../core/announcer";
 import { h, setVisible } from "../core/dom";
 import { textAt } from "../core/live-text";
 import { SHORT_ID_LENGTH } from "../core/text";
+import type { EventList } from "./events";
 import { createLogPanel, type LogPanelState } from "./log/panel";
 import type { LogRequest } from "./log/source";
 import type { Metric } from "./metrics";
 import { createActions } from "./parts/actions";
 import { createDetails } from "./parts/details";
+import { createEvents } from "./parts/events";
 import { createFailureCard } from "./parts/failure";
 import { createHeader } from "./parts/header";
 import { createMatrix } from "./parts/matrix";
@@ -16,15 +18,21 @@ import { createMetricCharts } from "./parts/metrics";
 import { createNotes } from "./parts/notes";
 import { createSites } from "./parts/sites";
 import { createSummary } from "./parts/summary";
+import { createTables } from "./parts/tables";
 import { createTimeline } from "./parts/timeline";
+import type { TableSection } from "./tables";
 import type { JobViewModel } from "./view-model";
 
 export interface JobViewState {
   readonly job: JobViewModel;
   /** Reason why the kernel no longer answers; empty while it does, and for an ended job. */
   readonly kernelProblem: string;
-  /** The metrics by round; the same list until they change. */
+  /** The metrics by round and step; the same list until they change. */
   readonly metrics: readonly Metric[];
+  /** The tables; the same list until they change. */
+  readonly tables: readonly TableSection[];
+  /** The events; the same object until they change. */
+  readonly events: EventList;
   /** The job in one sentence, as in a terminal: the label for screen readers. */
   readonly label: string;
   /** The actions on the job; empty if none are offered. */
@@ -67,6 +75,8 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   const sites = createSites();
   const matrix = createMatrix();
   const metrics = createMetricCharts(openSections, choices);
+  const tables = createTables(openSections);
+  const events = createEvents(openSections);
   const details = createDetails(openSections);
   const log = createLogPanel({ send, announce: announcer.announce });
   const actions = createActions({ send, announce: announcer.announce, now: browserNow });
@@ -81,6 +91,8 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     matrix.element,
     sites.element,
     metrics.element,
+    tables.element,
+    events.element,
     log.element,
     details.element,
     actions.element,
@@ -118,6 +130,8 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     notes.draw(job.problems, job.missingNotes);
     sites.draw(job.sites, job.noSites);
     metrics.draw(next.metrics);
+    tables.draw(next.tables);
+    events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);
     if (next.hasLog) log.draw(logState(job));
     tick();

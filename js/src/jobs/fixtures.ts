@@ -37,8 +37,7 @@ export const JOBS: readonly ListedJob[] = [
     status: "RUNNING",
     submitted_at: NOW - 3600,
     started_at: NOW - 3590,
-    round: 4,
-    total_rounds: 10,
+    progress: "round 4/10",
   }),
   listedJob("ccc3", {
     status: "FINISHED:EXECUTION_EXCEPTION",

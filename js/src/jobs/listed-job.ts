@@ -16,8 +16,8 @@ export interface ListedJob {
   readonly submittedAt: number | null;
   readonly startedAt: number | null;
   readonly duration: number | null;
-  readonly round: number | null;
-  readonly totalRounds: number | null;
+  /** The round or the workflow in words; empty unless the job runs and is watched. */
+  readonly progress: string;
   /** Names of the actions that the server would probably deny for this job. */
   readonly deniedActions: readonly string[];
 }
@@ -40,8 +40,7 @@ export function readListedJob(id: string, value: unknown): ListedJob {
     submittedAt: asNumber(raw["submitted_at"]),
     startedAt: asNumber(raw["started_at"]),
     duration: asNumber(raw["duration"]),
-    round: asNumber(raw["round"]),
-    totalRounds: asNumber(raw["total_rounds"]),
+    progress: asText(raw["progress"]),
     deniedActions: asTexts(raw["denied_actions"]),
   };
 }

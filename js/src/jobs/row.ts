@@ -107,14 +107,11 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
   return { element, draw };
 }
 
-/** Return the text of the progress column: the round and run time, or the waiting time. */
+/** Return the text of the progress column: the round or the workflow and the run time, or the waiting time. */
 export function progressText(job: ListedJob, now: number): string {
   const seconds = elapsed(job, now);
   const time = seconds === null ? "" : formatDuration(seconds);
-  if (job.round !== null) {
-    const round = `round ${job.round}${job.totalRounds === null ? "" : `/${job.totalRounds}`}`;
-    return time ? `${round}, ${time}` : round;
-  }
+  if (job.progress) return time ? `${job.progress}, ${time}` : job.progress;
   if (job.category === "waiting" && job.submittedAt !== null) {
     return `waiting ${formatDuration(Math.max(0, now - job.submittedAt))}`;
   }

@@ -1,10 +1,10 @@
-/** The matrix of sites and rounds: a glyph and a colour per cell, and the present activity of each site. */
+/** The matrix of sites by rounds and steps: a glyph and a colour per cell, and the present activity of each site. */
 import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
 import { textAt } from "../../core/live-text";
-import type { Matrix, MatrixRow } from "../view-model";
+import type { Matrix, MatrixRow, MatrixWorkflow } from "../view-model";
 
-/** Number of rounds that fit a narrow output; older ones are hidden there. */
-const NARROW_ROUNDS = 4;
+/** Number of columns that fit a narrow output; older ones are hidden there. */
+const NARROW_COLUMNS = 4;
 
 export interface MatrixPart {
   readonly element: HTMLElement;
@@ -15,27 +15,29 @@ export function createMatrix(): MatrixPart {
   const head = h("thead");
   const body = h("tbody");
   const more = h("p", { class: "flw-more" });
-  const table = h("table", { class: "flw-matrix", "aria-label": "activity of each site by round" }, head, body);
+  const table = h("table", { class: "flw-matrix", "aria-label": "work of each site by round and step" }, head, body);
   const element = h("div", { class: "flw-matrix-box" }, table, more);
   let rowElements: { readonly activity: HTMLElement; row: MatrixRow }[] = [];
 
-  const drawHead = whenChanged((rounds: readonly number[]) => {
-    const cells = rounds.map((round, index) =>
-      h("th", { class: age(index, rounds.length), scope: "col" }, screenReaderText("round "), String(round)),
-    );
-    head.replaceChildren(
+  const drawHead = whenChanged(({ columns, workflows }: Pick<Matrix, "columns" | "workflows">) => {
+    const edges = findEdges(workflows);
+    const cells = columns.map(({ label, prefix, title }, index) =>
       h(
-        "tr",
-        {},
-        h("th", { scope: "col" }, screenReaderText("site")),
-        ...cells,
-        h("th", { scope: "col" }, screenReaderText("now")),
+        "th",
+        { class: `flw-column ${columnClass(index, columns.length, edges)}`, scope: "col", title },
+        prefix && screenReaderText(prefix),
+        label,
       ),
     );
+    const rows: HTMLElement[] = [];
+    if (workflows.length) rows.push(h("tr", { class: "flw-workflows" }, ...workflowHeadings(workflows)));
+    if (columns.length) rows.push(h("tr", {}, spokenHeading("site"), ...withGaps(cells, edges), spokenHeading("now")));
+    head.replaceChildren(...rows);
   });
-  const drawBody = whenChanged(({ rows, legend }: Pick<Matrix, "rows" | "legend">) => {
+  const drawBody = whenChanged(({ rows, legend, workflows }: Pick<Matrix, "rows" | "legend" | "workflows">) => {
+    const edges = findEdges(workflows);
     rowElements = rows.map((row) => ({ activity: h("td", { class: "flw-now" }), row }));
-    body.replaceChildren(...rowElements.map(({ activity, row }) => tableRow(row, legend, activity)));
+    body.replaceChildren(...rowElements.map(({ activity, row }) => tableRow(row, legend, edges, activity)));
   });
 
   return {
@@ -43,8 +45,8 @@ export function createMatrix(): MatrixPart {
     draw(matrix, now) {
       setVisible(element, matrix !== null);
       if (!matrix) return;
-      drawHead(matrix.rounds);
-      drawBody({ rows: matrix.rows, legend: matrix.legend });
+      drawHead({ columns: matrix.columns, workflows: matrix.workflows });
+      drawBody({ rows: matrix.rows, legend: matrix.legend, workflows: matrix.workflows });
       for (const { activity, row } of rowElements) setText(activity, textAt(row.activity, now));
       setText(more, matrix.rest);
       setVisible(more, matrix.rest !== "");
@@ -52,20 +54,55 @@ export function createMatrix(): MatrixPart {
   };
 }
 
-function tableRow(row: MatrixRow, legend: Matrix["legend"], activity: HTMLElement): HTMLElement {
+function spokenHeading(text: string): HTMLElement {
+  return h("th", { scope: "col" }, screenReaderText(text));
+}
+
+function workflowHeadings(workflows: readonly MatrixWorkflow[]): HTMLElement[] {
+  const headings = workflows.map(({ label, title, span }, index) =>
+    h("th", { class: index ? "flw-edge" : "", scope: "colgroup", colspan: String(span + 1), title }, label),
+  );
+  return [spokenHeading("workflow"), ...headings];
+}
+
+function tableRow(
+  row: MatrixRow,
+  legend: Matrix["legend"],
+  edges: ReadonlySet<number>,
+  activity: HTMLElement,
+): HTMLElement {
   const cells = Array.from(row.cells, (code, index) => {
     const { glyph, label } = legend[code] ?? { glyph: "?", label: "unknown" };
     const stateClass = legend[code] && code !== " " ? ` flw-cell-${code}` : "";
     return h(
       "td",
-      { class: `flw-cell${stateClass} ${age(index, row.cells.length)}`, title: label },
+      { class: `flw-cell${stateClass} ${columnClass(index, row.cells.length, edges)}`, title: label },
       h("span", { "aria-hidden": "true" }, glyph),
       screenReaderText(label),
     );
   });
-  return h("tr", {}, h("th", { scope: "row", title: row.site }, row.site), ...cells, activity);
+  return h("tr", {}, h("th", { scope: "row", title: row.site }, row.site), ...withGaps(cells, edges), activity);
 }
 
-function age(index: number, all: number): string {
-  return index < all - NARROW_ROUNDS ? "flw-old" : "";
+/**
+ * Add a cell at the end of each workflow but the last, which takes the room that the workflow's name needs: so its
+ * columns stay as narrow as the others.
+ */
+function withGaps(cells: readonly HTMLElement[], edges: ReadonlySet<number>): HTMLElement[] {
+  return cells.flatMap((cell, index) => (edges.has(index) ? [h("td", { class: "flw-gap" }), cell] : [cell]));
+}
+
+/** Return the columns with which a workflow begins, but for the first. */
+function findEdges(workflows: readonly MatrixWorkflow[]): ReadonlySet<number> {
+  const edges = new Set<number>();
+  let column = 0;
+  for (const { span } of workflows.slice(0, -1)) {
+    column += span;
+    edges.add(column);
+  }
+  return edges;
+}
+
+function columnClass(index: number, all: number, edges: ReadonlySet<number>): string {
+  return [index < all - NARROW_COLUMNS ? "flw-old" : "", edges.has(index) ? "flw-edge" : ""].join(" ").trim();
 }

@@ -31,6 +31,7 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
   logScaleBox.checked = openSections.get(LOG_SCALE) === true;
   const logScaleLabel = h("label", { class: "flw-metric-scale" }, logScaleBox, " logarithmic scale");
   const text = h("p", { class: "flw-metric-text" });
+  const note = h("p", { class: "flw-metric-note" });
   const place = h("div", {});
   const tools = h("div", { class: "flw-metric-tools" }, singleName, choice, logScaleLabel);
   const section = createCollapsible(SECTION, openSections, () => {
@@ -58,9 +59,12 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
     drawn = latest;
     const metric = latest.find(({ name }) => name === choices.get(SECTION)) ?? latest[0];
     if (!metric) return;
-    if (!tools.isConnected || tools.parentElement !== section.body) section.body.replaceChildren(tools, place, text);
+    if (!tools.isConnected || tools.parentElement !== section.body)
+      section.body.replaceChildren(tools, place, text, note);
     drawTools(metric);
     setText(text, metric.text);
+    setText(note, metric.note);
+    setVisible(note, metric.note !== "");
     // Next to a chart the text is for screen readers only.
     text.classList.toggle("flw-spoken", metric.hasChart);
     if (!metric.hasChart) {
@@ -73,13 +77,13 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
     }
     const isLogScale = logScaleBox.checked && metric.logScale !== null;
     chart.draw({
-      label: `${metric.name} by round`,
-      xLabel: "round",
+      label: `${metric.name} by ${metric.xLabel}`,
+      xLabel: metric.xLabel,
       lines: metric.lines,
       scale: isLogScale ? metric.logScale : metric.scale,
       isLogScale,
       hiddenCount: metric.hiddenSites,
-      note: metric.stride > 1 ? `one round in ${metric.stride} is drawn` : "",
+      note: metric.stride > 1 ? `one ${metric.xLabel} in ${metric.stride} is drawn` : "",
       ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
     });
   }
