@@ -43,7 +43,9 @@ def main() -> None:
         with _federation(schemes[0]) as (fragile, folder):
             text, problems = soak(fragile, folder, options.soak)
     else:
-        with open(options.out or os.devnull, "w") as log:  # noqa: PTH123 - either of the two
+        file = options.out or Path(os.devnull)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w") as log:
             outcomes = _run_all(schemes, options, seed, log)
         problems = list_problems(outcomes)
         text = "\n\n".join(

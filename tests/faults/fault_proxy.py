@@ -34,6 +34,7 @@ BYTES_PER_S = 10_000
 
 _PIECE = 1 << 16
 _SMALL_PIECE = 1 << 11  # of a slow line
+_HALF_READ_AFTER_S = 0.02  # a reset would overtake what has not been read
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -116,7 +117,8 @@ class FaultProxy(Proxy):
         return self._listener
 
     async def _serve_quietly(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        # Cancelled at the end, which asyncio would report as an error of a callback.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
             await self._serve(reader, writer)
         writer.transport.abort()
 
@@ -145,7 +147,7 @@ class FaultProxy(Proxy):
                 self.up += len(data)
             else:
                 self.down += len(data)
-            if self._is_due(up, len(data)) and (changed := self._begin(pair, data, writer)) is not None:
+            if self._is_due(up, len(data)) and (changed := await self._begin(pair, data, writer)) is not None:
                 data = changed
             if pair.is_hole:
                 continue
@@ -167,7 +169,7 @@ class FaultProxy(Proxy):
         self._bytes_left -= size
         return self._bytes_left <= 0
 
-    def _begin(self, pair: _Pair, data: bytes, writer: asyncio.StreamWriter) -> bytes | None:
+    async def _begin(self, pair: _Pair, data: bytes, writer: asyncio.StreamWriter) -> bytes | None:
         """Begin the fault; return what to carry in place of `data`, None if there is no change."""
         fault = self._fault
         now = time.monotonic()
@@ -183,10 +185,13 @@ class FaultProxy(Proxy):
         elif fault == "drop bytes":
             return b""
         elif fault == "half a frame, reset":
-            with contextlib.suppress(OSError):
-                writer.get_extra_info("socket").send(data[: len(data) // 2])
+            writer.write(data[: len(data) // 2])
+            await writer.drain()
+            await asyncio.sleep(_HALF_READ_AFTER_S)
             pair.end(reset=True)
         elif fault == "reset, refuse connections":
+            assert self._listener is not None
+            self._listener.close()  # first: who is reset comes back at once
             self._reset_all()
             self._reopening = asyncio.ensure_future(self._refuse_connections())
         elif fault in ("reset", "close"):
@@ -198,8 +203,6 @@ class FaultProxy(Proxy):
             pair.end(reset=True)
 
     async def _refuse_connections(self) -> None:
-        assert self._listener is not None
-        self._listener.close()
         with socket.socket() as placeholder:  # keeps the port, so that nobody else gets it
             placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             placeholder.bind(("127.0.0.1", self._port))

@@ -23,10 +23,11 @@ from .client import Client
 from .fault_proxy import FaultProxy
 from .judge import Judge, find_doubles
 from .server_faults import SERVER_FAULTS
-from .trials import OPERATIONS, Lane, Stored, Trial
+from .trials import LANE_FAULTS, OPERATIONS, Lane, Stored, Trial, shuffle_again
 
 LANES = 8
-PHASE_S = 15.0
+PHASE_S = 30.0
+_SERVER_FAULTS_A_PHASE = 2
 
 _BALLAST_BYTES = 2_500_000
 _STORED_TIMEOUT_S = 120.0
@@ -72,9 +73,9 @@ class Plan:
     lanes
         The number of clients.
     phase
-        Seconds of trials in all lanes between two faults of the server.
-    server_faults
-        The faults of the server and the site, in this order, again and again.
+        Seconds of trials in all lanes, after which faults of the server follow.
+    server_faults, lane_faults
+        The faults of the server and the site, and those of each client and its way.
     """
 
     seconds: float
@@ -83,6 +84,7 @@ class Plan:
     lanes: int = LANES
     phase: float = PHASE_S
     server_faults: tuple[str, ...] = tuple(SERVER_FAULTS)
+    lane_faults: tuple[str, ...] = LANE_FAULTS
 
 
 def run(fragile: Fragile, scheme: str, plan: Plan, folder: Path, tell: Callable[[Trial], None]) -> Outcome:
@@ -116,8 +118,8 @@ def run(fragile: Fragile, scheme: str, plan: Plan, folder: Path, tell: Callable[
     with _lanes(fragile, scheme, plan, folder) as (judge, lanes), ThreadPoolExecutor(plan.lanes) as pool:
         costs = [name for name, weight in OPERATIONS.items() if weight]
         before = list(pool.map(lambda lane: lane.calibrate(costs), lanes))
-        rng = random.Random(f"{plan.seed} server")
-        server_faults = itertools.cycle(plan.server_faults) if plan.server_faults else None
+        rng = random.Random(f"{plan.seed} {scheme} server")
+        server_faults = shuffle_again(plan.server_faults, rng)
         while not is_over():
             phase_ends_at = min(deadline, time.monotonic() + plan.phase)
 
@@ -129,9 +131,8 @@ def run(fragile: Fragile, scheme: str, plan: Plan, folder: Path, tell: Callable[
             lanes = [lane for lane in lanes if not lane.is_broken]
             if not lanes:
                 break
-            if server_faults is not None and not is_over():
-                fault = next(server_faults)
-                if _harm_server(fragile, judge, fault, lanes, pool, rng, note):
+            for fault in itertools.islice(server_faults, _SERVER_FAULTS_A_PHASE):
+                if not is_over() and _harm_server(fragile, judge, fault, lanes, pool, rng, note):
                     outcome.server_faults[fault] = outcome.server_faults.get(fault, 0) + 1
         after = [lane.hold() for lane in lanes]
         outcome.holdings = list(zip(before, after, strict=False))
@@ -159,7 +160,8 @@ def _lanes(fragile: Fragile, scheme: str, plan: Plan, folder: Path) -> Iterator[
             kits.edit_admin(kit, host="localhost", port=port)
             client = Client(kit, own / "disk")
             stack.callback(client.end)
-            lanes.append(Lane(number, scheme, client, proxy, judge, stored, own / "disk" if is_disk else None, rng))
+            disk = own / "disk" if is_disk else None
+            lanes.append(Lane(number, scheme, client, proxy, judge, stored, disk, plan.lane_faults, rng))
         yield judge, lanes
 
 

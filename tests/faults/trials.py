@@ -9,7 +9,7 @@ import random
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ CLIENT_FAULTS = {
     "no file above n bytes": ("submit", "submit chunks", "download"),
     "disk full": ("submit", "submit chunks", "download"),
 }
+
+#: All faults of a client and of its way.
+LANE_FAULTS = (*fault_proxy.FAULTS, *CLIENT_FAULTS)
 
 _ABORT_AFTER_S = {"watch": (0.3, 1.5), "watch a run": (7.0, 9.0)}
 _WATCH_BYTES = 4000
@@ -113,8 +116,10 @@ class Lane:
         The job that is read.
     disk
         The small disk of the client; None if there is none.
+    faults
+        Those that are injected.
     rng
-        Decides.
+        Decides on all that is random.
     """
 
     def __init__(
@@ -126,6 +131,7 @@ class Lane:
         judge: Judge,
         stored: Stored,
         disk: Path | None,
+        faults: Sequence[str],
         rng: random.Random,
     ) -> None:
         self.number, self._scheme = number, scheme
@@ -137,8 +143,7 @@ class Lane:
         self.submitted: list[str] = []  # names, each of one job at most
         self.answered: list[str] = []  # ids that the server must have
         self.is_broken = False
-        faults = [*fault_proxy.FAULTS, *CLIENT_FAULTS, "interrupt"]
-        self._faults = _deck([name for name in faults if name != "disk full" or disk is not None], rng)
+        self._faults = shuffle_again([name for name in faults if name != "disk full" or disk is not None], rng)
 
     def calibrate(self, operations: list[str]) -> dict[str, Any]:
         """Perform each operation once, undisturbed; return what the process holds then.
@@ -368,7 +373,7 @@ class Lane:
         return folder
 
 
-def _deck(names: list[str], rng: random.Random) -> Iterator[str]:
-    """All names in a random order, again and again."""
-    while True:
+def shuffle_again(names: Sequence[str], rng: random.Random) -> Iterator[str]:
+    """All names in a random order, again and again; nothing if there are none."""
+    while names:
         yield from rng.sample(names, len(names))
