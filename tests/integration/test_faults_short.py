@@ -10,11 +10,11 @@ from fragile import Fragile
 
 _SLOW = ("black hole", "delay", "slow line")
 _PLAN = Plan(
-    seconds=25,
+    seconds=120,  # on a busy machine; it ends with the last fault
     seed=12,
-    faults=14,
+    faults=12,
     lanes=3,
-    phase=8,
+    phase=3,
     server_faults=("server stopped 3 s", "session forgotten"),
     lane_faults=tuple(fault for fault in LANE_FAULTS if fault not in _SLOW),
 )
@@ -26,8 +26,8 @@ def outcome(fragile: Fragile, tmp_path_factory: pytest.TempPathFactory) -> Outco
 
 
 def test_faults_are_injected_during_operations(outcome: Outcome) -> None:
-    assert outcome.count_injected() >= 6, format_table([outcome])
-    assert sum(trial.was_during for trial in outcome.trials) >= 4, format_table([outcome])
+    assert outcome.count_injected() >= 12, format_table([outcome])
+    assert sum(trial.was_during for trial in outcome.trials) >= 8, format_table([outcome])
 
 
 def test_faults_lose_and_double_nothing(outcome: Outcome) -> None:
