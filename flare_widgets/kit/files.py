@@ -113,7 +113,8 @@ def read_file(file: Path) -> bytes:
         raise ConfigError(failure.description, next_step=failure.next_step) from e
     except ValueError:  # a NUL, or half a character, in a name that fed_admin.json gives
         raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name", next_step=ASK_ADMIN) from None
-    if not data or len(data) > _MAX_FILE_BYTES:
+    if not 0 < len(data) <= _MAX_FILE_BYTES:
+        data = data[:1]  # of a key, nothing may be seen in a traceback that shows variables
         raise ConfigError(
             f"{file} is {'empty' if not data else 'too large to be what it should be'}", next_step=ASK_ADMIN
         )

@@ -206,6 +206,44 @@ def test_own_settings_that_are_damaged_are_named(kit: Path) -> None:
         StartupKit.load(kit)
 
 
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ('{"admin": {"port": "9002"}}', "port '9002' is not a number"),
+        ('{"admin": {"scheme": "ssh"}}', "unknown scheme 'ssh'"),
+        ('{"admin": {"host": ""}}', "'host' is missing"),
+        ('{"admin": {"connection_security": "x"}}', "unknown connection_security"),
+        ("[", "is not valid JSON"),
+        ("[]", "is not a JSON object"),
+        ("", "is empty"),
+    ],
+)
+def test_bad_setting_is_blamed_on_its_own_file(kit: Path, own: str, words: str) -> None:
+    file = kit / "local" / "resources.json"
+    file.parent.mkdir()
+    file.write_text(own)
+    with pytest.raises(ConfigError) as caught:
+        StartupKit.load(kit)
+    assert str(file) in caught.value.description
+    assert words in caught.value.description
+    assert "fed_admin.json" not in str(caught.value)
+    assert "that file, or remove it" in caught.value.next_step
+    edit_admin(kit, port="8002")
+    file.write_text('{"admin": {"host": "example.org"}}')
+    with pytest.raises(ConfigError, match=r"fed_admin\.json: port '8002' .*Ask your project admin"):
+        StartupKit.load(kit)
+
+
+def test_source_of_settings_is_the_file_they_are_in(kit: Path) -> None:
+    (kit / "local").mkdir()
+    own, admins = kit / "local" / "resources.json", kit / "startup" / "fed_admin.json"
+    own.write_text('{"admin": {"host": "example.org"}}')
+    loaded = StartupKit.load(kit)
+    assert loaded.source("host") == str(own)
+    assert loaded.source("port") == str(admins)
+    assert loaded.source("scheme", "host", "port") == f"{admins} and {own}"
+
+
 def test_chain_over_intermediate_authority_is_accepted(tmp_path: Path) -> None:
     root = authority()
     loaded = StartupKit.load(write_kit(tmp_path / "kit", root, root.issue("branch", ca=True).issue("leaf")))
