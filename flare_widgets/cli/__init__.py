@@ -7,6 +7,7 @@ The result of a command goes to standard output, everything else to standard err
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -17,7 +18,7 @@ from ..errors import FlareError, JobTimeout, NoConnection, PermissionDenied
 from ..local_files import make_file_error
 from ..options import add_options
 from . import federation, jobs, kits, notebooks
-from .command import CliCommand, ExitCode, OutputLost, print_error
+from .command import CliCommand, ExitCode, OutputLost, errors_file, print_error
 
 COMMANDS: tuple[CliCommand, ...] = (
     *notebooks.COMMANDS,
@@ -34,7 +35,8 @@ _EPILOG = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     _open_missing_streams()
-    options = make_parser().parse_args(arguments)
+    with contextlib.redirect_stderr(errors_file()):  # until Python 3.11, argparse fails if it cannot write
+        options = make_parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the glyphs still shows the words
     command: CliCommand = options.command
@@ -64,8 +66,6 @@ def _open_missing_streams() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
         pass
     os.close(descriptor)
-    if sys.stderr is None:  # argparse prints to it
-        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the process
 
 
 def exit_code_for(error: Exception) -> ExitCode:
