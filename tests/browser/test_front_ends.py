@@ -25,6 +25,13 @@ watch, session = ScriptedWatch(), ScriptedSession()
 """
 RUN = "watch.say('RUNNING')"
 SHOW = "view = show_job(watch, session)"
+TABLE = """
+from flare_widgets.views.jobs.view import JobsView
+from scripted_jobs import ScriptedMonitor
+monitor = ScriptedMonitor(12)
+table = JobsView(monitor, monitor.open_job)
+table.show()
+"""
 # What the user does reaches the job, and what becomes of the job reaches the user.
 OBEY = """
 import threading, time
@@ -44,9 +51,9 @@ def abort_and_see_the_end(panel: JobPanel) -> None:
     panel.expect_status("FINISHED:ABORTED")
 
 
-@pytest.fixture
-def outside(chromium: Browser) -> Iterator[Page]:
-    """A tab that reaches this machine and nothing else: other front ends ask for things that are not ours."""
+@contextlib.contextmanager
+def local_tab(chromium: Browser) -> Iterator[Page]:
+    """Open a tab that reaches this machine and nothing else: other front ends ask for things that are not ours."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     context.set_default_timeout(30_000)
 
@@ -60,6 +67,12 @@ def outside(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
+@pytest.fixture
+def outside(chromium: Browser) -> Iterator[Page]:
+    with local_tab(chromium) as page:
+        yield page
+
+
 def write(folder: Path, *cells: str) -> Path:
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
@@ -70,48 +83,42 @@ def write(folder: Path, *cells: str) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def notebook_7(outside: Page, lab: LabServer, folder: Path) -> Iterator[NotebookPage]:
-    """The notebook of a folder, open in Notebook 7."""
+@pytest.fixture(scope="module")
+def notebook_7(chromium: Browser, lab: LabServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotebookPage]:
+    """A notebook in Notebook 7: four cells for a job, and one for the table of jobs."""
+    folder = tmp_path_factory.mktemp("notebook_7")
+    write(folder, SETUP, RUN, SHOW, OBEY, TABLE)
     port = free_port()
     arguments = [
         *("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
         *("--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"),
         *("--ServerApp.disable_check_xsrf=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
     ]
-    with serving("notebook", arguments, port, folder, "/api/status") as base:
-        notebook = NotebookPage(outside, lab)
-        outside.goto(f"{base}/notebooks/job.ipynb")
+    with serving("notebook", arguments, port, folder, "/api/status") as base, local_tab(chromium) as page:
+        notebook = NotebookPage(page, lab)
+        page.goto(f"{base}/notebooks/job.ipynb")
         notebook.wait_until_ready()
         yield notebook
 
 
-def test_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
-    write(tmp_path, SETUP, RUN, SHOW, OBEY)
-    with notebook_7(outside, lab, tmp_path) as notebook:
-        for cell in range(4):
-            notebook.run(cell)
-        panel = JobPanel(notebook.outputs(2))
-        abort_and_see_the_end(panel)
-        panel.expect_static("FINISHED:ABORTED")
+def test_notebook_7(notebook_7: NotebookPage) -> None:
+    for cell in range(4):
+        notebook_7.run(cell)
+    panel = JobPanel(notebook_7.outputs(2))
+    abort_and_see_the_end(panel)
+    panel.expect_static("FINISHED:ABORTED")
 
 
-def test_table_in_notebook_7(outside: Page, lab: LabServer, tmp_path: Path) -> None:
+def test_table_in_notebook_7(notebook_7: NotebookPage) -> None:
     """Keys reach the table and not the notebook, and a job stands within the table's view."""
-    write(
-        tmp_path,
-        "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
-        "monitor = ScriptedMonitor(12)\nview = JobsView(monitor, monitor.open_job)\nview.show()",
-    )
-    with notebook_7(outside, lab, tmp_path) as notebook:
-        notebook.run(0)
-        table = JobsPanel(notebook.outputs(0))
-        table.search.focus()
-        for key in ("ArrowDown", "ArrowDown", "Shift+ArrowDown"):
-            outside.keyboard.press(key)
-        expect(table.marked).to_have_text("2 selected")
-        outside.keyboard.press("Enter")
-        expect(table.below.locator(".flw-job")).to_contain_text("brats-segmentation")
+    notebook_7.run(4)
+    table = JobsPanel(notebook_7.outputs(4))
+    table.search.focus()
+    for key in ("ArrowDown", "ArrowDown", "Shift+ArrowDown"):
+        notebook_7.page.keyboard.press(key)
+    expect(table.marked).to_have_text("2 selected")
+    notebook_7.page.keyboard.press("Enter")
+    expect(table.below.locator(".flw-job")).to_contain_text("brats-segmentation")
 
 
 def test_voila(outside: Page, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_lesson_from_top_to_bottom(notebook: NotebookPage, lab: LabServer, pictu
 def test_abort_button_works_while_cell_blocks(
     notebook: NotebookPage, federation: LocalFederation, tmp_path: Path
 ) -> None:
-    folder = write_job(tmp_path, "endless", wait=True)
+    folder = write_job(tmp_path, "endless", wait=True, sites=1)
     notebook.create(
         f"%load_ext flare_widgets\nsession = %flare connect '{federation.admin_kit}'\njob = %flare submit '{folder}'",
         "%flare monitor",
@@ -91,7 +91,7 @@ def test_abort_button_works_while_cell_blocks(
 
 
 def test_real_job_shown_opened_and_aborted(notebook: NotebookPage, federation: LocalFederation, tmp_path: Path) -> None:
-    folder = write_job(tmp_path, "endless", wait=True)
+    folder = write_job(tmp_path, "endless", wait=True, sites=1)
     notebook.create(
         "from flare_widgets.api import connect\nfrom flare_widgets.monitoring import Monitor\n"
         f"from flare_widgets.views.display import show_jobs\nsession = connect('{federation.admin_kit}')",
@@ -174,7 +174,7 @@ def test_hung_server_reported_and_views_recover(
 
 def test_hostile_real_job_name_is_escaped(notebook: NotebookPage, federation: LocalFederation, tmp_path: Path) -> None:
     """The server takes any name: it is that of meta.json."""
-    folder = write_job(tmp_path, "hostile")
+    folder = write_job(tmp_path, "hostile", sites=1)
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**meta, "name": EVIL}))
     with connect(federation.admin_kit) as session:

@@ -106,7 +106,7 @@ def test_jobs_are_handles_newest_first(ours: Session, running: Job, finished: Fi
 
 def test_life_of_job_by_awaiting(federation: LocalFederation, finished: Finished, tmp_path: Path) -> None:
     """Submitted, cloned, aborted, watched, fetched and removed, without a thread that waits."""
-    folder = write_job(tmp_path, "by-handle", wait=True)
+    folder = write_job(tmp_path, "by-handle", wait=True, sites=1)
 
     async def main() -> None:
         async with connect_async(federation.admin_kit) as session:

@@ -48,7 +48,7 @@ def test_kit_by_name_in_configured_folder(federation: LocalFederation, finished:
 
 def test_submit_prints_id_and_monitor_reports(federation: LocalFederation, tmp_path: Path) -> None:
     kit = str(federation.admin_kit)
-    done = run("submit", write_job(tmp_path, "by-script"), FLARE_WIDGETS_KIT=kit)
+    done = run("submit", write_job(tmp_path, "by-script", sites=1), FLARE_WIDGETS_KIT=kit)
     assert (done.returncode, done.stderr) == (0, "")
     job_id = done.stdout.strip()
     watched = run("monitor", job_id[:13], FLARE_WIDGETS_KIT=kit)
@@ -61,14 +61,14 @@ def test_submit_prints_id_and_monitor_reports(federation: LocalFederation, tmp_p
 
 
 def test_submit_and_monitor_in_one(federation: LocalFederation, tmp_path: Path) -> None:
-    done = run("submit", write_job(tmp_path, "at-once"), "--monitor", "--json", "--kit", federation.admin_kit)
+    done = run("submit", write_job(tmp_path, "at-once", sites=1), "--monitor", "--json", "--kit", federation.admin_kit)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "FINISHED:COMPLETED"
 
 
 def test_exit_codes(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
     kit = str(federation.admin_kit)
-    job_id = ours.submit_job(str(write_job(tmp_path, "stuck", wait=True)))
+    job_id = ours.submit_job(str(write_job(tmp_path, "stuck", wait=True, sites=1)))
     late = run("monitor", job_id, "--timeout", "1", FLARE_WIDGETS_KIT=kit)
     assert late.returncode == 5
     assert "did not end within 1 s; it is still running" in late.stderr
@@ -113,7 +113,7 @@ def test_server_that_is_not_there(federation: LocalFederation, tmp_path: Path) -
 
 
 def test_interrupt_ends_watching_only(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
-    job_id = ours.submit_job(str(write_job(tmp_path, "interrupted", wait=True)))
+    job_id = ours.submit_job(str(write_job(tmp_path, "interrupted", wait=True, sites=1)))
     program = subprocess.Popen(
         command("monitor", job_id, "--kit", federation.admin_kit), stdout=subprocess.PIPE, text=True
     )

@@ -111,7 +111,7 @@ def test_check(shell: InteractiveShell) -> None:
 
 
 def test_submit_wait_and_inspect_finished_job(shell: InteractiveShell, tmp_path: Path) -> None:
-    job = flare(shell, f"submit '{write_job(tmp_path, 'short-one')}'")
+    job = flare(shell, f"submit '{write_job(tmp_path, 'short-one', sites=1)}'")
     assert uuid.UUID(job)
     end = flare(shell, "wait --timeout 120")
     assert isinstance(end, JobSnapshot)
@@ -224,7 +224,7 @@ def test_logs(shell: InteractiveShell, finished: Finished) -> None:
 def test_followed_log_printed_until_job_ends(
     shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flare(shell, f"submit '{write_job(tmp_path, 'followed')}'")
+    flare(shell, f"submit '{write_job(tmp_path, 'followed', sites=1)}'")
     wait_until(lambda: flare(shell, "meta")["status"] == "RUNNING")
     shown = said(shell, "followed = %flare logs --follow")
     assert flare(shell, "meta")["status"] == "FINISHED:COMPLETED"

@@ -53,7 +53,7 @@ def test_they_do_what_they_say(shell: InteractiveShell, tmp_path: Path) -> None:
     session: Session = flare(shell, "use admin@localhost")
 
     # A running job is in the way of a restart, and the server says so in a sentence.
-    job = flare(shell, f"submit '{write_job(tmp_path, 'in-the-way', wait=True)}'")
+    job = flare(shell, f"submit '{write_job(tmp_path, 'in-the-way', wait=True, sites=1)}'")
     wait_until(lambda: flare(shell, "meta")["status"] == "RUNNING")
     with pytest.raises(UsageError, match=r"^There are still jobs running"):
         flare(shell, "restart site-1 --yes")

@@ -72,6 +72,7 @@ def _job(watch: JobsWatch, job_id: str) -> ListedJob | None:
 
 
 def _wish(view: JobsView, action: str, *jobs: str) -> None:
+    view._handle_custom_msg({"kind": "ask", "action": action}, [])
     view._handle_custom_msg({"kind": "start", "action": action, "arguments": {"jobs": list(jobs)}}, [])
 
 
@@ -81,7 +82,7 @@ def _course(view: JobsView, action: str) -> dict[str, Any]:
 
 def test_job_appears_runs_ends_and_disappears(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
     seen: list[str] = []
-    job = session.submit_job(str(write_job(tmp_path, "to-be-seen")))
+    job = session.submit_job(str(write_job(tmp_path, "to-be-seen", sites=1)))
     watch.subscribe(lambda _: seen.append(getattr(_job(watch, job), "status", "gone")))
     watch.refresh()
     wait_until(lambda: (found := _job(watch, job)) and found.submitter == ADMIN)
@@ -107,7 +108,7 @@ def test_it_says_what_nvflares_client_says(oracle: Oracle, finished: Finished, w
 
 
 def test_start_of_running_job_is_servers(session: Session, watch: JobsWatch, tmp_path: Path) -> None:
-    job = session.submit_job(str(write_job(tmp_path, "long", wait=True)))
+    job = session.submit_job(str(write_job(tmp_path, "long", wait=True, sites=1)))
     try:
         watch.refresh()
         wait_until(lambda: (found := _job(watch, job)) and found.started_at)
@@ -122,7 +123,7 @@ def test_start_of_running_job_is_servers(session: Session, watch: JobsWatch, tmp
 
 def test_table_aborts_clones_and_deletes(session: Session, view: JobsView, tmp_path: Path) -> None:
     rows = view.comm.rows
-    job = session.submit_job(str(write_job(tmp_path, "handled-in-table", wait=True)))
+    job = session.submit_job(str(write_job(tmp_path, "handled-in-table", wait=True, sites=1)))
     view._watch.refresh()
     wait_until(lambda: rows.get(job, {}).get("status") == "RUNNING")
     _wish(view, "delete", job)

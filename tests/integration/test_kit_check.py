@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bare_server import bare_server
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -27,9 +28,9 @@ STEPS = ["host", "port", "TLS", "server identity", "login", "clock"]
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kit of a federation that ran once."""
-    with LocalFederation(1, folder=tmp_path_factory.mktemp("stopped") / "federation") as federation:
-        return federation.admin_kit
+    """The kit of a federation whose server was stopped before it could listen."""
+    with bare_server(tmp_path_factory.mktemp("stopped") / "federation") as kit:
+        return kit
 
 
 @pytest.fixture

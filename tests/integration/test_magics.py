@@ -62,7 +62,7 @@ def test_connect_status_jobs_close(shell: InteractiveShell, federation: LocalFed
 
 
 def test_submit_monitor_wait(connected: InteractiveShell, tmp_path: Path) -> None:
-    job = flare(connected, f"submit '{write_job(tmp_path)}'")
+    job = flare(connected, f"submit '{write_job(tmp_path, sites=1)}'")
     assert uuid.UUID(job)
     with capture_output():
         view = flare(connected, "monitor")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from waiting import wait_until
 from flare_widgets.api import MonitorReturnCode, Session, connect
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobSnapshot, Monitor, WatchState
-from flare_widgets.monitoring.diagnosis import final_fetch
 from flare_widgets.monitoring.polling.pending import PendingPoll
 from flare_widgets.monitoring.polling.polls import ServerClock, ServerLogTail
 
@@ -105,7 +103,7 @@ def trained(federation: LocalFederation, tmp_path_factory: pytest.TempPathFactor
 
 def history(snapshot: JobSnapshot) -> dict[str, Any]:
     """Return a snapshot's content without when and by which ways it was learned."""
-    names = "name status sites duration workflow rounds first_round total_rounds tasks metrics key_metric best events"
+    names = "name status sites duration workflows rounds tasks metrics key_metric best events results"
     found = {name: getattr(snapshot, name) for name in names.split()}
     return {**found, "timeline": [step for step in snapshot.timeline if step.exact]}
 
@@ -217,23 +215,8 @@ def test_member_sees_sites_and_denied_reasons(trained: Trained) -> None:
     assert "not permitted" in reasons["metrics"]
     doing = [a for s in trained.running for a in s.activity if a.at is not None]
     assert {a.site for a in doing} == {"site-1", "site-2"}
-    assert ("train",) in {a.tasks for a in doing}
+    assert ("training",) in {a.tasks for a in doing}
     assert all(f.at is not None for s in trained.running[-1:] for f in s.freshness if f.group == "activity")
-
-
-def test_large_result_fetches_only_log(
-    federation: LocalFederation, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(final_fetch, "MAX_RESULT_BYTES", 1000)
-    with connect(federation.admin_kit) as session:
-        watch = Monitor(session).watch(trained.job_id)
-        assert watch.wait(PATIENCE) is MonitorReturnCode.JOB_FINISHED
-        known, end = watch.snapshot, trained.end["first"]
-    assert (known.rounds, known.tasks, known.events) == (end.rounds, end.tasks, end.events)
-    assert "download it to see them" in known.freshness_of("metrics").missing_reason
-    assert known.best is not None
-    assert known.best.round == ROUNDS - 1
-    assert not list(Path(tempfile.gettempdir()).glob(f"flare-widgets-*/{trained.job_id}*"))
 
 
 def test_late_callbacks_receive_past_events(federation: LocalFederation, trained: Trained) -> None:

@@ -227,13 +227,13 @@ def test_secrets_are_never_shown(
         secrets = [link._session_token, *link._session_token.split(":"), link._cell.credentials["__token__"]]
         secrets.append(link._cell.credentials["__token_signature__"])
         shown += [repr(o) + str(o) for o in (session, session.kit, session._connection, link, link.registration)]
-        session.set_timeout(1)
         session.list_jobs()
         session.submit_job(str(write_job(tmp_path, "job")))
         for call in (session.get_job_meta, session.download_job_result, session.submit_job):
             with pytest.raises(FlareError) as caught:
                 call("nope")
             shown.append(repr(caught.value) + repr(caught.value.__context__))
+        session.set_timeout(1)
         with fragile.hung(), pytest.raises(NoConnection) as caught:
             session.list_jobs()
         shown.append(repr(caught.value) + repr(caught.value.__context__))

@@ -22,7 +22,7 @@ OURS = "from flare_widgets.api import Session, new_secure_session"
 def run(script: str, kit: Path, folder: Path) -> dict[str, Any]:
     """Return the observations of a script, by its steps."""
     folder.mkdir()  # an empty one to run in: nvflare's client looks through all of it
-    job = write_job(folder / "jobs", "tutorial")
+    job = write_job(folder / "jobs", "tutorial", sites=1)
     command = [sys.executable, "-c", script, str(kit), str(job)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

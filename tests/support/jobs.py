@@ -65,7 +65,7 @@ class Quick(Quick):
 """
 
 
-def write_job(folder: Path, name: str = "quick", *, wait: bool = False, ballast: int = 0) -> Path:
+def write_job(folder: Path, name: str = "quick", *, wait: bool = False, ballast: int = 0, sites: int = 2) -> Path:
     """Make a job folder that a server accepts.
 
     Parameters
@@ -78,11 +78,14 @@ def write_job(folder: Path, name: str = "quick", *, wait: bool = False, ballast:
         Whether the job lasts until it is aborted.
     ballast
         Bytes of an additional file, for an upload of more than one chunk.
+    sites
+        How many sites take part: each has a process, which takes its time to start.
     """
     job = folder / name
     (job / "app" / "config").mkdir(parents=True)
     (job / "app" / "custom").mkdir()
-    _write(job / "meta.json", {"name": name, "resource_spec": {}, "min_clients": 2, "deploy_map": {"app": ["@ALL"]}})
+    where = ["@ALL"] if sites == 2 else ["server", *(f"site-{number + 1}" for number in range(sites))]
+    _write(job / "meta.json", {"name": name, "resource_spec": {}, "min_clients": sites, "deploy_map": {"app": where}})
     workflow = {"id": "quick", "path": "quick_workflow.Quick", "args": {"wait": wait}}
     _write(job / "app" / "config" / "config_fed_server.json", {"format_version": 2, "workflows": [workflow]})
     executor = {"tasks": ["*"], "executor": {"path": "quick_workflow.Nothing", "args": {}}}

@@ -140,9 +140,6 @@ class ScriptedSession(Fake):
     def list_job_components(self, job_id: str) -> list[str]:
         raise JobNotDone("no result in this script")
 
-    def list_job_components(self, job_id: str) -> list[str]:
-        raise JobNotDone("no result in this script")
-
     def get_job_logs(self, job_id: str, **_: Any) -> dict[str, Any]:
         return {"logs": {"server": self.files[job_id].files["log.json"].decode()}}
 

@@ -18,6 +18,7 @@ from flare_widgets.monitoring.job.model import (
     Event,
     KeyMetric,
     Point,
+    Results,
     Round,
     SiteActivity,
     SiteTask,
@@ -37,6 +38,9 @@ from flare_widgets.monitoring.job.updates import (
     PackingStarted,
     ProcessPresence,
 )
+from flare_widgets.monitoring.results.evaluation import Evaluation
+from flare_widgets.monitoring.results.files import ResultFile
+from flare_widgets.monitoring.results.scalars import StepPoint, StepSeries
 
 JOB = "job"
 T = 1_795_000_000.0
@@ -79,6 +83,12 @@ facts = st.one_of(
     ),
     st.builds(KeyMetric, sites, st.sampled_from(["min", "max"])),
     st.builds(PackingStarted, times),
+    st.builds(
+        Results,
+        st.lists(st.builds(StepSeries, sites, sites, st.just((StepPoint(0, 0.5),))), max_size=1).map(tuple),
+        st.lists(st.builds(Evaluation, sites, sites, sites, st.just(0.5)), max_size=1).map(tuple),
+        files=st.lists(st.builds(ResultFile, sites, numbers, st.sampled_from(["model", "log"])), max_size=1).map(tuple),
+    ),
     st.builds(Round, numbers, maybe_times, maybe_times, workflows),
     st.builds(
         SiteTask,

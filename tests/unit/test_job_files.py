@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from flare_widgets.monitoring.job.model import Workflow
 from flare_widgets.monitoring.logs.files import read_config
 
 
@@ -33,6 +34,7 @@ def test_missing_round_count_uses_flare_default(path: str) -> None:
     told = read_config(json.dumps({"workflows": [{"id": "controller", "path": path, "args": {}}]}))
     assert told is not None
     (workflow,) = told.updates
+    assert isinstance(workflow, Workflow)
     assert found == {workflow.total_rounds}
     assert (workflow.id, workflow.first_round, workflow.name) == ("controller", 0, name)
 
@@ -41,4 +43,5 @@ def test_other_controller_has_no_round_default() -> None:
     told = read_config(json.dumps({"workflows": [{"path": "mine.FedAvg", "args": {}}]}))
     assert told is not None
     (workflow,) = told.updates
+    assert isinstance(workflow, Workflow)
     assert (workflow.total_rounds, workflow.name) == (None, "FedAvg")

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from nvflare.private.fed.server.job_meta_validator import JobMetaValidator
 
+from flare_widgets.api.session_methods.submit import missing_package_hint
 from flare_widgets.api.transfer import job_folder
-from flare_widgets.api.transfer.job_folder import find_problems, is_job_folder, read_job_folder
+from flare_widgets.api.transfer.job_folder import find_problems, is_job_folder, read_job_folder, read_server_config
+from flare_widgets.errors import InternalError
 
 GOOD: dict[str, Any] = {"name": "hello", "resource_spec": {}, "min_clients": 1, "deploy_map": {"app": ["@ALL"]}}
 
@@ -308,3 +310,30 @@ def test_app_alone_is_called_that(tmp_path: Path) -> None:
         f"{folder}/app is an app, not a job: it has no meta.json. Pass the job folder, which contains the app and "
         "meta.json; only NVIDIA FLARE 2.0 and older took an app alone"
     )
+
+
+def test_server_without_yaml_reader_is_explained(tmp_path: Path) -> None:
+    failed = InternalError("server internal error: exception <class 'ModuleNotFoundError'> occurred")
+    in_yaml = make(tmp_path / "a")
+    (in_yaml / "app" / "config" / "config_fed_server.yml").write_text("format_version: 2")
+    assert "omegaconf" in missing_package_hint(failed, in_yaml)
+    assert missing_package_hint(failed, make(tmp_path / "b")) == ""
+    assert missing_package_hint(InternalError("another error"), in_yaml) == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config_fed_server.json", '{"format_version": 2}'),
+        ("config_fed_server.conf", "format_version = 2"),
+        ("config_fed_server.yml", "format_version: 2"),
+    ],
+)
+def test_server_configuration_is_read_in_each_format(tmp_path: Path, file: str, text: str) -> None:
+    folder = make(tmp_path, with_map({"site-app": ["site-1"], "app": ["server", "site-2"]}), apps=())
+    config = folder / "app" / "config"
+    config.mkdir(parents=True)
+    (config / file).write_text(text)
+    assert read_server_config(folder) == (text, file[len("config_fed_server") :])
+    (config / file).unlink()
+    assert read_server_config(folder) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ...errors import JobNotFound
+from ...local_files import absolute_path
 from ...wire.connection import Connection
 from ...wire.transfers import RemoteFile
 from .. import commands
@@ -312,7 +313,7 @@ def download_result(
     sender: CommandSender, job_id: str, destination: str | None, progress: ProgressCallback | None
 ) -> str:
     """Download a job and its results; see :meth:`.Session.download_job_result`."""
-    into = Path(destination).expanduser().absolute() if destination else sender.kit.download_dir
+    into = absolute_path(destination) if destination else sender.kit.download_dir
     return _download(sender, commands.download_job(job_id), job_id, into, progress)
 
 

@@ -15,7 +15,16 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import FlareError, InvalidJobDefinition, NoConnection, OutcomeUnknown, ServerIdentityError, SessionClosed
+from ...errors import (
+    FlareError,
+    InternalError,
+    InvalidJobDefinition,
+    NoConnection,
+    OutcomeUnknown,
+    ServerIdentityError,
+    SessionClosed,
+)
+from ...local_files import absolute_path, expand_path, path_exists, translate_os_errors
 from ...wire import hci
 from ...wire.connection import Connection
 from .. import commands
@@ -76,16 +85,33 @@ class SubmitMethods(SessionCore):
         """
         if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
             raise InvalidJobDefinition("pass the path of a job folder")
-        folder = Path(job_definition_path).expanduser()
-        if not folder.is_absolute() and not folder.exists() and (self.kit.upload_dir / folder).is_dir():
+        folder = expand_path(job_definition_path)
+        if not folder.is_absolute() and not path_exists(folder) and path_exists(self.kit.upload_dir / folder):
             folder = self.kit.upload_dir / folder
-        folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
-        pack.check_job_folder(folder)
+        folder = Path(os.path.normpath(absolute_path(folder)))  # Path.resolve() would hide that it is a link
+        with translate_os_errors(f"the job folder {folder} cannot be read"):
+            pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
         with command.error_context(self.kit.address):
-            job_id = command.parse_reply(submit_folder(self._sender, command.line, submit_token, folder, progress))
+            reply = submit_folder(self._sender, command.line, submit_token, folder, progress)
+            try:
+                job_id = command.parse_reply(reply)
+            except InternalError as e:
+                e.add_context(next_step=missing_package_hint(e, folder))
+                raise
         self._keep_config(job_id, read_server_config(folder))
         return job_id
+
+
+def missing_package_hint(error: InternalError, folder: Path) -> str:
+    """Return the next step after the error of a server that lacks the package by which it reads YAML; else empty."""
+    is_yaml = any(name.endswith((".yml", ".yaml")) for name, _ in pack.iter_files(folder))
+    if not is_yaml or "ModuleNotFoundError" not in error.description:
+        return ""
+    return (
+        "The server reads YAML only with the Python package omegaconf: ask its administrator to install it, or write "
+        "the job's configuration in JSON or HOCON"
+    )
 
 
 def submit_folder(

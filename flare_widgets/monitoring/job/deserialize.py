@@ -20,7 +20,7 @@ def deserialize(annotation: Any, data: Any, name: str = "snapshot") -> Any:
     Parameters
     ----------
     annotation
-        The annotation: a dataclass, ``tuple[..., ...]``, a union with None, or str, bool, int, float.
+        The annotation: a dataclass, ``tuple[..., ...]``, a union with None, ``Literal``, or str, bool, int, float.
     data
         The data; fields of a later version are ignored.
     name
@@ -41,6 +41,10 @@ def deserialize(annotation: Any, data: Any, name: str = "snapshot") -> Any:
     if origin in (types.UnionType, typing.Union):
         wanted = next(arm for arm in typing.get_args(annotation) if arm is not type(None))
         return None if data is None else deserialize(wanted, data, name)
+    if origin is typing.Literal:
+        if data not in typing.get_args(annotation):
+            raise InvalidArgumentError(f"a snapshot whose '{name}' is not one of {typing.get_args(annotation)}")
+        return data
     if not isinstance(data, (int, float) if annotation is float else annotation):
         raise InvalidArgumentError(f"a snapshot whose '{name}' is {type(data).__name__}")
     if isinstance(data, (int, float)) and not (

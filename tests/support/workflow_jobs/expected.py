@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ExpectedWorkflow:
         return [self.first_round + number for number in range(count or 0)]
 
 
-def _train(name: str, class_name: str, total: int, **more: int) -> ExpectedWorkflow:
+def _train(name: str, class_name: str, total: int, **more: Any) -> ExpectedWorkflow:
     return ExpectedWorkflow(name, class_name, total, {"train": more.get("rounds", total)}, **more)
 
 

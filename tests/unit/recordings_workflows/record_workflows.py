@@ -1,6 +1,6 @@
 """Record runs of jobs of ``tests/support/workflow_jobs``: what is said of each file is in the README beside it.
 
-    python tests/unit/recordings_workflows/record.py NAME [NAME ...]
+    python tests/unit/recordings_workflows/record_workflows.py NAME [NAME ...]
 
 runs the jobs in a throw-away federation of the environment's nvflare, one after the other. For those that need more
 packages (``workflow_jobs.NEEDED``) use the Python of an environment that has them.
@@ -340,7 +340,7 @@ def find_calls(part: list[Record]) -> Record:
 
 def read_scalars(folder: Path) -> Record:
     """Return the scalars of TensorBoard's files, read by TensorBoard itself: by folder and tag ``[step, value]``."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-not-found,unused-ignore]
 
     series: dict[str, dict[str, list[Span]]] = {}
     for file in sorted(folder.rglob("events.out*")):
