@@ -87,7 +87,7 @@ def judge_watch(answer: Answer, status: str) -> Problems:
             problems["wrong state"] = f"the watch ended with {seen['status']}, but the job is {status}"
     elif seen["state"] != "WATCHING":
         problems["wrong state"] = f"the watch is {seen['state']}: {seen['error']}"
-    elif status.startswith("FINISHED"):
+    elif _has_ended(status):
         problems["hung"] = f"the watch still shows {seen['status']}, but the job is {status}"
     return problems
 
@@ -103,6 +103,10 @@ def judge_read(answer: Answer, is_right: Callable[[Any], bool]) -> Problems:
 def judge_error(answer: Answer) -> Problems:
     """Judge whether an error is one of ours. Pure."""
     return {"wrong state": f"raised {answer.error}"} if answer.outcome == "wrong" else {}
+
+
+def _has_ended(status: str) -> bool:
+    return status.startswith("FINISHED")
 
 
 class Judge:
@@ -154,6 +158,14 @@ class Judge:
         """Abort a job, if the server lets us."""
         with contextlib.suppress(FlareError):
             self._open().abort_job(job)
+
+    def end(self, job: str) -> None:
+        """Abort a job, again if need be: FLARE's scheduler can overwrite the abort of a job that waits."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while time.monotonic() < deadline:
+            self.abort(job)
+            if _has_ended(self.settled_status(job, _has_ended)):
+                return
 
     def status(self, job: str) -> str:
         """A job's status."""

@@ -31,6 +31,7 @@ _SERVER_FAULTS_A_PHASE = 2
 
 _BALLAST_BYTES = 2_500_000
 _STORED_TIMEOUT_S = 120.0
+_READY_TIMEOUT_S = 300.0  # for a lane's judge to get through
 
 
 @dataclass
@@ -76,6 +77,8 @@ class Plan:
         Seconds of trials in all lanes, after which faults of the server follow.
     server_faults, lane_faults
         The faults of the server and the site, and those of each client and its way.
+    has_runs
+        Whether running jobs are watched, too, while the server or the site is harmed.
     """
 
     seconds: float
@@ -85,6 +88,7 @@ class Plan:
     phase: float = PHASE_S
     server_faults: tuple[str, ...] = tuple(SERVER_FAULTS)
     lane_faults: tuple[str, ...] = LANE_FAULTS
+    has_runs: bool = True
 
 
 def run(fragile: Fragile, scheme: str, plan: Plan, folder: Path, tell: Callable[[Trial], None]) -> Outcome:
@@ -103,53 +107,118 @@ def run(fragile: Fragile, scheme: str, plan: Plan, folder: Path, tell: Callable[
     tell
         Called with each trial, in any thread.
     """
-    outcome = Outcome()
-    lock = threading.Lock()
     deadline = time.monotonic() + plan.seconds
+    with ThreadPoolExecutor(plan.lanes) as pool, _make_lanes(fragile, scheme, plan, folder, pool) as (judge, lanes):
+        return _Run(fragile, judge, lanes, pool, plan, random.Random(f"{plan.seed} {scheme}"), tell).run(deadline)
 
-    def note(trial: Trial) -> None:
-        with lock:
-            outcome.trials.append(trial)
-        tell(trial)
 
-    def is_over() -> bool:
-        return time.monotonic() > deadline or (plan.faults is not None and outcome.count_injected() >= plan.faults)
+class _Run:
+    """The lanes at work."""
 
-    with _lanes(fragile, scheme, plan, folder) as (judge, lanes), ThreadPoolExecutor(plan.lanes) as pool:
-        costs = [name for name, weight in OPERATIONS.items() if weight]
-        before = list(pool.map(lambda lane: lane.calibrate(costs), lanes))
-        rng = random.Random(f"{plan.seed} {scheme} server")
-        server_faults = shuffle_again(plan.server_faults, rng)
-        while not is_over():
-            phase_ends_at = min(deadline, time.monotonic() + plan.phase)
+    def __init__(
+        self,
+        fragile: Fragile,
+        judge: Judge,
+        lanes: list[Lane],
+        pool: ThreadPoolExecutor,
+        plan: Plan,
+        rng: random.Random,
+        tell: Callable[[Trial], None],
+    ) -> None:
+        self._fragile, self._judge, self._lanes, self._pool = fragile, judge, lanes, pool
+        self._plan, self._rng, self._tell = plan, rng, tell
+        self._outcome = Outcome()
+        self._lock = threading.Lock()
+        self._deadline = 0.0
 
-            def work(lane: Lane, phase_ends_at: float = phase_ends_at) -> None:
-                while not (lane.is_broken or is_over() or time.monotonic() > phase_ends_at):
-                    note(lane.next_trial())
-
-            list(pool.map(work, lanes))
-            lanes = [lane for lane in lanes if not lane.is_broken]
-            if not lanes:
-                break
+    def run(self, deadline: float) -> Outcome:
+        """Run trials and faults of the server in turn; nothing new begins after the deadline."""
+        self._deadline = deadline
+        outcome = self._outcome
+        usual = [name for name, weight in OPERATIONS.items() if weight]
+        before = list(self._pool.map(lambda lane: lane.calibrate(usual), self._lanes))
+        server_faults = shuffle_again(self._plan.server_faults, self._rng)
+        while self._working() and not self._is_over():
+            phase_ends_at = time.monotonic() + self._plan.phase
+            list(self._pool.map(lambda lane, until=phase_ends_at: self._run_trials(lane, until), self._working()))
             for fault in itertools.islice(server_faults, _SERVER_FAULTS_A_PHASE):
-                if not is_over() and _harm_server(fragile, judge, fault, lanes, pool, rng, note):
+                if self._working() and not self._is_over() and self._harm_server(fault):
                     outcome.server_faults[fault] = outcome.server_faults.get(fault, 0) + 1
-        after = [lane.hold() for lane in lanes]
-        outcome.holdings = list(zip(before, after, strict=False))
-        outcome.at_the_end = _check_all(judge, lanes)
-    return outcome
+        outcome.holdings = [
+            (held, lane.hold()) for held, lane in zip(before, self._lanes, strict=True) if not lane.is_broken
+        ]
+        outcome.at_the_end = _check_all(self._judge, self._lanes)
+        return outcome
+
+    def _working(self) -> list[Lane]:
+        return [lane for lane in self._lanes if not lane.is_broken]
+
+    def _is_over(self) -> bool:
+        faults = self._plan.faults
+        return time.monotonic() > self._deadline or (faults is not None and self._outcome.count_injected() >= faults)
+
+    def _note(self, trial: Trial) -> None:
+        with self._lock:
+            self._outcome.trials.append(trial)
+            self._tell(trial)
+
+    def _run_trials(self, lane: Lane, until: float) -> None:
+        while not (lane.is_broken or self._is_over() or time.monotonic() > until):
+            self._note(lane.run_next())
+
+    def _harm_server(self, fault: str) -> bool:
+        """Inject a fault of the server while each lane performs operations; return whether it came."""
+        lanes = self._working()
+        runner = lanes[0] if self._plan.has_runs else None  # one job at a time is enough for the machine
+        is_over = threading.Event()
+        ready = threading.Barrier(len(lanes) + 1)
+
+        def work(lane: Lane) -> list[tuple[float, Trial]]:
+            operation = lane.choose_operation(may_run=lane is runner)
+            task = lane.prepare(operation)
+            ready.wait()
+            done = []
+            while True:
+                began_at = time.monotonic()
+                done.append((began_at, lane.run("", operation, task)))
+                if is_over.is_set() or lane.is_broken:
+                    return done
+                operation = lane.choose_operation(may_run=False)
+                task = lane.prepare(operation)
+
+        working = [self._pool.submit(work, lane) for lane in lanes]
+        ready.wait(_READY_TIMEOUT_S)
+        time.sleep(self._rng.uniform(0, 0.1))
+        fault_began_at = time.monotonic()
+        try:
+            is_injected = SERVER_FAULTS[fault](self._fragile, self._judge)
+            self._judge.wait_until_up()
+        finally:
+            fault_ended_at = time.monotonic()
+            is_over.set()
+        for lane, future in zip(lanes, working, strict=True):
+            trials = future.result()
+            lane.finish(trials[-1][1], fault_ended_at)
+            for began_at, trial in trials:
+                trial.fault, trial.is_injected = fault, is_injected
+                overlaps = began_at < fault_ended_at and began_at + trial.answer.seconds > fault_began_at
+                trial.was_during = is_injected and overlaps
+                self._note(trial)
+        return is_injected
 
 
 @contextlib.contextmanager
-def _lanes(fragile: Fragile, scheme: str, plan: Plan, folder: Path) -> Iterator[tuple[Judge, list[Lane]]]:
+def _make_lanes(
+    fragile: Fragile, scheme: str, plan: Plan, folder: Path, pool: ThreadPoolExecutor
+) -> Iterator[tuple[Judge, list[Lane]]]:
     with contextlib.ExitStack() as stack:
         judge = Judge(fragile.kit)
         stack.callback(judge.close)
         jobs = folder / "jobs"
         jobs.mkdir()
-        stored = Stored(_store_job(judge, jobs, scheme), jobs)
-        lanes = []
-        for number in range(plan.lanes):
+        job = judge.submit(write_job(jobs, f"stored-{scheme}", ballast=_BALLAST_BYTES, sites=1))
+
+        def make(number: int) -> Lane:
             rng = random.Random(f"{plan.seed} {scheme} {number}")
             own = folder / f"lane-{number}"
             own.mkdir()
@@ -161,67 +230,19 @@ def _lanes(fragile: Fragile, scheme: str, plan: Plan, folder: Path) -> Iterator[
             client = Client(kit, own / "disk")
             stack.callback(client.end)
             disk = own / "disk" if is_disk else None
-            lanes.append(Lane(number, scheme, client, proxy, judge, stored, disk, plan.lane_faults, rng))
+            return Lane(number, scheme, client, proxy, judge, Stored(job, jobs), disk, plan.lane_faults, rng)
+
+        lanes = list(pool.map(make, range(plan.lanes)))
+        _wait_until_finished(judge, job)
         yield judge, lanes
 
 
-def _store_job(judge: Judge, folder: Path, scheme: str) -> str:
-    job = judge.submit(write_job(folder, f"stored-{scheme}", ballast=_BALLAST_BYTES, sites=1))
+def _wait_until_finished(judge: Judge, job: str) -> None:
     deadline = time.monotonic() + _STORED_TIMEOUT_S
     while not (status := judge.status(job)).startswith("FINISHED"):
         if time.monotonic() > deadline:
             raise RuntimeError(f"the job that the trials read is {status}")
         time.sleep(0.2)
-    return job
-
-
-def _harm_server(
-    fragile: Fragile,
-    judge: Judge,
-    fault: str,
-    lanes: list[Lane],
-    pool: ThreadPoolExecutor,
-    rng: random.Random,
-    note: Callable[[Trial], None],
-) -> bool:
-    """Inject a fault of the server while each lane performs operations; return whether it came."""
-    is_over = threading.Event()
-    began_at, ended_at = float("inf"), float("inf")
-    ready = threading.Barrier(len(lanes) + 1)
-
-    def work(lane: Lane) -> list[tuple[float, Trial]]:
-        operation = lane.choose_operation()
-        task = lane.prepare(operation)
-        ready.wait()
-        done = []
-        while True:
-            at = time.monotonic()
-            done.append((at, lane.run("", operation, task)))
-            if is_over.is_set() or lane.is_broken:
-                return done
-            operation = lane.choose_operation()
-            task = lane.prepare(operation)
-
-    working = [pool.submit(work, lane) for lane in lanes]
-    ready.wait()
-    time.sleep(rng.uniform(0, 0.1))
-    began_at = time.monotonic()
-    try:
-        is_injected = SERVER_FAULTS[fault](fragile, judge)
-        judge.wait_until_up()
-    finally:
-        ended_at = time.monotonic()
-        is_over.set()
-    for lane, future in zip(lanes, working, strict=True):
-        trials = future.result()
-        for at, trial in trials:
-            trial.fault = fault
-            trial.is_injected = is_injected
-            trial.was_during = is_injected and at < ended_at and at + trial.answer.seconds > began_at
-        lane.finish(trials[-1][1], ended_at)
-        for _, trial in trials:
-            note(trial)
-    return is_injected
 
 
 def _check_all(judge: Judge, lanes: list[Lane]) -> list[str]:

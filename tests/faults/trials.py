@@ -35,7 +35,7 @@ OPERATIONS = {
     "download": 3,
     "abort": 3,
     "watch": 2,
-    "watch a run": 0,  # starts processes: only when the server or the site is harmed
+    "watch a run": 0,  # starts processes: see Lane.choose_operation
 }
 CHUNKS_BYTES = 3_000_000
 
@@ -175,20 +175,18 @@ class Lane:
 
     # -- trials --------------------------------------------------------------------------------------------
 
-    def next_trial(self) -> Trial:
+    def run_next(self) -> Trial:
         """Run the next fault against some operation."""
         fault = next(self._faults)
         allowed = CLIENT_FAULTS.get(fault, tuple(OPERATIONS))
         operation = self._rng.choices(allowed, [OPERATIONS[name] for name in allowed])[0]
         return self.run(fault, operation)
 
-    def choose_operation(self) -> str:
-        """An operation for a fault of the server or the site."""
-        names = [*OPERATIONS]
-        weights = [OPERATIONS[name] for name in names]
-        if self.number == 0:  # one run at a time is enough for the machine
-            weights[names.index("watch a run")] = 8
-        return self._rng.choices(names, weights)[0]
+    def choose_operation(self, *, may_run: bool) -> str:
+        """An operation for a fault of the server or the site, half of them the watch of a running job if it may be."""
+        if may_run and self._rng.random() < 0.5:
+            return "watch a run"
+        return self._rng.choices([*OPERATIONS], [*OPERATIONS.values()])[0]
 
     def run(self, fault: str, operation: str, task: Task | None = None) -> Trial:
         """Run one operation with a fault of the way or of the client; with none if `fault` is empty."""
@@ -339,7 +337,7 @@ class Lane:
         def abort() -> None:
             if operation != "abort":
                 time.sleep(self._rng.uniform(*_ABORT_AFTER_S[operation]))
-                self._judge.abort(job)
+                self._judge.end(job)
 
         def judge(answer: Answer) -> Problems:
             if operation == "abort":

@@ -17,6 +17,7 @@ _PLAN = Plan(
     phase=3,
     server_faults=("server stopped 3 s", "session forgotten"),
     lane_faults=tuple(fault for fault in LANE_FAULTS if fault not in _SLOW),
+    has_runs=False,
 )
 
 
