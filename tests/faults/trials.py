@@ -273,7 +273,7 @@ class Lane:
             self.is_broken = True
 
     def hold(self) -> dict[str, Any]:
-        """What the client's process holds now."""
+        """Resources that the client's process holds now."""
         return self._ask_usable()
 
     def _check_usable(self, trial: Trial, fault_ends_at: float) -> None:

@@ -116,7 +116,7 @@ class Worker:
 
 
 def holdings() -> dict[str, int]:
-    """What this process holds."""
+    """Resources that this process holds."""
     process = psutil.Process()
     left = [path for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith("flare-widgets")]
     return {
