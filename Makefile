@@ -12,13 +12,18 @@ unexport PYTHONDONTWRITEBYTECODE
 # A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
 BY_FILE := --dist=loadfile --no-loadscope-reorder
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 $(BY_FILE)
-# With a real federation a test waits much of the time, so that there is work for one more. Each takes 1.5 GB.
-CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 5))) $(BY_FILE)
+# With a real federation a test waits much of the time, so that there is work for two more. Each takes 1.5 GB.
+CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 2 : 6))) $(BY_FILE)
 
-.PHONY: demo lab docs screenshots test newest-server unit coverage lint lint-js bundle bundle-check browser browser-oldest bench old-servers matrix wheel clean help
+.PHONY: demo lab docs screenshots test newest-server unit coverage lint lint-js bundle bundle-check browser browser-oldest faults bench old-servers matrix pythons wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
-.PRECIOUS: .matrix/%/.ready
+.PRECIOUS: .matrix/%/.ready .matrix/python-%/.ready
+
+PYTHONS := 3.10 3.11 3.12 3.13
+# The path of Python $$version, from the PATH or from pyenv, whose stand-ins on the PATH need not work; else nothing.
+FIND_PYTHON = for each in python$$version $$(ls -d ~/.pyenv/versions/$$version.*/bin/python$$version 2>/dev/null | sort -rV); do \
+  "$$each" -c "" 2>/dev/null && { echo "$$each"; break; }; done
 
 help:  ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -71,6 +76,9 @@ bundle-check: lint-js  ## lint, check types, test the front-end, and compare the
 	after=$$(cd flare_widgets/views/static && cat * | cksum); \
 	[ "$$before" = "$$after" ] || { echo "flare_widgets/views/static is not what js/ builds: commit it"; exit 1; }
 
+faults: $(READY)  ## harm operations on a real federation, print what was lost: 10 minutes (FAULTS='--seconds 60 --scheme tcp')
+	PYTHONPATH=tests:tests/support $(BIN)/python -m faults --out out/faults.jsonl $(FAULTS)
+
 bench: $(READY)  ## measure against nvflare's own client; prints tables (BENCH=--write puts the first into README.md)
 	$(BIN)/python -m benchmarks $(BENCH)
 	$(BIN)/python -m benchmarks.monitoring
@@ -91,6 +99,25 @@ matrix-%: .matrix/%/.ready
 	@$(PYTHON) -m venv .matrix/$*
 	@.matrix/$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@.matrix/$*/bin/python -m pip install --quiet --editable '.[local,grpc]' 'nvflare==$*' 'pytest>=8.2' 'pytest-timeout>=2.3'
+	@touch $@
+
+# Every Python that we claim, apart from `test`, which runs on one: before a release.
+pythons:  ## run the unit tests, a real federation and the wheel's install on each Python from 3.10 to 3.13 of this machine
+	@for version in $(PYTHONS); do \
+	  if [ -n "$$($(FIND_PYTHON))" ]; then $(MAKE) --no-print-directory python-$$version || exit; \
+	  else echo "Python $$version is not on this machine: left out"; fi; \
+	done
+
+python-%: .matrix/python-%/.ready
+	.matrix/python-$*/bin/pytest tests/unit $(SIDE_BY_SIDE) -q
+	.matrix/python-$*/bin/pytest tests/matrix -q -k http
+	.matrix/python-$*/bin/pytest tests/package -q
+
+.matrix/python-%/.ready: pyproject.toml
+	@echo "setting up .matrix/python-$*: a minute"
+	@version=$*; "$$($(FIND_PYTHON))" -m venv .matrix/python-$*
+	@.matrix/python-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@.matrix/python-$*/bin/python -m pip install --quiet --editable '.[local,grpc]' --group dev
 	@touch $@
 
 # The oldest that the views work in: tested by hand, and before a release.

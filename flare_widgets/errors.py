@@ -40,6 +40,7 @@ that ``except`` clauses keep working when only the import changes. Where nvflare
     ├── TransferError                  an upload or a download
     │   ├── TransferCancelled          its progress callback cancelled it
     │   └── DiskFull                   no space left here (also an OSError)
+    ├── FileAccessError                this machine refuses a file or a folder (also an OSError)
     ├── NotInstalled                   a package that this needs is missing here (also an ImportError)
     │   └── FederationNotInstalled, AuthoringNotInstalled
     └── FederationError                a federation on this machine failed (also a RuntimeError)
@@ -163,12 +164,32 @@ class TransferError(FlareError):
     """An upload or a download ended early."""
 
 
+class FileAccessError(FlareError, OSError):
+    """This machine refuses to read or write a file or a folder: permissions, a missing folder, no descriptors left."""
+
+
 class NotInstalled(FlareError, ImportError):
     """A package that this needs is not installed here."""
 
 
+_MAX_CONFIG_ERROR_CHARS = 2000
+
+
 class ConfigError(InputError):
-    """The startup kit cannot be used: a file is missing, unreadable or has an impossible value."""
+    """The startup kit cannot be used: a file is missing, unreadable or has an impossible value.
+
+    The message is safe for a terminal, since it quotes files that others made: it has no control or direction
+    characters, and is not long.
+    """
+
+    def __init__(self, *args: object, **context: str) -> None:
+        super().__init__(*map(_make_printable, args), **context)
+        self.next_step = _make_printable(self.next_step)
+
+
+def _make_printable(value: object) -> str:
+    text = str(value)[:_MAX_CONFIG_ERROR_CHARS]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class InvalidCertChain(ConfigError):

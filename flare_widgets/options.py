@@ -147,7 +147,7 @@ SITES = option(
     metavar="SITES",
     help="number of sites, or their names separated by commas (default: 2)",
 )
-SCHEME = option("--scheme", choices=("http", "tcp", "grpc"), default="http", help="the server's scheme (default: http)")
+SCHEME = option("--scheme", choices=("http", "tcp", "grpc"), default=None, help="the server's scheme (default: http)")
 USERS = option(
     "--users",
     type=parse_pairs,

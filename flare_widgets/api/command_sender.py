@@ -102,7 +102,8 @@ class CommandSender:
         """Raise SessionClosed in a process that was forked from the session's own."""
         if os.getpid() != self._pid:
             raise SessionClosed(
-                "this session belongs to the process that forked this one", next_step="Open a new one here"
+                "this session belongs to the process that forked this one",
+                next_step=f"Open a new one here: flare_widgets.connect({str(self.kit.root)!r})",
             )
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ class CommandSender:
                     left,
                     cmd_timeout=self.timeout,
                     props=command.props,
-                    non_idempotent=command.effect is not Effect.READ,
+                    max_reply_chars=command.max_reply_chars,
                 )
             except NotSent:
                 continue

@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 import time
 from collections.abc import AsyncIterator, Generator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, SupportsIndex, TextIO, TypeVar
 
 from .. import hooks
+from ..errors import InvalidArgumentType
 from ..formatting import jobs as formatting
 from . import commands
 from .commands import LOG_FILE
@@ -64,6 +65,14 @@ class JobHandle(abc.ABC, Generic[J]):
         self._last_seen = _LastSeen(job_id)
         if listed_meta is not None:
             self._last_seen.record(listed_meta)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise InvalidArgumentType(
+            "a job's handle cannot be pickled or copied: its session belongs to this process",
+            job_id=self._id,
+            next_step=f"Hand over the startup kit's folder, {str(self._session.kit.root)!r}, and the job's id, "
+            f"{self._id!r}, and call flare_widgets.connect(folder).job(id) in the other process",
+        )
 
     @property
     def id(self) -> str:

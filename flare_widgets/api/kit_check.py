@@ -18,7 +18,8 @@ from ..kit.checks import PartialKit, run_checks
 from ..kit.report import Outcome
 from ..wire import loop
 from ..wire.connection import Connection
-from ..wire.transports.probe import ProbeConnection, connect_any
+from ..wire.transports.probe import ProbeConnection, connect_any, connect_through
+from ..wire.transports.proxy import find_proxy
 from ..wire.transports.resolve import resolve
 
 T = TypeVar("T")
@@ -109,21 +110,38 @@ class _NetworkCheck:
 
     def run(self) -> dict[str, Finding]:
         """Return the findings, by name, of the completed steps."""
-        settings = self._settings
-        addresses = self._run_step(_HOST, lambda: resolve(settings))
-        if addresses is None:
-            return self._findings
-        self._add_ok(_HOST, f"'{settings.host}' resolves to {', '.join(addresses[:4])}")
-        visit = self._run_step(_PORT, lambda: connect_any(settings, addresses))
+        visit = self._check_way()
         if visit is None:
             return self._findings
-        self._add_ok(_PORT, f"port {settings.port} answers at {visit.address}")
         try:
             if self._kit is not None and self._check_tls(self._kit, visit):
                 self._check_identity_and_login(self._kit)
         finally:
             visit.close()
         return self._findings
+
+    def _check_way(self) -> ProbeConnection | None:
+        """Connect to the server's port, perhaps through a proxy."""
+        settings = self._settings
+        try:
+            proxy = find_proxy(settings)
+        except FlareError as e:
+            self._add_finding(_HOST, "failed", str(e))
+            return None
+        if proxy is not None:
+            self._add_ok(_HOST, f"'{settings.host}' is left to the proxy {proxy.address}, which {proxy.source} names")
+            visit = self._run_step(_PORT, lambda: connect_through(proxy, settings))
+            if visit is not None:
+                self._add_ok(_PORT, f"port {settings.port} answers through the proxy {proxy.address}")
+            return visit
+        addresses = self._run_step(_HOST, lambda: resolve(settings))
+        if addresses is None:
+            return None
+        self._add_ok(_HOST, f"'{settings.host}' resolves to {', '.join(addresses[:4])}")
+        visit = self._run_step(_PORT, lambda: connect_any(settings, addresses))
+        if visit is not None:
+            self._add_ok(_PORT, f"port {settings.port} answers at {visit.address}")
+        return visit
 
     def _check_tls(self, kit: StartupKit, probe: ProbeConnection) -> bool:
         if kit.connection_security == "clear":

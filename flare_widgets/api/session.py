@@ -112,6 +112,8 @@ class Session(SyncMixin, SessionMethods[Job]):
         self.close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_sender"):  # it could not be made; a traceback that shows variables shows it
+            return "<Session, not made>"
         return f"<Session {self.username} → {self.kit.address}, study {self.study}, {self.state.value}>"
 
     # Waiting, in the caller's thread: none of these coroutines ever suspends.

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from ..api.transfer.pack import META_FILE
 from ..errors import InvalidArgumentError
+from ..local_files import absolute_path, is_file, path_exists, scratch_folder, translate_os_errors
 from .arguments import format_arguments, to_plain_data
 from .checks import check_code, extract_definitions, guess_framework, list_classes
 from .errors import AuthoringNotInstalled, CellError, RecipeError
@@ -127,7 +127,7 @@ def write_job(
         A package that is needed here is not installed.
     RecipeError
         FLARE's recipe refused; the message says why.
-    OSError
+    FileAccessError, DiskFull
         The folder cannot be written.
     """
     problems = check_code(job.code, first_line=first_line, notebook_names=notebook_names)
@@ -136,16 +136,17 @@ def write_job(
     framework = _check_job(job)
     specification = _make_specification(job, framework)
     _check_installed(framework)
-    target = Path(parent_folder).expanduser().absolute() / job.name
-    if target.exists() and not (target / META_FILE).is_file():
+    target = absolute_path(parent_folder) / job.name
+    if path_exists(target) and not is_file(target / META_FILE):
         raise InvalidArgumentError(f"{str(target)!r} already exists and is not a job folder: choose another name")
-    with tempfile.TemporaryDirectory(prefix="flare-widgets-cell-") as folder:
+    with scratch_folder("making the job") as folder:
         # Empty lines replace the preceding ones, so that a traceback counts lines as the notebook does.
-        made, warnings = _run_recipe(specification, "\n" * (first_line - 1) + job.code, Path(folder))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            shutil.rmtree(target)
-        shutil.move(made, target)
+        made, warnings = _run_recipe(specification, "\n" * (first_line - 1) + job.code, folder)
+        with translate_os_errors(f"the job cannot be written to {target}"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                shutil.rmtree(target)
+            shutil.move(made, target)
     return WrittenJob(target, framework, warnings)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import Session, connect
 from ..errors import InvalidArgumentError, JobTimeout, SessionClosed
+from ..local_files import scratch_folder
 from .errors import AuthoringNotInstalled
 
 if TYPE_CHECKING:
@@ -128,10 +127,10 @@ class NotebookEnv:
     def deploy(self, job: FedJob) -> str:
         """Submit a job, show it, and return its id."""
         session = self._get_session()
-        with tempfile.TemporaryDirectory(prefix="flare-widgets-recipe-") as folder:
-            job.export_job(folder)
+        with scratch_folder("making the job") as folder:
+            job.export_job(str(folder))
             _warn_of_missing_scripts(job)
-            job_id = session.submit_job(str(Path(folder) / job.name))
+            job_id = session.submit_job(str(folder / job.name))
         self._last_session = session
         if self._should_show and _host is not None:
             _host.show_job(session, job_id)
@@ -212,6 +211,6 @@ def _warn_of_missing_scripts(job: object) -> None:
 
         for script in collect_non_local_scripts(job):
             warnings.warn(
-                f"{script!r} is not in {os.getcwd()}, so it is not part of the job: every site must have it",  # noqa: PTH109
+                f"{script!r} is not in the working folder, so it is not part of the job: every site must have it",
                 stacklevel=5,
             )

@@ -9,9 +9,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from ..errors import ConfigError
+from ..errors import ConfigError, FileAccessError, FlareError
+from ..local_files import make_file_error
 from ..options import Option, option
 
 if TYPE_CHECKING:
@@ -36,7 +37,15 @@ class ExitCode(enum.IntEnum):
     NO_CONNECTION = 3, "the server does not answer"
     NOT_PERMITTED = 4, "refused by the server, or by read-only mode"
     TIMEOUT = 5, "timed out (--timeout)"
+    OUTPUT_LOST = (
+        6,
+        "done, but the result could not be printed (submit: the job's id is on standard error)",
+    )
     INTERRUPTED = 130, "interrupted"
+
+
+class OutputLost(FileAccessError):
+    """The result of a command cannot be written to standard output: it is closed, or its disk is full."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,8 @@ CONNECT_OPTIONS = (
 )  # fmt: skip
 """The options of commands that connect."""
 
+_CHECK_OUTPUT = "Check where the command's output goes"
+
 JSON = option("--json", action="store_true", dest="as_json", help="print JSON")
 
 
@@ -105,7 +116,7 @@ def open_session(kit: str | None, study: str | None) -> Iterator[ManagedSession]
     manager.read_only = settings.read_only
     try:
         yield manager.open(
-            resolve_kit(word, find_kit_folders(settings.kit_folders, ".")),
+            resolve_kit(word, lambda: find_kit_folders(settings.kit_folders, ".")),
             study=study or settings.study,
             timeout=settings.timeout,
             poll_interval=settings.poll_interval or None,
@@ -126,8 +137,29 @@ def _find_local_admin_kit() -> str:
 
 
 def echo(text: str) -> None:
-    """Print a result."""
-    print(text, flush=True)  # noqa: T201
+    """Print a result; raise OutputLost if it cannot be printed."""
+    with output() as file:
+        print(text, file=file, flush=True)
+
+
+@contextlib.contextmanager
+def output() -> Iterator[TextIO]:
+    """Return standard output, for the duration of a block that writes to it.
+
+    Raises
+    ------
+    OutputLost
+        It is closed, or what is written does not arrive. A reader that has closed its pipe is a BrokenPipeError.
+    """
+    if sys.stdout is None:
+        raise OutputLost("the result cannot be written: standard output is closed", next_step=_CHECK_OUTPUT)
+    try:
+        yield sys.stdout
+    except (FlareError, BrokenPipeError):
+        raise
+    except OSError as e:
+        reason = make_file_error(e, "the result cannot be written to standard output")
+        raise OutputLost(reason.description, next_step=_CHECK_OUTPUT) from e
 
 
 def echo_json(value: Any) -> None:
@@ -136,8 +168,50 @@ def echo_json(value: Any) -> None:
 
 
 def print_error(message: str) -> None:
-    """Print an error."""
-    print(f"flare-widgets: {message}", file=sys.stderr)  # noqa: T201
+    """Print an error to standard error, if that works."""
+    print(f"flare-widgets: {message}", file=errors_file())
+
+
+def errors_file() -> TextIO:
+    """Return standard error: messages that cannot be written there are dropped, and fail nothing."""
+    return cast("TextIO", _Droppable(sys.stderr))
+
+
+class _Droppable:
+    """A stream whose failures do not matter."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+        self.encoding = getattr(file, "encoding", None)
+
+    def write(self, text: str) -> int:
+        """Write, or drop the text."""
+        if self._file is not None:
+            try:
+                self._file.write(text)
+                self._file.flush()
+            except (OSError, ValueError):
+                self._give_up()
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every text is flushed."""
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._file is not None and self._file.isatty()
+
+    def fileno(self) -> int:
+        """Return the file's descriptor, for the size of a terminal."""
+        if self._file is None:
+            raise OSError("it is closed")
+        return self._file.fileno()
+
+    def _give_up(self) -> None:
+        """Write nothing more: Python would also complain at its end, with an exit code of its own."""
+        if sys.stderr is self._file:
+            sys.stderr = None
+        self._file = None
 
 
 class StatusLine:
@@ -145,18 +219,17 @@ class StatusLine:
 
     def __init__(self) -> None:
         self._shown_chars = 0
-        self._is_terminal = sys.stderr.isatty()
+        self._file = errors_file()
+        self._is_terminal = self._file.isatty()
 
     def update(self, text: str) -> None:
         """Show `text` in place of the previous text."""
         if self._is_terminal:
-            sys.stderr.write(f"\r{text[:79].ljust(self._shown_chars)}")
-            sys.stderr.flush()
+            self._file.write(f"\r{text[:79].ljust(self._shown_chars)}")
             self._shown_chars = min(len(text), 79)
 
     def clear(self) -> None:
         """Clear the line."""
         self.update("")
         if self._is_terminal:
-            sys.stderr.write("\r")
-            sys.stderr.flush()
+            self._file.write("\r")

@@ -20,7 +20,7 @@ _DAY_S = 86400.0
     option(
         "--keep",
         type=parse_time_limit,
-        default=_DAY_S,
+        default=None,
         metavar="S",
         help="seconds until it stops by itself (default: a day)",
     ),
@@ -29,15 +29,15 @@ _DAY_S = 86400.0
 def up(
     sites: int | list[str] | None,
     name: str | None,
-    scheme: str,
+    scheme: str | None,
     users: dict[str, str] | None,
-    keep: float,
+    keep: float | None,
     as_json: bool,
 ) -> int:
     """Start a real FLARE federation on this machine, which keeps running after the command has ended.
 
-    A federation that is already running stays as it is; --name starts another next to it. Other commands use it, and
-    so does %flare up in a notebook.
+    A federation that is already running stays as it is, and is refused if it differs from what the options ask for;
+    --name starts another next to it. Other commands use it, and so does %flare up in a notebook.
 
     Examples:
         flare-widgets up
@@ -45,13 +45,21 @@ def up(
         flare-widgets up --json | jq -r .admin_kit
     """
     found = [up for up in LocalFederation.list_running() if _is_selected(up, name)]
+    for running in found:
+        running.check_matches(sites, scheme, users, keep)
     if not found:
-        if keep <= 0:
+        keep_alive_seconds = _DAY_S if keep is None else keep
+        if keep_alive_seconds <= 0:
             raise ConfigError("--keep must be > 0: with 0 the federation would stop with the command")
         line = StatusLine()
         try:
             federation = LocalFederation(
-                2 if sites is None else sites, progress=line.update, name=name, scheme=scheme, users=users, keep=keep
+                2 if sites is None else sites,
+                progress=line.update,
+                name=name,
+                scheme=scheme or "http",
+                users=users,
+                keep=keep_alive_seconds,
             ).start()
         finally:
             line.clear()

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..api.job_status import JobStatus
 from ..formatting.jobs import job_table
 from ..formatting.text import format_size
 from ..options import FOLDER, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIMEOUT, option
-from .command import CONNECT_OPTIONS, JSON, ExitCode, StatusLine, command, echo, echo_json, open_session
+from .command import (
+    CONNECT_OPTIONS,
+    JSON,
+    ExitCode,
+    StatusLine,
+    command,
+    echo,
+    echo_json,
+    errors_file,
+    open_session,
+    output,
+    print_error,
+)
 
 if TYPE_CHECKING:
     from ..api import Session
@@ -51,15 +64,26 @@ def submit(folder: str, token: str | None, monitor: bool, kit: str | None, study
             job_id = managed.session.submit_job(folder, token, progress=progress)
         finally:
             line.clear()
-        if monitor:
-            if not as_json:
+        if not as_json:
+            with _id_on_failure(job_id):
                 echo(job_id)
-            return _watch_until_ended(managed.session, job_id, 0.0, as_json)
+        if monitor:
+            with _id_on_failure(job_id) if as_json else contextlib.nullcontext():
+                return _watch_until_ended(managed.session, job_id, 0.0, as_json)
     if as_json:
-        echo_json({"job_id": job_id})
-    else:
-        echo(job_id)
+        with _id_on_failure(job_id):
+            echo_json({"job_id": job_id})
     return ExitCode.DONE
+
+
+@contextlib.contextmanager
+def _id_on_failure(job_id: str) -> Iterator[None]:
+    """Print the id of a submitted job to standard error, if the block that would print it as the result fails."""
+    try:
+        yield
+    except BaseException:
+        print_error(f"the job was submitted: its id is {job_id}")
+        raise
 
 
 @command(
@@ -93,7 +117,8 @@ COMMANDS = (jobs, submit, monitor)
 def _watch_until_ended(session: Session, job_id: str, timeout: float, as_json: bool) -> int:
     from ..monitoring.console import watch_job
 
-    snapshot = watch_job(session, job_id, timeout, sys.stderr if as_json else sys.stdout)
+    with contextlib.nullcontext(errors_file()) if as_json else output() as file:
+        snapshot = watch_job(session, job_id, timeout, file)
     if as_json:
         echo_json(snapshot.to_json())
     return ExitCode.DONE if JobStatus.of(snapshot.status) is JobStatus.COMPLETED else ExitCode.FAILED

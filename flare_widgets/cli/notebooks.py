@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..local_files import is_file, translate_os_errors
 from ..options import option
 from .command import ExitCode, command, print_error
 
@@ -24,11 +25,12 @@ def demo(lesson: Path, out: Path) -> int:
     missing = [name for name in ("nbclient", "nbconvert", "ipykernel", "nvflare") if not _is_installed(name)]
     if missing:
         return _fail(f"the demo needs {', '.join(missing)}: pip install 'flare-widgets[local]' jupyterlab")
-    if not lesson.is_file():
+    if not is_file(lesson):
         return _fail_missing_notebook(lesson)
     from ..demo import run
 
-    return run(lesson, out)
+    with translate_os_errors(f"{lesson} cannot be run, or its results not be written to {out}"):
+        return run(lesson, out)
 
 
 @command(_LESSON)
@@ -36,7 +38,7 @@ def lab(lesson: Path) -> int:
     """Open a lesson in JupyterLab."""
     if not _is_installed("jupyterlab"):
         return _fail("JupyterLab is not installed: pip install 'flare-widgets[local]' jupyterlab")
-    if not lesson.is_file():
+    if not is_file(lesson):
         return _fail_missing_notebook(lesson)
     # The environment's own programs first: FLARE starts its processes with the Python it finds on the path.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -53,7 +55,10 @@ COMMANDS = (demo, lab)
 
 
 def _fail_missing_notebook(lesson: Path) -> int:
-    return _fail(f"there is no notebook {lesson}: run this in a clone of flare-widgets, or pass the path of a notebook")
+    return _fail(
+        f"there is no notebook {lesson} that can be read: run this in a clone of flare-widgets, "
+        "or pass the path of a notebook"
+    )
 
 
 def _is_installed(name: str) -> bool:

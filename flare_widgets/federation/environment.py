@@ -23,6 +23,11 @@ _RUN_MODULE_CODE = "import sys; sys.path.append({root!r}); from {module} import 
 _KERNEL_ONLY_VARIABLES = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR")
 
 
+# gRPC obeys them for localhost too; the others know better, but not in every version.
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy", "ws_proxy", "wss_proxy", "socks_proxy")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
 def get_interpreter() -> str:
     """Return the Python interpreter of the user's process, which every process of the federation runs on."""
     if not sys.executable:
@@ -92,6 +97,27 @@ def make_child_environment(federation_id: str, parent_environment: Mapping[str, 
     # "python3" in a job must be this environment's Python.
     scripts = str(Path(get_interpreter()).parent)
     result["PATH"] = os.pathsep.join([scripts, *filter(None, [parent_environment.get("PATH", "")])])
+    result |= _exempt_loopback(result)
     result.setdefault("MALLOC_ARENA_MAX", "4")  # as sub_start.sh does, against fragmentation
     result[FEDERATION_VARIABLE] = federation_id
     return result
+
+
+def _exempt_loopback(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that keep a proxy away from this machine's own addresses. Pure.
+
+    The proxy itself is kept: training code may need it.
+    """
+    if not any(environment.get(name) or environment.get(name.upper()) for name in _PROXY_VARIABLES):
+        return {}
+    # Programs read one spelling or the other, and most prefer the small letters: both get all names of both.
+    usual = [environment.get(name, "") for name in ("no_proxy", "NO_PROXY")]
+    exempt = {name: _join_hosts(*usual) for name in ("no_proxy", "NO_PROXY")}
+    if "no_grpc_proxy" in environment:  # gRPC asks it first, and then no other
+        exempt["no_grpc_proxy"] = _join_hosts(environment["no_grpc_proxy"])
+    return exempt
+
+
+def _join_hosts(*lists: str) -> str:
+    named = [host.strip() for each in lists for host in each.split(",") if host.strip()]
+    return "*" if "*" in named else ",".join(dict.fromkeys([*named, *_LOOPBACK_NAMES]))

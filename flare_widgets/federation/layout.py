@@ -26,6 +26,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from ..local_files import is_file, path_exists
 from .errors import FederationError
 from .validation import LOGS, is_unsafe_path
 
@@ -156,6 +157,19 @@ def prune(running_ids: Collection[str] = ()) -> list[Path]:
         shutil.rmtree(root / name, ignore_errors=True)
         removed.append(root / name)
     return removed
+
+
+def list_authorities() -> list[tuple[Path, str]]:
+    """Return the folders under :func:`default_root` that have the key of an authority, each with its federation's id.
+
+    Without those of federations whose supervisor has not reported yet: they are just being started.
+    """
+    found = []
+    for folder in default_root().iterdir():
+        match = _NAME_PATTERN.fullmatch(folder.name)
+        if match and is_file(folder / STATE_FILE) and path_exists(folder / AUTHORITY):
+            found.append((folder, match["federation"]))
+    return found
 
 
 def _list_entries(root: Path) -> Iterable[FolderEntry]:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidArgumentError
+from ..local_files import translate_os_errors
 from . import layout, mailbox, processes, registry, validation
 from .errors import FederationError, FederationNotInstalled
 from .faults import check_fault
@@ -231,6 +232,8 @@ class LocalFederation:
             If NVIDIA FLARE is not installed.
         FederationError
             If the federation does not come up; the message says what failed, and where to read more.
+        FileAccessError, DiskFull
+            If its folder cannot be written.
         """
         if self.running:
             return self
@@ -239,19 +242,23 @@ class LocalFederation:
             validation.check_folder(self._chosen_folder)
         self.stop()
         began = time.monotonic()
-        _remove_leftovers(self._report_status)
+        with translate_os_errors("the folders of earlier federations cannot be read"):
+            _remove_leftovers(self._report_status)
         deadline = began + self._start_timeout
-        self._name = registry.pick_free_name(self._chosen_name)
-        self._handle = start_federation(
-            self._sites,
-            self._chosen_folder,
-            self._report_status,
-            deadline,
-            scheme=self._scheme,
-            users=self._users,
-            name=self._name,
-            keep_alive_seconds=self._keep_alive_seconds,
-        )
+        with (
+            translate_os_errors("the local federation cannot be started"),
+            registry.claim_name(self._chosen_name) as self._name,
+        ):
+            self._handle = start_federation(
+                self._sites,
+                self._chosen_folder,
+                self._report_status,
+                deadline,
+                scheme=self._scheme,
+                users=self._users,
+                name=self._name,
+                keep_alive_seconds=self._keep_alive_seconds,
+            )
         self._report_status(f"ready in {time.monotonic() - began:.1f} s")
         return self
 
@@ -400,8 +407,14 @@ def _check_supported() -> None:
 
 
 def _remove_leftovers(on_status: Callable[[str], None]) -> None:
-    """End the processes that killed supervisors have left, and remove old federations' folders."""
+    """End the processes that killed supervisors have left, remove their keys, and old federations' folders."""
+    # Before the processes are looked at: a supervisor that has reported by now, and does not run then, is gone.
+    authorities = [*layout.list_authorities(), *registry.list_folders_of_orphans()]
     ended = processes.end_orphans()
     if ended:
         on_status(f"ended {ended} left-over process{'es' if ended > 1 else ''} of an earlier federation")
-    layout.prune(processes.supervised_ids(processes.find_processes()))
+    running = processes.supervised_ids(processes.find_processes())
+    for folder, federation in authorities:
+        if federation not in running:
+            layout.remove_authority(folder)
+    layout.prune(running)

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..local_files import translate_os_errors
 from .errors import FederationError
 from .layout import STATE_FILE
 
@@ -123,9 +124,10 @@ def poll_requests(folder: Path) -> list[tuple[str, dict[str, Any]]]:
 def post_request(folder: Path, request: dict[str, Any]) -> str:
     """Post a request and return its name, without waiting for the reply."""
     desk = folder / _REQUESTS_FOLDER
-    desk.mkdir(mode=0o700, exist_ok=True)
     name = f"{time.time_ns()}-{os.getpid()}-{next(_sequence_numbers)}"
-    _write_json(desk / f"{name}.json", request)
+    with translate_os_errors(f"the local federation in {folder} cannot be reached"):
+        desk.mkdir(mode=0o700, exist_ok=True)
+        _write_json(desk / f"{name}.json", request)
     return name
 
 
@@ -155,7 +157,8 @@ def send_request(folder: Path, request: dict[str, Any], timeout_s: float = _REPL
             if not _is_process_alive(state.supervisor):
                 break
         time.sleep(_POLL_INTERVAL_S)
-    (folder / _REQUESTS_FOLDER / f"{name}.json").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (folder / _REQUESTS_FOLDER / f"{name}.json").unlink(missing_ok=True)
     raise FederationError("The local federation has ended", next_step="Start it again.")
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import mailbox
 from .errors import FederationError
 from .layout import DESCRIPTION_FILE, KITS, default_root
-from .processes import find_processes
+from .processes import find_processes, orphaned_ids
 from .provision import ADMIN
+
+_LOCKS = "starting"  # the folder of the names of federations that are being started
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,10 @@ class RunningFederation:
         Seconds it keeps running when no process uses it any more.
     is_leased
         True if a process uses it. If not, its kernel is gone, and it ends soon unless it is attached.
+    scheme
+        The server's protocol.
+    users
+        The roles of the users besides the project admin, by name.
     """
 
     name: str
@@ -73,6 +80,41 @@ class RunningFederation:
     started_at: float
     keep_alive_seconds: float = 0.0
     is_leased: bool = True
+    scheme: str = "http"
+    users: Mapping[str, str] = field(default_factory=dict)
+
+    def check_matches(
+        self,
+        sites: int | Sequence[str] | None = None,
+        scheme: str | None = None,
+        users: Mapping[str, str] | None = None,
+        keep: float | None = None,
+    ) -> None:
+        """Check that it is the federation that somebody asks for. Pure.
+
+        Parameters
+        ----------
+        sites, scheme, users, keep
+            As of :class:`.LocalFederation`; None for any.
+
+        Raises
+        ------
+        FederationError
+            It differs; the message names each difference.
+        """
+        names = None if sites is None or isinstance(sites, int) else list(sites)
+        asked = {
+            f"with {', '.join(self.sites)}": sites is None or sites == len(self.sites) or names == list(self.sites),
+            f"by {self.scheme}": scheme in (None, self.scheme),
+            f"with {', '.join(self.users) or 'no'} additional users": users is None or dict(users) == dict(self.users),
+            f"kept for {self.keep_alive_seconds:g} s": keep in (None, self.keep_alive_seconds),
+        }
+        differences = [words for words, is_same in asked.items() if not is_same]
+        if differences:
+            raise FederationError(
+                f"the federation {self.name!r} is already running, {', '.join(differences)}",
+                next_step="Leave out these options to use it, or start another with --name NAME (name='NAME')",
+            )
 
     @property
     def is_in_default_folder(self) -> bool:
@@ -123,9 +165,29 @@ def list_running() -> list[tuple[FederationDescription, RunningFederation]]:
                     description.started_at,
                     description.linger,
                     state.held,
+                    description.scheme,
+                    description.users,
                 )
                 found.append((description, up))
     return sorted(found, key=lambda pair: pair[0].started_at)
+
+
+def list_folders_of_orphans() -> list[tuple[Path, str]]:
+    """Return the folders, wherever they are, of federations whose supervisor was killed, each with its id."""
+    import psutil
+
+    found = find_processes()
+    orphaned = orphaned_ids(found)
+    folders: dict[Path, str] = {}
+    for process in found:
+        if process.federation_id in orphaned:
+            # A server and a site work in their startup kits: FOLDER/kits/NAME.
+            with contextlib.suppress(psutil.Error, OSError, IndexError):
+                folder = Path(psutil.Process(process.pid).cwd()).parents[1]
+                description = read_description(folder)
+                if description is not None and description.federation == process.federation_id:
+                    folders[folder] = process.federation_id
+    return list(folders.items())
 
 
 def pick_federation(
@@ -154,8 +216,78 @@ def lease(folder: Path) -> None:
     mailbox.send_request(folder, {"hold": os.getpid()})
 
 
-def pick_free_name(requested: str | None) -> str:
+@contextlib.contextmanager
+def claim_name(requested: str | None) -> Iterator[str]:
+    """Choose a name that no federation has, and keep it from other starts for the duration of the block.
+
+    Raises
+    ------
+    FederationError
+        The requested name is taken, or another process is just starting a federation of this name.
+    """
+    being_started: set[str] = set()
+    while True:
+        name = pick_free_name(requested, being_started)
+        with lock_name(name) as is_ours:
+            # Looked at again: another start may have ended between the look and the lock.
+            if is_ours and pick_free_name(requested, being_started) == name:
+                yield name
+                return
+        if requested is not None:
+            raise FederationError(
+                f"A local federation called {requested!r} is just being started by another process",
+                next_step=f"Wait until it is up and use LocalFederation.attach({requested!r}), or choose another name.",
+            )
+        if not is_ours:
+            being_started.add(name)
+
+
+@contextlib.contextmanager
+def lock_name(name: str) -> Iterator[bool]:
+    """Lock a name for the duration of the block; say whether that worked. A killed process holds no lock."""
+    import fcntl  # not on Windows, where this module is imported too
+
+    folder = default_root() / _LOCKS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = folder / f"{name}.lock"
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            except OSError:  # a file system without locks
+                yield True
+                return
+            if not _is_same_file(descriptor, file):  # its last holder has just removed it
+                continue
+            try:
+                yield True
+            finally:
+                file.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _is_same_file(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+def pick_free_name(requested: str | None, being_started: Collection[str] = ()) -> str:
     """Return a name that no running federation has: the requested one, or ``local``, ``local-2``, ...
+
+    Parameters
+    ----------
+    requested
+        The name to use; None for any.
+    being_started
+        Other names that are taken.
 
     Raises
     ------
@@ -172,7 +304,7 @@ def pick_free_name(requested: str | None) -> str:
             )
         return requested
     number, name = 1, "local"
-    while name in taken:
+    while name in taken or name in being_started:
         number += 1
         name = f"local-{number}"
     return name

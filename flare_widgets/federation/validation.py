@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InvalidArgumentError
+from ..local_files import absolute_path, translate_os_errors
 
 #: The one part of a federation's folder that survives a failed start.
 LOGS = "logs"
@@ -180,15 +181,16 @@ def check_folder(folder: Path) -> Path:
     folder
         A folder that does not exist yet, or is empty except for the logs of a failed start.
     """
-    absolute = folder.expanduser().absolute()
+    absolute = absolute_path(folder)
     if is_unsafe_path(absolute):
         raise InvalidArgumentError(
             f"The folder {str(absolute)!r} cannot be used: NVIDIA FLARE cannot run jobs under a path "
             "that contains spaces, quotes, backslashes or '#'."
         )
-    if absolute.is_dir():
-        if any(entry.name != LOGS for entry in absolute.iterdir()):
-            raise InvalidArgumentError(f"The folder {str(absolute)!r} is not empty: choose a new or empty one.")
-    elif absolute.exists():
-        raise InvalidArgumentError(f"{str(absolute)!r} is not a folder.")
+    with translate_os_errors(f"the folder {str(absolute)!r} cannot be used"):
+        if absolute.is_dir():
+            if any(entry.name != LOGS for entry in absolute.iterdir()):
+                raise InvalidArgumentError(f"The folder {str(absolute)!r} is not empty: choose a new or empty one.")
+        elif absolute.exists():
+            raise InvalidArgumentError(f"{str(absolute)!r} is not a folder.")
     return absolute

@@ -75,7 +75,7 @@ class PartialKit:
 
 _MISSING_REASONS = {
     "startup": "no startup kit was found",
-    "settings": f"{SETTINGS_FILE} cannot be used",
+    "settings": "the settings cannot be used",
     "chain": "the user's certificate could not be read",
     "key": "the private key could not be read",
     "root_certificate": "the root certificate could not be read",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ..errors import ConfigError, InvalidCertChain
+from ..errors import ConfigError, FileAccessError, InvalidArgumentError, InvalidCertChain
+from ..local_files import absolute_path, make_file_error
 
 SETTINGS_FILE = "fed_admin.json"
 
@@ -22,6 +25,10 @@ PROVISION_AGAIN = (
     "and to send you the new startup kit"
 )
 """Advice for a kit of an older version of FLARE: its server cannot be used either."""
+
+CHECK_PERMISSIONS = "Run as its owner, or use chmod"
+
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:\\")
 
 _ADMIN_SCRIPT = "fl_admin.sh"
 
@@ -37,12 +44,16 @@ def find_startup(location: str | Path) -> Path:
         There is no such folder, or it is not a user's startup kit.
     """
     try:
-        folder = Path(location).expanduser().absolute()
-    except RuntimeError:
-        raise ConfigError(f"there is no startup kit at {location}: no such user") from None
+        folder = absolute_path(location)
+    except InvalidArgumentError as e:
+        raise ConfigError(f"there is no startup kit at {e.description}", next_step=e.next_step) from None
+    except FileAccessError as e:
+        raise ConfigError(f"there is no startup kit at {location}: {e.description}", next_step=e.next_step) from e
     try:
         if not folder.exists():
-            raise ConfigError(f"there is no startup kit at {folder}: no such folder")
+            raise ConfigError(
+                f"there is no startup kit at {folder}: no such folder", next_step=_advise_missing_folder(str(location))
+            )
         if not folder.is_dir():
             raise ConfigError(
                 f"{folder} is a file, not a startup kit", next_step="Pass the folder that contains startup/"
@@ -64,11 +75,17 @@ def find_startup(location: str | Path) -> Path:
                         next_step=f"Use the kit of a user (an admin): the one with startup/{SETTINGS_FILE}",
                     )
     except OSError as e:
-        raise ConfigError(f"{folder} cannot be read: {e.strerror}") from e
+        raise ConfigError(f"{folder} cannot be read: {e.strerror}", next_step=CHECK_PERMISSIONS) from e
     raise ConfigError(
         f"{folder} is not a startup kit: startup/{SETTINGS_FILE} is missing",
         next_step="Pass the folder that your project admin sent you, unpacked",
     )
+
+
+def _advise_missing_folder(location: str) -> str:
+    if os.name != "nt" and _WINDOWS_PATH.match(location):
+        return "This is a path of Windows: pass the path as this machine has it, in WSL below /mnt"
+    return "Check the path: pass the folder that contains startup/"
 
 
 def _names_settings(script: Path) -> bool:
@@ -89,13 +106,15 @@ def read_file(file: Path) -> bytes:
     except PermissionError:
         raise ConfigError(
             f"{file} cannot be read: permission denied",
-            next_step="Run as its owner, or use chmod",
+            next_step=CHECK_PERMISSIONS,
         ) from None
     except OSError as e:
-        raise ConfigError(f"{file} cannot be read: {e.strerror}") from e
+        failure = make_file_error(e, f"{file} cannot be read")
+        raise ConfigError(failure.description, next_step=failure.next_step) from e
     except ValueError:  # a NUL, or half a character, in a name that fed_admin.json gives
         raise ConfigError(f"{str(file)!r} cannot be read: no file can have that name", next_step=ASK_ADMIN) from None
-    if not data or len(data) > _MAX_FILE_BYTES:
+    if not 0 < len(data) <= _MAX_FILE_BYTES:
+        data = data[:1]  # of a key, nothing may be seen in a traceback that shows variables
         raise ConfigError(
             f"{file} is {'empty' if not data else 'too large to be what it should be'}", next_step=ASK_ADMIN
         )

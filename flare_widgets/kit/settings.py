@@ -21,6 +21,26 @@ _DEFAULT_PORT = 8002
 
 
 @dataclass(frozen=True)
+class OwnSettings:
+    """Settings that the user has changed in a file of their own, ``local/resources.json``.
+
+    Attributes
+    ----------
+    file
+        The file; None if there is none.
+    names
+        The settings in it.
+    """
+
+    file: Path | None = None
+    names: frozenset[str] = frozenset()
+
+    def source(self, name: str) -> Path | None:
+        """Return the file, if a setting is in it."""
+        return self.file if name in self.names else None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Settings from ``fed_admin.json``.
 
@@ -41,6 +61,8 @@ class Settings:
     custom_root_file
         With one-way TLS, the root that issued the certificate of a proxy in front of the server, if not the
         federation's own.
+    own_settings
+        The settings that do not come from ``fed_admin.json``.
     """
 
     root: Path
@@ -58,11 +80,17 @@ class Settings:
     key_file: Path = field(repr=False)
     root_file: Path = field(repr=False)
     custom_root_file: Path | None = field(repr=False)
+    own_settings: OwnSettings = field(repr=False)
 
     @property
     def address(self) -> str:
         """``host:port`` of the server."""
         return f"{self.host}:{self.port}"
+
+    def source(self, *names: str) -> str:
+        """Return the file, or the files, in which these settings are, for a message that asks to check them."""
+        files = [self.own_settings.source(name) or self.startup / SETTINGS_FILE for name in names]
+        return " and ".join(str(file) for file in dict.fromkeys(files))
 
 
 class SettingsReader:
@@ -82,13 +110,13 @@ class SettingsReader:
     def __init__(self, startup: Path) -> None:
         self.problems: list[ConfigError] = []
         self._startup = startup
-        self._file = startup / SETTINGS_FILE
         self._admin: Mapping[str, Any] = {}
+        self._own = OwnSettings()
 
     def read(self) -> Settings | None:
         """Return the settings; None if there are problems."""
         try:
-            self._admin = _read_admin_section(self._startup)
+            self._admin, self._own = _read_admin_section(self._startup)
         except ConfigError as e:
             self.problems.append(e)
             return None
@@ -111,6 +139,7 @@ class SettingsReader:
             uid_source=self._text("uid_source", "user_input"),
             upload_dir=root / self._text("upload_dir", "transfer"),
             download_dir=root / self._text("download_dir", "transfer"),
+            own_settings=self._own,
         )
         return None if self.problems else settings
 
@@ -118,28 +147,36 @@ class SettingsReader:
         value = self._admin.get(key, default)
         if isinstance(value, str) and value:
             return value
-        self.problems.append(ConfigError(f"{self._file}: '{key}' is missing", next_step=ASK_ADMIN))
+        self._add_problem(key, f"'{key}' is missing")
         return ""
 
     def _one_of(self, key: str, known: frozenset[str], default: str) -> str:
         value = self._text(key, default).lower()
         if value and value not in known:
             expected = ", ".join(sorted(known))
-            what = f"unknown {key} '{value}'"
-            self.problems.append(ConfigError(f"{self._file}: {what}, expected one of {expected}", next_step=ASK_ADMIN))
+            self._add_problem(key, f"unknown {key} '{value}', expected one of {expected}")
         return value
 
     def _port(self) -> int:
         port = self._admin.get("port", _DEFAULT_PORT)
         if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-            self.problems.append(
-                ConfigError(f"{self._file}: port {port!r} is not a number from 1 to 65535", next_step=ASK_ADMIN)
-            )
+            self._add_problem("port", f"port {port!r} is not a number from 1 to 65535")
             return _DEFAULT_PORT
         return port
 
+    def _add_problem(self, key: str, words: str) -> None:
+        own = self._own.source(key)
+        self.problems.append(
+            ConfigError(
+                f"{own or self._startup / SETTINGS_FILE}: {words}",
+                next_step=f"Correct '{key}' in that file, or remove it: then the startup kit's own is used"
+                if own
+                else ASK_ADMIN,
+            )
+        )
 
-def _read_admin_section(startup: Path) -> dict[str, Any]:
+
+def _read_admin_section(startup: Path) -> tuple[dict[str, Any], OwnSettings]:
     """Return ``fed_admin.json`` overridden by the user's own ``local/resources.json``, as nvflare reads them."""
     file = startup / SETTINGS_FILE
     admin = read_json(file).get("admin")
@@ -153,6 +190,13 @@ def _read_admin_section(startup: Path) -> dict[str, Any]:
     for name in ("resources.json", "resources.json.default"):
         own_file = startup.parent / "local" / name
         if own_file.exists():
-            own = read_json(own_file).get("admin")
-            return {**admin, **own} if isinstance(own, dict) else admin
-    return admin
+            try:
+                own = read_json(own_file).get("admin")
+            except ConfigError as e:
+                if e.next_step == ASK_ADMIN:
+                    e.next_step = "Correct that file, or remove it: then the startup kit's own settings are used"
+                raise
+            if isinstance(own, dict):
+                return {**admin, **own}, OwnSettings(own_file, frozenset(own))
+            break
+    return admin, OwnSettings()

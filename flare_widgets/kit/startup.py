@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn, SupportsIndex
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from .. import hooks
-from ..errors import SessionClosed
+from ..errors import InvalidArgumentType, SessionClosed
 from . import checks
 from .certificates import sign, sign_digest, subject
 from .report import KitReport
@@ -43,6 +44,12 @@ class StartupKit(Settings):
     expires_at: datetime
     root_certificate: x509.Certificate = field(repr=False)
     _key: rsa.RSAPrivateKey | None = field(repr=False)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise InvalidArgumentType(
+            "a startup kit cannot be pickled or copied: it has the user's private key",
+            next_step=f"Hand over its folder, {str(self.root)!r}, and load it in the other process",
+        )
 
     @classmethod
     def load(cls, location: str | Path, now: datetime | None = None) -> StartupKit:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,17 @@ from ..authoring.arguments import parse_literal
 from ..authoring.jobs import FRAMEWORKS
 from ..authoring.notebook_env import NotebookHost, set_host
 from ..errors import FlareError, InvalidArgumentError
+from ..local_files import scratch_folder
 from ..monitoring import JobSnapshot, Monitor
 from ..monitoring.job.watch import Watch
 from ..options import option
 from ..views.display import show_job
 from ..views.job.view import JobView
 from .job_display import display_job
-from .parsing import Verb, strip_comment
+from .parsing import Verb
 from .progress import ProgressLine, make_transfer_callback
 from .state import MagicsState
+from .words import QUOTE_HINT, split_words, strip_comment
 
 # The cell's first line is the magic's own.
 _FIRST_LINE_NUMBER = 2
@@ -131,9 +131,9 @@ def run_cell(
         The view; with ``--wait`` the job's final state; with ``--dry-run`` the job folder; None for help.
     """
     try:
-        words = shlex.split(strip_comment(line))
+        words = split_words(strip_comment(line), literals=True)
     except ValueError as error:
-        raise UsageError(f"%%flare: {str(error).lower()} in: {line.strip()}") from None
+        raise UsageError(f"%%flare: {error} in: {line.strip()}. {QUOTE_HINT}") from None
     if "-h" in words or "--help" in words:
         print(CELL_MAGIC.help())  # noqa: T201
         return None
@@ -151,8 +151,8 @@ def run_cell(
         progress.finish(f"made a job for {written.framework}")
         _print_warnings(written.warnings)
         return written.folder
-    with tempfile.TemporaryDirectory(prefix="flare-widgets-job-") as folder:
-        written = write_job(job, Path(folder), first_line=_FIRST_LINE_NUMBER)
+    with scratch_folder("making the job") as folder:
+        written = write_job(job, folder, first_line=_FIRST_LINE_NUMBER)
         _print_warnings(written.warnings)
         job_id = state.session.submit_job(str(written.folder), progress=make_transfer_callback(progress, "sending"))
     progress.finish(f"sent a job for {written.framework}: {job_id}")

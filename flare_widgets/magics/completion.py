@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..api import TargetType
+from ..errors import FlareError
 from ..formatting.text import SHORT_ID, sanitize
 from .cell import CELL_MAGIC
 from .parsing import Verb
 from .state import MagicsState
 from .verbs import VERBS
+from .words import split_words
 
 _MATCHER_ID = "flare_widgets"
 _MATCHER_PRIORITY = 1000.0  # before Jedi, which is slow and cannot help here
@@ -107,7 +111,7 @@ def _split_line(text: str) -> tuple[list[str], str]:
             starts.append(i + 1)
     fragment = text[starts[-1] :]
     try:
-        return shlex.split(text[: starts[-1]]), fragment
+        return split_words(text[: starts[-1]]), fragment
     except ValueError:
         return text[: starts[-1]].split(), fragment
 
@@ -171,7 +175,9 @@ def make_value_source(state: MagicsState) -> ValueSource:
         return [Candidate(name, "study") for name in dict.fromkeys(["default", *known])]
 
     def kits(fragment: str) -> Iterable[Candidate]:
-        found = state.find_kit_folders(_TIMEOUT_S)
+        found: list[Path] = []
+        with contextlib.suppress(FlareError):  # a folder in the settings that does not exist
+            found = state.find_kit_folders(_TIMEOUT_S)
         names = [kit.name for kit in found]
         yield from (Candidate(name, "kit") for name in names if names.count(name) == 1)
         yield from list_paths(fragment, only_folders=True)

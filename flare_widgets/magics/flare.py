@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import traitlets
@@ -12,12 +12,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..config import FlareWidgets
-from ..errors import FlareError
+from ..errors import FlareError, InputError, JobError
+from ..local_files import make_file_error
 from ..views.core.hints import explain_error
 from .cell import run_cell
 from .parsing import format_verb_list, parse_line
 from .state import MagicsState
 from .verbs import GROUPS, VERBS
+from .words import explain_variables, split_words, strip_comment
 
 #: Errors for which the arguments, the server or this machine are to blame, not the verb.
 USER_ERRORS = (FlareError, traitlets.TraitError, ValueError, SyntaxError, OSError)
@@ -40,15 +42,20 @@ class FlareMagics(Magics):
             return None
         if verb.is_mutating:
             self._check_writable(f"%flare {verb.name}")
-        with _translate_errors():
+        with _translate_errors(lambda: explain_variables(split_words(strip_comment(line))[1:], self._variables)):
             return verb.run(self.state, **arguments)
+
+    @property
+    def _variables(self) -> dict[str, Any]:
+        assert self.shell is not None
+        variables: dict[str, Any] = self.shell.user_ns
+        return variables
 
     @cell_magic("flare")  # type: ignore[arg-type]  # its types know no name
     def flare_cell(self, line: str, cell: str) -> Any:
         """Turn the client code in the cell into a federated job. ``%%flare -h`` explains the options."""
-        assert self.shell is not None
         with _translate_errors():
-            return run_cell(self.state, self.shell.user_ns, line, cell)
+            return run_cell(self.state, self._variables, line, cell)
 
     def _check_writable(self, what: str) -> None:
         if self.state.config.read_only:
@@ -59,11 +66,16 @@ class FlareMagics(Magics):
 
 
 @contextlib.contextmanager
-def _translate_errors() -> Iterator[None]:
+def _translate_errors(explain_words: Callable[[], str] = lambda: "") -> Iterator[None]:
     try:
         yield
     except UsageError:
         raise
     except USER_ERRORS as e:
+        told: Exception = e
+        if isinstance(e, OSError) and not isinstance(e, FlareError):
+            told = make_file_error(e, "this failed")
+            told.__cause__ = e
+        hint = explain_words() if isinstance(e, (InputError, JobError)) else ""
         # IPython shows a UsageError as one line; the cause stays available for %tb and for code.
-        raise UsageError(" ".join(explain_error(e).split()) or type(e).__name__) from e
+        raise UsageError(" ".join(f"{explain_error(told)} {hint}".split()) or type(e).__name__) from told

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ from IPython.core.error import UsageError
 
 from ..formatting.text import did_you_mean
 from ..options import Option, add_options
+from .words import QUOTE_HINT, split_words, strip_comment
 
 _COLUMN_GAP = re.compile(r"\s{2,}")
 
@@ -81,6 +81,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message and not unknown.startswith("-"):
+            raise UsageError(f"{self.prog}: unexpected word {unknown.split()[0]!r}. {QUOTE_HINT} See {self.prog} -h")
         if unknown != message:
             known = [flag for action in self._actions for flag in action.option_strings]
             raise UsageError(
@@ -99,9 +101,9 @@ def parse_line(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any
         The line is invalid; the message is one line, with a suggestion.
     """
     try:
-        words = shlex.split(strip_comment(line))
+        words = split_words(strip_comment(line))
     except ValueError as e:
-        raise UsageError(f"%flare: {str(e).lower()} in: {line.strip()}") from None
+        raise UsageError(f"%flare: {e} in: {line.strip()}. {QUOTE_HINT}") from None
     if not words or words[0] in ("-h", "--help"):
         return None, None
     name, *rest = words
@@ -126,22 +128,6 @@ def format_verb_list(groups: Mapping[str, Iterable[Verb]]) -> str:
         lines += ["", heading, *(f"  %flare {v.name:<{width}}  {v.summary}" for v in verbs)]
     lines += ["", "%flare VERB -h explains a verb. Every verb returns a value: job = %flare submit FOLDER"]
     return "\n".join(lines)
-
-
-def strip_comment(line: str) -> str:
-    """Return a line without the comment at its end: an unquoted ``#`` that stands alone, and the text after it.
-
-    IPython does not strip comments for magics, and people copy lines with comments.
-    """
-    quote = ""
-    for i, character in enumerate(line):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character == "#" and not (line[:i][-1:] + line[i + 1 : i + 2]).strip():
-            return line[:i]
-    return line
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:

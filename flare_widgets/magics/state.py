@@ -98,7 +98,7 @@ class MagicsState:
 
     def find_kit_folders(self, timeout_s: float = 2.0) -> list[Path]:
         """Return the folders of the startup kits that a name may refer to."""
-        return find_kit_folders(self.kit_search_folders, Path.cwd(), timeout_s)
+        return find_kit_folders(self.kit_search_folders, ".", timeout_s)
 
     def find_job_id(self, id_or_name: str | None) -> str:
         """Return the id of a job.

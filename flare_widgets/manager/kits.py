@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import ConfigError, FlareError
+from ..errors import ConfigError, FileAccessError, FlareError
 from ..formatting.text import sanitize
 from ..kit import StartupKit
 from ..kit.files import SETTINGS_FILE
+from ..local_files import absolute_path, expand_path, is_file, path_exists
 
 _MAX_DEPTH = 4  # levels below the searched folder
 _MAX_FOLDERS = 3000  # the limit for a whole search: the notebook may be in a home folder
@@ -84,10 +86,11 @@ def find_kit_folders(
     timeout_s
         Maximum duration of the search, in seconds.
     """
-    places = [Path(folder).expanduser() for folder in folders]
+    places = [expand_path(folder) for folder in folders]
     if notebook_folder is not None:
-        here = Path(notebook_folder)
-        places += [here, here.parent / "kits", here.parent / "startup_kits"]
+        with contextlib.suppress(FileAccessError):  # the working folder was removed: nothing is near it
+            here = absolute_path(notebook_folder)
+            places += [here, here.parent / "kits", here.parent / "startup_kits"]
     budget = _SearchBudget(timeout_s)
     found: dict[str, Path] = {}
     for place in places:
@@ -96,26 +99,29 @@ def find_kit_folders(
     return list(found.values())
 
 
-def resolve_kit(path_or_name: str, known_folders: Sequence[Path]) -> Path:
+def resolve_kit(path_or_name: str, find_known: Callable[[], Sequence[Path]]) -> Path:
     """Return the kit that a user means: by a path, or by the folder name of a found kit.
 
     Parameters
     ----------
     path_or_name
         The user's input.
-    known_folders
-        The folders of the available kits; see :func:`find_kit_folders`.
+    find_known
+        Returns the folders of the available kits; see :func:`find_kit_folders`. Not called for a path.
 
     Raises
     ------
     ConfigError
         There is no such path, and not exactly one such kit.
+    InvalidArgumentError
+        The path begins with the name of an unknown user.
     """
-    path = Path(path_or_name).expanduser()
-    if path.exists() or os.sep in path_or_name:
+    path = expand_path(path_or_name)
+    if os.sep in path_or_name or path_exists(path):
         return path
-    named = [kit for kit in known_folders if kit.name == path_or_name] or [
-        kit for kit in known_folders if kit.name.partition("@")[0] == path_or_name
+    known = find_known()
+    named = [kit for kit in known if kit.name == path_or_name] or [
+        kit for kit in known if kit.name.partition("@")[0] == path_or_name
     ]
     if len(named) == 1:
         return named[0]
@@ -149,9 +155,9 @@ def _find_below(root: Path, budget: _SearchBudget) -> Iterator[Path]:
         for folder in level:
             if not budget.spend():
                 return
-            if (folder / "startup" / SETTINGS_FILE).is_file():
+            if is_file(folder / "startup" / SETTINGS_FILE):
                 yield folder
-            elif depth == 0 and (folder / SETTINGS_FILE).is_file():
+            elif depth == 0 and is_file(folder / SETTINGS_FILE):
                 yield folder.parent if folder.name == "startup" else folder
             elif depth < _MAX_DEPTH:
                 below += _list_subfolders(folder)

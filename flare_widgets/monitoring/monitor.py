@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 from ..api.job_status import JobStatus
 from ..api.session import Session
@@ -31,7 +32,7 @@ from .polling.batch_status import BatchStatusPoll
 from .polling.pending import PendingPoll, disconnect_reason, retry_message
 from .polling.poller import INTERNAL_ERROR_DELAY_S, Poller
 from .system.watch import SystemWatch
-from .watch import BaseWatch
+from .watch import BaseWatch, check_process, refuse_copy
 
 __all__ = ["Monitor", "Watch", "WatchState"]
 
@@ -64,6 +65,7 @@ class Monitor:
         self._jobs: dict[str, WatchedJob] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
         self._callback_pool = CallbackPool()
         self._paused = False
         self._batch_poll = BatchStatusPoll(session, self._wake)
@@ -77,6 +79,9 @@ class Monitor:
         self._disconnect_reason = ""  # a message while the session is reconnecting or the server is silent
         self._suspended_until = 0.0
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        refuse_copy("monitor")
+
     def watch(self, job_id: str, cb: Callable[..., bool] | None = None, *cb_args: Any, **cb_kwargs: Any) -> Watch:
         """Start to watch a job; returns immediately.
 
@@ -89,6 +94,7 @@ class Monitor:
             thread; its output appears in the cell that called `watch`. If it returns False the watch ends.
             If it raises, this watch ends, others continue.
         """
+        self._check_process()
         callback = None
         if cb is not None:
             # In a notebook, the context decides which cell gets the output: the one that called `watch`.
@@ -111,6 +117,7 @@ class Monitor:
 
     def watch_jobs(self) -> JobsWatch:
         """Start to watch all jobs of the session's study, as a list; returns immediately."""
+        self._check_process()
         watch = JobsWatch(self._job_list, self._callback_pool)
         with self._changed:
             self._job_list.watches.append(watch)
@@ -127,6 +134,7 @@ class Monitor:
                 self._start_thread()
             self._wake()
 
+        self._check_process()
         return SystemWatch(self.session, self._callback_pool, join)
 
     def pause(self) -> None:
@@ -152,19 +160,33 @@ class Monitor:
 
     # -- the thread ----------------------------------------------------------------------------------------
 
+    def _check_process(self) -> None:
+        check_process(self._pid, "monitor")
+
     def _start_thread(self) -> None:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
             self._thread.start()
 
     def _wake(self) -> None:
+        if os.getpid() != self._pid:
+            return  # there is no thread to wake, and the lock may be held by one that is not there
         with self._changed:
             self._is_woken = True
+            if self._thread is not None:
+                self._start_thread()  # if it is dead
             self._changed.notify()
 
     def _run(self) -> None:
-        while self._wait():
-            self._run_once()
+        try:
+            while self._wait():
+                self._run_once()
+        except BaseException:  # something ended this thread; whoever waits must not wait for ever
+            log.exception("the thread of the monitor was ended; another one continues")
+            self._suspended_until = time.monotonic() + INTERNAL_ERROR_DELAY_S
+            with self._changed:
+                self._thread = None
+                self._start_thread()
 
     def _run_once(self) -> None:
         """Process received answers, send due polls, and update the watches; never waits."""

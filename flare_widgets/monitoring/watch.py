@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import os
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, SupportsIndex, TypeVar
 
+from ..errors import InvalidArgumentType, SessionClosed
 from .callbacks import CallbackPool, SerialExecutor, Signal
 
 S = TypeVar("S")
@@ -27,6 +29,24 @@ class WatchState(enum.Enum):
     """:meth:`.Watch.stop` was called, or the monitor closed."""
     FAILED = "failed"
     """The callback raised, the session ended, or the server refused to answer: see :attr:`.Watch.error`."""
+
+
+def check_process(pid: int, what: str) -> None:
+    """Raise SessionClosed in a process that was forked from the one with this id."""
+    if os.getpid() != pid:
+        raise SessionClosed(
+            f"this {what} belongs to the process that forked this one, where its threads are",
+            next_step="Open a session in this process, and watch the job with it",
+        )
+
+
+def refuse_copy(what: str) -> NoReturn:
+    """Raise InvalidArgumentType for whoever pickles or copies a `what`, with what to hand over in its place."""
+    raise InvalidArgumentType(
+        f"a {what} cannot be pickled or copied: its threads and its session belong to this process",
+        next_step="Hand over the startup kit's folder and the job's id, and call "
+        "flare_widgets.connect(folder).job(id).watch() in the other process",
+    )
 
 
 class BaseWatch(Generic[S]):
@@ -71,6 +91,10 @@ class BaseWatch(Generic[S]):
         self._lock = threading.Lock()
         self._signal: Signal[S] = Signal()
         self._executor = SerialExecutor(pool, self._deliver)
+        self._pid = os.getpid()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        refuse_copy("watch")
 
     @property
     def snapshot(self) -> S:
@@ -123,6 +147,7 @@ class BaseWatch(Generic[S]):
 
     def refresh(self) -> None:
         """Poll immediately: something has changed."""
+        self._check_process()
         self._refresh()
         self._wake()
 
@@ -135,6 +160,9 @@ class BaseWatch(Generic[S]):
     def notify(self) -> None:
         """Schedule a call of the listeners."""
         self._executor.request()
+
+    def _check_process(self) -> None:
+        check_process(self._pid, "watch")
 
     def _end(self, state: WatchState, error: BaseException | None = None) -> None:
         with self._lock:

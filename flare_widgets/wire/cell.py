@@ -76,7 +76,7 @@ class CellReply:
     request_id: str
     code: str
     error: str
-    value: Any
+    value: Any = field(repr=False)  # credentials, or the reply to a login
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from ..formatting.text import sanitize_lines
 from ..kit import StartupKit
 from . import cell as cells
 from . import features as dialects
-from . import hci, login, transports
-from .keepalive import PING_INTERVAL_S, KeepAlive
+from . import hci, login, loop, transports
+from .keepalive import PING_INTERVAL_S, KeepAlive, UploadProgress
 
 log = logging.getLogger("flare_widgets.wire")
 
@@ -34,6 +34,7 @@ _MAX_CHALLENGE_TIMEOUT_S = 8.0
 _STARTUP_REFUSAL = "unauthenticated"
 _STARTUP_GRACE_S = 5.0
 _LOGOUT_TIMEOUT_S = 2.0
+_MAX_CHARS_ON_LOOP = 256 << 10  # characters of a reply that is decoded without keeping other sessions waiting
 _POLL_INTERVAL_S = 0.05  # seconds between two checks for an answer to a probe
 
 
@@ -69,13 +70,13 @@ class _PendingRequest:
         Future of the answer.
     requested_at
         Time of the request, by :func:`time.monotonic`.
-    non_idempotent
-        True if losing the answer matters, unlike that of a command which can simply be repeated.
+    is_transfer
+        True if it is a part of an upload or a download.
     """
 
     reply: asyncio.Future[cells.CellReply]
     requested_at: float
-    non_idempotent: bool
+    is_transfer: bool
 
 
 class Connection:
@@ -107,6 +108,7 @@ class Connection:
         self._session_token: str | None = None
         self._observer: Observer | None = None
         self._probe_requested = asyncio.Event()
+        self._upload_progress = UploadProgress()
         self._keepalive_task: asyncio.Task[None] | None = None
         self._ping_task: asyncio.Task[None] | None = None
         self._flush_task: asyncio.Task[None] | None = None
@@ -177,7 +179,7 @@ class Connection:
         *,
         cmd_timeout: float | None = None,
         props: Any = None,
-        non_idempotent: bool = True,
+        max_reply_chars: int = hci.MAX_REPLY_CHARS,
     ) -> hci.CommandReply:
         """Send an admin command and return the server's answer.
 
@@ -189,9 +191,8 @@ class Connection:
             Seconds to wait for the answer.
         cmd_timeout, props
             Passed to the server; see :func:`.hci.encode`.
-        non_idempotent
-            True if losing the answer is costly: while such a command is pending, a silent connection is kept longer
-            before it is dropped.
+        max_reply_chars
+            Maximum number of characters of the answer.
 
         Raises
         ------
@@ -200,11 +201,14 @@ class Connection:
             not have been executed, except with :class:`NotSent`.
         """
         command = hci.encode(line, self._session_token, cmd_timeout, props)
-        return await self._send_command(command, timeout, label=line, non_idempotent=non_idempotent)
+        return await self._send_command(command, timeout, label=line, max_reply_chars=max_reply_chars)
 
     async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
         """Send a streamed request and return the decoded answer; errors as in :meth:`execute`."""
-        return (await self._send_request(self._cell.stream, channel, topic, value, None, timeout, topic)).value
+        reply = await self._send_request(
+            self._cell.stream, channel, topic, value, None, timeout, topic, is_transfer=True
+        )
+        return reply.value
 
     async def post(self, channel: str, topic: str, value: Any) -> None:
         """Send a streamed message that expects no answer."""
@@ -242,6 +246,12 @@ class Connection:
     async def abort(self) -> None:
         """End the connection without a farewell: it is lost, or was never complete."""
         await self._shut_down(NoConnection(f"the connection to {self._kit.address} was dropped"))
+
+    def discard(self, error: FlareError) -> None:
+        """Give the connection up from another loop: its own has ended, and its socket and its tasks with it."""
+        self._observer = None
+        self.lost_error = self.lost_error or error
+        self._clear_secrets()
 
     async def challenge(self) -> str:
         """Have the server prove its identity; return its nonce, which we must sign."""
@@ -288,8 +298,9 @@ class Connection:
         """Log the user in and get a token for commands; also logs in again after the session has expired."""
         kit = self._kit
         command = hci.encode(login.login_command(kit))
-        answer = await self._send_command(command, None, label="login", headers=login.login_headers(kit, study))
-        self._session_token = login.read_login(kit, answer)
+        self._session_token = login.read_login(
+            kit, await self._send_command(command, None, label="login", headers=login.login_headers(kit, study))
+        )
         self.expiry_reason = None
         self.login_count += 1
         self.features = dialects.ServerFeatures.detect(self.registration, login.token_claims(self._session_token))
@@ -306,12 +317,12 @@ class Connection:
         *,
         label: str,
         headers: Mapping[str, Any] | None = None,
-        non_idempotent: bool = True,
+        max_reply_chars: int = hci.MAX_REPLY_CHARS,
     ) -> hci.CommandReply:
-        reply = await self._send_request(
-            self._cell.stream, hci.CHANNEL, hci.TOPIC, command, headers, timeout, label, non_idempotent
-        )
-        return hci.decode(reply.value)
+        reply = await self._send_request(self._cell.stream, hci.CHANNEL, hci.TOPIC, command, headers, timeout, label)
+        if isinstance(reply.value, str) and len(reply.value) > _MAX_CHARS_ON_LOOP:
+            return await loop.run_in_thread("flare-decode", hci.decode, reply.value, max_reply_chars)
+        return hci.decode(reply.value, max_reply_chars)
 
     async def _send_request(
         self,
@@ -322,12 +333,12 @@ class Connection:
         headers: Mapping[str, Any] | None,
         timeout: float | None,
         label: str = "",
-        non_idempotent: bool = True,
+        is_transfer: bool = False,
     ) -> cells.CellReply:
         self._raise_if_lost()
         answer: asyncio.Future[cells.CellReply] = asyncio.get_running_loop().create_future()
         request_id = send(channel, topic, value, headers)
-        self._pending[request_id] = _PendingRequest(answer, time.monotonic(), non_idempotent)
+        self._pending[request_id] = _PendingRequest(answer, time.monotonic(), is_transfer)
 
         async def sent_and_answered() -> cells.CellReply:
             # A hung server stops reading first, so even sending may block forever.
@@ -416,7 +427,8 @@ class Connection:
     def _fail(self, error: FlareError) -> None:
         first = self.lost_error is None
         if first:
-            self.lost_error = error
+            # Its frames would keep alive, and a verbose traceback would show, what was read last.
+            self.lost_error = error.with_traceback(None)
         self._fail_pending(error)
         if first and self._observer is not None:
             self._observer.on_lost(self, error)
@@ -437,7 +449,7 @@ class Connection:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._probe_requested.wait(), watch.check_interval_s)
             asked = min((request.requested_at for request in self._pending.values()), default=None)
-            if self._probe_requested.is_set() or watch.should_probe(asked, self._transport.last_received_at):
+            if self._probe_requested.is_set() or watch.should_probe(asked, self._last_sign_at()):
                 await self._probe(watch)
                 self._probe_requested.clear()
             elif self.silence > PING_INTERVAL_S and beat_at <= self._transport.last_received_at:
@@ -448,13 +460,22 @@ class Connection:
         """Probe the server; if it does not answer in time, the connection is lost."""
         began = time.monotonic()
         self._ping()
-        while self.lost_error is None and self._transport.last_received_at <= began:
-            patience = keepalive.probe_timeout_s(any(request.non_idempotent for request in self._pending.values()))
+        while self.lost_error is None and self._last_sign_at() <= began:
+            patience = keepalive.probe_timeout_s(self._is_transferring() and self._transport.confirmed_bytes() is None)
             if time.monotonic() > began + patience:
                 self._fail(NoConnection(f"the server at {self._kit.address} no longer answers"))
                 await self._transport.close()
                 return
             await asyncio.sleep(_POLL_INTERVAL_S)
+
+    def _last_sign_at(self) -> float:
+        """Return the time of the last sign of life: bytes have come, or part after part of an upload is taken."""
+        if self._is_transferring():
+            self._upload_progress.update(self._transport.confirmed_bytes())
+        return max(self._transport.last_received_at, self._upload_progress.last_at)
+
+    def _is_transferring(self) -> bool:
+        return any(request.is_transfer for request in self._pending.values())
 
     def _ping(self) -> None:
         self._cell.ping()

@@ -15,6 +15,7 @@ from typing import Any
 import msgpack
 
 from ..errors import ProtocolError
+from ..formatting.secret import SecretBytes
 from .safe_msgpack import unpack
 
 HEADERS = "__headers__"
@@ -52,8 +53,8 @@ def encode(value: Any) -> bytes:
 
     Values are never moved to separate sections (FLARE does that from 10 MB on; we send at most 1 MiB).
     """
-    body: bytes = msgpack.packb(value)
-    return _SECTION_HEADER.pack(_MAIN, 0, len(body)) + body
+    body: bytes = msgpack.packb(value)  # with the session's token, mostly
+    return SecretBytes(_SECTION_HEADER.pack(_MAIN, 0, len(body)) + body)
 
 
 def decode(data: bytes) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import msgpack
 
 from ..errors import ProtocolError
+from ..formatting.secret import SecretBytes
 from .safe_msgpack import unpack
 
 _PREFIX = struct.Struct(">IHBBHHHH")
@@ -79,7 +80,7 @@ def encode(frame: Frame) -> bytes:
     ProtocolError
         The headers are longer than a frame can carry.
     """
-    headers = msgpack.packb(frame.headers) if frame.headers else b""
+    headers = SecretBytes(msgpack.packb(frame.headers) if frame.headers else b"")  # with our credentials
     if len(headers) > MAX_HEADER_BYTES:
         raise ProtocolError(f"{len(headers)} bytes of headers do not fit into a frame ({MAX_HEADER_BYTES})")
     length = PREFIX_SIZE + len(headers) + len(frame.payload)
@@ -93,7 +94,7 @@ def encode(frame: Frame) -> bytes:
         frame.stream_id & 0xFFFF,
         frame.sequence & 0xFFFF,
     )
-    return b"".join((prefix, headers, frame.payload))
+    return SecretBytes(b"".join((prefix, headers, frame.payload)))
 
 
 def decode(data: bytes) -> Frame:

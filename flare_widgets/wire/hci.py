@@ -13,12 +13,23 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import InvalidArgumentError, ProtocolError
+from ..formatting.secret import SecretText, hide
 
 MAX_DEPTH = 64
 """Nesting depth of a reply. FLARE's replies have a handful of levels; displaying one may need a stack frame each."""
 
+MAX_REPLY_CHARS = 16 << 20
+"""Characters of a reply. FLARE's have a few thousand; a list of ten thousand jobs has four million."""
+
+MAX_LOG_CHARS = 64 << 20
+"""Characters of a reply that is the text of a log or a file, which is one value."""
+
+MAX_VALUES = 300_000
+"""Values in a reply, about: JSON of two characters is an object of up to two hundred bytes."""
+
 CHANNEL, TOPIC, EXPIRED_TOPIC = "hci_channel", "command", "SESSION_EXPIRED"
 
+_SEPARATORS = ",[{"
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # pairs have become one character by then
 
@@ -66,6 +77,7 @@ def encode(
         Extra data for the command, JSON-able.
     """
     data = [{"type": "command", "data": line}]
+    text = str if token is None else SecretText
     if token is not None:
         data.append({"type": "token", "data": token})
     meta: dict[str, Any] = {}
@@ -76,31 +88,65 @@ def encode(
     envelope: dict[str, Any] = {"time": str(datetime.now()), "data": data}
     if meta:
         envelope["meta"] = meta
-    return json.dumps(envelope)
+    return text(json.dumps(envelope))
 
 
-def decode(text: Any) -> CommandReply:
-    """Return the reply in a JSON text.
+def decode(text: Any, max_chars: int = MAX_REPLY_CHARS) -> CommandReply:
+    """Return the reply in a JSON text, which is measured before its values are made.
+
+    Parameters
+    ----------
+    text
+        The text.
+    max_chars
+        Maximum number of its characters.
 
     Raises
     ------
     ProtocolError
-        The text is not an HCI reply, or is nested deeper than we accept.
+        The text is not an HCI reply, or is larger or nested deeper than we accept.
     """
     if not isinstance(text, str):
         raise ProtocolError(f"the reply to a command is {type(text).__name__}, not text")
-    try:
-        envelope = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ProtocolError("the reply to a command is not JSON") from None
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
-        raise ProtocolError("the reply to a command has no data")
-    _check_depth(envelope)
+    if len(text) > max_chars:
+        size, text = len(text), ""
+        raise ProtocolError(f"the reply to a command has {size:,} characters, more than {max_chars:,}")
+    text = hide(text)  # the reply to a login has the token
+    if not _has_few_values(text):
+        raise ProtocolError(f"the reply to a command has more than {MAX_VALUES:,} values")
+    envelope = _parse(text)
+    problem = _find_problem(envelope)
+    if problem:
+        del envelope
+        raise ProtocolError(f"the reply to a command {problem}")
     if _ESCAPED_SURROGATE.search(text):
         envelope = _replace_surrogates(envelope)
-    items = tuple(item for item in envelope["data"] if isinstance(item, dict))
+    items = tuple(_hide_token(item) for item in envelope["data"] if isinstance(item, dict))
     meta = envelope.get("meta")
     return CommandReply(items, meta if isinstance(meta, dict) else {}, str(envelope.get("time") or ""))
+
+
+def _has_few_values(text: str) -> bool:
+    """Return True if a JSON text has no more values than we accept, by what is between them. It need not be valid."""
+    if sum(map(text.count, _SEPARATORS)) <= MAX_VALUES:
+        return True
+    # In the text of a log they are within one value, in quotes.
+    bare = text.replace(r"\\", "").replace(r"\"", "")
+    if bare.count('"') > MAX_VALUES:
+        return False
+    return sum(part.count(separator) for part in bare.split('"')[::2] for separator in _SEPARATORS) <= MAX_VALUES
+
+
+def _parse(text: str) -> Any:
+    """Return the value in a JSON text; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _hide_token(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "data": hide(item.get("data"))} if item.get("type") == "token" else item
 
 
 def _replace_surrogates(value: Any) -> Any:
@@ -112,15 +158,19 @@ def _replace_surrogates(value: Any) -> Any:
     return [_replace_surrogates(each) for each in value] if isinstance(value, list) else value
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
+def _find_problem(envelope: Any) -> str:
+    """Return in words what makes a parsed reply unusable; nothing if it is usable."""
+    if envelope is None:
+        return "is not JSON"
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
+        return "has no data"
+    level: list[Any] = [envelope]
     for _ in range(MAX_DEPTH):
         if not level:
-            return
+            return ""
         inner = (v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer))
         level = [v for v in inner if isinstance(v, (dict, list))]
-    if level:
-        raise ProtocolError(f"the reply to a command has more than {MAX_DEPTH} levels")
+    return f"has more than {MAX_DEPTH} levels" if level else ""
 
 
 def is_session_inactive(reply: CommandReply) -> bool:

@@ -6,6 +6,7 @@ bytes for many minutes. So a server that owes an answer and is silent is probed:
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,8 +28,13 @@ PROBE_TIMEOUT_S = 2.0
 """Seconds that the server has to answer a probe."""
 
 LONG_PROBE_TIMEOUT_S = 10.0
-"""The same while an answer is due that cannot simply be requested again: to a part of an upload or a download, behind
-which the probe may have to queue on a slow line, or to a command that was sent and must not be sent twice."""
+"""The same during a transfer whose progress cannot be seen: on a slow line, probe and answer queue behind its parts."""
+
+PROGRESS_INTERVAL_S = 1.0
+"""Seconds in which a transfer must progress to show that the peer is alive."""
+
+MIN_PROGRESS_BYTES = 2048
+"""Bytes of progress that show it; pings and commands alone are fewer, and the system of a hung server takes those."""
 
 
 @dataclass
@@ -62,6 +68,27 @@ class KeepAlive:
         return requested_at is not None and self.clock() - max(requested_at, last_received_at) > PROBE_AFTER_S
 
     @staticmethod
-    def probe_timeout_s(non_idempotent: bool) -> float:
-        """Return the seconds to wait for the answer to a probe, with or without a non-idempotent request pending."""
-        return LONG_PROBE_TIMEOUT_S if non_idempotent else PROBE_TIMEOUT_S
+    def probe_timeout_s(is_progress_hidden: bool) -> float:
+        """Return the seconds to wait for the answer to a probe, during a transfer of unknown progress or not."""
+        return LONG_PROBE_TIMEOUT_S if is_progress_hidden else PROBE_TIMEOUT_S
+
+
+@dataclass
+class UploadProgress:
+    """Time of the last progress in our direction; times are those of :func:`time.monotonic`."""
+
+    clock: Callable[[], float] = time.monotonic
+    last_at: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self._since = -math.inf
+        self._bytes = 0
+
+    def update(self, confirmed_bytes: int | None) -> None:
+        """Take note of the number of bytes that the peer has confirmed, while an upload is under way."""
+        now = self.clock()
+        if confirmed_bytes is None or now - self._since < PROGRESS_INTERVAL_S:
+            return
+        if now - self._since < 3 * PROGRESS_INTERVAL_S and confirmed_bytes - self._bytes >= MIN_PROGRESS_BYTES:
+            self.last_at = now
+        self._since, self._bytes = now, confirmed_bytes

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
+from ..formatting.secret import SecretBytes, hide
 from ..formatting.text import sanitize_lines
 from ..kit import StartupKit, chains_to_root, subject, verify_signature
 from . import fobs, hci
@@ -61,10 +63,13 @@ def challenge_headers(kit: StartupKit, nonce: str) -> dict[str, Any]:
 def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
     """Check the server's proof of identity and return its nonce.
 
+    We are to sign that nonce, after our name, with the key and in the manner in which we sign the files of jobs. So it
+    must be a UUID, as every FLARE server sends: signing any text would let a server forge files in the user's name.
+
     Raises
     ------
     ServerIdentityError
-        It is not the server that the kit was made for.
+        It is not the server that the kit was made for, or it asks for a signature of something else than a nonce.
     """
     answer = reply.value if isinstance(reply.value, dict) else {}
     name, signature, pem, server_nonce = (answer.get(k) for k in ("cn", "signature", "cert", "nonce"))
@@ -93,6 +98,12 @@ def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
         problem = "its signature is wrong, so it does not hold the server's key"
     if problem:
         raise ServerIdentityError(f"{where} could not prove to be '{kit.server_identity}': {problem}")
+    if not _is_uuid(server_nonce):
+        raise ServerIdentityError(
+            f"{where} asks {kit.username} to sign a text that is not a nonce, which no FLARE server does: nothing "
+            "was signed",
+            next_step="Tell your project admin: the server may have been taken over",
+        )
     return server_nonce
 
 
@@ -110,7 +121,7 @@ def register_request(kit: StartupKit, server_nonce: str) -> tuple[dict[str, Any]
         {
             "cert": kit.certificate,
             "cn": kit.username,
-            "signature": kit.sign((kit.username + server_nonce).encode()),
+            "signature": SecretBytes(kit.sign((kit.username + server_nonce).encode())),
         },
         headers={"__peer_ctx__": fobs.make_fl_context(kit.username)},
     )
@@ -125,7 +136,7 @@ def read_registration(kit: StartupKit, reply: CellReply) -> Registration:
     FLCommunicationError
         The server refused: another project, a certificate it does not accept, a disabled user.
     """
-    answer = reply.value if isinstance(reply.value, dict) else {}
+    answer = hide(reply.value) if isinstance(reply.value, dict) else {}
     token = answer.get("__token__")
     if reply.code != "ok" or not isinstance(token, str) or not token:
         why = reply.error or (reply.code if reply.code != "ok" else "it gave no reason")
@@ -152,7 +163,7 @@ def login_headers(kit: StartupKit, study: str) -> dict[str, Any]:
     return {
         "user_name": kit.username,
         "cert": kit.certificate,
-        "signature": kit.sign(kit.username.encode()),
+        "signature": SecretBytes(kit.sign(kit.username.encode())),
         "study": study,
     }
 
@@ -181,13 +192,14 @@ def read_login(kit: StartupKit, reply: hci.CommandReply) -> str:
                 f"the server does not accept {kit.username}: {sanitize_lines(words, 200) or 'it gave no reason'}",
                 auth_code=auth_code,
             )
-    tokens = reply.texts("token")
+    tokens = hide(reply.texts("token"))
     if not tokens:
         words = "; ".join(reply.texts("string", "error"))
         raise AuthenticationError(
             f"the server did not log {kit.username} in: {sanitize_lines(words, 200) or 'no token'}"
         )
-    return tokens[0]
+    token: str = tokens[0]
+    return token
 
 
 def token_claims(token: str) -> dict[str, Any]:
@@ -197,6 +209,13 @@ def token_claims(token: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _is_server_certificate(certificate: x509.Certificate) -> bool:

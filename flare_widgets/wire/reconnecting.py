@@ -48,17 +48,22 @@ class ReconnectingConnection:
         self.study = study
         self.state_machine = StateMachine()
         self._connection: Connection | None = None
+        self._last_error: FlareError | None = None
+        self._lost_at = 0.0
+        self._attempts = 0
+        self._end_reason: str | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._create_loop_objects()
+
+    def _create_loop_objects(self) -> None:
+        """Create what belongs to one loop."""
         self._open_lock = asyncio.Lock()
         self._reconnect_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()  # ends with the session
         self._closing_tasks: set[asyncio.Task[Any]] = set()  # of connections; end by themselves
-        self._last_error: FlareError | None = None
-        self._lost_at = 0.0
-        self._attempts = 0
         self._waiters = 0
         self._retry_now = asyncio.Event()
         self._changed = asyncio.Event()
-        self._end_reason: str | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -96,6 +101,7 @@ class ReconnectingConnection:
         ServerIdentityError, AuthenticationError, FLCommunicationError
             Another server answers, or it rejects this user.
         """
+        self._move_to_running_loop()
         opening = _start_task(self._open(wait_for_ready), self._tasks)
         try:
             return await asyncio.wait_for(opening, timeout)
@@ -127,6 +133,7 @@ class ReconnectingConnection:
 
     async def close(self) -> None:
         """End the session and clear its secrets. Further use raises SessionClosed."""
+        self._move_to_running_loop()
         self.state_machine.transition_to(SessionState.CLOSED, "it was closed")
         self.kit = self.kit.without_key()
         link, self._connection = self._connection, None
@@ -151,6 +158,20 @@ class ReconnectingConnection:
         if self.state_machine.transition_to(SessionState.RECONNECTING, str(error)):
             log.info("%s; connecting again", error)
             self._start_reconnect()
+
+    def _move_to_running_loop(self) -> None:
+        """Start over if the I/O thread is another one than before: the connection ended with the thread it was on."""
+        before, self._loop = self._loop, asyncio.get_running_loop()
+        if before is None or before is self._loop:
+            return
+        self._create_loop_objects()
+        if self._connection is not None:
+            reason = "the thread that held the connection has ended"
+            self._connection.discard(NoConnection(reason))
+            self._connection = None
+            self._lost_at = time.monotonic()
+            if not self.state_machine.transition_to(SessionState.RECONNECTING, reason):
+                self.state_machine.transition_to(SessionState.CONNECTING, reason)  # from EXPIRED
 
     async def _open(self, wait_for_ready: bool) -> Connection:
         self.raise_if_ended()

@@ -137,7 +137,7 @@ class _Subscription:
         while (status := self._queue.get()) is not None and not self._stopped:
             try:
                 self._context.run(self._listener, status)
-            except Exception:
+            except BaseException:  # also SystemExit, which would silence the listener without a word
                 log.exception("a listener to the states of a session failed")
             if status.state is SessionState.CLOSED:
                 return

@@ -26,6 +26,12 @@ class ScriptedBoard:
             for one in self.states.values()
         ]
 
+    def denial_reason(self) -> str:
+        return ""
+
+    def question(self, what: str, who: str) -> str:
+        return f"Kill {who}?" if what == "kill" else ""
+
     def inject(self, what: str, who: str) -> str:
         self.states[who] = ProcessState(who, _STATES[what], 1, time.time(), 1)
         return state_text(self.states[who])

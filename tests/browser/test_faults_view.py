@@ -48,16 +48,32 @@ def test_site_paused_and_resumed_by_mouse(view: Locator) -> None:
 
 
 def test_by_keyboard_and_focus_stays(view: Locator) -> None:
-    kill = button(view, "hospital-b", "Kill")
-    kill.focus()
+    pause = button(view, "hospital-b", "Pause")
+    pause.focus()
     view.page.keyboard.press("Enter")
-    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("killed")
-    expect(kill).to_be_focused()
-    for _ in range(3):
+    expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("paused")
+    expect(pause).to_be_focused()
+    for _ in range(2):
         view.page.keyboard.press("Tab")
     expect(button(view, "hospital-b", "Bring back")).to_be_focused()
     view.page.keyboard.press("Enter")
     expect(row(view, "hospital-b").locator(".flw-process-state")).to_contain_text("running")
+
+
+def test_killing_is_confirmed_by_keyboard(view: Locator) -> None:
+    state = row(view, "hospital-b").locator(".flw-process-state")
+    button(view, "hospital-b", "Kill").focus()
+    view.page.keyboard.press("Enter")
+    question = row(view, "hospital-b").locator(".flw-action-confirm")
+    expect(question).to_contain_text("Kill hospital-b?")
+    view.page.keyboard.press("Enter")  # the safe answer has the focus
+    expect(question).to_be_hidden()
+    expect(state).to_contain_text("running")
+    button(view, "hospital-b", "Kill").focus()
+    view.page.keyboard.press("Enter")
+    view.page.keyboard.press("Shift+Tab")
+    view.page.keyboard.press("Enter")
+    expect(state).to_contain_text("killed")
 
 
 def test_external_changes_shown_until_static_form(view: Locator, bench: NotebookPage) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import kits
 import pytest
 from cryptography import x509
-from damage import JUNK, bent, damaged, payloads, replies, survives
+from damage import JUNK, bent, damaged, payloads, peak, replies, survives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_profile import examples
@@ -110,7 +110,48 @@ def test_large_valid_reply_is_read() -> None:
     assert len(commands.list_jobs().parse_reply(hci.decode(text))) == 20_000
     log = "x" * (60 << 20)
     text = json.dumps({"data": [{"type": "string", "data": log}]})
-    assert commands.read_file("cat", "server", None, "log.txt").parse_reply(hci.decode(text)) == log
+    command = commands.read_file("cat", "server", None, "log.txt")
+    assert command.parse_reply(hci.decode(text, command.max_reply_chars)) == log
+
+
+def test_log_of_json_lines_is_one_value() -> None:
+    log = json.dumps({"levelname": "INFO", "message": 'a "b" \\ [1, 2, {3}]'}) + "\n"
+    text = json.dumps({"data": [{"type": "dict", "data": {"logs": {"server": log * 200_000}}}]})
+    assert hci.decode(text, hci.MAX_LOG_CHARS).items[0]["data"]["logs"]["server"] == log * 200_000
+
+
+#: What each of many values of a reply can be, so that it takes much memory.
+UNITS = {
+    "list": "[],",
+    "map": "{},",
+    "map of one": '{"a":0},',
+    "map of many": '{"a":0,"b":1,"c":2,"d":3,"e":4,"f":5},',
+    "number": "1,",
+    "text": '"ab",',
+    "half a character": '"\\ud800",',
+    "quotes": '"\\"",',
+    "nested": '{"a":[{"b":[]}]},',
+    "deep": "[",
+    "quote": '"',
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("limit", ["characters", "values", "neither"])
+def test_reply_that_grows_is_bounded(unit: str, limit: str) -> None:
+    separators = max(1, sum(map(UNITS[unit].count, ",[{")))
+    count = {
+        "characters": (60 << 20) // len(UNITS[unit]),
+        "values": (15 << 20) // len(UNITS[unit]),
+        "neither": (hci.MAX_VALUES - 20) // separators,
+    }[limit]
+    text = '{"data":[{"type":"success","data":""}],"meta":{"jobs":[' + UNITS[unit] * count + "0]}}"
+    assert peak(lambda: hci.decode(text)) < 64 << 20
+
+
+def test_reply_at_limit_is_read() -> None:
+    text = '{"data":[],"meta":{"jobs":[' + '{"a":0},' * (hci.MAX_VALUES // 2 - 10) + "0]}}"
+    assert len(hci.decode(text).meta["jobs"]) == hci.MAX_VALUES // 2 - 9
 
 
 # what is no reply to a command

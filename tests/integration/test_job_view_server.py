@@ -66,6 +66,7 @@ class Shown:
 
     def act(self, name: str, seconds: float = 30) -> dict[str, Any]:
         """Do it, and wait for what comes of it."""
+        self.wish(kind="ask", action=name)
         self.wish(kind="start", action=name)
         wait_until(lambda: self.action(name)["state"] not in ("asked", "running"), seconds)
         return self.action(name)

@@ -72,6 +72,7 @@ def _job(watch: JobsWatch, job_id: str) -> ListedJob | None:
 
 
 def _wish(view: JobsView, action: str, *jobs: str) -> None:
+    view._handle_custom_msg({"kind": "ask", "action": action}, [])
     view._handle_custom_msg({"kind": "start", "action": action, "arguments": {"jobs": list(jobs)}}, [])
 
 

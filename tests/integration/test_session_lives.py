@@ -103,8 +103,9 @@ def call() -> Iterator[Callable[..., Future[Any]]]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit of 20 s, made for slow lines, is 2 s here."""
+    """The limit of 12 s, or 20 s, is 2 s here."""
     monkeypatch.setattr(keepalive, "PROBE_AFTER_S", 1.0)
+    monkeypatch.setattr(keepalive, "PROBE_TIMEOUT_S", 1.0)
     monkeypatch.setattr(keepalive, "LONG_PROBE_TIMEOUT_S", 1.0)
 
 

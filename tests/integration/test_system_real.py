@@ -69,6 +69,7 @@ def act(view: SystemView, on: str, name: str, typed: str = "") -> dict[str, Any]
     """Do something and return how it stands when it is done."""
     tell(view, "show_actions", name=on)
     turn = action(view, on, name)["revision"]
+    tell(view, "ask", action=name)
     tell(view, "start", action=name, typed=typed)
     return wait_until(
         lambda: (a := action(view, on, name))["revision"] > turn and a["state"] not in ("asked", "running") and a, 120

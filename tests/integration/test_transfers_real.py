@@ -21,7 +21,7 @@ from proxy import Proxy
 from waiting import wait_until
 
 from flare_widgets.api import NoConnection, Session, TransferCancelled, new_secure_session
-from flare_widgets.api.transfer import download, remote_files, upload
+from flare_widgets.api.transfer import remote_files, upload
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import frames, transports
 from flare_widgets.wire.transports import Transport
@@ -185,7 +185,7 @@ def test_download_outlives_server_it_began_with(
 def test_download_outlives_that_server_hangs(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
+    monkeypatch.setattr(remote_files, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
     with contextlib.ExitStack() as stack:
         beats: list[int] = []
 
@@ -362,7 +362,7 @@ def test_lost_download_request_is_resent(
     fragile: Fragile, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = losing(monkeypatch, 20_000)
-    monkeypatch.setattr(download, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
+    monkeypatch.setattr(remote_files, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
         result = session.download_job_result(stored, str(tmp_path))
     assert [transport.lost for transport in opened] == [1]

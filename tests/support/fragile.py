@@ -46,8 +46,17 @@ sys.meta_path.insert(0, Finder())
 class Fragile:
     """A federation of its own for tests that harm it.
 
+    Parameters
+    ----------
+    folder
+        An empty folder.
+    scheme
+        The server's protocol.
+
     Attributes
     ----------
+    federation
+        A server and a site.
     kit
         The admin's startup kit.
     folder
@@ -56,21 +65,21 @@ class Fragile:
         Where its processes put temporary files.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scheme: str = "http") -> None:
         (folder / "python").mkdir()
         self._idle = folder / "idle"
         self.forget_sessions(after=1800)
         (folder / "python" / "sitecustomize.py").write_text(IDLE.format(file=str(self._idle)))
         self.scratch = folder / "tmp"
         self.scratch.mkdir()
-        self._federation = LocalFederation(1, folder=folder / "federation")
+        self.federation = LocalFederation(1, folder=folder / "federation", scheme=scheme)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
             patch.setenv("TMPDIR", str(self.scratch))
             patch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "python"), os.environ.get("PYTHONPATH", "")]))
-            self._federation.start()
-        self.kit = self._federation.admin_kit
-        self.folder = self._federation.folder
+            self.federation.start()
+        self.kit = self.federation.admin_kit
+        self.folder = self.federation.folder
 
     def forget_sessions(self, after: float) -> None:
         """Let the server end sessions that have been idle for some seconds."""
@@ -99,7 +108,7 @@ class Fragile:
             server.resume()
 
     def stop(self) -> None:
-        self._federation.stop()
+        self.federation.stop()
 
     def altered_kit(self, folder: Path, **admin: Any) -> Path:
         """A copy of the kit with other settings."""

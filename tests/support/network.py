@@ -22,6 +22,9 @@ class WrappedTransport:
     def last_received_at(self) -> float:
         return self._real.last_received_at
 
+    def confirmed_bytes(self) -> int | None:
+        return self._real.confirmed_bytes()
+
     async def send(self, frame: bytes) -> None:
         await self._real.send(frame)
 

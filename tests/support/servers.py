@@ -24,6 +24,9 @@ from flare_widgets.api import Session, SessionState
 from flare_widgets.wire import fobs, frames, streams
 from flare_widgets.wire.frames import Frame, FrameType
 
+THEIR_NONCE = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+"""A nonce of the server, for us to sign."""
+
 #: What FLARE says to whom it closes the session of.
 EXPIRED = "Your session is closed due to inactivity or cert expiry."
 
@@ -141,7 +144,7 @@ class FlareServer:
     login
         The items of the answer to the login.
     commands
-        The answers to commands: the verb, and the HCI reply or a function that makes it.
+        The answers to commands: the verb, and the HCI reply or a function that makes it. Bytes are said as they are.
     clock
         The time it tells when it greets, in seconds since the epoch.
     alive
@@ -235,7 +238,7 @@ class FlareServer:
         from nvflare.lighter.utils import sign_content
 
         signature = sign_content("server" + nonce, self.party.key, return_str=False)
-        return {"cn": "server", "nonce": "their nonce", "cert": self.party.pem, "signature": signature}
+        return {"cn": "server", "nonce": THEIR_NONCE, "cert": self.party.pem, "signature": signature}
 
     def _reply(self, headers: dict[str, Any], value: Any) -> bytes | None:
         if value is None:
@@ -256,14 +259,17 @@ class FlareServer:
         line = command["data"][0]["data"]
         verb = line.split()[0]
         if verb == "_cert_login":
-            answer: Any = {"data": self.login}
+            answer: Any = self.commands.get(verb, {"data": self.login})
+            if callable(answer):
+                answer = answer(line)
         else:
             answer = self.commands.get(verb, {"data": [{"type": "success", "data": ""}], "meta": {"status": "ok"}})
             if callable(answer):
                 answer = answer(line)
         if answer is None:
             return None
-        return self._stream("return_only", "hci_channel:command", json.dumps(answer), {"sm__ri": headers["sm__ri"]})
+        text = answer.decode() if isinstance(answer, bytes) else json.dumps(answer)
+        return self._stream("return_only", "hci_channel:command", text, {"sm__ri": headers["sm__ri"]})
 
     def _stream(self, channel: str, topic: str, value: Any, more: dict[str, Any]) -> bytes:
         self._streams += 1

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_link import FakeLink
+from fakes import FakeConnection
 
 from flare_widgets import bounds
 from flare_widgets.api.transfer import unpack
@@ -174,7 +174,7 @@ class Endless:
     """A server whose files never end."""
 
     def __init__(self, part: bytes) -> None:
-        self.link = FakeLink(lambda _: {"status": "ok", "data": part})
+        self.link = FakeConnection(lambda _: {"status": "ok", "data": part})
 
     def read(self, *names: str) -> Any:
         offer = (self.link, [RemoteFile(name, name) for name in names])

@@ -103,13 +103,32 @@ def test_nobody_listens(kit: Path) -> None:
     [
         (says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "does not speak TLS"),
         (says(b"SSH-2.0-OpenSSH_9.6\r\n"), "does not speak TLS"),
-        (hangs_up, "something answers at"),
+        (hangs_up, "something accepts the connection to"),
     ],
     ids=["HTTP", "SSH", "hangs up"],
 )
 def test_somebody_without_tls(kit: Path, handler: Any, words: str) -> None:
     with plain(handler) as port:
         assert words in stops_at(check(kit, port), "TLS")
+
+
+@pytest.mark.parametrize(
+    ("dates", "words"),
+    [({"begins": NOW - 9 * DAY, "ends": NOW - DAY}, "expired on"), ({"begins": NOW + DAY}, "is valid only from")],
+    ids=["expired", "not valid yet"],
+)
+def test_server_certificate_not_valid_now(kit: Path, dates: dict[str, Any], words: str) -> None:
+    with plain(silent, tls(kits.server(**dates))) as port:
+        sentence = stops_at(check(kit, port), "TLS")
+    assert f"the certificate of the server at 127.0.0.1:{port} {words}" in sentence
+    assert "Check this machine's clock" in sentence
+
+
+def test_login_page_in_servers_place(kit: Path) -> None:
+    answer = b"HTTP/1.1 302 Found\r\nLocation: https://login.example.org/\r\nContent-Length: 0\r\n\r\n"
+    with plain(says(answer), tls(kits.server())) as port:
+        sentence = stops_at(check(kit, port), "server identity")
+    assert "it answers with a redirect to https://login.example.org/: a login page or a proxy?" in sentence
 
 
 def test_somebody_who_says_nothing(kit: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +19,17 @@ from servers import EXPIRED, FlareServer, break_off, expire, ok
 from waiting import wait_until
 
 from flare_widgets.api import ProtocolError, Session, SessionState, connect
+from flare_widgets.api.session_methods import jobs
 from flare_widgets.errors import (
     AuthenticationError,
+    InternalError,
     NoConnection,
     OutcomeUnknown,
     ServerIdentityError,
     SessionClosed,
     SessionExpired,
 )
+from flare_widgets.wire import hci
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -225,6 +231,45 @@ def test_aborting_is_tried_again(session: Session, server: FlareServer) -> None:
     assert server.lines.count("abort_job j") == 2
 
 
+WAITING_ABORTED = "Aborted the job j before running it."
+
+
+@pytest.mark.parametrize(("overwritten", "aborts"), [(0, 1), (2, 3)])
+def test_abort_that_scheduler_overwrites_is_repeated(
+    session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch, overwritten: int, aborts: int
+) -> None:
+    monkeypatch.setattr(jobs, "_ABORT_CHECK_DELAY_S", 0.01)
+    server.commands["abort_job"] = ok(info=WAITING_ABORTED)
+
+    def tell(line: str) -> Any:
+        waits = server.lines.count("abort_job j") <= overwritten
+        return ok(job_meta={"job_id": "j", "status": "SUBMITTED" if waits else "FINISHED:ABORTED"})
+
+    server.commands["get_job_meta"] = tell
+    assert session.abort_job("j") == WAITING_ABORTED
+    assert server.lines.count("abort_job j") == aborts
+
+
+def test_abort_without_effect_is_an_error(
+    session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_ABORT_CHECK_DELAY_S", 0.01)
+    server.commands["abort_job"] = ok(info=WAITING_ABORTED)
+    server.commands["get_job_meta"] = ok(job_meta={"job_id": "j", "status": "SUBMITTED"})
+    with pytest.raises(InternalError, match="goes on with it"):
+        session.abort_job("j")
+    assert server.lines.count("abort_job j") == 4
+
+
+def test_abort_stands_if_status_is_unknown(
+    session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_ABORT_CHECK_DELAY_S", 0.01)
+    server.commands["abort_job"] = ok(info=WAITING_ABORTED)
+    server.commands["get_job_meta"] = {"data": [], "meta": {"status": "error", "info": "gone"}}
+    assert session.abort_job("j") == WAITING_ABORTED
+
+
 def test_abort_is_not_retried_after_timeout(session: Session, server: FlareServer) -> None:
     server.commands["abort_job"] = None
     session.set_timeout(0.2)
@@ -291,6 +336,25 @@ def test_another_server_in_place_is_refused(tmp_path: Path, server: FlareServer)
         session.close()
 
 
+def test_large_reply_is_decoded_beside_the_loop(
+    session: Session, server: FlareServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    decode = hci.decode
+
+    def note(text: Any, max_chars: int) -> Any:
+        threads.append(threading.current_thread().name)
+        return decode(text, max_chars)
+
+    monkeypatch.setattr(hci, "decode", note)
+    server.commands["list_jobs"] = ok(jobs=[{"job_id": "x" * 300_000}])
+    assert session.list_jobs() == [{"job_id": "x" * 300_000}]
+    server.commands["list_jobs"] = ok(jobs=[])
+    assert session.list_jobs() == []
+    assert threads == ["flare-decode", "flare-io"]
+    wait_until(lambda: "flare-decode" not in [thread.name for thread in threading.enumerate()])
+
+
 def test_many_threads_get_their_own_answers(session: Session, server: FlareServer) -> None:
     server.commands["get_job_meta"] = lambda line: ok(job_meta={"asked": line.split()[1]})
 
@@ -307,6 +371,59 @@ def test_threads_share_one_reconnect(session: Session, server: FlareServer) -> N
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(lambda _: session.list_jobs(), range(16))) == [[]] * 16
     assert logins(server) == 2
+
+
+def test_callback_that_exits_harms_no_session(session: Session, server: FlareServer) -> None:
+    from flare_widgets.api import commands
+
+    def leave(future: Any) -> None:
+        raise SystemExit("a user's callback")
+
+    future = session.start(commands.list_jobs())
+    future.add_done_callback(leave)
+    with contextlib.suppress(SystemExit):  # if it was done already, the callback was called here
+        future.result(10)
+    assert session.list_jobs() == []
+    assert logins(server) == 1
+
+
+def test_session_survives_end_of_io_thread(kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that wait fail; the next one connects again on another thread, also of a session that has expired."""
+    from flare_widgets.wire import loop
+
+    sessions = [connect(kit, timeout=5) for _ in range(3)]
+    server.commands["clone_job"] = None
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(sessions[0].clone_job, "j")
+        wait_until(lambda: "clone_job j" in server.lines)
+        expire(sessions[2], server)
+        ended = loop._thread
+        assert ended is not None
+        end_io_thread(monkeypatch)
+        with pytest.raises(NoConnection, match="the thread that holds the connections to servers has ended"):
+            waiting.result(10)
+    assert sessions[0].list_jobs() == []
+    assert sessions[2].list_jobs() == []
+    assert loop._thread is not ended
+    assert [session.state for session in sessions[::2]] == [SessionState.READY] * 2
+    sessions[1].close()  # never used again
+    for session in sessions:
+        session.close()
+        assert session.closed
+    wait_until(lambda: not server.sockets)
+
+
+def end_io_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the I/O thread end, as nothing should bring about."""
+    from flare_widgets.wire import loop
+
+    thread, ended = loop._thread, loop._loop
+    assert thread is not None
+    assert ended is not None
+    monkeypatch.setattr(loop, "_MAX_RESTARTS", 0)
+    ended.call_soon_threadsafe(sys.exit)
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_futures_can_be_awaited_or_cancelled(session: Session, server: FlareServer) -> None:

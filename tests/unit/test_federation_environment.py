@@ -28,6 +28,29 @@ def test_notebooks_own_settings_do_not_reach_jobs() -> None:
     assert make_child_environment("x", {"MPLBACKEND": "Agg"})["MPLBACKEND"] == "Agg"
 
 
+@pytest.mark.parametrize("proxy", ["http_proxy", "HTTPS_PROXY", "grpc_proxy", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("exempt", [{}, {"no_proxy": "corp.example"}, {"NO_PROXY": "corp.example, .lan"}])
+def test_proxy_does_not_reach_loopback(proxy: str, exempt: dict[str, str]) -> None:
+    user = {proxy: "http://proxy.example:3128", **exempt}
+    result = make_child_environment("x", user)
+    assert result[proxy] == user[proxy]
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = result[name].split(",")
+        assert {"localhost", "127.0.0.1", "::1"} <= set(hosts)
+        assert all(host.strip() in hosts for each in exempt.values() for host in each.split(","))
+    assert "no_grpc_proxy" not in result
+
+
+def test_exemptions_of_grpc_are_kept() -> None:
+    result = make_child_environment("x", {"grpc_proxy": "http://p:1", "no_grpc_proxy": "corp.example", "no_proxy": "*"})
+    assert result["no_grpc_proxy"] == "corp.example,localhost,127.0.0.1,::1"
+    assert result["no_proxy"] == "*"
+
+
+def test_environment_without_proxy_stays() -> None:
+    assert not {"no_proxy", "NO_PROXY"} & make_child_environment("x", {"PATH": "/usr/bin", "http_proxy": ""}).keys()
+
+
 def test_missing_path_adds_no_empty_entry() -> None:
     # An empty entry would mean the current folder.
     assert make_child_environment("x", {})["PATH"] == str(Path(sys.executable).parent)

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib.util
+import os
+import secrets
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from flare_widgets.federation import FederationError, FederationNotInstalled, LocalFederation, startup
+from flare_widgets.errors import DiskFull, FileAccessError, FlareError
+from flare_widgets.federation import (
+    FederationError,
+    FederationNotInstalled,
+    LocalFederation,
+    layout,
+    local,
+    mailbox,
+    processes,
+    registry,
+    startup,
+)
+from flare_widgets.federation.processes import FederationProcess
 from flare_widgets.federation.startup import _describe_exit_code, _process_error
 
 
@@ -123,3 +141,129 @@ def test_failure_shows_end_of_log(tmp_path: Path) -> None:
     assert "line 84" not in text
     assert "\x1b" not in text
     assert "ends with" not in str(_process_error("x", 1, tmp_path / "none.log"))
+
+
+# -- names, and what killed processes leave ---------------------------------------------------------------------
+
+
+def test_second_start_of_name_is_refused() -> None:
+    with registry.lock_name("clinics") as is_ours:
+        assert is_ours
+        with pytest.raises(FederationError, match=r"'clinics' is just being started by another process. Wait until"):
+            LocalFederation(name="clinics").start()
+
+
+def test_second_start_of_any_name_takes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "list_running", list)
+    with registry.claim_name(None) as first, registry.claim_name(None) as second:
+        assert (first, second) == ("local", "local-2")
+    with registry.claim_name(None) as name:
+        assert name == "local"
+
+
+def test_name_taken_while_locking_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other start ended between the look at what runs and the lock."""
+    looks = iter([[], [(None, SimpleNamespace(name="clinics"))]])
+    monkeypatch.setattr(registry, "list_running", lambda: next(looks))
+    with pytest.raises(FederationError, match="called 'clinics' is already running"):
+        registry.claim_name("clinics").__enter__()
+
+
+def test_killed_start_gives_name_back(cache: Path) -> None:
+    code = (
+        "import os\nfrom flare_widgets.federation import registry\n"
+        "claim = registry.claim_name('clinics')\nclaim.__enter__()\nos.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == -signal.SIGKILL
+    with registry.claim_name("clinics") as name:
+        assert name == "clinics"
+    assert list((layout.default_root() / "starting").iterdir()) == []
+
+
+def test_one_of_many_starts_of_name_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "list_running", list)
+    everybody, winners = threading.Barrier(16), []
+
+    def start() -> None:
+        everybody.wait()
+        with contextlib.suppress(FederationError), registry.claim_name("clinics"):
+            winners.append(threading.get_ident())
+            everybody.wait()
+
+    def lose() -> None:
+        try:
+            start()
+        finally:
+            if threading.get_ident() not in winners:
+                everybody.wait()
+
+    threads = [threading.Thread(target=lose) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(winners) == 1
+
+
+def make_dead_federation(federation_id: str, *, is_described: bool = True) -> Path:
+    folder = layout.make_folder(federation_id, None)
+    (folder / "authority").mkdir()
+    (folder / "authority" / "cert.json").write_text("{}")
+    if is_described:
+        (folder / "state.json").write_text("{}")
+    return folder
+
+
+def test_authority_of_killed_federation_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, alive = make_dead_federation("00000000000a"), make_dead_federation("00000000000b")
+    starting = make_dead_federation("00000000000c", is_described=False)
+    monkeypatch.setattr(processes, "end_orphans", lambda: 0)
+    monkeypatch.setattr(processes, "find_processes", lambda: [FederationProcess(1, "00000000000b", True)])
+    local._remove_leftovers(print)
+    assert not (dead / "authority").exists()
+    assert (dead / "logs").is_dir()
+    assert (alive / "authority").exists()
+    assert (starting / "authority").exists()
+
+
+def test_authority_in_chosen_folder_is_found_by_orphans(tmp_path: Path) -> None:
+    folder, federation_id = tmp_path / "mine", secrets.token_hex(6)
+    (folder / "kits" / "site-1").mkdir(parents=True)
+    registry.write_description(
+        folder, registry.FederationDescription(federation_id, "mine", 1, "http", {}, 0.0, 0.0)
+    )  # fmt: skip
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"], cwd=folder / "kits" / "site-1",
+        env={**os.environ, "FLARE_WIDGETS_FEDERATION": federation_id}, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert orphan.stdout is not None
+        orphan.stdout.readline()
+        assert (folder, federation_id) in registry.list_folders_of_orphans()
+    finally:
+        orphan.kill()
+        orphan.communicate()
+
+
+# -- what the disk refuses --------------------------------------------------------------------------------------
+
+
+def test_folder_in_place_that_cannot_be_written_is_said() -> None:
+    with pytest.raises(FlareError) as caught:
+        LocalFederation(folder="/proc/federation").start()
+    assert isinstance(caught.value, FileAccessError)
+    assert caught.value.next_step
+
+
+def test_full_disk_at_start_is_disk_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(layout, "make_folder", full)
+    with pytest.raises(DiskFull, match=r"cannot be started: no space left"):
+        LocalFederation().start()
+
+
+def test_removed_folder_of_federation_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileAccessError, match=r"the local federation in .* cannot be reached"):
+        mailbox.send_request(tmp_path / "removed", {"fault": "kill", "who": "server"})

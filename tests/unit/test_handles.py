@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import threading
 import time
+from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,15 @@ from flare_widgets.api import (
     connect_async,
 )
 from flare_widgets.api.job import JobHandle
+from flare_widgets.errors import FlareError
+
+DUPLICATES: dict[str, Callable[[Any], Any]] = {
+    "pickle": pickle.dumps,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle in a list": lambda thing: pickle.dumps([thing]),
+    "reduce": lambda thing: ForkingPickler.dumps(thing),  # as multiprocessing and concurrent.futures do
+}
 
 IDS = [f"{n}{n}4e28ba-2fa1-41d2-883f-0016d3cca42{n}" for n in (1, 2)]
 IDS.append(IDS[0].replace("28ba", "99ba"))
@@ -409,3 +422,24 @@ def test_async_progress_runs_in_awaiting_loop(kit: Path, server: FlareServer, tm
             assert told == [(True, asyncio.get_running_loop())]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+@pytest.mark.parametrize("kind", ["session", "asynchronous session", "job", "asynchronous job", "kit"])
+def test_pickle_or_copy_says_what_to_hand_over(kit: Path, server: FlareServer, duplicate: str, kind: str) -> None:
+    with connect(kit, timeout=5) as session:
+        thing = {
+            "session": session,
+            "asynchronous session": session.aio,
+            "job": session._create_job_handle(IDS[0]),
+            "asynchronous job": session.aio._create_job_handle(IDS[0]),
+            "kit": session.kit,
+        }[kind]
+        with pytest.raises(TypeError) as caught:
+            DUPLICATES[duplicate](thing)
+    assert isinstance(caught.value, FlareError)
+    assert "cannot be pickled or copied" in str(caught.value)
+    assert "Hand over" in str(caught.value)
+    assert repr(str(kit)) in str(caught.value)
+    assert (repr(IDS[0]) in str(caught.value)) == ("job" in kind)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # it comes back from another process

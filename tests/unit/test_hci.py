@@ -150,6 +150,19 @@ def test_any_text_is_reply_or_error(text: str) -> None:
     assert all(isinstance(text, str) for text in reply.texts("string", "error"))
 
 
+@pytest.mark.parametrize("text", ["[" * 400_000, '{"data": [' + "1," * 400_000, '"' * 400_000 + "," * 400_000], ids=len)
+def test_reply_with_many_values_is_refused(text: str) -> None:
+    with pytest.raises(ProtocolError, match="more than 300,000 values"):
+        hci.decode(text)
+
+
+def test_reply_with_many_characters_is_refused() -> None:
+    text = json.dumps({"data": [{"type": "string", "data": "x" * 100}]})
+    assert hci.decode(text, len(text)).texts("string") == ["x" * 100]
+    with pytest.raises(ProtocolError, match=f"has {len(text)} characters, more than {len(text) - 1}"):
+        hci.decode(text, len(text) - 1)
+
+
 @pytest.mark.parametrize("value", [None, b"{}", 5, ["x"], {"data": []}])
 def test_non_text_is_protocol_error(value: Any) -> None:
     with pytest.raises(ProtocolError, match="not text"):

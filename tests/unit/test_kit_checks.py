@@ -137,7 +137,7 @@ def test_what_cannot_be_checked_says_why(kit: Path) -> None:
     assert with_outcome(report, "skipped") == NETWORK | {"dates", "chain", "key match", "name", "organization", "role"}
     assert report["role"].sentence == "not checked: the user's certificate could not be read"
     edit_admin(kit, port=0)
-    assert check(kit)["role"].sentence == "not checked: fed_admin.json cannot be used"
+    assert check(kit)["role"].sentence == "not checked: the settings cannot be used"
     assert check(kit / "nowhere")["role"].sentence == "not checked: no startup kit was found"
 
 

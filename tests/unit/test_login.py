@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kits import Party, authority
 from nvflare.private.fed.utils.identity_utils import IdentityAsserter, IdentityVerifier, load_cert_bytes
+from servers import THEIR_NONCE
 
 from flare_widgets.errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
 from flare_widgets.kit import StartupKit
@@ -35,7 +36,7 @@ def proof(party: Party, name: str = "server", question: str = NONCE, **changes: 
 
     answer: dict[str, Any] = {
         "cn": name,
-        "nonce": "their nonce",
+        "nonce": THEIR_NONCE,
         "cert": party.pem,
         "signature": sign_content(name + question, party.key, return_str=False),
         **changes,
@@ -53,12 +54,12 @@ def test_challenge_headers_carry_name_and_nonce(kit: StartupKit) -> None:
     ids=["as provisioned", "may sign", "for servers", "both"],
 )
 def test_right_server_is_believed(kit: StartupKit, changes: dict[str, Any]) -> None:
-    assert login.read_challenge(kit, NONCE, proof(kits.server(**changes))) == "their nonce"
+    assert login.read_challenge(kit, NONCE, proof(kits.server(**changes))) == THEIR_NONCE
 
 
 def test_intermediate_authority_server_is_accepted(kit: StartupKit) -> None:
     server = authority().issue("branch", ca=True).issue("server")
-    assert login.read_challenge(kit, NONCE, proof(server)) == "their nonce"
+    assert login.read_challenge(kit, NONCE, proof(server)) == THEIR_NONCE
 
 
 def test_answer_of_nvflares_own_server_is_read(kit: StartupKit, tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_answer_of_nvflares_own_server_is_read(kit: StartupKit, tmp_path: Path) 
     (tmp_path / "server.crt").write_bytes(server.pem)
     theirs = IdentityAsserter(str(tmp_path / "server.key"), str(tmp_path / "server.crt"))
     answer = proof(server, cert=theirs.cert_data, signature=theirs.sign_common_name(NONCE))
-    assert login.read_challenge(kit, NONCE, answer) == "their nonce"
+    assert login.read_challenge(kit, NONCE, answer) == THEIR_NONCE
 
 
 IMPOSTORS = {
@@ -103,6 +104,30 @@ def test_impostor_is_refused(kit: StartupKit, impostor: str) -> None:
     assert says in message
     assert "'server'" in message  # whom we expected
     assert kit.address in message
+
+
+@pytest.mark.parametrize(
+    "nonce",
+    [
+        "",
+        " if 0 else __import__('os').system('true')\n",
+        "x" * 36,
+        THEIR_NONCE + "\n",
+        THEIR_NONCE[:-1],
+        "{" + THEIR_NONCE + "}",
+        "urn:uuid:" + THEIR_NONCE,
+        THEIR_NONCE.replace("-", ""),
+        THEIR_NONCE.replace("-", "")[:32] + "----",
+        THEIR_NONCE[:-1] + "\u0667",
+        "a" * 100_000,
+    ],
+    ids=ascii,
+)
+def test_text_that_is_no_nonce_is_not_signed(kit: StartupKit, nonce: str) -> None:
+    with pytest.raises(ServerIdentityError, match="to sign a text that is not a nonce") as caught:
+        login.read_challenge(kit, NONCE, proof(kits.server(), nonce=nonce))
+    assert "Tell your project admin" in caught.value.next_step
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("purpose", [kits.CLIENT_ONLY, None])
@@ -182,10 +207,10 @@ def believed_by_nvflare(kit: StartupKit, identity: dict[str, Any], nonce: str) -
 
 
 def test_our_proof_is_believed_when_registering(kit: StartupKit) -> None:
-    headers, payload = login.register_request(kit, "their nonce")
+    headers, payload = login.register_request(kit, THEIR_NONCE)
     sent = fobs.decode(fobs.encode(payload))
     assert sent["cn"] == kits.USER
-    assert believed_by_nvflare(kit, sent, "their nonce")
+    assert believed_by_nvflare(kit, sent, THEIR_NONCE)
     assert headers["client_name"] == kits.USER
     assert headers["client_type"] == "admin"
     assert headers["project_name"] == kits.PROJECT

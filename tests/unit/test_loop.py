@@ -107,6 +107,79 @@ def test_cancelled_coroutine_does_not_end_thread() -> None:
     assert loop.run(name_of_thread()) == "flare-io"
 
 
+@pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"])
+def test_callback_that_raises_does_not_end_thread(kind: str) -> None:
+    code = f"""
+import asyncio, threading
+from flare_widgets.wire import loop
+def fail(future):
+    raise {kind}("of a user's callback")
+first = loop.run(asyncio.sleep(0, "before"))
+other = loop.start(asyncio.sleep(0.1, "what waits"))
+gate = loop.start(asyncio.sleep(0.05))
+gate.add_done_callback(fail)
+print(loop.run(asyncio.sleep(0.2, "after"), timeout=10), other.result(10))
+print([t.name for t in threading.enumerate() if t.name == "flare-io"])
+"""
+    assert run_script(code) == "after what waits\n['flare-io']"
+
+
+END_THREAD = """
+import asyncio, concurrent.futures, sys, threading, time
+from flare_widgets.errors import NoConnection
+from flare_widgets.wire import loop
+loop._MAX_RESTARTS = 0
+def end_thread():
+    thread = loop._thread
+    loop._loop.call_soon_threadsafe(sys.exit)
+    thread.join(10)
+    assert not thread.is_alive()
+"""
+
+
+def test_ended_thread_fails_what_waits_and_is_replaced() -> None:
+    code = f"""{END_THREAD}
+waiting = [loop.start(asyncio.sleep(3600)) for _ in range(3)]
+caught = []
+def wait():
+    try:
+        loop.run(asyncio.sleep(3600))
+    except NoConnection as e:
+        caught.append(str(e))
+thread = threading.Thread(target=wait)
+thread.start()
+while len(loop._pending) < 4:
+    time.sleep(0.001)
+end_thread()
+for future in waiting:
+    assert isinstance(future.exception(10), NoConnection)
+thread.join(10)
+print(caught)
+print(loop.run(asyncio.sleep(0, "another thread"), timeout=10))
+"""
+    words = (
+        "the thread that holds the connections to servers has ended, and what was under way with it. "
+        "Repeat the command: sessions connect again on another thread"
+    )
+    assert run_script(code) == f"{[words]}\nanother thread"
+
+
+def test_thread_that_ends_without_a_word_is_noticed() -> None:
+    code = f"""{END_THREAD}
+loop._LIVENESS_INTERVAL_S = 0.05
+take, loop._take_pending, loop._close = loop._take_pending, list, id  # as if it had been killed
+future = loop.start(asyncio.sleep(3600))
+end_thread()
+assert not future.done()
+loop._take_pending = take
+try:
+    loop._wait(future, None)
+except NoConnection:
+    print("noticed")
+"""
+    assert run_script(code) == "noticed"
+
+
 def test_forked_child_has_thread_of_own() -> None:
     code = """
 import asyncio, os

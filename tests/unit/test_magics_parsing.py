@@ -7,7 +7,7 @@ import re
 import pytest
 from IPython.core.error import UsageError
 
-from flare_widgets.magics.parsing import format_verb_list, parse_line, strip_comment
+from flare_widgets.magics.parsing import format_verb_list, parse_line
 from flare_widgets.magics.verbs import GROUPS, VERBS
 
 PROMISED = (
@@ -25,7 +25,7 @@ def test_every_verb_that_was_promised_exists() -> None:
 @pytest.mark.parametrize(
     ("line", "verb", "arguments"),
     [
-        ("up", "up", {"sites": None, "name": None, "keep": 0.0}),
+        ("up", "up", {"sites": None, "name": None, "keep": None}),
         ("up -n 3", "up", {"sites": 3}),
         ("up --sites=hospital-a,hospital-b", "up", {"sites": ["hospital-a", "hospital-b"]}),
         ("up --users ada@x=lead,bob@x=member", "up", {"users": {"ada@x": "lead", "bob@x": "member"}}),
@@ -70,7 +70,9 @@ def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object
         ("montior", "did you mean 'monitor'?"),
         ("xyzzy", "%flare help lists all verbs"),
         ("monitor --wiat", "did you mean '--wait'?"),
-        ("monitor a b", "unrecognized option 'b'"),
+        ("monitor a b", "unexpected word 'b'. Put a value that has spaces or quotes in it into double quotes"),
+        ("submit /tmp/my jobs/hello", "unexpected word 'jobs/hello'. Put a value that has spaces"),
+        ("submit /tmp/Ann's jobs/hello", "no closing quotation in: submit /tmp/Ann's jobs/hello. Put a value that"),
         ("compare", "required: JOB"),
         ("up --site 3", "did you mean '--sites'?"),
         ("up --sites a,,b", "expected comma-separated names, got 'a,,b'"),
@@ -121,23 +123,6 @@ def test_every_example_is_one(verb: str, line: str) -> None:
     assert arguments is not None
     commented = parse_line(VERBS, f"{line.partition('%flare ')[2]}  # as one's notes say")
     assert commented == (found, arguments)
-
-
-@pytest.mark.parametrize(
-    ("line", "rest"),
-    [
-        ("up   # a server's sites", "up   "),
-        ("# nothing", ""),
-        ("up #", "up "),
-        ("grep server '# x' a", "grep server '# x' a"),
-        ('grep server "it\'s # x"', 'grep server "it\'s # x"'),
-        ("cat server a#b", "cat server a#b"),
-        ("grep server #define", "grep server #define"),
-        ("monitor", "monitor"),
-    ],
-)
-def test_comments_are_left_out(line: str, rest: str) -> None:
-    assert strip_comment(line) == rest
 
 
 def test_what_changes_something_is_known() -> None:

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import disk
 import kits
 import pytest
 from servers import FlareServer
 
 from flare_widgets.errors import ConfigError, InvalidArgumentError, NoConnection, ReadOnlySession
+from flare_widgets.kit import StartupKit
 from flare_widgets.manager import SessionManager, find_kits, resolve_kit
 from flare_widgets.manager.kits import find_kit_folders
 from flare_widgets.manager.sessions import make_default_name, pick_free_name
@@ -240,14 +242,49 @@ def test_kit_search_bounded_in_large_tree(tmp_path: Path) -> None:
     assert find_kit_folders([tmp_path]) == [near]
 
 
+def _refuse_to_search() -> list[Path]:
+    raise AssertionError("nothing need be searched for a path")
+
+
+def test_unreadable_folder_does_not_stop_search() -> None:
+    with disk.unreadable_folder("lost+found") as closed, disk.as_ordinary_user():
+        home = closed.parent
+        kit = kits.write_kit(home / "kit")
+        assert find_kit_folders([], home) == [kit]
+        assert find_kit_folders([closed], home) == [kit]
+        assert [found.path for found in find_kits([closed / "deep"], home)] == [kit]
+        assert resolve_kit(str(closed / "kit"), _refuse_to_search) == closed / "kit"
+        with pytest.raises(ConfigError, match="cannot be read"):
+            StartupKit.load(closed / "kit")
+
+
+def test_removed_working_folder_does_not_stop_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit = kits.write_kit(tmp_path / "kits" / "ada")
+    with disk.removed_working_folder(monkeypatch):
+        assert find_kit_folders([tmp_path / "kits"], ".") == [kit]
+        assert resolve_kit(str(kit), _refuse_to_search) == kit
+        with pytest.raises(ConfigError, match=r"working folder cannot be used.*pass an absolute path"):
+            StartupKit.load("kits/ada")
+
+
+@pytest.mark.parametrize("path", ["~nobodyhere/kit", "~/kit"])
+def test_unknown_home_is_said(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk.forget_home(monkeypatch)
+    for use in (lambda: resolve_kit(path, list), lambda: find_kit_folders([path])):
+        with pytest.raises(InvalidArgumentError, match=r"(no such user|home folder is not known).*without ~"):
+            use()
+    with pytest.raises(ConfigError, match=r"there is no startup kit at .*without ~"):
+        StartupKit.load(path)
+
+
 def test_kit_resolves_by_path_or_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ada, bob = (kits.write_kit(tmp_path / "kits" / name) for name in ("ada@example.org", "bob@example.org"))
     found = find_kit_folders([tmp_path / "kits"])
-    assert resolve_kit("bob@example.org", found) == bob
-    assert resolve_kit("ada", found) == ada
-    assert resolve_kit("kits/ada@example.org", []) == Path("kits/ada@example.org")
-    assert resolve_kit("nobody", found) == Path("nobody")
+    assert resolve_kit("bob@example.org", lambda: found) == bob
+    assert resolve_kit("ada", lambda: found) == ada
+    assert resolve_kit("kits/ada@example.org", _refuse_to_search) == Path("kits/ada@example.org")
+    assert resolve_kit("nobody", lambda: found) == Path("nobody")
     other = kits.write_kit(tmp_path / "more" / "ada@example.org")
     with pytest.raises(ConfigError, match=r"2 startup kits called 'ada'.*Pass the folder"):
-        resolve_kit("ada", [*found, other])
+        resolve_kit("ada", lambda: [*found, other])

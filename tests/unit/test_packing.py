@@ -15,7 +15,7 @@ import kits
 import pytest
 
 from flare_widgets.api.transfer import pack
-from flare_widgets.errors import DiskFull, InvalidJobDefinition
+from flare_widgets.errors import DiskFull, FileAccessError, InvalidJobDefinition
 from flare_widgets.kit import StartupKit
 
 
@@ -298,6 +298,16 @@ def test_disk_full_is_not_job_error(job: Path, large: Path, kit: StartupKit, tmp
 
     with pytest.raises(DiskFull, match="packing the job was given up"):
         pack.pack(job, kit, tmp_path / "job.zip", Change(1 << 20, full))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EIO])
+def test_refusal_of_disk_is_no_change(number: int, job: Path, large: Path, kit: StartupKit, tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(FileAccessError, match="cannot be packed, nothing was sent: ") as caught:
+        pack.pack(job, kit, tmp_path / "job.zip", Change(1 << 20, refuse))
+    assert caught.value.next_step
 
 
 def test_undecodable_file_name_is_refused(job: Path) -> None:

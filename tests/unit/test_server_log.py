@@ -143,8 +143,8 @@ def test_tasks_after_training_have_no_round() -> None:
     assert [column.round for column in known.columns[:2]] == [0, None]
     assert {column.task for column in known.columns[1:]} == {"submit_model", "validate"}
     assert [e.text for e in known.events if e.kind == "workflow"] == [
-        "workflow ScatterAndGather started",
-        "workflow CrossSiteModelEval started",
+        "workflow ScatterAndGather (sag) started",
+        "workflow CrossSiteModelEval (cross) started",
     ]
 
 

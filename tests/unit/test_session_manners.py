@@ -165,7 +165,8 @@ print("still", session.list_jobs(), session.closed)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "[]",
-        "this session belongs to the process that forked this one. Open a new one here",
+        "this session belongs to the process that forked this one. "
+        f"Open a new one here: flare_widgets.connect({str(kit)!r})",
         "own []",
         "still [] False",
     ]

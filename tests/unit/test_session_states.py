@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +26,8 @@ from flare_widgets.kit import StartupKit
 from flare_widgets.wire import connection as link
 from flare_widgets.wire import keepalive, loop
 from flare_widgets.wire.connection import Connection
-from flare_widgets.wire.keepalive import KeepAlive
+from flare_widgets.wire.frames import Frame
+from flare_widgets.wire.keepalive import KeepAlive, UploadProgress
 from flare_widgets.wire.reconnecting import ReconnectingConnection
 from flare_widgets.wire.session_state import NOTIFY_THREAD_NAME, TRANSITIONS, StateMachine
 
@@ -159,8 +163,103 @@ class TestWatch:
         assert watched.should_probe(100.0, last_received_at=101.0)
         assert not watched.should_probe(100.0, last_received_at=clocks[0])  # it speaks: perhaps a large frame comes
 
-    def test_pending_work_lengthens_probe_timeout(self) -> None:
+    def test_hidden_progress_lengthens_probe_timeout(self) -> None:
         assert KeepAlive.probe_timeout_s(True) > KeepAlive.probe_timeout_s(False)
+
+
+class TestUploadProgress:
+    def observe(self, *counts: int | None) -> list[float]:
+        """Return the times of progress, seen after each second's look."""
+        clock = [100.0]
+        progress = UploadProgress(clock=lambda: clock[0])
+        seen = []
+        for count in counts:
+            progress.update(count)
+            seen.append(progress.last_at)
+            clock[0] += keepalive.PROGRESS_INTERVAL_S
+        return seen
+
+    def test_slow_upload_is_progress(self) -> None:
+        assert self.observe(0, 40_000, 80_000, 80_000) == [-math.inf, 101, 102, 102]
+
+    def test_pings_alone_are_none(self) -> None:
+        assert self.observe(0, 100, 200, 300, 100_300)[:4] == [-math.inf] * 4
+
+    def test_what_is_unknown_is_none(self) -> None:
+        assert self.observe(None, None, None) == [-math.inf] * 3
+
+    def test_bytes_before_the_upload_are_none(self) -> None:
+        clock = [100.0]
+        progress = UploadProgress(clock=lambda: clock[0])
+        progress.update(0)
+        clock[0] += 60
+        progress.update(1 << 20)
+        assert progress.last_at == -math.inf
+
+
+class Taker(FlareServer):
+    """Takes an upload's parts, and says so."""
+
+    def _answer(self, frame: Frame) -> bytes | None:
+        headers = frame.headers
+        if headers.get("sm__ch") != "aux_communication":
+            return super()._answer(frame)
+        if headers.get("sm__dt") != 2:  # not the last piece
+            return None
+        return self._stream("return_only", "x", {}, {"sm__ri": headers["sm__ri"]})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say what has arrived")
+@pytest.mark.parametrize("is_slow", [True, False], ids=["slow", "black hole"])
+def test_slow_line_is_kept_and_black_hole_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool
+) -> None:
+    """A part of an upload takes many times the silence after which a connection is given up."""
+    monkeypatch.setattr(keepalive, "CHECK_INTERVAL_S", 0.05)
+    monkeypatch.setattr(keepalive, "PROBE_AFTER_S", 1.0)
+    monkeypatch.setattr(keepalive, "PROBE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(keepalive, "PROGRESS_INTERVAL_S", 0.1)
+    taker, hole = Taker(), threading.Event()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reader_of_server, to_server = await asyncio.open_connection("127.0.0.1", port)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+
+        async def answers() -> None:
+            while data := await reader_of_server.read(1 << 16):
+                writer.write(data)
+
+        answering = asyncio.ensure_future(answers())
+        try:
+            while data := await reader.read(4096):
+                if hole.is_set():
+                    await asyncio.sleep(3600)
+                to_server.write(data)
+                await to_server.drain()
+                await asyncio.sleep(0.02 if len(data) == 4096 else 0)  # 200 kB/s
+        finally:
+            answering.cancel()
+            to_server.close()
+
+    kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1")
+    with taker.running() as port, servers.plain(forward) as slow:
+        kits.edit_admin(kit, port=slow)
+        session = connect(kit, timeout=10)
+        link = session._connection._connection
+        assert link is not None
+        if not is_slow:
+            hole.set()
+        began = time.monotonic()
+        part = link.stream("aux_communication", "part", bytes(900_000), 60)
+        if is_slow:
+            assert loop.run(part) == {}
+            assert time.monotonic() - began > 3
+            assert link.lost_error is None
+        else:
+            with pytest.raises(NoConnection, match="no longer answers"):
+                loop.run(part)
+            assert time.monotonic() - began < 4
+        session.close()
 
 
 def test_idle_session_measures_server_silence(kit: Path, server: FlareServer, monkeypatch: pytest.MonkeyPatch) -> None:

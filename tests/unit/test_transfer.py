@@ -19,8 +19,17 @@ from fakes import FakeConnection
 from file_server import Server
 
 from flare_widgets.api.transfer import download, remote_files, upload
-from flare_widgets.errors import DiskFull, InternalError, NoConnection, ProtocolError, SessionExpired, TransferCancelled
+from flare_widgets.errors import (
+    DiskFull,
+    FileAccessError,
+    InternalError,
+    NoConnection,
+    ProtocolError,
+    SessionExpired,
+    TransferCancelled,
+)
 from flare_widgets.kit import StartupKit
+from flare_widgets.local_files import hold_folder
 from flare_widgets.wire import fobs
 from flare_widgets.wire.connection import ReplyTimeout
 from flare_widgets.wire.transfers import RemoteFile
@@ -370,7 +379,7 @@ def test_hostile_job_id_is_no_path(tmp_path: Path) -> None:
     server = Server(RESULT)
     with pytest.raises(InternalError, match="unsafe name"):
         download.download_files(server.link, server.offer, "../evil", tmp_path / "into", None)
-    assert [p.name for p in tmp_path.rglob("*")] == ["into"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_colliding_zip_target_is_refused(tmp_path: Path) -> None:
@@ -505,6 +514,19 @@ def test_next_download_resumes_broken_one(tmp_path: Path, error: Exception) -> N
     assert 45 < len(requests(server)) < 60
 
 
+def test_leftover_of_killed_process_is_removed(tmp_path: Path) -> None:
+    left, alive, mine = (
+        tmp_path / name for name in (".job-7.0123abcd.partial", ".job-8.0123abcd.partial", ".x.partial")
+    )
+    for folder in (left, alive, mine):
+        folder.mkdir()
+        os.utime(folder, (1, 1))
+    server = Server(LARGE)
+    with hold_folder(alive):
+        download.download_files(server.link, server.offer, "job-1", tmp_path, None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([alive.name, mine.name, "job-1"])
+
+
 @pytest.mark.usefixtures("hasty")
 def test_partial_of_other_archive_is_discarded(tmp_path: Path) -> None:
     broken(tmp_path, NoConnection("nobody."))
@@ -584,8 +606,8 @@ def test_disk_full_reported_and_cleaned_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_disk_errors_are_passed_through(tmp_path: Path) -> None:
+def test_other_disk_errors_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "into").touch()
     server = Server(LARGE)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileAccessError, match=r"cannot be written to .*into: file exists\. Choose another folder"):
         download.download_files(server.link, server.offer, "job-1", tmp_path / "into", None)

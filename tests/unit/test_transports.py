@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from flare_widgets.wire.transports import TransportClosed
 from flare_widgets.wire.transports.tcp import TcpTransport
 from flare_widgets.wire.transports.tls import matches_host
 
+ROOT = Path(__file__).resolve().parents[2]
 BOTH = pytest.mark.parametrize("scheme", ["tcp", "grpc"])
 
 
@@ -129,6 +131,40 @@ def test_grpc_without_grpcio(open_at: Callable[..., Any], monkeypatch: pytest.Mo
     error = open_at(8002, scheme="grpc")
     assert type(error) is ConfigError
     assert 'pip install "flare-widgets[grpc]"' in str(error)
+
+
+def test_grpc_after_fork_is_refused(tmp_path: Path) -> None:
+    """The child says so at once, instead of a crash; a child that does something else is not harmed."""
+    context = tls(kits.server())
+    context.set_alpn_protocols(["h2"])
+    with plain(silent, context) as port:
+        kit = kits.write_kit(tmp_path / "kit", port=port, scheme="grpc", host="127.0.0.1")
+        code = f"""
+import os, sys
+from flare_widgets.errors import ConfigError, NoConnection
+from flare_widgets import connect
+def attempt():
+    try:
+        connect({str(kit)!r}, timeout=0.5)
+    except (ConfigError, NoConnection) as error:
+        return type(error).__name__, str(error)
+print(attempt()[0], flush=True)
+for use in (lambda: ("nothing", ""), attempt, lambda: ("nothing", "")):
+    if os.fork() == 0:
+        print(*use(), flush=True)
+        os._exit(0)
+    print(os.wait()[1], flush=True)
+print(attempt()[0])
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "multiprocessing.get_context('spawn')" in lines[3]
+    assert lines[3].startswith("ConfigError gRPC does not work in a process that was forked from one that has used it.")
+    del lines[3]
+    assert lines == ["NoConnection", "nothing ", "0", "0", "nothing ", "0", "NoConnection"]
 
 
 @pytest.mark.parametrize(("host", "expected"), [("a.example", True), ("A.example.", True), ("b.example", False)])

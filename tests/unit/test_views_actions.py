@@ -28,6 +28,7 @@ class Desk:
         return described[0] if name is None else next(d for d in described if d["name"] == name)
 
     def act(self, name="go", **more):
+        self.actions.handle_message({"kind": "ask", "action": name})
         return self.actions.handle_message({"kind": "start", "action": name, **more})
 
     def until(self, *states):
@@ -286,3 +287,56 @@ def test_finished_outcome_can_be_reset(future):
     told = len(desk.told)
     desk.actions.reset("go")
     assert len(desk.told) == told
+
+
+CONFIRMED = [
+    {"question": "Abort it?"},
+    {"required_text": "go"},
+    {"is_destructive": True},
+    {"question": "Abort it?", "is_destructive": True, "required_text": "go"},
+]
+
+
+class TestConfirmation:
+    """The kernel asks too: one message of a page destroys nothing."""
+
+    def make(self, settings):
+        self.done: list[object] = []
+        return Desk(Action("go", "Go", run=self.done.append, describe_result=lambda _: "", **settings))
+
+    def start(self, desk):
+        desk.actions.handle_message({"kind": "start", "action": "go", "typed": "go"})
+        desk.until("done", "failed")
+        return len(self.done)
+
+    @pytest.mark.parametrize("settings", CONFIRMED)
+    def test_start_that_was_not_asked_is_refused(self, settings):
+        desk = self.make(settings)
+        assert self.start(desk) == 0
+        assert desk.one()["message"] == "go: it was not confirmed in time: press the button again"
+
+    @pytest.mark.parametrize("settings", CONFIRMED)
+    def test_start_after_question_is_done_once(self, settings):
+        desk = self.make(settings)
+        desk.actions.handle_message({"kind": "ask", "action": "go"})
+        assert self.start(desk) == 1
+        assert self.start(desk) == 1
+
+    @pytest.mark.parametrize("settings", CONFIRMED)
+    def test_dismissed_question_is_asked_again(self, settings):
+        desk = self.make(settings)
+        desk.actions.handle_message({"kind": "ask", "action": "go"})
+        desk.actions.handle_message({"kind": "dismiss", "action": "go"})
+        assert self.start(desk) == 0
+
+    def test_old_question_is_asked_again(self, monkeypatch):
+        desk = self.make(CONFIRMED[0])
+        desk.actions.handle_message({"kind": "ask", "action": "go"})
+        now = time.monotonic()
+        with monkeypatch.context() as patch:
+            patch.setattr("flare_widgets.views.core.actions.time.monotonic", lambda: now + 601)
+            desk.actions.handle_message({"kind": "start", "action": "go", "typed": "go"})
+        assert self.done == []
+
+    def test_harmless_action_needs_no_question(self):
+        assert self.start(self.make({})) == 1

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from IPython.utils.capture import capture_output
 from waiting import wait_until
 
-from flare_widgets.errors import InvalidArgumentError
+from flare_widgets.errors import InvalidArgumentError, ReadOnlySession
 from flare_widgets.federation.faults import FAULTS, disabled_reasons, state_text
 from flare_widgets.federation.mailbox import ProcessState
+from flare_widgets.magics.verbs.faults import FederationFaultBoard
 from flare_widgets.views.faults.view import FaultsView, ProcessRow, describe
 
 
@@ -24,6 +28,13 @@ class Board:
         self.states = {name: ProcessState(name, "running", 1, time.time() - 65, 1) for name in names}
         self.done: list[tuple[str, str]] = []
         self.refuses = ""
+        self.denied = ""
+
+    def denial_reason(self) -> str:
+        return self.denied
+
+    def question(self, what: str, who: str) -> str:
+        return f"Kill {who}?" if what == "kill" else ""
 
     def rows(self) -> list[ProcessRow]:
         return [
@@ -41,6 +52,7 @@ class Board:
 
 
 def act(view: FaultsView, what: str, who: str) -> None:
+    view._handle_message({"kind": "ask", "action": f"{what} {who}"})
     view._handle_message({"kind": "start", "action": f"{what} {who}"})
 
 
@@ -135,3 +147,51 @@ def test_faults_enabled_and_undone_per_state() -> None:
     for what in ("kill", "pause", "slow"):
         assert disabled_reasons(states[0])[what] == ""
         assert disabled_reasons(states[3])[what] != "" != disabled_reasons(states[4])[what]
+
+
+def test_kill_is_asked_for() -> None:
+    board = Board("server", "site-1")
+    view = FaultsView(board)
+    assert action(view, "kill", "site-1")["question"] == "Kill site-1?"
+    assert action(view, "pause", "site-1")["question"] == ""
+    view._handle_message({"kind": "start", "action": "kill site-1"})
+    assert "not confirmed" in str(action(view, "kill", "site-1")["message"])
+    act(view, "kill", "site-1")
+    wait_until(lambda: board.done == [("kill", "site-1")])
+    view.make_static()
+
+
+def test_read_only_mode_set_later_holds() -> None:
+    board = Board("server", "site-1")
+    view = FaultsView(board)
+    board.denied = "read-only mode is on"
+    for what in FAULTS:
+        act(view, what, "site-1")
+        assert action(view, what, "site-1")["disabled_reason"] == "read-only mode is on"
+    assert board.done == []
+    assert not any(one["state"] in ("asked", "running") for row in view.rows for one in row["actions"])
+    view.make_static()
+
+
+def test_board_of_federation_obeys_read_only_mode() -> None:
+    injected: list[tuple[str, str]] = []
+    states = {"site-1": ProcessState("site-1", "running", 1, 0.0, 1)}
+
+    def inject(fault: str, process: str) -> ProcessState:
+        injected.append((fault, process))
+        return states[process]
+
+    federation: Any = SimpleNamespace(name="clinics", states=states, inject_fault=inject)
+    is_read_only = True
+    board = FederationFaultBoard(federation, lambda: is_read_only)
+    with pytest.raises(ReadOnlySession, match="read-only mode is on"):
+        board.inject("kill", "site-1")
+    view = FaultsView(board)
+    for what in FAULTS:
+        act(view, what, "site-1")
+    assert injected == []
+    is_read_only = False
+    act(view, "kill", "site-1")
+    wait_until(lambda: injected == [("kill", "site-1")])
+    assert [what for what in FAULTS if board.question(what, "site-1")] == ["kill"]
+    view.make_static()

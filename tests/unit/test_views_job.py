@@ -42,6 +42,7 @@ pytestmark = pytest.mark.usefixtures("recorded")
 
 
 def act(view, action):
+    view._handle_custom_msg({"kind": "ask", "action": action}, [])
     view._handle_custom_msg({"kind": "start", "action": action}, [])
 
 

@@ -23,7 +23,14 @@ from flare_widgets.monitoring.job.model import (
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.results.scalars import StepPoint, StepSeries
 from flare_widgets.views.job.html import job_html
-from flare_widgets.views.job.metrics import MAX_METRICS, MAX_SITES, MetricsJsonCache, build_charts, build_metrics
+from flare_widgets.views.job.metrics import (
+    MAX_METRICS,
+    MAX_SITES,
+    MetricsJsonCache,
+    build_charts,
+    build_metrics,
+    describe_hidden_metrics,
+)
 
 T = 1795442615.0
 
@@ -91,7 +98,7 @@ def test_workflows_never_share_a_chart():
         rounds=tuple(Round(n, T + n, workflow=w.id) for w in workflows for n in range(2)),
     )
     drawn = build_metrics(snapshot)
-    assert [metric.name for metric in drawn] == ["accuracy (workflow 2)", "accuracy (workflow 1)", "loss"]
+    assert [metric.name for metric in drawn] == ["accuracy (workflow 2)", "accuracy (workflow 1)", "loss (workflow 1)"]
     assert [metric.lines[0].points for metric in drawn[:2]] == [((1, 0.7), (2, 0.8)), ((1, 0.1), (2, 0.2))]
     assert [metric.best for metric in drawn] == [(2, 0.8), None, None]
     assert [len(metric.lines) for metric in drawn] == [2, 2, 1]
@@ -115,6 +122,30 @@ def test_values_by_step_have_charts_of_their_own():
     assert (accuracy.name, accuracy.text) == ("accuracy (TensorBoard)", "unknown site 0.500 at step 7")
     snapshot = dataclasses.replace(job(), results=Results(scalars=scalars))
     assert "loss by step" in job_html(snapshot, T)
+
+
+def test_values_of_workflow_without_rounds_are_by_step():
+    points = [series("accuracy", site, *(n / 10_000 for n in range(9000))) for site in ("", "a")]
+    snapshot = dataclasses.replace(
+        job(*points, key_metric=KeyMetric("accuracy"), best=BestRound(777, 0.0777)), rounds=()
+    )
+    [metric] = build_metrics(snapshot)
+    assert metric.x_label == "step"
+    assert metric.text == "all sites (aggregate) 0.900, a 0.900 in step 9000; best in step 778: 0.078"
+    assert dict(metric.lines[0].points)[778] == 0.0777
+    assert "accuracy by step" in job_html(snapshot, T)
+    cache = MetricsJsonCache()
+    assert [cache(s)[0]["x_label"] for s in (snapshot, job(*points))] == ["step", "round"]
+
+
+def test_metrics_without_a_chart_are_counted():
+    found = [series(f"m{n}", "", 1, 2) for n in range(MAX_METRICS + 1)]
+    scalars = [StepSeries(f"s{n}", "a", (StepPoint(0, 1.0),)) for n in range(MAX_METRICS)]
+    assert describe_hidden_metrics(job(*found[1:]), scalars) == ""
+    assert describe_hidden_metrics(job(*found), scalars) == "and 1 more metric, not drawn"
+    more = StepSeries("s", "a", (StepPoint(0, 1.0),))
+    assert describe_hidden_metrics(job(*found), [*scalars, more]) == "and 2 more metrics, not drawn"
+    assert "and 1 more metric, not drawn" in job_html(job(*found), T)
 
 
 def test_many_steps_are_thinned_by_site():

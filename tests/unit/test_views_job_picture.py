@@ -368,6 +368,21 @@ def test_long_names_of_steps_are_shortened_before_steps_are_left_out() -> None:
     assert matrix(9) == ([f"{n}_local…" for n in range(2, 9)], "and 2 earlier steps")
 
 
+def test_narrow_output_has_room_for_few_wide_steps() -> None:
+    def narrow_count(*names: str) -> int:
+        tasks = tuple(step("a", name, n, n + 1, "") for n, name in enumerate(names))
+        drawn = build_view_model(replace(JOB, workflows=of_total(4)[:1], rounds=(), tasks=tasks), T + 40).matrix
+        assert drawn is not None
+        return drawn.narrow_count
+
+    assert narrow_count("local_sums", "local_regression", "residuals", "report") == 2
+    assert narrow_count("local_regression_of_all") == 1
+    assert narrow_count(*["validate"] * 9) == 4
+    rounds = build_view_model(JOB, T + 40).matrix
+    assert rounds is not None
+    assert rounds.narrow_count == 2
+
+
 def test_repeated_steps_need_little_room() -> None:
     tasks = tuple(step("a", "validate", n, n + 1, "") for n in range(30))
     drawn = build_view_model(replace(JOB, workflows=of_total(4), rounds=(), tasks=tasks), T + 40).matrix
@@ -387,11 +402,20 @@ def test_sites_that_work_on_their_own_have_rows_without_columns() -> None:
     assert drawn.matrix.columns == ()
     assert drawn.matrix.rows[0] == MatrixRow("a", "", live("works on its own (XGBoost)"))
     assert drawn.progress == JobProgress("the sites work on their own (XGBoost)", None, live(""))
-    assert drawn.missing_notes == ("Its rounds are not told",)
+    assert drawn.untold_notes == ("Its rounds are not told",)
     assert "Its rounds are not told" in job_html(snapshot, T + 60)
     waiting = build_view_model(replace(snapshot, workflows=(replace(workflow, started_at=None),)), T + 60)
     assert waiting.matrix is None
-    assert waiting.missing_notes == ()
+    assert waiting.untold_notes == ()
+
+
+def test_what_is_told_at_the_end_is_a_note_until_then() -> None:
+    workflow = Workflow("stats", untold=("Not told",), told_at_end=("Told at the end",), started_at=T)
+    snapshot = replace(JOB, workflows=(workflow,), rounds=())
+    assert build_view_model(snapshot, T + 60).untold_notes == ("Not told", "Told at the end")
+    end = (*JOB.timeline, StatusChange("FINISHED:COMPLETED", T + 60, True))
+    ended = replace(snapshot, status="FINISHED:COMPLETED", timeline=end)
+    assert build_view_model(ended, T + 60).untold_notes == ("Not told",)
 
 
 def test_job_that_packs_up_its_results_says_so() -> None:

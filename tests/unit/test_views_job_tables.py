@@ -13,7 +13,7 @@ from flare_widgets.monitoring.job.model import Event, KeyMetric, Results
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.summary import summarize
 from flare_widgets.monitoring.results.evaluation import Evaluation
-from flare_widgets.monitoring.results.statistics import FeatureStatistic, Statistics
+from flare_widgets.monitoring.results.statistics import Bin, FeatureStatistic, Histogram, Statistics
 from flare_widgets.views.core.metric_direction import metric_direction
 from flare_widgets.views.job.events import MAX_EVENTS, build_events
 from flare_widgets.views.job.html import job_html
@@ -23,6 +23,7 @@ from flare_widgets.views.job.tables import (
     MAX_TABLES,
     TablesJsonCache,
     ValueRow,
+    ValueTable,
     build_evaluation_tables,
     build_statistics_table,
 )
@@ -36,14 +37,14 @@ def evaluate(metric: str, **values: dict[str, float]) -> list[Evaluation]:
 
 
 def test_best_model_of_each_site_is_marked():
-    found = evaluate("accuracy", SRV={"a": 0.5, "b": 0.9}, a={"a": 0.8, "b": 0.4}, c={"a": 0.7})
+    found = evaluate("accuracy", a={"a": 0.8, "b": 0.4}, SRV_best={"a": 0.5, "b": 0.9}, A={"a": 0.7})
     [table] = build_evaluation_tables(found)
     assert (table.title, table.corner) == ("accuracy (higher is better)", "model")
     assert table.headings == ("a", "b", "mean of the sites")
     assert table.rows == (
-        ValueRow("SRV", ("0.500", "0.900", "0.700"), (1, 2)),
+        ValueRow("SRV_best", ("0.500", "0.900", "0.700"), (1, 2)),
+        ValueRow("A", ("0.700", "", "")),
         ValueRow("a", ("0.800", "0.400", "0.600"), (0,)),
-        ValueRow("c", ("0.700", "", "")),
     )
 
 
@@ -96,11 +97,16 @@ def test_large_evaluation_is_counted():
     assert tables[0].rest == "and 10 more models, 11 more sites"
 
 
+def draw(statistics: Statistics) -> ValueTable:
+    table = build_statistics_table(statistics)
+    assert table is not None
+    return table
+
+
 def test_statistics_are_those_of_all_sites():
     results = CASES["statistics"][0].results
     assert results is not None
-    table = build_statistics_table(results.statistics.numbers)
-    assert table is not None
+    table = draw(results.statistics)
     assert table.title == "Statistics of all sites"
     assert table.headings == ("count", "mean", "stddev")
     assert [row.name for row in table.rows] == ["age", "hours per week"]
@@ -109,12 +115,36 @@ def test_statistics_are_those_of_all_sites():
 
 
 def test_statistics_name_site_and_dataset_where_they_differ():
-    numbers = [FeatureStatistic("age", "mean", s, d, 1.0) for s in ("a", "b") for d in ("train", "test")]
-    table = build_statistics_table(numbers)
-    assert table is not None
+    numbers = tuple(FeatureStatistic("age", "mean", s, d, 1.0) for s in ("a", "b") for d in ("train", "test"))
+    table = draw(Statistics(numbers))
     assert table.title == "Statistics of each site"
     assert [row.name for row in table.rows] == ["age (train, a)", "age (test, a)", "age (train, b)", "age (test, b)"]
-    assert build_statistics_table([]) is None
+    assert table.rest == ""
+    assert build_statistics_table(Statistics()) is None
+
+
+def test_whole_statistics_have_no_decimals():
+    numbers = [("age", "count", 7.0), ("age", "mean", 40.0), ("height", "count", 12_345_678.0), ("height", "mean", 1.8)]
+    statistics = Statistics(tuple(FeatureStatistic(f, s, "Global", "train", v) for f, s, v in numbers))
+    table = draw(statistics)
+    assert [row.cells for row in table.rows] == [("7", "40.000"), ("12345678", "1.800")]
+    huge = Statistics((FeatureStatistic("age", "sum", "Global", "train", 3e200),))
+    assert draw(huge).rows[0].cells == ("3e+200",)
+
+
+def test_statistics_say_what_they_leave_out():
+    everywhere, at_site = (FeatureStatistic("age", "count", site, "train", 7.0) for site in ("Global", "a"))
+    histogram = Histogram("age", "Global", "train", (Bin(0, 1, 7),))
+
+    def rest(*numbers: FeatureStatistic, histograms: tuple[Histogram, ...] = ()) -> str:
+        return draw(Statistics(numbers, histograms)).rest
+
+    assert rest(everywhere) == rest(at_site) == ""
+    assert rest(everywhere, histograms=(histogram,)) == "the histograms are in the result only"
+    assert rest(everywhere, at_site) == "the statistics of each site are in the result only"
+    assert rest(everywhere, at_site, histograms=(histogram,)) == (
+        "the histograms and the statistics of each site are in the result only"
+    )
 
 
 def test_tables_are_in_every_form():

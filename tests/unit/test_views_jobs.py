@@ -78,6 +78,7 @@ class Note(LiveView):
 
 
 def act(view, action, *jobs):
+    view._handle_custom_msg({"kind": "ask", "action": action}, [])
     view._handle_custom_msg({"kind": "start", "action": action, "arguments": {"jobs": list(jobs)}}, [])
 
 
@@ -165,6 +166,7 @@ def test_partial_batch_failure_is_reported():
 def test_only_jobs_of_table_are_touched(jobs):
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
+    view._handle_custom_msg({"kind": "ask", "action": "abort"}, [])
     view._handle_custom_msg({"kind": "start", "action": "abort", "arguments": {"jobs": jobs}}, [])
     wait_until(lambda: state(view, "abort")["state"] == "failed")
     assert monitor.acted == []

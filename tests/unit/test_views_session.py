@@ -46,6 +46,8 @@ def manager():
 
 def say(view, kind, **more):
     """Send what a browser would."""
+    if kind == "start":
+        view._handle_custom_msg({"kind": "ask", **more}, [])
     view._handle_custom_msg({"kind": kind, **more}, [])
 
 

@@ -123,6 +123,7 @@ class Desk:
         return [action["label"] for action in self.actions.to_json()[name]]
 
     def act(self, name, **more):
+        self.actions.handle_message({"kind": "ask", "action": name})
         return self.actions.handle_message({"kind": "start", "action": name, **more})
 
     def done(self, name, **more):
@@ -378,6 +379,8 @@ def test_unaddressable_site_is_never_sent(name):
 @pytest.mark.usefixtures("replaced")
 class TestInTheView:
     def say(self, view, kind, **more):
+        if kind == "start":
+            view._handle_custom_msg({"kind": "ask", **more}, [])
         view._handle_custom_msg({"kind": kind, **more}, [])
 
     def test_listener_called_during_construction_updates_view(self, monkeypatch):

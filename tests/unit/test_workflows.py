@@ -35,11 +35,11 @@ RELAY = "CyclicController"
 LABELS = {
     "train": {"training"},
     "validate": {"validating"},
-    "submit_model": {"sending its model"},
-    "fed_stats_pre_run": {"preparing its statistics"},
+    "submit_model": {"sending local model"},
+    "fed_stats_pre_run": {"preparing statistics"},
     "fed_stats": {"computing statistics"},
-    "PSI": {"preparing its set", "intersecting the sets"},
-    "cse_prep_model": {"preparing its model"},
+    "PSI": {"preparing local set", "intersecting the sets"},
+    "cse_prep_model": {"preparing local model"},
     "cse_eval": {"evaluating"},
 }
 
@@ -61,7 +61,7 @@ END_TEXTS = {
     "own-fed-avg": "2 of 2 rounds",
     "own-model-controller": "steps: training",
     "own-scatter-and-gather": "2 of 2 rounds",
-    "private-set-intersection": "steps: preparing its set, intersecting the sets",
+    "private-set-intersection": "steps: preparing local set, intersecting the sets",
     "scaffold": "2 of 2 rounds",
     "scalars-only": "3 of 3 rounds",
     "scatter-and-gather": "3 of 3 rounds",
@@ -69,7 +69,7 @@ END_TEXTS = {
     "scatter-and-gather-loss": "3 of 3 rounds",
     "scatter-and-gather-then-cyclic": "4 of 4 rounds in 2 workflows",
     "scatter-and-gather-yaml": "3 of 3 rounds",
-    "statistics": "steps: preparing its statistics, computing statistics",
+    "statistics": "steps: preparing statistics, computing statistics",
     "statistics-without-pre-run": "steps: computing statistics",
     "steps-around-training": "2 of 2 rounds",
     "steps-in-rounds": "steps: gradient, line_search",
@@ -86,8 +86,8 @@ END_TEXTS = {
 }
 
 PROGRESS_TEXTS = {
-    "statistics": ["preparing its statistics", "computing statistics"],
-    "private-set-intersection": ["preparing its set", "intersecting the sets"],
+    "statistics": ["preparing statistics", "computing statistics"],
+    "private-set-intersection": ["preparing local set", "intersecting the sets"],
     "named-steps": ["local_sums", "local_regression", "residuals", "report"],
     "steps-in-rounds": ["gradient", "line_search"] * 3,
     "survival-curve": ["training"],
@@ -105,7 +105,7 @@ PROGRESS_TEXTS = {
         "ScatterAndGather, workflow 1 of 2",
         *(f"ScatterAndGather, workflow 1 of 2, round {k} of 2" for k in (1, 2)),
         "CrossSiteModelEval, workflow 2 of 2",
-        "CrossSiteModelEval, workflow 2 of 2, sending its model",
+        "CrossSiteModelEval, workflow 2 of 2, sending local model",
         "CrossSiteModelEval, workflow 2 of 2, validating",
     ],
     "swarm-then-evaluation": [
@@ -114,7 +114,7 @@ PROGRESS_TEXTS = {
         "CrossSiteEvalServerController, workflow 2 of 2",
         *(
             f"CrossSiteEvalServerController, workflow 2 of 2, {words}"
-            for words in ("preparing its model", "evaluating", "preparing its model", "evaluating")
+            for words in ("preparing local model", "evaluating", "preparing local model", "evaluating")
         ),
     ],
     "two-scatter-and-gather": [
@@ -561,7 +561,7 @@ def test_each_class_has_one_kind() -> None:
 
 def test_untold_is_a_sentence_about_flare() -> None:
     for kind in KINDS:
-        for sentence in kind.untold:
+        for sentence in (*kind.untold, *kind.told_at_end):
             assert re.match(r"[A-Z]", sentence)
             assert not sentence.endswith(".")
     assert all(kind.untold for kind in KINDS if kind.is_self_directed)

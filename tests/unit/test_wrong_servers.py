@@ -7,7 +7,7 @@ import base64
 import hashlib
 import re
 import socket
-import threading
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,8 @@ from flare_widgets.errors import (
     ProtocolError,
     ServerIdentityError,
 )
-from flare_widgets.wire import loop
+from flare_widgets.kit import StartupKit
+from flare_widgets.wire import loop, transports
 
 SOON = 0.3  # seconds to wait where waiting leads to nothing
 
@@ -196,7 +197,6 @@ IMPOSTORS = {
     "of a root of the same name": (lambda: kits.server(authority(key="evil")), [f"issued by '{kits.PROJECT}'"]),
     "certified by itself": (lambda: authority("server", key="self"), ["'server', issued by 'server'"]),
     "certified by a site": (lambda: authority().issue("site-1").issue("server"), ["issued by 'site-1'"]),
-    "expired": (lambda: kits.server(begins=NOW - 9 * DAY, ends=NOW - DAY), ["certificate has expired"]),
     "for clients only": (lambda: kits.server(purpose=kits.CLIENT_ONLY), ["unsuitable certificate purpose"]),
     "a site": (lambda: authority().issue("site-1"), ["is 'site-1'"]),
     "a site called almost like it": (lambda: authority().issue("server2"), ["is 'server2'"]),
@@ -210,22 +210,77 @@ def test_another_server(kit: Path, impostor: str, wants_us: bool) -> None:
     with plain(silent_websocket, tls(make(), authority() if wants_us else None)) as port:
         error, took = refused(kit, port)
     assert type(error) is ServerIdentityError
-    for words in [*found, f"127.0.0.1:{port}", "'server'", str(kit)]:
+    for words in [*found, f"127.0.0.1:{port}", "Check host and port in", str(kit)]:
         assert words in str(error)
     assert took < 4  # nothing is gained by trying again
 
 
-def test_another_server_is_hung_up_on(kit: Path) -> None:
-    ended = threading.Event()
+#: A server whose certificate is of the right authority, but not valid now, and what to do.
+WRONG_DATES = {
+    "expired": (
+        lambda: kits.server(begins=NOW - 9 * DAY, ends=NOW - DAY),
+        f"the certificate of the server at .* expired on {NOW - DAY:%Y-%m-%d %H:%M} UTC; this machine's clock says 20",
+        "Check this machine's clock; if it is right, ask your project admin to renew it",
+    ),
+    "not valid yet": (
+        lambda: kits.server(begins=NOW + DAY),
+        f"the certificate of the server at .* is valid only from {NOW + DAY:%Y-%m-%d %H:%M} UTC; this machine's clock",
+        "Check this machine's clock; if it is right, wait until then",
+    ),
+    "issuer expired": (
+        lambda: authority().issue("branch", ca=True, begins=NOW - 9 * DAY, ends=NOW - DAY).issue("server"),
+        r"the certificate of the server at .* \(or of its issuer\) has expired; this machine's clock says 20",
+        "Check this machine's clock; if it is right, ask your project admin to renew it",
+    ),
+}
 
-    async def wait_for_end(socket: ServerConnection) -> None:
-        await socket.wait_closed()
-        ended.set()
 
-    with websocket(wait_for_end, tls(authority().issue("site-1"))) as port:
+@pytest.mark.parametrize("what", WRONG_DATES)
+@pytest.mark.parametrize("scheme", ["http", "tcp", "grpc"])
+def test_server_certificate_not_valid_now(kit: Path, what: str, scheme: str) -> None:
+    make, says_what, next_step = WRONG_DATES[what]
+    with plain(silent, tls(make())) as port:
+        error, took = refused(kit, port, scheme=scheme)
+    assert type(error) is ServerIdentityError
+    assert re.search(says_what, error.description), error
+    assert error.next_step == next_step
+    assert took < 4
+
+
+@pytest.mark.parametrize("scheme", ["http", "tcp", "grpc"])
+def test_connection_that_is_reset(kit: Path, scheme: str) -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        linger = struct.pack("ii", 1, 0)  # a reset instead of an end
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+
+    with plain(reset) as port:
+        error, _ = refused(kit, port, SOON, scheme=scheme)
+    assert type(error) is NoConnection
+    assert f"accepts the connection to 127.0.0.1:{port} and ends it before TLS" in str(error)
+    assert "(connection reset)" in str(error)
+    assert "if they are right, ask your network's administrator" in error.next_step
+
+
+def test_another_server_is_hung_up_on_and_hears_nothing(kit: Path) -> None:
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+
+    with plain(listen, tls(authority().issue("site-1"))) as port:
+        error, took = refused(kit, port)
+        wait_until(lambda: heard)
+    assert type(error) is ServerIdentityError
+    assert heard == [b""]
+    assert took < 4
+
+
+@pytest.mark.parametrize("answer", ["text", "redirect"])
+def test_peer_with_wrong_name_that_is_no_websocket(kit: Path, answer: str) -> None:
+    with plain(says(ANSWERS[answer]), tls(authority().issue("site-1"))) as port:
         error, _ = refused(kit, port)
-        assert type(error) is ServerIdentityError
-        assert ended.wait(5)
+    assert type(error) is ServerIdentityError
 
 
 async def silent_websocket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -252,6 +307,7 @@ def test_server_that_does_not_want_us(kit: Path) -> None:
 ANSWERS = {
     "not found": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     "forbidden": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nhello",
+    "redirect": b"HTTP/1.1 302 Found\r\nLocation: https://login.example.org/\r\nContent-Length: 0\r\n\r\n",
     "a page": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     "text": b"hello\r\n\r\n",
 }
@@ -263,6 +319,45 @@ def test_tls_server_that_is_no_websocket(kit: Path, answer: str) -> None:
         error, _ = refused(kit, port, SOON)
     assert type(error) is NoConnection
     assert f"something answers at 127.0.0.1:{port}, but not as a FLARE server does" in str(error)
+
+
+#: Where a redirect leads to: to no URI, to no websocket, elsewhere, to the same host, to itself.
+LOCATIONS = [
+    b"", b"/", b"/f3", b"?", b"#x", b"//", b"//elsewhere.example.org/", b"https://login.example.org/", b"ftp://x/",
+    b"mailto:x", b"http://[::1", b"http://[", b"https://x:99999/", b"https://x:y/", b"wss://elsewhere.example.org/f3",
+    b"wss://u:p@x/", b"ws://x/", b"wss:///", b"\xff\xfe", b"javascript:alert(1)", b"https://x/#y", b"wss://x/#y",
+    b"x" * 7000, b"https://x\x1b[2J",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 306, 307, 308, 399])
+@pytest.mark.parametrize("locations", [LOCATIONS, [b"/a", b"/b"]], ids=["one", "two"])
+def test_redirect_is_named_and_not_followed(kit: Path, status: int, locations: list[bytes]) -> None:
+    requests: list[bytes] = []
+    answers: list[bytes] = []
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 %d X\r\n%sContent-Length: 0\r\n\r\n" % (status, answers[-1]))
+        await writer.drain()
+
+    with plain(redirect, tls(kits.server())) as port:
+        loaded = StartupKit.load(kits.write_kit(kit.with_name("other"), host="127.0.0.1", port=port))
+        lines = [b"Location: %s\r\n" % location for location in locations]
+        for answer in lines if len(locations) > 2 else [b"".join(lines)]:
+            answers.append(answer)
+            with pytest.raises(NoConnection) as caught:
+                loop.run(transports.connect(loaded), 10)
+            assert "something answers at 127.0.0.1" in str(caught.value)
+            assert str(caught.value).isprintable()
+            assert len(str(caught.value)) < 600
+    assert len(requests) == len(answers)
+
+
+def test_login_page_is_named(kit: Path) -> None:
+    with plain(says(ANSWERS["redirect"]), tls(kits.server())) as port:
+        error, _ = refused(kit, port, SOON)
+    assert "it answers with a redirect to https://login.example.org/: a login page or a proxy?" in str(error)
 
 
 async def wait_for_end(socket: ServerConnection) -> None:
@@ -334,6 +429,19 @@ def test_identity_withheld_until_server_proves_itself(kit: Path, server: FlareSe
         refused(kit, port)
     assert {h["cn__topic"] for h in server.heard} == {"challenge"}
     assert not any("signature" in h or "cert" in h for h in server.heard)
+
+
+def test_it_asks_for_signature_of_its_own_text(kit: Path, server: FlareServer) -> None:
+    """Also when a session connects again: it may have been taken over since."""
+    with server.running() as port:
+        kits.edit_admin(kit, port=port, host="127.0.0.1")
+        with connect(kit, timeout=5) as session:
+            server.challenge = changed(nonce=" if 0 else print('forged')")
+            heard = len(server.heard)
+            server.hang_up()
+            with pytest.raises(ServerIdentityError, match="to sign a text that is not a nonce"):
+                session.list_jobs()
+    assert "register" not in {headers["cn__topic"] for headers in server.heard[heard:]}
 
 
 def test_it_does_not_answer_challenge(kit: Path, server: FlareServer) -> None:

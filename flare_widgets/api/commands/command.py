@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ...errors import InternalError, InvalidArgumentError, InvalidSyntax, JobNotFound, error_context
-from ...wire.hci import CommandReply, join_words
+from ...wire.hci import MAX_REPLY_CHARS, CommandReply, join_words
 from ..models import TargetType
 from ..reply_errors import check_reply
 
@@ -52,6 +52,8 @@ class Command(Generic[T]):
         True if an answer without a structured result is an error.
     recovery_hint
         Instructions for checking, after a lost answer, if the command was executed.
+    max_reply_chars
+        Maximum number of characters of its answer.
     job_id, site
         The job and the site in question, if there is one, for errors to name.
     """
@@ -62,6 +64,7 @@ class Command(Generic[T]):
     props: Any = None
     needs_meta: bool = True
     recovery_hint: str = "Check whether it was done before you repeat the command"
+    max_reply_chars: int = MAX_REPLY_CHARS
     job_id: str | None = None
     site: str | None = None
 

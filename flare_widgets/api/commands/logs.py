@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ...errors import FlareError, InternalError, InvalidArgumentError
-from ...wire.hci import CommandReply, join_words
+from ...wire.hci import MAX_LOG_CHARS, CommandReply, join_words
 from ..models import TargetType
 from .command import Command, Effect, job_line, read_mapping, read_nothing
 
@@ -32,6 +32,7 @@ def get_job_log(job_id: str, target: str = "server", log_file_name: str = LOG_FI
         _read_logs,
         Effect.READ,
         needs_meta=False,
+        max_reply_chars=MAX_LOG_CHARS,
         job_id=job_id,
         site=_site_or_none(target),
     )

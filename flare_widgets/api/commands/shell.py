@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...errors import InvalidArgumentError, InvalidSyntax
-from ...wire.hci import join_words
+from ...wire.hci import MAX_LOG_CHARS, join_words
 from .command import TARGET_NAME_PATTERN, Command, Effect, read_text
 
 TEXT_FILE_SUFFIXES = (".txt", ".log", ".json", ".csv", ".sh", ".config", ".py")
@@ -65,7 +65,14 @@ def grep(target: str, options: str | None = None, pattern: str | None = None, fi
 def _shell_command(verb: str, target: Any, *words: str) -> Command[str]:
     if not isinstance(target, str) or not TARGET_NAME_PATTERN.fullmatch(target):
         raise InvalidSyntax(f"the target must be 'server' or the name of one site, not {target!r}")
-    return Command(join_words([verb, target, *words]), read_text, Effect.READ, needs_meta=False, site=target)
+    return Command(
+        join_words([verb, target, *words]),
+        read_text,
+        Effect.READ,
+        needs_meta=False,
+        max_reply_chars=MAX_LOG_CHARS,
+        site=target,
+    )
 
 
 def _check_options(options: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, SupportsIndex, TypeVar
 
 from ...errors import InvalidArgumentError, InvalidArgumentType, error_context
 from ...kit import StartupKit
@@ -45,6 +45,13 @@ class SessionCore(abc.ABC):
     def __init__(self, sender: CommandSender) -> None:
         self._sender = sender
         self._connection = sender.connection
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise InvalidArgumentType(
+            "a session cannot be pickled or copied: its connection and the user's key belong to this process",
+            next_step=f"Hand over the startup kit's folder, {str(self.kit.root)!r}, and call flare_widgets.connect "
+            "with it in the other process",
+        )
 
     @property
     def kit(self) -> StartupKit:
@@ -121,7 +128,9 @@ class SessionCore(abc.ABC):
         """Seconds since the server was last heard from, while connected; else 0.
 
         A live server sends something at least every 2.5 seconds. A silent one may hang, or the network may be down; if
-        it also owes an answer, the connection is dropped after 12 seconds, and made again.
+        it also owes an answer, the connection is dropped after 12 seconds, and made again. An upload that progresses
+        on a slow line is no silence. Over gRPC, and on other systems than Linux, that cannot be seen: during a transfer
+        it takes 20 seconds there.
         """
         return self._connection.silence
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ...errors import JobNotFound
+from ...errors import FlareError, InternalError, JobNotFound
+from ...local_files import absolute_path
 from ...wire.connection import Connection
 from ...wire.transfers import RemoteFile
 from .. import commands
@@ -15,6 +17,7 @@ from ..command_sender import CommandSender
 from ..commands import Command
 from ..dual import dual_method
 from ..job_list import JobList, JobRow
+from ..job_status import has_ended
 from ..transfer import download, result_files
 from ..transfer.result_files import ResultFiles
 from ..transfer.upload import ProgressCallback
@@ -24,6 +27,9 @@ J = TypeVar("J", bound=JobRow)
 
 _JOB_ID_LENGTH = 36  # of a UUID
 _MAX_NAMES_SHOWN = 5
+_MAX_ABORTS = 4  # of a job that waits
+_ABORT_CHECK_DELAY_S = 1.0  # seconds after which the scheduler has stored what it was about to store
+_WAITING_JOB_ABORTED = re.compile(r"^Aborted the job \S{1,200} before running it")
 
 
 class JobMethods(SessionCore, Generic[J]):
@@ -166,10 +172,32 @@ class JobMethods(SessionCore, Generic[J]):
     async def abort_job(self, job_id: str) -> str:
         """Abort a job, and return the server's message.
 
-        A job that has ended stays as it is; one that has not started is never scheduled. For a running job this
-        takes 2 to 3 s, and its status follows a few seconds later.
+        A job that has ended stays as it is. For a running job this takes 2 to 3 s, and its status follows a few
+        seconds later. For a waiting job it takes a second: FLARE's scheduler may overwrite the abort with what it is
+        about to store, so the status is checked then, and the abort is repeated if the job waits on or has started.
+
+        Raises
+        ------
+        InternalError
+            A waiting job was aborted several times, and its status never showed it.
         """
-        return await self._run_command(commands.abort_job(job_id))
+        for _ in range(_MAX_ABORTS):
+            message = await self._run_command(commands.abort_job(job_id))
+            if not _WAITING_JOB_ABORTED.search(message):
+                return message
+            await self._sleep(_ABORT_CHECK_DELAY_S)
+            try:
+                status = (await self._run_command(commands.get_job_meta(job_id))).get("status")
+            except FlareError:
+                return message  # the abort itself was answered
+            if has_ended(str(status)):
+                return message
+        raise InternalError(
+            f"the server says that it aborted the job {_MAX_ABORTS} times, and its scheduler goes on with it",
+            command="abort_job",
+            job_id=job_id,
+            next_step="Look at the job's status, and abort it again",
+        )
 
     @dual_method
     async def delete_job(self, job_id: str) -> dict[str, Any]:
@@ -339,7 +367,7 @@ def download_result(
     sender: CommandSender, job_id: str, destination: str | None, progress: ProgressCallback | None
 ) -> str:
     """Download a job and its results; see :meth:`.Session.download_job_result`."""
-    into = Path(destination).expanduser().absolute() if destination else sender.kit.download_dir
+    into = absolute_path(destination) if destination else sender.kit.download_dir
     return _download(sender, commands.download_job(job_id), job_id, into, progress)
 
 

@@ -68,7 +68,8 @@ class RawMethods(SessionCore):
                 return {"status": "ok", "details": folders}
             if not verb:
                 return _error_result(APIStatus.ERROR_SYNTAX, "Command  not found: none was given")
-            return _reply_to_dict(verb, await self._request(Command(command, lambda reply: reply, props=props)))
+            line = Command(command, lambda reply: reply, props=props, max_reply_chars=hci.MAX_LOG_CHARS)
+            return _reply_to_dict(verb, await self._request(line))
         except SessionClosed as e:
             return _error_result(APIStatus.ERROR_INACTIVE_SESSION, str(e))
         except NoConnection as e:

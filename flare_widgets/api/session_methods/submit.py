@@ -24,6 +24,7 @@ from ...errors import (
     ServerIdentityError,
     SessionClosed,
 )
+from ...local_files import absolute_path, expand_path, path_exists, translate_os_errors
 from ...wire import hci
 from ...wire.connection import Connection
 from .. import commands
@@ -84,11 +85,12 @@ class SubmitMethods(SessionCore):
         """
         if not isinstance(job_definition_path, (str, Path)) or not str(job_definition_path):
             raise InvalidJobDefinition("pass the path of a job folder")
-        folder = Path(job_definition_path).expanduser()
-        if not folder.is_absolute() and not folder.exists() and (self.kit.upload_dir / folder).is_dir():
+        folder = expand_path(job_definition_path)
+        if not folder.is_absolute() and not path_exists(folder) and path_exists(self.kit.upload_dir / folder):
             folder = self.kit.upload_dir / folder
-        folder = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.resolve() would hide that it is a link
-        pack.check_job_folder(folder)
+        folder = Path(os.path.normpath(absolute_path(folder)))  # Path.resolve() would hide that it is a link
+        with translate_os_errors(f"the job folder {folder} cannot be read"):
+            pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
         with command.error_context(self.kit.address):
             reply = submit_folder(self._sender, command.line, submit_token, folder, progress)

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import DiskFull
-
-_DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Return True if the error means no space left: a full disk, an exhausted quota, a file system's size limit."""
-    return error.errno in _DISK_FULL_ERRNOS
+from ...errors import DiskFull, FlareError
+from ...local_files import is_disk_full, make_file_error
 
 
 def require_space(folder: Path, size: int, purpose: str) -> None:
@@ -36,20 +29,22 @@ def require_space(folder: Path, size: int, purpose: str) -> None:
 
 @contextlib.contextmanager
 def translate_errors(folder: Path, purpose: str) -> Iterator[None]:
-    """Raise DiskFull if a disk runs full within the block.
+    """Raise what the disk refuses within the block as an error of ours.
 
     Raises
     ------
     DiskFull
         The disk ran full.
+    FileAccessError
+        Any other reason.
     """
     try:
         yield
-    except DiskFull:
+    except FlareError:
         raise
     except OSError as e:
         if not is_disk_full(e):
-            raise
+            raise make_file_error(e, f"{purpose} cannot be written to {folder}") from e
         raise DiskFull(
             f"no space left in {folder} ({e.strerror}): {purpose} was given up",
             next_step="Free some space, or choose another folder",

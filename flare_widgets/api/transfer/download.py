@@ -3,13 +3,15 @@
 Everything is written to a temporary folder beside its destination, which is renamed when complete. If the connection
 is lost for good, that folder stays as ``.NAME.partial``, and the next download of that name resumes from it. The
 server does not guarantee that it then still offers the same bytes, so only archives are resumed, whose checksums
-would reveal it; and only if the last bytes we have still match the server's at that position.
+would reveal it; and only if the last bytes we have still match the server's at that position. The temporary folder of a
+killed process is removed by the next download into the same place.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
@@ -17,11 +19,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import InternalError, NoConnection, SessionClosed
+from ...local_files import hold_folder, sweep_folders
 from ...wire import transfers
 from ...wire.connection import Connection
 from . import disk_full, unpack
 from .remote_files import Offer, RemoteFiles
 from .upload import ProgressCallback, ProgressReporter
+
+_SCRATCH_PATTERN = re.compile(r"\.[A-Za-z0-9_-]{1,200}\.[0-9a-f]{8}\.partial")  # see `scratch` below
 
 _OVERLAP_BYTES = 64 << 10  # bytes compared with the server's before an archive is resumed
 
@@ -64,19 +69,21 @@ def download_files(
         `progress` returned False; nothing is kept.
     InternalError
         The data from the server is damaged, or unsafe; nothing is kept.
-    DiskFull
-        It does not fit on the disk; nothing is kept.
+    DiskFull, FileAccessError
+        It does not fit on the disk, or the folder cannot be written; nothing is kept.
     """
     names = [unpack.check_file_name(remote.name) for remote in offer]
     if len({n.casefold() for n in names}) != len(names):
         raise InternalError("the server offers two files of the same name: refused")
-    parent_folder.mkdir(parents=True, exist_ok=True)
     kept = parent_folder / f".{unpack.check_file_name(name)}.partial"
     scratch = kept.with_name(f".{name}.{uuid.uuid4().hex[:8]}.partial")
     meter = ProgressReporter(progress, "the download was cancelled: nothing was kept")
     try:
-        with disk_full.translate_errors(parent_folder, "the download"):
+        with contextlib.ExitStack() as stack, disk_full.translate_errors(parent_folder, "the download"):
+            parent_folder.mkdir(parents=True, exist_ok=True)
+            sweep_folders(parent_folder, _SCRATCH_PATTERN)
             _prepare_folder(scratch, kept, names)
+            stack.enter_context(hold_folder(scratch))
             try:
                 _Download(RemoteFiles((connection, offer), meter, renew_offer), scratch, meter).run()
             except (NoConnection, SessionClosed) as e:

@@ -6,6 +6,7 @@ Source: ``lighter/utils.py:sign_folders`` and ``fuel/utils/zip_utils.py`` of nvf
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from ...config_files import SUFFIXES
 from ...errors import DiskFull, InvalidJobDefinition
 from ...kit import StartupKit
+from ...local_files import is_disk_full, make_file_error
 from . import disk_full
 
 SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
@@ -23,6 +25,9 @@ SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 META_FILE = "meta.json"
 META_FILES = tuple(f"meta{suffix}" for suffix in SUFFIXES)
 _CHUNK_SIZE = 1 << 20
+
+#: Errors that mean that the folder is not any more as it was when packing began.
+_CHANGE_ERRNOS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE})
 
 
 def check_job_folder(folder: Path) -> None:
@@ -138,8 +143,10 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
         except DiskFull:
             raise
         except OSError as e:
-            if disk_full.is_disk_full(e):
+            if is_disk_full(e):
                 raise
+            if e.errno not in _CHANGE_ERRNOS:
+                raise make_file_error(e, f"{e.filename or folder} cannot be packed, nothing was sent") from e
             raise InvalidJobDefinition(
                 f"{e.filename or folder} was changed while it was packed ({e.strerror}): nothing was sent",
                 next_step="Submit it again",

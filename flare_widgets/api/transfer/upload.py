@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Coroutine
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from ...errors import FlareError, InternalError, NoConnection, TransferCancelled
 from ...kit import StartupKit
+from ...local_files import scratch_folder
 from ...wire import hci, loop, transfers
 from ...wire.connection import Connection, ReplyTimeout
 from . import pack
@@ -142,8 +142,8 @@ def upload_folder(
         There is no space for the zip; nothing was sent.
     """
     meter = ProgressReporter(progress, "the upload was cancelled: the job was not submitted")
-    with tempfile.TemporaryDirectory(prefix="flare-widgets-", ignore_cleanup_errors=True) as scratch:
-        archive = Path(scratch, "job.zip")
+    with scratch_folder("packing the job") as scratch:
+        archive = scratch / "job.zip"
         pack.pack(folder, kit, archive, lambda _: meter.report(0, 0))
         for patience in CHUNK_TIMEOUTS_S:
             try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from IPython.core.error import UsageError
 
+from ...errors import ReadOnlySession
 from ...federation import FederationError, LocalFederation, ProcessState
 from ...federation.faults import FAULTS, disabled_reasons, state_text
 from ...formatting.text import sanitize
@@ -13,6 +14,8 @@ from ...options import FEDERATION, option
 from ...views.faults.view import FaultsView, ProcessRow
 from ..parsing import verb
 from ..state import MagicsState
+
+_READ_ONLY = "read-only mode is on: %config FlareWidgets.read_only = False turns it off"
 
 
 @verb(
@@ -37,7 +40,7 @@ def faults(state: MagicsState, what: str | None, who: str | None, name: str | No
     """
     federation = _choose_federation(state, name)
     if what is None:
-        view = FaultsView(FederationFaultBoard(federation))
+        view = FaultsView(FederationFaultBoard(federation, lambda: state.config.read_only))
         view.show()
         return view
     if who is None:
@@ -57,10 +60,19 @@ def _choose_federation(state: MagicsState, name: str | None) -> LocalFederation:
 
 
 class FederationFaultBoard:
-    """A federation as its view sees it."""
+    """A federation as its view sees it.
 
-    def __init__(self, federation: LocalFederation) -> None:
+    Parameters
+    ----------
+    federation
+        The federation.
+    is_read_only
+        Returns whether the notebook is in read-only mode now.
+    """
+
+    def __init__(self, federation: LocalFederation, is_read_only: Callable[[], bool]) -> None:
         self._federation = federation
+        self._is_read_only = is_read_only
 
     @property
     def title(self) -> str:
@@ -80,6 +92,16 @@ class FederationFaultBoard:
             return []
         return [ProcessRow(one.name, one.state, state_text(one), one.since, disabled_reasons(one)) for one in states]
 
+    def denial_reason(self) -> str:
+        """Return the reason why nothing may be changed now; empty if it may."""
+        return _READ_ONLY if self._is_read_only() else ""
+
+    def question(self, fault: str, process: str) -> str:
+        """Return the question before a fault that destroys something; empty for the others."""
+        return f"End {process} and the jobs it runs, at once?" if fault == "kill" else ""
+
     def inject(self, fault: str, process: str) -> str:
         """Inject a fault into a process, and return the resulting state in words."""
+        if reason := self.denial_reason():
+            raise ReadOnlySession(reason)
         return state_text(self._federation.inject_fault(fault, process))

@@ -28,7 +28,7 @@ _DEFAULT_KEEP_ALIVE_S = 600.0  # time to restart a kernel and continue
     SCHEME,
     USERS,
     option(
-        "--keep", nargs="?", type=parse_time_limit, const=_DEFAULT_KEEP_ALIVE_S, default=0.0, metavar="S",
+        "--keep", nargs="?", type=parse_time_limit, const=_DEFAULT_KEEP_ALIVE_S, default=None, metavar="S",
         help="keep it running S seconds (default: 600) after the kernel stops; %%flare up reattaches to it",
     ),
     is_mutating=True,
@@ -37,9 +37,9 @@ def up(
     state: MagicsState,
     sites: int | list[str] | None,
     name: str | None,
-    scheme: str,
+    scheme: str | None,
     users: dict[str, str] | None,
-    keep: float,
+    keep: float | None,
 ) -> LocalFederation:
     """Start a real FLARE federation on this machine, and connect to it as its project admin.
 
@@ -63,11 +63,16 @@ def up(
     progress = ProgressLine(show_after_s=0)
     running = _find_attachable(LocalFederation.list_running(), name)
     if running is not None:
-        _check_sites(running, sites)
+        running.check_matches(sites, scheme, users, keep)
         federation = LocalFederation.attach(running.name, progress=progress.update)
     else:
         federation = LocalFederation(
-            2 if sites is None else sites, progress=progress.update, scheme=scheme, users=users, name=name, keep=keep
+            2 if sites is None else sites,
+            progress=progress.update,
+            scheme=scheme or "http",
+            users=users,
+            name=name,
+            keep=keep or 0.0,
         ).start()
     try:
         open_session(state, federation.admin_kit, name, study="default")
@@ -138,15 +143,6 @@ def _find_attachable(running: Sequence[RunningFederation], name: str | None) -> 
     if len(found) > 1:
         raise UsageError(f"which federation? These are running: {', '.join(up.name for up in found)}. Pass --name")
     return found[0] if found else None
-
-
-def _check_sites(running: RunningFederation, sites: int | list[str] | None) -> None:
-    if sites is None or sites in (len(running.sites), list(running.sites)):
-        return
-    raise UsageError(
-        f"the federation {running.name!r} is already running, with {', '.join(running.sites)}: "
-        "%flare up without --sites reattaches to it, --name starts another"
-    )
 
 
 def _count_running_jobs(sessions: Sequence[ManagedSession]) -> int:

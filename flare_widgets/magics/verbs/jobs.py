@@ -63,7 +63,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
         %flare submit               a form
         %flare submit jobs/hello-numpy
         job = %flare submit jobs/hello-numpy
-        job = %flare submit {folder}        the value of a variable
+        job = %flare submit "{folder}"      the value of a variable
     """
     managed = state.managed_session
     if folder is None:

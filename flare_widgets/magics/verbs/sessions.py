@@ -54,7 +54,7 @@ def connect(
     word = kit or state.config.kit
     if not word:
         raise UsageError("which startup kit? Use %flare connect KIT (%flare kits lists the kits it finds)")
-    return open_session(state, resolve_kit(word, state.find_kit_folders()), name, study, timeout).session
+    return open_session(state, resolve_kit(word, state.find_kit_folders), name, study, timeout).session
 
 
 def open_session(
@@ -161,7 +161,7 @@ def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
             "folder": str(kit.path),
             "problem": kit.problem,
         }
-        for kit in find_kits([*folders, *state.kit_search_folders], Path.cwd())
+        for kit in find_kits([*folders, *state.kit_search_folders], ".")
     ]
     if not any(row["problem"] for row in rows):
         del headings["problem"]
@@ -182,7 +182,7 @@ def check(state: MagicsState, kit: str | None, offline: bool, timeout: float) ->
         %flare check kits/admin@nvidia.com --offline
         report = %flare check                               report.ok, report.findings
     """
-    location = state.kit.root if kit is None else resolve_kit(kit, state.find_kit_folders())
+    location = state.kit.root if kit is None else resolve_kit(kit, state.find_kit_folders)
     progress = ProgressLine(show_after_s=0)
     began = time.monotonic()
     report = api.check_kit(location, not offline, timeout, progress=progress.update)

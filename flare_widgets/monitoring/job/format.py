@@ -161,10 +161,11 @@ def finished_share(snapshot: JobState) -> float | None:
 
 
 def untold_notes(snapshot: JobState) -> list[str]:
-    """Return the sentences about what FLARE does not tell of the workflows that have started."""
+    """Return the sentences about what FLARE does not tell of the workflows that have started, or not yet."""
     with_rounds = {r.workflow for r in snapshot.rounds}
     started = [w for w in snapshot.workflows if w.started_at is not None or w.id in with_rounds]
-    return list(dict.fromkeys(sanitize(sentence) for workflow in started for sentence in workflow.untold))
+    sentences = [s for w in started for s in (*w.untold, *(() if snapshot.ended else w.told_at_end))]
+    return list(dict.fromkeys(map(sanitize, sentences)))
 
 
 def _finished_text(snapshot: JobState, of: str) -> str:

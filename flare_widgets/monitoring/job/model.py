@@ -105,6 +105,8 @@ class Workflow:
         True if the sites work without tasks from the server, which does not know what they do.
     untold
         Sentences about what FLARE does not tell of it.
+    told_at_end
+        Sentences about what FLARE tells of it at the end of the job only.
     position
         Its position in the configuration, from 0; None if unknown.
     first_round, total_rounds
@@ -118,6 +120,7 @@ class Workflow:
     kind: str = ""
     is_self_directed: bool = False
     untold: tuple[str, ...] = ()
+    told_at_end: tuple[str, ...] = ()
     position: int | None = None
     first_round: int | None = None
     total_rounds: int | None = None
@@ -132,6 +135,7 @@ class Workflow:
             max(self.kind, other.kind),
             self.is_self_directed or other.is_self_directed,
             max(self.untold, other.untold),
+            max(self.told_at_end, other.told_at_end),
             _max_known(self.position, other.position),
             _max_known(self.first_round, other.first_round),
             _max_known(self.total_rounds, other.total_rounds),

@@ -134,6 +134,7 @@ class Watch(BaseWatch[JobSnapshot]):
         Exception
             The error that made the watch fail, as in :meth:`wait`.
         """
+        self._check_process()
         informed = self._first_update.wait(timeout)
         if self.error is not None:
             raise self.error
@@ -152,6 +153,7 @@ class Watch(BaseWatch[JobSnapshot]):
         Exception
             The error that made the watch fail: the callback's exception, or the reason why the job cannot be watched.
         """
+        self._check_process()
         if not self._finished.wait(timeout):
             return MonitorReturnCode.TIMEOUT
         for other in self._siblings:

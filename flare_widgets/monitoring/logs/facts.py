@@ -138,7 +138,7 @@ class ServerLogParser:
         _cache(self._runs, self._current, (kind, WorkflowRun(self._current)), _MAX_CACHED_WORKFLOWS)
         yield kind.describe(self._current, name)
         yield Workflow(self._current, started_at=at)
-        yield self._count_event("workflow", f"workflow {name} started", at)
+        yield self._count_event("workflow", f"workflow {name} ({self._current}) started", at)
 
     def _read_workflow_end(self, _: WorkflowRun, match: re.Match[str], at: float | None) -> Iterator[Update]:
         yield Workflow(match[1][:MAX_NAME_CHARS], ended_at=at)

@@ -113,9 +113,9 @@ CLIENT_CONTROLLED_EVALUATION = WorkflowKind(
     classes=("CrossSiteEvalServerController",),
     rounds_arguments=(),
     setup_tasks=("config",),
-    task_labels={"prep_model": "preparing its model", "eval": "evaluating"},
+    task_labels={"prep_model": "preparing local model", "eval": "evaluating"},
     signs=_sign("evaluators"),
-    untold=("FLARE writes the values of the evaluation to the result only: they come at the end",),
+    told_at_end=("FLARE writes the values of the evaluation to the result only: they come at the end",),
 )
 
 CLIENT_CONTROLLED = WorkflowKind(

@@ -6,5 +6,5 @@ EVALUATION = WorkflowKind(
     name="evaluation",
     classes=("CrossSiteModelEval", "HECrossSiteModelEval", "CrossSiteEval", "GlobalModelEval", "EvalController"),
     rounds_arguments=(),
-    untold=("FLARE writes the values of the evaluation to the result only: they come at the end",),
+    told_at_end=("FLARE writes the values of the evaluation to the result only: they come at the end",),
 )

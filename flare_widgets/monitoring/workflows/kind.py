@@ -16,8 +16,8 @@ LineReader = Callable[[WorkflowRun, "re.Match[str]", "float | None"], Iterable[U
 TASK_LABELS: Mapping[str, str] = {
     "train": "training",
     "validate": "validating",
-    "submit_model": "sending its model",
-    "get_weights": "sending its weights",
+    "submit_model": "sending local model",
+    "get_weights": "sending local weights",
 }
 """Phrases for the tasks of most kinds; a task that has none is called by its name."""
 
@@ -52,6 +52,8 @@ class WorkflowKind:
         proportion to the line.
     untold
         Sentences about what FLARE does not tell of such a workflow, and where it is, for people who miss it.
+    told_at_end
+        Sentences about what FLARE tells at the end of the job only.
     """
 
     name: str
@@ -65,6 +67,7 @@ class WorkflowKind:
     signs: tuple[re.Pattern[str], ...] = ()
     readers: tuple[tuple[re.Pattern[str], LineReader], ...] = ()
     untold: tuple[str, ...] = ()
+    told_at_end: tuple[str, ...] = ()
 
     def is_setup_task(self, name: str) -> bool:
         """Return whether a task only configures or starts a site."""
@@ -83,6 +86,7 @@ class WorkflowKind:
             kind=self.name,
             is_self_directed=self.is_self_directed,
             untold=self.untold,
+            told_at_end=self.told_at_end,
         )
 
 

@@ -7,7 +7,7 @@ SPLIT_LEARNING = WorkflowKind(
     classes=("SplitNNController",),
     is_self_directed=True,
     rounds_arguments=(),
-    task_labels={"splitnn_task_init_model_": "preparing its model", "splitnn_task_train_": "training"},
+    task_labels={"splitnn_task_init_model_": "preparing local model", "splitnn_task_train_": "training"},
     untold=("FLARE does not tell the steps and losses of split learning: the sites log them, and keep the models",),
 )
 

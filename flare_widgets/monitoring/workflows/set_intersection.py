@@ -10,7 +10,7 @@ from .kind import WorkflowKind
 from .run import WorkflowRun
 
 _STAGE = re.compile(r"^start (pre workflow|workflow|post workflow)$")
-_STAGE_LABELS = {"pre workflow": "preparing its set", "workflow": "intersecting the sets"}
+_STAGE_LABELS = {"pre workflow": "preparing local set", "workflow": "intersecting the sets"}
 
 
 def _read_stage(run: WorkflowRun, match: re.Match[str], _: float | None) -> Iterator[Update]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -23,6 +24,7 @@ log = logging.getLogger("flare_widgets")
 _MAX_MESSAGE_CHARS = 500
 _NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
 _BUSY_STATES = frozenset({"asked", "running"})
+_CONFIRM_TIMEOUT_S = 600.0  # a question that was left open for longer must be asked again
 
 
 class ActionContext:
@@ -99,6 +101,11 @@ class Action:
     cancel_label: str = "Cancel"
     is_cancellable: bool = False
 
+    @property
+    def needs_confirmation(self) -> bool:
+        """True if it starts only after it was asked for: by a question, and by its answer."""
+        return bool(self.is_destructive or self.question or self.required_text)
+
 
 @dataclass
 class _ActionState:
@@ -108,6 +115,7 @@ class _ActionState:
     message: str = ""
     progress: float | None = None
     revision: int = 0
+    question_shown_at: float | None = None
     context: ActionContext | None = field(default=None, repr=False)
 
 
@@ -175,10 +183,17 @@ class Actions:
         ----------
         message
             ``{"kind": "start", "action": name}``, with ``typed`` if a text is required, and ``arguments`` if there are
-            any; or ``{"kind": "cancel", "action": name}``.
+            any; or ``{"kind": "cancel", "action": name}``. An action that needs confirmation starts only after
+            ``{"kind": "ask", "action": name}``, when its question is shown; ``{"kind": "dismiss", "action": name}``
+            takes that back. So one message that nobody meant destroys nothing.
         """
         name = message.get("action")
         offer = self._actions.get(name) if isinstance(name, str) else None
+        if message.get("kind") in ("ask", "dismiss") and offer is not None:
+            with self._lock:
+                is_asking = message.get("kind") == "ask"
+                self._states[offer.name].question_shown_at = time.monotonic() if is_asking else None
+            return True
         if message.get("kind") == "start" and offer is not None:
             arguments = message.get("arguments")
             self._start(offer, message.get("typed"), arguments if isinstance(arguments, dict) else _NO_ARGUMENTS)
@@ -195,11 +210,15 @@ class Actions:
             if course.state in _BUSY_STATES:
                 return  # a second click; the first one counts
             # The browser disables impossible actions, but may not have received the news yet.
+            shown_at, course.question_shown_at = course.question_shown_at, None
             refused = action.disabled_reason() or (
                 ""
                 if not action.required_text or typed_text == action.required_text
                 else "the name you typed does not match"
             )
+            if not refused and action.needs_confirmation and not _is_recent(shown_at):
+                refused = "it was not confirmed in time: press the button again"
+                course.state, course.message = "failed", f"{_label_as_verb(action)}: {refused}"
             if not refused:
                 course.state, course.message, course.progress = "asked", "", None
                 course.context = doing = ActionContext(
@@ -299,6 +318,10 @@ class Actions:
             "progress": action_state.progress,
             "revision": action_state.revision,
         }
+
+
+def _is_recent(shown_at: float | None) -> bool:
+    return shown_at is not None and time.monotonic() - shown_at < _CONFIRM_TIMEOUT_S
 
 
 def _label_as_verb(action: Action) -> str:

@@ -6,11 +6,12 @@ import atexit
 import contextvars
 import threading
 import time
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 import anywidget
 import traitlets
 
+from ...monitoring.watch import refuse_copy
 from .output_handles import OutputHandles
 from .throttle import Throttle
 
@@ -50,6 +51,15 @@ class LiveView(anywidget.AnyWidget):
         self._throttle = Throttle(self._send_update, 1 / self._max_messages_per_s)
         # When the kernel is shut down, there is still time to leave the static form.
         atexit.register(self.make_static)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        refuse_copy("view")
+
+    def __copy__(self) -> NoReturn:  # ipywidgets has its own
+        refuse_copy("view")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
+        refuse_copy("view")
 
     def show(self) -> None:
         """Show the view in the current cell; in a terminal, print its text."""

@@ -66,6 +66,12 @@ class FaultBoard(Protocol):
     def rows(self) -> Sequence[ProcessRow]:
         """Return the states of its processes, quickly; none if it has ended."""
 
+    def denial_reason(self) -> str:
+        """Return the reason why nothing may be changed now; empty if it may."""
+
+    def question(self, fault: str, process: str) -> str:
+        """Return the question before a fault that destroys something; empty for the others."""
+
     def inject(self, fault: str, process: str) -> str:
         """Inject a fault into a process, and return the resulting state in words."""
 
@@ -147,9 +153,13 @@ class FaultsView(LiveView):
         return {name: actions.to_json() for name, actions in self._actions.items()}
 
     def _build_action(self, fault: str, label: str, process: str) -> Action:
+        question = sanitize(self._board.question(fault, process))
         return Action(
             f"{fault} {process}",
             label,
+            is_destructive=bool(question),
+            question=question,
+            confirm_label=f"{label} {sanitize(process, 64)}",
             run=lambda _: self._board.inject(fault, process),
             # The row shows the resulting state.
             describe_result=lambda _: "",
@@ -157,7 +167,7 @@ class FaultsView(LiveView):
         )
 
     def _disabled_reason(self, fault: str, process: str) -> str:
-        return next(
+        return self._board.denial_reason() or next(
             (row.disabled_reasons.get(fault, "") for row in self._last_rows if row.name == process), "it was removed"
         )
 

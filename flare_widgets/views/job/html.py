@@ -12,7 +12,7 @@ from ...monitoring.job.snapshot import JobSnapshot
 from ..core.html import TimeFormatter, scoped_style, template_environment
 from .events import build_events
 from .matrix import Matrix
-from .metrics import build_charts
+from .metrics import build_charts, describe_hidden_metrics
 from .tables import build_evaluation_tables, build_statistics_table
 from .timeline import STATUS_GLYPHS
 from .view_model import JobProgress, build_view_model
@@ -58,7 +58,7 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             style=style,
             job=job,
             glyph=STATUS_GLYPHS[job.category],
-            facts=[job.elapsed.text_at(seen), *job.facts],
+            elapsed=job.elapsed.text_at(seen),
             steps=[(step, None if step.at is None else times.format(step.at)) for step in job.steps],
             sites=[(site, _DEPLOYMENT_GLYPHS[site.state]) for site in job.sites[:_MAX_SITES]],
             more_sites=max(0, len(job.sites) - _MAX_SITES),
@@ -66,8 +66,9 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             matrix=None if job.matrix is None else _matrix_context(job.matrix, seen),
             details=[(detail.term, detail.text.text_at(seen)) for detail in job.details],
             charts=build_charts(snapshot, results.scalars),
+            hidden_metrics=describe_hidden_metrics(snapshot, results.scalars),
             evaluation=build_evaluation_tables(results.evaluations, snapshot.key_metric),
-            statistics=build_statistics_table(results.statistics.numbers),
+            statistics=build_statistics_table(results.statistics),
             events=events,
             event_rows=[(row, _EVENT_GLYPHS[row.kind], times.format(row.at)) for row in events.rows],
             updated_at=None if job.updated_at is None else times.format(job.updated_at),
@@ -98,4 +99,5 @@ def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:
         "columns": [(column, index in edges) for index, column in enumerate(matrix.columns)],
         "rows": rows,
         "rest": matrix.rest,
+        "narrow_count": matrix.narrow_count,
     }

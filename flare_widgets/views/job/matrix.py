@@ -35,6 +35,7 @@ CELL_STATES = {
 
 # Widths in characters. A round is as wide as three of them, whatever its number; a step as wide as its name.
 _ROUND_WIDTH, _MAX_WIDTH = 3, 3 * MAX_COLUMNS
+_NARROW_WIDTH, _MAX_NARROW_COLUMNS = 26, 4
 _NAME_WIDTHS = (18, 12, 8)
 _WORKFLOW_NAME_WIDTHS = (40, 20, 12)
 _MAX_NAME_CHARS, _MAX_NAMED_SITES = 60, 3  # characters; sites in a sentence
@@ -114,6 +115,8 @@ class Matrix:
         The sites shown.
     rest
         The columns and sites that are not shown, in words.
+    narrow_count
+        The number of columns for which a narrow output has room: the last ones.
     legend
         `CELL_STATES`.
     """
@@ -122,6 +125,7 @@ class Matrix:
     workflows: tuple[MatrixWorkflow, ...]
     rows: tuple[MatrixRow, ...]
     rest: str = ""
+    narrow_count: int = _MAX_NARROW_COLUMNS
     legend: dict[str, tuple[str, str]] = dataclasses.field(default_factory=lambda: CELL_STATES)
 
     @property
@@ -156,6 +160,7 @@ def build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
         _group_by_workflow(snapshot, shown, columns),
         tuple(rows),
         _describe_rest(hidden, len(cells) - len(rows)),
+        _count_narrow_columns(columns),
     )
 
 
@@ -207,6 +212,12 @@ def _build_headings(
 
 def _width(heading: MatrixColumn) -> int:
     return _ROUND_WIDTH if heading.label.isdigit() else max(_ROUND_WIDTH, len(heading.label) + 2)
+
+
+def _count_narrow_columns(columns: Sequence[MatrixColumn]) -> int:
+    """Return the number of last columns that leave room for the sites and their work in a narrow output."""
+    room = accumulate(map(_width, reversed(columns)))
+    return max(1, min(_MAX_NARROW_COLUMNS, sum(width <= _NARROW_WIDTH for width in room)))
 
 
 def _group_by_workflow(

@@ -17,7 +17,7 @@ from ...monitoring.results.scalars import StepSeries
 from ..core.svg_chart import ChartLine, ChartMark, format_tick, line_chart, value_scales_json
 
 MAX_METRICS = 12
-"""The most metrics by round in a view, and of those by step; others are left out."""
+"""The most metrics by round in a view, and of TensorBoard's; the rest is counted."""
 
 MAX_SITES = 40
 """The most sites with a line in the chart of a metric; the rest is counted."""
@@ -50,7 +50,7 @@ class Metric:
     Attributes
     ----------
     name
-        Its name, with the workflow if several have it. All text is sanitized and bounded; for HTML it must still be
+        Its name, with the workflow if several have rounds. All text is sanitized and bounded; for HTML it must still be
         escaped.
     text
         The newest values in words.
@@ -59,7 +59,7 @@ class Metric:
     hidden_sites
         The number of sites that have no line here.
     best
-        The best round (counted from 1) and its value; None if the job does not choose by this metric.
+        The best round or step (counted from 1) and its value; None if the job does not choose by this metric.
     stride
         One point in so many is drawn, counted back from the newest: 1 unless there are very many.
     x_label
@@ -98,6 +98,8 @@ class _Source:
     x_label: str
     best: tuple[int, float] | None = None
     note: str = ""
+    is_aligned: bool = True
+    """True if the sites have values at the same positions, which are few."""
 
     @property
     def drawn_sites(self) -> list[str]:
@@ -116,6 +118,14 @@ def build_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> 
     return tuple(_build_metric(source, room) for source in sources)
 
 
+def describe_hidden_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> str:
+    """Return the number of metrics that :func:`build_metrics` leaves out, in words; empty if there are none."""
+    by_round = {(series.name, series.workflow) for series in snapshot.metrics if series.points}
+    by_step = {series.name for series in scalars if series.points}
+    hidden = sum(max(0, len(names) - MAX_METRICS) for names in (by_round, by_step))
+    return f"and {hidden} more {'metric' if hidden == 1 else 'metrics'}, not drawn" if hidden else ""
+
+
 def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
     found: dict[tuple[str, str], list[Series]] = {}
     for series in snapshot.metrics:
@@ -123,14 +133,15 @@ def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
             found.setdefault((series.name, series.workflow), []).append(series)
     ids = [workflow.id for workflow in snapshot.workflows]
     main = snapshot.headline_metric, snapshot.metric_workflow.id
-    names = [name for name, _ in found]
+    with_rounds = [workflow.id for workflow in snapshot.workflows if workflow.total_rounds]
+    is_ambiguous = len({*with_rounds, *(r.workflow for r in snapshot.rounds)}) > 1
 
     def importance(key: tuple[str, str]) -> tuple[bool, int, bool]:
         return key[1] != main[1], ids.index(key[1]) if key[1] in ids else len(ids), key[0] != main[0]
 
     for name, workflow_id in sorted(found, key=importance)[:MAX_METRICS]:
         title = sanitize(name, _MAX_NAME_CHARS)
-        if names.count(name) > 1 and workflow_id in ids:
+        if is_ambiguous and workflow_id in ids:
             title += f" (workflow {ids.index(workflow_id) + 1})"
         best, key = snapshot.best, snapshot.key_metric
         is_key = best is not None and key is not None and (key.name, best.workflow) == (name, workflow_id)
@@ -146,7 +157,7 @@ def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
                 series.site: [(snapshot.nth_round(p.round, workflow_id), p.value) for p in series.points]
                 for series in found[name, workflow_id]
             },
-            "round",
+            "round" if snapshot.rounds_of(workflow_id) else "step",
             (snapshot.nth_round(best.round, workflow_id), best.value)
             if is_key and best is not None and math.isfinite(best.value)
             else None,
@@ -162,7 +173,7 @@ def _iter_step_sources(scalars: Iterable[StepSeries], taken: set[str]) -> Iterat
             found.setdefault(series.name, {})[series.site or UNKNOWN_SITE_LABEL] = points
     for name in list(found)[:MAX_METRICS]:
         title = sanitize(name, _MAX_NAME_CHARS)
-        yield _Source(f"{title} (TensorBoard)" if title in taken else title, found[name], "step")
+        yield _Source(f"{title} (TensorBoard)" if title in taken else title, found[name], "step", is_aligned=False)
 
 
 class MetricsJsonCache:
@@ -186,7 +197,8 @@ class MetricsJsonCache:
 
 def _cache_key(snapshot: JobSnapshot, scalars: tuple[StepSeries, ...]) -> list[tuple[Any, bool]]:
     """Return the values that determine the charts, and whether each is small enough to be compared."""
-    starts = [(workflow.id, snapshot.nth_round(0, workflow.id)) for workflow in snapshot.workflows]
+    ids = [workflow.id for workflow in snapshot.workflows]
+    starts = [(of, snapshot.nth_round(0, of), bool(snapshot.rounds_of(of))) for of in ids]
     small = (snapshot.best, snapshot.key_metric, snapshot.metric_workflow.id, snapshot.ended, starts)
     return [(snapshot.metrics, False), (scalars, False), (small, True)]
 
@@ -208,8 +220,8 @@ def build_charts(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> l
 def _build_metric(source: _Source, max_points: int) -> Metric:
     sites = source.drawn_sites
     lines = {site: source.points_by_site[site] for site in sites}
-    if source.x_label == "round":
-        # The sites have values of the same rounds: the same ones are kept of each.
+    if source.is_aligned:
+        # The same positions are kept of each.
         rounds = sorted({x for points in lines.values() for x, _ in points})
         stride = math.ceil(len(rounds) / max_points) or 1
         kept = set(rounds[::-1][::stride]) | ({source.best[0]} if source.best is not None else set())
@@ -241,7 +253,7 @@ def _label(site: str) -> str:
 def _describe_values(source: _Source) -> str:
     newest = {site: source.points_by_site[site][-1] for site in source.drawn_sites[:_MAX_VALUES_IN_TEXT]}
     places = {x for x, _ in newest.values()}
-    preposition = "in" if source.x_label == "round" else "at"
+    preposition = "in" if source.is_aligned else "at"
 
     def said(site: str, x: int, value: float) -> str:
         which = "" if len(places) == 1 else f" ({source.x_label} {format_tick(x)})"
@@ -254,5 +266,5 @@ def _describe_values(source: _Source) -> str:
     if len(places) == 1:
         words += f" {preposition} {source.x_label} {format_tick(places.pop())}"
     if source.best is not None:
-        words += f"; best in round {source.best[0]}: {format_number(source.best[1])}"
+        words += f"; best {preposition} {source.x_label} {source.best[0]}: {format_number(source.best[1])}"
     return words

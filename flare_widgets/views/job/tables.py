@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from ...formatting.text import format_number, sanitize
+from ...formatting.text import format_number, join_names, sanitize
 from ...monitoring.job.model import KeyMetric, Results
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.results.evaluation import Evaluation
-from ...monitoring.results.statistics import GLOBAL, FeatureStatistic
+from ...monitoring.results.statistics import GLOBAL, FeatureStatistic, Statistics
 from ..core.metric_direction import metric_direction
 
 MAX_TABLES, MAX_ROWS, MAX_COLUMNS = 6, 50, 20
 """The most metrics with a table each, and the rows and columns of a table; the rest is counted."""
 
 _MAX_NAME_CHARS = 60  # characters
+_MAX_WHOLE = 1e15  # a larger number is not written in full
 _MEAN = "mean of the sites"
+_SERVER_MODEL = "SRV_"  # FLARE's prefix of the names of the server's models
 _STATISTICS = ("count", "sum", "mean", "stddev", "var", "min", "max")
 
 
@@ -91,7 +93,7 @@ class TablesJsonCache:
         if results is not self._key[0] or key_metric != self._key[1]:
             self._key = results, key_metric
             results = results or Results()
-            statistics = build_statistics_table(results.statistics.numbers)
+            statistics = build_statistics_table(results.statistics)
             sections = {
                 "Evaluation": build_evaluation_tables(results.evaluations, key_metric),
                 "Statistics": () if statistics is None else (statistics,),
@@ -104,9 +106,12 @@ class TablesJsonCache:
         return self._json
 
 
-def build_statistics_table(numbers: Iterable[FeatureStatistic]) -> ValueTable | None:
-    """Return a table of features by statistics, over all sites; of each site if there is no such row. None if empty."""
-    numbers = list(numbers)
+def build_statistics_table(statistics: Statistics) -> ValueTable | None:
+    """Return a table of features by statistics, over all sites; of each site if there is no such row. None if empty.
+
+    A column of whole numbers, such as counts, has no decimals. The histograms are only mentioned.
+    """
+    numbers = statistics.numbers
     shown = [number for number in numbers if number.site == GLOBAL] or numbers
     with_sites = bool(shown) and shown[0].site != GLOBAL
     several_datasets = len({number.dataset for number in shown}) > 1
@@ -118,15 +123,26 @@ def build_statistics_table(numbers: Iterable[FeatureStatistic]) -> ValueTable | 
         values.setdefault(name, {})[number.statistic] = number.value
     if not values:
         return None
-    statistics = list(dict.fromkeys(number.statistic for number in shown))
-    statistics.sort(key=lambda s: _STATISTICS.index(s) if s in _STATISTICS else len(_STATISTICS))
+    columns = list(dict.fromkeys(number.statistic for number in shown))
+    columns.sort(key=lambda s: _STATISTICS.index(s) if s in _STATISTICS else len(_STATISTICS))
     title = "Statistics of each site" if with_sites else "Statistics of all sites"
-    return _build_table(title, "feature", statistics, values, ("features", "statistics"))
+    table = _build_table(title, "feature", columns, values, ("features", "statistics"), has_whole_columns=True)
+    return dataclasses.replace(table, rest="; ".join(filter(None, (table.rest, _describe_others(statistics, shown)))))
+
+
+def _describe_others(statistics: Statistics, shown: Sequence[FeatureStatistic]) -> str:
+    """Return the statistics that have no place in the table, in words; empty if it has all."""
+    others = [
+        "the histograms" if statistics.histograms else "",
+        "the statistics of each site" if len(shown) < len(statistics.numbers) else "",
+    ]
+    return f"{join_names(filter(None, others))} are in the result only" if any(others) else ""
 
 
 def _build_evaluation_table(metric: str, models: Mapping[str, Mapping[str, float]], direction: str) -> ValueTable:
     sites = sorted({site for values in models.values() for site in values})
-    values = {model: dict(of_sites) for model, of_sites in models.items()}
+    # Models of the server first: then those of the sites are in the order of the columns.
+    values = {m: dict(models[m]) for m in sorted(models, key=lambda m: (not m.startswith(_SERVER_MODEL), m))}
     columns = sites
     if len(sites) > 1:
         columns = [*sites[: MAX_COLUMNS - 1], _MEAN]
@@ -146,6 +162,7 @@ def _build_table(
     nouns: tuple[str, str],
     direction: str = "",
     total_columns: int = 0,
+    has_whole_columns: bool = False,
 ) -> ValueTable:
     shown = columns[:MAX_COLUMNS]
     better = {"max": max, "min": min}.get(direction)
@@ -153,10 +170,16 @@ def _build_table(
         better(numbers) if better is not None and len(numbers) > 1 else None
         for numbers in ([row[column] for row in values.values() if column in row] for column in shown)
     ]
+    whole = {
+        column
+        for column in shown
+        if has_whole_columns and all(row[column].is_integer() for row in values.values() if column in row)
+    }
+    formats = [_format_whole if column in whole else format_number for column in shown]
     rows = tuple(
         ValueRow(
             sanitize(name, 2 * _MAX_NAME_CHARS),
-            tuple(format_number(row[column]) if column in row else "" for column in shown),
+            tuple(form(row[column]) if column in row else "" for column, form in zip(shown, formats, strict=True)),
             tuple(i for i, column in enumerate(shown) if column in row and best[i] == row[column]),
         )
         for name, row in list(values.items())[:MAX_ROWS]
@@ -170,3 +193,7 @@ def _build_table(
         rows,
         f"and {rest}" if rest else "",
     )
+
+
+def _format_whole(value: float) -> str:
+    return f"{value:.0f}" if abs(value) < _MAX_WHOLE else format_number(value)

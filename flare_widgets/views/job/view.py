@@ -18,7 +18,7 @@ from .actions import JobActions, JobSession
 from .events import build_events
 from .html import job_html
 from .log import LogFeed
-from .metrics import MetricsJsonCache
+from .metrics import MetricsJsonCache, describe_hidden_metrics
 from .tables import TablesJsonCache
 from .view_model import build_view_model
 
@@ -100,6 +100,8 @@ class JobView(LiveView):
         The job, ready to be drawn: a :class:`.JobViewModel`.
     metrics : list of dict
         Its metrics over the rounds and steps, see :class:`.Metric`.
+    hidden_metrics : str
+        The number of the metrics that are not among them, in words.
     tables : list of dict
         The evaluation of its models and the statistics of its features, see :class:`.ValueTable`.
     events : dict
@@ -117,6 +119,7 @@ class JobView(LiveView):
 
     view_model = traitlets.Dict().tag(sync=True)
     metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    hidden_metrics = traitlets.Unicode().tag(sync=True)
     tables: traitlets.List[Any] = traitlets.List().tag(sync=True)
     events = traitlets.Dict().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
@@ -151,9 +154,11 @@ class JobView(LiveView):
 
     def _state(self) -> dict[str, Any]:
         snapshot, now = self._watch.snapshot, time.time()
+        scalars = () if snapshot.results is None else snapshot.results.scalars
         return {
             "view_model": build_view_model(snapshot, now).to_json(),
-            "metrics": self._metrics_json(snapshot, () if snapshot.results is None else snapshot.results.scalars),
+            "metrics": self._metrics_json(snapshot, scalars),
+            "hidden_metrics": describe_hidden_metrics(snapshot, scalars),
             "tables": self._tables_json(snapshot),
             "events": build_events(snapshot).to_json(),
             "label": describe(snapshot, now),

@@ -128,7 +128,9 @@ class JobViewModel:
     problems
         Sentences about problems, or about the reason why the job waits.
     missing_notes
-        The missing data and the reasons, and the data that FLARE does not have, a sentence each.
+        The missing data and the reasons, a sentence each.
+    untold_notes
+        The data that FLARE does not tell, a sentence each.
     details
         Collapsible details.
     """
@@ -155,6 +157,7 @@ class JobViewModel:
     failure: FailureCard | None
     problems: tuple[str, ...]
     missing_notes: tuple[str, ...]
+    untold_notes: tuple[str, ...]
     details: tuple[Detail, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -203,7 +206,8 @@ def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
         matrix=matrix,
         failure=None if snapshot.failure is None else _build_failure_card(snapshot.failure),
         problems=tuple(_iter_problems(snapshot, seen)),
-        missing_notes=(*missing_notes(snapshot, now), *untold_notes(snapshot)),
+        missing_notes=tuple(missing_notes(snapshot, now)),
+        untold_notes=tuple(untold_notes(snapshot)),
         details=tuple(_build_details(snapshot)),
     )
 

@@ -18,6 +18,7 @@ from ...api.permissions import session_denial_reason
 from ...api.session import Session
 from ...api.transfer.job_folder import JobFolder, JobFolderProblem, find_problems, read_job_folder
 from ...formatting.text import SHORT_ID, format_size, sanitize
+from ...local_files import absolute_path
 from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
 from ..core.output_handles import Placeholder
@@ -79,7 +80,7 @@ class SubmitForm(LiveView):
         self._job_folder: JobFolder | None = None
         self._connected_sites: tuple[str, ...] | None = None
         self._last_scan = 0
-        start = Path(os.path.abspath(Path(folder or ".").expanduser()))  # noqa: PTH100 - a link must stay one
+        start = Path(os.path.normpath(absolute_path(folder or ".")))  # a link must stay one
         chosen = start if folder is not None and looks_like_job(start) else None
         self._listing = FolderListing(list_folder(start if chosen is None else start.parent))
         if chosen is not None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import socket
+import struct
+import sys
+from typing import Any, Protocol
+
+# In Linux's struct tcp_info: tcpi_bytes_acked, since 4.1.
+_BYTES_ACKED = struct.Struct("=120xQ")
 
 
 class TransportClosed(ConnectionError):
@@ -18,6 +24,9 @@ class Transport(Protocol):
 
         Parts of a large frame count as they arrive, where the transport can see them (not with gRPC).
         """
+
+    def confirmed_bytes(self) -> int | None:
+        """Return the number of our bytes whose arrival the peer's system has confirmed; None if it is unknown."""
 
     async def send(self, frame: bytes) -> None:
         """Send one frame.
@@ -39,3 +48,14 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """End the connection; return soon whatever the peer does."""
+
+
+def read_confirmed_bytes(sock: Any) -> int | None:
+    """Return the number of bytes sent on a TCP socket that its peer has confirmed; None where the system hides it."""
+    if sys.platform != "linux" or sock is None:
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size)
+    except OSError:
+        return None
+    return int(_BYTES_ACKED.unpack(info)[0]) if len(info) == _BYTES_ACKED.size else None

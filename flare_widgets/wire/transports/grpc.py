@@ -29,6 +29,8 @@ _MESSAGE_OVERHEAD_BYTES = 64  # of a message beyond its frame
 # A gRPC server ends connections that ping more often than every five minutes (ENHANCE_YOUR_CALM).
 _KEEPALIVE_MS = 330_000
 
+_process_id: int | None = None  # of the process that has used gRPC
+
 
 class GrpcTransport:
     """A bidirectional call on its own channel."""
@@ -42,6 +44,9 @@ class GrpcTransport:
         self._sequence = 0
         self._is_closed = False
         self.last_received_at = time.monotonic()
+
+    def confirmed_bytes(self) -> None:
+        """Return None: gRPC does not show its socket."""
 
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
@@ -77,14 +82,16 @@ class GrpcTransport:
             self._sequence += 1
             try:
                 await self._call.write(encode(self._sequence, frame))
+                return
             except self._grpc.aio.AioRpcError as e:
-                raise TransportClosed(_describe_error(e)) from None
+                reason = _describe_error(e)
             except asyncio.InvalidStateError:
-                raise TransportClosed("the call has ended") from None
+                reason = "the call has ended"
             except asyncio.CancelledError:
-                if self._is_closed:  # of the call, not of us
-                    raise TransportClosed("closed here") from None
-                raise
+                if not self._is_closed:  # else it is of the call, not of us
+                    raise
+                reason = "closed here"
+        raise TransportClosed(reason)  # outside the handler: the other error's frames have the bytes
 
 
 async def connect_grpc(kit: StartupKit) -> GrpcTransport:
@@ -94,6 +101,7 @@ async def connect_grpc(kit: StartupKit) -> GrpcTransport:
     first checked with our own TLS handshake, which ends right away. FLARE's challenge proves that the same server
     then answers the call.
     """
+    _check_process()
     grpc = _import_grpc()
 
     async def ask(address: str) -> tuple[str, x509.Certificate | None]:
@@ -118,10 +126,25 @@ async def connect_grpc(kit: StartupKit) -> GrpcTransport:
         raise
 
 
+def _check_process() -> None:
+    """Raise ConfigError in a process that was forked from one that has used gRPC: there gRPC crashes or hangs."""
+    global _process_id
+    if _process_id is None:
+        _process_id = os.getpid()
+    elif _process_id != os.getpid():
+        raise ConfigError(
+            "gRPC does not work in a process that was forked from one that has used it",
+            next_step="Start the process by multiprocessing.get_context('spawn'), or a pool with that mp_context, or "
+            "connect for the first time after the fork",
+        )
+
+
 def _import_grpc() -> ModuleType:
     """Import grpc, which is installed only if the user asked for it."""
     # gRPC's core writes to the process's stderr, into a notebook's output, unless configured before it starts.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Its handlers of a fork crash the child, whatever that does: grpc.aio is not made for them.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         import grpc
         import grpc.aio

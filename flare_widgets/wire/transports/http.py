@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 
 from ...errors import ProtocolError
+from ...formatting.text import sanitize_lines
 from ...kit import StartupKit
 from ..frames import MAX_FRAME_BYTES, too_large_message
-from .base import TransportClosed
+from .base import TransportClosed, read_confirmed_bytes
 from .dial import HUNG_UP_MESSAGE, describe_close, dial, not_flare_error
+from .proxy import find_proxy, open_tunnel
 from .tls import check_peer, client_context
 
 _PATH = "/f3"
@@ -26,22 +29,35 @@ _PROTOCOL_ERROR_CODES = frozenset({CloseCode.MESSAGE_TOO_BIG, CloseCode.PROTOCOL
 _NULL_LOGGER = logging.Logger("flare_widgets.silent", logging.CRITICAL + 1)
 
 
-class _TimestampedConnection(ClientConnection):
-    """A websocket that records when it last received bytes: a large message may take long to complete."""
+class _Connection(ClientConnection):
+    """A websocket that checks its peer before it sends anything, and records when it last received bytes."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, kit: StartupKit, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._kit = kit
         self.last_received_at = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
+        # A large message may take long to complete.
         self.last_received_at = time.monotonic()
         super().data_received(data)
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        check_peer(self._kit, self.transport.get_extra_info("ssl_object"))
+        await super().handshake(*args, **kwargs)
+
+
+class _Connector(connect):
+    """A connector that follows no redirect: no FLARE server sends one."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
 
 
 class HttpTransport:
     """A websocket."""
 
-    def __init__(self, socket: _TimestampedConnection) -> None:
+    def __init__(self, socket: _Connection) -> None:
         self._socket = socket
 
     @property
@@ -49,12 +65,18 @@ class HttpTransport:
         """Time when bytes last arrived."""
         return self._socket.last_received_at
 
+    def confirmed_bytes(self) -> int | None:
+        """Return the number of our bytes that have arrived."""
+        return read_confirmed_bytes(self._socket.transport.get_extra_info("socket"))
+
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
         try:
             await self._socket.send(frame)
+            return
         except ConnectionClosed as e:
-            raise TransportClosed(_describe_close(e)) from None
+            reason = _describe_close(e)
+        raise TransportClosed(reason)  # outside the handler: the other error's frames have the bytes
 
     async def receive(self) -> bytes:
         """Return the next frame; raise ProtocolError if it is invalid or too large."""
@@ -71,20 +93,27 @@ class HttpTransport:
 
     async def close(self) -> None:
         """End the connection."""
-        await self._socket.close()
+        try:
+            await self._socket.close()
+        finally:
+            self._socket.transport.abort()  # Python 3.10 warns of one that nobody closed, also if it was lost
 
 
 async def connect_http(kit: StartupKit) -> HttpTransport:
     """Open a websocket to the kit's server, and check its identity."""
     context = client_context(kit)
     host = f"[{kit.host}]" if ":" in kit.host else kit.host
+    create_connection: Any = functools.partial(_Connection, kit.without_key())
 
-    async def open_at(address: str) -> _TimestampedConnection:
+    async def open_at(address: str) -> _Connection:
+        proxy = find_proxy(kit)
+        place: dict[str, Any] = (
+            {"host": address, "port": kit.port} if proxy is None else {"sock": await open_tunnel(proxy, kit)}
+        )
         try:
-            socket = await connect(
+            socket = await _Connector(
                 f"{'ws' if context is None else 'wss'}://{host}:{kit.port}{_PATH}",
-                host=address,
-                port=kit.port,
+                **place,
                 ssl=context,
                 server_hostname=None if context is None else kit.host,
                 proxy=None,
@@ -96,21 +125,29 @@ async def connect_http(kit: StartupKit) -> HttpTransport:
                 max_size=MAX_FRAME_BYTES,
                 user_agent_header=None,
                 logger=_NULL_LOGGER,
-                create_connection=_TimestampedConnection,
+                create_connection=create_connection,
             )
-            assert isinstance(socket, _TimestampedConnection)
-            return socket
-        except (InvalidHandshake, InvalidMessage, EOFError) as e:
-            hung_up = isinstance(e, EOFError) or isinstance(e.__cause__, EOFError)
-            raise not_flare_error(kit, HUNG_UP_MESSAGE if hung_up else type(e).__name__) from None
+        except OSError:  # before ValueError, which some of OpenSSL's are too
+            raise
+        except (WebSocketException, ValueError, EOFError) as e:
+            raise not_flare_error(kit, _describe_refusal(e)) from None
+        assert isinstance(socket, _Connection)
+        return socket
 
-    socket = await dial(kit, open_at)
-    try:
-        check_peer(kit, socket.transport.get_extra_info("ssl_object"))
-    except BaseException:
-        await socket.close()
-        raise
-    return HttpTransport(socket)
+    return HttpTransport(await dial(kit, open_at))
+
+
+def _describe_refusal(error: Exception) -> str:
+    """Return in plain words why the peer is not a websocket."""
+    if isinstance(error, EOFError) or isinstance(error.__cause__, EOFError):
+        return HUNG_UP_MESSAGE
+    if not isinstance(error, InvalidStatus):
+        return type(error).__name__
+    status = error.response.status_code
+    location = error.response.headers.get_all("Location")
+    if 300 <= status < 400 and location:
+        return f"it answers with a redirect to {sanitize_lines(location[0], 100)}: a login page or a proxy?"
+    return f"it answers with HTTP status {status}"
 
 
 def _describe_close(error: ConnectionClosed) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Sequence
 
 from ...errors import NoConnection
 from ...kit import Settings, StartupKit
-from ...kit.files import SETTINGS_FILE
+from .dial import describe_error, hung_up_error
+from .proxy import Proxy, open_tunnel
 from .tls import client_context, explain_tls_error
 
 
@@ -54,11 +54,7 @@ class ProbeConnection:
             raise await explain_tls_error(kit, self.address, e) from None
         except OSError as e:
             sock.close()
-            raise NoConnection(
-                f"something answers at {kit.address}, but ends the connection before TLS begins "
-                f"({_describe_error(e)}): "
-                "not a FLARE server, or a proxy in between"
-            ) from None
+            raise hung_up_error(kit, e) from None
         except BaseException:
             sock.close()
             raise
@@ -72,6 +68,11 @@ class ProbeConnection:
         sock, self._socket = self._socket, None
         if sock is not None:
             sock.close()
+
+
+async def connect_through(proxy: Proxy, settings: Settings) -> ProbeConnection:
+    """Connect to the server through a proxy; errors as in :func:`.open_tunnel`."""
+    return ProbeConnection(proxy.address, await open_tunnel(proxy, settings))
 
 
 async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnection:
@@ -91,7 +92,7 @@ async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnectio
             await asyncio.get_running_loop().sock_connect(sock, (address, kit.port))
         except OSError as e:
             sock.close()
-            why.append(f"{address}: {_describe_error(e)}")
+            why.append(f"{address}: {describe_error(e)}")
         except BaseException:
             sock.close()
             raise
@@ -99,11 +100,5 @@ async def connect_any(kit: Settings, addresses: Sequence[str]) -> ProbeConnectio
             return ProbeConnection(address, sock)
     raise NoConnection(
         f"nothing answers at {kit.address} ({'; '.join(why) or 'it has no address'})",
-        next_step="Check that the FL server is running; if it is, check host and port in "
-        f"{kit.startup / SETTINGS_FILE}",
+        next_step=f"Check that the FL server is running; if it is, check host and port in {kit.source('host', 'port')}",
     )
-
-
-def _describe_error(error: OSError) -> str:
-    # asyncio puts the address into strerror, and the sentence already has it.
-    return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()

@@ -9,7 +9,7 @@ import time
 
 from ...kit import StartupKit
 from .. import frames
-from .base import TransportClosed
+from .base import TransportClosed, read_confirmed_bytes
 from .dial import StreamPair, describe_close, dial, open_streams
 
 _CLOSE_TIMEOUT_S = 0.5
@@ -28,6 +28,10 @@ class TcpTransport:
         self.last_received_at = time.monotonic()
         self._drain_lock = asyncio.Lock()  # until Python 3.10.6, only one task may wait in drain()
 
+    def confirmed_bytes(self) -> int | None:
+        """Return the number of our bytes that have arrived."""
+        return read_confirmed_bytes(self._writer.get_extra_info("socket"))
+
     async def send(self, frame: bytes) -> None:
         """Send one frame."""
         if self._writer.is_closing():
@@ -36,8 +40,10 @@ class TcpTransport:
             self._writer.write(frame)
             async with self._drain_lock:
                 await self._writer.drain()
+            return
         except OSError as e:
-            raise TransportClosed(describe_close(e)) from None
+            reason = describe_close(e)
+        raise TransportClosed(reason)  # outside the handler: the other error's frames have the bytes
 
     async def receive(self) -> bytes:
         """Return the next frame; raise ProtocolError if the bytes are not a frame, or it is too large."""

@@ -15,16 +15,21 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from datetime import datetime, timezone
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from ...errors import InvalidCertChain, NoConnection, ServerIdentityError
+from ...formatting.text import sanitize_lines
 from ...kit import StartupKit, subject
-from ...kit.files import SETTINGS_FILE
+from .proxy import find_proxy, open_tunnel
 
 _PEEK_TIMEOUT_S = 3.0  # seconds to find out what answers instead of the right server
+# OpenSSL's reasons for refusing a certificate (X509_V_ERR_...).
+_NOT_YET_VALID, _EXPIRED, _WRONG_PURPOSE = 9, 10, 26
+_DATE = "%Y-%m-%d %H:%M"
 
 
 def client_context(kit: StartupKit) -> ssl.SSLContext | None:
@@ -84,8 +89,8 @@ def check_peer(kit: StartupKit, ssl_object: ssl.SSLObject | None) -> None:
             return
         wanted += f" or '{kit.host}'"
     raise ServerIdentityError(
-        f"{kit.address} is '{found[:100]}', but the startup kit {kit.root} is for {wanted}",
-        next_step=f"Check host and port in {kit.startup / SETTINGS_FILE}",
+        f"{kit.address} is '{sanitize_lines(found, 100)}', but the startup kit {kit.root} is for {wanted}",
+        next_step=f"Check host and port in {kit.source('host', 'port')}",
     )
 
 
@@ -111,28 +116,74 @@ def matches_host(certificate: x509.Certificate, host: str) -> bool:
 async def explain_tls_error(kit: StartupKit, address: str, error: ssl.SSLError) -> NoConnection:
     """Return the error that explains in plain words why the TLS handshake with an IP address failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        expected = f"'{kit.server_identity}', with a certificate issued by '{_root_name(kit)}'"
-        found = await _describe_peer(kit, address)
-        what = error.verify_message or "verification failed"
-        return ServerIdentityError(
-            f"{kit.address} is not the server of the startup kit {kit.root}: expected "
-            f"{expected}, found {found} ({what})",
-            next_step=f"Check host and port in {kit.startup / SETTINGS_FILE}, or get the kit of this federation",
-        )
+        return _explain_refused_certificate(kit, await _find_peer_certificate(kit, address), error)
     reason = (error.reason or "").replace("_", " ").lower() or str(error)
     if "wrong version number" in reason or "record layer" in reason or "unexpected eof" in reason:
-        return NoConnection(f"something answers at {kit.address}, but it does not speak TLS: not a FLARE server")
+        return NoConnection(
+            f"something answers at {kit.address}, but it does not speak TLS: not a FLARE server",
+            next_step=f"Check host and port in {kit.source('host', 'port')}",
+        )
     return NoConnection(f"the TLS handshake with {kit.address} failed: {reason}")
 
 
-async def _describe_peer(kit: StartupKit, address: str) -> str:
-    """Name the certificate at the kit's address. Only a TLS greeting is sent to its holder."""
+def _explain_refused_certificate(
+    kit: StartupKit, certificate: x509.Certificate | None, error: ssl.SSLCertVerificationError
+) -> ServerIdentityError:
+    """Return the error about a peer whose certificate OpenSSL refuses, by the reason.
+
+    OpenSSL compares the dates only of certificates that lead to the root: those are the server's own.
+    """
+    if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
+        return _explain_dates(kit, certificate, is_expired=error.verify_code == _EXPIRED)
+    if error.verify_code == _WRONG_PURPOSE:
+        return ServerIdentityError(
+            f"{kit.address} is not a server: its certificate ({_describe(certificate)}) is made for another purpose "
+            f"({error.verify_message})",
+            next_step=f"Check host and port in {kit.source('host', 'port')}",
+        )
+    return ServerIdentityError(
+        f"{kit.address} is not the server of the startup kit {kit.root}: expected "
+        f"'{kit.server_identity}', with a certificate issued by '{_root_name(kit)}', found {_describe(certificate)} "
+        f"({error.verify_message or 'verification failed'})",
+        next_step=f"Check host and port in {kit.source('host', 'port')}, or get the kit of this federation",
+    )
+
+
+def _explain_dates(kit: StartupKit, certificate: x509.Certificate | None, *, is_expired: bool) -> ServerIdentityError:
+    now = datetime.now(timezone.utc)
+    what = f"the certificate of the server at {kit.address}"
+    if certificate is None or certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        what += " (or of its issuer)"
+        verdict = "has expired" if is_expired else "is not valid yet"
+    elif is_expired:
+        verdict = f"expired on {certificate.not_valid_after_utc:{_DATE}} UTC"
+    else:
+        verdict = f"is valid only from {certificate.not_valid_before_utc:{_DATE}} UTC"
+    advice = "ask your project admin to renew it" if is_expired else "wait until then"
+    return ServerIdentityError(
+        f"{what} {verdict}; this machine's clock says {now:{_DATE}} UTC",
+        next_step=f"Check this machine's clock; if it is right, {advice}",
+    )
+
+
+async def _find_peer_certificate(kit: StartupKit, address: str) -> x509.Certificate | None:
+    """Return the certificate at the kit's address, if it can be read. Only a TLS greeting is sent to its holder."""
     try:
-        cert = x509.load_der_x509_certificate(await asyncio.wait_for(_fetch_certificate(kit, address), _PEEK_TIMEOUT_S))
-        issuer = cert.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
-        issued = f"issued by '{str(issuer[0].value)[:100]}'" if issuer else "without an issuer's name"
-        return f"'{subject(cert, NameOID.COMMON_NAME)[:100]}', {issued}"
+        der = await asyncio.wait_for(_fetch_certificate(kit, address), _PEEK_TIMEOUT_S)
+        return x509.load_der_x509_certificate(der)
     except (OSError, asyncio.TimeoutError, ValueError, TypeError):
+        return None
+
+
+def _describe(certificate: x509.Certificate | None) -> str:
+    """Name a certificate and its issuer."""
+    try:
+        if certificate is None:
+            return "an unknown one"
+        issuer = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+        issued = f"issued by '{sanitize_lines(str(issuer[0].value), 100)}'" if issuer else "without an issuer's name"
+        return f"'{sanitize_lines(subject(certificate, NameOID.COMMON_NAME), 100)}', {issued}"
+    except (ValueError, TypeError):
         return "an unknown one"
 
 
@@ -148,7 +199,12 @@ async def _fetch_certificate(kit: StartupKit, address: str) -> bytes:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=kit.host)
     # An IP address: for a name, asyncio would start threads that stay.
-    reader, writer = await asyncio.open_connection(address, kit.port)
+    proxy = find_proxy(kit)
+    reader, writer = await (
+        asyncio.open_connection(address, kit.port)
+        if proxy is None
+        else asyncio.open_connection(sock=await open_tunnel(proxy, kit))
+    )
     try:
         while True:
             try:

@@ -72,11 +72,11 @@ describe("an action with confirmation", () => {
   it("asks in place with focus on the safe answer", () => {
     const { button, told } = open(ABORT);
     button("Abort").click();
-    expect(told).toEqual([]);
+    expect(told).toEqual([{ kind: "ask", action: "abort" }]);
     expect(document.activeElement).toBe(button("Keep running"));
     expect(() => button("Abort")).toThrow();
     button("Yes, abort").click();
-    expect(told).toEqual([{ kind: "start", action: "abort" }]);
+    expect(told.slice(1)).toEqual([{ kind: "start", action: "abort" }]);
   });
 
   it("is cancelled by button or Escape, restoring focus", () => {
@@ -88,7 +88,7 @@ describe("an action with confirmation", () => {
     expect(press(button("Keep running"), "Escape").defaultPrevented).toBe(true);
     expect(document.activeElement).toBe(button("Abort"));
     expect(button("Clone")).toBeTruthy();
-    expect(told).toEqual([]);
+    expect(told.map(({ kind }) => kind)).toEqual(["ask", "dismiss", "ask", "dismiss"]);
   });
 
   it("requires the text to be typed", () => {
@@ -97,12 +97,12 @@ describe("an action with confirmation", () => {
     expect(document.activeElement).toBe(field());
     button("Yes, abort").click();
     press(field(), "Enter");
-    expect(told).toEqual([]);
+    expect(told).toEqual([{ kind: "ask", action: "abort" }]);
     field().value = " site-1 ";
     field().dispatchEvent(new Event("input"));
     expect(button("Yes, abort").getAttribute("aria-disabled")).toBeNull();
     press(field(), "Enter");
-    expect(told).toEqual([{ kind: "start", action: "abort", typed: "site-1" }]);
+    expect(told.at(-1)).toEqual({ kind: "start", action: "abort", typed: "site-1" });
   });
 
   it("clears the field when reopened", () => {

@@ -28,6 +28,8 @@ export interface Action {
 /** A message to the kernel. */
 export type ActionMessage =
   | { readonly kind: "start"; readonly action: string; readonly typed?: string }
+  /** Its question is shown, or was closed: the kernel starts nothing that needs confirmation unasked. */
+  | { readonly kind: "ask" | "dismiss"; readonly action: string }
   | { readonly kind: "cancel"; readonly action: string };
 
 const STATES = ["ready", "asked", "running", "done", "failed"] as const;
@@ -137,8 +139,10 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
     if (!action || isBusy(action) || sent.has(name)) return;
     explainedName = action.disabledReason ? name : "";
     if (action.disabledReason) announce(action.disabledReason);
-    else if (action.question || action.requiredText) askingName = name;
-    else dispatch(action);
+    else if (action.question || action.requiredText) {
+      askingName = name;
+      send({ kind: "ask", action: name });
+    } else dispatch(action);
     redraw();
     // Focus the safe answer or the text field: a second Enter by mistake must not destroy anything.
     if (askingName === name) confirmation.safeTarget.focus({ preventScroll: true });
@@ -149,6 +153,7 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
     const action = latest.find((offered) => offered.name === name);
     askingName = "";
     if (yes && action) dispatch(action, typed);
+    else if (action) send({ kind: "dismiss", action: name });
     redraw();
     if (yes) messages.focus({ preventScroll: true });
     else buttonsByName.get(name)?.element.focus({ preventScroll: true });

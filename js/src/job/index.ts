@@ -16,6 +16,7 @@ const MAX_LABEL_CHARS = 1000;
 interface JobTraits extends ClockTraits {
   readonly view_model: JobViewModel;
   readonly metrics: readonly Metric[];
+  readonly hidden_metrics: string;
   readonly tables: readonly TableSection[];
   readonly events: EventList;
   readonly label: string;
@@ -27,6 +28,7 @@ const READERS: TraitReaders<JobTraits> = {
   sent_at: asNumber,
   view_model: readViewModel,
   metrics: readMetrics,
+  hidden_metrics: asText,
   tables: readTableSections,
   events: readEvents,
   label: (value) => asText(value, MAX_LABEL_CHARS),
@@ -64,6 +66,7 @@ export default function jobWidget() {
         job,
         kernelProblem: problem,
         metrics: traits.get("metrics"),
+        hiddenMetrics: traits.get("hidden_metrics"),
         tables: traits.get("tables"),
         events: traits.get("events"),
         label: prefixStale(problem, traits.get("label")),

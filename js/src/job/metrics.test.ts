@@ -66,6 +66,14 @@ describe("metrics", () => {
     part.dispose();
   });
 
+  it("say how many are not drawn", () => {
+    const { part, one } = open(metric("accuracy", [1, 2]));
+    expect(one(".flw-more")?.hidden).toBe(true);
+    part.draw(readMetrics([metric("accuracy", [1, 2])]), "and 3 more metrics, not drawn");
+    expect(one(".flw-more")?.hidden).toBe(false);
+    expect(one(".flw-more")?.textContent).toBe("and 3 more metrics, not drawn");
+  });
+
   it("remember the choice", () => {
     const { one, label, draw } = open(metric("accuracy", [1, 2]), metric("loss", [3, 4]));
     const select = one<HTMLSelectElement>("select")!;

@@ -57,6 +57,8 @@ export interface Matrix {
   readonly workflows: readonly MatrixWorkflow[];
   readonly rows: readonly MatrixRow[];
   readonly rest: string;
+  /** The number of columns for which a narrow output has room: the last ones. */
+  readonly narrowCount: number;
   readonly legend: Readonly<Record<string, CellState>>;
 }
 
@@ -99,6 +101,7 @@ export interface JobViewModel {
   readonly failure: FailureCard | null;
   readonly problems: readonly string[];
   readonly missingNotes: readonly string[];
+  readonly untoldNotes: readonly string[];
   readonly details: readonly Detail[];
 }
 
@@ -142,6 +145,7 @@ export function readViewModel(value: unknown): JobViewModel {
     failure: raw["failure"] ? readFailure(asRecord(raw["failure"])) : null,
     problems: sentences(raw["problems"]),
     missingNotes: sentences(raw["missing_notes"]),
+    untoldNotes: sentences(raw["untold_notes"]),
     details: asRecords(raw["details"]).map(({ term, text, updated_at }) => ({
       term: asText(term),
       text: readLiveText(text),
@@ -182,6 +186,7 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
       activity: readLiveText(activity),
     })),
     rest: asText(raw["rest"]),
+    narrowCount: asNumber(raw["narrow_count"]) ?? columns.length,
     legend: Object.fromEntries(legend),
   };
 }

@@ -25,6 +25,7 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
       job: readViewModel(drawn),
       kernelProblem: "",
       metrics: readMetrics(fixture(name).metrics),
+      hiddenMetrics: "",
       tables: readTableSections(fixture(name).tables),
       events: readEvents(fixture(name).events),
       label,
@@ -99,6 +100,9 @@ describe("the matrix", () => {
     show({ ...job, matrix: { ...matrix, rest: "and 276 earlier rounds, 20 more sites" } });
     expect(texts(".flw-matrix-box .flw-more")).toEqual(["and 276 earlier rounds, 20 more sites"]);
     expect(all(".flw-matrix thead .flw-old")).toHaveLength(2);
+    show({ ...job, matrix: { ...matrix, narrow_count: 1 } });
+    expect(all(".flw-matrix thead .flw-old")).toHaveLength(5);
+    expect(all(".flw-matrix tbody tr:first-child .flw-old")).toHaveLength(5);
   });
 
   it("groups rounds and steps by workflow", () => {
@@ -127,7 +131,8 @@ describe("the matrix", () => {
       "site-2works on its own (XGBoost)",
     ]);
     expect(texts(".flw-round")).toEqual(["the sites work on their own (XGBoost)"]);
-    expect(texts(".flw-note-missing")[0]).toContain("its evaluation comes with the result");
+    expect(texts(".flw-footnotes li")[0]).toContain("its evaluation comes with the result");
+    expect(all(".flw-matrix-box ~ .flw-footnotes")).toHaveLength(1);
   });
 
   it("replaces the site chips", () => {

@@ -29,6 +29,8 @@ export interface JobViewState {
   readonly kernelProblem: string;
   /** The metrics by round and step; the same list until they change. */
   readonly metrics: readonly Metric[];
+  /** The metrics that are not among them, in words. */
+  readonly hiddenMetrics: string;
   /** The tables; the same list until they change. */
   readonly tables: readonly TableSection[];
   /** The events; the same object until they change. */
@@ -72,6 +74,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   const timeline = createTimeline();
   const failure = createFailureCard(openSections);
   const notes = createNotes();
+  const footnotes = createNotes("not told by FLARE", "flw-footnotes");
   const sites = createSites();
   const matrix = createMatrix();
   const metrics = createMetricCharts(openSections, choices);
@@ -92,6 +95,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     sites.element,
     metrics.element,
     tables.element,
+    footnotes.element,
     events.element,
     log.element,
     details.element,
@@ -128,8 +132,9 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     element.setAttribute("aria-label", next.label);
     failure.draw(job.failure, hasFailed);
     notes.draw(job.problems, job.missingNotes);
+    footnotes.draw([], job.untoldNotes);
     sites.draw(job.sites, job.noSites);
-    metrics.draw(next.metrics);
+    metrics.draw(next.metrics, next.hiddenMetrics);
     tables.draw(next.tables);
     events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);

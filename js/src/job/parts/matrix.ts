@@ -3,9 +3,6 @@ import { h, screenReaderText, setText, setVisible, whenChanged } from "../../cor
 import { textAt } from "../../core/live-text";
 import type { Matrix, MatrixRow, MatrixWorkflow } from "../view-model";
 
-/** Number of columns that fit a narrow output; older ones are hidden there. */
-const NARROW_COLUMNS = 4;
-
 export interface MatrixPart {
   readonly element: HTMLElement;
   draw(matrix: Matrix | null, now: number): void;
@@ -16,37 +13,45 @@ export function createMatrix(): MatrixPart {
   const body = h("tbody");
   const more = h("p", { class: "flw-more" });
   const table = h("table", { class: "flw-matrix", "aria-label": "work of each site by round and step" }, head, body);
-  const element = h("div", { class: "flw-matrix-box" }, table, more);
+  const element = h("div", { class: "flw-matrix-box", tabindex: "0" }, table, more);
   let rowElements: { readonly activity: HTMLElement; row: MatrixRow }[] = [];
 
-  const drawHead = whenChanged(({ columns, workflows }: Pick<Matrix, "columns" | "workflows">) => {
-    const edges = findEdges(workflows);
-    const cells = columns.map(({ label, prefix, title }, index) =>
-      h(
-        "th",
-        { class: `flw-column ${columnClass(index, columns.length, edges)}`, scope: "col", title },
-        prefix && screenReaderText(prefix),
-        label,
-      ),
-    );
-    const rows: HTMLElement[] = [];
-    if (workflows.length) rows.push(h("tr", { class: "flw-workflows" }, ...workflowHeadings(workflows)));
-    if (columns.length) rows.push(h("tr", {}, spokenHeading("site"), ...withGaps(cells, edges), spokenHeading("now")));
-    head.replaceChildren(...rows);
-  });
-  const drawBody = whenChanged(({ rows, legend, workflows }: Pick<Matrix, "rows" | "legend" | "workflows">) => {
-    const edges = findEdges(workflows);
-    rowElements = rows.map((row) => ({ activity: h("td", { class: "flw-now" }), row }));
-    body.replaceChildren(...rowElements.map(({ activity, row }) => tableRow(row, legend, edges, activity)));
-  });
+  const drawHead = whenChanged(
+    ({ columns, workflows, narrowCount }: Pick<Matrix, "columns" | "workflows" | "narrowCount">) => {
+      const edges = findEdges(workflows);
+      const cells = columns.map(({ label, prefix, title }, index) =>
+        h(
+          "th",
+          { class: `flw-column ${columnClass(index, columns.length - narrowCount, edges)}`, scope: "col", title },
+          prefix && screenReaderText(prefix),
+          label,
+        ),
+      );
+      const rows: HTMLElement[] = [];
+      if (workflows.length) rows.push(h("tr", { class: "flw-workflows" }, ...workflowHeadings(workflows)));
+      if (columns.length)
+        rows.push(h("tr", {}, spokenHeading("site"), ...withGaps(cells, edges), spokenHeading("now")));
+      head.replaceChildren(...rows);
+    },
+  );
+  const drawBody = whenChanged(
+    ({ rows, legend, workflows, narrowCount }: Pick<Matrix, "rows" | "legend" | "workflows" | "narrowCount">) => {
+      const edges = findEdges(workflows);
+      rowElements = rows.map((row) => ({ activity: h("td", { class: "flw-now" }), row }));
+      body.replaceChildren(
+        ...rowElements.map(({ activity, row }) => tableRow(row, { legend, edges, narrowCount }, activity)),
+      );
+    },
+  );
 
   return {
     element,
     draw(matrix, now) {
       setVisible(element, matrix !== null);
       if (!matrix) return;
-      drawHead({ columns: matrix.columns, workflows: matrix.workflows });
-      drawBody({ rows: matrix.rows, legend: matrix.legend, workflows: matrix.workflows });
+      const { columns, workflows, narrowCount, rows, legend } = matrix;
+      drawHead({ columns, workflows, narrowCount });
+      drawBody({ rows, legend, workflows, narrowCount });
       for (const { activity, row } of rowElements) setText(activity, textAt(row.activity, now));
       setText(more, matrix.rest);
       setVisible(more, matrix.rest !== "");
@@ -67,8 +72,7 @@ function workflowHeadings(workflows: readonly MatrixWorkflow[]): HTMLElement[] {
 
 function tableRow(
   row: MatrixRow,
-  legend: Matrix["legend"],
-  edges: ReadonlySet<number>,
+  { legend, narrowCount, edges }: Pick<Matrix, "legend" | "narrowCount"> & { readonly edges: ReadonlySet<number> },
   activity: HTMLElement,
 ): HTMLElement {
   const cells = Array.from(row.cells, (code, index) => {
@@ -76,7 +80,7 @@ function tableRow(
     const stateClass = legend[code] && code !== " " ? ` flw-cell-${code}` : "";
     return h(
       "td",
-      { class: `flw-cell${stateClass} ${columnClass(index, row.cells.length, edges)}`, title: label },
+      { class: `flw-cell${stateClass} ${columnClass(index, row.cells.length - narrowCount, edges)}`, title: label },
       h("span", { "aria-hidden": "true" }, glyph),
       screenReaderText(label),
     );
@@ -103,6 +107,7 @@ function findEdges(workflows: readonly MatrixWorkflow[]): ReadonlySet<number> {
   return edges;
 }
 
-function columnClass(index: number, all: number, edges: ReadonlySet<number>): string {
-  return [index < all - NARROW_COLUMNS ? "flw-old" : "", edges.has(index) ? "flw-edge" : ""].join(" ").trim();
+/** @param oldCount the number of columns that a narrow output hides, the first ones */
+function columnClass(index: number, oldCount: number, edges: ReadonlySet<number>): string {
+  return [index < oldCount ? "flw-old" : "", edges.has(index) ? "flw-edge" : ""].join(" ").trim();
 }

@@ -6,8 +6,12 @@ import type { Metric } from "../metrics";
 
 export interface MetricCharts {
   readonly element: HTMLElement;
-  /** Draw; drawing the same list again is free. */
-  draw(metrics: readonly Metric[]): void;
+  /**
+   * Draw; drawing the same list again is free.
+   *
+   * @param hidden the metrics that are not in the list, in words
+   */
+  draw(metrics: readonly Metric[], hidden?: string): void;
   dispose(): void;
 }
 
@@ -32,6 +36,7 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
   const logScaleLabel = h("label", { class: "flw-metric-scale" }, logScaleBox, " logarithmic scale");
   const text = h("p", { class: "flw-metric-text" });
   const note = h("p", { class: "flw-metric-note" });
+  const rest = h("p", { class: "flw-more" });
   const place = h("div", {});
   const tools = h("div", { class: "flw-metric-tools" }, singleName, choice, logScaleLabel);
   const section = createCollapsible(SECTION, openSections, () => {
@@ -60,7 +65,7 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
     const metric = latest.find(({ name }) => name === choices.get(SECTION)) ?? latest[0];
     if (!metric) return;
     if (!tools.isConnected || tools.parentElement !== section.body)
-      section.body.replaceChildren(tools, place, text, note);
+      section.body.replaceChildren(tools, place, text, note, rest);
     drawTools(metric);
     setText(text, metric.text);
     setText(note, metric.note);
@@ -117,8 +122,10 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
 
   return {
     element: section.element,
-    draw(next) {
+    draw(next, hidden = "") {
       latest = next;
+      setText(rest, hidden);
+      setVisible(rest, hidden !== "");
       setVisible(section.element, next.length > 0);
       drawAll();
     },

@@ -1,4 +1,4 @@
-/** Problems and unavailable data, a sentence each. */
+/** Problems and unavailable data, a sentence each; and the data that FLARE does not tell. */
 import { h, setVisible, whenChanged } from "../../core/dom";
 
 export interface Notes {
@@ -6,8 +6,8 @@ export interface Notes {
   draw(problems: readonly string[], missing: readonly string[]): void;
 }
 
-export function createNotes(): Notes {
-  const element = h("ul", { class: "flw-notes", role: "list", "aria-label": "problems and notes" });
+export function createNotes(label = "problems and notes", className = ""): Notes {
+  const element = h("ul", { class: `flw-notes ${className}`.trim(), role: "list", "aria-label": label });
   const draw = whenChanged(({ troubles, unknown }: { troubles: readonly string[]; unknown: readonly string[] }) => {
     element.replaceChildren(
       ...troubles.map((words) =>

@@ -12,12 +12,10 @@ export interface Summary {
 export function createSummary(): Summary {
   const progressParts = createProgress();
   const time = h("span", { class: "flw-elapsed" });
-  const element = h("div", { class: "flw-facts" }, progressParts.element, time, progressParts.left);
-  let drawn: HTMLElement[] = [];
+  const origin = h("span", { class: "flw-origin" });
+  const element = h("div", { class: "flw-facts" }, progressParts.element, time, progressParts.left, origin);
   const drawFacts = whenChanged((facts: readonly string[]) => {
-    for (const fact of drawn) fact.remove();
-    drawn = facts.map((fact) => h("span", {}, fact));
-    element.append(...drawn);
+    origin.replaceChildren(...facts.map((fact) => h("span", {}, fact)));
   });
   return {
     element,
