@@ -84,7 +84,7 @@ class Client:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is no answer yet."""
+        """True while there is no answer."""
         return self._answers.empty()
 
     def interrupt(self) -> None:

@@ -63,9 +63,9 @@ class Trial:
     Attributes
     ----------
     is_injected
-        Whether the fault came at all; one on the way waits for bytes that may never come.
+        True if the fault came at all; one on the way waits for bytes that may never come.
     was_during
-        Whether it came, or was there, while the operation was under way.
+        True if it came, or was there, while the operation was under way.
     usable_after
         Seconds from the end of the fault, or of the operation if that is later, until the session answered again;
         nothing helped it.
@@ -274,7 +274,7 @@ class Lane:
             self.is_broken = True
 
     def hold(self) -> dict[str, Any]:
-        """What the client's process holds now."""
+        """Count the threads, descriptors and so on of the client's process."""
         return self._ask_usable()
 
     def _check_usable(self, trial: Trial, fault_ends_at: float) -> None:

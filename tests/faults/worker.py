@@ -115,7 +115,7 @@ class Worker:
 
 
 def holdings() -> dict[str, int]:
-    """What this process holds."""
+    """Count the threads, descriptors and so on of this process."""
     process = psutil.Process()
     left = [path for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith("flare-widgets")]
     return {
