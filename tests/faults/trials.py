@@ -274,7 +274,7 @@ class Lane:
             self.is_broken = True
 
     def hold(self) -> dict[str, Any]:
-        """Count the threads, descriptors and so on of the client's process."""
+        """Resources that the client's process holds now."""
         return self._ask_usable()
 
     def _check_usable(self, trial: Trial, fault_ends_at: float) -> None:
