@@ -128,11 +128,16 @@ class CommandSender:
             self.check_writable(command.name)
         timeout = self.timeout or _COMMAND_TIMEOUT_S
         deadline = time.monotonic() + timeout
-        logged_in_again = False
+        logged_in_again = may_have_run = False
         for attempt in itertools.count(1):
-            link = await self.connection.open(
-                max(deadline - time.monotonic(), _MIN_REPLY_TIMEOUT_S / 10), wait_for_ready=False
-            )
+            try:
+                link = await self.connection.open(
+                    max(deadline - time.monotonic(), _MIN_REPLY_TIMEOUT_S / 10), wait_for_ready=False
+                )
+            except NoConnection as e:
+                if may_have_run:
+                    raise _outcome_unknown(command, e) from None
+                raise
             left = max(deadline - time.monotonic(), min(timeout, _MIN_REPLY_TIMEOUT_S))
             try:
                 reply = await link.execute(
@@ -147,14 +152,15 @@ class CommandSender:
             except NoConnection as e:
                 self.connection.raise_if_ended()  # the end of the session is more informative than its consequence
                 lost = isinstance(e, ReplyTimeout) or link.lost_error is not None
-                if lost and command.effect is Effect.WRITE:
-                    raise _outcome_unknown(command, e) from None
+                may_have_run = may_have_run or (lost and command.effect is not Effect.READ)
                 pause = (
                     0.0
                     if link.lost_error is not None and command.effect is Effect.READ
                     else _RETRY_DELAY_S * min(attempt, 8)
                 )
                 if attempt >= command.max_attempts or time.monotonic() + pause > deadline:
+                    if may_have_run:
+                        raise _outcome_unknown(command, e) from None
                     raise
                 await asyncio.sleep(pause)
                 continue

@@ -31,11 +31,11 @@ class Answer:
         ``done``; ``refused``, with an error that says that nothing was done; ``unknown``; ``interrupted``; ``wrong``,
         with an error that is none of ours.
     value
-        What it returned.
+        The result.
     error
         The error's name and text.
     seconds
-        How long it took.
+        Its duration.
     """
 
     outcome: str

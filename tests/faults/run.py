@@ -43,9 +43,9 @@ class Outcome:
     at_the_end
         Jobs that the server no longer has, or has more than once, in words.
     holdings
-        What each client held before and after.
+        Threads, descriptors and so on of each client, before and after.
     server_faults
-        How often each fault of the server or the site was injected.
+        Count of each fault of the server or the site.
     """
 
     trials: list[Trial] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Plan:
     server_faults, lane_faults
         The faults of the server and the site, and those of each client and its way.
     has_runs
-        Whether running jobs are watched, too, while the server or the site is harmed.
+        True to watch running jobs, too, while the server or the site is harmed.
     """
 
     seconds: float
@@ -101,7 +101,7 @@ def run(fragile: Fragile, scheme: str, plan: Plan, folder: Path, tell: Callable[
     scheme
         Its scheme.
     plan
-        How many.
+        The extent.
     folder
         An empty folder.
     tell

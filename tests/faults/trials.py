@@ -52,6 +52,7 @@ CLIENT_FAULTS = {
 LANE_FAULTS = (*fault_proxy.FAULTS, *CLIENT_FAULTS)
 
 _ABORT_AFTER_S = {"watch": (0.3, 1.5), "watch a run": (7.0, 9.0)}
+_WATCH_TIMEOUT_S = {"watch": 40.0, "watch a run": 90.0}  # for the job's end to be seen, whatever the fault
 _WATCH_BYTES = 4000
 
 
@@ -62,9 +63,9 @@ class Trial:
     Attributes
     ----------
     is_injected
-        Whether the fault came at all; one on the way waits for bytes that may never come.
+        True if the fault came at all; one on the way waits for bytes that may never come.
     was_during
-        Whether it came, or was there, while the operation was under way.
+        True if it came, or was there, while the operation was under way.
     usable_after
         Seconds from the end of the fault, or of the operation if that is later, until the session answered again;
         nothing helped it.
@@ -86,7 +87,7 @@ class Task:
     """An operation that is ready to begin: its arguments, and who judges the answer."""
 
     operation: str
-    arguments: dict[str, str]
+    arguments: dict[str, Any]
     judge: Callable[[Answer], Problems]
     accompany: Callable[[], None] = lambda: None
 
@@ -349,7 +350,8 @@ class Lane:
             self._judge.abort(job)
             return judge_watch(answer, status)
 
-        return Task(operation, {"job": job}, judge, abort)
+        timeout = _WATCH_TIMEOUT_S.get(operation)
+        return Task(operation, {"job": job, **({"timeout": timeout} if timeout else {})}, judge, abort)
 
     def _prepare_read(self, operation: str) -> Task:
         job, answered = self._stored.job, tuple(self.answered)

@@ -26,7 +26,6 @@ from flare_widgets import Monitor, connect
 from flare_widgets.api import FlareError, NoConnection, Session
 from flare_widgets.errors import OutcomeUnknown
 
-WATCH_TIMEOUT_S = 60.0
 USABLE_TIMEOUT_S = 60.0
 _TRY_S = 2.0
 
@@ -89,11 +88,11 @@ class Worker:
     def abort(self, job: str) -> str:
         return str(self._session.abort_job(job))
 
-    def watch(self, job: str) -> dict[str, Any]:
+    def watch(self, job: str, timeout: float) -> dict[str, Any]:
         self._monitor = self._monitor or Monitor(self._session)
         watch = self._monitor.watch(job)
         try:
-            watch.wait(WATCH_TIMEOUT_S)
+            watch.wait(timeout)
             return {"state": watch.state.name, "status": watch.snapshot.status, "error": repr(watch.error)}
         finally:
             watch.stop()

@@ -273,9 +273,22 @@ def test_abort_stands_if_status_is_unknown(
 def test_abort_is_not_retried_after_timeout(session: Session, server: FlareServer) -> None:
     server.commands["abort_job"] = None
     session.set_timeout(0.2)
-    with pytest.raises(NoConnection):
+    with pytest.raises(OutcomeUnknown, match=r"did not answer 'abort_job'.*unknown.*Abort it again"):
         session.abort_job("j")
     assert server.lines.count("abort_job j") == 1
+
+
+def test_lost_abort_without_return_is_unknown(tmp_path: Path, server: FlareServer) -> None:
+    server.commands["abort_job"] = None
+    with ThreadPoolExecutor(1) as pool:
+        with server.running() as port:
+            session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=5)
+            session.set_timeout(1)
+            waiting = pool.submit(session.abort_job, "j")
+            wait_until(lambda: "abort_job j" in server.lines)
+        with pytest.raises(OutcomeUnknown, match=r"no connection to.*unknown whether 'abort_job' was done"):
+            waiting.result(10)
+    session.close()
 
 
 def test_other_commands_are_not_repeated(session: Session, server: FlareServer) -> None:

@@ -64,12 +64,24 @@ def test_poller_after_answer_waits_interval() -> None:
     assert poller.next_at() == 110.0
 
 
-def test_poller_keeps_latency_of_answer() -> None:
+def test_poller_slow_answers_set_latency() -> None:
     poller: Poller[str] = Poller("x")
-    request = begin(poller)
-    request.latency_s, request.answer = 0.7, "news"
-    poller.receive(1.0)
-    assert poller.latency_s == 0.7
+    latencies = []
+    for latency in (0.7, 0.9, 0.8):
+        request = begin(poller)
+        request.latency_s, request.answer = latency, "news"
+        poller.receive(1.0)
+        latencies.append(poller.latency_s)
+    assert latencies == [0.0, 0.7, 0.8]
+
+
+def test_poller_one_slow_answer_is_forgotten() -> None:
+    poller: Poller[str] = Poller("x")
+    for latency in (0.01, 5.0, 0.02):  # the server stood still, once
+        request = begin(poller)
+        request.latency_s, request.answer = latency, "news"
+        poller.receive(1.0)
+        assert poller.latency_s <= 0.02
 
 
 def test_poller_has_one_request_under_way() -> None:

@@ -29,7 +29,8 @@ class Effect(enum.Enum):
     READ = "read"
     """None: it is sent again, for as long as its timeout permits."""
     IDEMPOTENT = "idempotent"
-    """Repeating it has no further effect: it is sent up to three times, as by nvflare's client."""
+    """Repeating it has no further effect: it is sent up to three times, as by nvflare's client. If no answer
+    comes then, that is an :exc:`.OutcomeUnknown`."""
     WRITE = "write"
     """Must not be repeated: it is sent once, and a lost answer is an :exc:`.OutcomeUnknown`."""
 

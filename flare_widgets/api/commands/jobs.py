@@ -102,6 +102,7 @@ def abort_job(job_id: str) -> Command[str]:
         job_line("abort_job", job_id),
         lambda reply: str(reply.meta.get("info") or ""),
         Effect.IDEMPOTENT,
+        recovery_hint="Abort it again: that does no harm if it was done",
         job_id=job_id,
     )
 

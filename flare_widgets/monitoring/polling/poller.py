@@ -53,7 +53,8 @@ class Poller(Generic[T]):
     interval_s
         Seconds from an answer to the next request. May be set at any time.
     latency_s
-        Seconds that the last answer took.
+        Seconds that each of the last two answers took at least; 0 before. One slow answer shows a server that stood
+        still for a moment, and is no reason to ask it more rarely from then on.
     retry_count
         The number of errors since the last answer.
     """
@@ -69,6 +70,7 @@ class Poller(Generic[T]):
     ) -> None:
         self.interval_s = interval_s
         self.latency_s = 0.0
+        self._last_latency_s = 0.0
         self.retry_count = 0
         self._name = name
         self._standby = standby
@@ -128,7 +130,8 @@ class Poller(Generic[T]):
             self._request, self._retry_at = None, now + INTERNAL_ERROR_DELAY_S
             return None
         if is_over:
-            self.latency_s = self._request.latency_s
+            latency_s = self._request.latency_s
+            self.latency_s, self._last_latency_s = min(latency_s, self._last_latency_s), latency_s
             self._request, self.retry_count = None, 0
             self._answered_at, self._retry_at = now, None
         return answer
