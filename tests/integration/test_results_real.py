@@ -74,7 +74,7 @@ def test_large_result_tells_its_metrics(ours: Session, large: str) -> None:
     assert result.config is not None
     assert result.config["workflows"][0]["args"]["num_rounds"] == 2
     assert len(result.round_metrics.splitlines()) == 2
-    assert '"message"' in result.log
+    assert b'"message"' in b"".join(result.log)
     assert result.metrics_summary
     assert (result.files[0].path, result.files[0].kind) == (MODEL, "model")
 
