@@ -15,7 +15,7 @@ SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 $(BY_FILE)
 # With a real federation a test waits much of the time, so that there is work for two more. Each takes 1.5 GB.
 CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 2 : 6))) $(BY_FILE)
 
-.PHONY: demo lab docs screenshots test newest-server unit coverage lint lint-js bundle bundle-check browser browser-oldest faults bench old-servers matrix pythons wheel clean help
+.PHONY: demo lab docs screenshots test newest-server unit coverage lint lint-js bundle bundle-check browser browser-oldest faults hostile bench old-servers matrix pythons wheel clean help
 
 MATRIX := 2.7.3 2.8.3 2.9.0
 .PRECIOUS: .matrix/%/.ready .matrix/python-%/.ready
@@ -75,6 +75,9 @@ bundle-check: lint-js  ## lint, check types, test the front-end, and compare the
 	cd js && npm run --silent build && cd ..; \
 	after=$$(cd flare_widgets/views/static && cat * | cksum); \
 	[ "$$before" = "$$after" ] || { echo "flare_widgets/views/static is not what js/ builds: commit it"; exit 1; }
+
+hostile: $(READY)  ## give 6,000 hostile inputs to whatever reads what strangers send: a minute (HOSTILE='--inputs 50000')
+	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(HOSTILE)
 
 faults: $(READY)  ## harm operations on a real federation, print what was lost: 10 minutes (FAULTS='--seconds 60 --scheme tcp')
 	PYTHONPATH=tests:tests/support $(BIN)/python -m faults --out out/faults.jsonl $(FAULTS)

@@ -1,0 +1,1 @@
+"""Hostile inputs by kind, and what each of them did: ``make hostile``."""
