@@ -24,7 +24,7 @@ ROUND_METRICS = "metrics/round_metrics"
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 
 _SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
-_RECORD_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}\.(json|txt|log)")
+_RECORD_NAME = re.compile(r"\A[A-Za-z0-9_-]{1,200}\.(json|txt|log)")
 _DEFAULT_KEY_METRIC = "val_accuracy"  # of FLARE's selector
 
 

@@ -25,6 +25,7 @@ PROXY_VARIABLE = "FLARE_WIDGETS_PROXY"
 """Environment variable with the proxy's URL, which comes before the system's settings; ``none`` for no proxy."""
 
 _NO_PROXY = "none"
+_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
 _MAX_ANSWER_BYTES = 16 << 10
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r)")
 
@@ -163,7 +164,7 @@ def _parse(url: SecretText, source: str) -> Proxy:
 def _try_parse(url: SecretText, source: str) -> Proxy | None:
     try:
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme != "http" or not parts.hostname or re.search(r"[^\x21-\x7e]", parts.hostname):
+        if parts.scheme != "http" or not parts.hostname or _UNPRINTABLE.search(parts.hostname):
             return None
         login = ""
         if parts.username is not None:
