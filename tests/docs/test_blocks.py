@@ -100,8 +100,10 @@ def _variables() -> set[str]:
     from traitlets.config import Config
 
     from flare_widgets.config import FlareWidgets
+    from flare_widgets.wire.transports.proxy import PROXY_VARIABLE
 
-    return {row.variable for row in FlareWidgets(environ={}, config=Config()).settings()}
+    # The proxy is the wire's, which knows no settings.
+    return {row.variable for row in FlareWidgets(environ={}, config=Config()).settings()} | {PROXY_VARIABLE}
 
 
 _COMMANDS = {

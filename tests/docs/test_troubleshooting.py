@@ -26,8 +26,8 @@ GROUPS = {
     *("InputError", "CommunicationError", "PermissionDenied", "JobError"),
     *("SystemStateError", "ServerError", "TransferError", "NotInstalled"),
 }
-#: Quoted, but said by somebody else: IPython, or a sentence of ours with a single word of interest.
-_OF_OTHERS = {"probably"}
+#: Quoted, but said by somebody else: IPython, the operating system, or a sentence of ours with a word of interest.
+_OF_OTHERS = {"probably", "read-only file system", "too many open files"}
 
 
 @pytest.mark.parametrize("exception", EXCEPTIONS)

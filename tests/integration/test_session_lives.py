@@ -58,7 +58,7 @@ class Observed:
     def close(self) -> None:
         began = time.monotonic()
         self.session.close()
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 1  # 0.05 s for the farewell, on any machine that is not overloaded
         wait_until(lambda: self.statuses[-1].state is CLOSED, 10)
         for before, after in zip(self.statuses, self.statuses[1:], strict=False):
             assert after.state in TRANSITIONS[before.state]
@@ -379,10 +379,10 @@ def test_expired_session_logs_in_with_notice(
     def wait(*_: int) -> None:
         if not waited:
             waited.append(True)
-            time.sleep(1.5)  # longer than a session may be idle here
+            time.sleep(2.5)  # longer than a session may be idle here
 
     caplog.set_level(logging.INFO, "flare_widgets")
-    fragile.forget_sessions(after=0.5)
+    fragile.forget_sessions(after=1.0)
     try:
         wait_until(expired, 20)
         assert isinstance(session.list_jobs(), list)

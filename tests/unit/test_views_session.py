@@ -185,7 +185,7 @@ class TestSwitcher:
         wait_until(lambda: states(switcher) == {"one": "ready"} and switcher.current == "one")
         manager.open(kit, "two")
         wait_until(lambda: switcher.label == "2 sessions, current: two")
-        assert set(switcher.actions) == {"one", "two"}
+        wait_until(lambda: set(switcher.actions) == {"one", "two"})
         first.session.close()  # behind the manager's back: it is there still, and closed
         wait_until(lambda: states(switcher) == {"one": "closed", "two": "ready"})
         manager.close_all()
