@@ -35,7 +35,7 @@ _FORBIDDEN = frozenset(
 
 @dataclass
 class Outcome:
-    """What the inputs of one kind did.
+    """Outcome of the inputs of one kind.
 
     Attributes
     ----------

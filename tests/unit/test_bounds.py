@@ -1,4 +1,4 @@
-"""What a stranger can cost: no kind of hostile answer takes more than 64 MB, or more than 2 s of processor time.
+"""Costs that a stranger can cause: no kind of hostile answer takes more than 64 MB, or more than 2 s of processor time.
 
 Here the time may be 4 s: a loaded machine runs slower, and an unbounded reader would take minutes.
 """
