@@ -63,7 +63,7 @@ def up(
             ).start()
         finally:
             line.clear()
-        found = [up for up in LocalFederation.list_running() if up.name == federation.name]
+        found = [up for up in LocalFederation.list_running() if up.folder == federation.folder]
     if as_json:
         echo_json(_to_json(found[0]))
     else:

@@ -200,9 +200,11 @@ def pick_federation(
     FederationError
         There is none, or more than one; the message lists them.
     """
-    fitting = [(description, up.folder) for description, up in federations if name is None or up.name == name]
+    fitting = [(description, up) for description, up in federations if name is None or up.name == name]
+    if name is not None and len(fitting) > 1:  # one of the name in each of several folders: ours is meant
+        fitting = [entry for entry in fitting if entry[1].is_in_default_folder] or fitting
     if len(fitting) == 1:
-        return fitting[0]
+        return fitting[0][0], fitting[0][1].folder
     names = ", ".join(up.name for _, up in federations)
     if not federations:
         raise FederationError("No local federation is running: start one with LocalFederation(...).start().")
