@@ -281,3 +281,14 @@ def test_rounds_begun_and_what_remains() -> None:
     assert this.remaining(T + 24) == 10 + 6
     assert this.remaining(T + 500) == 10
     assert known(status, Round(0, T)).remaining(T) is None
+
+
+def test_unread_rest_of_log_is_said_unless_all_rounds_are_known() -> None:
+    ended = ListedStatus("FINISHED:COMPLETED", T + 99)
+    cut = GroupUnavailable("rounds", "the log is too long", T + 100)
+    rounds = (Round(0, T, workflow="a"), Round(1, T + 9, workflow="a"))
+    for total, missing in ((3, ["rounds"]), (None, ["rounds"]), (2, [])):
+        this = known(ended, cut, Workflow("a", total_rounds=total), *rounds)
+        assert [group.group for group in this.missing_groups] == missing
+    later = known(ended, cut, Workflow("a", total_rounds=2), Workflow("b", total_rounds=1), *rounds)
+    assert [group.group for group in later.missing_groups] == ["rounds"]

@@ -276,6 +276,7 @@ def test_summary_of_job_that_failed() -> None:
         "Next: mend client.py and submit again.",
         "hospital-b did not accept the job: No space left on device",
         "1 round",
+        "other rounds not known (no answer: gone)",
         "metrics not known (none kept)",
     ]
 

@@ -240,7 +240,8 @@ def missing_notes(snapshot: JobState, now: float) -> list[str]:
     notes = []
     for group in snapshot.missing_groups:
         label = GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))
-        if group.group == "metrics" and snapshot.metrics:
+        known = {"metrics": snapshot.metrics, "rounds": snapshot.rounds}.get(group.group)
+        if known and snapshot.ended:
             label = f"other {label}"
         notes.append(f"{label} {_age_note(group, now)} ({sanitize(group.missing_reason, _MAX_REASON_CHARS)})")
     return notes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -294,14 +295,11 @@ class JobState:
 
         Of a job that has ended, the last one that had rounds, if any had. An empty one if none is known.
         """
-        begun = {r.workflow for r in self.rounds}
+        with_rounds = {r.workflow for r in self.rounds}
+        begun = with_rounds | {t.workflow for t in self.tasks}
         started = [w for w in self.workflows if w.started_at is not None or w.id in begun] or list(self.workflows[:1])
         if self.ended:
-            started = [w for w in started if w.id in begun] or started
-        with_tasks = {t.workflow for t in self.tasks}
-        if not self.ended:
-            started += [w for w in self.workflows if w.id in with_tasks and w not in started]
-            started.sort(key=self.workflows.index)
+            started = [w for w in started if w.id in with_rounds] or started
         return started[-1] if started else Workflow("")
 
     @property
@@ -514,7 +512,7 @@ class JobState:
         for site in self.participating_sites:
             cell = states.get(site)
             has_work = cell is not None and cell.column is not None
-            if self.current_workflow.is_self_directed:
+            if workflow.is_self_directed:
                 is_busy = has_work and cell is not None and cell.state in ("working", "late", "failed")
                 if has_begun and not is_busy:
                     found[site] = MatrixCell("self-directed", workflow.started_at)
@@ -601,6 +599,14 @@ class JobState:
                 found.setdefault(series.site, {})[series.name] = series.points[-1]
         return found
 
+    @property
+    def _has_all_rounds(self) -> bool:
+        """True if the rounds known are as many as each workflow with rounds has been configured for."""
+        begun = Counter(r.workflow for r in self.rounds)
+        totals = {w.id: w.total_rounds for w in self.workflows}
+        expected = begun.keys() | {workflow for workflow, total in totals.items() if total is not None}
+        return bool(begun) and all(begun[workflow] >= (totals.get(workflow) or math.inf) for workflow in expected)
+
     def _is_missed(self, group: str) -> bool:
         if group == "failure":
             return self.failure is None
@@ -608,7 +614,7 @@ class JobState:
             return True
         if group == "metrics":
             return bool(self.columns)  # a job that reached no round and no step has none
-        return group == "rounds" and not self.rounds  # the others are of no use now
+        return group == "rounds" and not self._has_all_rounds  # the others are of no use now
 
     def _time_of(self, matches: Callable[[str], bool]) -> float | None:
         return next((s.at for s in self.timeline if matches(s.status)), None)
