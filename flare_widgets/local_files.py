@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from .errors import DiskFull, FileAccessError, FlareError, InvalidArgumentError
+from .formatting.text import format_size
 
 fcntl: ModuleType | None
 try:
@@ -54,6 +55,22 @@ _MIN_SWEEP_AGE_S = 60.0
 def is_disk_full(error: OSError) -> bool:
     """Return True if the error means no space left: a full disk, an exhausted quota, a file system's size limit."""
     return error.errno in _DISK_FULL_ERRNOS
+
+
+def require_space(folder: Path, size: int, purpose: str) -> None:
+    """Check that `size` bytes fit into a folder.
+
+    Raises
+    ------
+    DiskFull
+        They do not fit.
+    """
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise DiskFull(
+            f"no space left: {purpose} needs {format_size(size)} in {folder}, where {format_size(free)} are free",
+            next_step=_FREE_SPACE,
+        )
 
 
 def make_file_error(error: OSError, what: str) -> FlareError:

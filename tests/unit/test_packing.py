@@ -296,7 +296,7 @@ def test_disk_full_is_not_job_error(job: Path, large: Path, kit: StartupKit, tmp
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(DiskFull, match="packing the job was given up"):
+    with pytest.raises(DiskFull, match="the packed job cannot be written to"):
         pack.pack(job, kit, tmp_path / "job.zip", Change(1 << 20, full))
 
 

@@ -601,7 +601,7 @@ def test_disk_full_reported_and_cleaned_up(tmp_path: Path) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     server = Server(LARGE)
-    with pytest.raises(DiskFull, match=r"no space left in .*: the download was given up"):
+    with pytest.raises(DiskFull, match=r"the download cannot be written to .*: no space left"):
         download.download_files(server.link, server.offer, "job-1", tmp_path, full)
     assert list(tmp_path.iterdir()) == []
 

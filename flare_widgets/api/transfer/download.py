@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import InternalError, NoConnection, SessionClosed
-from ...local_files import hold_folder, sweep_folders
+from ...local_files import hold_folder, sweep_folders, translate_os_errors
 from ...wire import transfers
 from ...wire.connection import Connection
-from . import disk_full, unpack
+from . import unpack
 from .remote_files import Offer, RemoteFiles
 from .upload import ProgressCallback, ProgressReporter
 
@@ -79,7 +79,7 @@ def download_files(
     scratch = kept.with_name(f".{name}.{uuid.uuid4().hex[:8]}.partial")
     meter = ProgressReporter(progress, "the download was cancelled: nothing was kept")
     try:
-        with contextlib.ExitStack() as stack, disk_full.translate_errors(parent_folder, "the download"):
+        with contextlib.ExitStack() as stack, translate_os_errors(f"the download cannot be written to {parent_folder}"):
             parent_folder.mkdir(parents=True, exist_ok=True)
             sweep_folders(parent_folder, _SCRATCH_PATTERN)
             _prepare_folder(scratch, kept, names)

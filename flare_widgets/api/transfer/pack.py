@@ -17,8 +17,7 @@ from pathlib import Path, PurePosixPath
 from ...config_files import SUFFIXES
 from ...errors import DiskFull, InvalidJobDefinition
 from ...kit import StartupKit
-from ...local_files import is_disk_full, make_file_error
-from . import disk_full
+from ...local_files import is_disk_full, make_file_error, require_space, translate_os_errors
 
 SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
@@ -125,9 +124,9 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
             )
         return digest.digest()
 
-    with disk_full.translate_errors(target.parent, "packing the job"):
+    with translate_os_errors(f"the packed job cannot be written to {target.parent}"):
         try:
-            disk_full.require_space(target.parent, _total_size(folder), "packing the job")
+            require_space(target.parent, _total_size(folder), "packing the job")
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
                 for root, directories, files in _walk(folder):
                     inside = PurePosixPath(folder.name, *root.relative_to(folder).parts)

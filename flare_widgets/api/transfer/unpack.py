@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from ... import bounds
 from ...errors import InternalError
-from . import disk_full
+from ...local_files import require_space
 
 _DAMAGED_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 _IMPOSSIBLE_PATH_ERRNOS = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL})
@@ -62,7 +62,7 @@ def unpack(archive: Path, folder: Path, progress: Callable[[], None] | None = No
         with _BoundedReader(io.FileIO(archive)) as raw, zipfile.ZipFile(raw) as source:
             members = source.infolist()
             size = _check_members(archive.name, members, source.start_dir, archive.stat().st_size)
-            disk_full.require_space(folder.parent, size, f"unpacking {archive.name}")
+            require_space(folder.parent, size, f"unpacking {archive.name}")
             folder.mkdir()
             for member in members:
                 target = folder.joinpath(*PurePosixPath(member.filename).parts)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ... import bounds
 from ...config_files import ConfigFileError, parse_config, resolve_variables
 from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, Workflow
 from ..job.updates import MetricValue, Update
 from ..numbers import finite_or_none, round_count_or_none
+from ..results.values import parse_json
 from ..workflows import find_kind
 from .facts import MAX_NAME_CHARS
 
@@ -110,7 +109,7 @@ def read_round_metrics(text: str, workflows: Sequence[str] = ()) -> Iterator[Upd
     """
     last, index = -1, 0
     for line in text.splitlines():
-        record = _parse_json(line)
+        record = parse_json(line)
         number = round_count_or_none(record.get("round")) if isinstance(record, dict) else None
         if not isinstance(record, dict) or number is None:
             continue
@@ -135,7 +134,7 @@ def read_metrics_summary(text: str, workflows: Sequence[str] = ()) -> Iterator[U
         The ids of the workflows with rounds, in their order. With more than one, nobody knows whose round it is: then
         the best round is left out.
     """
-    summary = _parse_json(text)
+    summary = parse_json(text)
     if not isinstance(summary, dict):
         return
     key = summary.get("key_metric")
@@ -156,15 +155,6 @@ def _read_values(metrics: Any, site: str, round_number: int, workflow: str) -> I
         if isinstance(name, str) and value is not None:
             point = Point(round_number, value, RANK_RECORD)
             yield MetricValue(name[:MAX_NAME_CHARS], site[:MAX_NAME_CHARS], point, workflow)
-
-
-def _parse_json(text: str) -> Any:
-    if bounds.has_too_many_values(text):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _class_path(config: dict[str, Any]) -> str:

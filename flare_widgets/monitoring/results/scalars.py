@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ...protobuf import read_fields
 from ..numbers import finite_or_none
 from .values import clean_name
 
@@ -30,7 +31,6 @@ MAX_EVENTS = 200_000
 _EVENT_FILE = re.compile(r"(?:^|/)events\.out\.tfevents\.[^/]*$")
 _MAX_RECORD_BYTES = 64 << 10  # bytes of an event with a number; images and histograms are passed over
 _MAX_STEP = 1 << 53  # the largest step that JavaScript can count to
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FLOAT, _DOUBLE = 1, 2  # types of a tensor
 
 
@@ -130,11 +130,11 @@ def _read_event(record: memoryview) -> list[tuple[int, bytes, float]]:
     """Return the steps, tags and values of an event; of a damaged one nothing."""
     step, found = 0, []
     try:
-        for number, value in _read_fields(record):
+        for number, _, value in read_fields(record):
             if number == 2 and isinstance(value, int):
                 step = value if value < 1 << 63 else value - (1 << 64)
             elif number == 5 and isinstance(value, memoryview):
-                found += [_read_value(entry) for key, entry in _read_fields(value) if key == 1]
+                found += [_read_value(entry) for key, _, entry in read_fields(value) if key == 1]
     except ValueError:
         return []
     if abs(step) > _MAX_STEP:
@@ -144,9 +144,11 @@ def _read_event(record: memoryview) -> list[tuple[int, bytes, float]]:
 
 def _read_value(entry: int | memoryview) -> tuple[bytes, float] | None:
     """Return the tag and the number of a ``Summary.Value``; None if it is no number."""
+    if isinstance(entry, int):
+        raise ValueError("no message")
     tag = b""
     number: float | None = None
-    for key, value in _read_fields(entry):
+    for key, _, value in read_fields(entry):
         if key == 1 and isinstance(value, memoryview):
             tag = bytes(value)
         elif key == 2 and isinstance(value, memoryview) and len(value) == 4:
@@ -160,7 +162,7 @@ def _read_tensor(tensor: memoryview) -> float | None:
     """Return the number of a tensor that is a single one."""
     kind: int | memoryview = 0
     numbers: list[float | None] = []
-    for key, value in _read_fields(tensor):
+    for key, _, value in read_fields(tensor):
         if key == 1:
             kind = value
         elif isinstance(value, memoryview) and key in (4, 5, 6):
@@ -176,45 +178,3 @@ def _read_float(data: memoryview) -> float | None:
         return finite_or_none(struct.unpack("<d", data)[0])
     # As few digits as tell it from its neighbours: what was logged as 0.1 is 0.1 again, not 0.10000000149.
     return finite_or_none(float(f"{struct.unpack('<f', data)[0]:.7g}"))
-
-
-def _read_fields(message: int | memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Return the fields of a protobuf message; raise ValueError if it is none.
-
-    Numbers of variable length are numbers; all others are their bytes.
-    """
-    if isinstance(message, int):
-        raise ValueError("no message")
-    position = 0
-    while position < len(message):
-        key, position = _read_varint(message, position)
-        kind = key & 7
-        if kind == _VARINT:
-            value, position = _read_varint(message, position)
-            yield key >> 3, value
-            continue
-        if kind == _BYTES:
-            size, position = _read_varint(message, position)
-        elif kind in (_FIXED32, _FIXED64):
-            size = 4 if kind == _FIXED32 else 8
-        else:
-            raise ValueError("unknown type of a field")
-        if position + size > len(message):
-            raise ValueError("a field is cut off")
-        yield key >> 3, message[position : position + size]
-        position += size
-
-
-def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
-    value = 0
-    if position < len(message) and (byte := message[position]) < 0x80:  # nearly all of them
-        return byte, position + 1
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            break
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, position
-    raise ValueError("a number is cut off")
