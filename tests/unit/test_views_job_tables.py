@@ -70,8 +70,19 @@ def test_direction_decides_which_model_is_best():
         ("train_loss", "min"),
         ("RMSE", "min"),
         ("log_loss_score", "min"),
+        ("valLoss", "min"),
+        ("mIoU", "max"),
+        ("acc1", "max"),
+        ("brier_score", "min"),
         ("weight_mean", ""),
         ("x", ""),
+        # No word of these is one of a direction: "time", "err", "acc", "loss", "auc" are parts of other words.
+        ("sentiment", ""),
+        ("terrain", ""),
+        ("vaccinated", ""),
+        ("glossary_size", ""),
+        ("sauce", ""),
+        ("score", ""),
     ],
 )
 def test_metric_direction_is_known_by_usual_names(name, direction):

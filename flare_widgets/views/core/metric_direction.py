@@ -4,15 +4,51 @@ from __future__ import annotations
 
 import re
 
+from ...bounds import MAX_SEARCHED_CHARS
 from ...monitoring.job.model import KeyMetric
 
-# Parts of names, between other characters than letters: "val_loss", "dice_score", "top1-accuracy".
-_LOWER = re.compile(r"loss|error|err\b|mse|mae\b|perplexity|divergence|distance|time", re.IGNORECASE)
-_HIGHER = re.compile(
-    r"acc|auc|auroc|(?<![a-z])f1|dice|(?<![a-z])m?iou|precision|recall|sensitivity|specificity|score|homogeneity"
-    r"|(?<![a-z])r2|(?<![a-z])bleu|(?<![a-z])rouge|jaccard",
-    re.IGNORECASE,
+# Whole words of names such as "val_loss" or "top1-accuracy"; "score" and "time" say nothing by themselves.
+_LOWER = frozenset(
+    [
+        "loss",
+        "error",
+        "err",
+        "mse",
+        "rmse",
+        "mae",
+        "mape",
+        "perplexity",
+        "ppl",
+        "divergence",
+        "distance",
+        "brier",
+        "nll",
+    ]
 )
+_HIGHER = frozenset(
+    [
+        "acc",
+        "accuracy",
+        "auc",
+        "auroc",
+        "auprc",
+        "f1",
+        "dice",
+        "iou",
+        "miou",
+        "precision",
+        "recall",
+        "sensitivity",
+        "specificity",
+        "homogeneity",
+        "r2",
+        "bleu",
+        "rouge",
+        "jaccard",
+    ]
+)
+_SEPARATOR = re.compile(r"[^A-Za-z0-9]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+[0-9]*")  # of valLoss
 
 
 def metric_direction(name: str, *keys: KeyMetric | None) -> str:
@@ -28,6 +64,13 @@ def metric_direction(name: str, *keys: KeyMetric | None) -> str:
     for key in keys:
         if key is not None and key.name == name:
             return key.mode
-    if _LOWER.search(name):
+    words = _split_words(name)
+    if words & _LOWER:
         return "min"
-    return "max" if _HIGHER.search(name) else ""
+    return "max" if words & _HIGHER else ""
+
+
+def _split_words(name: str) -> set[str]:
+    pieces = _SEPARATOR.split(name[:MAX_SEARCHED_CHARS])
+    words = {word.lower() for piece in pieces for word in (piece, *_PART.findall(piece))}
+    return words | {word.rstrip("0123456789") for word in words}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -148,7 +148,7 @@ def build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
     if len(sites) > MAX_SITES:
         sites = sorted(sorted(sites, key=lambda site: _urgency(states.get(site)))[:MAX_SITES])
     rows = []
-    busy = sorted(site for site, cell in states.items() if cell.state in ("working", "late"))
+    busy = sorted(site for site, cell in states.items() if cell.state in _COUNTED_STATES)
     for site in sites:
         codes = "".join(CELL_CODES[cells[site][c].state] if c in cells[site] else " " for c in shown)
         activity = _build_activity(snapshot, site, states.get(site), busy)
@@ -178,20 +178,17 @@ def _urgency(cell: MatrixCell | None) -> int:
 def _select_columns(snapshot: JobSnapshot) -> tuple[list[Column], list[MatrixColumn]]:
     """Return the last columns that have room, and their headings, with names as long as there is room for."""
     shown = list(snapshot.columns[-MAX_COLUMNS:])
-    phrases = {(task.workflow, task.name): task.label for task in snapshot.tasks if task.round is None and task.label}
     for width in _NAME_WIDTHS:
-        headings = list(_build_headings(snapshot, shown, phrases, width))
+        headings = list(_build_headings(snapshot, shown, width))
         if sum(map(_width, headings)) <= _MAX_WIDTH:
             return shown, headings
     while sum(map(_width, headings)) > _MAX_WIDTH and len(shown) > 1:
         shown = shown[1:]
-        headings = list(_build_headings(snapshot, shown, phrases, width))
+        headings = list(_build_headings(snapshot, shown, width))
     return shown, headings
 
 
-def _build_headings(
-    snapshot: JobSnapshot, shown: Sequence[Column], phrases: Mapping[tuple[str, str], str], name_width: int
-) -> Iterator[MatrixColumn]:
+def _build_headings(snapshot: JobSnapshot, shown: Sequence[Column], name_width: int) -> Iterator[MatrixColumn]:
     before: Column | None = None
     for column in shown:
         if column.round is not None:
@@ -200,8 +197,8 @@ def _build_headings(
         else:
             name = sanitize(column.task, _MAX_NAME_CHARS)
             number = f" {column.nth + 1}" if column.nth else ""
-            phrase = sanitize(phrases.get((column.workflow, column.task), ""), _MAX_NAME_CHARS)
-            title = f"{name}{number}" + (f" ({phrase})" if phrase else "")
+            phrase = sanitize(snapshot.step_labels.get(column, ""), _MAX_NAME_CHARS)
+            title = f"{name}{number}" + (f" ({phrase})" if phrase not in ("", name) else "")
             is_repeated = before is not None and (before.workflow, before.task) == (column.workflow, column.task)
             if is_repeated and number:
                 yield MatrixColumn(number.strip(), f"{name} ", title)
