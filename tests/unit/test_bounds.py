@@ -26,10 +26,11 @@ from flare_widgets.errors import FlareError
 from flare_widgets.monitoring import JobSnapshot
 from flare_widgets.monitoring.diagnosis.final_fetch import _read_stored_log
 from flare_widgets.monitoring.job.reducer import apply_updates
-from flare_widgets.monitoring.logs import files, filter
+from flare_widgets.monitoring.logs import filter
 from flare_widgets.monitoring.logs.facts import ServerLogParser
 from flare_widgets.monitoring.results.files import Selection
 from flare_widgets.monitoring.results.job_result import parse_job_result
+from flare_widgets.monitoring.results.values import parse_json
 from flare_widgets.views.submit.folders import list_folder
 from flare_widgets.wire.transfers import RemoteFile
 
@@ -160,9 +161,9 @@ def test_long_log_is_said_to_be_long() -> None:
 @pytest.mark.parametrize("item", ["[],", "{},", '{"a":1},', "[1],", "1,", '{"a":[]},', '{"a":{"b":{}}},'])
 def test_json_is_measured_before_it_is_parsed(item: str) -> None:
     text = "[" + item * ((3 << 20) // len(item)) + "0]"
-    assert pay(lambda: files._parse_json(text)) is None
+    assert pay(lambda: parse_json(text)) is None
     few = "[" + item * 50_000 + "0]"
-    assert len(pay(lambda: files._parse_json(few))) == 50_001
+    assert len(pay(lambda: parse_json(few))) == 50_001
 
 
 def test_text_with_many_commas_is_not_many_values() -> None:
