@@ -309,7 +309,7 @@ class _Reducer:
     @apply_one.register
     def _(self, update: Diagnosed) -> None:
         known = self._snapshot.freshness_of("failure").merge(self._freshness.get("failure", Freshness("failure"))).at
-        told, now_told = (f.sentence if f is not None else "" for f in (self._snapshot.failure, update.failure))
+        told, now_told = (repr(f) if f is not None else "" for f in (self._snapshot.failure, update.failure))
         if known is None or (update.at, now_told) >= (known, told):
             self._replace(failure=update.failure)
         self.apply_one(GroupRefreshed("failure", update.at))
