@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from flare_widgets.authoring.metric_names import MetricNames, choose_key_metric, find_metric_names
-from flare_widgets.magics.cell import _choose_key_metric
 
 
 @pytest.mark.parametrize(
@@ -84,25 +83,3 @@ def test_key_metric_is_chosen_if_there_is_one(
     assert choice.name == chosen
     assert note in choice.note
     assert bool(note) is bool(choice.note)
-
-
-@pytest.mark.parametrize(
-    ("metrics", "given", "mode", "suggested", "note"),
-    [
-        ("{'loss': 1}", "", "", {"key_metric": "loss", "key_metric_mode": "min"}, "loss, the only one that the cell"),
-        ("{'loss': 1}", "", "max", {"key_metric": "loss"}, "key metric: loss"),
-        ("{'score': 1}", "", "", {"key_metric": "score"}, "higher is better"),
-        ("{'loss': 1, 'f1': 2}", "loss", "", {"key_metric_mode": "min"}, "lower is better (--key-metric-mode max"),
-        ("{'loss': 1, 'f1': 2}", "loss", "min", {}, ""),
-        ("{'accuracy': 1, 'f1': 2}", "", "", {}, ""),
-        ("{'accuracy': 1}", "acuracy", "", {}, "sends no metric 'acuracy'"),
-        ("{'loss': 1, 'f1': 2}", "", "", {}, "--key-metric NAME"),
-    ],
-)
-def test_better_direction_follows_from_name(
-    metrics: str, given: str, mode: str, suggested: dict[str, str], note: str
-) -> None:
-    found, told = _choose_key_metric(f"FLModel(metrics={metrics})", given, mode)
-    assert found == suggested
-    assert note in told
-    assert bool(note) is bool(told)
