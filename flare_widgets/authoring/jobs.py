@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..api.transfer.pack import META_FILE
-from ..cell_jobs import CELL_FILE
+from ..cell_jobs import CELL_FILE, CELL_MODEL_FILE
 from ..errors import InvalidArgumentError
 from ..local_files import absolute_path, is_file, path_exists, scratch_folder, translate_os_errors
 from .arguments import format_arguments, to_plain_data
@@ -27,8 +27,7 @@ from .export import OUTCOME_FILE
 #: The supported frameworks, each with FLARE's FedAvg recipe for it.
 FRAMEWORKS = ("numpy", "pytorch", "sklearn")
 
-# The module with the definitions that the server needs to build a model.
-_MODEL_MODULE = "cell_model"
+_MODEL_MODULE = CELL_MODEL_FILE.removesuffix(".py")
 
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SITE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -195,7 +194,7 @@ def _make_specification(job: CellJob, framework: str) -> dict[str, Any]:
     }
     if framework == "pytorch":
         specification["model"] = {"class_path": f"{_MODEL_MODULE}.{_find_model_class(job)}", "args": {}}
-        specification["server_files"] = [f"{_MODEL_MODULE}.py"]
+        specification["server_files"] = [CELL_MODEL_FILE]
         return specification
     model = to_plain_data("the model", job.model)
     if framework == "sklearn":
@@ -240,7 +239,7 @@ def _check_installed(framework: str) -> None:
 def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, dict[str, Any]]:
     (folder / CELL_FILE).write_text(code, encoding="utf-8")
     if specification["framework"] == "pytorch":
-        (folder / f"{_MODEL_MODULE}.py").write_text(extract_definitions(code), encoding="utf-8")
+        (folder / CELL_MODEL_FILE).write_text(extract_definitions(code), encoding="utf-8")
     command = [sys.executable, "-c", _EXPORT_CODE.format(root=_PACKAGE_ROOT, module=f"{__package__}.export")]
     scripts = str(Path(sys.executable).parent)
     try:

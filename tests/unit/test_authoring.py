@@ -159,6 +159,16 @@ def test_definitions_do_nothing() -> None:
     assert not [line for line in kept.splitlines() if line.startswith("main()")]
 
 
+def test_definitions_stay_in_their_lines() -> None:
+    """So that a failure on the server names a line of the cell, too."""
+    kept, code = extract_definitions(NET).split("\n"), NET.split("\n")
+    assert all(line in ("", original) for line, original in zip(kept, code, strict=False))
+    assert kept.index("class Net(nn.Module):") == code.index("class Net(nn.Module):")
+    decorated = 'x = 1\r\n@f(\r\n    1)\r\ndef g():\r\n    return """\r\n"""\r\ny = 2'
+    assert extract_definitions(decorated) == '\n@f(\n    1)\ndef g():\n    return """\n"""\n\n'
+    assert "flare" not in extract_definitions("import torch; flare.init()\nclass A: pass")
+
+
 def test_arguments_are_words_that_arrive_unchanged() -> None:
     arguments = {"rate": 0.1, "n": 3, "fast": True, "name": "a'b\"c$d", "minus": "-x", "empty": "", "default": None}
     line = format_arguments(arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...cell_jobs import CELL_FILE
+from ...cell_jobs import CELL_FILE, CELL_MODEL_FILE
 from ...formatting.text import join_names, sanitize
 
 _MAX_NAMES = 3  # names that are listed one by one
@@ -18,7 +18,7 @@ def join_sites(names: Iterable[str]) -> str:
 
 def is_cell(file: str) -> bool:
     """Return whether a file of a job is a notebook's cell, of which ``%%flare`` made the job."""
-    return file == CELL_FILE
+    return file in (CELL_FILE, CELL_MODEL_FILE)
 
 
 def describe_place(file: str, line: int | None = None) -> str:
