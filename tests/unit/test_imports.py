@@ -33,6 +33,7 @@ MAY = {
     "monitoring": {
         "bounds", "cell_jobs", "protobuf", "api", "wire", "kit", "errors", "formatting", "config_files", "local_files",
     },
+    "results": {"bounds", "monitoring", "api", "errors", "formatting", "config_files", "local_files"},
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting", "local_files"},

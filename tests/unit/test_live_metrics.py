@@ -14,15 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flare_widgets import bounds
 from flare_widgets.authoring import components
 from flare_widgets.authoring.components import add_live_metrics
 from flare_widgets.cell_jobs import LIVE_METRICS_LINE, LIVE_METRICS_MODULE, LIVE_SCALARS_LINE
 from flare_widgets.monitoring import JobSnapshot, apply_updates
-from flare_widgets.monitoring.job.model import KeyMetric, Point
+from flare_widgets.monitoring.history import read_history, read_stored_log
+from flare_widgets.monitoring.job.model import KeyMetric, Point, Round
 from flare_widgets.monitoring.job.reducer import MAX_STEP_SERIES, MAX_STEPS
 from flare_widgets.monitoring.job.updates import LiveMetricsFound, MetricValue, ScalarValue
 from flare_widgets.monitoring.logs.facts import MAX_NAME_CHARS, ServerLogParser
 from flare_widgets.monitoring.logs.files import read_config, read_round_metrics
+from flare_widgets.monitoring.polling.polls import ServerClock
+from flare_widgets.monitoring.results.job_result import JobResult
 from flare_widgets.monitoring.results.scalars import StepPoint, StepSeries
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("nvflare") is None, reason="needs the extra 'local'")
@@ -252,7 +256,34 @@ def test_names_and_counts_of_line_are_bounded() -> None:
     (update,) = read(LIVE_METRICS_LINE + line)
     assert (len(update.name), len(update.site)) == (MAX_NAME_CHARS, MAX_NAME_CHARS)
     many = json.dumps({"round": 0, "site": "s", "metrics": [["n", 1.0]] * 1000})
-    assert len(read(LIVE_METRICS_LINE + many)) == 100
+    assert len(read(LIVE_METRICS_LINE + many)) == 50
+
+
+@pytest.mark.parametrize(("is_logged", "reason"), [(True, ""), (False, "the job keeps no record of them")])
+def test_logged_metrics_of_older_server_are_not_missing(is_logged: bool, reason: str) -> None:
+    """FLARE before 2.9 keeps no record of metrics by round."""
+    live = LIVE_METRICS_LINE + json.dumps({"round": 0, "site": "a", "metrics": [["x", 1.0]]})
+    record = {"asctime": "2026-11-25 16:44:31,934", "name": "x", "levelname": "INFO", "fl_ctx": CONTEXT}
+    messages = ["Round 0 started.", *([live] if is_logged else [])]
+    text = "".join(json.dumps({**record, "message": message}) + "\n" for message in messages)
+    known = apply_updates(JobSnapshot("job"), read_history(JobResult(log=(text.encode(),)), ServerClock()))
+    assert known.freshness_of("metrics").missing_reason == reason
+    assert known.has_live_metrics is is_logged
+
+
+def test_many_values_do_not_end_reading_of_stored_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour with a SummaryWriter makes more values than the rounds of most jobs make facts."""
+    monkeypatch.setattr(bounds, "MAX_LOG_UPDATES", 10)
+    monkeypatch.setattr(bounds, "MAX_LIVE_VALUES", 70)
+    monkeypatch.setattr(bounds, "PIECE_BYTES", 100)
+    scalars = [{"site": "a", "name": "x", "step": step, "value": 0.5} for step in range(50)]
+    record = {"asctime": "2026-11-25 16:44:31,934", "name": "x", "levelname": "INFO", "fl_ctx": CONTEXT}
+    messages = [*[LIVE_SCALARS_LINE + json.dumps({"scalars": scalars})] * 5, "Round 3 started."]
+    text = "".join(json.dumps({**record, "message": message}) + "\n" for message in messages)
+    parser = ServerLogParser()
+    updates = read_stored_log(parser, (text.encode(),))
+    assert len([update for update in updates if isinstance(update, ScalarValue)]) == parser.live_value_count == 100
+    assert [update.number for update in updates if isinstance(update, Round)] == [3]
 
 
 def test_live_steps_are_bounded_and_result_wins() -> None:

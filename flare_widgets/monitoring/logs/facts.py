@@ -48,7 +48,7 @@ _MAX_CACHED_TASKS = 1000  # tasks whose round is kept until their result comes
 _MAX_CACHED_EVENTS = 1000  # events whose number is kept
 _MAX_CACHED_WORKFLOWS = 100
 _MAX_MESSAGE_CHARS = 20_000  # characters of a message that are parsed
-_MAX_LIVE_VALUES = 100  # values that are read from one line
+_MAX_LIVE_VALUES = 50  # values that are read from one line
 _WARNING = LEVELS.index("WARNING")
 
 _GLOBAL_METRICS = re.compile(r"^Round (\d{1,9}) global metrics: (\{.{0,10000}\})$", re.DOTALL)
@@ -72,6 +72,13 @@ class ServerLogParser:
         Seconds by which the server's local time is ahead of UTC; see :func:`.job_meta.server_utc_offset`.
     clock_offset
         Seconds by which the server's clock is ahead of ours.
+
+    Attributes
+    ----------
+    live_value_count
+        The number of values read from lines of our own component in the job, which may have very many.
+    max_live_values
+        That number from which on such lines are passed over; writable.
     """
 
     def __init__(self, utc_offset: float = 0.0, clock_offset: float = 0.0) -> None:
@@ -82,6 +89,9 @@ class ServerLogParser:
         self._tasks: OrderedDict[str, SiteTask] = OrderedDict()
         self._tasks_with_code: OrderedDict[str, None] = OrderedDict()
         self._is_ending = False
+        self._has_live_metrics = False
+        self.live_value_count = 0
+        self.max_live_values = math.inf
         self._event_counts: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     @property
@@ -110,7 +120,8 @@ class ServerLogParser:
             at -= self._time_offset
         context = record.context_fields
         if message.startswith((LIVE_METRICS_LINE, LIVE_SCALARS_LINE)):
-            yield from self._read_live_values(message, context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
+            if self.live_value_count < self.max_live_values:
+                yield from self._read_live_line(message, context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
             return  # whatever a metric is called, it is no other line
         kind, run = self._run_of(context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
         found = find_kind_by_sign(message) if run.id and kind is GENERIC else None
@@ -212,19 +223,17 @@ class ServerLogParser:
             if isinstance(name, str) and value is not None:
                 yield MetricValue(name[:MAX_NAME_CHARS], "", Point(int(match[1]), value, RANK_GLOBAL), run.id)
 
-    def _read_live_values(self, message: str, workflow: str) -> Iterator[Update]:
-        """Return the values of a line that our own component in the job has written."""
+    def _read_live_line(self, message: str, workflow: str) -> Iterator[Update]:
+        """Return what a line says that our own component in the job has written."""
         data = parse_json(message[len(LIVE_METRICS_LINE) :])  # both begin with as many characters
         if not isinstance(data, dict):
             return
-        yield LiveMetricsFound()
-        site, number = data.get("site"), round_count_or_none(data.get("round"))
-        if number is not None and isinstance(site, str):
-            for name, value in _iter_pairs(data.get("metrics")):
-                yield MetricValue(name, site[:MAX_NAME_CHARS], Point(number, value, RANK_GLOBAL), workflow)
-        scalars = data.get("scalars")
-        for scalar in scalars[:_MAX_LIVE_VALUES] if isinstance(scalars, list) else ():
-            yield from _read_scalar(scalar)
+        if not self._has_live_metrics:
+            self._has_live_metrics = True
+            yield LiveMetricsFound()
+        values: list[Update] = [*_iter_metrics(data, workflow), *_iter_scalars(data)]
+        self.live_value_count += len(values)
+        yield from values
 
     def _count_event(self, kind: str, message: str, at: float | None) -> Event:
         text = sanitize(message, MAX_EVENT_CHARS)
@@ -248,22 +257,27 @@ _MESSAGE_READERS: tuple[tuple[re.Pattern[str], _MessageReader], ...] = (
 )
 
 
-def _read_scalar(scalar: Any) -> Iterator[ScalarValue]:
-    if not isinstance(scalar, dict):
+def _iter_metrics(data: dict[str, Any], workflow: str) -> Iterator[MetricValue]:
+    site, number, pairs = data.get("site"), round_count_or_none(data.get("round")), data.get("metrics")
+    if number is None or not isinstance(site, str):
         return
-    name, site, step = scalar.get("name"), scalar.get("site"), round_count_or_none(scalar.get("step"))
-    value = finite_or_none(scalar.get("value"))
-    if isinstance(name, str) and isinstance(site, str) and step is not None and value is not None:
-        yield ScalarValue(clean_name(name), clean_name(site), StepPoint(step, value))
-
-
-def _iter_pairs(pairs: Any) -> Iterator[tuple[str, float]]:
-    """Yield the names and values in a list of pairs."""
     for pair in pairs[:_MAX_LIVE_VALUES] if isinstance(pairs, list) else ():
         name, value = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
-        number = finite_or_none(value)
-        if isinstance(name, str) and number is not None:
-            yield name[:MAX_NAME_CHARS], number
+        finite = finite_or_none(value)
+        if isinstance(name, str) and finite is not None:
+            point = Point(number, finite, RANK_GLOBAL)
+            yield MetricValue(name[:MAX_NAME_CHARS], site[:MAX_NAME_CHARS], point, workflow)
+
+
+def _iter_scalars(data: dict[str, Any]) -> Iterator[ScalarValue]:
+    scalars = data.get("scalars")
+    for scalar in scalars[:_MAX_LIVE_VALUES] if isinstance(scalars, list) else ():
+        if not isinstance(scalar, dict):
+            continue
+        name, site, step = scalar.get("name"), scalar.get("site"), round_count_or_none(scalar.get("step"))
+        value = finite_or_none(scalar.get("value"))
+        if isinstance(name, str) and isinstance(site, str) and step is not None and value is not None:
+            yield ScalarValue(clean_name(name), clean_name(site), StepPoint(step, value))
 
 
 def _parse_value(text: str) -> float | None:
