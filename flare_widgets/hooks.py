@@ -2,7 +2,8 @@
 
 ``StartupKit.check`` needs ``api``, and ``Job.watch`` needs ``monitoring``. Both rooms are built on these classes, which
 therefore cannot import them. The package's ``__init__`` is above all rooms and runs before any of them: it sets the
-functions here, as ones that import their room when they are called.
+functions here, as ones that import their room when they are called. ``NotebookEnv`` uses the sessions of ``%flare``,
+which sets its function when it is loaded.
 """
 
 from collections.abc import Callable
@@ -13,3 +14,6 @@ check_kit: Callable[..., Any]
 
 watch_job: Callable[..., Any]
 """The function :func:`flare_widgets.monitoring.console.watch_job`."""
+
+get_notebook_host: Callable[[], Any] | None = None
+"""Returns the :class:`.NotebookHost` of ``%flare``; None while it is not loaded."""

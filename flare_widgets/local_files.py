@@ -9,8 +9,6 @@ import contextlib
 import errno
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +63,8 @@ def require_space(folder: Path, size: int, purpose: str) -> None:
     DiskFull
         They do not fit.
     """
+    import shutil
+
     free = shutil.disk_usage(folder).free
     if size > free:
         raise DiskFull(
@@ -188,6 +188,8 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
     FileAccessError
         No temporary folder can be used.
     """
+    import tempfile
+
     with contextlib.ExitStack() as stack:
         try:
             folder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX))
@@ -226,6 +228,8 @@ def sweep_folders(parent: Path, pattern: re.Pattern[str]) -> list[Path]:
         (:func:`hold_folder`).
     """
     removed: list[Path] = []
+    import shutil
+
     if fcntl is None:  # there is no lock that shows whether its process lives
         return removed
     with contextlib.suppress(OSError), os.scandir(parent) as entries:
@@ -244,6 +248,8 @@ def sweep_folders(parent: Path, pattern: re.Pattern[str]) -> list[Path]:
 
 
 def _remove(folder: Path) -> None:
+    import shutil
+
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # without descriptors, rmtree cannot do even this
         folder.rmdir()
@@ -260,6 +266,8 @@ def _is_old_and_ours(entry: os.DirEntry[str]) -> bool:
 
 def _scratch_error(error: OSError, purpose: str) -> FlareError:
     """Return the reason why there is no temporary folder; tempfile itself says only that none can be used."""
+    import tempfile
+
     candidates = [tempfile.tempdir] if tempfile.tempdir else _list_temporary_folders()
     for folder in candidates:
         try:

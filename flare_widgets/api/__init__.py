@@ -1,5 +1,7 @@
 """The FLARE API: everything that ``nvflare.fuel.flare_api`` offers, under the same names."""
 
+from typing import TYPE_CHECKING, Any
+
 from ..errors import (
     AuthenticationError,
     AuthorizationError,
@@ -39,9 +41,11 @@ from .connector import connect, connect_async, new_insecure_session, new_secure_
 from .job import AsyncJob, Job
 from .job_list import JobList
 from .job_status import JobStatus
-from .kit_check import check_kit
 from .models import APIStatus, ClientInfo, JobInfo, MonitorReturnCode, ServerInfo, SystemInfo, TargetType
 from .session import Session
+
+if TYPE_CHECKING:
+    from .kit_check import check_kit
 
 __all__ = [
     "APIStatus",
@@ -98,3 +102,16 @@ __all__ = [
     "new_insecure_session",
     "new_secure_session",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when it is used: only it needs the steps of a connection one by one.
+    if name != "check_kit":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .kit_check import check_kit
+
+    return check_kit
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

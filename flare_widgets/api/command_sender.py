@@ -10,16 +10,19 @@ import os
 import time
 import weakref
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import FlareError, NoConnection, OutcomeUnknown, ReadOnlySession, SessionClosed, error_context
 from ..formatting.text import sanitize
 from ..kit import StartupKit
 from ..wire import hci, loop
-from ..wire.connection import Connection, NotSent, ReplyTimeout
-from ..wire.reconnecting import ReconnectingConnection
+from ..wire.errors import NotSent, ReplyTimeout
 from ..wire.session_state import SessionState
 from .commands import Command, Effect
+
+if TYPE_CHECKING:
+    from ..wire.connection import Connection
+    from ..wire.reconnecting import ReconnectingConnection
 
 T = TypeVar("T")
 
@@ -49,6 +52,9 @@ class CommandSender:
     """
 
     def __init__(self, kit: StartupKit, study: str) -> None:
+        # Not at the top: importing the FLARE API need not wait for the protocol's implementation.
+        from ..wire.reconnecting import ReconnectingConnection
+
         self.kit = kit
         self.connection = ReconnectingConnection(kit, study)
         self.timeout: float | None = None

@@ -18,11 +18,11 @@ from .models import TargetType
 from .session_methods import LogMethods, SessionMethods
 from .session_methods.jobs import download_result
 from .session_methods.wait import check_poll_interval, read_status
-from .transfer.upload import ProgressCallback
 
 if TYPE_CHECKING:
     from .async_session import AsyncSession
     from .session import Session
+    from .transfer.upload import ProgressCallback
 
 J = TypeVar("J", bound="JobHandle[Any]")
 M = TypeVar("M", bound=Mapping[str, Any])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import hooks
 from ..api import Session, connect
 from ..errors import InvalidArgumentError, JobTimeout, SessionClosed
 from ..local_files import scratch_folder
@@ -49,13 +50,9 @@ class NotebookHost:
     show_job: Callable[[Session, str], object]
 
 
-_host: NotebookHost | None = None
-
-
-def set_host(host: NotebookHost | None) -> None:
-    """Set the notebook's functions; called when ``%flare`` is loaded, and with None when it is unloaded."""
-    global _host
-    _host = host
+def _find_host() -> NotebookHost | None:
+    """Return the notebook's functions; None if ``%flare`` is not loaded."""
+    return None if hooks.get_notebook_host is None else hooks.get_notebook_host()
 
 
 class NotebookEnv:
@@ -137,7 +134,7 @@ class NotebookEnv:
 
     def deploy(self, job: FedJob) -> str:
         """Submit a job, show it, and return its id."""
-        session = self._get_session()
+        session, host = self._get_session(), _find_host()
 
         def write(parent: Path) -> Path:
             job.export_job(str(parent))
@@ -146,10 +143,10 @@ class NotebookEnv:
             return parent / job.name
 
         _warn_of_missing_scripts(job)
-        job_id = (_submit_quietly if _host is None else _host.submit_job)(session, write)
+        job_id = (_submit_quietly if host is None else host.submit_job)(session, write)
         self._last_session = session
-        if self._should_show and _host is not None:
-            _host.show_job(session, job_id)
+        if self._should_show and host is not None:
+            host.show_job(session, job_id)
         return job_id
 
     def get_job_status(self, job_id: str) -> str | None:
@@ -196,12 +193,13 @@ class NotebookEnv:
         # The session that the job was submitted with, even if another one has become current.
         if self._last_session is not None and not self._last_session.closed:
             return self._last_session
-        if _host is None:
+        host = _find_host()
+        if host is None:
             raise SessionClosed(
                 "NotebookEnv has no session: run %load_ext flare_widgets and %flare connect KIT, or pass a session or "
                 "a kit: NotebookEnv(kit=...)"
             )
-        return _host.get_session()
+        return host.get_session()
 
     def __repr__(self) -> str:
         of = self._user_session or self._own_session or self._kit or "the current session"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import time
 import unicodedata
@@ -107,6 +106,8 @@ def join_names(names: Iterable[str], limit: int = 4, noun: str = "") -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the question ``did you mean 'x'?`` with the known word that is most like `word`; empty if none is."""
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else ""
 

@@ -17,7 +17,6 @@ Source: ``fuel/hci/client/config.py``, ``fuel/sec/security_content_service.py`` 
 nvflare 2.9.0.
 """
 
-from .certificates import chains_to_root, subject, verify_signature
 from .files import find_startup
 from .report import Finding, KitReport
 from .settings import SCHEMES, SECURITY_MODES, Settings
@@ -30,8 +29,5 @@ __all__ = [
     "KitReport",
     "Settings",
     "StartupKit",
-    "chains_to_root",
     "find_startup",
-    "subject",
-    "verify_signature",
 ]

@@ -22,13 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from ..errors import ConfigError, InvalidCertChain
-from .certificates import chains_to_root, sign, subject, verify_signature
-from .files import ASK_ADMIN, SETTINGS_FILE, find_startup, parse_certificates, read_file, read_json, read_key
-from .report import Finding
+from .certificates import chains_to_root, parse_certificates, read_key, sign, subject, verify_signature
+from .files import ASK_ADMIN, SETTINGS_FILE, find_startup, read_file, read_json
+from .report import EXPIRY_WARNING, Finding
 from .settings import Settings, SettingsReader
-
-EXPIRY_WARNING = timedelta(days=30)
-"""A certificate that expires sooner than this causes a warning: a new kit may take weeks."""
 
 _SIGNATURE_FILE = "signature.json"
 _SIGNING_ROOT_FILE = "rootCA.pem"

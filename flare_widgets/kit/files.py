@@ -8,12 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-from ..errors import ConfigError, FileAccessError, InvalidArgumentError, InvalidCertChain
+from ..errors import ConfigError, FileAccessError, InvalidArgumentError
 from ..local_files import absolute_path, make_file_error
 
 SETTINGS_FILE = "fed_admin.json"
@@ -130,32 +125,3 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{file} is not a JSON object", next_step=ASK_ADMIN)
     return value
-
-
-def parse_certificates(data: bytes, file: Path) -> list[x509.Certificate]:
-    """Return the certificates in `data`, which was read from `file`; InvalidCertChain if it is something else."""
-    try:
-        chain = x509.load_pem_x509_certificates(data)
-        for certificate in chain:
-            # These are parsed lazily; find damage here.
-            _ = (certificate.subject, certificate.issuer)
-        return chain
-    except (ValueError, TypeError, x509.InvalidVersion):
-        raise InvalidCertChain(f"{file} is not a certificate (PEM)", next_step=ASK_ADMIN) from None
-
-
-def read_key(file: Path) -> rsa.RSAPrivateKey:
-    """Return the private key in a file; errors as in :func:`read_file`."""
-    try:
-        # Validating an RSA key takes 40 ms, twice the rest of a connect. The essential point, that the key signs what
-        # the certificate verifies, is checked by a test signature in 1 ms.
-        key = load_pem_private_key(read_file(file), password=None, unsafe_skip_rsa_key_validation=True)
-    except TypeError:
-        raise ConfigError(
-            f"{file} is encrypted with a password: FLARE needs it without one", next_step=ASK_ADMIN
-        ) from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError(f"{file} is not a private key (PEM)", next_step=ASK_ADMIN) from None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise ConfigError(f"{file} is not an RSA key, the only kind FLARE uses", next_step=ASK_ADMIN)
-    return key

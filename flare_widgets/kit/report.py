@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from ..formatting.table import align
@@ -12,6 +13,9 @@ Outcome = Literal["ok", "warning", "failed", "skipped"]
 
 GLYPHS: dict[Outcome, str] = {"ok": "✓", "warning": "⚠", "failed": "✕", "skipped": "–"}
 """Symbol for each outcome; the word is always shown beside it."""
+
+EXPIRY_WARNING = timedelta(days=30)
+"""A certificate that expires sooner than this causes a warning: a new kit may take weeks."""
 
 _MAX_SENTENCE = 1200
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn, SupportsIndex
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
 from .. import hooks
 from ..errors import InvalidArgumentType, SessionClosed
-from . import checks
-from .certificates import sign, sign_digest, subject
 from .report import KitReport
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    from . import checks
 
 _CLOSED_MESSAGE = "the session is closed and no longer has the user's key"
 
@@ -70,6 +70,8 @@ class StartupKit(Settings):
         InvalidCertChain
             The certificate is expired, not yet valid, does not match the key or does not lead to the root.
         """
+        from . import checks
+
         draft = checks.PartialKit(location) if now is None else checks.PartialKit(location, now)
         error = checks.find_first_error(draft)
         if error is not None:
@@ -79,17 +81,20 @@ class StartupKit(Settings):
     @classmethod
     def from_partial(cls, partial: checks.PartialKit) -> StartupKit:
         """Return the kit of a partial kit that has passed the checks."""
+        from .certificates import read_user
+
         assert partial.settings is not None
         assert partial.certificate is not None
         assert partial.chain is not None
         assert partial.root_certificate is not None
         assert partial.key is not None
         leaf = partial.chain[0]
+        username, organization, role = read_user(leaf)
         return cls(
             **vars(partial.settings),
-            username=subject(leaf, NameOID.COMMON_NAME),
-            organization=subject(leaf, NameOID.ORGANIZATION_NAME),
-            role=subject(leaf, NameOID.UNSTRUCTURED_NAME),
+            username=username,
+            organization=organization,
+            role=role,
             certificate=partial.certificate,
             expires_at=leaf.not_valid_after_utc,
             root_certificate=partial.root_certificate,
@@ -120,12 +125,16 @@ class StartupKit(Settings):
         """Sign `content` with the user's key, the way FLARE verifies it."""
         if self._key is None:
             raise SessionClosed(_CLOSED_MESSAGE, next_step="Open a new session")
+        from .certificates import sign
+
         return sign(self._key, content)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign content by its SHA-256 `digest`: the same signature as :meth:`sign`, for content too large for it."""
         if self._key is None:
             raise SessionClosed(_CLOSED_MESSAGE, next_step="Open a new session")
+        from .certificates import sign_digest
+
         return sign_digest(self._key, digest)
 
     def without_key(self) -> StartupKit:

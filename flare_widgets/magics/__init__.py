@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.extensions import ExtensionManager
 from IPython.core.interactiveshell import InteractiveShell
 
-from ..api import Session
+from .. import hooks
 from ..errors import ConfigError
-from ..views.display import show_session
-from . import completion
-from .cell import set_notebook_host
+from . import completer
 from .flare import FlareMagics
-from .prompt import show_if_interactive
-from .state import MagicsState
 
+if TYPE_CHECKING:
+    from ..api import Session
+    from ..authoring.notebook_env import NotebookHost
+
+_SESSION_TYPE = ("flare_widgets.api.session", "Session")
 _SHELL_ATTRIBUTE = "_flare_widgets_magics"
 """The attribute of a shell that holds its magics: there they also outlive a reload of this package."""
 
@@ -39,11 +40,11 @@ def load(shell: InteractiveShell) -> None:
         setattr(shell, _SHELL_ATTRIBUTE, magics)
     shell.register_magics(magics)
     configurables: list[Any] = shell.configurables  # searched by %config
-    if magics.state.config not in configurables:
-        configurables.append(magics.state.config)
-    completion.register(shell, magics.state)
-    set_notebook_host(magics.state)
-    _register_session_formatter(shell, magics.state)
+    if magics.settings not in configurables:
+        configurables.append(magics.settings)
+    completer.register(shell, magics)
+    hooks.get_notebook_host = lambda: _make_notebook_host(magics)
+    _register_session_formatter(shell, magics)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -55,30 +56,41 @@ def unload(shell: InteractiveShell) -> None:
     magics = getattr(shell, _SHELL_ATTRIBUTE, None)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("flare", None)
-    completion.unregister(shell)
-    set_notebook_host(None)
+    completer.unregister(shell)
+    hooks.get_notebook_host = None
     formatter: Any = shell.display_formatter
-    formatter.ipython_display_formatter.pop(Session, None)
+    formatter.ipython_display_formatter.pop(".".join(_SESSION_TYPE), None)
     if magics is None:
         return
-    if magics.state.config in shell.configurables:
-        shell.configurables.remove(magics.state.config)
+    if magics.settings in shell.configurables:
+        shell.configurables.remove(magics.settings)
     if not _is_reloading():
-        magics.state.manager.close_all()
+        if magics.is_used:
+            magics.state.manager.close_all()
         delattr(shell, _SHELL_ATTRIBUTE)
 
 
-def _register_session_formatter(shell: InteractiveShell, state: MagicsState) -> None:
+def _make_notebook_host(magics: FlareMagics) -> NotebookHost:
+    """Return the functions by which ``NotebookEnv`` uses the sessions of the magics."""
+    from .cell import make_notebook_host
+
+    return make_notebook_host(magics.state)
+
+
+def _register_session_formatter(shell: InteractiveShell, magics: FlareMagics) -> None:
     """Show a session at a cell's end as a badge if the notebook is interactive, else as text."""
 
     def show(session: Session) -> None:
-        badge = show_if_interactive(state, lambda: show_session(session))
+        from ..views.display import show_session
+        from .prompt import show_if_interactive
+
+        badge = show_if_interactive(magics.state, lambda: show_session(session))
         if badge is None:
             raise NotImplementedError  # makes IPython try the other forms
         badge()
 
     formatter: Any = shell.display_formatter
-    formatter.ipython_display_formatter.for_type(Session, show)
+    formatter.ipython_display_formatter.for_type_by_name(*_SESSION_TYPE, show)
 
 
 def _is_reloading() -> bool:

@@ -13,7 +13,7 @@ from ..api import Session
 from ..authoring import CellError, CellJob, check_code, choose_key_metric, find_metric_names, write_job
 from ..authoring.arguments import parse_literal
 from ..authoring.jobs import FRAMEWORKS, WrittenJob
-from ..authoring.notebook_env import NotebookHost, set_host
+from ..authoring.notebook_env import NotebookHost
 from ..errors import FlareError, InvalidArgumentError
 from ..local_files import scratch_folder
 from ..manager import ManagedSession
@@ -179,11 +179,6 @@ def make_notebook_host(state: MagicsState) -> NotebookHost:
         return show_job(_watch_job(state, session, job_id), session, folder=state.config.download_folder or None)
 
     return NotebookHost(lambda: state.session, functools.partial(_submit, state), show)
-
-
-def set_notebook_host(state: MagicsState | None) -> None:
-    """Let ``NotebookEnv`` use these sessions; None detaches it."""
-    set_host(None if state is None else make_notebook_host(state))
 
 
 def _submit(

@@ -9,10 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
-from IPython.core.interactiveshell import InteractiveShell
+from typing import NamedTuple
 
 from ..api import TargetType
 from ..errors import FlareError
@@ -23,8 +20,6 @@ from .state import MagicsState
 from .verbs import VERBS
 from .words import split_words
 
-_MATCHER_ID = "flare_widgets"
-_MATCHER_PRIORITY = 1000.0  # before Jedi, which is slow and cannot help here
 _TIMEOUT_S = 0.25  # seconds to wait for data the server was never asked for, and for the search for kits
 _MAX_CANDIDATES = 200
 _LINE_MAGIC_PATTERN = re.compile(r"(?:^|=)\s*%flare(?P<rest>\s.*)$")
@@ -69,7 +64,7 @@ def complete(line: str, verbs: Mapping[str, Verb], value_source: ValueSource) ->
     if in_cell:
         return _complete_arguments(CELL_MAGIC, before, fragment, value_source)
     if not before:
-        return _match_candidates(fragment, [Candidate(verb.name, "verb") for verb in verbs.values()])
+        return _match_candidates(fragment, [Candidate(name, "verb") for name in verbs])
     verb = verbs.get(before[0])
     if verb is None:
         return _match_candidates(fragment, [])
@@ -223,28 +218,3 @@ def list_paths(fragment: str, *, only_folders: bool) -> Iterable[Candidate]:
                         yield Candidate(f"{before}{entry.name}", "path")
     except OSError:
         return
-
-
-def register(shell: InteractiveShell, state: MagicsState) -> None:
-    """Register completion of ``%flare`` with a shell; repeated calls register it once."""
-    unregister(shell)
-    values = make_value_source(state)
-
-    def matcher(context: CompletionContext) -> dict[str, Any]:
-        found = complete(context.text_until_cursor, VERBS, values)
-        if found is None:
-            return {"completions": []}
-        return {
-            "completions": [SimpleCompletion(text=c.text, type=c.kind or "value") for c in found.candidates],
-            "matched_fragment": found.fragment,
-            "ordered": True,
-            "suppress": True,
-        }
-
-    shell.Completer.custom_matchers.append(context_matcher(identifier=_MATCHER_ID, priority=_MATCHER_PRIORITY)(matcher))
-
-
-def unregister(shell: InteractiveShell) -> None:
-    """Remove completion of ``%flare`` from a shell."""
-    matchers = shell.Completer.custom_matchers
-    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _MATCHER_ID]

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Mapping
 
 from .cell import CELL_MAGIC
 from .parsing import Verb
-from .verbs import GROUPS
+from .verbs import VERBS
 
 _COLUMN_GAP = re.compile(r"(\s{2,})")
 
 
-def format_reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb = CELL_MAGIC) -> str:
+def format_reference(groups: Mapping[str, Iterable[Verb]] | None = None, cell: Verb = CELL_MAGIC) -> str:
     """Return the reference: a chapter per group, a section per verb with its arguments and examples.
 
     Parameters
     ----------
     groups
-        The verbs by topic.
+        The verbs by topic; all when not given.
     cell
         The ``%%flare`` cell magic.
     """
@@ -30,7 +30,7 @@ def format_reference(groups: Mapping[str, Iterable[Verb]] = GROUPS, cell: Verb =
         "Load it with `%load_ext flare_widgets`. Every verb returns a value: `job = %flare submit FOLDER`. `{name}` "
         "and `$name` stand for the values of variables. `JOB` is a job's id, the beginning of the id, or its name.",
     ]
-    for heading, verbs in groups.items():
+    for heading, verbs in (VERBS.groups() if groups is None else groups).items():
         lines += ["", f"## {heading}"]
         for verb in verbs:
             lines += ["", *_format_section(f"%flare {verb.name}", verb)]

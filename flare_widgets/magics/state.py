@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from ..api import Session
 from ..config import FlareWidgets
-from ..federation import LocalFederation
-from ..kit import StartupKit
 from ..manager import ManagedSession, SessionManager
 from ..manager.kits import find_kit_folders
-from ..monitoring import Monitor
+
+if TYPE_CHECKING:
+    from ..api import Session
+    from ..federation import LocalFederation
+    from ..kit import StartupKit
+    from ..monitoring import Monitor
 
 _CONNECT_HINT = "use %flare connect KIT, or %flare up for a federation on this machine"
 

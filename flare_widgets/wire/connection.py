@@ -20,6 +20,7 @@ from ..kit import StartupKit
 from . import cell as cells
 from . import features as dialects
 from . import hci, login, loop, transports
+from .errors import NoSuchService, NotSent, ReplyTimeout
 from .keepalive import PING_INTERVAL_S, KeepAlive, UploadProgress
 
 log = logging.getLogger("flare_widgets.wire")
@@ -36,18 +37,6 @@ _STARTUP_GRACE_S = 5.0
 _LOGOUT_TIMEOUT_S = 2.0
 _MAX_CHARS_ON_LOOP = 256 << 10  # characters of a reply that is decoded without keeping other sessions waiting
 _POLL_INTERVAL_S = 0.05  # seconds between two checks for an answer to a probe
-
-
-class NotSent(NoConnection):
-    """The connection was already lost, so nothing was sent; sending over another connection is safe."""
-
-
-class ReplyTimeout(NoConnection):
-    """The server did not answer in time; the connection itself is not known to be broken."""
-
-
-class NoSuchService(NoConnection):
-    """Nothing on the server handles requests of this kind."""
 
 
 class Observer(Protocol):

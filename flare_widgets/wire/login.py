@@ -14,17 +14,17 @@ import base64
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
-
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthenticationError, FLCommunicationError, ProtocolError, ServerIdentityError
 from ..formatting.secret import SecretBytes, hide
 from ..formatting.text import sanitize_lines
-from ..kit import StartupKit, chains_to_root, subject, verify_signature
+from ..kit import StartupKit
 from . import fobs, hci
 from .cell import CellReply
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 CHANNEL, CHALLENGE_TOPIC, REGISTER_TOPIC = "task", "challenge", "register"
 
@@ -71,6 +71,11 @@ def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
     ServerIdentityError
         It is not the server that the kit was made for, or it asks for a signature of something else than a nonce.
     """
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    from ..kit.certificates import chains_to_root, subject, verify_signature
+
     answer = reply.value if isinstance(reply.value, dict) else {}
     name, signature, pem, server_nonce = (answer.get(k) for k in ("cn", "signature", "cert", "nonce"))
     where = f"the server at {kit.address}"
@@ -220,6 +225,9 @@ def _is_uuid(text: str) -> bool:
 
 def _is_server_certificate(certificate: x509.Certificate) -> bool:
     """Return True if the certificate may be a server's. Those of old provisioning tools do not state their use."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         if not usage.digital_signature:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flare_widgets.wire import fobs
-from flare_widgets.wire.connection import NoSuchService
+from flare_widgets.wire.errors import NoSuchService
 from flare_widgets.wire.features import NEWEST, ServerFeatures
 
 # To the type checker, a fake may be passed for anything, since it has only the part of an interface that a test needs.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flare_widgets import hooks
 from flare_widgets.authoring import (
     AuthoringNotInstalled,
     CellError,
@@ -25,7 +26,7 @@ from flare_widgets.authoring import (
 )
 from flare_widgets.authoring.arguments import parse_literal
 from flare_widgets.authoring.checks import extract_definitions, guess_framework
-from flare_widgets.authoring.notebook_env import NotebookHost, set_host
+from flare_widgets.authoring.notebook_env import NotebookHost
 from flare_widgets.cell_jobs import LIVE_METRICS_MODULE
 from flare_widgets.errors import InvalidArgumentError, SessionClosed
 
@@ -328,8 +329,8 @@ def test_what_recipe_refuses_is_told(tmp_path: Path) -> None:
 
 
 @needs_nvflare
-def test_environment_without_session_gives_hint() -> None:
-    set_host(None)
+def test_environment_without_session_gives_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "get_notebook_host", None)
     environment = NotebookEnv(extra={"a": 1})
     assert environment.get_extra_prop("a") == 1
     assert environment.get_extra_prop("b", 2) == 2
@@ -339,7 +340,7 @@ def test_environment_without_session_gives_hint() -> None:
 
 
 @needs_nvflare
-def test_environment_uses_current_host_session() -> None:
+def test_environment_uses_current_host_session(monkeypatch: pytest.MonkeyPatch) -> None:
     class Session:
         closed = False
 
@@ -352,15 +353,13 @@ def test_environment_uses_current_host_session() -> None:
         sessions.append(Session())
         return sessions[-1]
 
-    set_host(NotebookHost(current, lambda session, write: "", lambda session, job: None))
-    try:
-        environment = NotebookEnv()
-        assert sessions == []
-        assert environment.get_job_status("x") == "status of x"
-        assert environment.get_job_status("x") == "status of x"
-        assert len(sessions) == 2
-    finally:
-        set_host(None)
+    host = NotebookHost(current, lambda session, write: "", lambda session, job: None)
+    monkeypatch.setattr(hooks, "get_notebook_host", lambda: host)
+    environment = NotebookEnv()
+    assert sessions == []
+    assert environment.get_job_status("x") == "status of x"
+    assert environment.get_job_status("x") == "status of x"
+    assert len(sessions) == 2
     with pytest.raises(InvalidArgumentError, match="not both"):
         NotebookEnv(current(), kit="kit")
 
@@ -396,8 +395,10 @@ class FakeSession:
 
 @needs_nvflare
 @pytest.mark.parametrize(("live", "added"), [(True, [f"{LIVE_METRICS_MODULE}.py"]), (False, [])])
-def test_recipe_gets_live_metrics_unless_declined(live: bool, added: list[str]) -> None:
-    set_host(None)
+def test_recipe_gets_live_metrics_unless_declined(
+    monkeypatch: pytest.MonkeyPatch, live: bool, added: list[str]
+) -> None:
+    monkeypatch.setattr(hooks, "get_notebook_host", None)
     session: Any = FakeSession()
     assert NotebookEnv(session, live_metrics=live).deploy(FakeJob()) == "id"
     assert session.files == sorted(["client.py", "config_fed_server.json", "meta.json", *added])
@@ -405,7 +406,7 @@ def test_recipe_gets_live_metrics_unless_declined(live: bool, added: list[str]) 
 
 @needs_nvflare
 @pytest.mark.parametrize("show", [True, False])
-def test_environment_submits_through_notebook(show: bool, tmp_path: Path) -> None:
+def test_environment_submits_through_notebook(monkeypatch: pytest.MonkeyPatch, show: bool, tmp_path: Path) -> None:
     """So that the job is remembered and its making is reported, whether it is shown or not."""
     told: list[str] = []
 
@@ -413,9 +414,7 @@ def test_environment_submits_through_notebook(show: bool, tmp_path: Path) -> Non
         told.append(f"submit {write(tmp_path).name}")
         return "id"
 
-    set_host(NotebookHost(lambda: FakeSession(), submit, lambda session, job: told.append(f"show {job}")))  # type: ignore[arg-type, return-value]
-    try:
-        assert NotebookEnv(show=show).deploy(FakeJob()) == "id"
-    finally:
-        set_host(None)
+    host: Any = NotebookHost(lambda: FakeSession(), submit, lambda session, job: told.append(f"show {job}"))  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(hooks, "get_notebook_host", lambda: host)
+    assert NotebookEnv(show=show).deploy(FakeJob()) == "id"
     assert told == ["submit mine", *(["show id"] if show else [])]

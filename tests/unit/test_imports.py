@@ -43,10 +43,10 @@ MAY = {
     "manager": {"monitoring", "api", "kit", "errors", "formatting", "local_files"},
     "views": {"bounds", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files"},
     "federation": {"api", "errors", "formatting", "local_files"},
-    "authoring": {"api", "cell_jobs", "errors", "local_files"},
+    "authoring": {"api", "cell_jobs", "hooks", "errors", "local_files"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
-        "config", "options", "local_files",
+        "config", "options", "local_files", "hooks",
     },
     "demo": {"api", "monitoring", "views", "formatting"},
     "cli": {
@@ -219,6 +219,85 @@ def test_importing_brings_nothing_heavy(statement: str, forbidden: set[str]) -> 
     assert "flare_widgets" in loaded
     assert not loaded & forbidden
     assert done.stderr == ""
+
+
+#: Needed by who loads a startup kit, connects, or transfers files.
+CONNECTION = {
+    "cryptography", "difflib", "email", "http", "importlib.metadata", "msgpack", "tempfile", "urllib.request",
+    "websockets", "zipfile",
+    "flare_widgets.api.kit_check", "flare_widgets.api.transfer.download", "flare_widgets.config_files",
+    "flare_widgets.kit.checks", "flare_widgets.wire.connection", "flare_widgets.wire.transports",
+}  # fmt: skip
+LOAD_EXTENSION = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = set(sys.modules)
+shell.extension_manager.load_extension("flare_widgets")
+"""
+
+
+def list_loaded(code: str) -> set[str]:
+    """Return the modules, and the packages they are in, that a new interpreter has loaded after `code`.
+
+    If `code` sets `before`, those in it do not count.
+    """
+    script = f"import json, sys\nbefore = set()\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == ""
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    return set(loaded) | top_level(loaded)
+
+
+@pytest.mark.parametrize(
+    ("code", "needed", "forbidden"),
+    [
+        ("import flare_widgets", "flare_widgets", CONNECTION | {"flare_widgets.errors", "asyncio", "dataclasses"}),
+        ("import flare_widgets.api", "flare_widgets.api.session", CONNECTION),
+        (
+            "import flare_widgets.wire.connection",
+            "flare_widgets.wire.cell",
+            {"cryptography", "websockets", "urllib.request"},
+        ),
+        ("import flare_widgets.wire.transports.tcp", "cryptography", {"websockets", "grpc", "urllib.request"}),
+        ("import flare_widgets.wire.transports.http", "websockets", {"grpc", "flare_widgets.protobuf"}),
+    ],
+)
+def test_import_leaves_rest_to_first_use(code: str, needed: str, forbidden: set[str]) -> None:
+    loaded = list_loaded(code)
+    assert needed in loaded
+    assert not loaded & forbidden
+
+
+def test_loading_extension_imports_no_verb() -> None:
+    loaded = {name for name in list_loaded(LOAD_EXTENSION) if name.startswith("flare_widgets.")}
+    rooms = {name.split(".")[1] for name in loaded}
+    assert "flare_widgets.magics.flare" in loaded
+    assert rooms == {"_version", "config", "errors", "formatting", "hooks", "local_files", "magics", "options"}
+    assert not {name for name in loaded if name.startswith("flare_widgets.magics.verbs.")}
+    assert not loaded & {f"flare_widgets.magics.{name}" for name in ("cell", "completion", "state")}
+
+
+@pytest.mark.parametrize(
+    ("line", "needed", "forbidden"),
+    [
+        ("help", "flare_widgets.magics.verbs.faults", {"nvflare", "grpc", "cryptography", "websockets"}),
+        ("help connect", "flare_widgets.magics.verbs.sessions", {"flare_widgets.magics.verbs.jobs", "cryptography"}),
+        ("config", "flare_widgets.magics.verbs.general", {"flare_widgets.federation", "anywidget", "cryptography"}),
+    ],
+)
+def test_verb_imports_only_its_module(line: str, needed: str, forbidden: set[str]) -> None:
+    loaded = list_loaded(f"{LOAD_EXTENSION}\nshell.run_line_magic('flare', {line!r})")
+    assert needed in loaded
+    assert not loaded & forbidden
+
+
+def test_completing_names_of_verbs_imports_none() -> None:
+    complete = 'assert shell.complete("dow", "%flare dow", 10)[1] == ["download", "down"]'
+    loaded = list_loaded(f"{LOAD_EXTENSION}\n{complete}")
+    assert "flare_widgets.magics.completion" in loaded
+    assert not {name for name in loaded if name.startswith("flare_widgets.magics.verbs.")}
 
 
 @pytest.mark.parametrize(

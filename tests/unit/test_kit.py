@@ -27,7 +27,8 @@ from waiting import list_tasks
 
 from flare_widgets.api import connect, new_secure_session
 from flare_widgets.errors import ConfigError, FlareError, InvalidCertChain
-from flare_widgets.kit import StartupKit, chains_to_root, find_startup, verify_signature
+from flare_widgets.kit import StartupKit, find_startup
+from flare_widgets.kit.certificates import chains_to_root, verify_signature
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from flare_widgets.magics.parsing import format_verb_list, parse_line
-from flare_widgets.magics.verbs import GROUPS, VERBS
+from flare_widgets.magics.verbs import VERBS
 
 PROMISED = (
     "connect close sessions use kits check status sites jobs submit monitor wait meta logs errors stats clone abort "
@@ -98,9 +98,9 @@ def test_invalid_line_gives_one_line_error(line: str, words: str) -> None:
 @pytest.mark.parametrize("line", ["", "-h", "--help"])
 def test_help_lists_all_verbs(line: str) -> None:
     assert parse_line(VERBS, line) == (None, None)
-    text = format_verb_list(GROUPS)
+    text = format_verb_list(VERBS.groups())
     assert all(f"%flare {verb} " in text for verb in VERBS)
-    assert all(heading in text for heading in GROUPS)
+    assert all(heading in text for heading in VERBS.groups())
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

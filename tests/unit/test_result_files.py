@@ -18,7 +18,7 @@ from flare_widgets.api.transfer.result_files import ResultFiles, read_files
 from flare_widgets.api.transfer.zip_members import SkippedFile
 from flare_widgets.errors import InternalError, NoConnection
 from flare_widgets.wire import features
-from flare_widgets.wire.connection import NoSuchService, ReplyTimeout
+from flare_widgets.wire.errors import NoSuchService, ReplyTimeout
 from flare_widgets.wire.transfers import BEYOND_THE_END
 
 

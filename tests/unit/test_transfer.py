@@ -31,7 +31,7 @@ from flare_widgets.errors import (
 from flare_widgets.kit import StartupKit
 from flare_widgets.local_files import hold_folder
 from flare_widgets.wire import fobs
-from flare_widgets.wire.connection import ReplyTimeout
+from flare_widgets.wire.errors import ReplyTimeout
 from flare_widgets.wire.transfers import RemoteFile
 
 OK = {fobs.HEADERS: {"__rc__": "OK"}}

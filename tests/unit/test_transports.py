@@ -53,7 +53,7 @@ def open_at(tmp_path: Path) -> Callable[..., Any]:
 
 
 def test_every_scheme_of_kit_has_transport() -> None:
-    assert set(transports._CONNECTORS) == SCHEMES
+    assert set(transports._PROTOCOLS) == SCHEMES
 
 
 @BOTH

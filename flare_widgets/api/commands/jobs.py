@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InternalError, InvalidArgumentError, InvalidArgumentType, InvalidJobDefinition
 from ...formatting.text import sanitize_lines
 from ...wire.hci import CommandReply, join_words
-from ...wire.transfers import RemoteFile, read_file_list
 from .command import Command, Effect, job_line, read_entries, read_mapping
+
+if TYPE_CHECKING:
+    from ...wire.transfers import RemoteFile
 
 JOB_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names that FLARE permits for a job folder."""
@@ -205,4 +207,6 @@ def _read_components(reply: CommandReply) -> list[str]:
 
 
 def _read_offer_reply(reply: CommandReply) -> list[RemoteFile]:
+    from ...wire.transfers import read_file_list
+
     return read_file_list(reply.meta)

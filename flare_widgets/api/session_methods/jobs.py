@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import abc
+import functools
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...errors import FlareError, InternalError, JobNotFound
 from ...local_files import absolute_path
-from ...wire.connection import Connection
-from ...wire.transfers import RemoteFile
-from .. import commands
+from .. import commands, transfer
 from ..command_sender import CommandSender
 from ..commands import Command
 from ..dual import dual_method
 from ..job_list import JobList, JobRow
 from ..job_status import has_ended
-from ..transfer import download, result_files
-from ..transfer.result_files import ResultFiles
-from ..transfer.upload import ProgressCallback
 from .core import SessionCore, transfer_method
+
+if TYPE_CHECKING:
+    from ...wire.connection import Connection
+    from ...wire.transfers import RemoteFile
+    from ..transfer.result_files import ResultFiles
+    from ..transfer.upload import ProgressCallback
 
 J = TypeVar("J", bound=JobRow)
 
@@ -380,8 +382,8 @@ def read_result_files(
 ) -> ResultFiles:
     """Read small files that a server offers; see :meth:`.Session.read_result_files`."""
     with command.error_context(sender.kit.address):
-        offer = request_offer(sender, command)
-        return result_files.read_files(offer, wanted, archives, timeout, lambda: request_offer(sender, command))
+        request = functools.partial(request_offer, sender, command)
+        return transfer.result_files.read_files(request(), wanted, archives, timeout, request)
 
 
 def _download(
@@ -393,10 +395,8 @@ def _download(
 ) -> str:
     """Request files and download them into a new folder, `name` in `parent_folder`."""
     with command.error_context(sender.kit.address):
-        offer = request_offer(sender, command)
-        return str(
-            download.download_files(*offer, name, parent_folder, progress, lambda: request_offer(sender, command))
-        )
+        request = functools.partial(request_offer, sender, command)
+        return str(transfer.download.download_files(*request(), name, parent_folder, progress, request))
 
 
 def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from ...errors import AuthorizationError, FlareError, InvalidArgumentError, JobNotDone, NoConnection, SystemTimeout
 from ...formatting.text import sanitize
 from ...kit import StartupKit
-from ...wire.reconnecting import ReconnectingConnection
 from .. import commands
 from ..dual import dual_method
 from ..models import SystemInfo, TargetType
@@ -208,6 +207,8 @@ class LifecycleMethods(SessionCore):
         """Query the server over a separate connection: the session's says nothing about a restarted server."""
 
         async def look() -> T:
+            from ...wire.reconnecting import ReconnectingConnection
+
             connection = ReconnectingConnection(kit, self.study)
             try:
                 link = await connection.open(_QUERY_TIMEOUT_S, wait_for_ready=False)

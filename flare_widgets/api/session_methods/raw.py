@@ -12,12 +12,11 @@ from typing import Any
 
 from ...errors import FlareError, NoConnection, SessionClosed
 from ...wire import hci
-from .. import commands
+from .. import commands, transfer
 from ..commands import Command
 from ..dual import dual_method
 from ..models import APIStatus
 from ..reply_errors import api_status
-from ..transfer import download, pack
 from .core import SessionCore
 from .jobs import request_offer
 from .submit import submit_folder
@@ -122,11 +121,11 @@ class RawMethods(SessionCore):
             files = command.parse_reply(reply)
             into = self.kit.download_dir
             again = functools.partial(request_offer, self._sender, command)
-            location = str(download.download_files(link, files, name, into, None, again))
+            location = str(transfer.download.download_files(link, files, name, into, None, again))
             meta = {"location": location}
             return {"status": APIStatus.SUCCESS, "details": f"downloaded to {location}", "meta": meta}
         folder = Path(os.path.abspath(self.kit.upload_dir / arguments[0]))  # noqa: PTH100 - keep links as they are
-        pack.check_job_folder(folder)
+        transfer.pack.check_job_folder(folder)
         line = " ".join([commands.submit_job(folder.name).line, hci.join_words(arguments[1:])]).rstrip()
         return _reply_to_dict(verb, submit_folder(self._sender, line, _find_submit_token(arguments), folder))
 

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import (
     FlareError,
@@ -26,12 +27,13 @@ from ...errors import (
 )
 from ...local_files import absolute_path, expand_path, path_exists, translate_os_errors
 from ...wire import hci
-from ...wire.connection import Connection
-from .. import commands
+from .. import commands, transfer
 from ..command_sender import CommandSender
-from ..transfer import pack, upload
-from ..transfer.job_folder import MAX_TOKEN_FILE_BYTES, read_server_config
 from .core import SessionCore, transfer_method
+
+if TYPE_CHECKING:
+    from ...wire.connection import Connection
+    from ..transfer.upload import ProgressCallback
 
 log = logging.getLogger("flare_widgets.api")
 
@@ -39,7 +41,7 @@ _RECONNECT_TIMEOUT_S = 30.0  # seconds after a lost answer within which the sess
 _MAX_UPLOADS = 3  # maximum number of uploads
 
 
-SendFunction = Callable[[Connection, "str | None"], hci.CommandReply]
+SendFunction = Callable[["Connection", "str | None"], hci.CommandReply]
 """Sends the job folder over a connection, with a submit token if any; returns the server's answer."""
 
 
@@ -52,7 +54,7 @@ class SubmitMethods(SessionCore):
         job_definition_path: str,
         submit_token: str | None = None,
         *,
-        progress: upload.ProgressCallback | None = None,
+        progress: ProgressCallback | None = None,
     ) -> str:
         """Submit a job folder and return the new job's id. Nothing is written into the folder.
 
@@ -90,7 +92,7 @@ class SubmitMethods(SessionCore):
             folder = self.kit.upload_dir / folder
         folder = Path(os.path.normpath(absolute_path(folder)))  # Path.resolve() would hide that it is a link
         with translate_os_errors(f"the job folder {folder} cannot be read"):
-            pack.check_job_folder(folder)
+            transfer.pack.check_job_folder(folder)
         command = commands.submit_job(folder.name, submit_token)
         with command.error_context(self.kit.address):
             reply = submit_folder(self._sender, command.line, submit_token, folder, progress)
@@ -99,13 +101,13 @@ class SubmitMethods(SessionCore):
             except InternalError as e:
                 e.add_context(next_step=missing_package_hint(e, folder))
                 raise
-        self._keep_config(job_id, read_server_config(folder))
+        self._keep_config(job_id, transfer.job_folder.read_server_config(folder))
         return job_id
 
 
 def missing_package_hint(error: InternalError, folder: Path) -> str:
     """Return the next step after the error of a server that lacks the package by which it reads YAML; else empty."""
-    is_yaml = any(name.endswith((".yml", ".yaml")) for name, _ in pack.iter_files(folder))
+    is_yaml = any(name.endswith((".yml", ".yaml")) for name, _ in transfer.pack.iter_files(folder))
     if not is_yaml or "ModuleNotFoundError" not in error.description:
         return ""
     return (
@@ -119,7 +121,7 @@ def submit_folder(
     line: str,
     submit_token: str | None,
     folder: Path,
-    progress: upload.ProgressCallback | None = None,
+    progress: ProgressCallback | None = None,
 ) -> hci.CommandReply:
     """Submit a job folder that has passed the checks, and return the server's answer.
 
@@ -137,9 +139,10 @@ def submit_folder(
 
     def send_folder(link: Connection, token: str | None) -> hci.CommandReply:
         words = line if token == submit_token else f"{line} {hci.join_words(['--submit-token', str(token)])}"
-        return upload.upload_folder(link, sender.kit, folder, link.encode_command(words, sender.timeout), progress)
+        command = link.encode_command(words, sender.timeout)
+        return transfer.upload.upload_folder(link, sender.kit, folder, command, progress)
 
-    return _submit_once(sender, send_folder, submit_token, pack.largest_file_size(folder))
+    return _submit_once(sender, send_folder, submit_token, transfer.pack.largest_file_size(folder))
 
 
 def _submit_once(
@@ -166,7 +169,8 @@ def _submit_once(
     sender.check_writable("submit_job")
     link = sender.open_connection()
     # The user's own token may belong to an older job with other content: the server must compare that.
-    ours = token is None and link.features.has_submit_tokens and largest_file <= MAX_TOKEN_FILE_BYTES
+    is_small = largest_file <= transfer.job_folder.MAX_TOKEN_FILE_BYTES
+    ours = token is None and link.features.has_submit_tokens and is_small
     token = str(uuid.uuid4()) if ours else token
     safe = token is not None and link.features.has_submit_tokens
     logged_in_again = False
@@ -177,7 +181,7 @@ def _submit_once(
             reply = send_folder(link, token)
         except ServerIdentityError:
             raise
-        except upload.NotSubmitted as e:
+        except transfer.upload.NotSubmitted as e:
             # There is no job, so it may be sent again, with or without a token.
             if attempt == _MAX_UPLOADS:
                 raise

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...errors import InternalError, NoConnection
 from ...wire import transfers
-from ...wire.connection import Connection, NoSuchService, ReplyTimeout
+from ...wire.connection import Connection
+from ...wire.errors import NoSuchService, ReplyTimeout
 from .upload import CHUNK_TIMEOUTS_S, ProgressReporter, notify_server
 
 Offer = tuple[Connection, list[transfers.RemoteFile]]

@@ -18,7 +18,8 @@ from ...errors import FlareError, InternalError, NoConnection, TransferCancelled
 from ...kit import StartupKit
 from ...local_files import scratch_folder
 from ...wire import hci, loop, transfers
-from ...wire.connection import Connection, ReplyTimeout
+from ...wire.connection import Connection
+from ...wire.errors import ReplyTimeout
 from . import pack
 
 T = TypeVar("T")

@@ -37,6 +37,6 @@ def help_(_: MagicsState, word: str | None) -> None:
         %flare help
         %flare help monitor
     """
-    from . import GROUPS, VERBS
+    from . import VERBS
 
-    print(format_verb_list(GROUPS) if word is None else find_verb(VERBS, word).help())  # noqa: T201
+    print(format_verb_list(VERBS.groups()) if word is None else find_verb(VERBS, word).help())  # noqa: T201

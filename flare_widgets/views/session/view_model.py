@@ -8,7 +8,7 @@ from typing import Any
 from ...api import Session
 from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import sanitize
-from ...kit.checks import EXPIRY_WARNING
+from ...kit.report import EXPIRY_WARNING
 from ...monitoring.system.format import role_and_org
 
 _DAY_S = 86_400.0

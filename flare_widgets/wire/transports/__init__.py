@@ -1,25 +1,21 @@
 """Transports: the only modules that touch a socket.
 
-A transport carries whole SFM frames. The startup kit's scheme selects the one that a federation uses.
+A transport carries whole SFM frames. The startup kit's scheme selects the one that a federation uses; the others are
+never imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from ...kit import StartupKit
 from .base import Transport, TransportClosed
-from .grpc import connect_grpc
-from .http import connect_http
-from .tcp import connect_tcp
 
 __all__ = ["Transport", "TransportClosed", "connect"]
 
 # nvflare's names of its drivers; the server's side of some differs, the bytes on the wire do not.
-_CONNECTORS: dict[str, Callable[[StartupKit], Awaitable[Transport]]] = {
-    **dict.fromkeys(("http", "https"), connect_http),
-    **dict.fromkeys(("tcp", "stcp", "atcp", "satcp"), connect_tcp),
-    **dict.fromkeys(("grpc", "grpcs", "agrpc", "agrpcs"), connect_grpc),
+_PROTOCOLS = {
+    **dict.fromkeys(("http", "https"), "http"),
+    **dict.fromkeys(("tcp", "stcp", "atcp", "satcp"), "tcp"),
+    **dict.fromkeys(("grpc", "grpcs", "agrpc", "agrpcs"), "grpc"),
 }
 
 
@@ -35,4 +31,15 @@ async def connect(kit: StartupKit) -> Transport:
     ConfigError
         The kit's scheme needs a package that is not installed.
     """
-    return await _CONNECTORS[kit.scheme](kit)
+    protocol = _PROTOCOLS[kit.scheme]
+    if protocol == "tcp":
+        from .tcp import connect_tcp
+
+        return await connect_tcp(kit)
+    if protocol == "grpc":
+        from .grpc import connect_grpc
+
+        return await connect_grpc(kit)
+    from .http import connect_http
+
+    return await connect_http(kit)

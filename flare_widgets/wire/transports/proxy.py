@@ -12,7 +12,6 @@ import os
 import re
 import socket
 import urllib.parse
-import urllib.request
 from dataclasses import dataclass, field
 
 from ...errors import ConfigError, NoConnection
@@ -68,6 +67,8 @@ def find_proxy(settings: Settings) -> Proxy | None:
     """
     if settings.scheme not in ("http", "https"):
         return None
+    import urllib.request
+
     own = SecretText(os.environ.get(PROXY_VARIABLE, "").strip())
     if own:
         return None if own.lower() == _NO_PROXY else _parse(own, PROXY_VARIABLE)

@@ -23,7 +23,8 @@ from cryptography.x509.oid import NameOID
 
 from ...errors import InvalidCertChain, NoConnection, ServerIdentityError
 from ...formatting.text import sanitize_lines
-from ...kit import StartupKit, subject
+from ...kit import StartupKit
+from ...kit.certificates import subject
 from .proxy import find_proxy, open_tunnel
 
 _PEEK_TIMEOUT_S = 3.0  # seconds to find out what answers instead of the right server
