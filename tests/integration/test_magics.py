@@ -95,8 +95,7 @@ def test_abort_asks_first(
         if answer == "y":
             flare(connected, "abort")
         else:
-            with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
-                flare(connected, "abort")
+            assert flare(connected, "abort") is None
     assert asked == [f"Abort queued {job[:8]} (SUBMITTED)? [y/N] "]
     session = flare(connected, "close")
     flare(connected, f"connect '{session.kit.root}'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from IPython.core.error import UsageError
@@ -18,13 +17,11 @@ from ...views.display import show_jobs, show_submit
 from ...views.job.view import JobView
 from ...views.jobs.table import JobTable
 from ...views.submit.view import SubmitForm
-from ..job_display import FIRST_UPDATE_TIMEOUT_S, display_job, wait_until_ended
+from ..job_display import FIRST_UPDATE_TIMEOUT_S, display_job, wait_for_results, wait_until_ended
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
 from ..prompt import confirm, show_if_interactive
 from ..state import MagicsState
-
-_FETCH_TIMEOUT_S = 60.0  # for the metrics of jobs that have ended
 
 
 @verb(
@@ -232,7 +229,7 @@ def compare(state: MagicsState, jobs: list[str]) -> CompareView | PrettyText:
     if not 2 <= len(ids) <= MAX_JOBS:
         raise UsageError(f"%flare compare: pass two to {MAX_JOBS} different jobs, got {len(ids)}")
     watches = [managed.monitor.watch(job_id) for job_id in ids]
-    run_with_progress("fetching the metrics of the ended jobs", _wait_for_ended_jobs, watches, _FETCH_TIMEOUT_S)
+    run_with_progress("fetching the metrics of the ended jobs", wait_for_results, watches)
     view = CompareView(watches)
     return view if state.config.views else PrettyText(repr(view))
 
@@ -244,15 +241,6 @@ def _watch_job(state: MagicsState, job: str | None) -> Watch:
     watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)  # report an unknown job here, not in a view
     managed.set_last_job(job_id, watch.snapshot.name)
     return watch
-
-
-def _wait_for_ended_jobs(watches: list[Watch], timeout_s: float) -> None:
-    """Wait until everything about the ended jobs is known; do not wait for running ones."""
-    until = time.monotonic() + timeout_s
-    for watch in watches:
-        watch.wait_for_first_update(max(0.0, until - time.monotonic()))
-        if watch.snapshot.ended:
-            watch.wait(max(0.0, until - time.monotonic()))
 
 
 def _describe_job(state: MagicsState, job_id: str) -> str:
