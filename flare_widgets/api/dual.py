@@ -123,7 +123,8 @@ class dual_property(Generic[S, T]):  # noqa: N801 - a decorator, as property is 
         if instance is None:
             return self
         __tracebackhide__ = True
-        return self._method.__get__(instance, type(instance))()
+        method: Any = self._method
+        return method.__get__(instance, type(instance))()
 
     def __set__(self, instance: Any, value: Any) -> NoReturn:
         raise AttributeError(f"{self._name!r} is read-only: the server determines it")

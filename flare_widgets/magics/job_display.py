@@ -48,7 +48,7 @@ def display_job(
     """
     if as_text or not state.config.views:
         return wait_until_ended(watch, 0.0) if wait else read_once(watch)
-    view = show_job(watch, session, folder=state.config.download_folder or None, stay_live=stay_live)
+    view = show_job(watch, session, folder=state.results_folder, stay_live=stay_live)
     if not wait:
         return view
     try:

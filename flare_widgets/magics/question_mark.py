@@ -10,7 +10,6 @@ import re
 
 from IPython.core.interactiveshell import InteractiveShell
 
-_LINE = re.compile(r"^(?P<indent>\s*)%flare(?:[ \t]+(?P<verb>\w+)[^\n]*?)?[ \t]*\?{1,2}[ \t]*(?P<end>\n?)$")
 _CELL = re.compile(r"^%%flare[ \t]*(?:\?{1,2}|-h|--help)\s*$")
 
 
@@ -46,7 +45,9 @@ def unregister(shell: InteractiveShell) -> None:
 
 
 def _rewrite(line: str) -> str:
-    asks = _LINE.match(line)
-    if asks is None:
+    text = line.strip()
+    words = text.rstrip("?").split()
+    if not text.endswith("?") or words[:1] != ["%flare"]:
         return line
-    return f"{asks['indent']}%flare help {asks['verb'] or ''}".rstrip() + asks["end"]
+    before, _, after = line.partition(text)
+    return f"{before}{' '.join(['%flare help', *words[1:2]])}{after}"

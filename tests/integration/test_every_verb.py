@@ -130,16 +130,19 @@ def test_submit_wait_and_inspect_finished_job(shell: InteractiveShell, tmp_path:
     assert "is not running" in refused(shell, "stats")
 
     result = flare(shell, f"download --to '{tmp_path / 'results'}'")
-    assert result.parent == tmp_path / "results"
+    assert result == tmp_path / "results" / f"short-one-{job[:8]}"
+    (result / "mine.txt").touch()
+    assert "already in " in said(shell, f"%flare download --to '{tmp_path / 'results'}'")
+    assert (result / "mine.txt").exists()
+    assert flare(shell, "download") == Path.cwd() / "results" / f"short-one-{job[:8]}"
     assert (result / "workspace" / RESULT).stat().st_size == RESULT_SIZE
     said(shell, f"%config FlareWidgets.download_folder = '{tmp_path / 'configured'}'")
     assert flare(shell, "download").parent == tmp_path / "configured"
-    said(shell, "%config FlareWidgets.download_folder = ''")
-    assert "leave out --to" in refused(shell, "download --components --to x")
+    said(shell, "%config FlareWidgets.download_folder = 'results'")
     assert "component" in refused(shell, "download --components")
 
     assert flare(shell, "delete short-one --yes")["job_id"] == job
-    assert "no job of this study has an id that begins with 'short-one'" in refused(shell, "meta short-one")
+    assert "no job of the study default has the name or the id 'short-one'" in refused(shell, "meta short-one")
     assert "which job?" in refused(shell, "meta")
 
 
@@ -171,7 +174,7 @@ def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) ->
     assert "another" in told
     assert "FINISHED:COMPLETED" in told
     assert "two to 8 different jobs, got 1" in refused(shell, "compare another another")
-    assert "no job of this study" in refused(shell, "compare another nonsense")
+    assert "has the name or the id 'nonsense'" in refused(shell, "compare another nonsense")
 
 
 def test_wait_timeout_or_interrupt_keeps_session(

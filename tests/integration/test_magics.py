@@ -106,7 +106,7 @@ def test_abort_asks_first(
 
 
 def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: Path) -> None:
-    with pytest.raises(UsageError, match="begins with 'zz'"):
+    with pytest.raises(UsageError, match="the id 'zz'"):
         flare(connected, "monitor zz")
     jobs = [flare(connected, f"submit '{queued}'")]
     while len({job[0] for job in jobs}) == len(jobs):

@@ -1,4 +1,4 @@
-"""What a person sees of an error in Python: their own line, our public method, and the sentence."""
+"""The part of an error that a person sees in Python: their own line, our public method, and the sentence."""
 
 from __future__ import annotations
 

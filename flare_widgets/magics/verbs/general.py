@@ -10,7 +10,7 @@ from ..state import MagicsState
 
 @verb()
 def config(state: MagicsState) -> PrettyTable:
-    """Show the settings, their values, and where each comes from.
+    """List the settings, their values, and where each comes from.
 
     Change one with %config FlareWidgets.NAME = VALUE; permanently with c.FlareWidgets.NAME = VALUE in your IPython
     profile, or with the environment variable in the table.

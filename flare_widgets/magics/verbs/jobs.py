@@ -6,6 +6,7 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
+from ...api.saved_results import save_components, save_result
 from ...formatting.text import sanitize
 from ...monitoring import JobSnapshot, Watch
 from ...monitoring.job.format import job_label
@@ -46,7 +47,7 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
     table = JobTable(listed)
     if not (limit or name or id or oldest):
         managed.cache_jobs(listed)
-        table.show_live = show_if_interactive(state, lambda: show_jobs(managed.monitor))
+        table.show_live = show_if_interactive(state, lambda: show_jobs(managed.monitor, folder=state.results_folder))
     return table
 
 
@@ -64,7 +65,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
     """
     managed = state.managed_session
     if folder is None:
-        return show_submit(managed.session, managed.monitor)
+        return show_submit(managed.session, managed.monitor, results_folder=state.results_folder)
     progress = ProgressLine()
     job_id = managed.session.submit_job(folder, token, progress=make_transfer_callback(progress, "sending"))
     managed.set_last_job(job_id, Path(folder).name)
@@ -79,7 +80,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
     option("--text", action="store_true", help="print one line of text instead of the live view"),
 )
 def monitor(state: MagicsState, job: str | None, wait: bool, keep: bool, text: bool) -> JobView | JobSnapshot:
-    """Show what is happening to a job, live. The kernel stays free.
+    """Follow a job live: rounds, metrics, sites, log. The kernel stays free.
 
     With --wait the cell blocks until the job ends; interrupting it stops only the waiting.
 
@@ -113,7 +114,7 @@ def wait(state: MagicsState, job: str | None, timeout: float) -> JobSnapshot:
 
 @verb(JOB)
 def meta(state: MagicsState, job: str | None) -> PrettyDict:
-    """Show the job's metadata as stored on the server.
+    """Print the metadata that the server stores about a job.
 
     Examples:
         %flare meta
@@ -173,7 +174,7 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
     JOB,
     option(
         "-o", "--to", default=None, metavar="FOLDER", completes="folders",
-        help="where to create the new folder, named after the job (default: as configured, or the kit's)",
+        help="where to create the new folder, named after the job (default: as configured, or results)",
     ),
     option(
         "--components", action="store_true",
@@ -181,7 +182,9 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
     ),
 )  # fmt: skip
 def download(state: MagicsState, job: str | None, to: str | None, components: bool) -> Path:
-    """Download a finished job and its results, and return the new folder.
+    """Download a finished job and its results, and return their folder, such as results/hello-numpy-76b8d043.
+
+    A result that is there already is not downloaded again.
 
     Examples:
         %flare download
@@ -190,16 +193,20 @@ def download(state: MagicsState, job: str | None, to: str | None, components: bo
         %flare download --components        error logs that sites sent; see %flare components
     """
     session, job_id = state.session, state.find_job_id(job)
+    name = str(session.get_job_meta(job_id).get("name") or "")
+    parent = to or state.results_folder
     progress = ProgressLine()
     tell = make_transfer_callback(progress, "received")
+
+    def fetch_components(into: str, folder: str) -> str:
+        return session.download_job_components(job_id, destination=into, folder_name=folder, progress=tell)
+
     if components:
-        if to is not None:
-            raise UsageError("%flare download: components are saved in the kit's download folder; leave out --to")
-        folder = session.download_job_components(job_id, progress=tell)
+        saved = save_components(fetch_components, job_id, name, parent)
     else:
-        folder = session.download_job_result(job_id, to or state.config.download_folder or None, progress=tell)
-    progress.finish(f"downloaded to {sanitize(folder, 500)}")
-    return Path(folder)
+        saved = save_result(session, job_id, name, parent, progress=tell)
+    progress.leave(str(saved))
+    return saved.folder
 
 
 @verb(JOB)
