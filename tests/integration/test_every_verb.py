@@ -217,10 +217,14 @@ def test_logs(shell: InteractiveShell, finished: Finished) -> None:
     warnings = flare(shell, f"logs {finished.job_id} --level WARNING")["server"]
     assert " - INFO - " not in warnings
     assert flare(shell, f"logs {finished.job_id} --site all")["server"] == whole["server"]
-    # The sites of this federation do not stream their logs to the server, and the server says so.
+    # The sites of this federation do not stream their logs to the server, so they are read there.
     other = flare(shell, f"logs {finished.job_id} --site site-1")
-    assert (dict(other), list(other.unavailable)) == ({}, ["site-1"])
-    assert "not available: " in repr(other)
+    assert "worker_process" in other["site-1"]
+    assert other.unavailable == {}
+    assert repr(other).startswith("[site-1] ")
+    assert f"this is {finished.job_id[:8]}/log.txt in the folder of site-1" in repr(other).splitlines()[0]
+    assert set(flare(shell, f"logs {finished.job_id} --site all")) == {"server", "site-1", "site-2"}
+    assert "Sites of the job: site-1 and site-2" in refused(shell, f"logs {finished.job_id} --site site-9")
     assert "invalid regular expression" in refused(shell, f"logs {finished.job_id} --grep '('")
 
 
@@ -256,6 +260,8 @@ def test_stats_and_errors(shell: InteractiveShell, running: str) -> None:
     assert set(flare(shell, f"stats {running} --site site-1")) == {"site-1"}
     assert set(flare(shell, f"errors {running}")) == {"server", "site-1", "site-2"}
     assert set(flare(shell, f"errors {running} --reset --site server")) == {"server"}
+    for line in (f"stats {running} --site site-9", f"errors {running} --site site-9", "tail site-9"):
+        assert "Connected sites: site-1 and site-2 (%flare sites)" in refused(shell, line)
 
 
 # -- the server and the sites --------------------------------------------------------------------------------
