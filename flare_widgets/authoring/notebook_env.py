@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api import Session, connect
+from ..api.saved_results import save_result
 from ..errors import InvalidArgumentError, JobTimeout, SessionClosed
 from ..local_files import scratch_folder
 from .errors import AuthoringNotInstalled
@@ -72,7 +73,8 @@ class NotebookEnv:
     show
         True to show a view of the job, if there is a notebook to show it in.
     download_to
-        The folder for results; the current folder if not given.
+        The folder for results, in which each job gets a folder named after it; ``results`` in the working folder if
+        not given.
     extra
         Properties for recipes that request them with ``get_extra_prop``.
 
@@ -93,7 +95,7 @@ class NotebookEnv:
     >>> recipe = NumpyFedAvgRecipe(model=[0.0, 0.0], min_clients=2, train_script="client.py")  # doctest: +SKIP
     >>> run = recipe.execute(NotebookEnv())  # doctest: +SKIP
     >>> run.get_result()  # doctest: +SKIP
-    '/home/ada/2f7c...'
+    '/home/ada/results/numpy-fedavg-2f7c01d9'
     """
 
     def __init__(
@@ -151,10 +153,10 @@ class NotebookEnv:
         """
         session = self._get_session()
         try:
-            session.wait_for_job(job_id, timeout=timeout)
+            meta = session.wait_for_job(job_id, timeout=timeout)
         except JobTimeout:
             return None
-        return session.download_job_result(job_id, None if self._download_to is None else str(self._download_to))
+        return str(save_result(session, job_id, str(meta.get("name") or ""), self._download_to).folder)
 
     def stop(self, clean_up: bool = False) -> None:  # noqa: ARG002  # FLARE's signature
         """Close the session if this environment opened it; any other session stays open.

@@ -12,6 +12,8 @@ from typing import Any
 SHORT_ID = 8
 """Number of characters of a job id to show; any unique prefix is accepted as input."""
 
+_MAX_SUGGESTED_NAMES = 8
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -109,6 +111,28 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the question ``did you mean 'x'?`` with the known word that is most like `word`; empty if none is."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else ""
+
+
+def suggest_name(word: str, known: Iterable[str], noun: str) -> str:
+    """Return sentences that help whoever gave an unknown name: the one that was probably meant, and those that exist.
+
+    Parameters
+    ----------
+    word
+        The unknown name.
+    known
+        The names that exist, ready for display.
+    noun
+        The plural of their kind: ``connected sites``.
+    """
+    names = list(known)
+    if not names:
+        return f"There are no {noun}"
+    by_likeness = sorted((difflib.SequenceMatcher(None, word, name).ratio() for name in names), reverse=True)
+    is_unique = len(by_likeness) == 1 or by_likeness[0] > by_likeness[1]
+    question = did_you_mean(word, names) if is_unique else ""
+    listed = f"{noun[:1].upper()}{noun[1:]}: {join_names(names, _MAX_SUGGESTED_NAMES)}"
+    return " ".join(filter(None, [f"{question[:1].upper()}{question[1:]}", listed]))
 
 
 def display_width(text: str) -> int:

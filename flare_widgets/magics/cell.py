@@ -164,7 +164,7 @@ def make_notebook_host(state: MagicsState) -> NotebookHost:
 
     def show(session: Session, job_id: str) -> JobView:
         watch = _watch_job(state, session, job_id)
-        return show_job(watch, session, folder=state.config.download_folder or None)
+        return show_job(watch, session, folder=state.results_folder)
 
     return NotebookHost(lambda: state.session, show)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from IPython.core.error import UsageError
 
@@ -12,10 +13,11 @@ from ..monitoring import JobSnapshot, Watch
 from ..monitoring.job.format import describe
 from ..views.display import show_job
 from ..views.job.view import JobView
-from .progress import ProgressLine
+from .progress import ProgressLine, run_with_progress
 from .state import MagicsState
 
 FIRST_UPDATE_TIMEOUT_S = 6.0  # seconds to wait for the first answer about a job: a little more than a command may take
+_FETCH_TIMEOUT_S = 60.0  # seconds to wait for the rounds and metrics of jobs that have ended
 _REFRESH_INTERVAL_S = 1.0  # seconds between two updates without news: the clock in the line runs on
 
 
@@ -46,7 +48,7 @@ def display_job(
     """
     if as_text or not state.config.views:
         return wait_until_ended(watch, 0.0) if wait else read_once(watch)
-    view = show_job(watch, session, folder=state.config.download_folder or None, stay_live=stay_live)
+    view = show_job(watch, session, folder=state.results_folder, stay_live=stay_live)
     if not wait:
         return view
     try:
@@ -57,12 +59,21 @@ def display_job(
 
 
 def read_once(watch: Watch) -> JobSnapshot:
-    """Return the current snapshot, and stop watching."""
+    """Return the current snapshot, of a job that has ended with its result, and stop watching."""
     try:
-        watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)
+        run_with_progress("fetching the result", wait_for_results, [watch])
         return watch.snapshot
     finally:
         watch.stop()
+
+
+def wait_for_results(watches: Sequence[Watch], timeout_s: float = _FETCH_TIMEOUT_S) -> None:
+    """Wait until everything about those jobs that have ended is known; do not wait for running ones."""
+    until = time.monotonic() + timeout_s
+    for watch in watches:
+        watch.wait_for_first_update(min(FIRST_UPDATE_TIMEOUT_S, max(0.0, until - time.monotonic())))
+        if watch.snapshot.ended:
+            watch.wait(max(0.0, until - time.monotonic()))
 
 
 def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
@@ -81,6 +92,8 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
         while watch.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic()))) is MonitorReturnCode.TIMEOUT:
             progress.update(describe(watch.snapshot))
             if time.monotonic() >= until:
+                if watch.snapshot.ended:
+                    break  # in time; only its result is still being fetched
                 raise JobTimeout(
                     f"job {watch.job_id} did not end within {timeout_s:g} s; it is still running", job_id=watch.job_id
                 )

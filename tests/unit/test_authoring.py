@@ -237,7 +237,7 @@ def test_wrong_code_reports_all_problems(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("framework", "missing", "words"),
     [
-        ("numpy", "nvflare", 'pip install "flare-widgets[local]"'),
+        ("numpy", "nvflare", "NVIDIA FLARE"),
         ("sklearn", "joblib", "pip install scikit-learn"),
         ("pytorch", "torch", "needs torch, here as well as at the sites"),
     ],

@@ -45,7 +45,7 @@ MAY = {
     "authoring": {"api", "errors", "local_files"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
-        "config", "options", "local_files",
+        "config", "options", "local_files", "bounds",
     },
     "demo": {"api", "monitoring", "views", "formatting"},
     "cli": {

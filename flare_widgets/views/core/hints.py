@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ...errors import FlareError, JobNotFound, OutcomeUnknown, ReadOnlySession, SessionClosed
+from ...errors import (
+    FlareError,
+    InvalidTarget,
+    JobNotDone,
+    JobNotFound,
+    JobNotRunning,
+    NoClientsAvailable,
+    OutcomeUnknown,
+    ReadOnlySession,
+    SessionClosed,
+)
 from ...monitoring.diagnosis.model import Failure
 
 _MAGIC_BY_METHOD = {
@@ -15,6 +25,10 @@ _MAGIC_BY_ERROR: dict[type[FlareError], str] = {
     ReadOnlySession: "%config FlareWidgets.read_only = False",
     SessionClosed: "%flare connect KIT",
     JobNotFound: "%flare jobs",
+    JobNotRunning: "%flare logs",
+    JobNotDone: "%flare wait, %flare abort",
+    InvalidTarget: "%flare sites",
+    NoClientsAvailable: "%flare status",
 }
 
 
