@@ -101,7 +101,7 @@ class Result:
     @property
     def name(self) -> str:
         """The job's name; empty if the result does not tell it."""
-        return self.snapshot.name
+        return sanitize(self.snapshot.name, 200)
 
     @functools.cached_property
     def snapshot(self) -> JobSnapshot:

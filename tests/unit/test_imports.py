@@ -40,12 +40,12 @@ MAY = {
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting", "local_files"},
-    "views": {"bounds", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files"},
+    "views": {"bounds", "results", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files"},
     "federation": {"api", "errors", "formatting", "local_files"},
     "authoring": {"api", "errors", "local_files"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
-        "config", "options", "local_files", "bounds",
+        "config", "options", "local_files", "bounds", "results",
     },
     "demo": {"api", "monitoring", "views", "formatting"},
     "cli": {

@@ -4,7 +4,7 @@ Docstrings are the help that users read. Each group of verbs has a module; add a
 """
 
 from ..parsing import Verb
-from . import faults, federation, general, jobs, logs, sessions, shell, studies, system
+from . import faults, federation, general, jobs, logs, results, sessions, shell, studies, system
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Sessions": (
@@ -28,6 +28,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         jobs.abort,
         jobs.delete,
         jobs.download,
+        results.results,
+        results.metrics,
         jobs.components,
         jobs.compare,
     ),

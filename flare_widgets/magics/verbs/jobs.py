@@ -6,6 +6,7 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
+from ...api.job_status import has_ended
 from ...api.saved_results import save_components, save_result
 from ...formatting.text import sanitize
 from ...monitoring import JobSnapshot, Watch
@@ -18,7 +19,14 @@ from ...views.display import show_jobs, show_submit
 from ...views.job.view import JobView
 from ...views.jobs.table import JobTable
 from ...views.submit.view import SubmitForm
-from ..job_display import FIRST_UPDATE_TIMEOUT_S, display_job, wait_for_results, wait_until_ended
+from ..job_display import (
+    FIRST_UPDATE_TIMEOUT_S,
+    SnapshotList,
+    display_job,
+    wait_for_results,
+    wait_until_all_ended,
+    wait_until_ended,
+)
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
 from ..prompt import confirm, show_if_interactive
@@ -98,18 +106,38 @@ def monitor(state: MagicsState, job: str | None, wait: bool, keep: bool, text: b
     return display_job(state, state.session, _watch_job(state, job), wait=wait, stay_live=keep, as_text=text)
 
 
-@verb(JOB, WAIT_TIMEOUT)
-def wait(state: MagicsState, job: str | None, timeout: float) -> JobSnapshot:
-    """Wait until a job ends, show one line of progress, and return the final snapshot.
+@verb(
+    option(
+        "jobs", nargs="*", metavar="JOB", completes="jobs",
+        help="the jobs: ids, the beginnings of ids, or names (default: the last job)",
+    ),
+    option("--all", action="store_true", help="wait for all jobs of the study that have not ended"),
+    option("--first", action="store_true", help="wait only until the first of them has ended"),
+    WAIT_TIMEOUT,
+)  # fmt: skip
+def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: float) -> JobSnapshot | SnapshotList:
+    """Wait until jobs end, show one line of progress, and return their final snapshots: one, or a list.
 
     Interrupting the cell stops only the waiting.
 
     Examples:
         %flare wait
         %flare wait 76b8 --timeout 600
+        %flare wait baseline tuned
+        %flare wait --all
         end = %flare wait           end.status, end.duration, end.metrics, end.failure
     """
-    return wait_until_ended(_watch_job(state, job), timeout)
+    managed = state.managed_session
+    if all:
+        if jobs:
+            raise UsageError("%flare wait: name the jobs, or say --all, not both")
+        listed = managed.session.list_jobs()
+        ids = [job["job_id"] for job in listed if not has_ended(job["status"])]
+    else:
+        ids = list(dict.fromkeys(managed.find_job_id(job) for job in jobs))
+        if len(ids) < 2:
+            return wait_until_ended(_watch_job(state, jobs[0] if jobs else None), timeout)
+    return SnapshotList(wait_until_all_ended([managed.monitor.watch(job_id) for job_id in ids], timeout, first=first))
 
 
 @verb(JOB)

@@ -36,7 +36,7 @@ class ValueRow:
     name: str
     cells: tuple[str, ...]
     best: tuple[int, ...] = ()
-    shades: tuple[int | None, ...] = ()
+    shades: tuple[int | None, ...] = dataclasses.field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,11 @@ class ValueTable:
     rest: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data."""
-        return dataclasses.asdict(self)
+        """Return plain JSON-able data, without the shades."""
+        data = dataclasses.asdict(self)
+        for row in data["rows"]:
+            del row["shades"]
+        return data
 
 
 def build_evaluation_tables(

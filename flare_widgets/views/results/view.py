@@ -42,6 +42,7 @@ def context(result: Result) -> dict[str, Any]:
         "hidden_metrics": "",
         "evaluation": build_evaluation_tables(result.cross_site, snapshot.key_metric),
         "statistics": build_statistics_table(result.statistics, elsewhere=""),
+        "shaded": True,
         "histograms": histograms,
         "more_features": more_features,
         "outputs": read_outputs(result.outputs),

@@ -1,4 +1,4 @@
-"""What the view of a result shows, decided without drawing. Pure but for reading small files."""
+"""Content of the view of a result, decided before drawing. Pure but for reading small files."""
 
 from __future__ import annotations
 
