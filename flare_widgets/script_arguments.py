@@ -10,7 +10,7 @@ from . import bounds
 from .errors import InvalidArgumentError
 from .formatting.text import sanitize
 
-_SCRIPT_ARGUMENTS = "task_script_args"  # of FLARE's executors that run a script
+_SCRIPT, _SCRIPT_ARGUMENTS = "task_script_path", "task_script_args"  # of FLARE's executors that run a script
 _MAX_ARGUMENTS = 100
 # FLARE splits the arguments at white space, without regard to quotes, and replaces braces by its own values.
 _UNSAFE = set(" \t\r\n\f\v{}$\"'\\")
@@ -25,8 +25,8 @@ def find_script_arguments(config: Any) -> dict[str, str]:
         The parsed configuration. FLARE's executors have their script's arguments in ``task_script_args``.
     """
     for executor in _find_executors(config):
-        line = executor[_SCRIPT_ARGUMENTS]
-        if line.strip():
+        line = executor.get(_SCRIPT_ARGUMENTS)
+        if isinstance(line, str) and line.strip():
             return split_arguments(line[: bounds.MAX_SEARCHED_CHARS])
     return {}
 
@@ -53,7 +53,8 @@ def set_script_arguments(config: Any, arguments: Mapping[str, str]) -> int:
     """
     executors = list(_find_executors(config))
     for executor in executors:
-        executor[_SCRIPT_ARGUMENTS] = _replace_arguments(executor[_SCRIPT_ARGUMENTS], arguments)
+        line = executor.get(_SCRIPT_ARGUMENTS)
+        executor[_SCRIPT_ARGUMENTS] = _replace_arguments(line if isinstance(line, str) else "", arguments)
     return len(executors)
 
 
@@ -76,12 +77,12 @@ def split_arguments(line: str) -> dict[str, str]:
 
 
 def _find_executors(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield the mappings that have a script's arguments, in their order; the outer before the inner ones."""
+    """Yield the mappings that have a script or its arguments, in their order; the outer before the inner ones."""
     waiting = [config]
     while waiting:
         value = waiting.pop(0)
         if isinstance(value, dict):
-            if isinstance(value.get(_SCRIPT_ARGUMENTS), str):
+            if _SCRIPT in value or _SCRIPT_ARGUMENTS in value:
                 yield value
             waiting += value.values()
         elif isinstance(value, list):

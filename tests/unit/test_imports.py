@@ -35,7 +35,10 @@ MAY = {
         "bounds", "cell_jobs", "protobuf", "api", "wire", "kit", "errors", "formatting", "config_files", "local_files",
         "optional_packages",
     },
+    "script_arguments": {"bounds", "errors", "formatting"},
+    "sweep": {"script_arguments", "monitoring", "api", "errors", "formatting", "config_files", "local_files"},
     "results": {
+        "script_arguments",
         "bounds", "monitoring", "api", "errors", "formatting", "config_files", "local_files", "optional_packages",
     },
     "config": {"api", "errors", "formatting"},
@@ -46,7 +49,7 @@ MAY = {
     "authoring": {"api", "cell_jobs", "errors", "local_files"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
-        "config", "options", "local_files", "bounds", "results",
+        "config", "options", "local_files", "bounds", "results", "sweep",
     },
     "demo": {"api", "monitoring", "views", "formatting"},
     "cli": {
