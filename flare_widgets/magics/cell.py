@@ -178,7 +178,7 @@ def make_notebook_host(state: MagicsState) -> NotebookHost:
     def show(session: Session, job_id: str) -> JobView:
         return show_job(_watch_job(state, session, job_id), session, folder=state.results_folder)
 
-    return NotebookHost(lambda: state.session, functools.partial(_submit, state), show)
+    return NotebookHost(lambda: state.session, functools.partial(_submit, state), show, lambda: state.results_folder)
 
 
 def set_notebook_host(state: MagicsState | None) -> None:

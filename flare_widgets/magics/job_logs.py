@@ -71,6 +71,10 @@ def read_job_logs(session: Session, job_id: str, target: str, *, is_growing: boo
     else:
         found.texts = {str(name): text for name, text in answer["logs"].items() if isinstance(text, str)}
         found.unavailable = {str(name): str(reason) for name, reason in answer.get("unavailable", {}).items()}
+        if target == TargetType.ALL:  # of a job for all sites, the server names none that is missing
+            for site in _list_participants(session.get_job_meta(job_id)):
+                if site not in found.texts:
+                    found.unavailable.setdefault(site, "the server does not have its log")
     for owner in list(found.unavailable)[:_MAX_ELSEWHERE]:
         _read_elsewhere(session, job_id, owner, found, is_growing=is_growing)
     return found

@@ -214,6 +214,8 @@ class LogSession(Fake):
     def get_job_logs(self, job_id: str, target: str) -> dict[str, Any]:
         if "denied" in self.found:
             raise AuthorizationError("your role does not permit 'get_job_log'")
+        if "server" in self.found:
+            return {"logs": {"server": self.found["server"]}}
         return {"logs": {}, "unavailable": {target: "client log stream not available for this job"}}
 
     def tail_target(self, target: str, options: str, file: str) -> str:
@@ -281,6 +283,12 @@ def test_log_of_site_without_part_lists_sites_of_job() -> None:
     with pytest.raises(InvalidTarget, match="site-9 has no part in job 07d15d2a") as error:
         read_job_logs(LogSession(disconnected=True), JOB, "site-9")
     assert error.value.next_step == "Sites of the job: site-1 and site-2"
+
+
+def test_all_logs_include_those_at_sites() -> None:
+    logs = read_job_logs(LogSession(tail="a\n", server="s\n"), JOB, "all")
+    assert logs.texts == {"server": "s\n", "site-1": "a\n", "site-2": "a\n"}
+    assert set(logs.sources) == {"site-1", "site-2"}
 
 
 def test_all_logs_without_right_are_refused() -> None:

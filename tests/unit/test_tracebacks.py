@@ -46,6 +46,7 @@ def frames(shown: str) -> list[str]:
         ("await session.aio.submit_job('nowhere')", "SubmitMethods.submit_job"),
         ("await session.aio.get_job_meta('x')", "JobMethods.get_job_meta"),
         ("job.status", "JobHandle.status"),
+        ("job.watch(timeout=-1)", "Job.watch"),
         ("flare_widgets.connect('nowhere')", "connect"),
         ("await flare_widgets.connect_async('nowhere')", "ConnectContext._open"),
     ],
