@@ -21,6 +21,8 @@ def sanitize(text: str, max_length: int = 200) -> str:
     Names and messages come from a server, a site or a certificate; an escape sequence in them must not reach a
     terminal.
     """
+    if len(text) <= max_length and text.isprintable():
+        return text
     safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: max_length + 1])
     return safe if len(safe) <= max_length else safe[: max_length - 1] + "…"
 

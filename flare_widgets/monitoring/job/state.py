@@ -582,7 +582,7 @@ class JobState:
             and self.current_workflow.ended_at is None
         )
 
-    @property
+    @cached_property
     def participating_sites(self) -> tuple[str, ...]:
         """The names of the sites (without the server) that the job was deployed to or that had a task, sorted."""
         deployed = {s.name for s in self.sites if s.name != "server"}
@@ -660,10 +660,10 @@ class JobState:
 
     def _task_state(self, task: SiteTask, now: float) -> str:
         """Return the state of a site's work on a task; see :class:`MatrixCell`."""
-        if task.failed or (self.failure is not None and self.failure.site == task.site and task.returned_at is None):
-            return "failed"
-        if task.returned_at is not None:
+        if task.returned_at is not None and task.code in ("", "OK"):
             return "submitted"
+        if task.failed or (self.failure is not None and self.failure.site == task.site):
+            return "failed"
         if self.ended:
             return "unfinished"
         if task.sent_at is None:

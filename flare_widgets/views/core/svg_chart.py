@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ _MAX_X_TICKS = 9
 _MAX_POINTS_PER_LINE = 400  # per line: a chart has fewer pixels
 _MAX_NAME_CHARS = 120  # characters
 _BAND_ATTRIBUTES = {"class": "flw-band", "fill": "currentColor", "fill-opacity": "0.15", "stroke": "none"}
+_PATH_COMMAND = re.compile(r"([MLHVaZ])([^MLHVaZ]*)")  # of the markers
 _MIN_DIVISOR = 1e-300  # the smallest float that can be divided by
 
 
@@ -403,10 +405,25 @@ def _add_line(
         path = "".join(f"{'L' if gap == last else 'M'}{x:g} {y:g}" for (x, y), gap, last in steps)
         ET.SubElement(group, "path", {"d": path, **_stroke_attributes(index, line.bold)})
     stride = math.ceil(len(places) / max_markers) or 1
-    size = 1.1 if line.bold else 0.8
-    for x, y in [*places[:-1:stride], *places[-1:]]:
-        shape = {"d": MARKER_SHAPES[_marker_number(index)], "fill": "currentColor"}
-        ET.SubElement(group, "path", {**shape, "transform": f"translate({x:g} {y:g}) scale({size})"})
+    shape, size = MARKER_SHAPES[_marker_number(index)], 1.1 if line.bold else 0.8
+    markers = "".join(_move_shape(shape, x, y, size) for x, y in [*places[:-1:stride], *places[-1:]])
+    if markers:
+        ET.SubElement(group, "path", {"d": markers, "fill": "currentColor"})
+
+
+def _move_shape(shape: str, x: float, y: float, size: float) -> str:
+    """Return the path of a marker at another place and in another size: many of them in one path are short."""
+    moved = []
+    for command, text in _PATH_COMMAND.findall(shape):
+        numbers = [float(number) for number in text.split()]
+        if command == "a":  # the radii, and the end relative to the start
+            numbers = [number * size if place in (0, 1, 5, 6) else number for place, number in enumerate(numbers)]
+        elif command == "V":
+            numbers = [y + number * size for number in numbers]
+        else:
+            numbers = [(y if place % 2 else x) + number * size for place, number in enumerate(numbers)]
+        moved.append(command + " ".join(f"{round(number, 1):g}" for number in numbers))
+    return "".join(moved)
 
 
 def _add_legend(figure: ET.Element, lines: Sequence[ChartLine], hidden_count: int, band: ChartBand | None) -> None:
