@@ -38,7 +38,7 @@ UNKNOWN_SITE_LABEL = "unknown site"
 
 _MAX_POINTS = 8000  # of all lines, in one message to a browser
 _MIN_POINTS_PER_LINE = 50  # for any number of lines
-_MAX_STATIC_CHART_CHARS = 27_500  # of all charts in one static form; the metrics after that have tables only
+_MAX_STATIC_CHART_CHARS = 26_500  # of all charts in one static form; the metrics after that have tables only
 _MAX_STATIC_POINTS, _MAX_STATIC_MARKERS = 1200, 300  # of all lines, in one static form
 _MAX_TABLE_CELLS, _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 300, 5, 50  # of all tables of values, and of each
 _MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_LABEL_CHARS = 60, 120, 28  # characters

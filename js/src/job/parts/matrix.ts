@@ -76,7 +76,9 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
       const headings: HTMLElement[] = [];
       if (workflows.length) headings.push(h("tr", { class: "flw-workflows" }, ...workflowHeadings(workflows)));
       if (columns.length)
-        headings.push(h("tr", {}, spokenHeading("site"), ...withGaps(cells, edges), spokenHeading("now")));
+        headings.push(
+          h("tr", {}, spokenHeading("site"), ...withGaps(cells, edges), spokenHeading("now", "flw-now-heading")),
+        );
       head.replaceChildren(...headings);
     },
   );
@@ -258,8 +260,8 @@ function createRow(): RowPart {
   };
 }
 
-function spokenHeading(text: string): HTMLElement {
-  return h("th", { scope: "col" }, screenReaderText(text));
+function spokenHeading(text: string, className = ""): HTMLElement {
+  return h("th", { class: className, scope: "col" }, screenReaderText(text));
 }
 
 function workflowHeadings(workflows: readonly MatrixWorkflow[]): HTMLElement[] {
