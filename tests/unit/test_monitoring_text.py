@@ -375,6 +375,7 @@ def measured(*names: str, first: int = 1, rank: int = 0, **known: Any) -> JobSna
         (measured("accuracy", "loss", first=0), ""),
         (measured("accuracy", first=0, rank=RANK_GLOBAL), ""),
         (measured("accuracy", rank=RANK_GLOBAL), ""),
+        (measured(has_live_metrics=True), ""),
         # Another sentence says why nothing can be read.
         (measured(freshness=(Freshness("metrics", None, "not permitted", T + 1),)), ""),
         (measured(rounds=(), tasks=()), ""),

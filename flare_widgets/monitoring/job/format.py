@@ -176,7 +176,8 @@ def live_metrics_note(snapshot: JobState) -> str:
     Empty if more are known, or if nothing can be said of them.
     """
     is_readable = not snapshot.freshness_of("metrics").missing_reason
-    if snapshot.status != JobStatus.RUNNING or snapshot.is_packing or not snapshot.current_rounds or not is_readable:
+    is_running = snapshot.status == JobStatus.RUNNING and not snapshot.is_packing
+    if snapshot.has_live_metrics or not is_running or not snapshot.current_rounds or not is_readable:
         return ""
     key = snapshot.key_metric
     measured = {(series.name, series.workflow) for series in snapshot.metrics if series.points}
