@@ -23,8 +23,35 @@ def sanitize(text: str, max_length: int = 200) -> str:
     Names and messages come from a server, a site or a certificate; an escape sequence in them must not reach a
     terminal.
     """
+    if len(text) <= max_length and text.isprintable():
+        return text
     safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: max_length + 1])
     return safe if len(safe) <= max_length else safe[: max_length - 1] + "…"
+
+
+def shorten_names(names: Iterable[str], max_length: int) -> dict[str, str]:
+    """Return a label of limited length for each of some printable names, which mostly differ at their ends.
+
+    A longer name gets an ellipsis in its middle. If then some cannot be told apart, what is the same at the beginning
+    of all longer ones gives way to what differs.
+    """
+    labels = {name: _shorten_middle(name, max_length) for name in names}
+    if len(set(labels.values())) == len(labels):
+        return labels
+    longer = [name for name in labels if len(name) > max_length]
+    first, last = min(longer), max(longer)
+    shared = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    head = max_length // 4
+    if shared <= head:
+        return labels
+    return labels | {name: f"{name[:head]}…{sanitize(name[shared:], max_length - head - 1)}" for name in longer}
+
+
+def _shorten_middle(text: str, max_length: int) -> str:
+    if len(text) <= max_length:
+        return text
+    end = (max_length - 1) // 2
+    return f"{text[: max_length - 1 - end]}…{text[len(text) - end :]}"
 
 
 def sanitize_lines(value: Any, max_length: int = 1000) -> str:

@@ -45,6 +45,11 @@ def explain_next_step(failure: Failure) -> str:
     return _add_magics(failure.next_step, [_MAGIC_BY_METHOD.get(method, "") for method in failure.next_methods])
 
 
+def explain_key_metric() -> str:
+    """Return the way to see another metric than the job's key metric while a job runs."""
+    return "%%flare --key-metric NAME shows another one live."
+
+
 def _find_magic(error: FlareError) -> str:
     if isinstance(error, OutcomeUnknown) and error.command in ("submit_job", "clone_job", "delete_job"):
         return "%flare jobs"
