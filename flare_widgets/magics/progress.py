@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from IPython.core.error import UsageError
 from IPython.display import DisplayHandle, display
 
-from ..formatting.text import format_size
+from ..formatting.text import format_duration, format_size
 
 _SHOW_AFTER_S = 1.0
 _UPDATE_INTERVAL_S = 0.2
@@ -86,11 +86,11 @@ def run_with_progress(action: str, function: Callable[P, T], /, *args: P.args, *
     threading.Thread(target=work, name="flare-verb", daemon=True).start()
     try:
         while not concurrent.futures.wait([outcome], _POLL_INTERVAL_S).done:
-            progress.update(f"{action}: {time.monotonic() - began:.0f} s")
+            progress.update(f"{action}: {format_duration(time.monotonic() - began)}")
     except KeyboardInterrupt:
         raise UsageError(f"stopped waiting; {action} may still be in progress") from None
     how = "done" if outcome.exception() is None else "failed"
-    progress.finish(f"{action}: {how} after {time.monotonic() - began:.1f} s")
+    progress.finish(f"{action}: {how} after {format_duration(time.monotonic() - began)}")
     return outcome.result()
 
 

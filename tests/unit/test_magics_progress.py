@@ -44,7 +44,7 @@ def test_slow_call_shows_progress_until_done(said: list[str]) -> None:
     threading.Timer(0.5, done.set).start()
     assert run_with_progress("restarting", lambda x, y: done.wait(10) and x + y, 1, y=2) == 3
     assert said[0] == "restarting: 0 s"
-    assert re.fullmatch(r"restarting: done after 0\.\d s", said[-1])
+    assert re.fullmatch(r"restarting: done after 0 s", said[-1])
 
 
 def test_fast_call_prints_nothing(said: list[str]) -> None:
@@ -59,7 +59,7 @@ def test_callee_error_reaches_caller(said: list[str]) -> None:
 
     with pytest.raises(TimeoutError, match="it is not back"):
         run_with_progress("restarting", fail)
-    assert re.fullmatch(r"restarting: failed after 0\.\d s", said[-1])
+    assert re.fullmatch(r"restarting: failed after 0 s", said[-1])
 
 
 def test_interrupt_leaves_at_once(said: list[str]) -> None:

@@ -121,7 +121,7 @@ def test_trouble_freezes_ages_until_next_answer() -> None:
         EMPTY, [connected("a"), ConnectionProblem("no connection to server:8002, trying again (1)", T + 5)]
     )
     assert problems(lost, T + 100) == ["no connection to server:8002, trying again (1)"]
-    assert "not reachable, last seen 100 s ago" in describe_system(lost, T + 100)
+    assert "not reachable, last seen 1 min 40 s ago" in describe_system(lost, T + 100)
     assert apply_system_updates(lost, [connected("a", at=T + 101)]).trouble == ""
 
 
@@ -202,7 +202,7 @@ def test_view_model_ages_silence_without_poll() -> None:
     assert row.last_seen.text_at(T + 23) == ""
     (problem,) = system.problems
     assert problem.text_at(T + 22) == ""
-    assert problem.text_at(T + 400).startswith("site-1 has been silent for 6 min")
+    assert problem.text_at(T + 400).startswith("site-1 has been silent for 6 min 43 s")
     assert [system.freshness.text_at(at) for at in (T + 5, T + 6)] == ["updated 5 s ago", "! last seen 6 s ago"]
 
 
@@ -212,7 +212,10 @@ def test_view_model_freezes_sites_while_disconnected() -> None:
     )
     system = build_view_model(snapshot)
     server, site = system.rows
-    assert (server.state.text_at(T + 100), server.state.severity_at(T)) == ("not reachable, last seen 100 s ago", "bad")
+    assert (server.state.text_at(T + 100), server.state.severity_at(T)) == (
+        "not reachable, last seen 1 min 40 s ago",
+        "bad",
+    )
     assert (site.state.text_at(T + 100), site.state.severity_at(T + 100)) == ("connected", "good")
     assert [text for problem in system.problems if (text := problem.text_at(T + 100))] == ["no connection"]
     assert (system.is_lost, system.state.text_at(T)) == (True, "connected")
@@ -221,7 +224,7 @@ def test_view_model_freezes_sites_while_disconnected() -> None:
 @pytest.mark.parametrize(
     ("site", "state", "severity"),
     [
-        (Site("a", connected=False, last_seen=T - 700), "not connected, last seen 11 min ago", "bad"),
+        (Site("a", connected=False, last_seen=T - 700), "not connected, last seen 11 min 40 s ago", "bad"),
         (Site("a", connected=False), "not connected", "bad"),
         (Site("a", connected=False, disabled=True), "disabled", "warn"),
         (Site("a", last_seen=T - 25), "connected", "good"),

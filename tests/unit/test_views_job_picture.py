@@ -196,7 +196,7 @@ def test_no_round_no_progress_no_matrix() -> None:
 def test_remaining_time_shown_until_elapsed() -> None:
     progress = build_view_model(JOB, T + 25).progress
     assert progress is not None
-    assert [progress.time_left.text_at(T + at) for at in (25, 72, 74)] == ["about 0:49 left", "about 0:02 left", ""]
+    assert [progress.time_left.text_at(T + at) for at in (25, 72, 74)] == ["about 49 s left", "about 2 s left", ""]
     lost = build_view_model(replace(JOB, trouble="gone"), T + 90).progress
     assert lost == JobProgress("round 2 of 4", 0.25, live(""))
 
@@ -240,7 +240,7 @@ def test_silent_site_is_said_to_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "duration"), [(0, "0 s"), (59.9, "59 s"), (61, "1:01"), (3723, "1:02:03"), (-5, "0 s")]
+    ("seconds", "duration"), [(0, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3723, "1 h 2 min"), (-5, "0 s")]
 )
 def test_activity_counts_duration(seconds: float, duration: str) -> None:
     matrix = build_view_model(replace(JOB, tasks=(task("a", 1, 21),)), T + 40).matrix
@@ -253,8 +253,8 @@ def test_activity_stops_while_server_is_lost() -> None:
     job = build_view_model(snapshot, T + 500)
     assert job.matrix is not None
     assert job.matrix.rows[0].activity.text_at(T + 500) == "train, round 2 for 39 s"
-    assert job.elapsed.text_at(T + 500) == "0:59 elapsed when last seen"
-    assert job.status_age.text_at(T + 500) == "7 min ago"
+    assert job.elapsed.text_at(T + 500) == "59 s elapsed when last seen"
+    assert job.status_age.text_at(T + 500) == "7 min 20 s ago"
 
 
 def test_freshness_turns_stale_without_news() -> None:

@@ -137,11 +137,11 @@ class TestBadge:
 @pytest.mark.parametrize(
     ("state", "after", "text", "severity"),
     [
-        ("ready", 7300, "ready for 2 h", "good"),
+        ("ready", 7300, "ready for 2 h 1 min", "good"),
         ("reconnecting", 12, "disconnected for 12 s, reconnecting: reset", "warn"),
         ("connecting", 1, "connecting for 1 s: reset", "unknown"),
         ("expired", 2000, "idle; logs in again at the next command", "unknown"),
-        ("closed", 60, "closed 60 s ago: reset", "bad"),
+        ("closed", 60, "closed 1 min ago: reset", "bad"),
         ("dreaming\x1b", 1, "dreaming\ufffd", "unknown"),
     ],
 )

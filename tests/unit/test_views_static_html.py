@@ -166,7 +166,7 @@ def test_static_running_job_states_snapshot_time():
     text = page("running").text
     assert "Snapshot from 15:05:50. The server last answered at 15:05:49." in text
     # Its run time is the one the server's last answer vouches for.
-    assert "2:12 elapsed" in text
+    assert "2 min 12 s elapsed" in text
     assert "The server had not answered yet" in page("unheard").text
     assert "Snapshot from" not in page("completed").text
 
@@ -195,7 +195,7 @@ def test_reads_well_without_style():
     tags = [tag for tag, _ in bare.elements]
     assert tags.count("ol") == 1
     assert tags.count("ul") == 1
-    assert "2:12 elapsed, submitted by admin@nvidia.com" in bare.text
+    assert "2 min 12 s elapsed, submitted by admin@nvidia.com" in bare.text
     assert "finished (to come)" in bare.text
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from ...api.job_status import JobStatus
-from ...formatting.text import SHORT_ID, format_age, format_duration, format_number, join_names, sanitize
+from ...formatting.text import SHORT_ID, format_duration, format_number, join_names, sanitize
 from .model import Freshness, Workflow
 from .state import Column, JobState, MatrixCell
 
@@ -274,7 +274,9 @@ def zombie_note(snapshot: JobState) -> str:
 def _status_text(snapshot: JobState, now: float) -> str:
     words = sanitize(snapshot.status) or "UNKNOWN"
     age = snapshot.age(now)
-    return f"{words} {format_age(age)} ago" if snapshot.trouble and age is not None and not snapshot.ended else words
+    return (
+        f"{words} {format_duration(age)} ago" if snapshot.trouble and age is not None and not snapshot.ended else words
+    )
 
 
 def _problems(snapshot: JobState, as_of: float) -> Iterator[str]:
@@ -335,7 +337,7 @@ def _sites_text(snapshot: JobState, as_of: float) -> str:
 
 def _state_text(snapshot: JobState, cell: MatrixCell, as_of: float, silence: float | None) -> str:
     if cell.state == "silent" and silence is not None:
-        return f"silent for {format_age(silence)}"
+        return f"silent for {format_duration(silence)}"
     if cell.state == "late" and cell.since is not None:
         return f"late ({format_duration(as_of - cell.since)})"
     if cell.state == "failed":
@@ -346,4 +348,4 @@ def _state_text(snapshot: JobState, cell: MatrixCell, as_of: float, silence: flo
 
 
 def _age_note(group: Freshness, now: float) -> str:
-    return "not known" if group.at is None else f"as of {format_age(max(0.0, now - group.at))} ago"
+    return "not known" if group.at is None else f"as of {format_duration(max(0.0, now - group.at))} ago"

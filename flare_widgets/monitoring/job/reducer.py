@@ -14,6 +14,7 @@ from functools import singledispatchmethod
 from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
+from ...formatting.text import parse_duration
 from . import meta as job_meta
 from .model import (
     RANK_SELECTOR,
@@ -177,7 +178,7 @@ class _Reducer:
         before, meta = self._snapshot, update.meta
         status = job_meta.text_or_empty(meta.get("status"))
         self._apply_status(status, meta, update.received_at, update.clock_offset)
-        lasted = job_meta.parse_duration(meta.get("duration")) if has_ended(status) else None
+        lasted = parse_duration(meta.get("duration")) if has_ended(status) else None
         self._replace(
             name=max(job_meta.text_or_empty(meta.get("name")), before.name),
             study=max(job_meta.text_or_empty(meta.get("study")), before.study),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from ...formatting.table import align
-from ...formatting.text import format_age, format_clock_time, format_duration, format_number, sanitize
+from ...formatting.text import format_clock_time, format_duration, format_number, sanitize
 from .format import (
     job_label,
     metric_place,
@@ -51,7 +51,9 @@ def summarize(snapshot: JobState, now: float | None = None) -> str:
     lines += [line for line in (waiting_note(snapshot, now), zombie_note(snapshot)) if line]
     if snapshot.trouble and not snapshot.ended:
         age = snapshot.age(now)
-        lines.append(f"{sanitize(snapshot.trouble)}{'' if age is None else f'; last update {format_age(age)} ago'}")
+        lines.append(
+            f"{sanitize(snapshot.trouble)}{'' if age is None else f'; last update {format_duration(age)} ago'}"
+        )
     lines += _metric_table(snapshot)
     lines += [*missing_notes(snapshot, now), *untold_notes(snapshot), *_event_lines(snapshot)]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from ...api import commands
 from ...api.job_status import JobStatus, has_ended
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, SessionClosed
+from ...formatting.text import parse_duration
 from ..callbacks import CallbackPool
 from ..job import meta as job_meta
 from ..polling import intervals
@@ -135,7 +136,7 @@ def _read_entry(
         return None
     old, more = previous.get(job_id), details.get(job_id, {})
     status = job_meta.text_or_empty(entry.get("status"))
-    lasted = job_meta.parse_duration(entry.get("duration"))
+    lasted = parse_duration(entry.get("duration"))
     submitted = job_meta.epoch_seconds(more.get("submit_time")) or job_meta.parse_iso_time(entry.get("submit_time"))
     started = None
     if status == JobStatus.RUNNING and lasted is not None:

@@ -39,7 +39,6 @@ _NARROW_WIDTH, _MAX_NARROW_COLUMNS = 26, 4
 _NAME_WIDTHS = (18, 12, 8)
 _WORKFLOW_NAME_WIDTHS = (40, 20, 12)
 _MAX_NAME_CHARS, _MAX_NAMED_SITES = 60, 3  # characters; sites in a sentence
-_AGE_IN_SECONDS_S = 60.0  # a site's activity is counted in seconds before, and like a clock after
 _URGENCY = ("failed", "silent", "late", "unfinished", "working", "self-directed", "waiting", "submitted")
 _COUNTED_STATES = ("working", "late")
 
@@ -286,5 +285,4 @@ def _build_activity(snapshot: JobSnapshot, site: str, cell: MatrixCell | None, b
 def _count(text: str, since: float | None) -> LiveText:
     if since is None:
         return live(text)
-    counted = f"{text} for {COUNT}"
-    return live(counted, since).then(since + _AGE_IN_SECONDS_S, counted, since, as_duration=True)
+    return live(f"{text} for {COUNT}", since)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...formatting.live_text import COUNT, LiveText, live, to_json
-from ...formatting.text import format_age, format_duration, join_names, sanitize
+from ...formatting.text import format_duration, join_names, sanitize
 from ...monitoring.diagnosis import Failure
 from ...monitoring.job.format import (
     GROUP_LABELS,
@@ -229,8 +229,8 @@ def _build_elapsed(snapshot: JobSnapshot, as_of: float) -> tuple[LiveText, LiveT
         return text, text
     started = snapshot.started_at
     return (
-        live(f"{COUNT} elapsed", started, as_duration=True),
-        live(f"{COUNT} elapsed when last seen", started, as_duration=True),
+        live(f"{COUNT} elapsed", started),
+        live(f"{COUNT} elapsed when last seen", started),
     )
 
 
@@ -243,7 +243,7 @@ def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
 
 
 def _build_time_left(ends_at: float) -> LiveText:
-    return live(f"about {COUNT} left", ends_at, as_duration=True, is_countdown=True).then(ends_at - 1)
+    return live(f"about {COUNT} left", ends_at, is_countdown=True).then(ends_at - 1)
 
 
 def _build_failure_card(failure: Failure) -> FailureCard:
@@ -273,9 +273,9 @@ def _iter_problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
     silent = snapshot.silence_by_site
     names = join_names((sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)), _MAX_NAMED_SITES)
     if len(silent) == 1:
-        yield f"{names} is silent: the server has had no heartbeat for {format_age(max(silent.values()))}"
+        yield f"{names} is silent: the server has had no heartbeat for {format_duration(max(silent.values()))}"
     elif silent:
-        yield f"{names} are silent: the server has had no heartbeat for up to {format_age(max(silent.values()))}"
+        yield f"{names} are silent: the server has had no heartbeat for up to {format_duration(max(silent.values()))}"
 
 
 def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:

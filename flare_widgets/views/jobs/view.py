@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -333,18 +333,17 @@ def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
             "job_name": job.name,
             "status": job.status,
             "submit_time": _format_local_time(job.submitted_at),
-            "duration": _format_duration(job, snapshot.facts_at),
+            "duration": _duration(job, snapshot.facts_at),
             "study": job.study,
         }
         for job in snapshot.jobs
     ]
 
 
-def _format_duration(job: ListedJob, now: float | None) -> str:
-    seconds = job.duration
-    if seconds is None and job.started_at is not None and now is not None:
-        seconds = max(0.0, now - job.started_at)
-    return "" if seconds is None else str(timedelta(seconds=int(seconds)))
+def _duration(job: ListedJob, now: float | None) -> float | None:
+    if job.duration is None and job.started_at is not None and now is not None:
+        return max(0.0, now - job.started_at)
+    return job.duration
 
 
 def _format_local_time(at: float | None) -> str:

@@ -58,9 +58,9 @@ describe("progress", () => {
     expect(texts(".flw-round")).toEqual(["round 6 of 10"]);
     expect(all(".flw-bar")[0]?.getAttribute("aria-valuenow")).toBe("55");
     expect(all(".flw-bar-fill")[0]?.style.width).toBe("55%");
-    expect(texts(".flw-left")).toEqual(["about 1:20 left"]);
+    expect(texts(".flw-left")).toEqual(["about 1 min 20 s left"]);
     vi.advanceTimersByTime(5000);
-    expect(texts(".flw-left")).toEqual(["about 1:15 left"]);
+    expect(texts(".flw-left")).toEqual(["about 1 min 15 s left"]);
     vi.advanceTimersByTime(200_000);
     expect(texts(".flw-left")).toEqual([""]);
   });
@@ -76,14 +76,14 @@ describe("the matrix", () => {
     const { texts, all } = open("late and silent");
     const rows = all(".flw-matrix tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
-      ["site-1", "■submitted", "!late", "late: training, round 2 for 2:57"],
+      ["site-1", "■submitted", "!late", "late: training, round 2 for 2 min 57 s"],
       ["site-2", "■submitted", "■submitted", "waiting for site-1"],
       ["site-3", "■submitted", "■submitted", "silent: no heartbeat for 50 s"],
       ["site-4", "■submitted", "·waiting", "waiting"],
     ]);
     expect(texts(".flw-matrix thead th")).toEqual(["site", "round 1", "round 2", "now"]);
     vi.advanceTimersByTime(3000);
-    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3:00");
+    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3 min");
   });
 
   it("does not redraw cells while only time passes", () => {

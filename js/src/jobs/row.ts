@@ -3,8 +3,8 @@
 import { copyText } from "../core/copy";
 import { h, setText } from "../core/dom";
 import { STATUS_GLYPHS } from "../core/status";
-import { formatAge, formatDuration, SHORT_ID_LENGTH } from "../core/text";
-import { formatExactTime, toIsoTime } from "../core/time";
+import { SHORT_ID_LENGTH } from "../core/text";
+import { formatDuration, formatExactTime, toIsoTime } from "../core/time";
 import type { RowPosition, RowRenderer } from "../core/virtual-list";
 import { elapsed, type ListedJob } from "./listed-job";
 
@@ -91,7 +91,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
       setTitle(submittedAt, "");
       submittedAt.removeAttribute("datetime");
     } else {
-      setText(submittedAt, `${formatAge(Math.max(0, now - next.submittedAt))} ago`);
+      setText(submittedAt, `${formatDuration(Math.max(0, now - next.submittedAt))} ago`);
       setTitle(submittedAt, formatExactTime(next.submittedAt));
       submittedAt.dateTime = toIsoTime(next.submittedAt);
     }

@@ -130,9 +130,9 @@ describe("available actions", () => {
 
 describe("a row", () => {
   it.each([
-    [0, "waiting 0:40"],
-    [1, "round 4/10, 59:50"],
-    [2, "0:12"],
+    [0, "waiting 40 s"],
+    [1, "round 4/10, 59 min 50 s"],
+    [2, "12 s"],
   ])("%d says %s", (index, words) => expect(progressText(JOBS[index] as (typeof JOBS)[0], NOW)).toBe(words));
 
   it.each([

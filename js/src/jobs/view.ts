@@ -3,7 +3,8 @@ import { type Action, type ActionMessage, createActionBar } from "../core/action
 import { createAnnouncer } from "../core/announcer";
 import { copyText } from "../core/copy";
 import { h, setText, setVisible } from "../core/dom";
-import { formatAge, withoutPeriod } from "../core/text";
+import { withoutPeriod } from "../core/text";
+import { formatDuration } from "../core/time";
 import { createVirtualList } from "../core/virtual-list";
 import { type AvailableAction, availableActions } from "./available-actions";
 import { readFilter } from "./filter";
@@ -285,10 +286,13 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const hasProblem = (state?.connectionProblem ?? "") !== "";
     const stale = age !== null && (age > STALE_AFTER_S || hasProblem) && !state?.hasEnded;
     const prefix = stale ? "as of" : "updated";
-    setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)} ago`);
+    setText(
+      freshness,
+      age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatDuration(age)} ago`,
+    );
     freshness.classList.toggle("flw-stale", stale);
     const problem = state?.connectionProblem ?? "";
-    const shownAsOf = age === null ? "" : `${formatAge(age)} ago`;
+    const shownAsOf = age === null ? "" : `${formatDuration(age)} ago`;
     setText(
       connectionProblem,
       problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem,
