@@ -129,17 +129,17 @@ def test_on_terminal_line_is_written_over(terminal: Callable[[int], Terminal]) -
     line.show(running(), T + 134)
     assert there.screen().lines == [f"{HEAD}  {ROUND}  {METRIC}  2 min 14 s, about 1 min 26 s left  {DOING}"]
     line.show(submitted(scheduling=Scheduling(1, T)), T + 5)
-    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  waiting for 5 s"]
+    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  queued"]
     line.end_line()
     line.end_line()
     line.show(ended(), T)
     assert there.screen().lines == [
-        "hello-numpy 76b8d043  SUBMITTED  waiting for 5 s",
+        "hello-numpy 76b8d043  SUBMITTED  queued",
         f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3 min 30 s",
     ]
     line.clear()
     line.echo("the end")
-    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  waiting for 5 s", "the end"]
+    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  queued", "the end"]
     assert "\x1b" not in there.raw
 
 
@@ -188,7 +188,7 @@ def test_non_terminal_gets_line_per_change() -> None:
     told = file.getvalue()
     assert "\r" not in told
     assert [line.split("  ")[:3] for line in told.splitlines()] == [
-        ["> hello-numpy 76b8d043", "SUBMITTED", "waiting for 0 s"],
+        ["> hello-numpy 76b8d043", "SUBMITTED", "queued"],
         ["> hello-numpy 76b8d043", "RUNNING", "round 6/10"],
         ["> hello-numpy 76b8d043", "RUNNING 6 s ago", "no connection, trying again (0)"],
         ["> hello-numpy 76b8d043", "RUNNING", "round 2/10"],

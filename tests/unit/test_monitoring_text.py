@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.format import describe, waiting_note
+from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.job.model import (
     BestRound,
     Freshness,
@@ -25,6 +25,7 @@ from flare_widgets.monitoring.job.model import (
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.summary import MAX_SITES, summarize
+from flare_widgets.monitoring.job.trouble import live_troubles, waiting_note
 
 T = 1_795_000_000.0
 JOB = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
@@ -73,7 +74,7 @@ ROUND = "round 6/10"
 ROUNDS = "6/10 rounds"
 METRIC = "accuracy 0.607"
 TIMES = "2 min 14 s, about 1 min 26 s left"
-DOING = "hospital-a train, hospital-b done"
+DOING = "hospital-a train, hospital-b waiting for hospital-a"
 
 
 def failure(sentence: str, next_step: str = "") -> Failure:
@@ -148,7 +149,7 @@ def many(count: int, **words: str) -> JobSnapshot:
         (running(rounds=(), tasks=(), metrics=()), f"{HEAD}  2 min 14 s  hospital-a deployed, hospital-b deployed"),
         (
             running(rounds=(), metrics=(), tasks=(task("hospital-a", None, 3), task("hospital-b", None, 3, 9, "OK"))),
-            f"{HEAD}  train  2 min 14 s  hospital-a late (2 min 11 s), hospital-b done",
+            f"{HEAD}  train  2 min 14 s  hospital-a late (2 min 11 s), hospital-b waiting for hospital-a",
         ),
         # many sites
         (many(8, site_01="done", site_02="done"), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  2 done, 6 working"),
@@ -167,15 +168,15 @@ def many(count: int, **words: str) -> JobSnapshot:
         ),
         (
             running(running_seen_at=T + 60, absent_seen_at=T + 130),
-            f"{HEAD}  the server no longer runs it (was it restarted?), so it will not end by itself  "
-            f"{ROUND}  {METRIC}  {DOING}",
+            "hello-numpy 76b8d043  LOST  the server no longer runs it (was it restarted?), "
+            f"so it will not end by itself  {ROUND}  {METRIC}  2 min 10 s  {DOING}",
         ),
         (
             running(
                 activity=(SiteActivity("hospital-a", last_seen=T + 90), SiteActivity("hospital-b", last_seen=T + 125)),
                 freshness=(Freshness("system", T + 130),),
             ),
-            f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  hospital-a silent for 40 s, hospital-b done",
+            f"{HEAD}  {ROUND}  {METRIC}  2 min 14 s  hospital-a silent for 44 s, hospital-b waiting for hospital-a",
         ),
         (
             running(freshness=(Freshness("rounds", T + 100, "no answer", T + 110),)),
@@ -210,7 +211,9 @@ def test_line(snapshot: JobSnapshot, line: str) -> None:
 
 def test_late_site_is_named_with_delay() -> None:
     slow = running(tasks=(*(t for t in running().tasks if t.round != 5), task("hospital-a", 5, 120)))
-    assert describe(slow, T + 120 + 61).endswith("hospital-a late (1 min 1 s), hospital-b waiting")
+    assert describe(slow, T + 120 + 61).endswith(
+        "hospital-a late (1 min 1 s), hospital-b has not fetched its task for 1 min 1 s"
+    )
 
 
 def test_print_is_line_of_now() -> None:
@@ -337,3 +340,36 @@ def test_hostile_input_is_safe_in_terminal(hostile: str, status: str | None) -> 
     assert len(line) < 2000
     assert all(part.isprintable() for part in summarize(snapshot, T + 5).split("\n"))
     assert len(summarize(snapshot, T + 5)) < 6000
+
+
+def test_troubles_are_told_with_their_own_clock() -> None:
+    stalled = running(tasks=tuple(t for t in running().tasks if (t.site, t.round) != ("hospital-a", 5)))
+    assert live_troubles(running(), T + 134) == []
+    assert live_troubles(submitted(), T + 10) == []
+    (waiting,) = live_troubles(submitted(), T + 11)
+    assert waiting.text_at(T + 15) == "waiting for 15 s"
+    (unfetched,) = live_troubles(stalled, T + 120 + 58)
+    assert unfetched.text_at(T + 120 + 60) == "hospital-a has not fetched its task for 1 min"
+    slow = running(tasks=tuple(t for t in running().tasks if t.round != 5), sites=())
+    assert [text.text_at(T + 190) for text in live_troubles(slow, T + 190)] == [
+        "hospital-a and hospital-b have not fetched their tasks for up to 1 min 10 s"
+    ]
+    alone = running(tasks=(), sites=())
+    assert [text.text_at(T + 190) for text in live_troubles(alone, T + 190)] == [
+        "round 6 has lasted 1 min 10 s; those before took 20 s"
+    ]
+
+
+def test_server_that_waits_for_outcomes_is_told() -> None:
+    gone = running(
+        running_seen_at=T + 60,
+        absent_seen_at=T + 134,
+        server_started_at=T - 99,
+        activity=(SiteActivity("hospital-a", last_seen=T + 90), SiteActivity("hospital-b", last_seen=T + 130)),
+        freshness=(Freshness("system", T + 130),),
+    )
+    told, _ = live_troubles(gone, T + 134)
+    assert told.text_at(T + 134) == (
+        "it has ended on the server, which waits for the outcome of hospital-a, up to 15 minutes by default"
+    )
+    assert "RUNNING" in describe(gone, T + 134)

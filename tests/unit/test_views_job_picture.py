@@ -25,6 +25,7 @@ from flare_widgets.monitoring.job.model import (
     Workflow,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.trouble import status_text
 from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.matrix import MAX_COLUMNS, MatrixColumn, MatrixRow, MatrixWorkflow
 from flare_widgets.views.job.metrics import build_metrics
@@ -83,7 +84,7 @@ def task(site: str, number: int, sent: float, returned: float | None = None, cod
 def facts(snapshot: JobSnapshot, now: float) -> list[str]:
     """Return the words that every form of the view must have on a job at that time."""
     job = build_view_model(snapshot, now)
-    said = [snapshot.name, snapshot.status, snapshot.job_id[:8], snapshot.submitter, snapshot.study]
+    said = [snapshot.name, status_text(snapshot), snapshot.job_id[:8], snapshot.submitter, snapshot.study]
     # Nobody knows whether a job goes on of which nothing is heard.
     elapsed = snapshot.elapsed(snapshot.as_of(now))
     said += [format_duration(elapsed)] if elapsed is not None else []
@@ -94,7 +95,7 @@ def facts(snapshot: JobSnapshot, now: float) -> list[str]:
         said += [card.summary, card.location, card.code, card.next_step, card.log_title]
         said += [*card.unavailable, *card.log_lines]
     said += [metric.text for metric in build_metrics(snapshot)[:1]]
-    said += [*job.problems, *job.missing_notes]
+    said += [*(trouble.text_at(now) for trouble in job.troubles), *job.missing_notes]
     said += [text for detail in job.details for text in (detail.term, detail.text.text_at(now))]
     return [text for text in said if text]
 
@@ -114,7 +115,7 @@ def test_line_of_text_says_what_matters(name: str) -> None:
     snapshot, now = CASES[name]
     drawn, said = build_view_model(snapshot, now), describe(snapshot, now)
     assert snapshot.job_id[:8] in said
-    assert snapshot.status in said
+    assert status_text(snapshot) in said
     if drawn.failure:
         assert drawn.failure.summary in said
     if drawn.progress:
@@ -125,7 +126,8 @@ def test_line_of_text_says_what_matters(name: str) -> None:
         ]
         assert all(
             re.search(
-                rf"\b{row.site} (train|working|works on its own|validating|done|late|silent|waiting|failed)", said
+                rf"\b{row.site} (train|working|works on its own|validating|done|late|silent|waiting|failed|has not)",
+                said,
             )
             for row in busy
         )
@@ -236,7 +238,8 @@ def test_silent_site_is_said_to_be() -> None:
     drawn = build_view_model(snapshot, T + 61)
     assert drawn.matrix is not None
     assert drawn.matrix.rows[0].activity.text_at(T + 61) == "silent: no heartbeat for 51 s"
-    assert drawn.problems == ("a and b are silent: the server has had no heartbeat for up to 50 s",)
+    (trouble,) = drawn.troubles
+    assert trouble.text_at(T + 61) == "a and b are silent: no heartbeat for up to 51 s"
 
 
 @pytest.mark.parametrize(
@@ -254,7 +257,7 @@ def test_activity_stops_while_server_is_lost() -> None:
     assert job.matrix is not None
     assert job.matrix.rows[0].activity.text_at(T + 500) == "train, round 2 for 39 s"
     assert job.elapsed.text_at(T + 500) == "59 s elapsed when last seen"
-    assert job.status_age.text_at(T + 500) == "7 min 20 s ago"
+    assert job.last_known.text_at(T + 500) == "RUNNING 7 min 20 s ago"
 
 
 def test_freshness_turns_stale_without_news() -> None:

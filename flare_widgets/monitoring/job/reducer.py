@@ -204,6 +204,7 @@ class _Reducer:
             timeline=steps,
             facts_at=latest(before.facts_at, received_at),
             trouble="" if over else before.trouble,
+            trouble_label="" if over else before.trouble_label,
         )
 
     @apply_one.register
@@ -267,6 +268,7 @@ class _Reducer:
             **{
                 key: latest(getattr(before, key), update.received_at),
                 "presence_since": earliest(before.presence_since, update.received_at),
+                "server_started_at": latest(before.server_started_at, update.server_started_at),
             }
         )
 
@@ -283,9 +285,12 @@ class _Reducer:
         before = self._snapshot
         if update.at < (before.troubled_at or 0.0):
             return
-        words = max(update.message, before.trouble) if update.at == before.troubled_at else update.message
+        told = (update.message, update.label)
+        if update.at == before.troubled_at:
+            told = max(told, (before.trouble, before.trouble_label))
         answered = before.facts_at is not None and before.facts_at >= update.at
-        self._replace(trouble="" if answered else words, troubled_at=update.at)
+        trouble, label = ("", "") if answered else told
+        self._replace(trouble=trouble, trouble_label=label, troubled_at=update.at)
 
     @apply_one.register
     def _(self, update: Diagnosed) -> None:

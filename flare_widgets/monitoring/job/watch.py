@@ -193,7 +193,7 @@ class Watch(BaseWatch[JobSnapshot]):
     def _fail(self, error: BaseException, problem: str) -> None:
         with self._lock:
             if not self.done:
-                self._snapshot = dataclasses.replace(self._snapshot, trouble=problem)
+                self._snapshot = dataclasses.replace(self._snapshot, trouble=problem, trouble_label="not monitored")
         self._end(WatchState.FAILED, error)
 
     def _need_details(self) -> None:

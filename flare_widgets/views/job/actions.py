@@ -15,6 +15,8 @@ from ..core.actions import Action, ActionContext, Actions
 
 T = TypeVar("T")
 
+_ONLY_CLONE = "clone it to run it again"
+
 
 class JobSession(permissions.PermissionSource, Protocol):
     """The interface of a session that a job's view needs."""
@@ -123,6 +125,8 @@ class JobActions(Actions):
             return "the job has ended"
         if self.state_of("abort") == "done":
             return "abort is requested; the status is updated in a few seconds"
+        if self._get_snapshot().is_zombie:
+            return f"no process runs it any more: {_ONLY_CLONE}"
         return self._denial_reason("abort_job")
 
     def _delete_disabled_reason(self) -> str:
@@ -131,6 +135,8 @@ class JobActions(Actions):
         return self._not_ended_reason("only a job that has ended can be deleted") or self._denial_reason("delete_job")
 
     def _not_ended_reason(self, message: str) -> str:
+        if self._get_snapshot().is_zombie:
+            return f"the server still lists it as RUNNING, and no process runs it any more: {_ONLY_CLONE}"
         return (
             ""
             if self._get_snapshot().ended

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ...formatting.live_text import COUNT, LiveText, live
-from ...formatting.text import join_names, sanitize
-from ...monitoring.job.format import site_text
+from ...formatting.text import sanitize
+from ...monitoring.job.format import site_text, waited_for_text
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.state import Column, MatrixCell
 
@@ -38,7 +38,7 @@ _ROUND_WIDTH, _MAX_WIDTH = 3, 3 * MAX_COLUMNS
 _NARROW_WIDTH, _MAX_NARROW_COLUMNS = 26, 4
 _NAME_WIDTHS = (18, 12, 8)
 _WORKFLOW_NAME_WIDTHS = (40, 20, 12)
-_MAX_NAME_CHARS, _MAX_NAMED_SITES = 60, 3  # characters; sites in a sentence
+_MAX_NAME_CHARS = 60  # characters
 _URGENCY = ("failed", "silent", "late", "unfinished", "working", "self-directed", "waiting", "submitted")
 _COUNTED_STATES = ("working", "late")
 
@@ -147,10 +147,10 @@ def build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
     if len(sites) > MAX_SITES:
         sites = sorted(sorted(sites, key=lambda site: _urgency(states.get(site)))[:MAX_SITES])
     rows = []
-    busy = sorted(site for site, cell in states.items() if cell.state in _COUNTED_STATES)
+    pending = snapshot.pending_sites(as_of)
     for site in sites:
         codes = "".join(CELL_CODES[cells[site][c].state] if c in cells[site] else " " for c in shown)
-        activity = _build_activity(snapshot, site, states.get(site), busy)
+        activity = _build_activity(snapshot, site, states.get(site), pending)
         name = sanitize(site, _MAX_NAME_CHARS)
         rows.append(MatrixRow(name, codes, activity.frozen_at(as_of) if snapshot.trouble else activity))
     hidden = snapshot.columns[: len(snapshot.columns) - len(shown)]
@@ -265,21 +265,17 @@ def _describe_rest(hidden: Sequence[Column], sites: int) -> str:
 # -- the present work of a site --------------------------------------------------------------------------------
 
 
-def _build_activity(snapshot: JobSnapshot, site: str, cell: MatrixCell | None, busy: Sequence[str]) -> LiveText:
+def _build_activity(snapshot: JobSnapshot, site: str, cell: MatrixCell | None, pending: Sequence[str]) -> LiveText:
     if cell is None or cell.state == "deployed":
         return live("")
     if cell.state == "silent":
-        asked, seconds = snapshot.freshness_of("system").at, snapshot.silence_by_site.get(site)
-        return _count("silent: no heartbeat", None if asked is None or seconds is None else asked - seconds)
+        return _count("silent: no heartbeat", cell.since)
     if snapshot.ended and cell.state not in ("failed", "unfinished"):
         return live("")
     words = site_text(snapshot, cell)
     if cell.state in _COUNTED_STATES:
         return _count(words, cell.since)
-    others = [sanitize(name, _MAX_NAME_CHARS) for name in busy if name != site]
-    if cell.state == "submitted" and others:
-        return live(f"waiting for {join_names(others, _MAX_NAMED_SITES)}")
-    return live(words)
+    return live(waited_for_text(site, cell, pending) or words)
 
 
 def _count(text: str, since: float | None) -> LiveText:

@@ -37,6 +37,11 @@ export function readLiveText(value: unknown): LiveText {
   }));
 }
 
+/** Read a list of results of Python's `LiveText.to_json()`. */
+export function readLiveTexts(value: unknown): LiveText[] {
+  return Array.isArray(value) ? value.map(readLiveText) : [];
+}
+
 /** Return the text as it reads at the time `now`. */
 export function textAt(text: LiveText, now: number): string {
   const phase = phaseAt(text, now);
