@@ -256,3 +256,28 @@ def test_hostile_jobs_are_only_text(field):
     assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert page.attributes <= {"class", "scope", "style", "title", "colspan"}
     assert "<script>alert(1)</script>" in page.words
+
+
+def test_lost_job_is_shown_as_such():
+    lost = replace(RUNNING, is_lost=True, started_at=None, duration=30.0)
+    view = JobsView(FakeMonitor(lost))
+    row = view._row_json(lost)
+    assert (row["category"], row["status_text"]) == ("lost", "lost")
+    assert "is_lost" not in row
+    text = jobs_table(JobsSnapshot((lost,), NOW)).to_text()
+    assert "LOST" in text
+    assert "30 s" in text
+    assert "1 jobs" not in text
+    assert "1 job (1 lost)" in text
+
+
+def test_paused_view_says_so_until_the_next_answer():
+    monitor = FakeMonitor(RUNNING)
+    view = JobsView(monitor)
+    assert not view.is_paused
+    view._on_visibility_change(False)
+    wait_until(lambda: view.is_paused)
+    view._on_visibility_change(True)
+    assert view.is_paused  # what it shows is as old as before
+    monitor.learn(RUNNING, facts_at=time.time() + 1)
+    wait_until(lambda: not view.is_paused)

@@ -21,7 +21,7 @@ export function createKernelBanner(
   onChange: () => void,
   isNeeded = (): boolean => true,
 ): KernelBanner {
-  const announcer = createAnnouncer();
+  const announcer = createAnnouncer("alert");
   const banner = createBanner(announcer.announce);
   view.prepend(banner.element);
   view.append(announcer.element);

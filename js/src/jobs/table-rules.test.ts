@@ -106,6 +106,14 @@ describe("available actions", () => {
     expect(reasons([waiting])).toMatchObject({ abort: "", delete: "" });
   });
 
+  it("offer only a clone of a lost job", () => {
+    const lost = readListedJob("lost", { status: "RUNNING", category: "lost", name: "x" });
+    const reason = "no process runs it any more: clone it to run it again";
+    expect(reasons([lost])).toMatchObject({ clone: "", abort: reason, download: reason, delete: reason });
+    expect(availableActions(OFFERS, [lost, running]).find(({ name }) => name === "abort")?.jobs).toEqual([running]);
+    expect(progressText(readListedJob("new", { category: "waiting", submitted_at: NOW - 9 }), NOW)).toBe("queued");
+  });
+
   it("apply to matching jobs, which the question names", () => {
     const abort = availableActions(OFFERS, JOBS).find(({ name }) => name === "abort");
     expect(abort?.jobs.map(({ id }) => id)).toEqual(["aaa1", "bbb2"]);
