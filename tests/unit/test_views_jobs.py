@@ -274,7 +274,7 @@ def test_lost_job_is_shown_as_such():
 def test_paused_view_says_so_until_the_next_answer():
     monitor = FakeMonitor(RUNNING)
     view = JobsView(monitor)
-    assert not view.is_paused
+    wait_until(lambda: not view.is_paused)
     view._on_visibility_change(False)
     wait_until(lambda: view.is_paused)
     view._on_visibility_change(True)

@@ -1,4 +1,4 @@
-"""What is wrong with a job that has not ended, in sentences that count the time; and the word for its status.
+"""Troubles of a job that has not ended, in sentences that count the time; and the word for its status.
 
 Nothing in a snapshot is trusted: all of it is sanitized.
 """

@@ -14,7 +14,7 @@ it("counts from a moment, and changes after another", () => {
 
 it("counts like a clock, and down", () => {
   const left = readLiveText([
-    { text: ["about ", " left"], moment: 100, as_duration: true, is_countdown: true },
+    { text: ["about ", " left"], moment: 100, is_countdown: true },
     { text: [""], after: 99 },
   ]);
   expect([20, 98.5, 99.5].map((now) => textAt(left, now))).toEqual(["about 1 min 20 s left", "about 1 s left", ""]);
