@@ -12,6 +12,9 @@ from typing import Any
 from ..diagnosis.model import Failure
 from .model import BestRound, Event, KeyMetric, Point, Results, Round, SiteActivity, SiteTask, Workflow
 
+NOT_MONITORED = "not monitored"
+"""Label of a problem of the monitor, not of the connection."""
+
 
 @dataclass(frozen=True)
 class JobMeta:

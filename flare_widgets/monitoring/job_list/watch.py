@@ -15,7 +15,7 @@ from ...errors import AuthorizationError, FlareError, SessionClosed
 from ...formatting.text import parse_duration
 from ..callbacks import CallbackPool
 from ..job import meta as job_meta
-from ..job.updates import ConnectionProblem
+from ..job.updates import NOT_MONITORED, ConnectionProblem
 from ..polling import intervals
 from ..polling.pending import PendingPoll, describe_retry
 from ..polling.poller import Poller
@@ -326,7 +326,7 @@ class WatchedJobList:
 
     def _handle_error(self, error: FlareError) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._set_problem(f"{error}. Monitoring stopped", "not monitored")
+            self._set_problem(f"{error}. Monitoring stopped", NOT_MONITORED)
             for watch in self.watches:
                 watch._end(WatchState.FAILED, error)
         else:

@@ -28,7 +28,7 @@ from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, SessionClosed
 from ...formatting.text import sanitize
 from ..callbacks import CallbackPool
-from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
+from ..job.updates import NOT_MONITORED, ConnectionProblem, GroupRefreshed, GroupUnavailable
 from ..polling import polls
 from ..polling.pending import PendingPoll, describe_retry
 from ..polling.poller import Poller
@@ -173,7 +173,7 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         try:
             updates = poller.receive(now)
         except SessionClosed as e:
-            self._apply([ConnectionProblem(sanitize(str(e), 300), time.time(), "not monitored")])
+            self._apply([ConnectionProblem(sanitize(str(e), 300), time.time(), NOT_MONITORED)])
             self._end(WatchState.FAILED, e)
             return
         except FlareError as e:

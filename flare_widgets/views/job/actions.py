@@ -11,6 +11,7 @@ from ...api.commands import Command
 from ...api.transfer.upload import ProgressCallback
 from ...formatting.text import SHORT_ID, sanitize
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.updates import NOT_MONITORED
 from ..core.actions import Action, ActionContext, Actions
 
 T = TypeVar("T")
@@ -146,6 +147,9 @@ class JobActions(Actions):
     def _denial_reason(self, command: str) -> str:
         if self.deleted:
             return "the job was deleted"
+        snapshot = self._get_snapshot()
+        if not snapshot.ended and snapshot.trouble_label not in ("", NOT_MONITORED):
+            return "the server does not answer now"
         return permissions.session_denial_reason(
             self._session, command, submitter=self._get_snapshot().submitter or None
         )

@@ -20,6 +20,7 @@ from ...formatting.table import Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
 from ...monitoring.job.trouble import LOST
+from ...monitoring.job.updates import NOT_MONITORED
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
 from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
@@ -249,7 +250,10 @@ class JobsView(LiveView):
         ]
 
     def _closed_reason(self) -> str:
-        return "the session is over" if self._session.closed else ""
+        if self._session.closed:
+            return "the session is over"
+        is_lost = self._watch.snapshot.trouble_label not in ("", NOT_MONITORED)
+        return "the server does not answer now" if is_lost else ""
 
     def _open(self, context: ActionContext) -> concurrent.futures.Future[str]:
         assert self._open_job is not None
