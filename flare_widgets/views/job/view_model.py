@@ -10,6 +10,7 @@ from ...api.job_status import JobStatus
 from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import format_duration, sanitize
 from ...monitoring.diagnosis import Failure
+from ...monitoring.diagnosis.phrasing import describe_place
 from ...monitoring.job.format import (
     GROUP_LABELS,
     finished_share,
@@ -274,12 +275,19 @@ def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
     return JobProgress(text, finished_share(snapshot), time_left)
 
 
+def _describe_location(failure: Failure) -> str:
+    """Return the place in the user's code, as far as the failure's sentence does not give it."""
+    place = describe_place(failure.file, failure.line)
+    function = "" if failure.function in ("", "<module>") else f"in {sanitize(failure.function, _MAX_NAME_CHARS)}"
+    if not place or place in failure.sentence:
+        return function if place else ""
+    if failure.line is not None:
+        place = place.replace(f"{failure.file} line", f"{failure.file}, line")
+    return ", ".join(filter(None, [sanitize(place, _MAX_REASON_CHARS), function]))
+
+
 def _build_failure_card(failure: Failure) -> FailureCard:
-    location = sanitize(failure.file, _MAX_REASON_CHARS)
-    if location and failure.line is not None:
-        location += f", line {failure.line}"
-    if location and failure.function and failure.function != "<module>":
-        location += f", in {sanitize(failure.function, _MAX_NAME_CHARS)}"
+    location = _describe_location(failure)
     log = tuple(sanitize(line, _MAX_LINE_CHARS) for line in failure.log[-_MAX_LOG_LINES:])
     whose = sanitize(failure.log_of, _MAX_NAME_CHARS) or "the job"
     lines = "line" if len(log) == 1 else f"{len(log)} lines"
