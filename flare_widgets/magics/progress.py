@@ -124,7 +124,7 @@ def make_transfer_callback(progress: ProgressLine, action: str) -> Callable[[int
     def tell(done: int, total: int) -> None:
         of = f" of {format_size(total)}" if total else ""
         elapsed = time.monotonic() - began
-        took = f": {elapsed:.0f} s" if elapsed >= 1 else ""
+        took = f": {format_duration(elapsed)}" if elapsed >= 1 else ""
         text = f"{action} {format_size(done)}{of}" if done or total else "preparing"  # a job folder is packed first
         progress.update(text + took)
 
