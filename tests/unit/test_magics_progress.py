@@ -69,7 +69,7 @@ def test_transfer_tells_time_of_silent_server(said: list[str], monkeypatch: pyte
         tell(1500, 1500)
     assert said == [
         "submitting the job 1.5 kB of 1.5 kB",
-        "submitting the job 1.5 kB of 1.5 kB: 2 s",
+        "submitting the job 1.5 kB of 1.5 kB: 1 s",
         "submitting the job 1.5 kB of 1.5 kB: 12 s",
     ]
 
