@@ -157,5 +157,5 @@ def test_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> None:
     outside.goto(path.as_uri(), wait_until="domcontentloaded")
     panel = JobPanel(outside.locator("body"))
     panel.expect_static("FINISHED:COMPLETED")
-    expect(panel.elapsed).to_have_text("took 1:01")
+    expect(panel.elapsed).to_have_text("took 1 min 1 s")
     expect(panel.sites).to_have_count(3)

@@ -98,7 +98,8 @@ class TestBadge:
             badge = SessionBadge(session)
             assert badge.sessions[0]["state"] == "ready"
         wait_until(lambda: badge.sessions[0]["state"] == "reconnecting")
-        assert "disconnected for" in badge.label
+        assert "reconnecting for" in badge.label
+        assert badge.sessions[0]["trouble"].startswith(f"no connection to 127.0.0.1:{port}, trying again")
         with server.running(port):
             wait_until(lambda: badge.sessions[0]["state"] == "ready")
             session.close()
@@ -137,11 +138,11 @@ class TestBadge:
 @pytest.mark.parametrize(
     ("state", "after", "text", "severity"),
     [
-        ("ready", 7300, "ready for 2 h", "good"),
-        ("reconnecting", 12, "disconnected for 12 s, reconnecting: reset", "warn"),
-        ("connecting", 1, "connecting for 1 s: reset", "unknown"),
+        ("ready", 7300, "ready for 2 h 1 min", "good"),
+        ("reconnecting", 12, "reconnecting for 12 s", "warn"),
+        ("connecting", 1, "connecting for 1 s", "unknown"),
         ("expired", 2000, "idle; logs in again at the next command", "unknown"),
-        ("closed", 60, "closed 60 s ago: reset", "bad"),
+        ("closed", 60, "closed 1 min ago: reset", "bad"),
         ("dreaming\x1b", 1, "dreaming\ufffd", "unknown"),
     ],
 )

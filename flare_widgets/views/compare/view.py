@@ -144,7 +144,7 @@ def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
 def comparison_text(comparison: Comparison) -> str:
     """Return jobs side by side as an aligned table."""
     headings, rows = comparison_rows(comparison)
-    return Table(headings, rows, _notes(comparison)).to_text()
+    return Table(headings, rows, [*_troubles(comparison), *_notes(comparison)]).to_text()
 
 
 def comparison_html(comparison: Comparison, now: float) -> str:
@@ -159,6 +159,7 @@ def comparison_html(comparison: Comparison, now: float) -> str:
             style=style,
             headings=headings,
             rows=rows,
+            troubles=_troubles(comparison),
             notes=_notes(comparison),
             charts=[_render_chart(comparison, metric) for metric in comparison.metrics],
             made_at=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now)),
@@ -175,6 +176,10 @@ def _render_chart(comparison: Comparison, metric: str) -> Markup:
     better = {"min": " (lower is better)", "max": " (higher is better)"}.get(comparison.directions[metric], "")
     title = f"{metric} by round{better}"
     return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.ChartMark(*best, "best"))
+
+
+def _troubles(comparison: Comparison) -> list[str]:
+    return [f"{job.label}: {job.trouble}" for job in comparison.jobs if job.trouble]
 
 
 def _notes(comparison: Comparison) -> list[str]:

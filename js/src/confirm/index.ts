@@ -1,7 +1,7 @@
 /** The front-end half of flare_widgets/views/core/confirm.py: a question whose answer the running cell waits for. */
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { h } from "../core/dom";
-import { kernelBanner } from "../core/kernel-banner";
+import { createKernelBanner } from "../core/kernel-banner";
 import { asText } from "../core/validate";
 
 const MAX_TEXT_CHARS = 500;
@@ -29,7 +29,7 @@ export default {
     const enable = (on: boolean): void => {
       confirm.disabled = cancel.disabled = !on;
     };
-    const kernel = kernelBanner(model, element, () => enable(!kernel.hasEnded));
+    const kernel = createKernelBanner(model, element, () => enable(!kernel.hasEnded));
     const answer = (agreed: boolean): void => {
       enable(false);
       traits.send({ kind: "answer", is_confirmed: agreed });
