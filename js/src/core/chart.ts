@@ -15,6 +15,7 @@ import { formatValue } from "./numbers";
 import { positionOn, type Scale } from "./scale";
 import { createSwatch, seriesStyle } from "./series-style";
 import { sanitize } from "./text";
+import { onThemeChange } from "./theme";
 
 export interface ChartLine {
   readonly name: string;
@@ -314,19 +315,14 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     uplot.redraw(false, true);
   });
   sizes.observe(plot);
-  const redrawColours = (): void => uplot?.redraw(false, true);
-  const themes = new MutationObserver(redrawColours);
-  themes.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", redrawColours);
+  const stopThemes = onThemeChange(() => uplot?.redraw(false, true));
 
   return {
     element,
     draw,
     dispose() {
       sizes.disconnect();
-      themes.disconnect();
-      scheme.removeEventListener("change", redrawColours);
+      stopThemes();
       uplot?.destroy();
       uplot = undefined;
       element.remove();

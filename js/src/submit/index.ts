@@ -4,6 +4,7 @@ import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywi
 import { browserNow } from "../core/clock";
 import { disableAll } from "../core/kernel";
 import { kernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { createSubmitForm, type SubmitFormState } from "./view";
 import {
   type FolderContents,
@@ -32,7 +33,7 @@ const READERS: TraitReaders<SubmitTraits> = {
   submitted: readSubmitted,
 };
 
-export default {
+export default themed({
   render({ model, el }: RenderContext): () => void {
     const traits = new TypedModel(model, READERS);
     const view = createSubmitForm({ now: browserNow, send: (message) => traits.send({ ...message }) });
@@ -69,4 +70,4 @@ export default {
       view.dispose();
     };
   },
-};
+});
