@@ -203,7 +203,7 @@ def test_views_follow_theme_of_front_end(outside: Page) -> None:
     watch.say("FINISHED:EXECUTION_EXCEPTION", duration=61.5)
     static += job_html(watch.snapshot, now)
     # The parts that both forms have, in the colours of the live one.
-    style = files("flare_widgets.views").joinpath("static", "job.css").read_text(encoding="utf-8")
+    style = (files("flare_widgets.views") / "static" / "job.css").read_text(encoding="utf-8")
     live = re.sub(r"flw-static-\w+", "flw-live", re.sub(r"(?s)<style>.*?</style>", "", static))
     outside.set_content(f"<!doctype html><style>{style}</style>{static}{live}")
     views = outside.locator(".flw-job")
