@@ -68,8 +68,8 @@ PROMISES = {
             "failure": (
                 r"FINISHED:EXECUTION_EXCEPTION",
                 # The line as the notebook counts it.
-                r"hospital-b failed in round 2, in client\.py line 12: ValueError: shapes \(10,2\) and \(3,\)",
-                r"Next: Correct client\.py line 12",
+                r"hospital-b failed in round 2, in line 12 of the cell: ValueError: shapes \(10,2\) and \(3,\)",
+                r"Next: Correct line 12 of the cell",
             ),
             "log": (r"hospital-b\]?\n?.*not available",),
             "components": (r"ERRORLOG_hospital-b",),
