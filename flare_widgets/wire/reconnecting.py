@@ -135,7 +135,7 @@ class ReconnectingConnection:
     async def close(self) -> None:
         """End the session and clear its secrets. Further use raises SessionClosed."""
         self._move_to_running_loop()
-        self.state_machine.transition_to(SessionState.CLOSED, "it was closed")
+        self.state_machine.transition_to(SessionState.CLOSED)
         self.kit = self.kit.without_key()
         link, self._connection = self._connection, None
         for task in self._tasks:

@@ -66,7 +66,7 @@ def test_badge_shows_session_owner_and_state(bench, pictures):
     expect(panel.spoken).to_have_text("ada@example.org: reconnecting")
     bench.screenshot(bench.cell(1), pictures and pictures / "session-lost.png")
     bench.run_code("world.manager.close_all()")
-    expect(panel.static).to_contain_text(re.compile(r"closed \d+ s ago"))
+    expect(panel.static).to_contain_text("closed")
     assert mime_types(bench.save(), 1) == [["text/html", "text/plain"]]
 
 

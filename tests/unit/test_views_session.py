@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import timedelta
 from types import SimpleNamespace
@@ -110,8 +111,8 @@ class TestBadge:
         assert replaced == []
         session.close()
         wait_until(lambda: replaced)
-        assert "closed 0 s ago: it was closed" in replaced[0]["text/plain"]
-        assert "it was closed" in replaced[0]["text/html"]
+        assert replaced[0]["text/plain"].endswith("  closed")
+        assert re.search(r"</span> closed</span>", replaced[0]["text/html"])
         assert badge.sessions[0]["state"] == "closed"
 
     def test_closed_session_badge_is_static(self, replaced):
@@ -149,6 +150,11 @@ class TestBadge:
 def test_state_text_of_each_state(state, after, text, severity):
     found = state_text(state, 1000.0, "reset")
     assert (found.text_at(1000.0 + after), found.severity_at(1000.0 + after)) == (text, severity)
+
+
+def test_session_closed_on_purpose_is_no_problem():
+    found = state_text("closed", 1000.0, "")
+    assert (found.text_at(1060.0), found.severity_at(1060.0)) == ("closed", "unknown")
 
 
 @pytest.mark.parametrize(

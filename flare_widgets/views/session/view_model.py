@@ -85,6 +85,8 @@ def state_text(state: str, since: float, reason: str) -> LiveText:
             return live(f"connecting for {COUNT}", since, "unknown")
         case "expired":
             return live("idle; logs in again at the next command", severity="unknown")
+        case "closed" if not reason:
+            return live("closed", severity="unknown")
         case "closed":
             return live(f"closed {COUNT} ago{why}", since, "bad")
     return live(sanitize(state), severity="unknown")

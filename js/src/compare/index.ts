@@ -4,6 +4,7 @@ import { createChart } from "../core/chart";
 import { h, setText, setVisible, whenChanged } from "../core/dom";
 import { createKernelBanner } from "../core/kernel-banner";
 import { createSwatch } from "../core/series-style";
+import { themed } from "../core/theme";
 import { asBoolean, asRecords, asText, asTexts } from "../core/validate";
 import { type Metric, readMetrics } from "./view-model";
 
@@ -34,7 +35,7 @@ const READERS: TraitReaders<CompareTraits> = {
 
 const DIRECTIONS = { max: " (higher is better)", min: " (lower is better)", "": "" };
 
-export default { render };
+export default themed({ render });
 
 function render({ model, el }: RenderContext): () => void {
   const traits = new TypedModel(model, READERS);

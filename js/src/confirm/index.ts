@@ -2,6 +2,7 @@
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { h } from "../core/dom";
 import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { asText } from "../core/validate";
 
 const MAX_TEXT_CHARS = 500;
@@ -15,7 +16,7 @@ interface ConfirmTraits {
 const readText = (value: unknown): string => asText(value, MAX_TEXT_CHARS);
 const READERS: TraitReaders<ConfirmTraits> = { question: readText, confirm_label: readText, cancel_label: readText };
 
-export default {
+export default themed({
   render({ model, el }: RenderContext): () => void {
     const traits = new TypedModel(model, READERS);
     const confirm = h("button", { class: "flw-button flw-danger", type: "button" }, traits.get("confirm_label"));
@@ -51,4 +52,4 @@ export default {
       element.remove();
     };
   },
-};
+});

@@ -3,6 +3,7 @@ import { type Model, type RenderContext, type TraitReaders, TypedModel } from ".
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale } from "../core/kernel";
 import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { asNumber, asText } from "../core/validate";
 import { type ProcessRow, readProcessRows } from "./process-rows";
 import { createFaultsView, type FaultsViewState } from "./view";
@@ -60,5 +61,5 @@ export default function faultsWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

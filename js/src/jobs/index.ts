@@ -5,6 +5,7 @@ import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { h } from "../core/dom";
 import { disableAll, KERNEL_LOST, watchKernel } from "../core/kernel";
 import { RowSync } from "../core/row-sync";
+import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
 import { type ListedJob, readListedJob } from "./listed-job";
@@ -106,5 +107,5 @@ export default function jobsWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

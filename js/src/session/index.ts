@@ -4,6 +4,7 @@ import { type Model, type RenderContext, type TraitReaders, TypedModel } from ".
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, disabledReason, prefixStale } from "../core/kernel";
 import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { createSessionsView } from "./view";
 import { readSessions, type SessionViewModel } from "./view-model";
@@ -73,5 +74,5 @@ export default function sessionWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

@@ -4,6 +4,7 @@ import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywi
 import { browserNow } from "../core/clock";
 import { disableAll } from "../core/kernel";
 import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { asText } from "../core/validate";
 import { createSubmitForm, type SubmitFormState } from "./view";
 import {
@@ -36,7 +37,7 @@ const READERS: TraitReaders<SubmitTraits> = {
   connection_problem: (value) => asText(value, 500),
 };
 
-export default {
+export default themed({
   render({ model, el }: RenderContext): () => void {
     const traits = new TypedModel(model, READERS);
     const view = createSubmitForm({ now: browserNow, send: (message) => traits.send({ ...message }) });
@@ -78,4 +79,4 @@ export default {
       view.dispose();
     };
   },
-};
+});
