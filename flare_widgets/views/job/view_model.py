@@ -20,6 +20,7 @@ from ...monitoring.job.format import (
 )
 from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.logs.viewer import SERVER
 from ..core.hints import explain_next_step
 from .matrix import MAX_SITES, Matrix, build_matrix
 from .timeline import Step, status_category, steps
@@ -75,6 +76,8 @@ class FailureCard:
         The unavailable data, a sentence each.
     log_title, log_lines
         The owner of these last log lines, and the lines.
+    log_target
+        The participant whose log a live view opens at the last of these lines; empty if there is none.
     """
 
     summary: str
@@ -84,6 +87,7 @@ class FailureCard:
     unavailable: tuple[str, ...] = ()
     log_title: str = ""
     log_lines: tuple[str, ...] = ()
+    log_target: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class JobViewModel:
     sites, no_sites
         The sites to which it is deployed, if the matrix does not name them; and the text in place of them.
     log_targets
-        The server and the sites, whose logs may be read.
+        The sites, to whose logs the output of the job's own code goes, and the server.
     progress, matrix, failure
         None if there is nothing to draw.
     problems
@@ -173,6 +177,7 @@ def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
     elapsed, when_lost = _build_elapsed(snapshot, seen)
     matrix = build_matrix(snapshot, seen)
     sites = snapshot.sites if matrix is None else [site for site in snapshot.sites if site.state == "failed"]
+    log_targets = (*(sanitize(site.name) for site in snapshot.sites if site.name != SERVER), SERVER)
     facts = (
         f"submitted by {sanitize(snapshot.submitter)}" if snapshot.submitter else "",
         f"study {sanitize(snapshot.study)}" if snapshot.study else "",
@@ -201,10 +206,12 @@ def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
             for site in sites
         ),
         no_sites="" if snapshot.ended or matrix is not None else "sites: shown once deployed",
-        log_targets=("server", *(sanitize(site.name) for site in snapshot.sites if site.name != "server")),
+        log_targets=log_targets,
         progress=_build_progress(snapshot, seen),
         matrix=matrix,
-        failure=None if snapshot.failure is None else _build_failure_card(snapshot.failure),
+        failure=None
+        if snapshot.failure is None
+        else _build_failure_card(snapshot.failure, _build_log_targets(snapshot)),
         problems=tuple(_iter_problems(snapshot, seen)),
         missing_notes=tuple(missing_notes(snapshot, now)),
         untold_notes=tuple(untold_notes(snapshot)),
@@ -246,7 +253,7 @@ def _build_time_left(ends_at: float) -> LiveText:
     return live(f"about {COUNT} left", ends_at, as_duration=True, is_countdown=True).then(ends_at - 1)
 
 
-def _build_failure_card(failure: Failure) -> FailureCard:
+def _build_failure_card(failure: Failure, log_targets: tuple[str, ...]) -> FailureCard:
     location = sanitize(failure.file, _MAX_REASON_CHARS)
     if location and failure.line is not None:
         location += f", line {failure.line}"
@@ -263,6 +270,7 @@ def _build_failure_card(failure: Failure) -> FailureCard:
         tuple(sanitize(sentence, _MAX_SENTENCE_CHARS) for sentence in failure.missing[:_MAX_MISSING]),
         f"last {lines} of the log of {whose}" if log else "",
         log,
+        next((name for name in (failure.log_of, failure.site) if name in log_targets), ""),
     )
 
 

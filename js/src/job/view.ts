@@ -72,7 +72,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   const header = createHeader(announcer.announce);
   const summary = createSummary();
   const timeline = createTimeline();
-  const failure = createFailureCard(openSections);
+  const failure = createFailureCard({ openSections, showLog: (target, line) => log.reveal(target, line) });
   const notes = createNotes();
   const footnotes = createNotes("not told by FLARE", "flw-footnotes");
   const sites = createSites();
@@ -130,7 +130,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     element.dataset["category"] = job.category;
     element.classList.toggle("flw-lost", problemOf(next) !== "");
     element.setAttribute("aria-label", next.label);
-    failure.draw(job.failure, hasFailed);
+    failure.draw(job.failure, hasFailed, next.hasLog);
     notes.draw(job.problems, job.missingNotes);
     footnotes.draw([], job.untoldNotes);
     sites.draw(job.sites, job.noSites);
