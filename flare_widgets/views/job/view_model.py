@@ -209,9 +209,7 @@ def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
         log_targets=log_targets,
         progress=_build_progress(snapshot, seen),
         matrix=matrix,
-        failure=None
-        if snapshot.failure is None
-        else _build_failure_card(snapshot.failure, _build_log_targets(snapshot)),
+        failure=None if snapshot.failure is None else _build_failure_card(snapshot.failure, log_targets),
         problems=tuple(_iter_problems(snapshot, seen)),
         missing_notes=tuple(missing_notes(snapshot, now)),
         untold_notes=tuple(untold_notes(snapshot)),

@@ -151,8 +151,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
   });
   const kindGroup = h("span", { role: "group", "aria-label": "levels" }, ...kinds.map((kind) => kind.element));
   const searchGroup = h("span", {}, field, previous, next, count);
-  const lookGroup = h("span", {}, jump, wrap);
-  const endGroup = h("span", { class: "flw-log-do" }, follow, copy);
+  const endGroup = h("span", { class: "flw-log-do" }, jump, wrap, follow, copy);
   list.element.setAttribute("aria-multiselectable", "true");
   const tools = h(
     "div",
@@ -160,7 +159,6 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     h("span", {}, targetChoice, own),
     kindGroup,
     searchGroup,
-    lookGroup,
   );
   // JupyterLab leaves key presses below this attribute to the widget.
   const body = h(
@@ -465,13 +463,12 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     if (query === "") setText(count, "");
     else if (matches.length === 0) setText(count, "not found");
     else setText(count, at > 0 ? `${at.toLocaleString()} of ${of}` : of);
-    for (const button of [previous, next]) button.disabled = matches.length === 0;
+    for (const button of [previous, next]) setVisible(button, matches.length > 0);
   }
 
   function redraw(): void {
     // Hide the tools while there are no lines.
-    for (const part of [kindGroup, searchGroup, lookGroup, endGroup, own])
-      setVisible(part, !body.hidden && buffer.length > 0);
+    for (const part of [kindGroup, searchGroup, endGroup, own]) setVisible(part, !body.hidden && buffer.length > 0);
     if (body.hidden) return;
     fallBack();
     if (anchor >= 0 && anchor < buffer.first) anchor = -1;

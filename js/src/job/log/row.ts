@@ -10,7 +10,7 @@ export const SIGNS: Readonly<Record<Level, string>> = { error: "✕", warning: "
 const LEVEL_WORDS: Readonly<Record<Level, string>> = {
   error: "error",
   warning: "warning",
-  info: "",
+  info: "info",
   debug: "debug",
 };
 
@@ -40,7 +40,7 @@ export function createLogRow({ factsOf, owner, onUnfold }: LogRowOptions): RowRe
   const level = h("span", { class: "flw-log-level-name" });
   const source = h("span", { class: "flw-log-source" });
   const text = h("span", { class: "flw-log-text" });
-  const columns = h("span", { class: "flw-log-columns" }, time, sign, level, source);
+  const columns = h("span", { class: "flw-log-columns" }, time, source, sign, level);
   const element = h("div", { class: "flw-log-line" }, columns, text);
   let drawn = "";
   let fold: FoldRow | null = null;
