@@ -41,9 +41,8 @@ class PrettyKitReport(KitReport):
 
     def _repr_html_(self) -> str:
         root, style = scoped_style("kit-static.css")
-        return (
-            template_environment().get_template("kit.html.j2").render(root=root, style=style, **template_context(self, self.is_connected))
-        )
+        context = template_context(self, self.is_connected)
+        return template_environment().get_template("kit.html.j2").render(root=root, style=style, **context)
 
 
 def template_context(report: KitReport, is_connected: bool = False) -> dict[str, Any]:
