@@ -232,8 +232,8 @@ describe("the lines", () => {
     unfold();
     kernel.lines = ["of site 1"];
     kernel.levels = "e";
-    find<HTMLSelectElement>("select").value = "site-1";
-    find("select").dispatchEvent(new Event("change"));
+    find<HTMLSelectElement>(".flw-log-who").value = "site-1";
+    find(".flw-log-who").dispatchEvent(new Event("change"));
     kernel.pass(10);
     expect(find("[data-level=error]").textContent).toBe("✕ 1 error");
     expect(find("[data-level=info]").hidden).toBe(true);
@@ -324,15 +324,31 @@ describe("the user's own code", () => {
     expect(find(".flw-active .flw-log-text").textContent).toBe("Round 0 started.");
     expect(jump.value).toBe("");
   });
+
+  it("has tasks to jump to, by their times, where rounds are not known", () => {
+    const { kernel, unfold, find } = open((k) => {
+      mixed(k);
+      k.marks = [
+        [1, "round 1"],
+        [2, "round 1"],
+        [4, "task train"],
+        [5, "task train"],
+      ];
+    });
+    unfold();
+    kernel.pass(10);
+    const labels = [...find<HTMLSelectElement>(".flw-log-jump").options].map((option) => option.text);
+    expect(labels).toEqual(["Jump to…", "round 1", "task train, 02:45:02", "task train, 02:45:02"]);
+  });
 });
 
 describe("targets", () => {
   it("are grouped, with the one that has the code's output first", () => {
     const { find, panel } = open();
     panel.draw({ targets: ["site-1", "site-2", "server"], jobId: "76b8d043", ended: false });
-    const groups = [...find("select").querySelectorAll("optgroup")];
+    const groups = [...find(".flw-log-who").querySelectorAll("optgroup")];
     expect(groups.map(({ label }) => label)).toEqual(["sites: the output of your code", "server: rounds, aggregation"]);
-    expect(find<HTMLSelectElement>("select").value).toBe("site-1");
+    expect(find<HTMLSelectElement>(".flw-log-who").value).toBe("site-1");
   });
 
   it("fall back to the server if a site's log may not be read", () => {
@@ -341,11 +357,11 @@ describe("targets", () => {
     kernel.denied = "site-1";
     kernel.log(2);
     unfold();
-    expect(find<HTMLSelectElement>("select").value).toBe("server");
+    expect(find<HTMLSelectElement>(".flw-log-who").value).toBe("server");
     expect(find("[data-level=info]").textContent).toBe("2 info");
     // A reader who chooses the site is told why there is nothing.
-    find<HTMLSelectElement>("select").value = "site-1";
-    find("select").dispatchEvent(new Event("change"));
+    find<HTMLSelectElement>(".flw-log-who").value = "site-1";
+    find(".flw-log-who").dispatchEvent(new Event("change"));
     kernel.pass(10);
     expect(find(".flw-log-words").textContent).toBe("you may not read it");
   });
@@ -371,7 +387,7 @@ describe("reveal", () => {
     panel.reveal("site-1", line);
     kernel.pass(1000);
     expect(find(".flw-log-fold").getAttribute("aria-expanded")).toBe("true");
-    expect(find<HTMLSelectElement>("select").value).toBe("site-1");
+    expect(find<HTMLSelectElement>(".flw-log-who").value).toBe("site-1");
     expect(heard.at(-1)).toBe(said);
     expect(find(".flw-log-current .flw-log-text").textContent).toBe(said.replace(/^line \d+: /, ""));
   });

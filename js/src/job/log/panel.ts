@@ -6,7 +6,7 @@ import { sanitize } from "../../core/text";
 import { createVirtualList } from "../../core/virtual-list";
 import { trackVisibility } from "../../core/visibility";
 import { stripCodes } from "./ansi";
-import { type FoldRow, formatLine, KINDS, type Kind, lineOf, lowerBound, type Row } from "./buffer";
+import { type FoldRow, formatLine, KINDS, type Kind, lineOf, lowerBound, type Mark, type Row } from "./buffer";
 import { countLines, createLogRow, SIGNS } from "./row";
 import { type LogRequest, LogSource } from "./source";
 
@@ -43,6 +43,8 @@ const KIND_NAMES: Readonly<Record<Kind, [one: string, many: string]>> = {
   debug: ["debug", "debug"],
   transport: ["about connections", "about connections"],
 };
+/** Beginning of the label of a mark whose round is not known. */
+const TASK = "task ";
 /** The participant whose log has no output of the user's code. */
 const SERVER = "server";
 /** Choices that are kept for later views. */
@@ -320,9 +322,13 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     if (mark) goToLine(mark.line, "start");
   });
 
-  /** Return the marks, of several that follow each other with one label the first. */
-  function places() {
-    return buffer.marks.filter(({ label }, index, all) => label !== all[index - 1]?.label);
+  /** Return the marks, of several of one round the first. */
+  function places(): Mark[] {
+    return buffer.marks.filter(({ label }, index, all) => label.startsWith(TASK) || label !== all[index - 1]?.label);
+  }
+
+  function describeMark({ label, line }: Mark): string {
+    return label.startsWith(TASK) ? `${label}, ${sanitize(buffer.line(line).time.slice(11, 19), 8)}` : label;
   }
 
   function goToLine(line: number, align: "auto" | "start" | "center"): void {
@@ -476,7 +482,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
     list.redraw();
     kinds.forEach((kind) => kind.draw());
     drawOwn();
-    drawMarks(places().map(({ label }) => label));
+    drawMarks(places().map(describeMark));
     setVisible(jump, buffer.marks.length > 0);
     drawCount();
     setText(earlier, earlierText());
