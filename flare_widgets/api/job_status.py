@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from ..errors import JobTimeout
+
 FINISHED = "FINISHED"
 """The beginning of every status of a job that has ended, and the whole of it if the server does not say how."""
 
@@ -58,3 +60,18 @@ _OF_OLD_SERVERS = {
 def has_ended(status: str) -> bool:
     """Return True if a job in this status has ended, in whatever way: by FLARE's rule, also an unknown one."""
     return status.startswith(FINISHED) or status in _OF_OLD_SERVERS
+
+
+def make_timeout_error(job_id: str, timeout: float, *, is_server_reachable: bool) -> JobTimeout:
+    """Return the error of a job that did not end in time; of a server that is gone, nothing is said about the job."""
+    if is_server_reachable:
+        return JobTimeout(
+            f"job {job_id} did not end within {timeout:g} s; it is still running",
+            job_id=job_id,
+            next_step="Wait again, with a longer time-out, or abort it",
+        )
+    return JobTimeout(
+        f"job {job_id} was not seen to end within {timeout:g} s: the server does not answer",
+        job_id=job_id,
+        next_step="The job goes on without you: wait again when the session's state is 'ready'",
+    )

@@ -127,6 +127,9 @@ def _provision(folder: Path, port: int, scheme: str, site: str, deadline: float)
                 check=False,
             ).returncode
         except subprocess.TimeoutExpired:
-            raise FederationError(f"{site} was not provisioned in time.") from None
+            raise FederationError(
+                f"{site} was not provisioned in time",
+                next_step="If the machine is busy, pass a longer timeout=",
+            ) from None
     if code != 0:
         raise FederationError(f"The provisioner of NVIDIA FLARE failed for {site}.{format_log_tail(log)}")

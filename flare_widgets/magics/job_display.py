@@ -7,7 +7,7 @@ import time
 from IPython.core.error import UsageError
 
 from ..api import MonitorReturnCode, Session
-from ..errors import JobTimeout
+from ..api.job_status import make_timeout_error
 from ..monitoring import JobSnapshot, Watch
 from ..monitoring.job.format import describe
 from ..views.display import show_job
@@ -81,9 +81,7 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
         while watch.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic()))) is MonitorReturnCode.TIMEOUT:
             progress.update(describe(watch.snapshot))
             if time.monotonic() >= until:
-                raise JobTimeout(
-                    f"job {watch.job_id} did not end within {timeout_s:g} s; it is still running", job_id=watch.job_id
-                )
+                raise make_timeout_error(watch.job_id, timeout_s, is_server_reachable=not watch.snapshot.trouble)
     except KeyboardInterrupt:
         raise UsageError("stopped waiting; the job is still running. %flare wait resumes waiting") from None
     finally:

@@ -43,7 +43,7 @@ def test_next_part_stays_within_bounds(sent: int, seconds: float) -> None:
 
 @given(st.integers(1, 20 * MB), SIZES)
 def test_cut_parts_add_up_and_end_small(remaining: int, size: int) -> None:
-    parts = []
+    parts: list[int] = []
     while sum(parts) < remaining:
         parts.append(cut_part(remaining - sum(parts), size))
     assert sum(parts) == remaining

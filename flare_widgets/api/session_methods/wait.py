@@ -7,10 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
+from ...errors import InternalError, InvalidArgumentError, NoConnection, ServerIdentityError
+from ...wire.session_state import SessionState
 from .. import commands
 from ..dual import dual_method
-from ..job_status import has_ended
+from ..job_status import has_ended, make_timeout_error
 from ..models import MonitorReturnCode
 from .core import SessionCore
 
@@ -104,7 +105,8 @@ class WaitMethods(SessionCore):
     ) -> dict[str, Any]:
         code, meta = await self._poll_until_end(job_id, timeout, poll_interval, on_poll)
         if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
+            is_ready = self.state is SessionState.READY
+            raise make_timeout_error(job_id, timeout, is_server_reachable=is_ready)
         return meta
 
     async def _poll_until_end(
