@@ -185,7 +185,7 @@ class FlareServer:
         """The same over grpc, without what is unasked."""
         import grpc
 
-        class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+        class Handler(grpc.GenericRpcHandler):
             def service(self, details: Any) -> Any:
                 return grpc.stream_stream_rpc_method_handler(talk)
 
