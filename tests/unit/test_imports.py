@@ -30,6 +30,7 @@ MAY = {
     "wire": {"kit", "errors", "formatting", "protobuf"},
     "api": {"bounds", "wire", "kit", "hooks", "errors", "formatting", "config_files", "local_files"},
     "monitoring": {"bounds", "protobuf", "api", "wire", "kit", "errors", "formatting", "config_files", "local_files"},
+    "results": {"bounds", "monitoring", "api", "errors", "formatting", "config_files", "local_files"},
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting", "local_files"},
