@@ -62,16 +62,29 @@ def has_ended(status: str) -> bool:
     return status.startswith(FINISHED) or status in _OF_OLD_SERVERS
 
 
-def make_timeout_error(job_id: str, timeout: float, *, is_server_reachable: bool) -> JobTimeout:
-    """Return the error of a job that did not end in time; of a server that is gone, nothing is said about the job."""
+def make_timeout_error(job_id: str, timeout: float, *, is_server_reachable: bool, which: str = "") -> JobTimeout:
+    """Return the error of jobs that did not end in time; while the server is gone, it claims nothing about them.
+
+    Parameters
+    ----------
+    job_id
+        The job, or the first of them.
+    timeout
+        Seconds that were waited.
+    is_server_reachable
+        True if the server answers, so that they are known to be running.
+    which
+        The jobs, if they are several: ``2 of 3 jobs``.
+    """
+    jobs = which or f"job {job_id}"
     if is_server_reachable:
         return JobTimeout(
-            f"job {job_id} did not end within {timeout:g} s; it is still running",
+            f"{jobs} did not end within {timeout:g} s; {'they are' if which else 'it is'} still running",
             job_id=job_id,
-            next_step="Wait again, with a longer time-out, or abort it",
+            next_step="Wait again, with a longer time-out, or abort what should not run",
         )
     return JobTimeout(
-        f"job {job_id} was not seen to end within {timeout:g} s: the server does not answer",
+        f"{jobs} did not end within {timeout:g} s, as far as known: the server does not answer",
         job_id=job_id,
-        next_step="The job goes on without you: wait again when the session's state is 'ready'",
+        next_step="Jobs go on without you: wait again when the session's state is 'ready'",
     )

@@ -23,7 +23,8 @@ from flare_widgets.wire.frames import Frame
 JOB_ID = "76b8f0c2-0000-4000-8000-000000000001"
 
 ARGUMENTS: dict[str, Any] = {
-    "job_id": JOB_ID, "study": "default", "user": "x@y.z", "target": "server", "target_type": "all",
+    "job_id": JOB_ID, "job_ids": [JOB_ID], "study": "default",
+    "user": "x@y.z", "target": "server", "target_type": "all",
     "client_name": "site-1", "client_names": ["site-1"], "config": "INFO", "topic": "t", "cmd_data": {},
     "command": "list_jobs", "listener": print, "value": 0.1, "timeout": 0.3, "poll_interval": 0.1,
     "names": ("ERRORLOG_site-1",), "wanted": lambda *_: True, "pattern": "x", "sites": ["site-1"], "props": None,

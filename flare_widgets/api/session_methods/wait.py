@@ -122,11 +122,9 @@ class WaitMethods(SessionCore):
             if not waiting or (first and ended):
                 return ended
             if time.monotonic() > deadline:
-                raise JobTimeout(
-                    f"{len(waiting)} of {len(waiting) + len(ended)} jobs did not end within {timeout:g} s; "
-                    "they are still running",
-                    job_id=waiting[0],
-                )
+                which = f"{len(waiting)} of {len(waiting) + len(ended)} jobs"
+                is_ready = self.state is SessionState.READY
+                raise make_timeout_error(waiting[0], timeout, is_server_reachable=is_ready, which=which)
             await self._sleep(max(0.0, min(poll_interval, deadline - time.monotonic())))
 
     async def _fetch_meta_with_retry(self, job_id: str, deadline: float) -> dict[str, Any] | None:
