@@ -76,6 +76,9 @@ MAX_LOG_LINES = 100_000
 MAX_LOG_UPDATES = 100_000
 """Facts that are taken from them: as many as 1,000 rounds with 30 sites have."""
 
+MAX_LIVE_VALUES = 200_000
+"""Values of live metrics that are taken from them besides."""
+
 MAX_LOG_READ_S = 1.2
 """Seconds of processor time that are spent on one answer with a log; with the use of its facts, less than two."""
 

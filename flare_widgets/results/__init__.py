@@ -3,9 +3,9 @@
 Nothing in a result is executed, unless you load a pickle by name.
 """
 
+from ..monitoring.job.records import MetricRecord
 from .array_headers import ArrayInfo
 from .models import Model
-from .records import MetricRecord
 from .result import JobConfig, Result
 
 __all__ = ["ArrayInfo", "JobConfig", "MetricRecord", "Model", "Result"]

@@ -13,8 +13,8 @@ from .. import bounds
 from ..errors import FlareError, InputError
 from ..formatting.text import format_size, sanitize
 from ..local_files import translate_os_errors
+from ..optional_packages import import_package
 from .array_headers import ArrayInfo, read_npy_header, read_npz_headers, read_safetensors_header
-from .packages import import_package
 
 Format = Literal["npy", "npz", "safetensors", "torch", "xgboost", "joblib", "pickle", "json", "onnx", "other"]
 """Format of a model's file, told by its name and its first bytes."""

@@ -17,6 +17,7 @@ from ..formatting.text import sanitize
 from ..local_files import expand_path, translate_os_errors
 from ..monitoring import JobSnapshot
 from ..monitoring.history import read_history
+from ..monitoring.job.records import MetricRecord, list_round_metrics, list_step_metrics
 from ..monitoring.job.reducer import apply_updates
 from ..monitoring.job.updates import JobMeta
 from ..monitoring.polling.polls import server_clock
@@ -27,7 +28,6 @@ from ..monitoring.results.statistics import Statistics, find_statistics_path
 from ..monitoring.results.values import parse_json
 from .folder import list_paths, read_folder
 from .models import Model, describe_model
-from .records import MetricRecord, list_round_metrics, list_step_metrics, make_frame
 
 _MAX_ARGUMENTS = 100
 _MAX_MODELS = 100
@@ -197,7 +197,7 @@ class Result:
         NotInstalled
             pandas is missing.
         """
-        return make_frame([*self.metrics, *self.scalars], MetricRecord._fields)
+        return self.snapshot.to_frame()
 
     def __repr__(self) -> str:
         return f"<Result of {self.name or 'a job'} in {self.path}: {len(self.models)} models, {len(self.files)} files>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..errors import NotInstalled
+from .errors import NotInstalled
 
 
 def import_package(module: str, purpose: str) -> Any:

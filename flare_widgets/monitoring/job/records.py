@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ..monitoring import JobSnapshot
-from ..monitoring.results.scalars import StepSeries
-from .packages import import_package
+from ...optional_packages import import_package
+from ..results.scalars import StepSeries
+from .state import JobState
 
 
 class MetricRecord(NamedTuple):
@@ -40,7 +40,7 @@ class MetricRecord(NamedTuple):
     time: float | None
 
 
-def list_round_metrics(snapshot: JobSnapshot) -> list[MetricRecord]:
+def list_round_metrics(snapshot: JobState) -> list[MetricRecord]:
     """Return the metrics by round of a job, in the order of workflows, metrics, sites and rounds."""
     ends = {(r.workflow, r.number): snapshot.round_end(r) for r in snapshot.rounds}
     return [
