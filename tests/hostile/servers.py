@@ -170,7 +170,7 @@ def http_talk(random: random.Random) -> Talk:
 
 @functools.cache
 def _false_parties() -> tuple[tuple[kits.Party, kits.Party | None], ...]:
-    """Who is not the server, each with the root by which it would take clients."""
+    """Parties that are not the server, each with the root by which it would take clients."""
     ours, theirs = kits.authority(), kits.authority(key="foreign")
     day, now = kits.DAY, kits.NOW
     parties = [
