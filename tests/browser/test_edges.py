@@ -261,7 +261,7 @@ def test_job_is_handled_by_keys_alone(bench):
     job.live.locator("button").first.focus()
     tab_to(bench, job.button("Download"))
     keyboard.press("Enter")
-    expect(job.words).to_contain_text([re.compile("^downloaded into")])
+    expect(job.words).to_contain_text([re.compile("^downloaded to")])
     tab_to(bench, job.button("Delete"))
     keyboard.press("Enter")
     expect(job.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_be_visible()

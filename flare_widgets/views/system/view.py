@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import traitlets
@@ -53,6 +54,8 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
         The answer.
     now
         The time it arrived, in seconds since the epoch.
+    job_names
+        The names of jobs by id, as far as they are known. Untrusted.
 
     Attributes
     ----------
@@ -60,7 +63,9 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
         The same data as the system view draws it.
     """
 
-    def __init__(self, session: Session, info: SystemInfo, now: float) -> None:
+    def __init__(
+        self, session: Session, info: SystemInfo, now: float, job_names: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(info.server_info, info.client_info, info.job_info)
         kit = session.kit
         who = SystemSnapshot(
@@ -69,6 +74,7 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
             username=kit.username,
             role=kit.role,
             organization=kit.organization,
+            job_names=tuple(job_names.items()),
         )
         self.snapshot = apply_system_updates(who, [SystemReport(info, now)])
         self._now = now
