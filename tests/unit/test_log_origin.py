@@ -64,6 +64,7 @@ def test_recorded_prints_found_whole():
         ("root", "loss 0.31", "INFO", Origin.OWN),
         ("__main__", "loss 0.31", "WARNING", Origin.OWN),
         ("FedAvg", "Sampled clients", "INFO", Origin.FLARE),
+        ("LiveMetrics", "live metrics: {}", "INFO", Origin.TRANSPORT),
         ("", "words", "INFO", Origin.FLARE),
         ("Cell", "Register blob CB", "INFO", Origin.TRANSPORT),
         ("Cell", "no such cell", "ERROR", Origin.FLARE),

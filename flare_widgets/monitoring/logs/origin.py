@@ -11,6 +11,7 @@ import enum
 import re
 from dataclasses import dataclass
 
+from ...cell_jobs import LIVE_METRICS_LINE, LIVE_SCALARS_LINE
 from .flare_loggers import FLARE_LOGGERS, TRANSPORT_LOGGERS
 from .noise import JOB_ENDING, TRACEBACK_HEADER, is_noise
 from .patterns import ROUND
@@ -44,7 +45,7 @@ class Origin(enum.Enum):
     FLARE = "f"
     """FLARE itself."""
     TRANSPORT = "t"
-    """FLARE's connections and messages, or a warning that tells nothing."""
+    """FLARE's connections and messages, live metrics as data, or a warning that tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def find_origin(record: LogRecord, is_ending: bool = False) -> Origin:
         is_script = record.severity <= _INFO or record.message.startswith(TRACEBACK_HEADER)
         return Origin.OWN if is_script and not own_messages.match(record.message) else Origin.FLARE
     if record.logger and record.logger not in FLARE_LOGGERS:
-        return Origin.OWN
+        is_ours = record.message.startswith((LIVE_METRICS_LINE, LIVE_SCALARS_LINE))
+        return Origin.TRANSPORT if is_ours else Origin.OWN
     if record.severity > _INFO:
         return Origin.TRANSPORT if is_noise(record, is_ending) else Origin.FLARE
     return Origin.TRANSPORT if record.logger in TRANSPORT_LOGGERS else Origin.FLARE
