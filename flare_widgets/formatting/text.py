@@ -11,6 +11,12 @@ from typing import Any
 SHORT_ID = 8
 """Number of characters of a job id to show; any unique prefix is accepted as input."""
 
+_MAX_SUGGESTED_NAMES = 8
+
+_DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
+MAX_DIGITS = 10
+"""Maximum number of digits by which values are told apart."""
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -20,8 +26,35 @@ def sanitize(text: str, max_length: int = 200) -> str:
     Names and messages come from a server, a site or a certificate; an escape sequence in them must not reach a
     terminal.
     """
+    if len(text) <= max_length and text.isprintable():
+        return text
     safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: max_length + 1])
     return safe if len(safe) <= max_length else safe[: max_length - 1] + "…"
+
+
+def shorten_names(names: Iterable[str], max_length: int) -> dict[str, str]:
+    """Return a label of limited length for each of some printable names, which mostly differ at their ends.
+
+    A longer name gets an ellipsis in its middle. If then some cannot be told apart, what is the same at the beginning
+    of all longer ones gives way to what differs.
+    """
+    labels = {name: _shorten_middle(name, max_length) for name in names}
+    if len(set(labels.values())) == len(labels):
+        return labels
+    longer = [name for name in labels if len(name) > max_length]
+    first, last = min(longer), max(longer)
+    shared = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    head = max_length // 4
+    if shared <= head:
+        return labels
+    return labels | {name: f"{name[:head]}…{sanitize(name[shared:], max_length - head - 1)}" for name in longer}
+
+
+def _shorten_middle(text: str, max_length: int) -> str:
+    if len(text) <= max_length:
+        return text
+    end = (max_length - 1) // 2
+    return f"{text[: max_length - 1 - end]}…{text[len(text) - end :]}"
 
 
 def sanitize_lines(value: Any, max_length: int = 1000) -> str:
@@ -66,19 +99,42 @@ def format_number(value: float) -> str:
     return f"{value:.0f}" if 1e3 <= size < 1e7 else f"{value:.2g}"
 
 
+def format_numbers_apart(values: Iterable[float]) -> list[str]:
+    """Format values of one metric so that those that differ look different; see :func:`format_number`.
+
+    Values that are too close to each other for :data:`MAX_DIGITS` digits may look the same.
+    """
+    numbers = list(values)
+    texts = [format_number(value) for value in numbers]
+    form = "f" if all(value == 0 or 1e-3 <= abs(value) < 1e3 for value in numbers) else "g"
+    for digits in range(4, MAX_DIGITS + 1):
+        if len(set(texts)) == len(set(numbers)):
+            break
+        texts = [f"{value:.{digits}{form}}" for value in numbers]
+    return texts
+
+
 def format_duration(seconds: float) -> str:
-    """Format seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
-    whole = int(seconds)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+    """Format a run time or an age: ``42 s``, ``2 min 14 s``, ``1 h 2 min``, ``3 days``; never more than has passed.
+
+    The one format of durations, in all forms; ``formatDuration`` in ``js/src/core/time.ts`` is its other half.
+    """
+    whole = max(0, int(seconds))
+    if whole >= 48 * 3600:
+        return f"{whole // 86400} days"
+    large, small = (whole // 3600, whole // 60 % 60) if whole >= 3600 else (whole // 60, whole % 60)
+    units = ("h", "min") if whole >= 3600 else ("min", "s")
+    parts = [f"{number} {unit}" for number, unit in zip((large, small), units, strict=True) if number]
+    return " ".join(parts) or "0 s"
 
 
-def format_age(seconds: float) -> str:
-    """Format an age: ``42 s``, ``5 min``, ``3 h``, ``2 days``."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"
+def parse_duration(value: Any) -> float | None:
+    """Parse ``str(timedelta)`` to seconds; None for ``N/A`` and anything else."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    days, hours, minutes, secs, fraction = match.groups()
+    return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(secs) + float(fraction or 0)
 
 
 def format_clock_time(at: float) -> str:
@@ -110,6 +166,30 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else ""
+
+
+def suggest_name(word: str, known: Iterable[str], noun: str) -> str:
+    """Return sentences that help whoever gave an unknown name: the one that was probably meant, and those that exist.
+
+    Parameters
+    ----------
+    word
+        The unknown name.
+    known
+        The names that exist, ready for display.
+    noun
+        The plural of their kind: ``connected sites``.
+    """
+    names = list(known)
+    if not names:
+        return f"There are no {noun}"
+    import difflib
+
+    by_likeness = sorted((difflib.SequenceMatcher(None, word, name).ratio() for name in names), reverse=True)
+    is_unique = len(by_likeness) == 1 or by_likeness[0] > by_likeness[1]
+    question = did_you_mean(word, names) if is_unique else ""
+    listed = f"{noun[:1].upper()}{noun[1:]}: {join_names(names, _MAX_SUGGESTED_NAMES)}"
+    return " ".join(filter(None, [f"{question[:1].upper()}{question[1:]}", listed]))
 
 
 def display_width(text: str) -> int:

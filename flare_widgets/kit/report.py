@@ -17,6 +17,7 @@ GLYPHS: dict[Outcome, str] = {"ok": "✓", "warning": "⚠", "failed": "✕", "s
 EXPIRY_WARNING = timedelta(days=30)
 """A certificate that expires sooner than this causes a warning: a new kit may take weeks."""
 
+_WORST_FIRST: tuple[Outcome, ...] = ("failed", "warning", "skipped", "ok")
 _MAX_SENTENCE = 1200
 
 
@@ -45,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class KitReport:
-    """All findings about a startup kit. Its text form has one line per finding.
+    """All findings about a startup kit. Its text form has one line per finding, the worst first.
 
     Attributes
     ----------
@@ -57,6 +58,11 @@ class KitReport:
 
     location: str
     findings: tuple[Finding, ...]
+
+    @property
+    def sorted_findings(self) -> tuple[Finding, ...]:
+        """The findings, the worst first; those of one outcome in the order of the checks."""
+        return tuple(finding for outcome in _WORST_FIRST for finding in self.with_outcome(outcome))
 
     @property
     def ok(self) -> bool:
@@ -89,7 +95,7 @@ class KitReport:
         raise KeyError(name)
 
     def __repr__(self) -> str:
-        rows = [(f"{GLYPHS[f.outcome]} {f.name}", f"{f.outcome:<7}", f.sentence) for f in self.findings]
+        rows = [(f"{GLYPHS[f.outcome]} {f.name}", f"{f.outcome:<7}", f.sentence) for f in self.sorted_findings]
         return "\n".join([self.headline, *align(rows, indent="  ")])
 
     def to_json(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from .. import hooks
 from ..errors import ConfigError
-from . import completer
+from . import completer, question_mark
 from .flare import FlareMagics
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def load(shell: InteractiveShell) -> None:
     if magics.settings not in configurables:
         configurables.append(magics.settings)
     completer.register(shell, magics)
+    question_mark.register(shell)
     hooks.get_notebook_host = lambda: _make_notebook_host(magics)
     _register_session_formatter(shell, magics)
 
@@ -57,6 +58,7 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("flare", None)
     completer.unregister(shell)
+    question_mark.unregister(shell)
     hooks.get_notebook_host = None
     formatter: Any = shell.display_formatter
     formatter.ipython_display_formatter.pop(".".join(_SESSION_TYPE), None)

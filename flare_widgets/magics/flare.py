@@ -16,6 +16,7 @@ from ..config import FlareWidgets
 from ..errors import FlareError, InputError, JobError
 from ..local_files import make_file_error
 from .parsing import format_verb_list, parse_line
+from .prompt import Declined, show_cancelled
 from .verbs import VERBS
 from .words import explain_variables, split_words, strip_comment
 
@@ -65,7 +66,11 @@ class FlareMagics(Magics):
         if verb.is_mutating:
             self._check_writable(f"%flare {verb.name}")
         with _translate_errors(lambda: explain_variables(split_words(strip_comment(line))[1:], self._variables)):
-            return verb.run(self.state, **arguments)
+            try:
+                return verb.run(self.state, **arguments)
+            except Declined:
+                show_cancelled()
+                return None
 
     @property
     def _variables(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
+from ..api.saved_results import RESULTS_FOLDER
 from ..config import FlareWidgets
 from ..manager import ManagedSession, SessionManager
 from ..manager.kits import find_kit_folders
@@ -98,6 +99,11 @@ class MagicsState:
         """The folders in which startup kits are searched, besides those around the notebook."""
         own = [federation.folder / "kits" for federation in self.federations.values()]
         return [*self.config.kit_folders, *own]
+
+    @property
+    def results_folder(self) -> str:
+        """The folder for the results of jobs."""
+        return self.config.download_folder or RESULTS_FOLDER
 
     def find_kit_folders(self, timeout_s: float = 2.0) -> list[Path]:
         """Return the folders of the startup kits that a name may refer to."""

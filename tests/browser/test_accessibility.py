@@ -49,10 +49,10 @@ def test_job_view(themed: NotebookPage) -> None:
     panel.expect_status("RUNNING")
     assert serious(panel.live) == []
     panel.live.get_by_role("button", name="Log", exact=True).click()
-    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server starts it when the job runs")
+    expect(panel.live.locator(".flw-log-words")).to_have_text("site-1 has no log of this job yet")
     assert serious(panel.live) == []
-    themed.run_code("session.log('server', 'INFO begun', 'WARNING slow', 'ERROR broken')")
-    expect(panel.live.locator(".flw-log-line")).to_have_count(3)
+    themed.run_code("session.log('site-1', 'INFO begun', 'WARNING slow', 'ERROR broken')")
+    expect(panel.live.locator(".flw-log-line[data-level]")).to_have_count(3)
     panel.live.locator(".flw-list").focus()
     themed.page.keyboard.press("Shift+ArrowUp")
     assert serious(panel.live) == []
@@ -123,7 +123,7 @@ def test_system_view(themed: NotebookPage) -> None:
     expect(live.get_by_role("textbox")).to_be_focused()
     assert serious(live) == []
     themed.run_code("import time; system.change('hospital-b', last_seen=time.time() - 100)")
-    expect(live.locator(".flw-problems li")).to_have_count(1)
+    expect(live.locator(".flw-banner li")).to_have_count(1)
     themed.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 70)")
     expect(live).to_contain_text("no connection to server:8002")
     assert serious(live) == []
@@ -144,7 +144,7 @@ def test_session_badge(themed: NotebookPage) -> None:
     expect(live).to_contain_text("the certificate expires in 12 days")
     assert serious(live) == []
     themed.run_code("world.stop()")
-    expect(live).to_contain_text("disconnected for")
+    expect(live).to_contain_text("reconnecting for")
     assert serious(live) == []
     themed.run_code("world.manager.close_all()")
     static = output.locator(".flw-session:not(.flw-live)")

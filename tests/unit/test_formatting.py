@@ -10,10 +10,10 @@ from flare_widgets.formatting.table import Table, align
 from flare_widgets.formatting.text import (
     did_you_mean,
     display_width,
-    format_age,
     format_duration,
     format_number,
     join_names,
+    suggest_name,
     truncate,
 )
 
@@ -38,25 +38,21 @@ def test_numbers(value: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0:00"),
-        (7.9, "0:07"),
-        (134, "2:14"),
-        (3599, "59:59"),
-        (3600, "1:00:00"),
-        (3723, "1:02:03"),
-        (360_000, "100:00:00"),
+        (-50, "0 s"),
+        (0.9, "0 s"),
+        (19.9, "19 s"),
+        (60, "1 min"),
+        (134, "2 min 14 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h"),
+        (3723, "1 h 2 min"),
+        (172_799, "47 h 59 min"),
+        (172_800, "2 days"),
+        (360_000, "4 days"),
     ],
 )
-def test_clock(seconds: float, text: str) -> None:
+def test_duration_is_rounded_down(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.9, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_799, "47 h"), (172_800, "2 days"), (-50, "0 s")],
-)
-def test_ages(seconds: float, text: str) -> None:
-    assert format_age(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -98,6 +94,20 @@ def test_join_names_has_limit_and_noun() -> None:
 def test_did_you_mean_suggests_closest_word() -> None:
     assert did_you_mean("paus", ["kill", "pause"]) == "did you mean 'pause'?"
     assert did_you_mean("xyz", ["kill", "pause"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "words"),
+    [
+        ("hospital-b", ["hospital-a", "hospital-bb"], "Did you mean 'hospital-bb'? Sites: hospital-a and hospital-bb"),
+        ("site-9", ["site-1", "site-2"], "Sites: site-1 and site-2"),  # neither is more likely
+        ("xyz", ["site-1"], "Sites: site-1"),
+        ("x", [f"s{n}" for n in range(20)], "Sites: s0, s1, s2, s3, s4, s5, s6 and 13 more"),
+        ("x", [], "There are no sites"),
+    ],
+)
+def test_suggest_name_lists_what_exists(word: str, known: list[str], words: str) -> None:
+    assert suggest_name(word, known, "sites") == words
 
 
 def test_align_measures_columns_of_terminal() -> None:

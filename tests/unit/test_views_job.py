@@ -57,7 +57,7 @@ def test_browser_state_has_keys_and_time():
     state = view.get_state(["view_model", "label", "sent_at", "actions"])
     written = json.loads(json.dumps(state["view_model"]))
     assert written == json.loads(json.dumps(build_view_model(RUNNING, state["sent_at"]).to_json()))
-    assert written["elapsed"] == [{"text": ["", " elapsed"], "moment": 101.0, "as_duration": True}]
+    assert written["elapsed"] == [{"text": ["", " elapsed"], "moment": 101.0}]
     assert state["label"] == describe(RUNNING, state["sent_at"])
     assert before <= state["sent_at"] <= time.time()
     assert state["actions"] == []
@@ -277,6 +277,21 @@ class TestActions:
             "delete": "only a job that has ended can be deleted while it is RUNNING",
         }
 
+    def test_lost_job_can_only_be_cloned(self, session):
+        lost = replace(RUNNING, absent_seen_at=200.0, server_started_at=150.0)
+        reasons = {name: one["disabled_reason"] for name, one in by_name(JobView(FakeWatch(lost), session)).items()}
+        assert reasons["clone"] == ""
+        assert reasons["abort"] == "no process runs it any more: clone it to run it again"
+        assert reasons["download"] == reasons["delete"]
+        assert "the server still lists it as RUNNING" in reasons["delete"]
+
+    def test_nothing_is_offered_while_server_does_not_answer(self, session):
+        cut = replace(RUNNING, trouble="no connection", trouble_label="reconnecting (2)")
+        view = by_name(JobView(FakeWatch(cut), session))
+        assert {view[name]["disabled_reason"] for name in ("abort", "clone")} == {"the server does not answer now"}
+        unwatched = replace(cut, trouble="your callback raised", trouble_label="not monitored")
+        assert by_name(JobView(FakeWatch(unwatched), session))["abort"]["disabled_reason"] == ""
+
     def test_what_ended_job_offers(self, session):
         view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
         reasons = {name: one["disabled_reason"] for name, one in by_name(view).items()}
@@ -362,7 +377,7 @@ class TestActions:
         assert by_name(view)["delete"]["disabled_reason"] == "it is being downloaded"
         session.go_on.set()
         wait_until(lambda: by_name(view)["download"]["state"] == "done")
-        assert by_name(view)["download"]["message"] == "downloaded into /data/76b8d043-5f0e"
+        assert by_name(view)["download"]["message"] == "downloaded to /data/hello-numpy-76b8d043"
         assert session.downloads == [("76b8d043-5f0e", "/data")]
 
     def test_without_session_nothing_can_be_asked(self, watch):
@@ -381,10 +396,10 @@ class TestActions:
         act(view, "download")
         wait_until(lambda: session.downloads)
         view.make_static()
-        assert "downloaded into" not in replaced[-1]["text/html"]
+        assert "downloaded to" not in replaced[-1]["text/html"]
         session.go_on.set()
         wait_until(lambda: len(replaced) == 2)
-        assert "downloaded into /home/ada/transfer/76b8d043-5f0e" in replaced[-1]["text/html"]
+        assert "downloaded to results/hello-numpy-76b8d043" in replaced[-1]["text/html"]
 
     def test_kept_view_stays_live_until_frozen(self, session, replaced):
         watch = FakeWatch(RUNNING)

@@ -92,7 +92,7 @@ def test_executed_notebook_keeps_static_form(execute):
     shown, ended, after = execute("view = show_job(watch)", "watch.end()", "1 + 1")
     (output,) = shown
     assert output.data.keys() == {"text/plain", "text/html"}
-    assert output.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  0:49"
+    assert output.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  49 s"
     assert "FINISHED:COMPLETED" in output.data["text/html"]
     assert ended == []
     assert after[0].data["text/plain"] == "2"

@@ -23,6 +23,7 @@ _GROUPS = {
     "Jobs": (
         "jobs.jobs",
         "jobs.submit",
+        "sweeps.sweep",
         "jobs.monitor",
         "jobs.wait",
         "jobs.meta",
@@ -33,6 +34,8 @@ _GROUPS = {
         "jobs.abort",
         "jobs.delete",
         "jobs.download",
+        "results.results",
+        "results.metrics",
         "jobs.components",
         "jobs.compare",
     ),

@@ -10,7 +10,8 @@ from IPython.core.error import UsageError
 
 from ... import api
 from ...errors import NoConnection, ServerIdentityError
-from ...formatting.text import sanitize
+from ...formatting.text import format_duration, sanitize
+from ...local_files import shorten_path
 from ...manager import ManagedSession, find_kits, resolve_kit
 from ...options import OFFLINE, STEP_TIMEOUT, STUDY, TIMEOUT, option
 from ...views.core.pretty import PrettyTable
@@ -147,7 +148,7 @@ def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
     """
     headings = {
         "name": "name", "user": "user", "role": "role", "organization": "organization", "server": "server",
-        "project": "project", "expires": "expires", "folder": "folder", "problem": "problem",
+        "project": "project", "expires": "expires", "short_folder": "folder", "problem": "problem",
     }  # fmt: skip
     rows = [
         {
@@ -159,13 +160,13 @@ def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
             "project": kit.project,
             "expires": "" if kit.expires_at is None else f"{kit.expires_at:%Y-%m-%d}",
             "folder": str(kit.path),
+            "short_folder": shorten_path(kit.path),
             "problem": kit.problem,
         }
         for kit in find_kits([*folders, *state.kit_search_folders], ".")
     ]
-    if not any(row["problem"] for row in rows):
-        del headings["problem"]
-    return PrettyTable(rows, headings, "No startup kits found. %flare kits FOLDER searches another folder")
+    shown = {key: words for key, words in headings.items() if not rows or any(row[key] for row in rows)}
+    return PrettyTable(rows, shown, "No startup kits found. %flare kits FOLDER searches another folder")
 
 
 @verb(
@@ -183,11 +184,13 @@ def check(state: MagicsState, kit: str | None, offline: bool, timeout: float) ->
         report = %flare check                               report.ok, report.findings
     """
     location = state.kit.root if kit is None else resolve_kit(kit, state.find_kit_folders)
-    progress = ProgressLine(show_after_s=0)
+    progress = ProgressLine()
     began = time.monotonic()
     report = api.check_kit(location, not offline, timeout, progress=progress.update)
-    progress.finish(f"checked in {time.monotonic() - began:.1f} s")
-    return PrettyKitReport.of(report)
+    progress.finish(f"checked in {format_duration(time.monotonic() - began)}")
+    open_kits = [m.session.kit.root for m in state.manager.sessions.values() if not m.session.closed]
+    is_connected = Path(location).resolve() in [root.resolve() for root in open_kits]
+    return PrettyKitReport.of(report, is_connected)
 
 
 def _make_row(managed: ManagedSession, is_current: bool) -> dict[str, Any]:

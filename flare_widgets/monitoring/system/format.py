@@ -12,19 +12,25 @@ from ...formatting.live_text import COUNT, LiveText, live
 from ...formatting.table import align
 from ...formatting.text import SHORT_ID, join_names, sanitize
 from ..job.format import MAX_NAMED, job_label
+from ..job.trouble import OUTCOME_WAIT
 from .snapshot import SILENT_AFTER, Site, SiteJob, SystemSnapshot
 
 _MAX_NAME_CHARS = 60  # characters
+STALE_AFTER_S = 5.0
+"""Seconds without an answer from the server, which is polled every 3 s, after which its state is not known."""
+
 _LAST_SEEN = f", last seen {COUNT} ago"
 
 
 def server_state(snapshot: SystemSnapshot) -> LiveText:
     """Return the state of the server, with its severity."""
-    if snapshot.facts_at is None:
+    seen_at = snapshot.facts_at
+    if seen_at is None:
         return live("no answer yet", severity="warn" if snapshot.trouble else "unknown")
     if snapshot.trouble:
-        return live(f"not reachable, last seen {COUNT} ago", snapshot.facts_at, "bad")
-    return live("connected", severity="good")
+        return live(f"{snapshot.trouble_label or 'no answer'}, last seen {COUNT} ago", seen_at, "warn")
+    connected = live("connected", severity="good")
+    return connected.then(seen_at + STALE_AFTER_S, f"no answer, last seen {COUNT} ago", seen_at, "warn")
 
 
 def site_state(site: Site) -> LiveText:
@@ -62,6 +68,13 @@ def _running_job_text(job: SiteJob, name: str) -> str:
     return f"{short} ({app})" if app else short
 
 
+def _running_job_row(job: SiteJob, name: str) -> str:
+    job_id = sanitize(job.job_id)
+    if name:
+        return f"{sanitize(name, _MAX_NAME_CHARS)} ({job_id}) is running"
+    return f"{job_id} is running ({sanitize(job.app, _MAX_NAME_CHARS)})"
+
+
 def problems(snapshot: SystemSnapshot, now: float) -> list[str]:
     """Return a sentence for each problem at the time `now`, the worst first, each with the action to take."""
     return list(filter(None, (problem.text_at(now) for problem in live_problems(snapshot))))
@@ -85,6 +98,11 @@ def _iter_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
             yield live(
                 f"the server still lists job {job_label(zombie.name, zombie.job_id)} as RUNNING, but no process runs "
                 "it (was the server restarted?). It will not end by itself; clone it to run it again"
+            )
+        elif zombie.is_awaiting_outcomes:
+            yield live(
+                f"job {job_label(zombie.name, zombie.job_id)} has ended on the server, which waits for the outcome of "
+                f"its sites, {OUTCOME_WAIT}"
             )
     yield from _version_problems(snapshot)
 
@@ -134,9 +152,8 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
         rows.append((sanitize(site.name, _MAX_NAME_CHARS), parts))
     if not snapshot.sites and snapshot.facts_at is not None:
         rows.append(("sites", "none connected"))
-    rows += [
-        ("job", f"{sanitize(job.job_id)} is running ({sanitize(job.app, _MAX_NAME_CHARS)})") for job in snapshot.jobs
-    ]
+    names = dict(snapshot.job_names)
+    rows += [("job", _running_job_row(job, names.get(job.job_id, ""))) for job in snapshot.jobs]
     if not snapshot.jobs and snapshot.facts_at is not None:
         rows.append(("jobs", "none running"))
     return "\n".join([*lines, *align(rows, indent="  ")])

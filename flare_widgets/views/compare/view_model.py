@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...formatting.text import SHORT_ID, format_duration, format_number, sanitize
+from ...formatting.text import SHORT_ID, format_duration, format_numbers_apart, sanitize
 from ...monitoring.job.format import known_total_rounds, rounds_begun_in
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.trouble import absence_note, status_text
 from ..core.metric_direction import metric_direction
 from ..job.timeline import STATUS_GLYPHS, status_category
 
@@ -53,8 +54,10 @@ class ComparedJob:
         Its configuration and course, by heading: ``workflow``, ``sites``, ``rounds``, ``time``.
     lines
         Its metrics by name.
+    trouble
+        A sentence if the job is lost, or the server does not answer; else empty.
     problem
-        The reason why something is missing or stale; else empty.
+        The reason why something is missing; else empty.
     """
 
     label: str
@@ -64,6 +67,7 @@ class ComparedJob:
     glyph: str
     facts: dict[str, str]
     lines: dict[str, ComparedMetric]
+    trouble: str = ""
     problem: str = ""
 
 
@@ -87,6 +91,14 @@ class Comparison:
     metrics: tuple[str, ...]
     directions: dict[str, str]
     differences: tuple[str, ...]
+
+    def winners(self, metric: str) -> frozenset[int]:
+        """Return the indices of the jobs with the best value of a metric; empty if nothing is better than the rest."""
+        found = {n: line.best for n, job in enumerate(self.jobs) if (line := job.lines.get(metric)) is not None}
+        best = self.best(metric)
+        if best is None or len(set(found.values())) < 2:
+            return frozenset()
+        return frozenset(number for number, value in found.items() if value == best[1])
 
     def best(self, metric: str) -> tuple[int, float] | None:
         """Return the best round of all jobs by a metric, and its value.
@@ -128,19 +140,36 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
     """Return the headings and the rows of the table: a row per job, a column per property and per metric's best."""
     facts = list(comparison.jobs[0].facts) if comparison.jobs else []
     headings = ["job", "status", *facts, *(_value_heading(comparison, metric) for metric in comparison.metrics)]
-    rows = []
-    for job in comparison.jobs:
-        best = [_format_best(job.lines.get(metric)) for metric in comparison.metrics]
-        rows.append([job.label, f"{job.glyph} {job.status}", *(job.facts.get(f, "") or "–" for f in facts), *best])
+    columns = [_format_column([job.lines.get(metric) for job in comparison.jobs]) for metric in comparison.metrics]
+    rows = [
+        [
+            job.label,
+            f"{job.glyph} {job.status}",
+            *(job.facts.get(f, "") or "–" for f in facts),
+            *(column[number] for column in columns),
+        ]
+        for number, job in enumerate(comparison.jobs)
+    ]
     return headings, rows
+
+
+def best_cells(comparison: Comparison) -> list[tuple[int, int]]:
+    """Return the row and the column of each cell of the table that has the best value of its metric."""
+    first = 2 + len(comparison.jobs[0].facts) if comparison.jobs else 0
+    return [
+        (row, column)
+        for column, metric in enumerate(comparison.metrics, first)
+        for row in sorted(comparison.winners(metric))
+    ]
 
 
 def _value_heading(comparison: Comparison, metric: str) -> str:
     return f"{'best' if comparison.directions[metric] else 'last'} {metric}"
 
 
-def _format_best(line: ComparedMetric | None) -> str:
-    return "–" if line is None else f"{format_number(line.best)} (round {line.best_round})"
+def _format_column(lines: Sequence[ComparedMetric | None]) -> list[str]:
+    values = iter(format_numbers_apart(line.best for line in lines if line is not None))
+    return ["–" if line is None else f"{next(values)} (round {line.best_round})" for line in lines]
 
 
 def _unique_labels(snapshots: Sequence[JobSnapshot]) -> list[str]:
@@ -152,8 +181,7 @@ def _unique_labels(snapshots: Sequence[JobSnapshot]) -> list[str]:
 
 
 def _build_compared_job(snapshot: JobSnapshot, label: str, directions: Mapping[str, str], now: float) -> ComparedJob:
-    seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
-    elapsed = snapshot.elapsed(seen)
+    elapsed = snapshot.elapsed(snapshot.as_of(now))
     sites = snapshot.participating_sites
     facts = {
         "workflow": sanitize(", ".join(w.name for w in snapshot.workflows if w.name), 60),
@@ -178,16 +206,18 @@ def _build_compared_job(snapshot: JobSnapshot, label: str, directions: Mapping[s
             best.value,
         )
     missing = "" if lines else snapshot.freshness_of("metrics").missing_reason
-    trouble = snapshot.trouble if snapshot.trouble and not snapshot.ended else missing and f"no metrics: {missing}"
+    trouble = "" if snapshot.ended else snapshot.trouble or absence_note(snapshot)
+    category = "lost" if snapshot.is_zombie else status_category(snapshot.status, snapshot.ended)
     return ComparedJob(
         label,
         sanitize(snapshot.job_id),
         sanitize(snapshot.name),
-        sanitize(snapshot.status) or "UNKNOWN",
-        STATUS_GLYPHS[status_category(snapshot.status, snapshot.ended)],
+        status_text(snapshot),
+        STATUS_GLYPHS[category],
         facts,
         lines,
         sanitize(trouble),
+        sanitize(f"no metrics: {missing}") if missing and not trouble else "",
     )
 
 

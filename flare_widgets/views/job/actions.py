@@ -8,24 +8,22 @@ from typing import Any, Protocol, TypeVar
 
 from ...api import commands, permissions
 from ...api.commands import Command
-from ...api.transfer.upload import ProgressCallback
+from ...api.saved_results import ResultSession, SavedResult, save_result
 from ...formatting.text import SHORT_ID, sanitize
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.updates import NOT_MONITORED
 from ..core.actions import Action, ActionContext, Actions
 
 T = TypeVar("T")
 
+_ONLY_CLONE = "clone it to run it again"
 
-class JobSession(permissions.PermissionSource, Protocol):
+
+class JobSession(permissions.PermissionSource, ResultSession, Protocol):
     """The interface of a session that a job's view needs."""
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it."""
-
-    def download_job_result(
-        self, job_id: str, destination: str | None = None, *, progress: ProgressCallback | None = None
-    ) -> str:
-        """Download a finished job and return the new folder."""
 
 
 class JobActions(Actions):
@@ -42,7 +40,7 @@ class JobActions(Actions):
     on_change
         See :class:`.Actions`.
     folder
-        The folder for downloads; the session's `download_dir` if not given.
+        The folder for downloads; ``results`` in the working folder if not given.
     """
 
     def __init__(
@@ -64,10 +62,10 @@ class JobActions(Actions):
                 "download",
                 "Download",
                 run=self._download,
-                describe_result=lambda folder: f"downloaded into {folder}",
                 disabled_reason=lambda: (
                     self._not_ended_reason("there are no results to download") or self._denial_reason("download_job")
                 ),
+                emphasis="primary",
                 is_cancellable=True,
             ),
             Action(
@@ -109,10 +107,9 @@ class JobActions(Actions):
         self._status_at_abort = self._get_snapshot().status
         return self._session.start(commands.abort_job(self._job_id))
 
-    def _download(self, context: ActionContext) -> str:
-        return self._session.download_job_result(
-            self._job_id, self._folder, progress=context.progress_callback("received")
-        )
+    def _download(self, context: ActionContext) -> SavedResult:
+        name, progress = self._get_snapshot().name, context.progress_callback("received")
+        return save_result(self._session, self._job_id, name, self._folder, progress=progress)
 
     def _mark_deleted(self, _: Any) -> str:
         self.deleted = True
@@ -123,6 +120,8 @@ class JobActions(Actions):
             return "the job has ended"
         if self.state_of("abort") == "done":
             return "abort is requested; the status is updated in a few seconds"
+        if self._get_snapshot().is_zombie:
+            return f"no process runs it any more: {_ONLY_CLONE}"
         return self._denial_reason("abort_job")
 
     def _delete_disabled_reason(self) -> str:
@@ -131,6 +130,8 @@ class JobActions(Actions):
         return self._not_ended_reason("only a job that has ended can be deleted") or self._denial_reason("delete_job")
 
     def _not_ended_reason(self, message: str) -> str:
+        if self._get_snapshot().is_zombie:
+            return f"the server still lists it as RUNNING, and no process runs it any more: {_ONLY_CLONE}"
         return (
             ""
             if self._get_snapshot().ended
@@ -140,6 +141,9 @@ class JobActions(Actions):
     def _denial_reason(self, command: str) -> str:
         if self.deleted:
             return "the job was deleted"
+        snapshot = self._get_snapshot()
+        if not snapshot.ended and snapshot.trouble_label not in ("", NOT_MONITORED):
+            return "the server does not answer now"
         return permissions.session_denial_reason(
             self._session, command, submitter=self._get_snapshot().submitter or None
         )

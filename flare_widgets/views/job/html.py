@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from datetime import tzinfo
 from typing import Any
@@ -11,8 +12,8 @@ from ...monitoring.job.model import Results
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.html import TimeFormatter, scoped_style, template_environment
 from .events import build_events
-from .matrix import Matrix
-from .metrics import build_charts, describe_hidden_metrics
+from .matrix import CELL_STATES, STATIC_LIMITS, Matrix
+from .metrics import MAX_OPEN_CHARTS, build_charts, describe_hidden_metrics
 from .tables import build_evaluation_tables, build_statistics_table
 from .timeline import STATUS_GLYPHS
 from .view_model import JobProgress, build_view_model
@@ -20,6 +21,7 @@ from .view_model import JobProgress, build_view_model
 _DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _EVENT_GLYPHS = {"workflow": "·", "warning": "!", "error": "✕"}
 _MAX_SITES = 200
+_MAX_STRETCHES_IN_WORDS = 8
 
 
 def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
@@ -39,10 +41,11 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
     notes
         Additional sentences: the actions performed on the job, and the possible ones.
     """
-    job = build_view_model(snapshot, now)
+    job = build_view_model(snapshot, now, STATIC_LIMITS)
     # A static form of a job that has not ended shows times as of the server's last answer: the time at which the
     # form was made says nothing about the job.
     seen = now if job.updated_at is None else job.updated_at
+    troubles = list(filter(None, [job.connection_problem, *(text.text_at(seen) for text in job.troubles)]))
     events = build_events(snapshot)
     results = snapshot.results or Results()
     moments = [step.at for step in job.steps] + [event.at for event in events.rows]
@@ -57,7 +60,9 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             root=root,
             style=style,
             job=job,
-            glyph=STATUS_GLYPHS[job.category],
+            glyph="!" if troubles else STATUS_GLYPHS[job.category],
+            last_known=job.last_known.text_at(now),
+            troubles=troubles,
             elapsed=job.elapsed.text_at(seen),
             steps=[(step, None if step.at is None else times.format(step.at)) for step in job.steps],
             sites=[(site, _DEPLOYMENT_GLYPHS[site.state]) for site in job.sites[:_MAX_SITES]],
@@ -66,6 +71,7 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             matrix=None if job.matrix is None else _matrix_context(job.matrix, seen),
             details=[(detail.term, detail.text.text_at(seen)) for detail in job.details],
             charts=build_charts(snapshot, snapshot.step_metrics),
+            max_open_charts=MAX_OPEN_CHARTS,
             hidden_metrics=describe_hidden_metrics(snapshot, snapshot.step_metrics),
             evaluation=build_evaluation_tables(results.evaluations, snapshot.key_metric),
             statistics=build_statistics_table(results.statistics),
@@ -85,19 +91,40 @@ def _progress_context(progress: JobProgress, as_of: float) -> dict[str, Any]:
 
 
 def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:
+    edges = matrix.edges
     rows = [
         (
-            row.site,
-            [(code, *matrix.legend[code], index in matrix.edges) for index, code in enumerate(row.cells)],
+            {"name": row.site, "label": row.label},
+            [(code, matrix.legend[code][0], index in edges) for index, code in enumerate(row.cells)],
             row.activity.text_at(as_of),
         )
         for row in matrix.rows
     ]
-    edges = matrix.edges
     return {
         "workflows": matrix.workflows,
         "columns": [(column, index in edges) for index, column in enumerate(matrix.columns)],
-        "rows": rows,
+        "open_rows": rows[: matrix.open_count],
+        "folded_rows": rows[matrix.open_count :],
+        "summary": matrix.summary.text_at(as_of),
+        "strip": _strip_context(matrix.strip) if matrix.strip_start else None,
         "rest": matrix.rest,
         "narrow_count": matrix.narrow_count,
     }
+
+
+def _strip_context(strip: str) -> dict[str, Any]:
+    """Return the paths of the columns in each state, one unit wide, and a description."""
+    stretches, place = [], 0
+    paths: dict[str, str] = {}
+    for code, group in itertools.groupby(strip):
+        count = sum(1 for _ in group)
+        stretches.append((code, place + 1, count))
+        paths[code] = paths.get(code, "") + f"M{place} 0h{count}v1h-{count}z"
+        place += count
+    described = [
+        f"{first}{f' to {first + count - 1}' if count > 1 else ''}: {CELL_STATES[code][1]}"
+        for code, first, count in stretches[:_MAX_STRETCHES_IN_WORDS]
+        if code != " "
+    ]
+    paths.pop(" ", None)
+    return {"paths": paths, "width": len(strip), "label": f"rounds {', '.join(described)}"}

@@ -72,7 +72,7 @@ class JobReport:
             return None
         job = traits["view_model"]
         progress = (job["progress"] or {}).get("text")
-        change_key = (job["status"], progress, bool(job["failure"]), bool(job["problems"]))
+        change_key = (job["status"], progress, bool(job["failure"]), bool(job["troubles"]))
         return cls(traits["label"], job["has_ended"], change_key)
 
 
@@ -89,7 +89,7 @@ class JobView(LiveView):
     session
         The session for aborting, cloning, downloading and deleting the job; without one, no actions are offered.
     folder
-        The folder for downloads; the session's `download_dir` if not given.
+        The folder for downloads; ``results`` in the working folder if not given.
     stay_live
         True if the view stays live when its watch ends, with the actions for an ended job, until :meth:`make_static`
         is called or the kernel is shut down. A kernel that is killed leaves nothing in its place.

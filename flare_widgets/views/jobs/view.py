@@ -7,18 +7,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import traitlets
 
 from ...api import Session, commands, permissions
+from ...api.saved_results import SavedResult, save_result
 from ...errors import InvalidArgumentError
 from ...formatting.jobs import job_table
 from ...formatting.table import Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
+from ...monitoring.job.trouble import LOST
+from ...monitoring.job.updates import NOT_MONITORED
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
 from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
@@ -69,6 +72,8 @@ class JobsView(LiveView):
         Makes the view of a job by its id, and a function that ends its watch; without it, jobs cannot be opened.
     compare
         Makes the view of several jobs by their ids; without it, jobs cannot be compared.
+    folder
+        The folder for downloads; ``results`` in the working folder if not given.
 
     Attributes
     ----------
@@ -76,8 +81,10 @@ class JobsView(LiveView):
         The session's study.
     updated_at : float
         The time at which the server last listed the jobs; 0 before that.
-    connection_problem : str
-        A sentence if the data may be stale; else empty.
+    connection_problem, connection_label : str
+        A sentence if the data may be stale, and the same in two words; else empty.
+    is_paused : bool
+        True if the server is not asked now, since no browser shows the view: nothing counts on but the list's age.
     has_ended : bool
         True if there will be no more updates: the session is over, or the view was made static.
     seq : int
@@ -96,6 +103,8 @@ class JobsView(LiveView):
     study = traitlets.Unicode().tag(sync=True)
     updated_at = traitlets.Float().tag(sync=True)
     connection_problem = traitlets.Unicode().tag(sync=True)
+    connection_label = traitlets.Unicode().tag(sync=True)
+    is_paused = traitlets.Bool().tag(sync=True)
     has_ended = traitlets.Bool().tag(sync=True)
     seq = traitlets.Int().tag(sync=True)
     nested = traitlets.Unicode().tag(sync=True)
@@ -106,8 +115,11 @@ class JobsView(LiveView):
         monitor: JobsMonitor,
         open_job: Callable[[str], NestedView] | None = None,
         compare: Callable[[Sequence[str]], NestedView] | None = None,
+        *,
+        folder: str | None = None,
     ) -> None:
         self._session = monitor.session
+        self._folder = folder
         self._user = permissions.User.from_kit(monitor.session.kit)
         self._open_job, self._compare = open_job, compare
         self._nested: NestedView | None = None
@@ -116,10 +128,12 @@ class JobsView(LiveView):
         self._actions = Actions(self._build_actions(), self._request_update)
         self._row_sync = RowSync(self.send, max_messages_per_s=_MAX_ROW_MESSAGES_PER_S)
         self._watch = monitor.watch_jobs()
+        self._resumed_at, self._is_made = 0.0, False
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._visibility.expect_display()
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
+        self._is_made = True
         # Last, since the listener is called at once, in another thread.
         self._unsubscribe = self._watch.subscribe(self._on_snapshot)
         if self._is_static:
@@ -136,6 +150,8 @@ class JobsView(LiveView):
             "study": self._session.study,
             "updated_at": snapshot.facts_at or 0.0,
             "connection_problem": snapshot.trouble,
+            "connection_label": snapshot.trouble_label,
+            "is_paused": self._watch.paused or (snapshot.facts_at or 0.0) < self._resumed_at,
             "has_ended": self._is_static or self._watch.done,
             "seq": self._row_sync.seq,
             "actions": self._actions.to_json(),
@@ -173,8 +189,9 @@ class JobsView(LiveView):
         row.pop("job_id")  # it is the key of the row
         row.pop("submitter_organization", None)
         row.pop("ended")  # so says the category
-        row["category"] = status_category(job.status, job.ended)
-        row["status_text"] = readable_status(job.status) or "unknown"
+        row.pop("is_lost", None)
+        row["category"] = "lost" if job.is_lost else status_category(job.status, job.ended)
+        row["status_text"] = LOST.lower() if job.is_lost else readable_status(job.status) or "unknown"
         refused = self._denied_actions(job.submitter, job.submitter_organization)
         return {**row, "denied_actions": refused} if refused else row
 
@@ -205,9 +222,12 @@ class JobsView(LiveView):
 
     def _on_visibility_change(self, is_visible: bool) -> None:
         if is_visible:
+            self._resumed_at = time.time() if self._watch.paused else 0.0
             self._watch.resume()
         else:
             self._watch.pause()
+        if self._is_made:
+            self._request_update()
 
     def _build_actions(self) -> list[Action]:
         def may(command: str) -> Callable[[], str]:
@@ -215,9 +235,9 @@ class JobsView(LiveView):
 
         offers = []
         if self._open_job is not None:
-            offers.append(Action("open", "Open", start=self._open))
+            offers.append(Action("open", "Open", start=self._open, emphasis="primary"))
         if self._compare is not None:
-            offers.append(Action("compare", "Compare", start=self._compare_jobs))
+            offers.append(Action("compare", "Compare", start=self._compare_jobs, emphasis="primary"))
         return [
             *offers,
             Action("abort", "Abort", run=self._abort, is_destructive=True, disabled_reason=may("abort_job")),
@@ -228,7 +248,6 @@ class JobsView(LiveView):
                 "download",
                 "Download",
                 run=self._download,
-                describe_result=lambda folder: f"downloaded into {folder}",
                 disabled_reason=may("download_job"),
                 is_cancellable=True,
             ),
@@ -236,7 +255,10 @@ class JobsView(LiveView):
         ]
 
     def _closed_reason(self) -> str:
-        return "the session is over" if self._session.closed else ""
+        if self._session.closed:
+            return "the session is over"
+        is_lost = self._watch.snapshot.trouble_label not in ("", NOT_MONITORED)
+        return "the server does not answer now" if is_lost else ""
 
     def _open(self, context: ActionContext) -> concurrent.futures.Future[str]:
         assert self._open_job is not None
@@ -268,9 +290,11 @@ class JobsView(LiveView):
         self._watch.refresh()
         return f"cloned: the new job is {job_id}"
 
-    def _download(self, context: ActionContext) -> str:
+    def _download(self, context: ActionContext) -> SavedResult:
         (job_id, *_) = self._selected_job_ids(context)
-        return self._session.download_job_result(job_id, progress=context.progress_callback("received"))
+        name = next((job.name for job in self._watch.snapshot.jobs if job.job_id == job_id), "")
+        progress = context.progress_callback("received")
+        return save_result(self._session, job_id, name, self._folder, progress=progress)
 
     def _run_for_each(self, context: ActionContext, present: str, past: str, act: Callable[[str], Any]) -> str:
         """Perform an action on each requested job; failures are reported after all were tried."""
@@ -331,20 +355,19 @@ def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
         {
             "job_id": job.job_id,
             "job_name": job.name,
-            "status": job.status,
+            "status": LOST if job.is_lost else job.status,
             "submit_time": _format_local_time(job.submitted_at),
-            "duration": _format_duration(job, snapshot.facts_at),
+            "duration": _duration(job, snapshot.facts_at),
             "study": job.study,
         }
         for job in snapshot.jobs
     ]
 
 
-def _format_duration(job: ListedJob, now: float | None) -> str:
-    seconds = job.duration
-    if seconds is None and job.started_at is not None and now is not None:
-        seconds = max(0.0, now - job.started_at)
-    return "" if seconds is None else str(timedelta(seconds=int(seconds)))
+def _duration(job: ListedJob, now: float | None) -> float | None:
+    if job.duration is None and job.started_at is not None and now is not None:
+        return max(0.0, now - job.started_at)
+    return job.duration
 
 
 def _format_local_time(at: float | None) -> str:

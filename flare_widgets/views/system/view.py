@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import traitlets
@@ -53,6 +54,8 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
         The answer.
     now
         The time it arrived, in seconds since the epoch.
+    job_names
+        The names of jobs by id, as far as they are known. Untrusted.
 
     Attributes
     ----------
@@ -60,7 +63,9 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
         The same data as the system view draws it.
     """
 
-    def __init__(self, session: Session, info: SystemInfo, now: float) -> None:
+    def __init__(
+        self, session: Session, info: SystemInfo, now: float, job_names: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(info.server_info, info.client_info, info.job_info)
         kit = session.kit
         who = SystemSnapshot(
@@ -69,6 +74,7 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
             username=kit.username,
             role=kit.role,
             organization=kit.organization,
+            job_names=tuple(job_names.items()),
         )
         self.snapshot = apply_system_updates(who, [SystemReport(info, now)])
         self._now = now
@@ -115,6 +121,7 @@ class SystemView(LiveView):
         self._actions: SystemControls | None = (
             None if session is None else SystemActions(session, watch, self._on_actions_change)
         )
+        self._resumed_at = 0.0
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
@@ -127,9 +134,12 @@ class SystemView(LiveView):
 
     def _state(self) -> dict[str, Any]:
         snapshot = self._watch.snapshot
+        # What a view knows when it comes into sight again is as old as before, until the server has answered.
+        is_paused = self._watch.paused or (snapshot.facts_at or 0.0) < self._resumed_at
+        now = snapshot.facts_at if is_paused and snapshot.facts_at is not None else time.time()
         return {
-            "view_model": build_view_model(snapshot).to_json(),
-            "label": summarize_system(snapshot, time.time()),
+            "view_model": build_view_model(snapshot, is_paused and not snapshot.trouble).to_json(),
+            "label": summarize_system(snapshot, now),
             "actions": {} if self._actions is None or self._is_static else self._actions.to_json(),
         }
 
@@ -166,6 +176,8 @@ class SystemView(LiveView):
 
     def _on_visibility_change(self, is_visible: bool) -> None:
         if is_visible:
+            self._resumed_at = time.time()
             self._watch.resume()
         else:
             self._watch.pause()
+        self._request_update()

@@ -2,25 +2,35 @@
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { createChart } from "../core/chart";
 import { h, setText, setVisible, whenChanged } from "../core/dom";
-import { kernelBanner } from "../core/kernel-banner";
+import { createKernelBanner } from "../core/kernel-banner";
 import { createSwatch } from "../core/series-style";
-import { asBoolean, asRecords, asText, asTexts } from "../core/validate";
+import { themed } from "../core/theme";
+import { asBoolean, asPoints, asRecords, asText, asTexts } from "../core/validate";
 import { type Metric, readMetrics } from "./view-model";
 
+interface Job {
+  /** What is wrong with the job or its connection, with its name; empty if nothing is. */
+  readonly trouble: string;
+  /** The reason why something is missing, likewise. */
+  readonly problem: string;
+}
+
 interface CompareTraits {
-  /** Problems of the jobs, a sentence each. */
-  readonly jobs: readonly string[];
+  readonly jobs: readonly Job[];
   readonly headings: string[];
   readonly rows: string[][];
+  /** Rows and columns of the cells that have the best value of their metric. */
+  readonly best_cells: readonly (readonly [row: number, column: number])[];
   readonly metrics: readonly Metric[];
   readonly differences: readonly string[];
   readonly has_ended: boolean;
 }
 
 const READERS: TraitReaders<CompareTraits> = {
-  jobs: readProblems,
+  jobs: readJobs,
   headings: (value) => asTexts(value),
   rows: readRows,
+  best_cells: asPoints,
   metrics: readMetrics,
   differences: (value) => asTexts(value),
   has_ended: asBoolean,
@@ -28,7 +38,7 @@ const READERS: TraitReaders<CompareTraits> = {
 
 const DIRECTIONS = { max: " (higher is better)", min: " (lower is better)", "": "" };
 
-export default { render };
+export default themed({ render });
 
 function render({ model, el }: RenderContext): () => void {
   const traits = new TypedModel(model, READERS);
@@ -47,18 +57,23 @@ function render({ model, el }: RenderContext): () => void {
     notes,
   );
 
-  const drawTable = whenChanged(({ headings, rows }: { headings: string[]; rows: string[][] }) => {
-    const head = h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", { scope: "col" }, text))));
-    const lines = rows.map(([name = "", ...cells], number) =>
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, createSwatch(number, false), " ", name),
-        ...cells.map((cell) => h("td", {}, cell)),
-      ),
-    );
-    table.replaceChildren(head, h("tbody", {}, ...lines));
-  });
+  const drawTable = whenChanged(
+    ({ headings, rows, best }: { headings: string[]; rows: string[][]; best: string[] }) => {
+      const head = h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", { scope: "col" }, text))));
+      const lines = rows.map(([name = "", ...cells], number) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, createSwatch(number, false), " ", name),
+          ...cells.map((cell, column) => {
+            const isBest = best.includes(`${number} ${column + 1}`);
+            return h("td", {}, isBest ? h("strong", { title: "best of all" }, cell) : cell);
+          }),
+        ),
+      );
+      table.replaceChildren(head, h("tbody", {}, ...lines));
+    },
+  );
 
   const drawChoice = whenChanged((metrics: string[]) => {
     const before = choice.value;
@@ -79,9 +94,13 @@ function render({ model, el }: RenderContext): () => void {
   function draw(): void {
     const metrics = traits.get("metrics");
     const rows = traits.get("rows");
-    drawTable({ headings: traits.get("headings"), rows });
+    const best = traits.get("best_cells").map(([row, column]) => `${row} ${column}`);
+    drawTable({ headings: traits.get("headings"), rows, best });
     drawChoice(metrics.map(({ name }) => name));
-    drawNotes(composeNotes(traits.get("jobs"), traits.get("differences"), metrics.length));
+    const jobs = traits.get("jobs");
+    const problems = jobs.map(({ problem }) => problem).filter(Boolean);
+    kernel.draw(jobs.map(({ trouble }) => trouble));
+    drawNotes(composeNotes(problems, traits.get("differences"), metrics.length));
     const metric = metrics.find(({ name }) => name === choice.value) ?? metrics[0];
     setVisible(chooser, metric !== undefined);
     setVisible(chart.element, metric !== undefined);
@@ -98,13 +117,13 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   choice.addEventListener("change", draw);
-  const kernel = kernelBanner(
+  const kernel = createKernelBanner(
     model,
     element,
     () => {},
     () => !traits.get("has_ended"),
   );
-  const stop = traits.onChange(["jobs", "headings", "rows", "metrics", "differences"], draw);
+  const stop = traits.onChange(["jobs", "headings", "rows", "best_cells", "metrics", "differences"], draw);
   el.append(element);
   draw();
   return () => {
@@ -120,10 +139,15 @@ function composeNotes(problems: readonly string[], differences: readonly string[
   return differences.length ? [...notes, `Differences: ${differences.join(", ")}`] : notes;
 }
 
-function readProblems(jobs: unknown): string[] {
-  return asRecords(jobs).flatMap(({ label, problem }) =>
-    asText(problem) ? [`${asText(label)}: ${asText(problem, 500)}`] : [],
-  );
+function readJobs(jobs: unknown): Job[] {
+  return asRecords(jobs).map(({ label, trouble, problem }) => ({
+    trouble: withName(label, trouble),
+    problem: withName(label, problem),
+  }));
+}
+
+function withName(name: unknown, sentence: unknown): string {
+  return asText(sentence) ? `${asText(name)}: ${asText(sentence, 500)}` : "";
 }
 
 function readRows(value: unknown): string[][] {

@@ -3,6 +3,7 @@ import { type Action, readActions } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
+import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { type EventList, readEvents } from "./events";
 import { type Metric, readMetrics } from "./metrics";
@@ -40,7 +41,6 @@ const READERS: TraitReaders<JobTraits> = {
 export default function jobWidget() {
   const clock = new KernelClock();
   const openSections = new Map<string, boolean>();
-  const choices = new Map<string, string>();
 
   const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
@@ -51,7 +51,6 @@ export default function jobWidget() {
       browserNow,
       send: (message) => traits.send(message),
       openSections,
-      choices,
     });
     const kernel = watchKernel(model, {
       probe: () => traits.send({ kind: "clock" }),
@@ -92,5 +91,5 @@ export default function jobWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

@@ -1,6 +1,6 @@
 /** The view model of a job: the front-end half of flare_widgets/views/job/view_model.py. */
 
-import { type LiveText, readLiveText } from "../core/live-text";
+import { type LiveText, readLiveText, readLiveTexts } from "../core/live-text";
 import { type StatusCategory, toStatusCategory } from "../core/status";
 import { asNumber, asRecord, asRecords, asText, asTexts } from "../core/validate";
 
@@ -41,6 +41,8 @@ export interface MatrixWorkflow {
 
 export interface MatrixRow {
   readonly site: string;
+  /** The name, shortened if it is long. */
+  readonly label: string;
   /** A letter of the legend for each column. */
   readonly cells: string;
   readonly activity: LiveText;
@@ -56,6 +58,14 @@ export interface Matrix {
   /** Empty if there is only one. */
   readonly workflows: readonly MatrixWorkflow[];
   readonly rows: readonly MatrixRow[];
+  /** The number of sites in each state; empty if there are few. */
+  readonly summary: LiveText;
+  /** The number of rows that are shown while the others are folded: the first ones. */
+  readonly openCount: number;
+  /** A letter of the legend for each column of the job, shown or not: the worst state of all sites. */
+  readonly strip: string;
+  /** The number of columns before the first one shown. */
+  readonly stripStart: number;
   readonly rest: string;
   /** The number of columns for which a narrow output has room: the last ones. */
   readonly narrowCount: number;
@@ -70,6 +80,8 @@ export interface FailureCard {
   readonly unavailable: readonly string[];
   readonly logTitle: string;
   readonly logLines: readonly string[];
+  /** The participant whose log to open at the last of these lines; empty for none. */
+  readonly logTarget: string;
 }
 
 export interface Detail {
@@ -87,7 +99,8 @@ export interface JobViewModel {
   readonly endedAt: number | null;
   readonly updatedAt: number | null;
   readonly connectionProblem: string;
-  readonly statusAge: LiveText;
+  readonly connectionLabel: string;
+  readonly lastKnown: LiveText;
   readonly freshness: LiveText;
   readonly elapsed: LiveText;
   readonly elapsedWhenLost: LiveText;
@@ -99,14 +112,19 @@ export interface JobViewModel {
   readonly progress: Progress | null;
   readonly matrix: Matrix | null;
   readonly failure: FailureCard | null;
-  readonly problems: readonly string[];
+  readonly troubles: readonly LiveText[];
+  readonly silence: LiveText;
   readonly missingNotes: readonly string[];
   readonly untoldNotes: readonly string[];
+  /** A sentence on which metrics are live; empty if there is no need. */
+  readonly liveMetrics: string;
   readonly details: readonly Detail[];
 }
 
 const MAX_SENTENCE_CHARS = 1000;
 const MAX_STEPS = 20;
+/** As many as a snapshot has rounds and steps. */
+const MAX_STRIP_CHARS = 20_000;
 
 /** Read the result of Python's `JobViewModel.to_json()`; every text in the result is printable and bounded. */
 export function readViewModel(value: unknown): JobViewModel {
@@ -120,7 +138,8 @@ export function readViewModel(value: unknown): JobViewModel {
     endedAt: asNumber(raw["ended_at"]),
     updatedAt: asNumber(raw["updated_at"]),
     connectionProblem: asText(raw["connection_problem"]),
-    statusAge: readLiveText(raw["status_age"]),
+    connectionLabel: asText(raw["connection_label"]),
+    lastKnown: readLiveText(raw["last_known"]),
     freshness: readLiveText(raw["freshness"]),
     elapsed: readLiveText(raw["elapsed"]),
     elapsedWhenLost: readLiveText(raw["elapsed_when_lost"]),
@@ -143,9 +162,11 @@ export function readViewModel(value: unknown): JobViewModel {
     progress: raw["progress"] ? readProgress(asRecord(raw["progress"])) : null,
     matrix: raw["matrix"] ? readMatrix(asRecord(raw["matrix"])) : null,
     failure: raw["failure"] ? readFailure(asRecord(raw["failure"])) : null,
-    problems: sentences(raw["problems"]),
+    troubles: readLiveTexts(raw["troubles"]),
+    silence: readLiveText(raw["silence"]),
     missingNotes: sentences(raw["missing_notes"]),
     untoldNotes: sentences(raw["untold_notes"]),
+    liveMetrics: asText(raw["live_metrics"], MAX_SENTENCE_CHARS),
     details: asRecords(raw["details"]).map(({ term, text, updated_at }) => ({
       term: asText(term),
       text: readLiveText(text),
@@ -169,6 +190,7 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
     prefix: asText(prefix),
     title: asText(title),
   }));
+  const activities = (Array.isArray(raw["activities"]) ? raw["activities"] : []).map(readLiveText);
   const legend = Object.entries(asRecord(raw["legend"])).map(([code, state]) => {
     const [glyph = "", label = ""] = asTexts(state);
     return [code, { glyph, label }] as const;
@@ -180,11 +202,19 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
       title: asText(title),
       span: Math.min(Math.max(1, Math.floor(asNumber(span) ?? 1)), Math.max(1, columns.length)),
     })),
-    rows: asRecords(raw["rows"]).map(({ site, cells, activity }) => ({
-      site: asText(site),
-      cells: asText(cells).slice(0, columns.length),
-      activity: readLiveText(activity),
-    })),
+    rows: (Array.isArray(raw["rows"]) ? raw["rows"] : []).map((row) => {
+      const [site, cells, activity, label] = Array.isArray(row) ? row : [];
+      return {
+        site: asText(site),
+        label: asText(label) || asText(site),
+        cells: asText(cells, columns.length),
+        activity: activities[asNumber(activity) ?? -1] ?? [],
+      };
+    }),
+    summary: readLiveText(raw["summary"]),
+    openCount: asNumber(raw["open_count"]) ?? 0,
+    strip: asText(raw["strip"], MAX_STRIP_CHARS),
+    stripStart: asNumber(raw["strip_start"]) ?? 0,
     rest: asText(raw["rest"]),
     narrowCount: asNumber(raw["narrow_count"]) ?? columns.length,
     legend: Object.fromEntries(legend),
@@ -200,6 +230,7 @@ function readFailure(raw: Record<string, unknown>): FailureCard {
     unavailable: sentences(raw["unavailable"]),
     logTitle: asText(raw["log_title"]),
     logLines: sentences(raw["log_lines"]),
+    logTarget: asText(raw["log_target"]),
   };
 }
 

@@ -12,15 +12,15 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
   const { view_model: job, label, now } = fixture(name);
   vi.setSystemTime(now * 1000);
   const clock = (): number => Date.now() / 1000;
+  const sent: unknown[] = [];
   const view = createJobView({
     kernelNow: clock,
     browserNow: clock,
-    send: () => {},
+    send: (message) => sent.push(message),
     openSections: memory,
-    choices: new Map(),
   });
   document.body.append(view.element);
-  const show = (drawn: unknown): void =>
+  const show = (drawn: unknown, hasLog = false): void =>
     view.draw({
       job: readViewModel(drawn),
       kernelProblem: "",
@@ -30,7 +30,7 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
       events: readEvents(fixture(name).events),
       label,
       actions: [],
-      hasLog: false,
+      hasLog,
     });
   show(job);
   const all = (selector: string): HTMLElement[] => [...view.element.querySelectorAll<HTMLElement>(selector)];
@@ -39,7 +39,7 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
     all("button.flw-fold")
       .find((b) => b.textContent?.includes(title))
       ?.click();
-  return { view, all, texts, unfold, show, job };
+  return { view, all, texts, unfold, show, job, sent };
 }
 
 beforeEach(() => {
@@ -58,10 +58,11 @@ describe("progress", () => {
     expect(texts(".flw-round")).toEqual(["round 6 of 10"]);
     expect(all(".flw-bar")[0]?.getAttribute("aria-valuenow")).toBe("55");
     expect(all(".flw-bar-fill")[0]?.style.width).toBe("55%");
-    expect(texts(".flw-left")).toEqual(["about 1:20 left"]);
+    expect(texts(".flw-left")).toEqual(["about 1 min 20 s left"]);
     vi.advanceTimersByTime(5000);
-    expect(texts(".flw-left")).toEqual(["about 1:15 left"]);
-    vi.advanceTimersByTime(200_000);
+    expect(texts(".flw-left")).toEqual(["about 1 min 15 s left"]);
+    // The round lasts three times as long as usual: nobody knows any more when it ends.
+    vi.advanceTimersByTime(30_000);
     expect(texts(".flw-left")).toEqual([""]);
   });
 
@@ -76,14 +77,14 @@ describe("the matrix", () => {
     const { texts, all } = open("late and silent");
     const rows = all(".flw-matrix tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
-      ["site-1", "■submitted", "!late", "late: training, round 2 for 2:57"],
-      ["site-2", "■submitted", "■submitted", "waiting for site-1"],
+      ["site-1", "■submitted", "!late", "late: training, round 2 for 2 min 57 s"],
+      ["site-2", "■submitted", "■submitted", "waiting for site-1 and site-4"],
       ["site-3", "■submitted", "■submitted", "silent: no heartbeat for 50 s"],
-      ["site-4", "■submitted", "·waiting", "waiting"],
+      ["site-4", "■submitted", "!late", "has not fetched its task for 2 min 57 s"],
     ]);
     expect(texts(".flw-matrix thead th")).toEqual(["site", "round 1", "round 2", "now"]);
     vi.advanceTimersByTime(3000);
-    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3:00");
+    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3 min");
   });
 
   it("does not redraw cells while only time passes", () => {
@@ -143,6 +144,19 @@ describe("the matrix", () => {
 });
 
 describe("the failure", () => {
+  it("has a button that opens the log of the failed site", () => {
+    vi.stubGlobal("IntersectionObserver", undefined);
+    const { all, show, job, sent } = open("failed in a round");
+    const buttons = (): HTMLElement[] => all(".flw-failure-log button");
+    expect(buttons()).toEqual([]);
+    show(job, true);
+    expect(buttons().map((button) => button.textContent)).toEqual(["Show the log of hospital-b"]);
+    buttons()[0]?.click();
+    vi.advanceTimersByTime(10);
+    expect(sent).toEqual([{ kind: "log", target: "hospital-b", since: 1, epoch: 0 }]);
+    expect(all(".flw-log-fold")[0]?.getAttribute("aria-expanded")).toBe("true");
+  });
+
   it("shows cause, place and next step; log on expand", () => {
     const { texts, all, unfold } = open("failed in a round");
     expect(texts(".flw-failure-what")).toEqual([
@@ -175,13 +189,48 @@ describe("the failure", () => {
   });
 });
 
-describe("notes and details", () => {
-  it("show problems and unavailable data", () => {
-    const { texts } = open("late and silent");
-    expect(texts(".flw-notes li")).toEqual([
-      "! site-3 is silent: the server has had no heartbeat for 50 s",
-      "metrics not known (your role may not read the server's files)",
+describe("the banner", () => {
+  it("is first, and counts by the same clock as the row of the site", () => {
+    const { texts, view } = open("late and silent");
+    expect(view.element.firstElementChild?.className).toBe("flw-banner");
+    expect(texts(".flw-banner li")).toEqual([
+      "!site-3 is silent: no heartbeat for 50 s",
+      "!site-4 has not fetched its task for 2 min 57 s",
+      "!site-1 has been working for 2 min 57 s, much longer than usual",
     ]);
+    vi.advanceTimersByTime(3000);
+    expect(texts(".flw-banner li")[0]).toBe("!site-3 is silent: no heartbeat for 53 s");
+    expect(texts(".flw-now")[2]).toBe("silent: no heartbeat for 53 s");
+    expect(texts(".flw-pill")).toEqual(["!RUNNING"]);
+    expect(texts(".flw-left")).toEqual([""]);
+  });
+
+  it("tells of a monitor that is silent, and stays away from a job that goes well", () => {
+    const { texts, all } = open("rounds");
+    expect(texts(".flw-banner li")).toEqual([]);
+    expect(all(".flw-banner")[0]?.hidden).toBe(true);
+    const { texts: later, show, job } = open("rounds");
+    const silence = [{ text: [""] }, { text: ["no news of the job for ", ""], moment: 0, after: 40 }];
+    show({ ...job, silence });
+    expect(later(".flw-banner li")[0]).toContain("no news of the job for");
+  });
+});
+
+it("shows a job that no process runs as lost, its clock stopped", () => {
+  const { texts, view } = open("lost");
+  expect(texts(".flw-pill")).toEqual(["!LOST"]);
+  expect(view.element.dataset["category"]).toBe("lost");
+  expect(texts(".flw-current")[0]).toMatch(/^lost/);
+  expect(texts(".flw-ahead")).toEqual([]);
+  vi.advanceTimersByTime(60_000);
+  expect(texts(".flw-elapsed")).toEqual(["ran for 1 min or more"]);
+  expect(texts(".flw-banner li")[0]).toContain("the server no longer runs it");
+});
+
+describe("notes and details", () => {
+  it("show unavailable data", () => {
+    const { texts } = open("late and silent");
+    expect(texts(".flw-notes li")).toEqual(["metrics not known (your role may not read the server's files)"]);
   });
 
   it("draw details on expand, with growing ages", () => {
@@ -272,7 +321,9 @@ it("draws hostile text as text", () => {
   const { view, unfold } = open("hostile");
   unfold("Details");
   unfold("last");
-  expect(view.element.querySelectorAll("script, img, svg:not(.flw-swatch), i, b, a, iframe, style")).toHaveLength(0);
+  expect(
+    view.element.querySelectorAll("script, img, svg:not(.flw-swatch, .flw-strip-picture), i, b, a, iframe, style"),
+  ).toHaveLength(0);
   expect(view.element.textContent).not.toMatch(/[\u001b\u0007\u202e\u2066]/);
   expect(view.element.textContent).toContain("</pre><script>x()</script>");
 });

@@ -1,7 +1,9 @@
 /** The job view, composed of its parts. Independent of anywidget and of kernels. */
 import type { Action, ActionMessage } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
+import { createBanner } from "../core/banner";
 import { h, setVisible } from "../core/dom";
+import { KERNEL_LOST } from "../core/kernel";
 import { textAt } from "../core/live-text";
 import { SHORT_ID_LENGTH } from "../core/text";
 import type { EventList } from "./events";
@@ -52,8 +54,6 @@ export interface JobViewOptions {
   readonly send: (message: ActionMessage | LogRequest) => void;
   /** The open state of each section by name; kept by the caller for later views of the same model. */
   readonly openSections: Map<string, boolean>;
-  /** The chosen value of each choice by name, likewise. */
-  readonly choices: Map<string, string>;
 }
 
 export interface JobView {
@@ -67,17 +67,20 @@ export interface JobView {
 /** Interval at which times are redrawn; short enough that no second seems to be skipped. */
 const TICK_MS = 250;
 
-export function createJobView({ kernelNow, browserNow, send, openSections, choices }: JobViewOptions): JobView {
+export function createJobView({ kernelNow, browserNow, send, openSections }: JobViewOptions): JobView {
   const announcer = createAnnouncer();
+  const banner = createBanner(announcer.announce, () =>
+    latest ? `${latest.job.name}: ${latest.job.status}, all problems resolved` : "",
+  );
   const header = createHeader(announcer.announce);
   const summary = createSummary();
   const timeline = createTimeline();
-  const failure = createFailureCard(openSections);
-  const notes = createNotes();
+  const failure = createFailureCard({ openSections, showLog: (target, line) => log.reveal(target, line) });
+  const notes = createNotes("data that is missing");
   const footnotes = createNotes("not told by FLARE", "flw-footnotes");
   const sites = createSites();
-  const matrix = createMatrix();
-  const metrics = createMetricCharts(openSections, choices);
+  const matrix = createMatrix(openSections);
+  const metrics = createMetricCharts(openSections);
   const tables = createTables(openSections);
   const events = createEvents(openSections);
   const details = createDetails(openSections);
@@ -86,6 +89,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
+    banner.element,
     header.element,
     summary.element,
     timeline.element,
@@ -114,12 +118,16 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     // While the kernel does not answer, show the time of the last confirmed data.
     const confirmedNow = kernelProblem && job.updatedAt !== null ? Math.min(now, job.updatedAt) : now;
     const elapsed = kernelProblem ? textAt(job.elapsedWhenLost, confirmedNow) : textAt(job.elapsed, now);
-    header.draw(job, problemOf(latest), now);
+    const problems = problemsAt(latest, confirmedNow);
+    const label = kernelProblem ? KERNEL_LOST : job.connectionLabel;
+    element.classList.toggle("flw-trouble", problems.length > 0);
+    banner.draw(problems);
+    header.draw(job, { label, isAny: problems.length > 0 }, now);
     summary.draw(elapsed, job.facts, job.progress, confirmedNow);
     matrix.draw(job.matrix, confirmedNow);
     details.draw(job.details, now);
     timeline.draw(job.steps, now);
-    actions.draw(problemOf(latest), latest.actions, browserNow());
+    actions.draw(latest.actions, browserNow());
   }
 
   function draw(next: JobViewState): void {
@@ -128,33 +136,23 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     const { job } = next;
     const hasFailed = job.category === "failed";
     element.dataset["category"] = job.category;
-    element.classList.toggle("flw-lost", problemOf(next) !== "");
     element.setAttribute("aria-label", next.label);
-    failure.draw(job.failure, hasFailed);
-    notes.draw(job.problems, job.missingNotes);
-    footnotes.draw([], job.untoldNotes);
+    failure.draw(job.failure, hasFailed, next.hasLog);
+    notes.draw(job.missingNotes);
+    footnotes.draw(job.untoldNotes);
     sites.draw(job.sites, job.noSites);
-    metrics.draw(next.metrics, next.hiddenMetrics);
+    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics);
     tables.draw(next.tables);
     events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);
     if (next.hasLog) log.draw(logState(job));
     tick();
-    if (before) announceChange(before, next);
+    if (before && job.status !== before.job.status) announcer.announce(`${job.name}: ${job.status}`);
     const summaryText = job.failure?.summary ?? "";
     if (summaryText && summaryText !== announcedFailure) announcer.announce(summaryText);
     announcedFailure = summaryText;
     if (job.hasEnded && !next.actions.length) stop();
     else ticker ??= setInterval(tick, TICK_MS);
-  }
-
-  function announceChange(before: JobViewState, next: JobViewState): void {
-    const { name, status } = next.job;
-    const [problemBefore, problem] = [problemOf(before), problemOf(next)];
-    if (status !== before.job.status) announcer.announce(`${name}: ${status}`);
-    // Announce only the start of a problem: its text counts attempts, and would be announced again and again.
-    else if (problem && !problemBefore) announcer.announce(problem);
-    else if (!problem && problemBefore) announcer.announce(`${name}: ${status}, connected again`);
   }
 
   function stop(): void {
@@ -170,6 +168,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
       stop();
       log.dispose();
       metrics.dispose();
+      matrix.dispose();
       header.dispose();
       latest = undefined;
       element.remove();
@@ -177,9 +176,10 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   };
 }
 
-/** Return the reason why the data is not confirmed now; empty while it is. */
-function problemOf({ job, kernelProblem }: JobViewState): string {
-  return kernelProblem || job.connectionProblem;
+/** Return what is wrong, the worst first. */
+function problemsAt({ job, kernelProblem }: JobViewState, confirmedNow: number): string[] {
+  const own = [...job.troubles, job.silence].map((text) => textAt(text, confirmedNow));
+  return [kernelProblem || job.connectionProblem, ...own].filter(Boolean);
 }
 
 function logState({ jobId, logTargets, hasEnded }: JobViewModel): LogPanelState {

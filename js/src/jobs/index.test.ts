@@ -155,6 +155,45 @@ describe("the table of jobs", () => {
     expect(text(".flw-below")).toBe("");
   });
 
+  it("keeps the nested widget in sight as it grows, until the reader scrolls", async () => {
+    let grow = (): void => {};
+    const disconnect = vi.fn();
+    vi.stubGlobal(
+      "ResizeObserver",
+      class {
+        constructor(onResize: () => void) {
+          grow = onResize;
+        }
+        observe(): void {}
+        disconnect = disconnect;
+      },
+    );
+    const { model, find } = open(2);
+    const scroll = vi.fn();
+    find(".flw-below").scrollIntoView = scroll;
+    const child = document.createElement("em");
+    model.widget_manager = {
+      get_model: async (id: string) => id,
+      create_view: async () => ({ el: child, remove() {} }),
+    };
+    disconnect.mockClear();
+    model.receive({ nested: "IPY_MODEL_abc" });
+    await vi.waitFor(() => expect(scroll).toHaveBeenCalledTimes(1));
+    grow();
+    expect(scroll).toHaveBeenCalledTimes(2);
+    dispatchEvent(new Event("wheel"));
+    expect(disconnect).toHaveBeenCalledTimes(1);
+    vi.unstubAllGlobals();
+  });
+
+  it("shows no buttons until there is a job that they apply to", () => {
+    const { press, find, text } = open(2);
+    expect(find(".flw-tools").classList.contains("flw-idle")).toBe(true);
+    expect(text(".flw-marked")).toContain("Select jobs to compare");
+    press("ArrowDown");
+    expect(find(".flw-tools").classList.contains("flw-idle")).toBe(false);
+  });
+
   it("reports a host that cannot nest widgets", async () => {
     const { model, text } = open(2);
     model.receive({ nested: "IPY_MODEL_abc" });
@@ -171,16 +210,28 @@ describe("the table of jobs", () => {
       set: [["id-0", withCategory({ name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 })]],
     });
     const time = (): string => el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent ?? "";
-    expect(time()).toBe("1:00");
+    expect(time()).toBe("1 min");
     vi.advanceTimersByTime(5000);
-    expect(time()).toBe("1:05");
+    expect(time()).toBe("1 min 5 s");
     expect(text(".flw-fresh")).toBe("updated 5 s ago");
-    model.receive({ connection_problem: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
+    const problem = "no connection to server:8002, trying again (1)";
+    model.receive({ connection_problem: problem, connection_label: "reconnecting (1)", sent_at: NOW + 5 });
     vi.advanceTimersByTime(3000);
-    expect(time()).toBe("1:00");
-    expect(text(".flw-jobs-problem")).toBe(
-      "no connection to server:8002, trying again (1). Showing the list from 8 s ago",
-    );
+    expect(time()).toBe("1 min");
+    expect(text(".flw-banner")).toBe("!no connection to server:8002, trying again (1). Showing the list from 8 s ago");
+    expect(text(".flw-pill")).toBe("!reconnecting (1)");
+  });
+
+  it("counts nothing but its own age while it is paused", () => {
+    const { model, text, el } = open(1);
+    const row = withCategory({ name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 });
+    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["id-0", row]] });
+    model.receive({ is_paused: true, sent_at: NOW });
+    vi.advanceTimersByTime(4000);
+    expect(el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent).toBe("1 min");
+    expect(text(".flw-fresh")).toBe("paused while out of sight, updated 4 s ago");
+    expect(el.querySelector(".flw-fresh")?.className).not.toContain("flw-stale");
+    expect(text(".flw-banner")).toBe("");
   });
 
   it("reports visibility to the kernel", () => {
