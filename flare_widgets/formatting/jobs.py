@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .html import render
+from .reader_time import format_clock_time
 from .table import MAX_ROWS, Table, count_omitted
-from .text import SHORT_ID, format_age, format_clock_time, sanitize
+from .text import SHORT_ID, format_age, sanitize
 
 _HEADINGS = {
     "job_name": "name",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import time
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -80,11 +79,6 @@ def format_age(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}"
     return f"{max(0, int(seconds))} s"
-
-
-def format_clock_time(at: float) -> str:
-    """Return a time of day in this machine's time zone."""
-    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def join_names(names: Iterable[str], limit: int = 4, noun: str = "") -> str:

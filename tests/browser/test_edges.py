@@ -100,7 +100,7 @@ def test_killed_kernel_is_reported_with_age(notebook, pictures):
 def test_killed_kernel_reported_in_other_views(notebook, pictures):
     notebook.create(
         "from flare_widgets.views.compare.view import CompareView\nfrom scripted import ScriptedWatch\n"
-        "both = CompareView([ScriptedWatch(), ScriptedWatch()], stay_live=True)\nboth.show()",
+        "both = CompareView([ScriptedWatch(), ScriptedWatch()])\nboth.show()",
         "from flare_widgets.views.faults.view import FaultsView\nfrom scripted_faults import ScriptedBoard\n"
         "faults = FaultsView(ScriptedBoard('server', 'hospital-a'))\nfaults.show()",
         "from scripted_submit import ScriptedServer, make_jobs, show\nimport pathlib, tempfile\n"
@@ -238,7 +238,7 @@ def tab_to(notebook: NotebookPage, target: Locator) -> None:
 
 
 def test_job_is_handled_by_keys_alone(bench):
-    open_all(bench, JOB, "view = show_job(watch, session, stay_live=True)")
+    open_all(bench, JOB, "view = show_job(watch, session)")
     job, keyboard = JobPanel(bench.outputs(1)), bench.page.keyboard
     job.expect_status("RUNNING")
     # From the first thing in the view on, by Tab only, to each of the others.
@@ -332,7 +332,7 @@ def test_hostile_text_is_escaped_everywhere(bench, pictures):
         "  rounds=(Round(0, 1.0, 2.0),), workflows=(Workflow('', bad, first_round=0, total_rounds=3),),\n"
         "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\n"
         "watch = ScriptedWatch(**{**facts, 'sites': sites})",
-        "view = show_job(watch, session, stay_live=True)",
+        "view = show_job(watch, session)",
         "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"
         "monitor = ScriptedMonitor(6)\n"
         "jobs = [dataclasses.replace(j, name=e, submitter=e, study=e, status=s) for j, e, s in\n"
@@ -341,7 +341,7 @@ def test_hostile_text_is_escaped_everywhere(bench, pictures):
         "table = JobsView(monitor, monitor.open_job, monitor.compare)\ntable.show()",
         "from flare_widgets.views.compare.view import CompareView\n"
         "w = [ScriptedWatch(**facts), ScriptedWatch(**{**facts, 'name': long})]\n"
-        "both = CompareView(w, stay_live=True)\nboth.show()",
+        "both = CompareView(w)\nboth.show()",
         "from scripted_system import ScriptedSystem, show\n"
         "from flare_widgets.monitoring.system.snapshot import SiteJob\n"
         "system = ScriptedSystem(bad, long, marks)\n"

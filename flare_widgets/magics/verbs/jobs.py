@@ -78,26 +78,24 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
 @verb(
     JOB,
     option("-w", "--wait", action="store_true", help="block until the job ends"),
-    option("-k", "--keep", action="store_true", help="keep the view live after the job has ended"),
     option("--text", action="store_true", help="print one line of text instead of the live view"),
 )
-def monitor(state: MagicsState, job: str | None, wait: bool, keep: bool, text: bool) -> JobView | JobSnapshot:
+def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobView | JobSnapshot:
     """Show what is happening to a job, live. The kernel stays free.
 
     With --wait the cell blocks until the job ends; interrupting it stops only the waiting.
 
-    When the job ends, a static form replaces the view and stays in the saved notebook. With --keep the view stays
-    live, with the log and the actions for an ended job, until the kernel is shut down.
+    When the job has ended, the view stays: hover over the charts, read the log, download, clone or delete. A saved
+    notebook shows its static form.
 
     Examples:
         %flare monitor              the last job
         %flare monitor 76b8         the job whose id starts with 76b8
         %flare monitor hello        the job called hello
-        %flare monitor 76b8 --keep
         end = %flare monitor --wait
         now = %flare monitor --text     the current state in one line
     """
-    return display_job(state, state.session, _watch_job(state, job), wait=wait, stay_live=keep, as_text=text)
+    return display_job(state, state.session, _watch_job(state, job), wait=wait, as_text=text)
 
 
 @verb(JOB, WAIT_TIMEOUT)

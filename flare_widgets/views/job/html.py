@@ -35,7 +35,7 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
     now
         The time the form is made, in seconds since the epoch: the age of the data is relative to it.
     zone
-        The time zone of the times; this machine's if not given.
+        The time zone of the times; the reader's if not given.
     notes
         Additional sentences: the actions performed on the job, and the possible ones.
     """

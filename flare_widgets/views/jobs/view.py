@@ -5,9 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ import traitlets
 from ...api import Session, commands, permissions
 from ...errors import InvalidArgumentError
 from ...formatting.jobs import job_table
+from ...formatting.reader_time import format_date_time, to_reader_time
 from ...formatting.table import Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
@@ -151,6 +151,14 @@ class JobsView(LiveView):
             return data
         also = below[0]._mimebundle()
         return {kind: text + ("\n\n" if kind == "text/plain" else "") + also[kind] for kind, text in data.items()}
+
+    def _facts(self) -> object:
+        snapshot, below = self._watch.snapshot, self._nested
+        return snapshot.jobs, snapshot.trouble, None if below is None else below[0]._facts()
+
+    def _milestone(self) -> object:
+        below = self._nested
+        return [job.status for job in self._watch.snapshot.jobs], None if below is None else below[0]._milestone()
 
     def _is_finished(self) -> bool:
         return self._watch.done
@@ -319,9 +327,8 @@ def _caption(snapshot: JobsSnapshot) -> str:
     trouble = sanitize(snapshot.trouble)
     if snapshot.facts_at is None:
         return trouble or "the server has not answered yet"
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(snapshot.facts_at))
     jobs = f"{total} {'job' if total == 1 else 'jobs'}{f' ({words})' if words else ''}"
-    said = f"{jobs}, as of {when}; %flare jobs asks again"
+    said = f"{jobs}, as of {format_date_time(snapshot.facts_at)}; %flare jobs asks again"
     return f"{trouble}; {said}" if trouble else said
 
 
@@ -349,7 +356,7 @@ def _format_duration(job: ListedJob, now: float | None) -> str:
 
 def _format_local_time(at: float | None) -> str:
     try:
-        return "" if at is None else datetime.fromtimestamp(at).isoformat(" ", "seconds")
+        return "" if at is None else f"{to_reader_time(at):%Y-%m-%d %H:%M:%S}"
     except (ValueError, OverflowError, OSError):
         return ""
 

@@ -31,7 +31,7 @@ def system_html(
     now
         The time the form is made, in seconds since the epoch: ages are relative to the last answer before it.
     zone
-        The time zone of the times; this machine's if not given.
+        The time zone of the times; the reader's if not given.
     outcomes
         The results of the user's actions, in words.
     """

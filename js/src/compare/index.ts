@@ -100,6 +100,7 @@ function render({ model, el }: RenderContext): () => void {
   choice.addEventListener("change", draw);
   const kernel = kernelBanner(
     model,
+    el,
     element,
     () => {},
     () => !traits.get("has_ended"),

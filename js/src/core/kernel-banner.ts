@@ -1,16 +1,18 @@
 /** A line at the top of a view that reports problems of its kernel, for views that have no other place for them. */
 
-import { type Model, send } from "./anywidget-model";
+import type { Model } from "./anywidget-model";
 import { h, setText, setVisible } from "./dom";
 import { type KernelStatus, watchKernel } from "./kernel";
 
 /**
+ * @param el the element that anywidget gave the view
  * @param view the element that gets the line
  * @param onChange called when the kernel's status has changed
  * @param isNeeded returns true while the view depends on the kernel
  */
 export function kernelBanner(
   model: Model,
+  el: HTMLElement,
   view: HTMLElement,
   onChange: () => void,
   isNeeded = (): boolean => true,
@@ -19,7 +21,7 @@ export function kernelBanner(
   setVisible(line, false);
   view.prepend(line);
   const kernel = watchKernel(model, {
-    probe: () => send(model, { kind: "clock" }),
+    el,
     onChange: () => {
       setText(line, kernel.problem);
       setVisible(line, kernel.problem !== "");

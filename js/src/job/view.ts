@@ -82,7 +82,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   const events = createEvents(openSections);
   const details = createDetails(openSections);
   const log = createLogPanel({ send, announce: announcer.announce });
-  const actions = createActions({ send, announce: announcer.announce, now: browserNow });
+  const actions = createActions({ send: sendAction, announce: announcer.announce, now: browserNow });
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
@@ -120,6 +120,17 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     details.draw(job.details, now);
     timeline.draw(job.steps, now);
     actions.draw(problemOf(latest), latest.actions, browserNow());
+    // Nothing more changes by itself in the view of an ended job, which may stay for hours.
+    if (job.hasEnded && !actions.isWaiting()) stop();
+  }
+
+  function start(): void {
+    ticker ??= setInterval(tick, TICK_MS);
+  }
+
+  function sendAction(message: ActionMessage): void {
+    start();
+    send(message);
   }
 
   function draw(next: JobViewState): void {
@@ -139,13 +150,12 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);
     if (next.hasLog) log.draw(logState(job));
+    if (!job.hasEnded) start();
     tick();
     if (before) announceChange(before, next);
     const summaryText = job.failure?.summary ?? "";
     if (summaryText && summaryText !== announcedFailure) announcer.announce(summaryText);
     announcedFailure = summaryText;
-    if (job.hasEnded && !next.actions.length) stop();
-    else ticker ??= setInterval(tick, TICK_MS);
   }
 
   function announceChange(before: JobViewState, next: JobViewState): void {

@@ -43,6 +43,7 @@ export default function sessionWidget() {
     });
     const kernel = kernelBanner(
       model,
+      el,
       view.element,
       () => draw(),
       () => traits.get("can_switch") || traits.get("sessions").some(({ state }) => state !== "closed"),
@@ -60,7 +61,6 @@ export default function sessionWidget() {
     const stop = traits.onChange(["sessions", "current", "actions", "sent_at"], draw);
     draw();
     el.append(view.element);
-    traits.send({ kind: "clock" });
     return () => {
       stop();
       kernel.dispose();

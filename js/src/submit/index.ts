@@ -38,6 +38,7 @@ export default {
     const view = createSubmitForm({ now: browserNow, send: (message) => traits.send({ ...message }) });
     const kernel = kernelBanner(
       model,
+      el,
       view.element,
       () => scheduleDraw(),
       // Without its session the form offers no actions.

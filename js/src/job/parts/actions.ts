@@ -6,6 +6,8 @@ export interface ActionsPart {
   readonly element: HTMLElement;
   /** Draw at a time of the browser's clock. */
   draw(problem: string, actions: readonly Action[], now: number): void;
+  /** Tell if a message has been sent that the kernel has not answered: then draw regularly. */
+  isWaiting(): boolean;
 }
 
 export function createActions(options: ActionBarOptions): ActionsPart {
@@ -14,6 +16,7 @@ export function createActions(options: ActionBarOptions): ActionsPart {
   const element = h("div", { class: "flw-foot" }, problemText, bar.element);
   return {
     element,
+    isWaiting: bar.isWaiting,
     draw(problem, actions, now) {
       setText(problemText, problem);
       setVisible(problemText, problem !== "");
