@@ -21,7 +21,7 @@ _MAX_MESSAGES_PER_S = 20
 """The most messages a second of one view; Jupyter drops messages silently when a kernel floods it."""
 _RENEWAL_INTERVAL_S = 10.0
 """Seconds between two renewals of a static form: each marks the notebook as changed, and is saved with it."""
-_SOON_S = 2.0
+_SOON_S = 0.5
 """Seconds between two of them at milestones, such as rounds."""
 
 
