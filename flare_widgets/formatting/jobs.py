@@ -25,13 +25,13 @@ _HTML = (
 )
 
 
-def job_table(jobs: Sequence[Mapping[str, Any]], *notes: str) -> Table:
-    """Return a table of jobs, the first 200 of them, with lines of text below it. The jobs are untrusted."""
-    shown = jobs[:MAX_ROWS]
+def job_table(jobs: Sequence[Mapping[str, Any]], *notes: str, max_rows: int = MAX_ROWS) -> Table:
+    """Return a table of the first jobs, with lines of text below it. The jobs are untrusted."""
+    shown = jobs[:max_rows]
     return Table(
         list(_HEADINGS.values()),
         [_format_cells(job) for job in shown],
-        [*count_omitted(len(jobs)), *notes],
+        [*count_omitted(len(jobs), max_rows), *notes],
         [sanitize(str(job.get("job_id") or "")) for job in shown],
     )
 

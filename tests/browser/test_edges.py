@@ -288,7 +288,7 @@ def test_two_views_of_one_job_agree(bench):
     expect(two.words).to_have_count(0)
     bench.run_code("watch.say('FINISHED:ABORTED', duration=2.0)")
     for panel in (one, two):
-        panel.expect_static("FINISHED:ABORTED")
+        panel.expect_live("FINISHED:ABORTED")
 
 
 BAD = "".join(

@@ -128,7 +128,7 @@ def test_ended_job_view_stays_an_instrument(replaced, renewed):
     assert view.has_log
     assert WIDGET in view._repr_mimebundle_()[0]
     assert watch.listeners == []
-    assert not [thread.name for thread in threading.enumerate() if thread.name == "flare-view"]
+    wait_until(lambda: not any(t._timer for t in (view._throttle, view._renew_soon, view._renew_later)), 20)
 
 
 def test_ended_job_changes_until_details_complete(renewed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ...formatting.reader_time import format_date_time
 from ...formatting.table import Table
 from ...monitoring import Monitor
 from ..core import svg_chart
-from ..core.html import scoped_style, template_environment
+from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..job.view import JobSource
 from .view_model import MAX_JOBS, Comparison, compare_snapshots, comparison_rows
@@ -158,8 +159,14 @@ def comparison_text(comparison: Comparison) -> str:
 
 def comparison_html(comparison: Comparison, now: float) -> str:
     """Return jobs side by side as HTML for a saved notebook, with a chart of each metric."""
+    return fit_to_notebook(lambda share: _render(comparison, now, share))
+
+
+def _render(comparison: Comparison, now: float, share: float) -> str:
     root, style = scoped_style("compare-static.css")
     headings, rows = comparison_rows(comparison)
+    shown = comparison.metrics[: ceil(len(comparison.metrics) * share)]
+    left_out = len(comparison.metrics) - len(shown)
     return (
         template_environment()
         .get_template("compare.html.j2")
@@ -168,8 +175,8 @@ def comparison_html(comparison: Comparison, now: float) -> str:
             style=style,
             headings=headings,
             rows=rows,
-            notes=_notes(comparison),
-            charts=[_render_chart(comparison, metric) for metric in comparison.metrics],
+            notes=_notes(comparison) + ([f"The live view has {left_out} more charts."] if left_out else []),
+            charts=[_render_chart(comparison, metric) for metric in shown],
             made_at=format_date_time(now),
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -14,6 +14,10 @@ from markupsafe import Markup
 from ...formatting.reader_time import to_reader_time, utc_offset, zone_name
 
 _HERE = Path(__file__).parents[1]
+
+MAX_FORM_BYTES = 58_000
+"""Size of a static form: a notebook keeps one for each view, and is sent and compared as a whole."""
+_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.03)
 
 
 class TimeFormatter:
@@ -59,6 +63,21 @@ class TimeFormatter:
             return to_reader_time(at, self._zone)
         except (ValueError, OverflowError, OSError):
             return None
+
+
+def fit_to_notebook(render: Callable[[float], str]) -> str:
+    """Return a form that is small enough to be saved with a notebook; a large one is shortened.
+
+    Parameters
+    ----------
+    render
+        Returns the form with a share of what it lists: 1 for all, less for a part of each long list.
+    """
+    for share in _SHARES:
+        form = render(share)
+        if len(form.encode("utf-8", "replace")) <= MAX_FORM_BYTES:
+            break
+    return form
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,11 +17,12 @@ from ...api import Session, commands, permissions
 from ...errors import InvalidArgumentError
 from ...formatting.jobs import job_table
 from ...formatting.reader_time import format_date_time, to_reader_time
-from ...formatting.table import Table
+from ...formatting.table import MAX_ROWS, Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
 from ..core.actions import Action, ActionContext, Actions
+from ..core.html import fit_to_notebook
 from ..core.live_view import LiveView
 from ..core.row_sync import RowSync
 from ..core.visibility import VisibilityTracker
@@ -144,8 +146,10 @@ class JobsView(LiveView):
 
     def _mimebundle(self) -> dict[str, str]:
         snapshot = self._watch.snapshot
-        table = jobs_table(snapshot)
-        data = {"text/plain": table.to_text(), "text/html": table.to_html()}
+        data = {
+            "text/plain": jobs_table(snapshot).to_text(),
+            "text/html": fit_to_notebook(lambda share: jobs_table(snapshot, ceil(MAX_ROWS * share)).to_html()),
+        }
         below = self._nested
         if below is None:
             return data
@@ -314,10 +318,10 @@ class JobsView(LiveView):
         return ", ".join(job_label(names.get(job_id, ""), job_id) for job_id in job_ids)
 
 
-def jobs_table(snapshot: JobsSnapshot) -> Table:
-    """Return the jobs as a table for a saved notebook: the newest 200, and a summary line."""
+def jobs_table(snapshot: JobsSnapshot, max_rows: int = MAX_ROWS) -> Table:
+    """Return the jobs as a table for a saved notebook: the newest ones, and a summary line."""
     nothing = [NO_JOBS_TEXT] if snapshot.facts_at is not None and not snapshot.jobs else []
-    return job_table(_table_rows(snapshot), *nothing, _caption(snapshot))
+    return job_table(_table_rows(snapshot), *nothing, _caption(snapshot), max_rows=max_rows)
 
 
 def _caption(snapshot: JobsSnapshot) -> str:

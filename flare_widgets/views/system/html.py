@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from math import ceil
 from typing import Any
 
 from ...formatting.live_text import SEVERITY_GLYPHS
 from ...formatting.text import sanitize
 from ...monitoring.system.snapshot import SystemSnapshot
-from ..core.html import TimeFormatter, scoped_style, template_environment
+from ..core.html import TimeFormatter, fit_to_notebook, scoped_style, template_environment
 from .view_model import Row, build_view_model
 
 _MAX_ROWS = 200
@@ -35,6 +36,10 @@ def system_html(
     outcomes
         The results of the user's actions, in words.
     """
+    return fit_to_notebook(lambda share: _render(snapshot, now, zone, outcomes, ceil(_MAX_ROWS * share)))
+
+
+def _render(snapshot: SystemSnapshot, now: float, zone: tzinfo | None, outcomes: Sequence[str], max_rows: int) -> str:
     # A static form shows the state at the server's last answer: the time it was made says nothing about the sites.
     seen = now if snapshot.facts_at is None else snapshot.facts_at
     moments = [now, snapshot.facts_at, snapshot.started_at, *(site.since for site in snapshot.sites)]
@@ -53,8 +58,8 @@ def system_html(
             severity=server.state.severity_at(now),
             glyph=SEVERITY_GLYPHS[server.state.severity_at(now)],
             problems=[text for problem in system.problems if (text := problem.text_at(seen))],
-            rows=[_row(server, now, times), *(_row(site, seen, times) for site in sites[:_MAX_ROWS])],
-            more=max(0, len(sites) - _MAX_ROWS),
+            rows=[_row(server, now, times), *(_row(site, seen, times) for site in sites[:max_rows])],
+            more=max(0, len(sites) - max_rows),
             outcomes=[sanitize(words, 500) for words in outcomes],
             updated_at=None if system.updated_at is None else times.format(system.updated_at),
             made_at=times.format(now),
