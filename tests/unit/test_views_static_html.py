@@ -227,7 +227,7 @@ def test_style_self_contained_with_dark_mode():
 
 
 @pytest.mark.parametrize(("sites", "rounds", "metrics"), [(2, 5, 1), (6, 200, 12), (40, 1000, 12)])
-def test_notebook_keeps_less_than_60_kB(sites, rounds, metrics):
+def test_notebook_keeps_at_most_60_kb(sites, rounds, metrics):
     names = ["", *(f"site-{n:03}" for n in range(sites))]
     series = tuple(
         Series(f"metric {m}", site, tuple(Point(r, r % 7 + n / 9) for r in range(rounds)))
