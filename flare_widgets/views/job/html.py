@@ -79,7 +79,7 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
             sites=[(site, _DEPLOYMENT_GLYPHS[site.state]) for site in job.sites[:max_sites]],
             more_sites=max(0, len(job.sites) - max_sites),
             progress=None if job.progress is None else _progress_context(job.progress, seen),
-            matrix=None if job.matrix is None else _matrix_context(job.matrix, seen, share),
+            matrix=None if job.matrix is None else _matrix_context(_shorten_matrix(job.matrix, share), seen),
             details=[(detail.term, detail.text.text_at(seen)) for detail in job.details],
             charts=build_charts(snapshot, results.scalars),
             hidden_metrics=describe_hidden_metrics(snapshot, results.scalars),
@@ -123,30 +123,36 @@ def _shorten(snapshot: JobSnapshot, share: float) -> JobSnapshot:
     return replace(snapshot, metrics=metrics, results=results, events=events)
 
 
+def _shorten_matrix(matrix: Matrix, share: float) -> Matrix:
+    """Return a matrix with fewer rows: those in trouble come first."""
+    count = ceil(len(matrix.rows) * share)
+    if count == len(matrix.rows):
+        return matrix
+    rows = sorted(matrix.rows, key=lambda row: not {"f", "l"} & set(row.cells))[:count]
+    left_out = f"and {len(matrix.rows) - count} more rows"
+    return replace(matrix, rows=tuple(rows), rest="; ".join(filter(None, [left_out, matrix.rest])))
+
+
 def _thin(points: tuple[P, ...], share: float) -> tuple[P, ...]:
     """Return every n-th point, with the last one."""
     stride = ceil(len(points) / ceil(_MAX_POINTS * share))
     return points[::-1][::stride][::-1] if points else points
 
 
-def _matrix_context(matrix: Matrix, as_of: float, share: float) -> dict[str, Any]:
-    count = ceil(len(matrix.rows) * share)
-    urgent_first = sorted(matrix.rows, key=lambda row: not {"f", "l"} & set(row.cells))
-    shown = urgent_first[:count] if count < len(matrix.rows) else matrix.rows
-    left_out = f"and {len(matrix.rows) - count} more rows" if count < len(matrix.rows) else ""
+def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:
     rows = [
         (
             row.site,
             [(code, *matrix.legend[code], index in matrix.edges) for index, code in enumerate(row.cells)],
             row.activity.text_at(as_of),
         )
-        for row in shown
+        for row in matrix.rows
     ]
     edges = matrix.edges
     return {
         "workflows": matrix.workflows,
         "columns": [(column, index in edges) for index, column in enumerate(matrix.columns)],
         "rows": rows,
-        "rest": "; ".join(filter(None, [left_out, matrix.rest])),
+        "rest": matrix.rest,
         "narrow_count": matrix.narrow_count,
     }
