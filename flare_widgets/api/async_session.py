@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,34 @@ class AsyncSession(AsyncMixin, SessionMethods[AsyncJob]):
     def __init__(self, session: Session) -> None:
         super().__init__(session._sender)
         self.session = session
+
+    async def as_completed(
+        self, job_ids: Iterable[str], timeout: float = 0.0, poll_interval: float = 2.0
+    ) -> AsyncIterator[AsyncJob]:
+        """Yield a handle on each of several jobs as soon as it has ended; see :meth:`wait_for_jobs`.
+
+        ``for job in session.as_completed(ids): ...``; with an asynchronous session, ``async for``.
+
+        Parameters
+        ----------
+        job_ids
+            The jobs.
+        timeout
+            Seconds for all of them together; 0 for no limit.
+        poll_interval
+            Seconds between two polls.
+
+        Raises
+        ------
+        JobTimeout
+            Not all ended in time.
+        """
+        waiting, deadline = list(dict.fromkeys(job_ids)), time.monotonic() + timeout
+        while waiting:
+            left = max(0.001, deadline - time.monotonic()) if timeout else 0.0
+            for job_id, meta in (await self.wait_for_jobs(waiting, left, poll_interval, first=True)).items():
+                waiting.remove(job_id)
+                yield self._create_job_handle(job_id, meta)
 
     async def __aenter__(self) -> AsyncSession:
         return self

@@ -11,7 +11,7 @@ import concurrent.futures
 import inspect
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -98,6 +98,32 @@ class Session(SyncMixin, SessionMethods[Job]):
     def clock_offset(self) -> float | None:
         """Seconds by which the server's clock is ahead of this machine's; None if unknown."""
         return self._connection.clock_offset
+
+    def as_completed(self, job_ids: Iterable[str], timeout: float = 0.0, poll_interval: float = 2.0) -> Iterator[Job]:
+        """Yield a handle on each of several jobs as soon as it has ended; see :meth:`wait_for_jobs`.
+
+        ``for job in session.as_completed(ids): ...``; with an asynchronous session, ``async for``.
+
+        Parameters
+        ----------
+        job_ids
+            The jobs.
+        timeout
+            Seconds for all of them together; 0 for no limit.
+        poll_interval
+            Seconds between two polls.
+
+        Raises
+        ------
+        JobTimeout
+            Not all ended in time.
+        """
+        waiting, deadline = list(dict.fromkeys(job_ids)), time.monotonic() + timeout
+        while waiting:
+            left = max(0.001, deadline - time.monotonic()) if timeout else 0.0
+            for job_id, meta in self.wait_for_jobs(waiting, left, poll_interval, first=True).items():
+                waiting.remove(job_id)
+                yield self._create_job_handle(job_id, meta)
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it; for monitors and views. Cancelling the future cancels it."""

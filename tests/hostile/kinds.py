@@ -29,7 +29,7 @@ from flare_widgets.formatting.text import sanitize
 from flare_widgets.kit import StartupKit
 from flare_widgets.monitoring import JobSnapshot, apply_meta, diagnose
 from flare_widgets.monitoring.diagnosis import Evidence, LogText
-from flare_widgets.monitoring.diagnosis.final_fetch import _read_stored_log
+from flare_widgets.monitoring.history import read_stored_log
 from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.logs.facts import ServerLogParser
 from flare_widgets.monitoring.logs.viewer import JobLog
@@ -183,7 +183,7 @@ def _kits(random: random.Random, folder: Path) -> Any:
 
 def _logs(random: random.Random, folder: Path) -> Any:
     text = log_text(random, 100_000)
-    updates = _read_stored_log(ServerLogParser(), (text.encode("utf-8", "replace"),))
+    updates = read_stored_log(ServerLogParser(), (text.encode("utf-8", "replace"),))
     meta = {"job_id": "a", "status": "FINISHED:EXECUTION_EXCEPTION", "job_deploy_detail": ["s: OK"]}
     owners = (("server", "job"), ("server", "parent"), ("s", "errors"), ("s", "job"), ("s", "output"))
     logs = tuple(LogText(of, what, text[-60_000:]) for of, what in random.sample(owners, 2))

@@ -104,6 +104,14 @@ def test_jobs_are_handles_newest_first(ours: Session, running: Job, finished: Fi
     assert finished.job_id in jobs._repr_html_()
 
 
+async def started(job: AsyncJob) -> None:
+    """Return when the job runs."""
+    async for meta in job.changes(poll_interval=0.05):
+        if meta["status"] == "RUNNING":
+            return
+    raise AssertionError("the job ended before it was seen running")
+
+
 def test_life_of_job_by_awaiting(federation: LocalFederation, finished: Finished, tmp_path: Path) -> None:
     """Submitted, cloned, aborted, watched, fetched and removed, without a thread that waits."""
     folder = write_job(tmp_path, "by-handle", wait=True, sites=1)
@@ -123,6 +131,8 @@ def test_life_of_job_by_awaiting(federation: LocalFederation, finished: Finished
                     seen.append(meta["status"])
 
             watching = asyncio.create_task(watch())
+            # Deleted while it is being deployed, a job ends FLARE's job runner: then no other job starts.
+            await asyncio.gather(started(job), started(clone))
             ends = asyncio.gather(job.wait(poll_interval=0.1), clone.wait(poll_interval=0.1))
             assert all(isinstance(said, str) for said in await asyncio.gather(job.abort(), clone.abort()))
             metas = await ends

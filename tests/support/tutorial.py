@@ -57,6 +57,8 @@ show("downloaded", [result.name == job_id, result.parent.name, sorted(entry.name
 
 clone = sess.clone_job(job_id)
 show("cloned", [clone != job_id, sess.get_job_meta(clone)["name"]])
+# Deleted while it is being deployed, a job ends FLARE's job runner: then no other job starts.
+sess.monitor_job(clone, 60, 0.1, lambda session, job_id, job_meta: job_meta["status"] != "RUNNING")
 show("aborted", type(sess.abort_job(clone)).__name__)  # in words: whether it had started
 show("aborted, ended", sess.wait_for_job(clone, 60, 0.2)["status"])
 show("aborted, ended before", sess.abort_job(job_id).replace(job_id, "ID"))

@@ -24,7 +24,7 @@ from flare_widgets.api.transfer import unpack
 from flare_widgets.api.transfer.result_files import ResultFiles, read_files
 from flare_widgets.errors import FlareError
 from flare_widgets.monitoring import JobSnapshot
-from flare_widgets.monitoring.diagnosis.final_fetch import _read_stored_log
+from flare_widgets.monitoring.history import read_stored_log
 from flare_widgets.monitoring.job.reducer import apply_updates
 from flare_widgets.monitoring.logs import filter
 from flare_widgets.monitoring.logs.facts import ServerLogParser
@@ -98,7 +98,7 @@ def test_largest_list_of_members_is_affordable(tmp_path: Path) -> None:
     archive.write_bytes(zip_of_empty_files("\N{GRINNING FACE}".encode() + b"%05d" % n * 48 for n in range(20_000)))
 
     def check() -> int:
-        with unpack._BoundedReader(io.FileIO(archive)) as raw, zipfile.ZipFile(raw) as source:
+        with unpack.BoundedReader(io.FileIO(archive)) as raw, zipfile.ZipFile(raw) as source:
             return unpack._check_members("r.zip", source.infolist(), source.start_dir, archive.stat().st_size)
 
     assert pay(check) == 20_000 * bounds.ENTRY_BYTES
@@ -146,13 +146,13 @@ def test_stored_log_is_affordable(kind: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(bounds, "MAX_LOG_LINES", bounds.MAX_LOG_LINES // PART)
     monkeypatch.setattr(bounds, "MAX_LOG_UPDATES", bounds.MAX_LOG_UPDATES // PART)
     content = LOGS[kind]()
-    updates = pay(lambda: _read_stored_log(ServerLogParser(), (content,)), PART)
+    updates = pay(lambda: read_stored_log(ServerLogParser(), (content,)), PART)
     assert len(updates) <= bounds.MAX_LOG_UPDATES + 2
     pay(lambda: apply_updates(JobSnapshot("job"), updates), PART)
 
 
 def test_long_log_is_said_to_be_long() -> None:
-    updates = _read_stored_log(ServerLogParser(), (b"\n" * (bounds.MAX_LOG_LINES + bounds.PIECE_BYTES),))
+    updates = read_stored_log(ServerLogParser(), (b"\n" * (bounds.MAX_LOG_LINES + bounds.PIECE_BYTES),))
     assert [update.reason for update in updates if hasattr(update, "reason")] == [
         "the log is too long: only its first 100000 lines were read"
     ]

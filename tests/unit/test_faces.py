@@ -41,7 +41,8 @@ def test_session_signatures_match_on_both_faces(name: str) -> None:
     blocking, awaiting = getattr(Session, name), getattr(AsyncSession, name)
     assert parameters(blocking) == parameters(awaiting)
     assert not inspect.iscoroutinefunction(blocking)
-    assert inspect.iscoroutinefunction(awaiting) == (name not in AT_ONCE)
+    is_asynchronous = inspect.iscoroutinefunction(awaiting) or inspect.isasyncgenfunction(awaiting)
+    assert is_asynchronous == (name not in AT_ONCE)
     assert blocking.__name__ == awaiting.__name__ == name
     assert blocking.__doc__ == awaiting.__doc__
 
@@ -82,7 +83,7 @@ def test_help_shows_methods_with_their_parameters(kind: type) -> None:
     text = pydoc.plain(pydoc.render_doc(kind))
     for name, function in functions(kind).items():
         before = "async " if inspect.iscoroutinefunction(function) else ""
-        assert f"  {before}{name}(self" in text or name == "changes"
+        assert f"  {before}{name}(self" in text or inspect.isasyncgenfunction(function)
     assert "Return the jobs of the session's study" in text or kind in (Job, AsyncJob)
 
 

@@ -443,3 +443,54 @@ def test_pickle_or_copy_says_what_to_hand_over(kit: Path, server: FlareServer, d
     assert repr(str(kit)) in str(caught.value)
     assert (repr(IDS[0]) in str(caught.value)) == ("job" in kind)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # it comes back from another process
+
+
+def lives(server: FlareServer, **statuses: list[str]) -> list[str]:
+    """Let jobs have these statuses, one at each look; return their ids."""
+    each = {f"{name}{IDS[0][len(name) :]}": Life(*statuses) for name, statuses in statuses.items()}
+    server.commands["get_job_meta"] = lambda line: each[line.split()[1]](line)
+    return list(each)
+
+
+def test_many_jobs_are_awaited_together(session: Session, server: FlareServer) -> None:
+    ids = lives(server, aa=["RUNNING", "FINISHED:COMPLETED"], bb=["FINISHED:ABORTED"])
+    ended = session.wait_for_jobs([*ids, ids[0]], poll_interval=0.001)
+    assert {i: meta["status"] for i, meta in ended.items()} == {
+        ids[0]: "FINISHED:COMPLETED",
+        ids[1]: "FINISHED:ABORTED",
+    }
+    assert session.wait_for_jobs([]) == {}
+
+
+def test_first_of_many_ends_the_wait(session: Session, server: FlareServer) -> None:
+    ids = lives(server, aa=["RUNNING"], bb=["RUNNING", "FINISHED:COMPLETED"])
+    assert list(session.wait_for_jobs(ids, poll_interval=0.001, first=True)) == [ids[1]]
+
+
+def test_jobs_that_do_not_end_are_counted(session: Session, server: FlareServer) -> None:
+    ids = lives(server, aa=["RUNNING"], bb=["FINISHED:COMPLETED"])
+    with pytest.raises(JobTimeout) as caught:
+        session.wait_for_jobs(ids, timeout=0.02, poll_interval=0.001)
+    assert caught.value.job_id == ids[0]
+    assert caught.value.description.startswith("1 of 2 jobs")
+
+
+def test_jobs_come_as_they_complete(session: Session, server: FlareServer) -> None:
+    ids = lives(server, aa=["RUNNING", "RUNNING", "FINISHED:COMPLETED"], bb=["RUNNING", "FINISHED:COMPLETED"])
+    assert [job.id for job in session.as_completed(ids, poll_interval=0.001)] == ids[::-1]
+
+
+def test_jobs_come_as_they_complete_by_awaiting(kit: Path, server: FlareServer) -> None:
+    ids = lives(server, aa=["RUNNING", "FINISHED:COMPLETED"], bb=["FINISHED:COMPLETED"])
+
+    async def collect() -> list[str]:
+        async with await connect_async(kit, timeout=5) as session:
+            return [job.id async for job in session.as_completed(ids, timeout=5, poll_interval=0.001)]
+
+    assert asyncio.run(collect()) == ids[::-1]
+
+
+def test_jobs_that_never_complete_time_out(session: Session, server: FlareServer) -> None:
+    ids = lives(server, aa=["RUNNING"])
+    with pytest.raises(JobTimeout):
+        list(session.as_completed(ids, timeout=0.02, poll_interval=0.001))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
@@ -83,6 +83,51 @@ class WaitMethods(SessionCore):
         """
         return await self._wait_for_end(job_id, timeout, poll_interval)
 
+    @dual_method
+    async def wait_for_jobs(
+        self, job_ids: Iterable[str], timeout: float = 0.0, poll_interval: float = 2.0, *, first: bool = False
+    ) -> dict[str, dict[str, Any]]:
+        """Wait until several jobs end, and return their final meta by id.
+
+        Also waits for a server that does not answer, or restarts, as :meth:`monitor_job` does. An interrupt ends the
+        waiting only: the jobs continue.
+
+        Parameters
+        ----------
+        job_ids
+            The jobs.
+        timeout
+            Seconds to wait for all of them; 0 for no limit.
+        poll_interval
+            Seconds between two polls.
+        first
+            True to return as soon as one of them has ended; only those that have ended are returned.
+
+        Raises
+        ------
+        JobTimeout
+            They did not end in time; those that did not continue.
+        """
+        _check_times(timeout, poll_interval)
+        deadline = time.monotonic() + timeout if timeout else float("inf")
+        waiting = list(dict.fromkeys(job_ids))
+        ended: dict[str, dict[str, Any]] = {}
+        while True:
+            for job_id in tuple(waiting):
+                meta = await self._fetch_meta_with_retry(job_id, deadline)
+                if meta is not None and has_ended(read_status(meta)):
+                    ended[job_id] = meta
+                    waiting.remove(job_id)
+            if not waiting or (first and ended):
+                return ended
+            if time.monotonic() > deadline:
+                raise JobTimeout(
+                    f"{len(waiting)} of {len(waiting) + len(ended)} jobs did not end within {timeout:g} s; "
+                    "they are still running",
+                    job_id=waiting[0],
+                )
+            await self._sleep(max(0.0, min(poll_interval, deadline - time.monotonic())))
+
     async def _fetch_meta_with_retry(self, job_id: str, deadline: float) -> dict[str, Any] | None:
         """Return the job's meta as soon as the server sends it; None at the deadline."""
         told = False
@@ -110,9 +155,7 @@ class WaitMethods(SessionCore):
     async def _poll_until_end(
         self, job_id: str, timeout: float, poll_interval: float, on_poll: PollCallback | None
     ) -> tuple[MonitorReturnCode, dict[str, Any] | None]:
-        if timeout < 0:
-            raise InvalidArgumentError("timeout must be >= 0")
-        check_poll_interval(poll_interval)
+        _check_times(timeout, poll_interval)
         deadline = time.monotonic() + timeout if timeout else float("inf")
         while True:
             if time.monotonic() > deadline:
@@ -144,6 +187,12 @@ def read_status(meta: dict[str, Any]) -> str:
     if not isinstance(status, str) or not status:
         raise InternalError(f"the server did not return the status of job {meta.get('job_id')}")
     return status
+
+
+def _check_times(timeout: float, poll_interval: float) -> None:
+    if timeout < 0:
+        raise InvalidArgumentError("timeout must be >= 0")
+    check_poll_interval(poll_interval)
 
 
 def check_poll_interval(seconds: float) -> None:

@@ -59,7 +59,7 @@ def unpack(archive: Path, folder: Path, progress: Callable[[], None] | None = No
         The content does not fit on the disk.
     """
     try:
-        with _BoundedReader(io.FileIO(archive)) as raw, zipfile.ZipFile(raw) as source:
+        with BoundedReader(io.FileIO(archive)) as raw, zipfile.ZipFile(raw) as source:
             members = source.infolist()
             size = _check_members(archive.name, members, source.start_dir, archive.stat().st_size)
             require_space(folder.parent, size, f"unpacking {archive.name}")
@@ -113,7 +113,7 @@ def is_unsafe_path(name: str) -> bool:
     )
 
 
-class _BoundedReader(io.BufferedReader):
+class BoundedReader(io.BufferedReader):
     """A zip file whose list of members is rejected if absurdly long: unlike the rest, it is read all at once."""
 
     def read(self, size: int | None = -1, /) -> bytes:

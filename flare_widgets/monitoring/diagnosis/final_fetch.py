@@ -8,16 +8,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ... import bounds
 from ...api.session import Session
 from ...errors import FlareError
 from ...formatting.text import sanitize
-from ..job.model import Results
+from ..history import read_history, read_stored_config
 from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
-from ..logs import files
 from ..logs.facts import ServerLogParser
 from ..logs.tail import LogTail
 from ..polling import polls
@@ -31,9 +30,6 @@ THREAD_NAME = "flare-final-fetch"
 
 TIMEOUT_S = bounds.FETCH_TIMEOUT_S
 """Timeout in seconds, after which the watch ends with the data received so far."""
-
-
-_NO_METRICS = "the job keeps no record of them"
 
 
 class FinalFetch:
@@ -110,13 +106,7 @@ class FinalFetch:
             self._result = result = fetch_job_result(self._session, self._job_id, TIMEOUT_S)
         except FlareError as e:
             return [GroupUnavailable("metrics", polls.error_reason(e), time.time()), *self._fetch_log()]
-        log = ServerLogParser(self._clock.utc_offset, self._clock.offset)
-        updates = [*self._read_config(result), *_read_stored_log(log, result.log)]
-        workflows = log.workflows_with_rounds
-        updates += files.read_round_metrics(result.round_metrics, workflows)
-        updates += files.read_metrics_summary(result.metrics_summary, workflows)
-        found = Results(result.scalars, result.evaluations, result.statistics, result.files)
-        return [*updates, found, _describe_metrics(result, found, has_rounds=bool(workflows))]
+        return read_history(result, self._clock, self._session.submitted_config(self._job_id))
 
     def _fetch_log(self) -> list[Update]:
         """Fetch the log alone, of a result that cannot be read."""
@@ -125,44 +115,11 @@ class FinalFetch:
         except FlareError as e:
             return [GroupUnavailable("rounds", polls.error_reason(e), time.time())]
         log = ServerLogParser(self._clock.utc_offset, self._clock.offset)
-        return [*self._read_config(None), *_read_log(log, text if isinstance(text, str) else "")]
-
-    def _read_config(self, result: JobResult | None) -> list[Update]:
-        """Return what the configuration says, in the result or as it was submitted here."""
-        config = None
-        if result is not None and result.config_text:
-            config = files.read_config(result.config_text, result.config_suffix)
-        submitted = self._session.submitted_config(self._job_id)
-        if config is None and submitted is not None:
-            config = files.read_config(*submitted)
-        return [] if config is None else [*config.updates]
+        config = read_stored_config(None, self._session.submitted_config(self._job_id))
+        return [*config, *_read_log(log, text if isinstance(text, str) else "")]
 
 
 def _read_log(log: ServerLogParser, text: str) -> list[Update]:
     tail = LogTail()
     updates = log.feed(tail.take_whole(text).text)
     return [*updates, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
-
-
-def _read_stored_log(log: ServerLogParser, parts: Sequence[bytes]) -> list[Update]:
-    updates: list[Update] = []
-    line_count, reason = 0, ""
-    for piece in bounds.decode_pieces(parts):
-        line_count += piece.count("\n")
-        if line_count > bounds.MAX_LOG_LINES or len(updates) > bounds.MAX_LOG_UPDATES:
-            reason = f"the log is too long: only its first {bounds.MAX_LOG_LINES} lines were read"
-            break
-        updates += log.feed(piece)
-    now = time.time()
-    told: Update = GroupUnavailable("rounds", reason, now) if reason else GroupRefreshed("rounds", now)
-    return [*updates[: bounds.MAX_LOG_UPDATES], LogOffset("server", polls.LOG_FILE, sum(map(len, parts))), told]
-
-
-def _describe_metrics(result: JobResult, found: Results, has_rounds: bool) -> Update:
-    """Return the update about the job's metrics: that they are complete, or why they are not."""
-    now = time.time()
-    if result.reason:
-        return GroupUnavailable("metrics", result.reason, now)
-    if has_rounds and not (result.round_metrics or found.has_metrics):
-        return GroupUnavailable("metrics", _NO_METRICS, now)
-    return GroupRefreshed("metrics", now)

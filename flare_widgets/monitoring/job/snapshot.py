@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import InvalidArgumentError
 from .deserialize import deserialize
 from .format import describe
+from .records import MetricRecord, list_round_metrics, list_step_metrics, make_frame
 from .state import SCHEMA, JobState
 from .summary import summarize
 
@@ -44,6 +45,24 @@ class JobSnapshot(JobState):
                 f"a snapshot of schema {data.get('schema')!r} cannot be read, only {SCHEMA} and earlier"
             )
         return typing.cast(JobSnapshot, deserialize(cls, data))
+
+    def records(self) -> list[MetricRecord]:
+        """Return the metrics by round, and those by step if the job has ended, one flat record a value.
+
+        ``pandas.DataFrame(snapshot.records())`` takes them as they are.
+        """
+        scalars = () if self.results is None else self.results.scalars
+        return [*list_round_metrics(self), *list_step_metrics(scalars)]
+
+    def to_frame(self) -> Any:
+        """Return the :meth:`records` as a ``pandas.DataFrame``.
+
+        Raises
+        ------
+        NotInstalled
+            pandas is missing.
+        """
+        return make_frame(self.records(), MetricRecord._fields)
 
     def __str__(self) -> str:
         return describe(self)

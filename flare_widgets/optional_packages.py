@@ -1,0 +1,32 @@
+"""Import of packages that are not part of the install, when they are used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .errors import NotInstalled
+
+
+def import_package(module: str, purpose: str) -> Any:
+    """Return a module of an optional package.
+
+    Parameters
+    ----------
+    module
+        The module; its package is called as its first part.
+    purpose
+        What needs it, as the beginning of a sentence: ``this model``.
+
+    Raises
+    ------
+    NotInstalled
+        It is missing.
+    """
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise NotInstalled(
+            f"{purpose} needs {package}, which is not installed", next_step=f"Install it: pip install {package}"
+        ) from None

@@ -1,0 +1,294 @@
+"""A job's result, as it was downloaded: what is in it, without running any of it."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from .. import bounds
+from ..config_files import SUFFIXES, ConfigFileError, parse_config, resolve_variables
+from ..errors import InputError
+from ..formatting.text import sanitize
+from ..local_files import expand_path, translate_os_errors
+from ..monitoring import JobSnapshot
+from ..monitoring.history import read_history
+from ..monitoring.job.records import MetricRecord, list_round_metrics, list_step_metrics
+from ..monitoring.job.reducer import apply_updates
+from ..monitoring.job.updates import JobMeta
+from ..monitoring.polling.polls import server_clock
+from ..monitoring.results.evaluation import Evaluation
+from ..monitoring.results.files import RUN_FOLDER, ResultFile, Selection, list_files
+from ..monitoring.results.job_result import JobResult, parse_job_result
+from ..monitoring.results.statistics import Statistics, find_statistics_path
+from ..monitoring.results.values import parse_json
+from .folder import list_paths, read_folder
+from .models import Model, describe_model
+
+_MAX_ARGUMENTS = 100
+_MAX_MODELS = 100
+_SCRIPT_ARGUMENTS = "task_script_args"  # of FLARE's executors that run a script
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """Settings of a job, from its configuration.
+
+    Attributes
+    ----------
+    rounds
+        The number of rounds of all workflows together; None if unknown.
+    arguments
+        The arguments of the sites' script by name; of several scripts those of the first.
+    key_metric
+        The metric by which the best model is selected; empty if there is none.
+    lower_is_better
+        True if a lower value of the key metric is better.
+    """
+
+    rounds: int | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    key_metric: str = ""
+    lower_is_better: bool = False
+
+
+class Result:
+    """A job's result in a folder.
+
+    The small files are read when they are first asked for; models only when they are loaded.
+
+    Parameters
+    ----------
+    path
+        The folder that ``%flare download``, ``Session.download_job_result`` or ``Job.download`` returned.
+
+    Raises
+    ------
+    InputError
+        There is no result in the folder.
+    FileAccessError
+        The folder may not be read.
+
+    Examples
+    --------
+    >>> result = Result("results/hello-95d46377")  # doctest: +SKIP
+    >>> result.models[0].load()  # doctest: +SKIP
+    >>> pandas.DataFrame(result.metrics)  # doctest: +SKIP
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = expand_path(path).absolute()
+        with translate_os_errors(f"{self.path} cannot be read"):
+            is_folder = self.path.is_dir()
+        if not is_folder:
+            raise InputError(f"{path} is not a folder", next_step="Pass the folder that %flare download returned")
+        self._sizes = list_paths(self.path)
+        if not any(name.startswith(RUN_FOLDER) for name in self._sizes):
+            raise InputError(
+                f"{path} is not the result of a job: it has no folder {RUN_FOLDER.rstrip('/')} with files",
+                next_step="Pass the folder that %flare download returned",
+            )
+
+    @property
+    def job_id(self) -> str:
+        """The job's id; empty if the result does not tell it."""
+        return self.snapshot.job_id
+
+    @property
+    def name(self) -> str:
+        """The job's name; empty if the result does not tell it."""
+        return self.snapshot.name
+
+    @functools.cached_property
+    def snapshot(self) -> JobSnapshot:
+        """All that the result tells of its job, as the views show it; its status is of the time of the download."""
+        meta = self._meta
+        job_id = meta.get("job_id")
+        known = JobSnapshot(sanitize(job_id, 100) if isinstance(job_id, str) else "")
+        updates = [JobMeta(meta, 0.0), *read_history(self._content, server_clock(meta, 0.0))]
+        return apply_updates(known, updates)
+
+    @functools.cached_property
+    def models(self) -> tuple[Model, ...]:
+        """The models, the best one first; empty if they stay at the sites: see `notes`."""
+        snapshot = self.snapshot
+        best = snapshot.best
+        best_round = None if best is None else snapshot.nth_round(best.round, best.workflow)
+        last = snapshot.rounds[-1] if snapshot.rounds else None
+        last_round = None if last is None else snapshot.nth_round(last.number, last.workflow)
+        found = []
+        for name in self._names_of("model")[:_MAX_MODELS]:
+            with translate_os_errors(f"{self.path / name} cannot be read"):
+                found.append(
+                    describe_model(
+                        self.path / name, name.removeprefix(RUN_FOLDER), best_round=best_round, last_round=last_round
+                    )
+                )
+        return tuple(sorted(found, key=lambda model: (not model.is_best, model.name)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what FLARE keeps out of the result, such as models that stay at the sites, and where."""
+        return tuple(dict.fromkeys(note for workflow in self.snapshot.workflows for note in workflow.untold))
+
+    @functools.cached_property
+    def metrics(self) -> list[MetricRecord]:
+        """The metrics by round, one record a value."""
+        return list_round_metrics(self.snapshot)
+
+    @functools.cached_property
+    def scalars(self) -> list[MetricRecord]:
+        """TensorBoard's metrics by step, one record a value."""
+        return list_step_metrics(self._content.scalars)
+
+    @property
+    def cross_site(self) -> tuple[Evaluation, ...]:
+        """The evaluation of models by the sites: one record for each site, model and metric."""
+        return self._content.evaluations
+
+    @property
+    def statistics(self) -> Statistics:
+        """Federated statistics: numbers and histograms of features."""
+        return self._content.statistics
+
+    @functools.cached_property
+    def files(self) -> tuple[ResultFile, ...]:
+        """All files of the server's run folder, with size and kind; the first of them if there are thousands."""
+        run = ((path, size) for path, size in self._sizes.items() if path.startswith(RUN_FOLDER))
+        return list_files(run, self._statistics_path)
+
+    @property
+    def logs(self) -> dict[str, Path]:
+        """The server's logs by name."""
+        return {name.removeprefix(RUN_FOLDER): self.path / name for name in self._names_of("log")}
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """The files that the job's own code wrote, by their paths in the server's run folder."""
+        return {name.removeprefix(RUN_FOLDER): self.path / name for name in self._names_of("output")}
+
+    @functools.cached_property
+    def config(self) -> JobConfig:
+        """The job's settings."""
+        snapshot = self.snapshot
+        totals = [workflow.total_rounds for workflow in snapshot.workflows if workflow.total_rounds is not None]
+        key = snapshot.key_metric
+        return JobConfig(
+            sum(totals) if totals else None,
+            MappingProxyType(self._read_arguments()),
+            "" if key is None else key.name,
+            key is not None and key.mode == "min",
+        )
+
+    @property
+    def reason(self) -> str:
+        """The reason why some of the small files were not read; empty if all were."""
+        return self._content.reason
+
+    def to_frame(self) -> Any:
+        """Return the metrics by round and by step as a ``pandas.DataFrame``.
+
+        Raises
+        ------
+        NotInstalled
+            pandas is missing.
+        """
+        return self.snapshot.to_frame()
+
+    def __repr__(self) -> str:
+        return f"<Result of {self.name or 'a job'} in {self.path}: {len(self.models)} models, {len(self.files)} files>"
+
+    @functools.cached_property
+    def _content(self) -> JobResult:
+        selection = Selection()
+        return parse_job_result(read_folder(self.path, self._sizes, selection), selection.too_large)
+
+    @functools.cached_property
+    def _meta(self) -> dict[str, Any]:
+        size = self._sizes.get("meta.json")
+        if size is None or size > bounds.MAX_FILE_BYTES:
+            return {}
+        with translate_os_errors(f"{self.path / 'meta.json'} cannot be read"):
+            meta = parse_json((self.path / "meta.json").read_text("utf-8", "replace"))
+        return meta if isinstance(meta, dict) else {}
+
+    @property
+    def _statistics_path(self) -> str | None:
+        config = self._content.config
+        return None if config is None else find_statistics_path(config)
+
+    def _names_of(self, kind: str) -> list[str]:
+        return [
+            RUN_FOLDER + f.path.removeprefix(RUN_FOLDER) for f in self.files if f.kind == kind and f.path in self._sizes
+        ]
+
+    def _read_arguments(self) -> dict[str, str]:
+        """Return the arguments of the first script in the sites' configurations, as they were submitted."""
+        names = [name for name in self._sizes if name.rpartition("/")[2].startswith("config_fed_client.")]
+        for name in sorted(names):
+            suffix = "." + name.rpartition(".")[2]
+            if suffix not in SUFFIXES or self._sizes[name] > bounds.MAX_FILE_BYTES:
+                continue
+            with translate_os_errors(f"{self.path / name} cannot be read"):
+                text = (self.path / name).read_text("utf-8", "replace")
+            try:
+                arguments = find_script_arguments(resolve_variables(parse_config(text, suffix)))
+            except ConfigFileError:
+                continue
+            if arguments:
+                return arguments
+        return {}
+
+
+def find_script_arguments(config: Any) -> dict[str, str]:
+    """Return the arguments of the first script in a site's configuration: ``--rate 0.1 --fast`` by name. Pure.
+
+    Parameters
+    ----------
+    config
+        The parsed configuration. FLARE's executors have their script's arguments in ``task_script_args``.
+    """
+    waiting = [config]
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, Mapping):
+            line = value.get(_SCRIPT_ARGUMENTS)
+            if isinstance(line, str) and line.strip():
+                return _split_arguments(line[: bounds.MAX_SEARCHED_CHARS])
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return {}
+
+
+def _split_arguments(line: str) -> dict[str, str]:
+    try:
+        words = shlex.split(line)
+    except ValueError:  # a quote that is not closed
+        words = line.split()
+    found: dict[str, str] = {}
+    name = ""
+    for word in words:
+        if len(found) >= _MAX_ARGUMENTS:
+            break
+        if word.startswith("-") and not _is_number(word):
+            name, equals, value = word.lstrip("-").partition("=")
+            name = sanitize(name, 100)
+            found[name] = sanitize(value, 200) if equals else "true"
+            name = "" if equals else name
+        elif name:
+            found[name] = sanitize(word, 200)
+            name = ""
+    return found
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
