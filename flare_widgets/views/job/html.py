@@ -117,7 +117,7 @@ def _shorten(snapshot: JobSnapshot, share: float) -> JobSnapshot:
             results,
             scalars=tuple(replace(each, points=_thin(each.points, share)) for each in scalars),
             evaluations=results.evaluations[: ceil(_MAX_EVALUATIONS * share)],
-            statistics=None if share < 0.5 else results.statistics,
+            statistics=Results().statistics if share < 0.5 else results.statistics,
         )
     events = snapshot.events[len(snapshot.events) - ceil(MAX_EVENTS * share) :]
     return replace(snapshot, metrics=metrics, results=results, events=events)
